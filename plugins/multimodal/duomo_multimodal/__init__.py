@@ -1,0 +1,1 @@
+"""Pictures, text and speech in one space."""

@@ -1,0 +1,1 @@
+"""Text: embedding, classification, search, languages, chat."""

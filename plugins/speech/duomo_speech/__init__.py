@@ -1,0 +1,1 @@
+"""Sound: recognition, voice activity, speech, speakers."""

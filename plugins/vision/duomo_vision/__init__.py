@@ -1,0 +1,1 @@
+"""Pictures: classification, embedding, faces, reading print."""

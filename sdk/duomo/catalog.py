@@ -1,0 +1,247 @@
+"""What is installed: tasks, models, executors and the rest, looked up by name."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from duomo.config import load_config
+from duomo.errors import (
+    DuomoError,
+    PluginBroken,
+    RequirementMissing,
+    UnknownExecutor,
+    UnknownModel,
+    UnknownTask,
+    WeightsMissing,
+    WrongTask,
+    did_you_mean,
+    nearest,
+)
+from duomo.execution.specs import CORE_EXECUTORS
+from duomo.hooks import Hooks
+from duomo.plugins import PluginHost, PluginRecord, Selection
+from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, Spec, TaskSpec
+from duomo.tasks import CORE_TASKS
+from duomo.weights import is_installed
+
+S = TypeVar("S", TaskSpec, ModelSpec, ExecutorSpec, AdapterSpec, CommandSpec, RendererSpec)
+
+
+class Catalog:
+    """All that one set of plugins offers.
+
+    Args:
+        selection: which installed plugins may load; the environment and configuration decide when left out.
+        extra: plugins that live in this process only, by name (an embedder's own, or a test's).
+    """
+
+    def __init__(self, selection: Selection | None = None, *, extra: Mapping[str, Hooks] | None = None) -> None:
+        self.host = PluginHost(selection, extra)
+        self.tasks = {spec.name: spec for spec in (*CORE_TASKS, *self._gather("register_tasks", TaskSpec))}
+        self.models = self._gather("register_models", ModelSpec)
+        self.executors = {s.name: s for s in (*CORE_EXECUTORS, *self._gather("register_executors", ExecutorSpec))}
+        self.adapters = {s.name: s for s in self._gather("register_adapters", AdapterSpec)}
+        self.commands = {s.name: s for s in self._gather("register_commands", CommandSpec)}
+        self.renderers = {s.name: s for s in self._gather("register_renderers", RendererSpec)}
+
+    @property
+    def plugins(self) -> list[PluginRecord]:
+        """Every plugin found, usable or not, and why."""
+        return self.host.records
+
+    def plugin_of(self, spec: ModelSpec) -> str:
+        """Distribution and version that brought a model."""
+        return next(
+            (record.origin for record in self.plugins if record.name == spec.plugin and record.state == "ok"), ""
+        )
+
+    def task(self, name: str) -> TaskSpec:
+        """A task by name. Raises `UnknownTask` with the nearest names."""
+        if name not in self.tasks:
+            raise UnknownTask(
+                f"no task named '{name}'",
+                why=did_you_mean(name, self.tasks) or f"there are {len(self.tasks)} tasks",
+                fix="duomo tasks list",
+            )
+        return self.tasks[name]
+
+    def model(self, name: str, task: str | None = None) -> ModelSpec:
+        """A model by name, and for a model with several tasks by task.
+
+        A bare ``thing`` works while one plugin has it. Raises `UnknownModel` with the nearest
+        names, `WrongTask` with what the model can do, or `PluginBroken` when its plugin did not load.
+        """
+        name = load_config().get("models", {}).get("alias", {}).get(name, name)
+        found = [spec for spec in self.models if spec.name == name]
+        if not found and "/" not in name:
+            found = [spec for spec in self.models if spec.name.partition("/")[2] == name]
+            owners = sorted({spec.name for spec in found})
+            if len(owners) > 1:
+                raise UnknownModel(
+                    f"'{name}' is the name of several models", why=", ".join(owners), fix=f"write {owners[0]}"
+                )
+        if not found:
+            raise self._unknown_model(name, task)
+        if task is None:
+            return found[0]
+        for spec in found:
+            if spec.task == task:
+                return spec
+        others = sorted({spec.name for spec in self.models if spec.task == task and not spec.is_family})
+        raise WrongTask(
+            f"'{found[0].name}' does not do {task}",
+            why=f"it does {', '.join(spec.task for spec in found)}",
+            fix=f"for {task}: {', '.join(others) or 'no model is installed'}",
+        )
+
+    def default_model(self, task: str) -> ModelSpec:
+        """The model used when none is named: the configured one, else the first that is installed.
+
+        Raises `WeightsMissing` with the command that installs one, or `UnknownModel`.
+        """
+        chosen = load_config().get("models", {}).get("default", {}).get(task)
+        if chosen:
+            return self.model(chosen, task)
+        able = [spec for spec in self.models if spec.task == task and spec.weights not in ("", "given")]
+        for spec in able:
+            if self.is_ready(spec):
+                return spec
+        if not able:
+            families = [spec.name for spec in self.models if spec.task == task and spec.is_family]
+            raise UnknownModel(
+                f"no model for {task} is at hand",
+                why="the installed plugins bring none of their own",
+                fix="name a checkpoint: -m hf:org/name or -m dir:PATH" if families else "duomo plugins list",
+            )
+        spec = able[0]
+        raise WeightsMissing(
+            f"no model for {task} is installed",
+            why=f"'{spec.name}' would do it, but its weights are not on this machine",
+            fix=f"duomo models add {spec.packs[0] if spec.packs else spec.name}",
+        )
+
+    def is_ready(self, spec: ModelSpec) -> bool:
+        """Whether a model's weights and libraries are here, and those of the models it uses."""
+        if not is_installed(spec) or missing_requirements(spec.requires):
+            return False
+        for use in spec.uses:
+            task, _, name = use.partition("=")
+            try:
+                if not self.is_ready(self.model(name, task)):
+                    return False
+            except DuomoError:
+                return False
+        return True
+
+    def families(self, task: str | None, architectures: Iterable[str]) -> list[ModelSpec]:
+        """The families that load a checkpoint of these architectures, for `task` or for any."""
+        return [
+            spec
+            for spec in self.models
+            if spec.is_family
+            and task in (None, spec.task)
+            and any(fnmatchcase(name, pattern) for name in architectures for pattern in spec.architectures)
+        ]
+
+    def executor(self, name: str) -> ExecutorSpec:
+        """An executor by name. Raises `UnknownExecutor` with the nearest names."""
+        if name not in self.executors:
+            raise UnknownExecutor(
+                f"no executor named '{name}'",
+                why=did_you_mean(name, self.executors) or f"there are: {', '.join(self.executors)}",
+                fix="duomo executors list",
+            )
+        return self.executors[name]
+
+    def _unknown_model(self, name: str, task: str | None) -> DuomoError:
+        owner = name.partition("/")[0]
+        for record in self.plugins:
+            if record.name == owner and record.state != "ok":
+                return PluginBroken(
+                    f"model '{name}' cannot be used: plugin '{owner}' is {record.state}",
+                    why=record.error,
+                    fix=record.fix,
+                )
+        names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
+        near = nearest(name, names) or nearest(name, {spec.name for spec in self.models})
+        return UnknownModel(
+            f"no model named '{name}'" + (f" for task {task}" if task else ""),
+            why=f"{len(names)} models are available" + (f"; the closest is '{near[0]}'" if near else ""),
+            fix=(f"-m {near[0]}\n" if near else "") + "duomo models list" + (f" --task {task}" if task else ""),
+        )
+
+    def _gather(self, hook: str, kind: type[S]) -> list[S]:
+        """The specs of one hook; a name that is taken is refused and its plugin set aside whole."""
+        taken: dict[object, str] = {key: "duomo" for key in _core_names(hook)}
+        kept: list[S] = []
+        for record, spec in self.host.specs(hook):
+            assert isinstance(spec, kind)
+            key = _key(spec)
+            if key in taken:
+                record.state = "broken"
+                record.error = f"{hook}: '{spec.name}' is already registered by {taken[key]}"
+                record.fix = f"rename it in {record.distribution}, or: duomo plugins disable {record.name}"
+                kept = [each for each in kept if taken.get(_key(each)) != record.name]
+                continue
+            taken[key] = record.name
+            kept.append(spec)
+        return kept
+
+
+def _key(spec: Spec) -> object:
+    return (spec.name, spec.task) if isinstance(spec, ModelSpec) else spec.name
+
+
+def _core_names(hook: str) -> list[str]:
+    core: dict[str, tuple[Any, ...]] = {"register_tasks": CORE_TASKS, "register_executors": CORE_EXECUTORS}
+    return [spec.name for spec in core.get(hook, ())]
+
+
+def missing_requirements(requires: Iterable[str]) -> list[str]:
+    """Those of the requirement strings that this environment does not satisfy."""
+    import importlib.metadata
+
+    missing = []
+    for text in requires:
+        from packaging.requirements import Requirement
+
+        requirement = Requirement(text)
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(text)
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            missing.append(text)
+    return missing
+
+
+def resolve(target: str, requires: Iterable[str] = (), owner: str = "") -> Any:
+    """Import ``module:attribute``. Raises `RequirementMissing` with the pip line, or `PluginBroken`."""
+    lacking = missing_requirements(requires)
+    if lacking:
+        line = " ".join(f"'{each}'" for each in lacking)
+        raise RequirementMissing(
+            f"{owner or target} needs {', '.join(lacking)}",
+            why="not installed here in that version",
+            fix=f"pip install {line}",
+        )
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginBroken(
+            f"{owner or target} cannot be imported",
+            why=f"{type(error).__name__}: {error}",
+            fix="duomo doctor" if not isinstance(error, ModuleNotFoundError) else f"pip install {error.name}",
+        ) from error
+
+
+@functools.cache
+def default_catalog() -> Catalog:
+    """The catalog of this process: all installed plugins that the environment and the configuration allow."""
+    return Catalog()

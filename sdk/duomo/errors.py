@@ -1,0 +1,249 @@
+"""Everything that can go wrong, as one tree.
+
+DuomoError                    what happened · why · how to fix it
+├── UsageProblem              the call itself is off
+│   ├── BadOption             an option the task does not know, or a value out of range
+│   ├── WrongTask             a model asked to do another model's task
+│   └── AmbiguousReference    a model reference that could mean several things
+├── NotFound                  a name nobody registered (the nearest is offered)
+│   ├── UnknownTask · UnknownModel · UnknownPlugin · UnknownExecutor · UnknownPack
+├── Unavailable               known, but not usable here and now
+│   ├── WeightsMissing        the weights are not installed
+│   ├── RequirementMissing    a library is not installed
+│   ├── DeviceUnavailable     no such device on this machine
+│   └── Offline               needs the network, and the network is off
+├── WeightsProblem            weights that must not or cannot be used
+│   ├── UnsafeWeights         a pickle: loading it could run code
+│   └── WeightsMismatch       missing, surplus or misshapen tensors, or a wrong digest
+├── PluginProblem
+│   ├── PluginBroken          a plugin that was needed did not load
+│   └── WorkerContractError   a model broke the `duomo.Model` contract
+├── BadInput                  one item cannot be used; the others go on
+│   ├── InputMissing          no such file
+│   ├── InputUnreadable       not what its name says, truncated, empty
+│   ├── InputTooLarge         beyond a decoder limit (pixels, seconds, bytes)
+│   └── InputTooLong          longer than the model reads, under the policy ``long="error"``
+├── ModelFailed               a model raised on an item
+└── Aborted                   a plugin's ``before_run`` refused the run
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class DuomoError(Exception):
+    """Base of every error of ours: `what` happened, `why`, and how to `fix` it."""
+
+    code = "E-DUOMO"
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(f"  why: {self.why}")
+        if self.fix:
+            lines.append("  fix: " + self.fix.replace("\n", "\n       "))
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive the default reduction; errors cross processes.
+        return _rebuild, (type(self), self.what, self.why, self.fix)
+
+
+def _rebuild(cls: type[DuomoError], what: str, why: str, fix: str) -> DuomoError:
+    return cls(what, why=why, fix=fix)
+
+
+class UsageProblem(DuomoError):
+    """The call itself is off."""
+
+    code = "E-USAGE"
+    exit_code = 2
+
+
+class BadOption(UsageProblem):
+    """An option the task does not know, or a value out of range."""
+
+    code = "E-OPTION"
+
+
+class WrongTask(UsageProblem):
+    """A model asked to do another model's task."""
+
+    code = "E-WRONG-TASK"
+
+
+class AmbiguousReference(UsageProblem):
+    """A model reference that could mean several things; we never guess which weights to load."""
+
+    code = "E-REFERENCE"
+
+
+class NotFound(DuomoError):
+    """A name nobody registered."""
+
+    code = "E-UNKNOWN"
+    exit_code = 4
+
+
+class UnknownTask(NotFound):
+    """No such task."""
+
+    code = "E-TASK-UNKNOWN"
+
+
+class UnknownModel(NotFound):
+    """No such model."""
+
+    code = "E-MODEL-UNKNOWN"
+
+
+class UnknownPlugin(NotFound):
+    """No such plugin."""
+
+    code = "E-PLUGIN-UNKNOWN"
+
+
+class UnknownExecutor(NotFound):
+    """No such executor."""
+
+    code = "E-EXECUTOR-UNKNOWN"
+
+
+class UnknownPack(NotFound):
+    """No such model pack."""
+
+    code = "E-PACK-UNKNOWN"
+
+
+class Unavailable(DuomoError):
+    """Known, but not usable here and now."""
+
+    code = "E-UNAVAILABLE"
+    exit_code = 4
+
+
+class WeightsMissing(Unavailable):
+    """The weights are not installed."""
+
+    code = "E-WEIGHTS-MISSING"
+
+
+class RequirementMissing(Unavailable):
+    """A library is not installed."""
+
+    code = "E-REQUIREMENT"
+
+
+class DeviceUnavailable(Unavailable):
+    """No such device on this machine."""
+
+    code = "E-DEVICE"
+
+
+class Offline(Unavailable):
+    """Needs the network, and the network is off."""
+
+    code = "E-OFFLINE"
+
+
+class WeightsProblem(DuomoError):
+    """Weights that must not or cannot be used."""
+
+    code = "E-WEIGHTS"
+    exit_code = 4
+
+
+class UnsafeWeights(WeightsProblem):
+    """A pickle: loading it could run code."""
+
+    code = "E-WEIGHTS-UNSAFE"
+
+
+class WeightsMismatch(WeightsProblem):
+    """Missing, surplus or misshapen tensors, or a wrong digest."""
+
+    code = "E-WEIGHTS-MISMATCH"
+
+
+class PluginProblem(DuomoError):
+    """Something is wrong with a plugin."""
+
+    code = "E-PLUGIN"
+    exit_code = 5
+
+
+class PluginBroken(PluginProblem):
+    """A plugin that was needed did not load."""
+
+    code = "E-PLUGIN-BROKEN"
+
+
+class WorkerContractError(PluginProblem):
+    """A model broke the `duomo.Model` contract, for example by losing a result."""
+
+    code = "E-CONTRACT"
+
+
+class BadInput(DuomoError):
+    """One item cannot be used; the others go on."""
+
+    code = "E-INPUT"
+
+
+class InputMissing(BadInput):
+    """No such file."""
+
+    code = "E-INPUT-MISSING"
+
+
+class InputUnreadable(BadInput):
+    """Not what its name says, truncated or empty."""
+
+    code = "E-INPUT-UNREADABLE"
+
+
+class InputTooLarge(BadInput):
+    """Beyond a decoder limit (pixels, seconds, bytes)."""
+
+    code = "E-INPUT-TOO-LARGE"
+
+
+class InputTooLong(BadInput):
+    """Longer than the model reads, under the policy ``long="error"``."""
+
+    code = "E-INPUT-TOO-LONG"
+
+
+class ModelFailed(DuomoError):
+    """A model raised on an item; the original exception is the cause."""
+
+    code = "E-MODEL-FAILED"
+
+
+class Aborted(DuomoError):
+    """A plugin's ``before_run`` refused the run."""
+
+    code = "E-ABORTED"
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The names most like `name`, best first; also finds a bare ``thing`` behind ``plugin/thing``."""
+    known = sorted(set(known))
+    close = difflib.get_close_matches(name, known, n=count, cutoff=0.6)
+    tails = {each: each.rpartition("/")[2] for each in known}
+    near_tails = difflib.get_close_matches(name.rpartition("/")[2], set(tails.values()), n=count, cutoff=0.6)
+    close += [each for tail in near_tails for each in known if tails[each] == tail]
+    return list(dict.fromkeys(close))[:count]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``Did you mean 'a' or 'b'?``, or an empty string when nothing is near."""
+    close = nearest(name, known)
+    return f"Did you mean {' or '.join(repr(each) for each in close)}?" if close else ""

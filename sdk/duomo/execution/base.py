@@ -1,0 +1,82 @@
+"""The seam between the walk and the places where models run."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from duomo.outcome import ItemError, Meta, Outcome
+from duomo.specs import ModelSpec
+
+
+class Job(NamedTuple):
+    """What an executor is asked to run: names and strings, so that it can be sent to another process."""
+
+    spec: ModelSpec
+    task: str
+    reference: str
+    """The model reference as resolved: ``plugin/thing``, ``hf:…`` or ``dir:…``."""
+    weights_path: str | None
+    revision: str
+    plugin: str
+    """Distribution and version of the plugin; a worker that sees another one must refuse."""
+    device: str = "auto"
+    dtype: str = "auto"
+
+
+class Entry(NamedTuple):
+    """One item on its way in: accepted, or already refused."""
+
+    index: int
+    id: str
+    item: Any
+    error: ItemError | None = None
+
+
+class Executor(ABC):
+    """Runs one job. ``start`` before use; ``shutdown`` is safe to call twice."""
+
+    name: str
+
+    @abstractmethod
+    def start(self, job: Job) -> None:
+        """Load the model; returns when it is ready or raises what prevented it."""
+
+    @abstractmethod
+    def run(self, item: Any, options: Any) -> Any:
+        """One accepted item to its result; raises the item's error."""
+
+    @abstractmethod
+    def map(self, entries: Iterable[Entry], options: Any, *, batch_size: int | None = None) -> Iterator[Outcome[Any]]:
+        """Lazily in and out, one outcome an entry, in order."""
+
+    @abstractmethod
+    def stream(self, item: Any, options: Any) -> Iterator[Any]:
+        """The parts of one result as they come."""
+
+    def submit(self, item: Any, options: Any) -> concurrent.futures.Future[Any]:
+        """Like `run`, but the result or error comes in a future."""
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        try:
+            future.set_result(self.run(item, options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    @abstractmethod
+    def meta(self) -> Meta:
+        """What is the same for all results of the job."""
+
+    def health(self) -> list[str]:
+        """One line for each worker that is not well; empty when all is."""
+        return []
+
+    def stats(self) -> dict[str, float]:
+        """Counters since ``start``."""
+        return {}
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """Give the model and its memory back."""

@@ -1,0 +1,7 @@
+"""The executors that come with duomo."""
+
+from duomo.specs import ExecutorSpec
+
+CORE_EXECUTORS = (
+    ExecutorSpec("inline", "duomo.execution.inline:InlineExecutor", "in this process, one batch after another"),
+)

@@ -1,0 +1,14 @@
+"""What people hand in: wide at the border, one class inside.
+
+Each class has ``accept(value)``, which takes every shape a caller may reasonably pass and raises
+`duomo.errors.BadInput` otherwise. Accepting is cheap and decodes nothing; decoding happens beside
+the model, with limits.
+"""
+
+from duomo.inputs.audio import Audio
+from duomo.inputs.image import Image
+from duomo.inputs.limits import Limits, limits
+from duomo.inputs.pair import AudioPair, Comparison, TextOrImage, TextPair
+from duomo.inputs.text import Prompt, Text
+
+__all__ = ["Audio", "AudioPair", "Comparison", "Image", "Limits", "Prompt", "Text", "TextOrImage", "TextPair", "limits"]

@@ -1,0 +1,135 @@
+"""Recordings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
+from duomo.inputs.limits import limits
+from duomo.inputs.source import check_file, is_url, name_of, open_source
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Audio:
+    """A recording that is decoded when a model asks for it."""
+
+    __slots__ = ("_source", "name", "sampling_rate")
+
+    def __init__(self, source: Any, name: str = "", sampling_rate: int = 0) -> None:
+        self._source = source
+        self.name = name
+        self.sampling_rate = sampling_rate
+        """Of an array, in hertz; 0 for a file, which knows its own."""
+
+    @classmethod
+    def accept(cls, value: Any) -> Audio:
+        """Take a path, URL, bytes, file object, ``(array, sampling_rate)``, or a mapping.
+
+        Arrays are float in [-1, 1] or int16, of shape (samples,), (channels, samples) or
+        (samples, channels). A mapping has ``audio`` (anything above) or ``array``, and
+        ``sampling_rate``; it is not changed.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, dict):
+            inner = value.get("audio", value.get("array"))
+            rate = value.get("sampling_rate")
+            value = inner if rate is None or not hasattr(inner, "__array__") else (inner, rate)
+        if isinstance(value, str | os.PathLike) and not is_url(value):
+            return cls(check_file(Path(value), "audio"), str(value))
+        if isinstance(value, str | bytes | bytearray) or hasattr(value, "read"):
+            return cls(value, name_of(value))
+        if isinstance(value, tuple) and len(value) == 2 and hasattr(value[0], "__array__"):
+            if not isinstance(value[1], int) or value[1] <= 0:
+                raise BadInput(f"the sampling rate must be a positive int, not {value[1]!r}", fix="(array, 16000)")
+            return cls(value[0], "", value[1])
+        if hasattr(value, "__array__"):
+            raise BadInput(
+                "an array alone does not say how fast it was sampled",
+                why="a wrong guess would change the pitch and every prediction",
+                fix='pass (array, sampling_rate) or {"array": array, "sampling_rate": 16000}',
+            )
+        raise BadInput(
+            f"audio is expected, not {type(value).__name__}",
+            fix="pass a path, URL, bytes, file object or (array, sampling_rate)",
+        )
+
+    @property
+    def source(self) -> Any:
+        """What was handed in."""
+        return self._source
+
+    def samples(self, sampling_rate: int = 16_000) -> np.ndarray[Any, Any]:
+        """Decode to mono float32 of shape (samples,) in [-1, 1] at `sampling_rate` hertz.
+
+        Raises `InputUnreadable` for what cannot be decoded or holds no sound, `InputTooLarge`
+        beyond ``limits.audio_seconds``; the length is known before the samples are read.
+        """
+        import numpy as np
+
+        mono, rate = self._decode()
+        if mono.size == 0:
+            raise InputUnreadable(f"{self._label()} holds no samples", why="its length is zero")
+        if not np.isfinite(mono).all():
+            raise InputUnreadable(
+                f"{self._label()} holds samples that are not numbers", why="there are NaN or infinities in it"
+            )
+        if rate == sampling_rate:
+            return mono
+        import torch
+        import torchaudio.functional as audio
+
+        return np.asarray(audio.resample(torch.from_numpy(mono), rate, sampling_rate))
+
+    def _label(self) -> str:
+        return f"'{self.name}'" if self.name else "this recording"
+
+    def _decode(self) -> tuple[np.ndarray[Any, Any], int]:
+        if hasattr(self._source, "__array__"):
+            mono = _to_mono(self._source)
+            self._check_length(len(mono) / self.sampling_rate)
+            return mono, self.sampling_rate
+        try:
+            import soundfile
+        except ImportError:
+            raise RequirementMissing(
+                "reading audio files needs soundfile", why="it is not installed", fix="pip install soundfile"
+            ) from None
+        with open_source(self._source, "audio") as file:
+            try:
+                with soundfile.SoundFile(file) as sound:
+                    self._check_length(sound.frames / sound.samplerate)
+                    return sound.read(dtype="float32", always_2d=True).mean(axis=1), sound.samplerate
+            except soundfile.LibsndfileError as error:
+                raise InputUnreadable(
+                    f"{self._label()} cannot be decoded",
+                    why=f"{str(error).rstrip('.')} (WAV, FLAC, OGG, MP3 and AIFF can be read; M4A/AAC and video cannot)",
+                    fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
+                ) from None
+
+    def _check_length(self, seconds: float) -> None:
+        if seconds > limits().audio_seconds:
+            raise InputTooLarge(
+                f"{self._label()} is {seconds / 60:,.0f} minutes long",
+                why=f"the limit is {limits().audio_seconds / 60:,.0f} minutes; all of it is held in memory",
+                fix=f"cut it up, or: duomo config set limits.audio_seconds {int(seconds) + 1}",
+            )
+
+
+def _to_mono(value: Any) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if array.dtype == np.int16:
+        array = array / np.float32(32768)
+    elif not np.issubdtype(array.dtype, np.floating):
+        raise BadInput(f"samples of type {array.dtype} are ambiguous", fix="pass floats in [-1, 1], or int16")
+    if array.ndim == 2:
+        array = array.mean(axis=0 if array.shape[0] < array.shape[1] else 1)
+    if array.ndim != 1:
+        raise BadInput(f"an array of shape {array.shape} is no recording", fix="pass (samples,) or (channels, samples)")
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,0 +1,154 @@
+"""Pictures."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.limits import limits
+from duomo.inputs.source import check_file, is_url, name_of, open_source
+
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+
+
+class Image:
+    """A picture that is decoded when a model asks for it."""
+
+    __slots__ = ("_source", "name")
+
+    def __init__(self, source: Any, name: str = "") -> None:
+        self._source = source
+        self.name = name
+
+    @classmethod
+    def accept(cls, value: Any) -> Image:
+        """Take a path, URL, bytes, file object, PIL image, or an array or tensor.
+
+        Arrays are (H, W), (H, W, 3) or (H, W, 4) of uint8, or of floats in [0, 1]; tensors may also
+        be (3, H, W). A mapping with key ``image`` is unwrapped.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, dict) and "image" in value:
+            value = value["image"]
+        if isinstance(value, str | os.PathLike) and not is_url(value):
+            return cls(check_file(Path(value), "image"), str(value))
+        if isinstance(value, str | bytes | bytearray) or hasattr(value, "read") or hasattr(value, "convert"):
+            return cls(value, name_of(value))
+        if hasattr(value, "__array__"):
+            return cls(value)
+        raise BadInput(
+            f"an image is expected, not {type(value).__name__}",
+            fix="pass a path, URL, bytes, file object, PIL image, array (H, W, 3) or tensor (3, H, W)",
+        )
+
+    @property
+    def source(self) -> Any:
+        """What was handed in."""
+        return self._source
+
+    def pil(self) -> PIL.Image.Image:
+        """Decode to RGB, upright (EXIF orientation applied), transparency on white.
+
+        Raises `InputUnreadable` for what is no picture or is cut short, `InputTooLarge` beyond
+        ``limits.image_pixels``; the size is known before any pixel is decoded.
+        """
+        import PIL.Image
+        import PIL.ImageOps
+
+        if isinstance(self._source, PIL.Image.Image):
+            return _to_rgb(self._source)
+        if hasattr(self._source, "__array__"):
+            return PIL.Image.fromarray(_as_uint8(self._source), "RGB")
+        label = f"'{self.name}'" if self.name else "this image"
+        # Pillow stops hard at twice its own limit; a user who configured more means it.
+        PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
+        with open_source(self._source, "image") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            try:
+                with PIL.Image.open(file) as picture:
+                    _check_pixels(picture.size, label)
+                    return _to_rgb(PIL.ImageOps.exif_transpose(picture))
+            except PIL.Image.DecompressionBombError as error:
+                raise _too_many_pixels(label, str(error)) from None
+            except PIL.UnidentifiedImageError:
+                raise InputUnreadable(
+                    f"{label} is not a picture",
+                    why="its first bytes match no image format",
+                    fix="check what the file really holds: file NAME",
+                ) from None
+            except (OSError, SyntaxError, ValueError, EOFError) as error:
+                raise InputUnreadable(
+                    f"{label} is damaged", why=str(error), fix="copy or download it again; it was probably cut short"
+                ) from None
+
+    def array(self) -> np.ndarray[Any, Any]:
+        """Decode to RGB as uint8 of shape (H, W, 3)."""
+        import numpy as np
+
+        return np.asarray(self.pil())
+
+
+def _check_pixels(size: tuple[int, int], label: str) -> None:
+    width, height = size
+    if width * height > limits().image_pixels:
+        raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
+
+
+def _too_many_pixels(label: str, why: str) -> InputTooLarge:
+    return InputTooLarge(
+        f"{label} has more pixels than the limit of {limits().image_pixels:,}",
+        why=why,
+        fix="scale it down, or raise the limit: duomo config set limits.image_pixels N",
+    )
+
+
+def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
+    import PIL.Image
+
+    if picture.mode == "RGB":
+        picture.load()
+        return picture
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        white = PIL.Image.new("RGBA", picture.size, "white")
+        return PIL.Image.alpha_composite(white, picture).convert("RGB")
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        # Pillow clips 16-bit greys to 255 when converting; scale instead.
+        picture = picture.convert("I").point(lambda grey: grey / 257).convert("L")
+    return picture.convert("RGB")
+
+
+def _as_uint8(value: Any) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3, 4):
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
+        raise BadInput(
+            f"an array of shape {array.shape} is no picture",
+            fix="pass (H, W), (H, W, 3), (H, W, 4) or, as a tensor, (3, H, W)",
+        )
+    if np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise BadInput(
+                f"float pixels must lie in [0, 1], these span {array.min():.3g} to {array.max():.3g}",
+                why="a guess at the range would silently change every prediction",
+                fix="divide by 255, or pass uint8",
+            )
+        array = (array * 255).round()
+    elif array.dtype != np.uint8:
+        raise BadInput(f"pixels of type {array.dtype} are ambiguous", fix="pass uint8, or floats in [0, 1]")
+    array = array.astype(np.uint8)
+    if array.shape[-1] == 4:
+        alpha = array[..., 3:].astype(np.float32) / 255
+        array = (array[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))

@@ -1,0 +1,102 @@
+"""Inputs of more than one part."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from duomo.errors import BadInput
+from duomo.inputs.audio import Audio
+from duomo.inputs.image import Image
+from duomo.inputs.text import Text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TextPair:
+    """Two texts that belong together."""
+
+    first: Text
+    second: Text
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> TextPair:
+        """Take ``(first, second)`` or ``{"text", "text_pair"}``."""
+        if isinstance(value, cls):
+            return value
+        first, second = _two(value, ("text", "text_pair"), "a pair of texts")
+        return cls(Text.accept(first), Text.accept(second))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AudioPair:
+    """Two recordings to compare."""
+
+    first: Audio
+    second: Audio
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> AudioPair:
+        """Take ``(first, second)`` or ``{"audio", "audio_pair"}``."""
+        if isinstance(value, cls):
+            return value
+        first, second = _two(value, ("audio", "audio_pair"), "a pair of recordings")
+        return cls(Audio.accept(first), Audio.accept(second))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Comparison:
+    """One text and the texts to compare it with."""
+
+    source: Text
+    sentences: tuple[Text, ...]
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> Comparison:
+        """Take ``(source, [sentence, …])`` or ``{"source", "sentences"}``."""
+        if isinstance(value, cls):
+            return value
+        source, sentences = _two(value, ("source", "sentences"), "a text and a list of texts")
+        if isinstance(sentences, str) or not sentences:
+            raise BadInput("sentences must be a list of at least one text", fix='("a cat", ["a kitten", "a lorry"])')
+        return cls(Text.accept(source), tuple(Text.accept(each) for each in sentences))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TextOrImage:
+    """A text or a picture, for models that hold both in one space. Exactly one part is set."""
+
+    text: Text | None = None
+    image: Image | None = None
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> TextOrImage:
+        """Take ``{"text": …}`` or ``{"image": …}``; alone, a ``str`` is a text and everything else a picture."""
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Image):
+            return cls(image=value, name=value.name)
+        if isinstance(value, Mapping):
+            if ("text" in value) == ("image" in value):
+                raise BadInput("give either a text or an image", fix='{"text": "a cat"} or {"image": "cat.jpg"}')
+            if "image" in value:
+                return cls.accept(Image.accept(value["image"]))
+            value = value["text"]
+        if isinstance(value, str) and not isinstance(value, os.PathLike):
+            return cls(text=Text.accept(value))
+        return cls.accept(Image.accept(value))
+
+
+def _two(value: Any, keys: tuple[str, str], what: str) -> tuple[Any, Any]:
+    if isinstance(value, Mapping) and all(key in value for key in keys):
+        return value[keys[0]], value[keys[1]]
+    if isinstance(value, tuple | list) and len(value) == 2:
+        return value[0], value[1]
+    raise BadInput(
+        f"{what} is expected, not {value!r:.60}", fix=f'pass a tuple of two, or {{"{keys[0]}": …, "{keys[1]}": …}}'
+    )

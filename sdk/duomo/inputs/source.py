@@ -1,0 +1,98 @@
+"""Where bytes come from: a path, a URL, a file object or memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from duomo.config import is_offline
+from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, Offline
+from duomo.inputs.limits import limits
+
+
+def is_url(value: object) -> bool:
+    """Whether it is an http(s) address."""
+    return isinstance(value, str) and value.startswith(("http://", "https://"))
+
+
+def check_file(path: Path, what: str) -> Path:
+    """The path, if a readable file of allowed size lies there.
+
+    Raises `InputMissing`, `InputUnreadable` or `InputTooLarge`.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise InputMissing(
+            f"no {what} file at '{path}'",
+            why=f"looked in {path.absolute().parent}",
+            fix="check the path and its spelling",
+        ) from None
+    except OSError as error:
+        raise InputUnreadable(f"cannot read '{path}'", why=error.strerror or str(error)) from None
+    if path.is_dir():
+        raise InputUnreadable(
+            f"'{path}' is a folder, not {what}",
+            why="a single item is one file",
+            fix=f"name a file in it; the command line takes folders: duomo run TASK '{path}'",
+        )
+    if size == 0:
+        raise InputUnreadable(
+            f"'{path}' is empty", why="the file has 0 bytes", fix="check how it was written or copied"
+        )
+    if size > limits().file_bytes:
+        raise InputTooLarge(
+            f"'{path}' has {size:,} bytes",
+            why=f"the limit is {limits().file_bytes:,}",
+            fix=f"duomo config set limits.file_bytes {size}",
+        )
+    return path
+
+
+def open_source(source: Any, what: str) -> BinaryIO:
+    """A seekable binary file for a path, URL, bytes or file object."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return io.BytesIO(source)
+    if is_url(source):
+        return io.BytesIO(_download(source))
+    if isinstance(source, str | os.PathLike):
+        return open(check_file(Path(source), what), "rb")
+    if hasattr(source, "read"):
+        data = source.read()
+        if not isinstance(data, bytes):
+            raise BadInput(f"this file object gives {type(data).__name__}, not bytes", fix='open it with mode "rb"')
+        return io.BytesIO(data)
+    raise BadInput(f"cannot read {what} from {type(source).__name__}")
+
+
+def name_of(source: Any) -> str:
+    """A short name for messages and for `Outcome.id`; empty when it has none."""
+    if isinstance(source, str | os.PathLike):
+        return str(source)
+    name = getattr(source, "name", "")
+    return name if isinstance(name, str) else ""
+
+
+def _download(url: str) -> bytes:
+    if is_offline():
+        raise Offline(
+            f"'{url}' needs the network",
+            why="duomo is offline (--offline, DUOMO_OFFLINE or the configuration)",
+            fix="fetch the file yourself and pass its path, or leave offline mode",
+        )
+    limit = limits().file_bytes
+    try:
+        with urllib.request.urlopen(url, timeout=30) as reply:  # noqa: S310 - is_url admits http(s) only
+            data: bytes = reply.read(limit + 1)
+    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+        raise InputUnreadable(
+            f"could not fetch '{url}'", why=str(error), fix="check the address and the network"
+        ) from None
+    if len(data) > limit:
+        raise InputTooLarge(f"'{url}' sends more than {limit:,} bytes", fix="duomo config set limits.file_bytes N")
+    return data

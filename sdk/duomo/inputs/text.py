@@ -1,0 +1,102 @@
+"""Text, and prompts for generation."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.limits import limits
+from duomo.inputs.source import check_file, name_of
+
+
+class Text(str):
+    """A text. A ``str`` is the text itself; a ``Path`` is a UTF-8 file; bytes are UTF-8."""
+
+    __slots__ = ("name",)
+    name: str
+
+    @classmethod
+    def accept(cls, value: Any) -> Self:
+        """Take a str, bytes, `pathlib.Path`, text file object, or a mapping with key ``text``."""
+        if isinstance(value, cls):
+            return value
+        name = ""
+        if not isinstance(value, str):
+            name = name_of(value)
+            value = _read(value)
+        if not value.strip():
+            raise InputUnreadable("this text is empty", why="there is nothing but white space in it")
+        if len(value) > limits().text_chars:
+            raise InputTooLarge(
+                f"this text has {len(value):,} characters",
+                why=f"the limit is {limits().text_chars:,}",
+                fix=f"cut it up, or: duomo config set limits.text_chars {len(value)}",
+            )
+        text = cls(value)
+        text.name = name
+        return text
+
+
+def _read(value: Any) -> str:
+    if isinstance(value, Mapping) and isinstance(value.get("text"), str):
+        return str(value["text"])
+    if isinstance(value, os.PathLike):
+        value = check_file(Path(value), "text").read_bytes()
+    elif hasattr(value, "read"):
+        value = value.read()
+    if isinstance(value, bytes | bytearray):
+        try:
+            return bytes(value).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputUnreadable(
+                "this text is not UTF-8",
+                why=f"byte {error.object[error.start]:#04x} at position {error.start} cannot be decoded",
+                fix="convert it: iconv -f latin1 -t utf-8 in.txt > out.txt",
+            ) from None
+    if isinstance(value, str):
+        return value
+    raise BadInput(
+        f"a text is expected, not {type(value).__name__}",
+        fix="pass a str, UTF-8 bytes, a pathlib.Path or a file object",
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a language model goes on from: chat messages."""
+
+    messages: tuple[dict[str, str], ...]
+    text: str = ""
+    """The prompt as plain text, when it was given so."""
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> Prompt:
+        """Take whatever `Text` takes (one user message), or a list of ``{"role", "content"}`` messages."""
+        if isinstance(value, Prompt):
+            return value
+        if isinstance(value, Mapping) and "messages" in value:
+            value = value["messages"]
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
+            return cls(tuple(_message(each) for each in value) or _no_messages())
+        text = Text.accept(value)
+        return cls(({"role": "user", "content": str(text)},), str(text), text.name)
+
+
+def _message(value: Any) -> dict[str, str]:
+    roles = ("system", "user", "assistant")
+    if not isinstance(value, Mapping) or not isinstance(value.get("content"), str) or value.get("role") not in roles:
+        raise BadInput(
+            f"not a chat message: {value!r:.80}",
+            why="a message is a dict with a role (system, user or assistant) and a content (a str)",
+            fix='[{"role": "user", "content": "Hello!"}]',
+        )
+    return {"role": value["role"], "content": value["content"]}
+
+
+def _no_messages() -> tuple[dict[str, str], ...]:
+    raise BadInput("there are no messages in this chat", fix='[{"role": "user", "content": "Hello!"}]')

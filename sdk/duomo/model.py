@@ -1,0 +1,105 @@
+"""What a model author writes.
+
+Five methods, called in this order for each batch, on one device:
+
+    load         read the weights                      once
+    preprocess   list of inputs → list of features     CPU, vectorised
+    collate      list of features → one batch          pads or stacks; a default is given
+    forward      batch → output                        tensors in, tensors out
+    postprocess  output → list of results              as many as inputs, in the same order
+
+Optional: `estimate`, `split` and `merge` for long inputs, `stream` for generation. Evaluation mode,
+``inference_mode``, batching, devices, order and faults are the worker's business, not the model's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    import torch
+
+    from duomo.tasks.base import Options, Result
+    from duomo.weights import WeightsRef
+
+In = TypeVar("In")
+R = TypeVar("R", bound="Result")
+
+Features = dict[str, Any]
+"""What `preprocess` makes of one input. Key ``truncated`` (bool) is reported in ``Meta``."""
+
+
+class Model(ABC, Generic[In, R]):
+    """One model, loaded on one device. Keep networks as plain attributes; the worker calls ``.eval()`` on them."""
+
+    batch_size: ClassVar[int] = 1
+    """How many items share a forward pass unless the caller says otherwise."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Build the model from `weights` on `device`.
+
+        Raises `duomo.errors.WeightsMismatch` rather than leave one tensor random.
+        """
+
+    @abstractmethod
+    def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:
+        """Turn inputs into features on the CPU; an exception is narrowed to its item by the worker."""
+
+    def collate(self, features: list[Features]) -> Any:
+        """Join features into one batch: tensors of one shape are stacked, ragged ones padded with zeros."""
+        return stack_or_pad(features)
+
+    @abstractmethod
+    def forward(self, batch: Any) -> Any:
+        """Run the network on one batch that already lies on the right device."""
+
+    @abstractmethod
+    def postprocess(self, output: Any, features: list[Features], options: Any) -> list[R]:
+        """Turn the output into one result an item, in order, with no reference to device memory."""
+
+    @classmethod
+    def estimate(cls, item: In) -> int:
+        """Relative cost of an item, found cheaply in the driver (characters, pixels, samples)."""
+        return 1
+
+    def split(self, item: In, options: Any) -> list[In]:
+        """Cut a long input into windows; ``[item]`` when it fits or the policy is not ``window``."""
+        return [item]
+
+    def merge(self, item: In, results: list[R], options: Any) -> R:
+        """Join the results of the windows that `split` made."""
+        raise TypeError(f"{type(self).__name__}.split() cut an input but merge() is not written")
+
+    def stream(self, item: In, options: Any) -> Iterator[Any]:
+        """Yield parts of one result as they come; only for models that generate."""
+        raise TypeError(f"{type(self).__name__} does not stream")
+
+    def to_device(self, batch: Any) -> Any:
+        """Move the tensors of a collated batch to where the weights are."""
+        return batch
+
+
+def stack_or_pad(features: list[Features]) -> dict[str, Any]:
+    """Collate dicts: tensors are stacked (zero-padded at the end where they differ), the rest listed.
+
+    A key whose tensors were padded gains ``<key>_mask``: 1 where real, 0 where padding, shape (B, L)
+    for the first padded dimension.
+    """
+    import torch
+
+    batch: dict[str, Any] = {}
+    for key in features[0]:
+        values = [each[key] for each in features]
+        if not isinstance(values[0], torch.Tensor):
+            batch[key] = values
+        elif len({value.shape for value in values}) == 1:
+            batch[key] = torch.stack(values)
+        else:
+            lengths = torch.tensor([len(value) for value in values])
+            batch[key] = torch.nn.utils.rnn.pad_sequence(values, batch_first=True)
+            batch[f"{key}_mask"] = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
+    return batch

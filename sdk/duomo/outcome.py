@@ -1,0 +1,120 @@
+"""What comes back for each item: a result or an error, and how it came about."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import traceback as tb
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from duomo.errors import DuomoError, ModelFailed
+
+if TYPE_CHECKING:
+    from duomo.tasks.base import Result
+
+R = TypeVar("R", bound="Result")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Meta:
+    """How a result came about."""
+
+    task: str
+    model: str
+    plugin: str = ""
+    """Distribution and version of the plugin that brought the model."""
+    revision: str = ""
+    """Digest or commit of the weights; ``random`` when they were never trained."""
+    device: str = "cpu"
+    dtype: str = "float32"
+    executor: str = "inline"
+    batch: int = 1
+    """How many items shared the forward pass."""
+    ms: float = 0.0
+    """Wall time of the batch divided by its items."""
+    truncated: bool = False
+    windows: int = 1
+    """Into how many windows a long input was cut."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ItemError:
+    """Why one item has no result, as plain text that crosses processes."""
+
+    code: str
+    what: str
+    why: str = ""
+    fix: str = ""
+    type: str = ""
+    traceback: str = ""
+    exception: BaseException | None = dataclasses.field(default=None, compare=False, repr=False)
+    """The original exception where it happened in this process."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> ItemError:
+        """Describe an exception; ours keep their what, why and fix."""
+        kind = type(error).__name__
+        if isinstance(error, DuomoError):
+            return cls(error.code, error.what, error.why, error.fix, kind, "", error)
+        return cls(
+            ModelFailed.code,
+            f"the model raised {kind}: {error}",
+            why="the model's own code failed on this item",
+            fix="run again with --debug (or read .error.traceback) and report it to the plugin's author",
+            type=kind,
+            traceback="".join(tb.format_exception(error)),
+            exception=error,
+        )
+
+    def to_exception(self) -> DuomoError:
+        """The exception to raise for it, the original one as its cause."""
+        if isinstance(self.exception, DuomoError):
+            return self.exception
+        failed = ModelFailed(self.what, why=self.why, fix=self.fix)
+        failed.__cause__ = self.exception
+        return failed
+
+    def to_dict(self) -> dict[str, str]:
+        """The parts a user should see."""
+        return {"code": self.code, "what": self.what, "why": self.why, "fix": self.fix}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome(Generic[R]):
+    """One item's fate. Exactly one of `result` and `error` is set."""
+
+    index: int
+    """Position in the input."""
+    id: str
+    """The file's name, or the position as text."""
+    result: R | None
+    error: ItemError | None
+    meta: Meta
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a result."""
+        return self.error is None
+
+    def unwrap(self) -> R:
+        """The result, or raise the item's error."""
+        if self.error is not None:
+            raise self.error.to_exception()
+        assert self.result is not None
+        return self.result
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-safe dict of one shape, whether the item worked or not."""
+        return {
+            "schema": "duomo.outcome/1",
+            "index": self.index,
+            "id": self.id,
+            "ok": self.ok,
+            "result": self.result.model_dump(mode="json") if self.result is not None else None,
+            "error": self.error.to_dict() if self.error is not None else None,
+            "meta": dataclasses.asdict(self.meta),
+        }
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)

@@ -1,0 +1,279 @@
+"""THE WALK: from what a user typed to a typed result.
+
+    run / load   name → ModelSpec + weights → executor started      (once)
+    Runner(…)    accept → executor.run → Result                     (one item; raises)
+    Runner.map   accept each → executor.map → Outcome, in order     (many items; a bad one stays alone)
+
+Read next: `duomo.execution.worker` (what happens to a batch), then any model of a plugin.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, overload
+
+from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.errors import BadInput, UsageProblem, WrongTask
+from duomo.execution.base import Entry, Executor, Job
+from duomo.hooks import RunContext, WeightsContext
+from duomo.outcome import ItemError, Meta, Outcome
+from duomo.specs import ModelSpec
+from duomo.tasks.base import Options, Result, Task
+from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
+
+In = TypeVar("In")
+O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
+R = TypeVar("R", bound=Result)
+AnyTask = type[Task[Any, Any, R]]
+
+
+@overload
+def load(
+    task: AnyTask[R],
+    model: str | None = ...,
+    *,
+    device: str = ...,
+    dtype: str = ...,
+    executor: str | Executor = ...,
+    catalog: Catalog | None = ...,
+) -> Runner[R]: ...
+@overload
+def load(
+    task: str | None = ...,
+    model: str | None = ...,
+    *,
+    device: str = ...,
+    dtype: str = ...,
+    executor: str | Executor = ...,
+    catalog: Catalog | None = ...,
+) -> Runner[Any]: ...
+def load(
+    task: str | AnyTask[Any] | None = None,
+    model: str | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    executor: str | Executor = "inline",
+    catalog: Catalog | None = None,
+) -> Runner[Any]:
+    """Load a model once, to use it many times.
+
+    Args:
+        task: a task's name or class; may be left out when `model` implies it.
+        model: ``plugin/thing``, ``hf:org/name[@revision]``, ``dir:path`` or a path; the task's
+            default when left out.
+        device: ``auto``, ``cpu``, ``cuda:0`` …
+        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        executor: a name, or an executor that is not yet started.
+        catalog: the plugins to use; all installed ones when left out.
+
+    Raises:
+        DuomoError: with what, why and how to fix it.
+    """
+    catalog = catalog or default_catalog()
+    name = task if isinstance(task, str) or task is None else task.name
+    if name is not None:
+        catalog.task(name)
+    if dtype not in ("auto", "float32", "bfloat16", "float16"):
+        raise UsageProblem(f"no dtype '{dtype}'", fix="auto, float32, bfloat16 or float16")
+    weights, reference = find_weights(name, model, catalog)
+    spec = weights.spec
+    job = Job(
+        spec,
+        spec.task,
+        reference,
+        str(weights.path) if weights.path else None,
+        weights.revision,
+        catalog.plugin_of(spec),
+        device,
+        dtype,
+    )
+    task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
+    if isinstance(executor, str):
+        place = catalog.executor(executor)
+        executor = resolve(place.target, place.requires, f"executor '{place.name}'")()
+    assert isinstance(executor, Executor)
+    executor.start(job)
+    return Runner(task_class, executor, catalog)
+
+
+@overload
+def run(task: AnyTask[R], item: Any, *, model: str | None = ..., device: str = ..., **options: Any) -> R: ...
+@overload
+def run(task: str, item: Any, *, model: str | None = ..., device: str = ..., **options: Any) -> Any: ...
+def run(task: str | AnyTask[Any], item: Any, *, model: str | None = None, device: str = "auto", **options: Any) -> Any:
+    """One item through one task. The last two models stay loaded; use `load` to hold on to one.
+
+    Raises:
+        DuomoError: the item's own error, or what kept the model from loading.
+    """
+    name = task if isinstance(task, str) else task.name
+    return _kept(name, model, device)(item, **options)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(task: str, model: str | None, device: str) -> Runner[Any]:
+    return load(task, model, device=device)
+
+
+def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple[WeightsRef, str]:
+    """The weights and the full reference for what the caller named, or for the task's default."""
+    if model is None:
+        if task is None:
+            raise UsageProblem("name a task or a model", fix='duomo.load("image-classification")')
+        spec = catalog.default_model(task)
+        return _locate(spec, catalog), spec.name
+    ref = parse_ref(model, (spec.name for spec in catalog.models))
+    if ref.kind == "catalog":
+        spec = catalog.model(ref.name, task)
+        if spec.is_family:
+            raise UsageProblem(
+                f"'{spec.name}' loads checkpoints that you name",
+                why="it has no weights of its own",
+                fix="-m hf:org/name or -m dir:PATH",
+            )
+        return _locate(spec, catalog), spec.name
+    return _open(ref, task, catalog), str(ref)
+
+
+def _locate(spec: ModelSpec, catalog: Catalog) -> WeightsRef:
+    path = _from_hooks(spec.weights, catalog) if spec.weights.startswith("hf:") else None
+    return WeightsRef(spec, path, "hook") if path is not None else locate(spec)
+
+
+def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
+    """A checkpoint the caller named: fetched, then given to the family that its config calls for."""
+    unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")
+    path = _from_hooks(str(ref), catalog)
+    if path is not None:
+        weights = WeightsRef(unknown, path, "hook")
+    elif ref.kind == "dir":
+        weights = open_folder(unknown, ref.name)
+    else:
+        weights = fetch_from_hub(unknown, ref.name, ref.revision)
+    named = weights.family()
+    if named:
+        return weights._replace(spec=catalog.model(named, task))
+    architectures = weights.config().get("architectures") or []
+    fitting = catalog.families(task, architectures)
+    if fitting:
+        return weights._replace(spec=fitting[0])
+    others = sorted({spec.task for spec in catalog.families(None, architectures)})
+    made_for = ", ".join(architectures) or "nothing it names (config.json has no architectures)"
+    raise WrongTask(
+        f"'{ref}' cannot do {task}" if task else f"no plugin knows what to do with '{ref}'",
+        why=f"it is made for {made_for}",
+        fix=f"duomo run {others[0]} -m {ref} …" if others else "duomo models list --family shows what can be loaded",
+    )
+
+
+def _from_hooks(ref: str, catalog: Catalog) -> Path | None:
+    from duomo.config import is_offline
+
+    for _, hook in catalog.host.implementing("resolve_weights"):
+        path: Path | None = hook(WeightsContext(ref, is_offline()))
+        if path is not None:
+            return path
+    return None
+
+
+class Runner(Generic[R]):
+    """A loaded model: call it with one item, or `map` it over many."""
+
+    def __init__(self, task: AnyTask[R], executor: Executor, catalog: Catalog) -> None:
+        self.task = task
+        self.executor = executor
+        self._accept: Callable[[Any], Any] = task.Input.accept
+        self._lifecycle = {
+            name: catalog.host.implementing(name) for name in ("before_run", "after_run", "on_run_error")
+        }
+        self._watched = any(self._lifecycle.values())
+        # Options are checked once: most calls of a runner use the same ones.
+        self._defaults: Any = None
+
+    @property
+    def meta(self) -> Meta:
+        """Model, revision, device and so on, as every outcome of this runner has them."""
+        return self.executor.meta()
+
+    def __call__(self, item: Any, **options: Any) -> R:
+        """One item to its result; raises the item's error."""
+        if self._watched:
+            return next(self.map([item], **options)).unwrap()
+        result: R = self.executor.run(self._accept(item), self._parse(options))
+        return result
+
+    def map(self, items: Iterable[Any], *, batch_size: int | None = None, **options: Any) -> Iterator[Outcome[R]]:
+        """Many items, read lazily; one `Outcome` each, in the order of the input.
+
+        A bad item becomes an outcome with an error and costs no other its result. Wrong options
+        raise at once, before anything is read.
+        """
+        if isinstance(items, str | bytes | Path):
+            raise UsageProblem(
+                f"map() takes many items, and a single {type(items).__name__} was given",
+                fix="call the runner: runner(item)",
+            )
+        if batch_size is not None and batch_size < 1:
+            raise UsageProblem(f"batch_size must be at least 1, not {batch_size}")
+        parsed = self._parse(options)
+        entries = (self._entry(index, item) for index, item in enumerate(items))
+        if self._watched:
+            return self._watch(entries, options, batch_size)
+        return self.executor.map(entries, parsed, batch_size=batch_size)
+
+    def stream(self, item: Any, **options: Any) -> Iterator[Any]:
+        """The parts of one result as they come, for models that generate."""
+        return self.executor.stream(self._accept(item), self._parse(options))
+
+    def close(self) -> None:
+        """Give the model and its memory back."""
+        self.executor.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _parse(self, options: dict[str, Any]) -> Any:
+        if options:
+            return self.task.Options.parse(options)
+        if self._defaults is None:
+            self._defaults = self.task.Options.parse({})
+        return self._defaults
+
+    def _entry(self, index: int, value: Any) -> Entry:
+        try:
+            item = self._accept(value)
+        except BadInput as error:
+            return Entry(index, _name(value, index), None, ItemError.of(error))
+        return Entry(index, getattr(item, "name", "") or str(index), item)
+
+    def _watch(self, entries: Iterable[Entry], options: dict[str, Any], batch_size: int | None) -> Iterator[Outcome[R]]:
+        """`map` with plugins looking on."""
+        meta = self.meta
+        context = RunContext(meta.task, meta.model, meta.executor, meta.device, dict(options))
+        for _, hook in self._lifecycle["before_run"]:
+            hook(context)
+        try:
+            for outcome in self.executor.map(entries, self._parse(context.options), batch_size=batch_size):
+                context.num_ok += outcome.ok
+                context.num_failed += not outcome.ok
+                yield outcome
+        except Exception as error:
+            context.error = error
+            for _, hook in self._lifecycle["on_run_error"]:
+                hook(context)
+            raise
+        for _, hook in self._lifecycle["after_run"]:
+            hook(context)
+
+
+def _name(value: Any, index: int) -> str:
+    return str(value) if isinstance(value, str | Path) and len(str(value)) < 4096 else str(index)

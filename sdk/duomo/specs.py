@@ -1,0 +1,122 @@
+"""What a thing is before it wakes: tuples of strings and numbers, safe to print, pickle and send."""
+
+from typing import NamedTuple
+
+
+class TaskSpec(NamedTuple):
+    """One verb of the shared vocabulary, such as ``image-classification``."""
+
+    name: str
+    target: str
+    """Where the `duomo.Task` subclass lives: ``"duomo.tasks.vision:ImageClassification"``."""
+    summary: str
+    modality: str
+    """``vision``, ``nlp``, ``speech``, ``multimodal`` or ``tabular``."""
+    suffixes: tuple[str, ...] = ()
+    """File endings that a folder is searched for; empty when the input is not a file of its own."""
+    example: str = ""
+    """A command line that works."""
+
+
+class ModelSpec(NamedTuple):
+    """One model for one task. A model that serves two tasks is two specs with the same name."""
+
+    name: str
+    """``plugin/thing``; the prefix is the plugin's own name."""
+    task: str
+    loader: str
+    """Where the `duomo.Model` subclass lives: ``"duomo_vision.efficientnet:EfficientNetLite"``."""
+    summary: str
+    license: str
+    """Licence of the weights, as an SPDX id; of the code when there are no weights."""
+    weights: str = ""
+    """``package:import_name/path`` (a file or folder inside an installed package),
+    ``hf:org/name``, ``none`` (nothing to load), ``given`` (a family: the caller names a checkpoint),
+    or empty: random numbers, used only when the caller names this very model."""
+    sha256: str = ""
+    """Digest of the weights file."""
+    size: int = 0
+    """Bytes of the weights file."""
+    params: int = 0
+    """Number of parameters."""
+    requires: tuple[str, ...] = ()
+    """Requirement strings of the libraries it imports beyond its plugin's own."""
+    packages: tuple[str, ...] = ()
+    """Pinned and hashed requirement lines of the packages that carry the weights."""
+    packs: tuple[str, ...] = ()
+    """Names under which ``duomo models add`` installs it, such as ``starter``."""
+    uses: tuple[str, ...] = ()
+    """Other models it is built on, as ``task=model``."""
+    architectures: tuple[str, ...] = ()
+    """For a family: patterns over the ``architectures`` of a checkpoint's ``config.json``."""
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    limits: str = ""
+    """What it cannot do, in a sentence a user should read."""
+
+    @property
+    def plugin(self) -> str:
+        """The plugin that owns this model."""
+        return self.name.partition("/")[0]
+
+    @property
+    def is_family(self) -> bool:
+        """Whether it loads checkpoints that the caller names instead of one of its own."""
+        return self.weights == "given"
+
+
+class ExecutorSpec(NamedTuple):
+    """One place where models run."""
+
+    name: str
+    target: str
+    """Where the `duomo.Executor` subclass lives."""
+    summary: str
+    requires: tuple[str, ...] = ()
+
+
+class AdapterSpec(NamedTuple):
+    """One industry adapter: a domain record in, a domain verdict out."""
+
+    name: str
+    target: str
+    summary: str
+    industry: str
+    tasks: tuple[str, ...] = ()
+    """The tasks it calls; it never names another plugin's module."""
+    requires: tuple[str, ...] = ()
+    disclaimer: str = ""
+
+
+class CommandSpec(NamedTuple):
+    """One command a plugin adds to ``duomo``."""
+
+    name: str
+    target: str
+    """Where the `click.Command` lives."""
+    summary: str
+
+
+class RendererSpec(NamedTuple):
+    """One output format for ``duomo run -o``."""
+
+    name: str
+    target: str
+    """Where a function ``(list of outcome dicts) -> str | bytes`` lives."""
+    summary: str
+    tasks: tuple[str, ...] = ()
+    """The tasks it can draw; empty for all."""
+    binary: bool = False
+
+
+Spec = TaskSpec | ModelSpec | ExecutorSpec | AdapterSpec | CommandSpec | RendererSpec
+
+
+class Check(NamedTuple):
+    """One line of ``duomo doctor``."""
+
+    name: str
+    status: str
+    """``ok``, ``warn`` or ``fail``."""
+    detail: str
+    fix: str = ""

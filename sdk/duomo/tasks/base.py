@@ -1,0 +1,82 @@
+"""What a task is: an input class, an options class and a result class."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+
+import pydantic
+
+from duomo.errors import BadOption, did_you_mean
+
+
+class Options(pydantic.BaseModel):
+    """Options of a task; a name it does not know is an error, not ignored."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        """Check `values`; raises `BadOption` with the nearest name or the allowed range."""
+        try:
+            return cls(**values)
+        except pydantic.ValidationError as error:
+            raise _bad_option(cls, error.errors()[0]) from None
+
+
+LongPolicy = Literal["error", "truncate", "window"]
+"""What to do with an input longer than the model reads."""
+
+
+class Result(pydantic.BaseModel):
+    """What a task gives back: typed, of one shape whatever the options, and JSON-safe.
+
+    Models build results with ``model_construct``: our own output needs no validation.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class Input(Protocol):
+    """What every input class offers."""
+
+    name: str
+
+    @classmethod
+    def accept(cls, value: Any) -> Any:
+        """Take every reasonable shape, or raise `BadInput`."""
+
+
+In = TypeVar("In")
+O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
+R = TypeVar("R", bound=Result)
+
+
+class Task(Generic[In, O, R]):
+    """One verb: subclass it and set the three classes."""
+
+    name: ClassVar[str]
+    Input: ClassVar[type[Any]]
+    Options: ClassVar[type[Any]]
+    Result: ClassVar[type[Any]]
+
+
+def _bad_option(cls: type[Options], problem: Any) -> BadOption:
+    name = ".".join(str(part) for part in problem["loc"]) or "options"
+    known = ", ".join(cls.model_fields) or "none"
+    if problem["type"] == "extra_forbidden":
+        near = did_you_mean(name, cls.model_fields)
+        return BadOption(f"unknown option '{name}'", why=f"the options are: {known}", fix=near or "leave it out")
+    if problem["type"] == "missing":
+        return BadOption(f"option '{name}' is required", why=_describe(cls, name), fix=f"pass {name}=… (-p {name}=…)")
+    value = repr(problem["input"])
+    shown = value if len(value) <= 60 else value[:57] + "…"
+    return BadOption(
+        f"option '{name}' cannot be {shown}",
+        why=problem["msg"][0].lower() + problem["msg"][1:],
+        fix=_describe(cls, name) or f"the options are: {known}",
+    )
+
+
+def _describe(cls: type[Options], name: str) -> str:
+    field = cls.model_fields.get(name.partition(".")[0])
+    return f"{name}: {field.description}" if field is not None and field.description else ""

@@ -1,0 +1,85 @@
+"""Tasks that join pictures, text and speech."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from duomo.inputs import Audio, Image, TextOrImage
+from duomo.tasks.base import Options, Task
+from duomo.tasks.nlp import Names
+from duomo.tasks.results import Classification, Embedding, SearchResult
+
+
+class ZeroShotImageClassificationOptions(Options):
+    """Options of zero-shot image classification."""
+
+    labels: Names = Field(description="the labels to choose among, as a list or separated by commas")
+    template: str | None = Field(None, description="a sentence around each label; the model's own when left out")
+
+
+class ZeroShotImageClassification(Task[Image, ZeroShotImageClassificationOptions, Classification]):
+    """Choose among labels for a picture."""
+
+    name = "zero-shot-image-classification"
+    Input = Image
+    Options = ZeroShotImageClassificationOptions
+    Result = Classification
+
+
+class MultimodalEmbeddingOptions(Options):
+    """Multimodal embedding has no options."""
+
+
+class MultimodalEmbedding(Task[TextOrImage, MultimodalEmbeddingOptions, Embedding]):
+    """Texts and pictures as vectors of one space."""
+
+    name = "multimodal-embedding"
+    Input = TextOrImage
+    Options = MultimodalEmbeddingOptions
+    Result = Embedding
+
+
+def _pictures(value: Any) -> Any:
+    """A folder, a comma-separated str or a list of anything an image can be, as a tuple of `Image`."""
+    from pathlib import Path
+
+    from duomo.tasks import IMAGES
+
+    if isinstance(value, str | Path):
+        folder = Path(value)
+        if folder.is_dir():
+            value = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+        else:
+            value = [part.strip() for part in str(value).split(",")]
+    return tuple(Image.accept(each) for each in value)
+
+
+class ImageSearchOptions(Options):
+    """Options of image search."""
+
+    model_config = {"arbitrary_types_allowed": True}
+
+    images: Annotated[tuple[Image, ...], BeforeValidator(_pictures)] = Field(
+        min_length=1, description="the pictures to search: a folder, or a list of paths, bytes, PIL images or arrays"
+    )
+    top_k: int = Field(5, ge=1, description="how many hits to give, best first")
+
+
+class ImageSearch(Task[TextOrImage, ImageSearchOptions, SearchResult]):
+    """Find pictures by a text or a picture."""
+
+    name = "image-search"
+    Input = TextOrImage
+    Options = ImageSearchOptions
+    Result = SearchResult
+
+
+class SpokenImageSearch(Task[Audio, ImageSearchOptions, SearchResult]):
+    """Find pictures by asking aloud; ``query`` of the result is what was heard."""
+
+    name = "spoken-image-search"
+    Input = Audio
+    Options = ImageSearchOptions
+    Result = SearchResult

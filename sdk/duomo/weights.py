@@ -1,0 +1,240 @@
+"""From a model reference to files on this disk; nothing here opens a pickle.
+
+plugin/thing           a model of the catalog
+hf:org/name[@revision] a checkpoint on the hub (needs the network once)
+dir:path, or a path    a folder in transformers or duomo layout
+package:name/path      a file inside an installed package (in specs only), found without importing it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from duomo.config import is_offline
+from duomo.errors import AmbiguousReference, InputMissing, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
+from duomo.specs import ModelSpec
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+$")
+_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
+
+
+class WeightsRef(NamedTuple):
+    """Weights that have been found."""
+
+    spec: ModelSpec
+    path: Path | None = None
+    """The file or folder; None when the model has no weights of its own."""
+    revision: str = ""
+    """Digest or commit; ``random`` for weights that were never trained."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder it lies in, or is."""
+        assert self.path is not None, "this model has no weights"
+        return self.path if self.path.is_dir() else self.path.parent
+
+    def config(self) -> dict[str, Any]:
+        """The folder's ``config.json``, or an empty dict."""
+        file = self.folder / "config.json"
+        return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+    def family(self) -> str:
+        """The model that a folder in duomo layout names in ``duomo.json``; empty in transformers layout."""
+        file = self.folder / "duomo.json"
+        return str(json.loads(file.read_text("utf-8"))["model"]) if file.is_file() else ""
+
+
+class ModelRef(NamedTuple):
+    """A model reference, taken apart."""
+
+    kind: Literal["catalog", "hf", "dir"]
+    name: str
+    revision: str = ""
+
+    def __str__(self) -> str:
+        prefix = "" if self.kind == "catalog" else f"{self.kind}:"
+        return f"{prefix}{self.name}" + (f"@{self.revision}" if self.revision else "")
+
+
+def parse_ref(text: str, catalog_names: Iterable[str]) -> ModelRef:
+    """Take a model reference apart.
+
+    Raises `AmbiguousReference` for a bare ``org/name`` that is neither in the catalog nor a folder:
+    guessing would silently load different weights on different machines.
+    """
+    names = set(catalog_names)
+    if text.startswith("hf:"):
+        name, _, revision = text[3:].partition("@")
+        if not _HUB_NAME.match(name):
+            raise AmbiguousReference(
+                f"'{text}' is not a hub reference", fix="write hf:org/name or hf:org/name@revision"
+            )
+        return ModelRef("hf", name, revision)
+    if text.startswith("dir:"):
+        return ModelRef("dir", text[4:])
+    if text in names or "/" not in text:
+        return ModelRef("catalog", text)
+    if text.startswith((".", "/", "~")) or os.path.exists(text):
+        return ModelRef("dir", text)
+    owner = text.partition("/")[0]
+    if owner in {name.partition("/")[0] for name in names}:
+        return ModelRef("catalog", text)
+    raise AmbiguousReference(
+        f"'{text}' could mean several things",
+        why=f"no plugin is named '{owner}', and no folder '{text}' exists here",
+        fix=f"from the hub: hf:{text}\na folder: dir:{text}\nthe catalog: duomo models list",
+    )
+
+
+def find_package_file(ref: str) -> Path | None:
+    """Where ``package:import_name/path`` lies, or None; the package is not imported."""
+    name, _, inside = ref.removeprefix("package:").partition("/")
+    try:
+        found: importlib.machinery.ModuleSpec | None = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    if found is None or not found.submodule_search_locations:
+        return None
+    for root in found.submodule_search_locations:
+        path = Path(root) / inside
+        if path.exists():
+            return path
+    return None
+
+
+def is_installed(spec: ModelSpec) -> bool:
+    """Whether a model's own weights are on this machine (its libraries and `uses` aside)."""
+    return not spec.weights.startswith("package:") or find_package_file(spec.weights) is not None
+
+
+def locate(spec: ModelSpec) -> WeightsRef:
+    """Find the weights a spec names. Raises `WeightsMissing` with the command that installs them."""
+    if spec.weights.startswith("package:"):
+        path = find_package_file(spec.weights)
+        if path is None:
+            pack = spec.packs[0] if spec.packs else spec.name
+            package = spec.packages[0].split()[0] if spec.packages else spec.weights
+            raise WeightsMissing(
+                f"the weights of '{spec.name}' are not installed",
+                why=f"they come with the package {package}, which is not here",
+                fix=f"duomo models add {pack}",
+            )
+        return WeightsRef(spec, path, f"sha256:{spec.sha256[:12]}" if spec.sha256 else "")
+    if spec.weights.startswith("hf:"):
+        name, _, revision = spec.weights[3:].partition("@")
+        return fetch_from_hub(spec, name, revision)
+    return WeightsRef(spec, None, "" if spec.weights == "none" else "random")
+
+
+def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
+    """A folder the caller named. Raises `InputMissing`, or `UnsafeWeights` when it holds only pickles."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise InputMissing(
+            f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
+        )
+    refuse_pickles(folder)
+    return WeightsRef(spec, folder, f"sha256:{_folder_digest(folder)[:12]}")
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise `UnsafeWeights` unless there is a safetensors file, or `WeightsMissing` when there is nothing."""
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles:
+        raise UnsafeWeights(
+            f"'{folder}' holds its weights as a pickle ({pickles[0]})",
+            why="loading a pickle can run any code; duomo reads safetensors only",
+            fix=f"duomo models convert {folder / pickles[0]}",
+        )
+    raise WeightsMissing(
+        f"'{folder}' holds no weights",
+        why="there is no *.safetensors file in it",
+        fix="save a checkpoint there: model.save_pretrained(folder)",
+    )
+
+
+def fetch_from_hub(spec: ModelSpec, name: str, revision: str) -> WeightsRef:
+    """A checkpoint from the hub's local cache, downloaded first if need be and allowed."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    offline = is_offline()
+    try:
+        folder = huggingface_hub.snapshot_download(
+            name, revision=revision or None, local_files_only=offline, allow_patterns=_HUB_FILES
+        )
+    except RepositoryNotFoundError:
+        raise WeightsMissing(f"the hub has no model '{name}'", fix="check the name, or log in: hf auth login") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        if offline:
+            raise Offline(
+                f"'hf:{name}' is not in the local cache",
+                why="duomo is offline (--offline, DUOMO_OFFLINE, HF_HUB_OFFLINE or the configuration)",
+                fix=f"download it where there is a network: hf download {name}\nor use a folder: dir:PATH",
+            ) from None
+        raise WeightsMissing(
+            f"'hf:{name}' could not be downloaded",
+            why=str(error).strip().splitlines()[0],
+            fix="check the network; or download it elsewhere and use dir:PATH",
+        ) from None
+    path = Path(folder)
+    refuse_pickles(path)
+    return WeightsRef(spec, path, path.name)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(spec: ModelSpec) -> None:
+    """Compare the installed weights with the spec's digest. Raises `WeightsMissing` or `WeightsMismatch`."""
+    path = locate(spec).path
+    if path is None or not spec.sha256:
+        return
+    found = file_digest(path)
+    if found != spec.sha256:
+        raise WeightsMismatch(
+            f"the weights of '{spec.name}' are not the ones duomo was tested with",
+            why=f"sha256 {found[:16]}… where {spec.sha256[:16]}… is expected, in {path}",
+            fix=f"install them again: duomo models add {spec.packs[0] if spec.packs else spec.name} --force",
+        )
+
+
+def check_tensors(
+    name: str, missing: Iterable[str], unexpected: Iterable[str] = (), misshapen: Iterable[str] = ()
+) -> None:
+    """Raise `WeightsMismatch` unless every list is empty: a model is never left partly random."""
+    groups = {"missing": sorted(missing), "unexpected": sorted(unexpected), "of the wrong shape": sorted(misshapen)}
+    faults = [
+        f"{len(keys)} {label} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
+        for label, keys in groups.items()
+        if keys
+    ]
+    if faults:
+        raise WeightsMismatch(
+            f"the checkpoint of '{name}' does not fit its model",
+            why="tensors: " + "; ".join(faults),
+            fix="use the checkpoint's own task (see architectures in its config.json), or save it again whole",
+        )
+
+
+def _folder_digest(folder: Path) -> str:
+    """A digest of names, sizes and config: cheap, since hashing gigabytes at every start is not."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*")):
+        if path.is_file():
+            digest.update(f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}".encode())
+    return digest.hexdigest()
