@@ -176,7 +176,7 @@ class Catalog:
 
     def _gather(self, hook: str, kind: type[S]) -> list[S]:
         """The specs of one hook; a name that is taken is refused and its plugin set aside whole."""
-        taken: dict[object, str] = {key: "duomo" for key in _core_names(hook)}
+        taken: dict[object, str] = dict.fromkeys(_core_names(hook), "duomo")
         kept: list[S] = []
         for record, spec in self.host.specs(hook):
             assert isinstance(spec, kind)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 if TYPE_CHECKING:
     import torch
 
-    from duomo.tasks.base import Options, Result
+    from duomo.tasks.base import Result
     from duomo.weights import WeightsRef
 
 In = TypeVar("In")
@@ -61,9 +61,10 @@ class Model(ABC, Generic[In, R]):
     def postprocess(self, output: Any, features: list[Features], options: Any) -> list[R]:
         """Turn the output into one result an item, in order, with no reference to device memory."""
 
-    @classmethod
-    def estimate(cls, item: In) -> int:
+    @staticmethod
+    def estimate(item: Any) -> int:
         """Relative cost of an item, found cheaply in the driver (characters, pixels, samples)."""
+        del item
         return 1
 
     def split(self, item: In, options: Any) -> list[In]:

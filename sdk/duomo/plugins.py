@@ -117,11 +117,11 @@ class PluginHost:
 
     def implementing(self, hook: str) -> list[tuple[PluginRecord, Any]]:
         """The loaded plugins that implement a hook, with the bound method, in name order."""
-        found = []
-        for record in self.records:
-            if record.state == "ok" and hook in _implemented(record.plugin):
-                found.append((record, getattr(record.plugin, hook)))
-        return found
+        return [
+            (record, getattr(record.plugin, hook))
+            for record in self.records
+            if record.state == "ok" and hook in _implemented(record.plugin)
+        ]
 
     def specs(self, hook: str) -> list[tuple[PluginRecord, Spec]]:
         """What all loaded plugins registered through a hook, first-party plugins first, then by name."""
@@ -255,7 +255,7 @@ def _registered(record: PluginRecord) -> dict[str, list[Spec]]:
         if hook not in _implemented(record.plugin):
             continue
         items = getattr(record.plugin, hook)()
-        if not isinstance(items, Iterable) or isinstance(items, str | tuple) and hasattr(items, "_fields"):
+        if not isinstance(items, Iterable) or (isinstance(items, str | tuple) and hasattr(items, "_fields")):
             raise TypeError(f"{hook}() must give several {kind.__name__}, it gave {items!r:.60}")
         specs[hook] = [_checked(record, hook, kind, item) for item in items]
     return specs
@@ -267,10 +267,8 @@ def _checked(record: PluginRecord, hook: str, kind: type, item: object) -> Spec:
     spec = cast(Spec, item)
     for name, value in spec._asdict().items():
         default = kind._field_defaults.get(name, "")  # type: ignore[attr-defined]
-        if (
-            not isinstance(value, type(default))
-            or isinstance(value, tuple)
-            and not all(isinstance(v, str) for v in value)
+        if not isinstance(value, type(default)) or (
+            isinstance(value, tuple) and not all(isinstance(v, str) for v in value)
         ):
             raise TypeError(f"{hook}(): {kind.__name__}.{name} must be {type(default).__name__}, not {value!r:.60}")
     # Commands, executors and renderers are short words of the command line; the rest is namespaced.

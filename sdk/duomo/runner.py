@@ -276,4 +276,5 @@ class Runner(Generic[R]):
 
 
 def _name(value: Any, index: int) -> str:
-    return str(value) if isinstance(value, str | Path) and len(str(value)) < 4096 else str(index)
+    """A path names its item; anything else goes by its position."""
+    return str(value) if isinstance(value, str | Path) and 0 < len(str(value)) < 1024 else str(index)

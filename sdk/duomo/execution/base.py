@@ -29,7 +29,7 @@ class Job(NamedTuple):
 class Entry(NamedTuple):
     """One item on its way in: accepted, or already refused."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a field, not tuple.index
     id: str
     item: Any
     error: ItemError | None = None

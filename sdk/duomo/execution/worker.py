@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.catalog import resolve
-from duomo.errors import DeviceUnavailable, WorkerContractError
+from duomo.errors import DeviceUnavailable, DuomoError, WorkerContractError
 from duomo.execution.base import Job
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
@@ -45,36 +45,52 @@ class Worker:
         return Meta(job.task, job.reference, job.plugin, job.revision, self.device, dtype, executor)
 
     def run(self, item: Any, options: Any) -> Any:
-        """One item to its result; exceptions pass through."""
+        """One item to its result. Raises `DuomoError`; what the model raised is its cause."""
         if self._splits:
-            parts = self.model.split(item, options)
-            if len(parts) != 1:
-                return self.model.merge(item, self._forward(parts, options)[0], options)
-        return self._forward([item], options)[0][0]
+            settled = self.run_batch([item], options)[0]
+            if settled.error is not None:
+                raise settled.error.to_exception()
+            return settled.result
+        try:
+            return self._forward([item], options)[0][0]
+        except DuomoError:
+            raise
+        except Exception as error:
+            raise ItemError.of(error).to_exception() from error
 
     def run_batch(self, items: Sequence[Any], options: Any) -> list[Settled]:
         """Items to their fates, in order; a bad item never costs another its result."""
         if not self._splits:
             return self._isolate(items, options)
-        settled: list[Settled | None] = [None] * len(items)
-        whole: list[int] = []
-        for position, item in enumerate(items):
-            try:
-                parts = self.model.split(item, options)
-                if len(parts) == 1:
-                    whole.append(position)
-                    continue
-                results = [
-                    result
-                    for start in range(0, len(parts), len(items))
-                    for result in self._forward(parts[start : start + len(items)], options)[0]
-                ]
-                settled[position] = Settled(self.model.merge(item, results, options), windows=len(parts))
-            except Exception as error:
-                settled[position] = Settled(error=ItemError.of(error))
-        for position, one in zip(whole, self._isolate([items[p] for p in whole], options), strict=True):
-            settled[position] = one
-        return [one for one in settled if one is not None]
+        parts = [self._split(item, options) for item in items]
+        windows = [window for each in parts if isinstance(each, list) for window in each]
+        size = max(len(items), self.model.batch_size)
+        fates = iter(
+            [fate for at in range(0, len(windows), size) for fate in self._isolate(windows[at : at + size], options)]
+        )
+        return [
+            self._merge(item, [next(fates) for _ in each], options) if isinstance(each, list) else Settled(error=each)
+            for item, each in zip(items, parts, strict=True)
+        ]
+
+    def _split(self, item: Any, options: Any) -> list[Any] | ItemError:
+        try:
+            return self.model.split(item, options)
+        except Exception as error:
+            return ItemError.of(error)
+
+    def _merge(self, item: Any, fates: list[Settled], options: Any) -> Settled:
+        if len(fates) == 1:
+            return fates[0]
+        lost = next((fate for fate in fates if fate.error is not None), None)
+        if lost is not None:
+            return lost
+        try:
+            with no_grad():
+                result = self.model.merge(item, [fate.result for fate in fates], options)
+        except Exception as error:
+            return Settled(error=ItemError.of(error))
+        return Settled(result, None, any(fate.truncated for fate in fates), len(fates), fates[0].batch if fates else 1)
 
     def stream(self, item: Any, options: Any) -> Iterator[Any]:
         """The parts of one result as they come."""
@@ -143,31 +159,26 @@ def no_grad() -> contextlib.AbstractContextManager[Any]:
 
 def pick_device(name: str) -> str:
     """The device a name means here: ``auto`` is the first GPU, else the CPU. Raises `DeviceUnavailable`."""
-    if name in ("auto", "cpu"):
-        torch = sys.modules.get("torch")
-        if name == "auto" and torch is not None and torch.cuda.is_available():
-            return "cuda:0"
-        return "cpu"
+    torch: Any = sys.modules.get("torch")
+    if name == "auto":
+        return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return name
     import torch
 
-    try:
-        device = torch.device(name)
-        known = (
-            device.type == "cuda" and torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
-        ) or (device.type == "mps" and torch.backends.mps.is_available())
-    except RuntimeError:
-        known = False
-    if not known:
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        here = ["cpu", *(f"cuda:{index}" for index in range(count))]
+    here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    full = "cuda:0" if name == "cuda" else name
+    if full not in here:
         raise DeviceUnavailable(
             f"no device '{name}' here", why=f"this machine has {', '.join(here)}", fix="-d cpu, or -d auto"
         )
-    return str(device)
+    return full
 
 
 def _torch_device(name: str) -> Any:
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     return name if torch is None else torch.device(name)
 
 

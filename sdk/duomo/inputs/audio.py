@@ -107,7 +107,7 @@ class Audio:
             except soundfile.LibsndfileError as error:
                 raise InputUnreadable(
                     f"{self._label()} cannot be decoded",
-                    why=f"{str(error).rstrip('.')} (WAV, FLAC, OGG, MP3 and AIFF can be read; M4A/AAC and video cannot)",
+                    why=f"{str(error).rstrip('.')} (WAV, FLAC, OGG, MP3 and AIFF can be read; M4A and video cannot)",
                     fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
                 ) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import pydantic
 from pydantic import BeforeValidator, Field
 
 from duomo.inputs import Audio, Image, TextOrImage
@@ -59,7 +60,7 @@ def _pictures(value: Any) -> Any:
 class ImageSearchOptions(Options):
     """Options of image search."""
 
-    model_config = {"arbitrary_types_allowed": True}
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
     images: Annotated[tuple[Image, ...], BeforeValidator(_pictures)] = Field(
         min_length=1, description="the pictures to search: a folder, or a list of paths, bytes, PIL images or arrays"

@@ -14,7 +14,7 @@ from duomo.tasks.results import Classification
 
 
 class EchoModel(Model[Any, Classification]):
-    """Labels a text with itself and its length. Words in the text make it misbehave:
+    """Labels a text with itself; some words in the text make it misbehave.
 
     ``poison`` raises in `preprocess`, ``crash`` in `forward`, ``mute`` loses a result.
     """
@@ -22,11 +22,11 @@ class EchoModel(Model[Any, Classification]):
     batch_size = 4
 
     @classmethod
-    def load(cls, weights: Any, *, device: Any, dtype: Any) -> Self:
+    def load(cls, weights: Any, *, device: Any, dtype: Any) -> Self:  # noqa: ARG003
         return cls()
 
-    @classmethod
-    def estimate(cls, item: Any) -> int:
+    @staticmethod
+    def estimate(item: Any) -> int:
         return len(item)
 
     def preprocess(self, items: Sequence[Any], options: Any) -> list[Features]:
