@@ -1,0 +1,107 @@
+"""How every benchmark here measures: ratios within one run, cases interleaved, medians with their spread.
+
+Absolute seconds of a shared machine mean little, so cases take turns (A B A B …) and CPU time is
+compared. Each benchmark prints one JSON document with the machine and the versions in it.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("duomo", "torch", "torchvision", "torchaudio", "transformers", "tokenizers", "numpy", "pillow", "pydantic")
+
+
+def machine() -> dict[str, Any]:
+    """What ran the benchmark: processor, cores, load and versions."""
+    model = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "versions": versions,
+    }
+
+
+def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
+    """Median, minimum and maximum."""
+    return {
+        "median": round(statistics.median(values), digits),
+        "min": round(min(values), digits),
+        "max": round(max(values), digits),
+        "runs": len(values),
+    }
+
+
+def interleave(
+    cases: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    warm: int = 3,
+) -> dict[str, list[float]]:
+    """Time each case `rounds` times, in turns whose order rotates; the first `warm` turns do not count."""
+    names = list(cases)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds + warm):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            start = clock()
+            cases[name]()
+            if turn >= warm:
+                times[name].append(clock() - start)
+    return times
+
+
+def run_process(command: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, float]:
+    """Run a command to its end: CPU seconds (user and system), wall seconds and peak memory in MiB."""
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(env or os.environ))
+    assert child.stderr is not None
+    errors = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} ended with {child.returncode}:\n{errors.decode()[-2000:]}")
+    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+    return {
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "wall_s": time.perf_counter() - start,
+        "peak_mib": usage.ru_maxrss / unit,
+    }
+
+
+def arguments(description: str, rounds: int) -> argparse.Namespace:
+    """The options all benchmarks share."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds, help="counted turns of each case")
+    parser.add_argument("--out", type=Path, help="also write the JSON here")
+    return parser.parse_args()
+
+
+def report(name: str, result: Mapping[str, Any], out: Path | None = None) -> None:
+    """Print the result with the machine it was measured on."""
+    text = json.dumps({"benchmark": name, "machine": machine(), **result}, indent=2, ensure_ascii=False)
+    print(text)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text + "\n", "utf-8")
