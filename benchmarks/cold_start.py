@@ -17,7 +17,10 @@ from checkpoints import small_cnn
 from harness import arguments, report, run_process, spread
 
 PYTHON = "import duomo; print(duomo.run('image-classification', {photo!r}, model={model!r}))"
-PIPELINE = "from transformers import pipeline; print(pipeline('image-classification', model={model!r}, device='cpu')({photo!r}))"
+PIPELINE = (
+    "from transformers import pipeline; "
+    "print(pipeline('image-classification', model={model!r}, device='cpu')({photo!r}))"
+)
 
 
 def main() -> None:
