@@ -210,6 +210,8 @@ def missing_requirements(requires: Iterable[str]) -> list[str]:
         from packaging.requirements import Requirement
 
         requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
         try:
             version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
@@ -233,11 +235,13 @@ def resolve(target: str, requires: Iterable[str] = (), owner: str = "") -> Any:
     module, _, attribute = target.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
+        absent = error.name if isinstance(error, ModuleNotFoundError) else None
+        foreign = absent and absent.partition(".")[0] != module.partition(".")[0]
         raise PluginBroken(
             f"{owner or target} cannot be imported",
             why=f"{type(error).__name__}: {error}",
-            fix="duomo doctor" if not isinstance(error, ModuleNotFoundError) else f"pip install {error.name}",
+            fix=f"pip install {absent}" if foreign else "report it to the plugin's author (duomo plugins list)",
         ) from error
 
 

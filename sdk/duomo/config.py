@@ -14,6 +14,7 @@ from duomo.errors import UsageProblem
 
 Config = dict[str, Any]
 _TRUE = {"1", "true", "yes", "on"}
+_TABLES = ("limits", "models", "plugins")
 
 
 def config_path() -> Path:
@@ -37,11 +38,19 @@ def load_config() -> Config:
 @functools.lru_cache(maxsize=4)
 def _parse(path: Path, _mtime_ns: int) -> Config:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        config = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise UsageProblem(
             f"the configuration '{path}' cannot be read", why=str(error), fix="mend that line, or remove the file"
         ) from None
+    for name in _TABLES:
+        if not isinstance(config.get(name, {}), dict):
+            raise UsageProblem(
+                f"the configuration '{path}' is not in order",
+                why=f"'{name}' must be a table, not {config[name]!r}",
+                fix=f"write its settings under a line [{name}]",
+            )
+    return config
 
 
 def save_config(config: Config) -> Path:

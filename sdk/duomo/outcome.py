@@ -66,6 +66,11 @@ class ItemError:
             exception=error,
         )
 
+    @property
+    def is_input(self) -> bool:
+        """Whether the item itself is at fault, and not the model."""
+        return self.code.startswith("E-INPUT")
+
     def to_exception(self) -> DuomoError:
         """The exception to raise for it, the original one as its cause."""
         if isinstance(self.exception, DuomoError):
@@ -110,7 +115,8 @@ class Outcome(Generic[R]):
             "index": self.index,
             "id": self.id,
             "ok": self.ok,
-            "result": self.result.model_dump(mode="json") if self.result is not None else None,
+            # By way of JSON text, because only there does pydantic turn NaN, which is no JSON, into null.
+            "result": json.loads(self.result.model_dump_json()) if self.result is not None else None,
             "error": self.error.to_dict() if self.error is not None else None,
             "meta": dataclasses.asdict(self.meta),
         }

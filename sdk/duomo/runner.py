@@ -10,13 +10,14 @@ Read next: `duomo.execution.worker` (what happens to a batch), then any model of
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
-from duomo.errors import BadInput, UsageProblem, WrongTask
+from duomo.errors import BadInput, DuomoError, PluginBroken, UsageProblem, WrongTask
 from duomo.execution.base import Entry, Executor, Job
 from duomo.hooks import RunContext, WeightsContext
 from duomo.outcome import ItemError, Meta, Outcome
@@ -202,7 +203,8 @@ class Runner(Generic[R]):
     def __call__(self, item: Any, **options: Any) -> R:
         """One item to its result; raises the item's error."""
         if self._watched:
-            return next(self.map([item], **options)).unwrap()
+            [outcome] = self.map([item], **options)
+            return outcome.unwrap()
         result: R = self.executor.run(self._accept(item), self._parse(options))
         return result
 
@@ -212,7 +214,7 @@ class Runner(Generic[R]):
         A bad item becomes an outcome with an error and costs no other its result. Wrong options
         raise at once, before anything is read.
         """
-        if isinstance(items, str | bytes | Path):
+        if isinstance(items, str | bytes | Path | Mapping):
             raise UsageProblem(
                 f"map() takes many items, and a single {type(items).__name__} was given",
                 fix="call the runner: runner(item)",
@@ -259,8 +261,17 @@ class Runner(Generic[R]):
         """`map` with plugins looking on."""
         meta = self.meta
         context = RunContext(meta.task, meta.model, meta.executor, meta.device, dict(options))
-        for _, hook in self._lifecycle["before_run"]:
-            hook(context)
+        for record, hook in self._lifecycle["before_run"]:
+            try:
+                hook(context)
+            except DuomoError:
+                raise
+            except Exception as error:
+                raise PluginBroken(
+                    f"plugin '{record.name}' stopped this run",
+                    why=f"its before_run raised {type(error).__name__}: {error}",
+                    fix=f"report it to its author, or: duomo plugins disable {record.name}",
+                ) from error
         try:
             for outcome in self.executor.map(entries, self._parse(context.options), batch_size=batch_size):
                 context.num_ok += outcome.ok
@@ -268,11 +279,17 @@ class Runner(Generic[R]):
                 yield outcome
         except Exception as error:
             context.error = error
-            for _, hook in self._lifecycle["on_run_error"]:
-                hook(context)
+            self._tell("on_run_error", context)
             raise
-        for _, hook in self._lifecycle["after_run"]:
-            hook(context)
+        self._tell("after_run", context)
+
+    def _tell(self, name: str, context: RunContext) -> None:
+        """Call the hooks that only look on; one that fails is warned about and costs nobody a result."""
+        for record, hook in self._lifecycle[name]:
+            try:
+                hook(context)
+            except Exception as error:
+                warnings.warn(f"plugin '{record.name}': {name} raised {type(error).__name__}: {error}", stacklevel=2)
 
 
 def _name(value: Any, index: int) -> str:

@@ -44,13 +44,11 @@ class WeightsRef(NamedTuple):
 
     def config(self) -> dict[str, Any]:
         """The folder's ``config.json``, or an empty dict."""
-        file = self.folder / "config.json"
-        return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        return _read_json(self.folder / "config.json")
 
     def family(self) -> str:
         """The model that a folder in duomo layout names in ``duomo.json``; empty in transformers layout."""
-        file = self.folder / "duomo.json"
-        return str(json.loads(file.read_text("utf-8"))["model"]) if file.is_file() else ""
+        return str(_read_json(self.folder / "duomo.json").get("model", ""))
 
 
 class ModelRef(NamedTuple):
@@ -81,10 +79,12 @@ def parse_ref(text: str, catalog_names: Iterable[str]) -> ModelRef:
         return ModelRef("hf", name, revision)
     if text.startswith("dir:"):
         return ModelRef("dir", text[4:])
-    if text in names or "/" not in text:
+    if text in names or text in {name.partition("/")[2] for name in names}:
         return ModelRef("catalog", text)
-    if text.startswith((".", "/", "~")) or os.path.exists(text):
+    if text.startswith((".", "/", "~")) or os.path.isdir(text):
         return ModelRef("dir", text)
+    if "/" not in text:
+        return ModelRef("catalog", text)
     owner = text.partition("/")[0]
     if owner in {name.partition("/")[0] for name in names}:
         return ModelRef("catalog", text)
@@ -143,7 +143,7 @@ def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
             f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
         )
     refuse_pickles(folder)
-    return WeightsRef(spec, folder, f"sha256:{_folder_digest(folder)[:12]}")
+    return WeightsRef(spec, folder, f"files:{_folder_digest(folder)[:12]}")
 
 
 def refuse_pickles(folder: Path) -> None:
@@ -204,6 +204,9 @@ def verify(spec: ModelSpec) -> None:
     path = locate(spec).path
     if path is None or not spec.sha256:
         return
+    if path.is_dir():
+        # A folder in transformers layout: the digest is that of its one weights file.
+        path = next(path.glob("*.safetensors"), path / "model.safetensors")
     found = file_digest(path)
     if found != spec.sha256:
         raise WeightsMismatch(
@@ -231,8 +234,21 @@ def check_tensors(
         )
 
 
+def _read_json(file: Path) -> dict[str, Any]:
+    """A JSON object, empty when there is no such file. Raises `WeightsMismatch` when it is damaged."""
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise WeightsMismatch(
+            f"'{file}' is damaged", why=str(error), fix="save or download the checkpoint again"
+        ) from None
+    return dict(found)
+
+
 def _folder_digest(folder: Path) -> str:
-    """A digest of names, sizes and config: cheap, since hashing gigabytes at every start is not."""
+    """A digest of names, sizes and times: cheap, since hashing gigabytes at every start is not."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*")):
         if path.is_file():

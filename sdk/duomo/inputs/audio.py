@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.limits import limits
-from duomo.inputs.source import check_file, is_url, name_of, open_source
+from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,12 +42,14 @@ class Audio:
             value = inner if rate is None or not hasattr(inner, "__array__") else (inner, rate)
         if isinstance(value, str | os.PathLike) and not is_url(value):
             return cls(check_file(Path(value), "audio"), str(value))
-        if isinstance(value, str | bytes | bytearray) or hasattr(value, "read"):
+        if isinstance(value, str | bytes | bytearray):
             return cls(value, name_of(value))
+        if hasattr(value, "read"):
+            return cls(read_object(value), name_of(value))
         if isinstance(value, tuple) and len(value) == 2 and hasattr(value[0], "__array__"):
-            if not isinstance(value[1], int) or value[1] <= 0:
+            if not hasattr(value[1], "__index__") or value[1] <= 0:
                 raise BadInput(f"the sampling rate must be a positive int, not {value[1]!r}", fix="(array, 16000)")
-            return cls(value[0], "", value[1])
+            return cls(value[0], "", int(value[1]))
         if hasattr(value, "__array__"):
             raise BadInput(
                 "an array alone does not say how fast it was sampled",
@@ -62,6 +65,20 @@ class Audio:
     def source(self) -> Any:
         """What was handed in."""
         return self._source
+
+    @property
+    def nbytes(self) -> int:
+        """What it holds in memory before it is decoded; nothing for a path."""
+        return memory_of(self._source)
+
+    @property
+    def size_hint(self) -> int:
+        """About how many bytes of 16-bit sound it holds, without decoding; 0 when that is not known (a URL)."""
+        if isinstance(self._source, Path):
+            return os.path.getsize(self._source) if self._source.exists() else 0
+        if hasattr(self._source, "__array__"):
+            return 2 * math.prod(self._source.shape)
+        return len(self._source) if isinstance(self._source, bytes | bytearray) else 0
 
     def samples(self, sampling_rate: int = 16_000) -> np.ndarray[Any, Any]:
         """Decode to mono float32 of shape (samples,) in [-1, 1] at `sampling_rate` hertz.
@@ -132,4 +149,5 @@ def _to_mono(value: Any) -> np.ndarray[Any, Any]:
         array = array.mean(axis=0 if array.shape[0] < array.shape[1] else 1)
     if array.ndim != 1:
         raise BadInput(f"an array of shape {array.shape} is no recording", fix="pass (samples,) or (channels, samples)")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    # A copy: a model may write into its samples, and the caller's array is not ours to change.
+    return np.array(array, dtype=np.float32)

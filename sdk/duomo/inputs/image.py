@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
-from duomo.inputs.source import check_file, is_url, name_of, open_source
+from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
     import numpy as np
     import PIL.Image
+
+
+_ORIENTATION = 0x0112
+"""The EXIF tag that says which way is up."""
 
 
 class Image:
@@ -38,8 +42,12 @@ class Image:
             value = value["image"]
         if isinstance(value, str | os.PathLike) and not is_url(value):
             return cls(check_file(Path(value), "image"), str(value))
-        if isinstance(value, str | bytes | bytearray) or hasattr(value, "read") or hasattr(value, "convert"):
+        if isinstance(value, str | bytes | bytearray):
             return cls(value, name_of(value))
+        if hasattr(value, "read"):
+            return cls(read_object(value), name_of(value))
+        if hasattr(value, "convert"):
+            return cls(value, getattr(value, "filename", ""))
         if hasattr(value, "__array__"):
             return cls(value)
         raise BadInput(
@@ -52,6 +60,11 @@ class Image:
         """What was handed in."""
         return self._source
 
+    @property
+    def nbytes(self) -> int:
+        """What it holds in memory before it is decoded; nothing for a path."""
+        return memory_of(self._source)
+
     def pil(self) -> PIL.Image.Image:
         """Decode to RGB, upright (EXIF orientation applied), transparency on white.
 
@@ -59,33 +72,31 @@ class Image:
         ``limits.image_pixels``; the size is known before any pixel is decoded.
         """
         import PIL.Image
-        import PIL.ImageOps
 
-        if isinstance(self._source, PIL.Image.Image):
-            return _to_rgb(self._source)
-        if hasattr(self._source, "__array__"):
+        if hasattr(self._source, "__array__") and not isinstance(self._source, PIL.Image.Image):
             return PIL.Image.fromarray(_as_uint8(self._source), "RGB")
         label = f"'{self.name}'" if self.name else "this image"
-        # Pillow stops hard at twice its own limit; a user who configured more means it.
-        PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
-        with open_source(self._source, "image") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            try:
+        try:
+            if isinstance(self._source, PIL.Image.Image):
+                return _upright(self._source, label)
+            # Pillow stops hard at twice its own limit; a user who configured more means it.
+            PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
+            with open_source(self._source, "image") as file, warnings.catch_warnings():
+                warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
                 with PIL.Image.open(file) as picture:
-                    _check_pixels(picture.size, label)
-                    return _to_rgb(PIL.ImageOps.exif_transpose(picture))
-            except PIL.Image.DecompressionBombError as error:
-                raise _too_many_pixels(label, str(error)) from None
-            except PIL.UnidentifiedImageError:
-                raise InputUnreadable(
-                    f"{label} is not a picture",
-                    why="its first bytes match no image format",
-                    fix="check what the file really holds: file NAME",
-                ) from None
-            except (OSError, SyntaxError, ValueError, EOFError) as error:
-                raise InputUnreadable(
-                    f"{label} is damaged", why=str(error), fix="copy or download it again; it was probably cut short"
-                ) from None
+                    return _upright(picture, label)
+        except PIL.Image.DecompressionBombError as error:
+            raise _too_many_pixels(label, str(error)) from None
+        except PIL.UnidentifiedImageError:
+            raise InputUnreadable(
+                f"{label} is not a picture",
+                why="its first bytes match no image format",
+                fix="check what the file really holds: file NAME",
+            ) from None
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            raise InputUnreadable(
+                f"{label} is damaged", why=str(error), fix="copy or download it again; it was probably cut short"
+            ) from None
 
     def array(self) -> np.ndarray[Any, Any]:
         """Decode to RGB as uint8 of shape (H, W, 3)."""
@@ -94,10 +105,15 @@ class Image:
         return np.asarray(self.pil())
 
 
-def _check_pixels(size: tuple[int, int], label: str) -> None:
-    width, height = size
+def _upright(picture: PIL.Image.Image, label: str) -> PIL.Image.Image:
+    width, height = picture.size
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
+    if picture.getexif().get(_ORIENTATION, 1) != 1:
+        import PIL.ImageOps
+
+        return _to_rgb(PIL.ImageOps.exif_transpose(picture))
+    return _to_rgb(picture)
 
 
 def _too_many_pixels(label: str, why: str) -> InputTooLarge:

@@ -3,7 +3,8 @@
 import dataclasses
 import functools
 
-from duomo.config import load_config
+from duomo.config import config_path, load_config
+from duomo.errors import UsageProblem, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,18 @@ class Limits:
 @functools.cache
 def limits() -> Limits:
     """The limits in force: the defaults, changed by the ``[limits]`` table of the configuration."""
-    known = {field.name for field in dataclasses.fields(Limits)}
+    known = [field.name for field in dataclasses.fields(Limits)]
     chosen = load_config().get("limits", {})
-    return Limits(**{name: int(value) for name, value in chosen.items() if name in known})
+    for name, value in chosen.items():
+        if name not in known:
+            raise UsageProblem(
+                f"the configuration sets an unknown limit '{name}'",
+                why=did_you_mean(name, known) or f"the limits are: {', '.join(known)}",
+                fix=f"mend the [limits] table of {config_path()}",
+            )
+        if not isinstance(value, int) or value < 1:
+            raise UsageProblem(
+                f"the limit {name} must be a positive whole number, not {value!r}",
+                fix=f"duomo config set limits.{name} {getattr(Limits(), name)}",
+            )
+    return Limits(**chosen)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import os
-import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,8 +32,13 @@ def check_file(path: Path, what: str) -> Path:
             why=f"looked in {path.absolute().parent}",
             fix="check the path and its spelling",
         ) from None
-    except OSError as error:
-        raise InputUnreadable(f"cannot read '{path}'", why=error.strerror or str(error)) from None
+    except (OSError, ValueError) as error:
+        # ValueError: a null character in the name.
+        raise InputUnreadable(
+            f"cannot read '{path!s:.200}'",
+            why=getattr(error, "strerror", None) or str(error),
+            fix="check the path and its permissions",
+        ) from None
     if path.is_dir():
         raise InputUnreadable(
             f"'{path}' is a folder, not {what}",
@@ -55,19 +59,22 @@ def check_file(path: Path, what: str) -> Path:
 
 
 def open_source(source: Any, what: str) -> BinaryIO:
-    """A seekable binary file for a path, URL, bytes or file object."""
+    """A seekable binary file for a path, URL or bytes."""
     if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
     if is_url(source):
         return io.BytesIO(_download(source))
     if isinstance(source, str | os.PathLike):
         return open(check_file(Path(source), what), "rb")
-    if hasattr(source, "read"):
-        data = source.read()
-        if not isinstance(data, bytes):
-            raise BadInput(f"this file object gives {type(data).__name__}, not bytes", fix='open it with mode "rb"')
-        return io.BytesIO(data)
     raise BadInput(f"cannot read {what} from {type(source).__name__}")
+
+
+def read_object(file: Any) -> bytes:
+    """All bytes of a file object; read once, since an item may be decoded more than once or sent away."""
+    data = file.read()
+    if not isinstance(data, bytes):
+        raise BadInput(f"this file object gives {type(data).__name__}, not bytes", fix='open it with mode "rb"')
+    return data
 
 
 def name_of(source: Any) -> str:
@@ -76,6 +83,13 @@ def name_of(source: Any) -> str:
         return str(source)
     name = getattr(source, "name", "")
     return name if isinstance(name, str) else ""
+
+
+def memory_of(source: Any) -> int:
+    """Bytes that a source holds in memory, roughly."""
+    if isinstance(source, bytes | bytearray):
+        return len(source)
+    return int(getattr(source, "nbytes", 0))
 
 
 def _download(url: str) -> bytes:
@@ -89,7 +103,7 @@ def _download(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=30) as reply:  # noqa: S310 - is_url admits http(s) only
             data: bytes = reply.read(limit + 1)
-    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise InputUnreadable(
             f"could not fetch '{url}'", why=str(error), fix="check the address and the network"
         ) from None

@@ -19,6 +19,11 @@ class Text(str):
     __slots__ = ("name",)
     name: str
 
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it holds in memory."""
+        return len(self)
+
     @classmethod
     def accept(cls, value: Any) -> Self:
         """Take a str, bytes, `pathlib.Path`, text file object, or a mapping with key ``text``."""
