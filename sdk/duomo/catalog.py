@@ -24,10 +24,21 @@ from duomo.errors import (
 from duomo.execution.specs import CORE_EXECUTORS
 from duomo.hooks import Hooks
 from duomo.plugins import PluginHost, PluginRecord, Selection
-from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, Spec, TaskSpec
+from duomo.requirements import missing_requirements
+from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, TaskSpec
 from duomo.tasks import CORE_TASKS
 from duomo.weights import is_installed
 
+CORE_NAMES = {
+    "register_tasks": [spec.name for spec in CORE_TASKS],
+    "register_executors": [spec.name for spec in CORE_EXECUTORS],
+    "register_commands": [
+        *("adapters", "bench", "completion", "config", "doctor", "env", "eval", "executors", "models"),
+        *("plugins", "run", "serve", "tasks", "train"),
+    ],
+    "register_renderers": ["auto", "csv", "json", "jsonl", "table", "text"],
+}
+"""Names that no plugin may take, by hook; those of the command line also for commands still to come."""
 S = TypeVar("S", TaskSpec, ModelSpec, ExecutorSpec, AdapterSpec, CommandSpec, RendererSpec)
 
 
@@ -40,7 +51,7 @@ class Catalog:
     """
 
     def __init__(self, selection: Selection | None = None, *, extra: Mapping[str, Hooks] | None = None) -> None:
-        self.host = PluginHost(selection, extra)
+        self.host = PluginHost(selection, extra, CORE_NAMES)
         self.tasks = {spec.name: spec for spec in (*CORE_TASKS, *self._gather("register_tasks", TaskSpec))}
         self.models = self._gather("register_models", ModelSpec)
         self.executors = {s.name: s for s in (*CORE_EXECUTORS, *self._gather("register_executors", ExecutorSpec))}
@@ -175,51 +186,8 @@ class Catalog:
         )
 
     def _gather(self, hook: str, kind: type[S]) -> list[S]:
-        """The specs of one hook; a name that is taken is refused and its plugin set aside whole."""
-        taken: dict[object, str] = dict.fromkeys(_core_names(hook), "duomo")
-        kept: list[S] = []
-        for record, spec in self.host.specs(hook):
-            assert isinstance(spec, kind)
-            key = _key(spec)
-            if key in taken:
-                record.state = "broken"
-                record.error = f"{hook}: '{spec.name}' is already registered by {taken[key]}"
-                record.fix = f"rename it in {record.distribution}, or: duomo plugins disable {record.name}"
-                kept = [each for each in kept if taken.get(_key(each)) != record.name]
-                continue
-            taken[key] = record.name
-            kept.append(spec)
-        return kept
-
-
-def _key(spec: Spec) -> object:
-    return (spec.name, spec.task) if isinstance(spec, ModelSpec) else spec.name
-
-
-def _core_names(hook: str) -> list[str]:
-    core: dict[str, tuple[Any, ...]] = {"register_tasks": CORE_TASKS, "register_executors": CORE_EXECUTORS}
-    return [spec.name for spec in core.get(hook, ())]
-
-
-def missing_requirements(requires: Iterable[str]) -> list[str]:
-    """Those of the requirement strings that this environment does not satisfy."""
-    import importlib.metadata
-
-    missing = []
-    for text in requires:
-        from packaging.requirements import Requirement
-
-        requirement = Requirement(text)
-        if requirement.marker is not None and not requirement.marker.evaluate():
-            continue
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(text)
-            continue
-        if not requirement.specifier.contains(version, prereleases=True):
-            missing.append(text)
-    return missing
+        """The specs of one hook; the host has already seen to it that their names are unique."""
+        return [spec for spec in self.host.specs(hook) if isinstance(spec, kind)]
 
 
 def resolve(target: str, requires: Iterable[str] = (), owner: str = "") -> Any:
