@@ -2,7 +2,39 @@
 
 from collections.abc import Iterable
 
-from duomo import Hooks, ModelSpec, hookimpl
+from duomo import CommandSpec, Hooks, ModelSpec, hookimpl
+
+CONSE_LIMITS = (
+    "knows the 1000 ImageNet objects and what is near them in meaning; "
+    "not for scenes, people, text in pictures, drawings or medical images"
+)
+
+
+def _conse(task: str, loader: str, summary: str) -> ModelSpec:
+    return ModelSpec(
+        "multimodal/conse",
+        task,
+        f"duomo_multimodal.conse:{loader}",
+        summary,
+        "Apache-2.0",
+        weights="none",
+        uses=("image-classification=vision/efficientnet-lite0", "feature-extraction=nlp/minilm"),
+        packs=("starter",),
+        languages=("en",),
+        limits=CONSE_LIMITS,
+    )
+
+
+def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
+    return ModelSpec(
+        "multimodal/transformers",
+        task,
+        f"duomo_multimodal.auto:{loader}",
+        summary,
+        "Apache-2.0",
+        weights="given",
+        architectures=("CLIPModel", "SiglipModel"),
+    )
 
 
 class Multimodal(Hooks):
@@ -10,7 +42,30 @@ class Multimodal(Hooks):
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
-        return ()
+        return (
+            _conse("zero-shot-image-classification", "ConseZeroShot", "labels by the meaning of their names"),
+            _conse("multimodal-embedding", "ConseEmbed", "texts and pictures as 384 numbers"),
+            _conse("image-search", "ConseSearch", "pictures by the meaning of a text"),
+            ModelSpec(
+                "multimodal/spoken-search",
+                "spoken-image-search",
+                "duomo_multimodal.spoken:SpokenImageSearch",
+                "pictures by asking aloud",
+                "Apache-2.0",
+                weights="none",
+                uses=("automatic-speech-recognition=speech/whisper-tiny.en", "image-search=multimodal/conse"),
+                packs=("starter",),
+                languages=("en",),
+                limits=CONSE_LIMITS,
+            ),
+            _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot", "any CLIP or SigLIP checkpoint"),
+            _dual_encoder("multimodal-embedding", "DualEncoderEmbed", "any CLIP or SigLIP checkpoint"),
+            _dual_encoder("image-search", "DualEncoderSearch", "any CLIP or SigLIP checkpoint"),
+        )
+
+    @hookimpl
+    def register_commands(self) -> Iterable[CommandSpec]:
+        return (CommandSpec("demo", "duomo_multimodal.demo.command:demo", "see, read, hear, speak and find, offline"),)
 
 
 plugin = Multimodal()

@@ -1,0 +1,89 @@
+"""Any CLIP or SigLIP checkpoint in transformers format: one space of texts and pictures, learnt from pairs.
+
+CLIP: Radford et al. 2021, https://arxiv.org/abs/2103.00020. A softmax over the labels, as it was trained.
+SigLIP: Zhai et al. 2023, https://arxiv.org/abs/2303.15343. A sigmoid for each label on its own, so that the
+scores need not sum to 1; its texts are always padded to the full length, for so it was trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import PIL.Image
+import torch
+from torch.nn import functional as F
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+from duomo import WeightsRef
+from duomo.errors import InputTooLong
+from duomo.weights import check_tensors
+from duomo_multimodal.space import Embed, Search, Space, ZeroShot
+
+
+class DualEncoder(Space[Any, Any]):
+    """The space: a text encoder and a picture encoder that end in the same projection."""
+
+    template = "This is a photo of {}."
+
+    def __init__(self, network: Any, tokenizer: Any, image_processor: Any) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.image_processor = image_processor
+        self.is_siglip = network.config.model_type == "siglip"
+        self.max_tokens: int = network.config.text_config.max_position_embeddings
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        folder = str(weights.folder)
+        network, report = AutoModel.from_pretrained(
+            folder, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        # Refused here, with what to do about it, where transformers would warn and leave them random.
+        check_tensors(folder, report["missing_keys"], misshapen=[key for key, *_ in report["mismatched_keys"]])
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer.padding_side = "right"
+        image_processor = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+        return cls(network.to(device), tokenizer, image_processor)
+
+    def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
+        return list(self.image_processor(pictures, return_tensors="pt")["pixel_values"]) if pictures else []
+
+    def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
+        pixels_BCHW = torch.stack(prepared).to(self.network.device, self.network.dtype)
+        return _unit(self.network.get_image_features(pixel_values=pixels_BCHW))
+
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        padding = "max_length" if self.is_siglip else "longest"
+        tokens = self.tokenizer(list(texts), padding=padding, max_length=self.max_tokens, return_tensors="pt")
+        if tokens["input_ids"].shape[1] > self.max_tokens:
+            raise InputTooLong(
+                f"a text of {tokens['input_ids'].shape[1]} tokens is too long for this model",
+                why=f"it reads {self.max_tokens}",
+                fix="say it in fewer words",
+            )
+        if self.is_siglip:
+            tokens.pop("attention_mask", None)  # padding was attended to in training
+        return _unit(self.network.get_text_features(**tokens.to(self.network.device)))
+
+    def probabilities(self, cosines: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = cosines * self.network.logit_scale.float().exp().cpu()
+        if self.is_siglip:
+            return torch.sigmoid(logits + self.network.logit_bias.float().cpu())
+        return logits.softmax(dim=-1)
+
+
+class DualEncoderZeroShot(DualEncoder, ZeroShot):
+    """CLIP or SigLIP for zero-shot-image-classification."""
+
+
+class DualEncoderEmbed(DualEncoder, Embed):
+    """CLIP or SigLIP for multimodal-embedding."""
+
+
+class DualEncoderSearch(DualEncoder, Search):
+    """CLIP or SigLIP for image-search."""
+
+
+def _unit(features: Any) -> torch.Tensor:
+    return F.normalize(features.pooler_output.float(), dim=-1).cpu()

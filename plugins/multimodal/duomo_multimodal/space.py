@@ -1,0 +1,163 @@
+"""What any model can do that puts texts and pictures into one space: choose labels, embed, search.
+
+A space is a subclass of `Space` that says how it embeds; it becomes a model for a task by joining
+it with one of the three classes at the end: ``class ConseSearch(Conse, Search)``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from abc import abstractmethod
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeVar
+
+import PIL.Image
+import torch
+
+from duomo import Image, Model, Result
+from duomo.errors import BadOption
+from duomo.inputs import TextOrImage
+from duomo.tasks.multimodal import ImageSearchOptions, ZeroShotImageClassificationOptions
+from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
+
+In = TypeVar("In")
+R = TypeVar("R", bound=Result)
+
+
+class Space(Model[In, R]):
+    """Texts and pictures as vectors of length 1; the nearer, the more alike in meaning."""
+
+    batch_size = 8
+    template = "{}"
+    """The sentence around a label when the caller gives none."""
+
+    @abstractmethod
+    def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
+        """Do what can be done to RGB pictures on the CPU, ahead of `embed_pictures`."""
+
+    @abstractmethod
+    def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
+        """Embed pictures as (N, D) on the CPU, each row of length 1."""
+
+    @abstractmethod
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Embed texts as (N, D) on the CPU, each row of length 1. Raises `InputTooLong`; nothing is cut."""
+
+    @abstractmethod
+    def probabilities(self, cosines: torch.Tensor) -> torch.Tensor:
+        """Turn cosines of pictures with labels, (N, labels), into scores in [0, 1]."""
+
+    def collate(self, features: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Leave texts and pictures of one batch side by side; they go through different networks."""
+        return features
+
+    def forward(self, batch: list[dict[str, Any]]) -> torch.Tensor:
+        """Embed each text or prepared picture: (N, D)."""
+        is_text = torch.tensor(["text" in each for each in batch])
+        parts = []
+        if is_text.any():
+            parts.append((is_text, self.embed_texts([each["text"] for each in batch if "text" in each])))
+        if not is_text.all():
+            parts.append((~is_text, self.embed_pictures([each["picture"] for each in batch if "picture" in each])))
+        vectors = torch.empty(len(batch), parts[0][1].shape[-1])
+        for rows, part in parts:
+            vectors[rows] = part
+        return vectors
+
+    def features(self, items: Sequence[TextOrImage]) -> list[dict[str, Any]]:
+        """Texts as they are; pictures decoded and prepared."""
+        pictures = iter(self.prepare([item.image.pil() for item in items if item.image is not None]))
+        return [{"text": str(i.text)} if i.text is not None else {"picture": next(pictures)} for i in items]
+
+
+class ZeroShot(Space[Image, Classification]):
+    """Choose among labels for a picture: the cosine with each label, as a probability."""
+
+    def preprocess(self, items: Sequence[Image], options: ZeroShotImageClassificationOptions) -> list[dict[str, Any]]:
+        return [{"picture": each} for each in self.prepare([item.pil() for item in items])]
+
+    def postprocess(
+        self, output: torch.Tensor, features: list[dict[str, Any]], options: ZeroShotImageClassificationOptions
+    ) -> list[Classification]:
+        labels = self._labels(tuple(options.labels), options.template or self.template)
+        scores = self.probabilities(output @ labels.T).tolist()
+        return [Classification.ranked(options.labels, row) for row in scores]
+
+    @functools.cached_property
+    def _labels(self) -> Any:
+        """Vectors of a set of labels, kept: most runs ask for the same ones again and again."""
+
+        @functools.lru_cache(maxsize=16)
+        def embed(labels: tuple[str, ...], template: str) -> torch.Tensor:
+            if "{}" not in template:
+                raise BadOption(
+                    f"option 'template' cannot be {template!r}",
+                    why="it has no {} where the label goes",
+                    fix="template='a photo of {}'",
+                )
+            return self.embed_texts([template.replace("{}", label) for label in labels])
+
+        return embed
+
+
+class Embed(Space[TextOrImage, Embedding]):
+    """Texts and pictures as vectors that can be compared with each other."""
+
+    def preprocess(self, items: Sequence[TextOrImage], options: Any) -> list[dict[str, Any]]:
+        return self.features(items)
+
+    def postprocess(self, output: torch.Tensor, features: list[dict[str, Any]], options: Any) -> list[Embedding]:
+        return [Embedding.model_construct(vector=row) for row in output.tolist()]
+
+
+class Search(Space[TextOrImage, SearchResult]):
+    """Find the pictures nearest to a text or a picture; each picture is embedded once."""
+
+    def preprocess(self, items: Sequence[TextOrImage], options: ImageSearchOptions) -> list[dict[str, Any]]:
+        features = self.features(items)
+        for feature, item in zip(features, items, strict=True):
+            feature["query"] = str(item.text) if item.text is not None else item.name
+        return features
+
+    def postprocess(
+        self, output: torch.Tensor, features: list[dict[str, Any]], options: ImageSearchOptions
+    ) -> list[SearchResult]:
+        cosines = output @ self._gallery(options.images).T
+        return [
+            SearchResult.model_construct(query=feature["query"], hits=_best(row, options))
+            for feature, row in zip(features, cosines, strict=True)
+        ]
+
+    def _gallery(self, images: tuple[Image, ...]) -> torch.Tensor:
+        """Vectors of the pictures to search, (N, D): only those not seen before are embedded."""
+        keys = [_identity(image) for image in images]
+        fresh = {key: image for key, image in zip(keys, images, strict=True) if key not in self._known}
+        todo = list(fresh.items())
+        for start in range(0, len(todo), self.batch_size):
+            some = todo[start : start + self.batch_size]
+            vectors = self.embed_pictures(self.prepare([image.pil() for _, image in some]))
+            self._known.update(zip((key for key, _ in some), vectors, strict=True))
+        return torch.stack([self._known[key] for key in keys])
+
+    @functools.cached_property
+    def _known(self) -> dict[Hashable, torch.Tensor]:
+        return {}
+
+
+def _identity(image: Image) -> Hashable:
+    """What tells a picture from others: for a file its path and time, else its pixels."""
+    if isinstance(image.source, os.PathLike):
+        stat = os.stat(image.source)
+        return str(image.source), stat.st_mtime_ns, stat.st_size
+    pixels = image.array()
+    return pixels.shape, hashlib.sha256(pixels.data).digest()
+
+
+def _best(cosines: torch.Tensor, options: ImageSearchOptions) -> list[Hit]:
+    scores, order = cosines.topk(min(options.top_k, len(cosines)))
+    return [
+        Hit.model_construct(index=index, item=options.images[index].name or str(index), score=score)
+        for index, score in zip(order.tolist(), scores.tolist(), strict=True)
+    ]
