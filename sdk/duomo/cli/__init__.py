@@ -1,6 +1,189 @@
-"""The command line."""
+"""The command line: the root group, its global options, and what becomes of errors.
+
+One file a command; a command's file is imported only when that command is used, so that
+``duomo --help`` costs little more than importing click. Each file has one name, ``command``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from duomo.cli.app import App
+from duomo.errors import DuomoError
+
+COMMANDS = {
+    "run": "Run a task on files, folders, texts or standard input.",
+    "tasks": "What can be done: tasks, their options and results.",
+    "models": "What does it: list, add, verify and convert models.",
+    "executors": "Where it runs: executors, and what this machine has.",
+    "plugins": "What is installed: list, show, check, switch and write plugins.",
+    "doctor": "What is wrong with this installation, and how to fix it.",
+    "env": "Versions and platform, for a bug report.",
+    "config": "Show and change settings.",
+    "completion": "Print the completion script of a shell.",
+}
+
+EXIT_CODES = """\b
+Exit codes:
+  0    everything worked
+  1    the work failed
+  2    the command line is wrong
+  3    some inputs failed, the others worked
+  4    a model, task, plugin, device or weights: unknown or not usable here
+  5    a plugin that was needed is broken
+  130  interrupted"""
+
+INTERRUPTED = 130
 
 
-def main() -> None:
+class Root(click.Group):
+    """The root group: built-in commands by name, those of plugins behind them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Built-in commands first, in the order of a user's need."""
+        return [*COMMANDS, *_app(ctx).plugin_commands()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now. No plugin can take a built-in name."""
+        if cmd_name in COMMANDS:
+            command: click.Command = importlib.import_module(f"duomo.cli.{cmd_name}").command
+            return command
+        return _app(ctx).plugin_command(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a name nobody has is answered with the nearest one."""
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            known = self.list_commands(ctx)
+            if args[0] in _app(ctx).catalog.tasks:
+                raise click.UsageError(f"'{args[0]}' is a task, not a command: duomo run {args[0]} …", ctx)
+            raise click.NoSuchCommand(args[0], possibilities=known, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with one line each, from the table above: nothing is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+        added = _app(ctx).plugin_commands()
+        if added:
+            with formatter.section("Plugin commands"):
+                formatter.write_dl([(name, f"{spec.summary} [{owner}]") for name, (owner, spec) in added.items()])
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; a reader that has seen enough ends it quietly."""
+        try:
+            super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # The interpreter flushes once more at exit; let that go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
+        """Run, say what went wrong in our words, and exit with the code that stands for it."""
+        app = extra["obj"] = extra.get("obj") or App()
+        extra["standalone_mode"] = False
+        try:
+            sys.exit(super().main(args, prog_name or "duomo", **extra))
+        except click.Abort:
+            app.say("interrupted")
+            sys.exit(INTERRUPTED)
+        except click.ClickException as error:
+            app.report(_usage_problem(error), error)
+            sys.exit(error.exit_code)
+        except DuomoError as error:
+            app.report(error, error)
+            sys.exit(error.exit_code)
+        except Exception as error:
+            bug = DuomoError(
+                f"unexpected {type(error).__name__}: {error}",
+                why="this is a mistake in duomo or in a plugin, not in what you did",
+                fix="duomo --debug … shows where; report it with the output of: duomo env",
+            )
+            app.report(bug, error)
+            sys.exit(1)
+
+
+def _app(ctx: click.Context) -> App:
+    app = ctx.find_object(App)
+    assert app is not None
+    return app
+
+
+def _usage_problem(error: click.ClickException) -> DuomoError:
+    problem = DuomoError(error.format_message().rstrip("."))
+    problem.code = "E-USAGE"
+    ctx = getattr(error, "ctx", None)
+    if ctx is not None:
+        problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
+        problem.fix = f"{ctx.command_path} --help"
+    if isinstance(error, click.NoSuchOption) and ctx is not None and ctx.parent is not None:
+        top = {name for option in cli.params for name in (*option.opts, *option.secondary_opts)}
+        if error.option_name in top:
+            problem.why = f"{error.option_name} is for all commands and comes before them"
+            problem.fix = f"duomo {error.option_name} {ctx.info_name} …"
+    return problem
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from duomo import __version__
+
+        click.echo(f"duomo {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    "duomo",
+    cls=Root,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors.")
+@click.option("--debug", is_flag=True, envvar="DUOMO_DEBUG", help="Show tracebacks.")
+@click.option("--offline", is_flag=True, help="Never use the network.")
+@click.option("--config", metavar="FILE", type=click.Path(dir_okay=False), help="Read settings from FILE.")
+@click.option("--no-plugins", is_flag=True, help="Load no plugin.")
+@click.option("--disable-plugin", metavar="NAME", multiple=True, help="Leave this plugin out; may be given often.")
+@click.option("--strict-plugins", is_flag=True, help="Stop when an installed plugin is not usable.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Progress on standard error.",
+)
+@click.pass_context
+def cli(ctx: click.Context, /, **options: Any) -> None:
+    r"""Vision, text, speech and all of them together, from one command line.
+
+    \b
+    duomo run image-classification cat.jpg
+    duomo run text-classification -t "I love it"
+    duomo run automatic-speech-recognition calls/ -o jsonl > calls.jsonl
+    duomo tasks list
+    """
+    ctx.obj.configure(ctx, **options)
+
+
+def main() -> NoReturn:
     """Entry point of the ``duomo`` command."""
-    raise SystemExit("the command line is being written")
+    for stream in (sys.stdout, sys.stderr):
+        # An ASCII terminal shows an escape rather than ending the run; in JSON it is even valid.
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    cli.main()

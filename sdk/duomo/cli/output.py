@@ -1,0 +1,195 @@
+"""How commands show records: a table for people, JSON, CSV or text for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from duomo.cli.app import App
+
+FORMATS = ("auto", "table", "json", "jsonl", "csv", "text")
+Record = Mapping[str, Any]
+Columns = Mapping[str, str | Callable[[Any], Any]]
+"""Heading → the record's key, or a function of the record that gives the cell."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_option(command: F) -> F:
+    """Add ``-o/--output`` to a command that calls `emit`; the value it gets is never ``auto``."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(FORMATS),
+        default="auto",
+        envvar="DUOMO_OUTPUT",
+        callback=lambda ctx, _option, value: settle(ctx, value),
+        help="auto is a table on a terminal and jsonl in a pipe.",
+    )(command)
+
+
+def settle(ctx: click.Context, chosen: str) -> str:
+    """The format that ``auto`` means here; errors of this call follow it."""
+    if chosen == "auto":
+        chosen = "table" if is_terminal(sys.stdout) else "jsonl"
+    app = ctx.find_object(App)
+    if app is not None:
+        app.output = chosen
+    return chosen
+
+
+def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: str, empty: str = "nothing") -> None:
+    """Show records on standard output.
+
+    Args:
+        records: JSON-safe; read lazily, and with ``jsonl``, ``csv`` and ``text`` shown one by one.
+        columns: of a table and of CSV; the first one is what ``text`` shows.
+        output: as `output_option` gives it.
+        schema: name and version of the records' shape, such as ``duomo.model/1``; put first in JSON.
+        empty: said on standard error where a table would have no rows.
+    """
+    if output == "jsonl":
+        for record in records:
+            click.echo(to_json({"schema": schema, **record}))
+    elif output == "json":
+        click.echo(to_json([{"schema": schema, **record} for record in records], indent=2))
+    elif output == "csv":
+        write_csv(list(columns), ([cell(record, each) for each in columns.values()] for record in records))
+    elif output == "text":
+        first = next(iter(columns.values()))
+        for record in records:
+            click.echo(cell(record, first))
+    else:
+        rows = [[cell(record, each) for each in columns.values()] for record in records]
+        if rows:
+            click.echo(table(list(columns), rows, width=table_width()))
+        else:
+            click.echo(empty, err=True)
+
+
+def cell(record: Any, column: str | Callable[[Any], Any]) -> str:
+    """One cell as text: nothing for None, ``yes`` and ``no``, lists joined by commas."""
+    value = column(record) if callable(column) else record[column]
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value)
+    return str(value)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON as we write it everywhere: readable, not escaped."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def write_csv(header: list[str], rows: Iterable[list[str]]) -> None:
+    """CSV on standard output, one row at a time, headings in lower case."""
+    import csv
+
+    class Line:
+        def write(self, text: str) -> int:
+            click.echo(text, nl=False)
+            return len(text)
+
+    writer = csv.writer(Line(), lineterminator="\n")
+    writer.writerow([name.lower() for name in header])
+    writer.writerows(rows)
+
+
+def table(header: list[str], rows: list[list[str]], *, width: int | None = None, wrap: bool = False) -> str:
+    """Columns under headings, two spaces apart; East Asian letters count as the two cells they take.
+
+    Args:
+        header: the headings.
+        rows: one cell a heading.
+        width: cells of the terminal; the widest columns give way until the table fits. None: no limit.
+        wrap: go on in the next line instead of cutting a cell off with ``…``.
+    """
+    rows = [[_one_line(text) for text in row] for row in rows]
+    widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    spare = (sum(widths) + 2 * (len(widths) - 1) - width) if width is not None else 0
+    while spare > 0 and max(widths) > 8:
+        widest = widths.index(max(widths))
+        second = max([8, *(each for each in widths if each < widths[widest])])
+        cut = max(1, min(spare, widths[widest] - second))
+        widths[widest] -= cut
+        spare -= cut
+    lines = [click.style(_line(header, widths), bold=True)]
+    for row in rows:
+        parts = [_wrap(text, limit) if wrap else [_cut(text, limit)] for text, limit in zip(row, widths, strict=True)]
+        height = max(len(part) for part in parts)
+        lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
+    return "\n".join(lines)
+
+
+def table_width() -> int | None:
+    """The terminal's width; None when the table does not go to one and nobody set ``COLUMNS``."""
+    if "COLUMNS" not in os.environ and not is_terminal(sys.stdout):
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def cells(text: str) -> int:
+    """How many cells of a terminal a text takes: 2 for wide letters, 0 for marks above or below another."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(char) for char in text)
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person looks at it; a stream that was closed is no terminal."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _line(texts: list[str], widths: list[int]) -> str:
+    padded = (text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=True))
+    return "  ".join(padded).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    if cells(text) <= width:
+        return text
+    return _head(text, width - 1) + "…"
+
+
+def _head(text: str, width: int) -> str:
+    """The longest beginning that fits."""
+    used = 0
+    for at, char in enumerate(text):
+        used += _cells(char)
+        if used > width:
+            return text[:at]
+    return text
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    lines = []
+    while cells(text) > width:
+        head = _head(text, width)
+        space = head.rfind(" ")
+        # A line ends at a space where there is one; scripts without spaces break anywhere.
+        if text[len(head)] != " " and space > 0:
+            head = head[:space]
+        lines.append(head.rstrip())
+        text = text[len(head) :].lstrip()
+    return [*lines, text]
+
+
+def _one_line(text: str) -> str:
+    """A control character would move the cursor or colour the terminal; show a space instead."""
+    return "".join(char if char.isprintable() else " " for char in text)
