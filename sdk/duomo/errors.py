@@ -24,6 +24,8 @@ DuomoError                    what happened · why · how to fix it
 │   ├── InputTooLarge         beyond a decoder limit (pixels, seconds, bytes)
 │   └── InputTooLong          longer than the model reads, under the policy ``long="error"``
 ├── ModelFailed               a model raised on an item
+├── WorkerLost                a worker process died on an item
+├── SystemicError             a run was stopped, because failing is not the items' own fault
 └── Aborted                   a plugin's ``before_run`` refused the run
 """
 
@@ -225,6 +227,18 @@ class ModelFailed(DuomoError):
     """A model raised on an item; the original exception is the cause."""
 
     code = "E-MODEL-FAILED"
+
+
+class WorkerLost(DuomoError):
+    """A worker process died on an item, and again when it was tried alone."""
+
+    code = "E-WORKER-LOST"
+
+
+class SystemicError(DuomoError):
+    """A run was stopped: items fail for a reason that is not their own, or too many fail."""
+
+    code = "E-SYSTEMIC"
 
 
 class Aborted(DuomoError):

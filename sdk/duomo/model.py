@@ -35,7 +35,11 @@ class Model(ABC, Generic[In, R]):
     """One model, loaded on one device. Keep networks as plain attributes; the worker calls ``.eval()`` on them."""
 
     batch_size: ClassVar[int] = 1
-    """How many items share a forward pass unless the caller says otherwise."""
+    """How many items share a forward pass at most, unless the caller says otherwise."""
+    batch_budget: ClassVar[int] = 0
+    """The cost of one batch in the units of `estimate`: items times the costliest one; 0 for no bound."""
+    packed: ClassVar[bool] = False
+    """Nothing is padded: a batch costs the sum of its items."""
 
     @classmethod
     @abstractmethod

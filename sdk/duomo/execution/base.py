@@ -35,6 +35,17 @@ class Entry(NamedTuple):
     error: ItemError | None = None
 
 
+class Fate(NamedTuple):
+    """What became of one item in a worker."""
+
+    result: Any = None
+    error: ItemError | None = None
+    truncated: bool = False
+    windows: int = 1
+    batch: int = 1
+    ms: float = 0.0
+
+
 class Executor(ABC):
     """Runs one job. ``start`` before use; ``shutdown`` is safe to call twice."""
 

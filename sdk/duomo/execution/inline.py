@@ -7,9 +7,14 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from duomo.execution.base import Entry, Executor, Job
-from duomo.execution.worker import Settled, Worker
-from duomo.outcome import Meta, Outcome
+from duomo.errors import SystemicError
+from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.execution.scheduler import Batch, Policy, Scheduler
+from duomo.execution.worker import Worker, free_memory, is_out_of_memory
+from duomo.outcome import ItemError, Meta, Outcome
+
+PATIENCE_S = 0.05
+"""A source slower than this (a person typing, a socket) is not waited for to fill the window."""
 
 
 class InlineExecutor(Executor):
@@ -19,7 +24,8 @@ class InlineExecutor(Executor):
 
     def __init__(self) -> None:
         self._worker: Worker | None = None
-        self._counts = {"items": 0, "failed": 0, "batches": 0, "seconds": 0.0}
+        self._counts: dict[str, float] = {}
+        self._same: tuple[bool, int, int, float] | None = None
 
     def start(self, job: Job) -> None:
         """Load the model here."""
@@ -44,27 +50,63 @@ class InlineExecutor(Executor):
         return self.worker.stream(item, options)
 
     def map(self, entries: Iterable[Entry], options: Any, *, batch_size: int | None = None) -> Iterator[Outcome[Any]]:
-        """Batches of `batch_size` in the order of arrival."""
-        size = batch_size or self.worker.model.batch_size
-        for batch in batched(entries, size):
-            start = time.perf_counter()
-            good = [entry for entry in batch if entry.error is None]
-            settled = iter(self.worker.run_batch([entry.item for entry in good], options))
-            ms = (time.perf_counter() - start) * 1000 / max(1, len(good))
-            self._counts["batches"] += 1
-            self._counts["seconds"] += time.perf_counter() - start
-            for entry in batch:
-                one = Settled(error=entry.error) if entry.error is not None else next(settled)
-                self._counts["items"] += 1
-                self._counts["failed"] += one.error is not None
-                yield self._outcome(entry, one, ms)
+        """Batches of alike cost from a window of the input; outcomes in input order."""
+        model = self.worker.model
+        scheduler = Scheduler(Policy(batch_size or model.batch_size, model.batch_budget, model.packed))
+        source, broken = iter(entries), None
+        while not scheduler.finished:
+            broken = self._read(source, scheduler) or broken
+            batch = scheduler.next_batch()
+            try:
+                if batch is not None:
+                    self._run(batch, options, scheduler)
+            except SystemicError as error:
+                scheduler.end()
+                broken = error
+            for entry, fate in scheduler.emit():
+                yield self._outcome(entry, fate)
+            if isinstance(broken, SystemicError):
+                break
+        self._add_up(scheduler)
+        if broken is not None:
+            raise broken
+
+    def _read(self, source: Iterator[Entry], scheduler: Scheduler) -> Exception | None:
+        """Fill the window; what the source raises comes back, to be raised after what it gave is done."""
+        estimate = self.worker.model.estimate
+        deadline = time.perf_counter() + PATIENCE_S
+        while scheduler.wants_input and (scheduler.idle or time.perf_counter() < deadline):
+            try:
+                entry = next(source)
+            except StopIteration:
+                scheduler.end()
+            except Exception as error:
+                scheduler.end()
+                return error
+            else:
+                cost = estimate(entry.item) if entry.error is None else 0
+                scheduler.offer(entry, cost, getattr(entry.item, "nbytes", 0))
+        return None
+
+    def _run(self, batch: Batch, options: Any, scheduler: Scheduler) -> None:
+        try:
+            fates = self.worker.run_batch([entry.item for entry in batch.entries], options)
+        except Exception as error:
+            cause = ItemError.of(error)
+            if is_out_of_memory(error):
+                free_memory()
+                scheduler.out_of_memory(batch, cause)
+            else:
+                scheduler.fail(batch, cause)
+        else:
+            scheduler.settle(batch, fates)
 
     def meta(self) -> Meta:
         """What is the same for all results of the job."""
         return self._meta
 
     def stats(self) -> dict[str, float]:
-        """Items, failures, batches and seconds spent in them."""
+        """Batches, failures, splits, retries and out-of-memory events since ``start``."""
         return dict(self._counts)
 
     def shutdown(self) -> None:
@@ -72,25 +114,15 @@ class InlineExecutor(Executor):
         self._worker = None
         self.__dict__.pop("run", None)
 
-    def _outcome(self, entry: Entry, one: Settled, ms: float) -> Outcome[Any]:
-        meta = dataclasses.replace(
-            self._meta, batch=one.batch, ms=round(ms, 3), truncated=one.truncated, windows=one.windows
-        )
-        return Outcome(entry.index, entry.id, one.result, one.error, meta)
+    def _add_up(self, scheduler: Scheduler) -> None:
+        for name, count in scheduler.counts.items():
+            self._counts[name] = self._counts.get(name, 0) + count
 
-
-def batched(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
-    """Lists of up to `size`; what was read before the source raised is given first."""
-    batch: list[Entry] = []
-    try:
-        for entry in entries:
-            batch.append(entry)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except Exception:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
+    def _outcome(self, entry: Entry, fate: Fate) -> Outcome[Any]:
+        same = (fate.truncated, fate.windows, fate.batch, fate.ms)
+        if same != self._same:  # batch-mates share one Meta: building it costs more than all the rest here
+            self._same = same
+            self._batch_meta = dataclasses.replace(
+                self._meta, batch=fate.batch, ms=fate.ms, truncated=fate.truncated, windows=fate.windows
+            )
+        return Outcome(entry.index, entry.id, fate.result, fate.error, self._batch_meta)

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from duomo.catalog import resolve
 from duomo.errors import DeviceUnavailable, DuomoError, WorkerContractError
-from duomo.execution.base import Job
+from duomo.execution.base import Fate, Job
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.weights import WeightsRef
-
-
-class Settled(NamedTuple):
-    """What became of one item in a worker."""
-
-    result: Any = None
-    error: ItemError | None = None
-    truncated: bool = False
-    windows: int = 1
-    batch: int = 1
 
 
 class Worker:
@@ -47,31 +39,40 @@ class Worker:
     def run(self, item: Any, options: Any) -> Any:
         """One item to its result. Raises `DuomoError`; what the model raised is its cause."""
         if self._splits:
-            settled = self.run_batch([item], options)[0]
-            if settled.error is not None:
-                raise settled.error.to_exception()
-            return settled.result
+            fate = self.run_batch([item], options)[0]
+            if fate.error is not None:
+                raise fate.error.to_exception()
+            return fate.result
         try:
-            return self._forward([item], options)[0][0]
+            with no_grad():
+                return self._finish(self.model.preprocess([item], options), options)[0]
         except DuomoError:
             raise
         except Exception as error:
             raise ItemError.of(error).to_exception() from error
 
-    def run_batch(self, items: Sequence[Any], options: Any) -> list[Settled]:
-        """Items to their fates, in order; a bad item never costs another its result."""
+    def run_batch(self, items: Sequence[Any], options: Any) -> list[Fate]:
+        """Items to their fates, in order.
+
+        An item that cannot be split, preprocessed or merged fails alone. What the forward pass
+        raises is raised: the caller knows how to cut the batch.
+        """
+        start = time.perf_counter()
         if not self._splits:
-            return self._isolate(items, options)
-        parts = [self._split(item, options) for item in items]
-        windows = [window for each in parts if isinstance(each, list) for window in each]
-        size = max(len(items), self.model.batch_size)
-        fates = iter(
-            [fate for at in range(0, len(windows), size) for fate in self._isolate(windows[at : at + size], options)]
-        )
-        return [
-            self._merge(item, [next(fates) for _ in each], options) if isinstance(each, list) else Settled(error=each)
-            for item, each in zip(items, parts, strict=True)
-        ]
+            fates = self._run_windows(items, options)
+        else:
+            parts = [self._split(item, options) for item in items]
+            windows = [window for each in parts if isinstance(each, list) for window in each]
+            size = max(len(items), self.model.batch_size)
+            done = iter(
+                [f for at in range(0, len(windows), size) for f in self._run_windows(windows[at : at + size], options)]
+            )
+            fates = [
+                self._merge(item, [next(done) for _ in each], options) if isinstance(each, list) else Fate(error=each)
+                for item, each in zip(items, parts, strict=True)
+            ]
+        ms = round((time.perf_counter() - start) * 1000 / len(items), 3)
+        return [fate._replace(batch=len(items), ms=ms) for fate in fates]
 
     def _split(self, item: Any, options: Any) -> list[Any] | ItemError:
         try:
@@ -79,7 +80,7 @@ class Worker:
         except Exception as error:
             return ItemError.of(error)
 
-    def _merge(self, item: Any, fates: list[Settled], options: Any) -> Settled:
+    def _merge(self, item: Any, fates: list[Fate], options: Any) -> Fate:
         if len(fates) == 1:
             return fates[0]
         lost = next((fate for fate in fates if fate.error is not None), None)
@@ -89,8 +90,8 @@ class Worker:
             with no_grad():
                 result = self.model.merge(item, [fate.result for fate in fates], options)
         except Exception as error:
-            return Settled(error=ItemError.of(error))
-        return Settled(result, None, any(fate.truncated for fate in fates), len(fates), fates[0].batch if fates else 1)
+            return Fate(error=ItemError.of(error))
+        return Fate(result, None, any(fate.truncated for fate in fates), len(fates))
 
     def stream(self, item: Any, options: Any) -> Iterator[Any]:
         """The parts of one result as they come."""
@@ -103,31 +104,36 @@ class Worker:
                 return
             yield part
 
-    def _isolate(self, items: Sequence[Any], options: Any) -> list[Settled]:
-        """Run a batch; when it fails, halve it until the culprits stand alone."""
-        if not items:
-            return []
-        try:
-            results, features = self._forward(items, options)
-        except Exception as error:
-            if len(items) == 1:
-                return [Settled(error=ItemError.of(error))]
-            middle = len(items) // 2
-            return self._isolate(items[:middle], options) + self._isolate(items[middle:], options)
+    def _run_windows(self, items: Sequence[Any], options: Any) -> list[Fate]:
+        features = self._preprocess(items, options)
+        good = [each for each in features if not isinstance(each, ItemError)]
+        with no_grad():
+            results = iter(self._finish(good, options) if good else [])
         return [
-            Settled(result, None, bool(each.get("truncated", False)), int(each.get("windows", 1)), len(items))
-            for result, each in zip(results, features, strict=True)
+            Fate(error=each)
+            if isinstance(each, ItemError)
+            else Fate(next(results), None, bool(each.get("truncated", False)), int(each.get("windows", 1)))
+            for each in features
         ]
 
-    def _forward(self, items: Sequence[Any], options: Any) -> tuple[list[Any], list[Features]]:
+    def _preprocess(self, items: Sequence[Any], options: Any) -> list[Features | ItemError]:
+        """All at once; when that raises, one by one to find the culprits."""
+        preprocess = self.model.preprocess
+        try:
+            features = preprocess(items, options)
+        except Exception as error:
+            if len(items) == 1:
+                return [ItemError.of(error)]
+            return [self._preprocess([item], options)[0] for item in items]
+        self._same_length("preprocess", features, items)
+        return list(features)
+
+    def _finish(self, features: list[Features], options: Any) -> list[Any]:
         model = self.model
-        with no_grad():
-            features = model.preprocess(items, options)
-            self._same_length("preprocess", features, items)
-            output = model.forward(model.to_device(model.collate(features)))
-            results = model.postprocess(output, features, options)
-        self._same_length("postprocess", results, items)
-        return results, features
+        output = model.forward(model.to_device(model.collate(features)))
+        results = model.postprocess(output, features, options)
+        self._same_length("postprocess", results, features)
+        return results
 
     def _same_length(self, step: str, got: Sequence[Any], items: Sequence[Any]) -> None:
         if len(got) != len(items):
@@ -155,6 +161,24 @@ def no_grad() -> contextlib.AbstractContextManager[Any]:
         contextlib.nullcontext() if torch is None else torch.inference_mode()
     )
     return context
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on any device."""
+    torch: Any = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    # Raised as a plain RuntimeError by these allocators and libraries.
+    signs = ("can't allocate memory", "CUDA out of memory", "CUDNN_STATUS_NOT_SUPPORTED", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
+def free_memory() -> None:
+    """Give cached blocks back, so that a smaller batch finds room."""
+    gc.collect()
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def pick_device(name: str) -> str:

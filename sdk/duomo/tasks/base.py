@@ -23,6 +23,8 @@ class Options(pydantic.BaseModel):
             raise _bad_option(cls, error.errors()[0]) from None
 
 
+_set = object.__setattr__
+
 LongPolicy = Literal["error", "truncate", "window"]
 """What to do with an input longer than the model reads."""
 
@@ -34,6 +36,25 @@ class Result(pydantic.BaseModel):
     """
 
     model_config = pydantic.ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """Build without validation, and leaner than pydantic does: results are built by the million.
+
+        Every field without a default must be given by its name.
+        """
+        self = cls.__new__(cls)
+        _set(self, "__dict__", values if len(values) == len(cls.__pydantic_fields__) else cls._complete(values))
+        _set(self, "__pydantic_fields_set__", set(values) if _fields_set is None else _fields_set)
+        _set(self, "__pydantic_extra__", None)
+        _set(self, "__pydantic_private__", None)
+        return self
+
+    @classmethod
+    def _complete(cls, values: dict[str, Any]) -> dict[str, Any]:
+        fields = cls.__pydantic_fields__.items()
+        return {name: values[name] if name in values else field.get_default(call_default_factory=True)
+                for name, field in fields}  # fmt: skip
 
 
 class Input(Protocol):
