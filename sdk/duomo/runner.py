@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
-from duomo.errors import BadInput, DuomoError, PluginBroken, UsageProblem, WrongTask
+from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask
 from duomo.execution.base import Entry, Executor, Job
 from duomo.hooks import RunContext, WeightsContext
 from duomo.outcome import ItemError, Meta, Outcome
@@ -253,7 +253,8 @@ class Runner(Generic[R]):
     def _entry(self, index: int, value: Any) -> Entry:
         try:
             item = self._accept(value)
-        except BadInput as error:
+        # Not BadInput alone: the input class of a plugin's task may raise anything.
+        except Exception as error:
             return Entry(index, _name(value, index), None, ItemError.of(error))
         return Entry(index, getattr(item, "name", "") or str(index), item)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from duomo.errors import BadInput
@@ -61,9 +61,10 @@ class Comparison:
         if isinstance(value, cls):
             return value
         source, sentences = _two(value, ("source", "sentences"), "a text and a list of texts")
-        if isinstance(sentences, str) or not sentences:
+        texts = list(sentences) if isinstance(sentences, Iterable) and not isinstance(sentences, str) else []
+        if not texts:
             raise BadInput("sentences must be a list of at least one text", fix='("a cat", ["a kitten", "a lorry"])')
-        return cls(Text.accept(source), tuple(Text.accept(each) for each in sentences))
+        return cls(Text.accept(source), tuple(Text.accept(each) for each in texts))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,0 +1,32 @@
+"""What every test shares: settings of its own, no network, and a way to write a configuration."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# Before duomo is imported: nobody's settings, no hub, and converted weights kept from run to run.
+for name in [each for each in os.environ if each.startswith("DUOMO_") and each != "DUOMO_CACHE"]:
+    del os.environ[name]
+os.environ["DUOMO_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["DUOMO_CONFIG"] = os.devnull
+os.environ.setdefault("DUOMO_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "duomo"))
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
+    """Writes a configuration file that is in force until the end of the test."""
+    from duomo.inputs import limits
+
+    path = tmp_path / "config.toml"
+    monkeypatch.setenv("DUOMO_CONFIG", str(path))
+
+    def write(text: str) -> Path:
+        path.write_text(text, "utf-8")
+        limits.cache_clear()
+        return path
+
+    limits.cache_clear()
+    yield write
+    limits.cache_clear()

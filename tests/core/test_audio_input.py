@@ -1,0 +1,188 @@
+"""Every way to hand in a recording, and every recording that is refused."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from duomo.errors import BadInput, DuomoError, InputMissing, InputTooLarge, InputUnreadable
+from duomo.inputs import Audio
+
+RATE = 16_000
+
+
+@pytest.fixture
+def tone() -> np.ndarray:
+    """A tenth of a second of 440 Hz at half volume."""
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE // 10) / RATE)).astype(np.float32)
+
+
+def encoded(samples: np.ndarray, rate: int = RATE, format: str = "WAV", subtype: str | None = None) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=format, subtype=subtype)
+    return buffer.getvalue()
+
+
+def test_every_shape_of_one_recording_gives_the_same_samples(tone, tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(encoded(tone, subtype="FLOAT"))
+    shapes = {
+        "str": str(path),
+        "Path": path,
+        "bytes": path.read_bytes(),
+        "file object": open(path, "rb"),  # noqa: SIM115
+        "array": (tone, RATE),
+        "float64 array": (tone.astype(np.float64), RATE),
+        "numpy rate": (tone, np.int64(RATE)),
+        "tensor": (torch.from_numpy(tone), RATE),
+        "two channels, first": (np.stack([tone, tone]), RATE),
+        "two channels, last": (np.stack([tone, tone], axis=1), RATE),
+        "mapping of a path": {"audio": path},
+        "mapping of an array": {"array": tone, "sampling_rate": RATE},
+        "mapping of an array as audio": {"audio": tone, "sampling_rate": RATE},
+        "mapping of a datasets row": {"path": "gone.wav", "array": tone, "sampling_rate": RATE},
+        "Audio": Audio.accept(path),
+    }
+    for name, value in shapes.items():
+        samples = Audio.accept(value).samples(RATE)
+        assert samples.dtype == np.float32, name
+        np.testing.assert_allclose(samples, tone, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize(("format", "subtype"), [("WAV", "PCM_16"), ("WAV", "PCM_24"), ("FLAC", None), ("AIFF", None)])
+def test_integer_files_have_the_same_scale_as_floats(tone, format, subtype):
+    np.testing.assert_allclose(Audio.accept(encoded(tone, RATE, format, subtype)).samples(), tone, atol=1e-4)
+
+
+@pytest.mark.parametrize("format", ["OGG", "MP3"])
+def test_lossy_files_are_read(tone, format):
+    samples = Audio.accept(encoded(np.tile(tone, 10), RATE, format)).samples()
+    assert len(samples) == pytest.approx(RATE, rel=0.1)
+    assert np.abs(samples).max() == pytest.approx(0.5, abs=0.1)
+
+
+def test_int16_arrays_are_scaled_to_one(tone):
+    array = (tone * 32767).astype(np.int16)
+    np.testing.assert_allclose(Audio.accept((array, RATE)).samples(), tone, atol=1e-4)
+
+
+def test_stereo_is_mixed_to_the_mean(tone):
+    both = np.stack([tone, np.zeros_like(tone)], axis=1)
+    for value in (encoded(both, subtype="FLOAT"), (both, RATE), (both.T, RATE)):
+        np.testing.assert_allclose(Audio.accept(value).samples(), tone / 2, atol=1e-6)
+
+
+def test_resampling_keeps_the_pitch(tone):
+    for value in ((tone, RATE), encoded(tone)):
+        samples = Audio.accept(value).samples(8_000)
+        assert len(samples) == len(tone) // 2
+        peak = np.abs(np.fft.rfft(samples)).argmax() * 8_000 / len(samples)
+        assert peak == pytest.approx(440, abs=15)
+
+
+def test_the_callers_array_is_never_handed_to_a_model(tone):
+    samples = Audio.accept((tone, RATE)).samples()
+    samples[:] = 0
+    assert tone.any(), "a model wrote into its samples, and the caller's array changed"
+
+
+def test_a_file_object_can_be_decoded_twice(tone):
+    audio = Audio.accept(io.BytesIO(encoded(tone)))
+    np.testing.assert_array_equal(audio.samples(), audio.samples())
+
+
+def test_an_accepted_recording_crosses_processes(tone):
+    copy = pickle.loads(pickle.dumps(Audio.accept((tone, RATE))))
+    assert copy.sampling_rate == RATE
+    np.testing.assert_array_equal(copy.samples(), tone)
+
+
+def refusal(value: object) -> DuomoError:
+    with pytest.raises(BadInput) as caught:
+        Audio.accept(value).samples()
+    assert caught.value.what, "a refusal says what"
+    return caught.value
+
+
+def test_an_array_without_its_rate_is_refused_with_the_reason(tone):
+    error = refusal(tone)
+    assert "how fast it was sampled" in error.what
+    assert "sampling_rate" in error.fix
+
+
+@pytest.mark.parametrize("rate", [0, -1, 16_000.0, "16000", None])
+def test_a_rate_is_a_positive_whole_number(tone, rate):
+    assert "positive int" in refusal((tone, rate)).what
+
+
+def test_integers_other_than_int16_are_ambiguous():
+    assert "int32 are ambiguous" in refusal((np.ones(10, np.int32), RATE)).what
+
+
+def test_three_axes_are_no_recording():
+    assert "(2, 3, 4) is no recording" in refusal((np.zeros((2, 3, 4)), RATE)).what
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_not_numbers_are_refused(tone, bad):
+    tone[7] = bad
+    for value in ((tone, RATE), encoded(tone, subtype="FLOAT")):
+        assert "not numbers" in refusal(value).what
+
+
+def test_a_wav_of_no_samples_is_refused(tmp_path):
+    (tmp_path / "a.wav").write_bytes(encoded(np.zeros(0, np.float32)))
+    error = refusal(tmp_path / "a.wav")
+    assert isinstance(error, InputUnreadable)
+    assert "holds no samples" in error.what
+    assert "holds no samples" in refusal((np.zeros(0), RATE)).what
+
+
+def test_a_missing_file_a_folder_and_an_empty_file_are_refused(tmp_path):
+    assert isinstance(refusal(tmp_path / "a.wav"), InputMissing)
+    assert "is a folder" in refusal(tmp_path).what
+    (tmp_path / "a.wav").touch()
+    assert "is empty" in refusal(tmp_path / "a.wav").what
+
+
+def test_m4a_is_refused_with_the_command_that_converts_it():
+    m4a = b"\x00\x00\x00\x20ftypM4A \x00\x00\x00\x00M4A mp42isom\x00\x00\x00\x00" + bytes(200)
+    error = refusal(m4a)
+    assert isinstance(error, InputUnreadable)
+    assert "M4A" in error.why
+    assert "ffmpeg" in error.fix
+
+
+def test_text_named_wav_is_refused(tmp_path):
+    (tmp_path / "a.wav").write_text("la la la")
+    error = refusal(tmp_path / "a.wav")
+    assert "a.wav" in error.what
+    assert "cannot be decoded" in error.what
+
+
+def test_a_recording_over_the_limit_is_refused_from_its_header(config, tone):
+    config("[limits]\naudio_seconds = 1")
+    three = np.tile(tone, 30)
+    for value in ((three, RATE), encoded(three), encoded(three, format="FLAC")):
+        error = refusal(value)
+        assert isinstance(error, InputTooLarge)
+        assert "limits.audio_seconds 4" in error.fix
+
+
+def test_three_hours_are_refused_without_reading_them(tmp_path):
+    path = tmp_path / "day.wav"
+    with soundfile.SoundFile(path, "w", 8_000, 1, "PCM_U8") as file:
+        silence = np.zeros(8_000 * 60, np.float32)
+        for _ in range(181):
+            file.write(silence)
+    error = refusal(path)
+    assert isinstance(error, InputTooLarge)
+    assert "181 minutes" in error.what
+
+
+@pytest.mark.parametrize("value", [None, 3, [0.1, 0.2], {"sound": 1}, object(), (RATE, "a.wav")])
+def test_what_is_no_recording_at_all_is_refused_with_what_would_be(value):
+    assert "(array, sampling_rate)" in refusal(value).fix

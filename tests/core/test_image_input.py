@@ -1,0 +1,243 @@
+"""Every way to hand in a picture, and every picture that is refused."""
+
+import io
+import pickle
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from duomo.errors import BadInput, DuomoError, InputMissing, InputTooLarge, InputUnreadable
+from duomo.inputs import Image
+
+RED = (255, 0, 0)
+
+
+@pytest.fixture
+def picture() -> PIL.Image.Image:
+    """6 wide, 5 high, red with a blue top left corner."""
+    image = PIL.Image.new("RGB", (6, 5), RED)
+    image.putpixel((0, 0), (0, 0, 255))
+    return image
+
+
+def encoded(picture: PIL.Image.Image, format: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG file that promises a size and holds no pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def test_every_shape_of_one_picture_gives_the_same_pixels(picture, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(picture))
+    expected = np.asarray(picture)
+    chw = torch.from_numpy(expected.copy()).permute(2, 0, 1)
+    shapes = {
+        "str": str(path),
+        "Path": path,
+        "bytes": path.read_bytes(),
+        "bytearray": bytearray(path.read_bytes()),
+        "file object": open(path, "rb"),  # noqa: SIM115
+        "BytesIO": io.BytesIO(path.read_bytes()),
+        "PIL": picture,
+        "array": expected,
+        "float array": expected / 255,
+        "tensor": torch.from_numpy(expected.copy()),
+        "CHW tensor": chw,
+        "float CHW tensor": chw / 255,
+        "mapping": {"image": path},
+        "Image": Image.accept(path),
+    }
+    for name, value in shapes.items():
+        np.testing.assert_array_equal(Image.accept(value).array(), expected, err_msg=name)
+
+
+def test_a_file_object_can_be_decoded_twice(picture):
+    image = Image.accept(io.BytesIO(encoded(picture)))
+    np.testing.assert_array_equal(image.array(), image.array())
+
+
+def test_an_accepted_picture_crosses_processes(picture, tmp_path):
+    path = tmp_path / "a.png"
+    picture.save(path)
+    copy = pickle.loads(pickle.dumps(Image.accept(path)))
+    assert copy.name == str(path)
+    np.testing.assert_array_equal(copy.array(), np.asarray(picture))
+
+
+def test_accepting_an_array_does_not_change_it():
+    array = np.full((2, 2, 4), 128, np.uint8)
+    before = array.copy()
+    Image.accept(array).pil()
+    np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("how", ["file", "PIL"])
+def test_a_photo_taken_sideways_is_turned_upright(picture, how):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to view
+    data = encoded(picture, "JPEG", exif=exif, quality=95)
+    upright = Image.accept(data if how == "file" else PIL.Image.open(io.BytesIO(data))).pil()
+    assert upright.size == (5, 6)
+    assert upright.getpixel((4, 0))[2] > upright.getpixel((0, 5))[2]  # the blue corner is now top right
+
+
+def test_transparency_lies_on_white():
+    clear = PIL.Image.new("RGBA", (2, 2), (255, 0, 0, 0))
+    for value in (clear, encoded(clear), np.asarray(clear), clear.convert("LA"), encoded(clear, "WEBP", lossless=True)):
+        assert Image.accept(value).pil().getpixel((0, 0)) == (255, 255, 255)
+    half = np.full((1, 1, 4), (0, 0, 0, 128), np.uint8)
+    assert Image.accept(half).array().ravel().tolist() == [127, 127, 127]
+
+
+def test_a_palette_keeps_its_colours_and_its_transparent_one_is_white(picture):
+    palette = picture.quantize(4)
+    assert Image.accept(encoded(palette, "GIF")).pil().getpixel((3, 2)) == RED
+    data = encoded(palette, transparency=palette.getpixel((3, 2)))
+    assert Image.accept(data).pil().getpixel((3, 2)) == (255, 255, 255)
+
+
+def test_sixteen_bit_grey_is_scaled_and_not_clipped():
+    grey = (np.arange(16, dtype=np.uint16) * 4369).reshape(4, 4)  # 0 … 65535
+    for value in (PIL.Image.fromarray(grey), encoded(PIL.Image.fromarray(grey))):
+        np.testing.assert_allclose(Image.accept(value).array()[..., 0].ravel(), np.arange(16) * 17, atol=1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "CMYK", "YCbCr", "HSV"])
+def test_every_mode_becomes_rgb(picture, mode):
+    assert Image.accept(picture.convert(mode)).array().shape == (5, 6, 3)
+
+
+def test_grey_arrays_become_rgb():
+    for shape in ((5, 6), (5, 6, 1), (1, 5, 6)):
+        assert Image.accept(np.zeros(shape, np.uint8)).array().shape == (5, 6, 3)
+
+
+def refusal(value: object) -> DuomoError:
+    with pytest.raises(BadInput) as caught:
+        Image.accept(value).pil()
+    assert caught.value.what, "a refusal says what"
+    assert caught.value.fix, "a refusal says how to fix it"
+    return caught.value
+
+
+def test_a_missing_file_is_named(tmp_path):
+    error = refusal(tmp_path / "cat.jpg")
+    assert isinstance(error, InputMissing)
+    assert "cat.jpg" in error.what
+    assert str(tmp_path) in error.why
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    error = refusal(tmp_path)
+    assert isinstance(error, InputUnreadable)
+    assert "is a folder" in error.what
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    (tmp_path / "cat.jpg").touch()
+    error = refusal(tmp_path / "cat.jpg")
+    assert "is empty" in error.what
+    assert "0 bytes" in error.why
+
+
+def test_a_name_no_file_can_have_is_refused_and_not_a_crash():
+    assert isinstance(refusal("cat\0.jpg"), InputUnreadable)
+    assert isinstance(refusal("x" * 5000 + ".jpg"), InputUnreadable)
+
+
+def test_text_named_jpg_is_no_picture(tmp_path):
+    (tmp_path / "cat.jpg").write_text("meow")
+    error = refusal(tmp_path / "cat.jpg")
+    assert isinstance(error, InputUnreadable)
+    assert "is not a picture" in error.what
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_a_picture_cut_short_is_damaged_and_never_half_grey(format):
+    noise = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    data = encoded(noise, format)[:3000]
+    for value in (data, PIL.Image.open(io.BytesIO(data))):
+        assert "is damaged" in refusal(value).what
+
+
+def test_a_decompression_bomb_is_refused_before_its_pixels_are_decoded(tmp_path):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(60_000, 60_000))
+    error = refusal(path)
+    assert isinstance(error, InputTooLarge)
+    assert "limits.image_pixels" in error.fix
+
+
+def test_a_picture_over_the_limit_of_the_configuration_is_refused(config, picture):
+    config("[limits]\nimage_pixels = 29")
+    for value in (encoded(picture), picture):
+        assert "6 x 5" in refusal(value).why
+
+
+def test_a_raised_limit_is_obeyed_beyond_pillows_own(config):
+    config("[limits]\nimage_pixels = 4_000_000_000")
+    error = refusal(png_header(60_000, 60_000))  # read as far as its pixels, of which there are none
+    assert isinstance(error, InputUnreadable)
+
+
+def test_a_file_over_the_limit_is_refused(config, picture, tmp_path):
+    config("[limits]\nfile_bytes = 10")
+    picture.save(tmp_path / "a.png")
+    assert isinstance(refusal(tmp_path / "a.png"), InputTooLarge)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((2, 2, 3)) + 128.0, "must lie in [0, 1]"),
+        (np.zeros((2, 2, 3)) - 0.5, "must lie in [0, 1]"),
+        (np.full((2, 2, 3), np.nan), "must lie in [0, 1]"),
+        (np.zeros((2, 2, 3), np.int64), "int64 are ambiguous"),
+        (np.zeros((2, 2), np.uint16), "uint16 are ambiguous"),
+        (np.zeros((2, 2), bool), "bool are ambiguous"),
+        (np.zeros((2, 2, 2), np.uint8), "(2, 2, 2) is no picture"),
+        (np.zeros((0, 4, 3), np.uint8), "(0, 4, 3) is no picture"),
+        (np.zeros(5, np.uint8), "(5,) is no picture"),
+        (np.zeros((2, 4, 4, 3), np.uint8), "(2, 4, 4, 3) is no picture"),
+    ],
+)
+def test_an_array_that_could_mean_several_things_is_refused(array, words):
+    assert words in refusal(array).what
+
+
+@pytest.mark.parametrize("value", [None, 3, ["a.jpg"], {"picture": "a.jpg"}, object()])
+def test_what_is_no_picture_at_all_is_refused_with_what_would_be(value):
+    error = refusal(value)
+    assert type(value).__name__ in error.what
+    assert "path, URL, bytes" in error.fix
+
+
+def test_a_file_object_in_text_mode_is_refused():
+    assert 'mode "rb"' in refusal(io.StringIO("meow")).fix
+
+
+def test_empty_bytes_are_no_picture():
+    assert isinstance(refusal(b""), InputUnreadable)
+
+
+def test_names_come_from_paths_and_file_objects(picture, tmp_path):
+    path = tmp_path / "a.png"
+    picture.save(path)
+    assert Image.accept(path).name == Image.accept(open(path, "rb")).name == str(path)  # noqa: SIM115
+    assert Image.accept(PIL.Image.open(path)).name == str(path)
+    assert Image.accept(Path(path).read_bytes()).name == ""
