@@ -62,7 +62,9 @@ class PluginHost:
     ) -> None:
         self.manager = pluggy.PluginManager("duomo")
         self.manager.add_hookspecs(Hooks)
-        self._taken = {(hook, name): "duomo itself" for hook, names in (taken or {}).items() for name in names}
+        self._taken: dict[tuple[str, ...], str] = {
+            (hook, name): "duomo itself" for hook, names in (taken or {}).items() for name in names
+        }
         selection = selection if selection is not None else Selection.of()
         installed = list(discover())
         selection.warn_unknown(installed)
