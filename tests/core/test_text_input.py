@@ -97,7 +97,9 @@ def test_a_chat_that_is_not_one_is_refused_with_one_that_is(value):
 
 
 def test_pairs_are_taken_as_tuples_lists_and_mappings():
-    assert TextPair.accept(("a", "b")) == TextPair.accept(["a", "b"]) == TextPair.accept({"text": "a", "text_pair": "b"})
+    assert (
+        TextPair.accept(("a", "b")) == TextPair.accept(["a", "b"]) == TextPair.accept({"text": "a", "text_pair": "b"})
+    )
     sound = (np.zeros(10), 16_000)
     assert AudioPair.accept((sound, sound)).second.sampling_rate == 16_000
     assert AudioPair.accept({"audio": sound, "audio_pair": sound}).first.sampling_rate == 16_000

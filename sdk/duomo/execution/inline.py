@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import functools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from duomo.errors import SystemicError
+from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.execution.devices import free_memory, is_out_of_memory
 from duomo.execution.scheduler import Batch, Policy, Scheduler
-from duomo.execution.worker import Worker, free_memory, is_out_of_memory
+from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import ItemError, Meta, Outcome
 
+Prepare = Callable[[], Prepared]
 PATIENCE_S = 0.05
 """A source slower than this (a person typing, a socket) is not waited for to fill the window."""
 
@@ -38,7 +42,7 @@ class InlineExecutor(Executor):
     def worker(self) -> Worker:
         """The worker; an executor that was shut down has none."""
         if self._worker is None:
-            raise RuntimeError("this executor is not running: load the model again")
+            raise UsageProblem("this runner is closed", why="its model was given back", fix="load the model again")
         return self._worker
 
     def run(self, item: Any, options: Any) -> Any:
@@ -50,26 +54,40 @@ class InlineExecutor(Executor):
         return self.worker.stream(item, options)
 
     def map(self, entries: Iterable[Entry], options: Any, *, batch_size: int | None = None) -> Iterator[Outcome[Any]]:
-        """Batches of alike cost from a window of the input; outcomes in input order."""
+        """Batches of alike cost from a window of the input; outcomes in input order.
+
+        While one batch computes, a thread prepares the next.
+        """
         model = self.worker.model
         scheduler = Scheduler(Policy(batch_size or model.batch_size, model.batch_budget, model.packed))
-        source, broken = iter(entries), None
-        while not scheduler.finished:
-            broken = self._read(source, scheduler) or broken
-            batch = scheduler.next_batch()
-            try:
-                if batch is not None:
-                    self._run(batch, options, scheduler)
-            except SystemicError as error:
-                scheduler.end()
-                broken = error
-            for entry, fate in scheduler.emit():
-                yield self._outcome(entry, fate)
-            if isinstance(broken, SystemicError):
-                break
+        source, broken, following = iter(entries), None, None
+        with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
+            while not scheduler.finished:
+                broken = self._read(source, scheduler) or broken
+                current = following or self._start(scheduler, None, options)
+                following = self._start(scheduler, pool, options) if current else None
+                try:
+                    if current is not None:
+                        self._finish(*current, options, scheduler)
+                except SystemicError as error:
+                    broken = error
+                for entry, fate in scheduler.emit():
+                    yield self._outcome(entry, fate)
+                if isinstance(broken, SystemicError):
+                    break
         self._add_up(scheduler)
         if broken is not None:
             raise broken
+
+    def _start(
+        self, scheduler: Scheduler, pool: concurrent.futures.Executor | None, options: Any
+    ) -> tuple[Batch, Prepare] | None:
+        """The next batch and its preparation: in a thread, or for the first batch when it is needed."""
+        batch = scheduler.next_batch()
+        if batch is None:
+            return None
+        prepare = functools.partial(self.worker.prepare, [entry.item for entry in batch.entries], options)
+        return batch, pool.submit(prepare).result if pool else prepare
 
     def _read(self, source: Iterator[Entry], scheduler: Scheduler) -> Exception | None:
         """Fill the window; what the source raises comes back, to be raised after what it gave is done."""
@@ -88,9 +106,9 @@ class InlineExecutor(Executor):
                 scheduler.offer(entry, cost, getattr(entry.item, "nbytes", 0))
         return None
 
-    def _run(self, batch: Batch, options: Any, scheduler: Scheduler) -> None:
+    def _finish(self, batch: Batch, prepare: Prepare, options: Any, scheduler: Scheduler) -> None:
         try:
-            fates = self.worker.run_batch([entry.item for entry in batch.entries], options)
+            fates = self.worker.compute(prepare(), options)
         except Exception as error:
             cause = ItemError.of(error)
             if is_out_of_memory(error):

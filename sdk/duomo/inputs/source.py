@@ -103,6 +103,8 @@ def _download(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=30) as reply:  # noqa: S310 - is_url admits http(s) only
             data: bytes = reply.read(limit + 1)
+            if reply.length and len(data) <= limit:
+                raise http.client.IncompleteRead(data, reply.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise InputUnreadable(
             f"could not fetch '{url}'", why=str(error), fix="check the address and the network"

@@ -1,0 +1,73 @@
+"""The tree of errors, what they carry and how names are suggested."""
+
+import inspect
+import pickle
+import re
+
+import pytest
+
+from duomo import errors
+from duomo.errors import DuomoError, UnknownModel, did_you_mean, nearest
+
+CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, DuomoError)]
+
+
+def drawn_tree() -> set[tuple[str, str]]:
+    """(class, base) pairs of the picture at the top of the module."""
+    pairs, stack = set(), ["DuomoError"]
+    for line in (inspect.getdoc(errors) or "").splitlines():
+        match = re.match(r"((?:│   |    )*)(?:├|└)── ([\w ·]+?)(?:  |$)", line)
+        if match is None:
+            continue
+        depth = len(match[1]) // 4 + 1
+        for name in match[2].split(" · "):
+            pairs.add((name, stack[depth - 1]))
+        stack[depth:] = [match[2]]
+    return pairs
+
+
+def test_the_drawing_is_the_tree():
+    real = {(cls.__name__, cls.__base__.__name__) for cls in CLASSES if cls is not DuomoError}
+    assert drawn_tree() == real
+
+
+def test_every_class_has_a_code_of_its_own():
+    codes = [cls.code for cls in CLASSES]
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"E(-[A-Z]+)+", code) for code in codes)
+
+
+def test_exit_codes_are_those_of_the_command_line():
+    assert {cls.exit_code for cls in CLASSES} == {1, 2, 4, 5}
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_an_error_crosses_processes_with_all_its_parts(cls):
+    error = pickle.loads(pickle.dumps(cls("no cat", why="it left", fix="call it")))
+    assert type(error) is cls
+    assert (error.what, error.why, error.fix) == ("no cat", "it left", "call it")
+
+
+def test_an_error_reads_as_what_why_and_fix():
+    text = str(DuomoError("no cat", why="it left", fix="call it\nor feed it"))
+    assert text == "no cat\n  why: it left\n  fix: call it\n       or feed it"
+    assert str(DuomoError("no cat")) == "no cat"
+
+
+def test_the_nearest_names_come_best_first():
+    known = ["vision/efficientnet-lite0", "nlp/minilm", "nlp/langid", "speech/whisper-tiny.en"]
+    assert nearest("nlp/minilmm", known)[0] == "nlp/minilm"
+    assert nearest("minilm", known)[0] == "nlp/minilm"
+    assert nearest("whisper-tiny", known) == ["speech/whisper-tiny.en"]
+    assert nearest("zzz", known) == []
+    assert len(nearest("aaaa", ["aaaa1", "aaaa2", "aaaa3", "aaaa4"], count=2)) == 2
+
+
+def test_a_suggestion_is_a_question_or_nothing():
+    assert did_you_mean("cta", ["cat", "dog"]) == "Did you mean 'cat'?"
+    assert did_you_mean("zzz", ["cat"]) == ""
+
+
+def test_one_except_clause_catches_all_of_a_kind():
+    with pytest.raises(errors.NotFound):
+        raise UnknownModel("no model")

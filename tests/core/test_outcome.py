@@ -1,0 +1,75 @@
+"""What comes back for an item, as an object and as JSON."""
+
+import dataclasses
+import json
+
+import pytest
+
+from duomo.errors import InputMissing, ModelFailed
+from duomo.outcome import ItemError, Meta, Outcome
+from duomo.tasks.results import Classification, Embedding
+from duomo.tasks.speech import Speech
+
+META = Meta("image-classification", "vision/x", "duomo-vision 1.0", "sha256:0")
+CAT = Classification.ranked(["cat", "dog"], [0.9, 0.1])
+
+
+def failed(error: Exception) -> Outcome:
+    return Outcome(3, "cat.jpg", None, ItemError.of(error), META)
+
+
+def test_a_good_and_a_bad_outcome_have_one_shape_in_json():
+    good = json.loads(Outcome(0, "cat.jpg", CAT, None, META).to_json())
+    bad = json.loads(failed(InputMissing("no file", why="gone", fix="look")).to_json())
+    assert list(good) == list(bad) == ["schema", "index", "id", "ok", "result", "error", "meta"]
+    assert good["schema"] == "duomo.outcome/1"
+    assert (good["ok"], good["error"]) == (True, None)
+    assert good["result"] == {"labels": [{"name": "cat", "score": 0.9}, {"name": "dog", "score": 0.1}]}
+    assert (bad["ok"], bad["result"], bad["index"], bad["id"]) == (False, None, 3, "cat.jpg")
+    assert bad["error"] == {"code": "E-INPUT-MISSING", "what": "no file", "why": "gone", "fix": "look"}
+
+
+def test_meta_says_how_a_result_came_about():
+    meta = Outcome(0, "a", CAT, None, META).to_dict()["meta"]
+    assert set(meta) == {field.name for field in dataclasses.fields(Meta)}
+    assert {"task", "model", "plugin", "revision", "device", "dtype", "executor", "batch", "ms"} < set(meta)
+
+
+def test_a_number_that_is_none_is_null_in_json():
+    line = Outcome(0, "a", Embedding(vector=[float("nan"), float("inf"), 1.0]), None, META).to_json()
+    assert json.loads(line, parse_constant=pytest.fail)["result"] == {"vector": [None, None, 1.0]}
+
+
+def test_sound_is_base64_in_json_and_comes_back_the_same():
+    speech = Speech(wav=bytes(range(256)), sampling_rate=24_000, duration=0.1)
+    result = json.loads(Outcome(0, "a", speech, None, META).to_json())["result"]
+    assert Speech.model_validate_json(json.dumps(result)) == speech
+
+
+def test_letters_of_all_scripts_stay_readable_in_json():
+    assert "猫" in Outcome(0, "猫.jpg", Classification.ranked(["猫"], [1.0]), None, META).to_json()
+
+
+def test_unwrapping_gives_the_result_or_raises_the_items_own_error():
+    assert Outcome(0, "a", CAT, None, META).unwrap() is CAT
+    original = InputMissing("no file")
+    with pytest.raises(InputMissing) as caught:
+        failed(original).unwrap()
+    assert caught.value is original
+
+
+def test_an_exception_of_the_models_code_becomes_ours_and_stays_the_cause():
+    try:
+        raise KeyError("pixels")
+    except KeyError as error:
+        outcome = failed(error)
+    assert outcome.error.type == "KeyError"
+    assert "raise KeyError" in outcome.error.traceback
+    with pytest.raises(ModelFailed, match="KeyError: 'pixels'") as caught:
+        outcome.unwrap()
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_an_outcome_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Outcome(0, "a", CAT, None, META).index = 1  # type: ignore[misc]

@@ -1,0 +1,105 @@
+"""Addresses instead of files: fetched when online, refused in words when not."""
+
+import http.server
+import io
+import threading
+import wave
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from duomo.errors import InputTooLarge, InputUnreadable, Offline
+from duomo.inputs import Audio, Image
+
+
+@pytest.fixture(scope="module")
+def site():
+    """A web site on this machine with a picture, a sound and a page."""
+    picture = io.BytesIO()
+    PIL.Image.new("RGB", (6, 5), "red").save(picture, "PNG")
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(b"\x00\x40" * 160)
+    pages = {"/a.png": picture.getvalue(), "/a.wav": sound.getvalue(), "/page": b"<html>not found, but nicely</html>"}
+
+    class Pages(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == "/short":
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b"cut")
+            elif self.path in pages:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(pages[self.path])
+            else:
+                self.send_error(404)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def online(monkeypatch):
+    monkeypatch.setenv("DUOMO_OFFLINE", "0")
+
+
+@pytest.mark.usefixtures("online")
+def test_a_picture_and_a_sound_are_fetched_when_a_model_asks_for_them(site):
+    image = Image.accept(f"{site}/a.png")
+    assert image.name == f"{site}/a.png"
+    assert image.pil().size == (6, 5)
+    np.testing.assert_allclose(Audio.accept(f"{site}/a.wav").samples(), 0.5)
+
+
+@pytest.mark.usefixtures("online")
+@pytest.mark.parametrize("page", ["none", "short"])
+def test_an_address_that_does_not_answer_well_is_unreadable(site, page):
+    with pytest.raises(InputUnreadable, match="could not fetch"):
+        Image.accept(f"{site}/{page}").pil()
+
+
+@pytest.mark.usefixtures("online")
+def test_a_port_nobody_listens_on_is_unreadable():
+    with pytest.raises(InputUnreadable, match="could not fetch"):
+        Image.accept("http://127.0.0.1:9/a.png").pil()
+
+
+@pytest.mark.usefixtures("online")
+def test_a_page_that_is_no_picture_is_refused_by_its_address(site):
+    with pytest.raises(InputUnreadable, match="/page' is not a picture"):
+        Image.accept(f"{site}/page").pil()
+
+
+@pytest.mark.usefixtures("online")
+def test_no_more_than_the_limit_is_read(site, config):
+    config("[limits]\nfile_bytes = 10")
+    with pytest.raises(InputTooLarge, match="more than 10 bytes"):
+        Image.accept(f"{site}/a.png").pil()
+
+
+def test_offline_an_address_is_accepted_and_refused_when_read(site):
+    image = Image.accept(f"{site}/a.png")
+    with pytest.raises(Offline) as caught:
+        image.pil()
+    assert "pass its path" in caught.value.fix
+
+
+@pytest.mark.usefixtures("online")
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/a.png", "file:///etc/hosts", "data:image/png;base64,AAAA"])
+def test_other_schemes_are_file_names(address):
+    with pytest.raises(InputUnreadable.__base__, match="no image file"):
+        Image.accept(address)
