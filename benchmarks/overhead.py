@@ -31,7 +31,7 @@ def ours(runner: duomo.Runner[Any], item: Any) -> dict[str, Callable[[], Any]]:
     model = runner.executor.worker.model  # type: ignore[attr-defined]
     options = runner.task.Options.parse({})
     accepted = runner.task.Input.accept(item)
-    batch = model.to_device(model.collate(model.preprocess([accepted], options)))
+    batch = model.collate(model.preprocess([accepted], options))
     return {
         "call": lambda: runner(item),
         "preprocess": guarded(lambda: model.preprocess([accepted], options)),

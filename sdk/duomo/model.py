@@ -51,7 +51,10 @@ class Model(ABC, Generic[In, R]):
 
     @abstractmethod
     def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:
-        """Turn inputs into features on the CPU; an exception is narrowed to its item by the worker."""
+        """Turn inputs into features on the CPU; an exception is narrowed to its item by the worker.
+
+        Runs in a thread beside the forward pass of the batch before: it must not change the model.
+        """
 
     def collate(self, features: list[Features]) -> Any:
         """Join features into one batch: tensors of one shape are stacked, ragged ones padded with zeros."""
@@ -59,7 +62,7 @@ class Model(ABC, Generic[In, R]):
 
     @abstractmethod
     def forward(self, batch: Any) -> Any:
-        """Run the network on one batch that already lies on the right device."""
+        """Run the network on one batch; its tensors already lie on the right device."""
 
     @abstractmethod
     def postprocess(self, output: Any, features: list[Features], options: Any) -> list[R]:
@@ -82,10 +85,6 @@ class Model(ABC, Generic[In, R]):
     def stream(self, item: In, options: Any) -> Iterator[Any]:
         """Yield parts of one result as they come; only for models that generate."""
         raise TypeError(f"{type(self).__name__} does not stream")
-
-    def to_device(self, batch: Any) -> Any:
-        """Move the tensors of a collated batch to where the weights are."""
-        return batch
 
 
 def stack_or_pad(features: list[Features]) -> dict[str, Any]:

@@ -45,6 +45,12 @@ class Fate(NamedTuple):
     batch: int = 1
     ms: float = 0.0
 
+    def unwrap(self) -> Any:
+        """The result, or raise the item's error."""
+        if self.error is not None:
+            raise self.error.to_exception()
+        return self.result
+
 
 class Executor(ABC):
     """Runs one job. ``start`` before use; ``shutdown`` is safe to call twice."""

@@ -62,7 +62,7 @@ class InlineExecutor(Executor):
         scheduler = Scheduler(Policy(batch_size or model.batch_size, model.batch_budget, model.packed))
         source, broken, following = iter(entries), None, None
         with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
-            while not scheduler.finished:
+            while not (scheduler.finished or isinstance(broken, SystemicError)):
                 broken = self._read(source, scheduler) or broken
                 current = following or self._start(scheduler, None, options)
                 following = self._start(scheduler, pool, options) if current else None
@@ -71,10 +71,7 @@ class InlineExecutor(Executor):
                         self._finish(*current, options, scheduler)
                 except SystemicError as error:
                     broken = error
-                for entry, fate in scheduler.emit():
-                    yield self._outcome(entry, fate)
-                if isinstance(broken, SystemicError):
-                    break
+                yield from (self._outcome(entry, fate) for entry, fate in scheduler.emit())
         self._add_up(scheduler)
         if broken is not None:
             raise broken

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from duomo.catalog import resolve
-from duomo.errors import DeviceUnavailable, DuomoError, WorkerContractError
+from duomo.errors import DuomoError, WorkerContractError
 from duomo.execution.base import Fate, Job
+from duomo.execution.devices import freeze, move, no_grad, pick_device, torch_device, torch_dtype
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.weights import WeightsRef
+
+Windows = list[Features | ItemError]
+
+
+class Prepared(NamedTuple):
+    """A batch that is ready for the device."""
+
+    items: Sequence[Any]
+    windows: list[Windows | ItemError]
+    """For each item the features of its windows (one, unless it was long), or why there are none."""
+    chunks: list[tuple[list[Features], Any]]
+    """Good features and their collated batch, in order."""
+    seconds: float
 
 
 class Worker:
@@ -25,8 +36,9 @@ class Worker:
         self.job = job
         cls: type[Model[Any, Any]] = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'")
         self.device, self.dtype = pick_device(job.device), job.dtype
+        self._device = torch_device(self.device)
         weights = WeightsRef(job.spec, Path(job.weights_path) if job.weights_path else None, job.revision)
-        self.model = cls.load(weights, device=_torch_device(self.device), dtype=_torch_dtype(job.dtype))
+        self.model = cls.load(weights, device=self._device, dtype=torch_dtype(job.dtype))
         freeze(self.model)
         self._splits = cls.split is not Model.split
 
@@ -38,60 +50,16 @@ class Worker:
 
     def run(self, item: Any, options: Any) -> Any:
         """One item to its result. Raises `DuomoError`; what the model raised is its cause."""
-        if self._splits:
-            fate = self.run_batch([item], options)[0]
-            if fate.error is not None:
-                raise fate.error.to_exception()
-            return fate.result
         try:
+            if self._splits:
+                return self.compute(self.prepare([item], options), options)[0].unwrap()
             with no_grad():
-                return self._finish(self.model.preprocess([item], options), options)[0]
+                features = self.model.preprocess([item], options)
+                return self._finish(features, self.model.collate(features), options)[0]
         except DuomoError:
             raise
         except Exception as error:
             raise ItemError.of(error).to_exception() from error
-
-    def run_batch(self, items: Sequence[Any], options: Any) -> list[Fate]:
-        """Items to their fates, in order.
-
-        An item that cannot be split, preprocessed or merged fails alone. What the forward pass
-        raises is raised: the caller knows how to cut the batch.
-        """
-        start = time.perf_counter()
-        if not self._splits:
-            fates = self._run_windows(items, options)
-        else:
-            parts = [self._split(item, options) for item in items]
-            windows = [window for each in parts if isinstance(each, list) for window in each]
-            size = max(len(items), self.model.batch_size)
-            done = iter(
-                [f for at in range(0, len(windows), size) for f in self._run_windows(windows[at : at + size], options)]
-            )
-            fates = [
-                self._merge(item, [next(done) for _ in each], options) if isinstance(each, list) else Fate(error=each)
-                for item, each in zip(items, parts, strict=True)
-            ]
-        ms = round((time.perf_counter() - start) * 1000 / len(items), 3)
-        return [fate._replace(batch=len(items), ms=ms) for fate in fates]
-
-    def _split(self, item: Any, options: Any) -> list[Any] | ItemError:
-        try:
-            return self.model.split(item, options)
-        except Exception as error:
-            return ItemError.of(error)
-
-    def _merge(self, item: Any, fates: list[Fate], options: Any) -> Fate:
-        if len(fates) == 1:
-            return fates[0]
-        lost = next((fate for fate in fates if fate.error is not None), None)
-        if lost is not None:
-            return lost
-        try:
-            with no_grad():
-                result = self.model.merge(item, [fate.result for fate in fates], options)
-        except Exception as error:
-            return Fate(error=ItemError.of(error))
-        return Fate(result, None, any(fate.truncated for fate in fates), len(fates))
 
     def stream(self, item: Any, options: Any) -> Iterator[Any]:
         """The parts of one result as they come."""
@@ -104,23 +72,57 @@ class Worker:
                 return
             yield part
 
-    def _run_windows(self, items: Sequence[Any], options: Any) -> list[Fate]:
-        features = self._preprocess(items, options)
-        good = [each for each in features if not isinstance(each, ItemError)]
-        with no_grad():
-            results = iter(self._finish(good, options) if good else [])
-        return [
-            Fate(error=each)
-            if isinstance(each, ItemError)
-            else Fate(next(results), None, bool(each.get("truncated", False)), int(each.get("windows", 1)))
-            for each in features
-        ]
+    def prepare(self, items: Sequence[Any], options: Any) -> Prepared:
+        """Decode, tokenize and collate on the CPU; safe in a thread beside `compute`.
 
-    def _preprocess(self, items: Sequence[Any], options: Any) -> list[Features | ItemError]:
-        """All at once; when that raises, one by one to find the culprits."""
-        preprocess = self.model.preprocess
+        An item that cannot be split or preprocessed fails alone.
+        """
+        start = time.perf_counter()
+        with no_grad():
+            windows = self._windows(items, options)
+            good = [each for some in windows if isinstance(some, list) for each in some if isinstance(each, dict)]
+            size = max(len(items), self.model.batch_size)
+            chunks = [
+                (part, self.model.collate(part)) for at in range(0, len(good), size) if (part := good[at : at + size])
+            ]
+        return Prepared(items, windows, chunks, time.perf_counter() - start)
+
+    def compute(self, prepared: Prepared, options: Any) -> list[Fate]:
+        """One fate for each item of a prepared batch, in order.
+
+        What the forward pass raises is raised: the caller knows how to cut the batch.
+        """
+        start = time.perf_counter()
+        with no_grad():
+            results = iter([r for features, batch in prepared.chunks for r in self._finish(features, batch, options)])
+            fates = [
+                Fate(error=windows)
+                if isinstance(windows, ItemError)
+                else self._join(item, [_fate(each, results) for each in windows], options)
+                for item, windows in zip(prepared.items, prepared.windows, strict=True)
+            ]
+        num = len(fates)
+        ms = round((prepared.seconds + time.perf_counter() - start) * 1000 / num, 3)
+        return [fate._replace(batch=num, ms=ms) for fate in fates]
+
+    def _windows(self, items: Sequence[Any], options: Any) -> list[Windows | ItemError]:
+        if not self._splits:
+            return [each if isinstance(each, ItemError) else [each] for each in self._preprocess(items, options)]
+        parts = [self._split(item, options) for item in items]
+        flat = [window for some in parts if isinstance(some, list) for window in some]
+        features = iter(self._preprocess(flat, options) if flat else [])
+        return [some if isinstance(some, ItemError) else [next(features) for _ in some] for some in parts]
+
+    def _split(self, item: Any, options: Any) -> list[Any] | ItemError:
         try:
-            features = preprocess(items, options)
+            return self.model.split(item, options)
+        except Exception as error:
+            return ItemError.of(error)
+
+    def _preprocess(self, items: Sequence[Any], options: Any) -> Windows:
+        """All at once; when that raises, one by one to find the culprits."""
+        try:
+            features = self.model.preprocess(items, options)
         except Exception as error:
             if len(items) == 1:
                 return [ItemError.of(error)]
@@ -128,12 +130,25 @@ class Worker:
         self._same_length("preprocess", features, items)
         return list(features)
 
-    def _finish(self, features: list[Features], options: Any) -> list[Any]:
+    def _finish(self, features: list[Features], batch: Any, options: Any) -> list[Any]:
         model = self.model
-        output = model.forward(model.to_device(model.collate(features)))
+        output = model.forward(batch if self.device == "cpu" else move(batch, self._device))
         results = model.postprocess(output, features, options)
         self._same_length("postprocess", results, features)
         return results
+
+    def _join(self, item: Any, fates: list[Fate], options: Any) -> Fate:
+        """The fate of an item from those of its windows."""
+        if len(fates) == 1:
+            return fates[0]
+        lost = next((fate for fate in fates if fate.error is not None), None)
+        if lost is not None:
+            return lost
+        try:
+            result = self.model.merge(item, [fate.result for fate in fates], options)
+        except Exception as error:
+            return Fate(error=ItemError.of(error))
+        return Fate(result, None, any(fate.truncated for fate in fates), len(fates))
 
     def _same_length(self, step: str, got: Sequence[Any], items: Sequence[Any]) -> None:
         if len(got) != len(items):
@@ -144,68 +159,7 @@ class Worker:
             )
 
 
-def freeze(model: Model[Any, Any]) -> None:
-    """Put every network a model holds into evaluation mode, without gradients."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return
-    for value in vars(model).values():
-        if isinstance(value, torch.nn.Module):
-            value.eval().requires_grad_(False)
-
-
-def no_grad() -> contextlib.AbstractContextManager[Any]:
-    """``inference_mode`` if torch is in use at all; a model without torch should not pay for its import."""
-    torch = sys.modules.get("torch")
-    context: contextlib.AbstractContextManager[Any] = (
-        contextlib.nullcontext() if torch is None else torch.inference_mode()
-    )
-    return context
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on any device."""
-    torch: Any = sys.modules.get("torch")
-    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
-        return True
-    # Raised as a plain RuntimeError by these allocators and libraries.
-    signs = ("can't allocate memory", "CUDA out of memory", "CUDNN_STATUS_NOT_SUPPORTED", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
-
-
-def free_memory() -> None:
-    """Give cached blocks back, so that a smaller batch finds room."""
-    gc.collect()
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-
-
-def pick_device(name: str) -> str:
-    """The device a name means here: ``auto`` is the first GPU, else the CPU. Raises `DeviceUnavailable`."""
-    torch: Any = sys.modules.get("torch")
-    if name == "auto":
-        return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"
-    if name == "cpu":
-        return name
-    import torch
-
-    here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        here.append("mps")
-    full = "cuda:0" if name == "cuda" else name
-    if full not in here:
-        raise DeviceUnavailable(
-            f"no device '{name}' here", why=f"this machine has {', '.join(here)}", fix="-d cpu, or -d auto"
-        )
-    return full
-
-
-def _torch_device(name: str) -> Any:
-    torch: Any = sys.modules.get("torch")
-    return name if torch is None else torch.device(name)
-
-
-def _torch_dtype(name: str) -> Any:
-    torch = sys.modules.get("torch")
-    return name if torch is None else getattr(torch, "float32" if name == "auto" else name)
+def _fate(features: Features | ItemError, results: Iterator[Any]) -> Fate:
+    if isinstance(features, ItemError):
+        return Fate(error=features)
+    return Fate(next(results), None, bool(features.get("truncated", False)), int(features.get("windows", 1)))

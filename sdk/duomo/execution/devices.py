@@ -1,0 +1,92 @@
+"""The few things the worker knows of torch, so that a model without torch never pays for its import."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+from typing import Any
+
+from duomo.errors import DeviceUnavailable
+from duomo.model import Model
+
+
+def freeze(model: Model[Any, Any]) -> None:
+    """Put every network a model holds into evaluation mode, without gradients."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    for value in vars(model).values():
+        if isinstance(value, torch.nn.Module):
+            value.eval().requires_grad_(False)
+
+
+def no_grad() -> contextlib.AbstractContextManager[Any]:
+    """``inference_mode`` if torch is in use at all; a model without torch should not pay for its import."""
+    torch = sys.modules.get("torch")
+    context: contextlib.AbstractContextManager[Any] = (
+        contextlib.nullcontext() if torch is None else torch.inference_mode()
+    )
+    return context
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on any device."""
+    torch: Any = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    # Raised as a plain RuntimeError by these allocators and libraries.
+    signs = ("can't allocate memory", "CUDA out of memory", "CUDNN_STATUS_NOT_SUPPORTED", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
+def free_memory() -> None:
+    """Give cached blocks back, so that a smaller batch finds room."""
+    gc.collect()
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def pick_device(name: str) -> str:
+    """The device a name means here: ``auto`` is the first GPU, else the CPU. Raises `DeviceUnavailable`."""
+    torch: Any = sys.modules.get("torch")
+    if name == "auto":
+        return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return name
+    import torch
+
+    here = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    full = "cuda:0" if name == "cuda" else name
+    if full not in here:
+        raise DeviceUnavailable(
+            f"no device '{name}' here", why=f"this machine has {', '.join(here)}", fix="-d cpu, or -d auto"
+        )
+    return full
+
+
+def move(batch: Any, device: Any) -> Any:
+    """A batch with every tensor in it on `device`; dicts, lists and tuples are looked into."""
+    if hasattr(batch, "to"):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, dict):
+        return {key: move(value, device) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        moved = [move(value, device) for value in batch]
+        return moved if isinstance(batch, list) else tuple(moved)
+    return batch
+
+
+def torch_device(name: str) -> Any:
+    """The device as torch has it, or its name when torch is not in use."""
+    torch: Any = sys.modules.get("torch")
+    return name if torch is None else torch.device(name)
+
+
+def torch_dtype(name: str) -> Any:
+    """The dtype as torch has it, or its name when torch is not in use."""
+    torch = sys.modules.get("torch")
+    return name if torch is None else getattr(torch, "float32" if name == "auto" else name)
