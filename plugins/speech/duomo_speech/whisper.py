@@ -1,0 +1,287 @@
+"""Whisper: what is said in a recording of any length, with times.
+
+Source: Radford et al. 2022, https://arxiv.org/abs/2212.04356 (MIT). The network is transformers'
+``WhisperForConditionalGeneration``. Pauses found by Silero VAD cut a recording into windows of at most
+30 s, so that silence and noise never reach the network, which would invent words for them. Windows are
+decoded greedily in batches, under Whisper's own rules for timestamp tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperTimeStampLogitsProcessor,
+)
+from transformers.modeling_outputs import BaseModelOutput
+
+from duomo import Audio, Model, WeightsRef
+from duomo.errors import BadOption, WeightsMissing, did_you_mean
+from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
+from duomo.weights import check_tensors, find_package_file
+from duomo_speech.checkpoint import load_network, load_part
+from duomo_speech.ctranslate2 import read_whisper
+from duomo_speech.silero import SAMPLING_RATE, SileroVad
+from duomo_speech.windows import Window, join, load_vad, speech_windows
+
+STEP_S = 0.02  # between two timestamp tokens
+FIRST_TIMESTAMP = 50  # speech begins in the first second of a window
+NUM_ENGLISH_ONLY = 51_864  # tokens of a model without languages; all others have more
+
+
+class Vocabulary(NamedTuple):
+    """The tokenizer of a checkpoint and the tokens that steer decoding."""
+
+    tokenizer: Any
+    languages: dict[str, int]
+    """Token of each language; empty for a model of English only."""
+    start: int
+    end: int
+    transcribe: int
+    translate: int
+    no_timestamps: int
+    suppressed: list[int]
+    """Never written: signs that are not spoken, and tokens of other tasks."""
+    suppressed_first: list[int]
+    """Never written first: a blank, and the end."""
+
+    @classmethod
+    def of(cls, tokenizer: Any, suppressed: list[int], suppressed_first: list[int], num_tokens: int) -> Self:
+        """Look the special tokens up."""
+        start, end, transcribe, translate, no_timestamps = tokenizer.convert_tokens_to_ids(
+            ["<|startoftranscript|>", "<|endoftext|>", "<|transcribe|>", "<|translate|>", "<|notimestamps|>"]
+        )
+        languages = {}
+        if num_tokens > NUM_ENGLISH_ONLY:
+            ids = list(range(start + 1, min(transcribe, translate)))
+            languages = {
+                token.strip("<|>"): at for token, at in zip(tokenizer.convert_ids_to_tokens(ids), ids, strict=True)
+            }
+        return cls(tokenizer, languages, start, end, transcribe, translate, no_timestamps, suppressed, suppressed_first)
+
+
+class Whisper(Model[Any, Transcript]):
+    """Speech recognition, and translation into English where the checkpoint has languages."""
+
+    batch_size = 8
+
+    def __init__(self, network: Any, vocabulary: Vocabulary, vad: SileroVad) -> None:
+        self.network = network
+        self.vocabulary = vocabulary
+        self.vad = vad
+        self.extractor: Any = WhisperFeatureExtractor(feature_size=network.config.num_mel_bins)  # type: ignore[no-untyped-call]
+        self.timestamps_from = vocabulary.no_timestamps + 1
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read a CTranslate2 ``model.bin`` of an installed package, or a folder in transformers layout."""
+        assert weights.path is not None
+        network, vocabulary = _from_folder(weights) if weights.path.is_dir() else _from_ctranslate2(weights)
+        return cls(network.to(device, dtype), vocabulary, load_vad(device))
+
+    @staticmethod
+    def estimate(item: Audio) -> int:
+        return item.size_hint
+
+    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
+        """Windows of speech; none when nobody speaks."""
+        self._prompt(options)
+        return speech_windows(item, self.vad, options)
+
+    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
+        """The transcripts of all windows as one."""
+        return join(results)
+
+    def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
+        """Log-mel spectrograms of shape (mels, 3000), padded with silence to 30 s."""
+        prompt = self._prompt(options)
+        mels = self.extractor(
+            [window.samples for window in items], sampling_rate=SAMPLING_RATE, return_tensors="pt"
+        ).input_features
+        return [{"mel": mel, "prompt": prompt, "window": window} for mel, window in zip(mels, items, strict=True)]
+
+    def to_device(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {**batch, "mel": batch["mel"].to(self.network.device, self.network.dtype)}
+
+    def forward(self, batch: dict[str, Any]) -> list[list[int]]:
+        """Tokens of each window, prompt included, without the end."""
+        hidden_BTD = self.network.model.encoder(batch["mel"]).last_hidden_state
+        prompts = [list(prompt) for prompt in batch["prompt"]]
+        if None in prompts[0]:
+            start = torch.full((len(prompts), 1), self.vocabulary.start, device=hidden_BTD.device)
+            languages = list(self.vocabulary.languages.values())
+            found = self._step(hidden_BTD, start, None).logits[:, -1, languages].argmax(-1).tolist()
+            prompts = [[languages[at] if each is None else each for each in prompts[0]] for at in found]
+        prompt_BP = torch.tensor([[self.vocabulary.start, *prompt] for prompt in prompts], device=hidden_BTD.device)
+        return self._decode(hidden_BTD, prompt_BP)
+
+    def postprocess(
+        self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
+    ) -> list[Transcript]:
+        """Tokens to text and segments on the clock of the recording."""
+        names = {token: name for name, token in self.vocabulary.languages.items()}
+        transcripts = []
+        for tokens, each in zip(output, features, strict=True):
+            segments = self._segments(tokens, each["window"])
+            transcripts.append(
+                Transcript.model_construct(
+                    text=" ".join(segment.text for segment in segments),
+                    segments=segments,
+                    language=names[tokens[1]] if names else "en",
+                )
+            )
+        return transcripts
+
+    def _prompt(self, options: SpeechRecognitionOptions) -> tuple[int | None, ...]:
+        """Language and task, where the checkpoint has them; None stands for a language to be found."""
+        known = self.vocabulary.languages
+        if not known:
+            if options.language not in (None, "en") or options.task == "translate":
+                raise BadOption(
+                    "this Whisper writes English speech down as English",
+                    why=f"language={options.language}, task={options.task} were asked for",
+                    fix="use a multilingual one: -m speech/whisper-base",
+                )
+            return ()
+        if options.language is not None and options.language not in known:
+            raise BadOption(
+                f"option 'language' cannot be '{options.language}'",
+                why=did_you_mean(options.language, known) or f"Whisper knows {', '.join(sorted(known))}",
+                fix="pass an ISO 639-1 code such as en, or leave it out",
+            )
+        task = self.vocabulary.translate if options.task == "translate" else self.vocabulary.transcribe
+        return (None if options.language is None else known[options.language], task)
+
+    def _step(self, hidden_BTD: Tensor, tokens_BN: Tensor, cache: Any) -> Any:
+        return self.network(
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden_BTD),
+            decoder_input_ids=tokens_BN,
+            past_key_values=cache,
+            use_cache=True,
+        )
+
+    def _decode(self, hidden_BTD: Tensor, prompt_BP: Tensor) -> list[list[int]]:
+        """The likeliest token each time; a window that has ended leaves the batch."""
+        vocabulary = self.vocabulary
+        steering: Any = types.SimpleNamespace(
+            eos_token_id=vocabulary.end,
+            no_timestamps_token_id=vocabulary.no_timestamps,
+            max_initial_timestamp_index=FIRST_TIMESTAMP,
+        )
+        rules = WhisperTimeStampLogitsProcessor(steering, begin_index=prompt_BP.shape[1])
+        finished: dict[int, list[int]] = {}
+        rows = torch.arange(len(prompt_BP), device=prompt_BP.device)
+        tokens, new, cache = prompt_BP, prompt_BP, None
+        forbidden = vocabulary.suppressed + vocabulary.suppressed_first
+        for _ in range(self.network.config.max_target_positions // 2):
+            step = self._step(hidden_BTD, new, cache)
+            logits_BV = step.logits[:, -1].float()
+            logits_BV[:, forbidden] = -torch.inf
+            new = rules(tokens, logits_BV).argmax(-1, keepdim=True)
+            alive = new[:, 0] != vocabulary.end
+            cache, forbidden = step.past_key_values, vocabulary.suppressed
+            if not alive.all():
+                finished.update(zip(rows[~alive].tolist(), tokens[~alive].tolist(), strict=True))
+                if not alive.any():
+                    break
+                cache.batch_select_indices(alive.nonzero()[:, 0])
+                rows, hidden_BTD, tokens, new = rows[alive], hidden_BTD[alive], tokens[alive], new[alive]
+            tokens = torch.cat([tokens, new], dim=1)
+        else:
+            finished.update(zip(rows.tolist(), tokens.tolist(), strict=True))
+        return [finished[row] for row in range(len(prompt_BP))]
+
+    def _segments(self, tokens: list[int], window: Window) -> list[Segment]:
+        """Text between timestamp tokens; the last segment ends with the window when no token says so."""
+        segments: list[Segment] = []
+        text: list[int] = []
+        start = 0.0
+
+        def close(end: float) -> None:
+            words = self.vocabulary.tokenizer.decode(text, skip_special_tokens=True).strip()
+            if words:
+                limit = window.end_s
+                segments.append(
+                    Segment.model_construct(
+                        start=min(window.start_s + start, limit), end=min(window.start_s + end, limit), text=words
+                    )
+                )
+
+        for token in tokens:
+            if token < self.timestamps_from:
+                text.append(token)
+                continue
+            at = (token - self.timestamps_from) * STEP_S
+            close(at)
+            start, text = at, []
+        close(window.end_s - window.start_s)
+        return segments
+
+
+def _from_ctranslate2(weights: WeightsRef) -> tuple[Any, Vocabulary]:
+    """A ``model.bin`` (whole, or in two packages) with ``tokenizer.json`` and ``config.json`` beside it."""
+    tensors = read_whisper(b"".join(path.read_bytes() for path in _parts(weights)))
+    num_tokens, width = tensors["model.decoder.embed_tokens.weight"].shape
+    config = WhisperConfig(
+        vocab_size=num_tokens,
+        d_model=width,
+        num_mel_bins=tensors["model.encoder.conv1.weight"].shape[1],
+        encoder_layers=_count_layers(tensors, "encoder"),
+        decoder_layers=_count_layers(tensors, "decoder"),
+        encoder_attention_heads=width // 64,
+        decoder_attention_heads=width // 64,
+        encoder_ffn_dim=4 * width,
+        decoder_ffn_dim=4 * width,
+    )
+    with torch.device("meta"):
+        network = WhisperForConditionalGeneration(config)
+    missing, unexpected = network.load_state_dict(tensors, strict=False, assign=True)
+    check_tensors(weights.spec.name, missing, unexpected)
+    network.tie_weights()
+    steering = json.loads((weights.folder / "config.json").read_text("utf-8"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(weights.folder / "tokenizer.json"))  # type: ignore[no-untyped-call]
+    return network, Vocabulary.of(tokenizer, steering["suppress_ids"], steering["suppress_ids_begin"], num_tokens)
+
+
+def _from_folder(weights: WeightsRef) -> tuple[Any, Vocabulary]:
+    """A checkpoint as `save_pretrained` writes it."""
+    network = load_network(WhisperForConditionalGeneration, weights)
+    tokenizer = load_part(AutoTokenizer, weights)
+    steering = network.generation_config
+    return network, Vocabulary.of(
+        tokenizer,
+        list(steering.suppress_tokens or ()),
+        list(steering.begin_suppress_tokens or ()),
+        network.config.vocab_size,
+    )
+
+
+def _parts(weights: WeightsRef) -> list[Path]:
+    """The file, or its two halves: packages have size limits, so a large one comes as two."""
+    assert weights.path is not None
+    if weights.path.suffix != ".part1":
+        return [weights.path]
+    second = weights.spec.weights.replace("part1", "part2")
+    path = find_package_file(second)
+    if path is None:
+        raise WeightsMissing(
+            f"half of the weights of '{weights.spec.name}' is not installed",
+            why=f"there is no {second}",
+            fix=f"duomo models add {weights.spec.packs[0]}",
+        )
+    return [weights.path, path]
+
+
+def _count_layers(tensors: dict[str, Tensor], side: str) -> int:
+    return len({name.split(".")[3] for name in tensors if name.startswith(f"model.{side}.layers.")})
