@@ -29,6 +29,14 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
 }
 
+HELP = """Vision, text, speech and all of them together, from one command line.
+
+\b
+duomo run image-classification cat.jpg
+duomo run text-classification -t "I love it"
+duomo run automatic-speech-recognition calls/ -o jsonl > calls.jsonl
+duomo tasks list"""
+
 EXIT_CODES = """\b
 Exit codes:
   0    everything worked
@@ -146,6 +154,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 @click.group(
     "duomo",
     cls=Root,
+    help=HELP,
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
@@ -169,14 +178,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 )
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:
-    r"""Vision, text, speech and all of them together, from one command line.
-
-    \b
-    duomo run image-classification cat.jpg
-    duomo run text-classification -t "I love it"
-    duomo run automatic-speech-recognition calls/ -o jsonl > calls.jsonl
-    duomo tasks list
-    """
+    """The root command."""
     ctx.obj.configure(ctx, **options)
 
 

@@ -15,7 +15,7 @@ from duomo.cli.app import App
 
 FORMATS = ("auto", "table", "json", "jsonl", "csv", "text")
 Record = Mapping[str, Any]
-Columns = Mapping[str, str | Callable[[Any], Any]]
+Columns = Mapping[str, Any]
 """Heading → the record's key, or a function of the record that gives the cell."""
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,18 +109,14 @@ def table(header: list[str], rows: list[list[str]], *, width: int | None = None,
     Args:
         header: the headings.
         rows: one cell a heading.
-        width: cells of the terminal; the widest columns give way until the table fits. None: no limit.
+        width: cells of the terminal; the last column gives way first, then the widest, the first one
+            (a name to copy) only beyond 40. None: no limit.
         wrap: go on in the next line instead of cutting a cell off with ``…``.
     """
     rows = [[_one_line(text) for text in row] for row in rows]
     widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    spare = (sum(widths) + 2 * (len(widths) - 1) - width) if width is not None else 0
-    while spare > 0 and max(widths) > 8:
-        widest = widths.index(max(widths))
-        second = max([8, *(each for each in widths if each < widths[widest])])
-        cut = max(1, min(spare, widths[widest] - second))
-        widths[widest] -= cut
-        spare -= cut
+    if width is not None:
+        widths = _fit(widths, width)
     lines = [click.style(_line(header, widths), bold=True)]
     for row in rows:
         parts = [_wrap(text, limit) if wrap else [_cut(text, limit)] for text, limit in zip(row, widths, strict=True)]
@@ -145,9 +141,28 @@ def cells(text: str) -> int:
     return sum(_cells(char) for char in text)
 
 
+def size_text(num_bytes: int) -> str:
+    """Bytes as people say them: ``0.4 MB``, ``86 MB``, ``1.2 GB``; empty for 0."""
+    if not num_bytes:
+        return ""
+    amount, unit = (num_bytes / 1e9, "GB") if num_bytes >= 1e9 else (num_bytes / 1e6, "MB")
+    return f"{amount:.{0 if amount >= 10 else 1}f} {unit}"
+
+
 def is_terminal(stream: Any) -> bool:
     """Whether a person looks at it; a stream that was closed is no terminal."""
     return stream is not None and not stream.closed and stream.isatty()
+
+
+def _fit(widths: list[int], width: int) -> list[int]:
+    """Narrower columns that fit into `width` cells, as far as 8 cells each go."""
+    widths = [min(widths[0], 40), *widths[1:]]
+    spare = sum(widths) + 2 * (len(widths) - 1) - width
+    for at in [len(widths) - 1, *sorted(range(1, len(widths) - 1), key=lambda i: -widths[i])]:
+        cut = min(max(spare, 0), max(widths[at] - 8, 0))
+        widths[at] -= cut
+        spare -= cut
+    return widths
 
 
 def _cells(char: str) -> int:

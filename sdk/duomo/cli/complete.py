@@ -1,0 +1,52 @@
+"""What a shell offers after TAB: names out of the catalog, nothing heavier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from duomo.cli.app import App
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def complete_tasks(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of tasks."""
+    return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.tasks.values()}, begun)
+
+
+def complete_models(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of models; of the task's alone where one is given already."""
+    task = ctx.params.get("task")
+    models = _app(ctx).catalog.models
+    return _offer({spec.name: spec.summary for spec in models if task in (None, spec.task)}, begun)
+
+
+def complete_packs(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of model packs, and of models that have a package."""
+    models = [spec for spec in _app(ctx).catalog.models if spec.packages]
+    packs = {pack: "all models of this pack" for spec in models for pack in spec.packs}
+    return _offer({**packs, **{spec.name: spec.summary for spec in models}}, begun)
+
+
+def complete_plugins(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of plugins, usable or not."""
+    return _offer({record.name: f"{record.origin}, {record.state}" for record in _app(ctx).catalog.plugins}, begun)
+
+
+def complete_executors(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of executors."""
+    return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.executors.values()}, begun)
+
+
+def _app(ctx: click.Context) -> App:
+    """The root callback does not run for completion; the catalog is found without its options."""
+    return ctx.find_object(App) or App()
+
+
+def _offer(names: dict[str, str], begun: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name, help=text) for name, text in sorted(names.items()) if name.startswith(begun)]

@@ -1,0 +1,91 @@
+"""``duomo tasks``: what can be done, and how each task is asked and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from duomo.cli.app import App
+from duomo.cli.complete import complete_tasks
+from duomo.cli.output import emit, output_option, to_json
+
+
+@click.group("tasks")
+def command() -> None:
+    """What can be done: tasks, their options and results."""
+
+
+@command.command("list")
+@click.option("-q", "--query", metavar="WORDS", default="", help="Only tasks with all these words in name or summary.")
+@click.option("--modality", metavar="NAME", help="Only vision, nlp, speech, multimodal …")
+@output_option
+@click.pass_obj
+def list_tasks(app: App, /, query: str, modality: str | None, output: str) -> None:
+    """List the tasks and how many models do each."""
+    counts: dict[str, set[str]] = {}
+    for model in app.catalog.models:
+        counts.setdefault(model.task, set()).add(model.name)
+    records = [
+        {**spec._asdict(), "models": len(counts.get(spec.name, ()))}
+        for spec in app.catalog.tasks.values()
+        if modality in (None, spec.modality) and _matches(query, spec.name, spec.summary)
+    ]
+    columns = {"TASK": "name", "MODALITY": "modality", "MODELS": "models", "SUMMARY": "summary"}
+    emit(records, columns, output, schema="duomo.task/1", empty="no task is like that; all of them: duomo tasks list")
+
+
+@command.command("show")
+@click.argument("task", shell_complete=complete_tasks)
+@click.option(
+    "-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json has the schemas."
+)
+@click.pass_obj
+def show_task(app: App, /, task: str, output: str) -> None:
+    """Show a task's options, its result, its models and an example."""
+    from duomo.catalog import resolve
+
+    spec = app.catalog.task(task)
+    cls = resolve(spec.target, owner=f"task '{task}'")
+    models = sorted({model.name for model in app.catalog.models if model.task == task})
+    schemas = {"options": cls.Options.model_json_schema(), "result": cls.Result.model_json_schema()}
+    if output == "json":
+        click.echo(to_json({"schema": "duomo.task/1", **spec._asdict(), "models": models, **schemas}, indent=2))
+        return
+    click.echo(f"{click.style(spec.name, bold=True)}: {spec.summary}\n\n  {spec.example}\n")
+    click.echo(f"input   {cls.Input.__name__}" + (f": {' '.join(spec.suffixes)}" if spec.suffixes else ""))
+    click.echo(f"models  {', '.join(models) or 'none'}")
+    click.echo("\noptions\n" + ("\n".join(_fields(schemas["options"], mark_required=True)) or "  none"))
+    click.echo("\nresult\n" + "\n".join(_fields(schemas["result"])))
+    click.echo(f"\nThe JSON schemas: duomo tasks show {task} -o json")
+
+
+def _matches(query: str, *texts: str) -> bool:
+    text = " ".join(texts).lower()
+    return all(word in text for word in query.lower().split())
+
+
+def _fields(schema: dict[str, Any], *, mark_required: bool = False) -> list[str]:
+    """One line for each field of an object: name, type, default and description; parts of a list below it."""
+    parts = schema.get("$defs", {})
+    lines = []
+    for name, field in schema.get("properties", {}).items():
+        default = "" if field.get("default") is None else f" = {to_json(field['default'])}"
+        need = " (required)" if mark_required and name in schema.get("required", ()) else ""
+        text = field.get("description", "").split("\n")[0]
+        lines.append(f"  {name}: {_kind(field)}{default}{need}" + (f"  {text}" if text else ""))
+        item = field.get("items", {}).get("$ref", "").rpartition("/")[2]
+        lines += [f"    {inner}: {_kind(each)}" for inner, each in parts.get(item, {}).get("properties", {}).items()]
+    return lines
+
+
+def _kind(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return "|".join(map(str, field["enum"]))
+    if "anyOf" in field:
+        return " or ".join(_kind(each) for each in field["anyOf"] if each.get("type") != "null")
+    if field.get("type") == "array":
+        return f"list of {_kind(field['items'])}" if "items" in field else "list"
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    return str(field.get("type", "any"))
