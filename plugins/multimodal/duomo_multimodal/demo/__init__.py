@@ -1,0 +1,1 @@
+"""``duomo demo``: everything the installed plugins can do, in the terminal and on one page."""
