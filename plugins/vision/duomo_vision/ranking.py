@@ -1,0 +1,18 @@
+"""From scores to the best labels, as every classifier here does it."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from duomo.tasks.results import Classification, Label
+
+
+def best_labels(scores: Tensor, labels: Sequence[str], top_k: int) -> list[Classification]:
+    """The `top_k` best of `labels` for each row of `scores` (B, labels), best first."""
+    best, indices = scores.topk(min(top_k, len(labels)))
+    return [
+        Classification.model_construct(
+            labels=[Label.model_construct(name=labels[i], score=score) for i, score in zip(row, values, strict=True)]
+        )
+        for row, values in zip(indices.tolist(), best.tolist(), strict=True)
+    ]

@@ -1,0 +1,148 @@
+"""Any image classifier of torchvision, from a folder in duomo layout that `save` writes.
+
+    duomo.json         model, architecture, labels, transform
+    model.safetensors  the network's tensors
+
+Architectures are those of https://docs.pytorch.org/vision/stable/models.html#classification.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+from duomo import Image, Model, WeightsRef
+from duomo.errors import WeightsMismatch, did_you_mean
+from duomo.tasks.results import Classification
+from duomo.tasks.vision import ImageClassificationOptions
+from duomo_vision.checkpoint import load_state
+from duomo_vision.ranking import best_labels
+
+NAME = "vision/torchvision"
+
+
+class Transform(NamedTuple):
+    """How a picture is prepared; the defaults are those of torchvision's first ImageNet weights."""
+
+    resize: int = 256
+    """Length of the shorter side before cropping, in pixels."""
+    crop: int = 224
+    """Side of the centre crop."""
+    interpolation: str = "bilinear"
+    """A name of `torchvision.transforms.InterpolationMode`."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Of each colour, for pixels in [0, 1]."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    def __call__(self, image: Image) -> Tensor:
+        """Pixels (3, crop, crop), normalised."""
+        picture = F.resize(image.pil(), [self.resize], InterpolationMode(self.interpolation), antialias=True)
+        pixels = F.to_dtype(F.pil_to_tensor(F.center_crop(picture, [self.crop])), torch.float32, scale=True)
+        normalized: Tensor = F.normalize(pixels, list(self.mean), list(self.std))
+        return normalized
+
+
+def save(
+    network: nn.Module,
+    folder: str | Path,
+    *,
+    architecture: str,
+    labels: Sequence[str],
+    transform: Transform = Transform(),  # noqa: B008 - immutable
+) -> Path:
+    """Write a folder that ``-m dir:FOLDER`` loads.
+
+    Args:
+        network: a torchvision classifier, such as ``models.resnet18(num_classes=3)`` after training.
+        folder: made if need be; files of these names in it are replaced.
+        architecture: the name ``torchvision.models.get_model`` knows it by.
+        labels: one name for each output of the network, in order.
+        transform: how its pictures were prepared in training.
+
+    Raises:
+        WeightsMismatch: the network is not that architecture with so many labels.
+    """
+    load_state(build(architecture, len(labels)), network.state_dict(), architecture)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "model": NAME,
+        "architecture": architecture,
+        "labels": list(labels),
+        "transform": transform._asdict(),
+    }
+    (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def build(architecture: str, num_classes: int) -> nn.Module:
+    """A classifier with random weights. Raises `WeightsMismatch` for a name torchvision does not know."""
+    known = models.list_models(module=models)
+    if architecture not in known:
+        raise WeightsMismatch(
+            f"torchvision has no classifier '{architecture}'",
+            why=did_you_mean(architecture, known) or f"it has {len(known)} others",
+            fix="name one of torchvision.models.list_models(module=torchvision.models) as architecture in duomo.json",
+        )
+    network: nn.Module = models.get_model(architecture, weights=None, num_classes=num_classes)
+    return network
+
+
+class TorchvisionClassifier(Model[Image, Classification]):
+    """One classifier; scores sum to 1."""
+
+    batch_size: ClassVar[int] = 4
+
+    def __init__(
+        self, network: nn.Module, labels: list[str], transform: Transform, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.network = network.eval().to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.labels = labels
+        self.transform = transform
+        self.dtype = dtype
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read the folder. Raises `WeightsMismatch` when its parts do not fit each other."""
+        file = weights.folder / "duomo.json"
+        about = json.loads(file.read_text("utf-8"))
+        try:
+            architecture, labels = about["architecture"], about["labels"]
+            transform = Transform(**about.get("transform", {}))
+        except (KeyError, TypeError) as error:
+            raise WeightsMismatch(
+                f"'{file}' does not describe a classifier",
+                why=f"{type(error).__name__}: {error}",
+                fix="write it with duomo_vision.torchvision_models.save",
+            ) from None
+        network = build(architecture, len(labels))
+        load_state(network, load_file(weights.folder / "model.safetensors"), str(weights.folder))
+        return cls(network, labels, transform, device, dtype)
+
+    def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
+        return [{"pixels": self.transform(item)} for item in items]
+
+    def collate(self, features: list[dict[str, Tensor]]) -> Tensor:
+        """(B, 3, crop, crop)."""
+        return torch.stack([each["pixels"] for each in features])
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """(B, 3, crop, crop) → probabilities (B, labels)."""
+        logits: Tensor = self.network(batch.to(self.dtype, memory_format=torch.channels_last))
+        return logits.float().softmax(-1)
+
+    def postprocess(
+        self, output: Tensor, features: list[dict[str, Tensor]], options: ImageClassificationOptions
+    ) -> list[Classification]:
+        return best_labels(output, self.labels, options.top_k)
