@@ -18,6 +18,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from duomo.errors import UsageProblem
+
 if TYPE_CHECKING:
     import torch
 
@@ -84,7 +86,11 @@ class Model(ABC, Generic[In, R]):
 
     def stream(self, item: In, options: Any) -> Iterator[Any]:
         """Yield parts of one result as they come; only for models that generate."""
-        raise TypeError(f"{type(self).__name__} does not stream")
+        raise UsageProblem(
+            f"{type(self).__name__} does not stream",
+            why="only models that generate do",
+            fix="call the runner: runner(item)",
+        )
 
 
 def stack_or_pad(features: list[Features]) -> dict[str, Any]:

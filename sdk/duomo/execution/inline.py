@@ -99,7 +99,12 @@ class InlineExecutor(Executor):
                 scheduler.end()
                 return error
             else:
-                cost = estimate(entry.item) if entry.error is None else 0
+                cost = 0
+                if entry.error is None:
+                    try:
+                        cost = estimate(entry.item)
+                    except Exception as error:  # of a plugin's code, or a damaged file: the item's own
+                        entry = entry._replace(error=ItemError.of(error))
                 scheduler.offer(entry, cost, getattr(entry.item, "nbytes", 0))
         return None
 

@@ -63,11 +63,17 @@ class Worker:
 
     def stream(self, item: Any, options: Any) -> Iterator[Any]:
         """The parts of one result as they come."""
-        parts = self.model.stream(item, options)
+        parts: Iterator[Any] | None = None
         while True:
-            # Entered anew for each part: a grad mode held across a yield would leak into the caller.
-            with no_grad():
-                part = next(parts, None)
+            try:
+                # Entered anew for each part: a grad mode held across a yield would leak into the caller.
+                with no_grad():
+                    parts = parts or self.model.stream(item, options)
+                    part = next(parts, None)
+            except DuomoError:
+                raise
+            except Exception as error:
+                raise ItemError.of(error).to_exception() from error
             if part is None:
                 return
             yield part
