@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from duomo.distributions import Distribution, canonical, distributions, find_distribution
 from duomo.hooks import API_VERSION, ENTRY_POINT_GROUP, Hooks
 from duomo.requirements import missing_requirements
 from duomo.specs import Spec
@@ -18,6 +18,12 @@ FIRST_PARTY = frozenset(
 )
 """Distributions of this project. A package index gives a distribution's name to one owner only."""
 _GROUP = re.compile(r"duomo\.plugins\.v(\d+)$")
+
+
+class _EntryPoint(NamedTuple):
+    group: str
+    name: str
+    value: str
 
 
 @dataclass
@@ -73,12 +79,9 @@ def discover() -> Iterator[PluginRecord]:
     on the path, as it does for imports. The same object under two distributions is one plugin.
     """
     found: dict[str, list[PluginRecord]] = {}
-    for distribution in importlib.metadata.distributions():
-        if "duomo.plugins.v" in _entry_points_text(distribution):
-            metadata = distribution.metadata
-            name, version = (metadata["Name"], metadata["Version"]) if metadata else (None, None)
-            name, version = name or "unnamed", version or ""
-            found.setdefault(canonical(name), _records_of(distribution, name, version))
+    for distribution in distributions():
+        if "duomo.plugins.v" in distribution.read("entry_points.txt"):
+            found.setdefault(canonical(distribution.name), _records_of(distribution))
     records = [record for each in found.values() for record in each]
     records.sort(key=lambda record: record.rank)
     seen: set[tuple[str, str]] = set()
@@ -106,29 +109,15 @@ def settle_clashes(records: Iterable[PluginRecord]) -> None:
 
 def unmet(record: PluginRecord) -> list[str]:
     """What the plugin's distribution requires and this environment does not have, as ``pip`` writes it."""
+    distribution = find_distribution(record.distribution)
+    return missing_requirements(distribution.header("Requires-Dist")) if distribution is not None else []
+
+
+def _records_of(distribution: Distribution) -> list[PluginRecord]:
+    name, version = distribution.name, distribution.version
     try:
-        requires = importlib.metadata.requires(record.distribution) or []
-    except importlib.metadata.PackageNotFoundError:
-        return []
-    return missing_requirements(requires)
-
-
-def canonical(name: str) -> str:
-    """A name as package indexes compare it: ``Duomo_Birds`` is ``duomo-birds``."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _entry_points_text(distribution: importlib.metadata.Distribution) -> str:
-    try:
-        return distribution.read_text("entry_points.txt") or ""
-    except UnicodeDecodeError:  # somebody's file is damaged; nothing in it can be a plugin
-        return ""
-
-
-def _records_of(distribution: importlib.metadata.Distribution, name: str, version: str) -> list[PluginRecord]:
-    try:
-        points = [point for point in distribution.entry_points if _GROUP.match(point.group)]
-    except (TypeError, ValueError) as error:
+        points = list(_entry_points(distribution.read("entry_points.txt")))
+    except ValueError as error:
         record = PluginRecord(canonical(name), name, version, "")
         record.set_aside("broken", f"its entry_points.txt cannot be read: {error}", f"pip uninstall {name}")
         return [record]
@@ -147,3 +136,16 @@ def _records_of(distribution: importlib.metadata.Distribution, name: str, versio
             )
         records.append(record)
     return records
+
+
+def _entry_points(text: str) -> Iterator[_EntryPoint]:
+    """The entry points of our groups. Raises `ValueError` for a line that is none."""
+    group = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("[") and line.endswith("]"):
+            group = line[1:-1].strip()
+        elif line and line[0] not in "#;" and _GROUP.match(group):
+            name, equals, value = line.partition("=")
+            if not equals:
+                raise ValueError(f"{line!r} is not name = module:object")
+            yield _EntryPoint(group, name.strip(), value.strip())

@@ -17,7 +17,8 @@ word, and the order is the file system's.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
+import functools
+import importlib
 import inspect
 import re
 import sys
@@ -29,7 +30,7 @@ from typing import Any
 import pluggy
 
 from duomo.discovery import PluginRecord, State, discover, settle_clashes, unmet
-from duomo.hooks import ENTRY_POINT_GROUP, Hooks
+from duomo.hooks import Hooks
 from duomo.registration import check_hooks, implemented, key, registered
 from duomo.selection import Selection
 from duomo.specs import Spec
@@ -38,6 +39,7 @@ __all__ = ["PluginHost", "PluginRecord", "Selection", "State", "discover"]
 
 HEAVY = ("torch", "transformers", "torchvision", "torchaudio", "numpy", "pydantic", "rich", "pandas", "scipy")
 NAME = re.compile(r"[a-z][a-z0-9-]*$")
+_VALUE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)$")
 RESERVED = frozenset({"builtin", "core", "dir", "duomo", "hf", "package"})
 
 
@@ -129,10 +131,10 @@ def _load_object(record: PluginRecord) -> Hooks:
         raise ValueError(
             f"'{record.name}' is not a plugin name: use [a-z][a-z0-9-]*, none of {', '.join(sorted(RESERVED))}"
         )
-    point = importlib.metadata.EntryPoint(record.name, record.value, ENTRY_POINT_GROUP)
-    if not point.pattern.match(point.value):
+    match = _VALUE.match(record.value)
+    if match is None:
         raise ValueError(f"'{record.value}' is not an entry point: write package.module:object")
-    loaded = point.load()
+    loaded = functools.reduce(getattr, match[2].split("."), importlib.import_module(match[1]))
     if not isinstance(loaded, Hooks):
         what = f"the class {loaded.__name__}" if inspect.isclass(loaded) else f"a {type(loaded).__name__}"
         raise TypeError(f"the entry point must name an instance of a duomo.Hooks subclass, '{record.value}' is {what}")

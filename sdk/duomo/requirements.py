@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterable
+
+from duomo.distributions import find_distribution
 
 
 def missing_requirements(requires: Iterable[str]) -> list[str]:
@@ -26,10 +27,8 @@ def missing_requirements(requires: Iterable[str]) -> list[str]:
             continue
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            version = ""
+        found = find_distribution(requirement.name)
+        version = found.version if found is not None else ""
         if not version or not requirement.specifier.contains(version, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier}")
     return missing

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from duomo.config import load_config
-from duomo.discovery import PluginRecord, canonical
+from duomo.discovery import PluginRecord
+from duomo.distributions import canonical
 from duomo.errors import UsageProblem
 
 

@@ -109,17 +109,17 @@ def table(header: list[str], rows: list[list[str]], *, width: int | None = None,
     Args:
         header: the headings.
         rows: one cell a heading.
-        width: cells of the terminal; the last column gives way first, then the widest, the first one
-            (a name to copy) only beyond 40. None: no limit.
-        wrap: go on in the next line instead of cutting a cell off with ``…``.
+        width: cells of the terminal; the last column is cut off with ``…``, and left out where that
+            is not enough. The first one is a name to copy, and cut only beyond 40. None: no limit.
+        wrap: keep all there is, going on in the next line where a cell is too long.
     """
     rows = [[_one_line(text) for text in row] for row in rows]
     widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
     if width is not None:
-        widths = _fit(widths, width)
+        widths = _fit(widths, width, keep_all=wrap)
     lines = [click.style(_line(header, widths), bold=True)]
     for row in rows:
-        parts = [_wrap(text, limit) if wrap else [_cut(text, limit)] for text, limit in zip(row, widths, strict=True)]
+        parts = [_wrap(text, limit) if wrap else [_cut(text, limit)] for text, limit in zip(row, widths, strict=False)]
         height = max(len(part) for part in parts)
         lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
     return "\n".join(lines)
@@ -154,14 +154,19 @@ def is_terminal(stream: Any) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def _fit(widths: list[int], width: int) -> list[int]:
-    """Narrower columns that fit into `width` cells, as far as 8 cells each go."""
+def _fit(widths: list[int], width: int, *, keep_all: bool) -> list[int]:
+    """Narrower or fewer columns, so that they go into `width` cells."""
     widths = [min(widths[0], 40), *widths[1:]]
-    spare = sum(widths) + 2 * (len(widths) - 1) - width
-    for at in [len(widths) - 1, *sorted(range(1, len(widths) - 1), key=lambda i: -widths[i])]:
-        cut = min(max(spare, 0), max(widths[at] - 8, 0))
-        widths[at] -= cut
-        spare -= cut
+    while (spare := sum(widths) + 2 * (len(widths) - 1) - width) > 0 and len(widths) > 1:
+        at = max(range(1, len(widths)), key=widths.__getitem__) if keep_all else len(widths) - 1
+        if keep_all and widths[at] <= 8:
+            break
+        if keep_all:
+            widths[at] = max(8, widths[at] - spare)
+        elif widths[at] - spare >= 12:
+            widths[at] -= spare
+        else:
+            del widths[at]
     return widths
 
 
@@ -172,7 +177,7 @@ def _cells(char: str) -> int:
 
 
 def _line(texts: list[str], widths: list[int]) -> str:
-    padded = (text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=True))
+    padded = (text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=False))
     return "  ".join(padded).rstrip()
 
 
