@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before duomo is imported: nobody's settings, no hub, and converted weights kept from run to run.
@@ -12,6 +13,10 @@ for name in [each for each in os.environ if each.startswith("DUOMO_") and each !
 os.environ["DUOMO_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DUOMO_CONFIG"] = os.devnull
 os.environ.setdefault("DUOMO_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "duomo"))
+
+# A busy machine is no failure, and the same examples everywhere make one that fails repeatable.
+hypothesis.settings.register_profile("duomo", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("duomo")
 
 
 @pytest.fixture

@@ -1,0 +1,200 @@
+"""Looking things up: exactly one thing, or an error that offers the nearest."""
+
+import pytest
+
+from duomo import Hooks, TaskSpec, hookimpl
+from duomo.catalog import Catalog, resolve
+from duomo.errors import (
+    PluginBroken,
+    RequirementMissing,
+    UnknownExecutor,
+    UnknownModel,
+    UnknownTask,
+    WeightsMissing,
+    WrongTask,
+)
+from duomo.plugins import Selection
+from duomo.testing.fakes import FakePlugin, echo_spec, fake_catalog
+
+
+def catalog_of(**plugins: Hooks) -> Catalog:
+    return Catalog(Selection(allow=frozenset()), extra=plugins)
+
+
+def test_the_core_knows_its_tasks_and_the_inline_executor_with_no_plugin_at_all():
+    catalog = catalog_of()
+    assert catalog.task("image-classification").modality == "vision"
+    assert catalog.executor("inline").target.endswith(":InlineExecutor")
+    assert catalog.models == []
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest():
+    catalog = fake_catalog()
+    with pytest.raises(UnknownTask) as task:
+        catalog.task("text-clasification")
+    assert "'text-classification'" in task.value.why
+    with pytest.raises(UnknownExecutor) as executor:
+        catalog.executor("inlin")
+    assert "'inline'" in executor.value.why
+    for name in ("fake/ecco", "fake/Echo", "echoo"):
+        with pytest.raises(UnknownModel) as model:
+            catalog.model(name)
+        assert "-m fake/echo" in model.value.fix, name
+
+
+def test_a_name_like_nothing_known_is_answered_with_where_to_look():
+    catalog = fake_catalog()
+    with pytest.raises(UnknownTask) as task:
+        catalog.task("zzz")
+    assert task.value.fix == "duomo tasks list"
+    with pytest.raises(UnknownModel) as model:
+        catalog.model("zzz", "text-classification")
+    assert model.value.fix == "duomo models list --task text-classification"
+
+
+def test_a_bare_name_works_while_one_plugin_has_it():
+    assert fake_catalog().model("echo").name == "fake/echo"
+    both = fake_catalog(other=FakePlugin(echo_spec("other/echo")))
+    with pytest.raises(UnknownModel) as caught:
+        both.model("echo")
+    assert caught.value.why == "fake/echo, other/echo"
+
+
+def test_a_model_of_several_tasks_is_found_by_task():
+    catalog = fake_catalog(echo_spec(), echo_spec(task="language-identification"))
+    assert catalog.model("fake/echo").task == "text-classification"
+    assert catalog.model("fake/echo", "language-identification").task == "language-identification"
+
+
+def test_a_model_asked_for_another_task_says_what_it_does_and_who_does_the_other():
+    catalog = fake_catalog(echo_spec(), echo_spec("fake/guess", task="language-identification"))
+    with pytest.raises(WrongTask) as caught:
+        catalog.model("fake/echo", "language-identification")
+    assert caught.value.why == "it does text-classification"
+    assert "fake/guess" in caught.value.fix
+
+
+def test_an_alias_of_the_configuration_is_followed(config):
+    config('[models.alias]\nquick = "fake/echo"')
+    assert fake_catalog().model("quick").name == "fake/echo"
+
+
+def test_the_default_is_the_first_that_is_installed():
+    absent = echo_spec("fake/absent", weights="package:no_such_package/a")
+    lacking = echo_spec("fake/lacking", requires=("no-such-library>=1",))
+    random = echo_spec("fake/random", weights="")
+    family = echo_spec("fake/auto", weights="given")
+    catalog = fake_catalog(random, family, absent, lacking, echo_spec())
+    assert catalog.default_model("text-classification").name == "fake/echo"
+
+
+def test_the_default_of_the_configuration_wins(config):
+    config('[models.default]\ntext-classification = "fake/b"')
+    catalog = fake_catalog(echo_spec("fake/a"), echo_spec("fake/b"))
+    assert catalog.default_model("text-classification").name == "fake/b"
+
+
+def test_a_default_is_not_ready_while_a_model_it_is_built_on_is_not():
+    part = echo_spec("fake/part", task="language-identification", weights="package:no_such_package/a")
+    whole = echo_spec("fake/whole", uses=("language-identification=fake/part",))
+    gone = echo_spec("fake/gone", uses=("language-identification=fake/nobody",))
+    catalog = fake_catalog(part, whole, gone, echo_spec())
+    assert not catalog.is_ready(whole)
+    assert not catalog.is_ready(gone)
+    assert catalog.default_model("text-classification").name == "fake/echo"
+
+
+def test_a_task_whose_models_are_not_installed_says_what_to_install():
+    catalog = fake_catalog(echo_spec(weights="package:no_such_package/a", packs=("starter",)))
+    with pytest.raises(WeightsMissing) as caught:
+        catalog.default_model("text-classification")
+    assert caught.value.fix == "duomo models add starter"
+
+
+def test_a_task_with_only_a_family_asks_for_a_checkpoint():
+    with pytest.raises(UnknownModel) as caught:
+        fake_catalog(echo_spec(weights="given")).default_model("text-classification")
+    assert "-m hf:org/name" in caught.value.fix
+    with pytest.raises(UnknownModel):
+        fake_catalog().default_model("image-classification")
+
+
+def test_a_family_is_chosen_by_architecture_and_task():
+    bert = echo_spec("fake/bert", weights="given", architectures=("Bert*ForSequenceClassification",))
+    vit = echo_spec("fake/vit", task="image-classification", weights="given", architectures=("ViT*",))
+    catalog = fake_catalog(bert, vit)
+    assert catalog.families("text-classification", ["BertForSequenceClassification"]) == [bert]
+    assert catalog.families("image-classification", ["BertForSequenceClassification"]) == []
+    assert catalog.families(None, ["ViTForImageClassification"]) == [vit]
+
+
+class Broken(Hooks):
+    @hookimpl
+    def register_models(self):
+        raise ImportError("no gdal")
+
+
+def test_a_model_of_a_broken_plugin_is_explained_by_the_plugin():
+    catalog = fake_catalog(radar=Broken())
+    with pytest.raises(PluginBroken) as caught:
+        catalog.model("radar/clouds")
+    assert "plugin 'radar' is broken" in caught.value.what
+    assert "no gdal" in caught.value.why
+    assert catalog.model("fake/echo"), "the good plugin lives"
+
+
+class Greedy(Hooks):
+    """Registers a good task, then a model twice."""
+
+    @hookimpl
+    def register_tasks(self):
+        return [TaskSpec("greedy/count", "greedy:Count", "counts", "nlp")]
+
+    @hookimpl
+    def register_models(self):
+        return [echo_spec("greedy/echo"), echo_spec("greedy/echo"), echo_spec("greedy/other")]
+
+
+def test_a_plugin_that_registers_a_name_twice_is_set_aside_whole():
+    catalog = fake_catalog(greedy=Greedy())
+    record = next(record for record in catalog.plugins if record.name == "greedy")
+    assert record.state != "ok"
+    assert "greedy/echo" in record.error
+    assert [spec.name for spec in catalog.models] == ["fake/echo"]
+    assert "greedy/count" not in catalog.tasks
+
+
+def test_two_catalogs_do_not_know_of_one_another():
+    assert len(fake_catalog(echo_spec("fake/a"), echo_spec("fake/b")).models) == 2
+    assert len(fake_catalog().models) == 1
+
+
+def test_the_plugin_of_a_model_is_named_with_its_version():
+    catalog = fake_catalog()
+    assert catalog.plugin_of(catalog.model("fake/echo")) == "in-process"
+
+
+def test_a_target_is_imported_or_explained(tmp_path, monkeypatch):
+    assert resolve("duomo.outcome:Meta").__name__ == "Meta"
+    with pytest.raises(RequirementMissing) as lacking:
+        resolve("duomo.outcome:Meta", ("no-such-library>=1", "pytest"), "model 'a/b'")
+    assert lacking.value.fix == "pip install 'no-such-library>=1'"
+    assert "model 'a/b' needs" in lacking.value.what
+    with pytest.raises(PluginBroken, match="cannot be imported"):
+        resolve("duomo.outcome:None_")
+    (tmp_path / "crashes_on_import.py").write_text("import no_such_library")
+    (tmp_path / "raises_on_import.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginBroken) as foreign:
+        resolve("crashes_on_import:Thing")
+    assert foreign.value.fix == "pip install no_such_library"
+    with pytest.raises(PluginBroken) as raised:
+        resolve("raises_on_import:Thing")
+    assert "ZeroDivisionError" in raised.value.why
+    with pytest.raises(PluginBroken) as absent:
+        resolve("duomo.no_such_module:Thing")
+    assert "pip install" not in absent.value.fix
+
+
+def test_a_requirement_for_another_python_is_not_missing():
+    resolve("duomo.outcome:Meta", ("no-such-library>=1; python_version < '3'",))

@@ -1,0 +1,95 @@
+"""The user's settings: a file, and the environment above it."""
+
+import os
+
+import pytest
+
+from duomo.config import cache_path, config_path, is_offline, load_config, save_config
+from duomo.errors import UsageProblem
+from duomo.inputs import limits
+
+
+def test_without_a_file_there_are_no_settings(config):
+    assert load_config() == {}
+    assert limits().image_pixels == 100_000_000
+
+
+def test_a_changed_file_is_read_again(config):
+    path = config("offline = true")
+    assert load_config() == {"offline": True}
+    config("offline = false\n[models]")
+    os.utime(path, ns=(1, 1))
+    assert load_config() == {"offline": False, "models": {}}
+
+
+def test_what_is_saved_is_loaded(config):
+    settings = {"offline": True, "models": {"alias": {"small": "nlp/minilm"}}, "limits": {"text_chars": 5}}
+    assert save_config(settings) == config_path()
+    assert load_config() == settings
+
+
+@pytest.mark.parametrize("text", ["offline = \n", "[models\n", "a = 1\na = 2\nb = 3"])
+def test_a_broken_file_is_named_with_its_line(config, text):
+    path = config(text)
+    with pytest.raises(UsageProblem) as caught:
+        load_config()
+    assert str(path) in caught.value.what
+    assert "line" in caught.value.why
+
+
+def test_a_file_that_is_not_utf8_is_named(config):
+    config("").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageProblem, match="cannot be read"):
+        load_config()
+
+
+@pytest.mark.parametrize("name", ["models", "plugins", "limits"])
+def test_a_table_that_is_no_table_is_named(config, name):
+    config(f"{name} = 3")
+    with pytest.raises(UsageProblem) as caught:
+        load_config()
+    assert f"[{name}]" in caught.value.fix
+
+
+def test_an_unknown_limit_is_an_error_with_the_nearest(config):
+    config("[limits]\nimage_pixel = 3")
+    with pytest.raises(UsageProblem) as caught:
+        limits()
+    assert "image_pixels" in caught.value.why
+
+
+@pytest.mark.parametrize("value", ['"many"', "-1", "0", "1.5"])
+def test_a_limit_is_a_positive_whole_number(config, value):
+    config(f"[limits]\nimage_pixels = {value}")
+    with pytest.raises(UsageProblem, match="positive whole number"):
+        limits()
+
+
+@pytest.mark.parametrize(
+    ("duomo", "hub", "file", "offline"),
+    [
+        (None, None, "", False),
+        (None, None, "offline = true", True),
+        ("0", None, "offline = true", False),
+        ("1", None, "offline = false", True),
+        (None, "1", "", True),
+        ("0", "1", "", False),
+        ("off", None, "offline = true", False),
+        ("ON", None, "", True),
+    ],
+)
+def test_offline_is_decided_by_the_environment_above_the_file(config, monkeypatch, duomo, hub, file, offline):
+    config(file)
+    for name, value in (("DUOMO_OFFLINE", duomo), ("HF_HUB_OFFLINE", hub)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert is_offline() is offline
+
+
+def test_the_cache_can_be_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("DUOMO_CACHE", str(tmp_path))
+    assert cache_path() == tmp_path
+    monkeypatch.delenv("DUOMO_CACHE")
+    assert cache_path().name == "duomo"
