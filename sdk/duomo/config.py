@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,8 @@ def load_config() -> Config:
 
 @functools.lru_cache(maxsize=4)
 def _parse(path: Path, _mtime_ns: int) -> Config:
+    import tomllib  # most people have no settings
+
     try:
         config = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

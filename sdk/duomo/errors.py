@@ -29,7 +29,6 @@ DuomoError                    what happened · why · how to fix it
 └── Aborted                   a plugin's ``before_run`` refused the run
 """
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -250,6 +249,8 @@ class Aborted(DuomoError):
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The names most like `name`, best first; also finds a bare ``thing`` behind ``plugin/thing``."""
     known = sorted(set(known))
+    import difflib  # only a mistake needs it
+
     close = difflib.get_close_matches(name, known, n=count, cutoff=0.6)
     tails = {each: each.rpartition("/")[2] for each in known}
     near_tails = difflib.get_close_matches(name.rpartition("/")[2], set(tails.values()), n=count, cutoff=0.6)

@@ -23,7 +23,6 @@ import inspect
 import re
 import sys
 import time
-import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -109,6 +108,8 @@ class PluginHost:
         except BaseException as error:
             if self.manager.has_plugin(record.name):
                 self.manager.unregister(name=record.name)
+            import traceback  # only a failure needs it
+
             record.traceback = "".join(traceback.format_exception(error))
             record.set_aside(*_explain(record, error))
         record.import_ms = (time.perf_counter() - start) * 1000

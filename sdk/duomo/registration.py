@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterable
@@ -75,5 +74,7 @@ def _checked(plugin: str, hook: str, kind: type, item: object) -> Spec:
 
 
 def _hint(name: str, cutoff: float) -> str:
+    import difflib  # only a mistake needs it
+
     near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=cutoff)
     return f"; did you mean '{near[0]}'?" if near else ""

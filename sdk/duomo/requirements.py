@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from duomo.distributions import find_distribution
+
+_RELEASE = re.compile(r"\d+(\.\d+)*$")
+_PLAIN = re.compile(r"([\w.-]*\w)\s*(?:>=\s*(\d+(?:\.\d+)*))?\s*$")
 
 
 def missing_requirements(requires: Iterable[str]) -> list[str]:
@@ -13,13 +17,15 @@ def missing_requirements(requires: Iterable[str]) -> list[str]:
     One that cannot be read counts as missing: a plugin's slip must not end a listing. Lines for an
     extra, or for another platform, do not count.
     """
-    requires = list(requires)
-    if not requires:
-        return []
-    from packaging.requirements import InvalidRequirement, Requirement
-
     missing = []
     for text in requires:
+        plain = _satisfies(text)
+        if plain is not None:
+            if not plain:
+                missing.append(text)
+            continue
+        from packaging.requirements import InvalidRequirement, Requirement
+
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
@@ -32,3 +38,26 @@ def missing_requirements(requires: Iterable[str]) -> list[str]:
         if not version or not requirement.specifier.contains(version, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier}")
     return missing
+
+
+def _satisfies(text: str) -> bool | None:
+    """Whether ``name`` or ``name>=1.2`` is satisfied; None for what takes packaging to say.
+
+    Listing models asks this of each; importing packaging would cost more than everything else there.
+    """
+    wanted = _PLAIN.match(text)
+    if wanted is None:
+        return None
+    found = find_distribution(wanted[1])
+    version = found.version.partition("+")[0] if found is not None else ""
+    if not version or wanted[2] is None:
+        return bool(version)
+    return _numbers(version) >= _numbers(wanted[2]) if _RELEASE.match(version) else None
+
+
+def _numbers(version: str) -> list[int]:
+    """``1.2.0`` as [1, 2]: zeros at the end do not count."""
+    numbers = [int(part) for part in version.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers

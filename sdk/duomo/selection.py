@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import warnings
 from collections.abc import Collection, Iterable, Sequence
@@ -57,6 +56,8 @@ class Selection:
         known = {name for record in records for name in record.names}
         for name in sorted(self.block | (self.allow or frozenset())):
             if canonical(name) not in known:
+                import difflib  # only a mistake needs it
+
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean '{near[0]}'?" if near else ""
                 warnings.warn(f"no plugin named '{name}' is installed{hint}", stacklevel=2)

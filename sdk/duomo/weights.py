@@ -8,10 +8,8 @@ package:name/path      a file inside an installed package (in specs only), found
 
 from __future__ import annotations
 
-import hashlib
 import importlib.machinery
 import importlib.util
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -196,6 +194,8 @@ def fetch_from_hub(spec: ModelSpec, name: str, revision: str) -> WeightsRef:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
+        import hashlib
+
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -238,6 +238,8 @@ def _read_json(file: Path) -> dict[str, Any]:
     """A JSON object, empty when there is no such file. Raises `WeightsMismatch` when it is damaged."""
     if not file.is_file():
         return {}
+    import json
+
     try:
         found = json.loads(file.read_text("utf-8"))
     except ValueError as error:
@@ -249,6 +251,8 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _folder_digest(folder: Path) -> str:
     """A digest of names, sizes and times: cheap, since hashing gigabytes at every start is not."""
+    import hashlib
+
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*")):
         if path.is_file():

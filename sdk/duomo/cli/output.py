@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import unicodedata
@@ -86,6 +85,8 @@ def cell(record: Any, column: str | Callable[[Any], Any]) -> str:
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """JSON as we write it everywhere: readable, not escaped."""
+    import json
+
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
