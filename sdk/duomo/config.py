@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from duomo.errors import UsageProblem
 
@@ -19,13 +18,19 @@ _TABLES = ("limits", "models", "plugins")
 def config_path() -> Path:
     """Where the settings are: ``DUOMO_CONFIG``, or ``config.toml`` in the user's configuration folder."""
     chosen = os.environ.get("DUOMO_CONFIG")
-    return Path(chosen) if chosen else platformdirs.user_config_path("duomo") / "config.toml"
+    return Path(chosen) if chosen else _folder("XDG_CONFIG_HOME", "~/.config", "APPDATA") / "config.toml"
 
 
 def cache_path() -> Path:
     """Where converted weights are kept: ``DUOMO_CACHE``, or the user's cache folder."""
     chosen = os.environ.get("DUOMO_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("duomo")
+    return Path(chosen) if chosen else _folder("XDG_CACHE_HOME", "~/.cache", "LOCALAPPDATA")
+
+
+def _folder(variable: str, usual: str, on_windows: str) -> Path:
+    """A folder of ours by the XDG base directory specification; on Windows below its own variable."""
+    chosen = os.environ.get(on_windows if sys.platform == "win32" else variable)
+    return Path(chosen or usual).expanduser() / "duomo"
 
 
 def load_config() -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterable
@@ -19,7 +20,11 @@ _WORD = re.compile(r"[a-z][a-z0-9-]*$")
 
 def implemented(plugin: Hooks) -> set[str]:
     """The names of the methods marked with `hookimpl`; no property of the plugin is woken."""
-    cls = type(plugin)
+    return _marked(type(plugin))
+
+
+@functools.cache
+def _marked(cls: type) -> set[str]:
     return {name for name in dir(cls) if hasattr(inspect.getattr_static(cls, name), "duomo_impl")}
 
 
