@@ -61,12 +61,88 @@ WHISPER_BASE = WHISPER_TINY_EN._replace(
 )
 
 
+WHISPER_FAMILY = ModelSpec(
+    "speech/whisper",
+    "automatic-speech-recognition",
+    "duomo_speech.whisper:Whisper",
+    "any Whisper checkpoint in transformers layout",
+    "Apache-2.0",
+    weights="given",
+    uses=WHISPER_TINY_EN.uses,
+    architectures=("WhisperForConditionalGeneration",),
+    tags=WHISPER_TINY_EN.tags,
+)
+
+TRANSFORMERS = WHISPER_FAMILY._replace(
+    name="speech/transformers",
+    loader="duomo_speech.auto:AutoSpeechRecognition",
+    summary="any transformers checkpoint for speech recognition: CTC, or sequence to sequence",
+    architectures=(
+        "*ForCTC",
+        "*ForSpeechToText",
+        "Moonshine*ForConditionalGeneration",
+        "Speech2TextForConditionalGeneration",
+        "SpeechEncoderDecoderModel",
+    ),
+    tags=("any-length",),
+    limits="One segment a window of up to 30 s: times inside it are not known.",
+)
+
+HIBARI = ModelSpec(
+    "speech/hibari",
+    "text-to-speech",
+    "duomo_speech.hibari_tts:HibariTts",
+    "English text to speech at 24 kHz, fifty times faster than real time on one core",
+    "Apache-2.0",
+    weights="package:hibari/assets/hibari.onnx",
+    sha256="5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8",
+    size=7_936_868,
+    requires=("onnxruntime>=1.20",),
+    packages=("hibari-tts==0.2.1 --hash=sha256:49f2abbbe451c988e7448b5afa08c8a56410535ebb855c0e7d174275df5ca1f3",),
+    packs=("starter",),
+    languages=("en",),
+    limits="English only, one voice (heart); four more are used if their owner has downloaded them. CPU only.",
+)
+
+RESEMBLYZER = ModelSpec(
+    "speech/resemblyzer",
+    "speaker-embedding",
+    "duomo_speech.resemblyzer:ResemblyzerEmbedding",
+    "a voice as a vector of 256 numbers",
+    "Apache-2.0",
+    weights="package:resemblyzer/pretrained.pt",
+    sha256="39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+    size=17_090_379,
+    params=1_423_616,
+    packages=("Resemblyzer==0.1.4 --hash=sha256:8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f",),
+    packs=("starter",),
+    tags=("any-length",),
+    limits="Trained on English, 16 kHz. It hears the microphone too, and a recording with two voices gets one vector. "
+    "No proof of identity.",
+)
+
+RESEMBLYZER_VERIFICATION = RESEMBLYZER._replace(
+    task="speaker-verification",
+    loader="duomo_speech.resemblyzer:ResemblyzerVerification",
+    summary="whether two voices are one person's, by the cosine of their vectors",
+)
+
+
 class Speech(Hooks):
     """Sound: recognition, voice activity, speech, speakers."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
-        return (SILERO_VAD, WHISPER_TINY_EN, WHISPER_BASE)
+        return (
+            SILERO_VAD,
+            WHISPER_TINY_EN,
+            WHISPER_BASE,
+            WHISPER_FAMILY,
+            TRANSFORMERS,
+            HIBARI,
+            RESEMBLYZER,
+            RESEMBLYZER_VERIFICATION,
+        )
 
 
 plugin = Speech()

@@ -57,6 +57,8 @@ class SileroVad(Model[Audio, VoiceActivity]):
     """Voice activity detection of recordings of any length."""
 
     batch_size = 8
+    batch_budget = 2**26  # half an hour of 16-bit sound
+    packed = True
 
     def __init__(self, network: SileroNetwork) -> None:
         self.network = network

@@ -75,6 +75,8 @@ class Whisper(Model[Any, Transcript]):
     """Speech recognition, and translation into English where the checkpoint has languages."""
 
     batch_size = 8
+    batch_budget = 2**26  # half an hour of 16-bit sound
+    packed = True
 
     def __init__(self, network: Any, vocabulary: Vocabulary, vad: SileroVad) -> None:
         self.network = network
@@ -88,7 +90,7 @@ class Whisper(Model[Any, Transcript]):
         """Read a CTranslate2 ``model.bin`` of an installed package, or a folder in transformers layout."""
         assert weights.path is not None
         network, vocabulary = _from_folder(weights) if weights.path.is_dir() else _from_ctranslate2(weights)
-        return cls(network.to(device, dtype), vocabulary, load_vad(device))
+        return cls(network.to(device, dtype), vocabulary, load_vad())
 
     @staticmethod
     def estimate(item: Audio) -> int:
@@ -97,7 +99,7 @@ class Whisper(Model[Any, Transcript]):
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
         """Windows of speech; none when nobody speaks."""
         self._prompt(options)
-        return speech_windows(item, self.vad, options)
+        return speech_windows(item.samples(SAMPLING_RATE), self.vad, options)
 
     def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
         """The transcripts of all windows as one."""
@@ -111,18 +113,18 @@ class Whisper(Model[Any, Transcript]):
         ).input_features
         return [{"mel": mel, "prompt": prompt, "window": window} for mel, window in zip(mels, items, strict=True)]
 
-    def to_device(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {**batch, "mel": batch["mel"].to(self.network.device, self.network.dtype)}
+    def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"mel": torch.stack([each["mel"] for each in features]), "prompt": features[0]["prompt"]}
 
     def forward(self, batch: dict[str, Any]) -> list[list[int]]:
         """Tokens of each window, prompt included, without the end."""
-        hidden_BTD = self.network.model.encoder(batch["mel"]).last_hidden_state
-        prompts = [list(prompt) for prompt in batch["prompt"]]
+        hidden_BTD = self.network.model.encoder(batch["mel"].to(self.network.dtype)).last_hidden_state
+        prompts = [list(batch["prompt"])] * len(hidden_BTD)
         if None in prompts[0]:
             start = torch.full((len(prompts), 1), self.vocabulary.start, device=hidden_BTD.device)
             languages = list(self.vocabulary.languages.values())
             found = self._step(hidden_BTD, start, None).logits[:, -1, languages].argmax(-1).tolist()
-            prompts = [[languages[at] if each is None else each for each in prompts[0]] for at in found]
+            prompts = [[languages[at], *prompts[0][1:]] for at in found]
         prompt_BP = torch.tensor([[self.vocabulary.start, *prompt] for prompt in prompts], device=hidden_BTD.device)
         return self._decode(hidden_BTD, prompt_BP)
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from duomo import Audio
 from duomo.errors import InputTooLong
 from duomo.tasks.speech import Interval, Segment, SpeechRecognitionOptions, Transcript, VoiceActivityDetectionOptions
 from duomo.weights import locate
@@ -32,17 +31,16 @@ class Window(NamedTuple):
         return self.start_s + len(self.samples) / SAMPLING_RATE
 
 
-def load_vad(device: torch.device) -> SileroVad:
-    """The detector that finds the pauses."""
-    return SileroVad.load(locate(SILERO_VAD), device=device, dtype=torch.float32)
+def load_vad() -> SileroVad:
+    """The detector that finds the pauses; on the CPU, where recordings are made ready while others are computed."""
+    return SileroVad.load(locate(SILERO_VAD), device=torch.device("cpu"), dtype=torch.float32)
 
 
-def speech_windows(recording: Audio, vad: SileroVad, options: SpeechRecognitionOptions) -> list[Window]:
-    """The speech of a recording as windows in order; none when nobody speaks.
+def speech_windows(samples: np.ndarray, vad: SileroVad, options: SpeechRecognitionOptions) -> list[Window]:
+    """The speech in (samples,) at 16 kHz as windows in order; none when nobody speaks.
 
     Raises `InputTooLong` under the policy ``long="error"`` when one window does not hold it all.
     """
-    samples = recording.samples(SAMPLING_RATE)
     probabilities = vad.probabilities(samples)
     stretches = [
         part

@@ -1,0 +1,123 @@
+"""Any transformers checkpoint that writes speech down: CTC (wav2vec 2.0, HuBERT …) and sequence to sequence.
+
+Source: https://huggingface.co/docs/transformers, ``AutoModelForCTC`` and ``AutoModelForSpeechSeq2Seq``. Whisper
+has a file of its own, `duomo_speech.whisper`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoTokenizer
+
+from duomo import Audio, Model, WeightsRef
+from duomo.errors import BadOption
+from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
+from duomo_speech.checkpoint import load_network, load_part
+from duomo_speech.silero import SAMPLING_RATE, SileroVad
+from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, speech_windows
+
+
+class AutoSpeechRecognition(Model[Any, Transcript]):
+    """Speech recognition with a checkpoint the caller names; one segment a window.
+
+    A CTC network hears up to 30 s whole, since it writes nothing where nobody speaks. All else is cut into
+    windows of speech first.
+    """
+
+    batch_size = 8
+    batch_budget = 2**26  # half an hour of 16-bit sound
+    packed = True
+
+    def __init__(self, network: Any, is_ctc: bool, extractor: Any, tokenizer: Any, vad: SileroVad) -> None:
+        self.network = network
+        self.is_ctc = is_ctc
+        self.extractor = extractor
+        self.tokenizer = tokenizer
+        self.vad = vad
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read a folder in transformers layout; its config says which kind of network it is."""
+        is_ctc = any(name.endswith("ForCTC") for name in weights.config()["architectures"])
+        network = load_network(AutoModelForCTC if is_ctc else AutoModelForSpeechSeq2Seq, weights)
+        extractor, tokenizer = load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights)
+        return cls(network.to(device, dtype), is_ctc, extractor, tokenizer, load_vad())
+
+    @staticmethod
+    def estimate(item: Audio) -> int:
+        return item.size_hint
+
+    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
+        """Windows of at most 30 s."""
+        if options.language is not None or options.task != "transcribe":
+            raise BadOption(
+                "this checkpoint takes no language and does not translate",
+                why=f"language={options.language}, task={options.task} were asked for",
+                fix="leave them out, or use a multilingual Whisper: -m speech/whisper-base",
+            )
+        samples = item.samples(SAMPLING_RATE)
+        if self.is_ctc and len(samples) <= WINDOW_S * SAMPLING_RATE:
+            return [Window(samples, 0.0)]
+        return speech_windows(samples, self.vad, options)
+
+    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
+        """The transcripts of all windows as one."""
+        return join(results)
+
+    def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
+        """What the checkpoint's feature extractor makes of each window, as a batch of one."""
+        rate = self.extractor.sampling_rate
+        return [
+            {
+                "inputs": dict(
+                    self.extractor(
+                        Audio((window.samples), "", SAMPLING_RATE).samples(rate),
+                        sampling_rate=rate,
+                        return_tensors="pt",
+                    )
+                ),
+                "window": window,
+            }
+            for window in items
+        ]
+
+    def collate(self, features: list[dict[str, Any]]) -> list[dict[str, Tensor]]:
+        """Windows stay apart until `forward` knows which are of one length."""
+        return [each["inputs"] for each in features]
+
+    def forward(self, batch: list[dict[str, Tensor]]) -> list[list[int]]:
+        """Tokens of each window.
+
+        Only windows of one length share a pass: wav2vec 2.0 with group norm sees padding whatever the mask
+        says, and for the others padding costs what a batch gains.
+        """
+        groups: dict[tuple[torch.Size, ...], list[int]] = {}
+        for at, inputs in enumerate(batch):
+            groups.setdefault(tuple(tensor.shape for tensor in inputs.values()), []).append(at)
+        tokens: dict[int, list[int]] = {}
+        for members in groups.values():
+            inputs = {name: torch.cat([batch[at][name] for at in members]) for name in batch[members[0]]}
+            tokens.update(zip(members, self._tokens(inputs), strict=True))
+        return [tokens[at] for at in range(len(batch))]
+
+    def postprocess(
+        self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
+    ) -> list[Transcript]:
+        """Tokens to text. A CTC tokenizer needs the blanks, to tell one letter held from two."""
+        texts = [self.tokenizer.decode(tokens, skip_special_tokens=not self.is_ctc).strip() for tokens in output]
+        return [one_segment(each["window"], text) for each, text in zip(features, texts, strict=True)]
+
+    def _tokens(self, inputs: dict[str, Tensor]) -> list[list[int]]:
+        inputs = {
+            name: tensor.to(self.network.dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in inputs.items()
+        }
+        if self.is_ctc:
+            ids: Tensor = self.network(**inputs).logits.argmax(-1)
+        else:
+            ids = self.network.generate(**inputs, do_sample=False, num_beams=1)
+        return ids.tolist()
