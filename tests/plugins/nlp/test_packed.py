@@ -1,0 +1,95 @@
+"""Packed encoders give what padded ones give, for every architecture that claims to pack and for those that cannot."""
+
+import copy
+
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertModel,
+    CamembertConfig,
+    CamembertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    ElectraConfig,
+    ElectraModel,
+    ModernBertConfig,
+    ModernBertModel,
+    MPNetConfig,
+    MPNetModel,
+    RobertaConfig,
+    RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+from duomo_nlp import packed
+
+SMALL = {
+    "vocab_size": 99,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 140,
+    "pad_token_id": 1,
+}
+NETWORKS = {
+    "bert": lambda: BertModel(BertConfig(**SMALL)),
+    "roberta": lambda: RobertaModel(RobertaConfig(**SMALL)),
+    "xlm-roberta": lambda: XLMRobertaModel(XLMRobertaConfig(**SMALL)),
+    "camembert": lambda: CamembertModel(CamembertConfig(**SMALL)),
+    "electra": lambda: ElectraModel(ElectraConfig(**SMALL, embedding_size=16)),
+    "distilbert": lambda: DistilBertModel(
+        DistilBertConfig(vocab_size=99, dim=32, n_layers=2, n_heads=4, hidden_dim=48, pad_token_id=1)
+    ),
+    "modernbert": lambda: ModernBertModel(
+        ModernBertConfig(**{**SMALL, "num_hidden_layers": 4}, local_attention=16, global_attn_every_n_layers=2)
+    ),
+    "mpnet": lambda: MPNetModel(MPNetConfig(**SMALL)),
+}
+LENGTHS = [5, 37, 1, 5, 120, 2, 37, 64]
+
+
+def padded(network, rows):
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [1] * (longest - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    hidden = network(input_ids=ids, attention_mask=mask).last_hidden_state
+    return [each[: len(row)] for each, row in zip(hidden, rows, strict=True)]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_packed_equals_padded(name):
+    torch.manual_seed(0)
+    network = NETWORKS[name]().eval()
+    rows = [torch.randint(3, 99, (length,)).tolist() for length in LENGTHS]
+    ours = copy.deepcopy(network)
+    assert packed.enable(ours) is (name != "mpnet")
+    with torch.inference_mode():
+        expected = padded(network, rows)
+        batch = packed.pack(rows)
+        groups = packed.hidden_states(ours, batch)
+    first = packed.by_row([group[:, 0] for group in groups], batch)
+    means = packed.by_row([group.mean(1) for group in groups], batch)
+    for row, (one, mean) in enumerate(zip(first, means, strict=True)):
+        torch.testing.assert_close(one, expected[row][0], atol=1e-5, rtol=0)
+        torch.testing.assert_close(mean, expected[row].mean(0), atol=1e-5, rtol=0)
+
+
+def test_rows_are_sorted_into_groups_and_found_again():
+    rows = packed.pack([[7, 8, 9], [1], [4, 5, 6]])
+    assert rows.groups == ((1, 1), (2, 3))
+    assert rows.ids.tolist() == [[1, 7, 8, 9, 4, 5, 6]]
+    assert rows.positions.tolist() == [[0, 0, 1, 2, 0, 1, 2]]
+    assert rows.back.tolist() == [1, 0, 2]
+
+
+def test_a_row_does_not_see_its_neighbours():
+    torch.manual_seed(0)
+    network = NETWORKS["bert"]().eval()
+    packed.enable(network)
+    with torch.inference_mode():
+        alone = packed.hidden_states(network, packed.pack([[5, 6, 7]]))[0][0]
+        beside = packed.hidden_states(network, packed.pack([[9, 9, 9], [5, 6, 7], [8] * 50]))[0][1]
+    torch.testing.assert_close(alone, beside, atol=1e-6, rtol=0)
