@@ -95,8 +95,8 @@ class FaceCascade(Model[Image, Detections]):
                     score=votes / (votes + HALF_SURE),
                     xmin=left / each["scale"],
                     ymin=top / each["scale"],
-                    xmax=min(width, (left + side) / each["scale"]),
-                    ymax=min(height, (top + side) / each["scale"]),
+                    xmax=min(float(width), (left + side) / each["scale"]),
+                    ymax=min(float(height), (top + side) / each["scale"]),
                 )
                 for votes, (left, top, side) in count_votes(windows)
                 if votes / (votes + HALF_SURE) >= options.threshold
