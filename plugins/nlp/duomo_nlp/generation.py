@@ -1,0 +1,271 @@
+"""Going on from a prompt: one decoding loop for every causal language model, with or without streaming.
+
+    preprocess   chat template → token ids
+    collate      padded on the left, so that every row's next token is at the same place
+    forward      prompt once, then token by token against the key-value cache; rows that end leave the batch
+    Writer       tokens of one row → text that only grows: whole characters, and nothing of a stop text
+
+Greedy output equals ``generate`` of transformers; sampling draws on the CPU, one generator a row, so
+that a seed gives the same text in any batch and on any device.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Self
+
+import torch
+from jinja2 import TemplateError
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+
+from duomo import Model, Prompt, WeightsRef
+from duomo.errors import BadInput, BadOption, InputTooLong, WrongTask
+from duomo.model import Features
+from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
+from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
+
+BROKEN = "\ufffd"
+"""What a tokenizer gives for the first bytes of a character whose last ones are still to come."""
+
+
+class Batch(NamedTuple):
+    """Prompts, padded on the left."""
+
+    ids: torch.Tensor
+    """(B, L), int64."""
+    mask: torch.Tensor
+    """(B, L), 0 where padded."""
+    options: TextGenerationOptions
+
+
+class Writer:
+    """The text of one row, as its tokens come."""
+
+    def __init__(self, tokenizer: Tokenizer, ends: frozenset[int], budget: int, stop: Sequence[str]) -> None:
+        self.tokenizer = tokenizer
+        self.ends = ends
+        self.budget = budget
+        self.stop = [each for each in stop if each]
+        self.text = ""
+        self.num_tokens = 0
+        self.finish_reason: str | None = None
+        self._window: list[int] = []
+        self._shown = ""
+        self._held = ""
+
+    def push(self, token: int) -> None:
+        """Take one token; `finish_reason` is set when it is the last."""
+        self.num_tokens += 1
+        if token in self.ends:
+            self._finish("stop")
+            return
+        self._decode(token)
+        found = [self._held.find(each) for each in self.stop if each in self._held]
+        if found:
+            self.text += self._held[: min(found)]
+            self.finish_reason = "stop"
+        elif self.num_tokens == self.budget:
+            self._finish("length")
+        else:
+            keep = self._may_become_stop()
+            self.text += self._held[: len(self._held) - keep]
+            self._held = self._held[len(self._held) - keep :]
+
+    def _decode(self, token: int) -> None:
+        # Only a few tokens are decoded again: those of the last piece, since some decoders treat a first token apart.
+        self._window.append(token)
+        text = self.tokenizer.decode(self._window)
+        if text.endswith(BROKEN):
+            return
+        self._held += text[len(self._shown) :]
+        self._window = self._window[-1:]
+        self._shown = self.tokenizer.decode(self._window)
+
+    def _finish(self, reason: str) -> None:
+        self.text += self._held + self.tokenizer.decode(self._window)[len(self._shown) :]
+        self.finish_reason = reason
+
+    def _may_become_stop(self) -> int:
+        """How many last characters are the beginning of a stop text."""
+        longest = max(map(len, self.stop), default=1) - 1
+        for size in range(min(longest, len(self._held)), 0, -1):
+            if any(each.startswith(self._held[-size:]) for each in self.stop):
+                return size
+        return 0
+
+
+class CausalLM(Model[Prompt, Generation]):
+    """A decoder-only language model."""
+
+    batch_size = 8
+
+    def __init__(
+        self, network: PreTrainedModel, wrapper: PreTrainedTokenizerBase, fast: Tokenizer, context: int
+    ) -> None:
+        self.network = network
+        self.device = network.device
+        self.wrapper = wrapper
+        self.tokenizer = fast
+        self.context = context
+        ends = network.generation_config.eos_token_id
+        self.ends = frozenset(each for each in (*_as_list(ends), wrapper.eos_token_id) if each is not None)
+        known = inspect.signature(network.forward).parameters
+        self._extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
+        self._takes_positions = "position_ids" in known
+        if "past_key_values" not in known:
+            raise WrongTask(
+                f"{type(network).__name__} cannot be used for text-generation here",
+                why="it keeps its state in another form than a key-value cache",
+                fix="use a transformer decoder (Llama, Qwen, GPT-2, …)",
+            )
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        network = load_network(AutoModelForCausalLM, weights, device, dtype)
+        wrapper, fast = load_tokenizer(weights)
+        return cls(network, wrapper, fast, max_tokens(network, wrapper, weights))
+
+    @staticmethod
+    def estimate(item: Any) -> int:
+        return 1 + sum(len(message["content"]) for message in item.messages) // 5
+
+    def preprocess(self, items: Sequence[Prompt], options: Any) -> list[Features]:
+        chat = bool(self.wrapper.chat_template) if options.chat is None else options.chat
+        texts = [self._render(item, chat) for item in items]
+        # A chat template writes the special tokens itself.
+        encodings = self.tokenizer.encode_batch_fast(texts, add_special_tokens=not chat)
+        return [self._fit(encoding.ids, options) for encoding in encodings]
+
+    def collate(self, features: list[Features]) -> Batch:
+        rows = [each["ids"] for each in features]
+        longest = max(map(len, rows))
+        ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        return Batch(ids, mask, features[0]["options"])
+
+    def to_device(self, batch: Batch) -> Batch:
+        return Batch(batch.ids.to(self.device), batch.mask.to(self.device), batch.options)
+
+    def forward(self, batch: Batch) -> list[Writer]:
+        """One finished writer a row."""
+        writers = self._writers(batch)
+        for _ in self._steps(batch, writers):
+            pass
+        return writers
+
+    def postprocess(self, output: list[Writer], features: list[Features], options: Any) -> list[Generation]:
+        return [
+            Generation.model_construct(
+                text=writer.text,
+                finish_reason=writer.finish_reason,
+                num_prompt_tokens=len(each["ids"]),
+                num_new_tokens=writer.num_tokens,
+            )
+            for writer, each in zip(output, features, strict=True)
+        ]
+
+    def stream(self, item: Prompt, options: Any) -> Iterator[TextChunk]:
+        batch = self.to_device(self.collate(self.preprocess([item], options)))
+        writers = self._writers(batch)
+        sent = 0
+        for _ in self._steps(batch, writers):
+            text, reason = writers[0].text, writers[0].finish_reason
+            if len(text) > sent or reason is not None:
+                yield TextChunk.model_construct(text=text[sent:], finish_reason=reason)
+                sent = len(text)
+
+    def _render(self, prompt: Prompt, chat: bool) -> str:
+        if not chat:
+            if not prompt.text:
+                raise BadInput(
+                    "a list of messages was given to a model without a chat template",
+                    why="it goes on from plain text",
+                    fix="pass a str; or use a model that was tuned for chat",
+                )
+            return prompt.text
+        if not self.wrapper.chat_template:
+            raise BadOption("chat=True, but this model has no chat template", fix="leave chat out")
+        try:
+            text = self.wrapper.apply_chat_template(list(prompt.messages), add_generation_prompt=True, tokenize=False)
+        except TemplateError as error:
+            raise BadInput("the model's chat template refuses these messages", why=str(error)) from None
+        return str(text)
+
+    def _fit(self, ids: list[int], options: TextGenerationOptions) -> Features:
+        """The prompt with room for at least one token; under ``truncate`` its end, with room for all."""
+        if len(ids) < self.context:
+            return {"ids": ids, "options": options}
+        if options.long == "error":
+            raise InputTooLong(
+                f"this prompt has {len(ids):,} tokens and the model reads {self.context:,} with its answer",
+                why="cutting it silently would lose its beginning",
+                fix="shorten it, or long=truncate to keep its end",
+            )
+        room = max(1, self.context - options.max_new_tokens)
+        return {"ids": ids[-room:], "options": options, "truncated": True}
+
+    def _writers(self, batch: Batch) -> list[Writer]:
+        budgets = (self.context - batch.mask.sum(1)).clamp(max=batch.options.max_new_tokens).tolist()
+        return [Writer(self.tokenizer, self.ends, budget, batch.options.stop) for budget in budgets]
+
+    def _steps(self, batch: Batch, writers: list[Writer]) -> Iterator[None]:
+        """Decode until every writer has finished; one step of all rows a yield."""
+        ids, mask, options = batch
+        generators = [_generator(options.seed) for _ in writers]
+        rows = list(range(len(writers)))
+        padded = not bool(mask.all())
+        cache = None
+        while True:
+            inputs = dict(self._extra)
+            if padded:
+                inputs["attention_mask"] = mask
+                if self._takes_positions:
+                    inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+            output = self.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
+            tokens = _choose(output.logits[:, -1].float(), options, [generators[row] for row in rows])
+            for row, token in zip(rows, tokens, strict=True):
+                writers[row].push(token)
+            yield
+            alive = [at for at, row in enumerate(rows) if writers[row].finish_reason is None]
+            if not alive:
+                return
+            cache = output.past_key_values
+            if len(alive) < len(rows):
+                index = torch.tensor(alive, device=ids.device)
+                cache.batch_select_indices(index)
+                mask = mask[index]
+                rows, tokens = [rows[at] for at in alive], [tokens[at] for at in alive]
+            ids = torch.tensor(tokens, device=ids.device)[:, None]
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
+
+
+def _choose(logits: torch.Tensor, options: TextGenerationOptions, generators: list[torch.Generator]) -> list[int]:
+    """The next token of each row of (B, vocabulary)."""
+    if options.temperature == 0:
+        likeliest: list[int] = logits.argmax(-1).tolist()
+        return likeliest
+    probabilities = torch.softmax(logits.cpu() / options.temperature, -1)
+    if options.top_p < 1:
+        # Nucleus sampling (Holtzman et al. 2020): the fewest likeliest tokens that reach top_p together.
+        ordered, order = probabilities.sort(-1, descending=True)
+        ordered[ordered.cumsum(-1) - ordered >= options.top_p] = 0
+        probabilities = torch.zeros_like(probabilities).scatter(-1, order, ordered)
+    return [
+        int(torch.multinomial(row, 1, generator=generator))
+        for row, generator in zip(probabilities, generators, strict=True)
+    ]
+
+
+def _generator(seed: int | None) -> torch.Generator:
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    return generator
+
+
+def _as_list(value: int | list[int] | None) -> list[int]:
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,0 +1,52 @@
+"""Which language a text is in: py3langid, naive Bayes over byte n-grams (Lui and Baldwin 2012, "langid.py")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from py3langid.langid import LanguageIdentifier
+
+from duomo import Model, Text, WeightsRef
+from duomo.model import Features
+from duomo.tasks.results import Classification
+
+
+class LanguageIdentification(Model[Text, Classification]):
+    """139 languages and ``zxx``, which is no language: numbers, markup, identifiers.
+
+    Scores are the posterior at temperature sqrt(bytes), which keeps them comparable across lengths;
+    they sum to 1 over all languages.
+    """
+
+    batch_size = 32
+
+    def __init__(self, identifier: LanguageIdentifier) -> None:
+        self.identifier = identifier
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: Any, dtype: Any) -> Self:
+        del device, dtype  # no tensors
+        return cls(LanguageIdentifier.from_modelpath(weights.path, norm_probs=True))
+
+    @staticmethod
+    def estimate(item: Any) -> int:
+        return 1 + len(item) // 5
+
+    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        return [{"text": str(item)} for item in items]
+
+    def collate(self, features: list[Features]) -> list[str]:
+        return [each["text"] for each in features]
+
+    def forward(self, batch: list[str]) -> list[list[tuple[str, float]]]:
+        """(language, probability) of each text, best first."""
+        return [self.identifier.rank(text) for text in batch]
+
+    def postprocess(
+        self, output: list[list[tuple[str, float]]], features: list[Features], options: Any
+    ) -> list[Classification]:
+        return [
+            Classification.ranked([name for name, _ in ranking], [score for _, score in ranking], options.top_k)
+            for ranking in output
+        ]
