@@ -1,5 +1,6 @@
 """Small checkpoints with random weights, saved as any trained one would be, so that both sides load the same."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,10 +17,12 @@ from transformers import (
 WORDS = "the a of to and in is it for on with as at by from this that was are be or an not have has had".split()
 
 
-def tiny_bert(folder: Path, *, layers: int = 2, hidden: int = 128) -> Path:
+def tiny_bert(
+    folder: Path, *, layers: int = 2, hidden: int = 128, heads: int = 2, words: Sequence[str] = WORDS
+) -> Path:
     """A BERT classifier with a word-level tokenizer."""
     torch.manual_seed(0)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, *(chr(c) for c in range(97, 123))]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words]
     raw = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]"))
     raw.normalizer = normalizers.BertNormalizer()
     raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -37,7 +40,7 @@ def tiny_bert(folder: Path, *, layers: int = 2, hidden: int = 128) -> Path:
         vocab_size=len(vocabulary),
         hidden_size=hidden,
         num_hidden_layers=layers,
-        num_attention_heads=2,
+        num_attention_heads=heads,
         intermediate_size=4 * hidden,
     )
     BertForSequenceClassification(config).save_pretrained(folder)
