@@ -1,1 +1,48 @@
-"""What plugin authors test with: fakes, and the conformance suite."""
+"""For those who write plugins: the conformance suite, samples for every task, and fakes.
+
+A plugin's tests are this file and whatever else its author wants to know:
+
+    from duomo.testing import ModelConformance, PluginConformance
+
+    class TestBirds(PluginConformance):
+        plugin = "birds"
+
+    class TestTiny(ModelConformance):
+        model = "birds/tiny"
+
+The same checks without a file: ``duomo plugins check birds``.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duomo.testing.fakes import EchoModel, FakePlugin, echo_spec, fake_catalog
+    from duomo.testing.models import ModelConformance
+    from duomo.testing.plugins import MetadataConformance, PluginConformance
+    from duomo.testing.samples import Sample, sample_for
+
+_WHERE = {
+    **dict.fromkeys(("MetadataConformance", "PluginConformance"), "duomo.testing.plugins"),
+    **dict.fromkeys(("EchoModel", "FakePlugin", "echo_spec", "fake_catalog"), "duomo.testing.fakes"),
+    "ModelConformance": "duomo.testing.models",
+    **dict.fromkeys(("Sample", "sample_for"), "duomo.testing.samples"),
+}
+
+__all__ = [
+    "EchoModel",
+    "FakePlugin",
+    "MetadataConformance",
+    "ModelConformance",
+    "PluginConformance",
+    "Sample",
+    "echo_spec",
+    "fake_catalog",
+    "sample_for",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'duomo.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

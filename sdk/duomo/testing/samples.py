@@ -1,0 +1,129 @@
+"""Something small to try each task on: drawn pictures, synthesised voices, short texts. No files, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from duomo.inputs import Audio, AudioPair, Comparison, Image, Prompt, Text, TextOrImage, TextPair
+from duomo.tasks.base import Task
+
+Array = np.ndarray[Any, Any]
+RATE = 16_000
+"""Hertz of the voices."""
+
+
+class Sample(NamedTuple):
+    """What to try a task on."""
+
+    items: list[Any]
+    """Two or three that differ, also in size."""
+    options: dict[str, Any]
+    broken: Any
+    """One that is taken in and turns out to be no picture, no sound …; or is refused at once."""
+
+
+def sample_for(task: type[Task[Any, Any, Any]]) -> Sample | None:
+    """A sample for a task, by its input class; None for an input class of a plugin's own."""
+    for kind, make, broken in _INPUTS:
+        if task.Input is kind:
+            return Sample(_ITEMS.get(task.name, make)(), _OPTIONS.get(task.name, dict)(), broken)
+    return None
+
+
+def pictures() -> list[Array]:
+    """Three drawings as uint8 of shape (H, W, 3): a face, a landscape, a striped ball."""
+    from PIL import Image as Canvas
+    from PIL import ImageDraw
+
+    drawings = []
+    for size, sky in (((200, 240), "ivory"), ((320, 200), "skyblue"), ((160, 160), "white")):
+        canvas = Canvas.new("RGB", size, sky)
+        pen = ImageDraw.Draw(canvas)
+        width, height = size
+        if sky == "ivory":
+            pen.ellipse((50, 40, 150, 180), fill="peachpuff", outline="saddlebrown", width=3)
+            for x in (80, 120):
+                pen.ellipse((x - 10, 90, x + 10, 102), fill="white", outline="black")
+                pen.ellipse((x - 4, 92, x + 4, 100), fill="black")
+            pen.polygon(((100, 105), (92, 130), (108, 130)), fill="burlywood")
+            pen.arc((78, 130, 122, 160), 20, 160, fill="firebrick", width=4)
+        elif sky == "skyblue":
+            pen.rectangle((0, 130, width, height), fill="forestgreen")
+            pen.ellipse((240, 20, 290, 70), fill="gold")
+            pen.polygon(((30, 130), (90, 50), (150, 130)), fill="dimgray")
+        else:
+            pen.ellipse((20, 20, 140, 140), fill="crimson")
+            for y in range(40, 130, 30):
+                pen.line((25, y, 135, y), fill="white", width=8)
+        drawings.append(np.asarray(canvas).copy())
+    return drawings
+
+
+def pages() -> list[Array]:
+    """Two printed pages as uint8 of shape (H, W, 3)."""
+    from PIL import Image as Canvas
+    from PIL import ImageDraw, ImageFont
+
+    pages = []
+    for lines in (["Hello, world"], ["INVOICE 2026", "Total: 99.50"]):
+        canvas = Canvas.new("RGB", (420, 60 * len(lines) + 20), "white")
+        pen = ImageDraw.Draw(canvas)
+        for row, line in enumerate(lines):
+            pen.text((16, 60 * row + 16), line, fill="black", font=ImageFont.load_default(size=32))
+        pages.append(np.asarray(canvas).copy())
+    return pages
+
+
+def voices() -> list[tuple[Array, int]]:
+    """Two vowel-like sounds of 1.2 and 2 s: a pulse train through formants, with pauses between syllables."""
+    return [(voice(pitch, seconds), RATE) for pitch, seconds in ((120, 1.2), (210, 2.0))]
+
+
+def voice(pitch: float, seconds: float, rate: int = RATE) -> Array:
+    """A hummed vowel as float32 of shape (samples,) in [-1, 1]; `pitch` in hertz."""
+    time = np.arange(int(seconds * rate)) / rate
+    sound = np.zeros_like(time)
+    for formant, level in ((700, 1.0), (1200, 0.5), (2600, 0.25)):
+        for harmonic in range(1, int(4000 / pitch)):
+            nearness = np.exp(-(((harmonic * pitch - formant) / 150) ** 2))
+            sound += level * nearness * np.sin(2 * np.pi * harmonic * pitch * time)
+    syllables = np.clip(np.sin(2 * np.pi * 2.5 * time) * 3, 0, 1)
+    quiet = 0.002 * np.random.default_rng(0).standard_normal(len(time))
+    return np.asarray(0.5 * sound / np.abs(sound).max() * syllables + quiet, dtype=np.float32)
+
+
+def texts() -> list[str]:
+    """Three sentences of different length."""
+    return [
+        "I love this camera.",
+        "The parcel came two days late, the box was damaged, and nobody answered my letters.",
+        "Ada Lovelace was born in London.",
+    ]
+
+
+_INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
+    (Image, pictures, b"this is no picture"),
+    (Text, texts, object()),
+    (Prompt, lambda: ["Say hello.", "What is the capital of France?", "Count to three."], object()),
+    (Audio, voices, b"this is no recording"),
+    (AudioPair, lambda: list(zip(voices(), reversed(voices()), strict=True)), (b"no", b"recording")),
+    (TextPair, lambda: [(text, "a camera") for text in texts()], object()),
+    (Comparison, lambda: [(text, ["a good camera", "a lorry"]) for text in texts()], object()),
+    (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is no picture"),
+)
+_ITEMS: dict[str, Callable[[], list[Any]]] = {
+    "optical-character-recognition": pages,
+    "image-search": lambda: ["a red ball", "a face", "mountains"],
+    "text-to-speech": lambda: ["Hello.", "Good morning to you.", "It is late."],
+}
+_OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "zero-shot-classification": lambda: {"labels": ["photography", "travel", "history"]},
+    "zero-shot-image-classification": lambda: {"labels": ["a ball", "a mountain", "a face"]},
+    "semantic-search": lambda: {"corpus": ["a camera", "a parcel", "a mathematician"], "top_k": 2},
+    "text-generation": lambda: {"max_new_tokens": 4},
+    "image-search": lambda: {"images": pictures(), "top_k": 2},
+    "spoken-image-search": lambda: {"images": pictures(), "top_k": 2},
+}
