@@ -251,6 +251,8 @@ class Runner(Generic[R]):
         return self._defaults
 
     def _entry(self, index: int, value: Any) -> Entry:
+        if isinstance(value, DuomoError):  # whoever gathers items may already know that one is lost
+            return Entry(index, str(index), None, ItemError.of(value))
         try:
             item = self._accept(value)
         # Not BadInput alone: the input class of a plugin's task may raise anything.

@@ -17,6 +17,15 @@ def complete_tasks(ctx: click.Context, _param: click.Parameter, begun: str) -> l
     return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.tasks.values()}, begun)
 
 
+def complete_run(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The task first, then files."""
+    from click.shell_completion import CompletionItem
+
+    if ctx.params.get("args"):
+        return [CompletionItem(begun, type="file")]
+    return complete_tasks(ctx, param, begun) or [CompletionItem(begun, type="file")]
+
+
 def complete_models(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
     """Names of models; of the task's alone where one is given already."""
     task = ctx.params.get("task")

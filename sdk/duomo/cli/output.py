@@ -6,7 +6,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
@@ -90,13 +90,13 @@ def to_json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def write_csv(header: list[str], rows: Iterable[list[str]]) -> None:
-    """CSV on standard output, one row at a time, headings in lower case."""
+def write_csv(header: list[str], rows: Iterable[list[str]], file: IO[Any] | None = None) -> None:
+    """CSV, one row at a time, headings in lower case; to standard output without a file."""
     import csv
 
     class Line:
         def write(self, text: str) -> int:
-            click.echo(text, nl=False)
+            click.echo(text, file=file, nl=False)
             return len(text)
 
     writer = csv.writer(Line(), lineterminator="\n")
@@ -120,7 +120,7 @@ def table(header: list[str], rows: list[list[str]], *, width: int | None = None,
         widths = _fit(widths, width, keep_all=wrap)
     lines = [click.style(_line(header, widths), bold=True)]
     for row in rows:
-        parts = [_wrap(text, limit) if wrap else [_cut(text, limit)] for text, limit in zip(row, widths, strict=False)]
+        parts = [_wrap(text, limit) if wrap else [cut(text, limit)] for text, limit in zip(row, widths, strict=False)]
         height = max(len(part) for part in parts)
         lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
     return "\n".join(lines)
@@ -148,6 +148,13 @@ def size_text(num_bytes: int) -> str:
         return ""
     amount, unit = (num_bytes / 1e9, "GB") if num_bytes >= 1e9 else (num_bytes / 1e6, "MB")
     return f"{amount:.{0 if amount >= 10 else 1}f} {unit}"
+
+
+def cut(text: str, width: int) -> str:
+    """The text, or its beginning and ``…`` where it takes more cells than there are."""
+    if cells(text) <= width:
+        return text
+    return _head(text, width - 1) + "…"
 
 
 def is_terminal(stream: Any) -> bool:
@@ -180,12 +187,6 @@ def _cells(char: str) -> int:
 def _line(texts: list[str], widths: list[int]) -> str:
     padded = (text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=False))
     return "  ".join(padded).rstrip()
-
-
-def _cut(text: str, width: int) -> str:
-    if cells(text) <= width:
-        return text
-    return _head(text, width - 1) + "…"
 
 
 def _head(text: str, width: int) -> str:

@@ -1,0 +1,135 @@
+"""What a result looks like in a table, in CSV and as text, found from its class and not from its task."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pydantic
+
+from duomo.cli.sources import dig
+from duomo.errors import BadOption, did_you_mean
+
+OUTCOME_KEYS = ("schema", "index", "id", "ok", "result", "error", "meta")
+_MOST_ROWS = 20
+_BAR = 10
+
+
+class View:
+    """The columns of one result class.
+
+    A result with one list of records (labels, boxes, hits, segments) is shown with a row for each of
+    them; any other with a text by its text; the rest by all their fields.
+
+    Args:
+        cls: a `duomo.Result` subclass.
+        fields: what the user chose instead, with dots; a name inside the result may stand alone.
+    """
+
+    def __init__(self, cls: type[pydantic.BaseModel], fields: tuple[str, ...] = ()) -> None:
+        self.fields = tuple(_full(name, cls) for name in fields)
+        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
+        lists = {name: item for name, kind in kinds.items() if (item := _record_class(kind)) is not None}
+        self.blob = next((name for name, kind in kinds.items() if kind is bytes), None)
+        """The field with a whole file in it, named after the file's suffix: ``wav``."""
+        self.rows_of = next(iter(lists)) if len(lists) == 1 else None
+        self.has_text = hasattr(cls, "text") or "text" in kinds
+        if self.fields:
+            self.columns = list(fields)
+        elif self.rows_of is not None:
+            self.columns = list(lists[self.rows_of].model_fields)
+        else:
+            self.columns = ["text"] if "text" in kinds else list(kinds)
+
+    def record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """An outcome's dict as JSON shows it: whole, or the chosen fields."""
+        return dict(zip(self.columns, self._chosen(record), strict=True)) if self.fields else record
+
+    def rows(self, record: Mapping[str, Any]) -> Iterator[list[Any]]:
+        """The values of the columns, a list for each row; none for a failed item."""
+        result = record["result"]
+        if self.fields:
+            yield self._chosen(record)
+        elif result is None:
+            return
+        elif self.rows_of is not None:
+            yield from ([part[name] for name in self.columns] for part in result[self.rows_of])
+        else:
+            yield [result[name] for name in self.columns]
+
+    def table_rows(self, record: Mapping[str, Any]) -> list[list[str]]:
+        """Rows for people: rounded numbers, a bar beside a score, long lists cut short."""
+        rows = [
+            [self._cell(name, value) for name, value in zip(self.columns, row, strict=True)]
+            for row in self.rows(record)
+        ]
+        if not rows:
+            return [["none", *[""] * (len(self.columns) - 1)]]
+        if len(rows) > _MOST_ROWS:
+            rows[_MOST_ROWS:] = [[f"… {len(rows) - _MOST_ROWS} more", *[""] * (len(self.columns) - 1)]]
+        return rows
+
+    def text(self, record: Mapping[str, Any], result: Any) -> str:
+        """The result's own text where it has one, else its rows with tabs between the values."""
+        if self.has_text and not self.fields:
+            return str(result.text)
+        return "\n".join("\t".join(plain(value) for value in row) for row in self.rows(record))
+
+    def _chosen(self, record: Mapping[str, Any]) -> list[Any]:
+        return [_dig_or_none(record, path) for path in self.fields]
+
+    def _cell(self, name: str, value: Any) -> str:
+        if name == self.blob:
+            return f"{len(value) * 3 // 4:,} bytes"
+        if name.endswith("score") and isinstance(value, float):
+            return f"{value:6.3f} {'█' * round(min(max(value, 0), 1) * _BAR):<{_BAR}}"
+        if isinstance(value, list) and len(value) > 8 and isinstance(value[0], float):
+            return f"{len(value)} numbers: {', '.join(f'{each:.3f}' for each in value[:4])}, …"
+        return plain(value, digits=4)
+
+
+def plain(value: Any, digits: int = 6) -> str:
+    """A JSON value as one cell: numbers short, a list of numbers with commas, anything nested as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
+    if isinstance(value, list) and all(isinstance(each, int | float | str) for each in value):
+        return ", ".join(plain(each, digits) for each in value)
+    if isinstance(value, list | dict):
+        from duomo.cli.output import to_json
+
+        return to_json(value)
+    return str(value)
+
+
+def _record_class(kind: Any) -> type[pydantic.BaseModel] | None:
+    """What a ``list[Label]`` is a list of."""
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is list and isinstance(inner[0], type) and issubclass(inner[0], pydantic.BaseModel):
+        return inner[0]
+    return None
+
+
+def _full(name: str, cls: type[pydantic.BaseModel]) -> str:
+    head = name.partition(".")[0]
+    if head in OUTCOME_KEYS:
+        return name
+    if head in cls.model_fields:
+        return f"result.{name}"
+    known = [*OUTCOME_KEYS, *cls.model_fields]
+    raise BadOption(
+        f"a result has no field '{head}'",
+        why=did_you_mean(head, known) or f"there are: {', '.join(known)}",
+        fix="--fields id," + ",".join(cls.model_fields),
+    )
+
+
+def _dig_or_none(record: Any, path: str) -> Any:
+    try:
+        return dig(record, path)
+    except KeyError:
+        return None

@@ -1,0 +1,379 @@
+"""``duomo run``: a task on whatever the command line names."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from duomo.cli.app import App, describe
+from duomo.cli.complete import complete_executors, complete_models, complete_run
+from duomo.cli.output import FORMATS, is_terminal, settle
+from duomo.errors import UnknownTask, UsageProblem, nearest
+
+if TYPE_CHECKING:
+    from duomo.cli.results import View
+    from duomo.cli.sinks import Shown
+    from duomo.cli.sources import Item
+    from duomo.outcome import Outcome
+
+HELP = """Run a task on files, folders, texts or standard input.
+
+Results are a table on a terminal and JSON lines in a pipe; -o decides, wherever they go. INPUT is a path, a
+folder, a glob, a URL or "-" for standard input; a text is given with -t. Standard input is read only for "-", or
+when there is no input at all and it is not a terminal. TASK may be left out when -m names a model of one task.
+
+\b
+duomo run image-classification cat.jpg photos/ --top-k 3
+duomo run text-classification -t "I love it" -t "I hate it"
+duomo run automatic-speech-recognition "calls/*.wav" -o csv -O calls.csv
+duomo run text-to-speech -t "Hello" -O hello.wav
+duomo run automatic-speech-recognition call.wav -o jsonl |
+    duomo run text-classification --field result.text --input-format jsonl -"""
+
+_MOST_ERRORS = 10
+
+
+@click.command("run", help=HELP)
+@click.argument("args", nargs=-1, metavar="[TASK] [INPUT]...", shell_complete=complete_run)
+@click.option(
+    "-m", "--model", metavar="NAME", shell_complete=complete_models, help="plugin/thing, hf:org/name or dir:PATH."
+)
+@click.option("-t", "--text", "texts", metavar="TEXT", multiple=True, help="A literal text; may be given often.")
+@click.option("--from-file", "lists", metavar="LIST", multiple=True, help="A file with one path a line.")
+@click.option("-r", "--recursive", is_flag=True, help="Look into folders in folders.")
+@click.option("--glob", "pattern", metavar="PATTERN", default="", help="File names to take from folders.")
+@click.option(
+    "-x", "--executor", metavar="NAME", default="inline", shell_complete=complete_executors, help="Where it runs."
+)
+@click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …")
+@click.option(
+    "-b", "--batch-size", metavar="N", type=click.IntRange(1), help="Items in one forward pass; the model's own."
+)
+@click.option("--dtype", metavar="NAME", default="auto", help="auto, float32, bfloat16 or float16.")
+@click.option("--top-k", metavar="N", type=int, help="Short for -p top_k=N.")
+@click.option("--seed", metavar="N", type=int, help="Short for -p seed=N.")
+@click.option("--long", metavar="POLICY", help="Short for -p long=POLICY: error, truncate or window.")
+@click.option(
+    "-p", "--param", "params", metavar="KEY=VALUE", multiple=True, help="An option of the task; JSON or text."
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FORMAT",
+    default="auto",
+    envvar="DUOMO_OUTPUT",
+    help=f"{', '.join(FORMATS)}, or a plugin's.",
+)
+@click.option("-O", "--out", metavar="FILE|DIR", help="Write there; a folder gets a file for each input.")
+@click.option("--fields", metavar="A,B", default="", help="Only these fields, such as id,text or meta.ms.")
+@click.option("--fail-fast/--keep-going", help="Stop at the first input that fails.")
+@click.option("--stream", is_flag=True, help="Print a generated text as it is written.")
+@click.option("--dry-run", is_flag=True, help="Only show what would run.")
+@click.option(
+    "--input-format",
+    type=click.Choice(["auto", "text", "jsonl", "bytes"]),
+    default="auto",
+    help="Of standard input and files.",
+)
+@click.option("--field", metavar="NAME", default="", help="The field of a JSON record to run on, such as result.text.")
+@click.option("--null", is_flag=True, help="Texts on standard input and paths in lists end with NUL, not newline.")
+@click.option("--whole", is_flag=True, help="Standard input is one text, not one a line.")
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """Run a task; the help is above."""
+    app = ctx.find_object(App)
+    assert app is not None
+    run = Run(app, ctx, given)
+    if given["dry_run"]:
+        run.show_plan()
+    elif given["stream"]:
+        run.stream()
+    else:
+        run.execute()
+    ctx.exit(run.exit_code)
+
+
+class Run:
+    """One call of ``duomo run``, checked as far as possible before the model is loaded."""
+
+    def __init__(self, app: App, ctx: click.Context, given: dict[str, Any]) -> None:
+        from duomo.catalog import resolve
+        from duomo.cli.results import View
+        from duomo.cli.sinks import SUFFIXES
+
+        self.app, self.given = app, given
+        out, named = given["out"], given["output"]
+        self.to_folder = out is not None and (out.endswith(os.sep) or os.path.isdir(out))
+        if out is not None and named == "auto":
+            named = SUFFIXES.get(os.path.splitext(out)[1], "auto")
+        self.renderer = None if named in FORMATS else self._renderer(named)
+        self.may_be_blob = out is not None and named == "auto"
+        if out is None:
+            self.output = settle(ctx, named)
+        else:
+            self.output = named if named != "auto" else "json" if self.to_folder else "jsonl"
+        self.task, paths = split_task(app, given["args"], given["model"])
+        spec = app.catalog.task(self.task)
+        self.task_class = resolve(spec.target, owner=f"task '{self.task}'")
+        self.options = parse_params(given)
+        self.task_class.Options.parse(self.options)
+        fields = tuple(name.strip() for name in given["fields"].split(",") if name.strip())
+        self.view: View = View(self.task_class.Result, fields)
+        self.items = self._items(paths, spec.suffixes)
+        self.counts = {"ok": 0, "failed": 0}
+        self.stopped: BaseException | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all worked, 3 when some did, 1 when none did, 130 when interrupted."""
+        if isinstance(self.stopped, KeyboardInterrupt):
+            return 130
+        if not self.counts["failed"]:
+            return 0
+        return 3 if self.counts["ok"] else 1
+
+    def execute(self) -> None:
+        """Run all items and write their outcomes where they should go."""
+        from duomo.cli import sinks
+        from duomo.cli.progress import Progress
+        from duomo.runner import load
+
+        out, output = self.given["out"], self.output
+        if self.to_folder:
+            os.makedirs(out, exist_ok=True)
+        failed: list[Any] = []
+        quiet_until_end = output == "table" or out is not None
+        with Progress(self.app, to_file=out is not None) if quiet_until_end else _NoProgress() as progress:
+            progress.say(f"loading {self.given['model'] or self.task}")
+            runner = load(
+                self.task,
+                self.given["model"],
+                device=self.given["device"],
+                dtype=self.given["dtype"],
+                executor=self.given["executor"],
+                catalog=self.app.catalog,
+            )
+            shown = self._shown(runner, failed, progress)
+            if self.may_be_blob and self.view.blob and not self.view.fields:
+                written = list(sinks.write_blobs(shown, self.view, out, many=self.to_folder))
+            elif self.to_folder:
+                written = list(sinks.write_each(shown, self.view, out, output))
+            else:
+                with sinks.open_out(out) as file:
+                    if self.renderer is not None:
+                        sinks.render(shown, self.renderer, file)
+                    else:
+                        sinks.write(shown, self.view, output, file)
+                written = [out] if out not in (None, "-") else []
+        if written:
+            self.app.say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
+        self._finish(failed)
+
+    def stream(self) -> None:
+        """Print the parts of each result as they come."""
+        from duomo.cli.output import to_json
+        from duomo.runner import load
+
+        runner = load(
+            self.task,
+            self.given["model"],
+            device=self.given["device"],
+            dtype=self.given["dtype"],
+            catalog=self.app.catalog,
+        )
+        for index, item in enumerate(self.items):
+            if isinstance(item.value, Exception):
+                raise item.value
+            for part in runner.stream(item.value, **self.options):
+                if self.output in ("json", "jsonl"):
+                    record = {"schema": "duomo.part/1", "index": index, "id": item.id or str(index)}
+                    click.echo(to_json({**record, "part": part.model_dump(mode="json")}))
+                else:
+                    click.echo(part.text, nl=False)
+                    sys.stdout.flush()
+            if self.output not in ("json", "jsonl"):
+                click.echo()
+
+    def show_plan(self) -> None:
+        """Say which model would run on what, without loading it."""
+        from duomo.cli.output import emit
+        from duomo.runner import find_weights
+
+        weights, reference = find_weights(self.task, self.given["model"], self.app.catalog)
+        labels = [item.label for item in self.items]
+        place = self.app.catalog.executor(self.given["executor"])
+        record = {
+            "task": self.task,
+            "model": reference,
+            "plugin": self.app.catalog.plugin_of(weights.spec),
+            "weights": str(weights.path) if weights.path else None,
+            "executor": place.name,
+            "device": self.given["device"],
+            "dtype": self.given["dtype"],
+            "batch_size": self.given["batch_size"],
+            "options": self.options,
+            "inputs": len(labels),
+            "first_inputs": labels[:5],
+        }
+        columns = {"TASK": "task", "MODEL": "model", "EXECUTOR": "executor", "DEVICE": "device", "INPUTS": "inputs"}
+        emit([record], columns, self.output, schema="duomo.plan/1")
+
+    def _items(self, paths: list[str], suffixes: tuple[str, ...]) -> Iterator[Item]:
+        """The inputs; the first is fetched, since a model should not be loaded for nothing."""
+        from duomo.cli.sources import Reading, gather
+        from duomo.inputs import TextOrImage
+
+        given = self.given
+        takes_text = ".txt" in suffixes or issubclass(self.task_class.Input, TextOrImage)
+        if given["texts"] and not takes_text:
+            raise UsageProblem(
+                f"{self.task} takes no text",
+                why=f"its input is {self.task_class.Input.__name__}",
+                fix=self.app.catalog.task(self.task).example,
+            )
+        example = self.app.catalog.task(self.task).example
+        if not (paths or given["lists"] or given["texts"]):
+            if sys.stdin is None or is_terminal(sys.stdin):
+                raise UsageProblem("there is nothing to run on", why="no input was named", fix=example)
+            paths = ["-"]
+        reading = Reading(
+            suffixes,
+            takes_text,
+            given["recursive"],
+            given["pattern"],
+            given["input_format"],
+            given["field"],
+            given["null"],
+            given["whole"],
+        )
+        items = gather(paths, given["lists"], given["texts"], reading)
+        first = next(items, None)
+        if first is None:
+            raise UsageProblem("there is nothing to run on", why="standard input or the list is empty", fix=example)
+        return itertools.chain([first], items)
+
+    def _shown(self, runner: Any, failed: list[Any], progress: Any) -> Iterator[Shown]:
+        """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
+        from duomo.cli.sinks import Shown
+
+        waiting: collections.deque[Item] = collections.deque()
+
+        def values() -> Iterator[Any]:
+            for item in self.items:
+                waiting.append(item)
+                yield item.value
+
+        try:
+            outcome: Outcome[Any]
+            for outcome in runner.map(values(), batch_size=self.given["batch_size"], **self.options):
+                item = waiting.popleft()
+                record = outcome.to_dict()
+                record["id"] = item.id or record["id"]
+                self.counts["ok" if outcome.ok else "failed"] += 1
+                progress.say(f"{sum(self.counts.values())} done")
+                if outcome.error is not None:
+                    failed.append(outcome.error)
+                yield Shown(item.label, record, outcome.result)
+                if outcome.error is not None and self.given["fail_fast"]:
+                    return
+        except (KeyboardInterrupt, Exception) as error:
+            self.stopped = error
+        finally:
+            progress.stop()
+
+    def _finish(self, failed: list[Any]) -> None:
+        """Say on standard error what failed and what stopped the run; raise what is no item's own fault."""
+        if self.output not in ("json", "jsonl") or self.given["out"] is not None:
+            for error in failed[:_MOST_ERRORS]:
+                click.echo(describe(error), err=True, color=self.app.color)
+        if self.app.debug:
+            for error in failed[:_MOST_ERRORS]:
+                click.echo(error.traceback, err=True, nl=False)
+        done = sum(self.counts.values())
+        if failed and done > 1:
+            self.app.say(f"{len(failed)} of {done} inputs failed")
+        if isinstance(self.stopped, KeyboardInterrupt):
+            self.app.say(f"interrupted after {done} input{'s' if done != 1 else ''}")
+        elif self.stopped is not None:
+            raise self.stopped
+
+    def _renderer(self, name: str) -> Any:
+        from duomo.catalog import resolve
+
+        known = self.app.catalog.renderers
+        if name not in known:
+            near = nearest(name, [*FORMATS, *known])
+            raise UsageProblem(
+                f"no output format '{name}'",
+                why=f"there are: {', '.join([*FORMATS, *known])}",
+                fix=f"-o {near[0] if near else 'auto'}",
+            )
+        return resolve(known[name].target, owner=f"renderer '{name}'")
+
+
+class _NoProgress:
+    """Where results go on as they come, they are the progress."""
+
+    def __enter__(self) -> _NoProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str, list[str]]:
+    """The task and the inputs. The first argument is the task; with ``-m``, only if it is a task's name."""
+    if args and (model is None or args[0] in app.catalog.tasks):
+        return app.catalog.task(args[0]).name, list(args[1:])
+    if model is None:
+        raise UsageProblem("name a task", why="duomo run does one task at a time", fix="duomo tasks list")
+    if args and not os.path.exists(args[0]) and nearest(args[0], app.catalog.tasks, 1):
+        raise UnknownTask(
+            f"no task or file named '{args[0]}'",
+            why=f"the closest task is '{nearest(args[0], app.catalog.tasks, 1)[0]}'",
+            fix="duomo tasks list",
+        )
+    return _implied_task(app, model), list(args)
+
+
+def _implied_task(app: App, model: str) -> str:
+    from duomo.runner import find_weights
+
+    spec = find_weights(None, model, app.catalog)[0].spec
+    tasks = [each.task for each in app.catalog.models if each.name == spec.name and not each.is_family]
+    if len(tasks) > 1:
+        raise UsageProblem(
+            f"'{spec.name}' does several tasks", why=", ".join(tasks), fix=f"duomo run {tasks[0]} … -m {spec.name}"
+        )
+    return spec.task
+
+
+def parse_params(given: dict[str, Any]) -> dict[str, Any]:
+    """The task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
+    import json
+
+    found: dict[str, list[Any]] = {}
+    for param in given["params"]:
+        key, equals, text = param.partition("=")
+        if not equals or not key:
+            raise UsageProblem(f"'{param}' is not KEY=VALUE", fix="-p top_k=3")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        found.setdefault(key.replace("-", "_"), []).append(value)
+    options = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+    short = {name: given[name] for name in ("top_k", "seed", "long") if given[name] is not None}
+    return {**options, **short}

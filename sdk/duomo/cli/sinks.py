@@ -1,0 +1,138 @@
+"""Where results go: standard output or a file, in one of the formats, or a folder with a file for each input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import click
+
+from duomo.cli.output import cells, cut, is_terminal, table, table_width, to_json, write_csv
+from duomo.cli.results import View, plain
+from duomo.errors import UsageProblem
+
+SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".txt": "text"}
+_LABEL_CELLS = 30
+
+
+class Shown(NamedTuple):
+    """One outcome on its way out."""
+
+    label: str
+    record: dict[str, Any]
+    """The outcome as a dict."""
+    result: Any
+    """The result object, or None."""
+
+
+def write(shown: Iterable[Shown], view: View, output: str, file: IO[Any] | None = None) -> None:
+    """Write outcomes to an open file, or to standard output; all formats but table and json go on as they come."""
+    if output == "jsonl":
+        for each in shown:
+            click.echo(to_json(view.record(each.record)), file=file)
+    elif output == "json":
+        click.echo(to_json([view.record(each.record) for each in shown], indent=2), file=file)
+    elif output == "csv":
+        write_csv(["id", *view.columns, "error"], _csv_rows(shown, view), file)
+    elif output == "text":
+        for each in shown:
+            if each.result is not None:
+                click.echo(view.text(each.record, each.result), file=file)
+    else:
+        rows = [row for each in shown for row in _table_rows(each, view)]
+        if rows:
+            header = ["INPUT", *(name.rpartition(".")[2].upper() for name in view.columns)]
+            click.echo(table(header, rows, width=table_width() if file is None else None, wrap=True), file=file)
+
+
+def render(
+    shown: Iterable[Shown], renderer: Callable[[list[dict[str, Any]]], str | bytes], file: IO[Any] | None
+) -> None:
+    """Write what a plugin's renderer makes of all outcomes together. Raises `UsageProblem` for bytes on a terminal."""
+    drawn = renderer([each.record for each in shown])
+    if isinstance(drawn, bytes) and file is None and is_terminal(sys.stdout):
+        raise UsageProblem("this output is not text", fix="-O FILE writes it to a file")
+    click.echo(drawn, file=file, nl=isinstance(drawn, str))
+
+
+def write_blobs(shown: Iterable[Shown], view: View, out: str, *, many: bool) -> Iterator[str]:
+    """Write the file that is in each result (a recording as .wav) and give the names of those written.
+
+    Args:
+        shown: the outcomes.
+        view: with the name of the field, which is the file's suffix as well.
+        out: a file for a single result, a folder, or ``-`` for standard output.
+        many: whether `out` is a folder.
+    """
+    assert view.blob is not None
+    names = _FreeNames(f".{view.blob}")
+    for number, each in enumerate(each for each in shown if each.result is not None):
+        data = getattr(each.result, view.blob)
+        if out == "-":
+            click.get_binary_stream("stdout").write(data)
+            continue
+        if number and not many:
+            raise UsageProblem(
+                f"'{out}' is one file, and there are several results", why="the first is in it", fix="-O FOLDER/"
+            )
+        path = Path(out) / names.next(each) if many else Path(out)
+        path.write_bytes(data)
+        yield str(path)
+
+
+def write_each(shown: Iterable[Shown], view: View, folder: str, output: str) -> Iterator[str]:
+    """Write each outcome to a file of its own in a folder and give the names of those written."""
+    suffix = {form: suffix for suffix, form in reversed(SUFFIXES.items())}[output]
+    names = _FreeNames(suffix)
+    for each in shown:
+        path = Path(folder) / names.next(each)
+        with open(path, "w", encoding="utf-8") as file:
+            write([each], view, "json" if output == "json" else output, file)
+        yield str(path)
+
+
+@contextmanager
+def open_out(out: str | None) -> Iterator[IO[Any] | None]:
+    """The file to write to, or None for standard output. Raises `UsageProblem` where it cannot be."""
+    if out is None or out == "-":
+        yield None
+        return
+    folder = Path(out).absolute().parent
+    if not os.access(folder, os.W_OK):
+        raise UsageProblem(f"cannot write '{out}'", why=f"there is no writable folder {folder}", fix="-O FILE")
+    with open(out, "w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+class _FreeNames:
+    """File names after the inputs' own, each once."""
+
+    def __init__(self, suffix: str) -> None:
+        self._suffix = suffix
+        self._counts: dict[str, int] = {}
+
+    def next(self, shown: Shown) -> str:
+        stem = Path(shown.record["id"]).stem.strip("-") or str(shown.record["index"])
+        count = self._counts[stem] = self._counts.get(stem, 0) + 1
+        return stem + (f"-{count}" if count > 1 else "") + self._suffix
+
+
+def _csv_rows(shown: Iterable[Shown], view: View) -> Iterator[list[str]]:
+    for each in shown:
+        if each.result is None:
+            yield [each.record["id"], *[""] * len(view.columns), each.record["error"]["what"]]
+        for row in view.rows(each.record):
+            yield [each.record["id"], *(plain(value) for value in row), ""]
+
+
+def _table_rows(shown: Shown, view: View) -> list[list[str]]:
+    label = os.path.basename(shown.label) if cells(shown.label) > _LABEL_CELLS else shown.label
+    label = cut(label or shown.label, _LABEL_CELLS)
+    if shown.result is None:
+        return [[label, "error", *[""] * (len(view.columns) - 1)]]
+    rows = view.table_rows(shown.record)
+    return [[label if number == 0 else "", *row] for number, row in enumerate(rows)]

@@ -1,0 +1,206 @@
+"""From what stands on the command line to items, read lazily: paths, folders, globs, URLs, texts, standard input."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from duomo.errors import BadInput, DuomoError, InputMissing
+from duomo.inputs.source import is_url, open_source
+
+
+class Item(NamedTuple):
+    """One input: what goes to the task, or the error that it is already."""
+
+    label: str
+    """What a person knows it by: the path, or the text itself."""
+    value: Any
+    id: str = ""
+    """Its id in the outcome; empty to take the runner's."""
+
+
+class Reading(NamedTuple):
+    """How inputs are to be read."""
+
+    suffixes: tuple[str, ...] = ()
+    """Files taken from a folder; none for a task whose input is not one file."""
+    takes_text: bool = False
+    recursive: bool = False
+    pattern: str = ""
+    """Of file names in a folder; instead of `suffixes`."""
+    format: str = "auto"
+    """``text`` (a record a line), ``jsonl``, ``bytes``, or ``auto``: by the task, and ``.jsonl`` by its name."""
+    field: str = ""
+    """Of a JSON record, with dots: ``result.text``."""
+    null: bool = False
+    whole: bool = False
+
+
+def gather(paths: Iterable[str], lists: Iterable[str], texts: Iterable[str], reading: Reading) -> Iterator[Item]:
+    """All items in the order: arguments, lists of paths, texts. Nothing is read before its turn."""
+    for path in paths:
+        yield from _from_path(path, reading)
+    for name in lists:
+        with _open(name) as file:
+            for line in _records(file, reading.null):
+                yield from _from_path(line, reading)
+    for text in texts:
+        yield Item(text, text)
+
+
+def dig(record: Any, path: str) -> Any:
+    """The value at ``a.b.0`` in dicts and lists; `KeyError` where there is none."""
+    for part in path.split("."):
+        if isinstance(record, dict) and part in record:
+            record = record[part]
+        elif isinstance(record, list) and part.isdigit() and int(part) < len(record):
+            record = record[int(part)]
+        else:
+            raise KeyError(part)
+    return record
+
+
+def _from_path(name: str, reading: Reading) -> Iterator[Item]:
+    if name == "-":
+        yield from _from_stdin(reading)
+    elif is_url(name):
+        yield _from_url(name, reading)
+    elif os.path.isdir(name):
+        yield from _from_folder(name, reading)
+    elif not os.path.exists(name) and glob.has_magic(name):
+        found = sorted(glob.glob(name, recursive=True))
+        for each in found:
+            yield from _from_path(each, reading)
+        if not found:
+            why = f"looked in {Path.cwd()}"
+            yield Item(name, InputMissing(f"nothing matches '{name}'", why=why, fix="check the pattern"), name)
+    elif reading.format == "jsonl" or (reading.format == "auto" and name.endswith((".jsonl", ".ndjson"))):
+        yield from _from_file(name, reading, _from_jsonl)
+    elif reading.format == "text":
+        yield from _from_file(name, reading, _from_lines)
+    else:
+        yield Item(name, Path(name), name)
+
+
+def _from_url(url: str, reading: Reading) -> Item:
+    # A str is a literal text to a task on texts, so the address is resolved here; pictures fetch their own.
+    if not reading.takes_text or reading.suffixes[0] != ".txt":
+        return Item(url, url, url)
+    try:
+        return Item(url, open_source(url, "text"), url)
+    except DuomoError as error:
+        return Item(url, error, url)
+
+
+def _from_folder(folder: str, reading: Reading) -> Iterator[Item]:
+    found = False
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith(".")) if reading.recursive else []
+        for file in sorted(files):
+            fits = (
+                fnmatch.fnmatch(file, reading.pattern) if reading.pattern else file.lower().endswith(reading.suffixes)
+            )
+            if fits and not file.startswith("."):
+                found = True
+                path = os.path.join(root, file)
+                yield Item(path, Path(path), path)
+    if not found:
+        wanted = reading.pattern or " ".join(reading.suffixes)
+        error = InputMissing(
+            f"no fitting file in '{folder}'",
+            why=f"looked for {wanted}" if wanted else "this task's input is not one file",
+            fix="-r looks into its folders too, --glob PATTERN takes other names" if wanted else "--input-format jsonl",
+        )
+        yield Item(folder, error, folder)
+
+
+def _from_stdin(reading: Reading) -> Iterator[Item]:
+    if sys.stdin is None:
+        raise InputMissing("standard input is closed", why="'-' reads from it", fix="duomo run TASK - < FILE")
+    file = sys.stdin.buffer
+    kind = reading.format
+    if kind == "auto":
+        if reading.takes_text:
+            kind = "text" if reading.suffixes[0] == ".txt" or _looks_like_text(file) else "bytes"
+        else:
+            kind = "bytes" if reading.suffixes else "jsonl"
+    if kind == "bytes" or reading.whole:
+        data = file.read()
+        if data:
+            yield Item("-", data, "-")
+    elif kind == "jsonl":
+        yield from _from_jsonl("-", file, reading)
+    else:
+        yield from _from_lines("-", file, reading)
+
+
+def _from_file(name: str, reading: Reading, read: Any) -> Iterator[Item]:
+    try:
+        file = _open(name)
+    except DuomoError as error:
+        yield Item(name, error, name)
+        return
+    with file:
+        yield from read(name, file, reading)
+
+
+def _from_lines(_name: str, file: BinaryIO, reading: Reading) -> Iterator[Item]:
+    for text in _records(file, reading.null):
+        yield Item(text, text)
+
+
+def _from_jsonl(name: str, file: BinaryIO, reading: Reading) -> Iterator[Item]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            yield _from_json(f"{name}:{number}", line, reading.field)
+
+
+def _from_json(place: str, line: bytes, field: str) -> Item:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        return Item(place, BadInput(f"{place} is not JSON", why=str(error), fix="write one JSON value a line"), place)
+    # What an earlier `duomo run` wrote keeps its id, so that a result can be followed through the chain.
+    known = isinstance(record, dict) and isinstance(record.get("id"), str)
+    label = record["id"] if known else place
+    if not field:
+        return Item(label, record, label)
+    try:
+        value = dig(record, field)
+        if value is None:
+            raise KeyError(field)
+    except KeyError:
+        failed = record.get("error") if isinstance(record, dict) else None
+        why = f"it has: {', '.join(record)}" if isinstance(record, dict) else f"it is a {type(record).__name__}"
+        if isinstance(failed, dict):
+            why = f"the step before failed: {failed.get('what', '')}"
+        return Item(label, BadInput(f"{place} has no field '{field}'", why=why, fix="--field NAME, with dots"), label)
+    return Item(label, value, label)
+
+
+def _records(file: BinaryIO, null: bool) -> Iterator[str]:
+    """Lines, or parts between NUL bytes; empty ones are left out."""
+    parts = file.read().split(b"\0") if null else file
+    for part in parts:
+        text = part.decode("utf-8-sig", "replace").rstrip("\r\n")
+        if text.strip():
+            yield text
+
+
+def _looks_like_text(file: Any) -> bool:
+    head: bytes = file.peek(64)[:64]
+    return b"\0" not in head and not head.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*", b"MM\0"))
+
+
+def _open(name: str) -> BinaryIO:
+    if name == "-":
+        if sys.stdin is None:
+            raise InputMissing("standard input is closed", fix="name a file")
+        return sys.stdin.buffer
+    return open_source(Path(name), "text")
