@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +64,11 @@ class Image:
         """What it holds in memory before it is decoded; nothing for a path."""
         return memory_of(self._source)
 
-    def pil(self) -> PIL.Image.Image:
+    def pil(self, at_least: int | None = None) -> PIL.Image.Image:
         """Decode to RGB, upright (EXIF orientation applied), transparency on white.
+
+        With `at_least` a JPEG may come smaller by 2, 4 or 8 (its decoder then skips the work), as
+        long as neither side falls below so many pixels; other formats come whole.
 
         Raises `InputUnreadable` for what is no picture or is cut short, `InputTooLarge` beyond
         ``limits.image_pixels``; the size is known before any pixel is decoded.
@@ -78,13 +80,15 @@ class Image:
         label = f"'{self.name}'" if self.name else "this image"
         try:
             if isinstance(self._source, PIL.Image.Image):
-                return _upright(self._source, label)
+                _check_size(self._source, label)
+                return _upright(self._source)
             # Pillow stops hard at twice its own limit; a user who configured more means it.
             PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
-            with open_source(self._source, "image") as file, warnings.catch_warnings():
-                warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-                with PIL.Image.open(file) as picture:
-                    return _upright(picture, label)
+            with open_source(self._source, "image") as file, PIL.Image.open(file) as picture:
+                _check_size(picture, label)
+                if at_least is not None:
+                    picture.draft("RGB", (at_least, at_least))
+                return _upright(picture)
         except PIL.Image.DecompressionBombError as error:
             raise _too_many_pixels(label, str(error)) from None
         except PIL.UnidentifiedImageError:
@@ -105,10 +109,13 @@ class Image:
         return np.asarray(self.pil())
 
 
-def _upright(picture: PIL.Image.Image, label: str) -> PIL.Image.Image:
+def _check_size(picture: PIL.Image.Image, label: str) -> None:
     width, height = picture.size
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
+
+
+def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
     if picture.getexif().get(_ORIENTATION, 1) != 1:
         import PIL.ImageOps
 
