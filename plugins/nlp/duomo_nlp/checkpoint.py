@@ -69,8 +69,12 @@ def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokeni
     Raises `WeightsMissing` when there is none, or none with a fast form.
     """
     try:
-        wrapper = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True, trust_remote_code=False)
+        with quiet():
+            wrapper = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True, trust_remote_code=False)
         fast: Tokenizer = wrapper.backend_tokenizer
+        # Without its files transformers makes an empty tokenizer, to which every word is unknown.
+        if fast.get_vocab_size() <= len(wrapper.all_special_tokens):
+            raise OSError("the folder holds no vocabulary")
     except (OSError, ValueError, AttributeError, ImportError) as error:
         raise WeightsMissing(
             f"'{weights.folder}' has no tokenizer that can be used",

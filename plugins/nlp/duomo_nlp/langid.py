@@ -13,7 +13,7 @@ from duomo.tasks.results import Classification
 
 
 class LanguageIdentification(Model[Text, Classification]):
-    """139 languages and ``zxx``, which is no language: numbers, markup, identifiers.
+    """139 languages and ``zxx``, no language (markup, identifiers), which it does not always notice.
 
     Scores are the posterior at temperature sqrt(bytes), which keeps them comparable across lengths;
     they sum to 1 over all languages.

@@ -1,0 +1,187 @@
+"""Tiny checkpoints with random weights, and the models of the starter pack, each loaded once."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    DistilBertConfig,
+    GPT2Config,
+    LlamaConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+)
+
+import duomo
+
+torch.set_num_threads(1)
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?'-東京大阪都に行く"
+WORDS = "the a cat dog sat on mat ran to Ada Bob met in Paris London and one two three four five six".split()
+TEXTS = ["the cat sat on the mat.", "Ada met Bob in Paris", "a dog", "東京 to 大阪, 123 🙂 the end of the test"]
+
+
+def wordpiece() -> Tokenizer:
+    """BERT's kind: words, letters and ``##`` letters."""
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *dict.fromkeys(LETTERS)]
+    vocab = list(dict.fromkeys([*vocab, *(f"##{letter}" for letter in dict.fromkeys(LETTERS))]))
+    tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocab)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def byte_level(special: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>")) -> Tokenizer:
+    """GPT-2's kind: byte pairs; every text has tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=list(special),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([" ".join(WORDS), *TEXTS], trainer)
+    return tokenizer
+
+
+def roberta_tokenizer() -> Tokenizer:
+    tokenizer = byte_level()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True)
+    return tokenizer
+
+
+SMALL: dict[str, Any] = {"initializer_range": 0.3, "bos_token_id": 0, "eos_token_id": 2}
+KINDS: dict[str, tuple[Callable[[], Tokenizer], Callable[..., PreTrainedConfig], dict[str, str]]] = {
+    "bert": (
+        wordpiece,
+        lambda **more: BertConfig(
+            **{
+                "vocab_size": 200,
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "intermediate_size": 64,
+                "max_position_embeddings": 64,
+                "initializer_range": 0.3,
+            }
+            | more
+        ),
+        {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"},
+    ),
+    "distilbert": (
+        wordpiece,
+        lambda **more: DistilBertConfig(
+            **{
+                "vocab_size": 200,
+                "dim": 32,
+                "n_layers": 2,
+                "n_heads": 4,
+                "hidden_dim": 64,
+                "max_position_embeddings": 64,
+                "initializer_range": 0.3,
+            }
+            | more
+        ),
+        {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"},
+    ),
+    "roberta": (
+        roberta_tokenizer,
+        lambda **more: RobertaConfig(
+            **{
+                "vocab_size": 400,
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "intermediate_size": 64,
+                "max_position_embeddings": 66,
+                "pad_token_id": 1,
+                "type_vocab_size": 1,
+            }
+            | SMALL
+            | more
+        ),
+        {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
+    ),
+    "gpt2": (
+        byte_level,
+        lambda **more: GPT2Config(
+            **{"vocab_size": 400, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64} | SMALL | more
+        ),
+        {"eos_token": "</s>"},
+    ),
+    "llama": (
+        byte_level,
+        lambda **more: LlamaConfig(
+            **{
+                "vocab_size": 400,
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 2,
+                "intermediate_size": 64,
+                "max_position_embeddings": 96,
+            }
+            | SMALL
+            | more
+        ),
+        {"eos_token": "</s>", "bos_token": "<s>", "pad_token": "<pad>"},
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make a folder in transformers layout: ``checkpoint("bert", AutoModelForTokenClassification, num_labels=3)``."""
+
+    def make(kind: str, auto: Any, *, chat_template: str | None = None, **config: Any) -> Path:
+        folder = tmp_path_factory.mktemp(kind)
+        build_tokenizer, build_config, special = KINDS[kind]
+        torch.manual_seed(0)
+        auto.from_config(build_config(**config)).save_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=build_tokenizer(), clean_up_tokenization_spaces=False, **special
+        )
+        tokenizer.chat_template = chat_template
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stable_cache() -> Path:
+    """A cache that outlives the session, so that SmolLM2 is converted once a machine."""
+    folder = Path(tempfile.gettempdir()) / "duomo-tests-cache"
+    os.environ["DUOMO_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Callable[[str], duomo.Runner[Any]]:
+    """MiniLM for a task, loaded once for all tests."""
+    runners: dict[str, duomo.Runner[Any]] = {}
+
+    def get(task: str) -> duomo.Runner[Any]:
+        if task not in runners:
+            runners[task] = duomo.load(task, "nlp/minilm", device="cpu")
+        return runners[task]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def smollm(stable_cache: Path) -> duomo.Runner[Any]:
+    """SmolLM2, loaded once for all tests."""
+    return duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")

@@ -1,0 +1,112 @@
+"""Checkpoints are loaded whole, or refused with the reason."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
+
+import duomo
+from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WrongTask
+
+Make = Callable[..., Path]
+
+
+def edit_config(folder: Path, **changes: Any) -> None:
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def load(folder: Path, task: str = "text-classification") -> duomo.Runner[Any]:
+    return duomo.load(task, f"dir:{folder}", device="cpu")
+
+
+def test_a_head_that_was_never_saved_is_refused_not_made_up(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModel)
+    edit_config(folder, architectures=["BertForSequenceClassification"])
+    with pytest.raises(WeightsMismatch, match="does not fit") as caught:
+        load(folder)
+    assert "missing" in caught.value.why
+    assert "classifier" in caught.value.why
+
+
+def test_a_missing_layer_is_refused(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModel)
+    file = folder / "model.safetensors"
+    tensors = {key: value for key, value in load_file(file).items() if "layer.1." not in key}
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(WeightsMismatch, match="does not fit"):
+        load(folder, "feature-extraction")
+
+
+def test_a_head_of_another_shape_is_refused(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=3)
+    labels = {str(i): f"label {i}" for i in range(5)}
+    edit_config(folder, id2label=labels, label2id={name: int(i) for i, name in labels.items()})
+    with pytest.raises(WeightsMismatch) as caught:
+        load(folder)
+    assert "wrong shape" in caught.value.why
+
+
+def test_a_pickle_is_refused(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UnsafeWeights, match="pickle"):
+        load(folder)
+
+
+def test_code_of_a_checkpoint_is_never_run(checkpoint: Make, tmp_path: Path) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification)
+    ran = tmp_path / "ran"
+    (folder / "modeling_evil.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    edit_config(
+        folder,
+        model_type="evil",
+        auto_map={
+            "AutoConfig": "modeling_evil.EvilConfig",
+            "AutoModelForSequenceClassification": "modeling_evil.EvilForSequenceClassification",
+        },
+    )
+    with pytest.raises(UnsafeWeights, match="code"):
+        load(folder)
+    assert not ran.exists()
+
+
+def test_a_folder_without_a_tokenizer_is_refused(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification)
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(WeightsMissing, match="no tokenizer"):
+        load(folder)
+
+
+def test_a_checkpoint_for_another_task_is_named_as_such(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification)
+    with pytest.raises(WrongTask, match="token-classification"):
+        load(folder, "token-classification")
+
+
+def test_a_head_that_nobody_reads_is_no_obstacle(checkpoint: Make) -> None:
+    folder = checkpoint("roberta", AutoModelForMaskedLM)
+    assert load(folder, "feature-extraction")("the cat").dim == 32
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("bert", 64), ("roberta", 64), ("distilbert", 64)])
+def test_the_longest_text_that_fits_is_found_from_the_config(checkpoint: Make, kind: str, limit: int) -> None:
+    """RoBERTa's table has 66 rows, of which the first two are never positions; the tokenizers state no limit."""
+    runner = load(checkpoint(kind, AutoModelForSequenceClassification))
+    assert runner("a" + " a" * (limit - 3)).top.score > 0
+    with pytest.raises(duomo.BadInput, match=f"{limit + 1} tokens and the model reads {limit}"):
+        runner("a" + " a" * (limit - 2))
+
+
+def test_loading_prints_nothing(checkpoint: Make, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = checkpoint("roberta", AutoModelForMaskedLM)
+    capfd.readouterr()
+    load(folder, "feature-extraction")
+    assert capfd.readouterr() == ("", "")
