@@ -14,6 +14,7 @@ Optional: `estimate`, `split` and `merge` for long inputs, `stream` for generati
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -99,14 +100,15 @@ def stack_or_pad(features: list[Features]) -> dict[str, Any]:
     A key whose tensors were padded gains ``<key>_mask``: 1 where real, 0 where padding, shape (B, L)
     for the first padded dimension.
     """
+    batch: dict[str, Any] = {key: [each[key] for each in features] for key in features[0]}
+    if "torch" not in sys.modules:
+        return batch  # without torch there are no tensors, and this is not the place to wake it
     import torch
 
-    batch: dict[str, Any] = {}
-    for key in features[0]:
-        values = [each[key] for each in features]
+    for key, values in list(batch.items()):
         if not isinstance(values[0], torch.Tensor):
-            batch[key] = values
-        elif len({value.shape for value in values}) == 1:
+            continue
+        if len({value.shape for value in values}) == 1:
             batch[key] = torch.stack(values)
         else:
             lengths = torch.tensor([len(value) for value in values])

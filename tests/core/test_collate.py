@@ -1,5 +1,8 @@
 """How features of single items become one batch."""
 
+import subprocess
+import sys
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,3 +55,9 @@ def test_each_key_is_padded_on_its_own():
 def test_types_are_kept():
     batch = stack_or_pad([{"ids": torch.tensor([1, 2])}, {"ids": torch.tensor([3])}])
     assert batch["ids"].dtype == torch.int64
+
+
+def test_features_without_tensors_do_not_wake_torch():
+    code = "import sys; from duomo.model import stack_or_pad; print(stack_or_pad([{'a': 1}]), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["{'a':", "[1]}", "False"]

@@ -13,7 +13,7 @@ from duomo.outcome import ItemError
 
 
 def entry(index, error=None):
-    return Entry(index, str(index), index, error)
+    return Entry(index, str(index), index, None if error is None else Fate(error=error))
 
 
 def problem(kind="ValueError", code="E-MODEL-FAILED"):

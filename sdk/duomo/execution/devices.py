@@ -11,9 +11,18 @@ from duomo.errors import DeviceUnavailable
 from duomo.model import Model
 
 
+def torch_in_use() -> Any:
+    """torch, if anything has imported it, else None; waits while another thread is in the middle of importing it."""
+    if "torch" not in sys.modules:
+        return None
+    import torch
+
+    return torch
+
+
 def freeze(model: Model[Any, Any]) -> None:
     """Put every network a model holds into evaluation mode, without gradients."""
-    torch = sys.modules.get("torch")
+    torch = torch_in_use()
     if torch is None:
         return
     for value in vars(model).values():
@@ -23,7 +32,7 @@ def freeze(model: Model[Any, Any]) -> None:
 
 def no_grad() -> contextlib.AbstractContextManager[Any]:
     """``inference_mode`` if torch is in use at all; a model without torch should not pay for its import."""
-    torch = sys.modules.get("torch")
+    torch = torch_in_use()
     context: contextlib.AbstractContextManager[Any] = (
         contextlib.nullcontext() if torch is None else torch.inference_mode()
     )
@@ -32,7 +41,7 @@ def no_grad() -> contextlib.AbstractContextManager[Any]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on any device."""
-    torch: Any = sys.modules.get("torch")
+    torch = torch_in_use()
     if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
         return True
     # Raised as a plain RuntimeError by these allocators and libraries.
@@ -43,14 +52,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 def free_memory() -> None:
     """Give cached blocks back, so that a smaller batch finds room."""
     gc.collect()
-    torch: Any = sys.modules.get("torch")
+    torch = torch_in_use()
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
 
 def pick_device(name: str) -> str:
     """The device a name means here: ``auto`` is the first GPU, else the CPU. Raises `DeviceUnavailable`."""
-    torch: Any = sys.modules.get("torch")
+    torch = torch_in_use()
     if name == "auto":
         return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"
     if name == "cpu":
@@ -82,11 +91,11 @@ def move(batch: Any, device: Any) -> Any:
 
 def torch_device(name: str) -> Any:
     """The device as torch has it, or its name when torch is not in use."""
-    torch: Any = sys.modules.get("torch")
+    torch = torch_in_use()
     return name if torch is None else torch.device(name)
 
 
 def torch_dtype(name: str) -> Any:
     """The dtype as torch has it, or its name when torch is not in use."""
-    torch = sys.modules.get("torch")
+    torch = torch_in_use()
     return name if torch is None else getattr(torch, "float32" if name == "auto" else name)

@@ -1,0 +1,56 @@
+"""The few things that are known of torch before a model has woken it."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from duomo.errors import DeviceUnavailable
+from duomo.execution.devices import is_out_of_memory, move, pick_device, torch_dtype
+
+MEETING = """
+import sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from duomo.execution.devices import torch_in_use
+assert torch_in_use() is None
+threading.Thread(target=__import__, args=("torch",)).start()
+while "torch" not in sys.modules:
+    time.sleep(0.001)
+print(torch_in_use().ready)
+"""
+
+
+def test_a_torch_that_another_thread_is_importing_is_waited_for(tmp_path):
+    (tmp_path / "torch.py").write_text("import time\ntime.sleep(0.3)\nready = 'whole'\n")
+    done = subprocess.run([sys.executable, "-c", MEETING, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "whole"
+
+
+def test_a_device_is_one_of_this_machine():
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") in ("cpu", "cuda:0")
+    for name in ("cuda:99", "tpu", ""):
+        with pytest.raises(DeviceUnavailable, match="no device"):
+            pick_device(name)
+
+
+def test_a_dtype_left_to_us_is_float32():
+    assert torch_dtype("auto") is torch.float32
+    assert torch_dtype("bfloat16") is torch.bfloat16
+
+
+def test_every_tensor_of_a_batch_is_moved_and_the_rest_is_left():
+    batch = {"a": torch.ones(2), "b": [torch.ones(1), "word"], "c": (torch.ones(1), 3)}
+    moved = move(batch, torch.device("meta"))
+    assert moved["a"].device.type == moved["b"][0].device.type == moved["c"][0].device.type == "meta"
+    assert (moved["b"][1], moved["c"][1]) == ("word", 3)
+    assert batch["a"].device.type == "cpu"
+
+
+def test_running_out_of_memory_is_told_from_other_errors():
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
+    assert not is_out_of_memory(ValueError("can't allocate memory"))
