@@ -18,7 +18,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask
-from duomo.execution.base import Entry, Executor, Job
+from duomo.execution.base import Entry, Executor, Fate, Job
 from duomo.hooks import RunContext, WeightsContext
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
@@ -252,12 +252,12 @@ class Runner(Generic[R]):
 
     def _entry(self, index: int, value: Any) -> Entry:
         if isinstance(value, DuomoError):  # whoever gathers items may already know that one is lost
-            return Entry(index, str(index), None, ItemError.of(value))
+            return Entry(index, str(index), None, Fate(error=ItemError.of(value)))
         try:
             item = self._accept(value)
         # Not BadInput alone: the input class of a plugin's task may raise anything.
         except Exception as error:
-            return Entry(index, _name(value, index), None, ItemError.of(error))
+            return Entry(index, _name(value, index), None, Fate(error=ItemError.of(error)))
         return Entry(index, getattr(item, "name", "") or str(index), item)
 
     def _watch(self, entries: Iterable[Entry], options: dict[str, Any], batch_size: int | None) -> Iterator[Outcome[R]]:

@@ -26,15 +26,6 @@ class Job(NamedTuple):
     dtype: str = "auto"
 
 
-class Entry(NamedTuple):
-    """One item on its way in: accepted, or already refused."""
-
-    index: int  # type: ignore[assignment]  # a field, not tuple.index
-    id: str
-    item: Any
-    error: ItemError | None = None
-
-
 class Fate(NamedTuple):
     """What became of one item in a worker."""
 
@@ -50,6 +41,16 @@ class Fate(NamedTuple):
         if self.error is not None:
             raise self.error.to_exception()
         return self.result
+
+
+class Entry(NamedTuple):
+    """One item on its way in."""
+
+    index: int  # type: ignore[assignment]  # a field, not tuple.index
+    id: str
+    item: Any
+    fate: Fate | None = None
+    """Known beforehand: it was refused at the border, or an earlier run did it. Such an item is not run."""
 
 
 class Executor(ABC):

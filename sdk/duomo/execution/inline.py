@@ -100,11 +100,11 @@ class InlineExecutor(Executor):
                 return error
             else:
                 cost = 0
-                if entry.error is None:
+                if entry.fate is None:
                     try:
                         cost = estimate(entry.item)
                     except Exception as error:  # of a plugin's code, or a damaged file: the item's own
-                        entry = entry._replace(error=ItemError.of(error))
+                        entry = entry._replace(fate=Fate(error=ItemError.of(error)))
                 scheduler.offer(entry, cost, getattr(entry.item, "nbytes", 0))
         return None
 

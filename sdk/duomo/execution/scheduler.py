@@ -99,12 +99,12 @@ class Scheduler:
         return room and not self._ended
 
     def offer(self, entry: Entry, cost: int = 1, size: int = 0) -> None:
-        """Hand in the next entry; indices count up from 0. One that was refused at the border is settled at once."""
+        """Hand in the next entry; indices count up from 0. One whose fate is known is settled at once."""
         assert entry.index == self._next + len(self._entries), "entries are offered in order"
         self._entries[entry.index] = (entry, cost, size)
         self._bytes += size
-        if entry.error is not None:
-            self._keep(entry.index, Fate(error=entry.error))
+        if entry.fate is not None:
+            self._keep(entry.index, entry.fate)
             return
         bisect.insort(self._waiting, (cost, entry.index))
         self._oldest.append(entry.index)
