@@ -8,11 +8,11 @@ Architectures are those of https://docs.pytorch.org/vision/stable/models.html#cl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
+import pydantic
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -27,28 +27,38 @@ from duomo.tasks.vision import ImageClassificationOptions
 from duomo_vision.checkpoint import load_state
 from duomo_vision.ranking import best_labels
 
-NAME = "vision/torchvision"
 
-
-class Transform(NamedTuple):
+class Transform(pydantic.BaseModel):
     """How a picture is prepared; the defaults are those of torchvision's first ImageNet weights."""
 
-    resize: int = 256
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    resize: int = pydantic.Field(default=256, gt=0)
     """Length of the shorter side before cropping, in pixels."""
-    crop: int = 224
+    crop: int = pydantic.Field(default=224, gt=0)
     """Side of the centre crop."""
-    interpolation: str = "bilinear"
-    """A name of `torchvision.transforms.InterpolationMode`."""
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Of each colour, for pixels in [0, 1]."""
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    interpolation: InterpolationMode = InterpolationMode.BILINEAR
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Of red, green and blue, for pixels in [0, 1]."""
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __call__(self, image: Image) -> Tensor:
         """Pixels (3, crop, crop), normalised."""
-        picture = F.resize(image.pil(), [self.resize], InterpolationMode(self.interpolation), antialias=True)
+        picture = F.resize(image.pil(), [self.resize], self.interpolation, antialias=True)
         pixels = F.to_dtype(F.pil_to_tensor(F.center_crop(picture, [self.crop])), torch.float32, scale=True)
         normalized: Tensor = F.normalize(pixels, list(self.mean), list(self.std))
         return normalized
+
+
+class Description(pydantic.BaseModel):
+    """What ``duomo.json`` holds."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    model: Literal["vision/torchvision"] = "vision/torchvision"
+    architecture: str
+    labels: list[str] = pydantic.Field(min_length=1)
+    transform: Transform = Transform()
 
 
 def save(
@@ -74,13 +84,8 @@ def save(
     load_state(build(architecture, len(labels)), network.state_dict(), architecture)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {
-        "model": NAME,
-        "architecture": architecture,
-        "labels": list(labels),
-        "transform": transform._asdict(),
-    }
-    (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    about = Description(architecture=architecture, labels=list(labels), transform=transform)
+    (folder / "duomo.json").write_text(about.model_dump_json(indent=2) + "\n", "utf-8")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, folder / "model.safetensors")
     return folder
@@ -104,31 +109,28 @@ class TorchvisionClassifier(Model[Image, Classification]):
 
     batch_size: ClassVar[int] = 4
 
-    def __init__(
-        self, network: nn.Module, labels: list[str], transform: Transform, device: torch.device, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, network: nn.Module, about: Description, device: torch.device, dtype: torch.dtype) -> None:
         self.network = network.eval().to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.labels = labels
-        self.transform = transform
+        self.labels = about.labels
+        self.transform = about.transform
         self.dtype = dtype
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Read the folder. Raises `WeightsMismatch` when its parts do not fit each other."""
         file = weights.folder / "duomo.json"
-        about = json.loads(file.read_text("utf-8"))
         try:
-            architecture, labels = about["architecture"], about["labels"]
-            transform = Transform(**about.get("transform", {}))
-        except (KeyError, TypeError) as error:
+            about = Description.model_validate_json(file.read_text("utf-8"))
+        except pydantic.ValidationError as error:
+            problem = error.errors()[0]
             raise WeightsMismatch(
                 f"'{file}' does not describe a classifier",
-                why=f"{type(error).__name__}: {error}",
+                why=f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}",
                 fix="write it with duomo_vision.torchvision_models.save",
             ) from None
-        network = build(architecture, len(labels))
+        network = build(about.architecture, len(about.labels))
         load_state(network, load_file(weights.folder / "model.safetensors"), str(weights.folder))
-        return cls(network, labels, transform, device, dtype)
+        return cls(network, about, device, dtype)
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
         return [{"pixels": self.transform(item)} for item in items]

@@ -10,15 +10,15 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from duomo_vision.checkpoint import load_state
-from duomo_vision.efficientnet import Classifier, Network, read_checkpoint, resize
-from duomo_vision.plugin import EFFICIENTNET_LITE0
 from torch import Tensor
 from torch.nn import functional as F
 
 import duomo
 from duomo.errors import WeightsMismatch
 from duomo.weights import WeightsRef, locate
+from duomo_vision.checkpoint import load_state
+from duomo_vision.efficientnet import Classifier, Network, read_checkpoint, resize
+from duomo_vision.plugin import EFFICIENTNET_LITE0
 
 pytestmark = pytest.mark.embedded
 

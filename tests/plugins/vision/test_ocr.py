@@ -1,0 +1,148 @@
+"""Reading print: letter for letter on drawn pages, quietly, and in the order a person reads."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+import pytest
+import torch
+
+import duomo
+from duomo.tasks.vision import TextLine
+from duomo_vision.ocr import in_reading_order
+
+pytestmark = pytest.mark.embedded
+
+LINES = [
+    "Invoice No. 2024-0815",
+    "Total amount due: 1,234.56 EUR",
+    "The quick brown fox jumps over the lazy dog.",
+    "Please pay within 30 days of receipt.",
+    "Dr. Maria Lopez, Mayo Clinic, Boston MA 02114",
+    "Nothing here was read over a network!",
+]
+
+
+def page(size: int, background: str = "white", ink: str = "black") -> PIL.Image.Image:
+    """`LINES` in Pillow's own font, `size` pixels high."""
+    picture = PIL.Image.new("RGB", (60 + 24 * size, 40 + 2 * size * len(LINES)), background)
+    pen, font = PIL.ImageDraw.Draw(picture), PIL.ImageFont.load_default(size)
+    for row, line in enumerate(LINES):
+        pen.text((30, 20 + 2 * size * row), line, fill=ink, font=font)
+    return picture
+
+
+def edits(a: str, b: str) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
+    return row[len(b)]
+
+
+@pytest.mark.parametrize(
+    ("size", "background", "ink"), [(16, "white", "black"), (30, "ivory", "navy"), (24, "black", "white")]
+)
+def test_at_most_two_letters_in_a_hundred_are_wrong(
+    ocr: duomo.Runner[Any], size: int, background: str, ink: str
+) -> None:
+    result = ocr(page(size, background, ink))
+    truth = "\n".join(LINES)
+    assert edits(result.text, truth) / len(truth) <= 0.02, result.text
+
+
+def test_a_line_lies_where_it_was_drawn(ocr: duomo.Runner[Any]) -> None:
+    picture = PIL.Image.new("RGB", (900, 500), "white")
+    font = PIL.ImageFont.load_default(40)
+    pen = PIL.ImageDraw.Draw(picture)
+    pen.text((310, 220), "somewhere here", fill="black", font=font)
+    (line,) = ocr(picture).lines
+    (left, top), (right, _), (_, bottom), _ = line.corners
+    wanted = pen.textbbox((310, 220), "somewhere here", font=font)
+    assert (left, top, right, bottom) == pytest.approx(wanted, abs=15)
+    assert line.score > 0.9
+
+
+def test_a_photographed_page_is_readable(ocr: duomo.Runner[Any], photo: Any) -> None:
+    result = ocr(photo("skimage/data/page.png"))
+    assert (result.width, result.height) == (384, 191)
+    truth = (
+        "Region-based segmentation\n"
+        "Let us first determine markers of the coins and the\n"
+        "background. These markers are pixels that we can label\n"
+        "unambiguously as either object or background. Here,\n"
+        "the markers are found at the two extreme parts of the\n"
+        "histogram of grey values:"
+    )
+    assert edits(result.text[: len(truth)], truth) / len(truth) <= 0.05, result.text
+
+
+def test_a_picture_without_print_has_no_lines(ocr: duomo.Runner[Any]) -> None:
+    assert ocr(PIL.Image.new("RGB", (300, 200), "white")).lines == []
+
+
+def test_the_threshold_leaves_unsure_lines_out(ocr: duomo.Runner[Any], photo: Any) -> None:
+    path = photo("skimage/data/coins.png")  # circles that could be letters
+    everything = ocr(path, threshold=0).lines
+    assert len(everything) > len(ocr(path).lines)
+    assert ocr(path, threshold=0.3).lines == [line for line in everything if line.score >= 0.3]
+
+
+def test_loading_and_reading_are_quiet_offline_and_leave_no_trace(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import cv2
+    import rapidocr
+
+    def forbidden(*_: Any) -> None:
+        raise AssertionError("it reached for the network")
+
+    package = Path(rapidocr.__file__).parent
+    monkeypatch.setattr(socket.socket, "connect", forbidden)
+    monkeypatch.chdir(tmp_path)
+    before = torch.get_num_threads(), torch.get_num_interop_threads(), cv2.getNumThreads(), dict(os.environ)
+    files = sorted(path for path in package.rglob("*") if path.suffix != ".pyc")
+
+    runner = duomo.load("optical-character-recognition", "vision/paddle-ocr")
+    assert runner(page(20)).lines
+    assert runner(PIL.Image.new("RGB", (40, 40))).lines == []
+
+    assert (torch.get_num_threads(), torch.get_num_interop_threads(), cv2.getNumThreads(), dict(os.environ)) == before
+    assert sorted(path for path in package.rglob("*") if path.suffix != ".pyc") == files
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_engine_takes_as_many_threads_as_torch_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    from duomo_vision import ocr
+
+    assert ocr._num_threads() == torch.get_num_threads()
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert ocr._num_threads() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert ocr._num_threads() == -1
+
+
+def test_rows_are_read_from_left_to_right_and_then_downwards() -> None:
+    def line(text: str, x: float, y: float) -> TextLine:
+        corners = [(x, y), (x + 50, y + 2), (x + 50, y + 22), (x, y + 20)]
+        return TextLine(text=text, score=1.0, corners=corners)
+
+    # The right-hand part of a row may lie a little higher than the left-hand part.
+    lines = [
+        line("4.50", 300, 36),
+        line("tea", 10, 40),
+        line("cake", 10, 70),
+        line("Bill", 120, 0),
+        line("6.20", 300, 72),
+    ]
+    assert [each.text for each in in_reading_order(lines)] == ["Bill", "tea", "4.50", "cake", "6.20"]
+    assert in_reading_order([]) == []
