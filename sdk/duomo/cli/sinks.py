@@ -73,7 +73,7 @@ def write_blobs(shown: Iterable[Shown], view: View, out: str, *, many: bool) -> 
     for number, each in enumerate(each for each in shown if each.result is not None):
         data = getattr(each.result, view.blob)
         if out == "-":
-            click.get_binary_stream("stdout").write(data)
+            sys.stdout.buffer.write(data)
             continue
         if number and not many:
             raise UsageProblem(
