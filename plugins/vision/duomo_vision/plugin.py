@@ -4,6 +4,20 @@ from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
 
+RAPIDOCR_RUNTIME = (
+    "onnxruntime>=1.20",
+    "opencv-python-headless>=4.10",
+    "pyclipper>=1.3",
+    "shapely>=2",
+    "omegaconf>=2.3",
+    "colorlog>=6",
+    "six>=1.16",
+    "pyyaml>=6",
+    "tqdm>=4.66",
+    "requests>=2.32",
+)
+"""What rapidocr imports (the extra ``ocr``); it names no runtime itself, and its wheel is installed without its own."""
+
 EFFICIENTNET_LITE0 = ModelSpec(
     "vision/efficientnet-lite0",
     "image-classification",
@@ -32,7 +46,6 @@ FACE_CASCADE = ModelSpec(
     sha256="03097789a3dcbb0e40d20b9ef82537dbc3b670b6a7f2268d735470f22e003a91",
     size=51_858,
     requires=("scikit-image>=0.24",),
-    packages=("scikit-image>=0.24",),
     packs=("starter",),
     limits="Misses faces that are turned, tilted, covered or below a tenth of the picture; now and then sees one "
     "in an animal or a pattern. It finds faces, it does not tell whose they are.",
@@ -47,7 +60,7 @@ PADDLE_OCR = ModelSpec(
     weights="package:rapidocr/models/PP-OCRv6_rec_small.onnx",
     sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
     size=21_234_383,
-    requires=("onnxruntime>=1.20", "opencv-python-headless>=4.10", "pyclipper>=1.3", "shapely>=2", "omegaconf>=2.3"),
+    requires=RAPIDOCR_RUNTIME,
     packages=("rapidocr==3.10.0 --hash=sha256:2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",),
     packs=("starter",),
     languages=("en", "zh"),
