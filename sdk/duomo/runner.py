@@ -127,7 +127,9 @@ def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple
             raise UsageProblem("name a task or a model", fix='duomo.load("image-classification")')
         spec = catalog.default_model(task)
         return _locate(spec, catalog), spec.name
-    ref = parse_ref(model, (spec.name for spec in catalog.models))
+    # A plugin that did not load still owns its names: the answer then is why it did not.
+    owned = (f"{record.name}/" for record in catalog.plugins)
+    ref = parse_ref(model, (*(spec.name for spec in catalog.models), *owned))
     if ref.kind == "catalog":
         spec = catalog.model(ref.name, task)
         if spec.is_family:

@@ -1,0 +1,1 @@
+"""Garden birds by their colours."""

@@ -1,0 +1,25 @@
+"""What this plugin adds; nothing heavy is imported here."""
+
+from collections.abc import Iterable
+
+from duomo import Hooks, ModelSpec, hookimpl
+
+
+class Birds(Hooks):
+    """Garden birds."""
+
+    @hookimpl
+    def register_models(self) -> Iterable[ModelSpec]:
+        yield ModelSpec(
+            name="birds/plumage",
+            task="image-classification",
+            loader="duomo_birds.model:Plumage",
+            summary="five garden birds by two colours each",
+            license="Apache-2.0",
+            weights="none",
+            requires=("numpy>=1.26", "pillow>=10.3"),
+            limits="it sees colours and nothing else: a blue and yellow chair is a blue tit",
+        )
+
+
+plugin = Birds()
