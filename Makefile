@@ -45,7 +45,7 @@ docs: setup  ## write the generated pages anew
 setup: $(LIBRARIES) $(MODELS)  ## the environment alone; quick when it is there
 
 clean:  ## remove what can be made again (an environment elsewhere is left alone)
-	rm -rf .venv build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist duomo-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
