@@ -25,6 +25,10 @@ DuomoError                    what happened · why · how to fix it
 │   └── InputTooLong          longer than the model reads, under the policy ``long="error"``
 ├── ModelFailed               a model raised on an item
 ├── WorkerLost                a worker process died on an item
+├── StoreProblem              a file that is no store of a run, or is damaged
+│   ├── StoreLocked           another process is using it
+│   └── StoreMismatch         made with another model, other options or other versions
+├── CannotWrite               the disk is full, or the place is read-only or not there
 ├── SystemicError             a run was stopped, because failing is not the items' own fault
 └── Aborted                   a plugin's ``before_run`` refused the run
 """
@@ -232,6 +236,31 @@ class WorkerLost(DuomoError):
     """A worker process died on an item, and again when it was tried alone."""
 
     code = "E-WORKER-LOST"
+
+
+class StoreProblem(DuomoError):
+    """A file that is no store of a run, or is damaged."""
+
+    code = "E-STORE"
+
+
+class StoreLocked(StoreProblem):
+    """Another process is using the store."""
+
+    code = "E-STORE-LOCKED"
+
+
+class StoreMismatch(StoreProblem):
+    """The store was made with another model, other options or other versions."""
+
+    code = "E-STORE-MISMATCH"
+    exit_code = 2
+
+
+class CannotWrite(DuomoError):
+    """The disk is full, or the place is read-only or not there."""
+
+    code = "E-WRITE"
 
 
 class SystemicError(DuomoError):

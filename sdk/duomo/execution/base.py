@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from duomo.outcome import ItemError, Meta, Outcome
@@ -67,8 +67,20 @@ class Executor(ABC):
         """One accepted item to its result; raises the item's error."""
 
     @abstractmethod
-    def map(self, entries: Iterable[Entry], options: Any, *, batch_size: int | None = None) -> Iterator[Outcome[Any]]:
-        """Lazily in and out, one outcome an entry, in order."""
+    def map(
+        self,
+        entries: Iterable[Entry],
+        options: Any,
+        *,
+        batch_size: int | None = None,
+        on_settled: Callable[[list[Outcome[Any]]], None] | None = None,
+    ) -> Iterator[Outcome[Any]]:
+        """Lazily in and out, one outcome an entry, in order.
+
+        `on_settled` is given the outcomes of items that ran, a batch at a time and as soon as they
+        are known, in any order: a journal should not lose what waits for its turn. What it raises
+        ends the run.
+        """
 
     @abstractmethod
     def stream(self, item: Any, options: Any) -> Iterator[Any]:

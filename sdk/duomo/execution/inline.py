@@ -53,7 +53,14 @@ class InlineExecutor(Executor):
         """The parts of one result as they come."""
         return self.worker.stream(item, options)
 
-    def map(self, entries: Iterable[Entry], options: Any, *, batch_size: int | None = None) -> Iterator[Outcome[Any]]:
+    def map(
+        self,
+        entries: Iterable[Entry],
+        options: Any,
+        *,
+        batch_size: int | None = None,
+        on_settled: Callable[[list[Outcome[Any]]], None] | None = None,
+    ) -> Iterator[Outcome[Any]]:
         """Batches of alike cost from a window of the input; outcomes in input order.
 
         While one batch computes, a thread prepares the next.
@@ -71,6 +78,9 @@ class InlineExecutor(Executor):
                         self._finish(*current, options, scheduler)
                 except SystemicError as error:
                     broken = error
+                settled = scheduler.settled()
+                if on_settled is not None and settled:
+                    on_settled([self._outcome(entry, fate) for entry, fate in settled])
                 yield from (self._outcome(entry, fate) for entry, fate in scheduler.emit())
         self._add_up(scheduler)
         if broken is not None:

@@ -10,6 +10,7 @@ and a simulation. A driver feeds it and does as it says::
         scheduler.fail(batch, error)        # it raised: halve it until the culprit stands alone
         scheduler.out_of_memory(batch)      # halve it, and the worker's budget with it
         scheduler.lost(batch)               # the worker died with it
+        for entry, fate in scheduler.settled(): ...                              # as they come, for a journal
         for entry, fate in scheduler.emit(): ...                                 # in input order, each exactly once
 
 Batches are cut from a window of waiting items, around the oldest and then by nearest cost: alike
@@ -80,6 +81,7 @@ class Scheduler:
         """The same in input order; those already cut are skipped when met."""
         self._redo: deque[Batch] = deque()
         self._fates: dict[int, Fate] = {}
+        self._settled: list[tuple[Entry, Fate]] = []
         self._next = 0
         self._bytes = 0
         self._ended = False
@@ -125,6 +127,11 @@ class Scheduler:
     def idle(self) -> bool:
         """Whether there is nothing to run now."""
         return not self._waiting and not self._redo
+
+    def settled(self) -> list[tuple[Entry, Fate]]:
+        """What has run to its fate since the last call, whatever its place in the order."""
+        settled, self._settled = self._settled, []
+        return settled
 
     def emit(self) -> Iterator[tuple[Entry, Fate]]:
         """What is settled and next in order."""
@@ -243,6 +250,7 @@ class Scheduler:
 
     def _conclude(self, entry: Entry, fate: Fate) -> None:
         """One item that ran has its fate; stop the run when failures look like no item's own."""
+        self._settled.append((entry, fate))
         if fate.error is None:
             self._any_success = True
         elif not fate.error.is_input:
