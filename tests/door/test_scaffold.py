@@ -1,0 +1,79 @@
+"""``duomo plugins new``: every kind of package works as it is written."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import duomo
+from duomo.errors import UsageProblem
+from duomo.scaffold import KINDS, create
+
+TEMPLATES = Path(duomo.__file__).parent / "scaffold" / "templates"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_package_has_all_its_files_and_nothing_left_to_fill_in(kind, tmp_path):
+    paths = {str(path.relative_to(tmp_path / "duomo-garden-birds")) for path in create("garden-birds", kind, tmp_path)}
+    needed = {"pyproject.toml", "README.md", "duomo_garden_birds/plugin.py", f"duomo_garden_birds/{kind}.py"}
+    assert needed | {"duomo_garden_birds/__init__.py", f"tests/test_{kind}.py"} <= paths
+    for path in paths:
+        text = (tmp_path / "duomo-garden-birds" / path).read_text()
+        assert "$" not in text, path
+        if path.endswith(".py"):
+            compile(text, path, "exec")
+
+
+def test_the_package_requires_this_duomo_within_bounds(tmp_path):
+    create("birds", "model", tmp_path)
+    project = tomllib.loads((tmp_path / "duomo-birds" / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"][0] == "duomo>=0.1,<0.2"
+    assert project["entry-points"]["duomo.plugins.v1"] == {"birds": "duomo_birds.plugin:plugin"}
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("Garden Birds", "new garden-birds"),
+        ("birds!", "new birds"),
+        ("9lives", "new birds"),
+        ("a--b", "new a-b"),
+        ("core", "new birds"),
+        ("duomo-birds", "new birds"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_with_one_that_can(name, fix, tmp_path):
+    with pytest.raises(UsageProblem) as caught:
+        create(name, "model", tmp_path)
+    assert caught.value.fix.endswith(fix)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(tmp_path):
+    create("birds", "model", tmp_path)
+    with pytest.raises(UsageProblem, match="exists already"):
+        create("birds", "task", tmp_path)
+
+
+@pytest.mark.slow
+def test_the_tests_of_every_kind_pass(lay, tmp_path):
+    site = tmp_path / "site"
+    for kind in KINDS:
+        name = f"my-{kind}"
+        create(name, kind, tmp_path)
+        project = tomllib.loads((tmp_path / f"duomo-{name}" / "pyproject.toml").read_text())["project"]
+        lay(site, name, version=project["version"], requires=tuple(project["dependencies"]))
+        (site / f"duomo_my_{kind}").symlink_to(tmp_path / f"duomo-{name}" / f"duomo_my_{kind}")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "failed" not in done.stdout
