@@ -1,6 +1,5 @@
 """Tiny checkpoints with random weights, and the models of the starter pack, each loaded once."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -41,14 +40,14 @@ def wordpiece() -> Tokenizer:
     return tokenizer
 
 
-def byte_level(special: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>")) -> Tokenizer:
+def byte_level() -> Tokenizer:
     """GPT-2's kind: byte pairs; every text has tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=400,
-        special_tokens=list(special),
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -62,82 +61,26 @@ def roberta_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-SMALL: dict[str, Any] = {"initializer_range": 0.3, "bos_token_id": 0, "eos_token_id": 2}
-KINDS: dict[str, tuple[Callable[[], Tokenizer], Callable[..., PreTrainedConfig], dict[str, str]]] = {
-    "bert": (
-        wordpiece,
-        lambda **more: BertConfig(
-            **{
-                "vocab_size": 200,
-                "hidden_size": 32,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 4,
-                "intermediate_size": 64,
-                "max_position_embeddings": 64,
-                "initializer_range": 0.3,
-            }
-            | more
-        ),
-        {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"},
-    ),
-    "distilbert": (
-        wordpiece,
-        lambda **more: DistilBertConfig(
-            **{
-                "vocab_size": 200,
-                "dim": 32,
-                "n_layers": 2,
-                "n_heads": 4,
-                "hidden_dim": 64,
-                "max_position_embeddings": 64,
-                "initializer_range": 0.3,
-            }
-            | more
-        ),
-        {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"},
-    ),
+BERT = {"vocab_size": 200, "initializer_range": 0.3, "max_position_embeddings": 64}
+BYTES = {"vocab_size": 400, "initializer_range": 0.3, "bos_token_id": 0, "eos_token_id": 2}
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+CONFIGS: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
+    "bert": (BertConfig, BERT | SIZES),
+    "distilbert": (DistilBertConfig, BERT | {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}),
     "roberta": (
-        roberta_tokenizer,
-        lambda **more: RobertaConfig(
-            **{
-                "vocab_size": 400,
-                "hidden_size": 32,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 4,
-                "intermediate_size": 64,
-                "max_position_embeddings": 66,
-                "pad_token_id": 1,
-                "type_vocab_size": 1,
-            }
-            | SMALL
-            | more
-        ),
-        {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
+        RobertaConfig,
+        BYTES | SIZES | {"max_position_embeddings": 66, "pad_token_id": 1, "type_vocab_size": 1},
     ),
-    "gpt2": (
-        byte_level,
-        lambda **more: GPT2Config(
-            **{"vocab_size": 400, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64} | SMALL | more
-        ),
-        {"eos_token": "</s>"},
-    ),
-    "llama": (
-        byte_level,
-        lambda **more: LlamaConfig(
-            **{
-                "vocab_size": 400,
-                "hidden_size": 32,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 4,
-                "num_key_value_heads": 2,
-                "intermediate_size": 64,
-                "max_position_embeddings": 96,
-            }
-            | SMALL
-            | more
-        ),
-        {"eos_token": "</s>", "bos_token": "<s>", "pad_token": "<pad>"},
-    ),
+    "gpt2": (GPT2Config, BYTES | {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}),
+    "llama": (LlamaConfig, BYTES | SIZES | {"num_key_value_heads": 2, "max_position_embeddings": 96}),
+}
+WORD_PIECE_SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, str]]] = {
+    "bert": (wordpiece, WORD_PIECE_SPECIAL),
+    "distilbert": (wordpiece, WORD_PIECE_SPECIAL),
+    "roberta": (roberta_tokenizer, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
+    "gpt2": (byte_level, {"eos_token": "</s>"}),
+    "llama": (byte_level, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
 }
 
 
@@ -147,12 +90,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def make(kind: str, auto: Any, *, chat_template: str | None = None, **config: Any) -> Path:
         folder = tmp_path_factory.mktemp(kind)
-        build_tokenizer, build_config, special = KINDS[kind]
+        config_class, sizes = CONFIGS[kind]
         torch.manual_seed(0)
-        auto.from_config(build_config(**config)).save_pretrained(folder)
-        tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=build_tokenizer(), clean_up_tokenization_spaces=False, **special
-        )
+        auto.from_config(config_class(**(sizes | config))).save_pretrained(folder)
+        build, special = TOKENIZERS[kind]
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=build(), clean_up_tokenization_spaces=False, **special)
         tokenizer.chat_template = chat_template
         tokenizer.save_pretrained(folder)
         return folder
@@ -163,9 +105,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def stable_cache() -> Path:
     """A cache that outlives the session, so that SmolLM2 is converted once a machine."""
-    folder = Path(tempfile.gettempdir()) / "duomo-tests-cache"
-    os.environ["DUOMO_CACHE"] = str(folder)
-    return folder
+    return Path(tempfile.gettempdir()) / "duomo-tests-cache"
 
 
 @pytest.fixture(scope="session")
@@ -184,4 +124,6 @@ def minilm() -> Callable[[str], duomo.Runner[Any]]:
 @pytest.fixture(scope="session")
 def smollm(stable_cache: Path) -> duomo.Runner[Any]:
     """SmolLM2, loaded once for all tests."""
-    return duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUOMO_CACHE", str(stable_cache))
+        return duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")

@@ -61,4 +61,3 @@ def test_scores_are_probabilities_over_all_languages(runner: duomo.Runner[Any]) 
     assert sum(label.score for label in result.labels) == pytest.approx(1, abs=1e-4)
     assert all(0 <= label.score <= 1 for label in result.labels)
     assert runner(LANGUAGES[0][1]).labels == result.labels[:3]
-
