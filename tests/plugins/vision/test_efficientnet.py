@@ -1,6 +1,7 @@
 """EfficientNet-lite0: equal to a second writing of the paper, strict about its checkpoint, right about photos."""
 
 import copy
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +160,17 @@ def test_at_least_nine_of_twelve_photos_are_right_in_the_top_five(classifier: du
 def test_the_cat_is_a_cat(classifier: duomo.Runner[Any], photo: Any) -> None:
     result = classifier(photo("skimage/data/chelsea.png"), top_k=3)
     assert {label.name for label in result.labels} == {"tabby", "tiger cat", "Egyptian cat"}
+
+
+def test_decoding_a_big_jpeg_small_hardly_changes_a_score(classifier: duomo.Runner[Any], photo: Any) -> None:
+    whole = PIL.Image.open(photo("sklearn/datasets/images/china.jpg")).resize(
+        (4000, 2668), PIL.Image.Resampling.LANCZOS
+    )
+    file = io.BytesIO()
+    whole.save(file, "JPEG", quality=92)
+    small = {label.name: label.score for label in classifier(file.getvalue(), top_k=1000).labels}
+    exact = {label.name: label.score for label in classifier(PIL.Image.open(file), top_k=1000).labels}
+    assert max(abs(small[name] - exact[name]) for name in exact) < 0.01
 
 
 def test_top_k_beyond_the_labels_gives_them_all_and_they_sum_to_one(classifier: duomo.Runner[Any]) -> None:
