@@ -7,6 +7,7 @@ import json
 import traceback as tb
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from duomo import errors
 from duomo.errors import DuomoError, ModelFailed
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class ItemError:
     exception: BaseException | None = dataclasses.field(default=None, compare=False, repr=False)
     """The original exception where it happened in this process."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The exception stays behind: it may hold what cannot be pickled, and its traceback cannot in any case.
+        return ItemError, (self.code, self.what, self.why, self.fix, self.type, self.traceback)
+
     @classmethod
     def of(cls, error: BaseException) -> ItemError:
         """Describe an exception; ours keep their what, why and fix."""
@@ -72,12 +77,15 @@ class ItemError:
         return self.code.startswith("E-INPUT")
 
     def to_exception(self) -> DuomoError:
-        """The exception to raise for it, the original one as its cause."""
+        """The exception to raise for it: the original where it is at hand, else one of its class."""
         if isinstance(self.exception, DuomoError):
             return self.exception
-        failed = ModelFailed(self.what, why=self.why, fix=self.fix)
-        failed.__cause__ = self.exception
-        return failed
+        cls: Any = getattr(errors, self.type, None)
+        if not (isinstance(cls, type) and issubclass(cls, DuomoError)):
+            cls = ModelFailed
+        rebuilt: DuomoError = cls(self.what, why=self.why, fix=self.fix)
+        rebuilt.__cause__ = self.exception
+        return rebuilt
 
     def to_dict(self) -> dict[str, str]:
         """The parts a user should see."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import pytest
 
@@ -73,3 +74,24 @@ def test_an_exception_of_the_models_code_becomes_ours_and_stays_the_cause():
 def test_an_outcome_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Outcome(0, "a", CAT, None, META).index = 1  # type: ignore[misc]
+
+
+class Knotted(Exception):
+    """An exception that cannot be pickled."""
+
+    def __init__(self):
+        super().__init__("knotted")
+        self.knot = lambda: None
+
+
+def test_an_outcome_crosses_processes_and_its_error_keeps_its_class():
+    good = Outcome(0, "cat.jpg", CAT, None, META)
+    assert pickle.loads(pickle.dumps(good)) == good
+    bad = pickle.loads(pickle.dumps(failed(InputMissing("no file", why="gone", fix="look"))))
+    with pytest.raises(InputMissing) as caught:
+        bad.unwrap()
+    assert caught.value.fix == "look"
+    knotted = pickle.loads(pickle.dumps(failed(Knotted())))
+    assert knotted.error.type == "Knotted"
+    with pytest.raises(ModelFailed, match="knotted"):
+        knotted.unwrap()
