@@ -166,3 +166,15 @@ def test_a_checkpoint_for_another_task_is_refused(tmp_path: Path, vit: Path) -> 
 def test_loading_is_silent(vit: Path, capfd: pytest.CaptureFixture[str]) -> None:
     duomo.load("image-classification", f"dir:{vit}")
     assert capfd.readouterr() == ("", "")
+
+
+def test_pictures_that_stay_of_different_sizes_are_still_all_classified(resnet: Path, tmp_path: Path) -> None:
+    for path in resnet.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    ViTImageProcessor(do_resize=False).save_pretrained(tmp_path)
+    runner = duomo.load("image-classification", f"dir:{tmp_path}", device="cpu")
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    pictures = [noise, noise[:40], noise[:, :48], noise]
+    for outcome, picture in zip(runner.map(pictures, batch_size=4), pictures, strict=True):
+        expected = [label.score for label in runner(picture).labels]
+        assert [label.score for label in outcome.unwrap().labels] == pytest.approx(expected, abs=1e-5)
