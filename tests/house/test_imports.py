@@ -17,7 +17,7 @@ LAYERS = [
     {"tasks", "model", "outcome", "weights", "plugins", "adapters"},
     {"catalog", "execution", "packs"},
     {"runner"},
-    {"testing"},
+    {"testing", "doctor", "scaffold"},
     {"cli", "serving"},
 ]
 """From the ground up: a module may import from its own layer and from those below it."""
