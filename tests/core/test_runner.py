@@ -394,3 +394,35 @@ def test_a_run_in_which_everything_fails_alike_is_stopped(echo):
         for outcome in echo.map("crash" for _ in range(1_000)):
             seen.append(outcome)
     assert len(seen) < 100
+
+
+def test_a_result_can_be_waited_for(echo):
+    assert echo.executor.submit("hello", TextClassification.Options()).result().top.name == "hello"
+    with pytest.raises(ModelFailed, match="poison"):
+        echo.executor.submit("poison", TextClassification.Options()).result()
+
+
+def test_an_executor_counts_and_is_well(echo):
+    list(echo.map(["a", "poison", "b"], batch_size=1))
+    assert echo.executor.health() == []
+    stats = echo.executor.stats()
+    assert (stats["batches"], stats["failed"]) == (3, 1)
+
+
+def test_two_runs_at_once_do_not_mix(echo):
+    ones, twos = echo.map(["a", "b", "c"], batch_size=1), echo.map(["x", "poison", "z"], batch_size=1)
+    pairs = [(one.result.top.name, two.ok) for one, two in zip(ones, twos, strict=True)]
+    assert pairs == [("a", True), ("b", False), ("c", True)]
+
+
+def test_run_keeps_what_it_loaded(monkeypatch):
+    from duomo import runner
+
+    catalog, loads = fake_catalog(), []
+    monkeypatch.setattr(runner, "default_catalog", lambda: catalog)
+    monkeypatch.setattr(EchoModel, "load", classmethod(lambda cls, *args, **kw: loads.append(1) or cls()))
+    runner._kept.cache_clear()
+    for text in ("a", "b"):
+        assert duomo.run(TextClassification, text, model="fake/echo", top_k=1).top.name == text
+    assert loads == [1]
+    runner._kept.cache_clear()
