@@ -50,7 +50,9 @@ class ImageClassifier(Model[Image, Classification]):
         misshapen = [key for key, *_ in report["mismatched_keys"]]
         check_tensors(str(weights.folder), report["missing_keys"], report["unexpected_keys"], misshapen)
         try:
-            processor = AutoImageProcessor.from_pretrained(weights.folder, local_files_only=True)  # type: ignore[no-untyped-call]
+            processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+                weights.folder, local_files_only=True, trust_remote_code=False
+            )
         except (OSError, ValueError) as error:
             raise WeightsMissing(
                 f"'{weights.folder}' does not say how its pictures are prepared",
@@ -87,6 +89,7 @@ def _read_network(weights: WeightsRef, dtype: torch.dtype) -> tuple[Any, Any]:
             dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
+            trust_remote_code=False,  # left out, transformers asks on the terminal
             ignore_mismatched_sizes=True,  # so that they are reported and refused in our words
             output_loading_info=True,
         )

@@ -139,7 +139,8 @@ def test_a_folder_without_an_image_processor_is_refused(broken: Path) -> None:
         duomo.load("image-classification", f"dir:{broken}")
 
 
-def test_a_checkpoint_that_brings_its_own_code_is_refused(broken: Path) -> None:
+def test_a_checkpoint_that_brings_its_own_code_is_refused(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: "y")  # nobody may be asked whether to run it
     config = json.loads((broken / "config.json").read_text())
     config |= {
         "model_type": "mine",
