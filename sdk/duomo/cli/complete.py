@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -27,10 +28,13 @@ def complete_run(ctx: click.Context, param: click.Parameter, begun: str) -> list
 
 
 def complete_models(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of models; of the task's alone where one is given already."""
-    task = ctx.params.get("task")
-    models = _app(ctx).catalog.models
-    return _offer({spec.name: spec.summary for spec in models if task in (None, spec.task)}, begun)
+    """Names of models; of the task's alone where one is on the line already."""
+    catalog = _app(ctx).catalog
+    # Behind an option without its value click has not parsed the arguments; the shell's words are all there is.
+    task = next((word for word in os.environ.get("COMP_WORDS", "").split() if word in catalog.tasks), None)
+    models = catalog.models
+    fitting = [spec for spec in models if spec.task == task and not spec.is_family] or models
+    return _offer({spec.name: spec.summary for spec in fitting}, begun)
 
 
 def complete_packs(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:

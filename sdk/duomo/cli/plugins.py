@@ -52,7 +52,7 @@ def list_plugins(app: App, /, output: str) -> None:
 @command.command("show")
 @click.argument("name", shell_complete=complete_plugins)
 @click.option("--traceback", is_flag=True, help="Where a broken plugin failed.")
-@click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto")
+@click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_obj
 def show_plugin(app: App, /, name: str, traceback: bool, output: str) -> None:
     """Show one plugin: state, why and how to mend it, and all it brings."""

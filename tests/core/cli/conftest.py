@@ -1,0 +1,210 @@
+"""Two ways to call ``duomo``: in this process with fake models, and as a shell does it."""
+
+import json
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from duomo.cli import cli
+from duomo.cli.app import App
+from duomo.hooks import Hooks, hookimpl
+from duomo.model import Features, Model
+from duomo.specs import CommandSpec, ModelSpec, RendererSpec
+from duomo.tasks.nlp import Generation, TextChunk
+from duomo.tasks.results import Embedding
+from duomo.tasks.speech import Segment, Speech, Transcript
+from duomo.testing.fakes import echo_spec, fake_catalog
+
+
+class FakeModel(Model[Any, Any]):
+    """Hands the inputs to `answer`; subclasses say what comes back."""
+
+    @classmethod
+    def load(cls, weights: Any, *, device: Any, dtype: Any) -> Self:
+        return cls()
+
+    def preprocess(self, items: Sequence[Any], options: Any) -> list[Features]:
+        return [{"item": item} for item in items]
+
+    def collate(self, features: list[Features]) -> list[Any]:
+        return [each["item"] for each in features]
+
+    def forward(self, batch: list[Any]) -> list[Any]:
+        return batch
+
+    def postprocess(self, output: list[Any], features: list[Features], options: Any) -> list[Any]:
+        return [self.answer(item, options) for item in output]
+
+    def answer(self, item: Any, options: Any) -> Any:
+        raise NotImplementedError
+
+
+class Speaker(FakeModel):
+    """Says a text as that many samples of silence."""
+
+    def answer(self, item: Any, options: Any) -> Speech:
+        return Speech.model_construct(wav=b"RIFF" + str(item).encode(), sampling_rate=16000, duration=1.5)
+
+
+class Scribe(FakeModel):
+    """Hears the name of the file it is given."""
+
+    def answer(self, item: Any, options: Any) -> Transcript:
+        name = Path(item.name).stem
+        segment = Segment.model_construct(start=0.0, end=1.25, text=name)
+        return Transcript.model_construct(text=f"this is {name}", segments=[segment], language="en")
+
+
+class Looker(FakeModel):
+    """Opens the picture, so that a bad one fails, and gives its size as a vector."""
+
+    def answer(self, item: Any, options: Any) -> Embedding:
+        return Embedding.model_construct(vector=[float(each) for each in item.pil().size])
+
+
+class Writer(FakeModel):
+    """Goes on with the prompt in three parts."""
+
+    def answer(self, item: Any, options: Any) -> Generation:
+        text = "".join(part.text for part in self.stream(item, options))
+        return Generation.model_construct(text=text, finish_reason="stop", num_prompt_tokens=1, num_new_tokens=3)
+
+    def stream(self, item: Any, options: Any) -> Iterator[TextChunk]:
+        for word in ("once", " upon", " a time"):
+            yield TextChunk.model_construct(text=word, finish_reason=None)
+
+
+@click.command("greet")
+@click.argument("name")
+def greet(name: str) -> None:
+    """Say hello."""
+    click.echo(f"hello {name}")
+
+
+def shout(records: list[dict[str, Any]]) -> str:
+    """A renderer."""
+    return "!".join(record["id"] for record in records)
+
+
+def packed(records: list[dict[str, Any]]) -> bytes:
+    """A renderer that gives bytes."""
+    return b"\x00" * len(records)
+
+
+class Extras(Hooks):
+    """A plugin with a command and two renderers."""
+
+    @hookimpl
+    def register_commands(self) -> list[CommandSpec]:
+        return [CommandSpec("greet", "cli_fakes:greet", "say hello")]
+
+    @hookimpl
+    def register_renderers(self) -> list[RendererSpec]:
+        return [
+            RendererSpec("shout", "cli_fakes:shout", "ids with exclamation marks"),
+            RendererSpec("packed", "cli_fakes:packed", "zeros", binary=True),
+        ]
+
+
+FAKES = types.ModuleType("cli_fakes")
+for thing in (Speaker, Scribe, Looker, Writer, greet, shout, packed):
+    setattr(FAKES, thing.__name__ if isinstance(thing, type) else getattr(thing, "__name__", "greet"), thing)
+FAKES.greet = greet  # type: ignore[attr-defined]
+
+
+def model(name: str, task: str, cls: str, **changes: Any) -> ModelSpec:
+    return ModelSpec(f"fake/{name}", task, f"cli_fakes:{cls}", name, "MIT", weights="none")._replace(**changes)
+
+
+MODELS = (
+    echo_spec(),
+    model("speaker", "text-to-speech", "Speaker"),
+    model("scribe", "automatic-speech-recognition", "Scribe"),
+    model("looker", "image-feature-extraction", "Looker"),
+    model("writer", "text-generation", "Writer"),
+    model("both", "text-classification", "Writer"),
+    model("both", "text-generation", "Writer"),
+    model("away", "image-classification", "Looker", weights="package:no_such_thing/w.safetensors", packs=("starter",)),
+    model("family", "text-classification", "Writer", weights="given", architectures=("*ForSequenceClassification",)),
+)
+
+
+class Duomo:
+    """Calls ``duomo`` in this process, with fake models unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.catalog = fake_catalog(*MODELS, extras=Extras())
+
+    def __call__(self, *args: str, input: str | bytes | None = None, env: dict[str, str] | None = None) -> Result:
+        return CliRunner().invoke(cli, list(args), input=input, env=env, obj=App(self.catalog))
+
+    def json(self, *args: str, **options: Any) -> list[Any]:
+        """The JSON lines on standard output."""
+        return [json.loads(line) for line in self(*args, **options).stdout.splitlines()]
+
+
+@pytest.fixture
+def duomo(monkeypatch: pytest.MonkeyPatch) -> Duomo:
+    monkeypatch.setitem(sys.modules, "cli_fakes", FAKES)
+    return Duomo()
+
+
+class Done(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
+
+
+FAKE_MAIN = """
+import sys, time
+from duomo.cli import cli
+from duomo.cli.app import App
+from duomo.testing.fakes import EchoModel, fake_catalog
+def forward(self, batch):
+    time.sleep(0.2 if "slow" in str(batch) else 0)
+    return batch
+EchoModel.forward = forward
+cli.main(sys.argv[1:], obj=App(fake_catalog()))
+"""
+
+
+def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
+    """``duomo`` as a process, with `EchoModel` as its only model; ``slow`` in a text makes it slow."""
+    env = {**os.environ, "PYTHONUNBUFFERED": "", **options.pop("env", {})}
+    return subprocess.Popen([sys.executable, "-c", FAKE_MAIN, *args], env=env, **options)
+
+
+@pytest.fixture
+def shell() -> Callable[..., Done]:
+    """Runs ``duomo`` as a process to its end; ``stdin`` is text, or None for none at all."""
+
+    def run(*args: str, stdin: str | None = "", **options: Any) -> Done:
+        process = start(
+            *args,
+            stdin=subprocess.PIPE if stdin is not None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+        out, err = process.communicate(stdin.encode() if stdin is not None else None, timeout=60)
+        return Done(process.returncode, out.decode(), err.decode())
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A small red picture."""
+    import PIL.Image
+
+    path = tmp_path / "red.png"
+    PIL.Image.new("RGB", (6, 4), "red").save(path)
+    return path

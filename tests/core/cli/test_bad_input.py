@@ -1,0 +1,170 @@
+"""Every bad input that the command line can meet: said in words, and nothing else lost."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EMBED = ("run", "image-feature-extraction")
+CLASSIFY = ("run", "text-classification")
+
+
+def only_error(duomo: Any, *args: str) -> dict[str, str]:
+    """The error of the single outcome."""
+    (line,) = duomo.json(*args)
+    error: dict[str, str] = line["error"]
+    return error
+
+
+@pytest.fixture
+def bad(tmp_path: Path, picture: Path) -> dict[str, str]:
+    """Paths that cannot be used, by what is wrong with them."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.jpg").write_text("this is text")
+    (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:50])
+    (tmp_path / "zero.png").write_bytes(b"")
+    paths = {
+        name: str(tmp_path / name) for name in ("empty", "text.jpg", "cut.png", "zero.png", "missing.png", "no*.png")
+    }
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("which", "code", "what"),
+    [
+        ("missing.png", "E-INPUT-MISSING", "no image file at"),
+        ("empty", "E-INPUT-MISSING", "no fitting file in"),
+        ("no*.png", "E-INPUT-MISSING", "nothing matches"),
+        ("text.jpg", "E-INPUT-UNREADABLE", "is not a picture"),
+        ("cut.png", "E-INPUT-UNREADABLE", "is damaged"),
+        ("zero.png", "E-INPUT-UNREADABLE", "is empty"),
+    ],
+)
+def test_a_bad_file_is_one_record_and_its_neighbours_live(
+    duomo: Any, bad: dict[str, str], picture: Path, which: str, code: str, what: str
+) -> None:
+    done = duomo.json(*EMBED, str(picture), bad[which], str(picture))
+    assert [line["ok"] for line in done] == [True, False, True]
+    error = done[1]["error"]
+    assert error["code"] == code
+    assert what in error["what"]
+    assert bad[which] in error["what"]
+    assert error["why"]
+    assert error["fix"]
+    assert duomo(*EMBED, bad[which]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (
+            ("run", "image-clasification", "x.jpg"),
+            4,
+            ("no task named 'image-clasification'", "'image-classification'", "duomo tasks list"),
+        ),
+        (("run", "image-clasification", "-m", "fake/echo"), 4, ("no task or file named", "'image-classification'")),
+        (
+            (*CLASSIFY, "-t", "a", "-m", "fake/ecko"),
+            4,
+            ("no model named 'fake/ecko'", "the closest is 'fake/echo'", "-m fake/echo"),
+        ),
+        ((*CLASSIFY, "-t", "a", "-m", "ecko"), 4, ("no model named 'ecko'", "fake/echo")),
+        (
+            (*CLASSIFY, "-t", "a", "-m", "speaker"),
+            2,
+            ("'fake/speaker' does not do text-classification", "it does text-to-speech"),
+        ),
+        (
+            (*CLASSIFY, "-t", "a", "-m", "some/thing"),
+            2,
+            ("'some/thing' could mean several things", "from the hub: hf:some/thing", "dir:some/thing"),
+        ),
+        (
+            (*CLASSIFY, "-t", "a", "-m", "hf:org/name"),
+            4,
+            ("'hf:org/name' is not in the local cache", "duomo is offline", "hf download org/name"),
+        ),
+        (
+            (*CLASSIFY, "-t", "a", "-m", "fake/family"),
+            2,
+            ("loads checkpoints that you name", "-m hf:org/name or -m dir:PATH"),
+        ),
+        (
+            ("run", "image-classification", "x.jpg"),
+            4,
+            ("no model for image-classification is installed", "'fake/away' would do it", "duomo models add starter"),
+        ),
+        (
+            ("run", "image-classification", "x.jpg", "-m", "away"),
+            4,
+            ("the weights of 'fake/away' are not installed", "duomo models add starter"),
+        ),
+        (("run", "face-detection", "x.jpg"), 4, ("no model for face-detection is at hand",)),
+        ((*CLASSIFY, "-t", "a", "-p", "topk=3"), 2, ("unknown option 'topk'", "Did you mean 'top_k'?")),
+        ((*CLASSIFY, "-t", "a", "-p", "top_k"), 2, ("'top_k' is not KEY=VALUE", "-p top_k=3")),
+        ((*CLASSIFY, "-t", "a", "--top-k", "0"), 2, ("option 'top_k' cannot be 0", "greater than or equal to 1")),
+        (("run", "zero-shot-classification", "-t", "a"), 2, ("option 'labels' is required", "-p labels=")),
+        (("run", "text-to-speech", "-t", "a", "--top-k", "1"), 2, ("unknown option 'top_k'",)),
+        ((*CLASSIFY, "-t", "a", "-x", "inlin"), 4, ("no executor named 'inlin'", "'inline'", "duomo executors list")),
+        ((*CLASSIFY, "-t", "a", "-d", "cuda:99"), 4, ("no device 'cuda:99' here", "this machine has cpu")),
+        ((*CLASSIFY, "-t", "a", "--dtype", "float8"), 2, ("no dtype 'float8'", "bfloat16")),
+        ((*CLASSIFY, "-t", "a", "-O", "/no/such/folder/x.json"), 2, ("cannot write '/no/such/folder/x.json'",)),
+        ((*CLASSIFY, "--from-file", "/no/such/list"), 1, ("no text file at '/no/such/list'",)),
+        (("run",), 2, ("name a task", "duomo tasks list")),
+        (CLASSIFY, 2, ("there is nothing to run on", 'duomo run text-classification -t "I love it"')),
+        ((*EMBED, "-t", "a cat"), 2, ("image-feature-extraction takes no text", "its input is Image", "cat.jpg")),
+        (("models", "list", "--plugin", "fak"), 4, ("no plugin named 'fak'", "'fake'")),
+        (("models", "list", "--task", "text-clasification"), 4, ("no task named", "'text-classification'")),
+        (("models", "show", "fake/ecko"), 4, ("no model named 'fake/ecko'", "'fake/echo'")),
+        (("models", "add", "startr"), 4, ("no pack or model named 'startr'", "duomo models add starter")),
+        (("models", "path", "away"), 4, ("the weights of 'fake/away' are not installed",)),
+        (("models", "verify", "away"), 4, ("the weights of 'fake/away' are not installed", "duomo models add starter")),
+        (("tasks", "show", "text-clasification"), 4, ("no task named", "'text-classification'")),
+        (("executors", "show", "inlin"), 4, ("no executor named 'inlin'",)),
+        (
+            ("config", "set", "limits.image_pixel", "1"),
+            2,
+            ("no setting named 'limits.image_pixel'", "'limits.image_pixels'"),
+        ),
+    ],
+)
+def test_a_name_or_option_that_is_off_is_answered_with_what_to_type(
+    duomo: Any, args: tuple[str, ...], code: int, words: tuple[str, ...]
+) -> None:
+    done = duomo(*args, input="")
+    assert done.exit_code == code, done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("error:") == 1
+
+
+def test_wrong_options_are_found_before_anything_is_loaded(duomo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duomo.runner.load", lambda *_, **__: pytest.fail("loaded"))
+    assert duomo(*CLASSIFY, "-t", "a", "-p", "topk=1").exit_code == 2
+
+
+def test_a_url_while_offline_is_an_error_of_that_item(duomo: Any) -> None:
+    error = only_error(duomo, *CLASSIFY, "https://example.org/a.txt")
+    assert error["code"] == "E-OFFLINE"
+    assert "needs the network" in error["what"]
+
+
+def test_lines_that_are_no_json_or_lack_the_field_stay_alone(duomo: Any) -> None:
+    lines = '{"text": "good"}\nnot json\n{"other": 1}\n{"text": "fine"}\n'
+    args = (*CLASSIFY, "-", "--input-format", "jsonl", "--field", "text")
+    done = duomo.json(*args, input=lines)
+    assert [line["ok"] for line in done] == [True, False, False, True]
+    assert done[1]["error"]["what"] == "-:2 is not JSON"
+    assert done[2]["error"]["what"] == "-:3 has no field 'text'"
+    assert done[2]["error"]["why"] == "it has: other"
+
+
+def test_a_text_that_is_not_utf_8_is_an_error_of_that_file(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
+    assert "not UTF-8" in only_error(duomo, *CLASSIFY, str(tmp_path / "latin.txt"))["what"]
+
+
+def test_a_text_too_long_for_the_limit_says_how_to_raise_it(duomo: Any, config: Any) -> None:
+    config("[limits]\ntext_chars = 10\n")
+    assert "limits.text_chars" in only_error(duomo, *CLASSIFY, "-t", "a" * 11)["fix"]

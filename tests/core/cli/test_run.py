@@ -1,0 +1,258 @@
+"""``duomo run``: from what is on the command line to results, with fake models."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLASSIFY = ("run", "text-classification")
+
+
+def labels(lines: list[Any]) -> list[str]:
+    """What `EchoModel` heard."""
+    return [line["result"]["labels"][0]["name"] for line in lines]
+
+
+def test_texts_come_back_in_order_one_json_line_each(duomo: Any) -> None:
+    lines = duomo.json(*CLASSIFY, "-t", "one", "-t", "two", "-t", "three")
+    assert labels(lines) == ["one", "two", "three"]
+    assert [line["index"] for line in lines] == [0, 1, 2]
+    assert {line["schema"] for line in lines} == {"duomo.outcome/1"}
+    assert lines[0]["meta"]["model"] == "fake/echo"
+
+
+def test_paths_folders_globs_and_lists_come_before_texts_in_the_order_given(duomo: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("b.txt", "a.md", "c.jpg", ".hidden.txt", "deep/d.txt"):
+        (folder / name).write_text(name)
+    single, paths = tmp_path / "z.txt", tmp_path / "list"
+    single.write_text("single")
+    paths.write_text(f"{folder}/b.txt\n\n{single}\n")
+    args = (str(single), str(folder), f"{folder}/*.md", "--from-file", str(paths), "-t", "text")
+    lines = duomo.json(*CLASSIFY, *args)
+    assert labels(lines) == ["single", "a.md", "b.txt", "a.md", "b.txt", "single", "text"]
+    assert lines[1]["id"] == f"{folder}/a.md"
+    assert labels(duomo.json(*CLASSIFY, str(folder), "-r")) == ["a.md", "b.txt", "deep/d.txt"]
+    assert labels(duomo.json(*CLASSIFY, str(folder), "--glob", "c.*")) == ["c.jpg"]
+    assert labels(duomo.json(*CLASSIFY, f"{folder}/**/d.txt")) == ["deep/d.txt"]
+
+
+def test_standard_input_is_a_text_a_line_and_blank_lines_are_none(duomo: Any) -> None:
+    assert labels(duomo.json(*CLASSIFY, "-", input="one\n\ntwo\r\n")) == ["one", "two"]
+    assert labels(duomo.json(*CLASSIFY, input="one\n")) == ["one"]
+    assert labels(duomo.json(*CLASSIFY, "-", "--null", input="one\nmore\0two\0")) == ["one\nmore", "two"]
+    assert labels(duomo.json(*CLASSIFY, "-", "--whole", input="one\ntwo\n")) == ["one\ntwo\n"]
+
+
+def test_standard_input_is_left_alone_when_an_input_is_named(duomo: Any) -> None:
+    assert labels(duomo.json(*CLASSIFY, "-t", "named", input="ignored\n")) == ["named"]
+
+
+def test_json_lines_are_read_whole_or_by_a_field(duomo: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "plain", "a": {"b": ["x", "deep"]}}\n')
+    assert labels(duomo.json(*CLASSIFY, str(file))) == ["plain"]
+    assert labels(duomo.json(*CLASSIFY, str(file), "--field", "a.b.1")) == ["deep"]
+    assert labels(duomo.json(*CLASSIFY, "-", "--input-format", "jsonl", input='"a string"\n')) == ["a string"]
+    assert labels(duomo.json(*CLASSIFY, str(file), "--input-format", "text")) == [file.read_text().strip()]
+
+
+def test_stages_chain_and_keep_the_id_of_the_first(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(b"RIFF")
+    first = duomo("run", "automatic-speech-recognition", str(tmp_path / "call.wav"), str(tmp_path / "gone.wav"))
+    assert first.exit_code == 3
+    chained = (*CLASSIFY, "--input-format", "jsonl", "--field", "result.text", "-")
+    second = duomo(*chained, input=first.stdout)
+    good, bad = [json.loads(line) for line in second.stdout.splitlines()]
+    assert labels([good]) == ["this is call"]
+    assert good["id"] == str(tmp_path / "call.wav")
+    assert bad["error"]["what"] == "-:2 has no field 'result.text'"
+    assert bad["error"]["why"].startswith("the step before failed: no audio file at")
+    assert second.exit_code == 3
+
+
+def test_bytes_on_standard_input_are_one_item_for_a_picture(duomo: Any, picture: Path) -> None:
+    lines = duomo.json("run", "image-feature-extraction", "-", input=picture.read_bytes())
+    assert lines[0]["result"]["vector"] == [6, 4]
+    assert lines[0]["id"] == "-"
+
+
+def test_the_task_may_be_left_out_when_the_model_has_one(duomo: Any, picture: Path) -> None:
+    assert labels(duomo.json("run", "-m", "fake/echo", "-t", "a")) == ["a"]
+    assert labels(duomo.json("run", "text-classification", "-m", "echo", "-t", "a")) == ["a"]
+    assert duomo.json("run", str(picture), "-m", "looker")[0]["result"]["vector"] == [6, 4]
+    both = duomo("run", "-m", "fake/both", "-t", "a")
+    assert both.exit_code == 2
+    assert "'fake/both' does several tasks" in both.stderr
+    assert "duomo run text-classification … -m fake/both" in both.stderr
+
+
+def test_options_are_json_where_they_read_as_such(duomo: Any) -> None:
+    plan = duomo.json(
+        "run", "text-generation", "-t", "x", "--dry-run", "-p", "max-new-tokens=5", "-p", "stop=a", "-p", "stop=b"
+    )
+    assert plan[0]["options"] == {"max_new_tokens": 5, "stop": ["a", "b"]}
+    plan = duomo.json(
+        "run", "text-generation", "-t", "x", "--dry-run", "--seed", "3", "--long", "truncate", "-p", "chat=false"
+    )
+    assert plan[0]["options"] == {"seed": 3, "long": "truncate", "chat": False}
+    assert len(duomo.json(*CLASSIFY, "-t", "a", "--top-k", "1")[0]["result"]["labels"]) == 1
+
+
+def test_a_dry_run_says_what_would_run_and_loads_nothing(duomo: Any, picture: Path) -> None:
+    plan = duomo.json(*CLASSIFY, "-t", "a", "-t", "b", "--dry-run", "-b", "8")[0]
+    assert plan["schema"] == "duomo.plan/1"
+    assert (plan["model"], plan["inputs"], plan["first_inputs"], plan["batch_size"]) == ("fake/echo", 2, ["a", "b"], 8)
+
+
+def test_a_table_has_a_row_for_each_label_with_a_bar(duomo: Any) -> None:
+    done = duomo(*CLASSIFY, "-t", "a cat", "-t", "猫です", "-t", "poison", "-o", "table", env={"COLUMNS": "80"})
+    assert done.stdout == (
+        "INPUT   NAME    SCORE\n"
+        "a cat   a cat    1.000 ██████████\n"
+        "        other    0.000\n"
+        "猫です  猫です   1.000 ██████████\n"
+        "        other    0.000\n"
+        "poison  error\n"
+    )
+    assert "the model raised ValueError: poison" in done.stderr
+    assert "1 of 3 inputs failed" in done.stderr
+    assert done.exit_code == 3
+
+
+def test_a_text_is_wrapped_in_a_table_and_not_cut(duomo: Any) -> None:
+    done = duomo("run", "text-generation", "-t", "go", "-o", "table", env={"COLUMNS": "18"})
+    assert done.stdout == "INPUT  TEXT\ngo     once upon a\n       time\n"
+
+
+def test_segments_are_rows_and_text_is_text(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(b"RIFF")
+    args = ("run", "automatic-speech-recognition", str(tmp_path / "call.wav"))
+    table = duomo(*args, "-o", "table").stdout.splitlines()
+    assert table[0].split() == ["INPUT", "START", "END", "TEXT"]
+    assert table[1].split()[1:] == ["0", "1.25", "call"]
+    assert duomo(*args, "-o", "text").stdout == "this is call\n"
+
+
+def test_a_vector_is_summed_up_in_a_table_and_whole_in_json(duomo: Any, picture: Path) -> None:
+    assert "6, 4" in duomo("run", "image-feature-extraction", str(picture), "-o", "table").stdout
+
+
+def test_csv_has_a_row_a_label_and_the_error_in_its_own_column(duomo: Any) -> None:
+    done = duomo(*CLASSIFY, "-t", "a,b", "-t", "poison", "-o", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["id"], row["name"], row["score"]) for row in rows[:2]] == [("0", "a,b", "1"), ("0", "other", "0")]
+    assert rows[2]["error"] == "the model raised ValueError: poison in 'poison'"
+
+
+def test_text_is_the_rows_with_tabs(duomo: Any) -> None:
+    assert duomo(*CLASSIFY, "-t", "a", "-o", "text").stdout == "a\t1\nother\t0\n"
+
+
+def test_json_is_one_list(duomo: Any) -> None:
+    assert labels(json.loads(duomo(*CLASSIFY, "-t", "a", "-t", "b", "-o", "json").stdout)) == ["a", "b"]
+
+
+def test_fields_choose_and_name_what_is_shown(duomo: Any) -> None:
+    chosen = ("-t", "a", "--fields", "id,labels.0.name,meta.model")
+    assert duomo.json(*CLASSIFY, *chosen) == [{"id": "0", "labels.0.name": "a", "meta.model": "fake/echo"}]
+    assert duomo(*CLASSIFY, *chosen, "-o", "csv").stdout == "id,id,labels.0.name,meta.model,error\n0,0,a,fake/echo,\n"
+    assert duomo(*CLASSIFY, *chosen, "-o", "text").stdout == "0\ta\tfake/echo\n"
+    wrong = duomo(*CLASSIFY, "-t", "a", "--fields", "lables")
+    assert wrong.exit_code == 2
+    assert "Did you mean 'labels'?" in wrong.stderr
+
+
+def test_the_environment_chooses_a_format_and_the_option_wins(duomo: Any) -> None:
+    env = {"DUOMO_OUTPUT": "text"}
+    assert duomo(*CLASSIFY, "-t", "a", "--top-k", "1", env=env).stdout == "a\t1\n"
+    assert duomo(*CLASSIFY, "-t", "a", "-o", "json", env=env).stdout.startswith("[")
+
+
+def test_a_plugins_renderer_is_a_format(duomo: Any, tmp_path: Path) -> None:
+    assert duomo(*CLASSIFY, "-t", "a", "-t", "b", "-o", "shout").stdout == "0!1\n"
+    assert duomo(*CLASSIFY, "-t", "a", "-o", "packed", "-O", str(tmp_path / "x.bin")).exit_code == 0
+    assert (tmp_path / "x.bin").read_bytes() == b"\x00"
+    wrong = duomo(*CLASSIFY, "-t", "a", "-o", "shoot")
+    assert wrong.exit_code == 2
+    assert "fix: -o shout" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("suffix", "begins"), [("jsonl", '{"schema"'), ("json", "[\n"), ("csv", "id,name"), ("txt", "a\t1")]
+)
+def test_a_file_gets_the_format_of_its_name(duomo: Any, tmp_path: Path, suffix: str, begins: str) -> None:
+    out = tmp_path / f"out.{suffix}"
+    done = duomo(*CLASSIFY, "-t", "a", "-O", str(out))
+    assert done.stdout == ""
+    assert done.stderr == f"wrote {out}\n"
+    assert out.read_text().startswith(begins)
+
+
+def test_a_folder_gets_a_file_for_each_input(duomo: Any, tmp_path: Path) -> None:
+    for name in ("x/a.txt", "y/a.txt", "y/b.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    out = tmp_path / "out"
+    done = duomo(*CLASSIFY, str(tmp_path / "x"), str(tmp_path / "y"), "-O", f"{out}/", "-o", "text", "--top-k", "1")
+    assert done.exit_code == 0
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        "a.txt": "x/a.txt\t1\n",
+        "a-2.txt": "y/a.txt\t1\n",
+        "b.txt": "y/b.txt\t1\n",
+    }
+
+
+def test_speech_is_written_as_a_sound_file(duomo: Any, tmp_path: Path) -> None:
+    out = tmp_path / "hello.wav"
+    done = duomo("run", "text-to-speech", "-t", "hello", "-O", str(out))
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert out.read_bytes() == b"RIFFhello"
+    assert duomo("run", "text-to-speech", "-t", "hi", "-O", "-").stdout_bytes == b"RIFFhi"
+    duomo("run", "text-to-speech", "-t", "a", "-t", "b", "-O", f"{tmp_path}/many/")
+    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["0.wav", "1.wav"]
+    shown = duomo("run", "text-to-speech", "-t", "hello", "-o", "table").stdout
+    assert "bytes" in shown
+    assert "RIFF" not in shown
+
+
+def test_two_sounds_do_not_fit_one_file(duomo: Any, tmp_path: Path) -> None:
+    done = duomo("run", "text-to-speech", "-t", "a", "-t", "b", "-O", str(tmp_path / "one.wav"))
+    assert done.exit_code == 2
+    assert "is one file, and there are several results" in done.stderr
+
+
+def test_a_stream_prints_parts_as_they_come(duomo: Any) -> None:
+    assert duomo("run", "text-generation", "-t", "go", "--stream", "-o", "text").stdout == "once upon a time\n"
+    parts = duomo.json("run", "text-generation", "-t", "go", "--stream")
+    assert [part["part"]["text"] for part in parts] == ["once", " upon", " a time"]
+    assert parts[0]["schema"] == "duomo.part/1"
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "code", "shown"),
+    [
+        (("a", "b"), (), 0, 2),
+        (("a", "poison"), (), 3, 2),
+        (("poison",), (), 1, 1),
+        (("poison", "crash"), (), 1, 2),
+        (("poison", "a"), ("--fail-fast", "-b", "1"), 1, 1),
+        (("a", "poison", "b"), ("--fail-fast", "-b", "1"), 3, 2),
+        (("a", "poison", "b"), ("--keep-going",), 3, 3),
+    ],
+)
+def test_the_exit_code_says_how_many_failed(
+    duomo: Any, texts: tuple[str, ...], options: tuple[str, ...], code: int, shown: int
+) -> None:
+    done = duomo(*CLASSIFY, *[word for text in texts for word in ("-t", text)], *options)
+    assert done.exit_code == code
+    assert len(done.stdout.splitlines()) == shown
+
+
+def test_debug_shows_where_a_model_failed(duomo: Any) -> None:
+    assert "Traceback" not in duomo(*CLASSIFY, "-t", "poison").stderr
+    assert "in preprocess" in duomo("--debug", *CLASSIFY, "-t", "poison").stderr
