@@ -75,8 +75,8 @@ class Catalog:
         if name not in self.tasks:
             raise UnknownTask(
                 f"no task named '{name}'",
-                why=did_you_mean(name, self.tasks) or f"there are {len(self.tasks)} tasks",
-                fix="duomo tasks list",
+                why=f"{len(self.tasks)} tasks are known",
+                fix=f"{did_you_mean(name, self.tasks)}\nduomo tasks list".strip(),
             )
         return self.tasks[name]
 
@@ -163,8 +163,8 @@ class Catalog:
         if name not in self.executors:
             raise UnknownExecutor(
                 f"no executor named '{name}'",
-                why=did_you_mean(name, self.executors) or f"there are: {', '.join(self.executors)}",
-                fix="duomo executors list",
+                why=f"there are: {', '.join(self.executors)}",
+                fix=f"{did_you_mean(name, self.executors)}\nduomo executors list".strip(),
             )
         return self.executors[name]
 

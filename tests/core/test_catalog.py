@@ -32,10 +32,10 @@ def test_a_misspelt_name_is_answered_with_the_nearest():
     catalog = fake_catalog()
     with pytest.raises(UnknownTask) as task:
         catalog.task("text-clasification")
-    assert "'text-classification'" in task.value.why
+    assert task.value.fix.startswith("Did you mean 'text-classification'")
     with pytest.raises(UnknownExecutor) as executor:
         catalog.executor("inlin")
-    assert "'inline'" in executor.value.why
+    assert executor.value.fix.startswith("Did you mean 'inline'?")
     for name in ("fake/ecco", "fake/Echo", "echoo"):
         with pytest.raises(UnknownModel) as model:
             catalog.model(name)
