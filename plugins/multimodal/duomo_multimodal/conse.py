@@ -32,8 +32,9 @@ from duomo.tasks.results import Classification
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
 
 TOP_K = 10
-SCALE = 10.0
-"""Steepness of the softmax over cosines."""
+SCALE = 15.0
+"""Steepness of the softmax over cosines: with it the mean confidence is the accuracy (0.75 and 0.67) on two
+mixes of 12 packaged photos, with and without a class near them; higher is overconfident."""
 
 
 class Conse(Space[Any, Any]):

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from duomo import CommandSpec, Hooks, ModelSpec, hookimpl
 
 CONSE_LIMITS = (
-    "knows the 1000 ImageNet objects and what is near them in meaning; "
-    "not for scenes, people, text in pictures, drawings or medical images"
+    "Knows the 1000 things of ImageNet and what is near them in meaning, asked for in English; "
+    "not for scenes, people, drawings, text in pictures or medical images."
 )
 
 

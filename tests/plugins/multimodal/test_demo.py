@@ -1,6 +1,7 @@
 """The demo with a model for every task that answers from a table: its steps, its screen, its page, its exit code."""
 
 import html.parser
+import os
 import re
 from pathlib import Path
 
@@ -64,8 +65,6 @@ def play(monkeypatch, tmp_path):
     import canned
 
     installed = frozenset(record.distribution for record in discover())
-    for name in ("DUOMO_OFFLINE", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS"):
-        monkeypatch.setenv(name, "1")
 
     def run(*arguments, changes=None):
         tasks = {step.task: canned.spec(step.task) for step in STEPS} | (changes or {})
@@ -145,3 +144,37 @@ def test_the_live_table_fits_its_terminal(play, monkeypatch):
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", result.stderr)
     assert all(len(line) <= 80 for line in plain.splitlines())
     assert "Write down what is said" in plain
+
+
+def test_it_leaves_the_environment_as_it_was(play, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.delenv("DUOMO_OFFLINE", raising=False)
+    play()
+    assert os.environ["HF_HUB_OFFLINE"] == "0"
+    assert "DUOMO_OFFLINE" not in os.environ
+
+
+@pytest.mark.slow
+@pytest.mark.embedded
+def test_the_real_models_see_read_hear_speak_find_and_chat(tmp_path):
+    result = CliRunner().invoke(demo, ["--out", str(tmp_path), "--no-open"])
+    assert result.exit_code == 0, result.output
+    page = check_page(tmp_path / "index.html")
+    text = " ".join(" ".join(page.text).split())
+    for expected in (
+        "espresso",
+        "missile",
+        "background. These markers are pixels that we can label",
+        "launch of a spacecraft",
+        "this is the clinic in Boston",
+        "The capital of France is Paris.",
+    ):
+        assert expected in text
+    for query, name in (
+        ("something to drink", "coffee"),
+        ("a furry animal", "cat"),
+        ("a vehicle with two wheels", "motorcycle"),
+        ("launch of a spacecraft?", "rocket"),
+    ):
+        assert re.search(rf"{re.escape(query)}” +{name} ·", text), f"{name} is not the first answer to {query}"
+    assert len(re.findall("face.s. framed|lines framed|Waveform", (tmp_path / "index.html").read_text("utf-8"))) == 4

@@ -38,7 +38,7 @@ class Wave(NamedTuple):
 def write_page(folder: Path, reports: Sequence[Report], stage: Stage, *, seconds: float) -> Path:
     """Draw the reports into ``index.html`` in `folder`, and say where it is."""
     env = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    env.filters.update(percent=lambda score: f"{score:.0%}", seconds=lambda s: f"{s:.1f} s", size=_size)
+    env.filters.update(percent=lambda score: f"{score:.0%}", cosine=_cosine, seconds=_seconds, size=_size)
     template = env.from_string(importlib.resources.files(__package__).joinpath("page.html").read_text("utf-8"))
     html = template.render(
         reports=reports,
@@ -48,7 +48,7 @@ def write_page(folder: Path, reports: Sequence[Report], stage: Stage, *, seconds
         picture=functools.partial(_picture, stage),
         mp3=_mp3,
         wave=_wave,
-        height_of=_height_of,
+        bars=BARS,
         seconds=seconds,
         longest=max(report.load_s + report.run_s for report in reports),
         models=_models(reports, stage),
@@ -114,8 +114,12 @@ def _wave(sound: Speech, segments: Sequence[Any] = ()) -> Wave:
     return Wave(paths[True], paths[False])
 
 
-def _height_of(corners: Sequence[tuple[float, float]]) -> float:
-    return max(y for _, y in corners) - min(y for _, y in corners)
+def _cosine(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 
 def _data_uri(kind: str, data: bytes) -> str:

@@ -27,15 +27,16 @@ PHOTOS = {
     "coffee": Photo("coffee.png", "A cup of espresso beside a spoon", "Coffee: Rachel Michetti, CC0"),
     "motorcycle": Photo("motorcycle_left.png", "A motorcycle in a garage", "Motorcycle: Middlebury Stereo 2014"),
     "rocket": Photo("rocket.jpg", "A rocket on its launch pad at night", "Rocket: SpaceX, public domain"),
-    "clock": Photo("clock_motion.png", "A wall clock, blurred by motion", "Clock: Stéfan van der Walt, public domain"),
     "camera": Photo("camera.png", "A man behind a camera on a tripod", "Cameraman: Lav Varshney, CC0"),
     "astronaut": Photo("astronaut.png", "A smiling astronaut before a flag", "Eileen Collins: NASA, public domain"),
     "coins": Photo("coins.png", "Rows of ancient coins", "Coins: Brooklyn Museum, no known restrictions"),
     "page": Photo("page.png", "A scanned page of a book", "Page: scikit-image"),
 }
 CLASSIFIED = ("cat", "coffee", "motorcycle", "rocket")
-LABELS = ("a cat", "a cup of coffee", "a motorcycle", "a space rocket", "a clock")
-QUERIES = ("something to drink", "a pet", "a vehicle with two wheels")
+CHOSEN = (*CLASSIFIED, "camera")
+# None of these words is the name of a class the classifier was trained on.
+LABELS = ("a pet", "a hot drink", "a motorbike", "a spacecraft", "a photographer")
+QUERIES = ("something to drink", "a furry animal", "a vehicle with two wheels")
 CORPUS = (
     "Open Settings and choose Security to set a new password.",
     "Parcels are handed over within three working days.",
@@ -59,14 +60,14 @@ REVIEWS = (
     "It does what it says, nothing more.",
     "Broke after a week and nobody answers my mails. Terrible!",
 )
-SPOKEN_QUERY = "Show me a cup of coffee."
+SPOKEN_QUERY = "Can you show me the launch of a spacecraft?"
 CALL = (
     "Good morning, this is the clinic in Boston.",
     "Your appointment is on Monday at three o'clock.",
     "Please bring your insurance card.",
 )
 PAUSE_S = 0.9
-PROMPT = "What is the capital of Italy?"
+PROMPTS = ("What is the capital of France?", "Write a few lines about the sea.")
 
 
 def classify(stage: Stage) -> Shown:
@@ -79,12 +80,11 @@ def classify(stage: Stage) -> Shown:
 
 def choose(stage: Stage) -> Shown:
     """Labels that no one trained a classifier for."""
-    names = [*CLASSIFIED, "clock"]
     with stage.load("zero-shot-image-classification") as runner:
-        found = [outcome.unwrap() for outcome in runner.map(_photos(stage, names), labels=list(LABELS))]
+        found = [outcome.unwrap() for outcome in runner.map(_photos(stage, CHOSEN), labels=list(LABELS))]
     scores = [{label.name: label.score for label in each.labels} for each in found]
     summary = " · ".join(f"{each.top.name} {each.top.score:.0%}" for each in found)
-    return summary, {"names": names, "labels": LABELS, "scores": scores}
+    return summary, {"names": CHOSEN, "labels": LABELS, "scores": scores}
 
 
 def find_faces(stage: Stage) -> Shown:
@@ -123,7 +123,7 @@ def speak(stage: Stage) -> Shown:
     pause = np.zeros(int(rate * PAUSE_S), dtype=np.float32)
     samples = np.concatenate([pause, *(part for each in said for part in (each.samples, pause))])
     stage.sounds["call"] = call = Speech.from_samples(samples, rate)
-    return f"{call.duration:.1f} s of speech", {"sentences": CALL}
+    return f"{call.duration:.1f} s of speech", {"sentences": CALL, "sound": call}
 
 
 def detect_speech(stage: Stage) -> Shown:
@@ -178,13 +178,17 @@ def weigh_reviews(stage: Stage) -> Shown:
 
 
 def chat(stage: Stage) -> Shown:
-    """One question to a small language model; its words are shown as they come."""
-    answer = ""
+    """Two questions to a small language model; its words are shown as they come."""
+    stage.tell("waking up; the very first time takes half a minute")
+    turns = []
     with stage.load("text-generation") as runner:
-        for part in runner.stream(PROMPT, max_new_tokens=48):
-            answer += part.text
-            stage.tell(answer.strip())
-    return f"“{answer.strip()}”", {"prompt": PROMPT, "answer": answer.strip()}
+        for prompt in PROMPTS:
+            answer = ""
+            for part in runner.stream(prompt, max_new_tokens=48):
+                answer += part.text
+                stage.tell(answer)
+            turns.append((prompt, answer.strip()))
+    return " · ".join(f"“{answer}”" for _, answer in turns), {"turns": turns}
 
 
 STEPS = (

@@ -1,0 +1,44 @@
+"""Finding pictures by asking aloud, with questions that our own voice asks."""
+
+import numpy as np
+import pytest
+
+import duomo
+from duomo.errors import InputUnreadable
+
+pytestmark = pytest.mark.embedded
+
+QUESTIONS = {
+    "Show me a cup of coffee.": "a cup of coffee",
+    "Where is the cat?": "a cat",
+    "Can you show me a motorbike?": "a motorcycle",
+    "Find the rocket, please.": "a rocket",
+    "I am looking for a flower.": "a flower",
+}
+
+
+@pytest.fixture(scope="module")
+def ask():
+    with duomo.load("spoken-image-search", "multimodal/spoken-search") as runner:
+        yield runner
+
+
+def test_spoken_questions_find_their_photo_and_say_what_was_heard(ask, photos):
+    with duomo.load("text-to-speech", "speech/hibari") as speak:
+        spoken = [outcome.unwrap() for outcome in speak.map(list(QUESTIONS))]
+    found = [outcome.unwrap() for outcome in ask.map([each.wav for each in spoken], images=list(photos.values()))]
+    names = list(photos)
+    right = [names[each.top.index] == name for each, name in zip(found, QUESTIONS.values(), strict=True)]
+    assert sum(right) >= 4, [(each.query, names[each.top.index]) for each in found]
+    heard = " ".join(each.query.lower() for each in found)
+    assert sum(word in heard for word in ("coffee", "cat", "motorbike", "rocket", "flower")) >= 4
+
+
+def test_silence_is_no_question_and_the_others_are_answered(ask, photos):
+    with duomo.load("text-to-speech", "speech/hibari") as speak:
+        question = speak("Show me a cup of coffee.").wav
+    silence = (np.zeros(32_000, dtype=np.float32), 16_000)
+    quiet, asked = ask.map([silence, question], images=[photos["a cat"], photos["a cup of coffee"]], batch_size=2)
+    assert asked.unwrap().top.index == 1
+    with pytest.raises(InputUnreadable, match="no question was heard"):
+        quiet.unwrap()
