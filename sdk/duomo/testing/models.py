@@ -18,7 +18,7 @@ from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.execution.inline import InlineExecutor
 from duomo.model import Model
 from duomo.outcome import Outcome
-from duomo.runner import Runner, load
+from duomo.runner import Runner, find_weights, load
 from duomo.tasks.base import Result
 from duomo.testing.samples import Sample, sample_for
 from duomo.testing.suite import Suite
@@ -28,6 +28,7 @@ class ModelConformance(Suite):
     """What every model must do. Set `model`, and the rest where the defaults do not fit."""
 
     model: ClassVar[str]
+    """``plugin/thing``; for a family a checkpoint, ``dir:PATH``."""
     task: ClassVar[str | None] = None
     """For a model that does several; its first when left out."""
     samples: ClassVar[Sequence[Any] | None] = None
@@ -138,11 +139,11 @@ class Trial:
 
     def __init__(self, suite: type[ModelConformance]) -> None:
         catalog = suite.catalog or default_catalog()
-        spec = catalog.model(suite.model, suite.task)
+        spec = find_weights(suite.task, suite.model, catalog)[0].spec
         # Its libraries may unpickle things of their own when imported; what counts is what `load` does.
         resolve(spec.loader, spec.requires, f"model '{spec.name}'")
         with _offline(), _watch() as self.events:
-            self.runner = load(spec.task, spec.name, device="cpu", catalog=catalog)
+            self.runner = load(spec.task, suite.model, device="cpu", catalog=catalog)
         self.sample = _sample(suite, self.runner)
         self.untouched = copy.deepcopy(self.sample)
 
