@@ -20,6 +20,8 @@ from duomo_speech.checkpoint import load_network, load_part
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, speech_windows
 
+MAX_TOKENS = 448  # for 30 s of speech; checkpoints that set no limit of their own would stop at 20
+
 
 class AutoSpeechRecognition(Model[Any, Transcript]):
     """Speech recognition with a checkpoint the caller names; one segment a window.
@@ -38,6 +40,9 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         self.extractor = extractor
         self.tokenizer = tokenizer
         self.vad = vad
+        decoder = network.config.get_text_config(decoder=True)
+        places = [getattr(decoder, name, None) for name in ("max_target_positions", "max_position_embeddings")]
+        self.max_tokens = min(MAX_TOKENS, *(place - 1 for place in places if place))
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -119,5 +124,5 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         if self.is_ctc:
             ids: Tensor = self.network(**inputs).logits.argmax(-1)
         else:
-            ids = self.network.generate(**inputs, do_sample=False, num_beams=1)
+            ids = self.network.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=self.max_tokens)
         return ids.tolist()

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from transformers import AutoTokenizer
+from transformers import AutoFeatureExtractor, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from duomo import WeightsRef
@@ -14,6 +14,10 @@ from duomo.errors import UnsafeWeights, WeightsMissing
 from duomo.weights import check_tensors
 
 logging: Any = transformers_logging  # it has no types
+PARTS: dict[Any, tuple[str, tuple[str, ...]]] = {
+    AutoTokenizer: ("tokenizer", ("tokenizer.json", "vocab.json", "*.model")),
+    AutoFeatureExtractor: ("feature extractor", ("preprocessor_config.json", "processor_config.json")),
+}
 
 
 def load_network(cls: Any, weights: WeightsRef) -> Any:
@@ -45,16 +49,18 @@ def load_network(cls: Any, weights: WeightsRef) -> Any:
 
 
 def load_part(cls: Any, weights: WeightsRef) -> Any:
-    """The tokenizer or feature extractor of a checkpoint. Raises `WeightsMissing` when there is none."""
-    try:
-        return cls.from_pretrained(weights.folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        what = "tokenizer" if cls is AutoTokenizer else "feature extractor"
+    """The tokenizer or feature extractor of a checkpoint.
+
+    Raises `WeightsMissing` when there is none: left alone, transformers makes an empty tokenizer up.
+    """
+    what, files = PARTS[cls]
+    if not any(path for pattern in files for path in weights.folder.glob(pattern)):
         raise WeightsMissing(
-            f"'{weights.folder}' has no {what} that can be used",
-            why=str(error).strip().splitlines()[0],
+            f"'{weights.folder}' has no {what}",
+            why=f"there is no {' and no '.join(files)}",
             fix="save it there: processor.save_pretrained(folder)",
-        ) from None
+        )
+    return cls.from_pretrained(weights.folder, local_files_only=True)
 
 
 @contextlib.contextmanager

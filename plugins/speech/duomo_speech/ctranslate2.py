@@ -16,7 +16,7 @@ from torch import Tensor
 from duomo.errors import WeightsMismatch
 
 VERSION = 6
-DTYPES = {0: torch.float32, 1: torch.int8, 2: torch.int16, 3: torch.int32, 4: torch.float16, 5: torch.bfloat16}
+DTYPES = {0: torch.float32, 4: torch.float16, 5: torch.bfloat16}  # the rest are quantized
 PARTS = {
     "self_attention/linear_0": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     "self_attention/linear_1": ("self_attn.out_proj",),
@@ -40,18 +40,14 @@ def read_whisper(data: bytes) -> dict[str, Tensor]:
     Raises `WeightsMismatch` for a file that is cut short or holds another format or another model.
     """
     try:
-        variables = dict(_variables(data))
+        tensors = {name: part for key, tensor in _variables(data) for name, part in _renamed(key, tensor)}
+        return {**tensors, "proj_out.weight": tensors["model.decoder.embed_tokens.weight"]}
     except (struct.error, KeyError, ValueError) as error:
         raise WeightsMismatch(
             "this is no CTranslate2 Whisper checkpoint of version 6 in floating point",
-            why=f"reading it failed: {error}",
+            why=f"reading it failed: {type(error).__name__} {error}",
             fix="install the package that holds it again",
         ) from None
-    tensors = {
-        name: part.float() for key, tensor in variables.items() if tensor.ndim for name, part in _renamed(key, tensor)
-    }
-    tensors["proj_out.weight"] = tensors["model.decoder.embed_tokens.weight"]
-    return tensors
 
 
 def _variables(data: bytes) -> Iterator[tuple[str, Tensor]]:
@@ -76,8 +72,10 @@ def _variables(data: bytes) -> Iterator[tuple[str, Tensor]]:
     for _ in range(number("I")):
         name = string()
         shape = [number("I") for _ in range(number("B"))]
-        dtype, num_bytes = DTYPES[number("B")], number("I")
-        yield name, torch.frombuffer(bytearray(data[offset : offset + num_bytes]), dtype=dtype).reshape(shape)
+        dtype, num_bytes = number("B"), number("I")
+        if shape:  # the rest are settings, such as the number of heads
+            values = torch.frombuffer(bytearray(data[offset : offset + num_bytes]), dtype=DTYPES[dtype])
+            yield name, values.reshape(shape).float()
         offset += num_bytes
 
 

@@ -79,14 +79,14 @@ def _is_here(name: str) -> bool:
 
 
 def _sentences(voice: Hibari, text: str) -> list[list[int]]:
-    sentences = [voice.ids(phonemes) for phonemes in voice.phonemize(text)]
-    if not any(len(ids) > 2 for ids in sentences):  # the first and the last are pauses
+    sentences = voice.phonemize(text)
+    if not any(letter.isalpha() for phonemes in sentences for letter in phonemes):
         raise BadInput(
             f"there is nothing to say in {text[:40]!r}",
             why="this voice reads English: Latin letters, numbers and common signs",
             fix="pass English text",
         )
-    return sentences
+    return [voice.ids(phonemes) for phonemes in sentences]
 
 
 def _speak(voice: Hibari, sentences: list[list[int]], options: TextToSpeechOptions) -> np.ndarray:

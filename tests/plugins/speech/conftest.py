@@ -27,10 +27,10 @@ RECORDINGS = {
 }
 """Where the packages of tests/requirements-data.txt keep them."""
 SPOKEN = {
-    "two_cities.wav": "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of "
-    "foolishness, it was the epoch of belief, it was the epoch of incredulity, it was the season of light, it was the "
-    "season of darkness, it was the spring of hope, it was the winter of despair, we had everything before us, we had "
-    "nothing before us, we were all going direct to heaven, we were all going direct the other way - in short, the "
+    "two_cities.wav": "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age "
+    "of foolishness, it was the epoch of belief, it was the epoch of incredulity, it was the season of light, it was "
+    "the season of darkness, it was the spring of hope, it was the winter of despair, we had everything before us, we "
+    "had nothing before us, we were all going direct to heaven, we were all going direct the other way - in short, the "
     "period was so far like the present period, that some of its noisiest authorities insisted on its being received, "
     "for good or for evil, in the superlative degree of comparison only.",
     "beckett.wav": "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better.",
@@ -78,7 +78,10 @@ def sentences() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def librivox(request: pytest.FixtureRequest) -> dict[Path, str]:
-    """Five clips of a LibriVox reader and what they say: from ``DUOMO_TEST_AUDIO``, or Debian's pocketsphinx-testdata."""
+    """Five clips of a LibriVox reader and what they say.
+
+    From the folder ``librivox`` in ``DUOMO_TEST_AUDIO``, or from Debian's package pocketsphinx-testdata.
+    """
     folder = Path(os.environ.get("DUOMO_TEST_AUDIO", os.devnull)) / "librivox"
     if not folder.is_dir():
         root = request.config.cache.mkdir("librivox")

@@ -1,6 +1,7 @@
 """Silero VAD beside the jit and the code of its own package, and on sound whose speech is known."""
 
 import importlib.util
+import itertools
 from types import ModuleType
 
 import numpy as np
@@ -113,7 +114,7 @@ def sounding(clip: np.ndarray) -> np.ndarray:
     level = np.sqrt(np.convolve(clip**2, np.ones(400) / 400, "same"))
     loud = np.flatnonzero(level > level.max() * 10 ** (-35 / 20))
     truth = np.zeros(len(clip), bool)
-    for start, stop in zip(loud, loud[1:], strict=False):
+    for start, stop in itertools.pairwise(loud):
         if stop - start < RATE / 4:
             truth[start : stop + 1] = True
     return truth

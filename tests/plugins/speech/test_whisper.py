@@ -1,6 +1,5 @@
 """Whisper on recordings of any length, beside transformers' own generation."""
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file

