@@ -10,11 +10,12 @@ Read next: `duomo.execution.worker` (what happens to a batch), then any model of
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask
@@ -24,6 +25,10 @@ from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
 from duomo.tasks.base import Options, Result, Task
 from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
+
+if TYPE_CHECKING:
+    from duomo.execution.resume import Resume
+    from duomo.execution.store import RunStore
 
 In = TypeVar("In")
 O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
@@ -210,11 +215,33 @@ class Runner(Generic[R]):
         result: R = self.executor.run(self._accept(item), self._parse(options))
         return result
 
-    def map(self, items: Iterable[Any], *, batch_size: int | None = None, **options: Any) -> Iterator[Outcome[R]]:
+    def map(
+        self,
+        items: Iterable[Any],
+        *,
+        batch_size: int | None = None,
+        store: str | os.PathLike[str] | RunStore | None = None,
+        retry_failed: bool = False,
+        dedupe: bool = False,
+        **options: Any,
+    ) -> Iterator[Outcome[R]]:
         """Many items, read lazily; one `Outcome` each, in the order of the input.
 
         A bad item becomes an outcome with an error and costs no other its result. Wrong options
         raise at once, before anything is read.
+
+        Args:
+            items: any iterable of what the task takes.
+            batch_size: items in one forward pass at most; the model's own when left out.
+            store: a file that keeps each outcome as it comes. Given again after whatever ended the
+                run, outcomes that are in it are given back from it, the rest is computed.
+            retry_failed: compute items again that failed according to the store.
+            dedupe: compute items of equal content once; the last 16,384 distinct ones are remembered.
+            options: of the task.
+
+        Raises:
+            StoreMismatch: the store was made with another model, other options or other versions.
+            StoreLocked: another run is using the store.
         """
         if isinstance(items, str | bytes | Path | Mapping):
             raise UsageProblem(
@@ -225,9 +252,13 @@ class Runner(Generic[R]):
             raise UsageProblem(f"batch_size must be at least 1, not {batch_size}")
         parsed = self._parse(options)
         entries = (self._entry(index, item) for index, item in enumerate(items))
-        if self._watched:
-            return self._watch(entries, options, batch_size)
-        return self.executor.map(entries, parsed, batch_size=batch_size)
+        open_resume = None
+        if store is not None or dedupe:
+            from duomo.execution.resume import Resume  # most runs have no store
+
+            open_resume = functools.partial(Resume, self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
+        compute = functools.partial(self._compute, entries, batch_size, open_resume)
+        return self._watch(compute, options) if self._watched else compute(parsed)
 
     def stream(self, item: Any, **options: Any) -> Iterator[Any]:
         """The parts of one result as they come, for models that generate."""
@@ -262,7 +293,21 @@ class Runner(Generic[R]):
             return Entry(index, _name(value, index), None, Fate(error=ItemError.of(error)))
         return Entry(index, getattr(item, "name", "") or str(index), item)
 
-    def _watch(self, entries: Iterable[Entry], options: dict[str, Any], batch_size: int | None) -> Iterator[Outcome[R]]:
+    def _compute(
+        self,
+        entries: Iterable[Entry],
+        batch_size: int | None,
+        open_resume: Callable[[], Resume] | None,
+        options: Any,
+    ) -> Iterator[Outcome[R]]:
+        if open_resume is None:
+            return self.executor.map(entries, options, batch_size=batch_size)
+        resume = open_resume()
+        resume.begin(self.meta, options)
+        new = resume.entries(entries)
+        return resume.outcomes(self.executor.map(new, options, batch_size=batch_size, on_settled=resume.keep))
+
+    def _watch(self, compute: Callable[[Any], Iterator[Outcome[R]]], options: dict[str, Any]) -> Iterator[Outcome[R]]:
         """`map` with plugins looking on."""
         meta = self.meta
         context = RunContext(meta.task, meta.model, meta.executor, meta.device, dict(options))
@@ -278,7 +323,7 @@ class Runner(Generic[R]):
                     fix=f"report it to its author, or: duomo plugins disable {record.name}",
                 ) from error
         try:
-            for outcome in self.executor.map(entries, self._parse(context.options), batch_size=batch_size):
+            for outcome in compute(self._parse(context.options)):
                 context.num_ok += outcome.ok
                 context.num_failed += not outcome.ok
                 yield outcome

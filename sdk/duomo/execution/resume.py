@@ -1,0 +1,175 @@
+"""What need not be computed again: items that an earlier session of the run did, and repetitions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from duomo.errors import BadInput, DuomoError, StoreProblem
+from duomo.execution.base import Entry, Fate
+from duomo.execution.store import RunStore
+from duomo.inputs.digest import digest
+from duomo.outcome import ItemError, Meta, Outcome
+
+DEDUPE_ITEMS = 16_384
+"""So many distinct inputs, those last seen, are remembered with their outcomes to recognize repetitions."""
+_OF_ONE_ITEM = {"device", "executor", "batch", "ms", "truncated", "windows"}
+
+
+class _Place:
+    """One item on its way through the executor: its outcome once known, or the place of the item it repeats."""
+
+    __slots__ = ("digest", "first", "outcome")
+
+    def __init__(self, digest: bytes, outcome: Outcome[Any] | None = None, first: _Place | None = None) -> None:
+        self.digest = digest
+        self.outcome = outcome
+        self.first = first
+
+
+class Resume:
+    """Stands before and behind an executor: passes on what is new, puts in what is known.
+
+    Known items still go through the executor, with a fate, so that its window bounds how far ahead the
+    input is read and how much is held here.
+
+    Args:
+        result: the task's result class.
+        store: where outcomes are kept: a file, which is closed at the end of the run, or an open store.
+        retry_failed: run items again that failed in an earlier session.
+        dedupe: run items of equal content once.
+    """
+
+    def __init__(
+        self,
+        result: type[Any],
+        store: str | os.PathLike[str] | RunStore | None,
+        *,
+        retry_failed: bool = False,
+        dedupe: bool = False,
+    ) -> None:
+        self._result = result
+        self._store = RunStore(store) if isinstance(store, str | os.PathLike) else store
+        self._owned = self._store is not store
+        self._retry_failed = retry_failed
+        self._dedupe = dedupe
+        self._order: deque[_Place | None] = deque()
+        """For each item read and not given out its place; None for one refused at the border."""
+        self._running: dict[int, bytes] = {}
+        self._seen: OrderedDict[bytes, _Place] = OrderedDict()
+
+    def begin(self, meta: Meta, options: Any) -> None:
+        """Say what the run is made with. Raises `StoreMismatch` when the store was made with something else."""
+        if self._store is None:
+            return
+        try:
+            self._store.begin(fingerprint(meta, options))
+        except DuomoError:
+            self._end()
+            raise
+
+    def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The same entries; those that are known bring a fate instead of an item."""
+        for entry in entries:
+            if entry.fate is not None:
+                self._order.append(None)
+                yield entry
+            else:
+                yield self._look_up(entry)
+
+    def keep(self, outcomes: list[Outcome[Any]]) -> None:
+        """Put into the store what has just been run."""
+        if self._store is not None:
+            self._store.put((self._running.pop(outcome.index), outcome) for outcome in outcomes)
+
+    def outcomes(self, outcomes: Iterable[Outcome[Any]]) -> Iterator[Outcome[Any]]:
+        """What the executor gives, in order, with the known outcomes in their places."""
+        try:
+            for outcome in outcomes:
+                place = self._order.popleft()
+                if place is None:
+                    yield outcome
+                elif place.outcome is not None:
+                    yield place.outcome
+                else:
+                    yield self._settle(place, outcome)
+        finally:
+            self._end()
+
+    def _look_up(self, entry: Entry) -> Entry:
+        try:
+            key = digest(entry.item)
+        except BadInput as error:
+            self._order.append(None)
+            return entry._replace(item=None, fate=Fate(error=ItemError.of(error)))
+        place = _Place(key, self._stored(entry, key), self._seen.get(key))
+        self._order.append(place)
+        if self._dedupe:
+            self._remember(key, place)
+        if place.outcome is not None or place.first is not None:
+            return entry._replace(item=None, fate=Fate())
+        if self._store is not None:
+            self._running[entry.index] = key
+        return entry
+
+    def _stored(self, entry: Entry, key: bytes) -> Outcome[Any] | None:
+        row = self._store.get(entry.id, key) if self._store is not None else None
+        if row is None or (row.error is not None and self._retry_failed):
+            return None
+        try:
+            result = self._result.model_validate_json(row.result) if row.result is not None else None
+        except ValueError as error:
+            raise StoreProblem(
+                f"what the store has of item '{entry.id}' cannot be read", why=str(error), fix="name another store"
+            ) from None
+        return Outcome(entry.index, entry.id, result, row.error, row.meta)
+
+    def _remember(self, key: bytes, place: _Place) -> None:
+        if place.first is None:
+            self._seen[key] = place
+        self._seen.move_to_end(key)
+        if len(self._seen) > DEDUPE_ITEMS:
+            self._seen.popitem(last=False)
+
+    def _settle(self, place: _Place, outcome: Outcome[Any]) -> Outcome[Any]:
+        """The outcome of an item that ran, or of one that repeats it; the first of them came out before."""
+        if place.first is None:
+            place.outcome = outcome
+            return outcome
+        known = place.first.outcome
+        assert known is not None, "outcomes come in the order of their entries"
+        place.outcome = Outcome(outcome.index, outcome.id, known.result, known.error, known.meta)
+        if self._store is not None:
+            self._store.put([(place.digest, place.outcome)])
+        return place.outcome
+
+    def _end(self) -> None:
+        if self._store is not None and self._owned:
+            self._store.close()
+        elif self._store is not None:
+            self._store.flush()
+
+
+def fingerprint(meta: Meta, options: Any) -> dict[str, str]:
+    """All that decides about results, by name: task, model, revision, dtype, options and versions.
+
+    Device and executor are not among them: a run may be carried on elsewhere.
+    """
+    from duomo import __version__
+
+    parts = {name: str(value) for name, value in dataclasses.asdict(meta).items() if name not in _OF_ONE_ITEM}
+    chosen = {f"option {name}": _show(getattr(options, name)) for name in type(options).model_fields}
+    return {**parts, "duomo": __version__, **chosen}
+
+
+def _show(value: Any) -> str:
+    """An option's value in words, or a digest of one that is long or no JSON."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        return f"sha256 {digest(value).hex()[:16]}"
+    return text if len(text) <= 80 else f"{text[:40]}… (sha256 {digest(text).hex()[:16]})"

@@ -1,0 +1,246 @@
+"""What became of each item of a run, in one SQLite file, so that a run that was killed can go on.
+
+A row is keyed by the item's id and the digest of what it held, under the fingerprint of the run. Rows are
+committed in groups, after 32 or after half a second: whatever ends the process loses the last group at most.
+The write-ahead log keeps the file whole at any moment, and SQLite's own exclusive lock, which the operating
+system takes back from a process that died, keeps a second run out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from duomo.errors import CannotWrite, DuomoError, StoreLocked, StoreMismatch, StoreProblem
+from duomo.outcome import ItemError, Meta, Outcome
+
+GROUP_ROWS = 32
+GROUP_S = 0.5
+_APPLICATION = 0x64756F6D
+"""``duom``, in the file's header: we write into no database but our own."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS rows (
+    run INTEGER NOT NULL, id TEXT NOT NULL, digest BLOB NOT NULL,
+    status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 1, result TEXT, error TEXT, meta TEXT NOT NULL,
+    PRIMARY KEY (run, id, digest));
+"""
+_PUT = """
+INSERT INTO rows (run, id, digest, status, result, error, meta) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET status = excluded.status, attempts = attempts + 1,
+    result = excluded.result, error = excluded.error, meta = excluded.meta
+"""
+_GET = "SELECT result, error, meta FROM rows WHERE run = ? AND id = ? AND digest = ?"
+
+
+class Row(NamedTuple):
+    """What one item came to, as the store has it."""
+
+    result: str | None
+    """JSON; None for an item that failed."""
+    error: ItemError | None
+    meta: Meta
+
+
+class RunStore:
+    """The store of one run; close it, or use it in a ``with``.
+
+    Args:
+        path: the file; made when it is not there.
+        force: go on although the fingerprint has changed. Rows made under another fingerprint stay in
+            the file but are not used; going back to it finds them again.
+
+    Raises:
+        StoreLocked: another run is using it.
+        StoreProblem: the file is something else, or damaged.
+        CannotWrite: the place is read-only or not there, or the disk is full.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        self.path = Path(path)
+        self.force = force
+        self._run = 0
+        self._any = False
+        self._pending: list[tuple[Any, ...]] = []
+        self._committed = time.monotonic()
+        self._meta: tuple[Meta | None, str] = (None, "")
+        with self._explained():
+            # One driver uses it at a time, but not always in the thread that opened it.
+            self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            with self._explained():
+                self._open()
+        except DuomoError:
+            self._db.close()
+            raise
+
+    def begin(self, fingerprint: Mapping[str, str]) -> None:
+        """Say what the rows are made with. Raises `StoreMismatch` when those in the file were made otherwise."""
+        text = json.dumps(fingerprint, sort_keys=True)
+        with self._explained():
+            known = dict(self._db.execute("SELECT fingerprint, run FROM runs ORDER BY run"))
+            if known and text not in known and not self.force:
+                raise self._mismatch(json.loads(list(known)[-1]), fingerprint)
+            if text not in known:
+                self._db.execute("INSERT INTO runs (fingerprint) VALUES (?)", (text,))
+                known[text] = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+            self._run = known[text]
+            first = self._db.execute("SELECT 1 FROM rows WHERE run = ? LIMIT 1", (self._run,)).fetchone()
+            self._any = first is not None
+
+    def get(self, id: str, digest: bytes) -> Row | None:
+        """What an item came to in an earlier session of this run."""
+        if not self._any:
+            return None
+        with self._explained():
+            found = self._db.execute(_GET, (self._run, _utf8(id), digest)).fetchone()
+        if found is None:
+            return None
+        result, error, meta = found
+        return Row(result, ItemError(**json.loads(error)) if error is not None else None, self._meta_of(meta))
+
+    def put(self, rows: Iterable[tuple[bytes, Outcome[Any]]]) -> None:
+        """Keep outcomes, each with its item's digest; committed now or with those that follow."""
+        for digest, outcome in rows:
+            status = "ok" if outcome.ok else "failed"
+            result, error = _result_json(outcome.result), _error_json(outcome.error)
+            meta = self._meta_json(outcome.meta)
+            self._pending.append((self._run, _utf8(outcome.id), digest, status, result, error, meta))
+        if len(self._pending) >= GROUP_ROWS or time.monotonic() - self._committed >= GROUP_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is pending."""
+        rows, self._pending = self._pending, []
+        if rows:
+            with self._explained():
+                self._db.execute("BEGIN")
+                try:
+                    self._db.executemany(_PUT, rows)
+                    self._db.execute("COMMIT")
+                except sqlite3.Error:
+                    with contextlib.suppress(sqlite3.Error):  # SQLite has mostly rolled back by itself
+                        self._db.execute("ROLLBACK")
+                    raise
+        self._committed = time.monotonic()
+
+    def counts(self) -> dict[str, int]:
+        """How many rows are ``ok`` and how many ``failed``, as far as they are committed."""
+        with self._explained():
+            query = "SELECT status, COUNT(*) FROM rows WHERE run = ? GROUP BY status"
+            return {"ok": 0, "failed": 0, **dict(self._db.execute(query, (self._run,)))}
+
+    def close(self) -> None:
+        """Commit, and let others in; safe to call twice."""
+        try:
+            if self._pending:
+                self.flush()
+        finally:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        # In exclusive mode the first statement takes the lock, and it is held until the file is closed.
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # A commit waits for no disk: a process that dies loses nothing by that, a power cut the last groups.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        application = self._db.execute("PRAGMA application_id").fetchone()[0]
+        if application != _APPLICATION and self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreProblem(
+                f"'{self.path}' is a database, but no store of a run",
+                why="another program made it",
+                fix="name another file",
+            )
+        self._db.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
+        self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What SQLite raises, in our words."""
+        try:
+            yield
+        except sqlite3.ProgrammingError as error:
+            raise StoreProblem(f"the store '{self.path}' is closed", why=str(error), fix="open it again") from None
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: sqlite3.Error) -> DuomoError:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StoreLocked(
+                f"the store '{self.path}' is in use",
+                why="another run has it open, in this process or another",
+                fix="wait until it has ended, or name another store",
+            )
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            return StoreProblem(
+                f"'{self.path}' is no store of a run, or is damaged",
+                why=str(error),
+                fix="name another file, or remove this one and start anew",
+            )
+        why = str(error) if self.path.parent.is_dir() else f"there is no folder '{self.path.parent}'"
+        return CannotWrite(
+            f"the store '{self.path}' cannot be written",
+            why=why,
+            fix="make room or choose another place, and run again: what is in the store is not lost",
+        )
+
+    def _mismatch(self, old: Mapping[str, str], new: Mapping[str, str]) -> StoreMismatch:
+        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        words = [f"{name} was {old.get(name, 'not set')}, now {new.get(name, 'not set')}" for name in changed]
+        return StoreMismatch(
+            f"the run in '{self.path}' was made with something else",
+            why="; ".join(words),
+            fix="go back to that, name another store, or start anew with force (--force)",
+        )
+
+    def _meta_json(self, meta: Meta) -> str:
+        if meta is not self._meta[0]:  # batch-mates share one
+            self._meta = (meta, json.dumps(dataclasses.asdict(meta)))
+        return self._meta[1]
+
+    def _meta_of(self, text: str) -> Meta:
+        known, known_text = self._meta
+        if known is None or text != known_text:
+            known = Meta(**json.loads(text))
+            self._meta = (known, text)
+        return known
+
+
+def _result_json(result: Any) -> str | None:
+    if result is None:
+        return None
+    text: str = result.model_dump_json()
+    # Where a result holds NaN or an infinity, pydantic writes null, which could not be read back as a number.
+    return json.dumps(result.model_dump(mode="json")) if "null" in text else text
+
+
+def _error_json(error: ItemError | None) -> str | None:
+    if error is None:
+        return None
+    names = ("code", "what", "why", "fix", "type", "traceback")
+    return json.dumps({name: getattr(error, name) for name in names})
+
+
+def _utf8(text: str) -> str:
+    """A file's name need not be valid text, but SQLite wants it to be."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
