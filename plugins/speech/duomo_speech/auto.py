@@ -42,7 +42,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         self.vad = vad
         decoder = network.config.get_text_config(decoder=True)
         places = [getattr(decoder, name, None) for name in ("max_target_positions", "max_position_embeddings")]
-        self.max_tokens = min(MAX_TOKENS, *(place - 1 for place in places if place))
+        self.max_tokens = min([MAX_TOKENS, *(place - 1 for place in places if place)])
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
