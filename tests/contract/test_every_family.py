@@ -1,0 +1,128 @@
+"""The conformance suite over every family: each on a tiny random checkpoint of its kind, saved here."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTImageProcessor,
+    Wav2Vec2Config,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
+)
+
+from duomo import default_catalog
+from duomo.testing import ModelConformance
+
+WORDS = "[PAD] [UNK] [CLS] [SEP] i love this camera a the parcel came late ada was born in london red ball face".split()
+SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+PICTURES = {**SIZES, "image_size": 32, "patch_size": 16}
+TEXTS = {**SIZES, "vocab_size": len(WORDS), "max_position_embeddings": 64}
+
+
+def save_tokenizer(folder: Path) -> None:
+    words = Tokenizer(models.WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=words, eos_token="[SEP]", **special).save_pretrained(folder)
+
+
+def bert(head: type) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        head(BertConfig(**TEXTS, num_labels=3)).save_pretrained(folder)
+        save_tokenizer(folder)
+
+    return save
+
+
+def llama(folder: Path) -> None:
+    config = LlamaConfig(**TEXTS, num_key_value_heads=2, bos_token_id=2, eos_token_id=3, pad_token_id=0)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    save_tokenizer(folder)
+
+
+def vit(folder: Path) -> None:
+    ViTForImageClassification(ViTConfig(**PICTURES, num_labels=3)).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+def clip(folder: Path) -> None:
+    text = {**TEXTS, "eos_token_id": 3}
+    CLIPModel(CLIPConfig(text_config=text, vision_config=PICTURES, projection_dim=8)).save_pretrained(folder)
+    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder)
+    save_tokenizer(folder)
+
+
+def wav2vec2(folder: Path) -> None:
+    convolutions = {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+    Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=32, pad_token_id=0, **SIZES, **convolutions)).save_pretrained(folder)
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
+    (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(letters)}))
+    Wav2Vec2CTCTokenizer(folder / "vocab.json").save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+
+
+def torchvision(folder: Path) -> None:
+    from torchvision.models import mobilenet_v3_small
+
+    from duomo_vision.torchvision_models import save
+
+    save(mobilenet_v3_small(num_classes=3), folder, architecture="mobilenet_v3_small", labels=["a", "b", "c"])
+
+
+CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
+    ("nlp/transformers", "text-classification"): bert(BertForSequenceClassification),
+    ("nlp/transformers", "token-classification"): bert(BertForTokenClassification),
+    ("nlp/transformers", "feature-extraction"): bert(BertModel),
+    ("nlp/transformers", "sentence-similarity"): bert(BertModel),
+    ("nlp/transformers", "semantic-search"): bert(BertModel),
+    ("nlp/transformers", "text-generation"): llama,
+    ("vision/transformers", "image-classification"): vit,
+    ("vision/torchvision", "image-classification"): torchvision,
+    ("multimodal/transformers", "zero-shot-image-classification"): clip,
+    ("multimodal/transformers", "multimodal-embedding"): clip,
+    ("multimodal/transformers", "image-search"): clip,
+    ("speech/transformers", "automatic-speech-recognition"): wav2vec2,
+}
+ELSEWHERE = {("speech/whisper", "automatic-speech-recognition")}
+"""A family that has a model of its own in the catalog: test_every_model.py has it."""
+
+
+class Family(ModelConformance):
+    @pytest.fixture(autouse=True, scope="class")
+    def checkpoint(self, request, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("checkpoint")
+        torch.manual_seed(0)
+        request.cls.save(folder)
+        request.cls.model = f"dir:{folder}"
+
+
+for (_name, _task), _save in CHECKPOINTS.items():
+    _class = "Test_" + f"{_name}_{_task}".replace("/", "_").replace("-", "_")
+    globals()[_class] = type(
+        _class, (Family,), {"task": _task, "save": staticmethod(_save), "__module__": __name__, "model": _name}
+    )
+
+
+def test_every_family_is_tried():
+    families = {(spec.name, spec.task) for spec in default_catalog().models if spec.is_family}
+    assert families == {*CHECKPOINTS, *ELSEWHERE}
