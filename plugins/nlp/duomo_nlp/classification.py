@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 from tokenizers import Tokenizer
@@ -15,15 +15,6 @@ from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo_nlp import windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
-
-
-class Batch(NamedTuple):
-    """What `TextClassification.forward` reads."""
-
-    ids: torch.Tensor
-    """(windows, L), int64."""
-    mask: torch.Tensor | None
-    """(windows, L); None when nothing is padded."""
 
 
 class TextClassification(Model[Text, Classification]):
@@ -73,18 +64,15 @@ class TextClassification(Model[Text, Classification]):
             for text in windows.read(self.tokenizer, items, options.long)
         ]
 
-    def collate(self, features: list[Features]) -> Batch:
-        rows = [row for each in features for row in each["rows"]]
-        return Batch(windows.pad(rows, self.pad_id), windows.mask_of(rows))
+    def collate(self, features: list[Features]) -> windows.Padded:
+        return windows.pad([row for each in features for row in each["rows"]], self.pad_id)
 
-    def to_device(self, batch: Batch) -> Batch:
-        return Batch(batch.ids.to(self.device), None if batch.mask is None else batch.mask.to(self.device))
+    def to_device(self, batch: windows.Padded) -> windows.Padded:
+        return batch.to(self.device)
 
-    def forward(self, batch: Batch) -> torch.Tensor:
+    def forward(self, batch: windows.Padded) -> torch.Tensor:
         """Logits, (windows, labels)."""
-        return torch.cat(
-            [self.network(input_ids=ids, attention_mask=mask).logits for ids, mask in windows.passes(*batch)]
-        )
+        return torch.cat([self.network(input_ids=ids, attention_mask=mask).logits for ids, mask in batch.passes()])
 
     def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Classification]:
         logits = output.float()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 from tokenizers import Tokenizer
@@ -35,14 +35,8 @@ TEXTS_AT_ONCE = 64
 """Texts of a corpus are sorted by length and embedded so many at a time."""
 
 
-class Batch(NamedTuple):
-    """What `Encoder.forward` reads."""
-
-    ids: torch.Tensor
-    """(windows, L), int64."""
-    mask: torch.Tensor | None
-    """(windows, L); None when nothing is padded."""
-    pooling: str
+Batch = tuple[windows.Padded, str]
+"""What `Encoder.forward` reads: all windows of all texts, and how to pool them."""
 
 
 class Encoder(Model[In, R]):
@@ -88,18 +82,18 @@ class Encoder(Model[In, R]):
 
     def collate(self, features: list[Features]) -> Batch:
         rows = [window for each in features for text in each["texts"] for window in text]
-        return Batch(windows.pad(rows, self.pad_id), windows.mask_of(rows), features[0]["pooling"])
+        return windows.pad(rows, self.pad_id), features[0]["pooling"]
 
     def to_device(self, batch: Batch) -> Batch:
-        mask = None if batch.mask is None else batch.mask.to(self.device)
-        return Batch(batch.ids.to(self.device), mask, batch.pooling)
+        return batch[0].to(self.device), batch[1]
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pooled vectors, (windows, D), not normalised."""
+        rows, pooling = batch
         return torch.cat(
             [
-                pool(self.network(input_ids=ids, attention_mask=mask).last_hidden_state, mask, batch.pooling)
-                for ids, mask in windows.passes(batch.ids, batch.mask)
+                pool(self.network(input_ids=ids, attention_mask=mask).last_hidden_state, mask, pooling)
+                for ids, mask in rows.passes()
             ]
         )
 

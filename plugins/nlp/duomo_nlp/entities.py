@@ -28,15 +28,6 @@ OUTSIDE = "O"
 INSIDE_WORD = "##"
 
 
-class Batch(NamedTuple):
-    """What `TokenClassification.forward` reads."""
-
-    ids: torch.Tensor
-    """(windows, L), int64."""
-    mask: torch.Tensor | None
-    """(windows, L); None when nothing is padded."""
-
-
 class Token(NamedTuple):
     """One token with its tag."""
 
@@ -87,18 +78,17 @@ class TokenClassification(Model[Text, Entities]):
             )
         ]
 
-    def collate(self, features: list[Features]) -> Batch:
-        rows = [encoding.ids for each in features for encoding in each["encodings"]]
-        return Batch(windows.pad(rows, self.pad_id), windows.mask_of(rows))
+    def collate(self, features: list[Features]) -> windows.Padded:
+        return windows.pad([encoding.ids for each in features for encoding in each["encodings"]], self.pad_id)
 
-    def to_device(self, batch: Batch) -> Batch:
-        return Batch(batch.ids.to(self.device), None if batch.mask is None else batch.mask.to(self.device))
+    def to_device(self, batch: windows.Padded) -> windows.Padded:
+        return batch.to(self.device)
 
-    def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, batch: windows.Padded) -> tuple[torch.Tensor, torch.Tensor]:
         """Probability and index of the likeliest label, each (windows, L)."""
         best = [
             self.network(input_ids=ids, attention_mask=mask).logits.float().softmax(-1).max(-1)
-            for ids, mask in windows.passes(*batch)
+            for ids, mask in batch.passes()
         ]
         return torch.cat([each.values for each in best]), torch.cat([each.indices for each in best])
 
@@ -133,24 +123,21 @@ class TokenClassification(Model[Text, Entities]):
 def join(tokens: Sequence[Token]) -> list[list[Token]]:
     """Group the tokens of each name; the first token of a group has its label."""
     groups: list[list[Token]] = []
-    # What a next token must be labelled to belong to the last group; empty when that has ended.
-    current = ""
-    was_outside = True
+    outside = True
+    # The label that a next token needs to belong to the last group; empty when that group has ended.
+    open_label = ""
     for token in tokens:
-        if token.inside:
-            if not was_outside:
-                groups[-1].append(token)
-            continue
         prefix, label = split_tag(token.tag)
-        was_outside = token.tag == OUTSIDE
-        if was_outside:
-            current = ""
-            continue
-        if prefix in ("", "I", "E", "L") and label == current:
+        if token.inside and not outside:
             groups[-1].append(token)
+        elif token.inside or token.tag == OUTSIDE:
+            outside, open_label = True, ""
         else:
-            groups.append([token])
-        current = "" if prefix in ("E", "L", "S", "U") else label
+            if label == open_label and prefix not in ("B", "S", "U"):
+                groups[-1].append(token)
+            else:
+                groups.append([token])
+            outside, open_label = False, "" if prefix in ("E", "L", "S", "U") else label
     return groups
 
 

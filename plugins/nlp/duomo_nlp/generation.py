@@ -180,8 +180,8 @@ class CausalLM(Model[Prompt, Generation]):
         if not chat:
             if not prompt.text:
                 raise BadInput(
-                    "a list of messages was given to a model without a chat template",
-                    why="it goes on from plain text",
+                    "a list of messages needs a chat template",
+                    why="this model has none, or chat=False was asked for",
                     fix="pass a str; or use a model that was tuned for chat",
                 )
             return prompt.text

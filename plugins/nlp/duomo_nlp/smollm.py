@@ -18,6 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from duomo import WeightsRef
 from duomo.config import cache_path
+from duomo.errors import Unavailable
 from duomo.weights import check_tensors, verify
 from duomo_nlp.checkpoint import quiet
 from duomo_nlp.generation import CausalLM
@@ -41,7 +42,7 @@ SPECIAL = 3
 
 
 class SmolLM2(CausalLM):
-    """The packaged model; everything but `load` is that of any causal language model."""
+    """The packaged model; all but `load` is that of any causal language model. It takes 270 MB of the cache."""
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -49,7 +50,14 @@ class SmolLM2(CausalLM):
         if not folder.is_dir():
             verify(weights.spec)
             assert weights.path is not None
-            _convert(weights.path, folder)
+            try:
+                _convert(weights.path, folder)
+            except OSError as error:
+                raise Unavailable(
+                    f"'{weights.spec.name}' cannot be unpacked into '{folder.parent}'",
+                    why=str(error),
+                    fix="set DUOMO_CACHE to a folder that can be written, with 300 MB free",
+                ) from error
         return super().load(weights._replace(path=folder), device=device, dtype=dtype)
 
 
@@ -60,8 +68,8 @@ def _convert(file: Path, folder: Path) -> None:
         reader = GGUFReader(file)
         made = Path(scratch) / folder.name
         with quiet():
-            network(reader).save_pretrained(made)
-        tokenizer(reader).save_pretrained(made)
+            read_network(reader).save_pretrained(made)
+        read_tokenizer(reader).save_pretrained(made)
         try:
             os.rename(made, folder)
         except OSError:
@@ -70,7 +78,7 @@ def _convert(file: Path, folder: Path) -> None:
                 raise
 
 
-def network(reader: GGUFReader) -> Any:
+def read_network(reader: GGUFReader) -> Any:
     """The Llama that a GGUF file holds, in bfloat16. Raises `WeightsMismatch` when a tensor is missing."""
     value = _values(reader)
     heads, kv_heads = value("llama.attention.head_count"), value("llama.attention.head_count_kv")
@@ -105,7 +113,7 @@ def network(reader: GGUFReader) -> Any:
     return model
 
 
-def tokenizer(reader: GGUFReader) -> Any:
+def read_tokenizer(reader: GGUFReader) -> Any:
     """The byte-level BPE tokenizer that a GGUF file holds, with its chat template."""
     value = _values(reader)
     tokens: list[str] = value("tokenizer.ggml.tokens")

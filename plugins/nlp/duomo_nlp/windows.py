@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from tokenizers import Encoding, Tokenizer
@@ -41,28 +41,33 @@ def was_cut(windows: list[Encoding], long: str) -> bool:
     return long == "truncate" and bool(windows[0].overflowing)
 
 
-def pad(rows: Sequence[Sequence[int]], pad_id: int = 0) -> torch.Tensor:
-    """Rows of ids as one int64 tensor (B, L), filled up at the end."""
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
+class Padded(NamedTuple):
+    """Rows of token ids as one batch, filled up at the end."""
+
+    ids: torch.Tensor
+    """(B, L), int64."""
+    mask: torch.Tensor | None
+    """(B, L): 1 for a token, 0 where filled up; None when nothing was."""
+
+    def to(self, device: torch.device) -> Padded:
+        """The same on another device."""
+        return Padded(self.ids.to(device), None if self.mask is None else self.mask.to(device))
+
+    def passes(self) -> Iterator[Padded]:
+        """Parts of at most `TOKENS_A_PASS` tokens, in order."""
+        size = max(1, TOKENS_A_PASS // self.ids.shape[1])
+        for at in range(0, len(self.ids), size):
+            yield Padded(self.ids[at : at + size], None if self.mask is None else self.mask[at : at + size])
 
 
-def mask_of(rows: Sequence[Sequence[int]]) -> torch.Tensor | None:
-    """1 where `pad` kept a token, 0 where it filled up, (B, L); None when nothing was filled up."""
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> Padded:
+    """Join rows of token ids of any lengths."""
     lengths = [len(row) for row in rows]
     longest = max(lengths)
     if min(lengths) == longest:
-        return None
-    return (torch.arange(longest) < torch.tensor(lengths)[:, None]).long()
-
-
-def passes(*tensors: torch.Tensor | None) -> Iterator[list[Any]]:
-    """Cut tensors of shape (B, L) along B into parts of at most `TOKENS_A_PASS` tokens."""
-    first = tensors[0]
-    assert first is not None
-    size = max(1, TOKENS_A_PASS // first.shape[1])
-    for at in range(0, len(first), size):
-        yield [None if each is None else each[at : at + size] for each in tensors]
+        return Padded(torch.tensor(rows), None)
+    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
+    return Padded(ids, (torch.arange(longest) < torch.tensor(lengths)[:, None]).long())
 
 
 def mean_by_text(values: torch.Tensor, weights: list[list[int]]) -> torch.Tensor:

@@ -9,7 +9,7 @@ from gguf import GGUFReader
 from transformers import AutoTokenizer
 
 import duomo
-from duomo.errors import InputTooLong
+from duomo.errors import InputTooLong, Unavailable
 from duomo.weights import find_package_file
 from duomo_nlp import smollm as module
 from duomo_nlp.plugin import SMOLLM2
@@ -55,7 +55,7 @@ def gguf() -> Path:
 
 def test_the_tokenizer_is_the_one_that_transformers_reads_from_the_same_file(gguf: Path) -> None:
     theirs = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    ours = module.tokenizer(GGUFReader(gguf))
+    ours = module.read_tokenizer(GGUFReader(gguf))
     for text in (
         "Hello world 2024!",
         "  two  spaces\n\tand a tab",
@@ -93,7 +93,7 @@ def test_a_conversion_that_dies_leaves_nothing_to_be_mistaken_for_a_model(
 
     monkeypatch.setenv("DUOMO_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "GGUFReader", lambda _: None)
-    monkeypatch.setattr(module, "network", lambda _: Dying())
+    monkeypatch.setattr(module, "read_network", lambda _: Dying())
     with pytest.raises(KeyboardInterrupt):
         module._convert(gguf, tmp_path / "nlp" / "model")
     assert list((tmp_path / "nlp").iterdir()) == []
@@ -108,8 +108,8 @@ def test_two_conversions_at_once_end_in_one_folder(gguf: Path, tmp_path: Path, m
             (other / "model.safetensors").write_bytes(b"the other's")
 
     monkeypatch.setattr(module, "GGUFReader", lambda _: None)
-    monkeypatch.setattr(module, "network", lambda _: Slow())
-    monkeypatch.setattr(module, "tokenizer", lambda _: Slow())
+    monkeypatch.setattr(module, "read_network", lambda _: Slow())
+    monkeypatch.setattr(module, "read_tokenizer", lambda _: Slow())
     module._convert(gguf, tmp_path / "nlp" / "model")
     assert [path.name for path in (tmp_path / "nlp").iterdir()] == ["model"]
     assert (tmp_path / "nlp" / "model" / "model.safetensors").read_bytes() == b"the other's"
@@ -119,3 +119,11 @@ def test_rotary_rows_are_reordered_as_transformers_reads_them() -> None:
     """Two heads of four rows: pairs (0, 1), (2, 3) become the halves (0, 2) and (1, 3)."""
     rows = torch.arange(8)[:, None]
     assert module._halves(rows, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+
+
+def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("DUOMO_CACHE", str(tmp_path / "file"))
+    with pytest.raises(Unavailable, match="cannot be unpacked") as caught:
+        duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")
+    assert "DUOMO_CACHE" in caught.value.fix
