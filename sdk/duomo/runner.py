@@ -181,8 +181,14 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
 def _from_hooks(ref: str, catalog: Catalog) -> Path | None:
     from duomo.config import is_offline
 
-    for _, hook in catalog.host.implementing("resolve_weights"):
-        path: Path | None = hook(WeightsContext(ref, is_offline()))
+    for record, hook in catalog.host.implementing("resolve_weights"):
+        try:
+            path: Path | None = hook(WeightsContext(ref, is_offline()))
+        # The next plugin, or the ordinary way, may still find them.
+        except Exception as error:
+            said = f"resolve_weights raised {type(error).__name__}: {error}"
+            warnings.warn(f"plugin '{record.name}': {said}", stacklevel=2)
+            continue
         if path is not None:
             return path
     return None

@@ -75,7 +75,11 @@ def configured(key: str) -> list[str] | None:
 
 
 def _switch_on(record: PluginRecord, by: str) -> str:
-    return f"duomo plugins enable {record.name}" if by.endswith("the configuration") else f"change it there: {by}"
+    if by.endswith("the configuration"):
+        return f"duomo plugins enable {record.name}"
+    if by.startswith("DUOMO_"):
+        return f"unset {by.partition('=')[0]}, or change it"
+    return f"leave out {by}" if by.startswith("--") else "leave out --disable-plugin, or change the program's selection"
 
 
 def _split(value: str) -> list[str]:

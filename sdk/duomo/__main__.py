@@ -1,0 +1,5 @@
+"""``python -m duomo``."""
+
+from duomo.cli import main
+
+main()
