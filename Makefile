@@ -58,7 +58,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(LIBRARIES): | $(VENV)/bin/python
-	@echo "==> libraries: torch, transformers and what goes with them (some GB; two to five minutes the first time)"
+	@echo "==> libraries: torch, transformers and what goes with them (7 GB on disk; about five minutes the first time)"
 	@$(PIP) install -q -c constraints.txt hatchling editables
 	@$(PIP) install -q -c constraints.txt --no-build-isolation -r requirements-dev.txt
 ifneq ($(DATA),)
