@@ -98,8 +98,10 @@ def settle_clashes(records: Iterable[PluginRecord]) -> None:
         if record.state == "ok":
             by_name.setdefault(record.name, []).append(record)
     for name, rivals in by_name.items():
-        # The namesake keeps its name; without one nobody can say who was meant, and none loads.
-        keeper = next((record for record in rivals if record.is_namesake), None)
+        # A plugin that the program hands over keeps its name, then the namesake; without either nobody
+        # can say who was meant, and none loads.
+        given = next((record for record in rivals if record.plugin is not None), None)
+        keeper = given or next((record for record in rivals if record.is_namesake), None)
         for record in rivals if len(rivals) > 1 else ():
             if record is not keeper:
                 others = ", ".join(rival.origin for rival in rivals if rival is not record)

@@ -144,7 +144,10 @@ def _load_object(record: PluginRecord) -> Hooks:
 
 def _explain(record: PluginRecord, error: BaseException) -> tuple[State, str, str]:
     """State, reason and remedy for what a plugin raised."""
-    words = f"{type(error).__name__}: {error}".rstrip(": ")
+    import traceback
+
+    # An exception may fail even at being printed.
+    words = "".join(traceback.format_exception_only(error)[-1:]).strip()
     lives = f"to live without it: duomo plugins disable {record.name}"
     if isinstance(error, Clash):
         return "clash", str(error), f"rename it in {record.origin}; {lives}"

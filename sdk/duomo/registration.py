@@ -14,13 +14,15 @@ from duomo.specs import ModelSpec, Spec
 HOOKS = tuple(name for name in vars(Hooks) if not name.startswith("_"))
 NAMESPACED = ("register_tasks", "register_models", "register_adapters")
 """Hooks whose names begin with ``plugin/``; the others register short words of the command line."""
+_CALLED_ONLY = ("resolve_weights", "before_run", "after_run", "on_run_error")
 _THING = re.compile(r"[a-zA-Z0-9][\w.-]*$")
 _WORD = re.compile(r"[a-z][a-z0-9-]*$")
 
 
 def implemented(plugin: Hooks) -> set[str]:
     """The names of the methods marked with `hookimpl`; no property of the plugin is woken."""
-    return _marked(type(plugin))
+    cls: type = type(plugin)
+    return _marked(cls)
 
 
 @functools.cache
@@ -29,10 +31,18 @@ def _marked(cls: type) -> set[str]:
 
 
 def check_hooks(plugin: Hooks) -> None:
-    """Raise `TypeError` for a hook that is misspelt, or overridden and not marked."""
+    """Raise `TypeError` for a hook that is misspelt, or would never run."""
     marked = implemented(plugin)
-    for name in sorted(marked - set(HOOKS)):
-        raise TypeError(f"it implements the unknown hook '{name}'{_hint(name, 0.6)}")
+    for name in sorted(marked):
+        if name not in HOOKS:
+            raise TypeError(f"it implements the unknown hook '{name}'{_hint(name, 0.6)}")
+        method = getattr(type(plugin), name)
+        options = sorted(option for option, value in method.duomo_impl.items() if value)
+        if options:
+            raise TypeError(f"'{name}': hooks are called one by one, @hookimpl takes no {', '.join(options)}")
+        lazy = inspect.isgeneratorfunction(method) and name in _CALLED_ONLY
+        if lazy or inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            raise TypeError(f"'{name}' would never run: make it an ordinary method, without async or yield")
     for name in HOOKS:
         if name not in marked and getattr(type(plugin), name) is not getattr(Hooks, name):
             raise TypeError(f"'{name}' is overridden but not marked: put @hookimpl above it")

@@ -48,7 +48,11 @@ class Selection:
         if record.names & set(map(canonical, self.block)):
             record.set_aside("blocked", f"switched off by {self.blocked_by}", _switch_on(record, self.blocked_by))
         elif self.allow is not None and not record.names & set(map(canonical, self.allow)):
-            reason = f"not among the plugins allowed by {self.allowed_by}" if self.allow else f"{self.allowed_by}: none"
+            reason = (
+                f"not among the plugins allowed by {self.allowed_by}"
+                if self.allow
+                else f"{self.allowed_by} allows none"
+            )
             record.set_aside("not-allowed", reason, _switch_on(record, self.allowed_by))
 
     def warn_unknown(self, records: Sequence[PluginRecord]) -> None:

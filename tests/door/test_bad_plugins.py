@@ -45,6 +45,26 @@ BAD = {
     # name: (source, state, words of the explanation, words of the remedy)
     "raises": ("1 / 0", "broken", "ZeroDivisionError: division by zero", "plugins show raises --traceback"),
     "exits": ("import sys; sys.exit(3)", "broken", "tried to end the program", "disable exits"),
+    "unprintable": (
+        "class Mute(Exception):\n    def __str__(self): raise ValueError\n    __repr__ = __str__\nraise Mute",
+        "broken",
+        "Mute: <exception str() failed>",
+        "",
+    ),
+    "evil-repr": (
+        hooks("def __repr__(self): raise ValueError('no repr')\n@hookimpl\ndef register_models(self):\n    yield self"),
+        "broken",
+        "ValueError: no repr",
+        "",
+    ),
+    "wrapper": (
+        hooks("@hookimpl(wrapper=True)\ndef before_run(self, ctx):\n    yield"),
+        "broken",
+        "@hookimpl takes no wrapper",
+        "",
+    ),
+    "asynchronous": (hooks("@hookimpl\nasync def after_run(self, ctx): ..."), "broken", "would never run", ""),
+    "yields": (hooks("@hookimpl\ndef before_run(self, ctx):\n    yield"), "broken", "would never run", ""),
     "generator-exit": ("raise GeneratorExit", "broken", "GeneratorExit", "disable generator-exit"),
     "syntax": ("def (:", "broken", "SyntaxError", "--traceback"),
     "no-object": ("x = 1", "broken", "has no attribute 'plugin'", "--traceback"),

@@ -71,6 +71,14 @@ def test_a_plugin_that_the_program_hands_over_always_loads(birds):
     assert next(each for each in catalog.plugins if each.name == "mine").state == "ok"
 
 
+def test_a_plugin_that_the_program_hands_over_keeps_its_name_against_an_installed_one(birds):
+    catalog = Catalog(extra={"robin": type("Mine", (Hooks,), {})()})
+    assert {each.distribution: each.state for each in catalog.plugins if each.name == "robin"} == {
+        "in-process": "ok",
+        "duomo-robin": "clash",
+    }
+
+
 @pytest.mark.parametrize("how", ["block", "allow"])
 def test_an_unknown_name_is_warned_about_with_the_nearest(birds, how):
     with pytest.warns(UserWarning, match=r"no plugin named 'robbin' is installed; did you mean 'robin'\?"):
