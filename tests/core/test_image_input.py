@@ -241,3 +241,16 @@ def test_names_come_from_paths_and_file_objects(picture, tmp_path):
     assert Image.accept(path).name == Image.accept(open(path, "rb")).name == str(path)  # noqa: SIM115
     assert Image.accept(PIL.Image.open(path)).name == str(path)
     assert Image.accept(Path(path).read_bytes()).name == ""
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(picture, tmp_path, monkeypatch):
+    picture.save(tmp_path / "a.png")
+    image = Image.accept(tmp_path / "a.png")
+
+    def refuse(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(InputUnreadable, match="cannot read") as caught:
+        image.pil()
+    assert caught.value.why == "Permission denied"

@@ -77,7 +77,7 @@ class Audio:
         if isinstance(self._source, Path):
             return os.path.getsize(self._source) if self._source.exists() else 0
         if hasattr(self._source, "__array__"):
-            return 2 * math.prod(self._source.shape)
+            return int(2 * math.prod(self._source.shape))
         return len(self._source) if isinstance(self._source, bytes | bytearray) else 0
 
     def samples(self, sampling_rate: int = 16_000) -> np.ndarray[Any, Any]:

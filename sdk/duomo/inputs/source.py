@@ -65,7 +65,12 @@ def open_source(source: Any, what: str) -> BinaryIO:
     if is_url(source):
         return io.BytesIO(_download(source))
     if isinstance(source, str | os.PathLike):
-        return open(check_file(Path(source), what), "rb")
+        try:
+            return open(check_file(Path(source), what), "rb")
+        except OSError as error:
+            raise InputUnreadable(
+                f"cannot read '{source}'", why=error.strerror or str(error), fix="check its permissions"
+            ) from None
     raise BadInput(f"cannot read {what} from {type(source).__name__}")
 
 
