@@ -41,6 +41,14 @@ def test_a_number_that_is_none_is_null_in_json():
     assert json.loads(line, parse_constant=pytest.fail)["result"] == {"vector": [None, None, 1.0]}
 
 
+@pytest.mark.parametrize("error", [None, InputMissing("no 'file'", why="gone")])
+def test_the_line_says_what_the_dict_says_in_the_same_order(error):
+    cause = None if error is None else ItemError.of(error)
+    outcome = Outcome(7, '猫"\n.jpg', CAT if error is None else None, cause, META)
+    assert list(json.loads(outcome.to_json()).items()) == list(outcome.to_dict().items())
+    assert "\n" not in outcome.to_json()
+
+
 def test_sound_is_base64_in_json_and_comes_back_the_same():
     speech = Speech(wav=bytes(range(256)), sampling_rate=24_000, duration=0.1)
     result = json.loads(Outcome(0, "a", speech, None, META).to_json())["result"]

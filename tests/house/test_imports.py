@@ -15,7 +15,7 @@ LAYERS = [
     {"config", "hooks"},
     {"inputs", "discovery", "distributions", "registration", "requirements", "selection"},
     {"tasks", "model", "outcome", "weights", "plugins", "adapters"},
-    {"catalog", "execution", "packs"},
+    {"catalog", "execution", "packs", "writers"},
     {"runner"},
     {"testing", "doctor", "scaffold"},
     {"cli", "serving"},
