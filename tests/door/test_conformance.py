@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 import socket
+import subprocess
 import sys
 import types
 from collections.abc import Callable
@@ -109,6 +110,19 @@ def suite_of(monkeypatch) -> Callable[[type[Model]], ModelConformance]:
 
 def test_a_good_model_passes(suite_of):
     assert {finding.status for finding in run(suite_of(EchoModel))} == {"ok"}
+
+
+def test_the_suite_needs_no_library_that_the_model_does_not_need():
+    code = """
+import sys
+sys.modules |= {"numpy": None, "PIL": None, "pytest": None}
+from duomo.testing import ModelConformance, fake_catalog
+from duomo.testing.suite import run
+suite = type("Suite", (ModelConformance,), {"model": "fake/echo", "catalog": fake_catalog()})()
+assert [each for each in run(suite) if each.status != "ok"] == []
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")

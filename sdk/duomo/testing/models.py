@@ -37,6 +37,7 @@ class ModelConformance(Suite):
     """An input that it must refuse; with `samples` only."""
     options: ClassVar[dict[str, Any]] = {}
     """Options to try it with, over those of the sample."""
+    device: ClassVar[str] = "cpu"
     tolerance: ClassVar[float] = 1e-3
     """By how much numbers may differ between alone and in a batch, relative to their size (at least 1)."""
     catalog: ClassVar[Catalog | None] = None
@@ -143,7 +144,7 @@ class Trial:
         # Its libraries may unpickle things of their own when imported; what counts is what `load` does.
         resolve(spec.loader, spec.requires, f"model '{spec.name}'")
         with _offline(), _watch() as self.events:
-            self.runner = load(spec.task, suite.model, device="cpu", catalog=catalog)
+            self.runner = load(spec.task, suite.model, device=suite.device, catalog=catalog)
         self.sample = _sample(suite, self.runner)
         self.untouched = copy.deepcopy(self.sample)
 

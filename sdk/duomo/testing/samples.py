@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from duomo.inputs import Audio, AudioPair, Comparison, Image, Prompt, Text, TextOrImage, TextPair
 from duomo.tasks.base import Task
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, Any]
+
 RATE = 16_000
 """Hertz of the voices."""
 
@@ -35,6 +37,7 @@ def sample_for(task: type[Task[Any, Any, Any]]) -> Sample | None:
 
 def pictures() -> list[Array]:
     """Three drawings as uint8 of shape (H, W, 3): a face, a landscape, a striped ball."""
+    import numpy as np
     from PIL import Image as Canvas
     from PIL import ImageDraw
 
@@ -64,6 +67,7 @@ def pictures() -> list[Array]:
 
 def pages() -> list[Array]:
     """Two printed pages as uint8 of shape (H, W, 3)."""
+    import numpy as np
     from PIL import Image as Canvas
     from PIL import ImageDraw, ImageFont
 
@@ -84,6 +88,8 @@ def voices() -> list[tuple[Array, int]]:
 
 def voice(pitch: float, seconds: float, rate: int = RATE) -> Array:
     """A hummed vowel as float32 of shape (samples,) in [-1, 1]; `pitch` in hertz."""
+    import numpy as np
+
     time = np.arange(int(seconds * rate)) / rate
     sound = np.zeros_like(time)
     for formant, level in ((700, 1.0), (1200, 0.5), (2600, 0.25)):
