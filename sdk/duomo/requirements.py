@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from duomo.distributions import find_distribution
 
 _RELEASE = re.compile(r"\d+(\.\d+)*$")
-_PLAIN = re.compile(r"([\w.-]*\w)\s*(?:>=\s*(\d+(?:\.\d+)*))?\s*$")
+_PLAIN = re.compile(r"([\w.-]*\w)\s*((?:(?:>=|<)[\d.]*\d,?)*)(\s*;\s*extra\s*==.*)?$")
+"""A name, lower and upper bounds that are releases, and maybe the extra it is for."""
 
 
 def missing_requirements(requires: Iterable[str]) -> list[str]:
@@ -41,18 +42,24 @@ def missing_requirements(requires: Iterable[str]) -> list[str]:
 
 
 def _satisfies(text: str) -> bool | None:
-    """Whether ``name`` or ``name>=1.2`` is satisfied; None for what takes packaging to say.
+    """Whether a plain requirement such as ``name>=1.2,<2`` is satisfied; None for what takes packaging to say.
 
-    Listing models asks this of each; importing packaging would cost more than everything else there.
+    Listing models and plugins asks this of each; importing packaging would cost more than all else there.
     """
     wanted = _PLAIN.match(text)
     if wanted is None:
         return None
+    if wanted[3]:
+        return True
     found = find_distribution(wanted[1])
     version = found.version.partition("+")[0] if found is not None else ""
-    if not version or wanted[2] is None:
-        return bool(version)
-    return _numbers(version) >= _numbers(wanted[2]) if _RELEASE.match(version) else None
+    if not version:
+        return False
+    if not _RELEASE.match(version):
+        return None
+    bounds = [bound for bound in wanted[2].split(",") if bound]
+    here = _numbers(version)
+    return all(here < _numbers(each[1:]) if each[0] == "<" else here >= _numbers(each[2:]) for each in bounds)
 
 
 def _numbers(version: str) -> list[int]:

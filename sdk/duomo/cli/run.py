@@ -187,7 +187,7 @@ class Run:
             dtype=self.given["dtype"],
             catalog=self.app.catalog,
         )
-        for index, item in enumerate(self.items):
+        for index, item in enumerate(item for item in self.items if item is not None):
             if isinstance(item.value, Exception):
                 raise item.value
             for part in runner.stream(item.value, **self.options):
@@ -206,7 +206,7 @@ class Run:
         from duomo.runner import find_weights
 
         weights, reference = find_weights(self.task, self.given["model"], self.app.catalog)
-        labels = [item.label for item in self.items]
+        labels = [item.label for item in self.items if item is not None]
         place = self.app.catalog.executor(self.given["executor"])
         record = {
             "task": self.task,
@@ -224,7 +224,7 @@ class Run:
         columns = {"TASK": "task", "MODEL": "model", "EXECUTOR": "executor", "DEVICE": "device", "INPUTS": "inputs"}
         emit([record], columns, self.output, schema="duomo.plan/1")
 
-    def _items(self, paths: list[str], suffixes: tuple[str, ...]) -> Iterator[Item]:
+    def _items(self, paths: list[str], suffixes: tuple[str, ...]) -> Iterator[Item | None]:
         """The inputs; the first is fetched, since a model should not be loaded for nothing."""
         from duomo.cli.sources import Reading, gather
         from duomo.inputs import TextOrImage
@@ -253,7 +253,7 @@ class Run:
             given["whole"],
         )
         items = gather(paths, given["lists"], given["texts"], reading)
-        first = next(items, None)
+        first = next((item for item in items if item is not None), None)
         if first is None:
             raise UsageProblem("there is nothing to run on", why="standard input or the list is empty", fix=example)
         return itertools.chain([first], items)
@@ -263,18 +263,26 @@ class Run:
         from duomo.cli.sinks import Shown
 
         waiting: collections.deque[Item] = collections.deque()
+        source, ended = iter(self.items), False
 
-        def values() -> Iterator[Any]:
-            for item in self.items:
+        def burst() -> Iterator[Any]:
+            """Items up to where standard input has no more yet."""
+            nonlocal ended
+            for item in source:
+                if item is None:
+                    return
                 waiting.append(item)
                 yield item.value
+            ended = True
+
+        def outcomes() -> Iterator[Outcome[Any]]:
+            while not ended:
+                yield from runner.map(burst(), batch_size=self.given["batch_size"], **self.options)
 
         try:
-            outcome: Outcome[Any]
-            for outcome in runner.map(values(), batch_size=self.given["batch_size"], **self.options):
+            for index, outcome in enumerate(outcomes()):
                 item = waiting.popleft()
-                record = outcome.to_dict()
-                record["id"] = item.id or record["id"]
+                record = {**outcome.to_dict(), "index": index, "id": item.id or str(index)}
                 self.counts["ok" if outcome.ok else "failed"] += 1
                 progress.say(f"{sum(self.counts.values())} done")
                 if outcome.error is not None:

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 from duomo.errors import BadInput, DuomoError, InputMissing
 from duomo.inputs.source import is_url, open_source
 
+_PATIENCE_S = 0.05
+
 
 class Item(NamedTuple):
     """One input: what goes to the task, or the error that it is already."""
@@ -42,14 +44,18 @@ class Reading(NamedTuple):
     whole: bool = False
 
 
-def gather(paths: Iterable[str], lists: Iterable[str], texts: Iterable[str], reading: Reading) -> Iterator[Item]:
-    """All items in the order: arguments, lists of paths, texts. Nothing is read before its turn."""
+def gather(paths: Iterable[str], lists: Iterable[str], texts: Iterable[str], reading: Reading) -> Iterator[Item | None]:
+    """All items in the order: arguments, lists of paths, texts. Nothing is read before its turn.
+
+    None stands where standard input has no more yet: time to show what is there already.
+    """
     for path in paths:
         yield from _from_path(path, reading)
     for name in lists:
         with _open(name) as file:
-            for line in _records(file, reading.null):
-                yield from _from_path(line, reading)
+            for line in _records(_lines(file, reading.null)):
+                if line is not None:
+                    yield from _from_path(line, reading)
     for text in texts:
         yield Item(text, text)
 
@@ -66,7 +72,7 @@ def dig(record: Any, path: str) -> Any:
     return record
 
 
-def _from_path(name: str, reading: Reading) -> Iterator[Item]:
+def _from_path(name: str, reading: Reading) -> Iterator[Item | None]:
     if name == "-":
         yield from _from_stdin(reading)
     elif is_url(name):
@@ -120,7 +126,7 @@ def _from_folder(folder: str, reading: Reading) -> Iterator[Item]:
         yield Item(folder, error, folder)
 
 
-def _from_stdin(reading: Reading) -> Iterator[Item]:
+def _from_stdin(reading: Reading) -> Iterator[Item | None]:
     if sys.stdin is None:
         raise InputMissing("standard input is closed", why="'-' reads from it", fix="duomo run TASK - < FILE")
     file = sys.stdin.buffer
@@ -135,30 +141,32 @@ def _from_stdin(reading: Reading) -> Iterator[Item]:
         if data:
             yield Item("-", data, "-")
     elif kind == "jsonl":
-        yield from _from_jsonl("-", file, reading)
+        yield from _from_jsonl("-", _lines(file, False), reading)
     else:
-        yield from _from_lines("-", file, reading)
+        yield from _from_lines("-", _lines(file, reading.null), reading)
 
 
-def _from_file(name: str, reading: Reading, read: Any) -> Iterator[Item]:
+def _from_file(name: str, reading: Reading, read: Any) -> Iterator[Item | None]:
     try:
         file = _open(name)
     except DuomoError as error:
         yield Item(name, error, name)
         return
     with file:
-        yield from read(name, file, reading)
+        yield from read(name, _lines(file, reading.null and read is _from_lines), reading)
 
 
-def _from_lines(_name: str, file: BinaryIO, reading: Reading) -> Iterator[Item]:
-    for text in _records(file, reading.null):
-        yield Item(text, text)
+def _from_lines(_name: str, lines: Iterable[bytes | None], _reading: Reading) -> Iterator[Item | None]:
+    for text in _records(lines):
+        yield Item(text, text) if text is not None else None
 
 
-def _from_jsonl(name: str, file: BinaryIO, reading: Reading) -> Iterator[Item]:
-    for number, line in enumerate(file, 1):
-        if line.strip():
-            yield _from_json(f"{name}:{number}", line, reading.field)
+def _from_jsonl(name: str, lines: Iterable[bytes | None], reading: Reading) -> Iterator[Item | None]:
+    number = 0
+    for line in lines:
+        number += line is not None
+        if line is None or line.strip():
+            yield _from_json(f"{name}:{number}", line, reading.field) if line else None
 
 
 def _from_json(place: str, line: bytes, field: str) -> Item:
@@ -184,13 +192,39 @@ def _from_json(place: str, line: bytes, field: str) -> Item:
     return Item(label, value, label)
 
 
-def _records(file: BinaryIO, null: bool) -> Iterator[str]:
-    """Lines, or parts between NUL bytes; empty ones are left out."""
-    parts = file.read().split(b"\0") if null else file
-    for part in parts:
-        text = part.decode("utf-8-sig", "replace").rstrip("\r\n")
-        if text.strip():
+def _records(lines: Iterable[bytes | None]) -> Iterator[str | None]:
+    """Texts; empty ones are left out, None is handed on."""
+    for line in lines:
+        text = line.decode("utf-8-sig", "replace").rstrip("\r\n") if line is not None else None
+        if text is None or text.strip():
             yield text
+
+
+def _lines(file: BinaryIO, null: bool) -> Iterable[bytes | None]:
+    """Lines, or parts between NUL bytes; None where the next has not been written yet."""
+    if null:
+        return file.read().split(b"\0")
+    try:
+        descriptor = file.fileno()
+    except OSError:  # no real file
+        return file
+    return file if sys.platform == "win32" or os.path.isfile(descriptor) else _arriving(file, descriptor)
+
+
+def _arriving(file: Any, descriptor: int) -> Iterator[bytes | None]:
+    """Lines of a pipe or a terminal. Whoever writes slowly should see results before the next line."""
+    import select
+
+    begun: bytes = file.read1() if file.peek() else b""
+    while begun:
+        *whole, begun = begun.split(b"\n")
+        yield from whole
+        if not select.select([descriptor], [], [], _PATIENCE_S)[0]:
+            yield None
+        more = os.read(descriptor, 1 << 16)
+        if not more and begun:
+            yield begun
+        begun = begun + more if more else b""
 
 
 def _looks_like_text(file: Any) -> bool:

@@ -23,10 +23,9 @@ def bad(tmp_path: Path, picture: Path) -> dict[str, str]:
     (tmp_path / "text.jpg").write_text("this is text")
     (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:50])
     (tmp_path / "zero.png").write_bytes(b"")
-    paths = {
+    return {
         name: str(tmp_path / name) for name in ("empty", "text.jpg", "cut.png", "zero.png", "missing.png", "no*.png")
     }
-    return paths
 
 
 @pytest.mark.parametrize(

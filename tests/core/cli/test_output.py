@@ -66,7 +66,7 @@ def test_control_characters_cannot_reach_the_terminal() -> None:
 def test_json_lines_come_one_a_record_with_their_schema_first() -> None:
     lines = [json.loads(line) for line in shown("jsonl").splitlines()]
     assert lines == [{"schema": "test.thing/1", **record} for record in RECORDS]
-    assert list(lines[0])[0] == "schema"
+    assert next(iter(lines[0])) == "schema"
     assert "猫と犬" in shown("jsonl")
 
 

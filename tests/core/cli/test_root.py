@@ -5,7 +5,8 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import click
 import pytest
@@ -223,12 +224,12 @@ def test_strict_plugins_stops_at_one_that_is_not_usable(duomo: Any, monkeypatch:
 
     from duomo.plugins import PluginRecord
 
-    class Found:
-        plugins = [
-            PluginRecord("radar", "duomo-radar", "1", "", state="broken", error="no gdal", fix="pip install gdal")
-        ]
-        tasks: dict[str, Any] = {}
-        models: list[Any] = []
+    class Found(NamedTuple):
+        plugins: Any = (
+            PluginRecord("radar", "duomo-radar", "1", "", state="broken", error="no gdal", fix="pip install gdal"),
+        )
+        tasks: Any = MappingProxyType({})
+        models: Any = ()
 
     monkeypatch.setattr("duomo.catalog.Catalog", lambda _selection: Found())
     done = CliRunner().invoke(cli, ["--strict-plugins", "tasks", "list"])
