@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import platform
@@ -21,6 +22,8 @@ from duomo.requirements import missing_requirements
 from duomo.selection import configured
 from duomo.specs import Check, ModelSpec
 from duomo.weights import is_installed
+
+_AUTHOR = "report it to the plugin's author"
 
 
 def examine(catalog: Catalog) -> Iterator[Check]:
@@ -42,11 +45,15 @@ def examine(catalog: Catalog) -> Iterator[Check]:
     ]
     for name, part in parts:
         try:
-            for check in part():
-                yield _without_home(Check(*check))
+            with contextlib.redirect_stdout(sys.stderr):
+                checks = [_without_home(Check(*check)) for check in part()]
+        except KeyboardInterrupt:
+            raise
         # A plugin's checks may raise anything, and so may a damaged library when it is imported.
-        except Exception as error:
-            yield _without_home(Check(name, "fail", f"the check itself failed: {type(error).__name__}: {error}"))
+        except BaseException as error:
+            said = f"the check itself failed: {type(error).__name__}: {error}"
+            checks = [_without_home(Check(name, "fail", said, _AUTHOR if name.startswith("plugin ") else ""))]
+        yield from checks
 
 
 def _python() -> Iterator[Check]:

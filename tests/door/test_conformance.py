@@ -71,6 +71,12 @@ class Swallows(EchoModel):
         return [{"text": str(item).replace("poison", "")} for item in items]
 
 
+class Quits(EchoModel):
+    def forward(self, batch):
+        print("good bye")
+        raise SystemExit(3)
+
+
 class Lives(EchoModel):
     def __init__(self):
         KEPT.append(self)
@@ -85,6 +91,7 @@ FAULTS: dict[type[Model], str] = {
     SeesItsNeighbours: "a batch gives what one by one gives",
     Moody: "the same input gives the same result",
     Swallows: "a bad item costs no other its result",
+    Quits: "a result is what the task promises",
     Lives: "closing it gives its memory back",
 }
 
@@ -127,8 +134,9 @@ assert "torch" not in sys.modules
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 @pytest.mark.parametrize("cls", FAULTS)
-def test_a_fault_is_found_and_named(suite_of, cls):
+def test_a_fault_is_found_and_named(suite_of, cls, capsys):
     findings = run(suite_of(cls))
+    assert capsys.readouterr().out == ""
     failed = {finding.check for finding in findings if finding.status == "fail"}
     assert FAULTS[cls] in failed, findings
     assert all(finding.detail for finding in findings if finding.status == "fail")
@@ -182,6 +190,7 @@ def test_own_tests_may_be_added():
 PLUGIN_FAULTS = {
     "import numpy\n": "it imports nothing heavy",
     "print('hello')\n": "it says nothing while it loads",
+    "import os; os.write(1, b'hello\\n')\n": "it says nothing while it loads",
     "import os; TASK = 'text-classificatoin'\n": "its models do tasks that exist",
     "LICENSE = ''\n": "its models tell licence and digest",
     "LOADER = 'no_such_module_here:Model'\n": "what its specs point at exists",

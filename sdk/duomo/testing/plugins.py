@@ -227,7 +227,8 @@ def _probe(plugin: str) -> dict[str, Any]:
         [sys.executable, "-c", _PROBE, plugin], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, f"a fresh process that loads only '{plugin}' ended with:\n{done.stderr}"
-    return {**json.loads(done.stdout), "said": done.stderr}
+    *said, report = done.stdout.splitlines()
+    return {**json.loads(report), "said": "\n".join(said) + done.stderr}
 
 
 def _finds(module: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import sys
 import traceback
 import unittest
 from typing import Any, Literal, NamedTuple
@@ -56,11 +58,15 @@ def check_names(cls: type[Suite]) -> list[str]:
 def _run(suite: Suite, name: str) -> Finding:
     check = name.removeprefix("test_").replace("_", " ")
     try:
-        getattr(suite, name)()
+        # What a plugin prints must not end up among the findings.
+        with contextlib.redirect_stdout(sys.stderr):
+            getattr(suite, name)()
     except unittest.SkipTest as reason:
         return Finding(suite.subject(), check, "skip", str(reason))
+    except KeyboardInterrupt:
+        raise
     # What a plugin raises is a finding, whatever it is.
-    except Exception as error:
+    except BaseException as error:
         words = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
         return Finding(suite.subject(), check, "fail", inspect.cleandoc(words), traceback.format_exc())
     return Finding(suite.subject(), check, "ok")
