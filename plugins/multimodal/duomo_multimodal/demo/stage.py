@@ -62,15 +62,15 @@ class Stage:
         try:
             report.summary, report.facts = step.play(self)
         except Exception as error:
-            known = error if isinstance(error, DuomoError) else ModelFailed(f"{type(error).__name__}: {error}")
-            report.status = "missing" if isinstance(known, Unavailable | NotFound) else "failed"
-            report.summary, report.fix = known.what, known.fix
+            report.status = "missing" if isinstance(error, Unavailable | NotFound) else "failed"
+            report.summary = error.what if isinstance(error, DuomoError) else f"{type(error).__name__}: {error}"
+            report.fix = error.fix if isinstance(error, DuomoError) and not isinstance(error, ModelFailed) else ""
         report.run_s = time.perf_counter() - start - report.load_s
         return report
 
     @contextlib.contextmanager
     def load(self, task: str) -> Iterator[Runner[Any]]:
-        """The default model of a task, given back at the end: the demo never holds two."""
+        """The default model of a task, given back at the end: the demo holds one at a time."""
         assert self._report is not None
         start = time.perf_counter()
         runner = duomo.load(task, catalog=self.catalog)

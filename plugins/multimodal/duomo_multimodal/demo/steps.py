@@ -137,8 +137,9 @@ def detect_speech(stage: Stage) -> Shown:
 
 def transcribe(stage: Stage) -> Shown:
     """What is said in the message."""
+    call = stage.sound("call")
     with stage.load("automatic-speech-recognition") as runner:
-        found = runner(stage.sound("call").wav)
+        found = runner(call.wav)
     return f"“{found.text.strip()}”", {"transcript": found}
 
 

@@ -43,7 +43,8 @@ def outcome_text(report: Report) -> str:
     """The step in one line: what came out, or what is missing and how to get it."""
     if report.status == "ok":
         return report.summary
-    return f"{'not installed' if report.status == 'missing' else report.summary}: {report.fix or 'see duomo doctor'}"
+    what = "not installed" if report.status == "missing" else report.summary
+    return f"{what}: {report.fix}" if report.fix else what
 
 
 class PlainLines:
