@@ -67,7 +67,9 @@ def test_every_plugin_is_in_the_workspace_and_in_the_requirements():
     assert set(WORKSPACE["tool"]["uv"]["sources"]) == {"duomo", *(f"duomo-{name}" for name in PLUGINS)}
     paths = {line.removeprefix("-e ./").partition("[")[0] for line in lines_of("requirements.txt")}
     assert paths == {"sdk", *(f"plugins/{name}" for name in PLUGINS)}
-    assert "-r requirements.txt" in lines_of("requirements-dev.txt")
+    first, *tools = lines_of("requirements-dev.txt")
+    assert first == "-r requirements.txt"
+    assert WORKSPACE["dependency-groups"]["dev"] == tools, "pip and uv set up the same tools"
 
 
 def test_every_requirement_has_a_tested_version():
