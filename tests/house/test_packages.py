@@ -114,7 +114,7 @@ def test_no_file_is_large_or_holds_weights():
 
 
 def test_no_file_knows_the_machine_it_was_written_on():
-    homes = re.compile(r"/(?:home|Users|root)/\w|/work/|file:///(?!etc/hosts)")
+    homes = re.compile(r"/(?:home|Users)/(?!ada\b)\w|/root/\w|/work/|file:///(?!etc/hosts)")  # Ada's home is made up
     for path in files():
         if path.suffix in (".py", ".md", ".toml", ".txt", ".sh", "") and path != Path(__file__):
             found = homes.search(path.read_text("utf-8", errors="ignore"))
