@@ -25,7 +25,6 @@ from duomo_nlp import windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 
 OUTSIDE = "O"
-INSIDE_WORD = "##"
 
 
 class Token(NamedTuple):
@@ -50,6 +49,8 @@ class TokenClassification(Model[Text, Entities]):
         self.tokenizer = tokenizer
         self.pad_id = pad_id
         self.stride = stride
+        # "##" for WordPiece; elsewhere the inside of a word is not marked, and "##" may be text.
+        self.inside_word: str | None = getattr(tokenizer.model, "continuing_subword_prefix", None)
         self.labels = [network.config.id2label[i] for i in range(network.config.num_labels)]
 
     @classmethod
@@ -115,8 +116,8 @@ class TokenClassification(Model[Text, Entities]):
             last = len(real) - (stride - stride // 2 if number < len(encodings) - 1 else 0)
             for at in real[first:last]:
                 start, end = encoding.offsets[at]
-                inside = encoding.tokens[at].startswith(INSIDE_WORD) or start < covered
-                yield Token(self.labels[labels[at]], scores[at], start, end, inside)
+                marked = bool(self.inside_word and encoding.tokens[at].startswith(self.inside_word))
+                yield Token(self.labels[labels[at]], scores[at], start, end, marked or start < covered)
                 covered = end
 
 

@@ -32,6 +32,7 @@ LANGID = ModelSpec(
     weights="package:py3langid/data/model.npz.xz",
     sha256="f4f4a2c3465ca1f081541037f9cac23021d68151c2f709c55ae5eedfca522963",
     size=4_586_720,
+    requires=("numpy>=2",),
     packages=("py3langid==0.4.0 --hash=sha256:c25bd038147951ba3a89efe9ec12cc7d2116cb6f311ff8af84ade398a8bc0616",),
     packs=STARTER,
     limits="needs a sentence: single words are often wrong; one language a text",

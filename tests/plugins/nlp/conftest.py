@@ -51,7 +51,7 @@ def byte_level() -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([" ".join(WORDS), *TEXTS], trainer)
+    tokenizer.train_from_iterator([" ".join(WORDS), *TEXTS, "## ## ## end"], trainer)
     return tokenizer
 
 

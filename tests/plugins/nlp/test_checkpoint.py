@@ -110,3 +110,16 @@ def test_loading_prints_nothing(checkpoint: Make, capfd: pytest.CaptureFixture[s
     capfd.readouterr()
     load(folder, "feature-extraction")
     assert capfd.readouterr() == ("", "")
+
+
+def test_half_precision_changes_little(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=3)
+    half = duomo.load("text-classification", f"dir:{folder}", device="cpu", dtype="bfloat16")
+    for outcome, exact in zip(
+        half.map(["the cat", "a dog sat on the mat"]),
+        load(folder).map(["the cat", "a dog sat on the mat"]),
+        strict=True,
+    ):
+        assert outcome.meta.dtype == "bfloat16"
+        assert outcome.unwrap().top.name == exact.unwrap().top.name
+        assert outcome.unwrap().top.score == pytest.approx(exact.unwrap().top.score, abs=0.05)

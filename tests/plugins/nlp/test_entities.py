@@ -142,3 +142,22 @@ def test_truncate_reads_the_beginning_only_and_says_so(contextless: tuple[Path, 
     assert outcome.unwrap().spans == [s for s in runner(f"{TEXT} " * 5).spans if s in outcome.unwrap().spans]
     with pytest.raises(duomo.BadInput, match="tokens and the model reads 16"):
         runner(f"{TEXT} " * 5, long="error")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [("roberta", "## end", {"##": False}), ("bert", "ends", {"e": False, "##n": True, "##d": True, "##s": True})],
+)
+def test_hashes_in_a_text_are_text_where_the_tokenizer_marks_no_pieces(
+    checkpoint: Make, kind: str, text: str, expected: dict[str, bool]
+) -> None:
+    """A heading of Markdown is not the inside of a word to RoBERTa; a later piece of a word is, to BERT."""
+    runner = duomo.load(
+        "token-classification", f"dir:{checkpoint(kind, AutoModelForTokenClassification, **NAMES)}", device="cpu"
+    )
+    model = runner.executor.worker.model  # type: ignore[attr-defined]
+    [encoding] = model.tokenizer.encode_batch([text])
+    count = len(encoding.ids)
+    tokens = model._tokens([encoding], [([1.0] * count, [0] * count)])
+    found = dict(zip(encoding.tokens[1:-1], [token.inside for token in tokens], strict=True))
+    assert {piece: found[piece] for piece in expected} == expected
