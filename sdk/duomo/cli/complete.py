@@ -39,7 +39,7 @@ def complete_models(ctx: click.Context, _param: click.Parameter, begun: str) -> 
 
 def complete_packs(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
     """Names of model packs, and of models that have a package."""
-    models = [spec for spec in _app(ctx).catalog.models if spec.packages]
+    models = [spec for spec in _app(ctx).catalog.models if spec.packages or spec.packs]
     packs = {pack: "all models of this pack" for spec in models for pack in spec.packs}
     return _offer({**packs, **{spec.name: spec.summary for spec in models}}, begun)
 

@@ -23,6 +23,8 @@ FREE_KEYS = {
     "offline": "true keeps duomo off the network",
 }
 
+_NAMED = ("models.default.", "models.alias.")
+
 
 def complete_keys(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
     """Names of settings."""
@@ -112,8 +114,7 @@ def _known() -> dict[str, str]:
 
 
 def _check_key(key: str) -> None:
-    head, _, tail = key.rpartition(".")
-    if key in _known() or (tail and head in ("models.default", "models.alias")) or key.startswith("models.default."):
+    if key in _known() or any(len(key) > len(table) and key.startswith(table) for table in _NAMED):
         return
     raise BadOption(
         f"no setting named '{key}'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from duomo.inputs import Audio, Image, TextOrImage
 from duomo.tasks.base import Options, Task
@@ -57,12 +57,16 @@ def _pictures(value: Any) -> Any:
     return tuple(Image.accept(each) for each in value)
 
 
+_PATHS = WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1})
+"""In JSON a picture is its path."""
+
+
 class ImageSearchOptions(Options):
     """Options of image search."""
 
     model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
-    images: Annotated[tuple[Image, ...], BeforeValidator(_pictures)] = Field(
+    images: Annotated[tuple[Image, ...], BeforeValidator(_pictures), _PATHS] = Field(
         min_length=1, description="the pictures to search: a folder, or a list of paths, bytes, PIL images or arrays"
     )
     top_k: int = Field(5, ge=1, description="how many hits to give, best first")
