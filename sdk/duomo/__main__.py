@@ -1,4 +1,4 @@
-"""``python -m duomo``."""
+"""``python -m duomo`` is ``duomo``."""
 
 from duomo.cli import main
 

@@ -1,0 +1,76 @@
+"""Write docs/cli.md from the commands' own help; tests/core/cli compares the two."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from duomo.catalog import Catalog
+from duomo.cli import COMMANDS, Root, cli
+from duomo.cli.app import App
+from duomo.plugins import Selection
+
+PAGE = Path(__file__).with_name("cli.md")
+HEAD = """# The command line
+
+<!-- Made by docs/make_cli.py; `make docs` writes it anew. -->
+
+`duomo run TASK INPUT...` does one task on whatever it is given; the other commands say what there is and set it up.
+Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with their owner.
+
+- **Input** is a path, a folder, a glob, a URL or `-`; a text is given with `-t`. Standard input is read only for `-`,
+  or when nothing is named and it is not a terminal: one text a line, one JSON record a line with
+  `--input-format jsonl`, or the bytes of one picture or recording.
+- **Output** is a table on a terminal and JSON lines in a pipe; `-o` (or `DUOMO_OUTPUT`) decides otherwise. Standard
+  output has results and nothing else; remarks, progress and errors go to standard error.
+- **Each input has its own fate.** One that cannot be used is a record with an `error`; the others go on, in order.
+- **Errors** say what happened, why, and what to type next. With JSON output the same is a record,
+  `{"schema": "duomo.error/1", ...}`, so that a program need not read words. `--debug` adds the traceback.
+- **Colour** follows the terminal, `NO_COLOR`, `FORCE_COLOR` and `--color`; progress shows only where standard output
+  and standard error are both terminals, or the results go to a file.
+
+| exit code | |
+|---|---|
+| 0 | everything worked (also when the reader of a pipe has seen enough) |
+| 1 | the work failed |
+| 2 | the command line is wrong |
+| 3 | some inputs failed, the others worked |
+| 4 | a model, task, plugin, device or weights: unknown or not usable here |
+| 5 | a plugin that was needed is broken |
+| 130 | interrupted; what was done is shown |
+
+Stages chain, and the id of an input stays with it:
+
+```console
+$ duomo run automatic-speech-recognition calls/ |
+      duomo run text-classification --input-format jsonl --field result.text -
+```
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    app = App(Catalog(Selection(allow=frozenset())))
+    root = click.Context(cli, info_name="duomo", obj=app, terminal_width=100, **cli.context_settings)
+    return HEAD + "".join(section(ctx) for ctx in walk(root))
+
+
+def section(ctx: click.Context) -> str:
+    """One command's help under its name."""
+    path = ctx.command_path
+    text = "\n".join(line.rstrip() for line in ctx.get_help().splitlines())
+    return f"\n{'#' * (len(path.split()) + 1)} {path}\n\n```text\n{text}\n```\n"
+
+
+def walk(ctx: click.Context) -> Iterator[click.Context]:
+    """Every built-in command, groups before what is in them."""
+    yield ctx
+    if isinstance(ctx.command, click.Group):
+        for name in COMMANDS if isinstance(ctx.command, Root) else ctx.command.list_commands(ctx):
+            inner = ctx.command.get_command(ctx, name)
+            assert inner is not None
+            yield from walk(click.Context(inner, info_name=name, parent=ctx))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
