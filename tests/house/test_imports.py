@@ -15,7 +15,7 @@ LAYERS = [
     {"config", "hooks"},
     {"inputs", "discovery", "distributions", "registration", "requirements", "selection"},
     {"tasks", "model", "outcome", "weights", "plugins", "adapters"},
-    {"catalog", "execution", "packs", "writers"},
+    {"catalog", "execution", "packs", "pretrained", "writers"},
     {"runner"},
     {"testing", "doctor", "scaffold"},
     {"cli", "serving"},
@@ -23,7 +23,7 @@ LAYERS = [
 """From the ground up: a module may import from its own layer and from those below it."""
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-PUBLIC = {"duomo", *(f"duomo.{name}" for name in "config errors inputs model tasks testing weights".split())}
+PUBLIC = {"duomo", *(f"duomo.{name}" for name in "config errors inputs model pretrained tasks testing weights".split())}
 """What a plugin may import from; and anything inside `duomo.tasks`."""
 
 

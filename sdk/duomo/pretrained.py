@@ -1,0 +1,107 @@
+"""A checkpoint in transformers format to its network and processors: whole, offline, and without code of its own.
+
+For plugins whose models load what the caller names (``hf:``, ``dir:``). transformers is imported when used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from duomo.errors import UnsafeWeights, WeightsMissing
+from duomo.weights import WeightsRef, check_tensors
+
+_SAFE = {"local_files_only": True, "trust_remote_code": False}
+# Left out, trust_remote_code makes transformers ask on the terminal, and a hasty "y" would run a stranger's code.
+
+
+def load_network(
+    auto: Any,
+    weights: WeightsRef,
+    *,
+    dtype: Any = None,
+    may_miss: tuple[str, ...] = (),
+    may_be_surplus: bool = True,
+) -> Any:
+    """Build a network on the CPU, with nothing left random.
+
+    Args:
+        auto: an Auto class or model class, such as ``AutoModelForSequenceClassification``.
+        weights: a folder in transformers layout.
+        dtype: of its weights; as they were saved when None.
+        may_miss: prefixes of tensors that the caller never reads.
+        may_be_surplus: whether tensors without a place are fine, such as the head of another task.
+
+    Raises:
+        WeightsMismatch: a tensor is missing, misshapen, or surplus where that is not fine.
+        UnsafeWeights: it needs code of its own.
+    """
+    extra = {} if dtype is None else {"dtype": dtype}
+    try:
+        with quiet():
+            network, found = auto.from_pretrained(
+                weights.folder,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # so that they are reported, and refused in our words
+                **_SAFE,
+                **extra,
+            )
+    except ValueError as error:
+        _refuse_own_code(weights, error)
+        raise
+    missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
+    surplus = () if may_be_surplus else found["unexpected_keys"]
+    check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])
+    return network
+
+
+def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
+    """A tokenizer, feature extractor or image processor of the folder.
+
+    Args:
+        auto: such as ``AutoTokenizer``.
+        weights: a folder in transformers layout.
+        what: its name in messages, such as ``tokenizer``.
+
+    Raises:
+        WeightsMissing: the folder has none.
+        UnsafeWeights: it needs code of its own.
+    """
+    try:
+        with quiet():
+            return auto.from_pretrained(weights.folder, **_SAFE)
+    except (OSError, ValueError, ImportError) as error:
+        _refuse_own_code(weights, error)
+        raise WeightsMissing(
+            f"'{weights.folder}' has no {what} that can be used",
+            why=str(error).strip().splitlines()[0],
+            fix=f"save it beside the model: {what.replace(' ', '_')}.save_pretrained(folder)",
+        ) from None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' progress bar and table of keys: `check_tensors` judges those."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging  # it has no types
+    level, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if has_bars:
+            logging.enable_progress_bar()
+
+
+def _refuse_own_code(weights: WeightsRef, error: Exception) -> None:
+    if "auto_map" in weights.config():
+        raise UnsafeWeights(
+            f"'{weights.folder}' needs code that comes with the checkpoint",
+            why="duomo never runs code from a checkpoint",
+            fix="use a checkpoint of an architecture that transformers itself knows",
+        ) from error
