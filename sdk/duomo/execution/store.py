@@ -14,6 +14,7 @@ import json
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +76,7 @@ class RunStore:
         with self._explained():
             # One driver uses it at a time, but not always in the thread that opened it.
             self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._db.close)  # a connection that is only forgotten keeps its lock for a while
         try:
             with self._explained():
                 self._open()
