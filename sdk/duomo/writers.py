@@ -181,7 +181,8 @@ class ParquetWriter(Writer):
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
         with _explained(self.path):
-            self._file = pyarrow.parquet.ParquetWriter(self._partial, self._schema)
+            self._sink = open(self._partial, "wb")  # noqa: SIM115 - closed by close()
+            self._file = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
 
     def write(self, outcome: Outcome[Any]) -> None:
         row = outcome.to_dict()
@@ -193,9 +194,10 @@ class ParquetWriter(Writer):
 
     def close(self, *, complete: bool = True) -> None:
         with _explained(self.path):
-            self._gather()
-            self._write_group()
-            self._file.close()
+            with self._sink:
+                self._gather()
+                self._write_group()
+                self._file.close()
             if complete:
                 os.replace(self._partial, self.path)
 

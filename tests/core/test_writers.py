@@ -1,0 +1,321 @@
+"""Outcomes in files: what is written reads back the same, and a torn file is made whole."""
+
+import csv
+import io
+import json
+import os
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duomo.errors import BadInput, CannotWrite, RequirementMissing, UsageProblem
+from duomo.outcome import ItemError, Meta, Outcome
+from duomo.tasks import CORE_TASKS
+from duomo.tasks.base import Result
+from duomo.tasks.nlp import Entities, Span
+from duomo.tasks.results import Classification, Embedding, SearchResult
+from duomo.tasks.speech import Speech, Transcript, Verification
+from duomo.tasks.vision import Page, TextLine
+from duomo.writers import GrowingFile, open_writer
+
+META = Meta("text-classification", "fake/echo", "in-process", batch=4, ms=1.25)
+FAILED = ItemError.of(BadInput("no 'cat'", why="it, left\nhome"))
+
+
+def outcomes(results: list) -> list[Outcome]:
+    return [Outcome(i, f"item {i}", *((None, each) if isinstance(each, ItemError) else (each, None)), META)
+            for i, each in enumerate(results)]  # fmt: skip
+
+
+def labels(*names: str) -> Classification:
+    return Classification.ranked(names, [1 / (i + 1) for i in range(len(names))])
+
+
+MANY = outcomes([labels(f"label {i}", "猫", 'a "quoted",\r\nname') if i % 5 else FAILED for i in range(40)])
+
+
+def written(path, some: list[Outcome], result: type[Result] = Classification, *, resume: bool = False) -> bytes:
+    with open_writer(path, result, resume=resume) as writer:
+        for outcome in some:
+            writer.write(outcome)
+    return path.read_bytes()
+
+
+def read_csv(path) -> list[dict]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def read_parquet(path) -> list[dict]:
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path).to_pylist()
+
+
+# The formats
+
+
+def test_a_line_of_json_is_the_outcome(tmp_path):
+    lines = written(tmp_path / "out.jsonl", MANY).decode().splitlines()
+    assert [json.loads(line) for line in lines] == [outcome.to_dict() for outcome in MANY]
+
+
+def test_a_csv_has_a_line_an_item_and_the_best_first(tmp_path):
+    written(tmp_path / "out.csv", MANY)
+    rows = read_csv(tmp_path / "out.csv")
+    heading = ["index", "id", "ok", "top.name", "top.score", "labels", "error.code", "error.what", "model", "ms"]
+    assert list(rows[0]) == heading
+    assert [row["index"] for row in rows] == [str(i) for i in range(40)]
+    assert [rows[0][name] for name in heading[2:8]] == ["false", "", "", "", "E-INPUT", "no 'cat'"]
+    assert [rows[1][name] for name in heading[2:5]] == ["true", "label 1", "1.0"]
+    assert json.loads(rows[1]["labels"])[2]["name"] == 'a "quoted",\r\nname'
+
+
+@pytest.mark.parametrize(("result", "heading"), [
+    (Embedding, "vector"),
+    (Transcript, "text segments language"),
+    (Verification, "same score threshold"),
+    (SearchResult, "top.index top.item top.score query hits"),
+    (Page, "lines width height"),
+])  # fmt: skip
+def test_the_headings_are_those_of_the_result_class_whatever_the_rows(tmp_path, result, heading):
+    written(tmp_path / "out.csv", outcomes([FAILED]), result)
+    [row] = read_csv(tmp_path / "out.csv")
+    assert list(row) == ["index", "id", "ok", *heading.split(), "error.code", "error.what", "model", "ms"]
+
+
+def test_a_result_in_a_result_has_columns_of_its_own(tmp_path):
+    class Pair(Result):
+        left: Verification
+        right: Verification | None
+
+    one = Verification(same=True, score=0.5, threshold=0.1)
+    written(tmp_path / "out.csv", outcomes([Pair(left=one, right=None)]), Pair)
+    [row] = read_csv(tmp_path / "out.csv")
+    assert (row["left.same"], row["left.score"], row["right.same"]) == ("true", "0.5", "")
+
+
+def test_nothing_found_has_no_best(tmp_path):
+    written(tmp_path / "out.csv", outcomes([labels()]))
+    [row] = read_csv(tmp_path / "out.csv")
+    assert (row["top.name"], row["labels"]) == ("", "[]")
+
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+
+
+@settings(max_examples=60)
+@given(texts=st.lists(st.tuples(TEXT, TEXT, st.floats(allow_nan=False, allow_infinity=False)), max_size=5))
+def test_any_text_and_number_reads_back_from_csv_as_it_was(tmp_path_factory, texts):
+    spans = [Entities(spans=[Span(label=a, score=x, text=b, start=0, end=len(b))]) for a, b, x in texts]
+    path = tmp_path_factory.mktemp("csv") / "out.csv"
+    some = [outcome_of(i, a, each) for i, ((a, _, _), each) in enumerate(zip(texts, spans, strict=True))]
+    written(path, some, Entities)
+    rows = read_csv(path)
+    assert [row["id"] for row in rows] == [a for a, _, _ in texts]
+    assert [json.loads(row["spans"]) for row in rows] == [each.to_dict()["result"]["spans"] for each in some]
+
+
+def outcome_of(index: int, id: str, result: Result) -> Outcome:
+    return Outcome(index, id, result, None, META)
+
+
+def test_a_name_that_is_no_text_is_written_all_the_same(tmp_path):
+    odd = [outcome_of(0, os.fsdecode(b"caf\xe9.jpg"), labels("a"))]
+    written(tmp_path / "out.jsonl", odd)
+    assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["id"] == odd[0].id
+    written(tmp_path / "out.csv", odd)
+    assert read_csv(tmp_path / "out.csv")[0]["id"] == "caf\\udce9.jpg"
+    written(tmp_path / "out.parquet", odd)
+    assert read_parquet(tmp_path / "out.parquet")[0]["id"] == "caf\\udce9.jpg"
+
+
+def test_parquet_has_the_shape_of_the_json_with_types(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    written(tmp_path / "out.parquet", MANY)
+    assert read_parquet(tmp_path / "out.parquet") == [
+        {name: value for name, value in outcome.to_dict().items() if name != "schema"} for outcome in MANY
+    ]
+    schema = pyarrow.parquet.read_schema(tmp_path / "out.parquet")
+    assert schema.field("result").type == pa.struct(
+        [("labels", pa.list_(pa.struct([("name", pa.string()), ("score", pa.float64())])))]
+    )
+    assert schema.field("meta").type.field("ms").type == pa.float64()
+
+
+@pytest.mark.parametrize("result", [
+    Speech(wav=bytes(range(256)), sampling_rate=8000, duration=1.5),
+    Page(lines=[TextLine(text="a", score=1, corners=[(0.0, 1.5), (2.0, 3.0)])], width=2, height=3),
+    Transcript(text="", segments=[], language=None),
+], ids=lambda result: type(result).__name__)  # fmt: skip
+def test_parquet_keeps_bytes_numbers_and_gaps(tmp_path, result):
+    written(tmp_path / "out.parquet", outcomes([result]), type(result))
+    [row] = read_parquet(tmp_path / "out.parquet")
+    assert type(result).model_validate(row["result"]) == result
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("spec", CORE_TASKS, ids=lambda spec: spec.name)
+def test_the_results_of_every_task_have_columns(tmp_path, spec, suffix):
+    from duomo.catalog import resolve
+
+    path = tmp_path / f"out.{suffix}"
+    written(path, outcomes([FAILED]), resolve(spec.target).Result)
+    assert len(read_csv(path) if suffix == "csv" else read_parquet(path)) == 1
+
+
+def test_parquet_is_written_in_row_groups_of_bounded_memory(tmp_path, monkeypatch):
+    import pyarrow.parquet
+
+    monkeypatch.setattr("duomo.writers.PARQUET_BYTES", 100_000)
+    loud = [Speech(wav=b"x" * 1000, sampling_rate=8000, duration=1.0)] * 500
+    written(tmp_path / "out.parquet", outcomes(loud), Speech)
+    assert pyarrow.parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups == 4
+    assert len(read_parquet(tmp_path / "out.parquet")) == 500
+
+
+# Going on
+
+
+@settings(max_examples=80)
+@given(done=st.integers(0, 40), torn=st.integers(0, 600), suffix=st.sampled_from(["jsonl", "csv"]))
+def test_a_file_that_ends_anywhere_becomes_what_an_undisturbed_run_writes(tmp_path_factory, done, torn, suffix):
+    folder = tmp_path_factory.mktemp("torn")
+    whole = written(folder / f"whole.{suffix}", MANY)
+    path = folder / f"out.{suffix}"
+    cut = written(path, MANY[:done])
+    path.write_bytes(cut[: max(0, len(cut) - torn)])
+    assert written(path, MANY, resume=True) == whole
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_what_agrees_is_never_written_again(tmp_path, suffix):
+    path = tmp_path / f"out.{suffix}"
+    whole = written(path, MANY)
+    path.write_bytes(whole[:-7])
+    with open_writer(path, Classification, resume=True) as writer:
+        for number, outcome in enumerate(MANY):
+            writer.write(outcome)
+            assert len(path.read_bytes()) == (len(whole) if number == 39 else len(whole) - 7)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_an_item_that_was_tried_again_and_all_after_it_are_replaced(tmp_path, suffix):
+    path = tmp_path / f"out.{suffix}"
+    written(path, MANY)
+    healed = [*MANY[:10], outcome_of(10, "item 10", labels("healed")), *MANY[11:30]]
+    assert written(path, healed, resume=True) == written(tmp_path / f"whole.{suffix}", healed)
+
+
+def test_a_run_that_is_stopped_while_it_catches_up_costs_no_row(tmp_path):
+    path = tmp_path / "out.jsonl"
+    whole = written(path, MANY)
+    with pytest.raises(KeyboardInterrupt), open_writer(path, Classification, resume=True) as writer:
+        writer.write(MANY[0])
+        raise KeyboardInterrupt
+    assert path.read_bytes() == whole
+
+
+def test_a_shorter_run_leaves_nothing_of_a_longer_one(tmp_path):
+    path = tmp_path / "out.jsonl"
+    written(path, MANY)
+    assert written(path, MANY[:3], resume=True) == written(tmp_path / "whole.jsonl", MANY[:3])
+
+
+def test_without_resume_a_file_is_replaced(tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_text("old\n" * 1000)
+    assert written(path, []) == b""
+
+
+def test_every_row_is_in_the_file_as_soon_as_it_is_written(tmp_path):
+    path = tmp_path / "out.jsonl"
+    with open_writer(path, Classification) as writer:
+        for number, outcome in enumerate(MANY, 1):
+            writer.write(outcome)
+            assert path.read_bytes().count(b"\n") == number
+
+
+def test_parquet_stays_as_it_was_until_the_new_one_is_complete(tmp_path):
+    path = tmp_path / "out.parquet"
+    written(path, MANY)
+    with pytest.raises(KeyboardInterrupt), open_writer(path, Classification, resume=True) as writer:
+        writer.write(MANY[0])
+        raise KeyboardInterrupt
+    assert len(read_parquet(path)) == 40
+    assert len(read_parquet(tmp_path / "out.parquet.partial")) == 1, "what there was can be read"
+    written(path, MANY[:5], resume=True)
+    assert len(read_parquet(path)) == 5
+    assert not (tmp_path / "out.parquet.partial").exists()
+
+
+# What cannot be done
+
+
+def test_another_suffix_is_refused_with_those_there_are(tmp_path):
+    with pytest.raises(UsageProblem, match="does not say in which format") as caught:
+        open_writer(tmp_path / "out.xlsx", Classification)
+    assert ".parquet" in caught.value.why
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(RequirementMissing) as caught:
+        open_writer(tmp_path / "out.parquet", Classification)
+    assert caught.value.fix == "pip install 'duomo[parquet]'"
+
+
+def test_a_field_that_may_be_anything_has_no_parquet_type(tmp_path):
+    class Loose(Result):
+        value: int | str
+
+    with pytest.raises(UsageProblem, match="no Parquet type"):
+        open_writer(tmp_path / "out.parquet", Loose)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_folder_that_is_not_there_is_said(tmp_path, suffix):
+    with pytest.raises(CannotWrite, match="cannot be written") as caught:
+        open_writer(tmp_path / "no" / f"out.{suffix}", Classification)
+    assert caught.value.why == "No such file or directory"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
+def test_a_full_disk_is_said_in_words_and_only_once(tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    (tmp_path / f"{name}.partial").symlink_to("/dev/full")
+    with pytest.raises(CannotWrite) as caught, open_writer(tmp_path / name, Classification) as writer:
+        writer.write(MANY[0])
+    assert caught.value.why == "No space left on device"
+    assert caught.value.__context__ is None or not isinstance(caught.value.__context__, CannotWrite)
+
+
+def test_a_row_torn_by_a_full_disk_is_healed_by_the_next_run(tmp_path, monkeypatch):
+    path = tmp_path / "out.jsonl"
+
+    class Full(io.BytesIO):
+        def write(self, data):
+            path.write_bytes(path.read_bytes() + data[:20])
+            raise OSError(28, "No space left on device")
+
+    whole = written(tmp_path / "whole.jsonl", MANY)
+    with pytest.raises(CannotWrite), open_writer(path, Classification) as writer:
+        for outcome in MANY[:6]:
+            writer.write(outcome)
+        monkeypatch.setattr(writer._file, "_file", Full())
+        writer.write(MANY[6])
+    assert not path.read_bytes().endswith(b"\n")
+    assert written(path, MANY, resume=True) == whole
+
+
+def test_a_growing_file_takes_text_like_any_other(tmp_path):
+    file = GrowingFile(tmp_path / "a.txt")
+    print("one", "two", file=file, flush=True)
+    file.close()
+    assert (tmp_path / "a.txt").read_bytes() == b"one two\n"
