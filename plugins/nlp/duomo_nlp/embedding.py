@@ -1,8 +1,8 @@
 """Texts as vectors, and what vectors are good for: likeness, search, labels given on the spot.
 
 The encoder is any transformers encoder with a pooling on top (Reimers and Gurevych 2019, "Sentence-BERT").
-all-MiniLM-L6-v2 is the one that comes with the starter pack: 6 layers, 384 numbers, trained on a
-billion English sentence pairs with cosine / 0.05 as the logit (its model card).
+all-MiniLM-L6-v2 is the one that comes with the starter pack: 6 layers, 384 numbers, trained to tell
+a billion sentence pairs from other pairs of their batch by cosine (its model card).
 
 A text of several windows (``long=window``) has the mean of their vectors, weighted by their tokens.
 """
@@ -27,13 +27,12 @@ from duomo_nlp import windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, read_json
 
 TEMPERATURE = 0.05
-"""Cosines are divided by it before the softmax, as they were when MiniLM was trained."""
+"""Cosines are divided by it before the softmax: the usual scale of 20 of sentence-transformers' contrastive losses."""
 FITTING = 0.15
 """Under ``multi_label`` a label with this cosine scores 0.5. Of 39 sentences on 13 topics, MiniLM puts
 87 % of the right labels above it and 97 % of the wrong ones below."""
 TEXTS_AT_ONCE = 64
 """Texts of a corpus are sorted by length and embedded so many at a time."""
-
 
 Batch = tuple[windows.Padded, str]
 """What `Encoder.forward` reads: all windows of all texts, and how to pool them."""
