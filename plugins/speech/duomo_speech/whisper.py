@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from transformers import (
     AutoTokenizer,
     PreTrainedTokenizerFast,
@@ -114,19 +115,23 @@ class Whisper(Model[Any, Transcript]):
         return [{"mel": mel, "prompt": prompt, "window": window} for mel, window in zip(mels, items, strict=True)]
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"mel": torch.stack([each["mel"] for each in features]), "prompt": features[0]["prompt"]}
+        return {
+            "mel": torch.stack([each["mel"] for each in features]),
+            "lengths": [int(len(each["window"].samples) / SAMPLING_RATE / STEP_S) for each in features],
+            "prompt": features[0]["prompt"],
+        }
 
     def forward(self, batch: dict[str, Any]) -> list[list[int]]:
         """Tokens of each window, prompt included, without the end."""
-        hidden_BTD = self.network.model.encoder(batch["mel"].to(self.network.dtype)).last_hidden_state
-        prompts = [list(batch["prompt"])] * len(hidden_BTD)
+        mel_BMT = batch["mel"].to(self.network.dtype)
+        hidden_BTD = self.network.model.encoder(mel_BMT).last_hidden_state
+        prompts = [[self.vocabulary.start, *batch["prompt"]]] * len(mel_BMT)
         if None in prompts[0]:
             start = torch.full((len(prompts), 1), self.vocabulary.start, device=hidden_BTD.device)
             languages = list(self.vocabulary.languages.values())
             found = self._step(hidden_BTD, start, None).logits[:, -1, languages].argmax(-1).tolist()
-            prompts = [[languages[at], *prompts[0][1:]] for at in found]
-        prompt_BP = torch.tensor([[self.vocabulary.start, *prompt] for prompt in prompts], device=hidden_BTD.device)
-        return self._decode(hidden_BTD, prompt_BP)
+            prompts = [[languages[at] if each is None else each for each in prompts[0]] for at in found]
+        return self._hear(mel_BMT, hidden_BTD, torch.tensor(prompts, device=hidden_BTD.device), batch["lengths"])
 
     def postprocess(
         self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
@@ -172,6 +177,25 @@ class Whisper(Model[Any, Transcript]):
             past_key_values=cache,
             use_cache=True,
         )
+
+    def _hear(self, mel_BMT: Tensor, hidden_BTD: Tensor, prompt_BP: Tensor, lengths: list[int]) -> list[list[int]]:
+        """Tokens of each window, to its end: Whisper may stop where it announces that more is said."""
+        tokens = self._decode(hidden_BTD, prompt_BP)
+        stops = {row: at for row, found in enumerate(tokens) if (at := self._stop(found, lengths[row]))}
+        if stops:
+            rest = torch.stack([_from(mel_BMT[row], 2 * at) for row, at in stops.items()])  # two mel frames a step
+            hidden = self.network.model.encoder(rest).last_hidden_state
+            tails = self._hear(rest, hidden, prompt_BP[list(stops)], [lengths[row] - at for row, at in stops.items()])
+            for (row, at), tail in zip(stops.items(), tails, strict=True):
+                for token in tail[prompt_BP.shape[1] :]:
+                    tokens[row].append(token + at if token >= self.timestamps_from else token)
+        return tokens
+
+    def _stop(self, tokens: list[int], length: int) -> int:
+        """The step at which a segment was begun and nothing written, when at least half a second is left; else 0."""
+        begun = min(tokens[-2:]) >= self.timestamps_from
+        at = tokens[-1] - self.timestamps_from
+        return at if begun and 1 / STEP_S <= at <= length - 0.5 / STEP_S else 0
 
     def _decode(self, hidden_BTD: Tensor, prompt_BP: Tensor) -> list[list[int]]:
         """The likeliest token each time; a window that has ended leaves the batch."""
@@ -229,6 +253,11 @@ class Whisper(Model[Any, Transcript]):
             start, text = at, []
         close(window.end_s - window.start_s)
         return segments
+
+
+def _from(mel_MT: Tensor, frame: int) -> Tensor:
+    """A spectrogram from a frame on, silence at its end."""
+    return F.pad(mel_MT[:, frame:], (0, frame), value=float(mel_MT.min()))
 
 
 def _from_ctranslate2(weights: WeightsRef) -> tuple[Any, Vocabulary]:

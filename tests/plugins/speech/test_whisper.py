@@ -11,6 +11,7 @@ from duomo.tasks.speech import SpeechRecognitionOptions
 from duomo.weights import find_package_file, is_installed, locate
 from duomo_speech.plugin import WHISPER_BASE, WHISPER_TINY_EN
 from duomo_speech.whisper import Whisper
+from duomo_speech.windows import Window
 
 pytestmark = pytest.mark.embedded
 RATE = 16_000
@@ -51,6 +52,26 @@ def test_tokens_equal_those_of_transformers_generate(asr, long_recording):
     with torch.no_grad():
         together = model.forward(model.collate(features))
     assert together == [generated(model, each["mel"]) for each in features]
+
+
+def test_a_window_is_heard_to_its_end_when_whisper_stops_early(asr, recording, monkeypatch):
+    model = asr.executor.worker.model
+    samples = duomo.Audio.accept(recording("two_cities.wav")).samples(RATE)
+    features = model.preprocess([Window(samples[14 * RATE : 44 * RATE], 14.0)], OPTIONS)
+
+    def hear():
+        with torch.inference_mode():
+            return model.postprocess(model.forward(model.collate(features)), features, OPTIONS)[0]
+
+    whole = hear()
+    monkeypatch.setattr(Whisper, "_stop", lambda self, tokens, length: 0)
+    first = hear()
+    assert whole.text.startswith(first.text)
+    assert "superlative" in whole.text
+    assert "superlative" not in first.text
+    starts = [segment.start for segment in whole.segments]
+    assert starts == sorted(starts)
+    assert 41 < whole.segments[-1].end <= 44
 
 
 def test_librivox_clips_are_written_down_with_few_errors(asr, librivox, word_errors):
