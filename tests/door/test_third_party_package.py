@@ -27,7 +27,7 @@ class Clean:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        venv.create(folder / "env", with_pip=False, symlinks=True)
+        venv.create(folder / "env", with_pip=True, symlinks=True)
         self.bin = folder / "env" / "bin"
         beneath = folder / "beneath"
         beneath.mkdir()
@@ -64,18 +64,12 @@ class Clean:
         copy = self.folder / "src" / source.name
         if not copy.exists():
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", ".*cache", "dist", "build"))
-        self.pip(
-            "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(self.folder / "wheels"), str(copy)
-        )
-        wheel = max((self.folder / "wheels").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        self.pip("--python", str(self.bin / "python"), "install", "--no-deps", "--no-index", str(wheel))
+        wheels = self.folder / "wheels"
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(copy)]
+        subprocess.run(build, cwd=self.folder, capture_output=True, check=True)
+        wheel = max(wheels.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        self.run("python", "-m", "pip", "install", "--no-deps", "--no-index", str(wheel))
         return copy
-
-    def pip(self, *arguments: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", *arguments], cwd=self.folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +98,7 @@ def prove(clean: Clean, name: str, model: str, source: Path, photo: str) -> dict
     findings = clean.records("plugins", "check", name)
     assert {each["status"] for each in findings} == {"ok"}
     assert " passed" in clean.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(copy / "tests"))
-    clean.pip("--python", str(clean.bin / "python"), "uninstall", "--yes", f"duomo-{name}")
+    clean.run("python", "-m", "pip", "uninstall", "--yes", f"duomo-{name}")
     assert clean.records("plugins", "list") == []
     gone = clean.run("duomo", "run", "image-classification", "-m", model, photo, "-o", "json", ok=(2,))
     assert f"no plugin is named '{name}'" in gone
