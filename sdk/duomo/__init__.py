@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from duomo.catalog import Catalog, default_catalog
     from duomo.errors import BadInput, DuomoError
     from duomo.execution.base import Executor
+    from duomo.execution.store import RunStore
     from duomo.hooks import Hooks, RunContext, WeightsContext, hookimpl
     from duomo.inputs import Audio, Image, Prompt, Text
     from duomo.model import Model
@@ -29,6 +30,7 @@ _HOME = {
     "catalog": ("Catalog", "default_catalog"),
     "errors": ("BadInput", "DuomoError"),
     "execution.base": ("Executor",),
+    "execution.store": ("RunStore",),
     "hooks": ("Hooks", "RunContext", "WeightsContext", "hookimpl"),
     "inputs": ("Audio", "Image", "Prompt", "Text"),
     "model": ("Model",),
@@ -64,6 +66,7 @@ __all__ = [
     "RendererSpec",
     "Result",
     "RunContext",
+    "RunStore",
     "Runner",
     "Selection",
     "Task",

@@ -129,7 +129,7 @@ class Resume:
         return Outcome(entry.index, entry.id, result, row.error, row.meta)
 
     def _remember(self, key: bytes, place: _Place) -> None:
-        if place.first is None:
+        if place.first is None:  # repetitions all point at the first: a chain of them would never be freed
             self._seen[key] = place
         self._seen.move_to_end(key)
         if len(self._seen) > DEDUPE_ITEMS:
