@@ -16,13 +16,14 @@ class Progress:
 
     Args:
         app: with ``--progress`` and ``--quiet``.
+        wanted: false where it would only be in the way.
         to_file: whether results go to a file, so that only standard error need be a terminal.
     """
 
-    def __init__(self, app: App, *, to_file: bool) -> None:
+    def __init__(self, app: App, *, wanted: bool, to_file: bool) -> None:
         both = is_terminal(sys.stderr) and (to_file or is_terminal(sys.stdout))
         auto = both and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
-        self._wanted = not app.quiet and (app.progress == "always" or (app.progress == "auto" and auto))
+        self._wanted = wanted and not app.quiet and (app.progress == "always" or (app.progress == "auto" and auto))
         self._bar: Any = None
         self._task: Any = None
 

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from duomo.cli.app import App, describe
+from duomo.cli.arguments import parse_params, split_task
 from duomo.cli.complete import complete_executors, complete_models, complete_run
 from duomo.cli.output import FORMATS, is_terminal, settle
-from duomo.errors import UnknownTask, UsageProblem, nearest
+from duomo.errors import UsageProblem, nearest
 
 if TYPE_CHECKING:
+    from duomo.cli.progress import Progress
     from duomo.cli.results import View
     from duomo.cli.sinks import Shown
     from duomo.cli.sources import Item
-    from duomo.outcome import Outcome
+    from duomo.outcome import ItemError, Outcome
+    from duomo.runner import Runner
 
 HELP = """Run a task on files, folders, texts or standard input.
 
@@ -47,7 +50,9 @@ _MOST_ERRORS = 10
 @click.option("-t", "--text", "texts", metavar="TEXT", multiple=True, help="A literal text; may be given often.")
 @click.option("--from-file", "lists", metavar="LIST", multiple=True, help="A file with one path a line.")
 @click.option("-r", "--recursive", is_flag=True, help="Look into folders in folders.")
-@click.option("--glob", "pattern", metavar="PATTERN", default="", help="File names to take from folders.")
+@click.option(
+    "--glob", "pattern", metavar="PATTERN", default="", show_default=False, help="File names to take from folders."
+)
 @click.option(
     "-x", "--executor", metavar="NAME", default="inline", shell_complete=complete_executors, help="Where it runs."
 )
@@ -71,7 +76,9 @@ _MOST_ERRORS = 10
     help=f"{', '.join(FORMATS)}, or a plugin's.",
 )
 @click.option("-O", "--out", metavar="FILE|DIR", help="Write there; a folder gets a file for each input.")
-@click.option("--fields", metavar="A,B", default="", help="Only these fields, such as id,text or meta.ms.")
+@click.option(
+    "--fields", metavar="A,B", default="", show_default=False, help="Only these fields, such as id,text or meta.ms."
+)
 @click.option("--fail-fast/--keep-going", help="Stop at the first input that fails.")
 @click.option("--stream", is_flag=True, help="Print a generated text as it is written.")
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
@@ -81,7 +88,13 @@ _MOST_ERRORS = 10
     default="auto",
     help="Of standard input and files.",
 )
-@click.option("--field", metavar="NAME", default="", help="The field of a JSON record to run on, such as result.text.")
+@click.option(
+    "--field",
+    metavar="NAME",
+    default="",
+    show_default=False,
+    help="The field of a JSON record to run on, such as result.text.",
+)
 @click.option("--null", is_flag=True, help="Texts on standard input and paths in lists end with NUL, not newline.")
 @click.option("--whole", is_flag=True, help="Standard input is one text, not one a line.")
 @click.pass_context
@@ -127,6 +140,8 @@ class Run:
         self.view: View = View(self.task_class.Result, fields)
         self.items = self._items(paths, spec.suffixes)
         self.counts = {"ok": 0, "failed": 0}
+        self.errors: list[ItemError] = []
+        """The first ones, to be told about at the end."""
         self.stopped: BaseException | None = None
 
     @property
@@ -140,53 +155,46 @@ class Run:
 
     def execute(self) -> None:
         """Run all items and write their outcomes where they should go."""
-        from duomo.cli import sinks
         from duomo.cli.progress import Progress
-        from duomo.runner import load
 
         out, output = self.given["out"], self.output
         if self.to_folder:
             os.makedirs(out, exist_ok=True)
-        failed: list[Any] = []
-        quiet_until_end = output == "table" or out is not None
-        with Progress(self.app, to_file=out is not None) if quiet_until_end else _NoProgress() as progress:
-            progress.say(f"loading {self.given['model'] or self.task}")
-            runner = load(
-                self.task,
-                self.given["model"],
-                device=self.given["device"],
-                dtype=self.given["dtype"],
-                executor=self.given["executor"],
-                catalog=self.app.catalog,
-            )
-            shown = self._shown(runner, failed, progress)
-            if self.may_be_blob and self.view.blob and not self.view.fields:
-                written = list(sinks.write_blobs(shown, self.view, out, many=self.to_folder))
-            elif self.to_folder:
-                written = list(sinks.write_each(shown, self.view, out, output))
-            else:
-                with sinks.open_out(out) as file:
-                    if self.renderer is not None:
-                        sinks.render(shown, self.renderer, file)
-                    else:
-                        sinks.write(shown, self.view, output, file)
-                written = [out] if out not in (None, "-") else []
+        written: list[str] = []
+        # Where results go on as they come, they are the progress.
+        at_the_end = output == "table" or out is not None
+        try:
+            with Progress(self.app, wanted=at_the_end, to_file=out is not None) as progress:
+                progress.say(f"loading {self.given['model'] or self.task}")
+                with self._load() as runner:
+                    written = self._write(self._shown(runner, progress))
+        except KeyboardInterrupt as error:
+            self.stopped = error
         if written:
             self.app.say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
-        self._finish(failed)
+        self._finish()
+
+    def _write(self, shown: Iterator[Shown]) -> list[str]:
+        """Write outcomes where they should go; the names of the files written."""
+        from duomo.cli import sinks
+
+        out = self.given["out"]
+        if self.may_be_blob and self.view.blob and not self.view.fields:
+            return list(sinks.write_blobs(shown, self.view, out, many=self.to_folder))
+        if self.to_folder:
+            return list(sinks.write_each(shown, self.view, out, self.output))
+        with sinks.open_out(out) as file:
+            if self.renderer is not None:
+                sinks.render(shown, self.renderer, file)
+            else:
+                sinks.write(shown, self.view, self.output, file)
+        return [out] if out not in (None, "-") else []
 
     def stream(self) -> None:
         """Print the parts of each result as they come."""
         from duomo.cli.output import to_json
-        from duomo.runner import load
 
-        runner = load(
-            self.task,
-            self.given["model"],
-            device=self.given["device"],
-            dtype=self.given["dtype"],
-            catalog=self.app.catalog,
-        )
+        runner = self._load()
         for index, item in enumerate(item for item in self.items if item is not None):
             if isinstance(item.value, Exception):
                 raise item.value
@@ -224,6 +232,19 @@ class Run:
         columns = {"TASK": "task", "MODEL": "model", "EXECUTOR": "executor", "DEVICE": "device", "INPUTS": "inputs"}
         emit([record], columns, self.output, schema="duomo.plan/1")
 
+    def _load(self) -> Runner[Any]:
+        from duomo.runner import load
+
+        given = self.given
+        return load(
+            self.task,
+            given["model"],
+            device=given["device"],
+            dtype=given["dtype"],
+            executor=given["executor"],
+            catalog=self.app.catalog,
+        )
+
     def _items(self, paths: list[str], suffixes: tuple[str, ...]) -> Iterator[Item | None]:
         """The inputs; the first is fetched, since a model should not be loaded for nothing."""
         from duomo.cli.sources import Reading, gather
@@ -258,7 +279,7 @@ class Run:
             raise UsageProblem("there is nothing to run on", why="standard input or the list is empty", fix=example)
         return itertools.chain([first], items)
 
-    def _shown(self, runner: Any, failed: list[Any], progress: Any) -> Iterator[Shown]:
+    def _shown(self, runner: Runner[Any], progress: Progress) -> Iterator[Shown]:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
         from duomo.cli.sinks import Shown
 
@@ -285,8 +306,8 @@ class Run:
                 record = {**outcome.to_dict(), "index": index, "id": item.id or str(index)}
                 self.counts["ok" if outcome.ok else "failed"] += 1
                 progress.say(f"{sum(self.counts.values())} done")
-                if outcome.error is not None:
-                    failed.append(outcome.error)
+                if outcome.error is not None and len(self.errors) < _MOST_ERRORS:
+                    self.errors.append(outcome.error)
                 yield Shown(item.label, record, outcome.result)
                 if outcome.error is not None and self.given["fail_fast"]:
                     return
@@ -295,17 +316,17 @@ class Run:
         finally:
             progress.stop()
 
-    def _finish(self, failed: list[Any]) -> None:
+    def _finish(self) -> None:
         """Say on standard error what failed and what stopped the run; raise what is no item's own fault."""
-        if self.output not in ("json", "jsonl") or self.given["out"] is not None:
-            for error in failed[:_MOST_ERRORS]:
+        in_json = self.output in ("json", "jsonl") and self.given["out"] is None
+        for error in self.errors:
+            if not in_json:
                 click.echo(describe(error), err=True, color=self.app.color)
-        if self.app.debug:
-            for error in failed[:_MOST_ERRORS]:
+            if self.app.debug:
                 click.echo(error.traceback, err=True, nl=False)
         done = sum(self.counts.values())
-        if failed and done > 1:
-            self.app.say(f"{len(failed)} of {done} inputs failed")
+        if self.errors and done > 1:
+            self.app.say(f"{self.counts['failed']} of {done} inputs failed")
         if isinstance(self.stopped, KeyboardInterrupt):
             self.app.say(f"interrupted after {done} input{'s' if done != 1 else ''}")
         elif self.stopped is not None:
@@ -323,65 +344,3 @@ class Run:
                 fix=f"-o {near[0] if near else 'auto'}",
             )
         return resolve(known[name].target, owner=f"renderer '{name}'")
-
-
-class _NoProgress:
-    """Where results go on as they come, they are the progress."""
-
-    def __enter__(self) -> _NoProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
-
-
-def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str, list[str]]:
-    """The task and the inputs. The first argument is the task; with ``-m``, only if it is a task's name."""
-    if args and (model is None or args[0] in app.catalog.tasks):
-        return app.catalog.task(args[0]).name, list(args[1:])
-    if model is None:
-        raise UsageProblem("name a task", why="duomo run does one task at a time", fix="duomo tasks list")
-    if args and not os.path.exists(args[0]) and nearest(args[0], app.catalog.tasks, 1):
-        raise UnknownTask(
-            f"no task or file named '{args[0]}'",
-            why=f"the closest task is '{nearest(args[0], app.catalog.tasks, 1)[0]}'",
-            fix="duomo tasks list",
-        )
-    return _implied_task(app, model), list(args)
-
-
-def _implied_task(app: App, model: str) -> str:
-    from duomo.runner import find_weights
-
-    spec = find_weights(None, model, app.catalog)[0].spec
-    tasks = [each.task for each in app.catalog.models if each.name == spec.name and not each.is_family]
-    if len(tasks) > 1:
-        raise UsageProblem(
-            f"'{spec.name}' does several tasks", why=", ".join(tasks), fix=f"duomo run {tasks[0]} … -m {spec.name}"
-        )
-    return spec.task
-
-
-def parse_params(given: dict[str, Any]) -> dict[str, Any]:
-    """The task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
-    import json
-
-    found: dict[str, list[Any]] = {}
-    for param in given["params"]:
-        key, equals, text = param.partition("=")
-        if not equals or not key:
-            raise UsageProblem(f"'{param}' is not KEY=VALUE", fix="-p top_k=3")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        found.setdefault(key.replace("-", "_"), []).append(value)
-    options = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
-    short = {name: given[name] for name in ("top_k", "seed", "long") if given[name] is not None}
-    return {**options, **short}

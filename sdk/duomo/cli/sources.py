@@ -96,7 +96,7 @@ def _from_path(name: str, reading: Reading) -> Iterator[Item | None]:
 
 def _from_url(url: str, reading: Reading) -> Item:
     # A str is a literal text to a task on texts, so the address is resolved here; pictures fetch their own.
-    if not reading.takes_text or reading.suffixes[0] != ".txt":
+    if ".txt" not in reading.suffixes:
         return Item(url, url, url)
     try:
         return Item(url, open_source(url, "text"), url)
@@ -133,7 +133,7 @@ def _from_stdin(reading: Reading) -> Iterator[Item | None]:
     kind = reading.format
     if kind == "auto":
         if reading.takes_text:
-            kind = "text" if reading.suffixes[0] == ".txt" or _looks_like_text(file) else "bytes"
+            kind = "text" if ".txt" in reading.suffixes or _looks_like_text(file) else "bytes"
         else:
             kind = "bytes" if reading.suffixes else "jsonl"
     if kind == "bytes" or reading.whole:

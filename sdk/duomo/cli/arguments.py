@@ -1,0 +1,54 @@
+"""The arguments of ``duomo run``: which of them is the task, and what ``-p`` means."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from duomo.cli.app import App
+from duomo.errors import UnknownTask, UsageProblem, nearest
+
+
+def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str, list[str]]:
+    """The task and the inputs. The first argument is the task; with ``-m``, only if it is a task's name."""
+    if args and (model is None or args[0] in app.catalog.tasks):
+        return app.catalog.task(args[0]).name, list(args[1:])
+    if model is None:
+        raise UsageProblem("name a task", why="duomo run does one task at a time", fix="duomo tasks list")
+    if args and not os.path.exists(args[0]) and nearest(args[0], app.catalog.tasks, 1):
+        raise UnknownTask(
+            f"no task or file named '{args[0]}'",
+            why=f"the closest task is '{nearest(args[0], app.catalog.tasks, 1)[0]}'",
+            fix="duomo tasks list",
+        )
+    return _implied_task(app, model), list(args)
+
+
+def _implied_task(app: App, model: str) -> str:
+    from duomo.runner import find_weights
+
+    spec = find_weights(None, model, app.catalog)[0].spec
+    tasks = [each.task for each in app.catalog.models if each.name == spec.name and not each.is_family]
+    if len(tasks) > 1:
+        raise UsageProblem(
+            f"'{spec.name}' does several tasks", why=", ".join(tasks), fix=f"duomo run {tasks[0]} … -m {spec.name}"
+        )
+    return spec.task
+
+
+def parse_params(given: dict[str, Any]) -> dict[str, Any]:
+    """The task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
+    found: dict[str, list[Any]] = {}
+    for param in given["params"]:
+        key, equals, text = param.partition("=")
+        if not equals or not key:
+            raise UsageProblem(f"'{param}' is not KEY=VALUE", fix="-p top_k=3")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        found.setdefault(key.replace("-", "_"), []).append(value)
+    options = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+    short = {name: given[name] for name in ("top_k", "seed", "long") if given[name] is not None}
+    return {**options, **short}
