@@ -143,3 +143,10 @@ def test_a_str_is_a_text_and_a_path_is_a_picture(tmp_path):
 def test_a_mapping_holds_either_a_text_or_a_picture(value):
     with pytest.raises(BadInput, match="either a text or an image"):
         TextOrImage.accept(value)
+
+
+def test_half_a_character_is_refused_before_it_ends_a_whole_run():
+    with pytest.raises(InputUnreadable, match="half a character") as caught:
+        Text.accept("cut off emoji \ud83d")
+    assert caught.value.why == r"'\ud83d' at position 14 is a surrogate without its other half"
+    assert Text.accept("\U0001f63a") == "😺"

@@ -138,6 +138,7 @@ class Resume:
     def _settle(self, place: _Place, outcome: Outcome[Any]) -> Outcome[Any]:
         """The outcome of an item that ran, or of one that repeats it; the first of them came out before."""
         if place.first is None:
+            self._running.pop(outcome.index, None)  # still there when the executor refused it without a run
             place.outcome = outcome
             return outcome
         known = place.first.outcome

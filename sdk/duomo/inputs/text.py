@@ -41,9 +41,23 @@ class Text(str):
                 why=f"the limit is {limits().text_chars:,}",
                 fix=f"cut it up, or: duomo config set limits.text_chars {len(value)}",
             )
+        if not value.isascii():
+            _check_characters(value)
         text = cls(value)
         text.name = name
         return text
+
+
+def _check_characters(text: str) -> None:
+    """Refuse what Python takes for text and nothing else does: it could be neither tokenized nor written as JSON."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputUnreadable(
+            "this text holds half a character",
+            why=f"{ascii(text[error.start])} at position {error.start} is a surrogate without its other half",
+            fix='text.encode("utf-8", "replace").decode() puts ? in its place',
+        ) from None
 
 
 def _read(value: Any) -> str:
