@@ -348,11 +348,32 @@ def test_a_source_that_raises_and_a_run_that_is_stopped_keep_what_was_done(runne
     with pytest.raises(OSError, match="the disk is gone"):
         list(runner.map(source(), store=path))
     assert len(rows(path)) == 10
+
+
+def test_failures_without_any_success_are_kept_unless_they_stop_the_run(runner, path):
     Counting.broken = set(ITEMS)
+    assert not any(each.ok for each in runner.map(ITEMS[:5], store=path))
+    assert [each.ok for each in runner.map(ITEMS[:5], store=path)] == [False] * 5
     with pytest.raises(SystemicError):
-        list(runner.map(ITEMS[10:] + ITEMS[10:], store=path, batch_size=1))
+        list(runner.map(ITEMS, store=path, batch_size=1))
+    assert len(rows(path)) == 5, "nothing was wrong with these items"
     Counting.broken = set()
+    again = list(runner.map(ITEMS, store=path))
+    assert [each.index for each in again if not each.ok] == [0, 1, 2, 3, 4]
     assert all(each.ok for each in runner.map(ITEMS, store=path, retry_failed=True))
+
+
+def test_an_item_that_the_executor_refuses_is_refused_again(runner, path, monkeypatch):
+    def estimate(item):
+        if item == "odd":
+            raise ValueError("no cost")
+        return 1
+
+    monkeypatch.setattr(Counting, "estimate", staticmethod(estimate))
+    for _ in range(2):
+        outcomes = list(runner.map(["a", "odd", "b"], store=path, dedupe=True))
+        assert [each.ok for each in outcomes] == [True, False, True]
+    assert len(rows(path)) == 2
 
 
 def test_a_wrong_option_does_not_even_make_a_store(runner, path):

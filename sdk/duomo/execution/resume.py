@@ -60,6 +60,8 @@ class Resume:
         self._order: deque[_Place | None] = deque()
         """For each item read and not given out its place; None for one refused at the border."""
         self._running: dict[int, bytes] = {}
+        self._held: list[tuple[bytes, Outcome[Any]]] = []
+        self._any_success = False
         self._seen: OrderedDict[bytes, _Place] = OrderedDict()
 
     def begin(self, meta: Meta, options: Any) -> None:
@@ -82,9 +84,17 @@ class Resume:
                 yield self._look_up(entry)
 
     def keep(self, outcomes: list[Outcome[Any]]) -> None:
-        """Put into the store what has just been run."""
-        if self._store is not None:
-            self._store.put((self._running.pop(outcome.index), outcome) for outcome in outcomes)
+        """Put into the store what has just been run.
+
+        Failures of the model wait for a first success: when there is none, the run is stopped because
+        something is wrong with the machine, and the next session should try these items again.
+        """
+        if self._store is None:
+            return
+        self._any_success = self._any_success or any(outcome.ok for outcome in outcomes)
+        pairs = [*self._held, *((self._running.pop(outcome.index), outcome) for outcome in outcomes)]
+        self._held = [pair for pair in pairs if self._waits(pair[1].error)]
+        self._store.put(pair for pair in pairs if not self._waits(pair[1].error))
 
     def outcomes(self, outcomes: Iterable[Outcome[Any]]) -> Iterator[Outcome[Any]]:
         """What the executor gives, in order, with the known outcomes in their places."""
@@ -97,8 +107,13 @@ class Resume:
                     yield place.outcome
                 else:
                     yield self._settle(place, outcome)
+            if self._store is not None:
+                self._store.put(self._held)
         finally:
             self._end()
+
+    def _waits(self, error: ItemError | None) -> bool:
+        return error is not None and not error.is_input and not self._any_success
 
     def _look_up(self, entry: Entry) -> Entry:
         try:

@@ -55,7 +55,7 @@ def _check_characters(text: str) -> None:
     except UnicodeEncodeError as error:
         raise InputUnreadable(
             "this text holds half a character",
-            why=f"{ascii(text[error.start])} at position {error.start} is a surrogate without its other half",
+            why=f"{text[error.start]!a} at position {error.start} is a surrogate without its other half",
             fix='text.encode("utf-8", "replace").decode() puts ? in its place',
         ) from None
 
