@@ -60,7 +60,7 @@ def test_a_misspelt_option_is_answered_with_the_nearest():
     with pytest.raises(BadOption) as caught:
         ImageClassificationOptions.parse({"topk": 3})
     assert caught.value.fix == "Did you mean 'top_k'?"
-    assert caught.value.why == "the options are: top_k"
+    assert caught.value.why.startswith("the options are: top_k")
 
 
 @pytest.mark.parametrize("value", [0, -1, "many", 1.5, None, [1]])
