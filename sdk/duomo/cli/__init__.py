@@ -91,8 +91,7 @@ class Root(click.Group):
             if sys.stdout is not None:
                 sys.stdout.flush()
         except BrokenPipeError:
-            # The interpreter flushes once more at exit; let that go nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _mute_stdout()
             ctx.exit(0)
 
     def main(  # type: ignore[override]
@@ -106,20 +105,38 @@ class Root(click.Group):
         except click.Abort:
             app.say("interrupted")
             sys.exit(INTERRUPTED)
-        except click.ClickException as error:
-            app.report(_usage_problem(error), error)
-            sys.exit(error.exit_code)
-        except DuomoError as error:
-            app.report(error, error)
-            sys.exit(error.exit_code)
         except Exception as error:
-            bug = DuomoError(
-                f"unexpected {type(error).__name__}: {error}",
-                why="this is a mistake in duomo or in a plugin, not in what you did",
-                fix="duomo --debug … shows where; report it with the output of: duomo env",
-            )
-            app.report(bug, error)
-            sys.exit(1)
+            problem = _in_words(error)
+            if isinstance(error, OSError) and error.filename is None:
+                # What cannot be written to cannot take an error record either.
+                app.output = ""
+                _mute_stdout()
+            app.report(problem, error)
+            sys.exit(problem.exit_code)
+
+
+def _in_words(error: Exception) -> DuomoError:
+    """What ended the command, with what, why and fix."""
+    if isinstance(error, DuomoError):
+        return error
+    if isinstance(error, click.ClickException):
+        return _usage_problem(error)
+    if isinstance(error, OSError):
+        return DuomoError(
+            f"cannot read or write {error.filename or 'standard output'}",
+            why=error.strerror or str(error),
+            fix="check that it exists, its permissions, and the space on the disk",
+        )
+    return DuomoError(
+        f"unexpected {type(error).__name__}: {error}",
+        why="this is a mistake in duomo or in a plugin, not in what you did",
+        fix="duomo --debug … shows where; report it with the output of: duomo env",
+    )
+
+
+def _mute_stdout() -> None:
+    """The interpreter flushes standard output once more at exit; let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _app(ctx: click.Context) -> App:
@@ -130,7 +147,7 @@ def _app(ctx: click.Context) -> App:
 
 def _usage_problem(error: click.ClickException) -> DuomoError:
     problem = DuomoError(error.format_message().rstrip("."))
-    problem.code = "E-USAGE"
+    problem.code, problem.exit_code = "E-USAGE", error.exit_code
     ctx = getattr(error, "ctx", None)
     if ctx is not None:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")

@@ -37,7 +37,8 @@ def write(shown: Iterable[Shown], view: View, output: str, file: IO[Any] | None 
     elif output == "json":
         click.echo(to_json([view.record(each.record) for each in shown], indent=2), file=file)
     elif output == "csv":
-        write_csv(["id", *view.columns, "error"], _csv_rows(shown, view), file)
+        header = list(view.columns) if view.fields else ["id", *view.columns, "error"]
+        write_csv(header, _csv_rows(shown, view), file)
     elif output == "text":
         for each in shown:
             if each.result is not None:
@@ -45,7 +46,8 @@ def write(shown: Iterable[Shown], view: View, output: str, file: IO[Any] | None 
     else:
         rows = [row for each in shown for row in _table_rows(each, view)]
         if rows:
-            header = ["INPUT", *(name.rpartition(".")[2].upper() for name in view.columns)]
+            header = [name.upper() for name in view.columns]
+            header = header if view.fields else ["INPUT", *header]
             click.echo(table(header, rows, width=table_width() if file is None else None, wrap=True), file=file)
 
 
@@ -123,6 +125,9 @@ class _FreeNames:
 
 def _csv_rows(shown: Iterable[Shown], view: View) -> Iterator[list[str]]:
     for each in shown:
+        if view.fields:
+            yield from ([plain(value) for value in row] for row in view.rows(each.record))
+            continue
         if each.result is None:
             yield [each.record["id"], *[""] * len(view.columns), each.record["error"]["what"]]
         for row in view.rows(each.record):
@@ -130,6 +135,8 @@ def _csv_rows(shown: Iterable[Shown], view: View) -> Iterator[list[str]]:
 
 
 def _table_rows(shown: Shown, view: View) -> list[list[str]]:
+    if view.fields:
+        return view.table_rows(shown.record)
     label = os.path.basename(shown.label) if cells(shown.label) > _LABEL_CELLS else shown.label
     label = cut(label or shown.label, _LABEL_CELLS)
     if shown.result is None:

@@ -159,6 +159,13 @@ def test_a_bug_is_called_one_and_shows_its_traceback_only_on_request() -> None:
     assert "Traceback" in invoke(ZeroDivisionError("by zero"), "--debug").stderr
 
 
+def test_what_the_operating_system_refuses_is_no_bug_of_ours() -> None:
+    done = invoke(PermissionError(13, "Permission denied", "/etc/shadow"))
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: cannot read or write /etc/shadow")
+    assert "why: Permission denied" in done.stderr
+
+
 def test_every_error_of_the_tree_ends_with_a_documented_code() -> None:
     def tree(cls: type[DuomoError]) -> list[type[DuomoError]]:
         return [

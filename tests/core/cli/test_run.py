@@ -160,8 +160,10 @@ def test_json_is_one_list(duomo: Any) -> None:
 def test_fields_choose_and_name_what_is_shown(duomo: Any) -> None:
     chosen = ("-t", "a", "--fields", "id,labels.0.name,meta.model")
     assert duomo.json(*CLASSIFY, *chosen) == [{"id": "0", "labels.0.name": "a", "meta.model": "fake/echo"}]
-    assert duomo(*CLASSIFY, *chosen, "-o", "csv").stdout == "id,id,labels.0.name,meta.model,error\n0,0,a,fake/echo,\n"
+    assert duomo(*CLASSIFY, *chosen, "-o", "csv").stdout == "id,labels.0.name,meta.model\n0,a,fake/echo\n"
     assert duomo(*CLASSIFY, *chosen, "-o", "text").stdout == "0\ta\tfake/echo\n"
+    table = duomo(*CLASSIFY, *chosen, "-o", "table").stdout.splitlines()
+    assert [line.split() for line in table] == [["ID", "LABELS.0.NAME", "META.MODEL"], ["0", "a", "fake/echo"]]
     wrong = duomo(*CLASSIFY, "-t", "a", "--fields", "lables")
     assert wrong.exit_code == 2
     assert "Did you mean 'labels'?" in wrong.stderr

@@ -136,6 +136,18 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_an_error_in_words() -> None:
+    with open("/dev/full", "wb") as full:
+        process = start("tasks", "list", stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"cannot read or write standard output" in err
+    assert b"No space left on device" in err
+    assert b"Traceback" not in err
+    assert b"Exception ignored" not in err
+
+
 def test_ctrl_c_keeps_what_is_done_and_ends_with_130() -> None:
     texts = "".join(f"slow {number}\n" for number in range(200))
     process = start(*CLASSIFY, "-b", "1", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
