@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from duomo.errors import BadInput, DuomoError, InputMissing
+from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.inputs.source import is_url, open_source
 
 _PATIENCE_S = 0.05
@@ -97,7 +97,7 @@ def _from_path(name: str, reading: Reading) -> Iterator[Item | None]:
 def _from_url(url: str, reading: Reading) -> Item:
     # A str is a literal text to a task on texts, so the address is resolved here; pictures fetch their own.
     if ".txt" not in reading.suffixes:
-        return Item(url, url, url)
+        return Item(url, {"image": url} if reading.takes_text else url, url)
     try:
         return Item(url, open_source(url, "text"), url)
     except DuomoError as error:
@@ -106,7 +106,8 @@ def _from_url(url: str, reading: Reading) -> Item:
 
 def _from_folder(folder: str, reading: Reading) -> Iterator[Item]:
     found = False
-    for root, folders, files in os.walk(folder):
+    refused: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=refused.append):
         folders[:] = sorted(each for each in folders if not each.startswith(".")) if reading.recursive else []
         for file in sorted(files):
             fits = (
@@ -116,14 +117,17 @@ def _from_folder(folder: str, reading: Reading) -> Iterator[Item]:
                 found = True
                 path = os.path.join(root, file)
                 yield Item(path, Path(path), path)
-    if not found:
+    for error in refused:
+        place = str(error.filename)
+        yield Item(place, InputUnreadable(f"cannot read '{place}'", why=error.strerror or str(error)), place)
+    if not found and not refused:
         wanted = reading.pattern or " ".join(reading.suffixes)
-        error = InputMissing(
+        nothing = InputMissing(
             f"no fitting file in '{folder}'",
             why=f"looked for {wanted}" if wanted else "this task's input is not one file",
             fix="-r looks into its folders too, --glob PATTERN takes other names" if wanted else "--input-format jsonl",
         )
-        yield Item(folder, error, folder)
+        yield Item(folder, nothing, folder)
 
 
 def _from_stdin(reading: Reading) -> Iterator[Item | None]:

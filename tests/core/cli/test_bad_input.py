@@ -149,6 +149,31 @@ def test_a_url_while_offline_is_an_error_of_that_item(duomo: Any) -> None:
     assert "needs the network" in error["what"]
 
 
+def test_a_url_of_a_picture_is_no_text_where_both_are_welcome() -> None:
+    from duomo.cli.sources import Reading, gather
+    from duomo.tasks import IMAGES
+
+    (item,) = gather(["https://example.org/a.jpg"], (), (), Reading(IMAGES, takes_text=True))
+    assert item is not None
+    assert item.value == {"image": "https://example.org/a.jpg"}
+
+
+def test_a_folder_that_may_not_be_read_is_said_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    from duomo.cli.sources import Reading, gather
+
+    def walk(folder: str, onerror: Any) -> Any:
+        onerror(PermissionError(13, "Permission denied", f"{folder}/secret"))
+        yield folder, [], ["a.txt"]
+
+    monkeypatch.setattr("os.path.isdir", lambda _path: True)
+    monkeypatch.setattr("os.walk", walk)
+    good, bad = gather(["notes"], (), (), Reading((".txt",), takes_text=True))
+    assert good is not None
+    assert bad is not None
+    assert good.label == "notes/a.txt"
+    assert str(bad.value).startswith("cannot read 'notes/secret'\n  why: Permission denied")
+
+
 def test_lines_that_are_no_json_or_lack_the_field_stay_alone(duomo: Any) -> None:
     lines = '{"text": "good"}\nnot json\n{"other": 1}\n{"text": "fine"}\n'
     args = (*CLASSIFY, "-", "--input-format", "jsonl", "--field", "text")
