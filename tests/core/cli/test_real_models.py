@@ -1,17 +1,21 @@
 """A chain of real models through the command line, as a user types it."""
 
 import json
+import shlex
 from pathlib import Path
 
+import PIL.Image
 import pytest
 from click.testing import CliRunner
 
 from duomo.cli import cli
 from duomo.cli.app import App
+from duomo.tasks import CORE_TASKS
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow]
+pytestmark = pytest.mark.embedded
 
 
+@pytest.mark.slow
 def test_a_text_is_spoken_written_down_and_judged(tmp_path: Path) -> None:
     def duomo(*args: str, input: str | None = None) -> str:
         done = CliRunner().invoke(cli, list(args), input=input, obj=App())
@@ -36,3 +40,24 @@ def test_every_installed_model_is_what_it_was_tested_as() -> None:
     states = {record["name"]: record["state"] for record in map(json.loads, done.stdout.splitlines())}
     assert "mismatch" not in states.values()
     assert list(states.values()).count("ok") >= 5, states
+
+
+@pytest.mark.parametrize("spec", CORE_TASKS, ids=lambda spec: spec.name)
+def test_the_example_of_every_task_is_a_command_that_would_run(
+    spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(spec.example)
+    given = None
+    if "<<<" in words:
+        *words, _, given = words
+    assert words[0] == "duomo"
+    done = CliRunner().invoke(cli, [*words[1:], "--dry-run", "-o", "jsonl"], input=given, obj=App())
+    if spec.name == "token-classification":
+        assert "name a checkpoint" in done.stderr
+        return
+    assert done.exit_code == 0, done.stderr
+    if "-O" not in words:
+        assert json.loads(done.stdout)["inputs"] == 1
