@@ -88,11 +88,15 @@ class GrowingFile:
     def flush(self) -> None:
         """Nothing: `write` holds nothing back."""
 
-    def close(self, *, complete: bool = True) -> None:
-        """End it. What an earlier run wrote beyond is cut off, unless this run did not come to its end."""
+    def cut(self) -> None:
+        """Say that no more will come: what an earlier run wrote beyond this place is cut off."""
         with _explained(self.path):
-            if self._behind and complete:
+            if self._behind:
                 self._file.truncate(self._file.tell())
+
+    def close(self) -> None:
+        """Close it; after a run that did not come to its end, rows of an earlier one stay."""
+        with _explained(self.path):
             self._file.close()
 
     def _differing(self, data: bytes) -> bytes:
@@ -117,7 +121,9 @@ class JsonlWriter(Writer):
         self._file.write(outcome.to_json() + "\n")
 
     def close(self, *, complete: bool = True) -> None:
-        self._file.close(complete=complete)
+        if complete:
+            self._file.cut()
+        self._file.close()
 
 
 class CsvWriter(Writer):
@@ -149,7 +155,9 @@ class CsvWriter(Writer):
         self._write_row([_cell(value) for value in row])
 
     def close(self, *, complete: bool = True) -> None:
-        self._file.close(complete=complete)
+        if complete:
+            self._file.cut()
+        self._file.close()
 
     def _write_row(self, row: list[str]) -> None:
         self._csv.writerow(row)
