@@ -164,12 +164,15 @@ class Done(NamedTuple):
 
 
 FAKE_MAIN = """
-import sys, time
+import os, sys, time
 from duomo.cli import cli
 from duomo.cli.app import App
 from duomo.testing.fakes import EchoModel, fake_catalog
 def forward(self, batch):
     time.sleep(0.2 if "slow" in str(batch) else 0)
+    if "DIARY" in os.environ:
+        with open(os.environ["DIARY"], "a") as diary:
+            diary.write("batch\\n")
     return batch
 EchoModel.forward = forward
 cli.main(sys.argv[1:], obj=App(fake_catalog()))
@@ -177,7 +180,7 @@ cli.main(sys.argv[1:], obj=App(fake_catalog()))
 
 
 def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
-    """``duomo`` as a process, with `EchoModel` as its only model; ``slow`` in a text makes it slow."""
+    """``duomo`` as a process, with `EchoModel` as its only model; it writes to ``DIARY``, and ``slow`` in a text slows it."""
     env = {**os.environ, "PYTHONUNBUFFERED": "", **options.pop("env", {})}
     return subprocess.Popen([sys.executable, "-c", FAKE_MAIN, *args], env=env, **options)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,14 +167,17 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130() -> None:
     assert "Traceback" not in err.decode()
 
 
-def test_ctrl_c_still_prints_the_table_of_what_is_done() -> None:
+def test_ctrl_c_still_prints_the_table_of_what_is_done(tmp_path: Path) -> None:
     texts = "".join(f"slow {number}\n" for number in range(200))
     args = (*CLASSIFY, "-b", "1", "-", "-o", "table")
-    process = start(*args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    diary = tmp_path / "diary"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = start(*args, env={"DIARY": str(diary)}, **pipes)
     assert process.stdin is not None
     process.stdin.write(texts.encode())
     process.stdin.flush()
-    time.sleep(4)
+    while not diary.exists() or diary.read_text().count("batch") < 3:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
