@@ -17,7 +17,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from duomo import WeightsRef
 from duomo.errors import InputTooLong
-from duomo.weights import check_tensors
+from duomo.pretrained import load_network, load_processor
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
 
 
@@ -35,15 +35,10 @@ class DualEncoder(Space[Any, Any]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        folder = str(weights.folder)
-        network, report = AutoModel.from_pretrained(
-            folder, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
-        )
-        # Refused here, with what to do about it, where transformers would warn and leave them random.
-        check_tensors(folder, report["missing_keys"], misshapen=[key for key, *_ in report["mismatched_keys"]])
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        network = load_network(AutoModel, weights, dtype=dtype)
+        tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
         tokenizer.padding_side = "right"
-        image_processor = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+        image_processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network.to(device), tokenizer, image_processor)
 
     def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
