@@ -180,7 +180,7 @@ cli.main(sys.argv[1:], obj=App(fake_catalog()))
 
 
 def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
-    """``duomo`` as a process, with `EchoModel` as its only model; ``slow`` in a text slows it, ``DIARY`` counts batches."""
+    """``duomo`` as a process with one `EchoModel`; ``slow`` in a text slows it, ``DIARY`` counts batches."""
     env = {**os.environ, "PYTHONUNBUFFERED": "", **options.pop("env", {})}
     return subprocess.Popen([sys.executable, "-c", FAKE_MAIN, *args], env=env, **options)
 
