@@ -73,10 +73,10 @@ class GrowingFile:
         with _explained(self.path):
             self._file = open(self.path, "r+b" if self._behind else "wb")  # noqa: SIM115 - closed by close()
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
         """Write on, or find it written; what is written is with the operating system at once."""
-        # A file's name need not be valid text; what becomes of its bad bytes, \\udcff, is how JSON writes them.
-        data = text.encode("utf-8", "backslashreplace")
+        # A file's name need not be valid text; what becomes of its bad bytes, \udcff, is how JSON writes them.
+        data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
         with _explained(self.path):
             if self._behind:
                 data = self._differing(data)
@@ -184,12 +184,13 @@ class ParquetWriter(Writer):
             ) from None
         self._arrow = pyarrow
         self.path = Path(path)
-        self._partial = self.path.with_name(self.path.name + ".partial")
+        self.partial = self.path.with_name(self.path.name + ".partial")
+        """The file until it is complete."""
         self._schema = _arrow_schema(pyarrow, result)
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
         with _explained(self.path):
-            self._sink = open(self._partial, "wb")  # noqa: SIM115 - closed by close()
+            self._sink = open(self.partial, "wb")  # noqa: SIM115 - closed by close()
             self._file = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
 
     def write(self, outcome: Outcome[Any]) -> None:
@@ -207,7 +208,7 @@ class ParquetWriter(Writer):
                 self._write_group()
                 self._file.close()
             if complete:
-                os.replace(self._partial, self.path)
+                os.replace(self.partial, self.path)
 
     def _gather(self) -> None:
         if self._rows:
