@@ -2,12 +2,19 @@
 
 import subprocess
 import sys
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from duomo.errors import DeviceUnavailable
 from duomo.execution.devices import is_out_of_memory, move, pick_device, torch_dtype
+
+
+class Pair(NamedTuple):
+    first: torch.Tensor
+    rest: tuple[torch.Tensor, ...]
+
 
 MEETING = """
 import sys, threading, time
@@ -46,6 +53,12 @@ def test_every_tensor_of_a_batch_is_moved_and_the_rest_is_left():
     assert moved["a"].device.type == moved["b"][0].device.type == moved["c"][0].device.type == "meta"
     assert (moved["b"][1], moved["c"][1]) == ("word", 3)
     assert batch["a"].device.type == "cpu"
+
+
+def test_a_named_tuple_of_tensors_is_moved_and_keeps_its_names():
+    moved = move(Pair(torch.ones(2), (torch.ones(1),)), torch.device("meta"))
+    assert isinstance(moved, Pair)
+    assert moved.first.device.type == moved.rest[0].device.type == "meta"
 
 
 def test_running_out_of_memory_is_told_from_other_errors():

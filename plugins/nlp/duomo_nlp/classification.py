@@ -13,8 +13,9 @@ from duomo import Model, Text, WeightsRef
 from duomo.errors import WrongTask
 from duomo.model import Features
 from duomo.tasks.results import Classification
-from duomo_nlp import windows
+from duomo_nlp import heads, windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
+from duomo_nlp.packed import BUDGET, Rows, pack
 
 
 class TextClassification(Model[Text, Classification]):
@@ -23,13 +24,14 @@ class TextClassification(Model[Text, Classification]):
     A text of several windows (``long=window``) has the mean of their probabilities.
     """
 
-    batch_size = 8
+    batch_size = 256
+    batch_budget = BUDGET
+    packed = True
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, pad_id: int) -> None:
+    def __init__(self, network: Any, tokenizer: Tokenizer) -> None:
+        heads.enable(network)
         self.network = network
-        self.device = network.device
         self.tokenizer = tokenizer
-        self.pad_id = pad_id
         config = network.config
         self.labels = [config.id2label[i] for i in range(config.num_labels)]
         self.multi_label = config.problem_type == "multi_label_classification" or len(self.labels) == 1
@@ -48,7 +50,7 @@ class TextClassification(Model[Text, Classification]):
         if network.config.pad_token_id is None:
             # Decoders classify by the last token that is not padding, and must know which is.
             network.config.pad_token_id = wrapper.pad_token_id
-        return cls(network, tokenizer, network.config.pad_token_id or 0)
+        return cls(network, tokenizer)
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -64,15 +66,12 @@ class TextClassification(Model[Text, Classification]):
             for text in windows.read(self.tokenizer, items, options.long)
         ]
 
-    def collate(self, features: list[Features]) -> windows.Padded:
-        return windows.pad([row for each in features for row in each["rows"]], self.pad_id)
+    def collate(self, features: list[Features]) -> list[Rows]:
+        return pack([row for each in features for row in each["rows"]])
 
-    def to_device(self, batch: windows.Padded) -> windows.Padded:
-        return batch.to(self.device)
-
-    def forward(self, batch: windows.Padded) -> torch.Tensor:
+    def forward(self, batch: list[Rows]) -> torch.Tensor:
         """Logits, (windows, labels)."""
-        return torch.cat([self.network(input_ids=ids, attention_mask=mask).logits for ids, mask in batch.passes()])
+        return torch.cat([heads.sequence_logits(self.network, rows) for rows in batch])
 
     def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Classification]:
         logits = output.float()

@@ -21,8 +21,9 @@ from transformers import AutoModelForTokenClassification
 from duomo import Model, Text, WeightsRef
 from duomo.model import Features
 from duomo.tasks.nlp import Entities, Span
-from duomo_nlp import windows
+from duomo_nlp import heads, windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
+from duomo_nlp.packed import BUDGET, Rows, pack
 
 OUTSIDE = "O"
 
@@ -41,13 +42,14 @@ class Token(NamedTuple):
 class TokenClassification(Model[Text, Entities]):
     """Spans with labels, in the order of the text."""
 
-    batch_size = 8
+    batch_size = 256
+    batch_budget = BUDGET
+    packed = True
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, pad_id: int, stride: int) -> None:
+    def __init__(self, network: Any, tokenizer: Tokenizer, stride: int) -> None:
+        heads.enable(network)
         self.network = network
-        self.device = network.device
         self.tokenizer = tokenizer
-        self.pad_id = pad_id
         self.stride = stride
         # "##" for WordPiece; elsewhere the inside of a word is not marked, and "##" may be text.
         self.inside_word: str | None = getattr(tokenizer.model, "continuing_subword_prefix", None)
@@ -60,7 +62,7 @@ class TokenClassification(Model[Text, Entities]):
         limit = max_tokens(network, wrapper, weights)
         stride = limit // 4
         tokenizer.enable_truncation(limit, stride=stride)
-        return cls(network, tokenizer, wrapper.pad_token_id or 0, stride)
+        return cls(network, tokenizer, stride)
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -79,24 +81,19 @@ class TokenClassification(Model[Text, Entities]):
             )
         ]
 
-    def collate(self, features: list[Features]) -> windows.Padded:
-        return windows.pad([encoding.ids for each in features for encoding in each["encodings"]], self.pad_id)
+    def collate(self, features: list[Features]) -> list[Rows]:
+        return pack([encoding.ids for each in features for encoding in each["encodings"]])
 
-    def to_device(self, batch: windows.Padded) -> windows.Padded:
-        return batch.to(self.device)
-
-    def forward(self, batch: windows.Padded) -> tuple[torch.Tensor, torch.Tensor]:
-        """Probability and index of the likeliest label, each (windows, L)."""
-        best = [
-            self.network(input_ids=ids, attention_mask=mask).logits.float().softmax(-1).max(-1)
-            for ids, mask in batch.passes()
-        ]
-        return torch.cat([each.values for each in best]), torch.cat([each.indices for each in best])
+    def forward(self, batch: list[Rows]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probability and index of the likeliest label of each token, all windows end to end, (N,) each."""
+        best = torch.cat([heads.token_logits(self.network, rows) for rows in batch]).float().softmax(-1).max(-1)
+        return best.values, best.indices
 
     def postprocess(
         self, output: tuple[torch.Tensor, torch.Tensor], features: list[Features], options: Any
     ) -> list[Entities]:
-        rows = zip(*(each.tolist() for each in output), strict=True)
+        lengths = [len(encoding) for each in features for encoding in each["encodings"]]
+        rows = zip(*([row.tolist() for row in torch.split(values, lengths)] for values in output), strict=True)
         results = []
         for each in features:
             tokens = list(self._tokens(each["encodings"], [next(rows) for _ in each["encodings"]]))

@@ -10,7 +10,7 @@ Shapes: N tokens in all, R rows, H hidden size; a group is C rows of L tokens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +19,10 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 
 IMPLEMENTATION = "duomo_packed"
+BUDGET = 2048
+"""Tokens of a batch: fewer leave the matrix products slow, more gain nothing."""
+TOKENS_A_PASS = 2 * BUDGET
+"""Costs are estimates, and the windows of one long text may be thousands: what is longer runs in parts."""
 
 # Architectures whose attention goes through the interface and whose positions can be given. MPNet and
 # DeBERTa compute their position bias from the row as a whole, so they run group by group.
@@ -38,22 +42,53 @@ class Rows(NamedTuple):
     """(C, L) of each group, in order."""
     back: Tensor
     """(R,): where each row of the input lies among the sorted ones."""
+    types: Tensor | None = None
+    """(1, N): which text of a pair each token belongs to; None where no row is a pair."""
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> Rows:
+        """The same on another device."""
+        ids, positions, back = (
+            each.to(device, non_blocking=non_blocking) for each in (self.ids, self.positions, self.back)
+        )
+        types = None if self.types is None else self.types.to(device, non_blocking=non_blocking)
+        return Rows(ids, positions, self.groups, back, types)
 
 
-def pack(rows: Sequence[Sequence[int]]) -> Rows:
-    """Sort rows of token ids by length and lay them end to end."""
+def pack(rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> list[Rows]:
+    """Lay rows of token ids end to end: in one part, or in several, in order, of at most `TOKENS_A_PASS` tokens.
+
+    Args:
+        rows: token ids.
+        types: for pairs, which text each token belongs to; as long as `rows`.
+    """
+    bounds, tokens = [0], 0
+    for at, row in enumerate(rows):
+        if tokens and tokens + len(row) > TOKENS_A_PASS:
+            bounds.append(at)
+            tokens = 0
+        tokens += len(row)
+    bounds.append(len(rows))
+    return [_lay(rows[start:end], None if types is None else types[start:end]) for start, end in pairwise(bounds)]
+
+
+def _lay(rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Rows:
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    lengths = [len(rows[i]) for i in order]
-    ids = torch.tensor([token for i in order for token in rows[i]])
-    positions = torch.cat([torch.arange(length) for length in lengths])
-    groups = tuple((len(list(same)), length) for length, same in groupby(lengths))
-    back = torch.empty(len(order), dtype=torch.long)
-    back[torch.tensor(order)] = torch.arange(len(order))
-    return Rows(ids[None], positions[None], groups, back)
+    groups = tuple((len(list(same)), length) for length, same in groupby(len(rows[i]) for i in order))
+    return Rows(
+        _flat(rows, order),
+        torch.cat([torch.arange(length).repeat(count) for count, length in groups])[None],
+        groups,
+        torch.tensor(sorted(range(len(order)), key=order.__getitem__)),
+        None if types is None else _flat(types, order),
+    )
+
+
+def _flat(rows: Sequence[Sequence[int]], order: list[int]) -> Tensor:
+    return torch.tensor([token for i in order for token in rows[i]])[None]
 
 
 def enable(network: PreTrainedModel) -> bool:
-    """Switch a network to packed attention for good; False (and nothing changed) where it cannot."""
+    """Switch an encoder to packed attention for good; False (and nothing changed) where it cannot."""
     if network.config.model_type not in PACKABLE or getattr(network.config, "is_decoder", False):
         return False
     if getattr(network.config, "position_embedding_type", "absolute") != "absolute":
@@ -63,19 +98,42 @@ def enable(network: PreTrainedModel) -> bool:
     return True
 
 
-def hidden_states(network: PreTrainedModel, rows: Rows) -> list[Tensor]:
-    """Last hidden states of an encoder, one tensor (C, L, H) a group."""
-    if network.config._attn_implementation == IMPLEMENTATION:
-        first = network.config.pad_token_id + 1 if network.config.model_type in AFTER_PADDING else 0
-        flat = network(input_ids=rows.ids, position_ids=rows.positions + first, groups=rows.groups).last_hidden_state[0]
-        return [part.view(*group, -1) for part, group in zip(_parts(flat, rows), rows.groups, strict=True)]
-    parts = zip(_parts(rows.ids[0], rows), rows.groups, strict=True)
-    return [network(input_ids=ids.view(group)).last_hidden_state for ids, group in parts]
+def hidden_states(network: PreTrainedModel, rows: Rows) -> Tensor:
+    """Last hidden states of an encoder, (N, H)."""
+    if network.config._attn_implementation != IMPLEMENTATION:
+        return torch.cat([network(**batch).last_hidden_state.flatten(0, 1) for batch in batches(rows)])
+    first = network.config.pad_token_id + 1 if network.config.model_type in AFTER_PADDING else 0
+    given = {"input_ids": rows.ids, "position_ids": rows.positions + first, "token_type_ids": rows.types}
+    hidden: Tensor = network(
+        **{name: value for name, value in given.items() if value is not None}, groups=rows.groups
+    ).last_hidden_state
+    return hidden[0]
+
+
+def batches(rows: Rows) -> list[dict[str, Tensor]]:
+    """What a network reads that cannot pack: each group as an unpadded batch, (C, L)."""
+    batches = [{"input_ids": group} for group in by_length(rows.ids[0], rows)]
+    if rows.types is not None:
+        for batch, types in zip(batches, by_length(rows.types[0], rows), strict=True):
+            batch["token_type_ids"] = types
+    return batches
+
+
+def by_length(flat: Tensor, rows: Rows) -> list[Tensor]:
+    """One tensor (C, L, …) a group, from one value a token, (N, …)."""
+    parts = torch.split(flat, [count * length for count, length in rows.groups])
+    return [part.view(*group, *part.shape[1:]) for part, group in zip(parts, rows.groups, strict=True)]
 
 
 def by_row(groups: Sequence[Tensor], rows: Rows) -> Tensor:
     """One value a row, (R, …) in the order of the input, from one tensor (C, …) a group."""
-    return torch.cat(list(groups))[rows.back.to(groups[0].device)]
+    return torch.cat(list(groups))[rows.back]
+
+
+def by_token(flat: Tensor, rows: Rows) -> Tensor:
+    """One value a token, (N, …) in the order of the input, from the same in the order of the groups."""
+    sorted_rows = torch.split(flat, [length for count, length in rows.groups for _ in range(count)])
+    return torch.cat([sorted_rows[at] for at in rows.back.tolist()])
 
 
 def attend(
@@ -91,7 +149,7 @@ def attend(
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attention of each row to itself: heads of (1, heads, N, D) in, (1, N, heads, D) out."""
-    out = torch.empty_like(query)
+    parts = []
     start = 0
     for count, length in groups:
         here = slice(start, start + count * length)
@@ -101,16 +159,12 @@ def attend(
         )
         mask = _band(length, sliding_window, query.device) if sliding_window and length > sliding_window else None
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
-        out[0, :, here] = mixed.transpose(0, 1).flatten(1, 2)
+        parts.append(mixed.transpose(1, 2).flatten(0, 1))
         start = here.stop
-    return out.transpose(1, 2), None
+    return torch.cat(parts)[None], None
 
 
 def _band(length: int, window: int, device: torch.device) -> Tensor:
     """True where two positions are less than `window` apart, (L, L)."""
     places = torch.arange(length, device=device)
     return (places[:, None] - places).abs() < window
-
-
-def _parts(flat: Tensor, rows: Rows) -> tuple[Tensor, ...]:
-    return torch.split(flat, [count * length for count, length in rows.groups])

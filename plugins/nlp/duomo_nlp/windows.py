@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from tokenizers import Encoding, Tokenizer
 
 from duomo.errors import InputTooLong
-
-TOKENS_A_PASS = 16_384
-"""The windows of one long text may be thousands; so many tokens share a forward pass."""
 
 
 def read(tokenizer: Tokenizer, texts: Sequence[str], long: str, *, offsets: bool = False) -> list[list[Encoding]]:
@@ -39,35 +35,6 @@ def read(tokenizer: Tokenizer, texts: Sequence[str], long: str, *, offsets: bool
 def was_cut(windows: list[Encoding], long: str) -> bool:
     """Whether ``truncate`` left part of the text out."""
     return long == "truncate" and bool(windows[0].overflowing)
-
-
-class Padded(NamedTuple):
-    """Rows of token ids as one batch, filled up at the end."""
-
-    ids: torch.Tensor
-    """(B, L), int64."""
-    mask: torch.Tensor | None
-    """(B, L): 1 for a token, 0 where filled up; None when nothing was."""
-
-    def to(self, device: torch.device) -> Padded:
-        """The same on another device."""
-        return Padded(self.ids.to(device), None if self.mask is None else self.mask.to(device))
-
-    def passes(self) -> Iterator[Padded]:
-        """Parts of at most `TOKENS_A_PASS` tokens, in order."""
-        size = max(1, TOKENS_A_PASS // self.ids.shape[1])
-        for at in range(0, len(self.ids), size):
-            yield Padded(self.ids[at : at + size], None if self.mask is None else self.mask[at : at + size])
-
-
-def pad(rows: Sequence[Sequence[int]], pad_id: int) -> Padded:
-    """Join rows of token ids of any lengths."""
-    lengths = [len(row) for row in rows]
-    longest = max(lengths)
-    if min(lengths) == longest:
-        return Padded(torch.tensor(rows), None)
-    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
-    return Padded(ids, (torch.arange(longest) < torch.tensor(lengths)[:, None]).long())
 
 
 def mean_by_text(values: torch.Tensor, weights: list[list[int]]) -> torch.Tensor:

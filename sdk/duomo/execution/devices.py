@@ -85,7 +85,8 @@ def move(batch: Any, device: Any) -> Any:
         return {key: move(value, device) for key, value in batch.items()}
     if isinstance(batch, list | tuple):
         moved = [move(value, device) for value in batch]
-        return moved if isinstance(batch, list) else tuple(moved)
+        # A named tuple takes its fields one by one, lists and plain tuples all at once.
+        return type(batch)(*moved) if hasattr(batch, "_fields") else type(batch)(moved)
     return batch
 
 

@@ -68,17 +68,20 @@ def test_packed_equals_padded(name):
     assert packed.enable(ours) is (name != "mpnet")
     with torch.inference_mode():
         expected = padded(network, rows)
-        batch = packed.pack(rows)
-        groups = packed.hidden_states(ours, batch)
+        [batch] = packed.pack(rows)
+        hidden = packed.hidden_states(ours, batch)
+    groups = packed.by_length(hidden, batch)
     first = packed.by_row([group[:, 0] for group in groups], batch)
     means = packed.by_row([group.mean(1) for group in groups], batch)
-    for row, (one, mean) in enumerate(zip(first, means, strict=True)):
+    tokens = torch.split(packed.by_token(hidden, batch), LENGTHS)
+    for row, (one, mean, every) in enumerate(zip(first, means, tokens, strict=True)):
+        torch.testing.assert_close(every, expected[row], atol=1e-5, rtol=0)
         torch.testing.assert_close(one, expected[row][0], atol=1e-5, rtol=0)
         torch.testing.assert_close(mean, expected[row].mean(0), atol=1e-5, rtol=0)
 
 
 def test_rows_are_sorted_into_groups_and_found_again():
-    rows = packed.pack([[7, 8, 9], [1], [4, 5, 6]])
+    [rows] = packed.pack([[7, 8, 9], [1], [4, 5, 6]])
     assert rows.groups == ((1, 1), (2, 3))
     assert rows.ids.tolist() == [[1, 7, 8, 9, 4, 5, 6]]
     assert rows.positions.tolist() == [[0, 0, 1, 2, 0, 1, 2]]
@@ -90,6 +93,6 @@ def test_a_row_does_not_see_its_neighbours():
     network = NETWORKS["bert"]().eval()
     packed.enable(network)
     with torch.inference_mode():
-        alone = packed.hidden_states(network, packed.pack([[5, 6, 7]]))[0][0]
-        beside = packed.hidden_states(network, packed.pack([[9, 9, 9], [5, 6, 7], [8] * 50]))[0][1]
+        alone = packed.hidden_states(network, *packed.pack([[5, 6, 7]]))
+        beside = packed.hidden_states(network, *packed.pack([[9, 9, 9], [5, 6, 7], [8] * 50]))[3:6]
     torch.testing.assert_close(alone, beside, atol=1e-6, rtol=0)

@@ -1,0 +1,58 @@
+"""What sits on an encoder: labels for whole rows and for tokens, computed without padding.
+
+packed      the encoder runs over flat rows, and the head over the one vector a row that it reads
+group wise  an architecture that is not here runs as a whole, each group of equal length a batch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from duomo_nlp import packed
+from duomo_nlp.packed import Rows
+
+# From the vectors that a head reads, as (R, 1, H), to logits (R, labels): what each architecture's
+# forward does after its encoder. Dropout is left out, for it does nothing in evaluation mode.
+SEQUENCE_HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "bert": lambda network, first: network.classifier(network.bert.pooler(first)),
+    "camembert": lambda network, first: network.classifier(first),
+    "distilbert": lambda network, first: network.classifier(network.pre_classifier(first[:, 0]).relu()),
+    "electra": lambda network, first: network.classifier(first),
+    "modernbert": lambda network, pooled: network.classifier(network.head(pooled[:, 0])),
+    "roberta": lambda network, first: network.classifier(first),
+    "xlm-roberta": lambda network, first: network.classifier(first),
+}
+
+
+def enable(network: Any) -> None:
+    """Let a network with a head run packed, where its architecture can."""
+    if network.config.model_type in SEQUENCE_HEADS:
+        packed.enable(network.base_model)
+
+
+def sequence_logits(network: Any, rows: Rows) -> Tensor:
+    """(R, labels), in the order of the input."""
+    if not _is_packed(network):
+        return packed.by_row([network(**batch).logits for batch in packed.batches(rows)], rows)
+    groups = packed.by_length(packed.hidden_states(network.base_model, rows), rows)
+    is_mean = getattr(network.config, "classifier_pooling", "cls") == "mean"
+    pooled = packed.by_row([group.mean(1) if is_mean else group[:, 0] for group in groups], rows)
+    return SEQUENCE_HEADS[network.config.model_type](network, pooled[:, None])
+
+
+def token_logits(network: Any, rows: Rows) -> Tensor:
+    """(N, labels), in the order of the input."""
+    if not _is_packed(network):
+        flat = torch.cat([network(**batch).logits.flatten(0, 1) for batch in packed.batches(rows)])
+    else:
+        hidden = packed.hidden_states(network.base_model, rows)
+        flat = network.classifier(network.head(hidden) if hasattr(network, "head") else hidden)
+    return packed.by_token(flat, rows)
+
+
+def _is_packed(network: Any) -> bool:
+    return bool(network.config._attn_implementation == packed.IMPLEMENTATION)
