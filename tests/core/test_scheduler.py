@@ -240,3 +240,21 @@ def test_whatever_happens_each_item_comes_out_once_in_order_and_only_culprits_fa
     culprits = (refused | poison | deadly) & set(range(len(costs)))
     assert {e.index for e, fate in out if fate.error is not None} == culprits
     assert all(fate.result == e.index for e, fate in out if fate.error is None)
+
+
+def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
+    scheduler = Scheduler(Policy(max_items=2))
+    scheduler.offer(entry(0, problem("InputMissing", "E-INPUT-MISSING")))
+    for index, cost in ((1, 9), (2, 500), (3, 9)):
+        scheduler.offer(entry(index), cost)
+    alike = scheduler.next_batch()
+    scheduler.fail(alike, problem())
+    assert scheduler.settled() == [], "it will run again in halves"
+    for _ in range(2):
+        half = scheduler.next_batch()
+        scheduler.fail(half, problem())
+        assert [(e.index, fate.error.type) for e, fate in scheduler.settled()] == [(half.entries[0].index, "ValueError")]
+    assert {each.index for each in alike.entries} == {1, 3}
+    scheduler.settle(scheduler.next_batch(), [Fate(result=2)])
+    assert [e.index for e, _ in scheduler.settled()] == [2], "and nothing of one that was known beforehand"
+    assert scheduler.settled() == []
