@@ -253,7 +253,9 @@ def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
     for _ in range(2):
         half = scheduler.next_batch()
         scheduler.fail(half, problem())
-        assert [(e.index, fate.error.type) for e, fate in scheduler.settled()] == [(half.entries[0].index, "ValueError")]
+        assert [(e.index, fate.error.type) for e, fate in scheduler.settled()] == [
+            (half.entries[0].index, "ValueError")
+        ]
     assert {each.index for each in alike.entries} == {1, 3}
     scheduler.settle(scheduler.next_batch(), [Fate(result=2)])
     assert [e.index for e, _ in scheduler.settled()] == [2], "and nothing of one that was known beforehand"
