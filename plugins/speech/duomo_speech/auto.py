@@ -80,7 +80,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
             {
                 "inputs": dict(
                     self.extractor(
-                        Audio((window.samples), "", SAMPLING_RATE).samples(rate),
+                        Audio(window.samples, "", SAMPLING_RATE).samples(rate),
                         sampling_rate=rate,
                         return_tensors="pt",
                     )
