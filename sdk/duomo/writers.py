@@ -189,6 +189,7 @@ class ParquetWriter(Writer):
         self._schema = _arrow_schema(pyarrow, result)
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
+        self._num_bytes = 0
         with _explained(self.path):
             self._sink = open(self.partial, "wb")  # noqa: SIM115 - closed by close()
             self._file = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
@@ -212,15 +213,17 @@ class ParquetWriter(Writer):
 
     def _gather(self) -> None:
         if self._rows:
-            self._batches.append(self._arrow.RecordBatch.from_pylist(self._rows, schema=self._schema))
+            batch = self._arrow.RecordBatch.from_pylist(self._rows, schema=self._schema)
+            self._batches.append(batch)
+            self._num_bytes += batch.nbytes
             self._rows = []
-        if sum(batch.nbytes for batch in self._batches) >= PARQUET_BYTES:
+        if self._num_bytes >= PARQUET_BYTES:
             self._write_group()
 
     def _write_group(self) -> None:
         if self._batches:
             table = self._arrow.Table.from_batches(self._batches)
-            self._batches = []
+            self._batches, self._num_bytes = [], 0
             with _explained(self.path):
                 self._file.write_table(table)
 
