@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -131,22 +130,30 @@ class Catalog:
         spec = able[0]
         raise WeightsMissing(
             f"no model for {task} is installed",
-            why=f"'{spec.name}' would do it, but its weights are not on this machine",
+            why=f"'{spec.name}' would do it, but {self.lacking(spec)}",
             fix=f"duomo models add {spec.packs[0] if spec.packs else spec.name}",
         )
 
     def is_ready(self, spec: ModelSpec) -> bool:
         """Whether a model's weights and libraries are here, and those of the models it uses."""
-        if not is_installed(spec) or missing_requirements(spec.requires):
-            return False
+        return not self.lacking(spec)
+
+    def lacking(self, spec: ModelSpec) -> str:
+        """What keeps a model from being used here, in words; empty when nothing does."""
+        if not is_installed(spec):
+            return "its weights are not on this machine"
+        libraries = missing_requirements(spec.requires)
+        if libraries:
+            return f"it needs {', '.join(libraries)}"
         for use in spec.uses:
             task, _, name = use.partition("=")
             try:
-                if not self.is_ready(self.model(name, task)):
-                    return False
-            except DuomoError:
-                return False
-        return True
+                reason = self.lacking(self.model(name, task))
+            except DuomoError as error:
+                reason = error.what
+            if reason:
+                return f"it is built on '{name}': {reason}"
+        return ""
 
     def families(self, task: str | None, architectures: Iterable[str]) -> list[ModelSpec]:
         """The families that load a checkpoint of these architectures, for `task` or for any."""
@@ -213,7 +220,18 @@ def resolve(target: str, requires: Iterable[str] = (), owner: str = "") -> Any:
         ) from error
 
 
-@functools.cache
+_default: Catalog | None = None
+
+
 def default_catalog() -> Catalog:
     """The catalog of this process: all installed plugins that the environment and the configuration allow."""
-    return Catalog()
+    global _default
+    if _default is None:
+        _default = Catalog()
+    return _default
+
+
+def use_catalog(catalog: Catalog | None) -> None:
+    """Make a catalog the one of this process; None goes back to the installed plugins, looked for anew."""
+    global _default
+    _default = catalog

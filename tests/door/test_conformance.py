@@ -214,7 +214,7 @@ plugin = Faulty()
 
 @pytest.mark.parametrize("fault", PLUGIN_FAULTS)
 def test_a_fault_of_a_plugin_is_found_and_named(fault, lay, tmp_path, monkeypatch):
-    from duomo import default_catalog
+    from duomo.catalog import use_catalog
     from duomo.testing import plugins
 
     lay(tmp_path, "faulty", PLUGIN.format(fault=fault), module="faulty_plugin", requires=("duomo>=0.1,<0.2",))
@@ -222,8 +222,8 @@ def test_a_fault_of_a_plugin_is_found_and_named(fault, lay, tmp_path, monkeypatc
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.delitem(sys.modules, "faulty_plugin.plugin", raising=False)
     monkeypatch.delitem(sys.modules, "faulty_plugin", raising=False)
-    default_catalog.cache_clear()
+    use_catalog(None)
     plugins._probe.cache_clear()
     findings = run(type("Suite", (PluginConformance,), {"plugin": "faulty"})())
-    default_catalog.cache_clear()
+    use_catalog(None)
     assert {finding.check for finding in findings if finding.status == "fail"} == {PLUGIN_FAULTS[fault]}

@@ -6,7 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from duomo import default_catalog
+from duomo.catalog import use_catalog
 from duomo.cli import cli
 
 GOOD = """
@@ -47,9 +47,9 @@ def world(lay, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("DUOMO_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("DUOMO_CACHE", str(tmp_path / "cache"))
-    default_catalog.cache_clear()
+    use_catalog(None)
     yield tmp_path
-    default_catalog.cache_clear()
+    use_catalog(None)
     for name in [name for name in sys.modules if name.startswith("commands_")]:
         del sys.modules[name]
 

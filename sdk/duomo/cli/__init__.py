@@ -105,6 +105,9 @@ class Root(click.Group):
         except click.Abort:
             app.say("interrupted")
             sys.exit(INTERRUPTED)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(error.exit_code)
         except Exception as error:
             problem = _in_words(error)
             if isinstance(error, OSError) and error.filename is None:

@@ -53,12 +53,17 @@ class App:
     @functools.cached_property
     def catalog(self) -> Catalog:
         """The plugins that the options, the environment and the configuration allow; warnings are shown once."""
-        from duomo.catalog import Catalog
+        from duomo.catalog import Catalog, use_catalog
         from duomo.plugins import Selection
 
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             catalog = Catalog(Selection.of(block=self.disabled, none=self.no_plugins))
+        # Models that load other models find the same plugins, until the command ends.
+        use_catalog(catalog)
+        ctx = click.get_current_context(silent=True)
+        if ctx is not None:
+            ctx.find_root().call_on_close(functools.partial(use_catalog, None))
         for warning in caught:
             if warning.category is UserWarning:
                 self.warn(str(warning.message))
