@@ -15,8 +15,9 @@ from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpee
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption
+from duomo.pretrained import load_network
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
-from duomo_speech.checkpoint import load_network, load_part
+from duomo_speech.checkpoint import load_part
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, speech_windows
 

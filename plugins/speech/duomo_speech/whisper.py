@@ -29,9 +29,10 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, WeightsMissing, did_you_mean
+from duomo.pretrained import load_network
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
 from duomo.weights import check_tensors, find_package_file
-from duomo_speech.checkpoint import load_network, load_part
+from duomo_speech.checkpoint import load_part
 from duomo_speech.ctranslate2 import read_whisper
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.windows import Window, join, load_vad, speech_windows
