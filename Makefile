@@ -37,7 +37,7 @@ format: setup  ## lay the code out as the linter wants it
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
 bench: setup  ## measure duomo beside its peers; each benchmark prints JSON
-	@for each in $$(grep -l __main__ benchmarks/*.py); do echo "==> $$each"; $(VENV)/bin/python $$each || exit 1; done
+	@$(VENV)/bin/python benchmarks/table.py
 
 docs: setup  ## write the generated pages anew
 	@for each in docs/make_*.py; do echo "==> $$each"; $(VENV)/bin/python $$each || exit 1; done
