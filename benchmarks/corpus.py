@@ -4,14 +4,14 @@ import random
 
 
 def lognormal_texts(count: int, *, shortest: int = 4, longest: int = 256, seed: int = 0) -> list[str]:
-    """Texts of common English words; words a text are log-normal (median 33, sigma 0.8), cut to the bounds.
+    """Texts of common English words; words a text are log-normal (median 30, sigma 1), cut to the bounds: mean 49.
 
     A word of this list is one token of a WordPiece vocabulary trained on English, so words are
     tokens but for the two special ones.
     """
     dice = random.Random(seed)
     return [
-        " ".join(dice.choices(COMMON, k=min(longest - 2, max(shortest, round(dice.lognormvariate(3.5, 0.8))))))
+        " ".join(dice.choices(COMMON, k=min(longest - 2, max(shortest, round(dice.lognormvariate(3.4, 1))))))
         for _ in range(count)
     ]
 

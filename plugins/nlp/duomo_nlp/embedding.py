@@ -25,7 +25,7 @@ from duomo.tasks.nlp import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 from duomo_nlp import windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, read_json
-from duomo_nlp.packed import BUDGET, Rows, by_length, by_row, enable, hidden_states, pack
+from duomo_nlp.packed import BUDGET, Rows, by_length, by_row, enable, first_states, hidden_states, pack
 
 TEMPERATURE = 0.05
 """Cosines are divided by it before the softmax: the usual scale of 20 of sentence-transformers' contrastive losses."""
@@ -91,8 +91,11 @@ class Encoder(Model[In, R]):
         return torch.cat([self._pooled(rows, pooling) for rows in parts])
 
     def _pooled(self, rows: Rows, pooling: str) -> torch.Tensor:
-        groups = by_length(hidden_states(self.network, rows), rows)
-        return by_row([pool(group, pooling) for group in groups], rows)
+        """Token vectors to one a row, special tokens included as in Sentence-BERT."""
+        if pooling == "cls":
+            return first_states(self.network, rows)
+        groups = by_length(hidden_states(self.network, rows), rows.groups)
+        return by_row([group.amax(1) if pooling == "max" else group.mean(1) for group in groups], rows)
 
     def vectors(self, output: torch.Tensor, features: list[Features]) -> torch.Tensor:
         """One vector a text, (texts, D) in float32."""
@@ -185,13 +188,6 @@ def normalize(vectors: torch.Tensor) -> torch.Tensor:
     """Vectors (B, D) scaled to length 1."""
     lengths: torch.Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     return vectors / lengths
-
-
-def pool(hidden: torch.Tensor, how: str) -> torch.Tensor:
-    """Token vectors (C, L, D) to one a row (C, D), special tokens included as in Sentence-BERT."""
-    if how == "cls":
-        return hidden[:, 0]
-    return hidden.amax(1) if how == "max" else hidden.mean(1)
 
 
 def _pooling_of(weights: WeightsRef) -> str:

@@ -36,23 +36,21 @@ def enable(network: Any) -> None:
 
 def sequence_logits(network: Any, rows: Rows) -> Tensor:
     """(R, labels), in the order of the input."""
-    if not _is_packed(network):
+    if not packed.is_enabled(network):
         return packed.by_row([network(**batch).logits for batch in packed.batches(rows)], rows)
-    groups = packed.by_length(packed.hidden_states(network.base_model, rows), rows)
-    is_mean = getattr(network.config, "classifier_pooling", "cls") == "mean"
-    pooled = packed.by_row([group.mean(1) if is_mean else group[:, 0] for group in groups], rows)
-    return SEQUENCE_HEADS[network.config.model_type](network, pooled[:, None])
+    if getattr(network.config, "classifier_pooling", "cls") == "mean":
+        groups = packed.by_length(packed.hidden_states(network.base_model, rows), rows.groups)
+        read = packed.by_row([group.mean(1) for group in groups], rows)
+    else:
+        read = packed.first_states(network.base_model, rows)
+    return SEQUENCE_HEADS[network.config.model_type](network, read[:, None])
 
 
 def token_logits(network: Any, rows: Rows) -> Tensor:
     """(N, labels), in the order of the input."""
-    if not _is_packed(network):
+    if not packed.is_enabled(network):
         flat = torch.cat([network(**batch).logits.flatten(0, 1) for batch in packed.batches(rows)])
     else:
         hidden = packed.hidden_states(network.base_model, rows)
         flat = network.classifier(network.head(hidden) if hasattr(network, "head") else hidden)
     return packed.by_token(flat, rows)
-
-
-def _is_packed(network: Any) -> bool:
-    return bool(network.config._attn_implementation == packed.IMPLEMENTATION)

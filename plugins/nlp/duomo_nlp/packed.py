@@ -9,7 +9,8 @@ Shapes: N tokens in all, R rows, H hidden size; a group is C rows of L tokens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
@@ -29,6 +30,11 @@ TOKENS_A_PASS = 2 * BUDGET
 PACKABLE = frozenset({"bert", "camembert", "distilbert", "electra", "modernbert", "roberta", "xlm-roberta"})
 AFTER_PADDING = frozenset({"camembert", "roberta", "xlm-roberta"})
 """These count positions from the one after the padding token's."""
+LIKE_BERT = PACKABLE - {"distilbert", "modernbert"}
+"""These have BERT's layers, of which the last can be computed for the first token of each row alone."""
+
+Groups = tuple[tuple[int, int], ...]
+"""(C, L) of each group, the shortest first."""
 
 
 class Rows(NamedTuple):
@@ -38,8 +44,7 @@ class Rows(NamedTuple):
     """(1, N), int64."""
     positions: Tensor
     """(1, N), counted from 0 in each row."""
-    groups: tuple[tuple[int, int], ...]
-    """(C, L) of each group, in order."""
+    groups: Groups
     back: Tensor
     """(R,): where each row of the input lies among the sorted ones."""
     types: Tensor | None = None
@@ -95,34 +100,54 @@ def enable(network: PreTrainedModel) -> bool:
         return False
     AttentionInterface.register(IMPLEMENTATION, attend)
     network.set_attn_implementation(IMPLEMENTATION)
+    if network.config.model_type in LIKE_BERT:
+        encoder: Any = network.encoder
+        for last in encoder.layer[-1:]:
+            last.forward = partial(_last_layer, last, last.forward)
     return True
 
 
+def is_enabled(network: PreTrainedModel) -> bool:
+    """Whether `enable` has switched it."""
+    return bool(network.config._attn_implementation == IMPLEMENTATION)
+
+
 def hidden_states(network: PreTrainedModel, rows: Rows) -> Tensor:
-    """Last hidden states of an encoder, (N, H)."""
-    if network.config._attn_implementation != IMPLEMENTATION:
-        return torch.cat([network(**batch).last_hidden_state.flatten(0, 1) for batch in batches(rows)])
+    """Last hidden states of an encoder, (N, H), in the order of the groups."""
+    if is_enabled(network):
+        return _run(network, rows)
+    return torch.cat([network(**batch).last_hidden_state.flatten(0, 1) for batch in batches(rows)])
+
+
+def first_states(network: PreTrainedModel, rows: Rows) -> Tensor:
+    """Last hidden states of the first token of each row, (R, H), in the order of the input."""
+    if is_enabled(network) and network.config.model_type in LIKE_BERT:
+        return _run(network, rows, first_only=True)[rows.back]
+    return by_row([group[:, 0] for group in by_length(hidden_states(network, rows), rows.groups)], rows)
+
+
+def _run(network: PreTrainedModel, rows: Rows, first_only: bool = False) -> Tensor:
     first = network.config.pad_token_id + 1 if network.config.model_type in AFTER_PADDING else 0
-    given = {"input_ids": rows.ids, "position_ids": rows.positions + first, "token_type_ids": rows.types}
-    hidden: Tensor = network(
-        **{name: value for name, value in given.items() if value is not None}, groups=rows.groups
-    ).last_hidden_state
+    batch = {"input_ids": rows.ids, "position_ids": rows.positions + first if first else rows.positions}
+    if rows.types is not None:
+        batch["token_type_ids"] = rows.types
+    hidden: Tensor = network(**batch, groups=rows.groups, first_only=first_only).last_hidden_state
     return hidden[0]
 
 
 def batches(rows: Rows) -> list[dict[str, Tensor]]:
     """What a network reads that cannot pack: each group as an unpadded batch, (C, L)."""
-    batches = [{"input_ids": group} for group in by_length(rows.ids[0], rows)]
+    batches = [{"input_ids": group} for group in by_length(rows.ids[0], rows.groups)]
     if rows.types is not None:
-        for batch, types in zip(batches, by_length(rows.types[0], rows), strict=True):
+        for batch, types in zip(batches, by_length(rows.types[0], rows.groups), strict=True):
             batch["token_type_ids"] = types
     return batches
 
 
-def by_length(flat: Tensor, rows: Rows) -> list[Tensor]:
+def by_length(flat: Tensor, groups: Groups) -> list[Tensor]:
     """One tensor (C, L, …) a group, from one value a token, (N, …)."""
-    parts = torch.split(flat, [count * length for count, length in rows.groups])
-    return [part.view(*group, *part.shape[1:]) for part, group in zip(parts, rows.groups, strict=True)]
+    parts = torch.split(flat, [count * length for count, length in groups])
+    return [part.view(*group, *part.shape[1:]) for part, group in zip(parts, groups, strict=True)]
 
 
 def by_row(groups: Sequence[Tensor], rows: Rows) -> Tensor:
@@ -143,25 +168,53 @@ def attend(
     value: Tensor,
     _mask: Tensor | None,
     *,
-    groups: tuple[tuple[int, int], ...],
+    groups: Groups,
     scaling: float | None = None,
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of each row to itself: heads of (1, heads, N, D) in, (1, N, heads, D) out."""
+    """Attention of each row to itself: heads of (1, heads, N, D) in, (1, N, heads, D) out.
+
+    With a query for the first token of each row only, (1, heads, R, D), as many come out.
+    """
     parts = []
-    start = 0
+    row = token = 0
     for count, length in groups:
-        here = slice(start, start + count * length)
+        tokens = slice(token, token + count * length)
+        asked = slice(row, row + count) if query.shape[2] < key.shape[2] else tokens
         # (heads, C·L, D) → (C, heads, L, D): a view, so nothing is copied on the way in.
         q, k, v = (
-            each[0, :, here].view(-1, count, length, each.shape[-1]).transpose(0, 1) for each in (query, key, value)
+            each[0, :, here].view(each.shape[1], count, -1, each.shape[-1]).transpose(0, 1)
+            for each, here in ((query, asked), (key, tokens), (value, tokens))
         )
         mask = _band(length, sliding_window, query.device) if sliding_window and length > sliding_window else None
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
         parts.append(mixed.transpose(1, 2).flatten(0, 1))
-        start = here.stop
+        row, token = row + count, tokens.stop
     return torch.cat(parts)[None], None
+
+
+def _last_layer(
+    layer: Any,
+    forward: Callable[..., Tensor],
+    hidden: Tensor,
+    *args: Any,
+    groups: Groups,
+    first_only: bool,
+    **rest: Any,
+) -> Tensor:
+    """The last of BERT's layers, (1, N, H) to (1, N, H), or with `first_only` to (1, R, H): nobody reads the others."""
+    if not first_only:
+        return forward(hidden, *args, groups=groups, **rest)
+    first = torch.cat([rows[:, 0] for rows in by_length(hidden[0], groups)])[None]
+    own = layer.attention.self
+    query, key, value = (
+        linear(states).unflatten(-1, (-1, own.attention_head_size)).transpose(1, 2)
+        for linear, states in ((own.query, first), (own.key, hidden), (own.value, hidden))
+    )
+    mixed, _ = attend(own, query, key, value, None, groups=groups, scaling=own.scaling)
+    done: Tensor = layer.feed_forward_chunk(layer.attention.output(mixed.flatten(2), first))
+    return done
 
 
 def _band(length: int, window: int, device: torch.device) -> Tensor:

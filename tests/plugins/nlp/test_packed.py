@@ -70,8 +70,8 @@ def test_packed_equals_padded(name):
         expected = padded(network, rows)
         [batch] = packed.pack(rows)
         hidden = packed.hidden_states(ours, batch)
-    groups = packed.by_length(hidden, batch)
-    first = packed.by_row([group[:, 0] for group in groups], batch)
+        first = packed.first_states(ours, batch)
+    groups = packed.by_length(hidden, batch.groups)
     means = packed.by_row([group.mean(1) for group in groups], batch)
     tokens = torch.split(packed.by_token(hidden, batch), LENGTHS)
     for row, (one, mean, every) in enumerate(zip(first, means, tokens, strict=True)):
