@@ -18,13 +18,13 @@ MODELS := $(VENV)/.models-$(call checksum,plugins/*/*/plugin.py)
 
 help:  ## say what there is
 	@echo "usage: make TARGET"
-	@sed -n 's/^\([a-z]*\): .*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 10
 
 demo: setup  ## show what duomo can do, in the terminal and on a page
 	@$(VENV)/bin/duomo demo
 
 test: check  ## everything that must hold before a commit: lint, types, tests
-	@echo "==> tests (about ten minutes on two cores)"
+	@echo "==> tests (ten to fifteen minutes on two cores)"
 	@$(VENV)/bin/python -m pytest -q
 
 check: setup  ## lint and types only
