@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import dataclasses
 import itertools
 import os
 import sys
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from duomo.cli.results import View
     from duomo.cli.sinks import Shown
     from duomo.cli.sources import Item
+    from duomo.execution.store import RunStore
     from duomo.outcome import ItemError, Outcome
     from duomo.runner import Runner
 
@@ -80,6 +83,9 @@ _MOST_ERRORS = 10
     "--fields", metavar="A,B", default="", show_default=False, help="Only these fields, such as id,text or meta.ms."
 )
 @click.option("--fail-fast/--keep-going", help="Stop at the first input that fails.")
+@click.option("--resume", is_flag=True, help="Keep what is done in FILE.duomo, and go on with what is in it already.")
+@click.option("--retry-failed", is_flag=True, help="Like --resume, and try again what failed.")
+@click.option("--force", is_flag=True, help="Like --resume, and start anew where the model or an option has changed.")
 @click.option("--stream", is_flag=True, help="Print a generated text as it is written.")
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @click.option(
@@ -125,7 +131,7 @@ class Run:
         self.to_folder = out is not None and (out.endswith(os.sep) or os.path.isdir(out))
         if out is not None and named == "auto":
             named = SUFFIXES.get(os.path.splitext(out)[1], "auto")
-        self.renderer = None if named in FORMATS else self._renderer(named)
+        self.renderer = None if named in (*FORMATS, "parquet") else self._renderer(named)
         self.may_be_blob = out is not None and named == "auto"
         if out is None:
             self.output = settle(ctx, named)
@@ -138,11 +144,15 @@ class Run:
         self.task_class.Options.parse(self.options)
         fields = tuple(name.strip() for name in given["fields"].split(",") if name.strip())
         self.view: View = View(self.task_class.Result, fields)
+        self.resuming = given["resume"] or given["retry_failed"] or given["force"]
+        self._check_out(fields)
         self.items = self._items(paths, spec.suffixes)
         self.counts = {"ok": 0, "failed": 0}
         self.errors: list[ItemError] = []
         """The first ones, to be told about at the end."""
         self.stopped: BaseException | None = None
+        self.complete = False
+        """Whether all inputs were run, however they fared."""
 
     @property
     def exit_code(self) -> int:
@@ -166,8 +176,8 @@ class Run:
         try:
             with Progress(self.app, wanted=at_the_end, to_file=out is not None) as progress:
                 progress.say(f"loading {self.given['model'] or self.task}")
-                with self._load() as runner:
-                    written = self._write(self._shown(runner, progress))
+                with self._open_store() as store, self._load() as runner:
+                    written = self._write(self._shown(runner, store, progress))
         except KeyboardInterrupt as error:
             self.stopped = error
         if written:
@@ -177,17 +187,22 @@ class Run:
     def _write(self, shown: Iterator[Shown]) -> list[str]:
         """Write outcomes where they should go; the names of the files written."""
         from duomo.cli import sinks
+        from duomo.writers import GrowingFile
 
         out = self.given["out"]
         if self.may_be_blob and self.view.blob and not self.view.fields:
             return list(sinks.write_blobs(shown, self.view, out, many=self.to_folder))
         if self.to_folder:
             return list(sinks.write_each(shown, self.view, out, self.output))
-        with sinks.open_out(out) as file:
+        if self.output == "parquet":
+            return [sinks.write_parquet(shown, self.task_class.Result, out, lambda: self.complete)]
+        with sinks.open_out(out, resume=self.resuming) as file:
             if self.renderer is not None:
                 sinks.render(shown, self.renderer, file)
             else:
                 sinks.write(shown, self.view, self.output, file)
+            if isinstance(file, GrowingFile) and self.complete:
+                file.cut()
         return [out] if out not in (None, "-") else []
 
     def stream(self) -> None:
@@ -231,6 +246,25 @@ class Run:
         }
         columns = {"TASK": "task", "MODEL": "model", "EXECUTOR": "executor", "DEVICE": "device", "INPUTS": "inputs"}
         emit([record], columns, self.output, schema="duomo.plan/1")
+
+    def _check_out(self, fields: tuple[str, ...]) -> None:
+        """Refuse what a file's kind does not allow."""
+        out = self.given["out"]
+        if self.resuming and out in (None, "-"):
+            raise UsageProblem(
+                "there is no file to go on with", why="--resume needs to know where results go", fix="-O out.jsonl"
+            )
+        if self.resuming and self.given["stream"]:
+            raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
+        if self.output == "parquet" and (fields or self.to_folder):
+            raise UsageProblem("Parquet holds whole outcomes, all in one file", fix="-O out.csv takes --fields")
+
+    def _open_store(self) -> contextlib.AbstractContextManager[RunStore | None]:
+        if not self.resuming:
+            return contextlib.nullcontext()
+        from duomo.execution.store import RunStore
+
+        return RunStore(f"{self.given['out'].rstrip(os.sep)}.duomo", force=self.given["force"])
 
     def _load(self) -> Runner[Any]:
         from duomo.runner import load
@@ -279,7 +313,7 @@ class Run:
             raise UsageProblem("there is nothing to run on", why="standard input or the list is empty", fix=example)
         return itertools.chain([first], items)
 
-    def _shown(self, runner: Runner[Any], progress: Progress) -> Iterator[Shown]:
+    def _shown(self, runner: Runner[Any], store: RunStore | None, progress: Progress) -> Iterator[Shown]:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
         from duomo.cli.sinks import Shown
 
@@ -290,27 +324,36 @@ class Run:
             """Items up to where standard input has no more yet."""
             nonlocal ended
             for item in source:
-                if item is None:
+                if item is None and store is None:
                     return
+                if item is None:  # in a store an item goes by its place in the whole input
+                    continue
                 waiting.append(item)
                 yield item.value
             ended = True
 
         def outcomes() -> Iterator[Outcome[Any]]:
             while not ended:
-                yield from runner.map(burst(), batch_size=self.given["batch_size"], **self.options)
+                yield from runner.map(
+                    burst(),
+                    batch_size=self.given["batch_size"],
+                    store=store,
+                    retry_failed=self.given["retry_failed"],
+                    **self.options,
+                )
 
         try:
             for index, outcome in enumerate(outcomes()):
                 item = waiting.popleft()
-                record = {**outcome.to_dict(), "index": index, "id": item.id or str(index)}
+                outcome = dataclasses.replace(outcome, index=index, id=item.id or str(index))
                 self.counts["ok" if outcome.ok else "failed"] += 1
                 progress.say(f"{sum(self.counts.values())} done")
                 if outcome.error is not None and len(self.errors) < _MOST_ERRORS:
                     self.errors.append(outcome.error)
-                yield Shown(item.label, record, outcome.result)
+                yield Shown(item.label, outcome.to_dict(), outcome)
                 if outcome.error is not None and self.given["fail_fast"]:
                     return
+            self.complete = True
         except (KeyboardInterrupt, Exception) as error:
             self.stopped = error
         finally:
@@ -326,9 +369,11 @@ class Run:
                 click.echo(error.traceback, err=True, nl=False)
         done = sum(self.counts.values())
         if self.errors and done > 1:
-            self.app.say(f"{self.counts['failed']} of {done} inputs failed")
+            retry = "; --retry-failed tries them again" if self.resuming else ""
+            self.app.say(f"{self.counts['failed']} of {done} inputs failed{retry}")
         if isinstance(self.stopped, KeyboardInterrupt):
-            self.app.say(f"interrupted after {done} input{'s' if done != 1 else ''}")
+            again = "; the same command goes on from here" if self.resuming else ""
+            self.app.say(f"interrupted after {done} input{'s' if done != 1 else ''}{again}")
         elif self.stopped is not None:
             raise self.stopped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -14,8 +14,18 @@ import click
 from duomo.cli.output import cells, cut, is_terminal, table, table_width, to_json, write_csv
 from duomo.cli.results import View, plain
 from duomo.errors import UsageProblem
+from duomo.outcome import Outcome
+from duomo.tasks.base import Result
+from duomo.writers import GrowingFile, ParquetWriter
 
-SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".txt": "text"}
+SUFFIXES = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".txt": "text",
+    ".parquet": "parquet",
+}
 _LABEL_CELLS = 30
 
 
@@ -25,8 +35,12 @@ class Shown(NamedTuple):
     label: str
     record: dict[str, Any]
     """The outcome as a dict."""
-    result: Any
-    """The result object, or None."""
+    outcome: Outcome[Any]
+
+    @property
+    def result(self) -> Any:
+        """The result object, or None."""
+        return self.outcome.result
 
 
 def write(shown: Iterable[Shown], view: View, output: str, file: IO[Any] | None = None) -> None:
@@ -86,6 +100,17 @@ def write_blobs(shown: Iterable[Shown], view: View, out: str, *, many: bool) -> 
         yield str(path)
 
 
+def write_parquet(shown: Iterable[Shown], result: type[Result], out: str, is_complete: Callable[[], bool]) -> str:
+    """Write outcomes to a Parquet file and give its name; another one while not all of the run's are in it."""
+    writer = ParquetWriter(out, result)
+    try:
+        for each in shown:
+            writer.write(each.outcome)
+    finally:
+        writer.close(complete=is_complete())
+    return out if is_complete() else str(writer.partial)
+
+
 def write_each(shown: Iterable[Shown], view: View, folder: str, output: str) -> Iterator[str]:
     """Write each outcome to a file of its own in a folder and give the names of those written."""
     suffix = {form: suffix for suffix, form in reversed(SUFFIXES.items())}[output]
@@ -98,7 +123,7 @@ def write_each(shown: Iterable[Shown], view: View, folder: str, output: str) -> 
 
 
 @contextmanager
-def open_out(out: str | None) -> Iterator[IO[Any] | None]:
+def open_out(out: str | None, *, resume: bool = False) -> Iterator[Any]:
     """The file to write to, or None for standard output. Raises `UsageProblem` where it cannot be."""
     if out is None or out == "-":
         yield None
@@ -106,7 +131,7 @@ def open_out(out: str | None) -> Iterator[IO[Any] | None]:
     folder = Path(out).absolute().parent
     if not os.access(folder, os.W_OK):
         raise UsageProblem(f"cannot write '{out}'", why=f"there is no writable folder {folder}", fix="-O FILE")
-    with open(out, "w", encoding="utf-8", newline="") as file:
+    with closing(GrowingFile(out, resume=resume)) as file:
         yield file
 
 
