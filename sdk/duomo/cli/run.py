@@ -180,7 +180,7 @@ class Run:
                     written = self._write(self._shown(runner, store, progress))
         except KeyboardInterrupt as error:
             self.stopped = error
-        if written:
+        if written and any(self.counts.values()):
             self.app.say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
         self._finish()
 

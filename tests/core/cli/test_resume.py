@@ -82,6 +82,7 @@ def test_another_option_is_refused_with_the_difference_and_force_starts_anew(
     refused = duomo(*call, "--resume")
     assert refused.exit_code == 2
     assert "option top_k was null, now 1" in refused.stderr
+    assert "wrote" not in refused.stderr
     assert out.read_bytes() == before
     assert duomo(*call, "--force").exit_code == 0
     assert len(json.loads(out.read_text())["result"]["labels"]) == 1
