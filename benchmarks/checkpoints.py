@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     ResNetConfig,
     ResNetForImageClassification,
@@ -18,15 +19,24 @@ WORDS = "the a of to and in is it for on with as at by from this that was are be
 
 
 def tiny_bert(
-    folder: Path, *, layers: int = 2, hidden: int = 128, heads: int = 2, words: Sequence[str] = WORDS
+    folder: Path,
+    *,
+    layers: int = 2,
+    hidden: int = 128,
+    heads: int = 2,
+    words: Sequence[str] = WORDS,
+    kind: type[PreTrainedModel] = BertForSequenceClassification,
+    labels: Sequence[str] = ("no", "yes"),
 ) -> Path:
-    """A BERT classifier with a word-level tokenizer."""
+    """A BERT with a head for `labels` and a word-level tokenizer."""
     torch.manual_seed(0)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words]
     raw = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]"))
     raw.normalizer = normalizers.BertNormalizer()
     raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    raw.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    raw.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=raw,
         unk_token="[UNK]",
@@ -42,8 +52,10 @@ def tiny_bert(
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=4 * hidden,
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
     )
-    BertForSequenceClassification(config).save_pretrained(folder)
+    kind(config).save_pretrained(folder)
     return folder
 
 

@@ -1,7 +1,7 @@
 """The conformance suite over every family: each on a tiny random checkpoint of its kind, saved here."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,9 +46,9 @@ def save_tokenizer(folder: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=words, eos_token="[SEP]", **special).save_pretrained(folder)
 
 
-def bert(head: type) -> Callable[[Path], None]:
+def bert(head: type, labels: Sequence[str] = ("a", "b", "c")) -> Callable[[Path], None]:
     def save(folder: Path) -> None:
-        head(BertConfig(**TEXTS, num_labels=3)).save_pretrained(folder)
+        head(BertConfig(**TEXTS, id2label=dict(enumerate(labels)))).save_pretrained(folder)
         save_tokenizer(folder)
 
     return save
@@ -91,6 +91,9 @@ def torchvision(folder: Path) -> None:
 
 CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "text-classification"): bert(BertForSequenceClassification),
+    ("nlp/transformers", "zero-shot-classification"): bert(
+        BertForSequenceClassification, ("contradiction", "neutral", "entailment")
+    ),
     ("nlp/transformers", "token-classification"): bert(BertForTokenClassification),
     ("nlp/transformers", "feature-extraction"): bert(BertModel),
     ("nlp/transformers", "sentence-similarity"): bert(BertModel),

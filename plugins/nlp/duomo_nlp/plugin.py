@@ -123,6 +123,12 @@ class Nlp(Hooks):
                 architectures=("*ForTokenClassification",),
             ),
             FAMILY._replace(
+                task="zero-shot-classification",
+                loader="duomo_nlp.entailment:ZeroShotClassification",
+                summary="any transformers checkpoint for natural language inference",
+                limits="one pass a label; labels of the checkpoint must name entailment and contradiction",
+            ),
+            FAMILY._replace(
                 task="text-generation",
                 loader="duomo_nlp.generation:CausalLM",
                 summary="any transformers decoder",

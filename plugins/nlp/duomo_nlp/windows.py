@@ -10,14 +10,16 @@ from tokenizers import Encoding, Tokenizer
 from duomo.errors import InputTooLong
 
 
-def read(tokenizer: Tokenizer, texts: Sequence[str], long: str, *, offsets: bool = False) -> list[list[Encoding]]:
+def read(
+    tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], long: str, *, offsets: bool = False
+) -> list[list[Encoding]]:
     """Tokenize `texts`; one list a text, of as many windows as the policy `long` allows.
 
     The tokenizer's truncation must be set to the length of a window; its stride is what windows share.
 
     Args:
         tokenizer: with truncation enabled.
-        texts: any strings.
+        texts: any strings, or pairs of which the first is cut.
         long: ``error`` raises for a text of more than one window, ``truncate`` keeps the first, ``window`` all.
         offsets: whether character offsets are needed; tokenizing is a third quicker without.
 
@@ -54,13 +56,15 @@ def mean_by_text(values: torch.Tensor, weights: list[list[int]]) -> torch.Tensor
     return torch.stack([share @ part for share, part in zip(shares, parts, strict=True)])
 
 
-def _too_long(text: str, windows: list[Encoding], tokenizer: Tokenizer) -> InputTooLong:
+def _too_long(text: str | tuple[str, str], windows: list[Encoding], tokenizer: Tokenizer) -> InputTooLong:
     truncation = tokenizer.truncation
     assert truncation is not None
     limit, stride = truncation["max_length"], truncation["stride"]
-    repeated = stride + sum(windows[-1].special_tokens_mask)
+    # Each window has the special tokens anew, and the second text of a pair.
+    repeated = stride + sum(part != 0 for part in windows[-1].sequence_ids)
     count = sum(len(window) for window in windows) - (len(windows) - 1) * repeated
-    shown = text if len(text) <= 40 else text[:39] + "…"
+    first = text if isinstance(text, str) else text[0]
+    shown = first if len(first) <= 40 else first[:39] + "…"
     return InputTooLong(
         f"this text has {count:,} tokens and the model reads {limit:,}: {shown!r}",
         why="cutting it silently would lose its end",

@@ -35,7 +35,9 @@ def wordpiece() -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     return tokenizer
 
@@ -75,8 +77,9 @@ CONFIGS: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
     "llama": (LlamaConfig, BYTES | SIZES | {"num_key_value_heads": 2, "max_position_embeddings": 96}),
 }
 WORD_PIECE_SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, str]]] = {
-    "bert": (wordpiece, WORD_PIECE_SPECIAL),
+PAIRS = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
+TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, Any]]] = {
+    "bert": (wordpiece, WORD_PIECE_SPECIAL | PAIRS),
     "distilbert": (wordpiece, WORD_PIECE_SPECIAL),
     "roberta": (roberta_tokenizer, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
     "gpt2": (byte_level, {"eos_token": "</s>"}),
