@@ -650,7 +650,7 @@ def uninterrupted(tmp_path_factory):
 def test_killed_again_and_again_no_row_is_lost_twice_or_computed_beyond_a_group(tmp_path, uninterrupted, output):
     dice, kills = random.Random(output), 0
     for number in range(5):
-        process = start(tmp_path, output)
+        process = start(tmp_path, output, pause=0.005)
         if number > 0:  # the first is killed on its way in
             wait_for_call(len(calls(tmp_path)) + 1, tmp_path, process)
         time.sleep(dice.uniform(0.0, 0.2))
