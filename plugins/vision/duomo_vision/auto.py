@@ -19,9 +19,14 @@ from duomo.errors import UnsafeWeights, WeightsMissing
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
 from duomo.weights import check_tensors
+from duomo_vision.decoding import decode
+from duomo_vision.quicken import quicken
 from duomo_vision.ranking import best_labels
+from duomo_vision.resizing import Resize
 
 logging: Any = transformers_logging  # it has no types
+SIDE = 224
+"""What most networks take; those that take more are prepared for this size and lose a few parts in a hundred."""
 
 
 class ImageClassifier(Model[Image, Classification]):
@@ -30,8 +35,10 @@ class ImageClassifier(Model[Image, Classification]):
     batch_size: ClassVar[int] = 4
 
     def __init__(self, network: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> None:
-        self.network = network.to(device)
+        self.network = network.eval().to(device)
+        quicken(self.network, SIDE)
         self.processor = processor
+        self.resize = Resize.of(processor)
         self.dtype = dtype
         self.labels = [network.config.id2label[index] for index in range(network.config.num_labels)]
         self.is_multi_label = network.config.problem_type == "multi_label_classification"
@@ -63,8 +70,13 @@ class ImageClassifier(Model[Image, Classification]):
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
         """Pixels (3, H, W), of one size for most checkpoints."""
-        pixels = self.processor([item.pil() for item in items], return_tensors="pt")["pixel_values"]
-        return [{"pixels": each} for each in pixels]
+        if self.resize is None:
+            prepared = self.processor([item.pil() for item in items], return_tensors="pt")
+        else:
+            at_least = 2 * self.resize.longest if options.decode == "scaled" else None
+            resized = [self.resize(decode(item, at_least)) for item in items]
+            prepared = self.processor(resized, do_resize=False, return_tensors="pt")
+        return [{"pixels": each} for each in prepared["pixel_values"]]
 
     def collate(self, features: list[dict[str, Tensor]]) -> Tensor:
         """(B, 3, H, W)."""

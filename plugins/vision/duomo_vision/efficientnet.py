@@ -12,25 +12,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
-import numpy as np
-import PIL.Image
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from duomo import Image, Model, Result, WeightsRef
 from duomo.tasks.results import Classification, Embedding
 from duomo.tasks.vision import ImageClassificationOptions, ImageFeatureExtractionOptions
 from duomo.weights import verify
 from duomo_vision.checkpoint import load_state
+from duomo_vision.decoding import decode
+from duomo_vision.quicken import quicken
 from duomo_vision.ranking import best_labels
 
 SIZE = 224
 CROP = SIZE / (SIZE + 32)
 """Side of the centre crop relative to the shorter side of the picture."""
-DECODED = 1024
-"""A big JPEG is decoded at about this size: four times what is kept, so that it moves no score by over 0.01."""
+SCALED = 2 * SIZE
+"""What a side is left with at least when a big JPEG is decoded at a fraction of its size."""
+LABELS = Path(__file__).with_name("imagenet.txt")
+"""The names of the 1000 classes, in order: here as a file, since importing torchvision for them takes a second."""
 BN_EPS = 1e-3
 
 R = TypeVar("R", bound=Result)
@@ -57,19 +58,21 @@ STAGES = (
 )
 
 
-class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's SAME padding, whose surplus pixel goes to the right and bottom."""
+def conv2d(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution that keeps the size, or with a stride expects `pad` before it."""
+    padding = kernel // 2 if stride == 1 else 0
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, C', ceil(H / stride), ceil(W / stride))."""
-        height, width = (
-            max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            for size, stride, kernel in zip(x.shape[2:], self.stride, self.kernel_size, strict=True)
-        )
-        if height % 2 == 0 and width % 2 == 0:
-            return F.conv2d(x, self.weight, self.bias, self.stride, (height // 2, width // 2), groups=self.groups)
-        x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-        return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
+
+def pad(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """TensorFlow's SAME padding where `conv` has a stride: the surplus pixel goes to the right and bottom."""
+    if conv.stride == (1, 1):
+        return x
+    height, width = (
+        max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        for size, stride, kernel in zip(x.shape[2:], conv.stride, conv.kernel_size, strict=True)
+    )
+    return F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
 
 
 class MBConv(nn.Module):
@@ -80,18 +83,19 @@ class MBConv(nn.Module):
         wide = inputs * stage.expand
         self.expands = stage.expand > 1
         if self.expands:
-            self._expand_conv = SameConv2d(inputs, wide, 1, bias=False)
+            self._expand_conv = conv2d(inputs, wide, 1)
             self._bn0 = nn.BatchNorm2d(wide, eps=BN_EPS)
-        self._depthwise_conv = SameConv2d(wide, wide, stage.kernel, stride, groups=wide, bias=False)
+        self._depthwise_conv = conv2d(wide, wide, stage.kernel, stride, groups=wide)
         self._bn1 = nn.BatchNorm2d(wide, eps=BN_EPS)
-        self._project_conv = SameConv2d(wide, stage.channels, 1, bias=False)
+        self._project_conv = conv2d(wide, stage.channels, 1)
         self._bn2 = nn.BatchNorm2d(stage.channels, eps=BN_EPS)
+        self.relu6 = nn.ReLU6(inplace=True)
         self.is_residual = stride == 1 and inputs == stage.channels
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B, C', H', W')."""
-        out: Tensor = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self.expands else x
-        out = F.relu6(self._bn1(self._depthwise_conv(out)), inplace=True)
+        out: Tensor = self.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        out = self.relu6(self._bn1(self._depthwise_conv(pad(out, self._depthwise_conv))))
         out = self._bn2(self._project_conv(out))
         return out + x if self.is_residual else out
 
@@ -101,7 +105,7 @@ class Network(nn.Module):
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self._conv_stem = SameConv2d(3, 32, 3, 2, bias=False)
+        self._conv_stem = conv2d(3, 32, 3, 2)
         self._bn0 = nn.BatchNorm2d(32, eps=BN_EPS)
         self._blocks = nn.ModuleList()
         channels = 32
@@ -109,32 +113,23 @@ class Network(nn.Module):
             for repeat in range(stage.repeats):
                 self._blocks.append(MBConv(channels, stage, stage.stride if repeat == 0 else 1))
                 channels = stage.channels
-        self._conv_head = SameConv2d(channels, 1280, 1, bias=False)
+        self._conv_head = conv2d(channels, 1280, 1)
         self._bn1 = nn.BatchNorm2d(1280, eps=BN_EPS)
         self._fc = nn.Linear(1280, num_classes)
+        self.relu6 = nn.ReLU6(inplace=True)
 
     def features(self, x: Tensor) -> Tensor:
         """Normalised pixels (B, 3, H, W) → the vector below the classifier, (B, 1280)."""
-        x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
+        x = self.relu6(self._bn0(self._conv_stem(pad(x, self._conv_stem))))
         for block in self._blocks:
             x = block(x)
-        return F.relu6(self._bn1(self._conv_head(x)), inplace=True).mean((2, 3))
+        features: Tensor = self.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised pixels (B, 3, H, W) → logits (B, classes)."""
         logits: Tensor = self._fc(self.features(x))
         return logits
-
-    def fold_batch_norms(self) -> None:
-        """Multiply each batch norm into the convolution before it; the network is then for inference only."""
-        pairs: list[tuple[nn.Module, str, str]] = [(self, "_conv_stem", "_bn0"), (self, "_conv_head", "_bn1")]
-        for block in self._blocks:
-            if hasattr(block, "_expand_conv"):
-                pairs.append((block, "_expand_conv", "_bn0"))
-            pairs += [(block, "_depthwise_conv", "_bn1"), (block, "_project_conv", "_bn2")]
-        for module, conv, norm in pairs:
-            setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
-            setattr(module, norm, nn.Identity())
 
 
 def read_checkpoint(path: Path, name: str) -> Network:
@@ -144,12 +139,13 @@ def read_checkpoint(path: Path, name: str) -> Network:
     return network
 
 
-def resize(picture: PIL.Image.Image) -> Tensor:
-    """Centre crop of an RGB picture of any size as uint8 of shape (224, 224, 3), bicubic with antialiasing."""
-    side = CROP * min(picture.size)
-    left, top = (picture.width - side) / 2, (picture.height - side) / 2
-    box = (left, top, left + side, top + side)
-    return torch.from_numpy(np.array(picture.resize((SIZE, SIZE), PIL.Image.Resampling.BICUBIC, box)))
+def resize(picture: Tensor) -> Tensor:
+    """Centre crop of a picture (3, H, W) of any size as uint8 of shape (224, 224, 3), bicubic with antialiasing."""
+    height, width = picture.shape[1:]
+    side = max(1, int(CROP * min(height, width)))
+    top, left = (height - side + 1) // 2, (width - side + 1) // 2  # odd pixels as in the TPU repository
+    cropped = picture[:, top : top + side, left : left + side]
+    return F.interpolate(cropped[None], (SIZE, SIZE), mode="bicubic", antialias=True)[0].permute(1, 2, 0)
 
 
 class EfficientNetLite(Model[Image, R]):
@@ -159,7 +155,8 @@ class EfficientNetLite(Model[Image, R]):
     batch_size: ClassVar[int] = 4
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
-        self.network: Network = network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(device, dtype)
+        quicken(self.network, SIZE)
         self.dtype = dtype
 
     @classmethod
@@ -168,11 +165,11 @@ class EfficientNetLite(Model[Image, R]):
         assert weights.path is not None
         verify(weights.spec)
         network = read_checkpoint(weights.path, weights.spec.name)
-        network.fold_batch_norms()
         return cls(network, device, dtype)
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
-        return [{"pixels": resize(item.pil(at_least=DECODED))} for item in items]
+        at_least = SCALED if options.decode == "scaled" else None
+        return [{"pixels": resize(decode(item, at_least))} for item in items]
 
     def collate(self, features: list[dict[str, Tensor]]) -> Tensor:
         """(B, 224, 224, 3) uint8."""
@@ -190,11 +187,8 @@ class Classifier(EfficientNetLite[Classification]):
     """The 1000 classes of ImageNet."""
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
-        # Here and not above: these names alone make torchvision's import pay, and embedding needs none.
-        from torchvision.models import EfficientNet_B0_Weights
-
         super().__init__(network, device, dtype)
-        self.labels: list[str] = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+        self.labels = LABELS.read_text("utf-8").splitlines()
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, 224, 224, 3) uint8 → probabilities (B, 1000)."""

@@ -25,6 +25,7 @@ from duomo.errors import WeightsMismatch, did_you_mean
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
 from duomo_vision.checkpoint import load_state
+from duomo_vision.quicken import quicken
 from duomo_vision.ranking import best_labels
 
 
@@ -42,9 +43,9 @@ class Transform(pydantic.BaseModel):
     """Of red, green and blue, for pixels in [0, 1]."""
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
-    def __call__(self, image: Image) -> Tensor:
-        """Pixels (3, crop, crop), normalised."""
-        picture = F.resize(image.pil(), [self.resize], self.interpolation, antialias=True)
+    def __call__(self, image: Image, at_least: int | None = None) -> Tensor:
+        """Pixels (3, crop, crop), normalised. `at_least` is as in `Image.pil`."""
+        picture = F.resize(image.pil(at_least), [self.resize], self.interpolation, antialias=True)
         pixels = F.to_dtype(F.pil_to_tensor(F.center_crop(picture, [self.crop])), torch.float32, scale=True)
         normalized: Tensor = F.normalize(pixels, list(self.mean), list(self.std))
         return normalized
@@ -110,7 +111,8 @@ class TorchvisionClassifier(Model[Image, Classification]):
     batch_size: ClassVar[int] = 4
 
     def __init__(self, network: nn.Module, about: Description, device: torch.device, dtype: torch.dtype) -> None:
-        self.network = network.eval().to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.eval().to(device, dtype)
+        quicken(self.network, about.transform.crop)
         self.labels = about.labels
         self.transform = about.transform
         self.dtype = dtype
@@ -133,7 +135,8 @@ class TorchvisionClassifier(Model[Image, Classification]):
         return cls(network, about, device, dtype)
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
-        return [{"pixels": self.transform(item)} for item in items]
+        at_least = 2 * self.transform.resize if options.decode == "scaled" else None
+        return [{"pixels": self.transform(item, at_least)} for item in items]
 
     def collate(self, features: list[dict[str, Tensor]]) -> Tensor:
         """(B, 3, crop, crop)."""

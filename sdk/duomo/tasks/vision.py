@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from duomo.inputs import Image
 from duomo.tasks.base import Options, Result, Task
 from duomo.tasks.results import Classification, Embedding
 
+Decode = Literal["exact", "scaled"]
+"""How a JPEG that is much bigger than the model's own size is decoded."""
+DECODE = "scaled decodes big JPEGs at a fraction of their size, sooner; on photos a score moved by up to 0.04"
+
 
 class ImageClassificationOptions(Options):
     """Options of image classification."""
 
     top_k: int = Field(5, ge=1, description="how many labels to give, best first")
+    decode: Decode = Field("exact", description=DECODE)
 
 
 class ImageClassification(Task[Image, ImageClassificationOptions, Classification]):
@@ -28,6 +35,7 @@ class ImageFeatureExtractionOptions(Options):
     """Options of image feature extraction."""
 
     normalize: bool = Field(True, description="scale the vector to length 1")
+    decode: Decode = Field("exact", description=DECODE)
 
 
 class ImageFeatureExtraction(Task[Image, ImageFeatureExtractionOptions, Embedding]):

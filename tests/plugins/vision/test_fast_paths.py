@@ -1,0 +1,188 @@
+"""The shorter ways give what the long ones give: decoding, resizing, and networks made quicker."""
+
+import copy
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision import models
+from transformers import (
+    ConvNextImageProcessor,
+    EfficientNetConfig,
+    EfficientNetForImageClassification,
+    EfficientNetImageProcessor,
+    MobileNetV2Config,
+    MobileNetV2ForImageClassification,
+    MobileNetV2ImageProcessor,
+    PerceiverImageProcessor,
+    ResNetConfig,
+    ResNetForImageClassification,
+    ViTImageProcessor,
+)
+
+import duomo
+from duomo.errors import InputUnreadable
+from duomo_vision import decoding
+from duomo_vision.decoding import decode
+from duomo_vision.quicken import PackedConv2d, quicken
+from duomo_vision.resizing import Resize
+
+ORIENTATION = 0x0112
+
+
+def by_pillow(image: duomo.Image) -> Tensor:
+    return torch.from_numpy(np.array(image.pil())).permute(2, 0, 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_jpegs_decode_to_the_pixels_of_pillow(orientation: int, subsampling: int, photo: Any) -> None:
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = orientation
+    file = io.BytesIO()
+    PIL.Image.open(photo("skimage/data/chelsea.png")).save(file, "JPEG", exif=exif, subsampling=subsampling)
+    image = duomo.Image.accept(file.getvalue())
+    assert image.jpeg() is not None
+    assert torch.equal(decode(image), by_pillow(image))
+
+
+def test_whatever_is_no_colour_jpeg_decodes_as_before(awkward: list[Any], photo: Any) -> None:
+    grey = io.BytesIO()
+    PIL.Image.open(photo("skimage/data/camera.png")).save(grey, "JPEG")
+    for value in [*awkward, grey.getvalue(), photo("skimage/data/camera.png")]:
+        image = duomo.Image.accept(value)
+        assert image.jpeg() is None
+        assert torch.equal(decode(image), by_pillow(image))
+
+
+def test_without_the_library_of_torchvision_pillow_decodes(photo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = duomo.Image.accept(photo("skimage/data/rocket.jpg"))
+    fast = decode(image)
+    monkeypatch.setattr(decoding, "_jpeg_decoder", lambda: None)
+    assert torch.equal(decode(image), fast)
+
+
+def test_damaged_jpegs_are_refused_in_our_words(damaged: list[Path]) -> None:
+    for path in damaged[:2]:
+        with pytest.raises(InputUnreadable):
+            decode(duomo.Image.accept(path))
+
+
+PROCESSORS = {
+    "to a square": ViTImageProcessor(size={"height": 96, "width": 96}),
+    "to a rectangle, bicubic": ViTImageProcessor(size={"height": 96, "width": 64}, resample=3),
+    "to a shorter side, cropped": MobileNetV2ImageProcessor(),
+    "normalised twice": EfficientNetImageProcessor(size={"height": 96, "width": 96}),
+    "shifted": EfficientNetImageProcessor(size={"height": 96, "width": 96}, rescale_offset=True),
+}
+OTHERS = {
+    "cropped by a share": ConvNextImageProcessor(),
+    "cropped first": PerceiverImageProcessor(),
+    "nearest": ViTImageProcessor(resample=0),
+    "not resized": ViTImageProcessor(do_resize=False),
+    "to a longer side": ViTImageProcessor(size={"shortest_edge": 64, "longest_edge": 90}),
+}
+
+
+@pytest.mark.parametrize("processor", PROCESSORS.values(), ids=PROCESSORS)
+def test_resizing_ourselves_gives_what_the_processor_gives(processor: Any, awkward: list[Any]) -> None:
+    resize = Resize.of(processor)
+    assert resize is not None
+    for value in awkward:
+        image = duomo.Image.accept(value)
+        whole = processor([image.pil()], return_tensors="pt")["pixel_values"]
+        split = processor([resize(decode(image))], do_resize=False, return_tensors="pt")["pixel_values"]
+        assert torch.equal(whole, split)
+
+
+@pytest.mark.parametrize("processor", OTHERS.values(), ids=OTHERS)
+def test_a_processor_that_does_more_than_resize_first_is_left_alone(processor: Any) -> None:
+    assert Resize.of(processor) is None
+
+
+def trained(network: nn.Module) -> nn.Module:
+    """With statistics of its own signals in its batch norms, as training leaves them: nothing vanishes or explodes."""
+    torch.manual_seed(0)
+    for module in network.train().modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            module.momentum = 1.0
+    with torch.no_grad():
+        network(torch.rand(8, 3, 96, 96) * 2 - 1)
+    return network.eval()
+
+
+def logits(network: nn.Module, picture: Tensor) -> Tensor:
+    with torch.inference_mode():
+        output: Any = network(picture)
+    return output if isinstance(output, Tensor) else output.logits  # type: ignore[no-any-return]
+
+
+def batch_norms(network: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+NETWORKS: dict[str, Any] = {
+    "resnet": lambda: ResNetForImageClassification(
+        ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[2, 1], layer_type="bottleneck")
+    ),
+    "efficientnet": lambda: EfficientNetForImageClassification(
+        EfficientNetConfig(width_coefficient=0.25, depth_coefficient=0.25, hidden_dim=320)
+    ),
+    "mobilenet v2": lambda: MobileNetV2ForImageClassification(MobileNetV2Config(depth_multiplier=0.35)),
+    "torchvision's resnet": models.resnet18,
+    "torchvision's mobilenet v3": models.mobilenet_v3_small,
+}
+
+
+@pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
+def test_a_quicker_network_gives_the_same_at_any_size_and_batch(build: Any) -> None:
+    network = trained(build())
+    fast = copy.deepcopy(network)
+    quicken(fast, 96)
+    assert batch_norms(network) > 0 == batch_norms(fast)
+    for shape in ((1, 3, 96, 96), (3, 3, 96, 96), (2, 3, 130, 75)):
+        picture = torch.rand(shape) * 2 - 1
+        expected = logits(network, picture)
+        assert expected.std() > 1e-3
+        assert (logits(fast, picture).softmax(-1) - expected.softmax(-1)).abs().max() < 1e-5
+
+
+def test_batch_norms_that_do_not_follow_a_convolution_stay() -> None:
+    network = trained(models.densenet121(num_classes=5))
+    fast = copy.deepcopy(network)
+    quicken(fast, 64)
+    assert 0 < batch_norms(fast) < batch_norms(network)
+    picture = torch.rand(1, 3, 64, 64)
+    assert torch.allclose(logits(fast, picture), logits(network, picture), atol=1e-5)
+
+
+class Branching(nn.Module):
+    """Uses a convolution's output before its batch norm too: folding would change it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv(x)
+        total: Tensor = (self.norm(out) + out).mean((2, 3))
+        return total
+
+
+def test_a_network_that_would_change_is_left_as_it_was() -> None:
+    network = trained(Branching())
+    picture = torch.rand(1, 3, 40, 40)
+    before = logits(network, picture)
+    quicken(network, 40)
+    assert batch_norms(network) == 1
+    assert not any(isinstance(module, PackedConv2d) for module in network.modules())
+    assert torch.allclose(logits(network, picture), before, atol=1e-6)
