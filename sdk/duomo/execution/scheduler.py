@@ -89,7 +89,10 @@ class Scheduler:
         self._streaks: dict[int, int] = {}
         self._alike: dict[str, int] = {}
         self._any_success = False
-        self.counts = {"batches": 0, "failed": 0, "splits": 0, "retries": 0, "ooms": 0, "lost": 0}
+        self.counts = dict.fromkeys(
+            ("items", "failed", "batches", "splits", "retries", "ooms", "lost", "cost", "padded_cost"), 0
+        )
+        """What happened so far; ``padded_cost`` is ``cost`` with the padding of each batch."""
 
     # What comes in
 
@@ -153,6 +156,8 @@ class Scheduler:
         else:
             return None
         self.counts["batches"] += 1
+        self.counts["cost"] += sum(self._entries[entry.index][1] for entry in batch.entries)
+        self.counts["padded_cost"] += self._cost(batch)
         return batch
 
     def settle(self, batch: Batch, fates: Sequence[Fate]) -> None:
@@ -267,6 +272,7 @@ class Scheduler:
         if index in self._fates:
             return  # at-least-once execution, exactly-once emission
         self._fates[index] = fate
+        self.counts["items"] += 1
         if fate.error is not None:
             self.counts["failed"] += 1
             if self.policy.max_failed is not None and self.counts["failed"] > self.policy.max_failed:

@@ -1,0 +1,120 @@
+"""What a run comes to: counted as outcomes pass, for the progress line, the closing words and ``--stats``."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duomo.outcome import Outcome
+
+STEP = 1.05
+"""Times are kept in bins of five percent, so that a million items take no more memory than a thousand."""
+
+
+class Summary:
+    """Counts of one run.
+
+    Args:
+        total: how many items there will be, if that is known.
+    """
+
+    def __init__(self, total: int | None = None) -> None:
+        self.total = total
+        self.ok = self.failed = self.truncated = self.windowed = 0
+        self._bins: Counter[int] = Counter()
+        self._start = time.perf_counter()
+
+    @property
+    def done(self) -> int:
+        """Items so far."""
+        return self.ok + self.failed
+
+    def add(self, outcome: Outcome[Any]) -> None:
+        """Count one outcome."""
+        self.ok += outcome.ok
+        self.failed += not outcome.ok
+        self.truncated += outcome.meta.truncated
+        self.windowed += outcome.meta.windows > 1
+        if outcome.meta.ms > 0:
+            self._bins[round(math.log(outcome.meta.ms, STEP))] += 1
+
+    def line(self) -> str:
+        """How far the run is, in a few words."""
+        seconds = time.perf_counter() - self._start
+        rate = self.done / seconds if seconds > 0 else 0.0
+        parts = [f"{self.done:,} of {self.total:,}" if self.total else f"{self.done:,} done"]
+        if self.done > 1:
+            parts.append(f"{rate:,.1f}/s" if rate < 100 else f"{rate:,.0f}/s")
+        if self.total and self.done and self.done < self.total:
+            left = (self.total - self.done) / rate
+            parts.append(f"{int(left // 60)}:{int(left % 60):02} left")
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        return " · ".join(parts)
+
+    def record(self, counts: Mapping[str, float]) -> dict[str, Any]:
+        """All figures, JSON-safe.
+
+        Args:
+            counts: of the executor (`Executor.stats`): batches, splits, seconds by stage, padding.
+        """
+        seconds = time.perf_counter() - self._start
+        padded = counts.get("padded_cost", 0)
+        return {
+            "schema": "duomo.stats/1",
+            "items": self.done,
+            "ok": self.ok,
+            "failed": self.failed,
+            "truncated": self.truncated,
+            "windowed": self.windowed,
+            "seconds": round(seconds, 3),
+            "items_per_s": round(self.done / seconds, 2) if seconds > 0 else None,
+            "ms": {"p50": self._quantile(0.5), "p95": self._quantile(0.95)},
+            "seconds_by_stage": {
+                "prepare": round(counts.get("prepare_s", 0), 3),
+                "compute": round(counts.get("compute_s", 0), 3),
+            },
+            "batches": {name: int(counts.get(name, 0)) for name in ("batches", "splits", "retries", "ooms", "lost")},
+            "padding": round(1 - counts.get("cost", 0) / padded, 4) if padded else 0.0,
+            "peak_memory_mib": peak_memory_mib(),
+        }
+
+    def _quantile(self, share: float) -> float | None:
+        """Milliseconds that so many of the items stayed within, to five percent."""
+        seen, wanted = 0, share * self._bins.total()
+        for bin_, count in sorted(self._bins.items()):
+            seen += count
+            if seen >= wanted:
+                return round(STEP**bin_, 3)
+        return None
+
+
+def words(record: Mapping[str, Any]) -> str:
+    """The figures that matter most, as one line."""
+    stages = record["seconds_by_stage"]
+    parts = [f"{record['items']:,} items in {record['seconds']:.1f} s ({record['items_per_s'] or 0:,.1f}/s)"]
+    if record["failed"]:
+        parts.append(f"{record['failed']:,} failed")
+    if record["ms"]["p50"] is not None:
+        parts.append(f"p50 {record['ms']['p50']:.3g} ms, p95 {record['ms']['p95']:.3g} ms")
+    parts.append(f"prepare {stages['prepare']:.1f} s, compute {stages['compute']:.1f} s")
+    if record["padding"] >= 0.005:
+        parts.append(f"padding {record['padding']:.0%}")
+    if record["peak_memory_mib"]:
+        parts.append(f"{record['peak_memory_mib']:,} MiB at most")
+    return "; ".join(parts)
+
+
+def peak_memory_mib() -> int | None:
+    """The most memory this process has held; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak / (1024**2 if sys.platform == "darwin" else 1024))
