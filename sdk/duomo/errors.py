@@ -30,6 +30,7 @@ DuomoError                    what happened · why · how to fix it
 │   └── StoreMismatch         made with another model, other options or other versions
 ├── CannotWrite               the disk is full, or the place is read-only or not there
 ├── SystemicError             a run was stopped, because failing is not the items' own fault
+│   └── OptimizeRefused       a speed mode moves the output too far on real input, or cannot work
 └── Aborted                   a plugin's ``before_run`` refused the run
 """
 
@@ -267,6 +268,12 @@ class SystemicError(DuomoError):
     """A run was stopped: items fail for a reason that is not their own, or too many fail."""
 
     code = "E-SYSTEMIC"
+
+
+class OptimizeRefused(SystemicError):
+    """A speed mode moves the output further than it may on real input, or can do nothing for the model."""
+
+    code = "E-OPTIMIZE"
 
 
 class Aborted(DuomoError):

@@ -36,6 +36,10 @@ class Meta:
     truncated: bool = False
     windows: int = 1
     """Into how many windows a long input was cut."""
+    optimize: str = "none"
+    """The speed mode; ``none`` is exact."""
+    difference: float = 0.0
+    """How far the speed mode moved the output of the first batch, relative to its largest value."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
-from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask
-from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask, did_you_mean
+from duomo.execution.base import MODES, Entry, Executor, Fate, Job
 from duomo.hooks import RunContext, WeightsContext
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
@@ -43,6 +43,7 @@ def load(
     *,
     device: str = ...,
     dtype: str = ...,
+    optimize: str = ...,
     executor: str | Executor = ...,
     catalog: Catalog | None = ...,
 ) -> Runner[R]: ...
@@ -53,6 +54,7 @@ def load(
     *,
     device: str = ...,
     dtype: str = ...,
+    optimize: str = ...,
     executor: str | Executor = ...,
     catalog: Catalog | None = ...,
 ) -> Runner[Any]: ...
@@ -62,6 +64,7 @@ def load(
     *,
     device: str = "auto",
     dtype: str = "auto",
+    optimize: str = "none",
     executor: str | Executor = "inline",
     catalog: Catalog | None = None,
 ) -> Runner[Any]:
@@ -73,6 +76,8 @@ def load(
             default when left out.
         device: ``auto``, ``cpu``, ``cuda:0`` …
         dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        optimize: a speed mode: ``none``, ``compile``, ``bf16`` or ``int8``. All but ``none`` move the
+            output a little; how far is measured on the first batch and reported in ``Meta``.
         executor: a name, or an executor that is not yet started.
         catalog: the plugins to use; all installed ones when left out.
 
@@ -85,6 +90,10 @@ def load(
         catalog.task(name)
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise UsageProblem(f"no dtype '{dtype}'", fix="auto, float32, bfloat16 or float16")
+    if optimize not in MODES:
+        raise UsageProblem(
+            f"no speed mode '{optimize}'", why=did_you_mean(optimize, MODES), fix=f"one of {', '.join(MODES)}"
+        )
     weights, reference = find_weights(name, model, catalog)
     spec = weights.spec
     job = Job(
@@ -96,6 +105,7 @@ def load(
         catalog.plugin_of(spec),
         device,
         dtype,
+        optimize,
     )
     task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
     if isinstance(executor, str):

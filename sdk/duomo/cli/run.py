@@ -64,6 +64,7 @@ _MOST_ERRORS = 10
     "-b", "--batch-size", metavar="N", type=click.IntRange(1), help="Items in one forward pass; the model's own."
 )
 @click.option("--dtype", metavar="NAME", default="auto", help="auto, float32, bfloat16 or float16.")
+@click.option("--optimize", metavar="MODE", default="none", help="A speed mode: none (exact), compile, bf16 or int8.")
 @click.option("--top-k", metavar="N", type=int, help="Short for -p top_k=N.")
 @click.option("--seed", metavar="N", type=int, help="Short for -p seed=N.")
 @click.option("--long", metavar="POLICY", help="Short for -p long=POLICY: error, truncate or window.")
@@ -239,6 +240,7 @@ class Run:
             "executor": place.name,
             "device": self.given["device"],
             "dtype": self.given["dtype"],
+            "optimize": self.given["optimize"],
             "batch_size": self.given["batch_size"],
             "options": self.options,
             "inputs": len(labels),
@@ -275,6 +277,7 @@ class Run:
             given["model"],
             device=given["device"],
             dtype=given["dtype"],
+            optimize=given["optimize"],
             executor=given["executor"],
             catalog=self.app.catalog,
         )

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
 
+MODES = ("none", "compile", "bf16", "int8")
+"""How a model may be made faster; ``none`` is exact. What they do: `duomo.execution.optimize`."""
+
 
 class Job(NamedTuple):
     """What an executor is asked to run: names and strings, so that it can be sent to another process."""
@@ -24,6 +27,8 @@ class Job(NamedTuple):
     """Distribution and version of the plugin; a worker that sees another one must refuse."""
     device: str = "auto"
     dtype: str = "auto"
+    optimize: str = "none"
+    """One of `MODES`."""
 
 
 class Fate(NamedTuple):
@@ -35,6 +40,8 @@ class Fate(NamedTuple):
     windows: int = 1
     batch: int = 1
     ms: float = 0.0
+    difference: float = 0.0
+    """How far a speed mode moved the output, as in ``Meta``."""
 
     def unwrap(self) -> Any:
         """The result, or raise the item's error."""

@@ -20,14 +20,18 @@ def torch_in_use() -> Any:
     return torch
 
 
-def freeze(model: Model[Any, Any]) -> None:
-    """Put every network a model holds into evaluation mode, without gradients."""
+def networks(model: Model[Any, Any]) -> dict[str, Any]:
+    """The networks that a model holds as plain attributes, by name."""
     torch = torch_in_use()
     if torch is None:
-        return
-    for value in vars(model).values():
-        if isinstance(value, torch.nn.Module):
-            value.eval().requires_grad_(False)
+        return {}
+    return {name: value for name, value in vars(model).items() if isinstance(value, torch.nn.Module)}
+
+
+def freeze(model: Model[Any, Any]) -> None:
+    """Put every network a model holds into evaluation mode, without gradients."""
+    for network in networks(model).values():
+        network.eval().requires_grad_(False)
 
 
 def no_grad() -> contextlib.AbstractContextManager[Any]:

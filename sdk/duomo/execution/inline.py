@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from duomo.errors import SystemicError, UsageProblem
+from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
 from duomo.execution.devices import free_memory, is_out_of_memory
 from duomo.execution.scheduler import Batch, Policy, Scheduler
@@ -29,7 +29,7 @@ class InlineExecutor(Executor):
     def __init__(self) -> None:
         self._worker: Worker | None = None
         self._counts: dict[str, float] = {}
-        self._same: tuple[bool, int, int, float] | None = None
+        self._same: tuple[bool, int, int, float, float] | None = None
 
     def start(self, job: Job) -> None:
         """Load the model here."""
@@ -121,6 +121,8 @@ class InlineExecutor(Executor):
     def _finish(self, batch: Batch, prepare: Prepare, options: Any, scheduler: Scheduler) -> None:
         try:
             fates = self.worker.compute(prepare(), options)
+        except OptimizeRefused:
+            raise  # of no item: the run cannot go on
         except Exception as error:
             cause = ItemError.of(error)
             if is_out_of_memory(error):
@@ -133,6 +135,8 @@ class InlineExecutor(Executor):
 
     def meta(self) -> Meta:
         """What is the same for all results of the job."""
+        if self._worker is not None:
+            self._meta = self._worker.meta(self.name)
         return self._meta
 
     def stats(self) -> dict[str, float]:
@@ -149,10 +153,15 @@ class InlineExecutor(Executor):
             self._counts[name] = self._counts.get(name, 0) + count
 
     def _outcome(self, entry: Entry, fate: Fate) -> Outcome[Any]:
-        same = (fate.truncated, fate.windows, fate.batch, fate.ms)
+        same = (fate.truncated, fate.windows, fate.batch, fate.ms, fate.difference)
         if same != self._same:  # batch-mates share one Meta: building it costs more than all the rest here
             self._same = same
             self._batch_meta = dataclasses.replace(
-                self._meta, batch=fate.batch, ms=fate.ms, truncated=fate.truncated, windows=fate.windows
+                self._meta,
+                batch=fate.batch,
+                ms=fate.ms,
+                truncated=fate.truncated,
+                windows=fate.windows,
+                difference=fate.difference,
             )
         return Outcome(entry.index, entry.id, fate.result, fate.error, self._batch_meta)

@@ -17,7 +17,7 @@ from duomo.outcome import ItemError, Meta, Outcome
 
 DEDUPE_ITEMS = 16_384
 """So many distinct inputs, those last seen, are remembered with their outcomes to recognize repetitions."""
-_OF_ONE_ITEM = {"device", "executor", "batch", "ms", "truncated", "windows"}
+_OF_ONE_ITEM = {"device", "executor", "batch", "ms", "truncated", "windows", "difference"}
 
 
 class _Place:

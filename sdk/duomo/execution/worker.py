@@ -40,13 +40,27 @@ class Worker:
         weights = WeightsRef(job.spec, Path(job.weights_path) if job.weights_path else None, job.revision)
         self.model = cls.load(weights, device=self._device, dtype=torch_dtype(job.dtype))
         freeze(self.model)
+        self._trial: Any = None
+        if job.optimize != "none":
+            optimize = resolve("duomo.execution.optimize:optimize", ("torch",), f"the speed mode {job.optimize}")
+            self._trial = optimize(self.model, job.optimize, self.device)
         self._splits = cls.split is not Model.split
 
     def meta(self, executor: str) -> Meta:
         """What is the same for all results of this worker."""
         dtype = "float32" if self.dtype == "auto" else self.dtype
         job = self.job
-        return Meta(job.task, job.reference, job.plugin, job.revision, self.device, dtype, executor)
+        return Meta(
+            job.task,
+            job.reference,
+            job.plugin,
+            job.revision,
+            self.device,
+            dtype,
+            executor,
+            optimize=job.optimize,
+            difference=self._difference,
+        )
 
     def run(self, item: Any, options: Any) -> Any:
         """One item to its result. Raises `DuomoError`; what the model raised is its cause."""
@@ -109,7 +123,12 @@ class Worker:
             ]
         num = len(fates)
         ms = round((prepared.seconds + time.perf_counter() - start) * 1000 / num, 3)
-        return [fate._replace(batch=num, ms=ms) for fate in fates]
+        return [fate._replace(batch=num, ms=ms, difference=self._difference) for fate in fates]
+
+    @property
+    def _difference(self) -> float:
+        """How far the speed mode moved the output of the first batch; 0 before it, and where there is none."""
+        return self._trial.difference if self._trial is not None else 0.0
 
     def _windows(self, items: Sequence[Any], options: Any) -> list[Windows | ItemError]:
         if not self._splits:
