@@ -96,6 +96,16 @@ def test_a_chat_that_is_not_one_is_refused_with_one_that_is(value):
     assert '"role": "user"' in caught.value.fix
 
 
+def test_a_prompt_may_say_how_many_tokens_it_wants():
+    chat = [{"role": "user", "content": "Hi"}]
+    assert Prompt.accept({"text": "Hi", "max_new_tokens": 5}) == Prompt(tuple(chat), "Hi", max_new_tokens=5)
+    assert Prompt.accept({"messages": chat, "max_new_tokens": 5}).max_new_tokens == 5
+    assert Prompt.accept({"text": "Hi", "max_new_tokens": None}).max_new_tokens is None
+    for value in (0, -1, 2.0, "5", True):
+        with pytest.raises(BadInput, match="max_new_tokens of a prompt"):
+            Prompt.accept({"text": "Hi", "max_new_tokens": value})
+
+
 def test_pairs_are_taken_as_tuples_lists_and_mappings():
     assert (
         TextPair.accept(("a", "b")) == TextPair.accept(["a", "b"]) == TextPair.accept({"text": "a", "text_pair": "b"})

@@ -1,8 +1,8 @@
 """Going on from a prompt: one decoding loop for every causal language model, with or without streaming.
 
     preprocess   chat template → token ids
-    collate      padded on the left, so that every row's next token is at the same place
-    forward      prompt once, then token by token against the key-value cache; rows that end leave the batch
+    collate      groups of alike lengths, padded on the left, so that every row's next token is at the same place
+    forward      each group once, then all rows token by token against one key-value cache; rows that end leave it
     Writer       tokens of one row → text that only grows: whole characters, and nothing of a stop text
 
 Greedy output equals ``generate`` of transformers; sampling draws on the CPU, one generator a row, so
@@ -12,12 +12,14 @@ that a seed gives the same text in any batch and on any device.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
 from jinja2 import TemplateError
 from tokenizers import Tokenizer
+from torch.nn.functional import pad
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from duomo import Model, Prompt, WeightsRef
@@ -25,19 +27,38 @@ from duomo.errors import BadInput, BadOption, InputTooLong, WrongTask
 from duomo.model import Features
 from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
+from duomo_nlp.kv_cache import can_join, join, keep
 
+PADDING_CPU = 32
+PADDING_GPU = 4096
+"""Padding worth another pass over the prompts, in tokens: about what starting one costs."""
 BROKEN = "\ufffd"
 """What a tokenizer gives for the first bytes of a character whose last ones are still to come."""
 
 
-class Batch(NamedTuple):
-    """Prompts, padded on the left."""
+class Group(NamedTuple):
+    """Prompts of alike lengths, padded on the left."""
 
     ids: torch.Tensor
     """(B, L), int64."""
     mask: torch.Tensor
     """(B, L), 0 where padded."""
+
+
+class Batch(NamedTuple):
+    """Prompts sorted by length."""
+
+    groups: list[Group]
+    order: list[int]
+    """Which prompt each row is, over all groups."""
+    budgets: list[int]
+    """The most tokens each prompt may be given."""
     options: TextGenerationOptions
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> Batch:
+        """The same on another device."""
+        groups = [Group(*(each.to(device, non_blocking=non_blocking) for each in group)) for group in self.groups]
+        return self._replace(groups=groups)
 
 
 class Writer:
@@ -99,7 +120,9 @@ class Writer:
 class CausalLM(Model[Prompt, Generation]):
     """A decoder-only language model."""
 
-    batch_size = 8
+    batch_size = 32
+    batch_budget = 8192
+    packed = True
 
     def __init__(
         self, network: PreTrainedModel, wrapper: PreTrainedTokenizerBase, fast: Tokenizer, context: int
@@ -114,6 +137,8 @@ class CausalLM(Model[Prompt, Generation]):
         known = inspect.signature(network.forward).parameters
         self._extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._takes_positions = "position_ids" in known
+        worth = PADDING_CPU if self.device.type == "cpu" else PADDING_GPU
+        self._padding = worth if can_join(network.config) else math.inf
         if "past_key_values" not in known:
             raise WrongTask(
                 f"{type(network).__name__} cannot be used for text-generation here",
@@ -136,20 +161,19 @@ class CausalLM(Model[Prompt, Generation]):
         texts = [self._render(item, chat) for item in items]
         # A chat template writes the special tokens itself.
         encodings = self.tokenizer.encode_batch_fast(texts, add_special_tokens=not chat)
-        return [self._fit(encoding.ids, options) for encoding in encodings]
+        budgets = [min(item.max_new_tokens or options.max_new_tokens, options.max_new_tokens) for item in items]
+        return [self._fit(each.ids, budget, options) for each, budget in zip(encodings, budgets, strict=True)]
 
     def collate(self, features: list[Features]) -> Batch:
-        rows = [each["ids"] for each in features]
-        longest = max(map(len, rows))
-        ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
-        return Batch(ids, mask, features[0]["options"])
-
-    def to_device(self, batch: Batch) -> Batch:
-        return Batch(batch.ids.to(self.device), batch.mask.to(self.device), batch.options)
+        lengths = [len(each["ids"]) for each in features]
+        order = sorted(range(len(features)), key=lengths.__getitem__)
+        groups = [[features[at]["ids"] for at in some] for some in self._alike(order, lengths)]
+        options = features[0]["options"]
+        budgets = [min(each["budget"], self.context - length) for each, length in zip(features, lengths, strict=True)]
+        return Batch([_pad(rows) for rows in groups], order, budgets, options)
 
     def forward(self, batch: Batch) -> list[Writer]:
-        """One finished writer a row."""
+        """One finished writer a prompt."""
         writers = self._writers(batch)
         for _ in self._steps(batch, writers):
             pass
@@ -167,7 +191,7 @@ class CausalLM(Model[Prompt, Generation]):
         ]
 
     def stream(self, item: Prompt, options: Any) -> Iterator[TextChunk]:
-        batch = self.to_device(self.collate(self.preprocess([item], options)))
+        batch = self.collate(self.preprocess([item], options)).to(self.device)
         writers = self._writers(batch)
         sent = 0
         for _ in self._steps(batch, writers):
@@ -193,52 +217,78 @@ class CausalLM(Model[Prompt, Generation]):
             raise BadInput("the model's chat template refuses these messages", why=str(error)) from None
         return str(text)
 
-    def _fit(self, ids: list[int], options: TextGenerationOptions) -> Features:
+    def _fit(self, ids: list[int], budget: int, options: TextGenerationOptions) -> Features:
         """The prompt with room for at least one token; under ``truncate`` its end, with room for all."""
         if len(ids) < self.context:
-            return {"ids": ids, "options": options}
+            return {"ids": ids, "budget": budget, "options": options}
         if options.long == "error":
             raise InputTooLong(
                 f"this prompt has {len(ids):,} tokens and the model reads {self.context:,} with its answer",
                 why="cutting it silently would lose its beginning",
                 fix="shorten it, or long=truncate to keep its end",
             )
-        room = max(1, self.context - options.max_new_tokens)
-        return {"ids": ids[-room:], "options": options, "truncated": True}
+        room = max(1, self.context - budget)
+        return {"ids": ids[-room:], "budget": budget, "options": options, "truncated": True}
+
+    def _alike(self, order: list[int], lengths: list[int]) -> list[list[int]]:
+        """Cut prompts in order of length where padding would cost more than another pass."""
+        groups: list[list[int]] = []
+        for at in order:
+            last = groups[-1] if groups else []
+            padding = sum(lengths[at] - lengths[other] for other in last)
+            if last and padding <= self._padding:
+                last.append(at)
+            else:
+                groups.append([at])
+        return groups
 
     def _writers(self, batch: Batch) -> list[Writer]:
-        budgets = (self.context - batch.mask.sum(1)).clamp(max=batch.options.max_new_tokens).tolist()
-        return [Writer(self.tokenizer, self.ends, budget, batch.options.stop) for budget in budgets]
+        return [Writer(self.tokenizer, self.ends, budget, batch.options.stop) for budget in batch.budgets]
 
     def _steps(self, batch: Batch, writers: list[Writer]) -> Iterator[None]:
         """Decode until every writer has finished; one step of all rows a yield."""
-        ids, mask, options = batch
+        rows, options = batch.order, batch.options
         generators = [_generator(options.seed) for _ in writers]
-        rows = list(range(len(writers)))
-        padded = not bool(mask.all())
-        cache = None
+        outputs = [self._read(*group, None) for group in batch.groups]
+        logits = torch.cat([output.logits[:, -1] for output in outputs])
+        cache = join([output.past_key_values for output in outputs])
+        mask = _right_aligned([group.mask for group in batch.groups])
         while True:
-            inputs = dict(self._extra)
-            if padded:
-                inputs["attention_mask"] = mask
-                if self._takes_positions:
-                    inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-            output = self.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
-            tokens = _choose(output.logits[:, -1].float(), options, [generators[row] for row in rows])
+            tokens = _choose(logits.float(), options, [generators[row] for row in rows])
             for row, token in zip(rows, tokens, strict=True):
                 writers[row].push(token)
             yield
-            alive = [at for at, row in enumerate(rows) if writers[row].finish_reason is None]
-            if not alive:
+            kept = keep([writers[row].finish_reason is None for row in rows])
+            if not kept:
                 return
-            cache = output.past_key_values
-            if len(alive) < len(rows):
-                index = torch.tensor(alive, device=ids.device)
+            if len(kept) < len(rows):
+                index = torch.tensor(kept)
                 cache.batch_select_indices(index)
                 mask = mask[index]
-                rows, tokens = [rows[at] for at in alive], [tokens[at] for at in alive]
-            ids = torch.tensor(tokens, device=ids.device)[:, None]
+                rows, tokens = [rows[at] for at in kept], [tokens[at] for at in kept]
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
+            logits = self._read(torch.tensor(tokens, device=mask.device)[:, None], mask, cache).logits[:, -1]
+
+    def _read(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> Any:
+        """The network on the next tokens (B, new), with a mask for all tokens so far (B, L)."""
+        inputs: dict[str, Any] = dict(self._extra)
+        if not bool(mask.all()):
+            inputs["attention_mask"] = mask
+            if self._takes_positions:
+                inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        return self.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
+
+
+def _pad(rows: list[list[int]]) -> Group:
+    longest = max(map(len, rows))
+    ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    return Group(ids, mask)
+
+
+def _right_aligned(masks: list[torch.Tensor]) -> torch.Tensor:
+    longest = max(mask.shape[1] for mask in masks)
+    return torch.cat([pad(mask, (longest - mask.shape[1], 0)) for mask in masks])
 
 
 def _choose(logits: torch.Tensor, options: TextGenerationOptions, generators: list[torch.Generator]) -> list[int]:

@@ -92,18 +92,33 @@ class Prompt:
     text: str = ""
     """The prompt as plain text, when it was given so."""
     name: str = ""
+    max_new_tokens: int | None = None
+    """Fewer tokens than the option of that name allows."""
 
     @classmethod
     def accept(cls, value: Any) -> Prompt:
-        """Take whatever `Text` takes (one user message), or a list of ``{"role", "content"}`` messages."""
+        """Take whatever `Text` takes (one user message), or a list of ``{"role", "content"}`` messages.
+
+        A mapping with key ``text`` or ``messages`` may say its own ``max_new_tokens``.
+        """
         if isinstance(value, Prompt):
             return value
-        if isinstance(value, Mapping) and "messages" in value:
-            value = value["messages"]
+        budget = None
+        if isinstance(value, Mapping):
+            budget = _budget(value.get("max_new_tokens"))
+            value = value.get("messages", value)
         if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
-            return cls(tuple(_message(each) for each in value) or _no_messages())
+            return cls(tuple(_message(each) for each in value) or _no_messages(), max_new_tokens=budget)
         text = Text.accept(value)
-        return cls(({"role": "user", "content": str(text)},), str(text), text.name)
+        return cls(({"role": "user", "content": str(text)},), str(text), text.name, budget)
+
+
+def _budget(value: Any) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise BadInput(
+            f"max_new_tokens of a prompt cannot be {value!r:.80}", fix="an int of at least 1, or leave it out"
+        )
+    return value
 
 
 def _message(value: Any) -> dict[str, str]:
