@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from duomo.errors import UnsafeWeights, WeightsMissing
+from duomo.errors import UnsafeWeights, WeightsMissing, WeightsProblem
 from duomo.weights import WeightsRef, check_tensors
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -36,7 +36,10 @@ def load_network(
     Raises:
         WeightsMismatch: a tensor is missing, misshapen, or surplus where that is not fine.
         UnsafeWeights: it needs code of its own.
+        WeightsProblem: it is damaged, or of an architecture that transformers does not know.
     """
+    from safetensors import SafetensorError
+
     extra = {} if dtype is None else {"dtype": dtype}
     try:
         with quiet():
@@ -48,9 +51,13 @@ def load_network(
                 **_SAFE,
                 **extra,
             )
-    except ValueError as error:
+    except (ImportError, OSError, ValueError, SafetensorError) as error:
         _refuse_own_code(weights, error)
-        raise
+        raise WeightsProblem(
+            f"'{weights.folder}' cannot be loaded",
+            why=str(error).strip().splitlines()[0],
+            fix="download or save it again, whole; transformers must know its model_type",
+        ) from error
     missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
     surplus = () if may_be_surplus else found["unexpected_keys"]
     check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])
@@ -99,7 +106,7 @@ def quiet() -> Iterator[None]:
 
 
 def _refuse_own_code(weights: WeightsRef, error: Exception) -> None:
-    if "auto_map" in weights.config():
+    if "trust_remote_code" in str(error):
         raise UnsafeWeights(
             f"'{weights.folder}' needs code that comes with the checkpoint",
             why="duomo never runs code from a checkpoint",

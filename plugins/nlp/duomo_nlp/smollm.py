@@ -19,8 +19,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from duomo import WeightsRef
 from duomo.config import cache_path
 from duomo.errors import Unavailable
+from duomo.pretrained import quiet
 from duomo.weights import check_tensors, verify
-from duomo_nlp.checkpoint import quiet
 from duomo_nlp.generation import CausalLM
 
 NAMES = {
