@@ -10,12 +10,18 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
+    CamembertConfig,
+    DebertaV2Config,
     DistilBertConfig,
+    ElectraConfig,
     GPT2Config,
     LlamaConfig,
+    ModernBertConfig,
+    MPNetConfig,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
     RobertaConfig,
+    XLMRobertaConfig,
 )
 
 import duomo
@@ -73,6 +79,27 @@ CONFIGS: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
         RobertaConfig,
         BYTES | SIZES | {"max_position_embeddings": 66, "pad_token_id": 1, "type_vocab_size": 1},
     ),
+    "camembert": (
+        CamembertConfig,
+        BYTES | SIZES | {"max_position_embeddings": 66, "pad_token_id": 1, "type_vocab_size": 1},
+    ),
+    "xlm-roberta": (
+        XLMRobertaConfig,
+        BYTES | SIZES | {"max_position_embeddings": 66, "pad_token_id": 1, "type_vocab_size": 1},
+    ),
+    "electra": (ElectraConfig, BERT | SIZES | {"embedding_size": 16}),
+    "modernbert": (
+        ModernBertConfig,
+        BERT
+        | SIZES
+        | {"num_hidden_layers": 4, "local_attention": 8, "global_attn_every_n_layers": 2}
+        | {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3},
+    ),
+    "mpnet": (MPNetConfig, BYTES | SIZES | {"max_position_embeddings": 66, "pad_token_id": 1}),
+    "deberta-v2": (
+        DebertaV2Config,
+        BERT | SIZES | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
+    ),
     "gpt2": (GPT2Config, BYTES | {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}),
     "llama": (LlamaConfig, BYTES | SIZES | {"num_key_value_heads": 2, "max_position_embeddings": 96}),
 }
@@ -81,7 +108,13 @@ PAIRS = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
 TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, Any]]] = {
     "bert": (wordpiece, WORD_PIECE_SPECIAL | PAIRS),
     "distilbert": (wordpiece, WORD_PIECE_SPECIAL),
-    "roberta": (roberta_tokenizer, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
+    "electra": (wordpiece, WORD_PIECE_SPECIAL | PAIRS),
+    "modernbert": (wordpiece, WORD_PIECE_SPECIAL),
+    "deberta-v2": (wordpiece, WORD_PIECE_SPECIAL),
+    **dict.fromkeys(
+        ("roberta", "camembert", "xlm-roberta", "mpnet"),
+        (roberta_tokenizer, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
+    ),
     "gpt2": (byte_level, {"eos_token": "</s>"}),
     "llama": (byte_level, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
 }
