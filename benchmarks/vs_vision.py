@@ -71,11 +71,11 @@ def mobilenet_v2() -> tuple[Any, Any]:
     return MobileNetV2ForImageClassification(MobileNetV2Config(num_labels=NUM_LABELS)), MobileNetV2ImageProcessor()
 
 
-def save(folder: Path, build: Callable[[], tuple[Any, Any]]) -> float:
+def save(folder: Path, build: Callable[[], tuple[Any, Any]], files: list[str]) -> float:
     """Write a checkpoint; its GFLOP for a picture.
 
-    One pass in training mode gives the batch norms statistics, and the head is scaled: signals neither vanish nor
-    explode then, and logits spread as those of a trained network do.
+    A pass over some photos in training mode gives the batch norms statistics, and the head is scaled: signals neither
+    vanish nor explode then, and logits spread as those of a trained network do.
     """
     torch.manual_seed(0)
     network, processor = build()
@@ -85,7 +85,7 @@ def save(folder: Path, build: Callable[[], tuple[Any, Any]]) -> float:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.ones_(module.weight)
             module.momentum = 1.0
-    pixels = torch.randn(4, 3, 224, 224)
+    pixels = processor([PIL.Image.open(file) for file in files[: len(SOURCES)]], return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         network(pixel_values=pixels)
     network.eval()
@@ -117,8 +117,8 @@ def row(
     """One network on `count` photos of a size: CPU seconds, ratios to the pipeline, and how far scores differ."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        gflop = save(folder, build)
         files = photos(folder, size, count)
+        gflop = save(folder, build, files)
         runner = duomo.load("image-classification", f"dir:{folder}", device="cpu")
         pipe = pipeline("image-classification", model=str(folder), device="cpu")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 from collections.abc import Callable
@@ -40,7 +41,8 @@ def _jpeg_decoder() -> Callable[[Tensor, int, bool], Tensor] | None:
     found = importlib.util.find_spec("torchvision")
     for folder in (found and found.submodule_search_locations) or ():
         for library in Path(folder).glob("image*.so"):
-            torch.ops.load_library(library)  # type: ignore[no-untyped-call]
-            decoder: Callable[[Tensor, int, bool], Tensor] = torch.ops.image.decode_jpeg
-            return decoder
+            with contextlib.suppress(OSError):  # built for another torch
+                torch.ops.load_library(library)  # type: ignore[no-untyped-call]
+                decoder: Callable[[Tensor, int, bool], Tensor] = torch.ops.image.decode_jpeg
+                return decoder
     return None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MODES = {2: "bilinear", 3: "bicubic"}
+MODES: dict[Any, str] = {2: "bilinear", 3: "bicubic"}
 """By Pillow's number for the filter."""
 SIZES = ({"height", "width"}, {"shortest_edge"})
 """The keys of a processor's `size` that are known here."""
@@ -31,15 +31,19 @@ class Resize(NamedTuple):
         Whether it can is tried out: pictures of random bytes, resized here and by `processor` for the rest, must
         come out as when it does all itself, to the last bit.
         """
-        size = dict(processor.size or {})
-        if not processor.do_resize or processor.resample not in MODES or set(size) not in SIZES:
+        size = dict(getattr(processor, "size", None) or {})
+        mode = MODES.get(getattr(processor, "resample", None))
+        if mode is None or set(size) not in SIZES:
             return None
-        resize = cls(MODES[processor.resample], **size)
+        resize = cls(mode, **size)
         generator = torch.Generator().manual_seed(0)
         for shape in TRIALS:
             picture = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-            whole = processor([picture], return_tensors="pt")["pixel_values"]
-            split = processor([resize(picture)], do_resize=False, return_tensors="pt")["pixel_values"]
+            try:
+                whole = processor([picture], return_tensors="pt")["pixel_values"]
+                split = processor([resize(picture)], do_resize=False, return_tensors="pt")["pixel_values"]
+            except (RuntimeError, TypeError, ValueError):  # it wants pictures or arguments of another kind
+                return None
             if not torch.equal(whole, split):
                 return None
         return resize
