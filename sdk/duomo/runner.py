@@ -236,6 +236,7 @@ class Runner(Generic[R]):
         items: Iterable[Any],
         *,
         batch_size: int | None = None,
+        max_failed: int | None = None,
         store: str | os.PathLike[str] | RunStore | None = None,
         retry_failed: bool = False,
         dedupe: bool = False,
@@ -249,6 +250,7 @@ class Runner(Generic[R]):
         Args:
             items: any iterable of what the task takes.
             batch_size: items in one forward pass at most; the model's own when left out.
+            max_failed: more failed items than this end the run.
             store: a file that keeps each outcome as it comes. Given again after whatever ended the
                 run, outcomes that are in it are given back from it, the rest is computed.
             retry_failed: compute items again that failed according to the store.
@@ -258,6 +260,7 @@ class Runner(Generic[R]):
         Raises:
             StoreMismatch: the store was made with another model, other options or other versions.
             StoreLocked: another run is using the store.
+            SystemicError: the first items all failed alike, or more than `max_failed` did.
         """
         if isinstance(items, str | bytes | Path | Mapping):
             raise UsageProblem(
@@ -273,7 +276,8 @@ class Runner(Generic[R]):
             from duomo.execution.resume import Resume  # most runs have no store
 
             open_resume = functools.partial(Resume, self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
-        compute = functools.partial(self._compute, entries, batch_size, open_resume)
+        execute = functools.partial(self.executor.map, batch_size=batch_size, max_failed=max_failed)
+        compute = functools.partial(self._compute, entries, execute, open_resume)
         return self._watch(compute, options) if self._watched else compute(parsed)
 
     def stream(self, item: Any, **options: Any) -> Iterator[Any]:
@@ -312,16 +316,16 @@ class Runner(Generic[R]):
     def _compute(
         self,
         entries: Iterable[Entry],
-        batch_size: int | None,
+        execute: Callable[..., Iterator[Outcome[R]]],
         open_resume: Callable[[], Resume] | None,
         options: Any,
     ) -> Iterator[Outcome[R]]:
         if open_resume is None:
-            return self.executor.map(entries, options, batch_size=batch_size)
+            return execute(entries, options)
         resume = open_resume()
         resume.begin(self.meta, options)
         new = resume.entries(entries)
-        return resume.outcomes(self.executor.map(new, options, batch_size=batch_size, on_settled=resume.keep))
+        return resume.outcomes(execute(new, options, on_settled=resume.keep))
 
     def _watch(self, compute: Callable[[Any], Iterator[Outcome[R]]], options: dict[str, Any]) -> Iterator[Outcome[R]]:
         """`map` with plugins looking on."""

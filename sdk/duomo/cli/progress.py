@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +28,13 @@ class Progress:
         self._wanted = wanted and not app.quiet and (app.progress == "always" or (app.progress == "auto" and auto))
         self._bar: Any = None
         self._task: Any = None
+        self._next_look = 0.0
+        self.was_shown = False
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody can see it."""
+        return self._bar is not None
 
     def __enter__(self) -> Self:
         if self._wanted:
@@ -37,6 +46,7 @@ class Progress:
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task("")
+            self.was_shown = True
         return self
 
     def __exit__(
@@ -44,10 +54,16 @@ class Progress:
     ) -> None:
         self.stop()
 
-    def say(self, text: str) -> None:
-        """Show what is going on."""
-        if self._bar is not None:
-            self._bar.update(self._task, description=text)
+    def say(self, text: str | Callable[[], str]) -> None:
+        """Show what is going on; a function is asked ten times a second at most."""
+        if self._bar is None:
+            return
+        if not isinstance(text, str):
+            if time.perf_counter() < self._next_look:
+                return
+            self._next_look = time.perf_counter() + 0.1
+            text = text()
+        self._bar.update(self._task, description=text)
 
     def stop(self) -> None:
         """Clear the line, before results are printed."""

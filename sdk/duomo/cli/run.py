@@ -5,7 +5,9 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import functools
 import itertools
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -84,6 +86,9 @@ _MOST_ERRORS = 10
     "--fields", metavar="A,B", default="", show_default=False, help="Only these fields, such as id,text or meta.ms."
 )
 @click.option("--fail-fast/--keep-going", help="Stop at the first input that fails.")
+@click.option("--max-failed", metavar="N", type=click.IntRange(0), help="Stop when more inputs than this have failed.")
+@click.option("--dedupe", is_flag=True, help="Compute inputs of equal content once.")
+@click.option("--stats", metavar="FILE", help="Write what the run came to as JSON: rates, times, failures, padding.")
 @click.option("--resume", is_flag=True, help="Keep what is done in FILE.duomo, and go on with what is in it already.")
 @click.option("--retry-failed", is_flag=True, help="Like --resume, and try again what failed.")
 @click.option("--force", is_flag=True, help="Like --resume, and start anew where the model or an option has changed.")
@@ -126,6 +131,7 @@ class Run:
         from duomo.catalog import resolve
         from duomo.cli.results import View
         from duomo.cli.sinks import SUFFIXES
+        from duomo.cli.summary import Summary
 
         self.app, self.given = app, given
         out, named = given["out"], given["output"]
@@ -148,7 +154,7 @@ class Run:
         self.resuming = given["resume"] or given["retry_failed"] or given["force"]
         self._check_out(fields)
         self.items = self._items(paths, spec.suffixes)
-        self.counts = {"ok": 0, "failed": 0}
+        self.summary = Summary()
         self.errors: list[ItemError] = []
         """The first ones, to be told about at the end."""
         self.stopped: BaseException | None = None
@@ -160,9 +166,9 @@ class Run:
         """0 when all worked, 3 when some did, 1 when none did, 130 when interrupted."""
         if isinstance(self.stopped, KeyboardInterrupt):
             return 130
-        if not self.counts["failed"]:
+        if not self.summary.failed:
             return 0
-        return 3 if self.counts["ok"] else 1
+        return 3 if self.summary.ok else 1
 
     def execute(self) -> None:
         """Run all items and write their outcomes where they should go."""
@@ -178,10 +184,12 @@ class Run:
             with Progress(self.app, wanted=at_the_end, to_file=out is not None) as progress:
                 progress.say(f"loading {self.given['model'] or self.task}")
                 with self._open_store() as store, self._load() as runner:
+                    self.summary.begin(self._total() if progress.is_shown else None)
                     written = self._write(self._shown(runner, store, progress))
+                    self._tell_what_it_came_to(runner, progress)
         except KeyboardInterrupt as error:
             self.stopped = error
-        if written and any(self.counts.values()):
+        if written and self.summary.done:
             self.app.say(f"wrote {written[0]}" + (f" and {len(written) - 1} more" if len(written) > 1 else ""))
         self._finish()
 
@@ -310,11 +318,17 @@ class Run:
             given["null"],
             given["whole"],
         )
-        items = gather(paths, given["lists"], given["texts"], reading)
+        self._gather = functools.partial(gather, paths, given["lists"], given["texts"], reading)
+        self._is_countable = not {"-"}.intersection((*paths, *given["lists"])) and given["input_format"] != "jsonl"
+        items = self._gather()
         first = next((item for item in items if item is not None), None)
         if first is None:
             raise UsageProblem("there is nothing to run on", why="standard input or the list is empty", fix=example)
         return itertools.chain([first], items)
+
+    def _total(self) -> int | None:
+        """How many inputs there are, where they can be listed twice."""
+        return sum(1 for _ in self._gather()) if self._is_countable else None
 
     def _shown(self, runner: Runner[Any], store: RunStore | None, progress: Progress) -> Iterator[Shown]:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
@@ -342,6 +356,8 @@ class Run:
                     batch_size=self.given["batch_size"],
                     store=store,
                     retry_failed=self.given["retry_failed"],
+                    dedupe=self.given["dedupe"],
+                    max_failed=self.given["max_failed"],
                     **self.options,
                 )
 
@@ -349,8 +365,8 @@ class Run:
             for index, outcome in enumerate(outcomes()):
                 item = waiting.popleft()
                 outcome = dataclasses.replace(outcome, index=index, id=item.id or str(index))
-                self.counts["ok" if outcome.ok else "failed"] += 1
-                progress.say(f"{sum(self.counts.values())} done")
+                self.summary.add(outcome)
+                progress.say(self.summary.line)
                 if outcome.error is not None and len(self.errors) < _MOST_ERRORS:
                     self.errors.append(outcome.error)
                 yield Shown(item.label, outcome.to_dict(), outcome)
@@ -362,6 +378,18 @@ class Run:
         finally:
             progress.stop()
 
+    def _tell_what_it_came_to(self, runner: Runner[Any], progress: Progress) -> None:
+        """The closing line where progress was shown, and the file that ``--stats`` asks for."""
+        from duomo.cli.summary import words
+
+        record = self.summary.record(runner.executor.stats())
+        if progress.was_shown and self.summary.done > 1:
+            self.app.say(words(record))
+        if self.given["stats"]:
+            with open(self.given["stats"], "w", encoding="utf-8") as file:
+                json.dump(record, file, indent=1)
+                file.write("\n")
+
     def _finish(self) -> None:
         """Say on standard error what failed and what stopped the run; raise what is no item's own fault."""
         in_json = self.output in ("json", "jsonl") and self.given["out"] is None
@@ -370,10 +398,10 @@ class Run:
                 click.echo(describe(error), err=True, color=self.app.color)
             if self.app.debug:
                 click.echo(error.traceback, err=True, nl=False)
-        done = sum(self.counts.values())
+        done = self.summary.done
         if self.errors and done > 1:
             retry = "; --retry-failed tries them again" if self.resuming else ""
-            self.app.say(f"{self.counts['failed']} of {done} inputs failed{retry}")
+            self.app.say(f"{self.summary.failed} of {done} inputs failed{retry}")
         if isinstance(self.stopped, KeyboardInterrupt):
             again = "; the same command goes on from here" if self.resuming else ""
             self.app.say(f"interrupted after {done} input{'s' if done != 1 else ''}{again}")

@@ -17,16 +17,17 @@ STEP = 1.05
 
 
 class Summary:
-    """Counts of one run.
+    """Counts of one run."""
 
-    Args:
-        total: how many items there will be, if that is known.
-    """
-
-    def __init__(self, total: int | None = None) -> None:
-        self.total = total
+    def __init__(self) -> None:
+        self.total: int | None = None
         self.ok = self.failed = self.truncated = self.windowed = 0
         self._bins: Counter[int] = Counter()
+        self._start = time.perf_counter()
+
+    def begin(self, total: int | None = None) -> None:
+        """The model is loaded, and the clock starts; `total` is how many items there will be, if that is known."""
+        self.total = total
         self._start = time.perf_counter()
 
     @property

@@ -80,9 +80,12 @@ class Executor(ABC):
         options: Any,
         *,
         batch_size: int | None = None,
+        max_failed: int | None = None,
         on_settled: Callable[[list[Outcome[Any]]], None] | None = None,
     ) -> Iterator[Outcome[Any]]:
         """Lazily in and out, one outcome an entry, in order.
+
+        More than `max_failed` failed items end the run with `SystemicError`, after what came before.
 
         `on_settled` is given the outcomes of items that ran, a batch at a time and as soon as they
         are known, in any order: a journal should not lose what waits for its turn. What it raises
@@ -111,7 +114,7 @@ class Executor(ABC):
         return []
 
     def stats(self) -> dict[str, float]:
-        """Counters since ``start``."""
+        """Counters since ``start``: those of `Scheduler.counts`, and ``prepare_s`` and ``compute_s``."""
         return {}
 
     @abstractmethod

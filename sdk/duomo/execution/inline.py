@@ -6,7 +6,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
@@ -59,6 +59,7 @@ class InlineExecutor(Executor):
         options: Any,
         *,
         batch_size: int | None = None,
+        max_failed: int | None = None,
         on_settled: Callable[[list[Outcome[Any]]], None] | None = None,
     ) -> Iterator[Outcome[Any]]:
         """Batches of alike cost from a window of the input; outcomes in input order.
@@ -66,23 +67,26 @@ class InlineExecutor(Executor):
         While one batch computes, a thread prepares the next.
         """
         model = self.worker.model
-        scheduler = Scheduler(Policy(batch_size or model.batch_size, model.batch_budget, model.packed))
+        size = batch_size or model.batch_size
+        scheduler = Scheduler(Policy(size, model.batch_budget, model.packed, max_failed=max_failed))
         source, broken, following = iter(entries), None, None
-        with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
-            while not (scheduler.finished or isinstance(broken, SystemicError)):
-                broken = self._read(source, scheduler) or broken
-                current = following or self._start(scheduler, None, options)
-                following = self._start(scheduler, pool, options) if current else None
-                try:
-                    if current is not None:
-                        self._finish(*current, options, scheduler)
-                except SystemicError as error:
-                    broken = error
-                settled = scheduler.settled()
-                if on_settled is not None and settled:
-                    on_settled([self._outcome(entry, fate) for entry, fate in settled])
-                yield from (self._outcome(entry, fate) for entry, fate in scheduler.emit())
-        self._add_up(scheduler)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
+                while not (scheduler.finished or isinstance(broken, SystemicError)):
+                    try:
+                        broken = self._read(source, scheduler) or broken
+                        current = following or self._start(scheduler, None, options)
+                        following = self._start(scheduler, pool, options) if current else None
+                        if current is not None:
+                            self._finish(*current, options, scheduler)
+                    except SystemicError as error:
+                        broken = error
+                    settled = scheduler.settled()
+                    if on_settled is not None and settled:
+                        on_settled([self._outcome(entry, fate) for entry, fate in settled])
+                    yield from (self._outcome(entry, fate) for entry, fate in scheduler.emit())
+        finally:
+            self._add_up(scheduler.counts)
         if broken is not None:
             raise broken
 
@@ -120,7 +124,10 @@ class InlineExecutor(Executor):
 
     def _finish(self, batch: Batch, prepare: Prepare, options: Any, scheduler: Scheduler) -> None:
         try:
-            fates = self.worker.compute(prepare(), options)
+            prepared = prepare()
+            start = time.perf_counter()
+            fates = self.worker.compute(prepared, options)
+            self._add_up({"prepare_s": prepared.seconds, "compute_s": time.perf_counter() - start})
         except OptimizeRefused:
             raise  # of no item: the run cannot go on
         except Exception as error:
@@ -140,7 +147,7 @@ class InlineExecutor(Executor):
         return self._meta
 
     def stats(self) -> dict[str, float]:
-        """Batches, failures, splits, retries and out-of-memory events since ``start``."""
+        """What `Scheduler.counts` counts, and the seconds spent preparing and computing, since ``start``."""
         return dict(self._counts)
 
     def shutdown(self) -> None:
@@ -148,8 +155,8 @@ class InlineExecutor(Executor):
         self._worker = None
         self.__dict__.pop("run", None)
 
-    def _add_up(self, scheduler: Scheduler) -> None:
-        for name, count in scheduler.counts.items():
+    def _add_up(self, counts: Mapping[str, float]) -> None:
+        for name, count in counts.items():
             self._counts[name] = self._counts.get(name, 0) + count
 
     def _outcome(self, entry: Entry, fate: Fate) -> Outcome[Any]:

@@ -137,13 +137,25 @@ class Scheduler:
         return settled
 
     def emit(self) -> Iterator[tuple[Entry, Fate]]:
-        """What is settled and next in order."""
+        """What is settled and next in order. Raises `SystemicError` after one failed item too many."""
         while self._next in self._fates:
             entry, _, size = self._entries.pop(self._next)
             self._bytes -= size
             fate = self._fates.pop(self._next)
             self._next += 1
+            self.counts["items"] += 1
+            self.counts["failed"] += fate.error is not None
             yield entry, fate
+            if fate.error is not None and self._is_over_budget:
+                raise SystemicError(
+                    f"the run was stopped: more than {self.policy.max_failed} items failed",
+                    why=f"the last was item {entry.index}: {fate.error.what}",
+                    fix="mend the input, or allow more failures",
+                )
+
+    @property
+    def _is_over_budget(self) -> bool:
+        return self.policy.max_failed is not None and self.counts["failed"] > self.policy.max_failed
 
     # What runs
 
@@ -272,12 +284,3 @@ class Scheduler:
         if index in self._fates:
             return  # at-least-once execution, exactly-once emission
         self._fates[index] = fate
-        self.counts["items"] += 1
-        if fate.error is not None:
-            self.counts["failed"] += 1
-            if self.policy.max_failed is not None and self.counts["failed"] > self.policy.max_failed:
-                raise SystemicError(
-                    f"the run was stopped: more than {self.policy.max_failed} items failed",
-                    why=fate.error.what,
-                    fix="mend the input, or allow more failures",
-                )

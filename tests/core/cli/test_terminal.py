@@ -77,7 +77,7 @@ def test_without_input_a_terminal_gets_an_answer_and_not_a_wait() -> None:
 def test_progress_shows_on_a_terminal_and_leaves_nothing_behind() -> None:
     texts = [word for number in range(6) for word in ("-t", f"slow {number}")]
     _, screen = on_terminal(*CLASSIFY, *texts, "-b", "1")
-    assert re.search(r"\d done", screen)
+    assert re.search(r"\d of 6", screen)
     assert " done" not in plain(screen).split("INPUT")[1]
     _, screen = on_terminal("--progress", "never", *CLASSIFY, *texts)
     assert "done" not in screen
