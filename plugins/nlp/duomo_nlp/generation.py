@@ -28,6 +28,7 @@ from duomo.model import Features
 from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.kv_cache import can_join, join, keep
+from duomo_nlp.packed_linear import pack_linear
 
 PADDING_CPU = 32
 PADDING_GPU = 4096
@@ -150,6 +151,7 @@ class CausalLM(Model[Prompt, Generation]):
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         network = load_network(AutoModelForCausalLM, weights, device, dtype)
         wrapper, fast = load_tokenizer(weights)
+        pack_linear(network)
         return cls(network, wrapper, fast, max_tokens(network, wrapper, weights))
 
     @staticmethod
