@@ -1,7 +1,7 @@
 """Pictures through duomo and through `transformers.pipeline`: same checkpoint, same files, outputs compared, CPU time.
 
 Networks of real size with random weights, saved as any trained one would be. The pipeline is shown at batch sizes 1
-and 8. A row is void when a score differs by more than its tolerance. MFU is model FLOPs over the GEMM rate of the run.
+and 8. A figure is void when a score differs by more than its tolerance. MFU is model FLOPs over the GEMM rate of the run.
 """
 
 import os
@@ -145,7 +145,7 @@ def row(
     rate = gemm_gflops()
     return {
         "pictures": f"{count} JPEGs of {size[0]} x {size[1]}",
-        "valid": all(difference <= TOLERANCE[name] for name, difference in differences.items()),
+        "valid": {name: difference <= TOLERANCE[name] for name, difference in differences.items()},
         "tolerance": {name: TOLERANCE[name] for name in mine},
         "largest_difference": differences,
         "speedup": {name: {peer: round(middle[peer] / middle[name], 2) for peer in peers} for name in mine},
