@@ -1,7 +1,8 @@
 """Pictures through duomo and through `transformers.pipeline`: same checkpoint, same files, outputs compared, CPU time.
 
 Networks of real size with random weights, saved as any trained one would be. The pipeline is shown at batch sizes 1
-and 8. A figure is void when a score differs by more than its tolerance. MFU is model FLOPs over the GEMM rate of the run.
+and 8. A figure is void when a score differs by more than its tolerance. MFU is model FLOPs over the GEMM rate of
+the run.
 """
 
 import os
