@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoTokenizer
 
 from duomo import Audio, Model, WeightsRef
@@ -50,6 +51,10 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         """Read a folder in transformers layout; its config says which kind of network it is."""
         is_ctc = any(name.endswith("ForCTC") for name in weights.config()["architectures"])
         network = load_network(AutoModelForCTC if is_ctc else AutoModelForSpeechSeq2Seq, weights)
+        for module in list(network.modules()):
+            # wav2vec 2.0 would compute the normalised weight of its positional convolution anew at each pass.
+            for name in list(getattr(module, "parametrizations", ())):
+                parametrize.remove_parametrizations(module, name)
         extractor, tokenizer = load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights)
         return cls(network.to(device, dtype), is_ctc, extractor, tokenizer, load_vad())
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     AutoTokenizer,
     PreTrainedTokenizerFast,
@@ -25,7 +26,6 @@ from transformers import (
     WhisperForConditionalGeneration,
     WhisperTimeStampLogitsProcessor,
 )
-from transformers.modeling_outputs import BaseModelOutput
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, WeightsMissing, did_you_mean
@@ -35,9 +35,13 @@ from duomo.weights import check_tensors, find_package_file
 from duomo_speech.checkpoint import load_part
 from duomo_speech.ctranslate2 import read_whisper
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
-from duomo_speech.windows import Window, join, load_vad, speech_windows
+from duomo_speech.whisper_decoder import WhisperDecoder
+from duomo_speech.windows import WINDOW_S, Window, join, load_vad, speech_windows
 
-STEP_S = 0.02  # between two timestamp tokens
+STEP_S = 0.02  # between two timestamp tokens, and two states of the encoder
+MEL_FRAMES = 2  # of a spectrogram for each state of the encoder
+MAX_STEPS = round(WINDOW_S / STEP_S)
+MARGIN_S = 3.0  # of silence after speech: with 1 s, a trimmed encoder makes the decoder repeat short clips for ever
 FIRST_TIMESTAMP = 50  # speech begins in the first second of a window
 NUM_ENGLISH_ONLY = 51_864  # tokens of a model without languages; all others have more
 
@@ -108,31 +112,29 @@ class Whisper(Model[Any, Transcript]):
         return join(results)
 
     def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
-        """Log-mel spectrograms of shape (mels, 3000), padded with silence to 30 s."""
+        """Log-mel spectrograms of shape (mels, frames): 30 s, or with ``encoder="trimmed"`` the speech and a margin."""
         prompt = self._prompt(options)
+        steps = [int(len(window.samples) / SAMPLING_RATE / STEP_S) for window in items]
+        spans = [_trimmed(each) if options.encoder == "trimmed" else _trimmed(MAX_STEPS) for each in steps]
         mels = self.extractor(
-            [window.samples for window in items], sampling_rate=SAMPLING_RATE, return_tensors="pt"
+            [window.samples for window in items],
+            sampling_rate=SAMPLING_RATE,
+            max_length=round(max(spans) * STEP_S * SAMPLING_RATE),
+            return_tensors="pt",
         ).input_features
-        return [{"mel": mel, "prompt": prompt, "window": window} for mel, window in zip(mels, items, strict=True)]
+        return [
+            {"mel": mel[:, : MEL_FRAMES * span], "steps": each, "prompt": prompt, "window": window}
+            for mel, span, each, window in zip(mels, spans, steps, items, strict=True)
+        ]
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
-        return {
-            "mel": torch.stack([each["mel"] for each in features]),
-            "lengths": [int(len(each["window"].samples) / SAMPLING_RATE / STEP_S) for each in features],
-            "prompt": features[0]["prompt"],
-        }
+        """Spectrograms stay apart: the encoder may hear a different length of each."""
+        mels, steps = ([each[name] for each in features] for name in ("mel", "steps"))
+        return {"mels": mels, "steps": steps, "prompt": features[0]["prompt"]}
 
     def forward(self, batch: dict[str, Any]) -> list[list[int]]:
         """Tokens of each window, prompt included, without the end."""
-        mel_BMT = batch["mel"].to(self.network.dtype)
-        hidden_BTD = self.network.model.encoder(mel_BMT).last_hidden_state
-        prompts = [[self.vocabulary.start, *batch["prompt"]]] * len(mel_BMT)
-        if None in prompts[0]:
-            start = torch.full((len(prompts), 1), self.vocabulary.start, device=hidden_BTD.device)
-            languages = list(self.vocabulary.languages.values())
-            found = self._step(hidden_BTD, start, None).logits[:, -1, languages].argmax(-1).tolist()
-            prompts = [[languages[at] if each is None else each for each in prompts[0]] for at in found]
-        return self._hear(mel_BMT, hidden_BTD, torch.tensor(prompts, device=hidden_BTD.device), batch["lengths"])
+        return self._hear([mel.to(self.network.dtype) for mel in batch["mels"]], batch["steps"], batch["prompt"])
 
     def postprocess(
         self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
@@ -171,26 +173,50 @@ class Whisper(Model[Any, Transcript]):
         task = self.vocabulary.translate if options.task == "translate" else self.vocabulary.transcribe
         return (None if options.language is None else known[options.language], task)
 
-    def _step(self, hidden_BTD: Tensor, tokens_BN: Tensor, cache: Any) -> Any:
-        return self.network(
-            encoder_outputs=BaseModelOutput(last_hidden_state=hidden_BTD),
-            decoder_input_ids=tokens_BN,
-            past_key_values=cache,
-            use_cache=True,
-        )
-
-    def _hear(self, mel_BMT: Tensor, hidden_BTD: Tensor, prompt_BP: Tensor, lengths: list[int]) -> list[list[int]]:
+    def _hear(self, mels: list[Tensor], steps: list[int], prompt: tuple[int | None, ...]) -> list[list[int]]:
         """Tokens of each window, to its end: Whisper may stop where it announces that more is said."""
-        tokens = self._decode(hidden_BTD, prompt_BP)
-        stops = {row: at for row, found in enumerate(tokens) if (at := self._stop(found, lengths[row]))}
+        decoder = self._encode(mels)
+        prompt_BP = self._prompts(decoder, prompt, len(mels))
+        tokens = self._decode(decoder, prompt_BP)
+        stops = {row: at for row, found in enumerate(tokens) if (at := self._stop(found, steps[row]))}
         if stops:
-            rest = torch.stack([_from(mel_BMT[row], 2 * at) for row, at in stops.items()])  # two mel frames a step
-            hidden = self.network.model.encoder(rest).last_hidden_state
-            tails = self._hear(rest, hidden, prompt_BP[list(stops)], [lengths[row] - at for row, at in stops.items()])
+            rest = [_from(mels[row], MEL_FRAMES * at) for row, at in stops.items()]
+            tails = self._hear(rest, [steps[row] - at for row, at in stops.items()], prompt)
             for (row, at), tail in zip(stops.items(), tails, strict=True):
                 for token in tail[prompt_BP.shape[1] :]:
                     tokens[row].append(token + at if token >= self.timestamps_from else token)
         return tokens
+
+    def _encode(self, mels: list[Tensor]) -> WhisperDecoder:
+        """What transformers' encoder does, but of any length: its own ``forward`` insists on 30 s.
+
+        A window fills the caches of a core, so on a CPU a batch would only be slower; a GPU wants one.
+        """
+        encoder = self.network.model.encoder
+        lengths = {mel.shape[1] for mel in mels}
+        together = mels[0].is_cuda and len(lengths) == 1
+        hidden = []
+        for mel_BMT in [torch.stack(mels)] if together else [mel[None] for mel in mels]:
+            x_BDT = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel_BMT))))
+            x_BTD = x_BDT.transpose(1, 2) + encoder.embed_positions.weight[: x_BDT.shape[2]]
+            for layer in encoder.layers:
+                x_BTD = layer(x_BTD, None)
+            hidden.extend(encoder.layer_norm(x_BTD))
+        silence_B11T = None
+        if len(lengths) > 1:
+            silence_BT = pad_sequence([torch.zeros_like(each[:, 0]) for each in hidden], True, -torch.inf)
+            silence_B11T = silence_BT[:, None, None]
+        return WhisperDecoder(self.network, pad_sequence(hidden, batch_first=True), silence_B11T)
+
+    def _prompts(self, decoder: WhisperDecoder, prompt: tuple[int | None, ...], count: int) -> Tensor:
+        """The first tokens (B, P) of all windows, with the likeliest language of each where none was named."""
+        start = torch.full((count, 1), self.vocabulary.start, device=self.network.device)
+        rest = [start.new_tensor(each or 0).expand(count, 1) for each in prompt]
+        if None in prompt:
+            languages = start.new_tensor(list(self.vocabulary.languages.values()))
+            rest[prompt.index(None)] = languages[decoder.step(start)[:, languages].argmax(-1, keepdim=True)]
+            decoder.forget()
+        return torch.cat([start, *rest], dim=1)
 
     def _stop(self, tokens: list[int], length: int) -> int:
         """The step at which a segment was begun and nothing written, when at least half a second is left; else 0."""
@@ -198,7 +224,7 @@ class Whisper(Model[Any, Transcript]):
         at = tokens[-1] - self.timestamps_from
         return at if begun and 1 / STEP_S <= at <= length - 0.5 / STEP_S else 0
 
-    def _decode(self, hidden_BTD: Tensor, prompt_BP: Tensor) -> list[list[int]]:
+    def _decode(self, decoder: WhisperDecoder, prompt_BP: Tensor) -> list[list[int]]:
         """The likeliest token each time; a window that has ended leaves the batch."""
         vocabulary = self.vocabulary
         steering: Any = types.SimpleNamespace(
@@ -209,21 +235,20 @@ class Whisper(Model[Any, Transcript]):
         rules = WhisperTimeStampLogitsProcessor(steering, begin_index=prompt_BP.shape[1])
         finished: dict[int, list[int]] = {}
         rows = torch.arange(len(prompt_BP), device=prompt_BP.device)
-        tokens, new, cache = prompt_BP, prompt_BP, None
+        tokens = new = prompt_BP
         forbidden = vocabulary.suppressed + vocabulary.suppressed_first
         for _ in range(self.network.config.max_target_positions // 2):
-            step = self._step(hidden_BTD, new, cache)
-            logits_BV = step.logits[:, -1].float()
+            logits_BV = decoder.step(new).float()
             logits_BV[:, forbidden] = -torch.inf
             new = rules(tokens, logits_BV).argmax(-1, keepdim=True)
             alive = new[:, 0] != vocabulary.end
-            cache, forbidden = step.past_key_values, vocabulary.suppressed
+            forbidden = vocabulary.suppressed
             if not alive.all():
                 finished.update(zip(rows[~alive].tolist(), tokens[~alive].tolist(), strict=True))
                 if not alive.any():
                     break
-                cache.batch_select_indices(alive.nonzero()[:, 0])
-                rows, hidden_BTD, tokens, new = rows[alive], hidden_BTD[alive], tokens[alive], new[alive]
+                order = decoder.keep(alive)
+                rows, tokens, new = rows[order], tokens[order], new[order]
             tokens = torch.cat([tokens, new], dim=1)
         else:
             finished.update(zip(rows.tolist(), tokens.tolist(), strict=True))
@@ -250,6 +275,11 @@ class Whisper(Model[Any, Transcript]):
             start, text = at, []
         close(window.end_s - window.start_s)
         return segments
+
+
+def _trimmed(steps: int) -> int:
+    """States of a trimmed encoder for so many of speech."""
+    return min(steps + round(MARGIN_S / STEP_S), MAX_STEPS)
 
 
 def _from(mel_MT: Tensor, frame: int) -> Tensor:

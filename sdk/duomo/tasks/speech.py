@@ -39,6 +39,11 @@ class SpeechRecognitionOptions(Options):
     language: str | None = Field(None, description="ISO 639-1 code of the speech; found by the model when left out")
     task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English")
     long: Literal["error", "window"] = Field("window", description="for speech longer than the model hears at once")
+    encoder: Literal["full", "trimmed"] = Field(
+        "full",
+        description="trimmed: Whisper's encoder hears the speech and 3 s more, not 30 s; faster, and words may differ "
+        "(tiny.en, 14 real clips: 10.8% of words wrong, as with full)",
+    )
 
 
 class SpeechRecognition(Task[Audio, SpeechRecognitionOptions, Transcript]):

@@ -1,0 +1,98 @@
+"""Whisper's decoder, one token a step, over windows that are not of one length and end one after another.
+
+Source: Radford et al. 2022, https://arxiv.org/abs/2212.04356. The layers are transformers' own; what its
+``forward`` does around them at each step would cost as much as the layers themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+KeysValues = tuple[Tensor, Tensor]
+"""Both of shape (B, heads, T, D of a head)."""
+
+
+class WhisperDecoder:
+    """What a batch of windows has heard and written so far."""
+
+    def __init__(self, network: Any, hidden_BTD: Tensor, silence_B11T: Tensor | None) -> None:
+        """Compute what each layer hears, once for all steps.
+
+        Args:
+            network: a ``WhisperForConditionalGeneration``.
+            hidden_BTD: the encoder's output.
+            silence_B11T: minus infinity where there is nothing but padding; None when there is none.
+        """
+        self.network, self.decoder = network, network.model.decoder
+        self.silence_B11T = silence_B11T
+        self.heard = [_keys_values(layer.encoder_attn, hidden_BTD) for layer in self.decoder.layers]
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew; what was heard stays."""
+        self.written: list[KeysValues] = []
+        self.length = 0
+
+    def step(self, tokens_BN: Tensor) -> Tensor:
+        """Logits (B, V) of the token that follows; `tokens_BN` is the whole prompt at first, one token a row after."""
+        first, self.length = self.length, self.length + tokens_BN.shape[1]
+        assert first == 0 or tokens_BN.shape[1] == 1, "only the prompt may be several tokens"
+        x_BND = self.decoder.embed_tokens(tokens_BN) + self.decoder.embed_positions.weight[first : self.length]
+        for at, layer in enumerate(self.decoder.layers):
+            y_BND = layer.self_attn_layer_norm(x_BND)
+            x_BND = x_BND + _attend(layer.self_attn, y_BND, self._write(at, layer, y_BND), is_causal=first == 0)
+            y_BND = layer.encoder_attn_layer_norm(x_BND)
+            x_BND = x_BND + _attend(layer.encoder_attn, y_BND, self.heard[at], mask=self.silence_B11T)
+            x_BND = x_BND + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(x_BND))))
+        logits_BV: Tensor = self.network.proj_out(self.decoder.layer_norm(x_BND[:, -1]))
+        return logits_BV
+
+    def keep(self, alive_B: Tensor) -> Tensor:
+        """Let go of the windows that have ended; returns the old rows in their new order.
+
+        The last windows move into the gaps, since copying all that the others have heard would cost as much as a step.
+        """
+        count = int(alive_B.sum())
+        order = torch.arange(count, device=alive_B.device)
+        gaps, movers = (~alive_B[:count]).nonzero()[:, 0], alive_B[count:].nonzero()[:, 0] + count
+        order[gaps] = movers
+
+        def moved(tensor: Tensor) -> Tensor:
+            tensor[gaps] = tensor[movers]
+            return tensor[:count]
+
+        self.heard = [(moved(keys), moved(values)) for keys, values in self.heard]
+        self.written = [(moved(keys), moved(values)) for keys, values in self.written]
+        self.silence_B11T = None if self.silence_B11T is None else moved(self.silence_B11T)
+        return order
+
+    def _write(self, at: int, layer: Any, y_BND: Tensor) -> KeysValues:
+        keys, values = _keys_values(layer.self_attn, y_BND)
+        if at == len(self.written):
+            self.written.append((keys, values))
+        else:
+            past_keys, past_values = self.written[at]
+            self.written[at] = (torch.cat([past_keys, keys], dim=2), torch.cat([past_values, values], dim=2))
+        return self.written[at]
+
+
+def _keys_values(attention: Any, x_BTD: Tensor) -> KeysValues:
+    return _heads(attention, attention.k_proj(x_BTD)), _heads(attention, attention.v_proj(x_BTD))
+
+
+def _heads(attention: Any, x_BTD: Tensor) -> Tensor:
+    """(B, T, D) to (B, heads, T, D of a head), laid out anew because each step reads all of it."""
+    return x_BTD.unflatten(-1, (attention.num_heads, attention.head_dim)).transpose(1, 2).contiguous()
+
+
+def _attend(
+    attention: Any, y_BND: Tensor, keys_values: KeysValues, *, mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    query = _heads(attention, attention.q_proj(y_BND) * attention.scaling)  # scaled first, as in transformers
+    mixed = F.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, is_causal=is_causal, scale=1.0)
+    out_BND: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    return out_BND
