@@ -153,10 +153,10 @@ def _csv_rows(shown: Iterable[Shown], view: View) -> Iterator[list[str]]:
         if view.fields:
             yield from ([plain(value) for value in row] for row in view.rows(each.record))
             continue
-        if each.result is None:
-            yield [each.record["id"], *[""] * len(view.columns), each.record["error"]["what"]]
-        for row in view.rows(each.record):
-            yield [each.record["id"], *(plain(value) for value in row), ""]
+        error = each.record["error"]["what"] if each.result is None else ""
+        # Who found nothing (silence, no face) has a row as well: no item is left out.
+        for row in list(view.rows(each.record)) or [[None] * len(view.columns)]:
+            yield [each.record["id"], *(plain(value) for value in row), error]
 
 
 def _table_rows(shown: Shown, view: View) -> list[list[str]]:

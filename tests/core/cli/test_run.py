@@ -149,6 +149,17 @@ def test_csv_has_a_row_a_label_and_the_error_in_its_own_column(duomo: Any) -> No
     assert rows[2]["error"] == "the model raised ValueError: poison in 'poison'"
 
 
+def test_csv_has_a_row_for_an_item_in_which_nothing_was_found(duomo: Any, tmp_path: Path) -> None:
+    for name in ("silence", "call"):
+        (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
+    args = [str(tmp_path / f"{name}.wav") for name in ("silence", "call", "gone")]
+    done = duomo("run", "automatic-speech-recognition", *args, "-o", "csv")
+    silence, call, gone = csv.DictReader(io.StringIO(done.stdout))
+    assert silence == {"id": args[0], "start": "", "end": "", "text": "", "error": ""}
+    assert (call["id"], call["text"]) == (args[1], "call")
+    assert (gone["id"], gone["text"], gone["error"]) == (args[2], "", f"no audio file at '{args[2]}'")
+
+
 def test_text_is_the_rows_with_tabs(duomo: Any) -> None:
     assert duomo(*CLASSIFY, "-t", "a", "-o", "text").stdout == "a\t1\nother\t0\n"
 
