@@ -1,14 +1,18 @@
 """Speed modes: close to the exact model on real input and said how close, or refused before any result."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
 import duomo
+from duomo.cli import cli
+from duomo.cli.app import App
 from duomo.errors import DuomoError, ModelFailed, OptimizeRefused, RequirementMissing, UsageProblem
 from duomo.execution import optimize
 from duomo.tasks.results import Classification
@@ -88,6 +92,7 @@ def load(monkeypatch):
     def load(mode: str = "none", name: str = "letters") -> duomo.Runner[Any]:
         return duomo.load("text-classification", f"fake/{name}", optimize=mode, catalog=catalog)
 
+    load.catalog = catalog
     return load
 
 
@@ -269,3 +274,16 @@ def test_a_store_is_of_one_mode_and_can_be_taken_up_after_the_check(load, tmp_pa
         assert all(outcome.meta.difference > 0 for outcome in again)
     with load() as exact, pytest.raises(DuomoError, match="store"):
         list(exact.map(TEXTS, store=store))
+
+
+def test_the_command_line_has_the_modes_too(load):
+    def run(mode: str) -> Any:
+        args = ["run", "text-classification", "-m", "fake/letters", "-t", "hello", "--optimize", mode]
+        return CliRunner().invoke(cli, args, obj=App(load.catalog))
+
+    meta = json.loads(run("bf16").stdout)["meta"]
+    assert meta["optimize"] == "bf16"
+    assert 0 < meta["difference"] <= optimize.TOLERANCES["bf16"]
+    unknown = run("bf17")
+    assert unknown.exit_code == 2
+    assert "'bf16'" in unknown.stderr
