@@ -9,6 +9,7 @@ Read next: `duomo.execution.worker` (what happens to a batch), then any model of
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import os
 import warnings
@@ -21,6 +22,7 @@ from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask, did_you_mean
 from duomo.execution.base import MODES, Entry, Executor, Fate, Job
 from duomo.hooks import RunContext, WeightsContext
+from duomo.inputs import Audio, Image
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
 from duomo.tasks.base import Options, Result, Task
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 In = TypeVar("In")
 O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
 R = TypeVar("R", bound=Result)
+T = TypeVar("T")
 AnyTask = type[Task[Any, Any, R]]
+_LOADING: contextvars.ContextVar[Catalog | None] = contextvars.ContextVar("duomo_loading", default=None)
+"""The catalog of the `load` in progress: a model that loads other models finds them in the same one."""
 
 
 @overload
@@ -84,7 +89,7 @@ def load(
     Raises:
         DuomoError: with what, why and how to fix it.
     """
-    catalog = catalog or default_catalog()
+    catalog = catalog or _LOADING.get() or default_catalog()
     name = task if isinstance(task, str) or task is None else task.name
     if name is not None:
         catalog.task(name)
@@ -111,8 +116,13 @@ def load(
     if isinstance(executor, str):
         place = catalog.executor(executor)
         executor = resolve(place.target, place.requires, f"executor '{place.name}'")()
-    assert isinstance(executor, Executor)
-    executor.start(job)
+    if not isinstance(executor, Executor):
+        raise UsageProblem(f"not an executor: {executor!r:.80}", fix="pass its name, or an instance of duomo.Executor")
+    outer = _LOADING.set(catalog)
+    try:
+        executor.start(job)
+    finally:
+        _LOADING.reset(outer)
     return Runner(task_class, executor, catalog)
 
 
@@ -158,8 +168,12 @@ def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple
 
 
 def _locate(spec: ModelSpec, catalog: Catalog) -> WeightsRef:
-    path = _from_hooks(spec.weights, catalog) if spec.weights.startswith("hf:") else None
-    return WeightsRef(spec, path, "hook") if path is not None else locate(spec)
+    path = _from_hooks(spec.weights, catalog) if ":" in spec.weights else None
+    weights = WeightsRef(spec, path, "hook") if path is not None else locate(spec)
+    uses = [use.partition("=") for use in spec.uses]
+    # A model built on others is another model when one of those changes.
+    revisions = [weights.revision, *(_locate(catalog.model(name, task), catalog).revision for task, _, name in uses)]
+    return weights._replace(revision="+".join(filter(None, revisions)))
 
 
 def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
@@ -167,7 +181,7 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
     unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")
     path = _from_hooks(str(ref), catalog)
     if path is not None:
-        weights = WeightsRef(unknown, path, "hook")
+        weights = open_folder(unknown, str(path))
     elif ref.kind == "dir":
         weights = open_folder(unknown, ref.name)
     else:
@@ -282,7 +296,8 @@ class Runner(Generic[R]):
 
     def stream(self, item: Any, **options: Any) -> Iterator[Any]:
         """The parts of one result as they come, for models that generate."""
-        return self.executor.stream(self._accept(item), self._parse(options))
+        parts = functools.partial(self.executor.stream, self._accept(item))
+        return self._watch(parts, options, one=True) if self._watched else parts(self._parse(options))
 
     def close(self) -> None:
         """Give the model and its memory back."""
@@ -310,8 +325,13 @@ class Runner(Generic[R]):
             item = self._accept(value)
         # Not BadInput alone: the input class of a plugin's task may raise anything.
         except Exception as error:
-            return Entry(index, _name(value, index), None, Fate(error=ItemError.of(error)))
+            return Entry(index, self._name(value) or str(index), None, Fate(error=ItemError.of(error)))
         return Entry(index, getattr(item, "name", "") or str(index), item)
+
+    def _name(self, value: Any) -> str:
+        """A path names its item; a str is a path only where files are meant."""
+        is_path = isinstance(value, Path) or (isinstance(value, str) and issubclass(self.task.Input, Audio | Image))
+        return str(value) if is_path and len(str(value)) < 1024 else ""
 
     def _compute(
         self,
@@ -327,8 +347,10 @@ class Runner(Generic[R]):
         new = resume.entries(entries)
         return resume.outcomes(execute(new, options, on_settled=resume.keep))
 
-    def _watch(self, compute: Callable[[Any], Iterator[Outcome[R]]], options: dict[str, Any]) -> Iterator[Outcome[R]]:
-        """`map` with plugins looking on."""
+    def _watch(
+        self, compute: Callable[[Any], Iterator[T]], options: dict[str, Any], *, one: bool = False
+    ) -> Iterator[T]:
+        """`map`, or `stream` for one item, with plugins looking on."""
         meta = self.meta
         context = RunContext(meta.task, meta.model, meta.executor, meta.device, dict(options))
         for record, hook in self._lifecycle["before_run"]:
@@ -343,13 +365,19 @@ class Runner(Generic[R]):
                     fix=f"report it to its author, or: duomo plugins disable {record.name}",
                 ) from error
         try:
-            for outcome in compute(self._parse(context.options)):
-                context.num_ok += outcome.ok
-                context.num_failed += not outcome.ok
-                yield outcome
+            for part in compute(self._parse(context.options)):
+                if isinstance(part, Outcome):
+                    context.num_ok += part.ok
+                    context.num_failed += not part.ok
+                yield part
+            context.num_ok += one
         except Exception as error:
+            context.num_failed += one
             context.error = error
             self._tell("on_run_error", context)
+            raise
+        except GeneratorExit:  # whoever reads has seen enough
+            self._tell("after_run", context)
             raise
         self._tell("after_run", context)
 
@@ -360,8 +388,3 @@ class Runner(Generic[R]):
                 hook(context)
             except Exception as error:
                 warnings.warn(f"plugin '{record.name}': {name} raised {type(error).__name__}: {error}", stacklevel=2)
-
-
-def _name(value: Any, index: int) -> str:
-    """A path names its item; anything else goes by its position."""
-    return str(value) if isinstance(value, str | Path) and 0 < len(str(value)) < 1024 else str(index)

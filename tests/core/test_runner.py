@@ -368,6 +368,7 @@ def test_a_mirror_can_say_where_the_weights_lie(tmp_path):
             return tmp_path if ctx.ref == "hf:org/echo@v1" else None
 
     (tmp_path / "config.json").write_text('{"architectures": ["Echo"]}')
+    (tmp_path / "model.safetensors").touch()
     family = FakePlugin(echo_spec("fake/auto", weights="given", architectures=("Echo",)))
     catalog = duomo.Catalog(duomo.Selection(allow=frozenset()), extra={"fake": family, "mirror": Mirror()})
     with duomo.load("text-classification", "hf:org/echo@v1", catalog=catalog) as runner:
@@ -426,3 +427,69 @@ def test_run_keeps_what_it_loaded(monkeypatch):
         assert duomo.run(TextClassification, text, model="fake/echo", top_k=1).top.name == text
     assert loads == [1]
     runner._kept.cache_clear()
+
+
+def test_a_stream_is_a_run_that_hooks_see_and_can_refuse(monkeypatch):
+    monkeypatch.setattr(EchoModel, "stream", lambda self, item, options: iter(str(item).split()))
+    watcher = Watcher()
+    assert list(watched(watcher).stream("one two")) == ["one", "two"]
+    assert watcher.seen == [("before", 0, 0), ("after", 1, 0)]
+
+    class Closed(Hooks):
+        @hookimpl
+        def before_run(self, ctx):
+            raise Aborted("not on Sundays")
+
+    with pytest.raises(Aborted):
+        next(watched(Closed()).stream("one two"))
+
+
+def test_hooks_see_the_end_of_a_run_that_nobody_reads_on():
+    watcher = Watcher()
+    outcomes = watched(watcher).map(["a", "b", "c"])
+    next(outcomes)
+    outcomes.close()
+    assert watcher.seen == [("before", 0, 0), ("after", 1, 0)]
+
+
+class Nested(EchoModel):
+    """Loads another model while it is loaded itself."""
+
+    @classmethod
+    def load(cls, weights, *, device, dtype):
+        model = cls()
+        model.inner = duomo.load("text-classification", "fake/echo")
+        return model
+
+
+def test_a_model_that_loads_another_finds_it_in_the_callers_catalog_and_shares_its_revision(module):
+    echo = echo_spec(weights="")
+    nested = echo_spec("fake/nested", loader=f"{module}:Nested", uses=("text-classification=fake/echo",))
+    with duomo.load("text-classification", "fake/nested", catalog=fake_catalog(echo, nested)) as runner:
+        assert runner.executor.worker.model.inner("hello").top.name == "hello"
+        assert runner.meta.revision == "random"
+
+
+def test_an_executor_that_overrides_run_is_asked():
+    from duomo.execution.inline import InlineExecutor
+
+    class Loud(InlineExecutor):
+        def run(self, item, options):
+            return super().run(type(item)(item.upper()), options)
+
+    with duomo.load("text-classification", executor=Loud(), catalog=fake_catalog()) as runner:
+        assert runner("quiet").top.name == "QUIET"
+    with pytest.raises(UsageProblem, match="not an executor"):
+        duomo.load("text-classification", executor=Loud, catalog=fake_catalog())
+
+
+def test_a_text_that_fails_goes_by_its_position_as_one_that_works():
+    with duomo.load("text-classification", catalog=fake_catalog()) as runner:
+        assert [outcome.id for outcome in runner.map(["fine", " ", "poison"])] == ["0", "1", "2"]
+
+
+def test_more_failures_than_allowed_end_a_run_after_what_came_before(echo):
+    run = echo.map(["a", "", "b", "", "c"], max_failed=1)
+    assert [next(run).ok for _ in range(4)] == [True, False, True, False]
+    with pytest.raises(SystemicError, match="more than 1"):
+        next(run)

@@ -22,7 +22,7 @@ PATIENCE_S = 0.05
 
 
 class InlineExecutor(Executor):
-    """No processes and no threads: the simplest place to run, and what the others are compared with."""
+    """One process and one batch at a time: the simplest place to run, and what the others are compared with."""
 
     name = "inline"
 
@@ -35,8 +35,6 @@ class InlineExecutor(Executor):
         """Load the model here."""
         self._worker = Worker(job)
         self._meta = self._worker.meta(self.name)
-        # The one-item path is the hot path of an embedder: no layer of ours between it and the worker.
-        self.run = self._worker.run  # type: ignore[method-assign]
 
     @property
     def worker(self) -> Worker:
@@ -153,7 +151,6 @@ class InlineExecutor(Executor):
     def shutdown(self) -> None:
         """Drop the model."""
         self._worker = None
-        self.__dict__.pop("run", None)
 
     def _add_up(self, counts: Mapping[str, float]) -> None:
         for name, count in counts.items():
