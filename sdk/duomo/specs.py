@@ -30,13 +30,14 @@ class ModelSpec(NamedTuple):
     license: str
     """Licence of the weights, as an SPDX id; of the code when there are no weights."""
     weights: str = ""
-    """``package:import_name/path`` (a file or folder inside an installed package),
+    """``package:import_name/path`` (a file or folder inside an installed package; several, with spaces between,
+    when the file is too large for one package and comes in parts),
     ``hf:org/name``, ``none`` (nothing to load), ``given`` (a family: the caller names a checkpoint),
     or empty: random numbers, used only when the caller names this very model."""
     sha256: str = ""
-    """Digest of the weights file."""
+    """Digest of the weights file; when it comes in parts, of the whole."""
     size: int = 0
-    """Bytes of the weights file."""
+    """Bytes of the weights file, all parts together."""
     params: int = 0
     """Number of parameters."""
     requires: tuple[str, ...] = ()

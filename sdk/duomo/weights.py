@@ -30,7 +30,7 @@ class WeightsRef(NamedTuple):
 
     spec: ModelSpec
     path: Path | None = None
-    """The file or folder; None when the model has no weights of its own."""
+    """The file (the first, when they come in parts) or folder; None when the model has no weights of its own."""
     revision: str = ""
     """Digest or commit; ``random`` for weights that were never trained."""
 
@@ -109,24 +109,33 @@ def find_package_file(ref: str) -> Path | None:
     return None
 
 
+def find_parts(spec: ModelSpec) -> list[Path]:
+    """The files inside packages that make up a model's weights, in order; empty unless all of them are there."""
+    if not spec.weights.startswith("package:"):
+        return []
+    found = [find_package_file(ref) for ref in spec.weights.split()]
+    paths = [path for path in found if path is not None]
+    return paths if len(paths) == len(found) else []
+
+
 def is_installed(spec: ModelSpec) -> bool:
     """Whether a model's own weights are on this machine (its libraries and `uses` aside)."""
-    return not spec.weights.startswith("package:") or find_package_file(spec.weights) is not None
+    return not spec.weights.startswith("package:") or bool(find_parts(spec))
 
 
 def locate(spec: ModelSpec) -> WeightsRef:
     """Find the weights a spec names. Raises `WeightsMissing` with the command that installs them."""
     if spec.weights.startswith("package:"):
-        path = find_package_file(spec.weights)
-        if path is None:
+        paths = find_parts(spec)
+        if not paths:
             pack = spec.packs[0] if spec.packs else spec.name
-            package = spec.packages[0].split()[0] if spec.packages else spec.weights
+            packages = ", ".join(line.split()[0] for line in spec.packages) or spec.weights
             raise WeightsMissing(
                 f"the weights of '{spec.name}' are not installed",
-                why=f"they come with the package {package}, which is not here",
+                why=f"they come with {packages}, not all of which is here",
                 fix=f"duomo models add {pack}",
             )
-        return WeightsRef(spec, path, f"sha256:{spec.sha256[:12]}" if spec.sha256 else "")
+        return WeightsRef(spec, paths[0], f"sha256:{spec.sha256[:12]}" if spec.sha256 else "")
     if spec.weights.startswith("hf:"):
         name, _, revision = spec.weights[3:].partition("@")
         return fetch_from_hub(spec, name, revision)
@@ -191,12 +200,15 @@ def fetch_from_hub(spec: ModelSpec, name: str, revision: str) -> WeightsRef:
     return WeightsRef(spec, path, path.name)
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with open(path, "rb") as file:
-        import hashlib
+def file_digest(*paths: Path) -> str:
+    """SHA-256 of a file, or of several one after another, in hex."""
+    import hashlib
 
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
 
 
 def verify(spec: ModelSpec) -> None:
@@ -204,10 +216,11 @@ def verify(spec: ModelSpec) -> None:
     path = locate(spec).path
     if path is None or not spec.sha256:
         return
+    paths = find_parts(spec) or [path]
     if path.is_dir():
         # A folder in transformers layout: the digest is that of its one weights file.
-        path = next(path.glob("*.safetensors"), path / "model.safetensors")
-    found = file_digest(path)
+        paths = [next(path.glob("*.safetensors"), path / "model.safetensors")]
+    found = file_digest(*paths)
     if found != spec.sha256:
         raise WeightsMismatch(
             f"the weights of '{spec.name}' are not the ones duomo was tested with",

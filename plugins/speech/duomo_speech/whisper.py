@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -28,10 +27,10 @@ from transformers import (
 )
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import BadOption, WeightsMissing, did_you_mean
+from duomo.errors import BadOption, did_you_mean
 from duomo.pretrained import load_network
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
-from duomo.weights import check_tensors, find_package_file
+from duomo.weights import check_tensors, find_parts
 from duomo_speech.checkpoint import load_part
 from duomo_speech.ctranslate2 import read_whisper
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
@@ -288,8 +287,8 @@ def _from(mel_MT: Tensor, frame: int) -> Tensor:
 
 
 def _from_ctranslate2(weights: WeightsRef) -> tuple[Any, Vocabulary]:
-    """A ``model.bin`` (whole, or in two packages) with ``tokenizer.json`` and ``config.json`` beside it."""
-    tensors = read_whisper(b"".join(path.read_bytes() for path in _parts(weights)))
+    """A ``model.bin`` (in one package, or in parts) with ``tokenizer.json`` and ``config.json`` beside it."""
+    tensors = read_whisper(b"".join(path.read_bytes() for path in find_parts(weights.spec)))
     num_tokens, width = tensors["model.decoder.embed_tokens.weight"].shape
     config = WhisperConfig(
         vocab_size=num_tokens,
@@ -323,22 +322,6 @@ def _from_folder(weights: WeightsRef) -> tuple[Any, Vocabulary]:
         list(steering.begin_suppress_tokens or ()),
         network.config.vocab_size,
     )
-
-
-def _parts(weights: WeightsRef) -> list[Path]:
-    """The file, or its two halves: packages have size limits, so a large one comes as two."""
-    assert weights.path is not None
-    if weights.path.suffix != ".part1":
-        return [weights.path]
-    second = weights.spec.weights.replace("part1", "part2")
-    path = find_package_file(second)
-    if path is None:
-        raise WeightsMissing(
-            f"half of the weights of '{weights.spec.name}' is not installed",
-            why=f"there is no {second}",
-            fix=f"duomo models add {weights.spec.packs[0]}",
-        )
-    return [weights.path, path]
 
 
 def _count_layers(tensors: dict[str, Tensor], side: str) -> int:

@@ -86,7 +86,8 @@ def _keys_values(attention: Any, x_BTD: Tensor) -> KeysValues:
 
 def _heads(attention: Any, x_BTD: Tensor) -> Tensor:
     """(B, T, D) to (B, heads, T, D of a head), laid out anew because each step reads all of it."""
-    return x_BTD.unflatten(-1, (attention.num_heads, attention.head_dim)).transpose(1, 2).contiguous()
+    x_BTHD = x_BTD.view(*x_BTD.shape[:2], attention.num_heads, attention.head_dim)
+    return x_BTHD.transpose(1, 2).contiguous()
 
 
 def _attend(

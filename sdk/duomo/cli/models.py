@@ -238,19 +238,19 @@ def _check_plugin(app: App, name: str) -> None:
 
 
 def _verified(spec: ModelSpec) -> dict[str, Any]:
-    from duomo.weights import file_digest, find_package_file
+    from duomo.weights import file_digest, find_parts
 
-    path = find_package_file(spec.weights)
-    if path is None:
+    paths = find_parts(spec)
+    if not paths:
         state = "not installed"
-    elif not spec.sha256 or path.is_dir():
+    elif not spec.sha256 or paths[0].is_dir():
         state = "no digest"
     else:
-        state = "ok" if file_digest(path) == spec.sha256 else "mismatch"
+        state = "ok" if file_digest(*paths) == spec.sha256 else "mismatch"
     return {
         "name": spec.name,
         "state": state,
         "size": spec.size,
-        "path": str(path) if path else None,
+        "path": str(paths[0]) if paths else None,
         "sha256": spec.sha256,
     }

@@ -120,6 +120,15 @@ def test_a_batch_gives_what_one_by_one_gives(asr, spoken, quiet_sounds, long_rec
     assert [outcome.unwrap() for outcome in asr.map(items, batch_size=4)] == [asr(item) for item in items]
 
 
+def test_a_trimmed_encoder_makes_no_more_errors_and_does_not_depend_on_the_batch(asr, librivox, recording, word_errors):
+    paths = [*librivox, recording("basic_ref_en.wav"), recording("beckett.wav")]
+    together = [outcome.unwrap().text for outcome in asr.map(paths, encoder="trimmed")]
+    counts = [word_errors(text, heard) for text, heard in zip(librivox.values(), together, strict=False)]
+    errors, words = map(sum, zip(*counts, strict=True))
+    assert errors / words <= 0.08
+    assert together == [asr(path, encoder="trimmed").text for path in paths]
+
+
 def test_a_recording_longer_than_a_window_can_be_refused(asr, recording, spoken):
     with pytest.raises(InputTooLong, match="first to the last word"):
         asr(recording("two_cities.wav"), long="error")
@@ -157,14 +166,6 @@ def test_the_multilingual_model_finds_the_language_and_takes_a_given_one(recordi
     assert word_errors("Some call me nature, others call me mother nature.", heard.text)[0] == 0
     with pytest.raises(BadOption, match="'language' cannot be 'english'"):
         base(path, language="english")
-
-
-@BASE_IS_HERE
-def test_half_a_model_is_not_a_model(monkeypatch):
-    monkeypatch.setattr("duomo_speech.whisper.find_package_file", lambda ref: None)
-    with pytest.raises(WeightsMissing, match="half of the weights") as caught:
-        Whisper.load(locate(WHISPER_BASE), device=torch.device("cpu"), dtype=torch.float32)
-    assert caught.value.fix == "duomo models add multilingual"
 
 
 @pytest.fixture(scope="module")
