@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fnmatch
 import glob
 import json
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.inputs.source import is_url, open_source
+from duomo.inputs.text import Text
 
 _PATIENCE_S = 0.05
 
@@ -55,7 +57,7 @@ def gather(paths: Iterable[str], lists: Iterable[str], texts: Iterable[str], rea
         with _open(name) as file:
             for line in _records(_lines(file, reading.null)):
                 if line is not None:
-                    yield from _from_path(line, reading)
+                    yield from _from_path(os.fsdecode(line), reading)
     for text in texts:
         yield Item(text, text)
 
@@ -161,8 +163,16 @@ def _from_file(name: str, reading: Reading, read: Any) -> Iterator[Item | None]:
 
 
 def _from_lines(_name: str, lines: Iterable[bytes | None], _reading: Reading) -> Iterator[Item | None]:
-    for text in _records(lines):
-        yield Item(text, text) if text is not None else None
+    for line in _records(lines):
+        yield _from_line(line) if line is not None else None
+
+
+def _from_line(line: bytes) -> Item:
+    try:
+        text = Text.accept(line)
+    except DuomoError as error:
+        return Item(line.decode("utf-8", "backslashreplace"), error)
+    return Item(text, str(text))
 
 
 def _from_jsonl(name: str, lines: Iterable[bytes | None], reading: Reading) -> Iterator[Item | None]:
@@ -196,12 +206,12 @@ def _from_json(place: str, line: bytes, field: str) -> Item:
     return Item(label, value, label)
 
 
-def _records(lines: Iterable[bytes | None]) -> Iterator[str | None]:
-    """Texts; empty ones are left out, None is handed on."""
+def _records(lines: Iterable[bytes | None]) -> Iterator[bytes | None]:
+    """Lines without their ends; empty ones are left out, None is handed on."""
     for line in lines:
-        text = line.decode("utf-8-sig", "replace").rstrip("\r\n") if line is not None else None
-        if text is None or text.strip():
-            yield text
+        record = line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") if line is not None else None
+        if record is None or record.decode("utf-8", "replace").strip():
+            yield record
 
 
 def _lines(file: BinaryIO, null: bool) -> Iterable[bytes | None]:

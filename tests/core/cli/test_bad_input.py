@@ -1,5 +1,7 @@
 """Every bad input that the command line can meet: said in words, and nothing else lost."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,25 @@ def test_lines_that_are_no_json_or_lack_the_field_stay_alone(duomo: Any) -> None
 def test_a_text_that_is_not_utf_8_is_an_error_of_that_file(duomo: Any, tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
     assert "not UTF-8" in only_error(duomo, *CLASSIFY, str(tmp_path / "latin.txt"))["what"]
+
+
+@pytest.mark.parametrize("options", [(), ("--null",)])
+def test_a_line_that_is_not_utf_8_is_an_error_and_never_altered(duomo: Any, options: tuple[str, ...]) -> None:
+    end = b"\0" if options else b"\n"
+    done = duomo(*CLASSIFY, "-", *options, input=end.join((b"one", b"\xe9t\xe9 good", "été".encode(), b"")))
+    one, bad, good = map(json.loads, done.stdout.splitlines())
+    assert (one["ok"], good["result"]["labels"][0]["name"]) == (True, "été")
+    assert (bad["error"]["code"], bad["error"]["what"]) == ("E-INPUT-UNREADABLE", "this text is not UTF-8")
+    assert done.exit_code == 3
+
+
+def test_a_path_in_a_list_keeps_its_bytes(tmp_path: Path) -> None:
+    from duomo.cli.sources import Reading, gather
+
+    (tmp_path / "list").write_bytes(b"caf\xe9.txt\n")
+    (item,) = gather((), [str(tmp_path / "list")], (), Reading((".txt",), takes_text=True))
+    assert item is not None
+    assert item.value == Path(os.fsdecode(b"caf\xe9.txt"))
 
 
 def test_a_text_too_long_for_the_limit_says_how_to_raise_it(duomo: Any, config: Any) -> None:
