@@ -248,7 +248,7 @@ def many_short_texts(count: int) -> dict[str, Any]:
         pass
     memory = {}
     start = time.process_time()
-    for outcome in runner.map((f"text {i}" for i in range(count)), batch_size=256):
+    for outcome in runner.map((f"text {i}" for i in range(count)), batch_size=32):
         if outcome.index in (count // 10, count - 1):
             memory[outcome.index] = round(resident_mib(), 1)
     seconds = time.process_time() - start
