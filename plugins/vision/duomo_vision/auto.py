@@ -5,26 +5,22 @@ The checkpoint brings its network, its labels and its preprocessing; ``config.js
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageClassification
-from transformers.utils import logging as transformers_logging
 
 from duomo import Image, Model, WeightsRef
-from duomo.errors import UnsafeWeights, WeightsMissing
+from duomo.pretrained import load_network, load_processor
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
-from duomo.weights import check_tensors
 from duomo_vision.decoding import decode
 from duomo_vision.quicken import quicken
 from duomo_vision.ranking import best_labels
 from duomo_vision.resizing import Resize
 
-logging: Any = transformers_logging  # it has no types
 SIDE = 224
 """What most networks take; those that take more are prepared for this size and lose a few parts in a hundred."""
 
@@ -52,20 +48,8 @@ class ImageClassifier(Model[Image, Classification]):
             WeightsMissing: the folder does not say how pictures are prepared.
             UnsafeWeights: the network needs code that comes with the checkpoint.
         """
-        with _quiet():
-            network, report = _read_network(weights, dtype)
-        misshapen = [key for key, *_ in report["mismatched_keys"]]
-        check_tensors(str(weights.folder), report["missing_keys"], report["unexpected_keys"], misshapen)
-        try:
-            processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-                weights.folder, local_files_only=True, trust_remote_code=False
-            )
-        except (OSError, ValueError) as error:
-            raise WeightsMissing(
-                f"'{weights.folder}' does not say how its pictures are prepared",
-                why=str(error).strip().splitlines()[0],
-                fix="save the image processor beside the model: processor.save_pretrained(folder)",
-            ) from None
+        network = load_network(AutoModelForImageClassification, weights, dtype=dtype, may_be_surplus=False)
+        processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, device, dtype)
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
@@ -91,40 +75,3 @@ class ImageClassifier(Model[Image, Classification]):
         self, output: Tensor, features: list[dict[str, Tensor]], options: ImageClassificationOptions
     ) -> list[Classification]:
         return best_labels(output, self.labels, options.top_k)
-
-
-def _read_network(weights: WeightsRef, dtype: torch.dtype) -> tuple[Any, Any]:
-    """The network, and which of its tensors the folder lacked or had too many."""
-    try:
-        loaded: tuple[Any, Any] = AutoModelForImageClassification.from_pretrained(
-            weights.folder,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,  # left out, transformers asks on the terminal
-            ignore_mismatched_sizes=True,  # so that they are reported and refused in our words
-            output_loading_info=True,
-        )
-        return loaded
-    except ValueError as error:
-        if "auto_map" not in weights.config():
-            raise
-        raise UnsafeWeights(
-            f"'{weights.folder}' needs code that comes with the checkpoint",
-            why="duomo never runs code from a checkpoint",
-            fix="use a checkpoint of an architecture that transformers itself knows",
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' progress bar and table of keys: `check_tensors` judges them."""
-    level, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if has_bars:
-            logging.enable_progress_bar()

@@ -135,7 +135,7 @@ def test_a_folder_with_only_a_pickle_is_refused(broken: Path) -> None:
 
 def test_a_folder_without_an_image_processor_is_refused(broken: Path) -> None:
     (broken / "preprocessor_config.json").unlink()
-    with pytest.raises(WeightsMissing, match="how its pictures are prepared"):
+    with pytest.raises(WeightsMissing, match="no image processor"):
         duomo.load("image-classification", f"dir:{broken}")
 
 
