@@ -78,7 +78,17 @@ class PackedLetters(Letters):
     packed = True
 
 
-MODELS = {cls.__name__.lower(): cls for cls in (Letters, Numbers, Writer, PackedLetters)}
+class OwnLayers(Letters):
+    """Its layers are its own."""
+
+    @classmethod
+    def load(cls, weights: Any, *, device: Any, dtype: Any) -> "OwnLayers":
+        model = cls()
+        model.network = type("Own", (nn.Linear,), {})(32, 3)
+        return model
+
+
+MODELS = {cls.__name__.lower(): cls for cls in (Letters, Numbers, Writer, PackedLetters, OwnLayers)}
 
 
 @pytest.fixture
@@ -237,6 +247,10 @@ def test_what_a_mode_cannot_do_here_is_refused_when_the_model_is_loaded(load, mo
     with pytest.raises(OptimizeRefused) as refused:
         load("compile", "packedletters")
     assert "packs" in refused.value.why
+    for mode in FAST:
+        with pytest.raises(OptimizeRefused) as refused:
+            load(mode, "ownlayers")
+        assert "no plain layers" in refused.value.why
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     with pytest.raises(OptimizeRefused) as refused:
         load("int8")

@@ -54,12 +54,12 @@ def optimize(model: Model[Any, Any], mode: str, device: str) -> Trial:
         # This way the first shape is built as it is, and what turns out to vary is left open the second time.
         return Trial(model, mode, held, torch.compile(forward))
     if mode == "bf16":
-        return Trial(model, mode, _rebuilt(held, _in_bfloat16), _autocast(forward, torch.device(device).type))
+        return Trial(model, mode, _rebuilt(held, mode, _in_bfloat16), _autocast(forward, torch.device(device).type))
     if device != "cpu":
         raise _refusal(mode, f"its layers run on the CPU, and the model is on {device}", "--optimize bf16")
     if torch.backends.cpu.get_cpu_capability() == "AVX2":
         raise _refusal(mode, "with AVX2 alone, without VNNI, sums of 8-bit products overflow, and are no faster")
-    return Trial(model, mode, _rebuilt(held, _in_int8), forward)
+    return Trial(model, mode, _rebuilt(held, mode, _in_int8), forward)
 
 
 class Trial:
@@ -162,10 +162,14 @@ def _autocast(forward: Callable[[Any], Any], kind: str) -> Callable[[Any], Any]:
     return run
 
 
-def _rebuilt(held: dict[str, nn.Module], change: Callable[[nn.Module], nn.Module | None]) -> dict[str, nn.Module]:
+def _rebuilt(
+    held: dict[str, nn.Module], mode: str, change: Callable[[nn.Module], nn.Module | None]
+) -> dict[str, nn.Module]:
     """Copies of networks in which some layers are changed; all tensors but theirs are shared."""
     layers = {id(each): each for network in held.values() for each in network.modules()}
     changed = {key: new for key, each in layers.items() if (new := change(each)) is not None}
+    if not changed:
+        raise _refusal(mode, "the network has no plain layers that could be changed")
     tensors = {id(each): each for network in held.values() for each in (*network.parameters(), *network.buffers())}
     return copy.deepcopy(held, {**tensors, **changed})
 
