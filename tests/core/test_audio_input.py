@@ -2,11 +2,13 @@
 
 import io
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+import torchaudio
 
 from duomo.errors import BadInput, DuomoError, InputMissing, InputTooLarge, InputUnreadable
 from duomo.inputs import Audio
@@ -83,6 +85,69 @@ def test_resampling_keeps_the_pitch(tone):
         assert peak == pytest.approx(440, abs=15)
 
 
+def sine(rate: int, seconds: float = 1.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(int(rate * seconds)) / rate)).astype(np.float32)
+
+
+@pytest.mark.parametrize("rate", [1_009, 7_919, 16_001, 22_254, 44_056, 44_101, 47_999, 96_001, 767_999])
+def test_an_odd_rate_takes_no_more_memory_than_a_usual_one_and_keeps_the_pitch(rate, monkeypatch):
+    """A kernel for the exact ratio of 44,101 to 16,000 Hz would take 12 GB, from a file of 88 KB."""
+    terms = []
+    real = torchaudio.functional.resample
+
+    def resample(wave, p, q):
+        terms.append((p, q))
+        return real(wave, p, q)
+
+    monkeypatch.setattr("torchaudio.functional.resample", resample)
+    samples = Audio.accept(encoded(sine(rate), rate, subtype="FLOAT")).samples()
+    assert all(p * q <= 1_000_000 and p / q == pytest.approx(rate / RATE, rel=5e-4) for p, q in terms)
+    assert len(samples) == pytest.approx(RATE, rel=5e-4)
+    spectrum = np.abs(np.fft.rfft(samples, 10 * RATE))
+    assert spectrum.argmax() / 10 == pytest.approx(440, abs=0.5)
+
+
+def test_a_rate_next_to_a_usual_one_gives_nearly_its_samples():
+    usual, odd = (Audio.accept((sine(rate), rate)).samples() for rate in (44_100, 44_101))
+    np.testing.assert_allclose(odd[100:15_900], usual[100:15_900], atol=4e-3)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000, 192_000])
+def test_resampling_block_by_block_is_resampling_at_once(rate, monkeypatch):
+    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 4_001)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, rate + 7).astype(np.float32)
+    at_once = torchaudio.functional.resample(torch.from_numpy(noise), rate, RATE).numpy()
+    np.testing.assert_allclose(Audio.accept((noise, rate)).samples(), at_once, atol=1e-6)
+
+
+@pytest.mark.parametrize(("format", "subtype"), [("FLAC", "PCM_24"), ("WAV", "FLOAT"), ("MP3", None), ("OGG", "OPUS")])
+def test_reading_in_blocks_is_reading_at_once(format, subtype, monkeypatch):
+    both = np.stack([sine(RATE), sine(RATE) ** 2], axis=1)
+    data = encoded(both, format=format, subtype=subtype)
+    at_once = soundfile.read(io.BytesIO(data), dtype="float32")[0].mean(axis=1)
+    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 999)
+    np.testing.assert_allclose(Audio.accept(data).samples(), at_once, atol=1e-6)
+
+
+def test_eight_channels_are_never_in_memory_together():
+    silence = encoded(np.zeros((192_000 * 10, 8), np.float32), 192_000, "FLAC")
+    one_channel = 4 * 192_000 * 10
+    tracemalloc.start()
+    samples = Audio.accept(silence).samples()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(samples) == 10 * RATE
+    assert peak < 3 * one_channel, "10 seconds of 8 channels are 8 times as much"
+
+
+def test_a_rate_no_converter_has_does_not_get_around_the_limit_in_seconds(config):
+    config("[limits]\naudio_seconds = 2")
+    error = refusal((np.zeros(100_000, np.float32), 192_000))
+    assert isinstance(error, InputTooLarge)
+    assert "100,000 samples" in error.what
+    assert "-ar 16000" in error.fix
+
+
 def test_the_callers_array_is_never_handed_to_a_model(tone):
     samples = Audio.accept((tone, RATE)).samples()
     samples[:] = 0
@@ -153,6 +218,7 @@ def test_m4a_is_refused_with_the_command_that_converts_it():
     error = refusal(m4a)
     assert isinstance(error, InputUnreadable)
     assert "M4A" in error.why
+    assert "<_io" not in str(error), "an object of Python's says nothing to anybody"
     assert "ffmpeg" in error.fix
 
 
