@@ -13,6 +13,7 @@ import torch
 
 from duomo.errors import BadInput, DuomoError, InputMissing, InputTooLarge, InputUnreadable
 from duomo.inputs import Image
+from duomo.tasks import IMAGES
 
 RED = (255, 0, 0)
 
@@ -180,7 +181,30 @@ def test_a_decompression_bomb_is_refused_before_its_pixels_are_decoded(tmp_path)
     path.write_bytes(png_header(60_000, 60_000))
     error = refusal(path)
     assert isinstance(error, InputTooLarge)
+    assert "limit of 100,000,000" in error.what
+    assert error.why == "it has 3,600,000,000", "one limit, ours, and how far beyond it is"
     assert "limits.image_pixels" in error.fix
+
+
+def test_eps_never_reaches_ghostscript(picture, tmp_path, monkeypatch):
+    picture.save(tmp_path / "a.eps")
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **kwargs: pytest.fail("a program was run"))
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.eps").read_bytes())
+    for path in (tmp_path / "a.eps", tmp_path / "a.jpg"):
+        error = refusal(path)
+        assert "is not a picture" in error.what
+        assert "JPEG, PNG" in error.why
+        assert "PNG" in error.fix
+
+
+@pytest.mark.parametrize("suffix", IMAGES)
+def test_every_format_that_the_tasks_name_is_read(picture, tmp_path, suffix):
+    picture.save(tmp_path / f"a{suffix}")
+    assert Image.accept(tmp_path / f"a{suffix}").array().shape == (5, 6, 3)
+
+
+def test_a_jpeg_of_several_pictures_is_read(picture):
+    assert Image.accept(encoded(picture, "MPO", save_all=True, append_images=[picture])).array().shape == (5, 6, 3)
 
 
 def test_a_picture_over_the_limit_of_the_configuration_is_refused(config, picture):

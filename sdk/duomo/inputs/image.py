@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _ORIENTATION = 0x0112
 """The EXIF tag that says which way is up."""
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
+"""What is read, as in `duomo.tasks.IMAGES`. Pillow knows more, and hands some, such as EPS, to other programs."""
 
 
 class Image:
@@ -112,16 +115,17 @@ class Image:
                 return
             # Pillow stops hard at twice its own limit; a user who configured more means it.
             PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
-            with open_source(self._source, "image") as file, PIL.Image.open(file) as picture:
+            with open_source(self._source, "image") as file, PIL.Image.open(file, formats=_FORMATS) as picture:
                 _check_size(picture, label)
                 yield picture
         except PIL.Image.DecompressionBombError as error:
-            raise _too_many_pixels(label, str(error)) from None
+            # Pillow says how many pixels first, then a limit of its own.
+            raise _too_many_pixels(label, f"it has {int(re.findall(r'[0-9]+', str(error))[0]):,}") from None
         except PIL.UnidentifiedImageError:
             raise InputUnreadable(
                 f"{label} is not a picture",
-                why="its first bytes match no image format",
-                fix="check what the file really holds: file NAME",
+                why=f"its first bytes are those of none of {', '.join(_FORMATS)}",
+                fix="check what the file really holds: file NAME; save another format as PNG",
             ) from None
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise InputUnreadable(
