@@ -123,6 +123,7 @@ class CausalLM(Model[Prompt, Generation]):
 
     batch_size = 32
     batch_budget = 8192
+    # Prompts of unlike lengths are read in groups, and written to together: a batch costs the sum of its items.
     packed = True
 
     def __init__(

@@ -15,7 +15,9 @@ from transformers import (
     DistilBertConfig,
     ElectraConfig,
     GPT2Config,
+    Lfm2Config,
     LlamaConfig,
+    MistralConfig,
     ModernBertConfig,
     MPNetConfig,
     PreTrainedConfig,
@@ -101,6 +103,14 @@ CONFIGS: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
         BERT | SIZES | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
     ),
     "gpt2": (GPT2Config, BYTES | {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}),
+    "lfm2": (
+        Lfm2Config,
+        BYTES | SIZES | {"num_key_value_heads": 2, "full_attn_idxs": [1], "max_position_embeddings": 96},
+    ),
+    "mistral": (
+        MistralConfig,
+        BYTES | SIZES | {"num_key_value_heads": 2, "sliding_window": 8, "max_position_embeddings": 96},
+    ),
     "llama": (LlamaConfig, BYTES | SIZES | {"num_key_value_heads": 2, "max_position_embeddings": 96}),
 }
 WORD_PIECE_SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
@@ -116,6 +126,8 @@ TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, Any]]] = {
         (roberta_tokenizer, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
     ),
     "gpt2": (byte_level, {"eos_token": "</s>"}),
+    "lfm2": (byte_level, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
+    "mistral": (byte_level, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
     "llama": (byte_level, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
 }
 

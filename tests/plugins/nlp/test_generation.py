@@ -10,7 +10,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import duomo
 from duomo.errors import BadInput, BadOption, InputTooLong
+from duomo_nlp import kv_cache
 from duomo_nlp.generation import Writer
+from duomo_nlp.kv_cache import keep
+from duomo_nlp.packed_linear import PackedLinear, pack_linear
 
 Make = Callable[..., Path]
 PROMPTS = ["the cat sat on the mat and", "a dog", "Ada met Bob in Paris. 東京 🙂"]
@@ -20,7 +23,8 @@ TEMPLATE = (
 )
 
 
-@pytest.fixture(scope="module", params=["gpt2", "llama"])
+# All that is remembered; a sliding window of it; and, in LFM2, no keys and values but the state of convolutions.
+@pytest.fixture(scope="module", params=["gpt2", "llama", "mistral", "lfm2"])
 def folder(request: pytest.FixtureRequest, checkpoint: Make) -> Path:
     return checkpoint(request.param, AutoModelForCausalLM)
 
@@ -70,6 +74,46 @@ def test_rows_that_end_early_leave_the_others_as_they_were(runner: duomo.Runner[
     assert expected[0].num_new_tokens < alone[0].num_new_tokens
     together = runner.map(PROMPTS, batch_size=3, max_new_tokens=24, stop=[middle])
     assert [outcome.unwrap() for outcome in together] == expected
+
+
+def test_prompts_of_all_lengths_with_budgets_of_their_own_give_what_one_by_one_gives(
+    runner: duomo.Runner[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kv_cache, "ROOM", 3)
+    items = [{"text": "the cat " * (1 + at * 5 % 7), "max_new_tokens": 1 + at * 7 % 11} for at in range(9)]
+    together = [outcome.unwrap() for outcome in runner.map(items, batch_size=9, max_new_tokens=8)]
+    assert together == [runner(item, max_new_tokens=8) for item in items]
+    assert max(each.num_new_tokens for each in together) == 8
+    for item, each in zip(items, together, strict=True):
+        assert each.num_new_tokens <= min(8, item["max_new_tokens"])
+        assert each.finish_reason == "stop" or each.num_new_tokens == min(8, item["max_new_tokens"])
+
+
+def test_prompts_of_unlike_lengths_are_not_padded_to_the_longest(checkpoint: Make) -> None:
+    folder = checkpoint("llama", AutoModelForCausalLM)
+    model = duomo.load("text-generation", f"dir:{folder}", device="cpu").executor.worker.model  # type: ignore[attr-defined]
+    features = [{"ids": [5] * length, "budget": 8, "options": None} for length in (60, 3, 62, 4, 5, 61)]
+    batch = model.collate(features)
+    assert [tuple(group.ids.shape) for group in batch.groups] == [(3, 5), (3, 62)]
+    assert batch.order == [1, 3, 4, 0, 5, 2]
+
+
+def test_the_last_rows_take_the_places_of_those_that_ended() -> None:
+    assert keep([True, False, True, True]) == [0, 3, 2]
+    assert keep([False, True, False, True, True]) == [3, 1, 4]
+    assert keep([True, True]) == [0, 1]
+    assert keep([False, False]) == []
+
+
+def test_a_packed_linear_layer_computes_what_it_replaces() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(24, 40), torch.nn.ReLU(), torch.nn.Linear(40, 7, bias=False))
+    rows = torch.randn(2, 5, 24)
+    with torch.no_grad():
+        expected = network(rows)
+        pack_linear(network)
+        assert isinstance(network[0], PackedLinear)
+        assert torch.allclose(network(rows), expected, atol=1e-5)
+        assert torch.allclose(network(rows[:, -1]), expected[:, -1], atol=1e-5)
 
 
 def test_a_stream_joined_is_the_text(runner: duomo.Runner[Any]) -> None:
