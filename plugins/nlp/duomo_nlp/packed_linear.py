@@ -1,7 +1,7 @@
 """Linear layers with weights in oneDNN's own order, for the few rows of a decoding step on a CPU.
 
-A product of 4 to 16 rows with an ordinary weight costs what 30 cost, since the weight is brought into
-order anew each time. Laid out once, it is 1.7 times as fast, and 1.3 times for a thousand rows.
+On an AMD EPYC, one thread, products of 4 to 16 rows with a weight of this kind were 1.7 to 1.9 times as
+fast as with an ordinary one, of a thousand rows 1.2 to 1.3 times, and of a single row no faster.
 """
 
 from __future__ import annotations
