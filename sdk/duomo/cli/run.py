@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,7 @@ import click
 from duomo.cli.app import App, describe
 from duomo.cli.arguments import parse_params, split_task
 from duomo.cli.complete import complete_executors, complete_models, complete_run
-from duomo.cli.output import FORMATS, is_terminal, settle
+from duomo.cli.output import FORMATS, emit, is_terminal, settle, to_json
 from duomo.errors import UsageProblem, nearest
 
 if TYPE_CHECKING:
@@ -81,7 +82,12 @@ _MOST_ERRORS = 10
     envvar="DUOMO_OUTPUT",
     help=f"{', '.join(FORMATS)}, or a plugin's.",
 )
-@click.option("-O", "--out", metavar="FILE|DIR", help="Write there; a folder gets a file for each input.")
+@click.option(
+    "-O",
+    "--out",
+    metavar="FILE|DIR",
+    help="Write there, in the format of its suffix; a folder gets a file for each input.",
+)
 @click.option(
     "--fields", metavar="A,B", default="", show_default=False, help="Only these fields, such as id,text or meta.ms."
 )
@@ -93,7 +99,7 @@ _MOST_ERRORS = 10
 @click.option("--retry-failed", is_flag=True, help="Like --resume, and try again what failed.")
 @click.option("--force", is_flag=True, help="Like --resume, and start anew where the model or an option has changed.")
 @click.option("--stream", is_flag=True, help="Print a generated text as it is written.")
-@click.option("--dry-run", is_flag=True, help="Only show what would run.")
+@click.option("--dry-run", is_flag=True, help="Only show what would run; nothing is written.")
 @click.option(
     "--input-format",
     type=click.Choice(["auto", "text", "jsonl", "bytes"]),
@@ -135,9 +141,10 @@ class Run:
 
         self.app, self.given = app, given
         out, named = given["out"], given["output"]
-        self.to_folder = out is not None and (out.endswith(os.sep) or os.path.isdir(out))
+        self.to_folder = out is not None and (out.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(out))
+        suffix = os.path.splitext(out or "")[1].lower()
         if out is not None and named == "auto":
-            named = SUFFIXES.get(os.path.splitext(out)[1], "auto")
+            named = SUFFIXES.get(suffix, "auto")
         self.renderer = None if named in (*FORMATS, "parquet") else self._renderer(named)
         self.may_be_blob = out is not None and named == "auto"
         if out is None:
@@ -152,7 +159,7 @@ class Run:
         fields = tuple(name.strip() for name in given["fields"].split(",") if name.strip())
         self.view: View = View(self.task_class.Result, fields)
         self.resuming = given["resume"] or given["retry_failed"] or given["force"]
-        self._check_out(fields)
+        self._check_out(fields, suffix)
         self.items = self._items(paths, spec.suffixes)
         self.summary = Summary()
         self.errors: list[ItemError] = []
@@ -215,26 +222,53 @@ class Run:
         return [out] if out not in (None, "-") else []
 
     def stream(self) -> None:
-        """Print the parts of each result as they come."""
-        from duomo.cli.output import to_json
+        """Write the parts of each result as they come; an input that fails costs no other its result."""
+        from duomo.cli.sinks import open_out
+        from duomo.outcome import ItemError, Outcome
 
-        runner = self._load()
-        for index, item in enumerate(item for item in self.items if item is not None):
+        out, in_json = self.given["out"], self.output in ("json", "jsonl")
+        try:
+            with self._load() as runner, open_out(out) as file:
+                for index, item in enumerate(item for item in self.items if item is not None):
+                    name = item.id or str(index)
+                    head = {"schema": "duomo.part/1", "index": index, "id": name}
+                    error, begun = None, False
+                    for part in self._parts(runner, item):
+                        if isinstance(part, ItemError):
+                            error = part
+                            if in_json:
+                                click.echo(to_json({**head, "part": None, "error": part.to_dict()}), file=file)
+                        elif in_json:
+                            click.echo(to_json({**head, "part": part.model_dump(mode="json")}), file=file)
+                        else:
+                            begun = True
+                            click.echo(part.text, file=file, nl=False)
+                    if begun:
+                        click.echo(file=file)
+                    self._count(Outcome(index, name, None, error, runner.meta))
+                    if error is not None and self.given["fail_fast"]:
+                        break
+        except KeyboardInterrupt as stopped:
+            self.stopped = stopped
+        if out not in (None, "-") and self.summary.done:
+            self.app.say(f"wrote {out}")
+        self._finish()
+
+    def _parts(self, runner: Runner[Any], item: Item) -> Iterator[Any]:
+        """The parts of one result, and last what kept it from its end."""
+        from duomo.outcome import ItemError
+
+        try:
             if isinstance(item.value, Exception):
                 raise item.value
-            for part in runner.stream(item.value, **self.options):
-                if self.output in ("json", "jsonl"):
-                    record = {"schema": "duomo.part/1", "index": index, "id": item.id or str(index)}
-                    click.echo(to_json({**record, "part": part.model_dump(mode="json")}))
-                else:
-                    click.echo(part.text, nl=False)
-                    sys.stdout.flush()
-            if self.output not in ("json", "jsonl"):
-                click.echo()
+            yield from runner.stream(item.value, **self.options)
+        except UsageProblem:  # the model does not stream: nothing that another input would change
+            raise
+        except Exception as error:
+            yield ItemError.of(error)
 
     def show_plan(self) -> None:
         """Say which model would run on what, without loading it."""
-        from duomo.cli.output import emit
         from duomo.runner import find_weights
 
         weights, reference = find_weights(self.task, self.given["model"], self.app.catalog)
@@ -251,15 +285,37 @@ class Run:
             "optimize": self.given["optimize"],
             "batch_size": self.given["batch_size"],
             "options": self.options,
+            "out": self.given["out"],
             "inputs": len(labels),
             "first_inputs": labels[:5],
         }
         columns = {"TASK": "task", "MODEL": "model", "EXECUTOR": "executor", "DEVICE": "device", "INPUTS": "inputs"}
-        emit([record], columns, self.output, schema="duomo.plan/1")
+        if self.given["out"] is not None:  # -o is the format of that file, which a dry run does not write
+            columns["OUT"] = "out"
+        output = self.output if self.given["out"] is None else settle(click.get_current_context(), "auto")
+        emit([record], columns, output, schema="duomo.plan/1")
 
-    def _check_out(self, fields: tuple[str, ...]) -> None:
-        """Refuse what a file's kind does not allow."""
+    def _check_out(self, fields: tuple[str, ...], suffix: str) -> None:
+        """Refuse what a file's kind does not allow, and a place that cannot be written to."""
+        from duomo.cli.sinks import SUFFIXES, check_place
+
         out = self.given["out"]
+        for place in (None if self.to_folder else out, self.given["stats"]):
+            if place not in (None, "-"):
+                check_place(place)
+        blob = f".{self.view.blob}" if self.view.blob else ""
+        if self.may_be_blob and out != "-" and not self.to_folder and (not blob or suffix != blob):
+            raise UsageProblem(
+                f"'{out}' does not say in which format to write",
+                why=f"its ending is none of {', '.join(filter(None, (blob, *SUFFIXES)))}",
+                fix="-o FORMAT says it",
+            )
+        if self.given["stream"] and (self.to_folder or self.output not in ("table", "text", "json", "jsonl")):
+            raise UsageProblem(
+                "a stream is text or JSON lines, in one place",
+                why=f"'{out}' is a folder" if self.to_folder else f"the format is {self.output}",
+                fix="--stream -O out.txt, or leave out --stream",
+            )
         if self.resuming and out in (None, "-"):
             raise UsageProblem(
                 "there is no file to go on with", why="--resume needs to know where results go", fix="-O out.jsonl"
@@ -274,7 +330,7 @@ class Run:
             return contextlib.nullcontext()
         from duomo.execution.store import RunStore
 
-        return RunStore(f"{self.given['out'].rstrip(os.sep)}.duomo", force=self.given["force"])
+        return RunStore(f"{Path(self.given['out'])}.duomo", force=self.given["force"])
 
     def _load(self) -> Runner[Any]:
         from duomo.runner import load
@@ -365,10 +421,8 @@ class Run:
             for index, outcome in enumerate(outcomes()):
                 item = waiting.popleft()
                 outcome = dataclasses.replace(outcome, index=index, id=item.id or str(index))
-                self.summary.add(outcome)
+                self._count(outcome)
                 progress.say(self.summary.line)
-                if outcome.error is not None and len(self.errors) < _MOST_ERRORS:
-                    self.errors.append(outcome.error)
                 yield Shown(item.label, outcome.to_dict(), outcome)
                 if outcome.error is not None and self.given["fail_fast"]:
                     return
@@ -377,6 +431,11 @@ class Run:
             self.stopped = error
         finally:
             progress.stop()
+
+    def _count(self, outcome: Outcome[Any]) -> None:
+        self.summary.add(outcome)
+        if outcome.error is not None and len(self.errors) < _MOST_ERRORS:
+            self.errors.append(outcome.error)
 
     def _tell_what_it_came_to(self, runner: Runner[Any], progress: Progress) -> None:
         """The closing line where progress was shown, and the file that ``--stats`` asks for."""

@@ -122,15 +122,22 @@ def write_each(shown: Iterable[Shown], view: View, folder: str, output: str) -> 
         yield str(path)
 
 
+def check_place(out: str) -> None:
+    """Raise `UsageProblem` where no file can be written; to be called before a model is loaded."""
+    folder = Path(out).absolute().parent
+    if os.path.isdir(out):
+        raise UsageProblem(f"cannot write '{out}'", why="it is a folder", fix="name a file")
+    if not os.access(out if os.path.exists(out) else folder, os.W_OK):
+        why = "it may not be written to" if os.path.exists(out) else f"there is no writable folder {folder}"
+        raise UsageProblem(f"cannot write '{out}'", why=why, fix="name a file in a folder of yours")
+
+
 @contextmanager
 def open_out(out: str | None, *, resume: bool = False) -> Iterator[Any]:
-    """The file to write to, or None for standard output. Raises `UsageProblem` where it cannot be."""
+    """The file to write to, or None for standard output."""
     if out is None or out == "-":
         yield None
         return
-    folder = Path(out).absolute().parent
-    if not os.access(folder, os.W_OK):
-        raise UsageProblem(f"cannot write '{out}'", why=f"there is no writable folder {folder}", fix="-O FILE")
     with closing(GrowingFile(out, resume=resume)) as file:
         yield file
 

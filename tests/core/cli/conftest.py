@@ -73,13 +73,15 @@ class Looker(FakeModel):
 
 
 class Writer(FakeModel):
-    """Goes on with the prompt in three parts."""
+    """Goes on with the prompt in three parts; fails on ``poison``."""
 
     def answer(self, item: Any, options: Any) -> Generation:
         text = "".join(part.text for part in self.stream(item, options))
         return Generation.model_construct(text=text, finish_reason="stop", num_prompt_tokens=1, num_new_tokens=3)
 
     def stream(self, item: Any, options: Any) -> Iterator[TextChunk]:
+        if item.text == "poison":
+            raise ValueError("poison")
         for word in ("once", " upon", " a time"):
             yield TextChunk.model_construct(text=word, finish_reason=None)
 

@@ -246,6 +246,75 @@ def test_a_stream_prints_parts_as_they_come(duomo: Any) -> None:
     assert parts[0]["schema"] == "duomo.part/1"
 
 
+def test_a_stream_goes_to_the_file_that_is_named(duomo: Any, tmp_path: Path) -> None:
+    stream = ("run", "text-generation", "-t", "go", "--stream", "-O")
+    for name in ("gen.txt", "gen.jsonl"):
+        done = duomo(*stream, str(tmp_path / name))
+        assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"wrote {tmp_path / name}\n")
+    assert (tmp_path / "gen.txt").read_text() == "once upon a time\n"
+    assert len((tmp_path / "gen.jsonl").read_text().splitlines()) == 3
+    for where in (f"{tmp_path}/", str(tmp_path / "gen.csv")):
+        refused = duomo(*stream, where)
+        assert refused.exit_code == 2
+        assert "a stream is text or JSON lines, in one place" in refused.stderr
+
+
+def test_an_input_that_fails_in_a_stream_costs_no_other_its_result(
+    duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    monkeypatch.setattr("duomo.runner.Runner.close", lambda _runner: closed.append(True))
+    stream = ("run", "text-generation", str(tmp_path / "gone.txt"), "-t", "poison", "-t", "go", "--stream")
+    done = duomo(*stream, "-o", "text")
+    assert (done.exit_code, done.stdout) == (3, "once upon a time\n")
+    assert "no text file at" in done.stderr
+    assert "the model raised ValueError: poison" in done.stderr
+    assert "2 of 3 inputs failed" in done.stderr
+    gone, poison, *parts = duomo.json(*stream)
+    assert (gone["part"], gone["error"]["code"], poison["error"]["code"]) == (None, "E-INPUT-MISSING", "E-MODEL-FAILED")
+    assert [part["index"] for part in parts] == [2, 2, 2]
+    assert duomo(*stream, "--fail-fast").exit_code == 1
+    assert len(closed) == 3
+    assert duomo("run", "text-classification", "-t", "a", "--stream").exit_code == 2
+
+
+def test_a_dry_run_with_a_file_says_so_and_writes_none(duomo: Any, tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    assert duomo.json(*CLASSIFY, "-t", "a", "--dry-run", "-O", str(out))[0]["out"] == str(out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "known"),
+    [
+        ("text-classification", "y.tsv", ".json, .jsonl, .ndjson, .csv, .txt, .parquet"),
+        ("text-to-speech", "y.mp3", ".wav, .json"),
+    ],
+)
+def test_a_file_of_unknown_format_is_refused(duomo: Any, tmp_path: Path, task: str, name: str, known: str) -> None:
+    done = duomo("run", task, "-t", "a", "-O", str(tmp_path / name))
+    assert done.exit_code == 2
+    assert f"its ending is none of {known}" in done.stderr
+    assert duomo("run", task, "-t", "a", "-O", str(tmp_path / name), "-o", "csv").exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["-O", "--stats"])
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_loaded(
+    duomo: Any, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr("duomo.runner.load", lambda *_, **__: pytest.fail("loaded"))
+    done = duomo(*CLASSIFY, "-t", "a", option, "/no/such/folder/x.parquet")
+    assert done.exit_code == 2
+    assert "cannot write '/no/such/folder/x.parquet'" in done.stderr
+
+
+def test_a_folder_may_end_in_either_separator(duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.altsep", "|")
+    monkeypatch.chdir(tmp_path)
+    assert duomo(*CLASSIFY, "-t", "a", "-O", "out|").exit_code == 0
+    assert (tmp_path / "out|").is_dir()
+
+
 @pytest.mark.parametrize(
     ("texts", "options", "code", "shown"),
     [
