@@ -1,7 +1,7 @@
 """What every test shares: settings of its own, no network, and a way to write a configuration."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -21,18 +21,13 @@ hypothesis.settings.load_profile("duomo")
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Writes a configuration file that is in force until the end of the test."""
-    from duomo.inputs import limits
-
     path = tmp_path / "config.toml"
     monkeypatch.setenv("DUOMO_CONFIG", str(path))
 
     def write(text: str) -> Path:
         path.write_text(text, "utf-8")
-        limits.cache_clear()
         return path
 
-    limits.cache_clear()
-    yield write
-    limits.cache_clear()
+    return write

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from duomo.errors import UsageProblem
 
@@ -30,17 +31,21 @@ def cache_path() -> Path:
 def _folder(variable: str, usual: str, on_windows: str) -> Path:
     """A folder of ours by the XDG base directory specification; on Windows below its own variable."""
     chosen = os.environ.get(on_windows if sys.platform == "win32" else variable)
-    return Path(chosen or usual).expanduser() / "duomo"
+    return Path(os.path.expanduser(chosen or usual), "duomo")
 
 
 def load_config() -> Config:
-    """The settings; empty when there are none. Raises `UsageProblem` for a file that is not TOML."""
+    """The settings; empty when there are none. Raises `UsageProblem` for a file that is no TOML or of other types."""
     path = config_path()
-    return _parse(path, path.stat().st_mtime_ns) if path.is_file() else {}
+    try:
+        found = os.stat(path)
+    except OSError:
+        return {}
+    return _parse(path, found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else {}
 
 
 @functools.lru_cache(maxsize=4)
-def _parse(path: Path, _mtime_ns: int) -> Config:
+def _parse(path: Path, _mtime_ns: int, _size: int) -> Config:
     import tomllib  # most people have no settings
 
     try:
@@ -51,21 +56,39 @@ def _parse(path: Path, _mtime_ns: int) -> Config:
         ) from None
     for name in _TABLES:
         if not isinstance(config.get(name, {}), dict):
-            raise UsageProblem(
-                f"the configuration '{path}' is not in order",
-                why=f"'{name}' must be a table, not {config[name]!r}",
-                fix=f"write its settings under a line [{name}]",
-            )
+            _refuse(path, name, "a table", config[name], f"write its settings under a line [{name}]")
+    for name in ("alias", "default"):
+        table = config.get("models", {}).get(name, {})
+        if not isinstance(table, dict):
+            _refuse(path, f"models.{name}", "a table", table, f"write its settings under a line [models.{name}]")
+        for key, model in table.items():
+            if not isinstance(model, str):
+                _refuse(path, f"models.{name}.{key}", "the name of a model", model, f'{key} = "PLUGIN/MODEL"')
+    if not isinstance(config.get("offline", False), bool):
+        _refuse(path, "offline", "true or false", config["offline"], "offline = true")
     return config
 
 
+def _refuse(path: Path, key: str, expected: str, value: object, fix: str) -> NoReturn:
+    raise UsageProblem(
+        f"the configuration '{path}' is not in order", why=f"'{key}' must be {expected}, not {value!r:.80}", fix=fix
+    )
+
+
 def save_config(config: Config) -> Path:
-    """Write the settings and say where."""
+    """Write the settings and say where; whoever reads meanwhile finds the old ones or the new."""
     import tomli_w
 
     path = config_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(tomli_w.dumps(config), "utf-8")
+    # Next to what a link points to: a file kept elsewhere stays linked.
+    target = path.resolve()
+    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        fresh.write_text(tomli_w.dumps(config), "utf-8")
+        os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
     return path
 
 

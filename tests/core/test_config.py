@@ -51,6 +51,48 @@ def test_a_table_that_is_no_table_is_named(config, name):
     assert f"[{name}]" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "fix"),
+    [
+        ('[models]\nalias = "x"', "models.alias", "[models.alias]"),
+        ('[models]\ndefault = ["x"]', "models.default", "[models.default]"),
+        ("[models]\nalias.foo = 3", "models.alias.foo", 'foo = "PLUGIN/MODEL"'),
+        ("[models.default]\ntext-classification = true", "models.default.text-classification", "PLUGIN/MODEL"),
+        ('offline = "no"', "offline", "offline = true"),
+    ],
+)
+def test_a_setting_of_the_wrong_type_is_named(config, text, key, fix):
+    config(text)
+    with pytest.raises(UsageProblem) as caught:
+        load_config()
+    assert f"'{key}' must be" in caught.value.why
+    assert fix in caught.value.fix
+
+
+def test_settings_that_cannot_be_written_leave_the_old_ones(config, monkeypatch):
+    path = config("offline = true")
+    monkeypatch.setattr("tomli_w.dumps", lambda settings: "offline = \udcff")  # fails half way
+    with pytest.raises(UnicodeEncodeError):
+        save_config({"offline": False})
+    assert load_config() == {"offline": True}
+    assert list(path.parent.iterdir()) == [path], "a piece of a file was left behind"
+
+
+def test_a_linked_file_of_settings_stays_linked(config, tmp_path):
+    config("").rename(tmp_path / "kept elsewhere.toml")
+    config_path().symlink_to(tmp_path / "kept elsewhere.toml")
+    save_config({"offline": True})
+    assert config_path().is_symlink()
+    assert (tmp_path / "kept elsewhere.toml").read_text() == "offline = true\n"
+
+
+def test_a_limit_changed_while_a_program_runs_is_in_force(config):
+    config("[limits]\ntext_chars = 5")
+    assert limits().text_chars == 5
+    config("[limits]\ntext_chars = 50")
+    assert limits().text_chars == 50
+
+
 def test_an_unknown_limit_is_an_error_with_the_nearest(config):
     config("[limits]\nimage_pixel = 3")
     with pytest.raises(UsageProblem) as caught:
@@ -58,7 +100,7 @@ def test_an_unknown_limit_is_an_error_with_the_nearest(config):
     assert "image_pixels" in caught.value.why
 
 
-@pytest.mark.parametrize("value", ['"many"', "-1", "0", "1.5"])
+@pytest.mark.parametrize("value", ['"many"', "true", "-1", "0", "1.5"])
 def test_a_limit_is_a_positive_whole_number(config, value):
     config(f"[limits]\nimage_pixels = {value}")
     with pytest.raises(UsageProblem, match="positive whole number"):

@@ -1,7 +1,6 @@
 """How much a decoder may be asked to swallow."""
 
 import dataclasses
-import functools
 
 from duomo.config import config_path, load_config
 from duomo.errors import UsageProblem, did_you_mean
@@ -21,11 +20,15 @@ class Limits:
     """Size of any file, or of what a URL sends."""
 
 
-@functools.cache
+_DEFAULTS = Limits()
+
+
 def limits() -> Limits:
-    """The limits in force: the defaults, changed by the ``[limits]`` table of the configuration."""
+    """The limits in force: the defaults, changed by the ``[limits]`` table of the configuration as it is now."""
+    chosen = load_config().get("limits")
+    if not chosen:
+        return _DEFAULTS
     known = [field.name for field in dataclasses.fields(Limits)]
-    chosen = load_config().get("limits", {})
     for name, value in chosen.items():
         if name not in known:
             raise UsageProblem(
@@ -33,9 +36,9 @@ def limits() -> Limits:
                 why=did_you_mean(name, known) or f"the limits are: {', '.join(known)}",
                 fix=f"mend the [limits] table of {config_path()}",
             )
-        if not isinstance(value, int) or value < 1:
+        if type(value) is not int or value < 1:
             raise UsageProblem(
                 f"the limit {name} must be a positive whole number, not {value!r}",
-                fix=f"duomo config set limits.{name} {getattr(Limits(), name)}",
+                fix=f"duomo config set limits.{name} {getattr(_DEFAULTS, name)}",
             )
     return Limits(**chosen)
