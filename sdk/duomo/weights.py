@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from duomo.config import is_offline
-from duomo.errors import AmbiguousReference, InputMissing, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
+from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
 from duomo.specs import ModelSpec
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -61,13 +61,15 @@ class ModelRef(NamedTuple):
         return f"{prefix}{self.name}" + (f"@{self.revision}" if self.revision else "")
 
 
-def parse_ref(text: str, catalog_names: Iterable[str]) -> ModelRef:
-    """Take a model reference apart.
+def parse_ref(reference: str | os.PathLike[str], catalog_names: Iterable[str]) -> ModelRef:
+    """Take a model reference apart; a `pathlib.Path` is a folder, whatever its name.
 
     Raises `AmbiguousReference` for a bare ``org/name`` that is neither in the catalog nor a folder:
     guessing would silently load different weights on different machines.
     """
-    names = set(catalog_names)
+    if isinstance(reference, os.PathLike):
+        return ModelRef("dir", os.fspath(reference))
+    text, names = reference, set(catalog_names)
     if text.startswith("hf:"):
         name, _, revision = text[3:].partition("@")
         if not _HUB_NAME.match(name):
@@ -143,10 +145,10 @@ def locate(spec: ModelSpec) -> WeightsRef:
 
 
 def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
-    """A folder the caller named. Raises `InputMissing`, or `UnsafeWeights` when it holds only pickles."""
+    """A folder the caller named. Raises `WeightsMissing`, or `UnsafeWeights` when it holds only pickles."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        raise InputMissing(
+        raise WeightsMissing(
             f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
         )
     refuse_pickles(folder)

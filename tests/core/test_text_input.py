@@ -68,6 +68,22 @@ def test_a_text_over_the_limit_is_refused(config):
         Text.accept("x" * 11)
 
 
+def test_a_file_that_can_only_be_over_the_limit_is_refused_unread(config, tmp_path, monkeypatch):
+    config("[limits]\ntext_chars = 10")
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + "😺".encode() * 10)
+    assert Text.accept(path) == "😺" * 10, "as long as the limit allows"
+    path.write_bytes(b"x" * 45)
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("it was read"))
+    with pytest.raises(InputTooLarge, match="45 bytes"):
+        Text.accept(path)
+
+
+def test_a_text_made_by_hand_has_no_name():
+    assert Text("x").name == ""
+    assert Text("x", "a.txt").name == pickle.loads(pickle.dumps(Text("x", "a.txt"))).name == "a.txt"
+
+
 @pytest.mark.parametrize("value", [None, 3, ["a"], {"label": "a"}, object()])
 def test_what_is_no_text_is_refused(value):
     with pytest.raises(BadInput, match=f"not {type(value).__name__}"):

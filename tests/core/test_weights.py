@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duomo.errors import AmbiguousReference, InputMissing, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
+import duomo
+from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
 from duomo.specs import ModelSpec
 from duomo.weights import (
     WeightsRef,
@@ -68,6 +69,15 @@ def test_a_reference_is_taken_apart(text, kind, name, revision, tmp_path, monkey
     (tmp_path / "minilm").mkdir()  # a folder that happens to bear the name of a model changes nothing
     (tmp_path / "nlp" / "minilm").mkdir(parents=True)
     assert parse_ref(text, NAMES) == (kind, name, revision)
+
+
+def test_a_path_object_is_a_folder_even_if_a_model_has_its_name():
+    assert parse_ref(Path("nlp/minilm"), NAMES) == ("dir", str(Path("nlp/minilm")), "")
+
+
+def test_a_path_object_can_be_loaded(tmp_path):
+    with pytest.raises(WeightsMissing, match="holds no weights"):
+        duomo.load("text-classification", tmp_path)
 
 
 def test_a_bare_org_name_is_never_guessed():
@@ -171,8 +181,9 @@ def test_safetensors_beside_a_pickle_are_used(tmp_path):
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path):
     with pytest.raises(WeightsMissing, match="holds no weights"):
         open_folder(SPEC, str(tmp_path))
-    with pytest.raises(InputMissing, match="no model folder"):
+    with pytest.raises(WeightsMissing, match="no model folder") as caught:
         open_folder(SPEC, str(tmp_path / "none"))
+    assert caught.value.exit_code == 4, "what the command line promises for weights that are not there"
 
 
 def test_a_folder_says_what_it_is(tmp_path):

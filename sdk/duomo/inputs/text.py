@@ -19,6 +19,12 @@ class Text(str):
     __slots__ = ("name",)
     name: str
 
+    def __new__(cls, text: str = "", name: str = "") -> Self:
+        """A text, and the path of the file it is from."""
+        self = super().__new__(cls, text)
+        self.name = name
+        return self
+
     @property
     def nbytes(self) -> int:
         """Roughly what it holds in memory."""
@@ -36,16 +42,18 @@ class Text(str):
         if not value.strip():
             raise InputUnreadable("this text is empty", why="there is nothing but white space in it")
         if len(value) > limits().text_chars:
-            raise InputTooLarge(
-                f"this text has {len(value):,} characters",
-                why=f"the limit is {limits().text_chars:,}",
-                fix=f"cut it up, or: duomo config set limits.text_chars {len(value)}",
-            )
+            raise _too_long(len(value), "characters")
         if not value.isascii():
             _check_characters(value)
-        text = cls(value)
-        text.name = name
-        return text
+        return cls(value, name)
+
+
+def _too_long(size: int, unit: str) -> InputTooLarge:
+    return InputTooLarge(
+        f"this text has {size:,} {unit}",
+        why=f"the limit is {limits().text_chars:,} characters",
+        fix=f"cut it up, or: duomo config set limits.text_chars {size}",
+    )
 
 
 def _check_characters(text: str) -> None:
@@ -64,7 +72,11 @@ def _read(value: Any) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
         return str(value["text"])
     if isinstance(value, os.PathLike):
-        value = check_file(Path(value), "text").read_bytes()
+        path = check_file(Path(value), "text")
+        # A character has at most 4 bytes; one more is for a byte order mark.
+        if path.stat().st_size > 4 * limits().text_chars + 4:
+            raise _too_long(path.stat().st_size, "bytes")
+        value = path.read_bytes()
     elif hasattr(value, "read"):
         value = value.read()
     if isinstance(value, bytes | bytearray):
