@@ -10,20 +10,23 @@ import functools
 import hashlib
 import os
 from abc import abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import PIL.Image
 import torch
 
 from duomo import Image, Model, Result
-from duomo.errors import BadOption
+from duomo.errors import BadInput, BadOption
 from duomo.inputs import TextOrImage
 from duomo.tasks.multimodal import ImageSearchOptions, ZeroShotImageClassificationOptions
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 
 In = TypeVar("In")
 R = TypeVar("R", bound=Result)
+T = TypeVar("T")
+_KEPT = 20_000
+"""Vectors of pictures that are kept for the next search, unless one gallery alone has more."""
 
 
 class Space(Model[In, R]):
@@ -131,19 +134,39 @@ class Search(Space[TextOrImage, SearchResult]):
         ]
 
     def _gallery(self, images: tuple[Image, ...]) -> torch.Tensor:
-        """Vectors of the pictures to search, (N, D): only those not seen before are embedded."""
-        keys = [_identity(image) for image in images]
-        fresh = {key: image for key, image in zip(keys, images, strict=True) if key not in self._known}
+        """Vectors of the pictures to search, (N, D): only those not seen before are embedded.
+
+        Raises `BadOption` that names the first picture that cannot be read: it fails every query.
+        """
+        known = self._known
+        keys = [_of_gallery(images, index, _identity) for index in range(len(images))]
+        fresh = {key: index for index, key in enumerate(keys) if key not in known}
         todo = list(fresh.items())
         for start in range(0, len(todo), self.batch_size):
             some = todo[start : start + self.batch_size]
-            vectors = self.embed_pictures(self.prepare([image.pil() for _, image in some]))
-            self._known.update(zip((key for key, _ in some), vectors, strict=True))
-        return torch.stack([self._known[key] for key in keys])
+            vectors = self.embed_pictures(self.prepare([_of_gallery(images, index, Image.pil) for _, index in some]))
+            known.update(zip((key for key, _ in some), vectors, strict=True))
+        for key in keys:
+            known[key] = known.pop(key)  # to the end, so that those searched longest ago are the first to go
+        while len(known) > max(_KEPT, len(keys)):
+            del known[next(iter(known))]
+        return torch.stack([known[key] for key in keys])
 
     @functools.cached_property
     def _known(self) -> dict[Hashable, torch.Tensor]:
         return {}
+
+
+def _of_gallery(images: Sequence[Image], index: int, read: Callable[[Image], T]) -> T:
+    try:
+        return read(images[index])
+    except (BadInput, OSError) as error:
+        name = f", '{images[index].name}'," if images[index].name else ""
+        raise BadOption(
+            f"picture {index} of the gallery{name} cannot be searched",
+            why=f"{error.what}: {error.why}" if isinstance(error, BadInput) else str(error),
+            fix="leave it out of option 'images', or replace it",
+        ) from None
 
 
 def _identity(image: Image) -> Hashable:

@@ -4,6 +4,7 @@ import PIL.Image
 import pytest
 import torch
 
+from duomo.errors import BadOption
 from duomo.inputs import TextOrImage
 from duomo.tasks.multimodal import ImageSearchOptions
 from duomo_multimodal.space import Search
@@ -75,6 +76,37 @@ def test_a_folder_is_a_gallery_and_hits_bear_the_names_of_the_files(tmp_path):
         picture.save(tmp_path / name)
     result = run(Colours(), ["blue"], tmp_path)[0]
     assert result.top.item == str(tmp_path / "b.png")
+
+
+def test_a_damaged_picture_of_the_gallery_is_named_as_one_of_the_gallery(tmp_path):
+    for name, picture in (("a.png", RED), ("b.png", BLUE)):
+        picture.save(tmp_path / name)
+    (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:45])
+    with pytest.raises(BadOption) as caught:
+        run(Colours(), ["blue"], tmp_path)
+    assert "picture 1 of the gallery" in caught.value.what
+    assert str(tmp_path / "b.png") in caught.value.what
+    assert "is damaged" in caught.value.why
+    assert "option 'images'" in caught.value.fix
+
+
+def test_a_picture_of_the_gallery_that_is_gone_by_now_is_named(tmp_path):
+    RED.save(tmp_path / "a.png")
+    options = ImageSearchOptions.parse({"images": tmp_path})
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(BadOption, match="picture 0 of the gallery"):
+        Colours().postprocess(torch.eye(3)[:1], [{"query": "red"}], options)
+
+
+def test_only_so_many_pictures_are_kept_and_those_searched_last_stay(monkeypatch):
+    monkeypatch.setattr("duomo_multimodal.space._KEPT", 2)
+    model = Colours()
+    run(model, ["red"], [RED, GREEN])
+    run(model, ["red"], [RED, BLUE])
+    assert len(model._known) == 2
+    run(model, ["red"], [BLUE, RED])
+    assert model.num_embedded == 3, "green is the one that was dropped"
+    assert run(model, ["blue"], [RED, GREEN, BLUE])[0].top.index == 2, "a gallery larger than what is kept"
 
 
 def test_fewer_pictures_than_asked_for_are_all_given():
