@@ -113,11 +113,11 @@ class App:
 
             click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
         if self.output in ("json", "jsonl"):
-            import json
+            from duomo.cli.output import echo_json
 
             fields = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
             record = {"schema": "duomo.error/1", "error": fields, "exit_code": error.exit_code}
-            click.echo(json.dumps([record] if self.output == "json" else record, ensure_ascii=False))
+            echo_json([record] if self.output == "json" else record)
 
 
 def describe(error: Any) -> str:

@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
-from duomo.cli.output import to_json
+from duomo.cli.output import echo_json, to_json
 from duomo.config import config_path, load_config, save_config
 from duomo.errors import BadOption, UsageProblem, did_you_mean
 
@@ -50,7 +50,7 @@ def show_settings(output: str) -> None:
     """Show what is set, and what can be."""
     settings = _flat(load_config())
     if output == "json":
-        click.echo(to_json(settings, indent=2))
+        echo_json(settings, indent=2)
         return
     for key, value in settings.items():
         click.echo(f"{key} = {to_json(value)}")

@@ -12,7 +12,7 @@ import click
 
 from duomo import __version__
 from duomo.cli.app import App
-from duomo.cli.output import to_json
+from duomo.cli.output import echo_json_text, to_json
 
 LIBRARIES = (
     *("click", "pluggy", "pydantic", "numpy", "torch", "torchvision", "torchaudio", "transformers", "tokenizers"),
@@ -42,8 +42,11 @@ def command(app: App, /, output: str) -> None:
         "libraries": {name: each.version for name, each in found.items() if each is not None},
         "plugins": {each.name: f"{each.origin}, {each.state}" for each in app.catalog.plugins},
     }
-    text = to_json({"schema": "duomo.env/1", **record}, indent=2) if output == "json" else "\n".join(_lines(record))
-    click.echo(text.replace(str(Path.home()), "~"))
+    home = str(Path.home())
+    if output == "json":
+        echo_json_text(to_json({"schema": "duomo.env/1", **record}, indent=2).replace(home, "~"))
+    else:
+        click.echo("\n".join(_lines(record)).replace(home, "~"))
 
 
 def _lines(record: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_executors
-from duomo.cli.output import emit, output_option, size_text, to_json
+from duomo.cli.output import echo_json, emit, output_option, size_text
 
 
 @click.group("executors")
@@ -42,9 +42,7 @@ def show_executor(app: App, /, name: str | None, output: str) -> None:
     spec = app.catalog.executor(name) if name else None
     found = _machine()
     if output == "json":
-        click.echo(
-            to_json({"schema": "duomo.machine/1", **found, "executor": spec._asdict() if spec else None}, indent=2)
-        )
+        echo_json({"schema": "duomo.machine/1", **found, "executor": spec._asdict() if spec else None}, indent=2)
         return
     if spec is not None:
         click.echo(f"{click.style(spec.name, bold=True)}: {spec.summary}\n")

@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models, complete_packs, complete_plugins, complete_tasks
-from duomo.cli.output import emit, output_option, size_text, to_json
+from duomo.cli.output import echo_json, emit, output_option, size_text
 
 if TYPE_CHECKING:
     from duomo.specs import ModelSpec
@@ -78,7 +78,7 @@ def show_model(app: App, /, name: str, output: str) -> None:
     tasks = [each.task for each in app.catalog.models if each.name == spec.name]
     record = {**_record(app, spec), "task": tasks, "plugin": app.catalog.plugin_of(spec)}
     if output == "json":
-        click.echo(to_json({"schema": "duomo.model/1", **record}, indent=2))
+        echo_json({"schema": "duomo.model/1", **record}, indent=2)
         return
     click.echo(f"{click.style(spec.name, bold=True)}: {spec.summary}\n")
     shown = {

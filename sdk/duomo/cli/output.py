@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import unicodedata
@@ -54,9 +55,9 @@ def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: st
     """
     if output == "jsonl":
         for record in records:
-            click.echo(to_json({"schema": schema, **record}))
+            echo_json({"schema": schema, **record})
     elif output == "json":
-        click.echo(to_json([{"schema": schema, **record} for record in records], indent=2))
+        echo_json([{"schema": schema, **record} for record in records], indent=2)
     elif output == "csv":
         write_csv(list(columns), ([cell(record, each) for each in columns.values()] for record in records))
     elif output == "text":
@@ -88,6 +89,21 @@ def to_json(value: Any, indent: int | None = None) -> str:
     import json
 
     return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def echo_json(value: Any, *, indent: int | None = None, file: IO[Any] | None = None) -> None:
+    """Write a value as JSON to a file, or to standard output."""
+    echo_json_text(to_json(value, indent), file)
+
+
+def echo_json_text(text: str, file: IO[Any] | None = None) -> None:
+    """Write JSON text; where standard output is not UTF-8, as JSON must be, its letters beyond ASCII are escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if file is None and not text.isascii() and codecs.lookup(encoding).name != "utf-8":
+        import json
+
+        text = "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
+    click.echo(text, file=file)
 
 
 def write_csv(header: list[str], rows: Iterable[list[str]], file: IO[Any] | None = None) -> None:

@@ -19,7 +19,7 @@ import click
 from duomo.cli.app import App, describe
 from duomo.cli.arguments import parse_params, split_task
 from duomo.cli.complete import complete_executors, complete_models, complete_run
-from duomo.cli.output import FORMATS, emit, is_terminal, settle, to_json
+from duomo.cli.output import FORMATS, echo_json, emit, is_terminal, settle
 from duomo.errors import UsageProblem, nearest
 
 if TYPE_CHECKING:
@@ -237,9 +237,9 @@ class Run:
                         if isinstance(part, ItemError):
                             error = part
                             if in_json:
-                                click.echo(to_json({**head, "part": None, "error": part.to_dict()}), file=file)
+                                echo_json({**head, "part": None, "error": part.to_dict()}, file=file)
                         elif in_json:
-                            click.echo(to_json({**head, "part": part.model_dump(mode="json")}), file=file)
+                            echo_json({**head, "part": part.model_dump(mode="json")}, file=file)
                         else:
                             begun = True
                             click.echo(part.text, file=file, nl=False)
@@ -423,7 +423,7 @@ class Run:
                 outcome = dataclasses.replace(outcome, index=index, id=item.id or str(index))
                 self._count(outcome)
                 progress.say(self.summary.line)
-                yield Shown(item.label, outcome.to_dict(), outcome)
+                yield Shown(item.label, outcome)
                 if outcome.error is not None and self.given["fail_fast"]:
                     return
             self.complete = True

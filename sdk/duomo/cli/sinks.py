@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import click
 
-from duomo.cli.output import cells, cut, is_terminal, table, table_width, to_json, write_csv
+from duomo.cli.output import cells, cut, echo_json, echo_json_text, is_terminal, table, table_width, write_csv
 from duomo.cli.results import View, plain
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
@@ -29,13 +31,17 @@ SUFFIXES = {
 _LABEL_CELLS = 30
 
 
-class Shown(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Shown:
     """One outcome on its way out."""
 
     label: str
-    record: dict[str, Any]
-    """The outcome as a dict."""
     outcome: Outcome[Any]
+
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """The outcome as a dict; JSON lines do without."""
+        return self.outcome.to_dict()
 
     @property
     def result(self) -> Any:
@@ -47,9 +53,12 @@ def write(shown: Iterable[Shown], view: View, output: str, file: IO[Any] | None 
     """Write outcomes to an open file, or to standard output; all formats but table and json go on as they come."""
     if output == "jsonl":
         for each in shown:
-            click.echo(to_json(view.record(each.record)), file=file)
+            if view.fields:
+                echo_json(view.record(each.record), file=file)
+            else:
+                echo_json_text(each.outcome.to_json(), file)
     elif output == "json":
-        click.echo(to_json([view.record(each.record) for each in shown], indent=2), file=file)
+        echo_json([view.record(each.record) for each in shown], indent=2, file=file)
     elif output == "csv":
         header = list(view.columns) if view.fields else ["id", *view.columns, "error"]
         write_csv(header, _csv_rows(shown, view), file)
@@ -117,7 +126,7 @@ def write_each(shown: Iterable[Shown], view: View, folder: str, output: str) -> 
     names = _FreeNames(suffix)
     for each in shown:
         path = Path(folder) / names.next(each)
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             write([each], view, "json" if output == "json" else output, file)
         yield str(path)
 
@@ -150,7 +159,7 @@ class _FreeNames:
         self._counts: dict[str, int] = {}
 
     def next(self, shown: Shown) -> str:
-        stem = Path(shown.record["id"]).stem.strip("-") or str(shown.record["index"])
+        stem = Path(shown.outcome.id).stem.strip("-") or str(shown.outcome.index)
         count = self._counts[stem] = self._counts.get(stem, 0) + 1
         return stem + (f"-{count}" if count > 1 else "") + self._suffix
 

@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_tasks
-from duomo.cli.output import emit, output_option, to_json
+from duomo.cli.output import echo_json, emit, output_option, to_json
 
 
 @click.group("tasks")
@@ -50,7 +50,7 @@ def show_task(app: App, /, task: str, output: str) -> None:
     models = sorted({model.name for model in app.catalog.models if model.task == task})
     schemas = {"options": cls.Options.model_json_schema(), "result": cls.Result.model_json_schema()}
     if output == "json":
-        click.echo(to_json({"schema": "duomo.task/1", **spec._asdict(), "models": models, **schemas}, indent=2))
+        echo_json({"schema": "duomo.task/1", **spec._asdict(), "models": models, **schemas}, indent=2)
         return
     click.echo(f"{click.style(spec.name, bold=True)}: {spec.summary}\n\n  {spec.example}\n")
     click.echo(f"input   {cls.Input.__name__}" + (f": {' '.join(spec.suffixes)}" if spec.suffixes else ""))

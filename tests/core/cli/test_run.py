@@ -168,6 +168,11 @@ def test_json_is_one_list(duomo: Any) -> None:
     assert labels(json.loads(duomo(*CLASSIFY, "-t", "a", "-t", "b", "-o", "json").stdout)) == ["a", "b"]
 
 
+def test_json_lines_are_the_outcomes_own_and_not_read_again(duomo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duomo.outcome.Outcome.to_dict", lambda _outcome: pytest.fail("to_dict"))
+    assert labels(duomo.json(*CLASSIFY, "-t", "a")) == ["a"]
+
+
 def test_fields_choose_and_name_what_is_shown(duomo: Any) -> None:
     chosen = ("-t", "a", "--fields", "id,labels.0.name,meta.model")
     assert duomo.json(*CLASSIFY, *chosen) == [{"id": "0", "labels.0.name": "a", "meta.model": "fake/echo"}]

@@ -190,3 +190,12 @@ def test_letters_that_a_terminal_does_not_have_are_escaped_and_no_error() -> Non
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=60, check=False)
     assert done.returncode == 4
     assert b"no task named '\\u732b'" in done.stderr
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl"])
+def test_json_is_valid_on_a_terminal_that_is_not_utf_8(shell: Any, output: str) -> None:
+    text = "é € \x81 猫 😀"
+    done = shell(*CLASSIFY, "-t", text, "-o", output, env={"PYTHONIOENCODING": "cp1252:backslashreplace"})
+    assert done.stdout.isascii()
+    (outcome,) = json.loads(done.stdout) if output == "json" else map(json.loads, done.stdout.splitlines())
+    assert outcome["result"]["labels"][0]["name"] == text
