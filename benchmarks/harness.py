@@ -72,6 +72,19 @@ def interleave(
     return times
 
 
+def gemm_gflops() -> float:
+    """The machine's own rate on a 1024-cube matrix product, one thread."""
+    import torch
+
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    rates = []
+    for _ in range(7):
+        start = time.process_time()
+        torch.mm(a, b)
+        rates.append(2 * 1024**3 / (time.process_time() - start) / 1e9)
+    return statistics.median(rates)
+
+
 def run_process(command: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, float]:
     """Run a command to its end: CPU seconds (user and system), wall seconds and peak memory in MiB."""
     start = time.perf_counter()

@@ -19,10 +19,9 @@ from typing import Any
 
 import torch
 from corpus import COMMON
-from harness import arguments, interleave, report, spread
+from harness import arguments, gemm_gflops, interleave, report, spread
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, pipeline
-from vs_text import gemm_gflops
 
 import duomo
 

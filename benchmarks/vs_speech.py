@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import arguments, interleave, report, spread
+from harness import arguments, gemm_gflops, interleave, report, spread
 from transformers import (
     GenerationConfig,
     Wav2Vec2Config,
@@ -30,7 +30,6 @@ from transformers import (
     WhisperTokenizer,
     pipeline,
 )
-from vs_text import gemm_gflops
 
 import duomo
 from duomo.tasks.speech import SpeechRecognitionOptions

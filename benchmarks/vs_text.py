@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from checkpoints import tiny_bert
 from corpus import COMMON, lognormal_texts
-from harness import arguments, interleave, report, spread
+from harness import arguments, gemm_gflops, interleave, report, spread
 from transformers import BertForSequenceClassification, BertForTokenClassification, pipeline
 
 import duomo
@@ -35,17 +35,6 @@ SMALL = {"layers": 6, "hidden": 384, "heads": 12}
 BASE = {"layers": 12, "hidden": 768, "heads": 12}
 TINY = {"layers": 2, "hidden": 128, "heads": 2}
 Case = Callable[[Sequence[str]], np.ndarray[Any, Any]]
-
-
-def gemm_gflops() -> float:
-    """The machine's own rate on a 1024-cube matrix product, one thread."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    rates = []
-    for _ in range(7):
-        start = time.process_time()
-        torch.mm(a, b)
-        rates.append(2 * 1024**3 / (time.process_time() - start) / 1e9)
-    return statistics.median(rates)
 
 
 def encoder_gflop(network: Any, lengths: Sequence[int]) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-from harness import arguments, interleave, report, spread
+from harness import arguments, gemm_gflops, interleave, report, spread
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     EfficientNetConfig,
@@ -33,7 +33,6 @@ from transformers import (
     ViTImageProcessor,
     pipeline,
 )
-from vs_text import gemm_gflops
 
 import duomo
 from duomo.weights import find_package_file
