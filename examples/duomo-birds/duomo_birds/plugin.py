@@ -17,7 +17,7 @@ class Birds(Hooks):
             summary="five garden birds by two colours each",
             license="Apache-2.0",
             weights="none",
-            requires=("numpy>=1.26", "pillow>=10.3"),
+            requires=("numpy>=1.26", "pillow>=11.3"),
             limits="it sees colours and nothing else: a blue and yellow chair is a blue tit",
         )
 
