@@ -47,9 +47,9 @@ def _tensors(source: Path) -> dict[str, torch.Tensor]:
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise UnsafeWeights(
             f"'{source}' cannot be read as tensors alone",
-            why=str(error).strip().splitlines()[0],
+            why="it is damaged, or holds objects that only the code which made them can read",
             fix="where it was made: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
-        ) from None
+        ) from error
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
