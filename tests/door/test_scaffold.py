@@ -1,5 +1,6 @@
 """``duomo plugins new``: every kind of package works as it is written."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -25,6 +26,19 @@ def test_a_package_has_all_its_files_and_nothing_left_to_fill_in(kind, tmp_path)
         assert "$" not in text, path
         if path.endswith(".py"):
             compile(text, path, "exec")
+
+
+@pytest.mark.parametrize("kind", ["model", "task"])
+def test_a_model_has_no_public_method_that_the_contract_does_not_know(kind, tmp_path, monkeypatch):
+    create(f"contract-{kind}", kind, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / f"duomo-contract-{kind}")
+    module = importlib.import_module(f"duomo_contract_{kind}.model")
+    models = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+    assert any(issubclass(each, duomo.Model) for each in models)
+    for each in models:
+        if issubclass(each, duomo.Model):
+            own = {name for name in vars(each) if not name.startswith("_")}
+            assert own <= set(dir(duomo.Model)), each
 
 
 def test_the_package_requires_this_duomo_within_bounds(tmp_path):
