@@ -152,7 +152,7 @@ class Catalog:
             except DuomoError as error:
                 reason = error.what
             if reason:
-                return f"it is built on '{name}': {reason}"
+                return f"it needs '{name}': {reason}"
         return ""
 
     def families(self, task: str | None, architectures: Iterable[str]) -> list[ModelSpec]:

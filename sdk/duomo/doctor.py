@@ -18,10 +18,8 @@ from duomo.config import cache_path, config_path, is_offline, load_config
 from duomo.discovery import PluginRecord, unmet
 from duomo.distributions import canonical, distributions
 from duomo.errors import DuomoError
-from duomo.requirements import missing_requirements
 from duomo.selection import configured
 from duomo.specs import Check, ModelSpec
-from duomo.weights import is_installed
 
 _AUTHOR = "report it to the plugin's author"
 
@@ -160,20 +158,12 @@ def _plugin(record: PluginRecord) -> Iterator[Check]:
 
 
 def _models(catalog: Catalog) -> Iterator[Check]:
-    """The starter models: weights and libraries."""
+    """The starter models: weights, libraries, and the models they use."""
     starters: dict[str, ModelSpec] = {spec.name: spec for spec in catalog.models if "starter" in spec.packs}
     for name, spec in starters.items():
-        lacking = missing_requirements(spec.requires)
-        if not is_installed(spec):
-            yield Check(f"model {name}", "warn", "its weights are not installed", "duomo models add starter")
-        elif lacking:
-            line = " ".join(f"'{each}'" for each in lacking)
-            yield Check(f"model {name}", "warn", f"it needs {', '.join(lacking)}", f"pip install {line}")
-        elif not catalog.is_ready(spec):
-            uses = ", ".join(spec.uses)
-            yield Check(
-                f"model {name}", "warn", f"a model that it uses is not ready: {uses}", "duomo models add starter"
-            )
+        lacking = catalog.lacking(spec)
+        if lacking:
+            yield Check(f"model {name}", "warn", lacking, "duomo models add starter")
         else:
             yield Check(f"model {name}", "ok", f"{spec.size / 2**20:.0f} MiB" if spec.size else "ready")
 

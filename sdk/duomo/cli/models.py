@@ -211,17 +211,13 @@ def _record(app: App, spec: ModelSpec) -> dict[str, Any]:
 
 def _state(app: App, spec: ModelSpec) -> str:
     """``ready``, ``family``, or what it lacks."""
-    from duomo.requirements import missing_requirements
     from duomo.weights import is_installed
 
     if spec.is_family:
         return "family"
     if not is_installed(spec):
         return "not installed"
-    used = {use.partition("=")[2] for use in spec.uses}
-    ready = {each.name for each in app.catalog.models if each.name in used and app.catalog.is_ready(each)}
-    missing = [*missing_requirements(spec.requires), *sorted(used - ready)]
-    return f"needs {', '.join(missing)}" if missing else "ready"
+    return app.catalog.lacking(spec).removeprefix("it ").partition(":")[0] or "ready"
 
 
 def _matches(query: str, spec: ModelSpec) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from duomo.doctor import _models
 from duomo.testing.fakes import echo_spec, fake_catalog
 
 HASH = "0" * 64
@@ -42,6 +43,20 @@ def stocked(duomo: Any, weights: Path) -> Any:
     return duomo
 
 
+def test_the_doctor_says_what_a_starter_model_lacks(stocked: Any) -> None:
+    checks = stocked.catalog
+    for spec in checks.models[2:4]:
+        checks.models[checks.models.index(spec)] = spec._replace(packs=("starter",))
+    found = {check.name: check for check in _models(checks)}
+    assert {name: check.detail for name, check in found.items()} == {
+        "model fake/here": "7 MiB",
+        "model fake/away": "its weights are not on this machine",
+        "model fake/lacking": "it needs no-such-library>=2",
+        "model fake/built": "it needs 'fake/away': its weights are not on this machine",
+    }
+    assert found["model fake/lacking"].fix == "duomo models add starter"
+
+
 def test_the_list_shows_what_is_ready_and_what_each_lacks(stocked: Any) -> None:
     lines = stocked("models", "list", "-o", "table", env={"COLUMNS": "100"}).stdout.splitlines()
     assert lines[0].split() == ["MODEL", "TASK", "STATE", "SIZE", "LICENSE", "SUMMARY"]
@@ -49,7 +64,7 @@ def test_the_list_shows_what_is_ready_and_what_each_lacks(stocked: Any) -> None:
         "ready",
         "not installed",
         "needs no-such-library>=2",
-        "needs fake/away",
+        "needs 'fake/away'",
         "family",
     ]
     record = stocked.json("models", "list")[0]
