@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -121,12 +122,14 @@ class App:
 
 
 def describe(error: Any) -> str:
-    """What happened, why, and how to fix it, for anything with those three and a code."""
+    """What happened, why, and how to fix it as one types it, for anything with those three and a code."""
     lines = [f"{click.style('error:', fg='red', bold=True)} {error.what}  [{error.code}]"]
     if error.why:
         lines.append("  why: " + error.why.replace("\n", "\n       "))
     if error.fix:
-        lines.append("  fix: " + error.fix.replace("\n", "\n       "))
+        # Models name the policy as the library does, long=window; here it is an option of its own.
+        fix = re.sub(r"(?<!-p )\blong=(?=[a-z])", "--long ", error.fix)
+        lines.append("  fix: " + fix.replace("\n", "\n       "))
     return "\n".join(lines)
 
 

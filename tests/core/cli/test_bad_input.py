@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from duomo.cli.app import describe
+from duomo.errors import InputTooLong
+
 EMBED = ("run", "image-feature-extraction")
 CLASSIFY = ("run", "text-classification")
 
@@ -213,3 +216,8 @@ def test_a_path_in_a_list_keeps_its_bytes(tmp_path: Path) -> None:
 def test_a_text_too_long_for_the_limit_says_how_to_raise_it(duomo: Any, config: Any) -> None:
     config("[limits]\ntext_chars = 10\n")
     assert "limits.text_chars" in only_error(duomo, *CLASSIFY, "-t", "a" * 11)["fix"]
+
+
+def test_a_policy_that_mends_an_input_is_said_as_it_is_typed() -> None:
+    error = InputTooLong("600 tokens", fix="long=truncate reads the beginning, long=window reads all of it in parts")
+    assert "fix: --long truncate reads the beginning, --long window reads all of it in parts" in describe(error)
