@@ -112,10 +112,11 @@ def write_csv(header: list[str], rows: Iterable[list[str]], file: IO[Any] | None
 
     class Line:
         def write(self, text: str) -> int:
-            click.echo(text, file=file, nl=False)
+            click.echo(text.removesuffix("\r\n"), file=file)
             return len(text)
 
-    writer = csv.writer(Line(), lineterminator="\n")
+    # With this line end csv puts a lone \r in quotes as well; with \n alone it would break the line.
+    writer = csv.writer(Line(), lineterminator="\r\n")
     writer.writerow([name.lower() for name in header])
     writer.writerows(rows)
 

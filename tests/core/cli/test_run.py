@@ -149,6 +149,12 @@ def test_csv_has_a_row_a_label_and_the_error_in_its_own_column(duomo: Any) -> No
     assert rows[2]["error"] == "the model raised ValueError: poison in 'poison'"
 
 
+def test_a_carriage_return_breaks_no_row_of_csv(duomo: Any) -> None:
+    done = duomo(*CLASSIFY, "-t", "a\rb", "--top-k", "1", "-o", "csv")
+    (row,) = csv.DictReader(io.StringIO(done.stdout_bytes.decode(), newline=""))
+    assert row["name"] == "a\rb"
+
+
 def test_csv_has_a_row_for_an_item_in_which_nothing_was_found(duomo: Any, tmp_path: Path) -> None:
     for name in ("silence", "call"):
         (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
