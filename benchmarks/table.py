@@ -7,6 +7,7 @@ python benchmarks/table.py vs_text overhead     only these; the page shows what 
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,17 @@ def speedups(result: dict[str, Any]) -> list[str]:
     return [head, "|---|---|---|---|---|---|---|", *lines, ""]
 
 
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every figure of a nested result with the way to it; a spread as one figure."""
+    if isinstance(value, dict) and "median" in value:
+        yield path, f"{value['median']} ({value['min']} to {value['max']}, {value.get('runs', '?')} runs)"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path} · {key}" if path else str(key))
+    else:
+        yield path, str(value)
+
+
 def page(results: list[dict[str, Any]]) -> str:
     """The whole page."""
     machine = results[0]["machine"]
@@ -66,17 +78,16 @@ def page(results: list[dict[str, Any]]) -> str:
         name = result["benchmark"]
         parts.append(f"\n## {name}\n\nLoad at the end of the run: {result['machine']['load']}.\n")
         rows = {key: value for key, value in result.items() if key not in ("benchmark", "machine")}
-        table = speedups(rows)
-        parts.append("\n".join(table))
+        parts.append("\n".join(speedups(rows)))
         extra = {
             work: {key: value for key, value in row.items() if key not in ("cpu_s", "speedup", "goals")}
             if isinstance(row, dict)
             else row
             for work, row in rows.items()
         }
-        parts.append("<details><summary>the rest of what it printed</summary>\n\n```json")
-        parts.append(json.dumps(extra, indent=1, ensure_ascii=False))
-        parts.append("```\n\n</details>\n")
+        parts.append("| figure | value |\n|---|---|")
+        parts += [f"| {name} | {value} |" for name, value in leaves(extra)]
+        parts.append("")
     return "\n".join(parts)
 
 
@@ -88,7 +99,7 @@ def main() -> None:
     )
     wanted = set(sys.argv[1:]) or {script.stem for script in scripts}
     for script in scripts:
-        if script.stem in wanted:
+        if script.stem in wanted - {"none"}:
             run(script)
     results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))]
     PAGE.write_text(page(results), "utf-8")

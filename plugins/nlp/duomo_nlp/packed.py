@@ -77,6 +77,12 @@ def pack(rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = 
 
 
 def _lay(rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Rows:
+    if len(rows) == 1:  # a single call: nothing to sort, and its overhead is what its caller feels
+        length = len(rows[0])
+        kinds = None if types is None else torch.tensor([*types])
+        return Rows(
+            torch.tensor([*rows]), torch.arange(length)[None], ((1, length),), torch.zeros(1, dtype=torch.long), kinds
+        )
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     groups = tuple((len(list(same)), length) for length, same in groupby(len(rows[i]) for i in order))
     return Rows(
