@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import setuptools  # noqa: F401 - torch.compile needs it, and it must come before anything wakes the old distutils
 
 # Before duomo is imported: nobody's settings, no hub, and converted weights kept from run to run.
 KEPT = ("DUOMO_CACHE", "DUOMO_TEST_AUDIO")

@@ -168,7 +168,9 @@ class Done(NamedTuple):
 
 
 FAKE_MAIN = """
-import os, sys, time
+import os, signal, sys, time
+# A suite that runs in the background has this ignored, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from duomo.cli import cli
 from duomo.cli.app import App
 from duomo.testing.fakes import EchoModel, fake_catalog
