@@ -17,9 +17,10 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 
 HEAD = """# Benchmarks
 
-Written by `make bench` (or `python benchmarks/table.py NAME …` for some of it); every number comes from such a run. Ratios of CPU time with one thread, cases in turns, medians;
-outputs were compared, and a row whose outputs differ by more than its tolerance is void. Read a ratio as: the peer
-takes so many times the CPU time of duomo on the same work. Below 1 we lose.
+Written by `make bench`, or `python benchmarks/table.py NAME …` for some of it; every number comes from such a run.
+Ratios of CPU time with one thread, cases in turns, medians; outputs were compared, and a row whose outputs differ by
+more than its tolerance is void. Read a ratio as: the peer takes so many times the CPU time of duomo on the same work.
+Below 1 we lose.
 
 """
 
