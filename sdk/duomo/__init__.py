@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from duomo.adapters.adapter import Adapter
+    from duomo.adapters.adapting import adapt
     from duomo.catalog import Catalog, default_catalog
     from duomo.errors import BadInput, DuomoError
     from duomo.execution.base import Executor
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from duomo.weights import WeightsRef
 
 _HOME = {
+    "adapters.adapter": ("Adapter",),
+    "adapters.adapting": ("adapt",),
     "catalog": ("Catalog", "default_catalog"),
     "errors": ("BadInput", "DuomoError"),
     "execution.base": ("Executor",),
@@ -44,6 +48,7 @@ _HOME = {
 _WHERE = {name: f"duomo.{module}" for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Adapter",
     "AdapterSpec",
     "Audio",
     "BadInput",
@@ -74,6 +79,7 @@ __all__ = [
     "Text",
     "WeightsContext",
     "WeightsRef",
+    "adapt",
     "default_catalog",
     "hookimpl",
     "load",

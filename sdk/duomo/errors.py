@@ -6,11 +6,12 @@ DuomoError                    what happened · why · how to fix it
 │   ├── WrongTask             a model asked to do another model's task
 │   └── AmbiguousReference    a model reference that could mean several things
 ├── NotFound                  a name nobody registered (the nearest is offered)
-│   ├── UnknownTask · UnknownModel · UnknownPlugin · UnknownExecutor · UnknownPack
+│   ├── UnknownTask · UnknownModel · UnknownPlugin · UnknownExecutor · UnknownPack · UnknownAdapter
 ├── Unavailable               known, but not usable here and now
 │   ├── WeightsMissing        the weights are not installed
 │   ├── RequirementMissing    a library is not installed
 │   ├── DeviceUnavailable     no such device on this machine
+│   ├── DoesNotFit            a model needs more memory than the devices have, however it is split
 │   └── Offline               needs the network, and the network is off
 ├── WeightsProblem            weights that must not or cannot be used
 │   ├── UnsafeWeights         a pickle: loading it could run code
@@ -24,6 +25,10 @@ DuomoError                    what happened · why · how to fix it
 │   ├── InputTooLarge         beyond a decoder limit (pixels, seconds, bytes)
 │   └── InputTooLong          longer than the model reads, under the policy ``long="error"``
 ├── ModelFailed               a model raised on an item
+├── AdapterFailed             an industry adapter raised on a record
+├── GuardRefused              a guard of an adapter stops the whole, not one record
+├── ArtifactProblem           a fitted artefact is damaged, of another kind, or was changed
+├── AuditProblem              an audit log was changed, is in use, or would have to be
 ├── WorkerLost                a worker process died on an item
 ├── StoreProblem              a file that is no store of a run, or is damaged
 │   ├── StoreLocked           another process is using it
@@ -128,6 +133,12 @@ class UnknownPack(NotFound):
     code = "E-PACK-UNKNOWN"
 
 
+class UnknownAdapter(NotFound):
+    """No such industry adapter."""
+
+    code = "E-ADAPTER-UNKNOWN"
+
+
 class Unavailable(DuomoError):
     """Known, but not usable here and now."""
 
@@ -151,6 +162,12 @@ class DeviceUnavailable(Unavailable):
     """No such device on this machine."""
 
     code = "E-DEVICE"
+
+
+class DoesNotFit(Unavailable):
+    """A model needs more memory than the devices have, however it is split."""
+
+    code = "E-FIT"
 
 
 class Offline(Unavailable):
@@ -231,6 +248,32 @@ class ModelFailed(DuomoError):
     """A model raised on an item; the original exception is the cause."""
 
     code = "E-MODEL-FAILED"
+
+
+class AdapterFailed(DuomoError):
+    """An industry adapter raised on a record."""
+
+    code = "E-ADAPTER-FAILED"
+
+
+class GuardRefused(DuomoError):
+    """A guard stops the whole: a random split on grouped data, a probability that is none, a socket that opens."""
+
+    code = "E-GUARD"
+    exit_code = 2
+
+
+class ArtifactProblem(DuomoError):
+    """A fitted artefact is damaged, of another kind, or was changed after it was saved."""
+
+    code = "E-ARTIFACT"
+    exit_code = 4
+
+
+class AuditProblem(DuomoError):
+    """An audit log was changed, is in use, or is missing where it is needed."""
+
+    code = "E-AUDIT"
 
 
 class WorkerLost(DuomoError):

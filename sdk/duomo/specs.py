@@ -86,7 +86,24 @@ class AdapterSpec(NamedTuple):
     tasks: tuple[str, ...] = ()
     """The tasks it calls; it never names another plugin's module."""
     requires: tuple[str, ...] = ()
+    """Requirement strings of the libraries it imports beyond its plugin's own."""
     disclaimer: str = ""
+    """The sentence that goes out with every result."""
+    intended_use: str = ""
+    not_for: tuple[str, ...] = ()
+    """What it must not be used for, each in a few words."""
+    inputs: tuple[str, ...] = ()
+    """Formats it reads, such as ``csv``, ``jsonl``, ``parquet`` or ``dicom``."""
+    risk: str = "minimal"
+    """``minimal``, ``limited`` or ``high``: what a wrong result can do to a person."""
+    regimes: tuple[str, ...] = ()
+    """Rules whose work it supports, such as ``ECOA/RegB``; it never claims to comply with one."""
+    data_classes: tuple[str, ...] = ()
+    """``PHI``, ``PII`` or ``MNPI``: with the first two, keys are pseudonyms and error texts quote no record."""
+    human_review: str = "advised"
+    """``required``, ``advised`` or ``none``, before a result is acted upon."""
+    version: str = "1"
+    """Of its logic; a result says with which it was made."""
 
 
 class CommandSpec(NamedTuple):

@@ -14,16 +14,20 @@ LAYERS = [
     {"errors", "specs"},
     {"config", "hooks"},
     {"inputs", "discovery", "distributions", "registration", "requirements", "selection"},
-    {"tasks", "model", "outcome", "weights", "plugins", "adapters"},
+    {"tasks", "model", "outcome", "weights", "plugins"},
     {"catalog", "execution", "packs", "pretrained", "writers"},
     {"runner"},
+    {"adapters"},
     {"testing", "doctor", "scaffold"},
     {"cli", "serving"},
 ]
 """From the ground up: a module may import from its own layer and from those below it."""
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-PUBLIC = {"duomo", *(f"duomo.{name}" for name in "config errors inputs model pretrained tasks testing weights".split())}
+PUBLIC = {
+    "duomo",
+    *(f"duomo.{name}" for name in "adapters config errors inputs model pretrained tasks testing weights".split()),
+}
 """What a plugin may import from; and anything inside `duomo.tasks`."""
 
 

@@ -1,0 +1,125 @@
+"""Industry adapters: domain records in, calibrated and explained verdicts with a trail out.
+
+    import duomo
+    credit = duomo.adapt("finance/credit-score", artifacts="fitted/")
+    for outcome in credit.map(credit.read("applications.csv")):
+        print(outcome.id, outcome.result.decision)
+
+Write one: `duomo.adapters.adapter`. Names are loaded when first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duomo.adapters.adapter import Adapter, Case, Guard
+    from duomo.adapters.adapting import adapt
+    from duomo.adapters.artifacts import Artifact, FittedOn
+    from duomo.adapters.audit import AuditLog, verify
+    from duomo.adapters.calibration import Calibrator, Isotonic, Sigmoid, Temperature
+    from duomo.adapters.conformal import ConformalInterval, ConformalSets, coverage
+    from duomo.adapters.egress import no_egress
+    from duomo.adapters.evaluation import Report
+    from duomo.adapters.findings import CODES, Finding, find
+    from duomo.adapters.policies import Costs, OneClass, Policy, Threshold
+    from duomo.adapters.records import Inputs, Record, Source, digest_of, pseudonym
+    from duomo.adapters.results import Decision, DomainResult, Payload, Provenance, Reason
+    from duomo.adapters.scores import (
+        ArtifactRef,
+        Interval,
+        PredictionSet,
+        Probability,
+        Quantiles,
+        Score,
+        Uncalibrated,
+        as_probability,
+    )
+    from duomo.adapters.splits import External, Fixed, Group, GroupTime, Random, SplitPolicy, Time
+    from duomo.adapters.walk import Override
+
+_HOME = {
+    "adapter": ("Adapter", "Case", "Guard"),
+    "adapting": ("adapt",),
+    "artifacts": ("Artifact", "FittedOn"),
+    "audit": ("AuditLog", "verify"),
+    "calibration": ("Calibrator", "Isotonic", "Sigmoid", "Temperature"),
+    "conformal": ("ConformalInterval", "ConformalSets", "coverage"),
+    "egress": ("no_egress",),
+    "evaluation": ("Report",),
+    "findings": ("CODES", "Finding", "find"),
+    "policies": ("Costs", "OneClass", "Policy", "Threshold"),
+    "records": ("Inputs", "Record", "Source", "digest_of", "pseudonym"),
+    "results": ("Decision", "DomainResult", "Payload", "Provenance", "Reason"),
+    "scores": (
+        *("ArtifactRef", "Interval", "PredictionSet", "Probability", "Quantiles"),
+        *("Score", "Uncalibrated", "as_probability"),
+    ),
+    "splits": ("External", "Fixed", "Group", "GroupTime", "Random", "SplitPolicy", "Time"),
+    "walk": ("Override",),
+}
+_WHERE = {name: f"duomo.adapters.{module}" for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Adapter",
+    "Artifact",
+    "ArtifactRef",
+    "AuditLog",
+    "CODES",
+    "Calibrator",
+    "Case",
+    "ConformalInterval",
+    "ConformalSets",
+    "Costs",
+    "Decision",
+    "DomainResult",
+    "External",
+    "Finding",
+    "FittedOn",
+    "Fixed",
+    "Group",
+    "GroupTime",
+    "Guard",
+    "Inputs",
+    "Interval",
+    "Isotonic",
+    "OneClass",
+    "Override",
+    "Payload",
+    "Policy",
+    "PredictionSet",
+    "Probability",
+    "Provenance",
+    "Quantiles",
+    "Random",
+    "Reason",
+    "Record",
+    "Report",
+    "Score",
+    "Sigmoid",
+    "Source",
+    "SplitPolicy",
+    "Temperature",
+    "Threshold",
+    "Time",
+    "Uncalibrated",
+    "adapt",
+    "as_probability",
+    "coverage",
+    "digest_of",
+    "find",
+    "no_egress",
+    "pseudonym",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'duomo.adapters' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,233 @@
+"""An append-only log in which a line that was changed, removed or moved shows: each holds the hash of the one before.
+
+A line is JSON: ``seq``, ``time``, ``event``, ``prev_hash``, what happened by pseudonym and fingerprint, and ``hash``,
+the SHA-256 of all the rest. No name, no value, no text of a record goes in. A chain shows that it was cut off at the
+end only to whoever kept its last hash, so `head` gives that, and ``FILE.head`` keeps the number of lines and the last
+hash beside it. Somebody who can write both files can forge both: keep the head elsewhere (or sign it with a `secret`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self
+
+from duomo.adapters.findings import Finding
+from duomo.errors import AuditProblem, CannotWrite
+from duomo.outcome import Outcome
+from duomo.specs import AdapterSpec
+
+GENESIS = "0" * 64
+"""The hash before the first line."""
+
+
+class Verdict(NamedTuple):
+    """What walking a chain came to."""
+
+    lines: int
+    """How many are sound, from the first."""
+    head: str
+    """The hash of the last sound line."""
+    problem: str = ""
+    """What is wrong with the next line; empty when nothing is."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the whole log is as it was written."""
+        return not self.problem
+
+
+class AuditLog:
+    """A log that is open for writing; close it, or use it in a ``with``. A second writer is kept out.
+
+    Args:
+        path: the file; made when it is not there, gone on with when its chain is sound.
+        secret: makes every hash keyed (HMAC), so that nobody without it can forge a line; verify with the same.
+
+    Raises:
+        AuditProblem: another writer has it, or its chain is broken.
+        CannotWrite: the place is read-only or not there.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, secret: bytes | None = None) -> None:
+        self.path = Path(path)
+        self._secret = secret
+        try:
+            self._file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the log is
+        except OSError as error:
+            raise CannotWrite(
+                f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="another place"
+            ) from None
+        try:
+            _lock(self._file, self.path)
+            verdict = verify(self.path, secret=secret)
+            if not verdict.ok:
+                raise AuditProblem(
+                    f"the audit log '{self.path}' is broken",
+                    why=verdict.problem,
+                    fix="keep it as evidence, and write into a new file",
+                )
+        except BaseException:
+            self._file.close()
+            raise
+        self._lines, self.head = verdict.lines, verdict.head
+
+    def append(self, event: str, **facts: Any) -> str:
+        """Write one line and give its hash; `facts` are JSON-safe and hold no personal data."""
+        line = {
+            "seq": self._lines,
+            "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+            "event": event,
+            **facts,
+            "prev_hash": self.head,
+        }
+        line["hash"] = _hash(line, self._secret)
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise CannotWrite(
+                f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="make room"
+            ) from None
+        self._lines, self.head = self._lines + 1, str(line["hash"])
+        return self.head
+
+    def append_outcome(self, spec: AdapterSpec, outcome: Outcome[Any]) -> None:
+        """A line for what became of a record, and one before it for each finding that somebody overrode."""
+        base = {"adapter": spec.name, "version": spec.version, "key": outcome.id}
+        if outcome.error is not None:
+            self.append("failed", **base, error=outcome.error.code)
+            return
+        result: Any = outcome.result
+        for each in result.findings:
+            if each.overridden:
+                self.append("override", **base, finding=_brief(each), reason=each.overridden)
+        made = result.provenance
+        self.append(
+            "result",
+            **base,
+            id=result.id,
+            input_digest=made.input_digest,
+            model=made.model,
+            artifacts={name: ref.sha256 for name, ref in made.artifacts.items()},
+            decision=result.decision.outcome if result.decision is not None else None,
+            reason_codes=[each.code for each in result.reasons],
+            findings=[_brief(each) for each in result.findings],
+        )
+
+    def close(self) -> None:
+        """Let the next writer in, and note the head beside the log."""
+        if not self._file.closed:
+            _head_path(self.path).write_text(json.dumps({"lines": self._lines, "head": self.head}) + "\n", "utf-8")
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def verify(path: str | os.PathLike[str], *, head: str = "", secret: bytes | None = None) -> Verdict:
+    """Walk the chain of a log and say where it breaks first.
+
+    Args:
+        path: the log.
+        head: the last hash as somebody kept it; tells that lines at the end are gone. The one in
+            ``FILE.head`` is looked at, too.
+        secret: for a log with keyed hashes.
+
+    Raises:
+        AuditProblem: there is no such log.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            verdict, seen = _walk(file, secret)
+    except OSError as error:
+        raise AuditProblem(f"no audit log '{path}'", why=error.strerror or str(error), fix="check the name") from None
+    if not verdict.ok:
+        return verdict
+    if head and head not in seen:
+        return verdict._replace(problem=f"it ends after line {verdict.lines}, before the line with hash {head[:12]}…")
+    noted = _noted_head(Path(path))
+    if noted is not None and (noted[0] > verdict.lines or (noted[1] not in seen and noted[0])):
+        return verdict._replace(
+            problem=f"it has {verdict.lines} lines, and {noted[0]} were noted when it was closed: its end was cut off"
+        )
+    return verdict
+
+
+def _walk(lines: Iterable[str], secret: bytes | None) -> tuple[Verdict, set[str]]:
+    count, head, seen = 0, GENESIS, set[str]()
+    for number, text in enumerate(lines, 1):
+        problem = _problem(text, count, head, secret)
+        if problem:
+            return Verdict(count, head, f"line {number} {problem}"), seen
+        count, head = count + 1, str(json.loads(text)["hash"])
+        seen.add(head)
+    return Verdict(count, head), seen
+
+
+def _problem(text: str, seq: int, head: str, secret: bytes | None) -> str:
+    try:
+        line = json.loads(text)
+        found, said, before = line["seq"], line["hash"], line["prev_hash"]
+    except (ValueError, KeyError, TypeError):
+        return "is no line of an audit log" if text.endswith("\n") else "is cut off"
+    if said != _hash({name: value for name, value in line.items() if name != "hash"}, secret):
+        return "was edited: its content does not have the hash it bears"
+    if found != seq:
+        return f"has number {found} where {seq} is due: lines were removed, added or moved before it"
+    if before != head:
+        return "does not follow from the line before it: that one was exchanged"
+    if not text.endswith("\n"):
+        return "is cut off"
+    return ""
+
+
+def _hash(line: Mapping[str, Any], secret: bytes | None) -> str:
+    text = json.dumps(line, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.new(secret, text, hashlib.sha256).hexdigest() if secret else hashlib.sha256(text).hexdigest()
+
+
+def _brief(finding: Finding) -> dict[str, str]:
+    """Code, severity and field: a finding's text is for the reader of the result."""
+    return {"code": finding.code, "severity": finding.severity, "field": finding.field}
+
+
+def _head_path(path: Path) -> Path:
+    return path.with_name(path.name + ".head")
+
+
+def _noted_head(path: Path) -> tuple[int, str] | None:
+    try:
+        noted = json.loads(_head_path(path).read_text("utf-8"))
+        return int(noted["lines"]), str(noted["head"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    """The operating system's lock, which goes away with the process."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise AuditProblem(
+            f"the audit log '{path}' is in use", why="another writer has it open", fix="wait, or name another log"
+        ) from None

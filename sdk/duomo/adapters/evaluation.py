@@ -1,0 +1,125 @@
+"""Judging an adapter: only on a split that it may be judged by, and with the split in the report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from duomo.adapters.findings import Finding, stops
+from duomo.adapters.guards import no_shared_groups
+from duomo.adapters.records import Record
+from duomo.adapters.splits import SplitPolicy
+from duomo.errors import BadInput, DuomoError, GuardRefused
+from duomo.tasks.base import Result
+
+if TYPE_CHECKING:
+    from duomo.adapters.adapter import Adapter
+
+
+class FoldReport(Result):
+    """One fold: what was fitted on, what was judged by, and how it went."""
+
+    fitted_on: int
+    judged_by: int
+    groups: list[str] = pydantic.Field(default_factory=list)
+    """The groups that were held out, where there are few."""
+    metrics: dict[str, float]
+
+
+class Report(Result):
+    """An evaluation. The split stands first, because the numbers mean nothing without it."""
+
+    adapter: str
+    version: str
+    split: str
+    n: int
+    unreadable: int = 0
+    """Records that could not be used at all."""
+    metrics: dict[str, float]
+    """The mean over folds, weighted by the records judged."""
+    folds: list[FoldReport]
+    decisions: dict[str, int] = pydantic.Field(default_factory=dict)
+    findings: dict[str, int] = pydantic.Field(default_factory=dict)
+    """How often each code was found."""
+    dataset_findings: list[Finding] = pydantic.Field(default_factory=list)
+    disclaimer: str = ""
+
+
+def evaluate(adapter: Adapter[Any, Any], items: Iterable[Any], split: SplitPolicy | None) -> Report:
+    """The report of `Adapter.evaluate`."""
+    records, unreadable = _records(adapter, items)
+    found = [each for guard in adapter.guards("dataset") for each in guard(records)]
+    stop = stops(found)
+    if stop is not None:
+        raise GuardRefused(f"{stop.code}: {stop.text}", why="the data set cannot be judged by like that", fix=stop.fix)
+    policy = split or adapter.split_policy(records)
+    decisions: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    folds = []
+    for fit, judge in policy.folds(records):
+        folds.append(_fold(adapter, [records[i] for i in fit], [records[i] for i in judge], decisions, codes))
+    total = sum(each.judged_by for each in folds)
+    names = {name: None for each in folds for name in each.metrics}
+    means = {
+        name: sum(each.metrics[name] * each.judged_by for each in folds if name in each.metrics)
+        / sum(each.judged_by for each in folds if name in each.metrics)
+        for name in names
+    }
+    return Report(
+        adapter=adapter.spec.name,
+        version=adapter.spec.version,
+        split=repr(policy),
+        n=total,
+        unreadable=unreadable,
+        metrics=means,
+        folds=folds,
+        decisions=dict(sorted(decisions.items())),
+        findings=dict(sorted(codes.items())),
+        dataset_findings=found,
+        disclaimer=adapter.spec.disclaimer,
+    )
+
+
+def _records(adapter: Adapter[Any, Any], items: Iterable[Any]) -> tuple[list[Record[Any]], int]:
+    records, last, lost = [], None, 0
+    for position, item in enumerate(items):
+        try:
+            records.append(adapter.record(item, position))
+        except DuomoError as error:
+            last, lost = error, lost + 1
+    if not records:
+        raise last or BadInput("no records to judge by", why="the source is empty", fix="check the data")
+    return records, lost
+
+
+def _fold(
+    adapter: Adapter[Any, Any],
+    fit: Sequence[Record[Any]],
+    judge: Sequence[Record[Any]],
+    decisions: Counter[str],
+    codes: Counter[str],
+) -> FoldReport:
+    shared = next(no_shared_groups(fit, judge), None)
+    fitted = adapter.fit(fit)
+    # The answers are for `measure` alone.
+    asked = [dataclasses.replace(each, label=None) for each in judge]
+    judged = []
+    for record, outcome in zip(judge, fitted.map(asked), strict=True):
+        if outcome.result is None:
+            codes[outcome.error.code if outcome.error else ""] += 1
+            continue
+        judged.append((record, outcome.result))
+        codes.update(each.code for each in outcome.result.findings)
+        if outcome.result.decision is not None:
+            decisions[outcome.result.decision.outcome] += 1
+    if shared is not None:
+        codes[shared.code] += 1
+    groups = sorted({each.group for each in judge if each.group is not None})
+    metrics = {name: float(value) for name, value in fitted.measure(judged).items()}
+    return FoldReport(
+        fitted_on=len(fit), judged_by=len(judge), groups=groups if len(groups) <= 10 else [], metrics=metrics
+    )

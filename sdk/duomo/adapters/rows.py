@@ -1,0 +1,187 @@
+"""From files to rows, and from a row to a record: CSV, JSON lines and Parquet, one row at a time."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import functools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from duomo.adapters.findings import Finding, find
+from duomo.adapters.records import Record, Source, pseudonym
+from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable, UsageProblem, nearest
+
+if TYPE_CHECKING:
+    from duomo.adapters.adapter import Adapter
+
+
+def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
+    """Rows of a ``.csv``, ``.jsonl`` or ``.parquet`` file as dicts, or the error of a row that is lost.
+
+    Cells of a CSV are texts, and an empty one is None. Raises `InputMissing`, `InputUnreadable` or `UsageProblem`.
+    """
+    path = Path(source)
+    read = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".parquet": _parquet}.get(path.suffix.lower())
+    if not path.is_file():
+        raise InputMissing(f"no file '{path}'", why="rows are read from a file", fix="check the name")
+    if read is None:
+        raise UsageProblem(
+            f"'{path.name}' has no known format", why="rows come from .csv, .jsonl or .parquet", fix="convert it"
+        )
+    return read(path)
+
+
+def to_record(adapter: Adapter[Any, Any], value: Any, position: int) -> Record[Any]:
+    """A row by the adapter's `Input` and field names; what is a record already is taken as it is."""
+    if isinstance(value, DuomoError):
+        raise value
+    if isinstance(value, Record):
+        return value
+    if not isinstance(value, Mapping):
+        if adapter.Input is None or isinstance(value, adapter.Input):
+            return Record(value, key=str(position))
+        raise BadInput(
+            f"record {position} is a {type(value).__name__}",
+            why=f"'{adapter.spec.name}' takes a row (a dict), a Record, or a {adapter.Input.__name__}",
+            fix=f"duomo adapters show {adapter.spec.name}",
+        )
+    row = dict(value)
+    key = str(row.get(adapter.key_field, position)) if adapter.key_field else str(position)
+    if adapter.is_private and adapter.key_field:
+        key = pseudonym(key, adapter.secret)
+    group = row.get(adapter.group_field) if adapter.group_field else None
+    if group is not None:
+        group = pseudonym(str(group), adapter.secret) if adapter.is_private else str(group)
+    protected = {name: row.pop(name) for name in adapter.protected if name in row}
+    label = row.pop(adapter.label_field, None) if adapter.label_field else None
+    time = _time(row.get(adapter.time_field), key, adapter.time_field) if adapter.time_field else None
+    payload, findings = _payload(adapter, row, key)
+    return Record(
+        payload, key, group, time, protected=protected, label=label, source=Source(format="row"), findings=findings
+    )
+
+
+def _payload(adapter: Adapter[Any, Any], row: dict[str, Any], key: str) -> tuple[Any, tuple[Finding, ...]]:
+    cls = adapter.Input
+    if cls is None:
+        return row, ()
+    if not (isinstance(cls, type) and issubclass(cls, pydantic.BaseModel)):
+        return cls(**row), ()
+    # An empty cell is no value: fields with a default take it, the others are missing.
+    row = {name: each for name, each in row.items() if each is not None}
+    known = _names(cls)
+    try:
+        payload = cls.model_validate({name: each for name, each in row.items() if known is None or name in known})
+    except pydantic.ValidationError as error:
+        raise _refused(error, tuple(row), key) from None
+    slips = _slips(cls, frozenset(row))
+    return payload, tuple(find("INPUT.MISSING_COLUMN", text, field=field, record=key, severity="warn")
+                          for field, text in slips)  # fmt: skip
+
+
+def _refused(error: pydantic.ValidationError, columns: tuple[str, ...], key: str) -> BadInput:
+    """The first thing that is wrong with a row, without its value: it may be about a person."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(map(str, first["loc"])) or "the record"
+    if first["type"] == "missing":
+        near = nearest(field, columns, 1)
+        return BadInput(
+            f"INPUT.MISSING_COLUMN: record '{key}' has no '{field}'",
+            why=f"the closest column is '{near[0]}'" if near else "the adapter cannot do without it",
+            fix=f"rename '{near[0]}' to '{field}'" if near else f"add a column '{field}'",
+        )
+    # The message of a validator somebody wrote may quote the value; pydantic's own do not.
+    said = first["msg"] if first["type"] not in ("value_error", "assertion_error") else "a check of the adapter failed"
+    return BadInput(
+        f"record '{key}': '{field}' cannot be used", why=said[0].lower() + said[1:], fix=f"correct '{field}'"
+    )
+
+
+@functools.cache
+def _names(cls: type[pydantic.BaseModel]) -> frozenset[str] | None:
+    """The columns a payload is made of; a table may have others. None for a class that takes all."""
+    if cls.model_config.get("extra") == "allow":
+        return None
+    aliases = {str(field.alias) for field in cls.model_fields.values() if field.alias}
+    return frozenset(cls.model_fields) | aliases
+
+
+@functools.lru_cache(maxsize=256)
+def _slips(cls: type[pydantic.BaseModel], columns: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Optional fields that are absent while a column of nearly the same name is there and used by nobody."""
+    absent = set(cls.model_fields) - columns
+    unused = columns - set(cls.model_fields)
+    found = [(field, nearest(field, unused, 1)) for field in sorted(absent)] if unused else []
+    return tuple((field, f"no '{field}'; is '{near[0]}' meant?") for field, near in found if near)
+
+
+def _time(value: Any, key: str, field: str) -> dt.datetime | None:
+    if value is None or isinstance(value, dt.datetime):
+        return value
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day)
+    try:
+        return dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadInput(
+            f"record '{key}': '{field}' is no time",
+            why="times are written as 2026-03-01T12:00:00",
+            fix=f"correct '{field}'",
+        ) from None
+
+
+def _csv(path: Path) -> Iterator[Any]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        number = 1
+        try:
+            for number, row in enumerate(rows, 2):
+                if None in row or None in row.values():
+                    width = len(rows.fieldnames or ())
+                    yield BadInput(
+                        f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
+                        why=f"the header has {width}",
+                        fix="put texts with commas in quotes",
+                    )
+                else:
+                    yield {name: cell if cell != "" else None for name, cell in row.items()}
+        except (UnicodeDecodeError, csv.Error) as error:
+            # The rest cannot be trusted, but what came before stands.
+            yield _unreadable(path, f"row {number}: {type(error).__name__}")
+
+
+def _jsonl(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError:
+                yield _unreadable(path, f"line {number} is not JSON")
+                continue
+            yield row if isinstance(row, dict) else _unreadable(path, f"line {number} is no JSON object")
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError:
+        from duomo.errors import RequirementMissing
+
+        raise RequirementMissing("Parquet needs pyarrow", why="not installed", fix="pip install pyarrow") from None
+    try:
+        for batch in parquet.ParquetFile(path).iter_batches(1024):
+            yield from batch.to_pylist()
+    except ArrowInvalid as error:
+        yield _unreadable(path, type(error).__name__)
+
+
+def _unreadable(path: Path, why: str) -> InputUnreadable:
+    return InputUnreadable(f"INPUT.UNREADABLE: '{path.name}' cannot be read further", why=why, fix="check the file")

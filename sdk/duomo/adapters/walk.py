@@ -1,0 +1,322 @@
+"""How records go through an adapter: lazily, in order, each alone with its faults.
+
+open    record → guards → prepare      what fails here is settled at once
+score   through the task's runner, or `Adapter.score` in batches; a batch that fails is tried one by one
+close   interpret → calibrate → decide → explain → result → envelope → audit line
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from duomo.adapters.findings import Finding, refers, stops
+from duomo.adapters.guards import known_in_time, no_protected
+from duomo.adapters.records import digest_of
+from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
+from duomo.distributions import find_distribution
+from duomo.errors import AdapterFailed, AuditProblem, DuomoError, SystemicError, UsageProblem
+from duomo.outcome import ItemError, Meta, Outcome
+
+if TYPE_CHECKING:
+    from duomo.adapters.adapter import Adapter, Case
+    from duomo.adapters.audit import AuditLog
+
+_NAMESPACE = uuid.UUID("6f4f9b0e-6b6b-5c51-9a3c-1d0a4f9e2d11")
+
+
+class Override(NamedTuple):
+    """Somebody's word to go on despite a finding that blocks; it is written into the audit log."""
+
+    code: str
+    reason: str
+    by: str = ""
+    record: str = ""
+    """The key of the one record it is for; empty for all."""
+
+
+@dataclasses.dataclass
+class _Passage:
+    """One item on its way: its case, or the error it has come to."""
+
+    index: int
+    id: str
+    case: Case[Any] | None = None
+    prepared: Any = None
+    error: ItemError | None = None
+    meta: Meta | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.error is None and self.case is not None and stops(self.case.findings) is None
+
+
+class Walk:
+    """One call of `Adapter.map`."""
+
+    def __init__(
+        self,
+        adapter: Adapter[Any, Any],
+        audit: AuditLog | None,
+        overrides: Sequence[Override],
+        batch_size: int | None,
+        max_failed: int | None,
+    ) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise UsageProblem(f"batch_size must be at least 1, not {batch_size}")
+        if overrides and audit is None:
+            raise AuditProblem(
+                "an override needs an audit log",
+                why="going on despite a finding that blocks must leave a trace",
+                fix="map(…, audit=AuditLog(path))",
+            )
+        for each in overrides:
+            if not each.reason.strip():
+                raise UsageProblem(f"the override of {each.code} has no reason", fix="Override(code, reason, by)")
+        self.adapter = adapter
+        self.audit = audit
+        self.overrides = overrides
+        self.batch_size = batch_size
+        self.max_failed = max_failed
+        self._input: list[Callable[[Any], Iterable[Finding]]] = [
+            known_in_time,
+            no_protected(adapter.protected),
+            *adapter.guards("input"),
+        ]
+        self._output = list(adapter.guards("output"))
+        self._provenance: Provenance | None = None
+
+    def outcomes(self, items: Iterable[Any]) -> Iterator[Outcome[Any]]:
+        """One outcome an item, in order."""
+        passages = (self._open(index, item) for index, item in enumerate(items))
+        through = self._by_runner(passages) if self.adapter.runner is not None else self._by_score(passages)
+        failed = 0
+        for passage in through:
+            outcome = self._close(passage)
+            if self.audit is not None:
+                self.audit.append_outcome(self.adapter.spec, outcome)
+            yield outcome
+            failed += not outcome.ok
+            if self.max_failed is not None and failed > self.max_failed:
+                assert outcome.error is not None
+                raise SystemicError(
+                    f"{failed} records failed",
+                    why=f"the last one: {outcome.error.what}",
+                    fix="mend them, or allow more",
+                )
+
+    def _open(self, index: int, item: Any) -> _Passage:
+        passage = _Passage(index, str(index))
+        try:
+            from duomo.adapters.adapter import Case  # the module above this one
+
+            record = self.adapter.record(item, index)
+            passage.id = record.key or passage.id
+            case = passage.case = Case(record, findings=list(record.findings))
+            for guard in self._input:
+                case.findings += guard(record)
+            case.findings = [self._overridden(each, record.key) for each in case.findings]
+            if passage.is_open:
+                passage.prepared = self.adapter.prepare(record)
+        except Exception as error:
+            passage.error = self._error(error)
+        return passage
+
+    def _overridden(self, finding: Finding, key: str) -> Finding:
+        for each in self.overrides:
+            if each.code == finding.code and each.record in ("", key):
+                return finding.model_copy(
+                    update={"overridden": f"{each.reason} ({each.by})" if each.by else each.reason}
+                )
+        return finding
+
+    def _by_runner(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
+        """Through the core task on its executor; what is settled already waits in the queue for its turn."""
+        runner = self.adapter.runner
+        assert runner is not None
+        waiting: collections.deque[_Passage] = collections.deque()
+
+        def feed() -> Iterator[Any]:
+            for passage in passages:
+                waiting.append(passage)
+                if passage.is_open:
+                    yield passage.prepared
+
+        for outcome in runner.map(feed(), batch_size=self.batch_size, **self.adapter.options):
+            while not waiting[0].is_open:
+                yield waiting.popleft()
+            passage = waiting.popleft()
+            passage.meta = outcome.meta
+            if outcome.error is not None:
+                passage.error = self._of_task(outcome.error)
+            elif passage.case is not None:
+                passage.case.raw = outcome.result
+            yield passage
+        yield from waiting
+
+    def _by_score(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
+        """Through `Adapter.score`, in batches of what is open."""
+        from duomo.adapters.adapter import Adapter  # the module above this one
+
+        batches = type(self.adapter).score is not Adapter.score
+        size = (self.batch_size or self.adapter.batch_size) if batches else 1
+        held: list[_Passage] = []
+        count = 0
+        for passage in passages:
+            held.append(passage)
+            count += passage.is_open
+            if count >= size or not count:
+                yield from self._scored(held)
+                held, count = [], 0
+        yield from self._scored(held)
+
+    def _scored(self, held: list[_Passage]) -> list[_Passage]:
+        live = [each for each in held if each.is_open]
+        if not live:
+            return held
+        start = time.perf_counter()
+        try:
+            raw = self._score(live)
+        except Exception as error:
+            if len(live) == 1:
+                live[0].error = self._error(error)
+            for each in live if len(live) > 1 else ():
+                self._scored([each])
+            return held
+        ms = (time.perf_counter() - start) * 1000 / len(live)
+        for each, output in zip(live, raw, strict=True):
+            assert each.case is not None
+            each.case.raw = output
+            each.meta = dataclasses.replace(self._meta(), batch=len(live), ms=ms)
+        return held
+
+    def _score(self, live: list[_Passage]) -> Sequence[Any]:
+        raw = self.adapter.score([each.prepared for each in live])
+        if len(raw) != len(live):
+            raise AdapterFailed(
+                f"score() of '{self.adapter.spec.name}' gave {len(raw)} outputs for {len(live)} records",
+                why="each record has one",
+                fix="report it to the plugin's author",
+            )
+        return raw
+
+    def _close(self, passage: _Passage) -> Outcome[Any]:
+        meta = passage.meta or self._meta()
+        result = None
+        if passage.error is None:
+            assert passage.case is not None
+            try:
+                result = self._result(passage.case, meta, is_open=passage.is_open)
+            except Exception as error:
+                passage.error = self._error(error)
+        return Outcome(passage.index, passage.id, result, passage.error, meta)
+
+    def _result(self, case: Case[Any], meta: Meta, *, is_open: bool) -> DomainResult[Any]:
+        adapter = self.adapter
+        payload = None
+        if is_open:
+            case.score = adapter.interpret(case)
+            case.score = adapter.calibrate(case)
+            case.decision = adapter.decide(case)
+            for guard in self._output:
+                case.findings += (self._overridden(each, case.record.key) for each in guard(case))
+            self._refer(case)
+            case.reasons = list(adapter.explain(case))
+            payload = adapter.result(case)
+            self._refer(case)  # the last two stages may have found something, too
+        stop = stops(case.findings)
+        if stop is not None:
+            payload, case.decision = None, Decision(outcome=adapter.on_block, reason=stop.code)
+        provenance = self._provenance_of(case, meta)
+        return DomainResult[adapter.Output](  # type: ignore[name-defined]
+            id=_id_of(provenance, case.record.key),
+            key=case.record.key,
+            payload=payload,
+            score=case.score if payload is not None else None,
+            decision=case.decision,
+            reasons=case.reasons if payload is not None else [],
+            findings=case.findings,
+            provenance=provenance,
+            human_review=human_review(adapter.spec.human_review),
+            disclaimer=adapter.spec.disclaimer,
+        )
+
+    def _refer(self, case: Case[Any]) -> None:
+        found = refers(case.findings)
+        if found is not None and (case.decision is None or case.decision.outcome in ("accept", "reject")):
+            base = case.decision or Decision(outcome="refer")
+            case.decision = base.model_copy(update={"outcome": "refer", "reason": found.code})
+
+    def _provenance_of(self, case: Case[Any], meta: Meta) -> Provenance:
+        adapter = self.adapter
+        if self._provenance is None:
+            runs_task = adapter.runner is not None
+            self._provenance = Provenance(
+                adapter=adapter.spec.name,
+                adapter_version=adapter.spec.version,
+                plugin=adapter.origin,
+                model=f"{meta.model}@{meta.revision}".rstrip("@") if runs_task else "",
+                executor=meta.executor if runs_task else "",
+                device=meta.device if runs_task else "",
+                artifacts={name: each.ref for name, each in sorted(adapter.artifacts.items())},
+                libs=_versions(adapter.spec.requires),
+            )
+        digest = digest_of(case.record.payload, adapter.secret if adapter.is_private else None)
+        return self._provenance.model_copy(update={"input_digest": digest, "as_of": case.record.event_time})
+
+    def _meta(self) -> Meta:
+        name = self.adapter.spec.name
+        return Meta(self.adapter.task or name, name, self.adapter.origin)
+
+    def _error(self, error: Exception) -> ItemError:
+        """An error in words; those of an adapter on people do not quote what the exception says."""
+        if isinstance(error, DuomoError):
+            return ItemError.of(error)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        kind, place = type(error).__name__, f"{frame.name}, line {frame.lineno}"
+        said = "its message is withheld, as it may quote the record" if self.adapter.is_private else str(error)
+        failed = AdapterFailed(
+            f"adapter '{self.adapter.spec.name}' raised {kind}",
+            why=f"{said} (in {place})",
+            fix="check the record; if it is sound, report it to the plugin's author",
+        )
+        described = ItemError.of(failed)
+        return described if self.adapter.is_private else dataclasses.replace(described, exception=error)
+
+    def _of_task(self, error: ItemError) -> ItemError:
+        if not self.adapter.is_private:
+            return error
+        return ItemError(
+            error.code,
+            f"the task '{self.adapter.task}' has no result for the record",
+            why="its message is withheld, as it may quote the record",
+            fix="try the record alone, where its content may be seen",
+            type=error.type,
+        )
+
+
+def _id_of(provenance: Provenance, key: str) -> str:
+    parts = [
+        provenance.adapter,
+        provenance.adapter_version,
+        provenance.model,
+        *(each.sha256 for each in provenance.artifacts.values()),
+        key,
+        provenance.input_digest,
+    ]
+    return str(uuid.uuid5(_NAMESPACE, "\n".join(parts)))
+
+
+def _versions(requires: Iterable[str]) -> dict[str, str]:
+    import re
+
+    from duomo import __version__
+
+    names = [match[0] for each in requires if (match := re.match(r"[\w.-]*\w", each))]
+    found = ((name, find_distribution(name)) for name in names)
+    return {"duomo": __version__, **{name: each.version for name, each in found if each is not None}}
