@@ -10,6 +10,7 @@ Read next: `duomo.execution.worker` (what happens to a batch), then any model of
 from __future__ import annotations
 
 import contextvars
+import dataclasses
 import functools
 import os
 import warnings
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask, did_you_mean
 from duomo.execution.base import MODES, Entry, Executor, Fate, Job
+from duomo.execution.plan import Devices, ExecutionPlan, ParallelDims, plan_as_asked
 from duomo.hooks import RunContext, WeightsContext
 from duomo.inputs import Audio, Image
 from duomo.outcome import ItemError, Meta, Outcome
@@ -50,6 +52,8 @@ def load(
     dtype: str = ...,
     optimize: str = ...,
     executor: str | Executor = ...,
+    devices: Devices | None = ...,
+    parallel: str | ParallelDims | None = ...,
     catalog: Catalog | None = ...,
 ) -> Runner[R]: ...
 @overload
@@ -61,6 +65,8 @@ def load(
     dtype: str = ...,
     optimize: str = ...,
     executor: str | Executor = ...,
+    devices: Devices | None = ...,
+    parallel: str | ParallelDims | None = ...,
     catalog: Catalog | None = ...,
 ) -> Runner[Any]: ...
 def load(
@@ -71,6 +77,8 @@ def load(
     dtype: str = "auto",
     optimize: str = "none",
     executor: str | Executor = "inline",
+    devices: Devices | None = None,
+    parallel: str | ParallelDims | None = None,
     catalog: Catalog | None = None,
 ) -> Runner[Any]:
     """Load a model once, to use it many times.
@@ -84,6 +92,9 @@ def load(
         optimize: a speed mode: ``none``, ``compile``, ``bf16`` or ``int8``. All but ``none`` move the
             output a little; how far is measured on the first batch and reported in ``Meta``.
         executor: a name, or an executor that is not yet started.
+        devices: of an executor that takes several: how many, or their names, ``"cpu,cpu"``.
+        parallel: copies of the model and devices of each, ``"dp=2,tp=2"``; ``"auto"`` lets the planner
+            choose. One copy a device when left out.
         catalog: the plugins to use; all installed ones when left out.
 
     Raises:
@@ -112,6 +123,8 @@ def load(
         dtype,
         optimize,
     )
+    place_name = executor if isinstance(executor, str) else getattr(executor, "name", "")
+    job = job._replace(plan=_plan(job, place_name, devices, parallel))
     task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
     if isinstance(executor, str):
         place = catalog.executor(executor)
@@ -124,6 +137,18 @@ def load(
     finally:
         _LOADING.reset(outer)
     return Runner(task_class, executor, catalog)
+
+
+def _plan(job: Job, executor: str, devices: Devices | None, parallel: str | ParallelDims | None) -> ExecutionPlan:
+    """As the caller describes it, or as the planner would have it."""
+    if parallel != "auto":
+        return plan_as_asked(executor, job.device, devices, parallel)
+    from duomo.execution.devices import accelerators
+    from duomo.execution.planner import plan_for_job  # only who asks for it waits for its import
+
+    named = plan_as_asked(executor, job.device, devices).devices
+    planned = plan_for_job(job, named or accelerators() or ("cpu",))
+    return dataclasses.replace(planned, executor=executor)
 
 
 @overload

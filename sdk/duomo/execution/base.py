@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from duomo.execution.plan import ExecutionPlan
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
 
-MODES = ("none", "compile", "bf16", "int8")
+MODES = ("none", "compile", "bf16", "int8", "onnx", "openvino")
 """How a model may be made faster; ``none`` is exact. What they do: `duomo.execution.optimize`."""
 
 
@@ -29,6 +30,8 @@ class Job(NamedTuple):
     dtype: str = "auto"
     optimize: str = "none"
     """One of `MODES`."""
+    plan: ExecutionPlan = ExecutionPlan()
+    """Over what it is spread."""
 
 
 class Fate(NamedTuple):
@@ -42,6 +45,8 @@ class Fate(NamedTuple):
     ms: float = 0.0
     difference: float = 0.0
     """How far a speed mode moved the output, as in ``Meta``."""
+    replica: int = 0
+    """Which copy of the model ran it."""
 
     def unwrap(self) -> Any:
         """The result, or raise the item's error."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import sys
 from typing import Any
 
@@ -79,6 +80,15 @@ def pick_device(name: str) -> str:
             f"no device '{name}' here", why=f"this machine has {', '.join(here)}", fix="-d cpu, or -d auto"
         )
     return full
+
+
+def accelerators() -> tuple[str, ...]:
+    """The GPUs of this machine by name; empty when there is none, or no torch to use one with."""
+    if importlib.util.find_spec("torch") is None:
+        return ()
+    import torch
+
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
 
 
 def move(batch: Any, device: Any) -> Any:

@@ -10,11 +10,17 @@ and a simulation. A driver feeds it and does as it says::
         scheduler.fail(batch, error)        # it raised: halve it until the culprit stands alone
         scheduler.out_of_memory(batch)      # halve it, and the worker's budget with it
         scheduler.lost(batch)               # the worker died with it
+        scheduler.give_back(batch)          # it died before it came to this one
         for entry, fate in scheduler.settled(): ...                              # as they come, for a journal
         for entry, fate in scheduler.emit(): ...                                 # in input order, each exactly once
 
 Batches are cut from a window of waiting items, around the oldest and then by nearest cost: alike
-lengths waste no padding, and taking the oldest first keeps the ordered output moving.
+lengths waste no padding, and taking the oldest first keeps the ordered output moving. Waiting items
+lie in bins of one cost each, or nearly, in the order of the input: a window of a million items, as
+1024 devices need it, costs no more for each batch than a small one.
+
+Towards the end of the input several workers are given less at a time, each by how much it has done
+so far: a large batch that starts last would keep all others waiting.
 """
 
 from __future__ import annotations
@@ -33,6 +39,10 @@ PADDING = 0.25
 """A batch may be padded by so much of its real cost …"""
 SLACK = 64
 """… and by as much as starting one more batch would cost (about 64 tokens of a small encoder on a CPU)."""
+EXACT_BINS = 256
+"""Costs below this have a bin each; above, those that agree in their leading eight bits share one (0.8 %)."""
+SMALLEST = 8
+"""Batches at the end are no smaller than the usual one divided by this: each costs its start."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,6 +64,10 @@ class Policy:
     """So many items failing alike before any success end the run: bisecting a million would not help."""
     max_failed: int | None = None
     """More failed items than this end the run."""
+    workers: int = 1
+    """How many share the work; with one, the end of the input changes nothing."""
+    slack: int = SLACK
+    """Padding that is cheaper than one more batch."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,6 +78,12 @@ class Batch:
     worker: int = 0
     tries: int = 0
     """How often a worker died with it, or a single item was tried."""
+    alone: bool = False
+    """A worker that held it died: the next must hold nothing else, or the wrong batch would be blamed."""
+    cost: int = 0
+    """Of its items together."""
+    padded: int = 0
+    """The same with padding."""
 
 
 class Scheduler:
@@ -71,15 +91,21 @@ class Scheduler:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._waiting: list[tuple[int, int]] = []
-        """(cost, index) of what may be cut into batches, sorted."""
+        self._bins: dict[int, deque[int]] = {}
+        """Bin → indices of what may be cut into batches, in input order; taken from the front only."""
+        self._keys: list[int] = []
+        """The bins that are not empty, sorted."""
+        self._num_waiting = self._cost_waiting = 0
+        self._front = 0
+        """No index below this waits."""
+        self._done: dict[int, int] = {}
+        """Worker → cost of what it has settled: how fast it is beside the others."""
+        self._total_done = 0
         self._entries: dict[int, tuple[Entry, int, int]] = {}
         """Index → entry, cost, size of everything read and not emitted."""
-        self._fresh: set[int] = set()
-        """Indices in `_waiting`."""
-        self._oldest: deque[int] = deque()
-        """The same in input order; those already cut are skipped when met."""
         self._redo: deque[Batch] = deque()
+        self._suspects: deque[Batch] = deque()
+        """The same, of batches that must run alone."""
         self._fates: dict[int, Fate] = {}
         self._settled: list[tuple[Entry, Fate]] = []
         self._next = 0
@@ -111,9 +137,15 @@ class Scheduler:
         if entry.fate is not None:
             self._keep(entry.index, entry.fate)
             return
-        bisect.insort(self._waiting, (cost, entry.index))
-        self._oldest.append(entry.index)
-        self._fresh.add(entry.index)
+        key = _bin(cost)
+        waiting = self._bins.get(key)
+        if waiting is None:
+            self._bins[key] = deque((entry.index,))
+            bisect.insort(self._keys, key)
+        else:
+            waiting.append(entry.index)
+        self._num_waiting += 1
+        self._cost_waiting += cost
 
     def end(self) -> None:
         """No more input will come."""
@@ -129,7 +161,7 @@ class Scheduler:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to run now."""
-        return not self._waiting and not self._redo
+        return not self._num_waiting and not self._redo and not self._suspects
 
     def settled(self) -> list[tuple[Entry, Fate]]:
         """What has run to its fate since the last call, whatever its place in the order."""
@@ -159,17 +191,22 @@ class Scheduler:
 
     # What runs
 
-    def next_batch(self, worker: int = 0) -> Batch | None:
-        """What `worker` should run next: first what has to be done again, then a fresh batch."""
-        if self._redo:
+    def next_batch(self, worker: int = 0, *, idle: bool = True) -> Batch | None:
+        """What `worker` should run next: first what has to be done again, then a fresh batch.
+
+        A worker that still has something to do, one that is not `idle`, is given no suspect.
+        """
+        if self._suspects and idle:
+            batch = dataclasses.replace(self._suspects.popleft(), worker=worker)
+        elif self._redo:
             batch = dataclasses.replace(self._redo.popleft(), worker=worker)
-        elif self._waiting:
-            batch = Batch(tuple(self._entries[index][0] for index in self._cut(worker)), worker)
+        elif self._num_waiting:
+            batch = self._cut(worker)
         else:
             return None
         self.counts["batches"] += 1
-        self.counts["cost"] += sum(self._entries[entry.index][1] for entry in batch.entries)
-        self.counts["padded_cost"] += self._cost(batch)
+        self.counts["cost"] += batch.cost
+        self.counts["padded_cost"] += batch.padded
         return batch
 
     def settle(self, batch: Batch, fates: Sequence[Fate]) -> None:
@@ -177,6 +214,8 @@ class Scheduler:
         assert len(fates) == len(batch.entries), "one fate for each entry"
         for entry, fate in zip(batch.entries, fates, strict=True):
             self._conclude(entry, fate)
+        self._done[batch.worker] = self._done.get(batch.worker, 0) + batch.cost
+        self._total_done += batch.cost
         self._grow(batch.worker)
 
     def fail(self, batch: Batch, error: ItemError) -> None:
@@ -185,7 +224,7 @@ class Scheduler:
             self._halve(batch)
         elif error.type in self.policy.retryable and batch.tries == 0:
             self.counts["retries"] += 1
-            self._redo.append(dataclasses.replace(batch, tries=1))
+            self._again(dataclasses.replace(batch, tries=1))
         else:
             self._conclude(batch.entries[0], Fate(error=error))
 
@@ -193,64 +232,107 @@ class Scheduler:
         """The batch did not fit: halve it, and what this worker is given from now on."""
         self.counts["ooms"] += 1
         self._streaks[batch.worker] = 0
-        self._budgets[batch.worker] = max(1, self._cost(batch) // 2)
+        self._budgets[batch.worker] = max(1, batch.padded // 2)
         if len(batch.entries) > 1:
             self._halve(batch)
         else:
             self.fail(dataclasses.replace(batch, tries=1), error)
 
-    def lost(self, batch: Batch) -> None:
+    def lost(self, batch: Batch, why: str = "", traceback: str = "") -> None:
         """The worker died with it: try it once more whole, then halve it until the culprit stands alone."""
         self.counts["lost"] += 1
         if batch.tries == 0:
-            self._redo.append(dataclasses.replace(batch, tries=1))
+            self._again(dataclasses.replace(batch, tries=1, alone=True))
         elif len(batch.entries) > 1:
             self._halve(batch)
         else:
             died = WorkerLost(
                 f"item {batch.entries[0].index} ended its worker {batch.tries + 1} times",
-                why="the process died (a crash in native code, or the system took its memory)",
+                why=why or "the process died (a crash in native code, or the system took its memory)",
                 fix="run this item alone with executor='inline' to see the crash",
             )
-            self._conclude(batch.entries[0], Fate(error=ItemError.of(died)))
+            error = dataclasses.replace(ItemError.of(died), traceback=traceback)
+            self._conclude(batch.entries[0], Fate(error=error))
+
+    def give_back(self, batch: Batch, *, suspect: bool = True) -> None:
+        """The worker died before it came to this one, as far as can be seen: run it again, but alone."""
+        self._again(dataclasses.replace(batch, alone=batch.alone or suspect))
 
     # Inner workings
 
-    def _cut(self, worker: int) -> list[int]:
-        """Indices for one batch: the oldest waiting item and its nearest in cost, within the budget."""
-        while self._oldest[0] not in self._fresh:
-            self._oldest.popleft()
-        oldest = self._oldest.popleft()
-        first = last = bisect.bisect_left(self._waiting, (self._entries[oldest][1], oldest))
-        total = self._waiting[first][0]
-        budget = self._budgets.get(worker, self.policy.budget)
-        while last - first + 1 < self.policy.max_items:
-            below = self._waiting[first][0] - self._waiting[first - 1][0] if first > 0 else None
-            above = self._waiting[last + 1][0] - self._waiting[last][0] if last + 1 < len(self._waiting) else None
-            if below is None and above is None:
+    def _cut(self, worker: int) -> Batch:
+        """The oldest waiting item and its nearest in cost, within the bounds: bin by bin, outwards from its own."""
+        policy, entries, keys = self.policy, self._entries, self._keys
+        budget, limit = self._budgets.get(worker, policy.budget), self._limit(worker)
+        at = first = last = bisect.bisect_left(keys, _bin(entries[self._skip()][1]))
+        chosen: list[Entry] = []
+        below: list[Entry] = []
+        side, num, total, top, full = chosen, 0, 0, 0, False
+        while True:
+            waiting = self._bins[keys[at]]
+            while waiting:
+                entry, cost, _ = entries[waiting[0]]
+                real, highest = total + cost, max(top, cost)
+                joint = real if policy.packed else (num + 1) * highest
+                full = num > 0 and (
+                    num >= policy.max_items
+                    or 0 < budget < joint
+                    or 0 < limit < real
+                    or joint - real > PADDING * real + policy.slack
+                )
+                if full:
+                    break
+                waiting.popleft()
+                side.append(entry)
+                num, total, top = num + 1, real, highest
+            down = keys[first] - keys[first - 1] if first > 0 else None
+            up = keys[last + 1] - keys[last] if last + 1 < len(keys) else None
+            if full or (down is None and up is None):
                 break
-            up = below is None or (above is not None and above <= below)
-            cost = self._waiting[last + 1 if up else first - 1][0]
-            real = total + cost
-            joint = real if self.policy.packed else (last - first + 2) * max(cost, self._waiting[last][0])
-            if (budget and joint > budget) or joint - real > PADDING * real + SLACK:
-                break
-            total = real
-            first, last = (first, last + 1) if up else (first - 1, last)
-        chosen = [index for _, index in self._waiting[first : last + 1]]
-        del self._waiting[first : last + 1]
-        self._fresh.difference_update(chosen)
-        return chosen
+            if down is None or (up is not None and up <= down):
+                at = last = last + 1
+                side = chosen
+            else:
+                at = first = first - 1
+                side = below
+        left = [key for key in keys[first : last + 1] if self._bins[key]]
+        for key in set(keys[first : last + 1]).difference(left):
+            del self._bins[key]
+        keys[first : last + 1] = left
+        self._num_waiting -= num
+        self._cost_waiting -= total
+        return Batch((*reversed(below), *chosen), worker, cost=total, padded=total if policy.packed else num * top)
 
-    def _cost(self, batch: Batch) -> int:
-        costs = [self._entries[entry.index][1] for entry in batch.entries]
-        return sum(costs) if self.policy.packed else len(costs) * max(costs)
+    def _skip(self) -> int:
+        """The oldest waiting index: it is the front of its bin, and those before it are not."""
+        while True:
+            found = self._entries.get(self._front)
+            waiting = self._bins.get(_bin(found[1])) if found is not None else None
+            if waiting and waiting[0] == self._front:
+                return self._front
+            self._front += 1
+
+    def _limit(self, worker: int) -> int:
+        """Cost of a batch near the end of the input: half of this worker's part of what is left; 0 for no limit."""
+        workers = self.policy.workers
+        if not self._ended or workers == 1:
+            return 0
+        # Who has not finished a batch yet counts as one of many alike.
+        done = self._done.get(worker, 0)
+        part = done / self._total_done if done else 1 / workers
+        usual = self.counts["cost"] / max(1, self.counts["batches"])
+        return max(1, int(usual / SMALLEST), int(self._cost_waiting * part / 2))
 
     def _halve(self, batch: Batch) -> None:
         self.counts["splits"] += 1
         middle = len(batch.entries) // 2
-        self._redo.append(Batch(batch.entries[:middle], tries=batch.tries))
-        self._redo.append(Batch(batch.entries[middle:], tries=batch.tries))
+        for entries in (batch.entries[:middle], batch.entries[middle:]):
+            costs = [self._entries[entry.index][1] for entry in entries]
+            padded = sum(costs) if self.policy.packed else len(costs) * max(costs)
+            self._again(Batch(entries, 0, batch.tries, batch.alone, sum(costs), padded))
+
+    def _again(self, batch: Batch) -> None:
+        (self._suspects if batch.alone else self._redo).append(batch)
 
     def _grow(self, worker: int) -> None:
         """After an out-of-memory the budget comes back by a quarter, slowly."""
@@ -284,3 +366,11 @@ class Scheduler:
         if index in self._fates:
             return  # at-least-once execution, exactly-once emission
         self._fates[index] = fate
+
+
+def _bin(cost: int) -> int:
+    """The bin of a cost: itself, or its leading eight bits."""
+    if cost < EXACT_BINS:
+        return cost
+    shift = cost.bit_length() - 8
+    return cost >> shift << shift

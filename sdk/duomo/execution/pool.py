@@ -1,0 +1,413 @@
+"""One scheduler over many copies of a model, wherever they run.
+
+A pool knows no process, no cluster and no clock: it drives a `Crew`, which may be processes of this
+machine, actors of a cluster, or devices of a simulation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Self
+
+from duomo.catalog import resolve
+from duomo.errors import SystemicError, UsageProblem
+from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS, Roster, Sent
+from duomo.execution.runs import BatchRun, StreamRun
+from duomo.execution.scheduler import Policy
+from duomo.outcome import ItemError, Meta, Outcome
+
+PATIENCE_S = 0.05
+"""So long input is read before the pool looks after its workers again."""
+LOOK_S = 1.0
+"""How often it looks for workers that hang."""
+
+
+class Event(NamedTuple):
+    """What one replica has to say."""
+
+    kind: str
+    """``ready`` (again), ``done``, ``raised``, ``part`` (of a stream), or ``lost`` (it died)."""
+    replica: int
+    ticket: int = -1
+    fates: Sequence[Fate] = ()
+    """Of ``done``."""
+    part: Any = None
+    error: ItemError | None = None
+    """Of ``raised``; of ``lost`` how it ended."""
+    out_of_memory: bool = False
+    blame: bool = True
+    """Of ``lost``: whether its oldest batch is under suspicion, or it was ended for another reason."""
+    prepare_s: float = 0.0
+    compute_s: float = 0.0
+
+
+class Facts(NamedTuple):
+    """What a worker tells when its model is loaded."""
+
+    meta: Meta
+    batch_size: int
+    batch_budget: int
+    packed: bool
+
+    @classmethod
+    def of(cls, worker: Any) -> Self:
+        """Of a `Worker`."""
+        model = worker.model
+        return cls(worker.meta(""), model.batch_size, model.batch_budget, model.packed)
+
+
+class Crew(ABC):
+    """The replicas that a pool drives. Only one thread at a time calls `wait`, `restart` and `kill`."""
+
+    size: int
+    """Number of replicas; known once started."""
+
+    @abstractmethod
+    def start(self, job: Job) -> Facts:
+        """Start all; returns when each is ready, or raises what the first that failed had to say."""
+
+    @abstractmethod
+    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
+        """Hand over a batch; does not wait for it. Raises when it cannot be sent at all."""
+
+    @abstractmethod
+    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
+        """Like `send`, for one item whose result comes in parts; ``done`` without fates ends it."""
+
+    @abstractmethod
+    def cancel(self, replica: int, ticket: int) -> None:
+        """Nobody wants the rest of a stream."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float) -> list[Event]:
+        """What happened, as soon as something has. Of one replica in order; tickets in the order they were sent."""
+
+    @abstractmethod
+    def restart(self, replica: int) -> None:
+        """Start a dead replica again; ``ready`` or ``lost`` will tell how it went."""
+
+    @abstractmethod
+    def kill(self, replica: int, why: str) -> None:
+        """End a replica that hangs; ``lost`` follows, with `why` and where it hung."""
+
+    @abstractmethod
+    def devices(self, replica: int) -> str:
+        """Where it runs, for people."""
+
+    def now(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+    def stats(self) -> dict[str, float]:
+        """Counters of its own, such as bytes moved."""
+        return {}
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """End all; safe to call twice."""
+
+
+class PoolExecutor(Executor):
+    """Runs a job on a crew. Any number of threads may use it at once."""
+
+    def __init__(self, crew: Crew, *, max_restarts: int = MAX_RESTARTS, hang_floor_s: float = HANG_FLOOR_S) -> None:
+        self._crew = crew
+        self._max_restarts = max_restarts
+        self._hang_floor_s = hang_floor_s
+        self._job: Job | None = None
+        self._closed = False
+        self._runs: deque[Any] = deque()
+        self._tickets = itertools.count()
+        self._changed = threading.Condition(threading.RLock())
+        self._waiting = False
+        self._next_look = 0.0
+        self._counts: dict[str, float] = {}
+        self._threads: ThreadPoolExecutor | None = None
+
+    def start(self, job: Job) -> None:
+        """Start the crew; every replica has loaded the model when this returns."""
+        if self._job is not None:
+            raise UsageProblem(
+                f"this executor already runs '{self._job.reference}'",
+                why="an executor has one job",
+                fix=f"{type(self).__name__}() makes another",
+            )
+        self._estimate = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'").estimate
+        self._facts = self._crew.start(job)
+        self._job = job
+        self._roster = Roster(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
+        self._meta = dataclasses.replace(self._facts.meta, executor=self.name)
+        self._metas: dict[tuple[Any, ...], Meta] = {}
+
+    def run(self, item: Any, options: Any) -> Any:
+        """One accepted item to its result."""
+        [outcome] = self.map([Entry(0, "0", item)], options)
+        return outcome.unwrap()
+
+    def submit(self, item: Any, options: Any) -> Future[Any]:
+        """Like `run`, at once; as many run beside each other as the pool can hold."""
+        self._check_open()
+        with self._changed:
+            if self._threads is None:
+                room = min(64, self._crew.size * self._job_plan.prefetch + 1)
+                self._threads = ThreadPoolExecutor(room, "duomo-submit")
+            return self._threads.submit(self.run, item, options)
+
+    def map(
+        self,
+        entries: Iterable[Entry],
+        options: Any,
+        *,
+        batch_size: int | None = None,
+        max_failed: int | None = None,
+        on_settled: Callable[[list[Outcome[Any]]], None] | None = None,
+    ) -> Iterator[Outcome[Any]]:
+        """Batches of alike cost to whichever replica is free; outcomes in input order."""
+        self._check_open()
+        plan, facts = self._job_plan, self._facts
+        policy = Policy(
+            batch_size or facts.batch_size,
+            plan.batch_budget or facts.batch_budget,
+            facts.packed,
+            plan.window_items * self._crew.size,
+            max_failed=max_failed,
+            workers=self._crew.size,
+        )
+        run = BatchRun(policy, options, self._estimate, self._crew.now)
+        source = iter(entries)
+        try:
+            self._enter(run)
+            while not run.is_over:
+                self._read(run, source)
+                self._turn(run)
+                with self._changed:
+                    settled, emitted = run.collect()
+                if on_settled is not None and settled:
+                    on_settled([self._outcome(entry, fate) for entry, fate in settled])
+                yield from (self._outcome(entry, fate) for entry, fate in emitted)
+        finally:
+            self._leave(run)
+        if run.error is not None:
+            raise run.error
+
+    def stream(self, item: Any, options: Any) -> Iterator[Any]:
+        """The parts of one result as they come."""
+        self._check_open()
+        run = StreamRun(item, options)
+        try:
+            self._enter(run)
+            while not run.is_over:
+                self._turn(run)
+                with self._changed:
+                    parts = run.collect()
+                yield from parts
+        finally:
+            if run.sent is not None and not self._closed:
+                self._crew.cancel(*run.sent)
+            self._leave(run)
+        if run.error is not None:
+            raise run.error
+
+    def meta(self) -> Meta:
+        """What is the same for all results; the device is that of the first replica."""
+        return self._meta
+
+    def health(self) -> list[str]:
+        """One line for each replica that is not well."""
+        if self._job is None or self._closed:
+            return []
+        return [
+            f"{self.name} worker {replica} ({self._crew.devices(replica)}) is {seat.state}: {seat.why}"
+            for replica, seat in enumerate(self._roster.seats)
+            if seat.state != "ready"
+        ]
+
+    def stats(self) -> dict[str, float]:
+        """Counters since ``start``; those with a dot are of one replica: ``items.0``, ``busy_s.0``."""
+        if self._job is None:
+            return {}
+        with self._changed:
+            counts = dict(self._counts)
+            for run in self._runs:
+                for name, count in run.counts.items():
+                    counts[name] = counts.get(name, 0) + count
+        seats = self._roster.seats
+        counts["restarts"] = sum(seat.restarts for seat in seats)
+        counts["replicas"] = len(seats) - self._roster.num_lost
+        for replica, seat in enumerate(seats):
+            counts[f"items.{replica}"], counts[f"busy_s.{replica}"] = seat.items, seat.busy_s
+        return {**counts, **self._crew.stats()}
+
+    def shutdown(self) -> None:
+        """End the crew; whoever still waits for a result is told."""
+        with self._changed:
+            self._closed = True
+            for run in self._runs:
+                run.stop(_closed())
+            self._changed.notify_all()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._crew.shutdown()
+
+    @property
+    def _job_plan(self) -> Any:
+        assert self._job is not None
+        return self._job.plan
+
+    def _check_open(self) -> None:
+        if self._job is None or self._closed:
+            raise _closed()
+
+    def _enter(self, run: Any) -> None:
+        with self._changed:
+            self._runs.append(run)
+
+    def _leave(self, run: Any) -> None:
+        """What is still on its way for this run will be dropped when it comes."""
+        with self._changed:
+            run.is_gone = True
+            self._runs.remove(run)
+            self._add_up(run.counts)
+
+    def _read(self, run: BatchRun, source: Iterator[Entry]) -> None:
+        """Read ahead for a moment; the source runs in the caller's thread, and without the lock."""
+        now = self._crew.now
+        deadline = now() + PATIENCE_S
+        while run.wants_input and (run.is_starving or now() < deadline):
+            run.read(source, self._changed)
+
+    def _turn(self, run: Any) -> None:
+        """Hand out what can be handed out, then wait until something happens, unless there is more to read."""
+        with self._changed:
+            self._restart()
+            self._dispatch()
+            if run.is_over or run.has_news:
+                return
+            if self._waiting:  # another thread looks after the crew, and tells
+                self._changed.wait(PATIENCE_S)
+                return
+            self._waiting = True
+            timeout = run.patience(self._roster.next_alarm(self._crew.now()))
+        events: list[Event] = []
+        try:
+            events = self._crew.wait(timeout)
+        finally:
+            with self._changed:
+                self._waiting = False
+                for event in events:
+                    self._handle(event)
+                self._look_for_hangs()
+                self._changed.notify_all()
+
+    def _dispatch(self) -> None:
+        """Give each replica with room what waits, one run after another."""
+        for _ in range(len(self._runs)):
+            run = self._runs[0]
+            self._runs.rotate(-1)
+            while (replica := self._roster.pick()) is not None:
+                idle = self._roster.is_idle(replica)
+                batch = run.next_batch(replica, idle=idle)
+                if batch is None:
+                    break
+                ticket = next(self._tickets)
+                try:
+                    run.send(self._crew, replica, ticket, batch)
+                except Exception as error:  # an item that cannot be sent, such as one with an open file in it
+                    run.raised(batch, ItemError.of(error), out_of_memory=False)
+                    continue
+                sent = Sent(ticket, run, batch, run.cost(batch))
+                self._roster.sent(replica, sent, self._crew.now(), alone=batch.alone)
+
+    def _handle(self, event: Event) -> None:
+        now, replica = self._crew.now(), event.replica
+        if event.kind == "lost":
+            self._bury(event, now)
+        elif event.kind == "ready":
+            self._roster.is_ready(replica, now)
+        elif event.kind == "part":
+            seat = self._roster.seats[replica]
+            if seat.flying and seat.flying[0].ticket == event.ticket:
+                seat.since = now
+                seat.flying[0].run.part(event.part)
+        else:
+            sent = self._roster.answered(replica, event.ticket, now, good=event.kind == "done")
+            if sent is None or sent.run.is_gone:
+                return
+            if event.kind == "done":
+                self._roster.seats[replica].items += len(event.fates)
+                self._add_up({"prepare_s": event.prepare_s, "compute_s": event.compute_s})
+                sent.run.done(sent.batch, event.fates)
+            else:
+                assert event.error is not None
+                sent.run.raised(sent.batch, event.error, out_of_memory=event.out_of_memory)
+
+    def _bury(self, event: Event, now: float) -> None:
+        """A replica died: only its oldest batch can be to blame, the rest runs again."""
+        why = event.error.why if event.error else "the process died"
+        had = self._roster.died(event.replica, now, why)
+        for place, sent in enumerate(had):
+            if not sent.run.is_gone:
+                blame = event.blame and place == 0
+                sent.run.lost(sent.batch, event.error, blame=blame, suspect=event.blame)
+
+    def _restart(self) -> None:
+        for replica in self._roster.rested(self._crew.now()):
+            self._crew.restart(replica)
+        if self._roster.all_lost:
+            for run in self._runs:
+                run.stop(self._nobody_left(self._roster.seats[0].why))
+
+    def _look_for_hangs(self) -> None:
+        now = self._crew.now()
+        if now < self._next_look or self._closed:
+            return
+        self._next_look = now + LOOK_S
+        for replica, allowed in self._roster.overdue(now):
+            self._crew.kill(replica, f"it took more than {allowed:.0f} s for one batch")
+
+    def _nobody_left(self, why: str) -> SystemicError:
+        num = self._crew.size
+        return SystemicError(
+            f"the run was stopped: no worker is left of {num}",
+            why=f"each died {self._max_restarts + 1} times in a row; the last: {why}",
+            fix="run a few items with executor='inline' to see what happens",
+        )
+
+    def _add_up(self, counts: dict[str, float]) -> None:
+        for name, count in counts.items():
+            self._counts[name] = self._counts.get(name, 0) + count
+
+    def _outcome(self, entry: Entry, fate: Fate) -> Outcome[Any]:
+        return Outcome(entry.index, entry.id, fate.result, fate.error, self._meta_of(fate[2:]))
+
+    @functools.cached_property
+    def _meta_of(self) -> Callable[[tuple[Any, ...]], Meta]:
+        """Batch-mates share one Meta: building it costs more than all the rest."""
+
+        @functools.lru_cache(maxsize=1024)
+        def build(same: tuple[Any, ...]) -> Meta:
+            fate = Fate(None, None, *same)
+            return dataclasses.replace(
+                self._meta,
+                device=self._crew.devices(fate.replica),
+                batch=fate.batch,
+                ms=fate.ms,
+                truncated=fate.truncated,
+                windows=fate.windows,
+                difference=fate.difference,
+            )
+
+        return build
+
+
+def _closed() -> UsageProblem:
+    return UsageProblem("this runner is closed", why="its workers were ended", fix="load the model again")

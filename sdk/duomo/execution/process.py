@@ -1,0 +1,148 @@
+"""One child process: started cheaply, ended by its own id, and never left behind by a driver that dies."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import multiprocessing
+import multiprocessing.reduction
+import os
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+GRACE_S = 4.0
+"""How long a child may take to end when asked to."""
+_DUMP_S = 0.5
+_STARTING = threading.Lock()
+
+
+class Child:
+    """A process that runs ``target(*args)``.
+
+    Args:
+        target: a function of a module; what it is given must be picklable, and file descriptors travel
+            as `Descriptor`.
+        preload: modules that a fork server imports once, so that each child starts with them in
+            hundredths of a second. Only the first child of this process decides.
+        with_main: whether the child needs what the driver's ``__main__`` defines. Otherwise it is not run
+            again there, and a script needs no ``if __name__ == "__main__"``.
+    """
+
+    def __init__(
+        self, target: Callable[..., None], args: Sequence[Any], *, preload: Sequence[str], with_main: bool = False
+    ) -> None:
+        forks = "forkserver" in multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
+        with _STARTING, contextlib.nullcontext() if with_main else _empty_main():
+            if forks:
+                # Looking whether there is a GPU must not initialise CUDA, which no fork survives.
+                os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+                context.set_forkserver_preload(list(preload))
+            # A daemon is ended when this process ends in the ordinary way.
+            self._process = context.Process(target=target, args=tuple(args), name="duomo-worker", daemon=True)
+            self._process.start()
+        self.pid: int = self._process.pid
+        self.sentinel: int = self._process.sentinel
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return bool(self._process.is_alive())
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        self._process.join(0.2)
+        code = self._process.exitcode
+        if code is None:
+            return "it closed its pipe and went silent"
+        if code >= 0:
+            return f"it left with exit code {code}"
+        try:
+            return f"signal {signal.Signals(-code).name} ended it"
+        except ValueError:
+            return f"signal {-code} ended it"
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it now."""
+        self._process.kill()
+
+    def dump_stack(self) -> None:
+        """Have it write where it is to the file it was given, and wait a little for that."""
+        if hasattr(signal, "SIGUSR1"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGUSR1)
+                time.sleep(_DUMP_S)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end."""
+        self._process.join(timeout_s)
+
+
+def end(children: Sequence[Child], grace_s: float = GRACE_S) -> None:
+    """End them all: ask, wait, then kill. Those that ended already cost nothing."""
+    for child in children:
+        if child.is_alive:
+            child.terminate()
+    deadline = time.monotonic() + grace_s
+    for child in children:
+        child.join(max(0.0, deadline - time.monotonic()))
+    for child in children:
+        if child.is_alive:
+            child.kill()
+            child.join(grace_s)
+
+
+def follow_driver(last_words: int | None) -> None:
+    """Called first in a child: die when the parent does, leave Ctrl-C to the driver, and tell how it died.
+
+    Args:
+        last_words: descriptor of a file for the stack of a crash, or of a hang on demand (`Child.dump_stack`).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":  # a signal of the kernel comes even while a long call holds the interpreter
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if last_words is not None:
+        faulthandler.enable(last_words)
+        if hasattr(faulthandler, "register"):
+            faulthandler.register(signal.SIGUSR1, last_words)
+    if sys.platform != "win32":
+        os.dup2(2, 1)  # standard output is the driver's: results may be going there
+
+
+class Descriptor:
+    """A file descriptor that may travel among the arguments of a `Child`."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __getstate__(self) -> Any:
+        return multiprocessing.reduction.DupFd(self._number)
+
+    def __setstate__(self, travelled: Any) -> None:
+        self._travelled = travelled
+
+    def detach(self) -> int:
+        """Its number in the child."""
+        return int(self._travelled.detach())
+
+
+@contextlib.contextmanager
+def _empty_main() -> Iterator[None]:
+    """Or `multiprocessing` would run the driver's script again in each child: let there seem to be none."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

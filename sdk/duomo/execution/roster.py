@@ -1,0 +1,180 @@
+"""Which copies of the model are there, what each is doing, and which should get work next: a pure object.
+
+Time is a number that the caller brings, so a simulation drives it as well as the clock does.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from typing import Any, NamedTuple
+
+BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
+"""How long a replica rests after its first, second … death in a row."""
+MAX_RESTARTS = 8
+"""Deaths of a replica in a row, with no batch done in between, after which it is given up."""
+HANG_FLOOR_S = 60.0
+HANG_FACTOR = 20.0
+"""A batch may take so many times what one of its cost took so far …"""
+FIRST_FACTOR = 10.0
+"""… and the first one so many times the floor: it may compile, or warm up a device."""
+
+
+class Sent(NamedTuple):
+    """A batch on its way."""
+
+    ticket: int
+    run: Any
+    batch: Any
+    cost: int
+
+
+class Seat:
+    """One replica."""
+
+    __slots__ = ("alone", "busy_s", "deaths", "flying", "items", "restarts", "since", "state", "why")
+
+    def __init__(self) -> None:
+        self.state = "ready"
+        """``ready``, ``resting`` (it died), ``starting`` or ``lost`` (given up)."""
+        self.flying: deque[Sent] = deque()
+        """Unanswered, oldest first."""
+        self.alone = False
+        """It runs something that nothing else may be blamed for."""
+        self.since = 0.0
+        """When the oldest began."""
+        self.deaths = 0
+        self.restarts = 0
+        self.items = 0
+        self.busy_s = 0.0
+        self.why = ""
+        """Of its last death."""
+
+
+class Roster:
+    """All replicas of one pool. No method looks at all of them but `overdue`, which is rarely asked."""
+
+    def __init__(
+        self, size: int, depth: int, max_restarts: int = MAX_RESTARTS, hang_floor_s: float = HANG_FLOOR_S
+    ) -> None:
+        self.seats = [Seat() for _ in range(size)]
+        self._depth = max(1, depth)
+        self._max_restarts = max_restarts
+        self._floor = hang_floor_s
+        self._open: list[dict[int, None]] = [{} for _ in range(self._depth)]
+        """By number of batches in flight, those with room for more, longest waiting first."""
+        self._open[0] = dict.fromkeys(range(size))
+        self._resting: list[tuple[float, int]] = []
+        self._pace = 0.0
+        """Seconds a unit of cost took, smoothed."""
+        self.num_flying = 0
+        self.num_lost = 0
+
+    def pick(self) -> int | None:
+        """The replica with the least to do, if any has room."""
+        for level in self._open:
+            if level:
+                return next(iter(level))
+        return None
+
+    def is_idle(self, replica: int) -> bool:
+        """Whether it has nothing to do."""
+        return not self.seats[replica].flying
+
+    def sent(self, replica: int, sent: Sent, now: float, *, alone: bool = False) -> None:
+        """A batch is on its way; `alone` lets nothing else in until it is back."""
+        seat = self.seats[replica]
+        self._shut(replica)
+        if not seat.flying:
+            seat.since = now
+        seat.flying.append(sent)
+        seat.alone = alone
+        self.num_flying += 1
+        self._reopen(replica)
+
+    def answered(self, replica: int, ticket: int, now: float, *, good: bool) -> Sent | None:
+        """The batch with this ticket, which has come back; None for one that was given up on."""
+        seat = self.seats[replica]
+        if not (seat.flying and seat.flying[0].ticket == ticket):
+            return None
+        self._shut(replica)
+        sent = seat.flying.popleft()
+        self.num_flying -= 1
+        seat.alone = False
+        seat.deaths = 0
+        if good:
+            took = now - seat.since
+            seat.busy_s += took
+            if sent.cost:
+                pace = took / sent.cost
+                self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
+        seat.since = now
+        self._reopen(replica)
+        return sent
+
+    def died(self, replica: int, now: float, why: str) -> list[Sent]:
+        """What it had, oldest first; it rests, or is given up after too many deaths in a row."""
+        seat = self.seats[replica]
+        if seat.state == "lost":
+            return []
+        self._shut(replica)
+        had = list(seat.flying)
+        self.num_flying -= len(had)
+        seat.flying.clear()
+        seat.alone = False
+        seat.why = why
+        seat.deaths += 1
+        if seat.deaths > self._max_restarts:
+            seat.state = "lost"
+            self.num_lost += 1
+        else:
+            seat.state = "resting"
+            rest = BACKOFF_S[min(seat.deaths, len(BACKOFF_S)) - 1]
+            heapq.heappush(self._resting, (now + rest, replica))
+        return had
+
+    def rested(self, now: float) -> list[int]:
+        """Those that should be started again now."""
+        due = []
+        while self._resting and self._resting[0][0] <= now:
+            replica = heapq.heappop(self._resting)[1]
+            self.seats[replica].state = "starting"
+            self.seats[replica].restarts += 1
+            due.append(replica)
+        return due
+
+    def is_ready(self, replica: int, now: float) -> None:
+        """It has started again."""
+        seat = self.seats[replica]
+        seat.state, seat.since = "ready", now
+        self._reopen(replica)
+
+    def next_alarm(self, now: float) -> float:
+        """Seconds until somebody is rested; a second when nobody is resting."""
+        return max(0.0, min(1.0, self._resting[0][0] - now)) if self._resting else 1.0
+
+    def overdue(self, now: float) -> list[tuple[int, float]]:
+        """Replicas that have worked on one batch for too long, and the seconds they were allowed."""
+        late = []
+        for replica, seat in enumerate(self.seats):
+            if seat.state == "ready" and seat.flying and now - seat.since > self._floor:
+                predicted = self._pace * seat.flying[0].cost
+                allowed = max(self._floor, HANG_FACTOR * predicted if self._pace else FIRST_FACTOR * self._floor)
+                if now - seat.since > allowed:
+                    late.append((replica, allowed))
+        return late
+
+    @property
+    def all_lost(self) -> bool:
+        """Whether every replica was given up."""
+        return self.num_lost == len(self.seats)
+
+    def _shut(self, replica: int) -> None:
+        level = len(self.seats[replica].flying)
+        if level < self._depth:
+            self._open[level].pop(replica, None)
+
+    def _reopen(self, replica: int) -> None:
+        seat = self.seats[replica]
+        if seat.state == "ready" and not seat.alone and len(seat.flying) < self._depth:
+            self._open[len(seat.flying)][replica] = None

@@ -1,0 +1,128 @@
+"""Messages between driver and worker: small ones by a pipe, big ones by memory that both have mapped."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import struct
+import sys
+import tempfile
+from multiprocessing.connection import Connection
+from typing import Any
+
+BIG = 128 * 1024
+"""Bytes from which a message goes by a slot: what is smaller fits a pipe's buffer and never blocks its sender."""
+_COUNTS = struct.Struct("<iI")
+"""Slot (-1: none) and number of parts; the lengths of the parts follow."""
+
+
+class Slot:
+    """Memory that two processes share. It has no name, so nothing is left of it when both are gone."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = _nameless_file() if descriptor is None else descriptor
+        self._map: mmap.mmap | None = None
+
+    def write(self, parts: list[Any]) -> None:
+        """Put bytes one behind the other; the memory grows to the largest message so far."""
+        size = sum(len(part) for part in parts)
+        if self._map is None or len(self._map) < size:
+            os.ftruncate(self.descriptor, size)
+            self._remap(size)
+        assert self._map is not None
+        at = 0
+        for part in parts:
+            self._map[at : at + len(part)] = part
+            at += len(part)
+
+    def read(self, lengths: list[int]) -> list[bytearray]:
+        """Copies of the parts: the other side may write again as soon as this returns."""
+        size = sum(lengths)
+        if self._map is None or len(self._map) < size:
+            self._remap(size)
+        assert self._map is not None
+        parts, at, view = [], 0, memoryview(self._map)
+        for length in lengths:
+            parts.append(bytearray(view[at : at + length]))
+            at += length
+        view.release()
+        return parts
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if self._map is not None:
+            self._map.close()
+        os.close(self.descriptor)
+
+    def _remap(self, size: int) -> None:
+        if self._map is not None:
+            self._map.close()
+        self._map = mmap.mmap(self.descriptor, size)
+
+
+class Channel:
+    """One end of a conversation.
+
+    A message that may be big is the n-th of its kind in its direction and lies in slot n modulo the
+    number of slots: whoever sends must not have more of them unanswered than there are slots.
+    """
+
+    def __init__(self, pipe: Connection, outgoing: list[Slot], incoming: list[Slot]) -> None:
+        self.pipe = pipe
+        self._outgoing = outgoing
+        self._incoming = incoming
+        self._num_sent = 0
+        self.bytes_moved = 0
+
+    def send(self, message: Any, *, counted: bool = False) -> None:
+        """Send any picklable message; only a `counted` one can go by a slot."""
+        buffers: list[pickle.PickleBuffer] = []
+        stream = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
+        parts: list[Any] = [stream, *(buffer.raw() for buffer in buffers)]
+        lengths = [len(part) for part in parts]
+        slot = -1
+        if counted and self._outgoing:
+            if sum(lengths) >= BIG:
+                slot = self._num_sent % len(self._outgoing)
+                self._outgoing[slot].write(parts)
+                parts = []
+            self._num_sent += 1
+        head = _COUNTS.pack(slot, len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
+        self.pipe.send_bytes(b"".join((head, *parts)))
+        self.bytes_moved += sum(lengths)
+
+    def recv(self) -> Any:
+        """The next message; raises `EOFError` when the other side is gone."""
+        frame = memoryview(self.pipe.recv_bytes())
+        slot, num = _COUNTS.unpack_from(frame)
+        lengths = list(struct.unpack_from(f"<{num}Q", frame, _COUNTS.size))
+        self.bytes_moved += sum(lengths)
+        if slot >= 0:
+            parts: list[Any] = list(self._incoming[slot].read(lengths))
+        else:
+            parts, at = [], _COUNTS.size + 8 * num
+            for length in lengths:
+                # Arrays must be writable, as they were when they were sent.
+                parts.append(bytearray(frame[at : at + length]) if parts else frame[at : at + length])
+                at += length
+        return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - from our own child
+
+    def close(self) -> None:
+        """Hang up."""
+        self.pipe.close()
+        for slot in (*self._outgoing, *self._incoming):
+            slot.close()
+        self._outgoing, self._incoming = [], []
+
+
+def new_slots(count: int) -> list[Slot]:
+    """Slots for one direction; none where file descriptors cannot be handed on."""
+    return [] if sys.platform == "win32" else [Slot() for _ in range(count)]
+
+
+def _nameless_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("duomo", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
