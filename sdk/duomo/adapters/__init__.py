@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from duomo.adapters.adapting import adapt
     from duomo.adapters.artifacts import Artifact, FittedOn
     from duomo.adapters.audit import AuditLog, verify
-    from duomo.adapters.calibration import Calibrator, Isotonic, Sigmoid, Temperature
+    from duomo.adapters.calibration import (
+        Calibrator,
+        Isotonic,
+        Sigmoid,
+        Temperature,
+        auc,
+        brier,
+        expected_calibration_error,
+        log_loss,
+        reliability,
+    )
     from duomo.adapters.conformal import ConformalInterval, ConformalSets, coverage
     from duomo.adapters.egress import no_egress
     from duomo.adapters.evaluation import Report
@@ -42,7 +52,10 @@ _HOME = {
     "adapting": ("adapt",),
     "artifacts": ("Artifact", "FittedOn"),
     "audit": ("AuditLog", "verify"),
-    "calibration": ("Calibrator", "Isotonic", "Sigmoid", "Temperature"),
+    "calibration": (
+        *("Calibrator", "Isotonic", "Sigmoid", "Temperature"),
+        *("auc", "brier", "expected_calibration_error", "log_loss", "reliability"),
+    ),
     "conformal": ("ConformalInterval", "ConformalSets", "coverage"),
     "egress": ("no_egress",),
     "evaluation": ("Report",),
@@ -104,11 +117,16 @@ __all__ = [
     "Uncalibrated",
     "adapt",
     "as_probability",
+    "auc",
+    "brier",
     "coverage",
     "digest_of",
+    "expected_calibration_error",
     "find",
+    "log_loss",
     "no_egress",
     "pseudonym",
+    "reliability",
     "verify",
 ]
 

@@ -1,0 +1,1 @@
+"""Credit, markets, fraud, news and filings: a plugin of duomo."""

@@ -1,0 +1,217 @@
+"""Application data: which fields there are, in which unit, known since when, and which may not be used at all."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import pydantic
+
+from duomo.adapters import Finding, find
+
+Row = Mapping[str, Any]
+
+PROTECTED_WORDS = frozenset(
+    "age sex gender marital married divorced widowed race racial ethnic ethnicity afam hispanic religion religious "
+    "nationality citizenship dob birthdate pregnant pregnancy maternity disability disabled caste".split()
+)
+"""Words in a field's name that mean a protected basis (ECOA: race, colour, religion, national origin, sex, marital
+status, age, public assistance; EU charter art. 21)."""
+PROTECTED_NAMES = frozenset(
+    "single black white asian foreign_worker foreign_born national_origin sexual_orientation date_of_birth "
+    "public_assistance welfare_recipient".split()
+)
+"""Whole names of the same sort; each of their words alone may mean something harmless."""
+PROTECTED_VALUES = (
+    frozenset({"male", "female"}),
+    frozenset({"m", "f"}),
+    frozenset({"married", "single"}),
+    frozenset({"divorced", "married"}),
+    frozenset({"black", "white"}),
+)
+"""Values that give a protected basis away under whatever name."""
+LENDER_WORDS = ("interest_rate", "int_rate", "apr", "grade", "sub_grade", "risk_band", "credit_limit_granted")
+"""The lender's own verdict, made from the very risk that is to be predicted."""
+OUTCOME_WORDS = (
+    "loan_status", "balance", "paid_total", "paid_principal", "paid_interest", "paid_late_fees",
+    "recoveries", "charged_off", "days_past_due", "last_payment",
+)  # fmt: skip
+"""Known only after the money was lent."""
+
+
+class Field(pydantic.BaseModel):
+    """One input of an application."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["number", "category", "ratio"] = "number"
+    unit: str = ""
+    """Such as ``EUR``, ``months`` or ``EUR/month``; a row may state its own under ``NAME_unit``."""
+    of: tuple[str, str] | None = None
+    """For a ratio: numerator and denominator, both fields of the application."""
+    label: str = ""
+    """What applicants call it."""
+    known: Literal["application", "decision", "outcome", "unsaid"] = "unsaid"
+    """When it becomes known. Only what is known at application may be used; names that smell of a later
+    moment are refused while this is unsaid."""
+    low: float | None = None
+    """Smallest and largest plausible value; outside, the row is referred: most often the unit is wrong."""
+    high: float | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _ratio_has_parts(self) -> Field:
+        if (self.kind == "ratio") != (self.of is not None):
+            raise ValueError(f"'{self.name}': a ratio names its two fields in 'of', and nothing else does")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The label, or the name in words."""
+        return self.label or self.name.replace("_", " ").replace(".", " ").lower()
+
+
+def fields_of(rows: Sequence[Row], leave_out: Iterable[str] = ()) -> list[Field]:
+    """A field for every column: numbers where every value given is one, categories otherwise."""
+    skipped = set(leave_out)
+    names = dict.fromkeys(name for row in rows for name in row if name not in skipped)
+    return [Field(name=name, kind="number" if _is_numeric(rows, name) else "category") for name in names]
+
+
+def screen(fields: Sequence[Field], rows: Sequence[Row]) -> list[Finding]:
+    """What must not be a feature: protected bases (FAIR.PROHIBITED_BASIS) and what was not yet known (LEAK.TARGET)."""
+    found = []
+    for field in fields:
+        if field.kind != "ratio" and (basis := _protected_by(field, rows)):
+            found.append(
+                find(
+                    "FAIR.PROHIBITED_BASIS",
+                    f"'{field.name}' is a protected attribute ({basis})",
+                    field=field.name,
+                    fix="leave it out of the features; name it under protected= and the fairness report will use it",
+                )
+            )
+        elif when := _known_later(field):
+            found.append(
+                find(
+                    "LEAK.TARGET",
+                    f"'{field.name}' is {when}",
+                    field=field.name,
+                    fix="leave it out; where it truly is known at application (a buyer of loans sees their rate), "
+                    "say so with known='application'",
+                )
+            )
+    return found
+
+
+def check_row(row: Row, fields: Sequence[Field], key: str, currency: str = "") -> list[Finding]:
+    """What is wrong with one application: columns, types, units, currencies, ranges."""
+    needed = dict.fromkeys(name for field in fields for name in field.of or (field.name,))
+    found = [
+        find("INPUT.MISSING_COLUMN", f"there is no '{name}'", field=name, record=key,
+             fix=f"add '{name}', empty where it is not known")
+        for name in needed if name not in row
+    ]  # fmt: skip
+    for field in fields:
+        if field.kind == "ratio" or field.name not in row:
+            continue
+        value = row[field.name]
+        if is_missing(value):
+            found.append(find("INPUT.MISSING_VALUE", f"'{field.name}' is empty; it scores as missing",
+                              field=field.name, record=key, severity="info"))  # fmt: skip
+        elif field.kind == "number":
+            found += _check_number(field, value, row, key)
+    stated = {str(row[name]).upper() for name in row if name.lower().endswith("currency") and not is_missing(row[name])}
+    expected = {currency.upper()} if currency else set()
+    if len(stated | expected) > 1:
+        found.append(
+            find(
+                "UNITS.CURRENCY_MIXED",
+                f"amounts in {' and '.join(sorted(stated))}" + (f", and {currency} is expected" if currency else ""),
+                field=next(name for name in row if name.lower().endswith("currency")),
+                record=key,
+                fix="convert all amounts to one currency, at the rate of the application's day",
+            )
+        )
+    return found
+
+
+def value_of(row: Row, field: Field) -> float | str | None:
+    """A field's value: a float (NaN when missing), a category, or None."""
+    if field.kind == "ratio" and field.of is not None:
+        above, below = (_number(row.get(name)) for name in field.of)
+        return above / below if below > 0 else math.nan
+    value = row.get(field.name)
+    if field.kind == "number":
+        return _number(value)
+    return None if is_missing(value) else str(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell says nothing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return isinstance(value, str) and value.strip().lower() in ("", "na", "n/a", "nan", "null", "none")
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a column's name: ``annualIncome``, ``annual_income`` and ``Annual income`` are alike."""
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+
+
+def _protected_by(field: Field, rows: Sequence[Row]) -> str:
+    words = words_of(field.name)
+    hit = PROTECTED_WORDS.intersection(words) or PROTECTED_NAMES.intersection(["_".join(words)])
+    if hit:
+        return f"its name says '{min(hit)}'"
+    if field.kind == "category":
+        values = {str(row[field.name]).strip().lower() for row in rows if not is_missing(row.get(field.name))}
+        if len(values) <= 12 and any(tell <= values for tell in PROTECTED_VALUES):
+            return f"its values are {', '.join(sorted(values)[:4])}"
+    return ""
+
+
+def _known_later(field: Field) -> str:
+    name = "_".join(words_of(field.name))
+    if field.known == "application":
+        return ""
+    if field.known == "decision" or name in LENDER_WORDS:
+        return "the lender's own decision, made from the risk that is to be predicted"
+    if field.known == "outcome" or name in OUTCOME_WORDS:
+        return "known only after the loan was made"
+    return ""
+
+
+def _check_number(field: Field, value: Any, row: Row, key: str) -> list[Finding]:
+    number = _number(value)
+    if math.isnan(number):
+        return [find("INPUT.UNREADABLE", f"'{field.name}' is no number: {type(value).__name__}", field=field.name,
+                     record=key, fix="a plain number, without separators and units")]  # fmt: skip
+    stated = row.get(f"{field.name}_unit")
+    if not is_missing(stated) and field.unit and str(stated).lower() != field.unit.lower():
+        return [find("UNITS.MISMATCH", f"'{field.name}' is in {stated}, and {field.unit} is expected",
+                     field=field.name, record=key, fix=f"convert it to {field.unit}")]  # fmt: skip
+    low, high = field.low, field.high
+    if (low is not None and number < low) or (high is not None and number > high):
+        bounds = f"{'' if low is None else f'{low:g}'} to {'' if high is None else f'{high:g}'}"
+        unit = f" {field.unit}" if field.unit else ""
+        return [find("OOD.RANGE", f"'{field.name}' is outside {bounds}{unit}", field=field.name, record=key,
+                     fix="look whether the unit is right (cents for euros, years for months)")]  # fmt: skip
+    return []
+
+
+def _number(value: Any) -> float:
+    if is_missing(value) or isinstance(value, bool):
+        return math.nan
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _is_numeric(rows: Sequence[Row], name: str) -> bool:
+    given = [row[name] for row in rows if not is_missing(row.get(name))]
+    return bool(given) and not any(math.isnan(_number(value)) for value in given)

@@ -1,0 +1,194 @@
+"""A panel of prices: days by symbols, in order, in one currency, with what is wrong with it said."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duomo.adapters import Finding, find
+from duomo.errors import BadInput
+
+Vector = NDArray[np.float64]
+PRICES = ("open", "high", "low", "close")
+MAX_JUMP = 0.5
+"""A larger move from one close to the next is more often a split or a wrong unit than a market."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bars:
+    """Prices of shape (bars, symbols); NaN where a symbol has no bar."""
+
+    times: tuple[dt.datetime, ...]
+    symbols: tuple[str, ...]
+    open: Vector
+    high: Vector
+    low: Vector
+    close: Vector
+    volume: Vector
+    currency: str = ""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def until(self, num_bars: int) -> Bars:
+        """The first bars, as copies: nothing of what follows can be reached from them."""
+        parts = {name: getattr(self, name)[:num_bars].copy() for name in (*PRICES, "volume")}
+        return dataclasses.replace(self, times=self.times[:num_bars], **parts)
+
+    def returns(self) -> Vector:
+        """Close to close, (bars - 1, symbols)."""
+        return np.asarray(self.close[1:] / self.close[:-1] - 1)
+
+    @classmethod
+    def of_closes(cls, times: Sequence[dt.datetime], closes: Mapping[str, Sequence[float]]) -> Bars:
+        """From closing prices alone: open, high and low are the close."""
+        close = np.column_stack([np.asarray(values, dtype=np.float64) for values in closes.values()])
+        return cls(tuple(times), tuple(closes), close, close, close, close, np.full(close.shape, np.nan))
+
+
+def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
+    """A panel from rows with ``time`` (or ``date``), ``close`` and maybe ``symbol``, ``open`` … and ``currency``.
+
+    Rows out of order are sorted, doubles and unusable rows left out, each with a finding.
+
+    Raises:
+        BadInput: When a column that is needed is in no row, when currencies are mixed, or nothing is left.
+    """
+    found: list[Finding] = []
+    cells: dict[tuple[dt.datetime, str], Mapping[str, Any]] = {}
+    currencies: Counter[str] = Counter()
+    last: dict[str, dt.datetime] = {}
+    unsorted = 0
+    for number, row in enumerate(rows):
+        row = {str(name).strip().lower(): value for name, value in row.items()}
+        problem = _problem(row)
+        if problem:
+            found.append(find(problem[0], problem[1], field=problem[2], record=str(number), fix=problem[3]))
+            continue
+        time, symbol = _time(row), str(row.get("symbol") or "asset")
+        currencies[str(row.get("currency") or "")] += 1
+        unsorted += symbol in last and time < last[symbol]
+        last[symbol] = time
+        if (time, symbol) in cells:
+            found.append(find("INPUT.DUPLICATE", f"{symbol} has two bars at {time:%Y-%m-%d}; the first is kept",
+                              field="time", record=str(number), fix="remove one"))  # fmt: skip
+            continue
+        cells[time, symbol] = row
+    _one_currency(currencies)
+    if not cells:
+        raise BadInput("there are no usable bars", why=found[0].text if found else "no rows were given",
+                       fix="rows with time, close and, for several assets, symbol")  # fmt: skip
+    if unsorted:
+        found.append(find("INPUT.UNSORTED", f"{unsorted} bars came out of order; they were sorted", field="time",
+                          fix="sort by time before use"))  # fmt: skip
+    bars = _panel(cells, next(iter(currencies)))
+    return bars, found + check_bars(bars)
+
+
+def check_bars(bars: Bars) -> list[Finding]:
+    """Gaps, prices that cannot be, jumps, and symbols that all live to the end."""
+    found = []
+    for j, symbol in enumerate(bars.symbols):
+        close = bars.close[:, j]
+        at = np.flatnonzero(~np.isnan(close))
+        missing = int(np.isnan(close[at[0] : at[-1] + 1]).sum()) if len(at) else 0
+        if missing:
+            found.append(find("INPUT.GAP", f"{symbol} lacks {missing} bars between its first and its last",
+                              field=symbol, fix="fill from the source; nothing trades without a bar"))  # fmt: skip
+        steps = np.abs(np.diff(np.log(close[at])))
+        if len(steps) and steps.max() > np.log1p(MAX_JUMP):
+            day = bars.times[at[int(steps.argmax()) + 1]]
+            found.append(find("UNITS.MISMATCH", f"{symbol} jumps by {np.expm1(steps.max()):.0%} at {day:%Y-%m-%d}",
+                              field=symbol, severity="warn", fix="adjust for splits; look for pence"))  # fmt: skip
+        if (bars.high[:, j] + 1e-9 < np.fmax(bars.open[:, j], close)).any() or (
+            bars.low[:, j] - 1e-9 > np.fmin(bars.open[:, j], close)
+        ).any():
+            found.append(find("QUALITY.FORMAT", f"{symbol} has bars whose high or low does not span open and close",
+                              field=symbol, severity="warn", fix="adjust all four prices alike"))  # fmt: skip
+    gaps = _calendar_gaps(bars.times)
+    if gaps:
+        found.append(find("INPUT.GAP", f"{len(gaps)} breaks in the calendar, the first after {gaps[0]:%Y-%m-%d}",
+                          field="time", fix="fill from the source, or say that the market was closed"))  # fmt: skip
+    if len(bars.symbols) > 5 and len(bars) > 500 and not np.isnan(bars.close).any():
+        found.append(find("SURVIVORSHIP", f"all {len(bars.symbols)} symbols live from the first bar to the last",
+                          fix="use the index's members of each date, with those that were delisted"))  # fmt: skip
+    return found
+
+
+def _problem(row: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
+    """Code, text, field and remedy of what makes a row unusable."""
+    name = "time" if "time" in row else "date"
+    if name not in row:
+        return "INPUT.MISSING_COLUMN", "there is no 'time' (or 'date')", "time", "name the column of the bar's time"
+    if _time(row) is None:
+        return "INPUT.UNREADABLE", f"'{name}' is no date", name, "ISO 8601, such as 2024-03-28"
+    if "close" not in row:
+        return "INPUT.MISSING_COLUMN", "there is no 'close'", "close", "name the column of closing prices"
+    for price in ("close", *(each for each in PRICES if each != "close" and row.get(each) not in (None, ""))):
+        value = _float(row[price])
+        if np.isnan(value) or value <= 0:
+            return (
+                "INPUT.UNREADABLE",
+                f"'{price}' is no positive number",
+                price,
+                "leave the row out where nothing traded",
+            )
+    return None
+
+
+def _panel(cells: Mapping[tuple[dt.datetime, str], Mapping[str, Any]], currency: str) -> Bars:
+    times, symbols = sorted({time for time, _ in cells}), sorted({symbol for _, symbol in cells})
+    row_of, column_of = {time: i for i, time in enumerate(times)}, {symbol: j for j, symbol in enumerate(symbols)}
+    parts = {name: np.full((len(times), len(symbols)), np.nan) for name in (*PRICES, "volume")}
+    for (time, symbol), row in cells.items():
+        at = row_of[time], column_of[symbol]
+        close = _float(row["close"])
+        for name in PRICES:
+            value = _float(row.get(name))
+            parts[name][at] = close if np.isnan(value) else value
+        parts["volume"][at] = _float(row.get("volume"))
+    return Bars(tuple(times), tuple(symbols), **parts, currency=currency)
+
+
+def _one_currency(currencies: Counter[str]) -> None:
+    if len(currencies) > 1:
+        named = ", ".join(f"{name or 'none stated'} ({count} rows)" for name, count in currencies.most_common())
+        raise BadInput(
+            "UNITS.CURRENCY_MIXED: one panel, several currencies",
+            why=f"the field 'currency' says {named}; adding such prices up means nothing",
+            fix="convert to one currency at each day's rate, or run one panel a currency",
+        )
+
+
+def _calendar_gaps(times: Sequence[dt.datetime]) -> list[dt.datetime]:
+    """Ends of the bars before a pause of more than three times the usual step and more than a week."""
+    if len(times) < 3:
+        return []
+    steps = np.diff(np.array([time.timestamp() for time in times]))
+    limit = max(3 * float(np.median(steps)), 7 * 86400.0)
+    return [times[int(i)] for i in np.flatnonzero(steps > limit)]
+
+
+def _time(row: Mapping[str, Any]) -> Any:
+    value = row.get("time", row.get("date"))
+    if isinstance(value, dt.datetime):
+        return value
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day)
+    try:
+        return dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

@@ -1,0 +1,326 @@
+"""Credit scores: PD, points, at most four reasons; prohibited inputs are kept out, and groups are compared."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from duomo.adapters import (
+    Adapter,
+    Artifact,
+    Case,
+    DomainResult,
+    Finding,
+    Payload,
+    Probability,
+    Reason,
+    Record,
+    auc,
+    find,
+    pseudonym,
+)
+from duomo.errors import BadInput, GuardRefused, UsageProblem
+from duomo_finance import made_up
+from duomo_finance.applications import Field, Row, check_row, fields_of, is_missing, screen, value_of
+from duomo_finance.boosting import BoostedTrees
+from duomo_finance.plugin import CREDIT_SCORE
+from duomo_finance.reasons import Catalogue, ReasonText, adverse_reasons
+from duomo_finance.reports import CreditReport, credit_metrics, report
+from duomo_finance.scorecard import Scorecard, score_of
+
+TELLS_ALL = 0.95
+"""A single field with such an AUC is the answer in another dress."""
+ENOUGH_ROWS = 20
+
+
+class Applications(Artifact):
+    """What an application looks like, and which of its columns may be used for what."""
+
+    kind: ClassVar[str] = "finance.applications/1"
+
+    fields: tuple[Field, ...]
+    target: str = ""
+    """Column of the answer, for fitting."""
+    event: str = "1"
+    """The value of `target` that means default."""
+    key: str = ""
+    group: str = ""
+    """Column of the borrower, where one has several applications."""
+    time: str = ""
+    known_at: Mapping[str, str] = pydantic.Field(default_factory=dict)
+    """For a field, the column that says since when its value is known."""
+    protected: tuple[str, ...] = ()
+    currency: str = ""
+    catalogue: Mapping[str, ReasonText] = pydantic.Field(default_factory=dict)
+    """The lender's own words for reasons, by field."""
+
+    @classmethod
+    def of_table(
+        cls, rows: Sequence[Row], *, target: str, event: str, protected: Sequence[str] = (),
+        ratios: Sequence[Field] = (), key: str = "", group: str = "", time: str = "", currency: str = "",
+    ) -> tuple[Applications, list[Finding]]:  # fmt: skip
+        """Every column that may be a feature, and a finding for each that may not."""
+        units = {name for row in rows[:1] for name in row if name.endswith(("_unit", "currency"))}
+        fields = fields_of(rows, {target, key, group, time, *protected, *units} - {""})
+        found = screen(fields, rows)
+        refused = {each.field for each in found}
+        kept = [field for field in fields if field.name not in refused]
+        bases = {each.field for each in found if each.code == "FAIR.PROHIBITED_BASIS"}
+        return cls(
+            fields=(*kept, *ratios), target=target, event=event, key=key, group=group, time=time, currency=currency,
+            protected=tuple(dict.fromkeys((*protected, *sorted(bases)))),
+        ), found  # fmt: skip
+
+
+class CreditResult(Payload):
+    """The verdict on one application."""
+
+    pd: float
+    """Probability of default, over the horizon that the history it was fitted on had."""
+    score: int | None
+    """Points; more is better. None from boosted trees, which have no points."""
+    points: dict[str, int]
+    """By field; they sum to `score`."""
+    blocked: list[str]
+    """Columns of this row that may not be used, and were not."""
+
+
+class CreditScore(Adapter[dict[str, Any], CreditResult]):
+    """A monotone scorecard by default, boosted trees with the same directions on request (`boost`).
+
+    It needs the artefact ``applications``, and after `fit` has ``scorecard``. A ``policy`` (`duomo.adapters.Threshold`,
+    `Costs`) decides; without one there is a PD and no decision.
+    """
+
+    spec = CREDIT_SCORE
+    Output = CreditResult
+
+    def __init__(
+        self,
+        *,
+        runner: Any = None,
+        artifacts: Mapping[str, Artifact] | None = None,
+        secret: bytes | str | None = None,
+        boost: bool = False,
+    ) -> None:
+        super().__init__(runner=runner, artifacts=artifacts, secret=secret)
+        self.boost = boost or "trees" in self.artifacts
+
+    @property
+    def applications(self) -> Applications:
+        """What applications look like. Raises `UsageProblem` before it is said."""
+        found = self.artifacts.get("applications")
+        if not isinstance(found, Applications):
+            raise UsageProblem(
+                "finance/credit-score does not know what an application looks like",
+                why="it has no artefact 'applications'",
+                fix="CreditScore(artifacts={'applications': Applications(fields=…, target=…)}).fit(records), "
+                "or duomo.adapt('finance/credit-score', artifacts=FOLDER) with what was fitted",
+            )
+        return found
+
+    @property
+    def card(self) -> Scorecard:
+        """The scorecard. Raises `UsageProblem` before it is fitted."""
+        found = self.artifacts.get("scorecard")
+        if not isinstance(found, Scorecard):
+            raise UsageProblem("the scorecard is not fitted yet", why="it has no artefact 'scorecard'",
+                               fix="adapter = adapter.fit(adapter.records(rows))")  # fmt: skip
+        return found
+
+    def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
+        """A row as a record: protected columns aside, the answer aside, and what is wrong with it said."""
+        if isinstance(value, Record):
+            return value
+        if isinstance(value, BadInput):
+            raise value
+        if not isinstance(value, Mapping):
+            raise BadInput(f"application {position} is a {type(value).__name__}", why="a row (a dict) is needed",
+                           fix="one dict of columns an application")  # fmt: skip
+        form, row = self.applications, dict(value)
+        key = pseudonym(str(row.get(form.key, position)), self.secret) if form.key else str(position)
+        label = row.pop(form.target, None) if form.target else None
+        protected = {name: row.pop(name) for name in form.protected if name in row}
+        group = row.get(form.group) if form.group else None
+        time = _time(row.pop(form.time, None), form.time, key) if form.time else None
+        known = {field: _time(row.pop(column, None), column, key) for field, column in form.known_at.items()}
+        # The model reads the fields alone; whatever else looks protected goes the same way as what is named.
+        for finding in screen([Field(name=name, kind="category") for name in row if not _is_field(form, name)], []):
+            if finding.code == "FAIR.PROHIBITED_BASIS":
+                protected[finding.field] = row.pop(finding.field)
+        row.pop(form.key, None)
+        return Record(
+            row,
+            key,
+            pseudonym(str(group), self.secret) if group is not None else None,
+            time,
+            {field: at for field, at in known.items() if at is not None},
+            protected,
+            None if label is None else int(str(label) == form.event),
+            findings=tuple(check_row(row, form.fields, key, form.currency)),
+        )
+
+    def guards(self, phase: str) -> Sequence[Any]:
+        if phase == "dataset":
+            return (self._screened,)
+        return (self._levels,) if phase == "input" and "scorecard" in self.artifacts else ()
+
+    def fit(self, records: Sequence[Record[dict[str, Any]]]) -> Self:
+        """An adapter fitted on labelled records.
+
+        Raises:
+            GuardRefused: A declared field is protected, or tells the answer.
+            BadInput: Too few defaults, or records without an answer.
+        """
+        for finding in self._screened(records):
+            raise GuardRefused(
+                f"{finding.code}: {finding.text}", why=f"the field '{finding.field}' was declared as a feature",
+                fix=finding.fix,
+            )  # fmt: skip
+        unanswered = next((each.key for each in records if each.label is None), None)
+        if unanswered is not None:
+            raise BadInput(f"record '{unanswered}' has no answer", why="fitting needs to know who defaulted",
+                           fix=f"fill '{self.applications.target}', or name another target")  # fmt: skip
+        usable = [each for each in records if not any(found.severity == "block" for found in each.findings)]
+        rows = [_values(self.applications.fields, each.payload) for each in usable]
+        y = np.array([each.label for each in usable], dtype=np.float64)
+        card = Scorecard.fit(self.applications.fields, rows, y)
+        artifacts: dict[str, Artifact] = {**self.artifacts, "scorecard": card}
+        if self.boost:
+            artifacts["trees"] = BoostedTrees.fit(card, rows, y)
+        return type(self)(artifacts=artifacts, secret=self.secret, boost=self.boost)
+
+    def prepare(self, record: Record[dict[str, Any]]) -> dict[str, float | str | None]:
+        return self.card.values(record.payload)
+
+    def score(self, prepared: Sequence[Any]) -> list[tuple[float, NDArray[np.float64], Any]]:
+        """PD, points by field, and the values they were made of."""
+        trees = self.artifacts.get("trees")
+        pds = trees.pd(prepared) if isinstance(trees, BoostedTrees) else self.card.pd(prepared)
+        return list(zip(map(float, pds), self.card.points(prepared), prepared, strict=True))
+
+    def interpret(self, case: Case[dict[str, Any]]) -> Probability:
+        trees = self.artifacts.get("trees")
+        source, method = (trees, "boosted-trees") if trees is not None else (self.card, "scorecard")
+        return Probability(value=case.raw[0], method=method, event="default", calibrator=source.ref)
+
+    def explain(self, case: Case[dict[str, Any]]) -> Sequence[Reason]:
+        catalogue: Catalogue = self.applications.catalogue
+        trees = self.artifacts.get("trees")
+        if isinstance(trees, BoostedTrees):
+            return trees.reasons(self.card, case.raw[2], catalogue)
+        return adverse_reasons(self.card, case.raw[2], catalogue)
+
+    def result(self, case: Case[dict[str, Any]]) -> CreditResult:
+        pd, points, _ = case.raw
+        blocked = sorted(case.record.protected)
+        if "trees" in self.artifacts:
+            return CreditResult(pd=pd, score=None, points={}, blocked=blocked)
+        names = [field.name for field in self.card.fields]
+        whole = [int(each) for each in np.rint(points)]
+        return CreditResult(
+            pd=pd, score=int(score_of(points[None])[0]), points=dict(zip(names, whole, strict=True)), blocked=blocked
+        )
+
+    def measure(self, judged: Sequence[tuple[Record[dict[str, Any]], DomainResult[CreditResult]]]) -> dict[str, float]:
+        known = [
+            (record, done.payload.pd)
+            for record, done in judged
+            if done.payload is not None and record.label is not None
+        ]
+        if not known:
+            return {}
+        y, pd = np.array([record.label for record, _ in known]), np.array([each for _, each in known])
+        return credit_metrics(y, pd)
+
+    def report(self, records: Sequence[Record[dict[str, Any]]], *, cutoff: float | None = None) -> CreditReport:
+        """Quality, calibration and fairness over labelled records that it was not fitted on.
+
+        Args:
+            records: With labels, and with protected attributes in the side channel.
+            cutoff: PD from which an application is declined; the one that declines as many as defaulted when None.
+        """
+        usable = [each for each in records if each.label is not None
+                  and not any(found.severity == "block" for found in each.findings)]  # fmt: skip
+        prepared = [self.prepare(each) for each in usable]
+        pd = np.array([each[0] for each in self.score(prepared)])
+        y = np.array([each.label for each in usable], dtype=np.float64)
+        woe = self.card.woe(prepared)
+        return report(
+            pd,
+            y,
+            [each.protected for each in usable],
+            {field.name: woe[:, i] for i, field in enumerate(self.card.fields)},
+            cutoff=cutoff,
+            fitted_prevalence=self.card.fitted_on.prevalence if self.card.fitted_on else None,
+        )
+
+    @classmethod
+    def example(cls) -> Self:
+        ratio = Field(
+            name="loan_to_value", kind="ratio", of=("amount", "price"), label="the loan in relation to the price"
+        )
+        form, _ = Applications.of_table(
+            made_up.applications(), target="status", event="default", ratios=(ratio,), key="id", currency="EUR"
+        )
+        blank = cls(artifacts={"applications": form})
+        return blank.fit(blank.records(made_up.applications()))
+
+    @classmethod
+    def samples(cls) -> list[Any]:
+        return made_up.applications(8, seed=1)
+
+    def _screened(self, records: Sequence[Record[dict[str, Any]]]) -> Iterator[Finding]:
+        fields = self.applications.fields
+        yield from screen(fields, [each.payload for each in records])
+        labelled = [each for each in records if each.label is not None]
+        y = np.array([each.label for each in labelled])
+        for field in fields if len(set(y.tolist())) == 2 else ():
+            power = _power(field, labelled, y)
+            if max(power, 1 - power) >= TELLS_ALL:
+                yield find("LEAK.TARGET", f"'{field.name}' alone tells the answer (AUC {max(power, 1 - power):.3f})",
+                           field=field.name, fix="leave it out: it is the answer, or follows from it")  # fmt: skip
+
+    def _levels(self, record: Record[dict[str, Any]]) -> Iterator[Finding]:
+        for field, bins in zip(self.card.fields, self.card.bins, strict=True):
+            value = value_of(record.payload, field)
+            if field.kind == "category" and isinstance(value, str) and not bins.knows(value):
+                yield find("OOD.RANGE", f"'{field.name}' has a value that was never seen", field=field.name,
+                           record=record.key, fix="map it to a known one, or fit again with it")  # fmt: skip
+
+
+def _power(field: Field, records: Sequence[Record[dict[str, Any]]], y: NDArray[Any]) -> float:
+    """AUC of one field alone; for a category, of the rates of its levels that have enough rows to tell."""
+    values = [value_of(each.payload, field) for each in records]
+    if field.kind != "category":
+        column = np.array(values, dtype=np.float64)
+        given = ~np.isnan(column)
+        return auc(column[given], y[given]) if len(set(y[given].tolist())) == 2 else 0.5
+    _, inverse, counts = np.unique([str(value) for value in values], return_inverse=True, return_counts=True)
+    rates = np.where(counts >= ENOUGH_ROWS, np.bincount(inverse, weights=y) / counts, y.mean())
+    return auc(rates[inverse], y)
+
+
+def _values(fields: Sequence[Field], row: Row) -> dict[str, float | str | None]:
+    return {field.name: value_of(row, field) for field in fields}
+
+
+def _is_field(form: Applications, name: str) -> bool:
+    return any(name == field.name or name in (field.of or ()) for field in form.fields)
+
+
+def _time(value: Any, field: str, key: str) -> dt.datetime | None:
+    if is_missing(value):
+        return None
+    if isinstance(value, dt.datetime):
+        return value
+    try:
+        return dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadInput(f"record '{key}': '{field}' is no time", why="it cannot be read as ISO 8601",
+                       fix="such as 2024-03-28 or 2024-03-28T09:30:00") from None  # fmt: skip

@@ -1,0 +1,46 @@
+"""How good scores are beyond what the core measures: separation, drift, and finding the few among the many."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def ks(score: ArrayLike, y: ArrayLike) -> float:
+    """Kolmogorov-Smirnov: the widest gap between the score distributions of events and non-events."""
+    events, values = np.asarray(y, dtype=bool), np.asarray(score, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    last_of_tie = np.r_[np.diff(values[order]) > 0, True]
+    found, passed = np.cumsum(events[order]), np.cumsum(~events[order])
+    gap = found / max(int(events.sum()), 1) - passed / max(int((~events).sum()), 1)
+    return float(np.abs(gap[last_of_tie]).max())
+
+
+def psi(expected: ArrayLike, actual: ArrayLike, num_bands: int = 10) -> float:
+    """Population stability index of a score; by custom 0.1 is worth a look and 0.25 worth a halt."""
+    before, now = np.asarray(expected, dtype=np.float64), np.asarray(actual, dtype=np.float64)
+    edges = np.unique(np.quantile(before, np.linspace(0, 1, num_bands + 1)[1:-1]))
+    shares = [
+        np.maximum(np.bincount(np.searchsorted(edges, part), minlength=len(edges) + 1) / len(part), 1e-4)
+        for part in (before, now)
+    ]
+    return float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
+
+
+def average_precision(score: ArrayLike, y: ArrayLike) -> float:
+    """Mean precision at each event, from the highest score down; a tie shares the precision at its end."""
+    events, values = np.asarray(y, dtype=bool), np.asarray(score, dtype=np.float64)
+    if not events.any():
+        return float("nan")
+    order = np.argsort(-values, kind="stable")
+    ends = np.flatnonzero(np.r_[np.diff(values[order]) < 0, True])
+    found = np.cumsum(events[order])[ends]
+    return float((np.diff(np.r_[0, found]) * found / (ends + 1)).sum() / events.sum())
+
+
+def among_top(score: ArrayLike, y: ArrayLike, budget: int) -> tuple[float, float]:
+    """Precision and recall of the `budget` highest scores; ties go by position."""
+    events, values = np.asarray(y, dtype=bool), np.asarray(score, dtype=np.float64)
+    top = np.argsort(-values, kind="stable")[:budget]
+    hits = int(events[top].sum())
+    return hits / max(len(top), 1), hits / max(int(events.sum()), 1)
