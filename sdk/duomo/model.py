@@ -8,7 +8,8 @@ Five methods, called in this order for each batch, on one device:
     forward      batch → output                        tensors in, tensors out
     postprocess  output → list of results              as many as inputs, in the same order
 
-Optional: `estimate`, `split` and `merge` for long inputs, `stream` for generation. Evaluation mode,
+Optional: `estimate`, `split` and `merge` for long inputs, `stream` for generation, `tensor_plan` and
+`pipeline_split` for networks that are to be cut over several devices. Evaluation mode,
 ``inference_mode``, batching, devices, order and faults are the worker's business, not the model's.
 """
 
@@ -24,6 +25,7 @@ from duomo.errors import UsageProblem
 if TYPE_CHECKING:
     import torch
 
+    from duomo.parallel import PipelinePlan, TensorPlan
     from duomo.tasks.base import Result
     from duomo.weights import WeightsRef
 
@@ -92,6 +94,22 @@ class Model(ABC, Generic[In, R]):
             why="only models that generate do",
             fix="call the runner: runner(item)",
         )
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        """How each layer of a network with this `config` is cut (``tp``); None where it cannot be.
+
+        Args:
+            config: the network's own, as transformers has it; None for a network without one.
+        """
+        del config
+        return None
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        """Where the layers of a network with this `config` are, to be spread over stages (``pp``); None if nowhere."""
+        del config
+        return None
 
 
 def stack_or_pad(features: list[Features]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from duomo.errors import UnsafeWeights, WeightsMissing, WeightsProblem
+from duomo.parallel import placed
 from duomo.weights import WeightsRef, check_tensors
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -24,7 +25,7 @@ def load_network(
     may_miss: tuple[str, ...] = (),
     may_be_surplus: bool = True,
 ) -> Any:
-    """Build a network on the CPU, with nothing left random.
+    """Build a network on the CPU, with nothing left random; in a model-parallel group, this rank's share of it.
 
     Args:
         auto: an Auto class or model class, such as ``AutoModelForSequenceClassification``.
@@ -61,7 +62,18 @@ def load_network(
     missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
     surplus = () if may_be_surplus else found["unexpected_keys"]
     check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])
-    return network
+    return placed(network)
+
+
+def load_config(folder: Any) -> Any:
+    """The configuration of the network in a folder; None when it is of no architecture that transformers knows."""
+    from transformers import AutoConfig
+
+    try:
+        with quiet():
+            return AutoConfig.from_pretrained(folder, **_SAFE)
+    except (OSError, ValueError):
+        return None
 
 
 def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:

@@ -14,7 +14,7 @@ LAYERS = [
     {"errors", "specs"},
     {"config", "hooks"},
     {"inputs", "discovery", "distributions", "registration", "requirements", "selection"},
-    {"tasks", "model", "outcome", "weights", "plugins"},
+    {"tasks", "model", "outcome", "weights", "parallel", "plugins"},
     {"catalog", "execution", "packs", "pretrained", "writers"},
     {"runner"},
     {"adapters"},
@@ -26,7 +26,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 PUBLIC = {
     "duomo",
-    *(f"duomo.{name}" for name in "adapters config errors inputs model pretrained tasks testing weights".split()),
+    *(f"duomo.{name}" for name in "adapters config errors inputs model parallel pretrained tasks testing weights".split()),
 }
 """What a plugin may import from; and anything inside `duomo.tasks`."""
 

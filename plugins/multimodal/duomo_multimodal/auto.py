@@ -17,7 +17,9 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from duomo import WeightsRef
 from duomo.errors import InputTooLong
+from duomo.parallel import TensorPlan
 from duomo.pretrained import load_network, load_processor
+from duomo_multimodal import parallel
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
 
 
@@ -40,6 +42,10 @@ class DualEncoder(Space[Any, Any]):
         tokenizer.padding_side = "right"
         image_processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network.to(device), tokenizer, image_processor)
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
 
     def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
         return list(self.image_processor(pictures, return_tensors="pt")["pixel_values"]) if pictures else []

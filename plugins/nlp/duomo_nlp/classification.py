@@ -12,8 +12,9 @@ from transformers import AutoModelForSequenceClassification
 from duomo import Model, Text, WeightsRef
 from duomo.errors import WrongTask
 from duomo.model import Features
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.results import Classification
-from duomo_nlp import heads, windows
+from duomo_nlp import heads, parallel, windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.packed import BUDGET, Rows, pack
 
@@ -51,6 +52,14 @@ class TextClassification(Model[Text, Classification]):
             # Decoders classify by the last token that is not padding, and must know which is.
             network.config.pad_token_id = wrapper.pad_token_id
         return cls(network, tokenizer)
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        return parallel.pipeline_split(config)
 
     @staticmethod
     def estimate(item: Any) -> int:

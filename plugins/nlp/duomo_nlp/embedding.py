@@ -21,9 +21,10 @@ from duomo import Model, Text, WeightsRef
 from duomo.errors import WeightsMismatch
 from duomo.inputs import Comparison
 from duomo.model import Features, In, R
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.nlp import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
-from duomo_nlp import windows
+from duomo_nlp import parallel, windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, read_json
 from duomo_nlp.packed import BUDGET, Rows, by_length, by_row, enable, first_states, hidden_states, pack
 
@@ -60,6 +61,14 @@ class Encoder(Model[In, R]):
         wrapper, tokenizer = load_tokenizer(weights)
         tokenizer.enable_truncation(max_tokens(network, wrapper, weights))
         return cls(network, tokenizer, _pooling_of(weights))
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        return parallel.pipeline_split(config)
 
     @staticmethod
     def estimate(item: Any) -> int:

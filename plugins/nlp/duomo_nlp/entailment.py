@@ -17,8 +17,9 @@ from transformers import AutoModelForSequenceClassification
 from duomo import Model, Text, WeightsRef
 from duomo.errors import WrongTask
 from duomo.model import Features
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.results import Classification
-from duomo_nlp import heads, windows
+from duomo_nlp import heads, parallel, windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.packed import BUDGET, Rows, pack
 
@@ -60,6 +61,14 @@ class ZeroShotClassification(Model[Text, Classification]):
         tokenizer.enable_truncation(max_tokens(network, wrapper, weights), strategy="only_first")
         has_types = "token_type_ids" in wrapper.model_input_names and getattr(network.config, "type_vocab_size", 0) > 1
         return cls(network, tokenizer, entailed[0], denied[0], has_types)
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        return parallel.pipeline_split(config)
 
     @staticmethod
     def estimate(item: Any) -> int:

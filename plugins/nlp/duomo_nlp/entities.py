@@ -20,8 +20,9 @@ from transformers import AutoModelForTokenClassification
 
 from duomo import Model, Text, WeightsRef
 from duomo.model import Features
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.nlp import Entities, Span
-from duomo_nlp import heads, windows
+from duomo_nlp import heads, parallel, windows
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.packed import BUDGET, Rows, pack
 
@@ -63,6 +64,14 @@ class TokenClassification(Model[Text, Entities]):
         stride = limit // 4
         tokenizer.enable_truncation(limit, stride=stride)
         return cls(network, tokenizer, stride)
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        return parallel.pipeline_split(config)
 
     @staticmethod
     def estimate(item: Any) -> int:

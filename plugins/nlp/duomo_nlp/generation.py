@@ -25,7 +25,9 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from duomo import Model, Prompt, WeightsRef
 from duomo.errors import BadInput, BadOption, InputTooLong, WrongTask
 from duomo.model import Features
+from duomo.parallel import PipelinePlan, TensorPlan, agreed
 from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
+from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.kv_cache import can_join, join, keep
 from duomo_nlp.packed_linear import pack_linear
@@ -154,6 +156,14 @@ class CausalLM(Model[Prompt, Generation]):
         wrapper, fast = load_tokenizer(weights)
         pack_linear(network)
         return cls(network, wrapper, fast, max_tokens(network, wrapper, weights))
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        return parallel.pipeline_split(config)
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -297,7 +307,7 @@ def _right_aligned(masks: list[torch.Tensor]) -> torch.Tensor:
 def _choose(logits: torch.Tensor, options: TextGenerationOptions, generators: list[torch.Generator]) -> list[int]:
     """The next token of each row of (B, vocabulary)."""
     if options.temperature == 0:
-        likeliest: list[int] = logits.argmax(-1).tolist()
+        likeliest: list[int] = agreed(logits.argmax(-1)).tolist()
         return likeliest
     probabilities = torch.softmax(logits.cpu() / options.temperature, -1)
     if options.top_p < 1:
@@ -305,10 +315,11 @@ def _choose(logits: torch.Tensor, options: TextGenerationOptions, generators: li
         ordered, order = probabilities.sort(-1, descending=True)
         ordered[ordered.cumsum(-1) - ordered >= options.top_p] = 0
         probabilities = torch.zeros_like(probabilities).scatter(-1, order, ordered)
-    return [
-        int(torch.multinomial(row, 1, generator=generator))
-        for row, generator in zip(probabilities, generators, strict=True)
+    drawn = [
+        torch.multinomial(row, 1, generator=generator) for row, generator in zip(probabilities, generators, strict=True)
     ]
+    tokens: list[int] = agreed(torch.cat(drawn).to(logits.device)).tolist()
+    return tokens
 
 
 def _generator(seed: int | None) -> torch.Generator:

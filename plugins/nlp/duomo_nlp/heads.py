@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from duomo_nlp import packed
+from duomo.parallel import stages_of
+from duomo_nlp import packed, staged
 from duomo_nlp.packed import Rows
 
 # From the vectors that a head reads, as (R, 1, H), to logits (R, labels): what each architecture's
@@ -36,6 +37,8 @@ def enable(network: Any) -> None:
 
 def sequence_logits(network: Any, rows: Rows) -> Tensor:
     """(R, labels), in the order of the input."""
+    if stages_of(network) > 1:
+        return staged.row_logits(network, rows)
     if not packed.is_enabled(network):
         return packed.by_row([network(**batch).logits for batch in packed.batches(rows)], rows)
     if getattr(network.config, "classifier_pooling", "cls") == "mean":
@@ -48,7 +51,9 @@ def sequence_logits(network: Any, rows: Rows) -> Tensor:
 
 def token_logits(network: Any, rows: Rows) -> Tensor:
     """(N, labels), in the order of the input."""
-    if not packed.is_enabled(network):
+    if stages_of(network) > 1:
+        flat = staged.token_values(network, rows, "logits")
+    elif not packed.is_enabled(network):
         flat = torch.cat([network(**batch).logits.flatten(0, 1) for batch in packed.batches(rows)])
     else:
         hidden = packed.hidden_states(network.base_model, rows)

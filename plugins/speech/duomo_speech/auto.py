@@ -16,8 +16,10 @@ from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpee
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption
+from duomo.parallel import TensorPlan
 from duomo.pretrained import load_network
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
+from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, speech_windows
@@ -57,6 +59,10 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
                 parametrize.remove_parametrizations(module, name)
         extractor, tokenizer = load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights)
         return cls(network.to(device, dtype), is_ctc, extractor, tokenizer, load_vad())
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.ctc_plan(config)
 
     @staticmethod
     def estimate(item: Audio) -> int:

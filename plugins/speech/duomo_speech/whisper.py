@@ -28,9 +28,11 @@ from transformers import (
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, did_you_mean
+from duomo.parallel import TensorPlan, agreed
 from duomo.pretrained import load_network
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
 from duomo.weights import check_tensors, find_parts
+from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
 from duomo_speech.ctranslate2 import read_whisper
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
@@ -96,6 +98,10 @@ class Whisper(Model[Any, Transcript]):
         assert weights.path is not None
         network, vocabulary = _from_folder(weights) if weights.path.is_dir() else _from_ctranslate2(weights)
         return cls(network.to(device, dtype), vocabulary, load_vad())
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.whisper_plan(config)
 
     @staticmethod
     def estimate(item: Audio) -> int:
@@ -213,7 +219,8 @@ class Whisper(Model[Any, Transcript]):
         rest = [start.new_tensor(each or 0).expand(count, 1) for each in prompt]
         if None in prompt:
             languages = start.new_tensor(list(self.vocabulary.languages.values()))
-            rest[prompt.index(None)] = languages[decoder.step(start)[:, languages].argmax(-1, keepdim=True)]
+            likeliest = agreed(decoder.step(start)[:, languages].argmax(-1, keepdim=True))
+            rest[prompt.index(None)] = languages[likeliest]
             decoder.forget()
         return torch.cat([start, *rest], dim=1)
 
@@ -239,7 +246,7 @@ class Whisper(Model[Any, Transcript]):
         for _ in range(self.network.config.max_target_positions // 2):
             logits_BV = decoder.step(new).float()
             logits_BV[:, forbidden] = -torch.inf
-            new = rules(tokens, logits_BV).argmax(-1, keepdim=True)
+            new = agreed(rules(tokens, logits_BV).argmax(-1, keepdim=True))
             alive = new[:, 0] != vocabulary.end
             forbidden = vocabulary.suppressed
             if not alive.all():

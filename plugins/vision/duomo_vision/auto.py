@@ -13,9 +13,11 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from duomo import Image, Model, WeightsRef
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
+from duomo_vision import parallel
 from duomo_vision.decoding import decode
 from duomo_vision.quicken import quicken
 from duomo_vision.ranking import best_labels
@@ -51,6 +53,14 @@ class ImageClassifier(Model[Image, Classification]):
         network = load_network(AutoModelForImageClassification, weights, dtype=dtype, may_be_surplus=False)
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, device, dtype)
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        return parallel.pipeline_split(config)
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
         """Pixels (3, H, W), of one size for most checkpoints."""

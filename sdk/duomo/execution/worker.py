@@ -32,6 +32,9 @@ class Prepared(NamedTuple):
 class Worker:
     """Holds a loaded model. Knows nothing of other workers, order or processes."""
 
+    no_grad = staticmethod(no_grad)
+    """The context in which the model's methods run."""
+
     def __init__(self, job: Job) -> None:
         self.job = job
         cls: type[Model[Any, Any]] = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'")
@@ -67,7 +70,7 @@ class Worker:
         try:
             if self._splits:
                 return self.compute(self.prepare([item], options), options)[0].unwrap()
-            with no_grad():
+            with self.no_grad():
                 features = self.model.preprocess([item], options)
                 return self._finish(features, self.model.collate(features), options)[0]
         except DuomoError:
@@ -81,7 +84,7 @@ class Worker:
         while True:
             try:
                 # Entered anew for each part: a grad mode held across a yield would leak into the caller.
-                with no_grad():
+                with self.no_grad():
                     parts = parts or self.model.stream(item, options)
                     part = next(parts, None)
             except DuomoError:
@@ -98,7 +101,7 @@ class Worker:
         An item that cannot be split or preprocessed fails alone.
         """
         start = time.perf_counter()
-        with no_grad():
+        with self.no_grad():
             windows = self._windows(items, options)
             good = [each for some in windows if isinstance(some, list) for each in some if isinstance(each, dict)]
             size = max(len(items), self.model.batch_size)
@@ -113,7 +116,7 @@ class Worker:
         What the forward pass raises is raised: the caller knows how to cut the batch.
         """
         start = time.perf_counter()
-        with no_grad():
+        with self.no_grad():
             results = iter([r for features, batch in prepared.chunks for r in self._finish(features, batch, options)])
             fates = [
                 Fate(error=windows)

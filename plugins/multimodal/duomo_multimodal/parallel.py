@@ -1,0 +1,33 @@
+"""How the networks of this plugin are cut over several devices: both encoders of CLIP and SigLIP in one way.
+
+There is no pipeline split: texts and pictures go through two stacks of layers, not one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from duomo.parallel import TensorPlan
+
+STYLES = {
+    "layers.*.self_attn.{q,k,v}_proj": "colwise",
+    "layers.*.self_attn.out_proj": "rowwise",
+    "layers.*.mlp.fc1": "colwise",
+    "layers.*.mlp.fc2": "rowwise",
+}
+
+
+def tensor_plan(config: Any) -> TensorPlan | None:
+    """Of CLIP and SigLIP."""
+    if config.model_type not in ("clip", "siglip"):
+        return None
+    text, vision = config.text_config, config.vision_config
+    return TensorPlan(
+        STYLES,
+        {
+            "attention heads for texts": text.num_attention_heads,
+            "attention heads for pictures": vision.num_attention_heads,
+            "inner units for texts": text.intermediate_size,
+            "inner units for pictures": vision.intermediate_size,
+        },
+    )

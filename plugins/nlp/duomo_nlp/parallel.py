@@ -1,0 +1,77 @@
+"""How the networks of this plugin are cut over several devices.
+
+Encoders whose attention has a bias for each head and distance (MPNet, DeBERTa) have no plan: that bias would
+have to be cut too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from duomo.parallel import PipelinePlan, TensorPlan
+
+BERT = {
+    "layer.*.attention.self.{query,key,value}": "colwise",
+    "layer.*.attention.output.dense": "rowwise",
+    "layer.*.intermediate.dense": "colwise",
+    "layer.*.output.dense": "rowwise",
+}
+STYLES = {
+    **dict.fromkeys(("bert", "camembert", "electra", "roberta", "xlm-roberta"), BERT),
+    "distilbert": {
+        "layer.*.attention.{q,k,v}_lin": "colwise",
+        "layer.*.attention.out_lin": "rowwise",
+        "layer.*.ffn.lin1": "colwise",
+        "layer.*.ffn.lin2": "rowwise",
+    },
+    "modernbert": {
+        "layers.*.attn.Wqkv": "qkv_colwise",
+        "layers.*.attn.Wo": "rowwise",
+        "layers.*.mlp.Wi": "packed_colwise",
+        "layers.*.mlp.Wo": "rowwise",
+    },
+    "gpt2": {
+        "h.*.attn.c_attn": "qkv_colwise",
+        "h.*.attn.c_proj": "rowwise",
+        "h.*.mlp.c_fc": "colwise",
+        "h.*.mlp.c_proj": "rowwise",
+    },
+}
+DIVIDED = {"gpt2": {"h.*.attn": ("num_heads", "split_size")}}
+"""GPT-2 asks its attention how wide a query is; the others count the heads they find."""
+
+EMBEDDINGS = ("embeddings.word_embeddings", "embeddings.position_embeddings", "embeddings.token_type_embeddings")
+SPLITS = {
+    **dict.fromkeys(("bert", "camembert", "electra", "roberta", "xlm-roberta"), ("encoder.layer", EMBEDDINGS, ())),
+    "distilbert": ("transformer.layer", EMBEDDINGS, ()),
+    "modernbert": ("layers", ("embeddings.tok_embeddings",), ()),
+    "gpt2": ("h", ("wte", "wpe"), ("lm_head",)),
+}
+
+
+def tensor_plan(config: Any) -> TensorPlan | None:
+    """Of the encoders above and GPT-2; of other decoders the plan that transformers has for them."""
+    styles = STYLES.get(config.model_type) or getattr(config, "base_model_tp_plan", None)
+    if not styles:
+        return None
+    inner = next((getattr(config, name, None) for name in ("intermediate_size", "hidden_dim", "n_inner")), None)
+    return TensorPlan(
+        styles,
+        {
+            "attention heads": config.num_attention_heads,
+            "key-value heads": getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
+            "inner units": inner or 4 * config.hidden_size,
+        },
+        DIVIDED.get(config.model_type, {}),
+    )
+
+
+def pipeline_split(config: Any) -> PipelinePlan | None:
+    """Of the encoders above and GPT-2, and of decoders that transformers can cut."""
+    if config.model_type in SPLITS:
+        layers, first, last = SPLITS[config.model_type]
+    elif getattr(config, "base_model_pp_plan", None):
+        layers, first, last = "layers", ("embed_tokens",), ("lm_head",)
+    else:
+        return None
+    return PipelinePlan(layers, config.num_hidden_layers, first, last)

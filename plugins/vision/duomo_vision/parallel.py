@@ -1,0 +1,27 @@
+"""How the networks of this plugin are cut over several devices: vision transformers; not convolutional networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from duomo.parallel import PipelinePlan, TensorPlan
+
+VIT = {
+    "layers.*.attention.{q,k,v}_proj": "colwise",
+    "layers.*.attention.o_proj": "rowwise",
+    "layers.*.mlp.fc1": "colwise",
+    "layers.*.mlp.fc2": "rowwise",
+}
+KNOWN = frozenset({"deit", "vit"})
+
+
+def tensor_plan(config: Any) -> TensorPlan | None:
+    """Of ViT and DeiT."""
+    if config.model_type not in KNOWN:
+        return None
+    return TensorPlan(VIT, {"attention heads": config.num_attention_heads, "inner units": config.intermediate_size})
+
+
+def pipeline_split(config: Any) -> PipelinePlan | None:
+    """Of ViT and DeiT; what makes patches of a picture is small and stays everywhere."""
+    return PipelinePlan("layers", config.num_hidden_layers) if config.model_type in KNOWN else None

@@ -1,0 +1,178 @@
+"""A worker that is one rank of a model-parallel group: the same walk at every rank, the forward pass cut.
+
+Every rank is given the same items and prepares the same batches; rank 0's results are the answer. After
+an exception the ranks may be out of step, and nothing can bring them back: whoever drives them reports
+it past the collectives, and ends and starts the whole group anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from duomo import parallel
+from duomo.catalog import resolve
+from duomo.errors import UsageProblem, WorkerContractError
+from duomo.execution import pipeline, tensor
+from duomo.execution.base import Fate, Job
+from duomo.execution.devices import networks, pick_device
+from duomo.execution.plan import ParallelDims
+from duomo.execution.ranks import Ranks, TorchRanks
+from duomo.execution.worker import Prepared, Worker
+from duomo.model import Model
+
+TIMEOUT_S = 60.0
+"""A rank that hears nothing so long gives up; only a driver that died too leaves it to that."""
+
+
+def new_rendezvous() -> str:
+    """Where the ranks of one start of a group on this machine meet."""
+    return f"file://{tempfile.mkdtemp(prefix='duomo-group-')}/ranks"
+
+
+def check(job: Job) -> None:
+    """See before any work whether a model can be cut as the job's plan says.
+
+    Raises:
+        UsageProblem: it has no plan for this, or does not divide; with the nearest thing that works.
+    """
+    cls, dims = type_of(job), job.plan.dims
+    if job.optimize != "none" and dims.pp * dims.tp > 1:
+        raise UsageProblem(
+            f"--optimize {job.optimize} and {dims} do not go together",
+            why="a speed mode is checked against the whole network, and no device holds it",
+            fix="leave one of them out",
+        )
+    if dims.tp > 1 and _is_inherited(cls, "tensor_plan"):
+        tensor.check(None, dims.tp, job.spec.name)
+    if dims.pp > 1 and _is_inherited(cls, "pipeline_split"):
+        pipeline.check(None, dims.pp, job.spec.name)
+    folder = Path(job.weights_path) if job.weights_path else None
+    if folder is not None and folder.is_dir() and (folder / "config.json").is_file():
+        from duomo.pretrained import load_config  # not every model is a checkpoint of transformers
+
+        _plans(cls, load_config(folder), dims, job.spec.name)
+
+
+def _plans(
+    cls: type[Model[Any, Any]], config: Any, dims: ParallelDims, name: str
+) -> tuple[parallel.PipelinePlan | None, parallel.TensorPlan | None]:
+    """What is to be done to a network with this `config`. Raises `UsageProblem`."""
+    split = pipeline.check(cls.pipeline_split(config), dims.pp, name) if dims.pp > 1 else None
+    plan = tensor.check(cls.tensor_plan(config), dims.tp, name) if dims.tp > 1 else None
+    return split, plan
+
+
+class GroupWorker(Worker):
+    """One rank. Its networks are cut as they are loaded: by `duomo.pretrained.load_network`, else after ``load``.
+
+    Args:
+        job: with the device of this rank, and the plan of all.
+        rank: in the group, 0 to pp * tp - 1.
+        world: ranks of the group.
+        rendezvous: of this start of the group, the same at each rank (`new_rendezvous`).
+        timeout_s: after which a rank gives up waiting for another.
+        ranks: instead of processes that meet at `rendezvous`; for tests.
+    """
+
+    # Never inference mode: under it a DTensor that a plugin made would silently gather every weight.
+    no_grad = staticmethod(torch.no_grad)
+
+    def __init__(
+        self,
+        job: Job,
+        rank: int,
+        world: int,
+        rendezvous: str = "",
+        *,
+        timeout_s: float = TIMEOUT_S,
+        ranks: Ranks | None = None,
+    ) -> None:
+        dims = job.plan.dims
+        assert world == dims.group, f"{world} ranks, but {dims} has {dims.group} in a group"
+        self.ranks = ranks or TorchRanks(rank, dims.pp, dims.tp, rendezvous, pick_device(job.device), timeout_s)
+        self._cuts = 0
+        with parallel.in_group(self.ranks, self._cut):
+            super().__init__(job)
+        if not self._cuts:
+            held = networks(self.model)
+            for network in held.values():
+                self._cut(network)
+            if not held:
+                raise WorkerContractError(
+                    f"'{job.spec.name}' cannot be cut", why="it holds no torch network", fix="use dp"
+                )
+
+    def run(self, item: Any, options: Any) -> Any:
+        """One item to its result; at rank 0 it is the answer."""
+        return self.compute(self.prepare([item], options), options)[0].unwrap()
+
+    def compute(self, prepared: Prepared, options: Any) -> list[Fate]:
+        """One fate for each item. Raises `PeerLost` when another rank is why it could not be computed."""
+        with parallel.in_group(self.ranks):
+            self._same_batch(prepared)
+            return super().compute(prepared, options)
+
+    def stream(self, item: Any, options: Any) -> Iterator[Any]:
+        """The parts of one result; to be read to its end at every rank."""
+        parts = super().stream(item, options)
+        while True:
+            with parallel.in_group(self.ranks):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    def close(self) -> None:
+        """Part with the other ranks."""
+        with contextlib.suppress(RuntimeError):  # of one that is gone already
+            self.ranks.close()
+
+    def _cut(self, network: Any) -> Any:
+        name = self.job.spec.name
+        split, plan = _plans(type_of(self.job), getattr(network, "config", None), self.job.plan.dims, name)
+        if split is not None:
+            pipeline.cut(network, split, self.ranks, name)
+        if plan is not None:
+            tensor.cut(network, plan, self.ranks, name)
+        self._cuts += 1
+        return network
+
+    def _same_batch(self, prepared: Prepared) -> None:
+        """Make sure that all ranks have prepared the same: of unlike batches they would wait for each other in vain."""
+        own = zlib.crc32(repr([_shapes(batch) for _, batch in prepared.chunks]).encode())
+        first = int(self.ranks.agreed(torch.tensor([own], device=self._device)))
+        if first != own:
+            raise WorkerContractError(
+                f"'{self.job.spec.name}' prepared another batch here than at rank 0",
+                why="preprocess must give the same at every rank: no randomness, and files that all can read",
+                fix="use dp; or report it to the plugin's author",
+            )
+
+
+def _is_inherited(cls: type[Model[Any, Any]], method: str) -> bool:
+    return inspect.getattr_static(cls, method) is inspect.getattr_static(Model, method)
+
+
+def type_of(job: Job) -> type[Model[Any, Any]]:
+    """The class of a job's model."""
+    cls: type[Model[Any, Any]] = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'")
+    return cls
+
+
+def _shapes(batch: Any) -> Any:
+    """The structure of a batch, a shape in the place of each tensor."""
+    if isinstance(batch, torch.Tensor):
+        return tuple(batch.shape)
+    if isinstance(batch, dict):
+        return {key: _shapes(value) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        return [_shapes(each) for each in batch]
+    return batch if isinstance(batch, str | int | float | None) else type(batch).__name__

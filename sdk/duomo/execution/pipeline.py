@@ -1,0 +1,192 @@
+"""Pipeline parallelism: a network cut between its layers, so that each stage has some of them.
+
+A batch goes through as microbatches, in the order of GPipe (Huang et al. 2019, https://arxiv.org/abs/1811.06965)
+without its backward half: a stage computes one and sends it on while the stage before computes the next.
+
+Every stage calls the network's own forward. What differs is in the network: layers of other stages are
+gone, the first layer here takes what the stage before sends, the last one here sends what it gives.
+What a stage computes after that is of no use, and replaced by what the last stage shares. All ranks
+have the same inputs, so that each knows every shape, and nobody needs to be told one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from duomo.errors import UsageProblem, WorkerContractError
+from duomo.execution.ranks import Ranks
+from duomo.parallel import PipelinePlan, matches
+
+MICROBATCHES = 4
+"""For each stage: of (p - 1) / (m + p - 1) idle time, two stages then have a ninth."""
+
+
+def check(plan: PipelinePlan | None, pp: int, name: str) -> PipelinePlan:
+    """The plan, if it has layers for `pp` stages. Raises `UsageProblem` with what can be done instead."""
+    if plan is None:
+        raise UsageProblem(
+            f"'{name}' has no pipeline split",
+            why=f"pp={pp} spreads its layers over devices, and its plugin does not say where they are",
+            fix="use dp, a whole copy on each device; or write Model.pipeline_split (docs/plugins.md)",
+        )
+    if plan.num_layers < pp:
+        raise UsageProblem(
+            f"'{name}' cannot be cut for pp={pp}",
+            why=f"it has {plan.num_layers} layers, and a stage has at least one",
+            fix=f"pp={plan.num_layers} at most",
+        )
+    return plan
+
+
+def balance(sizes: Sequence[int], stages: int, first: int = 0, last: int = 0) -> list[range]:
+    """Layers to stages, in order, so that the largest stage is as small as can be.
+
+    Args:
+        sizes: bytes of each layer.
+        stages: not more than there are layers; each has at least one.
+        first: bytes that the first stage has besides its layers.
+        last: the same of the last.
+    """
+    count = len(sizes)
+    sums = [0]
+    for size in sizes:
+        sums.append(sums[-1] + size)
+
+    @functools.cache
+    def best(end: int, stage: int) -> tuple[int, int]:
+        """The least largest stage when `stage` ends before layer `end`, and where it then starts."""
+        extra = (first if stage == 0 else 0) + (last if stage == stages - 1 else 0)
+        if stage == 0:
+            return sums[end] + extra, 0
+        return min(
+            (max(best(start, stage - 1)[0], sums[end] - sums[start] + extra), start) for start in range(stage, end)
+        )
+
+    found, end = [], count
+    for stage in reversed(range(stages)):
+        start = best(end, stage)[1]
+        found.append(range(start, end))
+        end = start
+    return found[::-1]
+
+
+def cut(network: Any, plan: PipelinePlan, ranks: Ranks, name: str) -> None:
+    """Leave of `network` the layers of this rank's stage. Raises `WorkerContractError` for a plan that does not fit."""
+    modules = dict(network.named_modules())
+    [path] = _found(plan.layers, modules, name, nn.ModuleList)
+    stack: Any = modules[path]
+    ends = {side: [at for each in names for at in _found(each, modules, name)] for side, names in _ends(plan).items()}
+    extra = {side: sum(_size(modules[at]) for at in paths) for side, paths in ends.items()}
+    own = balance([_size(layer) for layer in stack], ranks.pp, extra["first"], extra["last"])[ranks.stage]
+    layers = [stack[at] for at in own]
+    for at, layer in enumerate(layers):
+        for module in layer.modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = at  # its place in the key-value cache of this stage
+    _shorten(network, own)
+    network.set_submodule(path, nn.ModuleList(layers))
+    for side, here in (("first", ranks.is_first), ("last", ranks.is_last)):
+        for needless in [] if here else ends[side]:
+            network.set_submodule(needless, Blank(modules[needless]))
+    network.forward = Pipeline(network, layers[0], layers[-1], ranks)
+    network.run_stages = network.forward.run
+    network.num_stages = getattr(network, "base_model", network).num_stages = ranks.pp
+
+
+class Blank(nn.Module):
+    """In the place of an embedding or a linear layer that this stage does not need: zeros of the same shape."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.is_embedding = isinstance(module, nn.Embedding)
+        self.width: int = module.embedding_dim if self.is_embedding else module.out_features
+        self.dtype = module.weight.dtype
+        if self.is_embedding:  # some ask it how many positions there are
+            self.num_embeddings: int = module.num_embeddings
+            self.padding_idx: int | None = module.padding_idx
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Tokens (…) or vectors (…, D) → (…, width)."""
+        shape = input.shape if self.is_embedding else input.shape[:-1]
+        return torch.zeros(*shape, self.width, dtype=self.dtype, device=input.device)
+
+
+class Pipeline:
+    """Stands in the place of a network's ``forward``, at every stage."""
+
+    def __init__(self, network: Any, first: nn.Module, last: nn.Module, ranks: Ranks) -> None:
+        functools.update_wrapper(self, network.forward)  # its signature can still be asked for
+        self._forward: Callable[..., Any] = network.forward
+        self._ranks = ranks
+        self._sending: list[Callable[[], Any]] = []
+        if not ranks.is_first:
+            first.register_forward_pre_hook(self._receive)
+        if not ranks.is_last:
+            last.register_forward_hook(self._send)
+
+    def __call__(self, **inputs: Any) -> Any:
+        """One batch: cut into microbatches, unless it continues or begins a key-value cache."""
+        rows = {len(each) for each in inputs.values() if isinstance(each, Tensor) and each.ndim}
+        keeps_cache = inputs.get("use_cache") or inputs.get("past_key_values") is not None
+        count = 1 if keeps_cache else min(max(rows), MICROBATCHES * self._ranks.pp)
+        if count == 1:
+            return self.run([inputs])[0]
+        size = max(rows)
+        pieces: dict[str, Sequence[Any]] = {
+            key: each.tensor_split(count) if isinstance(each, Tensor) and len(each) == size else [each] * count
+            for key, each in inputs.items()
+        }
+        outputs = self.run([dict(zip(pieces, piece, strict=True)) for piece in zip(*pieces.values(), strict=True)])
+        return type(outputs[0])(**{key: torch.cat([each[key] for each in outputs]) for key in outputs[0]})
+
+    def run(self, microbatches: Sequence[dict[str, Any]]) -> list[Any]:
+        """The network's output for each, the same at every stage."""
+        outputs = [self._forward(**inputs) for inputs in microbatches]
+        for wait in self._sending:
+            wait()
+        self._sending.clear()
+        for output in outputs:
+            for key, value in output.items():
+                if isinstance(value, Tensor):
+                    output[key] = self._ranks.share(value)
+        return outputs
+
+    def _receive(self, _layer: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._ranks.recv(torch.empty_like(args[0], memory_format=torch.contiguous_format)), *args[1:])
+
+    def _send(self, _layer: nn.Module, _args: Any, output: Any) -> None:
+        hidden = output[0] if isinstance(output, tuple) else output
+        self._sending.append(self._ranks.send(hidden.contiguous()))
+
+
+def _ends(plan: PipelinePlan) -> dict[str, tuple[str, ...]]:
+    return {"first": plan.first, "last": plan.last}
+
+
+def _found(pattern: str, modules: dict[str, nn.Module], name: str, kind: type = nn.Module) -> list[str]:
+    found = [path for path, module in modules.items() if matches(pattern, path) and isinstance(module, kind)]
+    if kind is nn.ModuleList and len(found) != 1:
+        raise WorkerContractError(
+            f"the pipeline split of '{name}' names '{pattern}', which is {len(found)} stacks of layers of its network",
+            why="exactly one ModuleList is spread over the stages",
+            fix="give the end of its dotted name, such as 'encoder.layer'",
+        )
+    return found
+
+
+def _shorten(network: Any, own: range) -> None:
+    """Make the network's config that of a network with these layers only: caches are built from it."""
+    config = getattr(network, "config", None)
+    if config is not None and hasattr(config, "num_hidden_layers"):
+        config.num_hidden_layers = len(own)
+        if getattr(config, "layer_types", None):
+            config.layer_types = [config.layer_types[at] for at in own]
+
+
+def _size(module: nn.Module) -> int:
+    return sum(each.numel() * each.element_size() for each in module.parameters())

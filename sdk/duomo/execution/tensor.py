@@ -1,0 +1,128 @@
+"""Tensor parallelism: a network cut inside its layers, so that each rank has some heads and some inner units.
+
+After Megatron-LM (Shoeybi et al. 2019, https://arxiv.org/abs/1909.08053): the first linear layers of a block
+are cut by outputs (``colwise``), the last by inputs (``rowwise``), whose partial results are summed over
+the ranks: two sums a transformer layer, one for attention and one for its MLP, and nothing else is exchanged.
+
+The pieces are ordinary layers with ordinary tensors; each sum is one call that can be seen and counted. Why not
+``DTensor``: docs/decisions/0008-model-parallel-with-plain-tensors.md.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from duomo.errors import UsageProblem, WorkerContractError
+from duomo.execution.ranks import Ranks
+from duomo.parallel import STYLES, WHOLE, TensorPlan, matches
+
+
+class SummedLinear(nn.Linear):
+    """A ``rowwise`` piece: some inputs of a linear layer; the ranks' products are summed, and the bias added once."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, ranks: Ranks) -> None:
+        super().__init__(weight.shape[1], weight.shape[0], bias=False, device="meta")
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        if bias is not None:
+            self.bias = nn.Parameter(bias, requires_grad=False)
+        self.ranks = ranks
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(…, inputs of this rank) → (…, all outputs)."""
+        partial = nn.functional.linear(input, self.weight)
+        whole = self.ranks.all_reduce(partial)
+        return whole if self.bias is None else whole + self.bias
+
+
+def check(plan: TensorPlan | None, tp: int, name: str) -> TensorPlan:
+    """The plan, if it can be followed by `tp` ranks. Raises `UsageProblem` with what can be done instead."""
+    if plan is None:
+        raise UsageProblem(
+            f"'{name}' has no tensor plan",
+            why=f"tp={tp} cuts each layer, and its plugin does not say how",
+            fix="use dp, a whole copy on each device; or write Model.tensor_plan (docs/plugins.md)",
+        )
+    uneven = [f"{count:,} {what}" for what, count in plan.divisible.items() if count % tp]
+    if uneven:
+        common = math.gcd(*plan.divisible.values())
+        fits = max(each for each in range(1, tp) if common % each == 0)
+        raise UsageProblem(
+            f"'{name}' cannot be cut for tp={tp}",
+            why=f"it has {' and '.join(uneven)}, which {tp} does not divide",
+            fix=f"tp={fits} is the largest below that does" if fits > 1 else "use dp or pp: no tp but 1 does",
+        )
+    unknown = sorted({style for style in plan.styles.values() if style not in STYLES and style not in WHOLE})
+    if unknown:
+        raise UsageProblem(
+            f"'{name}' cannot be cut for tp={tp}",
+            why=f"its plan asks for {', '.join(unknown)}, and layers are cut {', '.join(STYLES)} here",
+            fix="use dp or pp",
+        )
+    return plan
+
+
+def cut(network: nn.Module, plan: TensorPlan, ranks: Ranks, name: str) -> None:
+    """Leave of `network` what this rank computes. Raises `WorkerContractError` for a plan that does not fit it."""
+    modules = dict(network.named_modules())
+    for pattern, style in plan.styles.items():
+        if style in WHOLE:
+            continue
+        for path in _found(pattern, modules, name):
+            network.set_submodule(path, _piece(modules[path], style, ranks, f"{name}: {path}"))
+    for pattern, attributes in plan.divided.items():
+        for path in _found(pattern, modules, name):
+            for attribute in attributes:
+                setattr(modules[path], attribute, getattr(modules[path], attribute) // ranks.tp)
+
+
+def _found(pattern: str, modules: dict[str, nn.Module], name: str) -> list[str]:
+    found = [path for path in modules if matches(pattern, path)]
+    if not found:
+        raise WorkerContractError(
+            f"the tensor plan of '{name}' names '{pattern}', which its network does not have",
+            why=f"it has, for example, {', '.join(list(modules)[1:4])}",
+            fix="give the end of a module's dotted name, with * for a number",
+        )
+    return found
+
+
+def _piece(module: nn.Module, style: str, ranks: Ranks, name: str) -> nn.Module:
+    weight, bias = _as_linear(module, name)
+    if style == "rowwise":
+        return SummedLinear(_share(weight, 1, 1, ranks, name), None if bias is None else bias.detach(), ranks)
+    parts = STYLES[style]
+    piece = nn.Linear(weight.shape[1], weight.shape[0] // ranks.tp, bias=False, device="meta")
+    piece.weight = nn.Parameter(_share(weight, 0, parts, ranks, name), requires_grad=False)
+    if bias is not None:
+        piece.bias = nn.Parameter(_share(bias, 0, parts, ranks, name), requires_grad=False)
+    return piece
+
+
+def _as_linear(module: Any, name: str) -> tuple[Tensor, Tensor | None]:
+    """Weight (out, in) and bias of a linear layer."""
+    if isinstance(module, nn.Linear):
+        return module.weight, module.bias
+    if hasattr(module, "nf"):  # the Conv1D of GPT-2, whose weight lies the other way
+        return module.weight.T, module.bias
+    raise WorkerContractError(
+        f"{name} is a {type(module).__name__}, which cannot be cut",
+        why="a tensor plan cuts linear layers",
+        fix="leave it out of the plan: it then stays whole on each device",
+    )
+
+
+def _share(tensor: Tensor, dim: int, parts: int, ranks: Ranks, name: str) -> Tensor:
+    """This rank's share of each of `parts` equal parts along `dim`, as a copy, so that the whole can go."""
+    size = tensor.shape[dim]
+    if size % (parts * ranks.tp):
+        raise WorkerContractError(
+            f"{name} has {size} units, which tp={ranks.tp} does not divide",
+            why="its tensor plan does not list them as divisible",
+            fix="add them to TensorPlan.divisible, so that it is refused before any work",
+        )
+    pieces = [part.chunk(ranks.tp, dim)[ranks.place] for part in tensor.detach().chunk(parts, dim)]
+    return torch.cat(pieces, dim).contiguous() if parts > 1 else pieces[0].clone(memory_format=torch.contiguous_format)

@@ -1,0 +1,137 @@
+"""What a model says so that its network can be cut over several devices, and what it may ask while it is.
+
+    TensorPlan     every layer is cut: each device has some of its heads and columns (``tp``)
+    PipelinePlan   the stack of layers is cut: each device has some of the layers (``pp``)
+
+Light: nothing here imports torch. Who cuts is `duomo.execution.tensor` and `duomo.execution.pipeline`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+STYLES = {"colwise": 1, "packed_colwise": 2, "qkv_colwise": 3, "rowwise": 1}
+"""How a linear layer is cut, in the words of transformers' ``tp_plan``, and into how many equal parts its outputs
+fall first: ``packed_colwise`` is gate and up in one, ``qkv_colwise`` query, key and value."""
+WHOLE = frozenset({"colwise_gather_output", "colwise_rep", "replicate", "replicated_with_grad_allreduce"}) | {
+    "embedding_rowwise",
+    "rowwise_rep",
+    "rowwise_split_input",
+}
+"""Styles of transformers' plans whose layer reads and gives whole vectors: it stays as it is, on each device."""
+
+
+class TensorPlan(NamedTuple):
+    """How the layers of a network are cut for tensor parallelism.
+
+    A name is the end of a module's dotted name; ``*`` stands for a number, ``{a,b}`` for either:
+    ``"layer.*.attention.self.{query,key,value}"``.
+    """
+
+    styles: Mapping[str, str]
+    """One of `STYLES` for each linear layer that is cut: ``colwise`` where heads or inner units begin, ``rowwise``
+    where they end, which sums over the devices. What is not named stays whole."""
+    divisible: Mapping[str, int]
+    """What the number of devices must divide: ``{"attention heads": 12, "inner units": 3072}``."""
+    divided: Mapping[str, tuple[str, ...]] = {}
+    """Attributes of modules that hold such a number and are to be divided: ``{"attn": ("num_heads",)}``."""
+
+
+class PipelinePlan(NamedTuple):
+    """Where the stack of layers of a network is; names as in `TensorPlan`."""
+
+    layers: str
+    """The ``ModuleList`` that the network runs through, one layer after another, hidden states in and out."""
+    num_layers: int
+    first: tuple[str, ...] = ()
+    """Embeddings that only the first stage needs."""
+    last: tuple[str, ...] = ()
+    """Linear layers that only the last stage needs."""
+
+
+class Microbatch(NamedTuple):
+    """Rows that go through the stages together."""
+
+    length: int
+    """To which they are padded."""
+    rows: tuple[int, ...]
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether `pattern` of a plan means the module called `name`."""
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    words = re.escape(pattern).replace(r"\*", r"\d+").replace(r"\{", "(").replace(r"\}", ")").replace(",", "|")
+    return re.compile(rf"(.*\.)?{words}")
+
+
+def bucket(length: int, limit: int) -> int:
+    """The length to which a row is padded: a multiple of 16 up to 64, then four steps to each doubling.
+
+    Few lengths mean few shapes, which compiled kernels and allocators want; padding stays below a quarter
+    of a long row. Never above `limit`, the most that a model reads.
+    """
+    step = max(16, 1 << max(0, (length - 1).bit_length() - 3))
+    return min(-(-length // step) * step, max(limit, length))
+
+
+def schedule(lengths: Sequence[int], stages: int, limit: int) -> list[Microbatch]:
+    """Rows to microbatches for a pipeline, the shortest first; each row is in one of them.
+
+    With m microbatches a pipeline of p stages idles (p - 1) / (m + p - 1) of its time (Huang et al. 2019,
+    "GPipe"), so there are about four for each stage, of about equally many tokens.
+    """
+    padded = [bucket(length, limit) for length in lengths]
+    budget = max(1, -(-sum(padded) // (4 * stages)))
+    found: list[Microbatch] = []
+    rows: list[int] = []
+    for at in sorted(range(len(padded)), key=padded.__getitem__):
+        if rows and (padded[rows[0]] != padded[at] or (len(rows) + 1) * padded[at] > budget):
+            found.append(Microbatch(padded[rows[0]], tuple(rows)))
+            rows = []
+        rows.append(at)
+    return [*found, Microbatch(padded[rows[0]], tuple(rows))] if rows else found
+
+
+_GROUP: ContextVar[Any] = ContextVar("duomo_group", default=None)
+_PLACE: ContextVar[Callable[[Any], Any] | None] = ContextVar("duomo_place", default=None)
+
+
+def agreed(values: Any) -> Any:
+    """A tensor that decides how a loop goes on, such as the tokens drawn: in a group the first rank's, for all.
+
+    Ranks that go on differently would wait for each other for ever. Outside a group `values` themselves.
+    """
+    group = _GROUP.get()
+    return values if group is None else group.agreed(values)
+
+
+def placed(network: Any) -> Any:
+    """A network that was just loaded, cut to this rank's share; outside a group the network itself."""
+    place = _PLACE.get()
+    return network if place is None else place(network)
+
+
+def stages_of(network: Any) -> int:
+    """Over how many stages a network's layers are spread; 1 when it is whole.
+
+    More than one means: give it rows padded to a `schedule`, with a mask, and ``run_stages`` runs them all.
+    """
+    return int(getattr(network, "num_stages", 1))
+
+
+@contextlib.contextmanager
+def in_group(group: Any, place: Callable[[Any], Any] | None = None) -> Iterator[None]:
+    """Make `group` the one that `agreed` asks and `place` what `placed` does; for workers."""
+    tokens = _GROUP.set(group), _PLACE.set(place)
+    try:
+        yield
+    finally:
+        _GROUP.reset(tokens[0])
+        _PLACE.reset(tokens[1])

@@ -1,0 +1,306 @@
+"""Tiny random checkpoints of the families that can be cut, and a way to run one cut in threads of this process."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
+    HubertConfig,
+    HubertForCTC,
+    LlamaConfig,
+    LlamaForCausalLM,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    SiglipConfig,
+    SiglipImageProcessor,
+    SiglipModel,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTImageProcessor,
+    Wav2Vec2Config,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+)
+
+import duomo
+from duomo.execution.group import GroupWorker
+from duomo.execution.plan import ExecutionPlan, ParallelDims
+from duomo.testing.ranks import ThreadGroup
+
+torch.set_num_threads(1)
+WORDS = "[PAD] [UNK] [CLS] [SEP] i love this camera a the parcel came late ada was born in london red ball face".split()
+SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4}
+RANDOM = {"initializer_range": 0.3}
+TEXTS = {**SIZES, **RANDOM, "vocab_size": len(WORDS), "max_position_embeddings": 64}
+PICTURES = {**SIZES, **RANDOM, "image_size": 32, "patch_size": 16}
+SENTENCES = [" ".join(np.random.default_rng(at).choice(WORDS[4:], 1 + 7 * at % 23)) for at in range(12)]
+LABELS = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
+WHISPER_SPECIAL = ["<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>", "<|nospeech|>"]
+
+
+class Family(NamedTuple):
+    """One way to use one architecture."""
+
+    task: str
+    save: Callable[[Path], None]
+    items: list[Any]
+    options: Mapping[str, Any] = {}
+    numbers: Callable[[Any], list[float]] | None = None
+    """The numbers of a result that may differ by rounding; the rest must be equal."""
+
+
+def tokenizer(folder: Path, words: list[str] = WORDS, **special: str) -> None:
+    made = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", **special}
+    PreTrainedTokenizerFast(tokenizer_object=made, eos_token="[SEP]", **special).save_pretrained(folder)
+
+
+def text(head: type, config: Callable[..., Any], **sizes: Any) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        head(config(**{**TEXTS, **sizes})).save_pretrained(folder)
+        tokenizer(folder)
+
+    return save
+
+
+def vit(folder: Path) -> None:
+    ViTForImageClassification(ViTConfig(**PICTURES, **LABELS)).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+def dual(model: type, config: type, processor: Any) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        texts = {**TEXTS, "eos_token_id": 3}
+        extra = {"projection_dim": 8} if model is CLIPModel else {}
+        model(config(text_config=texts, vision_config=PICTURES, **extra)).save_pretrained(folder)
+        processor.save_pretrained(folder)
+        tokenizer(folder)
+
+    return save
+
+
+def ctc(model: type, config: type, **extra: Any) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        small = {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4, **extra}
+        model(config(vocab_size=32, pad_token_id=0, **SIZES, **RANDOM, **small)).save_pretrained(folder)
+        letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
+        (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(letters)}))
+        Wav2Vec2CTCTokenizer(folder / "vocab.json").save_pretrained(folder)
+        Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+
+    return save
+
+
+def whisper(folder: Path) -> None:
+    words = [
+        *WORDS,
+        "<|endoftext|>",
+        *WHISPER_SPECIAL,
+        "<|notimestamps|>",
+        *(f"<|{at / 50:.2f}|>" for at in range(1501)),
+    ]
+    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_layers": 2, "decoder_layers": 2}
+    ids = {
+        "bos_token_id": 3,
+        "eos_token_id": words.index("<|endoftext|>"),
+        "pad_token_id": 0,
+        "decoder_start_token_id": 4,
+    }
+    config = WhisperConfig(
+        vocab_size=len(words), d_model=32, encoder_ffn_dim=48, decoder_ffn_dim=48, num_mel_bins=80,
+        max_target_positions=24, init_std=0.3, **heads, **ids,
+    )  # fmt: skip
+    network = WhisperForConditionalGeneration(config)
+    network.generation_config.suppress_tokens = network.generation_config.begin_suppress_tokens = []
+    network.save_pretrained(folder)
+    WhisperFeatureExtractor().save_pretrained(folder)
+    tokenizer(folder, words, bos_token="<|endoftext|>")
+
+
+def speech() -> list[Any]:
+    """Three sounds of 1 to 2 s at 16 kHz."""
+    draw = np.random.default_rng(0)
+    return [((draw.standard_normal(n) * 0.1).astype(np.float32), 16_000) for n in (16_000, 24_000, 32_000)]
+
+
+def pictures() -> list[Any]:
+    draw = np.random.default_rng(0)
+    return [PIL.Image.fromarray(draw.integers(0, 255, (40, 30 + at, 3), dtype=np.uint8)) for at in range(9)]
+
+
+def scores(result: Any) -> list[float]:
+    return [label.score for label in sorted(result.labels, key=lambda label: label.name)]
+
+
+GENERATE = {"max_new_tokens": 8}
+GPT2 = {"n_embd": 32, "n_layer": 4, "n_head": 4, "n_positions": 64, "bos_token_id": 2, "eos_token_id": 3}
+DISTILBERT = {"dim": 32, "hidden_dim": 48, "n_layers": 4, "n_heads": 4}
+CROPPED = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+FAMILIES = {
+    "bert": Family(
+        "text-classification", text(BertForSequenceClassification, BertConfig, **LABELS), SENTENCES, {}, scores
+    ),
+    "bert-tokens": Family(
+        "token-classification", text(BertForTokenClassification, BertConfig, **LABELS), SENTENCES, {},
+        lambda result: [span.score for span in result.spans],
+    ),
+    "bert-vectors": Family(
+        "feature-extraction", text(BertModel, BertConfig), SENTENCES, {}, lambda result: result.vector
+    ),
+    "roberta": Family(
+        "text-classification",
+        text(RobertaForSequenceClassification, RobertaConfig, pad_token_id=0, type_vocab_size=1, **LABELS),
+        SENTENCES, {}, scores,
+    ),
+    "distilbert": Family(
+        "text-classification",
+        text(DistilBertForSequenceClassification, DistilBertConfig, **DISTILBERT, **LABELS),
+        SENTENCES, {}, scores,
+    ),
+    "modernbert": Family(
+        "text-classification",
+        text(
+            ModernBertForSequenceClassification, ModernBertConfig, pad_token_id=0, cls_token_id=2, sep_token_id=3,
+            local_attention=8, global_attn_every_n_layers=2, **LABELS,
+        ),
+        SENTENCES, {}, scores,
+    ),
+    "gpt2": Family(
+        "text-generation",
+        text(GPT2LMHeadModel, GPT2Config, **GPT2),
+        SENTENCES, GENERATE,
+    ),
+    "llama": Family(
+        "text-generation",
+        text(LlamaForCausalLM, LlamaConfig, num_key_value_heads=4, bos_token_id=2, eos_token_id=3, pad_token_id=0),
+        SENTENCES, GENERATE,
+    ),
+    "vit": Family("image-classification", vit, pictures(), {}, scores),
+    "clip": Family(
+        "zero-shot-image-classification",
+        dual(CLIPModel, CLIPConfig, CLIPImageProcessor(**CROPPED)),
+        pictures(), {"labels": ["red ball", "face", "camera"]}, scores,
+    ),
+    "siglip": Family(
+        "multimodal-embedding",
+        dual(SiglipModel, SiglipConfig, SiglipImageProcessor(size={"height": 32, "width": 32})),
+        [*SENTENCES[:3], *pictures()[:3]], {}, lambda result: result.vector,
+    ),
+    "wav2vec2": Family("automatic-speech-recognition", ctc(Wav2Vec2ForCTC, Wav2Vec2Config), speech()),
+    "hubert": Family("automatic-speech-recognition", ctc(HubertForCTC, HubertConfig), speech()),
+    "whisper": Family("automatic-speech-recognition", whisper, speech()),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a family's checkpoint, saved when first asked for."""
+    saved: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        if name not in saved:
+            saved[name] = tmp_path_factory.mktemp(name)
+            torch.manual_seed(0)
+            FAMILIES[name].save(saved[name])
+        return saved[name]
+
+    return get
+
+
+class Whole(NamedTuple):
+    """A family's model in one piece."""
+
+    runner: duomo.Runner[Any]
+    items: list[Any]
+    """As its task accepts them."""
+    options: Any
+    results: list[Any]
+
+
+@pytest.fixture(scope="session")
+def whole(folders: Callable[[str], Path]) -> Callable[[str], Whole]:
+    """A family's model in one piece, and its results one by one."""
+    loaded: dict[str, Whole] = {}
+
+    def get(name: str) -> Whole:
+        if name not in loaded:
+            family = FAMILIES[name]
+            runner = duomo.load(family.task, f"dir:{folders(name)}", device="cpu")
+            items = [runner.task.Input.accept(item) for item in family.items]
+            options = runner.task.Options.parse(family.options)
+            loaded[name] = Whole(runner, items, options, [runner(item, **family.options) for item in family.items])
+        return loaded[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def job_of(whole: Callable[[str], Whole]) -> Callable[..., Any]:
+    """A family's job with a plan."""
+
+    def get(name: str, *, pp: int = 1, tp: int = 1) -> Any:
+        return whole(name).runner.executor.worker.job._replace(plan=ExecutionPlan(dims=ParallelDims(1, pp, tp)))
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def cut(job_of: Callable[..., Any]) -> Callable[..., tuple[ThreadGroup, list[GroupWorker]]]:
+    """A family's model over ranks that are threads: the group, and its workers."""
+
+    def get(name: str, *, pp: int = 1, tp: int = 1) -> tuple[ThreadGroup, list[GroupWorker]]:
+        group = ThreadGroup(pp, tp)
+        job = job_of(name, pp=pp, tp=tp)
+        return group, [GroupWorker(job, at, pp * tp, ranks=ranks) for at, ranks in enumerate(group.ranks)]
+
+    return get
+
+
+def difference(family: Family, expected: list[Any], found: list[Any]) -> float:
+    """The largest difference between the numbers of two lists of results; what else they hold is asserted equal."""
+    largest = 0.0
+    for one, other in zip(expected, found, strict=True):
+        if family.numbers is None:
+            assert one == other
+        else:
+            pairs = zip(family.numbers(one), family.numbers(other), strict=True)
+            largest = max([largest, *(abs(a - b) for a, b in pairs)])
+    return largest
+
+
+@pytest.fixture(scope="session")
+def families() -> dict[str, Family]:
+    return FAMILIES
+
+
+@pytest.fixture(scope="session")
+def differ() -> Callable[[str, list[Any], list[Any]], float]:
+    return lambda name, expected, found: difference(FAMILIES[name], expected, found)
