@@ -32,8 +32,8 @@ CORE_NAMES = {
     "register_tasks": [spec.name for spec in CORE_TASKS],
     "register_executors": [spec.name for spec in CORE_EXECUTORS],
     "register_commands": [
-        *("adapters", "bench", "completion", "config", "doctor", "env", "eval", "executors", "models"),
-        *("plugins", "run", "serve", "tasks", "train"),
+        *("adapt", "adapters", "audit", "bench", "completion", "config", "doctor", "env", "eval"),
+        *("executors", "models", "plugins", "run", "serve", "tasks", "train"),
     ],
     "register_renderers": ["auto", "csv", "json", "jsonl", "table", "text"],
 }

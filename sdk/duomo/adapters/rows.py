@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,20 +153,24 @@ def _csv(path: Path) -> Iterator[Any]:
                     yield {name: cell if cell != "" else None for name, cell in row.items()}
         except (UnicodeDecodeError, csv.Error) as error:
             # The rest cannot be trusted, but what came before stands.
-            yield _unreadable(path, f"row {number}: {type(error).__name__}")
+            yield _unreadable(path.name, f"row {number}: {type(error).__name__}")
 
 
 def _jsonl(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                yield _unreadable(path, f"line {number} is not JSON")
-                continue
-            yield row if isinstance(row, dict) else _unreadable(path, f"line {number} is no JSON object")
+        yield from json_lines(file, path.name)
+
+
+def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
+    """A row for each line of JSON, or the error of one that is none."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        yield row if isinstance(row, dict) else _unreadable(name, f"line {number} is no JSON object")
 
 
 def _parquet(path: Path) -> Iterator[Any]:
@@ -180,8 +184,8 @@ def _parquet(path: Path) -> Iterator[Any]:
         for batch in parquet.ParquetFile(path).iter_batches(1024):
             yield from batch.to_pylist()
     except ArrowInvalid as error:
-        yield _unreadable(path, type(error).__name__)
+        yield _unreadable(path.name, type(error).__name__)
 
 
-def _unreadable(path: Path, why: str) -> InputUnreadable:
-    return InputUnreadable(f"INPUT.UNREADABLE: '{path.name}' cannot be read further", why=why, fix="check the file")
+def _unreadable(name: str, why: str) -> InputUnreadable:
+    return InputUnreadable(f"INPUT.UNREADABLE: '{name}' cannot be read further", why=why, fix="check the file")

@@ -49,6 +49,11 @@ def complete_plugins(ctx: click.Context, _param: click.Parameter, begun: str) ->
     return _offer({record.name: f"{record.origin}, {record.state}" for record in _app(ctx).catalog.plugins}, begun)
 
 
+def complete_adapters(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of industry adapters."""
+    return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.adapters.values()}, begun)
+
+
 def complete_executors(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
     """Names of executors."""
     return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.executors.values()}, begun)

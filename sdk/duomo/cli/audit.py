@@ -1,0 +1,46 @@
+"""``duomo audit``: whether a log of decisions is as it was written."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from duomo.cli.app import App
+from duomo.cli.output import emit, output_option
+
+SECRET_VARIABLE = "DUOMO_AUDIT_KEY"
+
+
+@click.group("audit")
+def command() -> None:
+    """Audit logs of industry adapters: verify."""
+
+
+@command.command("verify")
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...", type=click.Path())
+@click.option(
+    "--head", metavar="HASH", default="", show_default=False, help="The last hash that was kept somewhere else."
+)
+@output_option
+@click.pass_obj
+@click.pass_context
+def verify_log(ctx: click.Context, app: App, /, logs: tuple[str, ...], head: str, output: str) -> None:
+    """Walk the chain of hashes, and name the first line that was edited, removed, moved or cut off.
+
+    A log with keyed hashes is verified with the key in DUOMO_AUDIT_KEY.
+    """
+    from duomo.adapters.audit import verify
+
+    secret = os.environ.get(SECRET_VARIABLE, "").encode() or None
+    records = []
+    for log in logs:
+        verdict = verify(log, head=head, secret=secret)
+        records.append({"log": log, "ok": verdict.ok, "lines": verdict.lines, "head": verdict.head,
+                        "problem": verdict.problem})  # fmt: skip
+    columns = {"LOG": "log", "OK": "ok", "LINES": "lines", "PROBLEM": "problem", "HEAD": "head"}
+    emit(records, columns, output, schema="duomo.audit/1")
+    broken = [each for each in records if not each["ok"]]
+    for each in broken:
+        app.say(f"{each['log']}: {each['problem']}; the {each['lines']} lines before are sound")
+    ctx.exit(1 if broken else 0)
