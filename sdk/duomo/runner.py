@@ -10,7 +10,6 @@ Read next: `duomo.execution.worker` (what happens to a batch), then any model of
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import functools
 import os
 import warnings
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask, did_you_mean
 from duomo.execution.base import MODES, Entry, Executor, Fate, Job
-from duomo.execution.plan import Devices, ExecutionPlan, ParallelDims, plan_as_asked
+from duomo.execution.plan import Devices, ParallelDims, plan_for
 from duomo.hooks import RunContext, WeightsContext
 from duomo.inputs import Audio, Image
 from duomo.outcome import ItemError, Meta, Outcome
@@ -93,8 +92,8 @@ def load(
             output a little; how far is measured on the first batch and reported in ``Meta``.
         executor: a name, or an executor that is not yet started.
         devices: of an executor that takes several: how many, or their names, ``"cpu,cpu"``.
-        parallel: copies of the model and devices of each, ``"dp=2,tp=2"``; ``"auto"`` lets the planner
-            choose. One copy a device when left out.
+        parallel: copies of the model and devices of each, ``"dp=2,tp=2"``; one copy a device when left
+            out. ``"auto"`` lets the planner choose, and the executor too unless one is named.
         catalog: the plugins to use; all installed ones when left out.
 
     Raises:
@@ -123,32 +122,21 @@ def load(
         dtype,
         optimize,
     )
-    place_name = executor if isinstance(executor, str) else getattr(executor, "name", "")
-    job = job._replace(plan=_plan(job, place_name, devices, parallel))
+    named: Any = executor.name if isinstance(executor, Executor) else executor
+    job = job._replace(plan=plan_for(job, named, devices, parallel))
     task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
+    place: Any = executor
     if isinstance(executor, str):
-        place = catalog.executor(executor)
-        executor = resolve(place.target, place.requires, f"executor '{place.name}'")()
-    if not isinstance(executor, Executor):
+        known = catalog.executor(job.plan.executor)  # the planner may have another than the default
+        place = resolve(known.target, known.requires, f"executor '{known.name}'")()
+    if not isinstance(place, Executor):
         raise UsageProblem(f"not an executor: {executor!r:.80}", fix="pass its name, or an instance of duomo.Executor")
     outer = _LOADING.set(catalog)
     try:
-        executor.start(job)
+        place.start(job)
     finally:
         _LOADING.reset(outer)
-    return Runner(task_class, executor, catalog)
-
-
-def _plan(job: Job, executor: str, devices: Devices | None, parallel: str | ParallelDims | None) -> ExecutionPlan:
-    """As the caller describes it, or as the planner would have it."""
-    if parallel != "auto":
-        return plan_as_asked(executor, job.device, devices, parallel)
-    from duomo.execution.devices import accelerators
-    from duomo.execution.planner import plan_for_job  # only who asks for it waits for its import
-
-    named = plan_as_asked(executor, job.device, devices).devices
-    planned = plan_for_job(job, named or accelerators() or ("cpu",))
-    return dataclasses.replace(planned, executor=executor)
+    return Runner(task_class, place, catalog)
 
 
 @overload

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import queue
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from duomo.errors import PluginBroken
+from duomo.errors import DuomoError, PluginBroken, Unavailable
 from duomo.execution.base import Job
-from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.execution.devices import free_memory, is_out_of_memory, torch_in_use
 from duomo.execution.pool import Facts
 from duomo.execution.process import follow_driver
 from duomo.execution.transport import Channel, Slot
@@ -33,7 +33,7 @@ class Post(NamedTuple):
     """Where the ranks of a replica meet; empty for one."""
     threads: int
     environment: dict[str, str]
-    """Set before anything initialises a device."""
+    """All of it: the fork server still has the one of when it was started."""
 
 
 class Wires(NamedTuple):
@@ -42,21 +42,23 @@ class Wires(NamedTuple):
     pipe: Any
     inbound: list[Any]
     outbound: list[Any]
-    last_words: Any
+    last_words: list[Any]
+    """One, where descriptors can be handed on."""
 
 
 def main(wires: Wires, job: Job, post: Post) -> None:
     """Load the model, say so, and serve until the driver hangs up."""
-    follow_driver(None if wires.last_words is None else wires.last_words.detach())
+    follow_driver([each.detach() for each in wires.last_words])
     channel = Channel(
         wires.pipe,
         [Slot(each.detach()) for each in wires.outbound],
         [Slot(each.detach()) for each in wires.inbound],
     )
+    os.environ.clear()
     os.environ.update(post.environment)
     try:
         check_plugin(job)
-        worker = _load(job, post)
+        worker = load_worker(job, post)
         facts = Facts.of(worker)
     except BaseException as error:  # whatever keeps it from starting is told, not only shown
         channel.send(("failed", describe(error)))
@@ -83,13 +85,17 @@ def check_plugin(job: Job) -> None:
 
 
 def describe(error: BaseException) -> ItemError:
-    """An exception as text, always with its traceback."""
+    """What kept a worker from starting, as text with its traceback."""
     text = "".join(traceback.format_exception(error))
-    told = ItemError.of(error)
-    return ItemError(told.code, told.what, told.why, told.fix, told.type, text)
+    if isinstance(error, DuomoError):
+        return dataclasses.replace(ItemError.of(error), traceback=text)
+    kind = type(error).__name__
+    fix = "load it with executor='inline' to see the same here"
+    return ItemError(Unavailable.code, f"{kind}: {error}", "loading the model raised it", fix, kind, text)
 
 
-def _load(job: Job, post: Post) -> Any:
+def load_worker(job: Job, post: Post) -> Any:
+    _set_threads(post.threads)
     if post.world > 1:
         from duomo.execution.group import GroupWorker
 
@@ -98,11 +104,14 @@ def _load(job: Job, post: Post) -> Any:
         from duomo.execution.worker import Worker
 
         worker = Worker(job)
-    if post.threads and "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(post.threads)
+    _set_threads(post.threads)  # once more: it may be loading the model that brought torch
     return worker
+
+
+def _set_threads(num: int) -> None:
+    torch = torch_in_use()
+    if torch is not None:
+        torch.set_num_threads(num)
 
 
 class _Service:
@@ -142,7 +151,7 @@ class _Service:
         while (message := self._inbox.get()) is not None:
             kind, ticket, payload, options = message
             if kind == "batch":
-                payload = _outcome_of(self._worker.prepare, payload, options)
+                payload = outcome_of(self._worker.prepare, payload, options)
             self._prepared.put((kind, ticket, payload, options))
         self._prepared.put(None)
 
@@ -180,7 +189,7 @@ class _Service:
         self._channel.send(("raised", ticket, told, out_of_memory), counted=True)
 
 
-def _outcome_of(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+def outcome_of(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
     """What a call gave or raised, to be given or raised elsewhere."""
     try:
         value = function(*args)

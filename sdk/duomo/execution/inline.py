@@ -32,7 +32,22 @@ class InlineExecutor(Executor):
         self._same: tuple[bool, int, int, float, float] | None = None
 
     def start(self, job: Job) -> None:
-        """Load the model here."""
+        """Load the model here. Raises `UsageProblem` when it should be spread over devices."""
+        plan = job.plan
+        if plan.dims.total > 1:
+            raise UsageProblem(
+                f"'{self.name}' runs on one device, and parallel={plan.dims} needs {plan.dims.total}",
+                why="it is this process, one batch after another",
+                fix="executor='local' (-x local) runs a process for each device",
+            )
+        if self._worker is not None:
+            raise UsageProblem(
+                f"this executor already runs '{self._worker.job.reference}'",
+                why="an executor has one job",
+                fix=f"{type(self).__name__}() makes another",
+            )
+        if plan.devices:
+            job = job._replace(device=plan.devices[0])
         self._worker = Worker(job)
         self._meta = self._worker.meta(self.name)
 

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import multiprocessing
 import os
 import selectors
-import sys
-from collections import Counter
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from duomo.errors import DuomoError, Unavailable, UsageProblem
+from duomo.catalog import resolve
+from duomo.errors import DuomoError, ModelFailed, Unavailable
 from duomo.execution import child, process
 from duomo.execution.base import Job
-from duomo.execution.devices import pick_device
-from duomo.execution.plan import ExecutionPlan
+from duomo.execution.devices import accelerators, pick_device, torch_in_use
+from duomo.execution.plan import ExecutionPlan, ParallelDims
 from duomo.execution.pool import Crew, Event, Facts, PoolExecutor
 from duomo.execution.transport import Channel, new_slots
 from duomo.outcome import ItemError
 
+AFTERMATH = "PeerLost"
+"""The error of a rank that could not go on because of another, which has the cause to tell."""
+
 
 class LocalExecutor(PoolExecutor):
-    """Worker processes of this machine, one a device; each starts in hundredths of a second after the first."""
+    """Worker processes of this machine, one a device; each starts in hundredths of a second after the first.
+
+    Args:
+        max_restarts: deaths of a worker in a row after which it is given up.
+        hang_floor_s: no batch is taken to hang before so many seconds.
+    """
 
     name = "local"
 
@@ -31,41 +41,47 @@ class LocalExecutor(PoolExecutor):
 
 
 class _Rank:
-    """One worker process and the driver's ends of what connects them."""
+    """One worker process, and the driver's ends of what connects them."""
 
     def __init__(self, job: Job, post: child.Post, preload: Sequence[str]) -> None:
         self.post = post
+        self.is_ready = False
+        self.raised: Any = None
+        """What it raised on the batch at hand, in a group."""
         ours, theirs = multiprocessing.Pipe()
-        depth = job.plan.prefetch
-        outgoing, incoming = new_slots(depth), new_slots(depth)
-        words = new_slots(1)
-        self._last_words = words[0] if words else None
+        outgoing, incoming = new_slots(job.plan.prefetch), new_slots(job.plan.prefetch)
+        self._words = new_slots(1)
         self.channel = Channel(ours, outgoing, incoming)
         wires = child.Wires(
-            theirs,
-            [process.Descriptor(slot.descriptor) for slot in outgoing],
-            [process.Descriptor(slot.descriptor) for slot in incoming],
-            process.Descriptor(words[0].descriptor) if words else None,
+            theirs, *([process.Descriptor(s.descriptor) for s in slots] for slots in (outgoing, incoming, self._words))
         )
-        self.is_ready = False
+        with_main = job.spec.loader.startswith("__main__:")
         try:
-            main = job.spec.loader.startswith("__main__:")
-            self.child = process.Child(child.main, (wires, job, post), preload=preload, with_main=main)
+            self.child = process.Child(child.main, (wires, job, post), preload=preload, with_main=with_main)
+        except BaseException:
+            self.close()
+            raise
         finally:
             theirs.close()  # or its end would never be seen
 
-    def last_words(self) -> str:
-        """What it wrote while dying, such as the stack of a crash."""
-        if self._last_words is None:
-            return ""
-        return os.pread(self._last_words.descriptor, 16384, 0).decode("utf-8", "replace")
+    def next_message(self) -> Any:
+        """What it says, or None when it is gone and has said all."""
+        try:
+            return self.channel.recv()
+        except (EOFError, OSError):
+            return None
+
+    def ending(self) -> ItemError:
+        """How it ended, and what it wrote while dying, such as the stack of a crash."""
+        words = "".join(os.pread(slot.descriptor, 16384, 0).decode("utf-8", "replace") for slot in self._words)
+        return ItemError("E-WORKER-LOST", "a worker died", self.child.ending, "", "WorkerLost", words)
 
     def close(self) -> None:
         """Let go of the pipe, which ends the process, and of the memory."""
         self.channel.close()
-        if self._last_words is not None:
-            self._last_words.close()
-            self._last_words = None
+        for slot in self._words:
+            slot.close()
+        self._words = []
 
 
 class LocalCrew(Crew):
@@ -75,24 +91,30 @@ class LocalCrew(Crew):
         self.size = 0
         self._ranks: list[list[_Rank]] = []
         self._selector = selectors.DefaultSelector()
-        self._answers: Counter[int] = Counter()
-        self._first_answers: dict[int, Any] = {}
+        self._woken, self._waker = multiprocessing.Pipe(duplex=False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._answers: dict[tuple[int, int], list[Any]] = {}
+        """Replica and ticket → what the ranks of a group have answered so far."""
         self._reasons: dict[int, str] = {}
+        """Replica → why it is being killed."""
+        self._meeting_places: dict[int, str] = {}
         self._moved = 0
 
     def start(self, job: Job) -> Facts:
         """Start all processes at once, and wait until each has loaded the model."""
-        self._job = job
-        self._plan = with_devices(job.plan, job.device)
-        self._threads = self._plan.threads or max(1, _num_cores() // len(self._plan.devices))
+        self._plan = with_devices(job)
+        self._job = job._replace(plan=self._plan)
+        if self._plan.dims.group > 1:
+            resolve("duomo.execution.group:check", ("torch",), "a model on several devices")(self._job)
+        self._threads = self._plan.threads or _threads_for(len(self._plan.devices))
         self._preload = [job.spec.loader.partition(":")[0], "duomo.execution.worker"]
-        if "torch" in sys.modules:  # the model's module was imported, so it is there if the model needs it
+        if torch_in_use():  # importing the model's class has brought it, so the workers will need it too
             self._preload.insert(0, "torch")
         self.size = self._plan.dims.dp
         self._ranks = [[] for _ in range(self.size)]
         try:
             for replica in range(self.size):
-                self._launch(replica)
+                self.restart(replica)
             return self._all_ready()
         except BaseException:
             self.shutdown()
@@ -100,134 +122,138 @@ class LocalCrew(Crew):
 
     def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
         """To every rank, through its own pipe."""
-        for rank in self._ranks[replica]:
-            self._post(rank, ("batch", ticket, items, options), counted=True)
+        self._tell(replica, ("batch", ticket, items, options), counted=True)
 
     def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
         """To every rank."""
-        for rank in self._ranks[replica]:
-            self._post(rank, ("stream", ticket, item, options), counted=True)
+        self._tell(replica, ("stream", ticket, item, options), counted=True)
 
     def cancel(self, replica: int, ticket: int) -> None:
         """To every rank."""
-        for rank in self._ranks[replica]:
-            self._post(rank, ("cancel", ticket))
+        self._tell(replica, ("cancel", ticket))
 
     def wait(self, timeout_s: float) -> list[Event]:
         """What came through the pipes, and who died."""
         events: list[Event] = []
         for key, _ in self._selector.select(timeout_s):
-            rank: _Rank = key.data
-            if rank in self._ranks[rank.post.replica]:  # not buried a moment ago
+            rank: _Rank | None = key.data
+            if rank is None:
+                self._woken.recv_bytes()
+            elif rank in self._ranks[rank.post.replica]:  # not one that was buried a moment ago
                 events += self._hear(rank)
         return events
 
+    def wake(self) -> None:
+        """Make `wait` return."""
+        self._waker.send_bytes(b"wake")
+
     def restart(self, replica: int) -> None:
-        """Start its processes again; they load in their own time."""
-        self._launch(replica)
+        """Start its processes; they load in their own time."""
+        world, meeting_place = self._plan.dims.group, ""
+        if world > 1:
+            from duomo.execution.group import new_rendezvous  # it imports torch
+
+            meeting_place = self._meeting_places[replica] = new_rendezvous()
+        for place, device in enumerate(self._plan.devices_of(replica)):
+            name, environment = _within(device, self._threads)
+            post = child.Post(replica, place, world, meeting_place, self._threads, environment)
+            rank = _Rank(self._job._replace(device=name), post, self._preload)
+            self._ranks[replica].append(rank)
+            self._selector.register(rank.channel.pipe, selectors.EVENT_READ, rank)
+            self._selector.register(rank.child.sentinel, selectors.EVENT_READ, rank)
 
     def kill(self, replica: int, why: str) -> None:
         """Have it say where it hangs, then end it; its death will be seen like any other."""
         self._reasons[replica] = why
         for rank in self._ranks[replica]:
             rank.child.dump_stack()
+        for rank in self._ranks[replica]:
             rank.child.kill()
 
     def devices(self, replica: int) -> str:
-        """Names of its devices."""
+        """The names of its devices."""
         return "+".join(self._plan.devices_of(replica))
 
     def stats(self) -> dict[str, float]:
         """Bytes that went between driver and workers."""
-        return {"bytes_moved": self._moved + sum(r.channel.bytes_moved for ranks in self._ranks for r in ranks)}
+        moved = sum(rank.channel.bytes_moved for ranks in self._ranks for rank in ranks)
+        return {"bytes_moved": self._moved + moved}
 
     def shutdown(self) -> None:
         """Hang up, which ends a healthy worker at once; end the others."""
-        ranks = [rank for some in self._ranks for rank in some]
+        children = [rank.child for ranks in self._ranks for rank in ranks]
         for replica in range(len(self._ranks)):
             self._let_go(replica)
-        process.end([rank.child for rank in ranks])
-
-    def _launch(self, replica: int) -> None:
-        world, rendezvous = self._plan.dims.group, ""
-        if world > 1:
-            from duomo.execution.group import new_rendezvous  # it imports torch
-
-            rendezvous = new_rendezvous()
-        for place, device in enumerate(self._plan.devices_of(replica)):
-            name, environment = _within(device)
-            post = child.Post(replica, place, world, rendezvous, self._threads, environment)
-            rank = _Rank(self._job._replace(device=name, plan=self._plan), post, self._preload)
-            self._ranks[replica].append(rank)
-            self._selector.register(rank.channel.pipe, selectors.EVENT_READ, rank)
-            self._selector.register(rank.child.sentinel, selectors.EVENT_READ, rank)
+        process.end(children)
 
     def _all_ready(self) -> Facts:
-        facts: Facts | None = None
-        missing = {id(rank): rank for ranks in self._ranks for rank in ranks}
+        first: Facts | None = None
+        missing = sum(len(ranks) for ranks in self._ranks)
         while missing:
             for key, _ in self._selector.select():
                 rank: _Rank = key.data
-                message = self._next_message(rank)
-                if message is None:
-                    raise _did_not_start(rank, _ending(rank))
-                if message[0] == "failed":
-                    raise _did_not_start(rank, message[1])
-                if rank.post.replica == 0 and rank.post.rank == 0:
-                    facts = message[1]
-                del missing[id(rank)]
-        assert facts is not None
-        return facts
+                if rank.is_ready and rank.child.is_alive:
+                    continue
+                message = rank.next_message()
+                if message is None or message[0] == "failed":
+                    raise _did_not_start(rank, message[1] if message else rank.ending())
+                rank.is_ready, missing = True, missing - 1
+                if rank.post.replica == rank.post.rank == 0:
+                    first = message[1]
+        assert first is not None
+        return first
 
     def _hear(self, rank: _Rank) -> list[Event]:
-        """Everything a rank has said, and its death behind it."""
+        """Everything a rank has to say, and behind it its death."""
         events: list[Event] = []
         replica = rank.post.replica
         while True:
-            message = self._next_message(rank)
+            message = rank.next_message()
             if message is None or message[0] == "failed":
-                return [*events, self._bury(replica, message[1] if message else _ending(rank))]
-            kind, ticket = message[0], message[1]
+                return [*events, self._bury(replica, message[1] if message else rank.ending())]
+            kind, ticket = message[:2]
             if kind == "ready":
                 rank.is_ready = True
-                if all(each.is_ready for each in self._ranks[replica]) and len(self._ranks[replica]) == rank.post.world:
+                if all(each.is_ready for each in self._ranks[replica]):
                     events.append(Event("ready", replica))
             elif kind == "part":
                 events.append(Event("part", replica, ticket, part=message[2]))
+            elif kind == "raised" and rank.post.world > 1:
+                rank.raised = message
+                cause = self._cause(replica)
+                if cause is not None:  # the other ranks wait for this one, and would for long
+                    return [*events, cause, self._bury(replica, cause.error, blame=False)]
             elif kind == "raised":
                 events.append(Event("raised", replica, ticket, error=message[2], out_of_memory=message[3]))
-                if rank.post.world > 1:  # the others wait for it in a collective, and would until it times out
-                    return [*events, self._bury(replica, message[2], blame=False)]
-            elif rank.post.world == 1:
-                events.append(_done(replica, message))
             else:
-                events += self._group_done(rank, message)
+                events += self._done(rank, message)
             if not rank.channel.pipe.poll():
                 return events
 
-    def _group_done(self, rank: _Rank, message: Any) -> list[Event]:
-        """The first rank's answer, once all have answered."""
-        ticket = message[1]
-        self._answers[ticket] += 1
-        if rank.post.rank == 0:
-            self._first_answers[ticket] = message
-        if self._answers[ticket] < rank.post.world:
+    def _done(self, rank: _Rank, message: Any) -> list[Event]:
+        """The first rank's answer, once all ranks of its group have answered."""
+        replica, ticket = rank.post.replica, message[1]
+        answers = self._answers.setdefault((replica, ticket), [])
+        answers.insert(0 if rank.post.rank == 0 else len(answers), message)
+        if len(answers) < rank.post.world:
             return []
-        del self._answers[ticket]
-        return [_done(rank.post.replica, self._first_answers.pop(ticket))]
+        _, _, fates, (prepare_s, compute_s) = self._answers.pop((replica, ticket))[0]
+        return [Event("done", replica, ticket, fates, prepare_s=prepare_s, compute_s=compute_s)]
 
-    def _next_message(self, rank: _Rank) -> Any:
-        """The next message, or None when the process is gone and has said all."""
-        try:
-            return rank.channel.recv()
-        except (EOFError, OSError):
+    def _cause(self, replica: int) -> Event | None:
+        """What went wrong in a group; None while only those have spoken who suffer from it."""
+        raised = [rank.raised for rank in self._ranks[replica] if rank.raised is not None]
+        causes = [message for message in raised if message[2].type != AFTERMATH]
+        if not causes and len(raised) < len(self._ranks[replica]):
             return None
+        _, ticket, error, out_of_memory = (causes or raised)[0]
+        return Event("raised", replica, ticket, error=error, out_of_memory=out_of_memory)
 
-    def _bury(self, replica: int, error: ItemError, *, blame: bool = True) -> Event:
+    def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
+        """Let go of a replica that died or must; whoever of its ranks still lives is ended."""
         ranks = self._ranks[replica]
-        why = self._reasons.pop(replica, "")
-        if why:
-            error = ItemError(error.code, error.what, why, error.fix, error.type, error.traceback)
+        if replica in self._reasons and error is not None:
+            error = dataclasses.replace(error, why=self._reasons.pop(replica))
         self._let_go(replica)
         for rank in ranks:
             rank.child.kill()
@@ -241,48 +267,52 @@ class LocalCrew(Crew):
                     self._selector.unregister(watched)
             rank.close()
         self._ranks[replica] = []
+        self._answers = {key: some for key, some in self._answers.items() if key[0] != replica}
+        if replica in self._meeting_places:
+            file = Path(self._meeting_places.pop(replica).removeprefix("file://"))
+            shutil.rmtree(file.parent, ignore_errors=True)
 
-    def _post(self, rank: _Rank, message: Any, *, counted: bool = False) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told
-            rank.channel.send(message, counted=counted)
-
-
-def with_devices(plan: ExecutionPlan, device: str) -> ExecutionPlan:
-    """The plan with a device for each worker, all of which exist. Raises `UsageProblem` or `DeviceUnavailable`."""
-    import dataclasses
-
-    names = plan.devices or (pick_device(device),)
-    if len(names) != plan.dims.total:
-        raise UsageProblem("dims")
-    return dataclasses.replace(plan, devices=tuple(pick_device(name) for name in names))
+    def _tell(self, replica: int, message: Any, *, counted: bool = False) -> None:
+        for rank in self._ranks[replica]:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told
+                rank.channel.send(message, counted=counted)
 
 
-def _within(device: str) -> tuple[str, dict[str, str]]:
-    """A device's name inside a process that sees no other, and the environment that makes it so."""
+def with_devices(job: Job) -> ExecutionPlan:
+    """The job's plan with a device for each worker, all of which exist. Raises `DeviceUnavailable`."""
+    names = job.plan.devices
+    if not names and job.device == "auto" and torch_in_use():
+        names = accelerators()
+    names = tuple(pick_device(name) for name in names or (job.device,))
+    dims = job.plan.dims if job.plan.dims.total == len(names) else ParallelDims(len(names))
+    return dataclasses.replace(job.plan, devices=names, dims=dims)
+
+
+def _within(device: str, threads: int) -> tuple[str, dict[str, str]]:
+    """A device's name inside a process that sees no other, and the environment of that process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     if not device.startswith("cuda:"):
-        return device, {}
+        return device, environment
     index = int(device.removeprefix("cuda:"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = visible.split(",")[index].strip() if visible else str(index)
-    return "cuda:0", {"CUDA_VISIBLE_DEVICES": chosen}
-
-
-def _done(replica: int, message: Any) -> Event:
-    _, ticket, fates, (prepare_s, compute_s) = message
-    return Event("done", replica, ticket, fates, prepare_s=prepare_s, compute_s=compute_s)
-
-
-def _ending(rank: _Rank) -> ItemError:
-    """How a process ended, with what it wrote while dying."""
-    return ItemError("E-WORKER-LOST", "a worker died", rank.child.ending, "", "WorkerLost", rank.last_words())
+    return "cuda:0", {**environment, "CUDA_VISIBLE_DEVICES": chosen}
 
 
 def _did_not_start(rank: _Rank, error: ItemError) -> DuomoError:
-    where = f"worker {rank.post.replica}" + (f", rank {rank.post.rank}" if rank.post.world > 1 else "")
-    told = error.to_exception()
-    kind = type(told) if isinstance(told, DuomoError) else Unavailable
-    return kind(f"{where} did not start: {error.what}", why=f"{error.why}\n{error.traceback}".strip(), fix=error.fix)
+    """The error of a worker as that of the whole, with its traceback as text."""
+    post = rank.post
+    where = f"worker {post.replica}" + (f", rank {post.rank}," if post.world > 1 else "")
+    kind = type(error.to_exception())
+    kind = Unavailable if kind is ModelFailed else kind
+    why = "\n".join(filter(None, (error.why, error.traceback.rstrip())))
+    return kind(f"{where} did not start: {error.what}", why=why, fix=error.fix)
 
 
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _threads_for(num_workers: int) -> int:
+    """As many as the user's environment says, or else each worker's share of the cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // num_workers)

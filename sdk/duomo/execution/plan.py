@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from duomo.errors import UsageProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from duomo.execution.base import Job
 
 Devices = int | str | Sequence[str]
 """How many, names with commas between, or names: ``2``, ``"cpu,cpu"``, ``["cuda:0", "cuda:1"]``."""
@@ -88,17 +91,19 @@ class ExecutionPlan:
         return self.devices[replica * group : (replica + 1) * group]
 
 
-def plan_as_asked(
-    executor: str, device: str = "auto", devices: Devices | None = None, parallel: str | ParallelDims | None = None
+def plan_for(
+    job: Job, executor: str, devices: Devices | None = None, parallel: str | ParallelDims | None = None
 ) -> ExecutionPlan:
-    """The plan that a caller describes; what was left open follows from the rest.
+    """The plan that a caller describes; what was left open follows from the rest, or comes from the planner.
 
     Raises:
         UsageProblem: a size or a name makes no sense, or the sizes do not fit the devices.
     """
-    names = _names(devices, device.partition(":")[0])
-    if not names and device != "auto" and executor != "inline":
-        names = (device,)
+    names = _names(devices, job.device.partition(":")[0])
+    if parallel == "auto":
+        return _planned(job, executor, names)
+    if not names and job.device != "auto" and executor != "inline":
+        names = (job.device,)
     dims = ParallelDims.parse(parallel) if isinstance(parallel, str) else parallel
     if dims is None:
         return ExecutionPlan(executor, ParallelDims(max(1, len(names))), names)
@@ -112,6 +117,14 @@ def plan_as_asked(
             fix=_nearest(dims, len(names)),
         )
     return ExecutionPlan(executor, dims, names)
+
+
+def _planned(job: Job, executor: str, names: tuple[str, ...]) -> ExecutionPlan:
+    from duomo.execution.devices import accelerators
+    from duomo.execution.planner import plan_for_job  # only who asks for it waits for its import
+
+    plan = plan_for_job(job, names or accelerators() or ("cpu",))
+    return plan if executor == "inline" else dataclasses.replace(plan, executor=executor)
 
 
 def _names(devices: Devices | None, kind: str) -> tuple[str, ...]:

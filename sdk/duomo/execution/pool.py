@@ -91,6 +91,9 @@ class Crew(ABC):
     def wait(self, timeout_s: float) -> list[Event]:
         """What happened, as soon as something has. Of one replica in order; tickets in the order they were sent."""
 
+    def wake(self) -> None:  # noqa: B027 - nothing is right for a crew that never waits long
+        """Make a `wait` in another thread return soon."""
+
     @abstractmethod
     def restart(self, replica: int) -> None:
         """Start a dead replica again; ``ready`` or ``lost`` will tell how it went."""
@@ -240,11 +243,14 @@ class PoolExecutor(Executor):
             for run in self._runs:
                 for name, count in run.counts.items():
                     counts[name] = counts.get(name, 0) + count
-        seats = self._roster.seats
+        seats, now = self._roster.seats, self._crew.now()
+        counts["padding"] = 1 - counts.get("cost", 0) / counts["padded_cost"] if counts.get("padded_cost") else 0.0
+        counts["in_flight"] = self._roster.num_flying
         counts["restarts"] = sum(seat.restarts for seat in seats)
         counts["replicas"] = len(seats) - self._roster.num_lost
         for replica, seat in enumerate(seats):
-            counts[f"items.{replica}"], counts[f"busy_s.{replica}"] = seat.items, seat.busy_s
+            counts[f"items.{replica}"] = seat.items
+            counts[f"busy_s.{replica}"] = seat.busy_s + (now - seat.since if seat.flying else 0.0)
         return {**counts, **self._crew.stats()}
 
     def shutdown(self) -> None:
@@ -254,6 +260,9 @@ class PoolExecutor(Executor):
             for run in self._runs:
                 run.stop(_closed())
             self._changed.notify_all()
+            if self._waiting:
+                self._crew.wake()
+                self._changed.wait_for(lambda: not self._waiting, timeout=2 * LOOK_S)
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
         self._crew.shutdown()
@@ -283,7 +292,7 @@ class PoolExecutor(Executor):
         now = self._crew.now
         deadline = now() + PATIENCE_S
         while run.wants_input and (run.is_starving or now() < deadline):
-            run.read(source, self._changed)
+            run.read(source, self._changed, deadline)
 
     def _turn(self, run: Any) -> None:
         """Hand out what can be handed out, then wait until something happens, unless there is more to read."""

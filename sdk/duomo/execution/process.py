@@ -103,19 +103,19 @@ def end(children: Sequence[Child], grace_s: float = GRACE_S) -> None:
             child.join(grace_s)
 
 
-def follow_driver(last_words: int | None) -> None:
+def follow_driver(last_words: Sequence[int]) -> None:
     """Called first in a child: die when the parent does, leave Ctrl-C to the driver, and tell how it died.
 
     Args:
-        last_words: descriptor of a file for the stack of a crash, or of a hang on demand (`Child.dump_stack`).
+        last_words: descriptor of a file for the stack of a crash, or of a hang on demand
+            (`Child.dump_stack`); none where there is no such file.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":  # a signal of the kernel comes even while a long call holds the interpreter
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if last_words is not None:
-        faulthandler.enable(last_words)
-        if hasattr(faulthandler, "register"):
-            faulthandler.register(signal.SIGUSR1, last_words)
+    for file in last_words:
+        faulthandler.enable(file)
+        faulthandler.register(signal.SIGUSR1, file)
     if sys.platform != "win32":
         os.dup2(2, 1)  # standard output is the driver's: results may be going there
 

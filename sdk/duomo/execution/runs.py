@@ -19,6 +19,8 @@ SLOW_S = 0.05
 """A source that takes longer for an item is slow …"""
 WAIT_SHARE = 0.25
 """… and before it is asked again, results are waited for, for so much of the time it takes."""
+BURST = 64
+"""Items that are read before the scheduler sees them, when they come fast."""
 
 
 class BatchRun:
@@ -67,26 +69,40 @@ class BatchRun:
         self._stopped = self._stopped or error
         self.has_news = True
 
-    def read(self, source: Iterator[Entry], lock: threading.Condition) -> None:
-        """Take one entry from the source; what that raises waits until all it gave before is done."""
-        start = self._now()
-        try:
-            entry = next(source)
-        except Exception as error:
-            with lock:
-                self._source_error = None if isinstance(error, StopIteration) else error
-                self._scheduler.end()
-            return
-        cost = 0
-        if entry.fate is None:
+    def read(self, source: Iterator[Entry], lock: threading.Condition, deadline: float) -> None:
+        """Take entries from the source: one at least, and more while there is room and time.
+
+        They are handed in a few at a time, since the lock and all these calls cost more than an item.
+        What the source raises waits until all it gave before is done.
+        """
+        now, estimate = self._now, self._estimate
+        num, num_bytes = self._scheduler.room
+        burst: list[tuple[Entry, int, int]] = []
+        is_over, time_s = False, now()
+        while not burst or (len(burst) < min(num, BURST) and num_bytes > 0 and time_s < deadline):
             try:
-                cost = self._estimate(entry.item)
-            except Exception as error:  # of a plugin's code, or a damaged file: the item's own
-                entry = entry._replace(fate=Fate(error=ItemError.of(error)))
-        self._gap_s = self._now() - start
+                entry = next(source)
+            except Exception as error:
+                self._source_error = None if isinstance(error, StopIteration) else error
+                is_over = True
+                break
+            cost = size = 0
+            if entry.fate is None:
+                try:
+                    cost = estimate(entry.item)
+                    size = getattr(entry.item, "nbytes", 0)
+                except Exception as error:  # of a plugin's code, or a damaged file: the item's own
+                    entry = entry._replace(fate=Fate(error=ItemError.of(error)))
+            burst.append((entry, cost, size))
+            num_bytes -= size
+            before, time_s = time_s, now()
+            self._gap_s = time_s - before
         with lock:
-            self._scheduler.offer(entry, cost, getattr(entry.item, "nbytes", 0))
-            self.has_news = self.has_news or entry.fate is not None
+            for entry, cost, size in burst:
+                self._scheduler.offer(entry, cost, size)
+                self.has_news = self.has_news or entry.fate is not None
+            if is_over:
+                self._scheduler.end()
 
     def patience(self, alarm_s: float) -> float:
         """How long to wait for results before the source is asked again."""

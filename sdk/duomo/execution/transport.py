@@ -11,8 +11,8 @@ import tempfile
 from multiprocessing.connection import Connection
 from typing import Any
 
-BIG = 128 * 1024
-"""Bytes from which a message goes by a slot: what is smaller fits a pipe's buffer and never blocks its sender."""
+BIG = 64 * 1024
+"""Bytes from which a message goes by a slot: two that are smaller fit a pipe's buffer, and block no sender."""
 _COUNTS = struct.Struct("<iI")
 """Slot (-1: none) and number of parts; the lengths of the parts follow."""
 
