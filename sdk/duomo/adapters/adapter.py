@@ -100,6 +100,9 @@ class Adapter(ABC, Generic[P, D]):
     protected: ClassVar[tuple[str, ...]] = ()
     """Columns that go into the side channel, and that no payload may have."""
 
+    identifying: ClassVar[tuple[str, ...]] = ()
+    """Further columns that tell who somebody is; nothing of them may show in a result, a log or an error."""
+
     def __init__(
         self,
         *,
@@ -187,6 +190,12 @@ class Adapter(ABC, Generic[P, D]):
     @classmethod
     def samples(cls) -> list[Any]:
         """Two or more items that `map` takes, for the conformance suite."""
+        return []
+
+    @classmethod
+    def canaries(cls, marker: str) -> list[Any]:
+        """Items with `marker` wherever something identifies a person; for items that are rows, the suite knows how."""
+        del marker
         return []
 
     # What callers use.

@@ -10,6 +10,8 @@ A plugin's tests are this file and whatever else its author wants to know:
     class TestTiny(ModelConformance):
         model = "birds/tiny"
 
+Industry adapters have a suite of their own, `AdapterConformance`.
+
 The same checks without a file: ``duomo plugins check birds``.
 """
 
@@ -17,12 +19,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from duomo.testing.adapters import AdapterConformance
     from duomo.testing.fakes import EchoModel, FakePlugin, echo_spec, fake_catalog
     from duomo.testing.models import ModelConformance
     from duomo.testing.plugins import MetadataConformance, PluginConformance
     from duomo.testing.samples import Sample, sample_for
 
 _WHERE = {
+    "AdapterConformance": "duomo.testing.adapters",
     **dict.fromkeys(("MetadataConformance", "PluginConformance"), "duomo.testing.plugins"),
     **dict.fromkeys(("EchoModel", "FakePlugin", "echo_spec", "fake_catalog"), "duomo.testing.fakes"),
     "ModelConformance": "duomo.testing.models",
@@ -30,6 +34,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "AdapterConformance",
     "EchoModel",
     "FakePlugin",
     "MetadataConformance",

@@ -143,7 +143,7 @@ class Trial:
         spec = find_weights(suite.task, suite.model, catalog)[0].spec
         # Its libraries may unpickle things of their own when imported; what counts is what `load` does.
         resolve(spec.loader, spec.requires, f"model '{spec.name}'")
-        with _offline(), _watch() as self.events:
+        with _offline(), listen() as self.events:
             self.runner = load(spec.task, suite.model, device=suite.device, catalog=catalog)
         self.sample = _sample(suite, self.runner)
         self.untouched = copy.deepcopy(self.sample)
@@ -157,7 +157,7 @@ class Trial:
     @functools.cached_property
     def alone(self) -> list[Any]:
         """The result of each item by itself."""
-        with _offline(), _watch() as events:
+        with _offline(), listen() as events:
             results = [self.runner(item, **self.sample.options) for item in self.sample.items]
         self.events += [event for event in events if event.startswith("socket")]
         return results
@@ -199,7 +199,7 @@ _listeners: list[list[str]] = []
 
 
 @contextlib.contextmanager
-def _watch() -> Iterator[list[str]]:
+def listen() -> Iterator[list[str]]:
     """Collect what is unpickled and which addresses are asked for."""
     _install_audit()
     events: list[str] = []
