@@ -15,9 +15,7 @@ and a simulation. A driver feeds it and does as it says::
         for entry, fate in scheduler.emit(): ...                                 # in input order, each exactly once
 
 Batches are cut from a window of waiting items, around the oldest and then by nearest cost: alike
-lengths waste no padding, and taking the oldest first keeps the ordered output moving. Waiting items
-lie in bins of one cost each, or nearly, in the order of the input: a window of a million items, as
-1024 devices need it, costs no more for each batch than a small one.
+lengths waste no padding, and taking the oldest first keeps the ordered output moving.
 
 Towards the end of the input several workers are given less at a time, each by how much it has done
 so far: a large batch that starts last would keep all others waiting.
@@ -25,13 +23,13 @@ so far: a large batch that starts last would keep all others waiting.
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 from collections import deque
 from collections.abc import Iterator, Sequence
 
 from duomo.errors import SystemicError, WorkerLost
 from duomo.execution.base import Entry, Fate
+from duomo.execution.waiting import Waiting
 from duomo.outcome import ItemError
 
 GOOD_BATCHES_TO_GROW = 16
@@ -39,10 +37,8 @@ PADDING = 0.25
 """A batch may be padded by so much of its real cost …"""
 SLACK = 64
 """… and by as much as starting one more batch would cost (about 64 tokens of a small encoder on a CPU)."""
-EXACT_BINS = 256
-"""Costs below this have a bin each; above, those that agree in their leading eight bits share one (0.8 %)."""
-SMALLEST = 8
-"""Batches at the end are no smaller than the usual one divided by this: each costs its start."""
+SMALLEST = 4
+"""Batches at the end are no smaller than the usual one divided by this, of a slow worker less: each costs its start."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,13 +87,8 @@ class Scheduler:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._bins: dict[int, deque[int]] = {}
-        """Bin → indices of what may be cut into batches, in input order; taken from the front only."""
-        self._keys: list[int] = []
-        """The bins that are not empty, sorted."""
-        self._num_waiting = self._cost_waiting = 0
-        self._front = 0
-        """No index below this waits."""
+        self._waiting = Waiting()
+        """What may be cut into batches."""
         self._done: dict[int, int] = {}
         """Worker → cost of what it has settled: how fast it is beside the others."""
         self._total_done = 0
@@ -129,23 +120,21 @@ class Scheduler:
         room = held < self.policy.window_items and (held == 0 or self._bytes < self.policy.window_bytes)
         return room and not self._ended
 
+    @property
+    def room(self) -> tuple[int, int]:
+        """How many items, and bytes of them, the window still takes."""
+        return self.policy.window_items - len(self._entries), self.policy.window_bytes - self._bytes
+
     def offer(self, entry: Entry, cost: int = 1, size: int = 0) -> None:
         """Hand in the next entry; indices count up from 0. One whose fate is known is settled at once."""
-        assert entry.index == self._next + len(self._entries), "entries are offered in order"
-        self._entries[entry.index] = (entry, cost, size)
+        index, _, _, fate = entry
+        assert index == self._next + len(self._entries), "entries are offered in order"
+        self._entries[index] = (entry, cost, size)
         self._bytes += size
-        if entry.fate is not None:
-            self._keep(entry.index, entry.fate)
+        if fate is not None:
+            self._fates[index] = fate
             return
-        key = _bin(cost)
-        waiting = self._bins.get(key)
-        if waiting is None:
-            self._bins[key] = deque((entry.index,))
-            bisect.insort(self._keys, key)
-        else:
-            waiting.append(entry.index)
-        self._num_waiting += 1
-        self._cost_waiting += cost
+        self._waiting.add(index, cost)
 
     def end(self) -> None:
         """No more input will come."""
@@ -161,7 +150,7 @@ class Scheduler:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to run now."""
-        return not self._num_waiting and not self._redo and not self._suspects
+        return not self._waiting.num and not self._redo and not self._suspects
 
     def settled(self) -> list[tuple[Entry, Fate]]:
         """What has run to its fate since the last call, whatever its place in the order."""
@@ -170,15 +159,18 @@ class Scheduler:
 
     def emit(self) -> Iterator[tuple[Entry, Fate]]:
         """What is settled and next in order. Raises `SystemicError` after one failed item too many."""
-        while self._next in self._fates:
-            entry, _, size = self._entries.pop(self._next)
+        fates, entries, counts = self._fates, self._entries, self.counts
+        while (fate := fates.pop(self._next, None)) is not None:
+            entry, _, size = entries.pop(self._next)
             self._bytes -= size
-            fate = self._fates.pop(self._next)
             self._next += 1
-            self.counts["items"] += 1
-            self.counts["failed"] += fate.error is not None
+            counts["items"] += 1
+            if fate.error is None:
+                yield entry, fate
+                continue
+            counts["failed"] += 1
             yield entry, fate
-            if fate.error is not None and self._is_over_budget:
+            if self._is_over_budget:
                 raise SystemicError(
                     f"the run was stopped: more than {self.policy.max_failed} items failed",
                     why=f"the last was item {entry.index}: {fate.error.what}",
@@ -200,7 +192,7 @@ class Scheduler:
             batch = dataclasses.replace(self._suspects.popleft(), worker=worker)
         elif self._redo:
             batch = dataclasses.replace(self._redo.popleft(), worker=worker)
-        elif self._num_waiting:
+        elif self._waiting.num:
             batch = self._cut(worker)
         else:
             return None
@@ -213,7 +205,12 @@ class Scheduler:
         """The batch ran; some of its items may have failed on their own."""
         assert len(fates) == len(batch.entries), "one fate for each entry"
         for entry, fate in zip(batch.entries, fates, strict=True):
-            self._conclude(entry, fate)
+            if fate.error is not None:
+                self._conclude(entry, fate)
+            else:  # as `_conclude` does, without a call for each item
+                self._any_success = True
+                self._settled.append((entry, fate))
+                self._fates.setdefault(entry.index, fate)
         self._done[batch.worker] = self._done.get(batch.worker, 0) + batch.cost
         self._total_done += batch.cost
         self._grow(batch.worker)
@@ -261,56 +258,27 @@ class Scheduler:
     # Inner workings
 
     def _cut(self, worker: int) -> Batch:
-        """The oldest waiting item and its nearest in cost, within the bounds: bin by bin, outwards from its own."""
-        policy, entries, keys = self.policy, self._entries, self._keys
+        """The oldest waiting item and its nearest in cost, within the bounds."""
+        policy, entries = self.policy, self._entries
         budget, limit = self._budgets.get(worker, policy.budget), self._limit(worker)
-        at = first = last = bisect.bisect_left(keys, _bin(entries[self._skip()][1]))
-        chosen: list[Entry] = []
-        below: list[Entry] = []
-        side, num, total, top, full = chosen, 0, 0, 0, False
-        while True:
-            waiting = self._bins[keys[at]]
-            while waiting:
-                entry, cost, _ = entries[waiting[0]]
-                real, highest = total + cost, max(top, cost)
-                joint = real if policy.packed else (num + 1) * highest
-                full = num > 0 and (
-                    num >= policy.max_items
-                    or 0 < budget < joint
-                    or 0 < limit < real
-                    or joint - real > PADDING * real + policy.slack
-                )
-                if full:
-                    break
-                waiting.popleft()
-                side.append(entry)
-                num, total, top = num + 1, real, highest
-            down = keys[first] - keys[first - 1] if first > 0 else None
-            up = keys[last + 1] - keys[last] if last + 1 < len(keys) else None
-            if full or (down is None and up is None):
-                break
-            if down is None or (up is not None and up <= down):
-                at = last = last + 1
-                side = chosen
-            else:
-                at = first = first - 1
-                side = below
-        left = [key for key in keys[first : last + 1] if self._bins[key]]
-        for key in set(keys[first : last + 1]).difference(left):
-            del self._bins[key]
-        keys[first : last + 1] = left
-        self._num_waiting -= num
-        self._cost_waiting -= total
-        return Batch((*reversed(below), *chosen), worker, cost=total, padded=total if policy.packed else num * top)
+        num = total = top = 0
 
-    def _skip(self) -> int:
-        """The oldest waiting index: it is the front of its bin, and those before it are not."""
-        while True:
-            found = self._entries.get(self._front)
-            waiting = self._bins.get(_bin(found[1])) if found is not None else None
-            if waiting and waiting[0] == self._front:
-                return self._front
-            self._front += 1
+        def fits(cost: int) -> bool:
+            nonlocal num, total, top
+            real, highest = total + cost, max(top, cost)
+            joint = real if policy.packed else (num + 1) * highest
+            if num and (
+                num >= policy.max_items
+                or 0 < budget < joint
+                or 0 < limit < real
+                or joint - real > PADDING * real + policy.slack
+            ):
+                return False
+            num, total, top = num + 1, real, highest
+            return True
+
+        chosen = tuple(entries[index][0] for index in self._waiting.cut(fits))
+        return Batch(chosen, worker, cost=total, padded=total if policy.packed else num * top)
 
     def _limit(self, worker: int) -> int:
         """Cost of a batch near the end of the input: half of this worker's part of what is left; 0 for no limit."""
@@ -320,8 +288,8 @@ class Scheduler:
         # Who has not finished a batch yet counts as one of many alike.
         done = self._done.get(worker, 0)
         part = done / self._total_done if done else 1 / workers
-        usual = self.counts["cost"] / max(1, self.counts["batches"])
-        return max(1, int(usual / SMALLEST), int(self._cost_waiting * part / 2))
+        usual = self.counts["cost"] / max(1, self.counts["batches"]) * min(1.0, part * workers)
+        return max(1, int(usual / SMALLEST), int(self._waiting.cost * part / 2))
 
     def _halve(self, batch: Batch) -> None:
         self.counts["splits"] += 1
@@ -360,17 +328,5 @@ class Scheduler:
                     why=fate.error.what,
                     fix=fate.error.fix or "mend the cause; nothing was wrong with the items themselves",
                 )
-        self._keep(entry.index, fate)
-
-    def _keep(self, index: int, fate: Fate) -> None:
-        if index in self._fates:
-            return  # at-least-once execution, exactly-once emission
-        self._fates[index] = fate
-
-
-def _bin(cost: int) -> int:
-    """The bin of a cost: itself, or its leading eight bits."""
-    if cost < EXACT_BINS:
-        return cost
-    shift = cost.bit_length() - 8
-    return cost >> shift << shift
+        # At-least-once execution, exactly-once emission.
+        self._fates.setdefault(entry.index, fate)
