@@ -35,8 +35,8 @@ class FittedOn(pydantic.BaseModel):
 class Artifact(pydantic.BaseModel):
     """Base class of everything fitted: declare fields, give it a `kind`, and it can be saved, loaded and named.
 
-    Numbers are plain floats and lists. An array beyond a few thousand numbers belongs in a field of
-    bytes-free safetensors: override `arrays` and `from_arrays`.
+    Numbers are plain floats and lists. An array beyond a few thousand numbers belongs into safetensors beside the
+    JSON, which then holds its digest: override `save` and `placed`.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
@@ -77,6 +77,11 @@ class Artifact(pydantic.BaseModel):
             ) from None
         return target
 
+    def placed(self, path: Path) -> Self:
+        """Itself, told which file it was read from; one with an array beside its JSON finds it there."""
+        del path
+        return self
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read one of this class, or of a class below it.
@@ -109,7 +114,7 @@ class Artifact(pydantic.BaseModel):
                 fix="name the right file, or load the adapter that it belongs to",
             )
         try:
-            return found.model_validate(content)
+            return found.model_validate(content).placed(source)
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             raise ArtifactProblem(

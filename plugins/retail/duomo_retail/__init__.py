@@ -1,0 +1,1 @@
+"""Demand, stock, product search, customer value and recommendations: a plugin of duomo."""

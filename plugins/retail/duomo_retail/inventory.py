@@ -1,0 +1,289 @@
+"""retail/inventory-policy: how much to order and when, straight from quantiles of demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duomo.adapters import Adapter, Case, Decision, Finding, Guard, Payload, Quantiles, Reason, Record, find
+from duomo.errors import BadInput
+from duomo_retail import stocking
+from duomo_retail.forecast import Forecast
+from duomo_retail.plugin import INVENTORY_POLICY
+from duomo_retail.records import StockQuestion
+from duomo_retail.simulate import Costs, Ordering, Simulated, at_or_below, every, fixed_lots, simulate, up_to
+from duomo_retail.stocking import Plan
+
+Array = NDArray[np.float64]
+PERIODS = 400
+"""Simulated periods behind the expected service."""
+MOST_UNITS = 400
+"""Larger demands are counted in lots of several units: (s, S) and (r, Q) look at every stock level."""
+
+
+class StockPolicy(Payload):
+    """What to do about one article."""
+
+    sku: str
+    policy: str
+    parameters: dict[str, float]
+    """``S``, or ``s`` and ``S``, or ``r`` and ``Q``; with ``R``, periods between reviews."""
+    order_now: float
+    """Units to order at the present position, in whole packs and at least the minimum."""
+    position: float
+    expected_cost: float
+    """Holding, shortage and ordering, per period."""
+    expected_cost_interval: tuple[float, float]
+    """Of the mean cost of a simulated period, 95 %."""
+    fill_rate: float
+    """Expected share of demand met from stock."""
+    cycle_service: float
+    """Expected share of periods without a shortage."""
+    critical_ratio: float
+    lead_time: int
+    unit: str
+    currency: str
+
+
+class _Answer(NamedTuple):
+    plan: Plan
+    parameters: dict[str, float]
+    simulated: Simulated
+    interval: tuple[float, float]
+
+
+def ask(forecast: Forecast, *, lead_time: int = 0, review: int = 1, **costs: Any) -> dict[str, Any]:
+    """The question about an article whose forecast is at hand: the two quantiles it needs are picked out.
+
+    Args:
+        forecast: what `DemandForecast` gave, calibrated.
+        lead_time: periods until an order arrives.
+        review: periods between orders.
+        costs: the other fields of `StockQuestion`.
+
+    Raises:
+        BadInput: the forecast does not reach as far as lead time and review together.
+    """
+    protection = lead_time + review
+    if forecast.calibrated and protection > len(forecast.steps):
+        raise BadInput(
+            f"the forecast of '{forecast.unique_id}' reaches {len(forecast.steps)} periods",
+            why=f"an order must last for {protection}: lead time {lead_time} and review {review}",
+            fix=f"forecast with Settings(horizon={protection})",
+        )
+    return {
+        "sku": forecast.unique_id,
+        "levels": forecast.levels,
+        "period_quantiles": forecast.steps[0].quantiles,
+        "protection_quantiles": forecast.totals[protection - 1] if forecast.calibrated else [],
+        "calibrated": forecast.calibrated,
+        "unit": forecast.unit,
+        "lead_time": lead_time,
+        "review": review,
+        **costs,
+    }
+
+
+class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
+    """Order-up-to, (s, S) and (r, Q) from quantiles; a normal curve comes in nowhere."""
+
+    spec = INVENTORY_POLICY
+    Input = StockQuestion
+    Output = StockPolicy
+    key_field = "sku"
+
+    def record(self, value: Any, position: int = 0) -> Record[StockQuestion]:
+        if isinstance(value, Mapping):  # in a table, lists are texts such as "0.1 0.5 0.9"
+            value = {
+                name: each.split() if isinstance(each, str) and name in _LISTS else each for name, each in value.items()
+            }
+        return super().record(value, position)
+
+    def guards(self, phase: str) -> Sequence[Guard]:
+        return [_calibrated, _in_one_unit, _within_levels] if phase == "input" else []
+
+    def prepare(self, record: Record[StockQuestion]) -> StockQuestion:
+        return record.payload
+
+    def score(self, prepared: Sequence[StockQuestion]) -> Sequence[_Answer]:
+        return [_answer(each) for each in prepared]
+
+    def interpret(self, case: Case[StockQuestion]) -> Quantiles:
+        """Demand over lead time and review: what the order must last for."""
+        question = case.record.payload
+        return Quantiles(levels=question.levels, values=_protection(question), method="given")
+
+    def decide(self, case: Case[StockQuestion]) -> Decision:
+        return Decision(outcome="accept", expected_cost=float(case.raw.simulated.cost[0]) / PERIODS)
+
+    def explain(self, case: Case[StockQuestion]) -> Sequence[Reason]:
+        question = case.record.payload
+        ratio = stocking.critical_ratio(question.holding, question.shortage)
+        text = (
+            f"a unit short costs {question.shortage:g}, one left over {question.holding:g}: "
+            f"demand should be met in {ratio:.0%} of periods"
+        )
+        found = [Reason(code="CRITICAL_RATIO", text=text, feature="shortage", contribution=ratio)]
+        if question.lead_time + question.review > 1:
+            periods = question.lead_time + question.review
+            found.append(Reason(code="PROTECTION", text=f"an order must last {periods} periods", feature="lead_time"))
+        return found
+
+    def result(self, case: Case[StockQuestion]) -> StockPolicy:
+        question, answer = case.record.payload, case.raw
+        position = question.on_hand + question.on_order
+        wanted = _order(question, answer.plan, position)
+        return StockPolicy(
+            sku=question.sku,
+            policy=question.policy,
+            parameters=answer.parameters,
+            order_now=_in_packs(question, wanted),
+            position=position,
+            expected_cost=float(answer.simulated.cost[0]) / PERIODS,
+            expected_cost_interval=answer.interval,
+            fill_rate=float(answer.simulated.fill_rate[0]),
+            cycle_service=float(answer.simulated.cycle_service[0]),
+            critical_ratio=stocking.critical_ratio(question.holding, question.shortage),
+            lead_time=question.lead_time,
+            unit=question.unit,
+            currency=question.currency,
+        )
+
+    @classmethod
+    def samples(cls) -> list[Any]:
+        shared = {"levels": [0.05, 0.25, 0.5, 0.75, 0.95], "calibrated": True, "holding": 1.0, "shortage": 4.0}
+        return [
+            {"sku": "tea", "period_quantiles": [2, 4, 6, 8, 11], "policy": "s-S", "ordering": 5.0, **shared},
+            {"sku": "rice", "period_quantiles": [20, 30, 40, 55, 80], "on_hand": 12, **shared},
+        ]
+
+
+_LISTS = ("levels", "period_quantiles", "protection_quantiles")
+
+
+def _answer(question: StockQuestion) -> _Answer:
+    _demand_shape(question)
+    plan, parameters = _plan(question)
+    draws = stocking.from_quantiles(question.levels, question.period_quantiles)
+    demand = np.random.default_rng(0).choice(np.maximum(draws, 0.0), size=(1, PERIODS))
+    costs = Costs(question.holding, question.shortage, question.ordering)
+    policy = every(question.review, _ordering(question, plan))
+    run = simulate(policy, demand, costs, lead_time=question.lead_time, start=np.array([plan.high]))
+    return _Answer(plan, parameters, run, _interval(policy, demand, costs, question, plan))
+
+
+def _plan(question: StockQuestion) -> tuple[Plan, dict[str, float]]:
+    holding, shortage, levels = question.holding, question.shortage, question.levels
+    protection = _protection(question)
+    if question.policy in ("newsvendor", "base-stock"):
+        values = question.period_quantiles if question.policy == "newsvendor" else protection
+        plan = stocking.quantile_newsvendor(levels, values, holding, shortage)
+        return plan, {"S": plan.high, "R": float(question.review)}
+    lot = max(1.0, protection[-1] / MOST_UNITS)
+    over_cost, under_cost = holding * lot, shortage * lot
+    draws = stocking.from_quantiles(levels, question.period_quantiles)
+    period = stocking.distribution(draws / lot)
+    over = stocking.distribution(stocking.from_quantiles(levels, protection) / lot)
+    if question.policy == "s-S":
+        found = stocking.reorder_up_to(period, question.ordering, over_cost, under_cost, over)
+        plan = Plan(found.low * lot, found.high * lot, found.cost)
+        return plan, {"s": plan.low, "S": plan.high, "R": float(question.review)}
+    found = stocking.reorder_quantity(over, float(draws.mean()) / lot, question.ordering, over_cost, under_cost)
+    plan = Plan(found.low * lot, found.high * lot, found.cost)
+    return plan, {"r": plan.low, "Q": plan.high - plan.low, "R": float(question.review)}
+
+
+def _protection(question: StockQuestion) -> list[float]:
+    return question.protection_quantiles or question.period_quantiles
+
+
+def _ordering(question: StockQuestion, plan: Plan) -> Ordering:
+    low, high = np.array([plan.low]), np.array([plan.high])
+    if question.policy == "s-S":
+        return at_or_below(low, high)
+    return fixed_lots(low, high - low) if question.policy == "r-Q" else up_to(high)
+
+
+def _order(question: StockQuestion, plan: Plan, position: float) -> float:
+    return max(0.0, float(_ordering(question, plan)(0, np.array([position]))[0]))
+
+
+def _in_packs(question: StockQuestion, wanted: float) -> float:
+    if wanted <= 0:
+        return 0.0
+    wanted = max(wanted, question.minimum_order)
+    return math.ceil(wanted / question.pack_size - 1e-9) * question.pack_size if question.pack_size else wanted
+
+
+def _interval(
+    policy: Ordering, demand: Array, costs: Costs, question: StockQuestion, plan: Plan
+) -> tuple[float, float]:
+    """95 % interval of the mean cost a period, from 20 runs of a twentieth each."""
+    parts = demand.reshape(20, -1)
+    low, high = np.full(20, plan.low), np.full(20, plan.high)
+    if question.policy == "s-S":
+        policy = every(question.review, at_or_below(low, high))
+    elif question.policy == "r-Q":
+        policy = every(question.review, fixed_lots(low, high - low))
+    else:
+        policy = every(question.review, up_to(high))
+    run = simulate(policy, parts, costs, lead_time=question.lead_time, start=high)
+    means = run.cost / parts.shape[1]
+    reach = 2.093 * float(means.std(ddof=1)) / math.sqrt(20)  # Student's t with 19 degrees of freedom
+    return float(means.mean()) - reach, float(means.mean()) + reach
+
+
+def _demand_shape(question: StockQuestion) -> None:
+    for field in ("period_quantiles", "protection_quantiles"):
+        values = getattr(question, field)
+        if values and (len(values) != len(question.levels) or values != sorted(values) or values[0] < 0):
+            raise BadInput(
+                f"article '{question.sku}': '{field}' are no quantiles of demand",
+                why=f"{len(values)} values for {len(question.levels)} levels; they may not fall, nor be below 0",
+                fix="take them from a forecast: duomo_retail.inventory.ask(forecast, …)",
+            )
+    if question.lead_time + question.review > 1 and not question.protection_quantiles:
+        raise BadInput(
+            f"article '{question.sku}' has no 'protection_quantiles'",
+            why=f"an order must last {question.lead_time + question.review} periods, and quantiles do not add up",
+            fix="take the forecast's totals over lead time and review: duomo_retail.inventory.ask(forecast, …)",
+        )
+
+
+def _calibrated(record: Record[StockQuestion]) -> Iterator[Finding]:
+    if not record.payload.calibrated or not record.payload.levels:
+        yield find(
+            "CALIB.MISSING",
+            "nobody checked what the quantiles cover",
+            field="calibrated",
+            record=record.key,
+            fix="calibrate the forecast (DemandForecast.fit), or say calibrated=true of quantiles that were checked",
+        )
+
+
+def _in_one_unit(record: Record[StockQuestion]) -> Iterator[Finding]:
+    q = record.payload
+    if q.cost_unit and q.unit and q.cost_unit != q.unit:
+        text = f"costs are per {q.cost_unit}, demand is in {q.unit}"
+        yield find("UNITS.MISMATCH", text, field="cost_unit", record=record.key, fix=f"give costs per {q.unit}")
+    if q.ordering_currency and q.currency and q.ordering_currency != q.currency:
+        text = f"an order costs {q.ordering_currency}, a unit {q.currency}"
+        fix = f"convert to {q.currency}"
+        yield find("UNITS.CURRENCY_MIXED", text, field="ordering_currency", record=record.key, fix=fix)
+
+
+def _within_levels(record: Record[StockQuestion]) -> Iterator[Finding]:
+    q = record.payload
+    ratio = stocking.critical_ratio(q.holding, q.shortage)
+    if q.levels and not q.levels[0] <= ratio <= q.levels[-1]:
+        yield find(
+            "OOD.RANGE",
+            f"the costs ask for the {ratio:.1%} quantile, and the forecast has {q.levels[0]:.0%} to {q.levels[-1]:.0%}",
+            field="levels",
+            record=record.key,
+            fix="forecast with a level at least as far out, on a panel large enough for it",
+        )

@@ -1,0 +1,210 @@
+"""From a panel of sales to series that can be forecast: sorted, regular, and with what is not demand marked.
+
+Sales are not demand: while an article is out of stock nothing is sold, and a promotion sells what otherwise would
+not be. A stock-out is marked and never read as low demand; price and promotion are handled in `duomo_retail.drivers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duomo.adapters import Finding, find
+from duomo.errors import BadInput, DuomoError, nearest
+from duomo_retail.methods import MIN_LENGTH
+from duomo_retail.records import DemandSeries
+from duomo_retail.timeline import Timeline, parse, timeline
+
+Array = NDArray[np.float64]
+COLUMNS = ("unique_id", "ds", "y")
+OPTIONAL = ("price", "promo", "in_stock", "currency", "unit")
+MOST_MISSING = 0.5
+"""A series of which more than this share is unknown is not forecast."""
+
+
+class Clean(NamedTuple):
+    """A series on a regular axis without holes. The future begins after `values`."""
+
+    id: str
+    axis: Timeline
+    values: Array
+    """(n,) demand; where it is unknown, what its neighbours suggest."""
+    known: NDArray[np.bool_]
+    """(n,) whether the value is a demand that was seen."""
+    price: Array
+    """(n + known future,); empty when there is none."""
+    promo: Array
+
+    def before(self, n: int) -> Clean:
+        """The series as it was known after `n` periods; prices and promotions stay, as they are planned ahead."""
+        return self._replace(values=self.values[:n], known=self.known[:n])
+
+
+def group_rows(rows: Iterable[Any]) -> Iterator[Any]:
+    """Rows of a panel, in any order, as one dict of lists per series, and the errors among them as they are.
+
+    Raises `BadInput` when a column is missing that every row needs.
+    """
+    series: dict[str, dict[str, Any]] = {}
+    columns: tuple[str, ...] = ()
+    for row in rows:
+        if isinstance(row, DuomoError):
+            yield row
+            continue
+        if not columns:
+            _demand_columns(row)
+            columns = tuple(name for name in OPTIONAL if name in row)
+        name = str(row["unique_id"])
+        one = series.setdefault(name, {"unique_id": name, **{each: [] for each in ("ds", "y", *columns)}})
+        for each in ("ds", "y", *columns):
+            one[each].append(row.get(each))
+    yield from series.values()
+
+
+def _demand_columns(row: Mapping[str, Any]) -> None:
+    for name in COLUMNS:
+        if name not in row:
+            near = nearest(name, row, 1)
+            raise BadInput(
+                f"INPUT.MISSING_COLUMN: the panel has no '{name}'",
+                why=f"its columns are {', '.join(map(str, row))}",
+                fix=f"rename '{near[0] if near else '…'}' to '{name}'"
+                f" (unique_id: the article, ds: the period, y: units sold)",
+            )
+
+
+def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
+    """Put a series in order, and say what was found.
+
+    Raises `BadInput` for one that cannot be forecast: too short, of no regular step, mostly unknown.
+    """
+    found: list[Finding] = []
+    name = series.unique_id
+    _demand_lengths(series)
+    found += _units(series)
+    times = [parse(each, name) for each in series.ds]
+    kinds = {type(each) for each in times}
+    if len(kinds) > 1:
+        raise BadInput(f"series '{name}' mixes dates and numbers in 'ds'", why="they have no order", fix="use one kind")
+    order = sorted(range(len(times)), key=times.__getitem__)
+    if order != list(range(len(times))):
+        found.append(find("INPUT.UNSORTED", "periods are out of order; they were sorted", field="ds", record=name))
+    order = _without_duplicates(series, times, order, found)
+    times = [times[i] for i in order]
+    axis = timeline(times, name) if times else Timeline("step", [], 0)
+    sales = _on_axis(series.y, order, axis.positions)
+    seen = np.flatnonzero(~np.isnan(sales))
+    if len(seen) < MIN_LENGTH:
+        raise BadInput(
+            f"series '{name}' has {len(seen)} observations",
+            why=f"{MIN_LENGTH} are the least that a forecast can be based on",
+            fix="take a longer history, a finer step, or forecast the category and share it out",
+        )
+    n = int(seen[-1]) + 1
+    sales = sales[:n]
+    known = ~np.isnan(sales)
+    if not known.all():
+        text = f"{n - int(known.sum())} of {n} periods have no sales figure; their demand is taken as unknown"
+        found.append(find("INPUT.GAP", text, field="y", record=name, fix="write 0 for periods in which nothing sold"))
+    negative = known & (sales < 0)
+    if negative.any():
+        text = f"{int(negative.sum())} periods have negative sales; returns are no demand, so they are unknown"
+        fix = "book returns to the period of the sale, or leave them out"
+        found.append(find("OOD.RANGE", text, field="y", record=name, fix=fix))
+    stocked = _on_axis(series.in_stock, order, axis.positions)[:n] if series.in_stock else np.ones(n)
+    out = stocked == 0
+    if (out & known).any():
+        text = f"out of stock in {int(out.sum())} of {n} periods: sales there are less than demand"
+        fix = "nothing: those periods are not read as demand; fewer stock-outs would make better forecasts"
+        found.append(find("STOCKOUT.CENSORED", text, field="in_stock", record=name, fix=fix))
+    sold = np.where(known & ~negative, sales, 0.0)
+    known = known & ~negative & ~out
+    if known.sum() < max(MIN_LENGTH, (1 - MOST_MISSING) * n):
+        raise BadInput(
+            f"series '{name}': demand is known in {int(known.sum())} of {n} periods",
+            why="the others are missing, negative or out of stock",
+            fix="take a period in which the article was on sale",
+        )
+    return Clean(name, axis, _filled(sales, known, sold), known, *_drivers(series, order, axis, n)), found
+
+
+def _demand_lengths(series: DemandSeries) -> None:
+    for field in ("y", *OPTIONAL):
+        values = getattr(series, field)
+        if values and len(values) != len(series.ds):
+            raise BadInput(
+                f"series '{series.unique_id}': {len(values)} values of '{field}' for {len(series.ds)} periods",
+                why="each period has one",
+                fix=f"put None where '{field}' is unknown",
+            )
+
+
+def _units(series: DemandSeries) -> Iterator[Finding]:
+    for field, code in (("currency", "UNITS.CURRENCY_MIXED"), ("unit", "UNITS.MISMATCH")):
+        names = sorted({str(each) for each in getattr(series, field) if each})
+        if len(names) > 1:
+            yield find(
+                code,
+                f"'{field}' changes within the series: {', '.join(names[:4])}",
+                field=field,
+                record=series.unique_id,
+                fix="convert to one, or make a series of each",
+            )
+
+
+def _without_duplicates(series: DemandSeries, times: list[Any], order: list[int], found: list[Finding]) -> list[int]:
+    """Positions without repeated periods; a block where the copies contradict each other."""
+    kept: list[int] = []
+    repeated = contradicted = 0
+    for i in order:
+        if kept and times[kept[-1]] == times[i]:
+            repeated += 1
+            contradicted += series.y[kept[-1]] != series.y[i]
+        else:
+            kept.append(i)
+    if contradicted:
+        text = f"{contradicted} periods come twice with different sales"
+        fix = "sum them up if they are parts (several shops), or take the wrong ones out"
+        found.append(find("INPUT.DUPLICATE", text, field="ds", record=series.unique_id, fix=fix, severity="block"))
+    elif repeated:
+        found.append(
+            find("INPUT.DUPLICATE", f"{repeated} periods come twice; one of each was kept", field="ds",
+                 record=series.unique_id)
+        )  # fmt: skip
+    return kept
+
+
+def _on_axis(values: list[Any], order: list[int], positions: list[int]) -> Array:
+    """Values at their positions on the axis, NaN in between."""
+    out = np.full(positions[-1] + 1 if positions else 0, np.nan)
+    for place, i in zip(positions, order, strict=True):
+        value = values[i]
+        out[place] = np.nan if value is None else float(value)
+    return out
+
+
+def _filled(sales: Array, known: NDArray[np.bool_], sold: Array) -> Array:
+    """Unknown demand from its neighbours in time, and never less than what was sold."""
+    places = np.arange(len(sales))
+    return np.where(known, sales, np.maximum(np.interp(places, places[known], sales[known]), sold))
+
+
+def _drivers(series: DemandSeries, order: list[int], axis: Timeline, n: int) -> tuple[Array, Array]:
+    """Price and promotion on the axis, a hole taken as the value before it; cut where the known future ends."""
+    out = []
+    for values in (series.price, series.promo):
+        if not values:
+            out.append(np.empty(0))
+            continue
+        on_axis = _on_axis(values, order, axis.positions)
+        given = np.flatnonzero(~np.isnan(on_axis))
+        if len(given) == 0:
+            out.append(np.empty(0))
+            continue
+        on_axis = on_axis[: max(int(given[-1]) + 1, n)]
+        last = np.maximum.accumulate(np.where(np.isnan(on_axis), -1, np.arange(len(on_axis))))
+        out.append(on_axis[np.where(last < 0, given[0], last)])
+    return out[0], out[1]

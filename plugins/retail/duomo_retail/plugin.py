@@ -1,0 +1,95 @@
+"""What this plugin adds; nothing heavy is imported here."""
+
+from collections.abc import Iterable
+
+from duomo import AdapterSpec, Hooks, hookimpl
+
+TABLES = ("csv", "jsonl", "parquet")
+
+DEMAND_FORECAST = AdapterSpec(
+    "retail/demand-forecast",
+    "duomo_retail.forecast:DemandForecast",
+    "demand of each article in the periods to come, as quantiles",
+    "retail",
+    intended_use="planning stock and staff from past sales, with price, promotion and stock-outs where they are known",
+    not_for=(
+        "articles that were never sold",
+        "sales read as demand where nobody recorded stock-outs",
+        "intervals from a handful of observations",
+    ),
+    inputs=TABLES,
+    human_review="advised",
+)
+INVENTORY_POLICY = AdapterSpec(
+    "retail/inventory-policy",
+    "duomo_retail.inventory:InventoryPolicy",
+    "how much to order and when, from quantiles of demand and costs",
+    "retail",
+    intended_use="order-up-to levels, reorder points and order sizes of single articles",
+    not_for=(
+        "quantiles whose coverage nobody checked",
+        "orders that share a truck, a shelf or a budget",
+        "articles that expire within several periods",
+    ),
+    inputs=TABLES,
+    human_review="advised",
+)
+PRODUCT_SEARCH = AdapterSpec(
+    "retail/product-search",
+    "duomo_retail.search:ProductSearch",
+    "products for a shopper's words or picture",
+    "retail",
+    tasks=("multimodal-embedding",),
+    intended_use="finding products by meaning and by word in a catalogue of up to a million",
+    not_for=("an answer that must be exact, such as a part number alone", "claims about what a product does"),
+    inputs=TABLES,
+    human_review="none",
+)
+CUSTOMER_VALUE = AdapterSpec(
+    "retail/customer-value",
+    "duomo_retail.customers:CustomerValue",
+    "how often a customer will buy again, and for how much",
+    "retail",
+    intended_use="ranking and budgeting over many customers who buy without a contract",
+    not_for=("prices, credit or service that depend on the single person", "subscriptions: see retail/churn"),
+    inputs=TABLES,
+    risk="limited",
+    regimes=("GDPR art. 22",),
+    data_classes=("PII",),
+    human_review="advised",
+)
+CHURN = AdapterSpec(
+    "retail/churn",
+    "duomo_retail.churn:Churn",
+    "how likely a subscriber is to leave, with reasons",
+    "retail",
+    intended_use="choosing whom to make an offer to, at a cost and a benefit that are known",
+    not_for=("decisions about the single person that nobody looks at", "customers without a contract"),
+    inputs=TABLES,
+    risk="limited",
+    regimes=("GDPR art. 22",),
+    data_classes=("PII",),
+    human_review="advised",
+)
+RECOMMEND = AdapterSpec(
+    "retail/recommend",
+    "duomo_retail.recommend:Recommend",
+    "what a shopper may want next, from what shoppers took",
+    "retail",
+    intended_use="lists of items for shoppers with a history",
+    not_for=("shoppers and items that were never seen", "figures from a random split"),
+    inputs=TABLES,
+    data_classes=("PII",),
+    human_review="none",
+)
+
+
+class Retail(Hooks):
+    """Demand, stock, product search, customer value, churn, recommendations."""
+
+    @hookimpl
+    def register_adapters(self) -> Iterable[AdapterSpec]:
+        return DEMAND_FORECAST, INVENTORY_POLICY, PRODUCT_SEARCH, CUSTOMER_VALUE, CHURN, RECOMMEND
+
+
+plugin = Retail()

@@ -1,0 +1,109 @@
+"""Point forecasts of clean series, with the effects of price and promotion, by our own methods or somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from duomo.adapters import Artifact
+from duomo.errors import UsageProblem, did_you_mean
+from duomo_retail import methods
+from duomo_retail.drivers import estimate
+from duomo_retail.panel import Clean
+from duomo_retail.seasons import adjust
+from duomo_retail.timeline import STEPS
+
+Array = NDArray[np.float64]
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+FOREIGN = ("statsforecast:", "chronos:")
+
+
+class Settings(Artifact):
+    """How to forecast; saved with the calibration, which holds for nothing else."""
+
+    kind: ClassVar[str] = "retail.forecast-settings/1"
+    horizon: int = pydantic.Field(default=4, ge=1)
+    period: int = pydantic.Field(default=0, ge=0)
+    """Steps in a season; 0 for what is usual: 7 days, 52 weeks, 12 months."""
+    method: str = "ensemble"
+    """One of `duomo_retail.methods.METHODS`, ``statsforecast:MODEL``, or ``chronos:FOLDER`` with weights."""
+    levels: tuple[float, ...] = LEVELS
+
+    @pydantic.model_validator(mode="after")
+    def _levels_ascend(self) -> Settings:
+        if not self.levels or list(self.levels) != sorted(set(self.levels)) or not self.levels[0] > 0:
+            raise ValueError(f"levels must ascend within (0, 1): {self.levels}")
+        if self.levels[-1] >= 1:
+            raise ValueError(f"levels must ascend within (0, 1): {self.levels}")
+        return self
+
+    def season(self, step: str) -> int:
+        """Steps in a season of a series with this step."""
+        return self.period or STEPS[step]
+
+
+def predict(series: Sequence[Clean], settings: Settings) -> list[Array]:
+    """Point forecasts, (horizon,) each. Each depends on its own series alone, and on nothing after its end."""
+    horizon = settings.horizon
+    out: list[Array] = [np.empty(0)] * len(series)
+    by_season: dict[int, list[int]] = {}
+    for i, each in enumerate(series):
+        by_season.setdefault(settings.season(each.axis.step), []).append(i)
+    for season, indices in by_season.items():
+        factors = [_factors(series[i], horizon) for i in indices]
+        calm = [series[i].values / past for i, (past, _) in zip(indices, factors, strict=True)]
+        forecasts = _by_method(calm, season, settings)
+        for i, forecast, (_, future) in zip(indices, forecasts, factors, strict=True):
+            out[i] = forecast * future
+    return out
+
+
+def spread(series: Clean, season: int) -> float:
+    """How much a series moves from one period to the next, seasons aside: what errors are measured in."""
+    values = series.values
+    adjusted = adjust(values[None], season, 1).values[0]
+    moves = float(np.abs(np.diff(adjusted)).mean()) * float(values.mean()) / (float(adjusted.mean()) or 1.0)
+    return moves if moves > 0 else max(float(np.abs(values).mean()) / 10, 1e-9)
+
+
+def _by_method(values: list[Array], season: int, settings: Settings) -> list[Array]:
+    name = settings.method
+    if name in methods.METHODS:
+        return methods.forecast(values, season, settings.horizon, name)
+    if name.startswith("statsforecast:"):
+        from duomo_retail.nixtla import forecast  # an extra
+
+        return forecast(values, season, settings.horizon, name.partition(":")[2])
+    if name.startswith("chronos:"):
+        from duomo_retail.chronos_weights import forecast as forecast_by_chronos  # an extra
+
+        return forecast_by_chronos(values, settings.horizon, name.partition(":")[2])
+    raise UsageProblem(
+        f"no forecasting method '{name}'",
+        why=did_you_mean(name, methods.METHODS),
+        fix=f"one of {', '.join(methods.METHODS)}, statsforecast:MODEL or chronos:FOLDER",
+    )
+
+
+def _factors(series: Clean, horizon: int) -> tuple[Array, Array]:
+    """What price and promotion multiply demand by: in the past, and in the periods to come."""
+    n = len(series.values)
+    promo, price = series.promo, series.price
+    if not len(promo) and not len(price):
+        return np.ones(n), np.ones(horizon)
+    effects = estimate(series.values, series.known, promo[:n], price[:n])
+    past = effects.factor(promo[:n], price[:n], n)
+    plan_promo, plan_price = _planned(promo, n, horizon, 0.0), _planned(price, n, horizon, effects.usual_price)
+    return past, effects.factor(plan_promo, plan_price, horizon)
+
+
+def _planned(driver: Array, n: int, horizon: int, otherwise: float) -> Array:
+    """The plan for the periods to come, as far as it goes, and then the usual."""
+    if not len(driver):
+        return driver
+    plan = driver[n : n + horizon]
+    return np.concatenate([plan, np.full(horizon - len(plan), otherwise)])

@@ -1,0 +1,96 @@
+"""The time axis of a series: which step it has, where each point lies on it, and what comes next."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from duomo.errors import BadInput
+
+Time = dt.date | int
+STEPS = {"day": 7, "week": 52, "month": 12, "quarter": 4, "year": 1, "step": 1}
+"""Names of steps, and how many of them make a season unless somebody says otherwise."""
+_DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (89, 92), "year": (365, 366)}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+class Timeline(NamedTuple):
+    """A regular axis: a step's name, and the number of each given time on it."""
+
+    step: str
+    positions: list[int]
+    """Ascending from 0; a number that is left out is a gap."""
+    first: Time
+
+    def at(self, position: int) -> Time:
+        """The time at a position, also beyond the last one given."""
+        if isinstance(self.first, int):
+            return self.first + position
+        if self.step in _MONTHS:
+            months = self.first.year * 12 + self.first.month - 1 + position * _MONTHS[self.step]
+            return _in_month(months // 12, months % 12 + 1, self.first.day)
+        return self.first + dt.timedelta(days=position * _DAYS[self.step][0])
+
+
+def parse(value: str | int | dt.date, record: str) -> Time:
+    """An ISO date (a time of day is cut off) or the number of a period. Raises `BadInput`."""
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, int | dt.date):
+        return value
+    text = value.strip()
+    if text.lstrip("-").isdigit() and len(text) < 8:
+        return int(text)
+    try:
+        return dt.datetime.fromisoformat(text).date()
+    except ValueError:
+        raise BadInput(
+            f"series '{record}': 'ds' is no date: {text!r:.40}",
+            why="times are ISO dates such as 2026-03-01, or whole numbers that count periods",
+            fix="write dates as year-month-day",
+        ) from None
+
+
+def timeline(times: Sequence[Time], record: str) -> Timeline:
+    """The axis through ascending, distinct times. Raises `BadInput` for times that lie on no regular one."""
+    first = times[0]
+    if isinstance(first, int):
+        numbers = [each for each in times if isinstance(each, int)]
+        if len(numbers) < len(times):
+            raise _irregular(record, "dates and numbers are mixed")
+        return Timeline("step", [each - first for each in numbers], first)
+    dates = [each for each in times if isinstance(each, dt.date)]
+    if len(dates) < len(times):
+        raise _irregular(record, "dates and numbers are mixed")
+    distances = sorted((b - a).days for a, b in itertools.pairwise(dates)) or [1]
+    middle = distances[(len(distances) - 1) // 2]
+    step = next((name for name, (low, high) in _DAYS.items() if low <= middle <= high), "")
+    if not step:
+        raise _irregular(record, f"the usual distance is {middle} days")
+    if step in _MONTHS:
+        months = [(each.year - first.year) * 12 + each.month - first.month for each in dates]
+        off = [each for each in months if each % _MONTHS[step]]
+        positions = [each // _MONTHS[step] for each in months]
+    else:
+        days = [(each - first).days for each in dates]
+        off = [each for each in days if each % middle]
+        positions = [each // middle for each in days]
+    if off or len(set(positions)) < len(positions):
+        raise _irregular(record, f"some dates lie between the {step}s")
+    return Timeline(step, positions, first)
+
+
+def _in_month(year: int, month: int, day: int) -> dt.date:
+    """That day of the month, or its last one."""
+    last = (dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)).day
+    return dt.date(year, month, min(day, last))
+
+
+def _irregular(record: str, why: str) -> BadInput:
+    return BadInput(
+        f"series '{record}' has no regular time axis",
+        why=why,
+        fix="sum sales up by day, week, month, quarter or year first",
+    )
