@@ -1,0 +1,412 @@
+"""The same pool over actors of a Ray cluster: one that is there already, or one started here for the purpose.
+
+An actor is what a process is to `duomo.execution.local`. Ray places it, moves what it is sent, and tells when
+its node has died; batches, order and faults remain the scheduler's. Ray's own batch machinery is not used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+import ray
+from ray.exceptions import RayError
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from duomo.errors import DuomoError, Unavailable, UsageProblem
+from duomo.execution import child
+from duomo.execution.base import Job
+from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.execution.pool import Crew, Event, Facts, PoolExecutor
+from duomo.outcome import ItemError
+
+ANSWER_S = 5.0
+"""A cluster's address must answer within this time."""
+PLACE_S = 60.0
+"""An actor that has found no place and loaded its model by then is given up, and tried again."""
+START_S = 600.0
+"""The first actors have longer: weights may come over a network."""
+
+
+class RayExecutor(PoolExecutor):
+    """Workers as actors of a Ray cluster.
+
+    Args:
+        address: of a cluster, ``"auto"``, ``"host:6379"`` or ``"ray://host:10001"``. Left out, the one that this
+            process is connected to already, else the one of ``RAY_ADDRESS``, else one is started here.
+        place_s: how long a replacement may wait for a free place in the cluster.
+        limits: of `PoolExecutor`.
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str | None = None, *, place_s: float = PLACE_S, **limits: Any) -> None:
+        super().__init__(RayCrew(address, place_s), **limits)
+
+
+class Here(NamedTuple):
+    """What an actor tells once its model is loaded."""
+
+    facts: Facts
+    node: str
+
+
+class Seat:
+    """One actor: the worker of one rank. `prepare` runs beside `compute`, each in the order of the calls."""
+
+    def __init__(self) -> None:
+        self._prepared: dict[int, Future[Callable[[], Any]]] = {}
+        self._guard = threading.Lock()
+        self._cancelled: set[int] = set()
+
+    def rendezvous(self) -> str:
+        """Where the ranks of its group meet: the first rank chooses, since it knows its node."""
+        from duomo.execution.group import new_rendezvous
+
+        return new_rendezvous()
+
+    def load(self, job: Job, post: child.Post, rendezvous: str) -> Here:
+        """Load the model; raises what prevented it."""
+        child.check_plugin(job)
+        self._post = post._replace(rendezvous=rendezvous)
+        self._worker = child.load_worker(job, self._post)
+        return Here(Facts.of(self._worker), ray.util.get_node_ip_address())
+
+    def prepare(self, ticket: int, items: Sequence[Any], options: Any) -> None:
+        """The part of a batch that the device is not needed for."""
+        self._slot(ticket).set_result(child.outcome_of(self._worker.prepare, items, options))
+
+    def compute(self, ticket: int, options: Any) -> Event:
+        """The rest of it."""
+        prepare = self._slot(ticket).result()
+        del self._prepared[ticket]
+        try:
+            prepared = prepare()
+            start = time.perf_counter()
+            fates = self._worker.compute(prepared, options)
+            seconds = time.perf_counter() - start
+        except Exception as error:
+            told, out_of_memory = ItemError.of(error), is_out_of_memory(error)
+            if out_of_memory:
+                del error
+                free_memory()
+            return Event("raised", self._post.replica, ticket, error=told, out_of_memory=out_of_memory)
+        answer = [] if self._post.rank else [fate._replace(replica=self._post.replica) for fate in fates]
+        return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
+
+    def stream(self, ticket: int, item: Any, options: Any) -> Any:
+        """Events of one item that comes in parts; the last is ``done`` or ``raised``."""
+        replica = self._post.replica
+        try:
+            for part in self._worker.stream(item, options):
+                if ticket in self._cancelled:
+                    break
+                yield Event("part", replica, ticket, part=part)
+            yield Event("done", replica, ticket)
+        except Exception as error:
+            yield Event("raised", replica, ticket, error=ItemError.of(error), out_of_memory=is_out_of_memory(error))
+        self._cancelled.discard(ticket)
+
+    def cancel(self, ticket: int) -> None:
+        """Nobody wants the rest of a stream."""
+        self._cancelled.add(ticket)
+
+    def _slot(self, ticket: int) -> Future[Callable[[], Any]]:
+        with self._guard:
+            return self._prepared.setdefault(ticket, Future())
+
+
+THREADS = {"prepare": "prepare", "compute": "compute", "stream": "compute", "cancel": "control"}
+"""Which thread of an actor runs a method; calls for one thread stay in order."""
+
+
+class _Replica:
+    """The actors of one copy of the model, and what they owe."""
+
+    def __init__(self, actors: list[Any], group: Any, deadline: float) -> None:
+        self.actors = actors
+        self.group = group
+        self.deadline = deadline
+        self.loading: list[Any] = []
+        self.node = ""
+        self.pending: dict[int, list[Any]] = {}
+        """Ticket → what each rank will answer with, oldest first."""
+
+
+class RayCrew(Crew):
+    """Replicas as actors, or as groups of actors that share a model and a node."""
+
+    def __init__(self, address: str | None, place_s: float = PLACE_S) -> None:
+        self.size = 0
+        self._address = address
+        self._place_s = place_s
+        self._replicas: dict[int, _Replica] = {}
+        self._buried: list[Event] = []
+        self._connected = False
+
+    def start(self, job: Job) -> Facts:
+        """Connect, place all actors, and wait until each has loaded the model."""
+        self._job, self._plan = job, job.plan
+        self.size = job.plan.dims.dp
+        self._connect()
+        try:
+            self._check_room()
+            for replica in range(self.size):
+                self._launch(replica, START_S)
+            loaded = [self._loaded(replica) for replica in range(self.size)]
+        except BaseException:
+            self.shutdown()
+            raise
+        return loaded[0].facts
+
+    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
+        """To every rank. What is sent goes into the object store once."""
+        here = self._replicas[replica]
+        shared = ray.put(items) if len(here.actors) > 1 else items
+        for actor in here.actors:
+            actor.prepare.remote(ticket, shared, options)
+        here.pending[ticket] = [actor.compute.remote(ticket, options) for actor in here.actors]
+
+    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
+        """To every rank."""
+        here = self._replicas[replica]
+        here.pending[ticket] = [
+            actor.stream.options(num_returns="streaming").remote(ticket, item, options) for actor in here.actors
+        ]
+
+    def cancel(self, replica: int, ticket: int) -> None:
+        """To every rank."""
+        for actor in self._replicas[replica].actors:
+            actor.cancel.remote(ticket)
+
+    def wait(self, timeout_s: float) -> list[Event]:
+        """What the oldest tickets have answered, and who died."""
+        events, self._buried = self._buried, []
+        owed = {
+            ref: replica
+            for replica, here in self._replicas.items()
+            for ref in (here.loading or next(iter(here.pending.values()), []))
+        }
+        if events or not owed:
+            time.sleep(0 if events else timeout_s)
+            return events
+        ready, _ = ray.wait(list(owed), num_returns=1, timeout=timeout_s)
+        if ready:
+            # One was worth waiting for; whatever else is there by now comes along.
+            ready, _ = ray.wait(list(owed), num_returns=len(owed), timeout=0)
+        for replica in dict.fromkeys(owed[ref] for ref in ready):
+            events += self._hear(replica)
+        return events + self._late()
+
+    def restart(self, replica: int) -> None:
+        """Place its actors anew, wherever there is room by now."""
+        self._launch(replica, self._place_s)
+
+    def kill(self, replica: int, why: str) -> None:
+        """End its actors by force."""
+        self._bury(replica, ItemError("E-WORKER-LOST", "a worker was ended", why, type="WorkerLost"))
+
+    def devices(self, replica: int) -> str:
+        """Its devices and its node."""
+        here = self._replicas.get(replica)
+        return "+".join(self._devices(replica)) + (f" on {here.node}" if here is not None and here.node else "")
+
+    def shutdown(self) -> None:
+        """End the actors, and the cluster if it was started here."""
+        for replica in list(self._replicas):
+            self._let_go(replica)
+        self._buried.clear()
+        if self._connected:
+            self._connected = False
+            ray.shutdown()
+
+    def _connect(self) -> None:
+        if ray.is_initialized() and self._address is None:
+            return  # the caller's own connection, and theirs to end
+        address = self._address or os.environ.get("RAY_ADDRESS")
+        if address is not None:
+            _check_answers(address)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            ray.init(address, include_dashboard=False if address is None else None, logging_level="error")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise _no_answer(address or "a cluster of its own", str(error)) from error
+        self._connected = True
+
+    def _check_room(self) -> None:
+        """A job that can never be placed would wait for ever."""
+        have = ray.cluster_resources()
+        for kind, num in self._needs(self.size * self._plan.dims.group).items():
+            if have.get(kind, 0) < num:
+                raise UsageProblem(
+                    f"the cluster has {have.get(kind, 0):g} {kind} and {num:g} are needed",
+                    why=f"{self.size * self._plan.dims.group} workers, one {kind} each",
+                    fix=f"devices={int(have.get(kind, 0)) or 1}, or add nodes to the cluster",
+                )
+
+    def _devices(self, replica: int) -> tuple[str, ...]:
+        return self._plan.devices_of(replica) or (self._job.device,) * self._plan.dims.group
+
+    def _needs(self, num: int) -> dict[str, float]:
+        kind = "GPU" if self._devices(0)[0].startswith("cuda") else "CPU"
+        return {kind: float(num)}
+
+    def _launch(self, replica: int, limit_s: float) -> None:
+        """Have Ray place the actors of one replica, and load in their own time."""
+        world = self._plan.dims.group
+        each = self._needs(1)
+        options: dict[str, Any] = {"num_cpus": each.get("CPU", 0), "num_gpus": each.get("GPU", 0)}
+        group = None
+        if world > 1:
+            # On one node: its ranks talk to each other in every layer.
+            group = placement_group([each] * world, strategy="STRICT_PACK")
+            options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(group)
+        actor = ray.remote(concurrency_groups=dict.fromkeys(THREADS.values(), 1), **options)(_with_threads())
+        here = _Replica([actor.remote() for _ in range(world)], group, self.now() + limit_s)
+        meeting = here.actors[0].rendezvous.remote() if world > 1 else ""
+        threads = self._plan.threads or 1
+        for rank, (seat, device) in enumerate(zip(here.actors, self._devices(replica), strict=True)):
+            # Ray shows an actor its own GPU only, and there it is the first.
+            job = self._job._replace(device="cuda:0" if device.startswith("cuda") else device)
+            post = child.Post(replica, rank, world, "", threads, {})
+            here.loading.append(seat.load.remote(job, post, meeting))
+        self._replicas[replica] = here
+
+    def _loaded(self, replica: int) -> Here:
+        """What its first rank has to say at the start; raises what kept any of them from it."""
+        here = self._replicas[replica]
+        try:
+            told: list[Here] = ray.get(here.loading, timeout=max(0.0, here.deadline - self.now()))
+        except RayError as error:
+            raise _did_not_start(replica, error) from None
+        here.loading, here.node = [], told[0].node
+        return told[0]
+
+    def _hear(self, replica: int) -> list[Event]:
+        """Everything that one replica has answered, in order of the tickets."""
+        here = self._replicas[replica]
+        try:
+            if here.loading:
+                if not _all_there(here.loading):
+                    return []
+                self._loaded(replica)
+                return [Event("ready", replica)]
+            return self._answers(here)
+        except (RayError, DuomoError) as error:
+            return self._bury(replica, _ending(error), now=True)
+
+    def _answers(self, here: _Replica) -> list[Event]:
+        events: list[Event] = []
+        while here.pending:
+            ticket, refs = next(iter(here.pending.items()))
+            if isinstance(refs[0], ray.ObjectRefGenerator):
+                events += self._parts(here, ticket, refs)
+                if ticket in here.pending:
+                    break
+                continue
+            if len(refs) == 1 and not _all_there(refs):
+                break
+            there, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+            told: list[Event] = ray.get(there)
+            bad = next((event for event in told if event.kind == "raised"), None)
+            if bad is not None and len(refs) > 1:
+                # The other ranks wait for it in a collective, and would until that times out.
+                return [*events, bad, *self._bury(bad.replica, bad.error, blame=False, now=True)]
+            if len(there) < len(refs):
+                break
+            del here.pending[ticket]
+            events.append(told[0])
+        return events
+
+    def _parts(self, here: _Replica, ticket: int, streams: list[Any]) -> list[Event]:
+        """What a stream has given so far; that of the first rank counts."""
+        events: list[Event] = []
+        while _all_there(streams[:1]):
+            event: Event = ray.get(next(streams[0]))
+            events.append(event)
+            if event.kind != "part":
+                del here.pending[ticket]
+                break
+        return events
+
+    def _late(self) -> list[Event]:
+        """Replicas that have found no place, or cannot load, in the time they have."""
+        now = self.now()
+        late = [replica for replica, here in self._replicas.items() if here.loading and now > here.deadline]
+        why = f"no place was found for it in the cluster within {self._place_s:g} s"
+        error = ItemError("E-WORKER-LOST", "a worker did not start", why, type="WorkerLost")
+        return [event for replica in late for event in self._bury(replica, error, now=True)]
+
+    def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True, now: bool = False) -> list[Event]:
+        """End what is left of a replica and say so, now or when `wait` is next asked."""
+        self._let_go(replica)
+        event = Event("lost", replica, error=error, blame=blame)
+        if not now:
+            self._buried.append(event)
+        return [event]
+
+    def _let_go(self, replica: int) -> None:
+        here = self._replicas.pop(replica, None)
+        if here is None:
+            return
+        with contextlib.suppress(RayError, ValueError):
+            for actor in here.actors:
+                ray.kill(actor)
+            if here.group is not None:
+                remove_placement_group(here.group)
+
+
+def _with_threads() -> type[Seat]:
+    """The actor's class with each method on its thread; marked late, since the mark is Ray's."""
+
+    class Placed(Seat):
+        pass
+
+    for name, thread in THREADS.items():
+        setattr(Placed, name, ray.method(concurrency_group=thread)(getattr(Seat, name)))
+    return Placed
+
+
+def _all_there(refs: Sequence[Any]) -> bool:
+    ready, _ = ray.wait(list(refs), num_returns=len(refs), timeout=0)
+    return len(ready) == len(refs)
+
+
+def _ending(error: Exception) -> ItemError:
+    """How an actor ended, in a line."""
+    why = str(error).strip().splitlines()
+    return ItemError("E-WORKER-LOST", "a worker died", why[0] if why else type(error).__name__, type="WorkerLost")
+
+
+def _did_not_start(replica: int, error: RayError) -> DuomoError:
+    """The error of the actor itself, where it is known; Ray's account of it otherwise."""
+    cause = getattr(error, "cause", None)
+    told = cause if isinstance(cause, DuomoError) else Unavailable(str(cause or error))
+    fix = told.fix or "every node needs the same packages and weights as this machine"
+    return type(told)(f"worker {replica} did not start: {told.what}", why=f"{told.why}\n{error}".strip(), fix=fix)
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would try for half a minute and then print a page."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return  # "auto", "local": looked up by Ray
+    try:
+        socket.create_connection((host, int(port)), ANSWER_S).close()
+    except (OSError, ValueError) as error:
+        raise _no_answer(address, str(error)) from error
+
+
+def _no_answer(address: str, why: str) -> Unavailable:
+    return Unavailable(
+        f"no Ray cluster answers at {address}",
+        why=why,
+        fix="start one with 'ray start --head', or leave the address out for one that lives as long as this run",
+    )

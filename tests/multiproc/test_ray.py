@@ -1,0 +1,130 @@
+"""Executor ray, on a real cluster of two nodes on this machine; one of them does not survive."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+import duomo
+from duomo.errors import RequirementMissing, Unavailable, UsageProblem
+from duomo.specs import ExecutorSpec
+from duomo.testing.fakes import echo_spec, fake_catalog
+
+pytestmark = [pytest.mark.multiproc, pytest.mark.slow]
+ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+TEXTS = [f"text {index}" for index in range(40)]
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    sys.path.insert(0, str(Path(__file__).parent))
+    return fake_catalog(echo_spec(loader="acting:Actor"))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of two processors; what notices a death is set to be quick."""
+    from ray.cluster_utils import Cluster
+
+    quick = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # the workers' own
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2, "_system_config": quick, "include_dashboard": False}
+    )
+    cluster.add_node(num_cpus=2)
+    ray.init(cluster.address, logging_level="error", log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def runner(cluster, catalog):
+    with duomo.load("text-classification", "fake/echo", executor="ray", devices=2, catalog=catalog) as runner:
+        yield runner
+
+
+def test_order_results_and_faults_are_those_of_one_process(runner, catalog):
+    texts = ["poison first", *TEXTS, "crash in the middle", *TEXTS, "poison last"]
+    with duomo.load("text-classification", "fake/echo", catalog=catalog) as inline:
+        expected = [(outcome.id, outcome.result, outcome.error and outcome.error.what) for outcome in inline.map(texts)]
+    outcomes = list(runner.map(texts))
+    assert [(outcome.id, outcome.result, outcome.error and outcome.error.what) for outcome in outcomes] == expected
+    assert sum(not outcome.ok for outcome in outcomes) == 3
+
+
+def test_every_outcome_names_the_node_that_made_it(runner):
+    outcomes = list(runner.map(TEXTS))
+    assert all(outcome.meta.executor == "ray" for outcome in outcomes)
+    assert all(outcome.meta.device.startswith("cpu on ") for outcome in outcomes)
+
+
+def test_parts_come_as_they_are_made(runner):
+    assert list(runner.stream("one two three")) == ["one", "two", "three"]
+
+
+def test_an_item_that_ends_its_process_is_named_and_the_others_come_out(runner):
+    texts = [*TEXTS[:11], "segfault", *TEXTS[11:]]
+    outcomes = list(runner.map(texts))
+    assert [outcome.index for outcome in outcomes if not outcome.ok] == [11]
+    assert outcomes[11].error.type == "WorkerLost"
+    assert runner.executor.stats()["restarts"] >= 1
+
+
+def test_an_actor_killed_from_outside_costs_no_row(runner):
+    outcomes = runner.map(f"slow {index}" for index in range(60))
+    first = next(outcomes)
+    replica = runner.executor._crew._replicas[0]
+    ray.kill(replica.actors[0])
+    assert [first.index, *(outcome.index for outcome in outcomes if outcome.ok)] == list(range(60))
+
+
+def test_more_workers_than_the_cluster_holds_are_refused_with_the_number_that_fits(cluster, catalog):
+    with pytest.raises(UsageProblem) as caught:
+        duomo.load("text-classification", "fake/echo", executor="ray", devices=99, device="cpu", catalog=catalog)
+    assert "has 4 CPU and 99 are needed" in caught.value.what
+    assert "devices=4" in caught.value.fix
+
+
+def test_a_model_that_does_not_load_says_so_as_if_it_were_here(cluster):
+    broken = fake_catalog(echo_spec(loader="acting:Broken"))
+    with pytest.raises(Unavailable) as caught:
+        duomo.load("text-classification", "fake/echo", executor="ray", devices=1, catalog=broken)
+    assert "worker 0 did not start" in caught.value.what
+    assert "these weights are bad" in caught.value.why
+
+
+def test_a_node_that_dies_costs_no_row_and_none_comes_twice(cluster, catalog):
+    doomed = cluster.add_node(num_cpus=2)
+    with duomo.load("text-classification", "fake/echo", executor="ray", devices=4, catalog=catalog) as runner:
+        outcomes = runner.map((f"slow {index}" for index in range(200)), batch_size=2)
+        seen = [next(outcomes).index]
+        cluster.remove_node(doomed, allow_graceful=False)
+        seen += [outcome.index for outcome in outcomes if outcome.ok]
+        restarts = runner.executor.stats()["restarts"]
+    assert seen == list(range(200))
+    assert restarts >= 1
+
+
+def test_an_address_nobody_answers_at_is_an_error_within_seconds():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        from duomo.execution.ray import RayExecutor
+
+        with pytest.raises(Unavailable) as caught:
+            duomo.load("text-classification", executor=RayExecutor(address), catalog=fake_catalog())
+    assert f"no Ray cluster answers at {address}" in caught.value.what
+    assert "ray start --head" in caught.value.fix
+
+
+def test_without_ray_the_executor_says_what_to_install():
+    catalog = fake_catalog()
+    spec = catalog.executor("ray")
+    catalog.executors["ray"] = ExecutorSpec(spec.name, spec.target, spec.summary, ("ray>=99",))
+    with pytest.raises(RequirementMissing) as caught:
+        duomo.load("text-classification", executor="ray", catalog=catalog)
+    assert "pip install" in caught.value.fix
+    assert "ray" in caught.value.fix
