@@ -1,0 +1,95 @@
+"""Planning for a CPU: one process with all cores, or a process a core, which must be worth its start."""
+
+from __future__ import annotations
+
+import math
+
+from duomo.errors import DoesNotFit
+from duomo.execution.costs import (
+    CPU_UNITS,
+    DRIVER_ITEM_S,
+    LOAD,
+    MFU_CPU,
+    PROCESS,
+    START_S,
+    THREADS,
+    USABLE,
+    Estimate,
+    Planned,
+    count,
+    memory_needed,
+)
+from duomo.execution.hardware import Device
+from duomo.execution.plan import ExecutionPlan, ParallelDims
+from duomo.execution.profile import ModelProfile
+
+
+def plan_cpu(
+    profile: ModelProfile, device: Device, items: int | None, dtype: str, length: float, objective: str
+) -> Planned:
+    """One process with all cores, or a process a core: worth it only beyond the start of the processes."""
+    cores, units = device.cores, CPU_UNITS.get(profile.unit, 8)
+    core = device.full / cores * MFU_CPU
+    flops = profile.flops(1.0, length)
+
+    def rate(dp: int, threads: int) -> float:
+        return dp * threads**THREADS * core / flops if flops else math.inf
+
+    need = memory_needed(profile, ParallelDims(), dtype, units) + PROCESS
+    room = (device.free or device.memory) * USABLE
+    if need > room:
+        raise DoesNotFit(
+            f"'{profile.name}' does not fit into the memory of this CPU",
+            why=f"it needs {need / 1e9:.1f} GB and there are {room / 1e9:.1f} GB",
+            fix="--dtype bfloat16" if dtype == "float32" and need / 2 < room else "--devices 1xA100-80, or more memory",
+        )
+    copies = max(1, min(cores, int(room // need)))
+    threads = cores // copies
+    gain = copies * (threads / cores) ** THREADS
+    inline_s, start_s = length / rate(1, cores), START_S + profile.bytes(dtype) / LOAD
+    spared_s = inline_s * (1 - 1 / gain) - DRIVER_ITEM_S
+    enough = math.ceil(start_s / spared_s) if spared_s > 0 else 0
+    reasons = [
+        f"{profile.params / 1e6:,.1f} M parameters are {profile.bytes(dtype) / 1e9:.2f} GB in {dtype} ({profile.how})",
+        f"{need / 1e9:.1f} GB a process, {room / 1e9:.1f} GB here",
+    ]
+    rejected = []
+    pays = bool(enough) and copies > 1 and items is not None and items > enough and objective == "throughput"
+    processes = f"dp={copies} with {count(threads, 'thread', 'threads')} each"
+    if pays:
+        assert items is not None
+        saved = items * spared_s - start_s
+        reasons.append(
+            f"{processes}: {gain:.2f} times one process; it saves {saved:,.0f} s after {start_s:.1f} s of start"
+        )
+        rejected.append(f"inline: {items * inline_s:,.0f} s for {items:,} items")
+    elif cores == 1 or copies == 1:
+        why = "there is one core" if cores == 1 else f"a second process needs another {need / 1e9:.1f} GB"
+        reasons.append(f"inline: {why}")
+    else:
+        known = "how many items there will be is not known" if items is None else f"{items:,} items are too few"
+        known = "one item cannot be spread over processes" if objective == "latency" else known
+        reasons.append(f"inline: {known}, and processes cost {start_s:.1f} s to start")
+        beyond = f"pays from {enough:,} items on (--items N)" if enough else "never pays: the driver costs more"
+        rejected.append(f"{processes}: {gain:.2f} times one process, {beyond}")
+    dims = ParallelDims(copies if pays else 1)
+    best = Estimate(
+        dims,
+        (device,) * dims.dp,
+        units,
+        need,
+        room,
+        units / rate(1, threads if pays else cores),
+        rate(*((copies, threads) if pays else (1, cores))),
+        0.0,
+        length / rate(1, threads if pays else cores),
+    )
+    plan = ExecutionPlan(
+        "local" if pays else "inline",
+        dims,
+        ("cpu",) * dims.dp,
+        threads=threads if pays else cores,
+        reasons=tuple(reasons),
+        rejected=tuple(rejected),
+    )
+    return Planned(plan, profile, dtype, best, length, items)
