@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from duomo.adapters.egress import no_egress
     from duomo.adapters.evaluation import Report
     from duomo.adapters.findings import CODES, Finding, find
+    from duomo.adapters.fusion import Fused, FusionAdapter, Scorer
     from duomo.adapters.policies import Costs, OneClass, Policy, Threshold
     from duomo.adapters.records import Inputs, Record, Source, digest_of, pseudonym
     from duomo.adapters.results import Decision, DomainResult, Payload, Provenance, Reason
@@ -60,6 +61,7 @@ _HOME = {
     "egress": ("no_egress",),
     "evaluation": ("Report",),
     "findings": ("CODES", "Finding", "find"),
+    "fusion": ("Fused", "FusionAdapter", "Scorer"),
     "policies": ("Costs", "OneClass", "Policy", "Threshold"),
     "records": ("Inputs", "Record", "Source", "digest_of", "pseudonym"),
     "results": ("Decision", "DomainResult", "Payload", "Provenance", "Reason"),
@@ -89,6 +91,8 @@ __all__ = [
     "Finding",
     "FittedOn",
     "Fixed",
+    "Fused",
+    "FusionAdapter",
     "Group",
     "GroupTime",
     "Guard",
@@ -108,6 +112,7 @@ __all__ = [
     "Record",
     "Report",
     "Score",
+    "Scorer",
     "Sigmoid",
     "Source",
     "SplitPolicy",

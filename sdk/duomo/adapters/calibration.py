@@ -49,7 +49,7 @@ class Sigmoid(Calibrator):
         positives, negatives = float(y.sum()), float(len(y) - y.sum())
         target = np.where(y > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
         centre, scale = float(s.mean()), float(s.std()) or 1.0
-        slope, intercept = _logistic((s - centre) / scale, target)
+        slope, intercept = map(float, fit_logistic(np.stack([(s - centre) / scale, np.ones(len(s))], 1), target))
         on = fitted_on or FittedOn(n=len(y), prevalence=float(y.mean()))
         return cls(slope=slope / scale, intercept=intercept - slope * centre / scale, event=event, fitted_on=on)
 
@@ -186,6 +186,37 @@ def pool_adjacent(heights: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) 
     return np.repeat([each[0] for each in blocks], [int(each[2]) for each in blocks])
 
 
+def fit_logistic(
+    design: np.ndarray[Any, Any], target: np.ndarray[Any, Any], ridge: float = 1e-10
+) -> np.ndarray[Any, Any]:
+    """Weights (d,) of the logistic curve nearest to `target` (n,) in [0, 1], by Newton's method with halved steps.
+
+    Args:
+        design: features, shape (n, d); a constant column is the intercept.
+        target: labels, or smoothed ones.
+        ridge: pulls weights to zero; a little keeps the fit unique.
+    """
+    weights = np.zeros(design.shape[1])
+
+    def loss(w: np.ndarray[Any, Any]) -> float:
+        z = design @ w
+        return float(np.sum(np.logaddexp(0, z) - target * z) + ridge / 2 * w @ w)
+
+    now = loss(weights)
+    for _ in range(100):
+        p = _expit(design @ weights)
+        gradient = design.T @ (p - target) + ridge * weights
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + max(ridge, 1e-10) * np.eye(len(weights))
+        step, size = np.linalg.solve(curvature, gradient), 1.0
+        while size > 1e-10 and loss(weights - size * step) > now:
+            size /= 2
+        weights = weights - size * step
+        before, now = now, loss(weights)
+        if before - now < 1e-12 * max(1.0, abs(now)):
+            break
+    return weights
+
+
 def by_group(probabilities: Floats, labels: Floats, groups: Sequence[str]) -> Mapping[str, Bin]:
     """Promised and observed in each group: a model may be calibrated on the whole and in no group."""
     p, y, g = np.asarray(probabilities, float), np.asarray(labels, float), np.asarray(groups)
@@ -199,30 +230,6 @@ def _method(calibrator: Calibrator) -> str:
 
 def _expit(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(0.5 * (1 + np.tanh(x / 2)))
-
-
-def _logistic(x: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Slope and intercept of the best logistic curve by Newton's method with halved steps."""
-    weights = np.array([0.0, float(logit([target.mean()])[0])])
-    design = np.stack([x, np.ones_like(x)], 1)
-
-    def loss(w: np.ndarray[Any, Any]) -> float:
-        z = design @ w
-        return float(np.sum(np.logaddexp(0, z) - target * z))
-
-    now = loss(weights)
-    for _ in range(100):
-        p = _expit(design @ weights)
-        gradient = design.T @ (p - target)
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + 1e-10 * np.eye(2)
-        step, size = np.linalg.solve(curvature, gradient), 1.0
-        while size > 1e-10 and loss(weights - size * step) > now:
-            size /= 2
-        weights = weights - size * step
-        before, now = now, loss(weights)
-        if before - now < 1e-12 * max(1.0, abs(now)):
-            break
-    return float(weights[0]), float(weights[1])
 
 
 def _checked(values: Floats, labels: Floats) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

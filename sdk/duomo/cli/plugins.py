@@ -102,7 +102,7 @@ def new_plugin(app: App, /, name: str, kind: str, folder: Path) -> None:
 @click.pass_obj
 @click.pass_context
 def check_plugin(ctx: click.Context, app: App, /, name: str, no_import: bool, output: str) -> None:
-    """Run the conformance suite on a plugin and on its models whose weights are here."""
+    """Run the conformance suite on a plugin, on its models whose weights are here, and on its adapters."""
     known = {record.name for record in discover()}
     if name not in known:
         raise _unknown(name, known)
@@ -141,7 +141,7 @@ def enable_plugin(app: App, /, name: str) -> None:
 
 
 def check(name: str, *, no_import: bool = False, progress: Any = None) -> list[Finding]:
-    """The findings of the conformance suite about one plugin, and unless `no_import` its models."""
+    """The findings of the conformance suite about one plugin, and unless `no_import` its models and adapters."""
     from duomo.testing.plugins import MetadataConformance, PluginConformance
     from duomo.testing.suite import run
 
@@ -158,6 +158,15 @@ def check(name: str, *, no_import: bool = False, progress: Any = None) -> list[F
             if progress is not None:
                 progress(f"{spec.name} ({spec.task})")
             findings += run(type("Suite", (ModelConformance,), {"model": spec.name, "task": spec.task})())
+    for adapter in catalog.adapters.values():
+        if adapter.name.partition("/")[0] == name:
+            from duomo.testing.adapters import AdapterConformance
+
+            if progress is not None:
+                progress(adapter.name)
+            # A model's numbers may move a little with its batch-mates.
+            fields = {"adapter": adapter.name, "tolerance": 1e-3 if adapter.tasks else 1e-6}
+            findings += run(type("Suite", (AdapterConformance,), fields)())
     return findings
 
 
