@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -156,9 +157,10 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, str) and value.strip().lower() in ("", "na", "n/a", "nan", "null", "none")
 
 
-def words_of(name: str) -> list[str]:
+@functools.lru_cache(maxsize=4096)
+def words_of(name: str) -> tuple[str, ...]:
     """The words of a column's name: ``annualIncome``, ``annual_income`` and ``Annual income`` are alike."""
-    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return tuple(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
 
 
 def _protected_by(field: Field, rows: Sequence[Row]) -> str:

@@ -103,8 +103,8 @@ def check_bars(bars: Bars) -> list[Finding]:
                               field=symbol, fix="fill from the source; nothing trades without a bar"))  # fmt: skip
         steps = np.abs(np.diff(np.log(close[at])))
         if len(steps) and steps.max() > np.log1p(MAX_JUMP):
-            day = bars.times[at[int(steps.argmax()) + 1]]
-            found.append(find("UNITS.MISMATCH", f"{symbol} jumps by {np.expm1(steps.max()):.0%} at {day:%Y-%m-%d}",
+            day, factor = bars.times[at[int(steps.argmax()) + 1]], np.exp(steps.max())
+            found.append(find("UNITS.MISMATCH", f"{symbol} moves by a factor of {factor:.2f} to {day:%Y-%m-%d}",
                               field=symbol, severity="warn", fix="adjust for splits; look for pence"))  # fmt: skip
         if (bars.high[:, j] + 1e-9 < np.fmax(bars.open[:, j], close)).any() or (
             bars.low[:, j] - 1e-9 > np.fmin(bars.open[:, j], close)

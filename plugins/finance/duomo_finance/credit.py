@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from duomo.adapters import (
     Adapter,
     Artifact,
+    ArtifactRef,
     Case,
     DomainResult,
     Finding,
@@ -205,9 +207,8 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
         return list(zip(map(float, pds), self.card.points(prepared), prepared, strict=True))
 
     def interpret(self, case: Case[dict[str, Any]]) -> Probability:
-        trees = self.artifacts.get("trees")
-        source, method = (trees, "boosted-trees") if trees is not None else (self.card, "scorecard")
-        return Probability(value=case.raw[0], method=method, event="default", calibrator=source.ref)
+        method, ref = self._source
+        return Probability(value=case.raw[0], method=method, event="default", calibrator=ref)
 
     def explain(self, case: Case[dict[str, Any]]) -> Sequence[Reason]:
         catalogue: Catalogue = self.applications.catalogue
@@ -274,6 +275,12 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
     @classmethod
     def samples(cls) -> list[Any]:
         return made_up.applications(8, seed=1)
+
+    @functools.cached_property
+    def _source(self) -> tuple[str, ArtifactRef]:
+        """What gives the PD, and its fingerprint, which takes longer to make than the PD."""
+        trees = self.artifacts.get("trees")
+        return ("scorecard", self.card.ref) if trees is None else ("boosted-trees", trees.ref)
 
     def _screened(self, records: Sequence[Record[dict[str, Any]]]) -> Iterator[Finding]:
         fields = self.applications.fields

@@ -1,0 +1,267 @@
+"""Backtests: a panel of prices and a plan in, what came of it out, with what makes it doubtful."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duomo.adapters import Adapter, Artifact, Case, DomainResult, Finding, Payload, Record, SplitPolicy
+from duomo.errors import BadInput, DuomoError
+from duomo.tasks.base import Result
+from duomo_finance import made_up
+from duomo_finance.bars import Bars, check_bars, read_bars
+from duomo_finance.engine import Costs, Fill, History, Run, Strategy, simulate
+from duomo_finance.performance import performance
+from duomo_finance.plugin import BACKTEST
+from duomo_finance.portfolio import Optimiser
+from duomo_finance.strategies import Hold, Signals, Table, WalkForward, audit_signals
+from duomo_finance.value_at_risk import VarTest, backtest_var
+
+Vector = NDArray[np.float64]
+MIN_VAR_BARS = 500
+
+
+class Plan(Artifact):
+    """What is tried, and at what cost; kept as JSON beside its results."""
+
+    kind: ClassVar[str] = "finance.backtest-plan/1"
+
+    strategy: Literal["hold", "moving-average", "optimiser"] = "hold"
+    fast: int = 10
+    slow: int = 20
+    """Bars of the two means of ``moving-average``."""
+    optimiser: str = "min-variance"
+    window: int = 252
+    every: int = 60
+    """Of ``optimiser``: bars to fit on, and between two fits."""
+    commission_bps: float = 0.0
+    spread_bps: float = 10.0
+    slippage_bps: float = 0.0
+    borrow_bps_per_year: float = 0.0
+    fill: Fill = "open"
+    num_trials: int = 1
+    """How many plans were tried until this one was shown; the deflated Sharpe ratio needs the truth."""
+    var_method: str = "filtered-historical"
+    var_level: float = 0.01
+
+    @property
+    def costs(self) -> Costs:
+        """Of trading."""
+        return Costs(self.commission_bps, self.spread_bps, self.slippage_bps, self.borrow_bps_per_year)
+
+    def make(self, bars: Bars) -> Strategy:
+        """The strategy for a panel."""
+        if self.strategy == "moving-average":
+            return MovingAverage(self.fast, self.slow)
+        if self.strategy == "optimiser":
+            return WalkForward(Optimiser(self.optimiser, self.window), self.window + 1, self.every)
+        return Hold(tuple([1 / len(bars.symbols)] * len(bars.symbols)))
+
+
+@dataclasses.dataclass(frozen=True)
+class MovingAverage:
+    """Hold an equal share of each symbol whose fast mean is above its slow one."""
+
+    fast: int
+    slow: int
+
+    def decide(self, history: History) -> Vector | None:
+        """Weights once there are `slow` bars."""
+        if len(history) < self.slow:
+            return None
+        close = history.close[-self.slow :]
+        rising = close[-self.fast :].mean(axis=0) > close.mean(axis=0)
+        return np.asarray(rising / len(history.symbols))
+
+
+class Rule:
+    """A strategy or signals under a name, by which results and their ids know it."""
+
+    def __init__(self, what: Strategy | Signals, name: str = "") -> None:
+        self.what = what
+        self.name = name or getattr(what, "__qualname__", "") or repr(what)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One panel, and maybe a strategy of the caller's own."""
+
+    bars: Bars
+    rule: Rule | None = None
+
+
+class Point(Result):
+    """Equity at one close, 1 at the start."""
+
+    time: dt.datetime
+    equity: float
+
+
+class Fills(Result):
+    """One trade."""
+
+    time: dt.datetime
+    symbol: str
+    shares: float
+    price: float
+    cost: float
+
+
+class BacktestResult(Payload):
+    """What came of it."""
+
+    strategy: str
+    fill: str
+    start: dt.datetime
+    end: dt.datetime
+    num_bars: int
+    symbols: list[str]
+    metrics: dict[str, float]
+    num_trials: int
+    curve: list[Point]
+    trades: list[Fills]
+    var: VarTest | None
+    """Of the strategy's own returns; None for a history too short to test it."""
+
+
+class Once(SplitPolicy):
+    """Nothing is fitted on one panel and judged on another: each run walks forward through its own time."""
+
+    def folds(self, records: Sequence[Record[Any]]) -> list[tuple[list[int], list[int]]]:
+        """Everything is judged."""
+        return [([], list(range(len(records))))]
+
+    def cut(self, records: Sequence[Record[Any]]) -> Iterator[tuple[list[int], list[int]]]:
+        yield from self.folds(records)
+
+    def __repr__(self) -> str:
+        return "walk-forward within each panel"
+
+
+class Backtest(Adapter[Job, BacktestResult]):
+    """Takes a list of rows, `Bars`, or a `Job`; the artefact ``plan`` says what to do with it (hold, when absent)."""
+
+    spec = BACKTEST
+    Output = BacktestResult
+    batch_size = 1
+
+    @property
+    def plan(self) -> Plan:
+        """What is tried."""
+        found = self.artifacts.get("plan")
+        return found if isinstance(found, Plan) else Plan()
+
+    def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
+        """A file is one panel."""
+        rows = []
+        for row in super().read(source):
+            if isinstance(row, DuomoError):
+                yield row
+                return
+            rows.append(row)
+        yield rows
+
+    def record(self, value: Any, position: int = 0) -> Record[Job]:
+        if isinstance(value, Record):
+            return value
+        if isinstance(value, DuomoError):
+            raise value
+        found: list[Finding] = []
+        if isinstance(value, Job | Bars):
+            job = value if isinstance(value, Job) else Job(value)
+            found = check_bars(job.bars)
+        elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            bars, found = read_bars([row for row in value if isinstance(row, Mapping)])
+            job = Job(bars)
+        else:
+            raise BadInput(
+                f"panel {position} is a {type(value).__name__}", why="a backtest needs a list of rows, Bars or a Job",
+                fix="one row a bar and symbol: {'time': …, 'symbol': …, 'close': …}",
+            )  # fmt: skip
+        # What a reader leaves out is gone; the rest of the panel is still worth running.
+        mild = [each.model_copy(update={"severity": "warn"}) if each.severity == "block" else each for each in found]
+        return Record(job, str(position), event_time=job.bars.times[-1], findings=tuple(mild))
+
+    def guards(self, phase: str) -> Sequence[Callable[[Any], Any]]:
+        return (_audit,) if phase == "input" else ()
+
+    def score(self, prepared: Sequence[Record[Job]]) -> list[Run]:
+        return [self._run(each.payload) for each in prepared]
+
+    def result(self, case: Case[Job]) -> BacktestResult:
+        run: Run = case.raw
+        rule = case.record.payload.rule
+        tested = self._value_at_risk(case, run)
+        return BacktestResult(
+            strategy=str(rule) if rule is not None else self.plan.strategy,
+            fill=f"next {self.plan.fill}",
+            start=run.times[0],
+            end=run.times[-1],
+            num_bars=len(run.times),
+            symbols=list(run.symbols),
+            metrics=performance(run, num_trials=self.plan.num_trials),
+            num_trials=self.plan.num_trials,
+            curve=[Point(time=at, equity=float(value)) for at, value in zip(run.times, run.equity, strict=True)],
+            trades=[Fills(**dataclasses.asdict(each)) for each in run.trades],
+            var=tested,
+        )
+
+    def split_policy(self, records: Sequence[Record[Job]]) -> SplitPolicy:
+        return Once()
+
+    def measure(self, judged: Sequence[tuple[Record[Job], DomainResult[BacktestResult]]]) -> dict[str, float]:
+        done = [each.payload for _, each in judged if each.payload is not None]
+        return {
+            name: float(np.mean([each.metrics[name] for each in done])) for name in (done[0].metrics if done else ())
+        }
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(artifacts={"plan": Plan(strategy="moving-average")})
+
+    @classmethod
+    def samples(cls) -> list[Any]:
+        return [made_up.bars(300, 2, seed) for seed in range(3)]
+
+    def _run(self, job: Job) -> Run:
+        what = job.rule.what if job.rule is not None else self.plan.make(job.bars)
+        strategy: Strategy = what if hasattr(what, "decide") else Table(np.nan_to_num(what(job.bars)))
+        return simulate(job.bars, strategy, self.plan.costs, fill=self.plan.fill)
+
+    def _value_at_risk(self, case: Case[Job], run: Run) -> VarTest | None:
+        returns = run.equity[1:] / run.equity[:-1] - 1
+        if len(returns) < MIN_VAR_BARS or not np.isfinite(returns).all() or returns.std() < 1e-12:
+            return None
+        tested = backtest_var(returns, len(returns) // 3, level=self.plan.var_level, method=self.plan.var_method)
+        if not tested.passed:
+            case.find(
+                "CALIB.OFF",
+                f"the {tested.level:.0%} VaR ({tested.method}) was breached in {tested.rate:.2%} of {tested.n} bars "
+                f"(Kupiec p = {tested.kupiec_p:.4f})",
+                field="var",
+                fix="another var_method in the plan, such as gjr-garch-skewt",
+            )
+        return tested
+
+
+def _audit(record: Record[Job]) -> Iterator[Finding]:
+    """Signals are bent futures; strategies that are asked bar by bar cannot see any."""
+    rule = record.payload.rule
+    if rule is None or hasattr(rule.what, "decide"):
+        return
+    yield from audit_signals(rule.what, record.payload.bars)
+
+
+def signal(function: Signals, bars: Bars | Sequence[Mapping[str, Any]], name: str = "") -> Job:
+    """A job from a function of all bars whose row t is held during bar t."""
+    panel = bars if isinstance(bars, Bars) else read_bars(bars)[0]
+    return Job(panel, Rule(function, name))

@@ -1,0 +1,351 @@
+"""The engine and the backtest adapter: no future is seen, costs cost, and doubtful panels say so."""
+
+import dataclasses
+import datetime as dt
+import math
+
+import numpy as np
+import pytest
+from duomo_finance import made_up
+from duomo_finance.backtest import Backtest, Job, Plan, Rule, signal
+from duomo_finance.bars import Bars, read_bars
+from duomo_finance.engine import Costs, History, simulate
+from duomo_finance.performance import deflated_sharpe, performance, probabilistic_sharpe
+from duomo_finance.portfolio import KINDS, Optimiser
+from duomo_finance.strategies import Hold, Table, WalkForward, audit_signals
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duomo.errors import BadInput, BadOption, ModelFailed
+
+DAY = dt.timedelta(days=1)
+
+
+def panel(closes, opens=None):
+    """Bars of (bars, symbols) closes, a day apart."""
+    close = np.asarray(closes, dtype=float)
+    start = close if opens is None else np.asarray(opens, dtype=float)
+    times = tuple(made_up.MONDAY + i * DAY for i in range(len(close)))
+    high, low = np.maximum(start, close), np.minimum(start, close)
+    return Bars(times, tuple(f"S{j}" for j in range(close.shape[1])), start, high, low, close, np.ones(close.shape))
+
+
+def walk(seed, num_bars=60, num_symbols=2):
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.02, (num_bars, num_symbols)), axis=0))
+    return panel(close, close * np.exp(random.normal(0, 0.005, close.shape)))
+
+
+class Momentum:
+    """Long what rose over five bars, short what fell: trades every bar."""
+
+    def decide(self, history):
+        if len(history) < 6:
+            return None
+        return np.sign(history.close[-1] - history.close[-6]) / len(history.symbols)
+
+
+class EveryThing:
+    """Keeps all it is shown, and tries to reach beyond."""
+
+    def __init__(self):
+        self.reached = []
+
+    def decide(self, history):
+        behind = history.close.base
+        self.reached.append(np.isnan(behind[len(history) :]).all())
+        with pytest.raises(ValueError, match="read-only"):
+            history.close[0] = 0
+        return
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), cut=st.integers(10, 55))
+def test_appending_or_shuffling_the_future_never_changes_past_positions(seed, cut):
+    bars = walk(seed)
+    random = np.random.default_rng(seed)
+    before = simulate(bars, Momentum(), Costs(commission_bps=5))
+    order = np.r_[np.arange(cut), cut + random.permutation(len(bars) - cut)]
+    shuffled = dataclasses.replace(
+        bars, **{name: getattr(bars, name)[order] for name in ("open", "high", "low", "close", "volume")}
+    )
+    after = simulate(shuffled, Momentum(), Costs(commission_bps=5))
+    short = simulate(bars.until(cut), Momentum(), Costs(commission_bps=5))
+    for other in (after, short):
+        np.testing.assert_array_equal(other.shares[:cut], before.shares[:cut])
+        np.testing.assert_array_equal(other.equity[:cut], before.equity[:cut])
+    past = [trade for trade in before.trades if trade.time < bars.times[cut]]
+    assert list(short.trades) == past
+
+
+def test_there_is_no_future_in_memory_to_be_reached():
+    spy = EveryThing()
+    simulate(walk(0), spy)
+    assert len(spy.reached) == 60
+    assert all(spy.reached)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_buy_and_hold_returns_the_ratio_of_prices(seed):
+    bars = walk(seed, num_symbols=1)
+    run = simulate(bars, Hold((1.0,)))
+    assert run.equity[-1] == pytest.approx(bars.close[-1, 0] / bars.open[1, 0], abs=1e-9)
+    at_close = simulate(bars, Hold((1.0,)), fill="close")
+    assert at_close.equity[-1] == pytest.approx(bars.close[-1, 0] / bars.close[1, 0], abs=1e-9)
+    assert len(run.trades) == 1, "holding all of one thing is no reason to trade"
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), low=st.floats(0, 50), more=st.floats(0.1, 50))
+def test_higher_costs_never_leave_more(seed, low, more):
+    bars = walk(seed)
+    cheap = simulate(bars, Momentum(), Costs(commission_bps=low))
+    dear = simulate(bars, Momentum(), Costs(commission_bps=low + more))
+    assert dear.equity[-1] < cheap.equity[-1]
+    assert (dear.equity <= cheap.equity + 1e-12).all()
+
+
+def test_equity_is_cash_and_shares_and_costs_are_what_is_missing():
+    bars = panel([[100.0], [100.0], [100.0], [100.0]])
+    flat = simulate(bars, Table(np.array([[0.0], [1.0], [0.0], [1.0]])), Costs(commission_bps=10, spread_bps=20))
+    assert flat.equity[-1] == pytest.approx(1 - flat.costs, abs=1e-12)
+    assert flat.costs == pytest.approx(sum(each.cost for each in flat.trades), abs=1e-12)
+    assert flat.equity[1] == pytest.approx(1 / 1.002, abs=1e-9), "all is invested after the costs, not before"
+    assert flat.weights[1, 0] == pytest.approx(1.0)
+
+
+def test_shorts_pay_for_what_they_borrow():
+    bars = panel([[100.0]] * 367)
+    run = simulate(bars, Hold((-1.0,)), Costs(borrow_bps_per_year=100))
+    assert run.equity[-1] == pytest.approx(0.99, abs=1e-3)
+
+
+def test_what_has_no_bar_is_not_traded_and_keeps_its_last_price():
+    close = np.array([[10.0, 10.0], [10.0, np.nan], [11.0, np.nan], [12.0, 20.0]])
+    run = simulate(panel(close), Hold((0.5, 0.5)), fill="close")
+    assert [each.symbol for each in run.trades] == ["S0"]
+    assert run.equity[-1] == pytest.approx(0.5 + 0.5 * 1.2)
+
+
+def moving_average(bars, fast=10, slow=20):
+    """Weights of each bar from its own close: the mistake."""
+    total = np.cumsum(np.vstack([np.zeros((1, bars.close.shape[1])), bars.close]), axis=0)
+
+    def mean(n):
+        lead = np.full((n - 1, bars.close.shape[1]), np.nan)
+        return np.vstack([lead, (total[n:] - total[:-n]) / n])
+
+    return np.where(mean(fast) > mean(slow), 1.0 / bars.close.shape[1], 0.0)
+
+
+def shifted(bars):
+    weights = moving_average(bars)
+    return np.vstack([np.zeros((1, weights.shape[1])), weights[:-1]])
+
+
+def scaled_by_all(bars):
+    """Shifted, but divided by the deviation of the whole history."""
+    z = (bars.close - bars.close.mean(0)) / bars.close.std(0)
+    return np.vstack([np.zeros((1, z.shape[1])), np.tanh(z[:-1])])
+
+
+def test_an_unshifted_signal_is_a_leak_of_the_future_and_a_shifted_one_is_not():
+    adapter = Backtest()
+    bad = adapter(signal(moving_average, made_up.bars()))
+    assert bad.payload is None
+    assert [each.code for each in bad.findings] == ["LEAK.FUTURE"]
+    assert "the bar whose return they earn" in bad.findings[0].text
+    assert "shift the signal by one bar" in bad.findings[0].fix
+    assert bad.decision.outcome == "refer"
+    good = adapter(signal(shifted, made_up.bars()))
+    assert good.findings == []
+    assert good.payload.strategy == "shifted"
+    [found] = adapter(signal(scaled_by_all, made_up.bars())).findings
+    assert found.code == "LEAK.FUTURE"
+
+
+def test_the_leak_pays_until_it_is_closed(sp500):
+    """What the same rule earns on the S&P 500: with the day's own close, a day later, and after costs."""
+    bars, _ = read_bars(sp500)
+    weights = moving_average(bars)
+    returns = bars.close[1:] / bars.close[:-1] - 1
+    naive = float(np.prod(1 + weights[1:, 0] * returns[:, 0]) - 1)
+    honest = simulate(bars, Table(shifted(bars))).equity[-1] - 1
+    dear = simulate(bars, Table(shifted(bars)), Costs(commission_bps=20)).equity[-1] - 1
+    print(naive, honest, dear)
+    assert naive > 3 > 0.5 > honest > dear
+
+
+def test_positions_are_the_same_whether_asked_bar_by_bar_or_from_an_honest_table():
+    bars, _ = read_bars(made_up.bars(200, 2))
+    plan = Plan(strategy="moving-average")
+    asked = simulate(bars, plan.make(bars))
+    given_ = simulate(bars, Table(np.where(np.arange(200)[:, None] < 20, 0.0, shifted(bars))))
+    np.testing.assert_allclose(asked.shares[30:] > 0, given_.shares[30:] > 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_optimisers_walk_forward_fully_invested_and_long_only(kind):
+    if kind != "equal-weight":
+        pytest.importorskip("skfolio")
+    bars, _ = read_bars(made_up.bars(420, 4))
+    run = simulate(bars, WalkForward(Optimiser(kind), 253, 60), Costs(spread_bps=5))
+    held = run.weights[260:]
+    assert (held >= -1e-9).all()
+    np.testing.assert_allclose(held.sum(axis=1), 1.0, atol=0.01)
+    assert not run.shares[:253].any(), "nothing is held before there is a past to fit on"
+    assert {trade.time for trade in run.trades} == {bars.times[t] for t in (253, 313, 373)}
+
+
+def test_minimum_variance_lowers_the_variance_out_of_sample():
+    pytest.importorskip("skfolio")
+    from skfolio.datasets import load_sp500_dataset
+
+    prices = load_sp500_dataset().iloc[-2000:]
+    bars = Bars.of_closes([day.to_pydatetime() for day in prices.index], {name: prices[name] for name in prices})
+    found = {}
+    for kind in ("equal-weight", "min-variance"):
+        adapter = Backtest(artifacts={"plan": Plan(strategy="optimiser", optimiser=kind, fill="close")})
+        result = adapter(bars)
+        assert "SURVIVORSHIP" in [each.code for each in result.findings]
+        found[kind] = result.payload.metrics
+    assert found["min-variance"]["volatility"] < 0.9 * found["equal-weight"]["volatility"]
+    assert found["min-variance"]["turnover_per_year"] > found["equal-weight"]["turnover_per_year"]
+
+
+def test_an_optimiser_nobody_knows_is_named_with_those_there_are():
+    with pytest.raises(BadOption, match="no optimiser 'magic'"):
+        Optimiser("magic")
+    with pytest.raises(BadOption, match="costs cannot be negative"):
+        Costs(commission_bps=-1)
+
+
+def test_a_strategy_that_answers_nonsense_is_an_error_of_that_panel_only():
+    class Wrong:
+        def decide(self, history):
+            return np.array([math.nan, 1.0, 2.0])
+
+    bars, _ = read_bars(made_up.bars(60, 2))
+    with pytest.raises(ModelFailed, match="is no set of weights"):
+        simulate(bars, Wrong())
+    outcomes = list(Backtest().map([Job(bars, Rule(Wrong(), "wrong")), bars]))
+    assert [each.ok for each in outcomes] == [False, True]
+
+
+def test_sharpe_ratios_are_discounted_for_length_tails_and_tries():
+    """The example of Bailey and López de Prado (2014): 100 trials, T = 1250, one Sharpe ratio of 2.5 a year."""
+    random = np.random.default_rng(0)
+    returns = random.normal(0, 0.01, 1250)
+    returns += 2.5 / math.sqrt(250) * returns.std(ddof=1) - returns.mean()
+    assert probabilistic_sharpe(returns) > 0.999
+    assert deflated_sharpe(returns, 100) < probabilistic_sharpe(returns)
+    assert deflated_sharpe(returns, 1) == probabilistic_sharpe(returns)
+    worthless = random.normal(0, 0.01, 1250)
+    assert deflated_sharpe(worthless - worthless.mean(), 20) < 0.1
+
+
+def test_figures_of_a_run_that_can_be_checked_by_hand():
+    times = [[100.0], [100.0], [110.0], [99.0], [121.0]]
+    made = performance(simulate(panel(times), Hold((1.0,)), fill="close"))
+    assert made["total_return"] == pytest.approx(0.21)
+    assert made["max_drawdown"] == pytest.approx(0.1)
+    assert made["num_trades"] == 1
+
+
+# Bad input.
+
+
+def test_an_unsorted_gapped_panel_with_doubles_is_put_right_and_said():
+    rows = made_up.bars(100, 2)
+    del rows[50], rows[20:34]
+    rows[3], rows[7] = rows[7], rows[3]
+    rows.append(dict(rows[60]))
+    rows.append({**rows[61], "time": "the day before"})
+    rows.append({**rows[62], "close": -1})
+    rows.append({name: value for name, value in rows[63].items() if name != "close"})
+    bars, found = read_bars(rows)
+    assert len(bars) == 100
+    codes = [each.code for each in found]
+    assert codes.count("INPUT.GAP") == 1
+    assert {"INPUT.UNSORTED", "INPUT.DUPLICATE", "INPUT.UNREADABLE", "INPUT.MISSING_COLUMN"} <= set(codes)
+    assert "S0 lacks 15 bars between its first and its last" in [each.text for each in found]
+    assert all(each.fix and each.field for each in found)
+    result = Backtest()(rows)
+    assert result.payload.num_bars == 100
+    assert set(codes) == {each.code for each in result.findings}
+
+
+def test_a_hole_in_the_calendar_is_found():
+    rows = [row for row in made_up.bars(200, 1) if not "2024-03-01" < row["time"] < "2024-04-10"]
+    _, found = read_bars(rows)
+    assert [each.text for each in found] == ["1 breaks in the calendar, the first after 2024-03-01"]
+
+
+def test_mixed_currencies_are_refused_and_the_next_panel_goes_on():
+    mixed = [{**row, "currency": "GBP" if row["symbol"] == "S1" else "EUR"} for row in made_up.bars(60, 2)]
+    outcomes = list(Backtest().map([mixed, made_up.bars(60, 2), "a string", []]))
+    assert [each.ok for each in outcomes] == [False, True, False, False]
+    assert "UNITS.CURRENCY_MIXED" in outcomes[0].error.what
+    assert "EUR (60 rows), GBP (60 rows)" in outcomes[0].error.why
+    assert "one panel a currency" in outcomes[0].error.fix
+    assert "there are no usable bars" in outcomes[3].error.what
+
+
+def test_pence_among_pounds_and_a_split_that_was_not_adjusted_are_seen():
+    rows = made_up.bars(100, 1)
+    for row in rows[60:]:
+        row.update({name: row[name] / 100 for name in ("open", "high", "low", "close")})
+    _, [found] = read_bars(rows)
+    assert found.code == "UNITS.MISMATCH"
+    assert "moves by a factor of" in found.text
+    rows = made_up.bars(100, 1)
+    for row in rows[:60]:
+        row["close"] /= 1.4  # adjusted, while the other prices are not
+    assert "QUALITY.FORMAT" in [each.code for each in read_bars(rows)[1]]
+
+
+def test_signals_of_the_wrong_shape_are_named():
+    bars, _ = read_bars(made_up.bars(60, 2))
+    with pytest.raises(BadInput, match=r"signals of shape \(59, 2\) do not fit bars of shape \(60, 2\)"):
+        audit_signals(lambda panel: moving_average(panel)[1:], bars)
+
+
+def test_a_file_is_one_panel_and_the_plan_is_json(tmp_path):
+    import csv
+
+    path = tmp_path / "prices.csv"
+    rows = made_up.bars(600, 2)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    adapter = Backtest(artifacts={"plan": Plan(strategy="moving-average", num_trials=25)})
+    loaded = Backtest.load(adapter.save(tmp_path / "plan"))
+    [outcome] = loaded.map(loaded.read(path))
+    payload = outcome.unwrap().payload
+    assert payload.num_bars == 600
+    assert payload.metrics["deflated_sharpe"] < payload.metrics["probabilistic_sharpe"]
+    assert payload.var.method == "filtered-historical"
+    assert payload.curve[0].equity == 1
+    report = loaded.evaluate(loaded.read(path))
+    assert report.split == "walk-forward within each panel"
+    assert report.metrics["sharpe"] == payload.metrics["sharpe"]
+
+
+def test_history_tells_what_is_known_and_held():
+    class Ask:
+        seen: History
+
+        def decide(self, history):
+            self.seen = history
+            return np.array([0.25, 0.25])
+
+    ask, bars = Ask(), walk(1)
+    run = simulate(bars, ask)
+    assert ask.seen.now == bars.times[-1]
+    assert ask.seen.times == bars.times
+    assert ask.seen.returns(5).shape == (5, 2)
+    assert (ask.seen.open == bars.open).all()
+    assert (ask.seen.low <= ask.seen.high).all()
+    np.testing.assert_array_equal(ask.seen.weights, run.weights[-1])
