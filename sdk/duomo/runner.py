@@ -88,8 +88,8 @@ def load(
             default when left out.
         device: ``auto``, ``cpu``, ``cuda:0`` …
         dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
-        optimize: a speed mode: ``none``, ``compile``, ``bf16`` or ``int8``. All but ``none`` move the
-            output a little; how far is measured on the first batch and reported in ``Meta``.
+        optimize: a speed mode: ``none``, ``compile``, ``bf16``, ``int8``, ``onnx`` or ``openvino``. All but
+            ``none`` move the output a little; how far is measured on the first batch and reported in ``Meta``.
         executor: a name, or an executor that is not yet started.
         devices: of an executor that takes several: how many, or their names, ``"cpu,cpu"``.
         parallel: copies of the model and devices of each, ``"dp=2,tp=2"``; one copy a device when left

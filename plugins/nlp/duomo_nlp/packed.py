@@ -19,6 +19,9 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 
+from duomo.parallel import stages_of
+from duomo_nlp import staged
+
 IMPLEMENTATION = "duomo_packed"
 BUDGET = 2048
 """Tokens of a batch: fewer leave the matrix products slow, more gain nothing."""
@@ -102,15 +105,30 @@ def enable(network: PreTrainedModel) -> bool:
     """Switch an encoder to packed attention for good; False (and nothing changed) where it cannot."""
     if network.config.model_type not in PACKABLE or getattr(network.config, "is_decoder", False):
         return False
+    if stages_of(network) > 1:  # one long row has nothing to cut into microbatches
+        return False
     if getattr(network.config, "position_embedding_type", "absolute") != "absolute":
         return False
     AttentionInterface.register(IMPLEMENTATION, attend)
+    before = network.config._attn_implementation
     network.set_attn_implementation(IMPLEMENTATION)
     if network.config.model_type in LIKE_BERT:
         encoder: Any = network.encoder
         for last in encoder.layer[-1:]:
             last.forward = partial(_last_layer, last, last.forward)
+    # For other runtimes, which cannot pack: they run group by group.
+    network.plain = partial(_disable, network, before)  # type: ignore[assignment]
     return True
+
+
+def _disable(network: Any, before: str) -> Any:
+    """Undo `enable`."""
+    del network.plain
+    network.set_attn_implementation(before)
+    if network.config.model_type in LIKE_BERT:
+        for last in network.encoder.layer[-1:]:
+            del last.forward
+    return network
 
 
 def is_enabled(network: PreTrainedModel) -> bool:
@@ -122,6 +140,8 @@ def hidden_states(network: PreTrainedModel, rows: Rows) -> Tensor:
     """Last hidden states of an encoder, (N, H), in the order of the groups."""
     if is_enabled(network):
         return _run(network, rows)
+    if stages_of(network) > 1:
+        return staged.token_values(network, rows, "last_hidden_state")
     return torch.cat([network(**batch).last_hidden_state.flatten(0, 1) for batch in batches(rows)])
 
 

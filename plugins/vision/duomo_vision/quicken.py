@@ -71,6 +71,7 @@ class PackedConv2d(nn.Conv2d):
         packed = torch.ops.mkldnn._reorder_convolution_weight(conv.weight, *self.shape, input_size)
         self.weight = nn.Parameter(packed, requires_grad=False)
         self.bias = conv.bias
+        self.activation = activation
         self.end = ("none", []) if activation is None else ACTIVATIONS[type(activation)]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,6 +79,34 @@ class PackedConv2d(nn.Conv2d):
         x = x.contiguous(memory_format=torch.channels_last)
         out: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self.weight, self.bias, *self.shape, *self.end, "")
         return out
+
+    def plain(self) -> nn.Module:
+        """The same in layers that every runtime knows."""
+        conv = PlainConv2d(
+            self.in_channels,
+            self.out_channels,
+            self.kernel_size,  # type: ignore[arg-type]
+            self.stride,  # type: ignore[arg-type]
+            self.padding,  # type: ignore[arg-type]
+            self.dilation,  # type: ignore[arg-type]
+            self.groups,
+            self.bias is not None,
+        )
+        conv.weight = nn.Parameter(self.weight.to_dense(), requires_grad=False)
+        conv.bias = self.bias
+        conv.activation = self.activation
+        return conv
+
+
+class PlainConv2d(nn.Conv2d):
+    """A convolution, and its activation if it has one."""
+
+    activation: nn.Module | None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C', H', W')."""
+        out = super().forward(x)
+        return out if self.activation is None else self.activation(out)
 
 
 def _faster(

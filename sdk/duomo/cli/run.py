@@ -44,7 +44,12 @@ duomo run automatic-speech-recognition call.wav -o jsonl |
     "-b", "--batch-size", metavar="N", type=click.IntRange(1), help="Items in one forward pass; the model's own."
 )
 @click.option("--dtype", metavar="NAME", default="auto", help="auto, float32, bfloat16 or float16.")
-@click.option("--optimize", metavar="MODE", default="none", help="A speed mode: none (exact), compile, bf16 or int8.")
+@click.option(
+    "--optimize",
+    metavar="MODE",
+    default="none",
+    help="A speed mode: none (exact), compile, bf16, int8, onnx or openvino.",
+)
 @click.option("--top-k", metavar="N", type=int, help="Short for -p top_k=N.")
 @click.option("--seed", metavar="N", type=int, help="Short for -p seed=N.")
 @click.option("--long", metavar="POLICY", help="Short for -p long=POLICY: error, truncate or window.")

@@ -3,6 +3,8 @@
     compile   one kernel for many operations (torch.compile): the same arithmetic in another order
     bf16      linear and convolution layers in bfloat16, the rest by autocast: 8 bits of mantissa
     int8      linear layers in 8-bit integers; CPU only
+    onnx      the network in ONNX Runtime, in float32: the same arithmetic in another order; CPU only
+    openvino  the same in OpenVINO
 
 Before any result both networks run on the first batch. The largest difference of their outputs,
 relative to the largest exact value, is in ``Meta.difference`` of every outcome; beyond the mode's
@@ -23,9 +25,10 @@ from torch import Tensor, nn
 
 from duomo.errors import OptimizeRefused, RequirementMissing
 from duomo.execution.devices import is_out_of_memory, networks
+from duomo.execution.runtimes import NEEDS, Exported, need
 from duomo.model import Model
 
-TOLERANCES = {"compile": 1e-3, "bf16": 3e-2, "int8": 0.1}
+TOLERANCES = {"compile": 1e-3, "bf16": 3e-2, "int8": 0.1, "onnx": 1e-3, "openvino": 1e-3}
 """The largest difference that a mode may make: some times what is measured on healthy networks, and far below what
 a broken one gives. For sentence vectors 0.1 is a cosine of 0.99 with the exact vector; where a few values far out
 spoil the scales of 8-bit layers, it is 0.5 and more."""
@@ -39,7 +42,7 @@ def optimize(model: Model[Any, Any], mode: str, device: str) -> Trial:
 
     Raises:
         OptimizeRefused: the mode can do nothing for this model, or not on this device.
-        RequirementMissing: ``compile`` without a compiler.
+        RequirementMissing: ``compile`` without a compiler, ``onnx`` or ``openvino`` without their libraries.
     """
     held, forward = networks(model), model.forward
     if not held:
@@ -57,6 +60,9 @@ def optimize(model: Model[Any, Any], mode: str, device: str) -> Trial:
         return Trial(model, mode, _rebuilt(held, mode, _in_bfloat16), _autocast(forward, torch.device(device).type))
     if device != "cpu":
         raise _refusal(mode, f"its layers run on the CPU, and the model is on {device}", "--optimize bf16")
+    if mode in NEEDS:
+        need(mode)
+        return Trial(model, mode, {name: Exported(each, mode) for name, each in held.items()}, forward)
     if torch.backends.cpu.get_cpu_capability() == "AVX2":
         raise _refusal(mode, "with AVX2 alone, without VNNI, sums of 8-bit products overflow, and are no faster")
     return Trial(model, mode, _rebuilt(held, mode, _in_int8), forward)

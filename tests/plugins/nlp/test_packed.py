@@ -23,6 +23,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from duomo.execution.runtimes import plain
 from duomo_nlp import packed
 
 SMALL = {
@@ -78,6 +79,20 @@ def test_packed_equals_padded(name):
         torch.testing.assert_close(every, expected[row], atol=1e-5, rtol=0)
         torch.testing.assert_close(one, expected[row][0], atol=1e-5, rtol=0)
         torch.testing.assert_close(mean, expected[row].mean(0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", sorted(packed.PACKABLE))
+def test_the_plain_form_for_other_runtimes_is_the_network_as_it_was(name):
+    torch.manual_seed(0)
+    network = NETWORKS[name]().eval()
+    ids = torch.randint(3, 99, (2, 9))
+    with torch.inference_mode():
+        expected = network(input_ids=ids).last_hidden_state
+        packed.enable(network)
+        other = plain(network)
+        assert packed.is_enabled(network)
+        assert not packed.is_enabled(other)
+        torch.testing.assert_close(other(input_ids=ids).last_hidden_state, expected, atol=1e-6, rtol=0)
 
 
 def test_rows_are_sorted_into_groups_and_found_again():

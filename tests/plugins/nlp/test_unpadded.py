@@ -95,3 +95,14 @@ def test_the_windows_of_a_long_text_run_in_parts(checkpoint: Make, monkeypatch: 
     monkeypatch.setattr(packed, "TOKENS_A_PASS", 100)
     assert len(packed.pack([[1] * 64, [1] * 30, [1] * 20, [1] * 101])) == 3
     torch.testing.assert_close(torch.tensor(runner(text, long="window").vector), torch.tensor(whole), atol=1e-5, rtol=0)
+
+
+def test_in_another_runtime_an_encoder_that_packs_runs_group_by_group(checkpoint: Make) -> None:
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(name)
+    folder = checkpoint("bert", AutoModelForSequenceClassification)
+    exact = duomo.load("text-classification", f"dir:{folder}", device="cpu")
+    fast = duomo.load("text-classification", f"dir:{folder}", device="cpu", optimize="onnx")
+    for one, other in zip(exact.map(TEXTS), fast.map(TEXTS), strict=True):
+        assert other.unwrap().top.score == pytest.approx(one.unwrap().top.score, abs=1e-5)
+        assert other.meta.difference < 1e-4

@@ -27,6 +27,7 @@ from transformers import (
 
 import duomo
 from duomo.errors import InputUnreadable
+from duomo.execution.runtimes import NEEDS, plain
 from duomo_vision import decoding
 from duomo_vision.decoding import decode
 from duomo_vision.quicken import PackedConv2d, quicken
@@ -153,6 +154,9 @@ def test_a_quicker_network_gives_the_same_at_any_size_and_batch(build: Any) -> N
         expected = logits(network, picture)
         assert expected.std() > 1e-3
         assert (logits(fast, picture).softmax(-1) - expected.softmax(-1)).abs().max() < 1e-5
+    other = plain(fast)
+    assert not any(isinstance(module, PackedConv2d) for module in other.modules())
+    assert (logits(other, picture).softmax(-1) - expected.softmax(-1)).abs().max() < 1e-5
 
 
 def test_batch_norms_that_do_not_follow_a_convolution_stay() -> None:
@@ -186,3 +190,17 @@ def test_a_network_that_would_change_is_left_as_it_was() -> None:
     assert batch_norms(network) == 1
     assert not any(isinstance(module, PackedConv2d) for module in network.modules())
     assert torch.allclose(logits(network, picture), before, atol=1e-6)
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("runtime", NEEDS)
+def test_a_real_network_in_another_runtime_says_the_same(runtime: str, classifier: Any, photo: Any) -> None:
+    for name in NEEDS[runtime]:
+        pytest.importorskip(name)
+    fast = duomo.load("image-classification", "vision/efficientnet-lite0", device="cpu", optimize=runtime)
+    pictures = [photo(f"sklearn/datasets/images/{name}.jpg") for name in ("china", "flower")]
+    outcomes = list(fast.map(pictures, top_k=3))
+    for outcome, expected in zip(outcomes, classifier.map(pictures, top_k=3), strict=True):
+        assert 0 < outcome.meta.difference < 1e-4
+        for one, other in zip(outcome.unwrap().labels, expected.unwrap().labels, strict=True):
+            assert (one.name, one.score) == (other.name, pytest.approx(other.score, abs=1e-5))
