@@ -29,14 +29,10 @@ from collections.abc import Iterator, Sequence
 
 from duomo.errors import SystemicError, WorkerLost
 from duomo.execution.base import Entry, Fate
-from duomo.execution.waiting import Waiting
+from duomo.execution.waiting import SLACK, Filling, Waiting
 from duomo.outcome import ItemError
 
 GOOD_BATCHES_TO_GROW = 16
-PADDING = 0.25
-"""A batch may be padded by so much of its real cost …"""
-SLACK = 64
-"""… and by as much as starting one more batch would cost (about 64 tokens of a small encoder on a CPU)."""
 SMALLEST = 4
 """Batches at the end are no smaller than the usual one divided by this, of a slow worker less: each costs its start."""
 
@@ -89,11 +85,15 @@ class Scheduler:
         self.policy = policy
         self._waiting = Waiting()
         """What may be cut into batches."""
+        self._cost_waiting = 0
         self._done: dict[int, int] = {}
         """Worker → cost of what it has settled: how fast it is beside the others."""
         self._total_done = 0
-        self._entries: dict[int, tuple[Entry, int, int]] = {}
-        """Index → entry, cost, size of everything read and not emitted."""
+        self._entries: dict[int, Entry] = {}
+        """Index → entry, of everything read and not emitted."""
+        # Numbers in tables of their own: a tuple for each item is one more object for the garbage collector to visit.
+        self._costs: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
         self._redo: deque[Batch] = deque()
         self._suspects: deque[Batch] = deque()
         """The same, of batches that must run alone."""
@@ -129,12 +129,16 @@ class Scheduler:
         """Hand in the next entry; indices count up from 0. One whose fate is known is settled at once."""
         index, _, _, fate = entry
         assert index == self._next + len(self._entries), "entries are offered in order"
-        self._entries[index] = (entry, cost, size)
-        self._bytes += size
+        self._entries[index] = entry
+        if size:
+            self._sizes[index] = size
+            self._bytes += size
         if fate is not None:
             self._fates[index] = fate
             return
+        self._costs[index] = cost
         self._waiting.add(index, cost)
+        self._cost_waiting += cost
 
     def end(self) -> None:
         """No more input will come."""
@@ -159,10 +163,12 @@ class Scheduler:
 
     def emit(self) -> Iterator[tuple[Entry, Fate]]:
         """What is settled and next in order. Raises `SystemicError` after one failed item too many."""
-        fates, entries, counts = self._fates, self._entries, self.counts
+        fates, entries, costs, counts = self._fates, self._entries, self._costs, self.counts
         while (fate := fates.pop(self._next, None)) is not None:
-            entry, _, size = entries.pop(self._next)
-            self._bytes -= size
+            entry = entries.pop(self._next)
+            costs.pop(self._next, None)
+            if self._sizes:
+                self._bytes -= self._sizes.pop(self._next, 0)
             self._next += 1
             counts["items"] += 1
             if fate.error is None:
@@ -204,13 +210,16 @@ class Scheduler:
     def settle(self, batch: Batch, fates: Sequence[Fate]) -> None:
         """The batch ran; some of its items may have failed on their own."""
         assert len(fates) == len(batch.entries), "one fate for each entry"
-        for entry, fate in zip(batch.entries, fates, strict=True):
-            if fate.error is not None:
+        if any([fate.error is not None for fate in fates]):  # noqa: C419 - a list is faster than a generator
+            # Successes first: what fails beside them is no sign that everything does.
+            for entry, fate in sorted(
+                zip(batch.entries, fates, strict=True), key=lambda pair: pair[1].error is not None
+            ):
                 self._conclude(entry, fate)
-            else:  # as `_conclude` does, without a call for each item
-                self._any_success = True
-                self._settled.append((entry, fate))
-                self._fates.setdefault(entry.index, fate)
+        else:  # the same, without a call for each item
+            self._any_success = True
+            self._settled.extend(zip(batch.entries, fates, strict=True))
+            self._fates.update(zip([entry.index for entry in batch.entries], fates, strict=True))
         self._done[batch.worker] = self._done.get(batch.worker, 0) + batch.cost
         self._total_done += batch.cost
         self._grow(batch.worker)
@@ -259,26 +268,22 @@ class Scheduler:
 
     def _cut(self, worker: int) -> Batch:
         """The oldest waiting item and its nearest in cost, within the bounds."""
-        policy, entries = self.policy, self._entries
-        budget, limit = self._budgets.get(worker, policy.budget), self._limit(worker)
-        num = total = top = 0
+        policy = self.policy
+        filling = Filling(
+            policy.max_items,
+            self._budgets.get(worker, policy.budget),
+            self._limit(worker),
+            policy.packed,
+            policy.slack,
+        )
+        chosen = self._waiting.cut(filling)
+        costs = [self._costs[index] for index in chosen]
+        self._cost_waiting -= sum(costs)
+        return self._batch(tuple(map(self._entries.__getitem__, chosen)), costs, worker)
 
-        def fits(cost: int) -> bool:
-            nonlocal num, total, top
-            real, highest = total + cost, max(top, cost)
-            joint = real if policy.packed else (num + 1) * highest
-            if num and (
-                num >= policy.max_items
-                or 0 < budget < joint
-                or 0 < limit < real
-                or joint - real > PADDING * real + policy.slack
-            ):
-                return False
-            num, total, top = num + 1, real, highest
-            return True
-
-        chosen = tuple(entries[index][0] for index in self._waiting.cut(fits))
-        return Batch(chosen, worker, cost=total, padded=total if policy.packed else num * top)
+    def _batch(self, entries: tuple[Entry, ...], costs: list[int], worker: int = 0) -> Batch:
+        total = sum(costs)
+        return Batch(entries, worker, cost=total, padded=total if self.policy.packed else len(costs) * max(costs))
 
     def _limit(self, worker: int) -> int:
         """Cost of a batch near the end of the input: half of this worker's part of what is left; 0 for no limit."""
@@ -289,15 +294,14 @@ class Scheduler:
         done = self._done.get(worker, 0)
         part = done / self._total_done if done else 1 / workers
         usual = self.counts["cost"] / max(1, self.counts["batches"]) * min(1.0, part * workers)
-        return max(1, int(usual / SMALLEST), int(self._waiting.cost * part / 2))
+        return max(1, int(usual / SMALLEST), int(self._cost_waiting * part / 2))
 
     def _halve(self, batch: Batch) -> None:
         self.counts["splits"] += 1
         middle = len(batch.entries) // 2
         for entries in (batch.entries[:middle], batch.entries[middle:]):
-            costs = [self._entries[entry.index][1] for entry in entries]
-            padded = sum(costs) if self.policy.packed else len(costs) * max(costs)
-            self._again(Batch(entries, 0, batch.tries, batch.alone, sum(costs), padded))
+            half = self._batch(entries, [self._costs[entry.index] for entry in entries])
+            self._again(dataclasses.replace(half, tries=batch.tries, alone=batch.alone))
 
     def _again(self, batch: Batch) -> None:
         (self._suspects if batch.alone else self._redo).append(batch)

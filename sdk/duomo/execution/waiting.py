@@ -1,18 +1,59 @@
 """Items that wait to be cut into batches, by cost and by age.
 
-They lie in bins of one cost each, or nearly, in the order of the input. Adding and taking an item
-depends on the number of bins, not of items: a window of a million, as 1024 devices need it, costs no
-more for each batch than a small one. In a sorted list each would move half of the others.
+They lie in bins of one cost each, or nearly, in the order of the input. What a batch costs to cut
+depends on the bins it takes from, not on how many items wait: with 1024 devices that is a million,
+and in a sorted list each item would move half of the others.
 """
 
 from __future__ import annotations
 
 import bisect
+import heapq
 from collections import deque
-from collections.abc import Callable
 
+PADDING = 0.25
+"""A batch may be padded by so much of its real cost …"""
+SLACK = 64
+"""… and by as much as starting one more batch would cost (about 64 tokens of a small encoder on a CPU)."""
 EXACT = 256
 """Costs below this have a bin each; above, those that agree in their leading eight bits share one (0.8 %)."""
+
+
+class Filling:
+    """A batch that is being filled: how many more items of one cost it takes."""
+
+    def __init__(self, max_items: int, budget: int, limit: int, packed: bool, slack: int = SLACK) -> None:
+        self._max_items = max_items
+        self._budget = budget
+        """Of the cost with padding; 0 for none."""
+        self._limit = limit
+        """Of the cost without; 0 for none."""
+        self._packed = packed
+        self._slack = slack
+        self._num = self._total = self._top = 0
+
+    def take(self, cost: int, waiting: int) -> int:
+        """How many of so many that wait join; the first item of all always does."""
+        num, total, top = self._num, self._total, max(self._top, cost)
+        most = min(waiting, self._max_items - num)
+        if self._budget:
+            most = min(
+                most, (self._budget - total) // max(1, cost) if self._packed else self._budget // max(1, top) - num
+            )
+        if self._limit:
+            most = min(most, (self._limit - total) // max(1, cost))
+        if num and not self._packed:
+            # Padding now, and how much of it may be added to by each item beyond what its own cost allows for.
+            spare = PADDING * total + self._slack - (num * top - total)
+            each = top - cost - PADDING * cost
+            if spare < each:
+                most = 0
+            elif each > 0:
+                most = min(most, int(spare / each))
+        most = max(most, 0 if num else 1)
+        self._num, self._total = num + most, total + most * cost
+        self._top = top if most else self._top
+        return most
 
 
 class Waiting:
@@ -20,80 +61,66 @@ class Waiting:
 
     def __init__(self) -> None:
         self.num = 0
-        self.cost = 0
-        """Of all that wait, together."""
-        self._bins: dict[int, deque[tuple[int, int]]] = {}
-        """Bin → (index, cost), oldest first; taken from that end only."""
+        self._bins: dict[int, deque[int]] = {}
+        """Highest cost of a bin → indices, oldest first; taken from that end only."""
         self._keys: list[int] = []
         """The bins that are not empty, sorted."""
-        self._order: deque[tuple[int, int]] = deque()
-        """(index, bin) of all that were added, oldest first; those taken since are dropped when met."""
+        self._oldest: list[tuple[int, int]] = []
+        """A heap of (index, bin): the oldest of each bin, and some that no longer are."""
 
     def add(self, index: int, cost: int) -> None:
         """One more."""
         key = cost if cost < EXACT else _bin(cost)
         waiting = self._bins.get(key)
         if waiting is None:
-            self._bins[key] = deque(((index, cost),))
+            self._bins[key] = deque((index,))
             bisect.insort(self._keys, key)
+            heapq.heappush(self._oldest, (index, key))
         else:
-            waiting.append((index, cost))
-        self._order.append((index, key))
+            waiting.append(index)
         self.num += 1
-        self.cost += cost
 
-    def cut(self, fits: Callable[[int], bool]) -> list[int]:
-        """Take the oldest and then its nearest in cost, as long as `fits` says so; cheapest bin first.
-
-        Args:
-            fits: whether an item of this cost may join those before. It is called once for each, and
-                the first is always taken.
-        """
+    def cut(self, filling: Filling) -> list[int]:
+        """Take the oldest and then its nearest in cost, as long as they fit; from the cheapest bin up."""
         keys, bins = self._keys, self._bins
         at = first = last = bisect.bisect_left(keys, self._oldest_bin())
-        chosen: list[int] = []
+        above: list[int] = []
         below: list[int] = []
-        side, is_full = chosen, False
+        side = above
         while True:
             waiting = bins[keys[at]]
-            while waiting:
-                index, cost = waiting[0]
-                is_full = not fits(cost)
-                if is_full:
-                    break
-                waiting.popleft()
-                side.append(index)
-                self.cost -= cost
+            num = filling.take(keys[at], len(waiting))
+            side.extend([waiting.popleft() for _ in range(num)])
+            if num and waiting:
+                heapq.heappush(self._oldest, (waiting[0], keys[at]))
             down = keys[first] - keys[first - 1] if first > 0 else None
             up = keys[last + 1] - keys[last] if last + 1 < len(keys) else None
-            if is_full or (down is None and up is None):
+            if waiting or (down is None and up is None):
                 break
             if down is None or (up is not None and up <= down):
                 at = last = last + 1
-                side = chosen
+                side = above
             else:
                 at = first = first - 1
                 side = below
-        left = [key for key in keys[first : last + 1] if bins[key]]
         for key in keys[first : last + 1]:
             if not bins[key]:
                 del bins[key]
-        keys[first : last + 1] = left
-        self.num -= len(chosen) + len(below)
-        return [*reversed(below), *chosen]
+        keys[first : last + 1] = [key for key in keys[first : last + 1] if key in bins]
+        self.num -= len(above) + len(below)
+        return [*reversed(below), *above]
 
     def _oldest_bin(self) -> int:
-        """The bin of the oldest: it is the first of its bin, and of those taken since none is."""
-        order, bins = self._order, self._bins
+        """The bin in which the oldest is."""
         while True:
-            index, key = order[0]
-            waiting = bins.get(key)
-            if waiting and waiting[0][0] == index:
+            index, key = self._oldest[0]
+            waiting = self._bins.get(key)
+            if waiting and waiting[0] == index:
                 return key
-            order.popleft()
+            heapq.heappop(self._oldest)
 
 
 def _bin(cost: int) -> int:
-    """Its leading eight bits."""
+    """The highest cost with the same leading eight bits."""
     shift = cost.bit_length() - 8
-    return cost >> shift << shift
+    return cost | ((1 << shift) - 1)
