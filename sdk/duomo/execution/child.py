@@ -9,15 +9,14 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from duomo.errors import DuomoError, PluginBroken, Unavailable
+from duomo.errors import BadInput, DuomoError, ModelFailed, PluginBroken, Unavailable
 from duomo.execution.base import Job
 from duomo.execution.devices import free_memory, is_out_of_memory, torch_in_use
 from duomo.execution.pool import Facts
 from duomo.execution.process import follow_driver
-from duomo.execution.transport import Channel, Slot
+from duomo.execution.transport import Channel, Message, Slot
 from duomo.outcome import ItemError
 
 
@@ -49,22 +48,20 @@ class Wires(NamedTuple):
 def main(wires: Wires, job: Job, post: Post) -> None:
     """Load the model, say so, and serve until the driver hangs up."""
     follow_driver([each.detach() for each in wires.last_words])
-    channel = Channel(
-        wires.pipe,
-        [Slot(each.detach()) for each in wires.outbound],
-        [Slot(each.detach()) for each in wires.inbound],
-    )
+    outbound, inbound = ([Slot(each.detach()) for each in some] for some in (wires.outbound, wires.inbound))
+    channel = Channel(wires.pipe, outbound, inbound)
     os.environ.clear()
     os.environ.update(post.environment)
+    service = _Service(channel, post)
     try:
         check_plugin(job)
         worker = load_worker(job, post)
         facts = Facts.of(worker)
     except BaseException as error:  # whatever keeps it from starting is told, not only shown
-        channel.send(("failed", describe(error)))
+        channel.send("failed", body=describe(error))
         return
-    channel.send(("ready", facts))
-    _Service(channel, worker, post).run()
+    channel.send("ready", body=facts)
+    service.run(worker)
 
 
 def check_plugin(job: Job) -> None:
@@ -94,6 +91,17 @@ def describe(error: BaseException) -> ItemError:
     return ItemError(Unavailable.code, f"{kind}: {error}", "loading the model raised it", fix, kind, text)
 
 
+def unreadable(message: Message) -> ItemError:
+    """Why a message that came has no content."""
+    words = f"{type(message.unreadable).__name__}: {message.unreadable}"
+    fix = "move the class into a module that both can import"
+    if message.kind in ("batch", "stream"):
+        told: DuomoError = BadInput("a worker cannot read what was sent to it", why=words, fix=fix)
+    else:
+        told = ModelFailed("what a worker sent back cannot be read here", why=words, fix=fix)
+    return ItemError.of(told)
+
+
 def load_worker(job: Job, post: Post) -> Any:
     _set_threads(post.threads)
     if post.world > 1:
@@ -115,89 +123,79 @@ def _set_threads(num: int) -> None:
 
 
 class _Service:
-    """Reads in one thread, prepares in a second, computes in the main one."""
+    """Listens in one thread, prepares in a second, computes in the main one."""
 
-    def __init__(self, channel: Channel, worker: Any, post: Post) -> None:
+    def __init__(self, channel: Channel, post: Post) -> None:
         self._channel = channel
-        self._worker = worker
         self._post = post
-        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._prepared: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._prepared: queue.SimpleQueue[tuple[Message, Any]] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
+        threading.Thread(target=self._listen, name="duomo-listen", daemon=True).start()
 
-    def run(self) -> None:
-        for target in (self._read, self._prepare):
-            threading.Thread(target=target, name=f"duomo{target.__name__}", daemon=True).start()
-        while (task := self._prepared.get()) is not None:
-            kind, ticket, payload, options = task
-            if kind == "stream":
-                self._stream(ticket, payload, options)
-            else:
-                self._answer(ticket, payload, options)
+    def run(self, worker: Any) -> None:
+        """Serve for ever: the end of the driver, or its hanging up, ends this process."""
+        self._worker = worker
+        threading.Thread(target=self._prepare, name="duomo-prepare", daemon=True).start()
+        while True:
+            message, prepared = self._prepared.get()
+            try:
+                if isinstance(prepared, Exception):
+                    raise prepared
+                if message.kind == "stream":
+                    self._stream(message)
+                else:
+                    self._answer(message, prepared)
+            except Exception as error:
+                self._raised(message.ticket, error)
+            del message, prepared
 
-    def _read(self) -> None:
-        """The pipe is also the line of life: when the driver is gone, so is this process, at once."""
+    def _listen(self) -> None:
+        """The pipe is also the line of life: when the driver is gone, so is this process, even while it loads."""
         try:
-            while (message := self._channel.recv()) is not None:
-                if message[0] == "cancel":
-                    self._cancelled.add(message[1])
+            while True:
+                message = self._channel.recv()
+                if message.kind == "cancel":
+                    self._cancelled.add(message.ticket)
                 else:
                     self._inbox.put(message)
         except (EOFError, OSError):
             os._exit(0)
-        self._inbox.put(None)
 
     def _prepare(self) -> None:
-        while (message := self._inbox.get()) is not None:
-            kind, ticket, payload, options = message
-            if kind == "batch":
-                payload = outcome_of(self._worker.prepare, payload, options)
-            self._prepared.put((kind, ticket, payload, options))
-        self._prepared.put(None)
+        while True:
+            message = self._inbox.get()
+            prepared: Any = None
+            if message.unreadable is not None:
+                prepared = unreadable(message).to_exception()
+            elif message.kind == "batch":
+                try:
+                    prepared = self._worker.prepare(*message.body)
+                except Exception as error:
+                    prepared = error
+            self._prepared.put((message, prepared))
 
-    def _answer(self, ticket: int, prepare: Callable[[], Any], options: Any) -> None:
-        try:
-            prepared = prepare()
-            start = time.perf_counter()
-            fates = self._worker.compute(prepared, options)
-            seconds = (prepared.seconds, time.perf_counter() - start)
-            if self._post.rank:
-                fates = []  # the first rank's answer counts
-            fates = [fate._replace(replica=self._post.replica) for fate in fates]
-            self._channel.send(("done", ticket, fates, seconds), counted=True)
-        except Exception as error:
-            self._raised(ticket, error)
+    def _answer(self, message: Message, prepared: Any) -> None:
+        start = time.perf_counter()
+        fates = self._worker.compute(prepared, message.body[1])
+        seconds = (prepared.seconds, time.perf_counter() - start)
+        if self._post.rank:
+            fates = []  # the first rank's answer counts
+        fates = [fate._replace(replica=self._post.replica) for fate in fates]
+        self._channel.send("done", message.ticket, (fates, *seconds))
 
-    def _stream(self, ticket: int, item: Any, options: Any) -> None:
-        try:
-            for part in self._worker.stream(item, options):
-                if ticket in self._cancelled:
-                    break
-                if not self._post.rank:
-                    self._channel.send(("part", ticket, part))
-            self._channel.send(("done", ticket, [], (0.0, 0.0)), counted=True)
-        except Exception as error:
-            self._raised(ticket, error)
-        self._cancelled.discard(ticket)
+    def _stream(self, message: Message) -> None:
+        for part in self._worker.stream(*message.body):
+            if message.ticket not in self._cancelled and not self._post.rank:
+                self._channel.send("part", message.ticket, part)
+            elif self._post.world == 1:  # the ranks of a group all go on to the end, or they would part ways
+                break
+        self._channel.send("done", message.ticket, ([], 0.0, 0.0))
+        self._cancelled.discard(message.ticket)
 
     def _raised(self, ticket: int, error: Exception) -> None:
-        out_of_memory = is_out_of_memory(error)
-        told = ItemError.of(error)
+        out_of_memory, told = is_out_of_memory(error), ItemError.of(error)
         if out_of_memory:
-            del error
+            error.__traceback__ = None  # its frames hold the batch
             free_memory()
-        self._channel.send(("raised", ticket, told, out_of_memory), counted=True)
-
-
-def outcome_of(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
-    """What a call gave or raised, to be given or raised elsewhere."""
-    try:
-        value = function(*args)
-    except Exception as error:
-        caught = error
-
-        def fail() -> Any:
-            raise caught
-
-        return fail
-    return lambda: value
+        self._channel.send("raised", ticket, (told, out_of_memory))

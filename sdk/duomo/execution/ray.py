@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -62,7 +62,7 @@ class Seat:
     """One actor: the worker of one rank. `prepare` runs beside `compute`, each in the order of the calls."""
 
     def __init__(self) -> None:
-        self._prepared: dict[int, Future[Callable[[], Any]]] = {}
+        self._prepared: dict[int, Future[Any]] = {}
         self._guard = threading.Lock()
         self._cancelled: set[int] = set()
 
@@ -72,23 +72,28 @@ class Seat:
 
         return new_rendezvous()
 
-    def load(self, job: Job, post: child.Post, rendezvous: str) -> Here:
-        """Load the model; raises what prevented it."""
-        child.check_plugin(job)
+    def load(self, job: Job, post: child.Post, rendezvous: str) -> Here | ItemError:
+        """Load the model, or tell what prevented it."""
         self._post = post._replace(rendezvous=rendezvous)
-        self._worker = child.load_worker(job, self._post)
+        try:
+            child.check_plugin(job)
+            self._worker = child.load_worker(job, self._post)
+        except Exception as error:
+            return child.describe(error)
         return Here(Facts.of(self._worker), ray.util.get_node_ip_address())
 
     def prepare(self, ticket: int, items: Sequence[Any], options: Any) -> None:
         """The part of a batch that the device is not needed for."""
-        self._slot(ticket).set_result(child.outcome_of(self._worker.prepare, items, options))
+        slot = self._slot(ticket)
+        try:
+            slot.set_result(self._worker.prepare(items, options))
+        except Exception as error:
+            slot.set_exception(error)
 
     def compute(self, ticket: int, options: Any) -> Event:
         """The rest of it."""
-        prepare = self._slot(ticket).result()
-        del self._prepared[ticket]
         try:
-            prepared = prepare()
+            prepared = self._slot(ticket).result()
             start = time.perf_counter()
             fates = self._worker.compute(prepared, options)
             seconds = time.perf_counter() - start
@@ -98,6 +103,8 @@ class Seat:
                 del error
                 free_memory()
             return Event("raised", self._post.replica, ticket, error=told, out_of_memory=out_of_memory)
+        finally:
+            del self._prepared[ticket]
         answer = [] if self._post.rank else [fate._replace(replica=self._post.replica) for fate in fates]
         return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
 
@@ -106,8 +113,8 @@ class Seat:
         replica = self._post.replica
         try:
             for part in self._worker.stream(item, options):
-                if ticket in self._cancelled:
-                    break
+                if ticket in self._cancelled and self._post.world == 1:
+                    break  # the ranks of a group all go on to the end, or they would part ways
                 yield Event("part", replica, ticket, part=part)
             yield Event("done", replica, ticket)
         except Exception as error:
@@ -118,7 +125,7 @@ class Seat:
         """Nobody wants the rest of a stream."""
         self._cancelled.add(ticket)
 
-    def _slot(self, ticket: int) -> Future[Callable[[], Any]]:
+    def _slot(self, ticket: int) -> Future[Any]:
         with self._guard:
             return self._prepared.setdefault(ticket, Future())
 
@@ -234,8 +241,11 @@ class RayCrew(Crew):
         if address is not None:
             _check_answers(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray prints that a worker died to standard output, where results may be going; it has no public switch.
+        ray._private.worker._worker_logs_enabled = False
+        dashboard = False if address is None else None
         try:
-            ray.init(address, include_dashboard=False if address is None else None, logging_level="error")
+            ray.init(address, include_dashboard=dashboard, logging_level="error", log_to_driver=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise _no_answer(address or "a cluster of its own", str(error)) from error
         self._connected = True
@@ -283,11 +293,15 @@ class RayCrew(Crew):
         """What its first rank has to say at the start; raises what kept any of them from it."""
         here = self._replicas[replica]
         try:
-            told: list[Here] = ray.get(here.loading, timeout=max(0.0, here.deadline - self.now()))
+            told: list[Any] = ray.get(here.loading, timeout=max(0.0, here.deadline - self.now()))
         except RayError as error:
-            raise _did_not_start(replica, error) from None
+            told = [_ending(error)]
+        failed = next((each for each in told if isinstance(each, ItemError)), None)
+        if failed is not None:
+            raise _did_not_start(replica, failed)
         here.loading, here.node = [], told[0].node
-        return told[0]
+        first: Here = told[0]
+        return first
 
     def _hear(self, replica: int) -> list[Event]:
         """Everything that one replica has answered, in order of the tickets."""
@@ -385,12 +399,11 @@ def _ending(error: Exception) -> ItemError:
     return ItemError("E-WORKER-LOST", "a worker died", why[0] if why else type(error).__name__, type="WorkerLost")
 
 
-def _did_not_start(replica: int, error: RayError) -> DuomoError:
-    """The error of the actor itself, where it is known; Ray's account of it otherwise."""
-    cause = getattr(error, "cause", None)
-    told = cause if isinstance(cause, DuomoError) else Unavailable(str(cause or error))
-    fix = told.fix or "every node needs the same packages and weights as this machine"
-    return type(told)(f"worker {replica} did not start: {told.what}", why=f"{told.why}\n{error}".strip(), fix=fix)
+def _did_not_start(replica: int, error: ItemError) -> DuomoError:
+    told = error.to_exception()
+    kind = type(told) if isinstance(told, DuomoError) else Unavailable
+    fix = error.fix or "every node needs the same packages and weights as this machine"
+    return kind(f"worker {replica} did not start: {error.what}", why=f"{error.why}\n{error.traceback}".strip(), fix=fix)
 
 
 def _check_answers(address: str) -> None:
