@@ -18,8 +18,9 @@ from duomo.execution.costs import (
     Planned,
     count,
     memory_needed,
+    room_on,
 )
-from duomo.execution.hardware import Device
+from duomo.execution.hardware import DEVICES, Device
 from duomo.execution.plan import ExecutionPlan, ParallelDims
 from duomo.execution.profile import ModelProfile
 
@@ -38,10 +39,13 @@ def plan_cpu(
     need = memory_needed(profile, ParallelDims(), dtype, units) + PROCESS
     room = (device.free or device.memory) * USABLE
     if need > room:
+        larger = sorted(DEVICES.values(), key=lambda each: each.memory)
+        fits = [each for each in larger if memory_needed(profile, ParallelDims(), dtype, units) <= room_on(each)]
+        other = f"--devices 1x{fits[0].kind}" if fits else "--devices 8xH200, if the model can be split"
         raise DoesNotFit(
             f"'{profile.name}' does not fit into the memory of this CPU",
             why=f"it needs {need / 1e9:.1f} GB and there are {room / 1e9:.1f} GB",
-            fix="--dtype bfloat16" if dtype == "float32" and need / 2 < room else "--devices 1xA100-80, or more memory",
+            fix="--dtype bfloat16" if dtype == "float32" and need / 2 < room else other,
         )
     copies = max(1, min(cores, int(room // need)))
     threads = cores // copies

@@ -23,8 +23,10 @@ LAUNCH_S = 100e-6
 """Seconds to launch the kernels of one layer (10 to 15 of them): no step on a GPU is shorter."""
 MICROBATCHES = 4
 """A pipeline cuts a batch in so many parts for each of its stages."""
-DRIVER_S, DRIVER_ITEM_S = 100e-6, 4e-6
-"""What the one driver spends on a batch, and on each item in it; `benchmarks/simulation.py` measures both."""
+DRIVER_S = 100e-6
+"""What the one driver may spend on a batch, if it is to feed all copies."""
+DRIVER_BATCH_S, DRIVER_ITEM_S = 20e-6, 5e-6
+"""What it spends on each batch, and on each item in it, as `benchmarks/simulation.py` measures on one busy core."""
 STEP_S = 0.25
 """A longer step gains nothing, and leaves devices idle at the end of a run."""
 BUDGETS = {"token": (512, 65_536, 1_048_576)}

@@ -212,9 +212,8 @@ class Scheduler:
         assert len(fates) == len(batch.entries), "one fate for each entry"
         if any([fate.error is not None for fate in fates]):  # noqa: C419 - a list is faster than a generator
             # Successes first: what fails beside them is no sign that everything does.
-            for entry, fate in sorted(
-                zip(batch.entries, fates, strict=True), key=lambda pair: pair[1].error is not None
-            ):
+            pairs = sorted(zip(batch.entries, fates, strict=True), key=lambda pair: pair[1].error is not None)
+            for entry, fate in pairs:
                 self._conclude(entry, fate)
         else:  # the same, without a call for each item
             self._any_success = True

@@ -36,10 +36,10 @@ class Filling:
         """How many of so many that wait join; the first item of all always does."""
         num, total, top = self._num, self._total, max(self._top, cost)
         most = min(waiting, self._max_items - num)
-        if self._budget:
-            most = min(
-                most, (self._budget - total) // max(1, cost) if self._packed else self._budget // max(1, top) - num
-            )
+        if self._budget and self._packed:
+            most = min(most, (self._budget - total) // max(1, cost))
+        elif self._budget:
+            most = min(most, self._budget // max(1, top) - num)
         if self._limit:
             most = min(most, (self._limit - total) // max(1, cost))
         if num and not self._packed:
