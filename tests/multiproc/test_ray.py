@@ -92,8 +92,8 @@ def test_a_model_that_does_not_load_says_so_as_if_it_were_here(cluster):
     broken = fake_catalog(echo_spec(loader="acting:Broken"))
     with pytest.raises(Unavailable) as caught:
         duomo.load("text-classification", "fake/echo", executor="ray", devices=1, catalog=broken)
-    assert "worker 0 did not start" in caught.value.what
-    assert "these weights are bad" in caught.value.why
+    assert "worker 0 did not start: OSError: these weights are bad" in caught.value.what
+    assert "acting.py" in caught.value.why  # the traceback of the other process
 
 
 def test_a_node_that_dies_costs_no_row_and_none_comes_twice(cluster, catalog):
