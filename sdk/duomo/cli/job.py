@@ -138,6 +138,7 @@ class Run:
             "weights": str(weights.path) if weights.path else None,
             "executor": place.name,
             "device": self.given["device"],
+            "parallel": self.given["parallel"],
             "dtype": self.given["dtype"],
             "optimize": self.given["optimize"],
             "batch_size": self.given["batch_size"],
@@ -194,10 +195,13 @@ class Run:
         from duomo.runner import load
 
         given = self.given
+        many = "," in given["device"] or given["device"].lstrip("+-").isdigit()
         return load(
             self.task,
             given["model"],
-            device=given["device"],
+            device="auto" if many else given["device"],
+            devices=given["device"] if many else None,
+            parallel=given["parallel"],
             dtype=given["dtype"],
             optimize=given["optimize"],
             executor=given["executor"],
@@ -246,8 +250,10 @@ class Run:
 
     def _shown(self, runner: Runner[Any], store: RunStore | None, progress: Progress) -> Iterator[Shown]:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
+        from duomo.cli.live import Live
         from duomo.cli.sinks import Shown
 
+        live = Live(self.summary, runner.executor)
         waiting: collections.deque[Item] = collections.deque()
         source, ended = iter(self.items), False
 
@@ -280,7 +286,7 @@ class Run:
                 item = waiting.popleft()
                 outcome = dataclasses.replace(outcome, index=index, id=item.id or str(index))
                 self.count(outcome)
-                progress.say(self.summary.line)
+                progress.say(live.text)
                 yield Shown(item.label, outcome)
                 if outcome.error is not None and self.given["fail_fast"]:
                     return

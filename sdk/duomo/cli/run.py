@@ -39,7 +39,12 @@ duomo run automatic-speech-recognition call.wav -o jsonl |
 @click.option(
     "-x", "--executor", metavar="NAME", default="inline", shell_complete=complete_executors, help="Where it runs."
 )
-@click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …")
+@click.option(
+    "-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …; several: a number, or cpu,cpu."
+)
+@click.option(
+    "--parallel", metavar="DIMS", help="Copies and their devices, such as dp=2,tp=2; auto to have it planned."
+)
 @click.option(
     "-b", "--batch-size", metavar="N", type=click.IntRange(1), help="Items in one forward pass; the model's own."
 )

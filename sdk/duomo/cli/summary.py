@@ -81,6 +81,8 @@ class Summary:
                 "compute": round(counts.get("compute_s", 0), 3),
             },
             "batches": {name: int(counts.get(name, 0)) for name in ("batches", "splits", "retries", "ooms", "lost")},
+            "workers": _workers(counts),
+            "restarts": int(counts.get("restarts", 0)),
             "padding": round(1 - counts.get("cost", 0) / padded, 4) if padded else 0.0,
             "peak_memory_mib": peak_memory_mib(),
         }
@@ -109,6 +111,15 @@ def words(record: Mapping[str, Any]) -> str:
     if record["peak_memory_mib"]:
         parts.append(f"{record['peak_memory_mib']:,} MiB at most")
     return "; ".join(parts)
+
+
+def _workers(counts: Mapping[str, float]) -> list[dict[str, float]]:
+    """What each worker of a pool did; empty where there is one process only."""
+    return [
+        {"items": int(counts[name]), "busy_s": round(counts[f"busy_s.{name[6:]}"], 3)}
+        for name in counts
+        if name.startswith("items.")
+    ]
 
 
 def peak_memory_mib() -> int | None:

@@ -114,12 +114,20 @@ class Executor(ABC):
     def meta(self) -> Meta:
         """What is the same for all results of the job."""
 
+    def devices(self) -> list[str]:
+        """Where each copy of the model runs."""
+        return [self.meta().device]
+
     def health(self) -> list[str]:
         """One line for each worker that is not well; empty when all is."""
         return []
 
     def stats(self) -> dict[str, float]:
-        """Counters since ``start``: those of `Scheduler.counts`, and ``prepare_s`` and ``compute_s``."""
+        """Counters since ``start``: those of `Scheduler.counts`, and ``prepare_s`` and ``compute_s``.
+
+        A pool adds ``padding`` (share of the computed cost), ``in_flight`` (batches), ``restarts``,
+        ``replicas`` (not given up), and of each replica ``items.0`` and ``busy_s.0``.
+        """
         return {}
 
     @abstractmethod

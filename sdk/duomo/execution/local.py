@@ -19,7 +19,8 @@ from duomo.execution.base import Job
 from duomo.execution.devices import accelerators, pick_device, torch_in_use
 from duomo.execution.plan import ExecutionPlan, ParallelDims
 from duomo.execution.pool import Crew, Event, Facts, PoolExecutor
-from duomo.execution.transport import Channel, new_slots
+from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS
+from duomo.execution.transport import COUNTED, Channel, Message, new_slots
 from duomo.outcome import ItemError
 
 AFTERMATH = "PeerLost"
@@ -36,8 +37,14 @@ class LocalExecutor(PoolExecutor):
 
     name = "local"
 
-    def __init__(self, **limits: Any) -> None:
-        super().__init__(LocalCrew(), **limits)
+    def __init__(self, *, max_restarts: int = MAX_RESTARTS, hang_floor_s: float = HANG_FLOOR_S) -> None:
+        self._processes = LocalCrew()
+        super().__init__(self._processes, max_restarts=max_restarts, hang_floor_s=hang_floor_s)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers, in the order of their devices; of those that are there now."""
+        return self._processes.pids
 
 
 class _Rank:
@@ -46,7 +53,7 @@ class _Rank:
     def __init__(self, job: Job, post: child.Post, preload: Sequence[str]) -> None:
         self.post = post
         self.is_ready = False
-        self.raised: Any = None
+        self.raised: Message | None = None
         """What it raised on the batch at hand, in a group."""
         ours, theirs = multiprocessing.Pipe()
         outgoing, incoming = new_slots(job.plan.prefetch), new_slots(job.plan.prefetch)
@@ -64,14 +71,19 @@ class _Rank:
         finally:
             theirs.close()  # or its end would never be seen
 
-    def next_message(self) -> Any:
-        """What it says, or None when it is gone and has said all."""
+    def next_message(self) -> Message:
+        """What it says; when it is gone and has said all, a message of our own that it failed."""
         try:
-            return self.channel.recv()
+            message = self.channel.recv()
         except (EOFError, OSError):
-            return None
+            return Message("failed", body=self._ending())
+        if message.unreadable is None:
+            return message
+        if message.kind in COUNTED:
+            return Message("raised", message.ticket, (child.unreadable(message), False))
+        return Message("failed", body=child.unreadable(message))
 
-    def ending(self) -> ItemError:
+    def _ending(self) -> ItemError:
         """How it ended, and what it wrote while dying, such as the stack of a crash."""
         words = "".join(os.pread(slot.descriptor, 16384, 0).decode("utf-8", "replace") for slot in self._words)
         return ItemError("E-WORKER-LOST", "a worker died", self.child.ending, "", "WorkerLost", words)
@@ -122,15 +134,15 @@ class LocalCrew(Crew):
 
     def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
         """To every rank, through its own pipe."""
-        self._tell(replica, ("batch", ticket, items, options), counted=True)
+        self._tell(replica, "batch", ticket, (items, options))
 
     def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
         """To every rank."""
-        self._tell(replica, ("stream", ticket, item, options), counted=True)
+        self._tell(replica, "stream", ticket, (item, options))
 
     def cancel(self, replica: int, ticket: int) -> None:
         """To every rank."""
-        self._tell(replica, ("cancel", ticket))
+        self._tell(replica, "cancel", ticket)
 
     def wait(self, timeout_s: float) -> list[Event]:
         """What came through the pipes, and who died."""
@@ -186,6 +198,11 @@ class LocalCrew(Crew):
             self._let_go(replica)
         process.end(children)
 
+    @property
+    def pids(self) -> list[int]:
+        """Of all ranks that are there now."""
+        return [rank.child.pid for ranks in self._ranks for rank in ranks]
+
     def _all_ready(self) -> Facts:
         first: Facts | None = None
         missing = sum(len(ranks) for ranks in self._ranks)
@@ -195,11 +212,11 @@ class LocalCrew(Crew):
                 if rank.is_ready and rank.child.is_alive:
                     continue
                 message = rank.next_message()
-                if message is None or message[0] == "failed":
-                    raise _did_not_start(rank, message[1] if message else rank.ending())
+                if message.kind == "failed":
+                    raise _did_not_start(rank.post, message.body)
                 rank.is_ready, missing = True, missing - 1
                 if rank.post.replica == rank.post.rank == 0:
-                    first = message[1]
+                    first = message.body
         assert first is not None
         return first
 
@@ -209,45 +226,47 @@ class LocalCrew(Crew):
         replica = rank.post.replica
         while True:
             message = rank.next_message()
-            if message is None or message[0] == "failed":
-                return [*events, self._bury(replica, message[1] if message else rank.ending())]
-            kind, ticket = message[:2]
+            kind, ticket = message.kind, message.ticket
+            if kind == "failed":
+                return [*events, self._bury(replica, message.body)]
             if kind == "ready":
                 rank.is_ready = True
                 if all(each.is_ready for each in self._ranks[replica]):
                     events.append(Event("ready", replica))
             elif kind == "part":
-                events.append(Event("part", replica, ticket, part=message[2]))
+                events.append(Event("part", replica, ticket, part=message.body))
             elif kind == "raised" and rank.post.world > 1:
                 rank.raised = message
                 cause = self._cause(replica)
                 if cause is not None:  # the other ranks wait for this one, and would for long
                     return [*events, cause, self._bury(replica, cause.error, blame=False)]
             elif kind == "raised":
-                events.append(Event("raised", replica, ticket, error=message[2], out_of_memory=message[3]))
+                error, out_of_memory = message.body
+                events.append(Event("raised", replica, ticket, error=error, out_of_memory=out_of_memory))
             else:
                 events += self._done(rank, message)
             if not rank.channel.pipe.poll():
                 return events
 
-    def _done(self, rank: _Rank, message: Any) -> list[Event]:
+    def _done(self, rank: _Rank, message: Message) -> list[Event]:
         """The first rank's answer, once all ranks of its group have answered."""
-        replica, ticket = rank.post.replica, message[1]
+        replica, ticket = rank.post.replica, message.ticket
         answers = self._answers.setdefault((replica, ticket), [])
         answers.insert(0 if rank.post.rank == 0 else len(answers), message)
         if len(answers) < rank.post.world:
             return []
-        _, _, fates, (prepare_s, compute_s) = self._answers.pop((replica, ticket))[0]
+        fates, prepare_s, compute_s = self._answers.pop((replica, ticket))[0].body
         return [Event("done", replica, ticket, fates, prepare_s=prepare_s, compute_s=compute_s)]
 
     def _cause(self, replica: int) -> Event | None:
         """What went wrong in a group; None while only those have spoken who suffer from it."""
         raised = [rank.raised for rank in self._ranks[replica] if rank.raised is not None]
-        causes = [message for message in raised if message[2].type != AFTERMATH]
+        causes = [message for message in raised if message.body[0].type != AFTERMATH]
         if not causes and len(raised) < len(self._ranks[replica]):
             return None
-        _, ticket, error, out_of_memory = (causes or raised)[0]
-        return Event("raised", replica, ticket, error=error, out_of_memory=out_of_memory)
+        first = (causes or raised)[0]
+        error, out_of_memory = first.body
+        return Event("raised", replica, first.ticket, error=error, out_of_memory=out_of_memory)
 
     def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
         """Let go of a replica that died or must; whoever of its ranks still lives is ended."""
@@ -272,10 +291,10 @@ class LocalCrew(Crew):
             file = Path(self._meeting_places.pop(replica).removeprefix("file://"))
             shutil.rmtree(file.parent, ignore_errors=True)
 
-    def _tell(self, replica: int, message: Any, *, counted: bool = False) -> None:
+    def _tell(self, replica: int, kind: str, ticket: int, body: Any = None) -> None:
         for rank in self._ranks[replica]:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told
-                rank.channel.send(message, counted=counted)
+                rank.channel.send(kind, ticket, body)
 
 
 def with_devices(job: Job) -> ExecutionPlan:
@@ -299,9 +318,8 @@ def _within(device: str, threads: int) -> tuple[str, dict[str, str]]:
     return "cuda:0", {**environment, "CUDA_VISIBLE_DEVICES": chosen}
 
 
-def _did_not_start(rank: _Rank, error: ItemError) -> DuomoError:
+def _did_not_start(post: child.Post, error: ItemError) -> DuomoError:
     """The error of a worker as that of the whole, with its traceback as text."""
-    post = rank.post
     where = f"worker {post.replica}" + (f", rank {post.rank}," if post.world > 1 else "")
     kind = type(error.to_exception())
     kind = Unavailable if kind is ModelFailed else kind

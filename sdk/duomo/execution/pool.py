@@ -18,11 +18,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Self
 
 from duomo.catalog import resolve
-from duomo.errors import SystemicError, UsageProblem
+from duomo.errors import BadInput, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
 from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS, Roster, Sent
 from duomo.execution.runs import BatchRun, StreamRun
-from duomo.execution.scheduler import Policy
+from duomo.execution.scheduler import Policy, Scheduler
 from duomo.outcome import ItemError, Meta, Outcome
 
 PATIENCE_S = 0.05
@@ -133,7 +133,7 @@ class PoolExecutor(Executor):
         self._changed = threading.Condition(threading.RLock())
         self._waiting = False
         self._next_look = 0.0
-        self._counts: dict[str, float] = {}
+        self._counts: dict[str, float] = {**Scheduler(Policy()).counts, "prepare_s": 0.0, "compute_s": 0.0}
         self._threads: ThreadPoolExecutor | None = None
 
     def start(self, job: Job) -> None:
@@ -223,6 +223,10 @@ class PoolExecutor(Executor):
     def meta(self) -> Meta:
         """What is the same for all results; the device is that of the first replica."""
         return self._meta
+
+    def devices(self) -> list[str]:
+        """Where each replica runs."""
+        return [self._crew.devices(replica) for replica in range(self._crew.size)]
 
     def health(self) -> list[str]:
         """One line for each replica that is not well."""
@@ -319,9 +323,8 @@ class PoolExecutor(Executor):
 
     def _dispatch(self) -> None:
         """Give each replica with room what waits, one run after another."""
-        for _ in range(len(self._runs)):
-            run = self._runs[0]
-            self._runs.rotate(-1)
+        self._runs.rotate(-1)
+        for run in tuple(self._runs):
             while (replica := self._roster.pick()) is not None:
                 idle = self._roster.is_idle(replica)
                 batch = run.next_batch(replica, idle=idle)
@@ -331,7 +334,7 @@ class PoolExecutor(Executor):
                 try:
                     run.send(self._crew, replica, ticket, batch)
                 except Exception as error:  # an item that cannot be sent, such as one with an open file in it
-                    run.raised(batch, ItemError.of(error), out_of_memory=False)
+                    run.raised(batch, _unsendable(error), out_of_memory=False)
                     continue
                 sent = Sent(ticket, run, batch, run.cost(batch))
                 self._roster.sent(replica, sent, self._crew.now(), alone=batch.alone)
@@ -348,7 +351,7 @@ class PoolExecutor(Executor):
                 seat.since = now
                 seat.flying[0].run.part(event.part)
         else:
-            sent = self._roster.answered(replica, event.ticket, now, good=event.kind == "done")
+            sent = self._roster.answered(replica, event.ticket, now, took=event.compute_s)
             if sent is None or sent.run.is_gone:
                 return
             if event.kind == "done":
@@ -379,9 +382,9 @@ class PoolExecutor(Executor):
         now = self._crew.now()
         if now < self._next_look or self._closed:
             return
-        self._next_look = now + LOOK_S
+        self._next_look = now + min(LOOK_S, self._hang_floor_s)
         for replica, allowed in self._roster.overdue(now):
-            self._crew.kill(replica, f"it took more than {allowed:.0f} s for one batch")
+            self._crew.kill(replica, f"it took more than {allowed:.3g} s for one batch")
 
     def _nobody_left(self, why: str) -> SystemicError:
         num = self._crew.size
@@ -416,6 +419,15 @@ class PoolExecutor(Executor):
             )
 
         return build
+
+
+def _unsendable(error: Exception) -> ItemError:
+    told = BadInput(
+        "the item cannot be sent to a worker",
+        why=f"{type(error).__name__}: {error}",
+        fix="pass a path, bytes or an array, or run with executor='inline'",
+    )
+    return ItemError.of(told)
 
 
 def _closed() -> UsageProblem:

@@ -58,7 +58,7 @@ class Child:
     @property
     def ending(self) -> str:
         """How it ended, in words."""
-        self._process.join(0.2)
+        self._process.join(2.0)
         code = self._process.exitcode
         if code is None:
             return "it closed its pipe and went silent"
@@ -111,6 +111,7 @@ def follow_driver(last_words: Sequence[int]) -> None:
             (`Child.dump_stack`); none where there is no such file.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_fork_server()
     if sys.platform == "linux":  # a signal of the kernel comes even while a long call holds the interpreter
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     for file in last_words:
@@ -118,6 +119,14 @@ def follow_driver(last_words: Sequence[int]) -> None:
         faulthandler.register(signal.SIGUSR1, file)
     if sys.platform != "win32":
         os.dup2(2, 1)  # standard output is the driver's: results may be going there
+
+
+def _leave_fork_server() -> None:
+    """Let the fork server end with the driver, though this process lives: its end is what the kernel tells us of."""
+    server: Any = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    if server is not None and getattr(server, "_forkserver_alive_fd", None) is not None:
+        os.close(server._forkserver_alive_fd)
+        server._forkserver_alive_fd = None
 
 
 class Descriptor:

@@ -92,8 +92,11 @@ class Roster:
         self.num_flying += 1
         self._reopen(replica)
 
-    def answered(self, replica: int, ticket: int, now: float, *, good: bool) -> Sent | None:
-        """The batch with this ticket, which has come back; None for one that was given up on."""
+    def answered(self, replica: int, ticket: int, now: float, *, took: float = 0.0) -> Sent | None:
+        """The batch with this ticket, which has come back; None for one that was given up on.
+
+        How long it `took` is known best by the worker: the caller may have looked away in between.
+        """
         seat = self.seats[replica]
         if not (seat.flying and seat.flying[0].ticket == ticket):
             return None
@@ -102,12 +105,11 @@ class Roster:
         self.num_flying -= 1
         seat.alone = False
         seat.deaths = 0
-        if good:
-            took = now - seat.since
-            seat.busy_s += took
-            if sent.cost:
-                pace = took / sent.cost
-                self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
+        took = took or now - seat.since
+        seat.busy_s += took
+        if sent.cost:
+            pace = took / sent.cost
+            self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
         seat.since = now
         self._reopen(replica)
         return sent

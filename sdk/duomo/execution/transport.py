@@ -9,12 +9,27 @@ import struct
 import sys
 import tempfile
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 BIG = 64 * 1024
 """Bytes from which a message goes by a slot: two that are smaller fit a pipe's buffer, and block no sender."""
-_COUNTS = struct.Struct("<iI")
-"""Slot (-1: none) and number of parts; the lengths of the parts follow."""
+KINDS = ("batch", "stream", "cancel", "ready", "failed", "done", "raised", "part")
+COUNTED = frozenset({"batch", "stream", "done", "raised"})
+"""Kinds of which a channel holds no more unanswered ones than it has slots."""
+_HEAD = struct.Struct("<BqiI")
+"""Kind, ticket, slot (-1: none) and number of parts; the lengths of the parts follow."""
+_PAGE = 2**20
+"""Slots grow by this, so that messages of about one size need not map them anew."""
+
+
+class Message(NamedTuple):
+    """One thing said, by either side."""
+
+    kind: str
+    ticket: int = -1
+    body: Any = None
+    unreadable: Exception | None = None
+    """Why there is no body: what was sent cannot be built on this side."""
 
 
 class Slot:
@@ -28,6 +43,7 @@ class Slot:
         """Put bytes one behind the other; the memory grows to the largest message so far."""
         size = sum(len(part) for part in parts)
         if self._map is None or len(self._map) < size:
+            size = -(-size // _PAGE) * _PAGE
             os.ftruncate(self.descriptor, size)
             self._remap(size)
         assert self._map is not None
@@ -42,11 +58,11 @@ class Slot:
         if self._map is None or len(self._map) < size:
             self._remap(size)
         assert self._map is not None
-        parts, at, view = [], 0, memoryview(self._map)
-        for length in lengths:
-            parts.append(bytearray(view[at : at + length]))
-            at += length
-        view.release()
+        parts, at = [], 0
+        with memoryview(self._map) as view:
+            for length in lengths:
+                parts.append(bytearray(view[at : at + length]))
+                at += length
         return parts
 
     def close(self) -> None:
@@ -64,8 +80,8 @@ class Slot:
 class Channel:
     """One end of a conversation.
 
-    A message that may be big is the n-th of its kind in its direction and lies in slot n modulo the
-    number of slots: whoever sends must not have more of them unanswered than there are slots.
+    The n-th counted message in a direction lies in slot n modulo their number, if it is big: whoever
+    sends must not have more of them unanswered than there are slots, and answers come in order.
     """
 
     def __init__(self, pipe: Connection, outgoing: list[Slot], incoming: list[Slot]) -> None:
@@ -75,38 +91,43 @@ class Channel:
         self._num_sent = 0
         self.bytes_moved = 0
 
-    def send(self, message: Any, *, counted: bool = False) -> None:
-        """Send any picklable message; only a `counted` one can go by a slot."""
+    def send(self, kind: str, ticket: int = -1, body: Any = None) -> None:
+        """Send anything that can be pickled; arrays in it are not copied on the way into memory."""
         buffers: list[pickle.PickleBuffer] = []
-        stream = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
+        stream = pickle.dumps(body, protocol=5, buffer_callback=buffers.append)
         parts: list[Any] = [stream, *(buffer.raw() for buffer in buffers)]
         lengths = [len(part) for part in parts]
         slot = -1
-        if counted and self._outgoing:
+        if kind in COUNTED and self._outgoing:
             if sum(lengths) >= BIG:
                 slot = self._num_sent % len(self._outgoing)
                 self._outgoing[slot].write(parts)
                 parts = []
             self._num_sent += 1
-        head = _COUNTS.pack(slot, len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
-        self.pipe.send_bytes(b"".join((head, *parts)))
+        head = _HEAD.pack(KINDS.index(kind), ticket, slot, len(lengths))
+        self.pipe.send_bytes(b"".join((head, struct.pack(f"<{len(lengths)}Q", *lengths), *parts)))
         self.bytes_moved += sum(lengths)
 
-    def recv(self) -> Any:
+    def recv(self) -> Message:
         """The next message; raises `EOFError` when the other side is gone."""
         frame = memoryview(self.pipe.recv_bytes())
-        slot, num = _COUNTS.unpack_from(frame)
-        lengths = list(struct.unpack_from(f"<{num}Q", frame, _COUNTS.size))
+        kind, ticket, slot, num = _HEAD.unpack_from(frame)
+        lengths = list(struct.unpack_from(f"<{num}Q", frame, _HEAD.size))
         self.bytes_moved += sum(lengths)
+        parts: list[Any]
         if slot >= 0:
-            parts: list[Any] = list(self._incoming[slot].read(lengths))
+            parts = list(self._incoming[slot].read(lengths))
         else:
-            parts, at = [], _COUNTS.size + 8 * num
+            parts, at = [], _HEAD.size + 8 * num
             for length in lengths:
                 # Arrays must be writable, as they were when they were sent.
                 parts.append(bytearray(frame[at : at + length]) if parts else frame[at : at + length])
                 at += length
-        return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - from our own child
+        try:
+            body = pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - from a process of our own
+        except Exception as error:  # a class that is not there, or code of its own that fails
+            return Message(KINDS[kind], ticket, unreadable=error)
+        return Message(KINDS[kind], ticket, body)
 
     def close(self) -> None:
         """Hang up."""

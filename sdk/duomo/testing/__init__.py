@@ -20,16 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duomo.testing.adapters import AdapterConformance
-    from duomo.testing.fakes import EchoModel, FakePlugin, echo_spec, fake_catalog
+    from duomo.testing.fakes import EchoModel, FakePlugin, FaultyModel, echo_spec, fake_catalog, faulty_spec
     from duomo.testing.models import ModelConformance
     from duomo.testing.plugins import MetadataConformance, PluginConformance
+    from duomo.testing.ranks import ThreadGroup
     from duomo.testing.samples import Sample, sample_for
 
 _WHERE = {
     "AdapterConformance": "duomo.testing.adapters",
     **dict.fromkeys(("MetadataConformance", "PluginConformance"), "duomo.testing.plugins"),
-    **dict.fromkeys(("EchoModel", "FakePlugin", "echo_spec", "fake_catalog"), "duomo.testing.fakes"),
+    **dict.fromkeys(
+        ("EchoModel", "FakePlugin", "FaultyModel", "echo_spec", "fake_catalog", "faulty_spec"), "duomo.testing.fakes"
+    ),
     "ModelConformance": "duomo.testing.models",
+    "ThreadGroup": "duomo.testing.ranks",
     **dict.fromkeys(("Sample", "sample_for"), "duomo.testing.samples"),
 }
 
@@ -37,12 +41,15 @@ __all__ = [
     "AdapterConformance",
     "EchoModel",
     "FakePlugin",
+    "FaultyModel",
     "MetadataConformance",
     "ModelConformance",
     "PluginConformance",
     "Sample",
+    "ThreadGroup",
     "echo_spec",
     "fake_catalog",
+    "faulty_spec",
     "sample_for",
 ]
 

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import ctypes
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 from duomo.catalog import Catalog
 from duomo.hooks import Hooks, hookimpl
 from duomo.model import Features, Model
 from duomo.plugins import Selection
-from duomo.specs import ModelSpec
+from duomo.specs import AdapterSpec, ModelSpec
 from duomo.tasks.results import Classification
+
+THERMOMETER = AdapterSpec(
+    "fake/thermometer",
+    "duomo.testing.thermometer:Thermometer",
+    "whether a machine is about to fail, by its temperature",
+    "manufacturing",
+    disclaimer="Supports the work of people who know the machine.",
+    intended_use="tests",
+    not_for=("real machines",),
+    inputs=("csv", "jsonl", "parquet"),
+    data_classes=("PII",),
+)
+ECHO_ADAPTER = AdapterSpec(
+    "fake/notes",
+    "duomo.testing.thermometer:EchoAdapter",
+    "what a text classifier says of notes",
+    "manufacturing",
+    tasks=("text-classification",),
+    disclaimer="Supports the work of people who read the notes.",
+    intended_use="tests",
+    not_for=("real notes",),
+    human_review="none",
+)
 
 
 class EchoModel(Model[Any, Classification]):
@@ -48,8 +74,37 @@ class EchoModel(Model[Any, Classification]):
         return [Classification.ranked([text, "other"], [1.0, 0.0], options.top_k) for text in kept]
 
 
+class FaultyModel(EchoModel):
+    """An `EchoModel` that can also do what no other exception does, for executors with processes of their own.
+
+    In `forward`: ``exits`` leaves the process, ``segfaults`` crashes it, ``hangs`` never comes back,
+    ``grips`` neither, and lets no other thread run; ``naps`` takes a hundredth of a second, and more
+    than two ``heavy`` texts do not fit a batch. The parts of a stream are the words of a text.
+    """
+
+    def forward(self, batch: list[str]) -> list[str]:
+        for text in batch:
+            if "exits" in text:
+                os._exit(3)
+            if "segfaults" in text:
+                ctypes.string_at(0)
+            if "hangs" in text:
+                time.sleep(3600)
+            if "grips" in text:
+                ctypes.PyDLL(None).sleep(3600)
+            if "naps" in text:
+                time.sleep(0.01)
+        if sum("heavy" in text for text in batch) > 2:
+            raise MemoryError("more than two heavy texts")
+        return super().forward(batch)
+
+    def stream(self, item: Any, options: Any) -> Iterator[str]:
+        for word in str(item).split():
+            yield self.forward([word])[0]
+
+
 class FakePlugin(Hooks):
-    """A plugin named ``fake`` with the models it is given, `EchoModel` as ``fake/echo`` by default."""
+    """A plugin named ``fake``: the models it is given, `EchoModel` as ``fake/echo`` by default, and two adapters."""
 
     def __init__(self, *models: ModelSpec) -> None:
         self.models = models or (echo_spec(),)
@@ -57,6 +112,10 @@ class FakePlugin(Hooks):
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
         return self.models
+
+    @hookimpl
+    def register_adapters(self) -> Iterable[AdapterSpec]:
+        return (THERMOMETER, ECHO_ADAPTER)
 
 
 def echo_spec(name: str = "fake/echo", **changes: Any) -> ModelSpec:
@@ -70,6 +129,11 @@ def echo_spec(name: str = "fake/echo", **changes: Any) -> ModelSpec:
         weights="none",
     )
     return spec._replace(**changes)
+
+
+def faulty_spec(**changes: Any) -> ModelSpec:
+    """The spec of `FaultyModel`, with fields changed."""
+    return echo_spec(loader="duomo.testing.fakes:FaultyModel", **changes)
 
 
 def fake_catalog(*models: ModelSpec, **plugins: Hooks) -> Catalog:

@@ -1,0 +1,50 @@
+"""The progress of a run on many workers: how busy each is, what is out with them, and what went wrong."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duomo.cli.summary import Summary
+    from duomo.execution.base import Executor
+
+MOST_NAMED = 8
+"""More workers than this are told of together."""
+
+
+class Live:
+    """What `duomo.cli.progress.Progress` shows while a run goes on; with one worker the summary's line alone."""
+
+    def __init__(self, summary: Summary, executor: Executor) -> None:
+        self._summary = summary
+        self._executor = executor
+        self._devices = executor.devices()
+        self._then = time.perf_counter()
+        self._busy = [0.0] * len(self._devices)
+
+    def text(self) -> str:
+        """One line, or two; asked a few times a second."""
+        line = self._summary.line()
+        stats = self._executor.stats() if len(self._devices) > 1 else {}
+        if "busy_s.0" not in stats:
+            return line
+        parts = [*self._shares(stats), f"{stats['in_flight']:.0f} batches out"]
+        if stats["padding"] >= 0.005:
+            parts.append(f"padding {stats['padding']:.0%}")
+        parts += [f"{stats[name]:.0f} {name}" for name in ("restarts", "ooms") if stats[name]]
+        gone = len(self._devices) - int(stats["replicas"])
+        if gone:
+            parts.append(f"{gone} of {len(self._devices)} workers given up")
+        return f"{line}\n  {' · '.join(parts)}"
+
+    def _shares(self, stats: dict[str, float]) -> list[str]:
+        """Of the time since the last look, how much each worker computed."""
+        now = time.perf_counter()
+        busy = [stats[f"busy_s.{index}"] for index in range(len(self._devices))]
+        passed = max(1e-6, now - self._then)
+        shares = [min(1.0, max(0.0, (b - a) / passed)) for a, b in zip(self._busy, busy, strict=True)]
+        self._then, self._busy = now, busy
+        if len(shares) <= MOST_NAMED:
+            return [f"{name} {share:.0%}" for name, share in zip(self._devices, shares, strict=True)]
+        return [f"{len(shares)} workers {sum(shares) / len(shares):.0%} busy, the least {min(shares):.0%}"]
