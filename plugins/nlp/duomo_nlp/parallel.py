@@ -55,15 +55,10 @@ def tensor_plan(config: Any) -> TensorPlan | None:
     if not styles:
         return None
     inner = next((getattr(config, name, None) for name in ("intermediate_size", "hidden_dim", "n_inner")), None)
-    return TensorPlan(
-        styles,
-        {
-            "attention heads": config.num_attention_heads,
-            "key-value heads": getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
-            "inner units": inner or 4 * config.hidden_size,
-        },
-        DIVIDED.get(config.model_type, {}),
-    )
+    divisible = {"attention heads": config.num_attention_heads, "inner units": inner or 4 * config.hidden_size}
+    if getattr(config, "num_key_value_heads", None):
+        divisible["key-value heads"] = config.num_key_value_heads
+    return TensorPlan(styles, divisible, DIVIDED.get(config.model_type, {}))
 
 
 def pipeline_split(config: Any) -> PipelinePlan | None:

@@ -51,14 +51,14 @@ def check(job: Job) -> None:
             fix="leave one of them out",
         )
     if dims.tp > 1 and _is_inherited(cls, "tensor_plan"):
-        tensor.check(None, dims.tp, job.spec.name)
+        tensor.check(None, dims.tp, job.reference)
     if dims.pp > 1 and _is_inherited(cls, "pipeline_split"):
-        pipeline.check(None, dims.pp, job.spec.name)
+        pipeline.check(None, dims.pp, job.reference)
     folder = Path(job.weights_path) if job.weights_path else None
     if folder is not None and folder.is_dir() and (folder / "config.json").is_file():
         from duomo.pretrained import load_config  # not every model is a checkpoint of transformers
 
-        _plans(cls, load_config(folder), dims, job.spec.name)
+        _plans(cls, load_config(folder), dims, job.reference)
 
 
 def _plans(
@@ -107,7 +107,7 @@ class GroupWorker(Worker):
                 self._cut(network)
             if not held:
                 raise WorkerContractError(
-                    f"'{job.spec.name}' cannot be cut", why="it holds no torch network", fix="use dp"
+                    f"'{job.reference}' cannot be cut", why="it holds no torch network", fix="use dp"
                 )
 
     def run(self, item: Any, options: Any) -> Any:
@@ -136,7 +136,7 @@ class GroupWorker(Worker):
             self.ranks.close()
 
     def _cut(self, network: Any) -> Any:
-        name = self.job.spec.name
+        name = self.job.reference
         split, plan = _plans(type_of(self.job), getattr(network, "config", None), self.job.plan.dims, name)
         if split is not None:
             pipeline.cut(network, split, self.ranks, name)
@@ -151,7 +151,7 @@ class GroupWorker(Worker):
         first = int(self.ranks.agreed(torch.tensor([own], device=self._device)))
         if first != own:
             raise WorkerContractError(
-                f"'{self.job.spec.name}' prepared another batch here than at rank 0",
+                f"'{self.job.reference}' prepared another batch here than at rank 0",
                 why="preprocess must give the same at every rank: no randomness, and files that all can read",
                 fix="use dp; or report it to the plugin's author",
             )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -93,7 +94,7 @@ def cut(network: Any, plan: PipelinePlan, ranks: Ranks, name: str) -> None:
     for side, here in (("first", ranks.is_first), ("last", ranks.is_last)):
         for needless in [] if here else ends[side]:
             network.set_submodule(needless, Blank(modules[needless]))
-    network.forward = Pipeline(network, layers[0], layers[-1], ranks)
+    network.forward = Pipeline(network, layers, ranks, name)
     network.run_stages = network.forward.run
     network.num_stages = getattr(network, "base_model", network).num_stages = ranks.pp
 
@@ -119,15 +120,20 @@ class Blank(nn.Module):
 class Pipeline:
     """Stands in the place of a network's ``forward``, at every stage."""
 
-    def __init__(self, network: Any, first: nn.Module, last: nn.Module, ranks: Ranks) -> None:
+    def __init__(self, network: Any, layers: Sequence[nn.Module], ranks: Ranks, name: str) -> None:
         functools.update_wrapper(self, network.forward)  # its signature can still be asked for
         self._forward: Callable[..., Any] = network.forward
         self._ranks = ranks
+        self._name = name
         self._sending: list[Callable[[], Any]] = []
+        self._given: Tensor | None = None
         if not ranks.is_first:
-            first.register_forward_pre_hook(self._receive)
+            layers[0].register_forward_pre_hook(self._receive)
+        for layer, following in pairwise(layers):
+            layer.register_forward_hook(self._remember)
+            following.register_forward_pre_hook(self._compare)
         if not ranks.is_last:
-            last.register_forward_hook(self._send)
+            layers[-1].register_forward_hook(self._send)
 
     def __call__(self, **inputs: Any) -> Any:
         """One batch: cut into microbatches, unless it continues or begins a key-value cache."""
@@ -160,8 +166,26 @@ class Pipeline:
         return (self._ranks.recv(torch.empty_like(args[0], memory_format=torch.contiguous_format)), *args[1:])
 
     def _send(self, _layer: nn.Module, _args: Any, output: Any) -> None:
-        hidden = output[0] if isinstance(output, tuple) else output
-        self._sending.append(self._ranks.send(hidden.contiguous()))
+        self._sending.append(self._ranks.send(_hidden(output).contiguous()))
+
+    def _remember(self, _layer: nn.Module, _args: Any, output: Any) -> None:
+        self._given = _hidden(output)
+
+    def _compare(self, _layer: nn.Module, args: tuple[Any, ...]) -> None:
+        """What a layer gives must be what the next one takes, or what is sent to the next stage would be wrong."""
+        assert self._given is not None
+        if args[0].data_ptr() != self._given.data_ptr():
+            raise WorkerContractError(
+                f"'{self._name}' cannot be cut between its layers",
+                why="its forward changes the hidden states between one layer and the next",
+                fix="use tp or dp; or write the network so that its layers do all of it",
+            )
+        self._given = None
+
+
+def _hidden(output: Any) -> Tensor:
+    hidden: Tensor = output[0] if isinstance(output, tuple) else output
+    return hidden
 
 
 def _ends(plan: PipelinePlan) -> dict[str, tuple[str, ...]]:

@@ -31,7 +31,7 @@ class ThreadGroup:
     def __init__(self, pp: int = 1, tp: int = 1) -> None:
         self.ranks: list[ThreadRanks] = []
         self.notes: dict[Any, Any] = {}
-        self.hidden: dict[tuple[int, int], queue.SimpleQueue[Tensor]] = defaultdict(queue.SimpleQueue)
+        self.hidden: dict[tuple[int, int], queue.SimpleQueue[Tensor | None]] = defaultdict(queue.SimpleQueue)
         self.everyone = threading.Barrier(pp * tp)
         self.stages = [threading.Barrier(tp) for _ in range(pp)]
         self.places = [threading.Barrier(pp) for _ in range(tp)]
@@ -54,6 +54,8 @@ class ThreadGroup:
         except Exception:
             for barrier in (self.everyone, *self.stages, *self.places):
                 barrier.abort()
+            for each in self.ranks:
+                self.hidden[each.stage, each.place].put(None)  # for one that waits for hidden states
             raise
 
 
@@ -80,6 +82,8 @@ class ThreadRanks(Ranks):
     def recv(self, tensor: Tensor) -> Tensor:
         self.counts["recv"] += 1
         came = self._group.hidden[self.stage, self.place].get(timeout=PATIENCE_S)
+        if came is None:
+            raise threading.BrokenBarrierError
         assert came.shape == tensor.shape, f"{tuple(came.shape)} came where {tuple(tensor.shape)} was awaited"
         return tensor.copy_(came)
 

@@ -1,0 +1,210 @@
+"""Every family with a plan, cut in threads of this process: what one device gives, with the exchanges of theory."""
+
+import pytest
+import torch
+
+import duomo
+from duomo.errors import UsageProblem, WorkerContractError
+from duomo.execution import group as groups
+from duomo.tasks.nlp import TextGenerationOptions
+
+TOLERANCE = 5e-6
+"""Of scores and vectors near 1; the largest difference measured is 1.6e-6."""
+LAYERS = 4
+SPOKEN = ("wav2vec2", "hubert", "whisper")
+TENSOR = {
+    "bert": 2 * LAYERS, "bert-tokens": 2 * LAYERS, "bert-vectors": 2 * LAYERS, "roberta": 2 * LAYERS,
+    "distilbert": 2 * LAYERS, "modernbert": 2 * LAYERS, "vit": 2 * LAYERS,
+    "clip": 4 * LAYERS, "siglip": 4 * LAYERS,  # pictures, and texts
+    "wav2vec2": 3 * 2 * LAYERS, "hubert": 3 * 2 * LAYERS,  # three recordings of unlike lengths
+}  # fmt: skip
+"""Sums of one batch: two a layer and pass. Packed texts are one pass."""
+PIPELINE = ("bert", "bert-tokens", "bert-vectors", "roberta", "distilbert", "modernbert", "vit")
+GENERATORS = ("gpt2", "llama")
+
+
+def spoken(names):
+    """Speech needs Silero VAD, which comes with the starter pack."""
+    return [pytest.param(name, marks=pytest.mark.embedded if name in SPOKEN else ()) for name in names]
+
+
+def answers(group, workers, whole):
+    """The results at every rank of one batch of all items."""
+    fates = group.run(lambda rank: rank.compute(rank.prepare(whole.items, whole.options), whole.options), workers)
+    return [[fate.unwrap() for fate in each] for each in fates]
+
+
+@pytest.mark.parametrize("tp", [2, 4])
+@pytest.mark.parametrize("name", spoken(TENSOR))
+def test_tensor_parallel_gives_what_one_device_gives_with_two_sums_a_layer(name, tp, whole, cut, differ):
+    group, workers = cut(name, tp=tp)
+    for results in answers(group, workers, whole(name)):
+        assert differ(name, whole(name).results, results) < TOLERANCE
+    assert group.ranks[0].counts == {"all_reduce": TENSOR[name], "agreed": 1}
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_pipeline_gives_what_one_device_gives_with_one_message_a_microbatch(name, whole, cut, differ):
+    group, workers = cut(name, pp=2)
+    for results in answers(group, workers, whole(name)):
+        assert differ(name, whole(name).results, results) < TOLERANCE
+    first, last = (ranks.counts for ranks in group.ranks)
+    # Twelve texts are eight microbatches by the budget of a schedule, nine pictures eight by number.
+    assert first["send"] == last["recv"] == 8
+    assert first["recv"] == last["send"] == first["all_reduce"] == 0
+    outputs = 2 if name == "bert-vectors" else 1  # BertModel gives a pooled vector too
+    assert first["share"] == last["share"] == 8 * outputs
+
+
+@pytest.mark.parametrize("name", ["bert", "vit"])
+def test_stages_of_two_ranks_each_give_the_same(name, whole, cut, differ):
+    group, workers = cut(name, pp=2, tp=2)
+    for results in answers(group, workers, whole(name)):
+        assert differ(name, whole(name).results, results) < TOLERANCE
+    # Half of the layers, so half of the sums, for each of eight microbatches.
+    assert [ranks.counts["all_reduce"] for ranks in group.ranks] == [8 * LAYERS] * 4
+
+
+@pytest.mark.parametrize("dims", [{"tp": 2}, {"tp": 4}, {"pp": 2}, {"pp": 4}, {"pp": 2, "tp": 2}], ids=str)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_decoder_writes_the_same_text_token_by_token(name, dims, whole, cut):
+    group, workers = cut(name, **dims)
+    passes = []
+    workers[0].model.network.register_forward_pre_hook(lambda *_: passes.append(1))
+    for results in answers(group, workers, whole(name)):
+        assert results == whole(name).results
+    counts = group.ranks[0].counts
+    here = LAYERS // dims.get("pp", 1)
+    assert counts["all_reduce"] == (2 * here * len(passes) if "tp" in dims else 0)
+    assert counts["send"] == (len(passes) if "pp" in dims else 0), "a step that keeps a cache is one microbatch"
+
+
+@pytest.mark.parametrize("dims", [{"tp": 2}, {"tp": 4}], ids=str)
+@pytest.mark.parametrize("name", spoken(["wav2vec2", "hubert"]))
+def test_logits_of_speech_are_those_of_the_whole_network(name, dims, whole, cut):
+    logits_agree(name, dims, whole, cut)
+
+
+@pytest.mark.parametrize("dims", [{"tp": 2}, {"tp": 4}, {"pp": 2}], ids=str)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_logits_of_decoders_are_those_of_the_whole_network(name, dims, whole, cut):
+    logits_agree(name, dims, whole, cut)
+
+
+def logits_agree(name, dims, whole, cut):
+    network = whole(name).runner.executor.worker.model.network
+    torch.manual_seed(0)
+    if name in SPOKEN:
+        inputs = {"input_values": torch.randn(2, 8000)}
+    else:
+        inputs = {"input_ids": torch.randint(4, 20, (5, 9)), "use_cache": False}
+    with torch.no_grad():
+        expected = network(**inputs).logits
+    group, workers = cut(name, **dims)
+    for logits in group.run(lambda rank: rank.model.network(**inputs).logits, workers):
+        assert (logits - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_ranks_draw_the_same_tokens_even_without_a_seed(seed, whole, cut):
+    options = TextGenerationOptions.parse({"max_new_tokens": 12, "temperature": 5.0, "seed": seed})
+    group, workers = cut("llama", tp=2)
+    first, second = answers(group, workers, whole("llama")._replace(options=options))
+    assert first == second
+    assert len({result.text for result in first}) > 6, "hot enough that ranks would part"
+
+
+def test_streams_of_all_ranks_are_the_same(whole, cut):
+    group, workers = cut("gpt2", tp=2)
+    one = whole("gpt2")
+    streams = group.run(lambda rank: [part.text for part in rank.stream(one.items[1], one.options)], workers)
+    assert streams[0] == streams[1]
+    assert "".join(streams[0]) == one.results[1].text
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("tp", [2, 4])
+def test_whisper_hears_and_writes_the_same(tp, whole, cut):
+    from duomo_speech.windows import Window
+
+    one = whole("whisper")
+    heard = [Window(item.samples(16_000), 0.0) for item in one.items]
+    group, workers = cut("whisper", tp=tp)
+
+    def tokens(model):
+        return model.forward(model.collate(model.preprocess(heard, one.options)))
+
+    with torch.no_grad():
+        expected = tokens(one.runner.executor.worker.model)
+    assert group.run(lambda rank: tokens(rank.model), workers) == [expected] * tp
+    assert any(len(each) > 4 for each in expected)
+    counts = group.ranks[0].counts
+    # Two layers: the encoder sums twice in each, for each window alone; the decoder three times, at every step.
+    assert counts["all_reduce"] == 3 * 2 * 2 + 2 * 3 * counts["agreed"]
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "vit", "clip"])
+def test_each_rank_holds_its_share_of_every_layer(name, whole, cut):
+    def weights(model):
+        return sum(
+            each.numel() for key, each in model.network.named_parameters() if each.ndim == 2 and ".0." in f".{key}"
+        )
+
+    _, workers = cut(name, tp=4)
+    assert {4 * weights(worker.model) for worker in workers} == {weights(whole(name).runner.executor.worker.model)}
+
+
+def test_a_rank_never_runs_in_inference_mode(whole, cut, monkeypatch):
+    group, workers = cut("bert", tp=2)
+    modes = []
+    forward = type(workers[0].model).forward
+
+    def watched(model, batch):
+        modes.append((torch.is_inference_mode_enabled(), torch.is_grad_enabled()))
+        return forward(model, batch)
+
+    monkeypatch.setattr(type(workers[0].model), "forward", watched)
+    answers(group, workers, whole("bert"))
+    assert modes == [(False, False)] * 2
+
+
+def test_ranks_that_prepared_unlike_batches_say_so_instead_of_waiting(whole, cut):
+    group, workers = cut("bert", tp=2)
+    one = whole("bert")
+
+    def part(rank):
+        return rank.compute(rank.prepare(one.items[: 3 + rank.ranks.place], one.options), one.options)
+
+    with pytest.raises(WorkerContractError, match="prepared another batch here than at rank 0"):
+        group.run(part, workers)
+
+
+REFUSED = [
+    ("bert", {"tp": 3}, ["cannot be cut for tp=3", "it has 4 attention heads, which", "tp=2 is the largest"]),
+    ("llama", {"tp": 8}, ["4 attention heads and 4 key-value heads, which 8", "tp=4 is the largest"]),
+    ("bert", {"pp": 5}, ["cannot be cut for pp=5", "it has 4 layers", "pp=4 at most"]),
+    ("clip", {"pp": 2}, ["has no pipeline split", "use dp", "Model.pipeline_split"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "dims", "words"), REFUSED, ids=[words[0] + name for name, _, words in REFUSED])
+def test_what_cannot_be_cut_is_refused_before_anything_is_loaded(name, dims, words, job_of, monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, "__init__", None)  # nothing is built
+    with pytest.raises(UsageProblem) as caught:
+        groups.check(job_of(name, **dims))
+    for each in words:
+        assert each in str(caught.value)
+
+
+def test_a_model_without_plans_is_refused_with_what_works(job_of, whole):
+    with duomo.load("text-classification", "nlp/vader") as runner:
+        plain = runner.executor.worker.job
+    for dims, word in (({"tp": 2}, "tensor plan"), ({"pp": 2}, "pipeline split")):
+        with pytest.raises(UsageProblem, match=f"'nlp/vader' has no {word}"):
+            groups.check(plain._replace(plan=job_of("bert", **dims).plan))
+
+
+def test_a_speed_mode_is_refused_with_a_group(job_of):
+    with pytest.raises(UsageProblem, match="--optimize bf16 and tp=2 do not go together"):
+        groups.check(job_of("bert", tp=2)._replace(optimize="bf16"))
+    groups.check(job_of("bert")._replace(optimize="bf16"))

@@ -1,0 +1,114 @@
+"""Groups of real processes that speak gloo: the same numbers, torch's own count of collectives, and one rank's end."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import duomo
+from duomo.execution.base import Job
+from duomo.execution.plan import ExecutionPlan, ParallelDims
+from duomo.inputs import Text
+from duomo.tasks.nlp import TextClassificationOptions
+
+pytestmark = pytest.mark.multiproc
+TOLERANCE = 5e-6
+PROGRAM = Path(__file__).with_name("processes.py")
+TENSOR = ("bert", "gpt2", "llama", "vit", "clip")
+PIPELINE = ("bert", "gpt2", "llama", "vit")
+
+
+def run(tmp_path, asked):
+    """What `processes.py` gives for groups of so many processes and their runs."""
+    question, answer = tmp_path / "asked.pickle", tmp_path / "said.pickle"
+    question.write_bytes(pickle.dumps(asked))
+    subprocess.run([sys.executable, PROGRAM, question, answer], check=True, timeout=300)
+    return pickle.loads(answer.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, whole, job_of):
+    """Two processes run every family, with tp=2 and with pp=2."""
+    names = [(name, {"tp": 2}) for name in TENSOR] + [(name, {"pp": 2}) for name in PIPELINE]
+    runs = [
+        {"job": job_of(name, **dims), "items": [whole(name).items], "options": whole(name).options}
+        for name, dims in names
+    ]
+    [said] = run(tmp_path_factory.mktemp("two"), [(2, runs)])
+    assert said["trouble"] is None, said["trouble"][-1]
+    return {(name, *dims): ranks for (name, dims), *ranks in zip(names, *said["answers"], strict=True)}
+
+
+def test_two_processes_give_what_one_gives(two, whole, differ):
+    for (name, _), ranks in two.items():
+        for rank in ranks:
+            assert differ(name, whole(name).results, rank["results"]) < TOLERANCE, name
+
+
+def test_torch_counts_the_collectives_of_theory_and_no_other(two):
+    for (name, axis), ranks in two.items():
+        for rank in ranks:
+            ours, torchs = rank["counts"], rank["torch"]
+            # Decisions and shared outputs are both broadcasts; weights are never gathered.
+            assert torchs.get("c10d.allreduce_", 0) == ours.get("all_reduce", 0), (name, axis)
+            assert torchs.get("c10d.broadcast_", 0) == ours.get("agreed", 0) + ours.get("share", 0), (name, axis)
+            assert set(torchs) <= {"c10d.allreduce_", "c10d.broadcast_", "c10d.send", "c10d.recv_"}, (name, axis)
+    for name in ("bert", "vit"):
+        assert two[name, "tp"][0]["torch"]["c10d.allreduce_"] == 2 * 4
+        assert two[name, "pp"][0]["counts"]["send"] == two[name, "pp"][1]["counts"]["recv"] == 8
+
+
+def test_four_processes_are_two_groups_of_two_or_one_of_two_by_two(tmp_path, whole, job_of, differ):
+    one = whole("bert")
+    uneven = [one.items[:7], one.items[7:]]  # groups need not have equally much to do
+    runs = [
+        {"job": job_of("bert", tp=2), "items": uneven, "options": one.options},
+        {"job": job_of("bert", pp=2, tp=2), "items": [one.items], "options": one.options},
+        {"job": job_of("llama", pp=2, tp=2), "items": [whole("llama").items], "options": whole("llama").options},
+    ]
+    [said] = run(tmp_path, [(4, runs)])
+    assert said["trouble"] is None, said["trouble"][-1]
+    copies, grid, written = zip(*said["answers"], strict=True)
+    for rank, answer in enumerate(copies):
+        expected = one.results[:7] if rank < 2 else one.results[7:]
+        assert differ("bert", expected, answer["results"]) < TOLERANCE
+    assert all(differ("bert", one.results, answer["results"]) < TOLERANCE for answer in grid)
+    assert all(answer["results"] == whole("llama").results for answer in written)
+
+
+def toys(name, texts, **more):
+    """A run of one of the program's own models."""
+    spec = duomo.ModelSpec(f"toys/{name}", "text-classification", f"processes:{name}", "", "MIT", weights="none")
+    job = Job(spec, spec.task, spec.name, None, "", "", "cpu", plan=ExecutionPlan(dims=ParallelDims(1, 1, 2)))
+    items = [[Text.accept(text) for text in texts]]
+    return {"job": job, "items": items, "options": TextClassificationOptions.parse({}), **more}
+
+
+def test_trouble_of_one_rank_is_heard_at_once_and_a_new_group_goes_on(tmp_path):
+    raised, died, well, shards = run(
+        tmp_path,
+        [
+            (2, [toys("Simple", ["fine"]), toys("Simple", ["raise"])]),
+            (2, [toys("Simple", ["fine"]), toys("Simple", ["die"])]),
+            (2, [toys("Simple", ["fine", "too"])]),
+            (2, [toys("OwnShards", ["fine", "too"], in_inference_mode=True)]),
+        ],
+    )
+    # The other rank waits in its sum; it would for 60 s. The report came past it.
+    kind, rank, error, said, _ = raised["trouble"]
+    assert (kind, rank, error, said) == ("raised", 1, "MemoryError", "rank 1 has no room")
+    assert raised["seconds"] < 30
+    # Of a rank that is gone the other hears by itself.
+    assert died["trouble"][:2] == ("lost", 1)
+    assert died["survivor"][:2] == ("raised", "PeerLost")
+    assert died["seconds"] < 30
+    assert well["trouble"] is None
+    assert well["answers"][0][0]["results"] == well["answers"][1][0]["results"]
+
+    # A plugin that cuts itself with DTensor is safe: one sum; in inference mode its weights would be gathered.
+    [[answer], _] = shards["answers"]
+    assert well["answers"][0][0]["results"][0].top.name == answer["results"][0].top.name
+    assert {op: n for op, n in answer["torch"].items() if "all" in op} == {"c10d_functional.all_reduce": 1}
+    assert sum(n for op, n in answer["in inference mode"].items() if "all_gather" in op) >= 2
