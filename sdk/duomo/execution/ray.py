@@ -20,7 +20,7 @@ from ray.exceptions import RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from duomo.errors import DuomoError, Unavailable, UsageProblem
+from duomo.errors import DuomoError, ModelFailed, Unavailable, UsageProblem
 from duomo.execution import child
 from duomo.execution.base import Job
 from duomo.execution.devices import free_memory, is_out_of_memory
@@ -400,10 +400,11 @@ def _ending(error: Exception) -> ItemError:
 
 
 def _did_not_start(replica: int, error: ItemError) -> DuomoError:
-    told = error.to_exception()
-    kind = type(told) if isinstance(told, DuomoError) else Unavailable
+    kind = type(error.to_exception())
+    kind = Unavailable if kind is ModelFailed else kind
     fix = error.fix or "every node needs the same packages and weights as this machine"
-    return kind(f"worker {replica} did not start: {error.what}", why=f"{error.why}\n{error.traceback}".strip(), fix=fix)
+    why = "\n".join(filter(None, (error.why, error.traceback.rstrip())))
+    return kind(f"worker {replica} did not start: {error.what}", why=why, fix=fix)
 
 
 def _check_answers(address: str) -> None:
