@@ -1,0 +1,260 @@
+"""Records through an adapter: in order, lazily, each alone with its faults, and in an envelope that says how."""
+
+import datetime as dt
+import itertools
+import pickle
+
+import pytest
+
+import duomo
+from duomo.adapters import CODES, AuditLog, DomainResult, Finding, Override, Record, find, pseudonym
+from duomo.errors import AuditProblem, BadInput, SystemicError, UsageProblem
+from duomo.testing import fake_catalog
+from duomo.testing.thermometer import EchoAdapter, Thermometer, Verdict
+
+MARCH = dt.datetime(2026, 3, 1)
+
+
+def test_one_row_in_one_verdict_out(thermometer, row):
+    result = thermometer(row(celsius=90.0, load=2.0))
+    assert result.payload == Verdict(excess=10.0, risk=result.score.value)
+    assert result.score.kind == "probability"
+    assert result.score.event == "failure"
+    assert [each.code for each in result.reasons] == ["HOT"]
+    assert result.decision.outcome in ("accept", "reject", "refer")
+    assert result.human_review == "advised"
+    assert result.disclaimer.startswith("Supports")
+    assert result.provenance.adapter == "fake/thermometer"
+    assert set(result.provenance.artifacts) == {"calibrator", "policy"}
+    assert result.provenance.libs["duomo"] == duomo.__version__
+
+
+def test_outcomes_come_in_order_and_a_bad_record_stays_alone(thermometer, row):
+    rows = [row(f"m{i}", 60.0 + i) for i in range(9)]
+    rows[4] = {"machine": "m4"}
+    outcomes = list(thermometer.map(rows))
+    assert [each.index for each in outcomes] == list(range(9))
+    assert [each.ok for each in outcomes] == [i != 4 for i in range(9)]
+    assert [each.result.payload.excess for each in outcomes if each.ok] == [i - 10.0 for i in range(9) if i != 4]
+
+
+def test_a_batch_that_fails_is_tried_one_by_one(thermometer, row):
+    outcomes = list(thermometer.map([row(celsius=each) for each in (70, 666, 71, 72)]))
+    assert [each.ok for each in outcomes] == [True, False, True, True]
+    assert [each.meta.batch for each in outcomes if each.ok] == [1, 1, 1]
+    assert outcomes[1].error.code == "E-ADAPTER-FAILED"
+    assert "raised RuntimeError" in outcomes[1].error.what
+
+
+def test_a_batch_that_works_is_one_call_of_score(thermometer, row):
+    outcomes = list(thermometer.map([row(celsius=float(each)) for each in range(70, 76)], batch_size=3))
+    assert [each.meta.batch for each in outcomes] == [3] * 6
+
+
+def test_records_are_read_no_further_than_a_batch(thermometer, row):
+    read = []
+    rows = (read.append(i) or row(celsius=70.0 + i) for i in itertools.count())
+    outcomes = thermometer.map(rows)
+    assert next(outcomes).ok
+    assert len(read) == Thermometer.batch_size
+
+
+def test_an_error_about_a_person_quotes_nothing_of_the_record(thermometer, row):
+    [outcome] = thermometer.map([row("Ada Lovelace", -1)])
+    assert outcome.error.code == "E-ADAPTER-FAILED"
+    assert "raised ValueError" in outcome.error.what
+    assert "withheld" in outcome.error.why
+    assert "in result, line" in outcome.error.why
+    assert "Ada" not in outcome.error.what + outcome.error.why + outcome.error.traceback
+    assert outcome.error.exception.__cause__ is None
+
+
+def test_an_error_about_no_person_says_what_was_raised(row):
+    class Open(Thermometer):
+        spec = Thermometer.spec._replace(data_classes=())
+
+    [outcome] = Open().map([row("pump", -1)])
+    assert "cannot judge" in outcome.error.why
+    assert isinstance(outcome.error.exception, ValueError)
+
+
+def test_keys_are_pseudonyms_where_people_are_meant_and_names_elsewhere(row):
+    result = Thermometer(secret=b"s")(row("Ada Lovelace"))
+    assert result.key == pseudonym("Ada Lovelace", b"s")
+    assert "Ada" not in result.model_dump_json()
+    assert Thermometer(secret=b"t")(row("Ada Lovelace")).key != result.key
+
+    class Open(Thermometer):
+        spec = Thermometer.spec._replace(data_classes=())
+
+    assert Open()(row("pump 7")).key == "pump 7"
+
+
+def test_the_secret_of_pseudonyms_can_come_from_the_environment(monkeypatch, row):
+    monkeypatch.setenv("DUOMO_PSEUDONYM_KEY", "s")
+    assert Thermometer()(row("Ada")).key == pseudonym("Ada", b"s")
+
+
+def test_equal_records_give_equal_results_with_the_same_id(row):
+    first, second, other = (Thermometer(secret=b"s")(row(celsius=each)) for each in (70.0, 70.0, 71.0))
+    assert first == second
+    assert first.id != other.id
+
+
+def test_a_result_is_the_same_after_json_and_after_pickle_of_its_parts(thermometer, row):
+    result = thermometer(row())
+    assert DomainResult[Verdict].model_validate_json(result.model_dump_json()) == result
+    assert pickle.loads(pickle.dumps(result.score)) == result.score
+
+
+def test_a_wrong_unit_stops_the_record_and_says_what_to_do(thermometer, row):
+    stopped, fine = thermometer.map([row(celsius=-300.0), row()])
+    assert stopped.ok
+    assert stopped.result.payload is None
+    assert stopped.result.score is None
+    assert (stopped.result.decision.outcome, stopped.result.decision.reason) == ("refer", "UNITS.MISMATCH")
+    [found] = stopped.result.findings
+    assert (found.severity, found.field) == ("block", "celsius")
+    assert found.record == stopped.result.key
+    assert found.fix == "check the unit: °C is meant"
+    assert fine.result.payload is not None
+
+
+def test_a_value_that_was_not_known_in_time_stops_the_record(thermometer):
+    record = thermometer.record({"machine": "m", "celsius": 70, "time": "2026-03-01T12:00:00"})
+    early = Record(record.payload, "k", event_time=MARCH, available_at={"celsius": MARCH - dt.timedelta(days=1)})
+    late = Record(record.payload, "k", event_time=MARCH, available_at={"celsius": MARCH + dt.timedelta(seconds=1)})
+    zoned = Record(
+        record.payload, "k", event_time=MARCH, available_at={"celsius": dt.datetime(2026, 4, 1, tzinfo=dt.UTC)}
+    )
+    assert thermometer(early).payload is not None
+    for each in (late, zoned):
+        assert thermometer(each).decision.reason == "LEAK.FUTURE"
+        assert "'celsius' became known after" in thermometer(each).findings[0].text
+
+
+def test_a_protected_attribute_among_the_features_stops_the_record(thermometer):
+    smuggled = Record({"celsius": 70.0, "load": 1.0, "operator": "Ada"}, "k")
+    result = thermometer(smuggled)
+    assert result.decision.reason == "FAIR.PROHIBITED_BASIS"
+    assert "move 'operator' to Record.protected" in result.findings[0].fix
+
+
+def test_a_protected_column_goes_into_the_side_channel(thermometer, row):
+    record = thermometer.record(row(operator="Ada", failed=1))
+    assert dict(record.protected) == {"operator": "Ada"}
+    assert record.label == 1
+    assert not hasattr(record.payload, "operator")
+    assert "Ada" not in repr(record)
+
+
+def test_a_finding_that_refers_sends_the_record_to_a_person(row):
+    class Unsure(Thermometer):
+        def guards(self, phase):
+            return [lambda case: [find("OOD.RANGE", record=case.record.key)]] if phase == "output" else []
+
+    result = Unsure.example()(row(celsius=200.0))
+    assert result.payload is not None
+    assert (result.decision.outcome, result.decision.reason) == ("refer", "OOD.RANGE")
+    assert result.decision.policy is not None
+
+
+def test_an_adapter_may_reject_what_is_stopped(row):
+    class Gate(Thermometer):
+        on_block = "reject"
+
+    assert Gate()(row(celsius=-300)).decision.outcome == "reject"
+
+
+def test_going_on_despite_a_finding_takes_a_reason_and_a_log(thermometer, row, tmp_path):
+    with pytest.raises(AuditProblem, match="needs an audit log"):
+        thermometer.map([row()], overrides=[Override("UNITS.MISMATCH", "kelvin")])
+    with AuditLog(tmp_path / "log") as log:
+        with pytest.raises(UsageProblem, match="has no reason"):
+            thermometer.map([row()], audit=log, overrides=[Override("UNITS.MISMATCH", " ")])
+        overrides = [Override("UNITS.MISMATCH", "the sensor was recalibrated", "Ada")]
+        [outcome] = thermometer.map([row(celsius=-300.0)], audit=log, overrides=overrides)
+    assert outcome.result.payload.excess == -370.0
+    assert outcome.result.findings[0].overridden == "the sensor was recalibrated (Ada)"
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert '"event":"override"' in lines[0]
+    assert '"reason":"the sensor was recalibrated (Ada)"' in lines[0]
+    assert '"event":"result"' in lines[1]
+
+
+def test_an_override_for_one_record_leaves_the_others_stopped(thermometer, row, tmp_path):
+    key = thermometer.record(row("m7")).key
+    with AuditLog(tmp_path / "log") as log:
+        overrides = [Override("UNITS.MISMATCH", "checked", record=key)]
+        first, second = thermometer.map([row("m7", -300), row("m8", -300)], audit=log, overrides=overrides)
+    assert first.result.payload is not None
+    assert second.result.payload is None
+
+
+def test_too_many_failed_records_end_the_run(thermometer, row):
+    outcomes = thermometer.map([{"machine": "a"}, row(), {"machine": "b"}, row()], max_failed=1)
+    with pytest.raises(SystemicError, match="2 records failed") as caught:
+        for _ in range(4):
+            next(outcomes)
+    assert "has no 'celsius'" in caught.value.why
+
+
+def test_a_lost_record_keeps_its_error_and_its_place(thermometer, row):
+    lost, fine = thermometer.map([BadInput("the scanner was off"), row()])
+    assert lost.error.what == "the scanner was off"
+    assert fine.ok
+
+
+@pytest.mark.parametrize("items", [{"machine": "m"}, "rows.csv", b"x"])
+def test_map_takes_many_records(thermometer, items):
+    with pytest.raises(UsageProblem, match="map\\(\\) takes many records"):
+        thermometer.map(items)
+
+
+def test_a_score_that_loses_an_output_is_an_adapters_fault(row):
+    class Losing(Thermometer):
+        def score(self, prepared):
+            return []
+
+    [outcome] = Losing().map([row()])
+    assert "gave 0 outputs for 1 records" in outcome.error.what
+
+
+def test_the_task_of_an_adapter_runs_through_the_runner_and_its_faults_stay_alone():
+    with duomo.adapt("fake/notes", catalog=fake_catalog()) as notes:
+        outcomes = list(notes.map(["one", "poison", "a secret", "three", "secret"]))
+    assert [each.ok for each in outcomes] == [True, False, True, True, True]
+    assert [each.result.payload.excess if each.result.payload else None for each in outcomes if each.ok] == [
+        3,
+        None,
+        5,
+        None,
+    ]
+    assert outcomes[1].error.code == "E-MODEL-FAILED"
+    assert outcomes[0].meta.model == "fake/echo"
+    assert outcomes[0].result.provenance.model == "fake/echo"
+    assert outcomes[0].result.provenance.executor == "inline"
+
+
+def test_a_task_that_quotes_a_record_about_people_is_not_passed_on():
+    class Private(EchoAdapter):
+        spec = EchoAdapter.spec._replace(data_classes=("PHI",))
+
+    with duomo.load("text-classification", "fake/echo", catalog=fake_catalog()) as runner:
+        [outcome] = Private(runner=runner).map(["poison for Ada"])
+    assert outcome.error.code == "E-MODEL-FAILED"
+    assert "Ada" not in str(outcome.error)
+    assert "withheld" in outcome.error.why
+
+
+def test_an_adapter_of_a_task_wants_a_model():
+    with pytest.raises(UsageProblem, match="has no model for text-classification") as caught:
+        EchoAdapter().map(["a"])
+    assert "duomo.adapt('fake/notes', model=…)" in caught.value.fix
+
+
+def test_findings_have_closed_codes():
+    assert find("LEAK.TARGET").severity == "block"
+    with pytest.raises(ValueError, match="the codes are closed"):
+        Finding(code="MY.OWN", severity="warn", text="")
+    assert all(severity in ("block", "refer", "warn", "info") and text for severity, text in CODES.values())

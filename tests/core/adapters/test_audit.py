@@ -1,0 +1,181 @@
+"""A log in which whatever was done to it afterwards shows, and the first place where it was done."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duomo.adapters import AuditLog, verify
+from duomo.errors import AuditProblem, CannotWrite
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    with AuditLog(path) as opened:
+        for i in range(6):
+            opened.append("result", key=f"k{i}", decision="accept")
+    return path
+
+
+def lines_of(path):
+    return path.read_text().splitlines(keepends=True)
+
+
+def test_a_log_that_nobody_touched_is_sound(log):
+    verdict = verify(log)
+    assert verdict.ok
+    assert verdict.lines == 6
+    assert verdict.head == json.loads(lines_of(log)[-1])["hash"]
+    assert json.loads(lines_of(log)[0])["prev_hash"] == "0" * 64
+
+
+def edit(lines):
+    lines[3] = lines[3].replace("accept", "reject")
+
+
+def edit_and_hash(lines):
+    from duomo.adapters.audit import _hash
+
+    line = {**json.loads(lines[3]), "decision": "reject"}
+    del line["hash"]
+    lines[3] = json.dumps({**line, "hash": _hash(line, None)}) + "\n"
+
+
+def remove(lines):
+    del lines[3]
+
+
+def swap(lines):
+    lines[3], lines[4] = lines[4], lines[3]
+
+
+def repeat(lines):
+    lines.insert(3, lines[2])
+
+
+def scribble(lines):
+    lines[3] = "nothing to see here\n"
+
+
+def cut_a_line(lines):
+    lines[5] = lines[5][:-10]
+
+
+def cut_the_end(lines):
+    del lines[4:]
+
+
+@pytest.mark.parametrize(
+    ("crime", "words", "sound"),
+    [
+        (edit, "line 4 was edited", 3),
+        (edit_and_hash, "line 5 does not follow from the line before it", 4),
+        (remove, "line 4 has number 4 where 3 is due", 3),
+        (swap, "line 4 has number 4 where 3 is due", 3),
+        (repeat, "line 4 has number 2 where 3 is due", 3),
+        (scribble, "line 4 is no line of an audit log", 3),
+        (cut_a_line, "line 6 is cut off", 5),
+        (cut_the_end, "it has 4 lines, and 6 were noted", 4),
+    ],
+)
+def test_whatever_is_done_to_a_log_shows_where_it_was_done(log, crime, words, sound):
+    lines = lines_of(log)
+    crime(lines)
+    log.write_text("".join(lines))
+    verdict = verify(log)
+    assert not verdict.ok
+    assert words in verdict.problem
+    assert verdict.lines == sound
+
+
+def test_a_broken_log_is_not_written_on(log):
+    log.write_text("".join(lines_of(log)[1:]))
+    with pytest.raises(AuditProblem, match="is broken") as caught:
+        AuditLog(log)
+    assert "keep it as evidence" in caught.value.fix
+
+
+def test_a_head_kept_elsewhere_tells_that_the_end_is_gone(log):
+    head = verify(log).head
+    log.write_text("".join(lines_of(log)[:-1]))
+    log.with_name("audit.jsonl.head").unlink()
+    assert verify(log).ok
+    assert "it ends after line 5, before the line with hash" in verify(log, head=head).problem
+
+
+def test_a_log_goes_on_where_it_ended(log):
+    with AuditLog(log) as again:
+        again.append("result", key="k6")
+    assert verify(log).lines == 7
+
+
+def test_a_log_whose_writer_died_is_sound_up_to_there(log):
+    writer = AuditLog(log)
+    writer.append("result", key="k6")
+    writer._file.close()  # as a kill would
+    assert verify(log).ok
+    assert verify(log).lines == 7
+
+
+def test_a_second_writer_is_kept_out(log):
+    with AuditLog(log), pytest.raises(AuditProblem, match="is in use") as caught:
+        AuditLog(log)
+    assert "another writer has it open" in caught.value.why
+    with AuditLog(log):
+        pass
+
+
+def test_a_keyed_log_cannot_be_forged_without_the_key(tmp_path):
+    path = tmp_path / "keyed"
+    with AuditLog(path, secret=b"s") as log:
+        log.append("result", key="k")
+    assert verify(path, secret=b"s").ok
+    assert "was edited" in verify(path).problem
+    assert not verify(path, secret=b"t").ok
+
+
+def test_a_log_that_is_not_there_or_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(AuditProblem, match="no audit log"):
+        verify(tmp_path / "gone")
+    with pytest.raises(CannotWrite, match="cannot be written"):
+        AuditLog(tmp_path / "no" / "log")
+
+
+def test_a_line_has_pseudonyms_and_fingerprints_and_nothing_of_the_record(thermometer, row, tmp_path):
+    path = tmp_path / "log"
+    with AuditLog(path) as log:
+        list(thermometer.map([row("Ada Lovelace", 91.25, operator="Bob"), {"machine": "Ada Lovelace"}], audit=log))
+    text = path.read_text()
+    assert not any(each in text for each in ("Ada", "Bob", "91.25"))
+    done, failed = map(json.loads, text.splitlines())
+    assert done["event"] == "result"
+    assert done["artifacts"]["calibrator"] == thermometer.artifacts["calibrator"].fingerprint
+    assert done["findings"] == []
+    assert (failed["event"], failed["error"]) == ("failed", "E-INPUT")
+
+
+@given(st.integers(0, 10**9))
+def test_no_single_changed_letter_goes_unseen(seed):
+    draw = random.Random(seed)
+    from duomo.adapters.audit import _hash, _walk
+
+    head, lines = "0" * 64, []
+    for seq in range(3):
+        line = {"seq": seq, "event": "result", "key": "äöü", "prev_hash": head}
+        head = line["hash"] = _hash(line, None)
+        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+    assert _walk(lines, None)[0].ok
+    at = draw.randrange(3)
+    place = draw.randrange(len(lines[at]) - 1)
+    letter = draw.choice([each for each in 'abcdef0123456789{}": ' if each != lines[at][place]])
+    changed = lines[at][:place] + letter + lines[at][place + 1 :]
+    try:
+        if json.loads(changed) == json.loads(lines[at]):  # a space more or less between parts says nothing else
+            return
+    except ValueError:
+        pass
+    lines[at] = changed
+    assert not _walk(lines, None)[0].ok

@@ -1,0 +1,123 @@
+"""Rows from files, and what is said of those that cannot be used."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from duomo.errors import BadInput, InputMissing, UsageProblem
+from duomo.testing.thermometer import Thermometer
+
+
+def error_of(adapter, row):
+    [outcome] = adapter.map([row])
+    return outcome.error
+
+
+def test_a_missing_column_is_named_with_the_nearest_one(thermometer):
+    error = error_of(thermometer, {"machine": "m1", "celsuis": 70})
+    key = thermometer.record({"machine": "m1", "celsius": 1}).key
+    assert error.what == f"INPUT.MISSING_COLUMN: record '{key}' has no 'celsius'"
+    assert error.fix == "rename 'celsuis' to 'celsius'"
+    assert error_of(thermometer, {"machine": "m1"}).fix == "add a column 'celsius'"
+
+
+def test_a_value_of_the_wrong_type_is_named_by_its_field_and_not_quoted(thermometer, row):
+    error = error_of(thermometer, row(celsius="Ada's fever"))
+    assert "'celsius' cannot be used" in error.what
+    assert "valid number" in error.why
+    assert "Ada" not in f"{error.what}{error.why}{error.fix}"
+
+
+def test_an_optional_column_that_is_nearly_there_is_warned_about(thermometer, row):
+    result = thermometer(row(laod=3))
+    assert result.payload is not None
+    [found] = result.findings
+    assert (found.code, found.severity, found.text) == ("INPUT.MISSING_COLUMN", "warn", "no 'load'; is 'laod' meant?")
+
+
+def test_columns_that_the_adapter_does_not_know_are_left_out(thermometer, row):
+    record = thermometer.record(row(colour="red"))
+    assert not hasattr(record.payload, "colour")
+    assert record.findings == ()
+
+
+def test_an_empty_cell_takes_the_default(thermometer, row):
+    assert thermometer.record(row(load=None)).payload.load == 1.0
+
+
+def test_something_that_is_no_row_is_told_what_a_row_is(thermometer):
+    error = error_of(thermometer, 7)
+    assert error.what == "record 0 is a int"
+    assert "a row (a dict), a Record, or a Reading" in error.why
+
+
+@pytest.mark.parametrize("time", ["2026-03-01T12:00:00", dt.datetime(2026, 3, 1, 12), dt.date(2026, 3, 1)])
+def test_times_are_read(thermometer, row, time):
+    assert thermometer.record(row(time=time)).event_time.date() == dt.date(2026, 3, 1)
+
+
+def test_a_time_that_is_none_is_said(thermometer, row):
+    assert "'time' is no time" in error_of(thermometer, row(time="yesterday")).what
+
+
+def test_a_payload_object_is_taken_as_it_is(thermometer, row):
+    reading = thermometer.record(row()).payload
+    assert thermometer.record(reading, 3).payload is reading
+    assert thermometer.record(reading, 3).key == "3"
+
+
+def test_a_table_is_read_row_by_row_and_a_bad_one_stays_alone(thermometer, tmp_path):
+    table = tmp_path / "readings.csv"
+    table.write_text("machine,celsius,load\na,70,\nb,71,1,9\nc,72,2\n", "utf-8-sig")
+    outcomes = list(thermometer.map(thermometer.read(table)))
+    assert [each.ok for each in outcomes] == [True, False, True]
+    assert "row 3 has more or fewer cells than the header" in outcomes[1].error.what
+    assert outcomes[2].result.payload.excess == -8
+
+
+def test_a_table_with_bytes_that_are_no_text_gives_what_came_before(thermometer, tmp_path):
+    table = tmp_path / "readings.csv"
+    table.write_bytes(b"machine,celsius\na,70\n" + b"b,\xff\xfe\n")
+    outcomes = list(thermometer.map(thermometer.read(table)))
+    assert not outcomes[-1].ok
+    assert outcomes[-1].error.what.startswith("INPUT.UNREADABLE: 'readings.csv'")
+
+
+def test_json_lines_are_read_and_a_broken_line_stays_alone(thermometer, tmp_path, row):
+    lines = tmp_path / "readings.jsonl"
+    lines.write_text(json.dumps(row()) + "\n{\n\n[1]\n" + json.dumps(row("b")) + "\n")
+    outcomes = list(thermometer.map(thermometer.read(lines)))
+    assert [each.ok for each in outcomes] == [True, False, False, True]
+    assert "line 2 is no JSON object" in outcomes[1].error.why
+
+
+def test_parquet_is_read(thermometer, tmp_path, row):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(arrow.Table.from_pylist([row(), row("b", 80.0)]), tmp_path / "readings.parquet")
+    assert [each.ok for each in thermometer.map(thermometer.read(tmp_path / "readings.parquet"))] == [True, True]
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
+    [outcome] = thermometer.map(thermometer.read(tmp_path / "bad.parquet"))
+    assert "INPUT.UNREADABLE" in outcome.error.what
+
+
+def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(thermometer, tmp_path):
+    with pytest.raises(InputMissing, match="no file"):
+        thermometer.read(tmp_path / "gone.csv")
+    (tmp_path / "readings.xlsx").write_text("")
+    with pytest.raises(UsageProblem, match="no known format") as caught:
+        thermometer.read(tmp_path / "readings.xlsx")
+    assert ".csv, .jsonl or .parquet" in caught.value.why
+
+
+def test_records_raises_the_first_error(thermometer, row):
+    with pytest.raises(BadInput, match="has no 'celsius'"):
+        thermometer.records([row(), {"machine": "b"}])
+
+
+def test_group_and_key_are_the_same_pseudonym_for_the_same_name():
+    record = Thermometer(secret=b"s").record({"machine": "Ada", "celsius": 1})
+    assert record.group == record.key
+    assert record.group != "Ada"
