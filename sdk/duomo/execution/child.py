@@ -103,6 +103,7 @@ def unreadable(message: Message) -> ItemError:
 
 
 def load_worker(job: Job, post: Post) -> Any:
+    """A worker with its model, alone or as a rank of its group."""
     _set_threads(post.threads)
     if post.world > 1:
         from duomo.execution.group import GroupWorker

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duomo.testing.adapters import AdapterConformance
+    from duomo.testing.executors import ExecutorConformance
     from duomo.testing.fakes import EchoModel, FakePlugin, FaultyModel, echo_spec, fake_catalog, faulty_spec
     from duomo.testing.models import ModelConformance
     from duomo.testing.plugins import MetadataConformance, PluginConformance
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from duomo.testing.samples import Sample, sample_for
 
 _WHERE = {
+    "ExecutorConformance": "duomo.testing.executors",
     "AdapterConformance": "duomo.testing.adapters",
     **dict.fromkeys(("MetadataConformance", "PluginConformance"), "duomo.testing.plugins"),
     **dict.fromkeys(
@@ -40,6 +42,7 @@ _WHERE = {
 __all__ = [
     "AdapterConformance",
     "EchoModel",
+    "ExecutorConformance",
     "FakePlugin",
     "FaultyModel",
     "MetadataConformance",
