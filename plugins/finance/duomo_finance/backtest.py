@@ -230,7 +230,7 @@ class Backtest(Adapter[Job, BacktestResult]):
 
     @classmethod
     def samples(cls) -> list[Any]:
-        return [made_up.bars(300, 2, seed) for seed in range(3)]
+        return [made_up.bars(60, 2, seed) for seed in range(3)]
 
     def _run(self, job: Job) -> Run:
         what = job.rule.what if job.rule is not None else self.plan.make(job.bars)

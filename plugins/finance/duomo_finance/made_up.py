@@ -76,3 +76,19 @@ def transactions(num_rows: int = 1500, share: float = 0.02, seed: int = 0) -> li
             }
         )
     return rows
+
+
+def filing(assets: int = 1000, liabilities: int = 600, equity: int = 400) -> str:
+    """A small balance sheet in XBRL, in millions of euros."""
+    facts = {"Assets": assets, "Liabilities": liabilities, "Equity": equity}
+    lines = "".join(
+        f'<ifrs:{name} contextRef="now" unitRef="eur" decimals="-6">{value}000000</ifrs:{name}>'
+        for name, value in facts.items()
+    )
+    return (
+        '<xbrl xmlns="http://www.xbrl.org/2003/instance" xmlns:iso4217="http://www.xbrl.org/2003/iso4217" '
+        'xmlns:ifrs="https://xbrl.ifrs.org/taxonomy/2024/ifrs-full">'
+        '<context id="now"><entity><identifier scheme="http://standards.iso.org/iso/17442">MADEUP</identifier></entity>'
+        "<period><instant>2024-12-31</instant></period></context>"
+        f'<unit id="eur"><measure>iso4217:EUR</measure></unit>{lines}</xbrl>'
+    )

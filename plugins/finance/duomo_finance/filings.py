@@ -1,0 +1,215 @@
+"""Figures of filings: every fact by name, period and unit, and the sums that must come out."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from duomo.adapters import Adapter, Case, Decision, Payload, Record, Source, digest_of
+from duomo.errors import BadInput, DuomoError, InputMissing
+from duomo.tasks.base import Result
+from duomo_finance.made_up import filing
+from duomo_finance.plugin import DOCUMENT_FIELDS
+from duomo_finance.xbrl import Context, Fact, Filing, parse
+
+
+class Sum(NamedTuple):
+    """``total = sum of parts``; names are local, alternatives for one part are separated by ``|``."""
+
+    total: str
+    parts: tuple[str, ...]
+    signs: tuple[int, ...] = ()
+
+
+WHOLE_EQUITY = "StockholdersEquityIncludingPortionAttributableToNoncontrollingInterest"
+SUMS = (
+    Sum("Assets", ("Liabilities", f"{WHOLE_EQUITY}|StockholdersEquity|Equity")),
+    Sum("Assets", ("LiabilitiesAndStockholdersEquity|EquityAndLiabilities",)),
+    Sum("Assets", ("AssetsCurrent|CurrentAssets", "AssetsNoncurrent|NoncurrentAssets")),
+    Sum("Liabilities", ("LiabilitiesCurrent|CurrentLiabilities", "LiabilitiesNoncurrent|NoncurrentLiabilities")),
+    Sum("GrossProfit", ("Revenues|Revenue|RevenueFromContractWithCustomerExcludingAssessedTax",
+                        "CostOfRevenue|CostOfSales|CostOfGoodsAndServicesSold"), (1, -1)),
+)  # fmt: skip
+"""What must come out under US GAAP and IFRS, where all of it is reported for one context."""
+
+
+class DocField(Result):
+    """One figure or text."""
+
+    name: str
+    value: str
+    number: Decimal | None
+    unit: str
+    start: str
+    """Empty for an instant."""
+    end: str
+    decimals: int | None
+    entity: str
+    dimensions: dict[str, str]
+
+
+class SumCheck(Result):
+    """Whether one sum comes out in one context."""
+
+    sum: str
+    end: str
+    unit: str
+    total: Decimal
+    parts: Decimal
+    tolerance: Decimal
+    """What rounding explains."""
+    holds: bool
+
+
+class FilingFields(Payload):
+    """What one filing says."""
+
+    inline: bool
+    currencies: list[str]
+    fields: list[DocField]
+    checks: list[SumCheck]
+
+
+class DocumentFields(Adapter[bytes, FilingFields]):
+    """Takes the bytes, the text or the path of an XBRL instance or an inline XBRL document."""
+
+    spec = DOCUMENT_FIELDS
+    Output = FilingFields
+    batch_size = 1
+
+    def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
+        """A file is one filing; of a folder, each ``.xml``, ``.xbrl``, ``.xhtml`` and ``.html``."""
+        path = Path(source)
+        if path.is_dir():
+            yield from sorted(each for each in path.iterdir() if each.suffix in (".xml", ".xbrl", ".xhtml", ".html"))
+        else:
+            yield path
+
+    def record(self, value: Any, position: int = 0) -> Record[bytes]:
+        if isinstance(value, Record):
+            return value
+        if isinstance(value, DuomoError):
+            raise value
+        key = str(position)
+        if isinstance(value, os.PathLike):
+            key = Path(value).name
+            try:
+                value = Path(value).read_bytes()
+            except OSError as error:
+                raise InputMissing(
+                    f"no filing '{key}'", why=error.strerror or str(error), fix="check the path"
+                ) from None
+        data = value.encode() if isinstance(value, str) else value
+        if not isinstance(data, bytes):
+            raise BadInput(f"filing {position} is a {type(value).__name__}", why="bytes, text or a path are needed",
+                           fix="pass pathlib.Path(…), or what it holds")  # fmt: skip
+        return Record(data, key, source=Source(digest_of(data), len(data), "xbrl"))
+
+    def score(self, prepared: Sequence[Record[bytes]]) -> list[Filing]:
+        return [parse(each.payload) for each in prepared]
+
+    def decide(self, case: Case[bytes]) -> Decision | None:
+        """Findings of the reader and sums that fail are for a person; otherwise the figures stand."""
+        filed: Filing = case.raw
+        case.findings += [each.model_copy(update={"record": case.record.key}) for each in filed.findings]
+        for each in check_sums(filed.facts):
+            if not each.holds:
+                case.find(
+                    "QUALITY.FORMAT",
+                    f"{each.sum} does not come out at {each.end}: {each.total:,} and {each.parts:,} {each.unit}",
+                    field=each.sum.partition(" ")[0],
+                    fix="look at signs, scales and missing parts",
+                )
+        for name in _contradictions(filed.facts):
+            case.find(
+                "INPUT.DUPLICATE",
+                f"'{name}' is reported twice with different values",
+                field=name,
+                severity="refer",
+                fix="ask which of them holds",
+            )
+        money = currencies(filed.facts)
+        if len(money) > 1:
+            case.find("UNITS.CURRENCY_MIXED", f"figures in {', '.join(money)}", field="unit", severity="refer",
+                      fix="compare only figures of one unit; each field names its own")  # fmt: skip
+        return Decision(outcome="accept")
+
+    def result(self, case: Case[bytes]) -> FilingFields:
+        filed: Filing = case.raw
+        return FilingFields(
+            inline=filed.inline,
+            currencies=currencies(filed.facts),
+            fields=[_field(each) for each in filed.facts],
+            checks=check_sums(filed.facts),
+        )
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls()
+
+    @classmethod
+    def samples(cls) -> list[Any]:
+        return [filing(assets=1000 + i, equity=400 + i) for i in range(3)]
+
+
+def check_sums(facts: Sequence[Fact]) -> list[SumCheck]:
+    """Every sum of `SUMS` whose total and parts stand in one context and unit, without dimensions."""
+    tables: dict[tuple[Context, str], dict[str, Fact]] = defaultdict(dict)
+    for each in facts:
+        if each.number is not None and not each.context.dimensions:
+            tables[each.context, each.unit].setdefault(each.name, each)
+    return [
+        made for (context, unit), table in tables.items() for one in SUMS if (made := _check(one, table, context, unit))
+    ]
+
+
+def currencies(facts: Sequence[Fact]) -> list[str]:
+    """ISO codes of the units of money."""
+    parts = {part for each in facts for part in each.unit.split("/")}
+    return sorted(part for part in parts if len(part) == 3 and part.isupper())
+
+
+def _check(one: Sum, table: Mapping[str, Fact], context: Context, unit: str) -> SumCheck | None:
+    total = table.get(one.total)
+    found = [next((table[name] for name in part.split("|") if name in table), None) for part in one.parts]
+    parts = [each for each in found if each is not None and each.number is not None]
+    if total is None or total.number is None or len(parts) < len(one.parts):
+        return None
+    signs = one.signs or (1,) * len(parts)
+    added = sum((sign * (each.number or Decimal(0)) for sign, each in zip(signs, parts, strict=True)), Decimal(0))
+    tolerance = sum((each.tolerance for each in parts), total.tolerance)
+    words = " ".join(f"{'+' if sign > 0 else '-'} {each.name}" for sign, each in zip(signs, parts, strict=True))
+    return SumCheck(
+        sum=f"{one.total} = {words.removeprefix('+ ')}", end=context.end, unit=unit, total=total.number, parts=added,
+        tolerance=tolerance, holds=abs(total.number - added) <= tolerance,
+    )  # fmt: skip
+
+
+def _contradictions(facts: Sequence[Fact]) -> list[str]:
+    seen: dict[tuple[str, str, Context, str], Fact] = {}
+    found = []
+    for each in facts:
+        if each.number is None:
+            continue
+        first = seen.setdefault((each.taxonomy, each.name, each.context, each.unit), each)
+        if first.number is not None and abs(first.number - each.number) > first.tolerance + each.tolerance:
+            found.append(each.name)
+    return sorted(set(found))
+
+
+def _field(fact: Fact) -> DocField:
+    return DocField(
+        name=fact.name,
+        value=fact.value,
+        number=fact.number,
+        unit=fact.unit,
+        start=fact.context.start,
+        end=fact.context.end,
+        decimals=fact.decimals,
+        entity=fact.context.entity,
+        dimensions=dict(fact.context.dimensions),
+    )

@@ -1,0 +1,245 @@
+"""Fraud alerts: payments in the order in which to look at them, and no more of them than can be looked at."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pydantic
+
+from duomo.adapters import (
+    Adapter,
+    Artifact,
+    Case,
+    Decision,
+    DomainResult,
+    Finding,
+    Payload,
+    Policy,
+    Reason,
+    Record,
+    Score,
+    Uncalibrated,
+    auc,
+    pseudonym,
+)
+from duomo.errors import BadInput, DuomoError, UsageProblem
+from duomo_finance import made_up
+from duomo_finance.applications import Field, Row, check_row, fields_of, screen, value_of
+from duomo_finance.metrics import among_top, average_precision
+from duomo_finance.plugin import FRAUD
+from duomo_finance.surprise import Surprise
+
+MAX_REASONS = 4
+MIN_ROWS = 200
+
+
+class Payments(Artifact):
+    """What a payment looks like."""
+
+    kind: ClassVar[str] = "finance.payments/1"
+
+    fields: tuple[Field, ...]
+    key: str = ""
+    account: str = ""
+    """Column of the account, by which records are grouped: it never stands on both sides of a split."""
+    time: str = ""
+    target: str = ""
+    """Column of the answer, for measuring only: nothing is fitted to it."""
+    event: str = "1"
+    currency: str = ""
+    alerts_per_1000: float = pydantic.Field(default=5.0, gt=0, lt=1000)
+    """The budget: how many payments of a thousand people can look at."""
+
+    @classmethod
+    def of_table(
+        cls, rows: Sequence[Row], *, key: str = "", account: str = "", time: str = "", target: str = "",
+        event: str = "1", currency: str = "", alerts_per_1000: float = 5.0,
+    ) -> tuple[Payments, list[Finding]]:  # fmt: skip
+        """Every column but those named, and a finding for each that is protected and left out."""
+        aside = {key, account, time, target, *(name for name in rows[0] if name.endswith(("_unit", "currency")))}
+        fields = fields_of(rows, aside - {""})
+        found = [each for each in screen(fields, rows) if each.code == "FAIR.PROHIBITED_BASIS"]
+        refused = {each.field for each in found}
+        return cls(
+            fields=tuple(field for field in fields if field.name not in refused), key=key, account=account, time=time,
+            target=target, event=event, currency=currency, alerts_per_1000=alerts_per_1000,
+        ), found  # fmt: skip
+
+
+class AlertBudget(Policy):
+    """Refer what scores above the threshold that `alerts_per_1000` of past payments exceeded."""
+
+    kind: ClassVar[str] = "finance.alert-budget/1"
+    threshold: float
+    alerts_per_1000: float
+
+    def decide(self, score: Score | None) -> Decision:
+        value = score.value if isinstance(score, Uncalibrated) else float("-inf")
+        alert = value > self.threshold
+        outcome: Literal["refer", "accept"] = "refer" if alert else "accept"
+        reason = f"among the {self.alerts_per_1000:g} most unusual of a thousand" if alert else ""
+        return Decision(outcome=outcome, reason=reason, policy=self.ref, threshold=self.threshold)
+
+
+class FraudAlert(Payload):
+    """How unusual one payment is. Not a probability of fraud: that would need labels, which come late and few."""
+
+    score: float
+    percentile: float
+    """Share of past payments that were less unusual."""
+    alert: bool
+    account: str
+    """Pseudonym."""
+
+
+class Fraud(Adapter[dict[str, Any], FraudAlert]):
+    """Needs the artefact ``payments``, and after `fit` has ``surprise`` and the ``policy``."""
+
+    spec = FRAUD
+    Output = FraudAlert
+
+    @property
+    def payments(self) -> Payments:
+        """What payments look like. Raises `UsageProblem` before it is said."""
+        found = self.artifacts.get("payments")
+        if not isinstance(found, Payments):
+            raise UsageProblem("finance/fraud does not know what a payment looks like", why="no artefact 'payments'",
+                               fix="Fraud(artifacts={'payments': Payments(…)}).fit(records)")  # fmt: skip
+        return found
+
+    @property
+    def surprise(self) -> Surprise:
+        """What is usual. Raises `UsageProblem` before it is fitted."""
+        found = self.artifacts.get("surprise")
+        if not isinstance(found, Surprise):
+            raise UsageProblem("nothing is known to be usual yet", why="no artefact 'surprise'",
+                               fix="adapter = adapter.fit(adapter.records(past_rows))")  # fmt: skip
+        return found
+
+    def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
+        if isinstance(value, Record):
+            return value
+        if isinstance(value, DuomoError):
+            raise value
+        if not isinstance(value, Mapping):
+            raise BadInput(f"payment {position} is a {type(value).__name__}", why="a row (a dict) is needed",
+                           fix="one dict of columns a payment")  # fmt: skip
+        form, row = self.payments, dict(value)
+        name = str(row.pop(form.key, position)) if form.key else str(position)
+        key = pseudonym(name, self.secret) if form.key else name
+        account = row.pop(form.account, None) if form.account else None
+        label = row.pop(form.target, None) if form.target else None
+        return Record(
+            row,
+            key,
+            pseudonym(str(account), self.secret) if account is not None else None,
+            _time(row.pop(form.time, None), form.time, key) if form.time else None,
+            label=None if label is None else int(str(label) == form.event),
+            findings=tuple(check_row(row, form.fields, key, form.currency)),
+        )
+
+    def fit(self, records: Sequence[Record[dict[str, Any]]]) -> Self:
+        """An adapter that knows what is usual among these records, and whose threshold keeps the budget there."""
+        usable = [each for each in records if not any(found.severity == "block" for found in each.findings)]
+        if len(usable) < MIN_ROWS:
+            raise BadInput(f"{len(usable)} payments do not tell what is usual", why=f"at least {MIN_ROWS} are needed",
+                           fix="more history")  # fmt: skip
+        fields = self.payments.fields
+        rows = [{field.name: value_of(each.payload, field) for field in fields} for each in usable]
+        surprise = Surprise.fit(fields, rows)
+        budget = self.payments.alerts_per_1000
+        policy = AlertBudget(threshold=surprise.threshold(budget / 1000), alerts_per_1000=budget)
+        return type(self)(artifacts={**self.artifacts, "surprise": surprise, "policy": policy}, secret=self.secret)
+
+    def prepare(self, record: Record[dict[str, Any]]) -> dict[str, float | str | None]:
+        return {field.name: value_of(record.payload, field) for field in self.surprise.fields}
+
+    def score(self, prepared: Sequence[Any]) -> list[tuple[Any, list[tuple[float, str]]]]:
+        return [(row, self.surprise.parts(row)) for row in prepared]
+
+    def interpret(self, case: Case[dict[str, Any]]) -> Uncalibrated:
+        return Uncalibrated(value=sum(part for part, _ in case.raw[1]), method="surprise")
+
+    def explain(self, case: Case[dict[str, Any]]) -> Sequence[Reason]:
+        row, parts = case.raw
+        order = sorted(range(len(parts)), key=lambda i: -parts[i][0])[:MAX_REASONS]
+        return [self._reason(i, row, *parts[i]) for i in order if parts[i][0] > 1.0]
+
+    def result(self, case: Case[dict[str, Any]]) -> FraudAlert:
+        score = sum(part for part, _ in case.raw[1])
+        budget = self.artifacts.get("policy")
+        return FraudAlert(
+            score=score,
+            percentile=self.surprise.percentile(score),
+            alert=isinstance(budget, AlertBudget) and score > budget.threshold,
+            account=case.record.group or "",
+        )
+
+    def measure(self, judged: Sequence[tuple[Record[dict[str, Any]], DomainResult[FraudAlert]]]) -> dict[str, float]:
+        known = [
+            (each.label, done.payload) for each, done in judged if done.payload is not None and each.label is not None
+        ]
+        if not known or len({label for label, _ in known}) < 2:
+            return {}
+        y, scores = np.array([label for label, _ in known]), np.array([payload.score for _, payload in known])
+        budget = max(1, round(self.payments.alerts_per_1000 / 1000 * len(y)))
+        precision, recall = among_top(scores, y, budget)
+        return {
+            "average_precision": average_precision(scores, y),
+            "auc": auc(scores, y),
+            "prevalence": float(y.mean()),
+            "precision_at_budget": precision,
+            "recall_at_budget": recall,
+            "alerts_per_1000": 1000 * float(np.mean([payload.alert for _, payload in known])),
+        }
+
+    @classmethod
+    def example(cls) -> Self:
+        rows = made_up.transactions()
+        form, _ = Payments.of_table(
+            rows, key="id", account="account", time="time", target="fraud", currency="EUR", alerts_per_1000=20
+        )
+        blank = cls(artifacts={"payments": form})
+        return blank.fit(blank.records(rows))
+
+    @classmethod
+    def samples(cls) -> list[Any]:
+        return made_up.transactions(12, share=0.3, seed=2)
+
+    def _reason(self, i: int, row: Any, part: float, side: str) -> Reason:
+        field, tails = self.surprise.fields[i], self.surprise.tails[i]
+        value = row[field.name]
+        if side in ("high", "low") and isinstance(value, float):
+            text = f"{field.text} is unusually {side}: {tails.share_beyond(value):.2%} of payments go as far"
+        else:
+            text = f"{field.text} is not given" if side == "missing" else f"{field.text} is a rare value"
+        code = f"{field.name.upper()}.{side.upper()}"
+        return Reason(code=code, text=text, feature=field.name, contribution=round(part, 3), direction="adverse")
+
+
+def worklist(
+    results: Iterable[DomainResult[FraudAlert]], *, per_day: int
+) -> dict[dt.date | None, list[DomainResult[FraudAlert]]]:
+    """For each day the `per_day` most unusual payments, the first to look at first; the budget is never exceeded."""
+    days: dict[dt.date | None, list[DomainResult[FraudAlert]]] = defaultdict(list)
+    for each in results:
+        if each.payload is not None:
+            days[each.provenance.as_of.date() if each.provenance.as_of else None].append(each)
+    return {
+        day: sorted(found, key=lambda each: (-(each.payload.score if each.payload else 0.0), each.key))[:per_day]
+        for day, found in days.items()
+    }
+
+
+def _time(value: Any, field: str, key: str) -> dt.datetime:
+    if isinstance(value, dt.datetime):
+        return value
+    try:
+        return dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadInput(f"record '{key}': '{field}' is no time", why="it cannot be read as ISO 8601",
+                       fix="such as 2024-03-28T09:30:00") from None  # fmt: skip

@@ -1,0 +1,258 @@
+"""XBRL and inline XBRL: the facts of a filing with their contexts, units, signs, scales and dimensions.
+
+Namespaces and forms are those of XBRL 2.1, XBRL Dimensions 1.0 and Inline XBRL 1.1; taxonomies are not read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from xml.parsers import expat
+
+from duomo.adapters import Finding, find
+from duomo.errors import InputTooLarge, InputUnreadable
+
+XBRLI = "{http://www.xbrl.org/2003/instance}"
+XBRLDI = "{http://xbrl.org/2006/xbrldi}"
+IX = ("{http://www.xbrl.org/2013/inlineXBRL}", "{http://www.xbrl.org/2008/inlineXBRL}")
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+SKIPPED = ("http://www.xbrl.org/2003/linkbase", "http://www.xbrl.org/2003/instance")
+MAX_BYTES = 100_000_000
+ZERO_FORMATS = ("zerodash", "fixed-zero", "numdash")
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """Who and when a fact is about; `start` is empty for an instant."""
+
+    entity: str
+    start: str
+    end: str
+    dimensions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """One fact."""
+
+    name: str
+    """Local name, such as ``Assets``."""
+    taxonomy: str
+    """Namespace of the name."""
+    value: str
+    number: Decimal | None
+    """The value as a number, scale and sign applied; None for text and for nil."""
+    unit: str
+    """Such as ``USD``, ``shares`` or ``USD/shares``; empty for text."""
+    decimals: int | None
+    """Digits after the point that are accurate: -6 for millions; None for exact."""
+    context: Context
+
+    @property
+    def tolerance(self) -> Decimal:
+        """Half of the last accurate digit."""
+        return Decimal(0) if self.decimals is None else Decimal(5).scaleb(-self.decimals - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Filing:
+    """What a file holds."""
+
+    facts: tuple[Fact, ...]
+    findings: tuple[Finding, ...]
+    inline: bool
+
+
+def parse(data: bytes) -> Filing:
+    """The facts of an instance or of an inline document.
+
+    Raises:
+        InputTooLarge: Beyond `MAX_BYTES`.
+        InputUnreadable: No XML, XML with entities of its own, or without any XBRL.
+    """
+    if len(data) > MAX_BYTES:
+        raise InputTooLarge(f"the filing has {len(data):,} bytes", why=f"{MAX_BYTES:,} are the limit",
+                            fix="split the report package and pass its instance document alone")  # fmt: skip
+    root, prefixes = _tree(data)
+    inline = any(each.tag.startswith(IX) for each in root.iter() if isinstance(each.tag, str))
+    if not inline and root.tag != f"{XBRLI}xbrl":
+        raise InputUnreadable(
+            f"the root element is <{_local(root.tag)}>",
+            why="an XBRL instance begins with <xbrl>, an inline one has ix: elements",
+            fix="pass the instance document, not a schema or linkbase",
+        )
+    return _Reader(root, prefixes, inline).filing()
+
+
+class _Reader:
+    def __init__(self, root: ET.Element, prefixes: dict[str, str], inline: bool) -> None:
+        self.root, self.prefixes, self.inline = root, prefixes, inline
+        self.findings: list[Finding] = []
+        self.contexts = {each.get("id", ""): _context(each) for each in root.iter(f"{XBRLI}context")}
+        self.units = {each.get("id", ""): _unit(each) for each in root.iter(f"{XBRLI}unit")}
+
+    def filing(self) -> Filing:
+        elements = self._inline() if self.inline else self._plain()
+        facts = [fact for fact in elements if fact is not None]
+        return Filing(tuple(facts), tuple(self.findings), self.inline)
+
+    def _plain(self) -> Iterator[Fact | None]:
+        for each in self.root:
+            space, _, name = str(each.tag)[1:].partition("}")
+            if space in SKIPPED:
+                continue
+            if each.get("contextRef") is None:
+                continue  # a tuple's members are read below; anything else without a context is no fact
+            text = "" if each.get(XSI_NIL) in ("true", "1") else "".join(each.itertext()).strip()
+            number = self._decimal(text, name, "") if each.get("unitRef") is not None and text else None
+            yield self._fact(each, name, space, text, number)
+
+    def _inline(self) -> Iterator[Fact | None]:
+        continued = {each.get("id"): each for space in IX for each in self.root.iter(f"{space}continuation")}
+        for each in self.root.iter():
+            if not (isinstance(each.tag, str) and each.tag.startswith(IX)):
+                continue
+            kind = _local(each.tag)
+            prefix, _, name = each.get("name", "").rpartition(":")
+            space = self.prefixes.get(prefix, prefix)
+            if kind == "nonNumeric":
+                yield self._fact(each, name, space, _text(each, continued), None)
+            elif kind == "nonFraction":
+                text = "" if each.get(XSI_NIL) in ("true", "1") else _text(each, {})
+                number = self._decimal(text, name, each.get("format", "").rpartition(":")[2]) if text else None
+                if number is not None:
+                    number = number.scaleb(int(each.get("scale") or 0)) * (-1 if each.get("sign") == "-" else 1)
+                yield self._fact(each, name, space, text, number, numeric=True)
+
+    def _fact(
+        self, each: ET.Element, name: str, space: str, text: str, number: Decimal | None, *, numeric: bool = False
+    ) -> Fact | None:
+        context = self.contexts.get(each.get("contextRef", ""))
+        if context is None:
+            self._find("QUALITY.FORMAT", f"'{name}' refers to a context that is not there", name,
+                       "repair the contextRef; the fact was left out")  # fmt: skip
+            return None
+        unit = self.units.get(each.get("unitRef", ""), "")
+        if not unit and (numeric or each.get("unitRef") is not None) and text:
+            self._find("UNITS.MISSING", f"'{name}' is a number without a unit", name,
+                       "add the unitRef; the fact was left out")  # fmt: skip
+            return None
+        return Fact(name, space, text, number, unit, _decimals(each), context)
+
+    def _decimal(self, text: str, name: str, form: str) -> Decimal | None:
+        plain = re.sub(r"[\s\u00a0\u202f]", "", text)
+        key = form.lower().replace("ixt:", "")
+        if key.startswith(ZERO_FORMATS) or (plain in ("-", "–", "—") and form):
+            return Decimal(0)
+        if "comma" in key:
+            plain = plain.replace(".", "").replace(",", ".")
+        elif form:
+            plain = plain.replace(",", "")
+        try:
+            found = Decimal(plain)
+        except InvalidOperation:
+            found = None
+        if found is None or not found.is_finite():
+            self._find(
+                "INPUT.UNREADABLE",
+                f"'{name}' has a unit and is no number{f' in format {form}' if form else ''}",
+                name,
+                "look at the format attribute; the value is kept as text",
+            )
+            return None
+        return found
+
+    def _find(self, code: str, text: str, field: str, fix: str) -> None:
+        self.findings.append(find(code, text, field=field, fix=fix, severity="refer"))
+
+
+def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
+    """The document without any entity of its own: those can grow without bound, or name files."""
+    prefixes: dict[str, str] = {}
+    builder = ET.TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator="}")
+
+    def tag(name: str) -> str:
+        return "{" + name if "}" in name else name
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        builder.start(tag(name), {tag(key): value for key, value in attributes.items()})
+
+    def declare(*_: Any) -> None:
+        raise InputUnreadable(
+            "the filing declares entities of its own",
+            why="they can expand without bound or read files",
+            fix="save it again with entities resolved",
+        )
+
+    def remember(prefix: str | None, uri: str) -> None:
+        prefixes.setdefault(prefix or "", uri)
+
+    parser.StartElementHandler, parser.EndElementHandler = start, lambda name: builder.end(tag(name))
+    parser.CharacterDataHandler, parser.EntityDeclHandler = builder.data, declare
+    parser.StartNamespaceDeclHandler = remember
+    try:
+        parser.Parse(data, True)
+        return builder.close(), prefixes
+    except (expat.ExpatError, AssertionError, ET.ParseError) as error:
+        raise InputUnreadable(
+            "the filing is no well-formed XML",
+            why=str(error),
+            fix="inline XBRL is XHTML: close every tag, and write &#160; for &nbsp;",
+        ) from None
+
+
+def _context(element: ET.Element) -> Context:
+    def text(name: str) -> str:
+        found = element.find(f".//{XBRLI}{name}")
+        return (found.text or "").strip() if found is not None else ""
+
+    members = []
+    for each in element.iter():
+        if each.tag in (f"{XBRLDI}explicitMember", f"{XBRLDI}typedMember"):
+            axis = each.get("dimension", "").rpartition(":")[2]
+            members.append((axis, "".join(each.itertext()).strip().rpartition(":")[2]))
+    return Context(text("identifier"), text("startDate"), text("endDate") or text("instant"), tuple(sorted(members)))
+
+
+def _unit(element: ET.Element) -> str:
+    def measures(inside: ET.Element | None) -> str:
+        found = [] if inside is None else [(each.text or "").strip() for each in inside.iter(f"{XBRLI}measure")]
+        return "*".join(each.rpartition(":")[2] for each in found)
+
+    above, below = element.find(f".//{XBRLI}unitNumerator"), element.find(f".//{XBRLI}unitDenominator")
+    return f"{measures(above)}/{measures(below)}" if above is not None else measures(element)
+
+
+def _decimals(element: ET.Element) -> int | None:
+    given = element.get("decimals", "")
+    return int(given) if re.fullmatch(r"[+-]?\d+", given) else None
+
+
+def _text(element: ET.Element, continued: dict[str | None, ET.Element]) -> str:
+    """The element's text without what ix:exclude holds, and with what continues it."""
+    parts: list[str] = []
+
+    def walk(each: ET.Element) -> None:
+        if isinstance(each.tag, str) and each.tag.startswith(IX) and _local(each.tag) == "exclude":
+            return
+        parts.append(each.text or "")
+        for child in each:
+            walk(child)
+            parts.append(child.tail or "")
+
+    seen: set[int] = set()
+    current: ET.Element | None = element
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        walk(current)
+        current = continued.get(current.get("continuedAt"))
+    return " ".join("".join(parts).split())
+
+
+def _local(tag: Any) -> str:
+    return str(tag).rpartition("}")[2]

@@ -1,0 +1,64 @@
+"""Weights of evidence: bins that only rise or only fall, whatever the data."""
+
+import math
+
+import numpy as np
+import pytest
+from duomo_finance.binning import MIN_SHARE, OTHER, Bins, bin_category, bin_number
+from duomo_finance.metrics import among_top, average_precision, ks, psi
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), rows=st.integers(60, 600), distinct=st.integers(2, 50))
+def test_weights_of_a_number_are_monotone_and_no_bin_is_tiny(seed, rows, distinct):
+    random = np.random.default_rng(seed)
+    x = random.integers(0, distinct, rows).astype(float)
+    x[random.random(rows) < 0.1] = math.nan
+    y = (random.random(rows) < 0.3).astype(float)
+    y[:2] = 0, 1
+    made = bin_number(x, y)
+    steps = np.diff(made.woe[:-1])
+    assert (steps >= -1e-9).all() or (steps <= 1e-9).all()
+    counted = np.bincount(made.index(x), minlength=len(made.bins))
+    assert counted.tolist() == [each.rows for each in made.bins]
+    if len(made.bins) > 2:
+        assert min(counted[:-1]) >= MIN_SHARE * rows
+    assert made.information_value() >= -1e-9
+    assert Bins.model_validate_json(made.model_dump_json()) == made
+
+
+def test_a_bin_says_where_it_begins_and_ends():
+    x = np.arange(1000.0)
+    y = (np.random.default_rng(0).random(1000) < x / 1200).astype(float)
+    made = bin_number(x, y)
+    words = [each.describe() for each in made.bins[:-1]]
+    assert words[0].startswith("up to")
+    assert words[-1].startswith("above")
+    assert not made.rising, "more is worse here"
+    at_edge, beyond = made.index([made.bins[0].high, made.bins[0].high + 1e-9])
+    assert (at_edge, beyond) == (0, 1)
+
+
+def test_rare_levels_share_a_bin_that_takes_what_was_never_seen():
+    values = ["a"] * 100 + ["b"] * 90 + ["c"] * 3 + ["d"] * 3 + [None] * 4
+    y = np.array([1.0, 0.0] * 100)
+    made = bin_category(values, y)
+    assert {each.levels for each in made.bins} == {("a",), ("b",), (OTHER, "c", "d"), ()}
+    codes = made.index(["c", "never", None])
+    assert codes[0] == codes[1] != codes[2]
+    assert made.knows("c")
+    assert not made.knows("never")
+
+
+def test_measures_that_can_be_worked_out_by_hand():
+    assert ks([1, 2, 3, 4], [0, 0, 1, 1]) == 1.0
+    assert ks([1, 1, 1, 1], [0, 1, 0, 1]) == 0.0
+    assert average_precision([4, 3, 2, 1], [1, 0, 1, 0]) == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision([1, 1], [1, 0]) == 0.5
+    assert math.isnan(average_precision([1, 2], [0, 0]))
+    assert among_top([5, 4, 3, 2], [1, 0, 1, 1], 2) == (0.5, pytest.approx(1 / 3))
+    same = np.random.default_rng(0).random(2000)
+    assert psi(same, same) == pytest.approx(0)
+    assert psi(same, same**3) > 0.25

@@ -1,0 +1,106 @@
+"""News: tone by any model, companies from a list, and nothing from the future."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from duomo_finance.news import NewsSentiment, Tickers
+
+import duomo
+from duomo.errors import UsageProblem
+from duomo.tasks.nlp import Entities, Span
+from duomo.tasks.results import Classification
+
+NAMES = Tickers(names={"AAPL": ("Apple", "Apple Inc."), "F": ("Ford", "Ford Motor"), "ORCL": ("Oracle",)})
+
+
+@pytest.fixture(scope="module")
+def news():
+    with NewsSentiment(runner=duomo.load("text-classification", device="cpu"), artifacts={"tickers": NAMES}) as adapter:
+        yield adapter
+
+
+def item(text, **more):
+    return {"id": "n1", "text": text, "published": "2024-03-01T09:00:00+00:00", **more}
+
+
+def test_an_item_has_a_tone_and_its_companies(news):
+    made = news(item("Apple had a great, great quarter, and Ford Motor a good one", source="wire"))
+    assert made.payload.label == "positive"
+    assert made.payload.polarity > 0.5
+    assert [(each.ticker, each.first) for each in made.payload.tickers] == [("AAPL", "Apple"), ("F", "Ford Motor")]
+    assert made.payload.source == "wire"
+    assert made.score.kind == "uncalibrated", "nobody calibrated it, so it is no probability"
+    assert made.provenance.model.startswith("nlp/vader")
+    assert made.payload.as_of == made.payload.published
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("$AAPL and $F rise", {"AAPL": 1, "F": 1}),
+        ("Apple Inc. (NASDAQ: AAPL) beats; Apple rises", {"AAPL": 3}),
+        ("F is a letter, and so is a 'forded' river", {}),
+        ("Pineapple prices and an oracle", {"ORCL": 1}),
+        ("Ford (NYSE:F) recalls", {"F": 2}),
+        ("nothing of note", {}),
+    ],
+)
+def test_companies_are_found_by_ticker_and_name(text, found):
+    assert {each.ticker: each.count for each in NAMES.find(text)} == found
+
+
+def test_an_item_published_after_the_moment_asked_for_is_a_leak(news):
+    early = news(item("Great results", as_of="2024-02-28T16:00:00+00:00"))
+    assert early.payload is None
+    assert [(each.code, each.field) for each in early.findings] == [("LEAK.FUTURE", "text")]
+    assert early.decision.outcome == "refer"
+    later = news(item("Great results", as_of="2024-03-01T16:00:00+00:00"))
+    assert later.findings == []
+    assert later.provenance.as_of.day == 1
+
+
+def test_any_model_of_the_task_will_do_and_its_own_labels_stay():
+    class Two:
+        def map(self, items, **_):
+            for index, _item in enumerate(items):
+                meta = duomo.Meta("text-classification", "house/two")
+                yield duomo.Outcome(index, str(index), Classification.ranked(["spam", "ham"], [0.2, 0.8]), None, meta)
+
+        def close(self):
+            pass
+
+    adapter = NewsSentiment(runner=Two())
+    made = adapter(item("whatever"))
+    assert made.payload.label == "ham"
+    assert made.payload.polarity is None
+    assert made.payload.tickers == []
+
+
+def test_names_come_from_a_second_model_when_one_is_given(news):
+    def names(text):
+        start = text.index("Ada")
+        return Entities(spans=[Span(label="PER", score=0.9, text="Ada", start=start, end=start + 3)])
+
+    both = NewsSentiment(runner=news.runner, entities=names)
+    made = both(item("A great day for Ada"))
+    assert [(each.label, each.text, each.start) for each in made.payload.entities] == [("PER", "Ada", 16)]
+    wrong = NewsSentiment(runner=news.runner, entities=lambda text: SimpleNamespace())
+    with pytest.raises(UsageProblem, match="is of another task"):
+        wrong(item("A great day"))
+
+
+def test_bad_items_are_named_and_the_others_go_on(news):
+    rows = [item("good"), {"id": "n2", "text": "no time"}, {"id": "n3", "published": "2024-03-01"},
+            item("", id="n4"), item("good", published="soon"), item("good", id="n6")]  # fmt: skip
+    outcomes = list(news.map(rows))
+    assert [each.ok for each in outcomes] == [True, False, False, False, False, True]
+    assert "has no 'published'" in outcomes[1].error.what
+    assert "has no 'text'" in outcomes[2].error.what
+    assert "'text' cannot be used" in outcomes[3].error.what
+    assert "'published' cannot be used" in outcomes[4].error.what
+
+
+def test_a_records_own_times_are_kept(news):
+    record = news.record(item("good"))
+    assert news.record(dataclasses.replace(record, key="x")).available_at == record.available_at
