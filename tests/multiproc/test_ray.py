@@ -10,7 +10,7 @@ import pytest
 import duomo
 from duomo.errors import RequirementMissing, Unavailable, UsageProblem
 from duomo.specs import ExecutorSpec
-from duomo.testing.fakes import echo_spec, fake_catalog
+from duomo.testing.fakes import echo_spec, fake_catalog, faulty_spec
 
 pytestmark = [pytest.mark.multiproc, pytest.mark.slow]
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -20,7 +20,7 @@ TEXTS = [f"text {index}" for index in range(40)]
 @pytest.fixture(scope="module")
 def catalog():
     sys.path.insert(0, str(Path(__file__).parent))
-    return fake_catalog(echo_spec(loader="acting:Actor"))
+    return fake_catalog(faulty_spec())
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_parts_come_as_they_are_made(runner):
 
 
 def test_an_item_that_ends_its_process_is_named_and_the_others_come_out(runner):
-    texts = [*TEXTS[:11], "segfault", *TEXTS[11:]]
+    texts = [*TEXTS[:11], "segfaults", *TEXTS[11:]]
     outcomes = list(runner.map(texts))
     assert [outcome.index for outcome in outcomes if not outcome.ok] == [11]
     assert outcomes[11].error.type == "WorkerLost"
@@ -74,11 +74,31 @@ def test_an_item_that_ends_its_process_is_named_and_the_others_come_out(runner):
 
 
 def test_an_actor_killed_from_outside_costs_no_row(runner):
-    outcomes = runner.map(f"slow {index}" for index in range(60))
+    outcomes = runner.map(f"naps {index}" for index in range(60))
     first = next(outcomes)
     replica = runner.executor._crew._replicas[0]
     ray.kill(replica.actors[0])
     assert [first.index, *(outcome.index for outcome in outcomes if outcome.ok)] == list(range(60))
+
+
+def test_two_actors_share_one_model_and_give_what_one_process_gives(cluster, tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"the river rose by a foot and fell again".split()]
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    BertForSequenceClassification(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(tmp_path)
+    tokenizer = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(tmp_path)
+    texts = [" ".join(words[4 : 5 + at % 9]) for at in range(20)]
+    with duomo.load("text-classification", f"dir:{tmp_path}") as inline:
+        expected = [outcome.unwrap().top.score for outcome in inline.map(texts)]
+    with duomo.load(
+        "text-classification", f"dir:{tmp_path}", executor="ray", devices="cpu,cpu", parallel="tp=2"
+    ) as runner:
+        shared = [outcome.unwrap().top.score for outcome in runner.map(texts)]
+    assert shared == pytest.approx(expected, abs=1e-5)
 
 
 def test_more_workers_than_the_cluster_holds_are_refused_with_the_number_that_fits(cluster, catalog):
@@ -99,7 +119,7 @@ def test_a_model_that_does_not_load_says_so_as_if_it_were_here(cluster):
 def test_a_node_that_dies_costs_no_row_and_none_comes_twice(cluster, catalog):
     doomed = cluster.add_node(num_cpus=2)
     with duomo.load("text-classification", "fake/echo", executor="ray", devices=4, catalog=catalog) as runner:
-        outcomes = runner.map((f"slow {index}" for index in range(200)), batch_size=2)
+        outcomes = runner.map((f"naps {index}" for index in range(200)), batch_size=2)
         seen = [next(outcomes).index]
         cluster.remove_node(doomed, allow_graceful=False)
         seen += [outcome.index for outcome in outcomes if outcome.ok]
