@@ -2,8 +2,9 @@
 
     preprocess   chat template → token ids
     collate      groups of alike lengths, padded on the left, so that every row's next token is at the same place
-    forward      each group once, then all rows token by token against one key-value cache; rows that end leave it
-    Writer       tokens of one row → text that only grows: whole characters, and nothing of a stop text
+    forward      each group once, then all rows token by token against one key-value cache; rows that end leave it,
+                 and groups that wait are read and join it
+    Writer       tokens of one row → text that only grows (`writing.py`)
 
 Greedy output equals ``generate`` of transformers; sampling draws on the CPU, one generator a row, so
 that a seed gives the same text in any batch and on any device.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -29,14 +31,19 @@ from duomo.parallel import PipelinePlan, TensorPlan, agreed
 from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
-from duomo_nlp.kv_cache import can_join, join, keep
+from duomo_nlp.kv_cache import can_join, join, keep, trim
 from duomo_nlp.packed_linear import pack_linear
+from duomo_nlp.writing import Writer
 
 PADDING_CPU = 32
 PADDING_GPU = 4096
 """Padding worth another pass over the prompts, in tokens: about what starting one costs."""
-BROKEN = "\ufffd"
-"""What a tokenizer gives for the first bytes of a character whose last ones are still to come."""
+AT_ONCE = 32
+"""Rows decoded together; more prompts than that wait for places."""
+TOKENS_AT_ONCE = 8192
+"""Tokens of prompts and answers in the cache; a row alone may have more."""
+GROUP = AT_ONCE // 4
+"""Rows of one group, and places that must be free before waiting prompts are let in: joining copies the cache."""
 
 
 class Group(NamedTuple):
@@ -64,67 +71,11 @@ class Batch(NamedTuple):
         return self._replace(groups=groups)
 
 
-class Writer:
-    """The text of one row, as its tokens come."""
-
-    def __init__(self, tokenizer: Tokenizer, ends: frozenset[int], budget: int, stop: Sequence[str]) -> None:
-        self.tokenizer = tokenizer
-        self.ends = ends
-        self.budget = budget
-        self.stop = [each for each in stop if each]
-        self.text = ""
-        self.num_tokens = 0
-        self.finish_reason: str | None = None
-        self._window: list[int] = []
-        self._shown = ""
-        self._held = ""
-
-    def push(self, token: int) -> None:
-        """Take one token; `finish_reason` is set when it is the last."""
-        self.num_tokens += 1
-        if token in self.ends:
-            self._finish("stop")
-            return
-        self._decode(token)
-        found = [self._held.find(each) for each in self.stop if each in self._held]
-        if found:
-            self.text += self._held[: min(found)]
-            self.finish_reason = "stop"
-        elif self.num_tokens == self.budget:
-            self._finish("length")
-        else:
-            keep = self._may_become_stop()
-            self.text += self._held[: len(self._held) - keep]
-            self._held = self._held[len(self._held) - keep :]
-
-    def _decode(self, token: int) -> None:
-        # Only a few tokens are decoded again: those of the last piece, since some decoders treat a first token apart.
-        self._window.append(token)
-        text = self.tokenizer.decode(self._window)
-        if text.endswith(BROKEN):
-            return
-        self._held += text[len(self._shown) :]
-        self._window = self._window[-1:]
-        self._shown = self.tokenizer.decode(self._window)
-
-    def _finish(self, reason: str) -> None:
-        self.text += self._held + self.tokenizer.decode(self._window)[len(self._shown) :]
-        self.finish_reason = reason
-
-    def _may_become_stop(self) -> int:
-        """How many last characters are the beginning of a stop text."""
-        longest = max(map(len, self.stop), default=1) - 1
-        for size in range(min(longest, len(self._held)), 0, -1):
-            if any(each.startswith(self._held[-size:]) for each in self.stop):
-                return size
-        return 0
-
-
 class CausalLM(Model[Prompt, Generation]):
     """A decoder-only language model."""
 
-    batch_size = 32
-    batch_budget = 8192
+    batch_size = 4 * AT_ONCE
+    batch_budget = 4 * TOKENS_AT_ONCE
     # Prompts of unlike lengths are read in groups, and written to together: a batch costs the sum of its items.
     packed = True
 
@@ -142,7 +93,8 @@ class CausalLM(Model[Prompt, Generation]):
         self._extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._takes_positions = "position_ids" in known
         worth = PADDING_CPU if self.device.type == "cpu" else PADDING_GPU
-        self._padding = worth if can_join(network.config) else math.inf
+        self._joins = can_join(network.config)
+        self._padding = worth if self._joins else math.inf
         if "past_key_values" not in known:
             raise WrongTask(
                 f"{type(network).__name__} cannot be used for text-generation here",
@@ -249,7 +201,7 @@ class CausalLM(Model[Prompt, Generation]):
         for at in order:
             last = groups[-1] if groups else []
             padding = sum(lengths[at] - lengths[other] for other in last)
-            if last and padding <= self._padding:
+            if last and padding <= self._padding and len(last) < (GROUP if self._joins else AT_ONCE):
                 last.append(at)
             else:
                 groups.append([at])
@@ -260,27 +212,57 @@ class CausalLM(Model[Prompt, Generation]):
 
     def _steps(self, batch: Batch, writers: list[Writer]) -> Iterator[None]:
         """Decode until every writer has finished; one step of all rows a yield."""
-        rows, options = batch.order, batch.options
-        generators = [_generator(options.seed) for _ in writers]
-        outputs = [self._read(*group, None) for group in batch.groups]
-        logits = torch.cat([output.logits[:, -1] for output in outputs])
-        cache = join([output.past_key_values for output in outputs])
-        mask = _right_aligned([group.mask for group in batch.groups])
+        options, generators = batch.options, [_generator(batch.options.seed) for _ in writers]
+        places = iter(batch.order)
+        waiting = deque((group, [next(places) for _ in group.ids]) for group in batch.groups)
+        rows: list[int] = []
+        tokens: list[int] = []
+        cache: Any = None
+        mask = batch.groups[0].mask[:0]
         while True:
-            tokens = _choose(logits.float(), options, [generators[row] for row in rows])
+            logits = []
+            if rows:
+                mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
+                logits = [self._read(torch.tensor(tokens, device=mask.device)[:, None], mask, cache).logits[:, -1]]
+            if admitted := self._admit(waiting, mask):
+                outputs = [self._read(*group, None) for group, _ in admitted]
+                logits += [output.logits[:, -1] for output in outputs]
+                caches = [output.past_key_values for output in outputs]
+                masks = [group.mask for group, _ in admitted]
+                if rows:
+                    masks.insert(0, trim(cache, mask))
+                    caches.insert(0, cache)
+                cache, mask = join(caches), _right_aligned(masks)
+                rows = rows + [row for _, some in admitted for row in some]
+            tokens = _choose(torch.cat(logits).float(), options, [generators[row] for row in rows])
             for row, token in zip(rows, tokens, strict=True):
                 writers[row].push(token)
             yield
             kept = keep([writers[row].finish_reason is None for row in rows])
-            if not kept:
+            if not kept and not waiting:
                 return
             if len(kept) < len(rows):
-                index = torch.tensor(kept)
-                cache.batch_select_indices(index)
+                index = torch.tensor(kept, dtype=torch.long)
+                if kept:
+                    cache.reorder_cache(index)  # every kind of layer has it
                 mask = mask[index]
                 rows, tokens = [rows[at] for at in kept], [tokens[at] for at in kept]
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
-            logits = self._read(torch.tensor(tokens, device=mask.device)[:, None], mask, cache).logits[:, -1]
+
+    def _admit(self, waiting: deque[tuple[Group, list[int]]], mask: torch.Tensor) -> list[tuple[Group, list[int]]]:
+        """The groups that come in now: the next ones, as long as there are places and the cache has room."""
+        admitted: list[tuple[Group, list[int]]] = []
+        alive = len(mask)
+        if not waiting or (alive and (not self._joins or AT_ONCE - alive < GROUP)):
+            return admitted
+        held = int(mask.sum())
+        while waiting:
+            group, rows = waiting[0]
+            alive, held = alive + len(rows), held + int(group.mask.sum())
+            full = alive > AT_ONCE or held > TOKENS_AT_ONCE or not self._joins
+            if full and (admitted or len(mask)):
+                break
+            admitted.append(waiting.popleft())
+        return admitted
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> Any:
         """The network on the next tokens (B, new), with a mask for all tokens so far (B, L)."""

@@ -45,13 +45,13 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.values[:, :, start:] = value_states
         return self.keys, self.values
 
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
+    def reorder_cache(self, beam_idx: torch.Tensor) -> None:
         """Keep the rows that `keep` gives: those that change places are copied, the others stay where they are."""
-        for place, row in enumerate(indices.tolist()):
+        for place, row in enumerate(beam_idx.tolist()):
             if row != place:
                 self.keys[place] = self.keys[row]
                 self.values[place] = self.values[row]
-        self.keys, self.values = self.keys[: len(indices)], self.values[: len(indices)]
+        self.keys, self.values = self.keys[: len(beam_idx)], self.values[: len(beam_idx)]
 
 
 def keep(alive: Sequence[bool]) -> list[int]:
@@ -76,9 +76,19 @@ def join(caches: Sequence[Cache]) -> Cache:
             parts: list[Any] = [cache.layers[at] for cache in caches]
             layer.keys = _end_to_end([part.keys for part in parts])
             layer.values = _end_to_end([part.values for part in parts])
-        if type(layer) is DynamicLayer and layer.keys is not None:
+        if type(layer) in (DynamicLayer, GrowingLayer) and layer.keys is not None:
             layers[at] = GrowingLayer(layer)
     return whole
+
+
+def trim(cache: Any, mask: torch.Tensor) -> torch.Tensor:
+    """Cut what is padding in every row from the left of `cache`; gives its mask (B, L), cut alike."""
+    first = int(mask.any(0).int().argmax())
+    if first and all(type(layer) is GrowingLayer for layer in cache.layers):
+        for layer in cache.layers:
+            layer.keys, layer.values = layer.keys[:, :, first:], layer.values[:, :, first:]
+        return mask[:, first:]
+    return mask
 
 
 def _end_to_end(parts: list[torch.Tensor]) -> torch.Tensor:
