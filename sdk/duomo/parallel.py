@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -39,6 +39,15 @@ class TensorPlan(NamedTuple):
     """What the number of devices must divide: ``{"attention heads": 12, "inner units": 3072}``."""
     divided: Mapping[str, tuple[str, ...]] = {}
     """Attributes of modules that hold such a number and are to be divided: ``{"attn": ("num_heads",)}``."""
+
+    def spelled_out(self, names: Collection[str]) -> dict[str, str]:
+        """The styles as transformers' ``DistributedConfig(tp_plan=…)`` takes them.
+
+        Args:
+            names: of a network's modules.
+        """
+        found = ((name, style) for pattern, style in self.styles.items() for name in names if matches(pattern, name))
+        return {re.sub(r"(^|\.)\d+(?=\.|$)", r"\1*", name): style for name, style in found}
 
 
 class PipelinePlan(NamedTuple):

@@ -18,9 +18,12 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+from transformers import AutoModelForSequenceClassification
+from transformers.distributed import DistributedConfig
 
 import duomo
 from duomo.execution.group import GroupWorker, new_rendezvous
+from duomo.execution.ranks import TorchRanks
 from duomo.parallel import TensorPlan
 from duomo.tasks.results import Classification
 
@@ -84,10 +87,21 @@ def serve(pipe: Any, rank: int, runs: list[Any], meetings: list[list[str]]) -> N
     """One rank: its part in each run. What goes wrong is told past the collectives, and is the end."""
     try:
         for run, places in zip(runs, meetings, strict=True):
-            pipe.send(("done", _one(run, rank, places)))
+            pipe.send(("done", (_by_transformers if "tp_plan" in run else _one)(run, rank, places)))
     except Exception as error:
         pipe.send(("raised", type(error).__name__, str(error), traceback.format_exc()))
     time.sleep(60)  # a driver ends it
+
+
+def _by_transformers(run: dict[str, Any], rank: int, places: list[str]) -> dict[str, Any]:
+    """The same plan carried out by transformers."""
+    ranks = TorchRanks(rank, 1, 2, places[0], "cpu", 60)
+    distributed = DistributedConfig(tp_size=2, tp_plan=run["tp_plan"])
+    network = AutoModelForSequenceClassification.from_pretrained(run["folder"], distributed_config=distributed)
+    with torch.no_grad(), CommDebugMode() as comm:
+        logits = network(run["ids"]).logits
+    ranks.close()
+    return {"logits": logits, "torch": {str(op): count for op, count in comm.get_comm_counts().items()}}
 
 
 def _one(run: dict[str, Any], rank: int, places: list[str]) -> dict[str, Any]:

@@ -1,20 +1,27 @@
 """Groups of real processes that speak gloo: the same numbers, torch's own count of collectives, and one rank's end."""
 
+import os
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import duomo
 from duomo.execution.base import Job
 from duomo.execution.plan import ExecutionPlan, ParallelDims
 from duomo.inputs import Text
 from duomo.tasks.nlp import TextClassificationOptions
+from duomo_nlp import heads
+from duomo_nlp.classification import TextClassification
+from duomo_nlp.packed import pack
 
 pytestmark = pytest.mark.multiproc
 TOLERANCE = 5e-6
+IDS = torch.randint(4, 20, (3, 9), generator=torch.Generator().manual_seed(0))
 PROGRAM = Path(__file__).with_name("processes.py")
 TENSOR = ("bert", "gpt2", "llama", "vit", "clip")
 PIPELINE = ("bert", "gpt2", "llama", "vit")
@@ -29,27 +36,31 @@ def run(tmp_path, asked):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory, whole, job_of):
-    """Two processes run every family, with tp=2 and with pp=2."""
+def two(tmp_path_factory, folders, whole, job_of):
+    """Two processes run every family, with tp=2 and with pp=2, and BERT as transformers cuts it."""
     names = [(name, {"tp": 2}) for name in TENSOR] + [(name, {"pp": 2}) for name in PIPELINE]
     runs = [
         {"job": job_of(name, **dims), "items": [whole(name).items], "options": whole(name).options}
         for name, dims in names
     ]
+    names.append(("bert", ("by transformers",)))
+    network = whole("bert").runner.executor.worker.model.network
+    plan = TextClassification.tensor_plan(network.config).spelled_out(dict(network.named_modules()))
+    runs.append({"tp_plan": plan, "folder": folders("bert"), "ids": IDS, "items": [[]]})
     [said] = run(tmp_path_factory.mktemp("two"), [(2, runs)])
     assert said["trouble"] is None, said["trouble"][-1]
     return {(name, *dims): ranks for (name, dims), *ranks in zip(names, *said["answers"], strict=True)}
 
 
 def test_two_processes_give_what_one_gives(two, whole, differ):
-    for (name, _), ranks in two.items():
-        for rank in ranks:
+    for (name, axis), ranks in two.items():
+        for rank in ranks if axis in ("tp", "pp") else ():
             assert differ(name, whole(name).results, rank["results"]) < TOLERANCE, name
 
 
 def test_torch_counts_the_collectives_of_theory_and_no_other(two):
     for (name, axis), ranks in two.items():
-        for rank in ranks:
+        for rank in ranks if axis in ("tp", "pp") else ():
             ours, torchs = rank["counts"], rank["torch"]
             # Decisions and shared outputs are both broadcasts; weights are never gathered.
             assert torchs.get("c10d.allreduce_", 0) == ours.get("all_reduce", 0), (name, axis)
@@ -58,6 +69,15 @@ def test_torch_counts_the_collectives_of_theory_and_no_other(two):
     for name in ("bert", "vit"):
         assert two[name, "tp"][0]["torch"]["c10d.allreduce_"] == 2 * 4
         assert two[name, "pp"][0]["counts"]["send"] == two[name, "pp"][1]["counts"]["recv"] == 8
+
+
+def test_transformers_follows_our_plan_to_the_same_numbers_and_sums(two, whole):
+    network = whole("bert").runner.executor.worker.model.network
+    with torch.no_grad():
+        expected = torch.cat([heads.sequence_logits(network, rows) for rows in pack(IDS.tolist())])
+    for rank in two["bert", "by transformers"]:
+        assert (rank["logits"] - expected).abs().max() < TOLERANCE * expected.abs().max()
+        assert rank["torch"] == {"c10d.allreduce_": 2 * 4}
 
 
 def test_four_processes_are_two_groups_of_two_or_one_of_two_by_two(tmp_path, whole, job_of, differ):
@@ -112,3 +132,28 @@ def test_trouble_of_one_rank_is_heard_at_once_and_a_new_group_goes_on(tmp_path):
     assert well["answers"][0][0]["results"][0].top.name == answer["results"][0].top.name
     assert {op: n for op, n in answer["torch"].items() if "all" in op} == {"c10d_functional.all_reduce": 1}
     assert sum(n for op, n in answer["in inference mode"].items() if "all_gather" in op) >= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "devices", "parallel"),
+    [("bert", "cpu,cpu", "tp=2"), ("llama", "cpu,cpu", "pp=2"), ("bert", "cpu,cpu,cpu,cpu", "dp=2,tp=2")],
+)
+def test_executor_local_spreads_a_model_over_devices(name, devices, parallel, folders, whole, families, differ):
+    family, folder = families[name], folders(name)
+    with duomo.load(family.task, f"dir:{folder}", executor="local", devices=devices, parallel=parallel) as runner:
+        found = [outcome.unwrap() for outcome in runner.map(family.items, **family.options)]
+        assert differ(name, whole(name).results, found) < TOLERANCE
+        assert differ(name, whole(name).results[:1], [runner(family.items[0], **family.options)]) < TOLERANCE
+
+
+def test_a_group_that_loses_a_rank_is_started_anew_and_every_row_comes_out(folders, whole, families, differ):
+    family = families["bert"]
+    with duomo.load(
+        family.task, f"dir:{folders('bert')}", executor="local", devices="cpu,cpu", parallel="tp=2"
+    ) as runner:
+        outcomes = runner.map(family.items * 3, batch_size=4, **family.options)
+        found = [next(outcomes).unwrap()]
+        os.kill(runner.executor.pids[1], signal.SIGKILL)
+        found += [outcome.unwrap() for outcome in outcomes]
+        assert differ("bert", whole("bert").results * 3, found) < TOLERANCE
+        assert runner.executor.stats()["restarts"] == 1

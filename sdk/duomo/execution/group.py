@@ -132,7 +132,7 @@ class GroupWorker(Worker):
 
     def close(self) -> None:
         """Part with the other ranks."""
-        with contextlib.suppress(RuntimeError):  # of one that is gone already
+        with contextlib.suppress(RuntimeError):  # from torch, when one is gone already
             self.ranks.close()
 
     def _cut(self, network: Any) -> Any:

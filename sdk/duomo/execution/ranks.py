@@ -22,8 +22,10 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 
+from duomo.errors import WorkerLost
 
-class PeerLost(RuntimeError):
+
+class PeerLost(WorkerLost):
     """A collective failed: another rank has died, raised or not come; its own report says why."""
 
 
@@ -139,4 +141,8 @@ class TorchRanks(Ranks):
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            raise PeerLost(f"rank {self.stage * self.tp + self.place} could not {name or 'send'}: {error}") from error
+            raise PeerLost(
+                f"rank {self.stage * self.tp + self.place} has lost another rank of its group",
+                why=f"{name or 'send'}: {error}",
+                fix="see what the other one says; if it is well, the link between them is slow or cut",
+            ) from error
