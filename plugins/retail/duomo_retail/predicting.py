@@ -19,7 +19,6 @@ from duomo_retail.timeline import STEPS
 
 Array = NDArray[np.float64]
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-FOREIGN = ("statsforecast:", "chronos:")
 
 
 class Settings(Artifact):
@@ -30,7 +29,7 @@ class Settings(Artifact):
     period: int = pydantic.Field(default=0, ge=0)
     """Steps in a season; 0 for what is usual: 7 days, 52 weeks, 12 months."""
     method: str = "ensemble"
-    """One of `duomo_retail.methods.METHODS`, ``statsforecast:MODEL``, or ``chronos:FOLDER`` with weights."""
+    """One of `duomo_retail.methods.METHODS`, or ``statsforecast:MODEL``."""
     levels: tuple[float, ...] = LEVELS
 
     @pydantic.model_validator(mode="after")
@@ -73,19 +72,16 @@ def spread(series: Clean, season: int) -> float:
 def _by_method(values: list[Array], season: int, settings: Settings) -> list[Array]:
     name = settings.method
     if name in methods.METHODS:
-        return methods.forecast(values, season, settings.horizon, name)
+        found: list[Array] = methods.forecast(values, season, settings.horizon, name)
+        return found
     if name.startswith("statsforecast:"):
         from duomo_retail.nixtla import forecast  # an extra
 
         return forecast(values, season, settings.horizon, name.partition(":")[2])
-    if name.startswith("chronos:"):
-        from duomo_retail.chronos_weights import forecast as forecast_by_chronos  # an extra
-
-        return forecast_by_chronos(values, settings.horizon, name.partition(":")[2])
     raise UsageProblem(
         f"no forecasting method '{name}'",
         why=did_you_mean(name, methods.METHODS),
-        fix=f"one of {', '.join(methods.METHODS)}, statsforecast:MODEL or chronos:FOLDER",
+        fix=f"one of {', '.join(methods.METHODS)}, or statsforecast:MODEL",
     )
 
 

@@ -97,3 +97,15 @@ class History(Inputs):
     user_id: str
     items: list[str]
     times: list[float | str] = pydantic.Field(default_factory=list)
+
+
+class ShopperQuery(Inputs):
+    """What a shopper looks for: words, or a picture."""
+
+    text: str = ""
+    image: str = ""
+    """Path of a picture."""
+    facets: dict[str, str] = pydantic.Field(default_factory=dict)
+    """Only products with these."""
+    top_k: int = pydantic.Field(default=0, ge=0, le=1000)
+    """0 for as many as the ranking says."""

@@ -1,0 +1,135 @@
+"""A logistic regression over a table with numbers and categories: its terms can be read, saved and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from duomo.adapters import Artifact, FittedOn
+from duomo.errors import BadInput, UsageProblem
+
+Array = NDArray[np.float64]
+Row = Mapping[str, Any]
+RIDGE = 1.0
+KNOTS = (0.2, 0.4, 0.6, 0.8)
+MANY = 20
+"""A number with more distinct values than this may have a bent line."""
+RARE = 10
+"""A category with fewer rows is taken together with the unknown ones."""
+
+
+class Term(Artifact):
+    """What one column adds to the log-odds."""
+
+    column: str
+    mean: float = 0.0
+    scale: float = 1.0
+    knots: list[float] = pydantic.Field(default_factory=list)
+    """Of a number, in standard deviations from its mean: where its slope may change."""
+    weights: list[float] = pydantic.Field(default_factory=list)
+    """Of a number: its slope per standard deviation, and what each knot adds to it."""
+    categories: dict[str, float] = pydantic.Field(default_factory=dict)
+    """Of a category: for each value; 0 for one that was not seen."""
+
+    def contribution(self, row: Row) -> float:
+        """To the log-odds of this row; 0 where the value is missing."""
+        value = row.get(self.column)
+        if self.categories:
+            return self.categories.get(str(value), 0.0)
+        if value is None:
+            return 0.0
+        z = (_number(value, self.column) - self.mean) / self.scale
+        return float(np.dot(_bent(np.array([z]), self.knots)[0], self.weights))
+
+
+class Logistic(Artifact):
+    """Log-odds as a sum over columns."""
+
+    kind: ClassVar[str] = "retail.logistic/1"
+    intercept: float
+    terms: list[Term]
+
+    @classmethod
+    def fit(cls, rows: Sequence[Row], labels: Sequence[float]) -> Self:
+        """Fit to rows and answers of 0 or 1, by Newton's method with a ridge. Raises `UsageProblem` for one class."""
+        y = np.asarray(labels, float)
+        if len(set(y.tolist())) < 2:
+            raise UsageProblem("one answer cannot be learnt", why="all labels are equal", fix="take rows of both kinds")
+        columns = [_column(rows, name) for name in dict.fromkeys(name for row in rows for name in row)]
+        design = np.concatenate([np.ones((len(rows), 1)), *(values for _, _, values in columns)], axis=1)
+        weights = _newton(design, y)
+        terms, at = [], 1
+        for term, values_of, values in columns:
+            mine = weights[at : at + values.shape[1]]
+            at += values.shape[1]
+            terms.append(
+                term.model_copy(update={"categories": dict(zip(values_of, mine.tolist(), strict=True))})
+                if values_of
+                else term.model_copy(update={"weights": mine.tolist()})
+            )
+        on = FittedOn(n=len(rows), prevalence=float(y.mean()))
+        return cls(intercept=float(weights[0]), terms=terms, fitted_on=on)
+
+    def contributions(self, row: Row) -> dict[str, float]:
+        """What each column adds to the log-odds."""
+        return {term.column: term.contribution(row) for term in self.terms}
+
+    def log_odds(self, row: Row) -> float:
+        """Of one row."""
+        return self.intercept + sum(self.contributions(row).values())
+
+
+def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
+    """A column as a term without weights, its categories, and its part of the design."""
+    values = [row.get(name) for row in rows]
+    given = [each for each in values if each is not None]
+    if given and all(_is_number(each) for each in given):
+        numbers = np.array([np.nan if each is None else float(each) for each in values])
+        mean, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers)) or 1.0
+        z = (numbers - mean) / scale
+        knots = np.unique(np.nanquantile(z, KNOTS)).tolist() if len(np.unique(z)) > MANY else []
+        term = Term(column=name, mean=mean, scale=scale, knots=knots)
+        return term, [], np.where(np.isnan(z)[:, None], 0.0, _bent(z, knots))
+    texts = [str(each) for each in values]
+    kept = sorted(each for each in set(texts) if texts.count(each) >= RARE) or sorted(set(texts))[:1]
+    return Term(column=name), kept, np.array([[float(text == each) for each in kept] for text in texts])
+
+
+def _bent(z: Array, knots: Sequence[float]) -> Array:
+    """A number and what of it lies above each knot, (n, 1 + knots)."""
+    return np.stack([z, *(np.maximum(z - knot, 0.0) for knot in knots)], axis=1)
+
+
+def _newton(design: Array, y: Array) -> Array:
+    weights = np.zeros(design.shape[1])
+    ridge = np.full(len(weights), RIDGE)
+    ridge[0] = 1e-9
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        gradient = design.T @ (y - p) - ridge * weights
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + np.diag(ridge)
+        step = np.linalg.solve(curvature, gradient)
+        weights += step
+        if float(np.abs(step).max()) < 1e-8:
+            break
+    return weights
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _number(value: Any, column: str) -> float:
+    if not _is_number(value):
+        raise BadInput(
+            f"'{column}' is no number", why="it was one in all rows that were learnt from", fix=f"correct '{column}'"
+        )
+    return float(value)

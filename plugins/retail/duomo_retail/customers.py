@@ -1,0 +1,320 @@
+"""retail/customer-value: what a customer who buys without a contract will buy, and what that is worth."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import pydantic
+
+from duomo.adapters import Adapter, Artifact, Case, Finding, Guard, Payload, Reason, Record, Uncalibrated, find
+from duomo.errors import BadInput, DuomoError, UsageProblem, nearest
+from duomo_retail.buying import BgNbd, GammaGamma, Purchases
+from duomo_retail.plugin import CUSTOMER_VALUE
+from duomo_retail.records import Customer
+
+COLUMNS = ("customer_id", "date", "amount")
+
+
+class Window(Artifact):
+    """Until when was looked, and how far ahead."""
+
+    kind: ClassVar[str] = "retail.value-window/1"
+    end: str
+    """The last day of what was seen; ISO."""
+    unit_days: int = pydantic.Field(default=7, ge=1)
+    """Purchases within one unit count once: several orders of a week are one decision."""
+    horizon: float = pydantic.Field(default=39.0, gt=0)
+    """Units to look ahead."""
+    yearly_discount: float = pydantic.Field(default=0.0, ge=0)
+
+
+class Quintiles(Artifact):
+    """Where fifths of the customers begin, for scores from 1 to 5."""
+
+    kind: ClassVar[str] = "retail.rfm/1"
+    recency: list[float]
+    frequency: list[float]
+    monetary: list[float]
+
+
+class CustomerWorth(Payload):
+    """One customer. Recency counts back from the end of what was seen, in units."""
+
+    recency: float
+    frequency: int
+    """Purchases after the first."""
+    monetary: float
+    """Mean value of a purchase."""
+    rfm: tuple[int, int, int]
+    """From 1 to 5, 5 the best fifth."""
+    segment: str
+    probability_alive: float
+    """By the model; nobody observes whether a customer has left."""
+    expected_purchases: float
+    expected_value: float
+    """Of one purchase; everybody's mean where there was none to repeat."""
+    lifetime_value: float
+    """Of the purchases expected within the horizon, discounted."""
+    horizon: float
+    currency: str
+
+
+class _Seen(NamedTuple):
+    frequency: int
+    recency: float
+    """From the first purchase to the last."""
+    age: float
+    value: float
+    """Mean value of repeat purchases; 0 for none."""
+    mean: float
+
+
+class CustomerValue(Adapter[Customer, CustomerWorth]):
+    """RFM, BG/NBD and Gamma-Gamma. `fit` needs the artefact ``window``, or takes the last purchase for its end."""
+
+    spec = CUSTOMER_VALUE
+    Input = Customer
+    Output = CustomerWorth
+    key_field = "customer_id"
+    group_field = "customer_id"
+
+    def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
+        """One customer, from rows of customer_id, date and amount in any order."""
+        return _by_customer(super().read(source))
+
+    def guards(self, phase: str) -> Sequence[Guard]:
+        if phase == "input":
+            return [_one_currency, _returns, self._not_after_the_end]
+        return [_one_currency_in_all] if phase == "dataset" else []
+
+    def prepare(self, record: Record[Customer]) -> _Seen:
+        return _summary(record.payload, self._window())
+
+    def score(self, prepared: Sequence[_Seen]) -> Sequence[tuple[_Seen, float, float, float]]:
+        window, buying, spending = self._window(), self._get("buying", BgNbd), self._get("spending", GammaGamma)
+        seen = _purchases(prepared)
+        alive = buying.probability_alive(seen)
+        expected = buying.expected_purchases(seen, window.horizon)
+        value = spending.expected_value(seen.frequency, np.array([each.value for each in prepared]))
+        return [(s, float(a), float(e), float(v)) for s, a, e, v in zip(prepared, alive, expected, value, strict=True)]
+
+    def interpret(self, case: Case[Customer]) -> Uncalibrated:
+        """Expected purchases: it ranks customers well, and is too low or too high for a single one."""
+        return Uncalibrated(value=case.raw[2], method="bg-nbd")
+
+    def explain(self, case: Case[Customer]) -> Sequence[Reason]:
+        seen, alive, _, _ = case.raw
+        if not seen.frequency:
+            return [Reason(code="ONE_PURCHASE", text="bought once; what is said is what holds for such customers")]
+        silence, usual = seen.age - seen.recency, seen.recency / seen.frequency
+        text = f"silent for {silence:.0f} units, after one purchase every {usual:.1f}"
+        reason = Reason(code="SILENCE", text=text, feature="dates", contribution=alive, direction="favourable")
+        return [reason if alive >= 0.5 else reason.model_copy(update={"direction": "adverse"})]
+
+    def result(self, case: Case[Customer]) -> CustomerWorth:
+        seen, alive, expected, value = case.raw
+        window, quintiles = self._window(), self._get("quintiles", Quintiles)
+        years = window.horizon * window.unit_days / 365.25
+        names = [each for each in case.record.payload.currency if each]
+        rfm = (
+            6 - _fifth(quintiles.recency, seen.age - seen.recency),
+            _fifth(quintiles.frequency, seen.frequency),
+            _fifth(quintiles.monetary, seen.mean),
+        )
+        return CustomerWorth(
+            recency=seen.age - seen.recency,
+            frequency=seen.frequency,
+            monetary=seen.mean,
+            rfm=rfm,
+            segment=_segment(rfm, alive),
+            probability_alive=alive,
+            expected_purchases=expected,
+            expected_value=value,
+            # Purchases are spread over the horizon; half of it is their mean distance.
+            lifetime_value=expected * value / (1 + window.yearly_discount) ** (years / 2),
+            horizon=window.horizon,
+            currency=names[0] if names else "",
+        )
+
+    def fit(self, records: Sequence[Record[Customer]]) -> Self:
+        """Fit both models to customers as they were seen by the end of the window."""
+        window = self.artifacts.get("window")
+        if not isinstance(window, Window):
+            window = Window(end=max(max(each.payload.dates) for each in records)[:10])
+        seen = [_summary(each.payload, window) for each in records if min(each.payload.dates)[:10] <= window.end]
+        back = [each for each in seen if each.frequency and each.value > 0]
+        spending = GammaGamma.fit(
+            np.array([each.frequency for each in back], float), np.array([each.value for each in back])
+        )
+        artifacts: dict[str, Artifact] = {
+            "window": window,
+            "buying": BgNbd.fit(_purchases(seen)),
+            "spending": spending,
+            "quintiles": Quintiles(
+                recency=_cuts([each.age - each.recency for each in seen]),
+                frequency=_cuts([each.frequency for each in seen]),
+                monetary=_cuts([each.mean for each in seen]),
+            ),
+        }
+        fitted = type(self)(artifacts=artifacts, secret=self.secret)
+        fitted.origin = self.origin
+        return fitted
+
+    @classmethod
+    def example(cls) -> Self:
+        adapter = cls()
+        people = [
+            {"customer_id": str(i), "dates": [f"2025-{1 + (i + k * (1 + i % 5)) % 9:02d}-0{1 + i % 7}"
+             for k in range(1 + i % 4)], "amounts": [10.0 + i % 9 + k for k in range(1 + i % 4)]} for i in range(60)
+        ]  # fmt: skip
+        return adapter.fit(adapter.records(people))
+
+    @classmethod
+    def samples(cls) -> list[Any]:
+        return [
+            {"customer_id": "p", "dates": ["2025-01-03", "2025-04-01", "2025-06-09"], "amounts": [12.0, 30.0, 8.5]},
+            {"customer_id": "q", "dates": ["2025-02-11"], "amounts": [40.0]},
+        ]
+
+    def _window(self) -> Window:
+        found: Window = self._get("window", Window)
+        return found
+
+    def _get(self, name: str, cls: type[Any]) -> Any:
+        found = self.artifacts.get(name)
+        if not isinstance(found, cls):
+            raise UsageProblem(
+                "retail/customer-value was not fitted",
+                why=f"there is no artefact '{name}'",
+                fix="CustomerValue().fit(records), or duomo.adapt('retail/customer-value', artifacts=FOLDER)",
+            )
+        return found
+
+    def _not_after_the_end(self, record: Record[Customer]) -> Iterator[Finding]:
+        end = self._window().end
+        late = sum(each[:10] > end for each in record.payload.dates)
+        if late == len(record.payload.dates):
+            raise BadInput(
+                f"customer '{record.key}' has no purchase by {end}",
+                why="there is nothing to go by",
+                fix="leave them out",
+            )
+        if late:
+            text = f"{late} purchases lie after {end}, the end of the window; they were not used"
+            yield find("LEAK.FUTURE", text, field="dates", record=record.key, severity="info")
+
+
+def _summary(customer: Customer, window: Window) -> _Seen:
+    """Frequency, recency and age in units, at the end of the window. Raises `BadInput` for dates that are none."""
+    if len(customer.dates) != len(customer.amounts) or not customer.dates:
+        raise BadInput(
+            f"a customer with {len(customer.dates)} dates and {len(customer.amounts)} amounts",
+            why="each purchase has both",
+            fix="give one amount a date",
+        )
+    end = dt.date.fromisoformat(window.end)
+    by_unit: dict[int, float] = {}
+    for date, amount in zip(customer.dates, customer.amounts, strict=True):
+        day = _day(date)
+        if day <= end and amount >= 0:
+            unit = _unit(day, window.unit_days)
+            by_unit[unit] = by_unit.get(unit, 0.0) + amount
+    if not by_unit:
+        raise BadInput(
+            "a customer without a purchase by the end of the window",
+            why=f"all dates are after {window.end}, or all amounts below 0",
+            fix="leave them out",
+        )
+    units = sorted(by_unit)
+    first, last = units[0], units[-1]
+    repeats = [by_unit[unit] for unit in units[1:]]
+    return _Seen(
+        len(repeats),
+        float(last - first),
+        float(_unit(end, window.unit_days) - first),
+        float(np.mean(repeats)) if repeats else 0.0,
+        float(np.mean(list(by_unit.values()))),
+    )
+
+
+def _unit(day: dt.date, days: int) -> int:
+    """The number of a day's unit; weeks begin on Monday."""
+    return (day.toordinal() - 1) // days
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        raise BadInput("a purchase's date is no date", why="dates are ISO: 2026-03-01", fix="correct 'dates'") from None
+
+
+def _purchases(seen: Sequence[_Seen]) -> Purchases:
+    columns = np.array([[each.frequency, each.recency, each.age] for each in seen], float).T
+    return Purchases(columns[0], columns[1], np.maximum(columns[2], 1e-9))
+
+
+def _cuts(values: Sequence[float]) -> list[float]:
+    return [float(each) for each in np.quantile(values, [0.2, 0.4, 0.6, 0.8])]
+
+
+def _fifth(cuts: Sequence[float], value: float) -> int:
+    return 1 + sum(value > cut for cut in cuts)
+
+
+def _segment(rfm: tuple[int, int, int], alive: float) -> str:
+    recency, frequency, monetary = rfm
+    if alive < 0.5:
+        return "lapsing, was valuable" if frequency + monetary >= 8 else "lapsing"
+    if frequency >= 4:
+        return "loyal, valuable" if monetary >= 4 else "loyal"
+    return "new or occasional" if recency >= 3 else "quiet"
+
+
+def _one_currency(record: Record[Customer]) -> Iterator[Finding]:
+    names = sorted({each for each in record.payload.currency if each})
+    if len(names) > 1:
+        text = f"amounts are in {', '.join(names[:4])}"
+        fix = "convert to one currency at the rate of the day"
+        yield find("UNITS.CURRENCY_MIXED", text, field="currency", record=record.key, fix=fix)
+
+
+def _one_currency_in_all(records: Sequence[Record[Customer]]) -> Iterator[Finding]:
+    names = sorted({each for record in records for each in record.payload.currency if each})
+    if len(names) > 1:
+        text = f"customers pay in {', '.join(names[:4])}"
+        yield find("UNITS.CURRENCY_MIXED", text, field="currency", fix="convert to one currency, or fit one model each")
+
+
+def _returns(record: Record[Customer]) -> Iterator[Finding]:
+    count = sum(each < 0 for each in record.payload.amounts)
+    if count:
+        text = f"{count} amounts are below 0: returns are no purchases and were not counted"
+        yield find("OOD.RANGE", text, field="amounts", record=record.key, fix="net returns with their purchase",
+                   severity="warn")  # fmt: skip
+
+
+def _by_customer(rows: Iterable[Any]) -> Iterator[Any]:
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if isinstance(row, DuomoError):
+            yield row
+            continue
+        for name in COLUMNS:
+            if name not in row:
+                near = nearest(name, row, 1)
+                raise BadInput(
+                    f"INPUT.MISSING_COLUMN: the table has no '{name}'",
+                    why=f"its columns are {', '.join(row)}",
+                    fix=f"rename '{near[0] if near else '…'}' to '{name}'",
+                )
+        name = str(row["customer_id"])
+        one = found.setdefault(name, {"customer_id": name, "dates": [], "amounts": [], "currency": []})
+        one["dates"].append(str(row["date"])[:10])
+        one["amounts"].append(row["amount"])
+        one["currency"].append(row.get("currency"))
+    yield from found.values()
