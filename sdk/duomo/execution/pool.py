@@ -277,7 +277,9 @@ class PoolExecutor(Executor):
         return self._job.plan
 
     def _check_open(self) -> None:
-        if self._job is None or self._closed:
+        if self._job is None:
+            raise UsageProblem(f"'{self.name}' is not started", why="it has no job yet", fix="pass it to duomo.load")
+        if self._closed:
             raise _closed()
 
     def _enter(self, run: Any) -> None:

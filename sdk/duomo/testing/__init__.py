@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duomo.testing.adapters import AdapterConformance
+    from duomo.testing.crews import InProcessCrew, InProcessPool
     from duomo.testing.executors import ExecutorConformance
     from duomo.testing.fakes import EchoModel, FakePlugin, FaultyModel, echo_spec, fake_catalog, faulty_spec
     from duomo.testing.models import ModelConformance
     from duomo.testing.plugins import MetadataConformance, PluginConformance
-    from duomo.testing.ranks import ThreadGroup
+    from duomo.testing.ranks import ThreadGroup, difference_when_cut
     from duomo.testing.samples import Sample, sample_for
 
 _WHERE = {
+    **dict.fromkeys(("InProcessCrew", "InProcessPool"), "duomo.testing.crews"),
     "ExecutorConformance": "duomo.testing.executors",
     "AdapterConformance": "duomo.testing.adapters",
     **dict.fromkeys(("MetadataConformance", "PluginConformance"), "duomo.testing.plugins"),
@@ -35,7 +37,7 @@ _WHERE = {
         ("EchoModel", "FakePlugin", "FaultyModel", "echo_spec", "fake_catalog", "faulty_spec"), "duomo.testing.fakes"
     ),
     "ModelConformance": "duomo.testing.models",
-    "ThreadGroup": "duomo.testing.ranks",
+    **dict.fromkeys(("ThreadGroup", "difference_when_cut"), "duomo.testing.ranks"),
     **dict.fromkeys(("Sample", "sample_for"), "duomo.testing.samples"),
 }
 
@@ -45,11 +47,14 @@ __all__ = [
     "ExecutorConformance",
     "FakePlugin",
     "FaultyModel",
+    "InProcessCrew",
+    "InProcessPool",
     "MetadataConformance",
     "ModelConformance",
     "PluginConformance",
     "Sample",
     "ThreadGroup",
+    "difference_when_cut",
     "echo_spec",
     "fake_catalog",
     "faulty_spec",

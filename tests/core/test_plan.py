@@ -1,0 +1,152 @@
+"""How a caller says over what a model is spread, and what becomes of what does not fit."""
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import duomo
+from duomo.errors import DeviceUnavailable, UnknownExecutor, UsageProblem
+from duomo.execution import devices as devices_module
+from duomo.execution.base import Job
+from duomo.execution.plan import ExecutionPlan, ParallelDims, plan_for
+from duomo.specs import ModelSpec
+from duomo.testing import fake_catalog
+
+JOB = Job(ModelSpec("a/b", "text-classification", "", "", ""), "text-classification", "a/b", None, "", "")
+
+
+def ask(devices=None, parallel=None, *, executor="local", device="auto"):
+    return plan_for(JOB._replace(device=device), executor, devices, parallel)
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    monkeypatch.setattr(devices_module, "accelerators", lambda: ("cuda:0", "cuda:1"))
+
+
+@given(st.builds(ParallelDims, *[st.integers(1, 99)] * 3))
+def test_dims_are_read_as_they_are_written(dims):
+    assert ParallelDims.parse(str(dims)) == dims
+    assert dims.total == dims.dp * dims.group
+
+
+def test_what_is_not_named_is_one_and_spaces_do_not_matter():
+    assert ParallelDims.parse(" tp = 4 , dp=2 ") == ParallelDims(dp=2, tp=4)
+    assert str(ParallelDims(2, 1, 4)) == "dp=2,tp=4"
+    assert str(ParallelDims()) == "dp=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "fix"),
+    [
+        ("", "no way to be parallel is named", "dp=2"),
+        ("ep=2", "no way to be parallel is called 'ep'", "dp=2"),
+        ("tpp=2", "Did you mean 'tp'", "dp=2"),
+        ("dp=0", "'dp=0' is no size", "dp=1"),
+        ("dp=-1", "'dp=-1' is no size", "dp=1"),
+        ("dp=two", "'dp=two' is no size", "dp=1"),
+        ("dp", "'dp' is no size", "dp=1"),
+        ("dp=2,dp=3", "'dp' is given twice", "dp=2"),
+        ("dp=\N{SUPERSCRIPT TWO}", "is no size", "dp=1"),
+    ],
+)
+def test_dims_that_make_no_sense_are_refused(text, what, fix):
+    with pytest.raises(UsageProblem) as caught:
+        ParallelDims.parse(text)
+    assert what in str(caught.value)
+    assert fix in caught.value.fix
+
+
+def test_one_copy_a_device_unless_something_else_is_said():
+    assert ask("cpu, cpu") == ExecutionPlan("local", ParallelDims(2), ("cpu", "cpu"))
+    assert ask(["cuda:1", "cuda:3"]).devices == ("cuda:1", "cuda:3")
+    assert ask("cpu,cpu,cpu,cpu", "dp=2,tp=2").devices_of(1) == ("cpu", "cpu")
+    assert ask(device="cuda:1") == ExecutionPlan("local", ParallelDims(1), ("cuda:1",))
+    assert ask() == ExecutionPlan("local"), "the executor chooses"
+    assert ask(executor="inline", device="cuda:1") == ExecutionPlan(), "the worker takes the job's device"
+
+
+def test_a_number_means_gpus_where_there_are_any_and_else_the_cpu(gpus, monkeypatch):
+    assert ask(2).devices == ask("2").devices == ("cuda:0", "cuda:1")
+    assert ask(parallel="dp=2").devices == ("cuda:0", "cuda:1")
+    assert ask(3, device="cpu").devices == ("cpu",) * 3
+    with pytest.raises(UsageProblem, match="3 devices were asked for") as caught:
+        ask(3)
+    assert "cuda:0, cuda:1" in caught.value.why
+    assert caught.value.fix == 'devices=2, or devices="cpu,cpu,cpu"'
+    monkeypatch.setattr(devices_module, "accelerators", lambda: ())
+    assert ask(3).devices == ("cpu",) * 3
+
+
+@pytest.mark.parametrize("devices", [0, -1, "0", "-3"])
+def test_too_few_devices_are_refused(devices):
+    with pytest.raises(UsageProblem, match="too few") as caught:
+        ask(devices)
+    assert caught.value.fix == "devices=1"
+
+
+@pytest.mark.parametrize("devices", ["", "cpu,", ",", []])
+def test_a_device_without_a_name_is_refused(devices):
+    with pytest.raises(UsageProblem, match="no name") as caught:
+        ask(devices)
+    assert "cpu,cpu" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("num", "parallel", "fix"),
+    [
+        (4, "tp=2", 'parallel="dp=2,tp=2", or devices=2'),
+        (4, "dp=8", 'parallel="dp=4", or devices=8'),
+        (2, "tp=4", 'parallel="dp=2", or devices=4'),
+        (6, ParallelDims(1, 1, 4), 'parallel="dp=6", or devices=4'),
+    ],
+)
+def test_sizes_that_do_not_fit_the_devices_are_refused_with_what_would_fit(num, parallel, fix):
+    with pytest.raises(UsageProblem, match=f"{num} are named") as caught:
+        ask(",".join(["cpu"] * num), parallel)
+    assert caught.value.fix == fix
+
+
+@pytest.mark.parametrize("dims", [ParallelDims(dp=0), ParallelDims(tp=-2), ParallelDims(pp=1.5)])
+def test_sizes_given_as_dims_are_checked_too(dims):
+    with pytest.raises(UsageProblem, match="is no size"):
+        ask("cpu", dims)
+
+
+def test_a_job_with_its_plan_can_be_sent():
+    job = JOB._replace(plan=ask("cpu,cpu"))
+    assert pickle.loads(pickle.dumps(job)) == job
+
+
+def load(**given):
+    return duomo.load("text-classification", catalog=fake_catalog(), **given)
+
+
+def test_inline_takes_one_device_and_says_who_takes_more():
+    with load(devices=["cpu"]) as runner:
+        assert runner.meta.device == "cpu"
+    with pytest.raises(UsageProblem, match="'inline' runs on one device, and parallel=tp=2 needs 2") as caught:
+        load(devices="cpu,cpu", parallel="tp=2")
+    assert "executor='local'" in caught.value.fix
+
+
+def test_a_device_that_is_not_here_is_refused_before_a_process_starts():
+    with pytest.raises(DeviceUnavailable, match="no device 'cuda:99' here") as caught:
+        load(executor="local", devices="cpu,cuda:99")
+    assert "this machine has cpu" in caught.value.why
+    with pytest.raises(DeviceUnavailable, match="no device 'tpu' here"):
+        load(executor="local", device="tpu")
+
+
+def test_a_model_without_a_network_cannot_be_cut_and_says_so_before_a_process_starts():
+    with pytest.raises(UsageProblem) as caught:
+        load(executor="local", devices="cpu,cpu", parallel="tp=2")
+    assert "dp" in caught.value.fix
+
+
+def test_an_executor_nobody_knows_is_named_with_those_there_are():
+    with pytest.raises(UnknownExecutor, match="no executor named 'locl'") as caught:
+        load(executor="locl")
+    assert "Did you mean 'local'" in caught.value.fix
