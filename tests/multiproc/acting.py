@@ -1,5 +1,8 @@
-"""A model for workers, which cannot import a test."""
+"""Models for workers, which cannot import a test."""
 
+import os
+
+from duomo.tasks import TextClassification
 from duomo.testing.fakes import EchoModel
 
 
@@ -9,3 +12,44 @@ class Broken(EchoModel):
     @classmethod
     def load(cls, weights, *, device, dtype):
         raise OSError("these weights are bad")
+
+
+class Dying(EchoModel):
+    """Its loading ends the process, in workers only."""
+
+    @classmethod
+    def load(cls, weights, *, device, dtype):
+        os._exit(3)
+
+
+class Telling(EchoModel):
+    """Gives back what the environment says of a name."""
+
+    def forward(self, batch):
+        return [os.environ.get(name, "nothing") for name in batch]
+
+
+class Secretive(EchoModel):
+    """Its result cannot leave the process, or not be built anew outside of it."""
+
+    def postprocess(self, output, features, options):
+        kinds = {"sealed": Sealed, "shy": Shy}
+        return [kinds.get(text, TextClassification.Result.ranked)([text, "other"], [1.0, 0.0]) for text in output]
+
+
+class Sealed:
+    def __init__(self, *_):
+        pass
+
+    def __reduce__(self):
+        raise TypeError("it is sealed")
+
+
+class Shy(Sealed):
+    def __reduce__(self):
+        return _build, (os.getpid(),)
+
+
+def _build(pid):
+    if pid != os.getpid():
+        raise ImportError("it is at home elsewhere")
