@@ -25,6 +25,7 @@ COMMANDS = {
     "adapt": "Run an industry adapter on records.",
     "audit": "Verify the log that an adapter writes.",
     "executors": "Where it runs: executors, and what this machine has.",
+    "plan": "How a model would be spread over devices, and why.",
     "plugins": "What is installed: list, show, check, switch and write plugins.",
     "doctor": "What is wrong with this installation, and how to fix it.",
     "env": "Versions and platform, for a bug report.",

@@ -30,7 +30,7 @@ from duomo.execution.costs import (
 )
 from duomo.execution.hardware import DEVICES, PER_NODE, Device, describe, parse_devices
 from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.execution.profile import SIZES, ModelProfile, profile_weights
+from duomo.execution.profile import SIZES, ModelProfile, profile_weights, transformers_folder
 
 if TYPE_CHECKING:
     from duomo.execution.base import Job
@@ -111,8 +111,8 @@ def axes_of(loader: str, path: Path | None) -> frozenset[str]:
     from duomo.pretrained import load_config
 
     cls: Any = resolve(loader)
-    folder = path if path is None or path.is_dir() else path.parent
-    config = load_config(folder) if folder is not None and (folder / "config.json").is_file() else None
+    folder = transformers_folder(path)
+    config = load_config(folder) if folder is not None else None
     plans = {"tp": cls.tensor_plan(config), "pp": cls.pipeline_split(config)}
     return frozenset(axis for axis, plan in plans.items() if plan is not None)
 

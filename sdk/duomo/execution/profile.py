@@ -2,8 +2,8 @@
 
 A network in transformers format is built from its ``config.json`` on the meta device, where tensors
 have shapes and no memory, and run there under a counter; that takes seconds once and is kept in the
-cache by the hash of the configuration. What has no such file is measured on its loaded networks, or
-known by its number of parameters alone.
+cache by the hash of the configuration. What has no such file is timed where it is loaded, or known by
+its number of parameters alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,41 +106,52 @@ def profile_config(config: Mapping[str, Any], name: str) -> ModelProfile:
 
 def profile_weights(name: str, spec: ModelSpec, path: Path | None) -> ModelProfile:
     """The profile of what a spec loads from a file or folder: by its configuration, else by its parameters."""
-    folder = path if path is None or path.is_dir() else path.parent
-    if folder is not None and (folder / "config.json").is_file():
+    folder = transformers_folder(path)
+    if folder is not None:
         return dataclasses.replace(profile_folder(folder), name=name)
     return profile_params(name, spec.params, spec.size)
+
+
+def transformers_folder(path: Path | None) -> Path | None:
+    """The folder of a file, or the folder itself, if it is in transformers format."""
+    folder = path if path is None or path.is_dir() else path.parent
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    try:
+        # Other formats have a file of that name, too; theirs does not say which model it is.
+        known = "model_type" in json.loads((folder / "config.json").read_text("utf-8"))
+    except ValueError:
+        return None
+    return folder if known else None
 
 
 def profile_params(name: str, params: int, size: int = 0) -> ModelProfile:
     """What is known of a model by the number of its parameters, or by the size of its file in float32."""
     params = params or size // 4
-    how = "from the number of parameters alone: one multiplication and addition each for an item"
+    how = "by the number of parameters alone, each used once for an item: convolutions take far longer"
     return ModelProfile(name, params, flops_a_unit=2.0 * params, how=how)
 
 
-def profile_networks(name: str, model: Any, batch: Any, num_items: int, unit: str = "item") -> ModelProfile:
-    """Measure a loaded `duomo.Model` on a collated batch, moved to the meta device with all its networks.
+def profile_timed(spec: ModelSpec, forward: Callable[[], Any], num_items: int) -> ModelProfile:
+    """What a loaded model takes, by the CPU time of its forward pass here; kernels of our own defy the counter.
 
-    The model can only be thrown away afterwards. Raises what `forward` raises there, for a model that
-    looks at values.
+    Args:
+        spec: its parameters or bytes.
+        forward: one pass.
+        num_items: in it.
     """
-    from duomo.execution.devices import move, networks
+    from duomo.execution.costs import MFU_CPU
+    from duomo.execution.hardware import CORE
 
-    held = networks(model)
-    params, tables = _num_params(*held.values())
-    for network in held.values():
-        network.to("meta")
-    flops, peak = _run(lambda: model.forward(move(batch, "meta")), *held.values())
-    return ModelProfile(
-        name,
-        params,
-        tables,
-        unit=unit,
-        flops_a_unit=flops / num_items,
-        activations=peak / 4 / num_items,
-        how="counted on its networks, on the meta device",
-    )
+    times = []
+    for _ in range(6):  # the first one warms up
+        start = time.process_time()
+        forward()
+        times.append(time.process_time() - start)
+    second = min(times[1:]) / num_items
+    known = profile_params(spec.name, spec.params, spec.size)
+    how = f"timed on this CPU: {second * 1e3:.1f} ms an item on one core; its activations are not known"
+    return dataclasses.replace(known, flops_a_unit=second * CORE.full * MFU_CPU, how=how)
 
 
 def _cache() -> Path:

@@ -79,6 +79,12 @@ class Simulation:
         return self.ideal_s / self.makespan_s
 
     @property
+    def driver_s(self) -> float:
+        """What the driver was busy by the constants: where it is near the makespan, it was the limit."""
+        constants = self.constants
+        return float(self.batches * constants["driver_s"] + self.items * constants["driver_item_s"])
+
+    @property
     def driver_us_per_item(self) -> float:
         """The same CPU time for each item."""
         return self.driver_us_per_batch / self.items_per_batch
@@ -90,6 +96,7 @@ class Simulation:
             **{name: _rounded(value) for name, value in dataclasses.asdict(self).items()},
             "efficiency": round(self.efficiency, 4),
             "driver_us_per_item": round(self.driver_us_per_item, 3),
+            "driver_s": round(self.driver_s, 6),
         }
 
 

@@ -1,0 +1,271 @@
+"""``duomo plan``: how a model would be spread over devices, which need not be here, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from duomo.cli.app import App
+from duomo.cli.complete import complete_models
+from duomo.cli.output import echo_json, settle
+
+if TYPE_CHECKING:
+    from duomo.execution.costs import Planned
+    from duomo.execution.profile import ModelProfile
+    from duomo.execution.simulate import Simulation
+    from duomo.specs import ModelSpec
+
+BATCHES, MOST_ITEMS = 12, 400_000
+"""A simulation runs so many batches on each device, but no more items than this: they take about 3 s."""
+SIGMA = 0.9
+"""Spread of the logarithm of text lengths, as that of short texts from the web."""
+
+
+@click.command("plan")
+@click.argument("model", shell_complete=complete_models)
+@click.option(
+    "--devices", metavar="LIST", default="auto", help="8xH100, or 2xA10,2xT4, cpu:4, cuda; auto is this machine."
+)
+@click.option("--objective", type=click.Choice(["throughput", "latency"]), default="throughput", help="What to gain.")
+@click.option("--items", metavar="N", type=click.IntRange(1), help="How many items there will be, if that is known.")
+@click.option(
+    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32", help="Of the weights."
+)
+@click.option("--length", metavar="N", type=click.IntRange(1), help="Tokens of a usual text; 128 when left out.")
+@click.option("--simulate", metavar="N", type=click.IntRange(1, 65_536), help="Run the plan over N simulated devices.")
+@click.option("--slow", metavar="SHARE:SPEED", default="", help="Simulated devices that are slow, such as 0.1:0.5.")
+@click.option(
+    "--faults",
+    metavar="SHARE",
+    type=click.FloatRange(0, 0.5),
+    default=0.0,
+    help="Simulated batches that kill their device.",
+)
+@click.option("--seed", metavar="N", type=int, default=0, help="Of the simulation.")
+@click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    model: str,
+    devices: str,
+    objective: str,
+    items: int | None,
+    dtype: str,
+    length: int | None,
+    simulate: int | None,
+    slow: str,
+    faults: float,
+    seed: int,
+    output: str,
+) -> None:
+    r"""Plan how MODEL is spread over devices, which need not be here.
+
+    MODEL is a name of the catalog, a folder (dir:PATH) or a config.json of a checkpoint in
+    transformers format, or hf:org/name that is on this disk. Its weights are not needed.
+
+    \b
+    duomo plan minilm
+    duomo plan ./config.json --devices 8xH100 --dtype bfloat16
+    duomo plan minilm --devices 8xA10 --simulate 64 --slow 0.1:0.5
+    """
+    settle(ctx, output)
+    app: App = ctx.obj
+    share, speed = _slow(slow)
+    if (slow or faults) and simulate is None:
+        raise click.UsageError("--slow and --faults are of a simulation: --simulate N", ctx)
+    from duomo.execution.hardware import describe, facts, parse_devices
+    from duomo.execution.planner import make_plan
+
+    known = parse_devices(devices)
+    profile, axes = _profile(app, model)
+    planned = make_plan(profile, known, objective=objective, items=items, dtype=dtype, length=length, axes=axes)
+    result = _simulate(planned, simulate, share, speed, faults, seed) if simulate is not None else None
+    if output == "json":
+        record = {
+            "schema": "duomo.plan/1",
+            "model": model,
+            "objective": objective,
+            "dtype": dtype,
+            "length": planned.length,
+            "profile": _record_of(profile),
+            "hardware": facts(known),
+            **planned.record(),
+            "simulation": result.record() if result else None,
+        }
+        echo_json(record, indent=2)
+        return
+    click.echo(f"{click.style(model, bold=True)} on {describe(known)}, in {dtype}, for {objective}\n")
+    _show(planned)
+    if result is not None:
+        _show_simulation(result)
+
+
+def _profile(app: App, model: str) -> tuple[ModelProfile, frozenset[str]]:
+    """The model's profile, and the ways in which it can be split."""
+    from duomo.errors import UsageProblem
+    from duomo.execution.planner import AXES, axes_of
+    from duomo.execution.profile import profile_folder, profile_params, profile_weights, transformers_folder
+    from duomo.weights import find_parts, parse_ref
+
+    if model.endswith(".json") or Path(model.removeprefix("dir:")).expanduser().is_file():
+        return profile_folder(model.removeprefix("dir:")), AXES
+    owned = (f"{record.name}/" for record in app.catalog.plugins)
+    ref = parse_ref(model, (*(spec.name for spec in app.catalog.models), *owned))
+    if ref.kind != "catalog":
+        checkpoint = Path(ref.name).expanduser() if ref.kind == "dir" else _on_disk(ref.name, ref.revision)
+        profile = profile_folder(checkpoint)
+        return profile, _axes(app, checkpoint)
+    spec = app.catalog.model(ref.name)
+    if spec.is_family:
+        raise UsageProblem(
+            f"'{spec.name}' loads checkpoints that you name",
+            why="it has no size of its own",
+            fix="duomo plan dir:PATH, duomo plan hf:org/name, or duomo plan PATH/config.json",
+        )
+    paths = find_parts(spec)
+    if not paths and not spec.params and not spec.size:
+        raise UsageProblem(
+            f"nothing is known of the size of '{spec.name}'",
+            why="it has no weights of its own" + (f"; it is built on {', '.join(spec.uses)}" if spec.uses else ""),
+            fix="plan for " + (spec.uses[0].partition("=")[2] if spec.uses else "another model: duomo models list"),
+        )
+    path = paths[0] if paths else None
+    if transformers_folder(path) is not None:
+        return profile_weights(spec.name, spec, path), axes_of(spec.loader, path)
+    if path is not None and app.catalog.is_ready(spec) and spec.params:
+        return _timed(app, spec), frozenset()
+    return profile_params(spec.name, spec.params, spec.size), frozenset()
+
+
+def _axes(app: App, folder: Path) -> frozenset[str]:
+    """What the family that loads such a checkpoint can do; none when no family does."""
+    import json
+
+    from duomo.execution.planner import axes_of
+
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    families = app.catalog.families(None, config.get("architectures") or ())
+    return axes_of(families[0].loader, folder) if families else frozenset()
+
+
+def _on_disk(name: str, revision: str) -> Path:
+    """The folder of a hub checkpoint that was downloaded before. Raises `WeightsMissing`."""
+    import huggingface_hub
+
+    from duomo.errors import WeightsMissing
+
+    found = huggingface_hub.try_to_load_from_cache(name, "config.json", revision=revision or None)
+    if not isinstance(found, str):
+        raise WeightsMissing(
+            f"'hf:{name}' is not on this disk",
+            why="a plan needs its config.json, and downloads nothing",
+            fix=f"hf download {name} config.json\nor name a config.json: duomo plan PATH/config.json",
+        )
+    return Path(found).parent
+
+
+def _timed(app: App, spec: ModelSpec) -> ModelProfile:
+    """A model of our own, run on a sample of its task; by its parameters where there is none."""
+    from duomo.catalog import resolve
+    from duomo.execution.base import Job
+    from duomo.execution.profile import profile_params, profile_timed
+    from duomo.execution.worker import Worker
+    from duomo.testing import sample_for
+    from duomo.weights import locate
+
+    task = resolve(app.catalog.task(spec.task).target, owner=f"task '{spec.task}'")
+    sample = sample_for(task)
+    if sample is None:
+        return profile_params(spec.name, spec.params, spec.size)
+    options = task.Options.parse(sample.options)
+    worker = Worker(Job(spec, spec.task, spec.name, str(locate(spec).path), "", "", "cpu"))
+    prepared = worker.prepare([task.Input.accept(sample.items[0])], options)
+    return profile_timed(spec, lambda: worker.compute(prepared, options), 1)
+
+
+def _slow(text: str) -> tuple[float, float]:
+    """``0.1:0.5`` as two numbers."""
+    share, _, speed = text.partition(":")
+    try:
+        numbers = (float(share), float(speed)) if text else (0.0, 1.0)
+    except ValueError:
+        numbers = (-1.0, 0.0)
+    if not (0 <= numbers[0] <= 1 and 0 < numbers[1] <= 1):
+        raise click.BadParameter(f"'{text}' is not SHARE:SPEED, such as 0.1:0.5", param_hint="--slow")
+    return numbers
+
+
+def _simulate(planned: Planned, num: int, share: float, speed: float, faults: float, seed: int) -> Simulation:
+    """The plan's copies over `num` fake devices, with the speed that the planner predicts for one."""
+    from duomo.execution.costs import DRIVER_BATCH_S, DRIVER_ITEM_S, LAUNCH_S
+    from duomo.execution.simulate import Constants, fake_devices, simulate, text_lengths
+
+    best, profile, plan = planned.estimate, planned.profile, planned.plan
+    copies = max(1, num // best.dims.group)
+    batch_s = min(profile.layers * LAUNCH_S, best.step_s / 2)
+    constants = Constants(batch_s, best.units / (best.step_s - batch_s), DRIVER_BATCH_S, DRIVER_ITEM_S, packed=False)
+    length = planned.length if profile.unit == "token" else 1
+    each = max(1, int(best.units / length))
+    count = min(MOST_ITEMS, planned.items or copies * BATCHES * each)
+    costs = [1] * count
+    if profile.unit == "token":
+        # The mean of a log-normal is its median times exp(sigma² / 2) = 1.5.
+        costs = text_lengths(count, seed, median=length / 1.5, sigma=SIGMA, most=int(16 * length))
+    return simulate(
+        fake_devices(copies, slow=share, slow_speed=speed, faults=faults, seed=seed),
+        costs,
+        budget=best.units,
+        constants=constants,
+        window_items=plan.window_items,
+        prefetch=plan.prefetch,
+        hang_floor_s=max(1.0, 20 * best.step_s),
+    )
+
+
+def _show(planned: Planned) -> None:
+    best, plan, unit = planned.estimate, planned.plan, planned.profile.unit
+    of = f" of {planned.length:g} tokens" if unit == "token" else ""
+    rows = {
+        "executor": plan.executor,
+        "parallel": str(plan.dims) + (f", {plan.threads} threads each" if plan.threads > 1 else ""),
+        "batch": f"{best.units:,} {unit}s" + ("" if plan.batch_budget else " (the model's own bound decides)"),
+        "memory": f"{best.memory / 1e9:.2f} of {best.room / 1e9:.1f} GB a worker",
+        "predicted": f"{planned.items_per_s:,.1f} items/s{of}, {best.step_s * 1e3:,.1f} ms a batch",
+        "one item": f"{best.item_s * 1e3:,.1f} ms",
+    }
+    if planned.items:
+        rows["all"] = f"{planned.items / planned.items_per_s:,.0f} s for {planned.items:,} items"
+    for title, text in rows.items():
+        click.echo(f"{title:<11} {text}")
+    for title, lines in (("why", plan.reasons), ("rejected", plan.rejected)):
+        if lines:
+            click.echo(f"\n{title}\n" + "\n".join(f"  {line}" for line in lines))
+    click.echo("\nTimes are arithmetic, not measurements: duomo run --stats tells what a run took.")
+
+
+def _show_simulation(result: Simulation) -> None:
+    click.echo(f"\n{click.style('simulation', bold=True)} (a virtual clock; no device was used)")
+    faults = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.faults.items() if count)
+    rows = {
+        "copies": f"{result.devices:,}",
+        "items": f"{result.items:,}, {result.failed:,} failed",
+        "makespan": f"{result.makespan_s:.3f} s; ideal {result.ideal_s:.3f} s",
+        "efficiency": f"{result.efficiency:.2f} of ideal",
+        "padding": f"{result.padding:.1%}",
+        "driver": f"{result.driver_us_per_batch:.0f} µs CPU for a batch of {result.items_per_batch:.1f} items, here",
+        "survived": faults or "no faults were asked for",
+        "constants": ", ".join(f"{name}={value:g}" for name, value in result.constants.items()),
+    }
+    if result.driver_s > 0.9 * result.makespan_s:
+        rows["limit"] = f"the driver, busy for {result.driver_s:.3f} s: split the input between several"
+    for title, text in rows.items():
+        click.echo(f"{title:<11} {text}")
+
+
+def _record_of(profile: Any) -> dict[str, Any]:
+    import dataclasses
+
+    return dataclasses.asdict(profile)
