@@ -1,0 +1,144 @@
+"""From bytes to a DICOM data set, or to an error that names no patient."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, RequirementMissing
+
+MAX_BYTES = 2 << 30
+"""Larger files are refused before they are read."""
+MAGIC = slice(128, 132)
+"""Where a file of PS3.10 says ``DICM``, behind a preamble of any content."""
+
+
+def _import_pydicom() -> Any:
+    """Import pydicom with ``dl`` kept out of reach.
+
+    python-gdcm, which pydicom wakes, tries ``import dl`` (a module of Python 2), and a folder of that name in the
+    working directory makes the import of pydicom itself fail. None in `sys.modules` says that there is no such module.
+    """
+    absent = "dl" not in sys.modules
+    if absent:
+        sys.modules["dl"] = None  # type: ignore[assignment]
+    try:
+        import pydicom
+        import pydicom.pixels
+    except ImportError:
+        raise RequirementMissing("pydicom is not installed", fix="pip install duomo-medical") from None
+    finally:
+        if absent:
+            del sys.modules["dl"]
+    return pydicom
+
+
+pydicom = _import_pydicom()
+
+
+class DicomFile:
+    """A data set, and the bytes it was read from; it shows itself without naming anyone."""
+
+    __slots__ = ("content", "dataset")
+
+    def __init__(self, dataset: Any, content: bytes) -> None:
+        self.dataset = dataset
+        self.content = content
+
+    def __repr__(self) -> str:
+        return f"DicomFile({len(self.content)} bytes, {hashlib.sha256(self.content).hexdigest()})"
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep pydicom from checking, printing and logging values: its warnings quote them, and they may name a patient."""
+    logger = pydicom.config.logger
+    was = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # those below it inherit the level, but not being disabled
+    try:
+        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(was)
+
+
+def read(source: str | os.PathLike[str] | bytes) -> DicomFile:
+    """Read one file of DICOM PS3.10.
+
+    Raises:
+        InputMissing: there is no such file.
+        InputTooLarge: beyond `MAX_BYTES`.
+        InputUnreadable: not DICOM, cut short, or damaged. No message quotes the file's name or content.
+    """
+    content = _bytes_of(source)
+    if content[MAGIC] != b"DICM":
+        raise InputUnreadable(
+            "this is no DICOM file",
+            why="bytes 128 to 131 are not 'DICM', whatever the name of the file says",
+            fix="export it from the archive as a DICOM part 10 file",
+        )
+    with quiet():
+        try:
+            dataset = pydicom.dcmread(io.BytesIO(content))
+            complete = _is_complete(dataset)
+        except Exception as error:  # the library's words may quote the file's
+            raise _damaged(
+                f"its elements end in the middle or contradict one another ({type(error).__name__})"
+            ) from None
+    if not complete:
+        raise _damaged("an element says that it is longer than what is left of the file")
+    if not len(dataset):
+        raise _damaged("it ends after its header")
+    return DicomFile(dataset, content)
+
+
+def value(dataset: Any, keyword: str, default: Any = None) -> Any:
+    """An element's value, or `default` where it is absent, empty or not what its type says."""
+    try:
+        with quiet():
+            found = dataset.get(keyword, default)
+    except Exception:  # a value such as 1A where a number belongs
+        return default
+    return default if found is None or found == "" else found
+
+
+def _bytes_of(source: str | os.PathLike[str] | bytes) -> bytes:
+    if isinstance(source, bytes | bytearray):
+        size, content = len(source), bytes(source)
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if not path.is_file():
+            raise InputMissing("there is no such file", why="its name is left out here: it may name a patient")
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_BYTES else b""
+    else:
+        raise BadInput(f"a DICOM file is expected, not {type(source).__name__}", fix="pass a path or bytes")
+    if size > MAX_BYTES:
+        raise InputTooLarge(f"{size:,} bytes are more than the limit of {MAX_BYTES:,}", fix="split the file by frames")
+    if not size:
+        raise InputUnreadable("this file is empty", fix="copy or download it again")
+    return content
+
+
+def _is_complete(dataset: Any) -> bool:
+    """Whether every element has all its bytes; pydicom reads what there is and says nothing."""
+    for tag in list(dataset.keys()):
+        raw = dataset.get_item(tag)
+        length = getattr(raw, "length", None)
+        held = getattr(raw, "value", None)
+        if length not in (None, 0xFFFFFFFF) and isinstance(held, bytes) and len(held) < length:
+            return False
+    return True
+
+
+def _damaged(why: str) -> InputUnreadable:
+    return InputUnreadable("this DICOM file is damaged", why=why, fix="send it again from the archive")

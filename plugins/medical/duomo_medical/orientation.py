@@ -1,0 +1,106 @@
+"""Which way is up: pixels turned so that every slice is seen as radiologists agree to see it.
+
+Directions are those of DICOM's patient (LPS): +x to the left, +y to the back (posterior), +z to the head. On the
+screen the patient's left is on the right, the back (axial) or the feet (coronal, sagittal) at the bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from duomo.errors import BadInput
+from duomo_medical.dicom_file import value
+
+TOLERANCE = 1e-3
+"""How far direction cosines of one series may differ."""
+_LETTERS = ("LR", "PA", "HF")
+"""Positive and negative direction of each axis."""
+
+
+class Turn(NamedTuple):
+    """What to do to rows and columns, in this order."""
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+    directions: str = ""
+    """Where columns and rows run to afterwards, such as ``LP``; empty when the file does not say."""
+
+    def apply(self, frames: Any) -> Any:
+        """Turn an array (frames, rows, columns, …)."""
+        if self.transpose:
+            frames = frames.swapaxes(1, 2)
+        if self.flip_rows:
+            frames = frames[:, ::-1]
+        return frames[:, :, ::-1] if self.flip_columns else frames
+
+
+def of_dataset(dataset: Any) -> Turn:
+    """The turn an image needs; an image without geometry stays as it is."""
+    cosines = value(dataset, "ImageOrientationPatient")
+    if cosines is None:
+        shared = value(dataset, "SharedFunctionalGroupsSequence")
+        plane = value(shared[0], "PlaneOrientationSequence") if shared else None
+        cosines = value(plane[0], "ImageOrientationPatient") if plane else None
+    if cosines is not None and len(cosines) == 6:
+        return from_cosines([float(each) for each in cosines])
+    letters = value(dataset, "PatientOrientation")
+    if letters is not None and len(letters) == 2 and all(letters):
+        return from_letters(str(letters[0]), str(letters[1]))
+    return Turn()
+
+
+def from_cosines(cosines: Sequence[float]) -> Turn:
+    """From the direction of a row (first three numbers) and of a column (last three)."""
+    row, column = np.reshape(np.asarray(cosines, float), (2, 3))
+    across, down = int(np.abs(row).argmax()), int(np.abs(column).argmax())
+    if across == down:
+        raise BadInput(
+            "rows and columns of this image run the same way",
+            why=f"the direction cosines are {np.round(cosines, 3).tolist()}",
+            fix="send the series again; its geometry is damaged",
+        )
+    return _turn((across, row[across] > 0), (down, column[down] > 0))
+
+
+def from_letters(row: str, column: str) -> Turn:
+    """From PatientOrientation, such as ``L`` and ``F``; only the first letter of each counts."""
+    ends = []
+    for letter in (row[0], column[0]):
+        axis = next((index for index, pair in enumerate(_LETTERS) if letter in pair), None)
+        if axis is None:
+            return Turn()
+        ends.append((axis, _LETTERS[axis].index(letter) == 0))
+    return _turn(*ends) if ends[0][0] != ends[1][0] else Turn()
+
+
+def one_orientation(datasets: Iterable[Any]) -> None:
+    """Refuse a series whose slices do not lie the same way; loaded as one volume it would be nonsense."""
+    first: Any = None
+    for index, dataset in enumerate(datasets):
+        cosines = value(dataset, "ImageOrientationPatient")
+        if cosines is None:
+            continue
+        cosines = np.asarray([float(each) for each in cosines])
+        if first is None:
+            first = cosines
+        elif cosines.shape != first.shape or np.abs(cosines - first).max() > TOLERANCE:
+            raise BadInput(
+                f"slice {index} lies otherwise than the first one",
+                why=f"direction cosines {np.round(cosines, 3).tolist()}, not {np.round(first, 3).tolist()}",
+                fix="split the series by ImageOrientationPatient: a localizer is often stored with it",
+            )
+
+
+def _turn(across: tuple[int, bool], down: tuple[int, bool]) -> Turn:
+    """`across` and `down` are (axis, whether it runs to the positive end), as stored."""
+    transpose = across[0] > down[0]
+    if transpose:
+        across, down = down, across
+    # Seen from the front or the side, the head is up: down the screen runs to the feet, the negative end.
+    wanted_down = down[0] != 2
+    ends = _LETTERS[across[0]][0] + _LETTERS[down[0]][0 if wanted_down else 1]
+    return Turn(transpose, down[1] != wanted_down, not across[1], ends)

@@ -1,0 +1,209 @@
+"""From stored pixels to what may be shown and what a model may see, in the order DICOM wants it.
+
+    decode → modality LUT → padding → MONOCHROME1 → VOI window → orientation
+
+Each step left out is a known fault of pipelines: bones black (MONOCHROME1), sentinels of -2000 that eat the
+contrast (padding), raw counts where Hounsfield units belong (modality LUT), left and right exchanged (orientation).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo_medical import orientation
+from duomo_medical.dicom_file import pydicom, quiet, value
+
+MAX_PIXELS = 1 << 30
+"""Frames x rows x columns x samples beyond which nothing is decoded."""
+AIR = -1024.0
+"""The least Hounsfield number a scanner stores; what lies below is a sentinel outside the field of view."""
+WINDOWS = {
+    "lung": (-600.0, 1500.0),
+    "soft": (40.0, 400.0),
+    "bone": (400.0, 1800.0),
+    "brain": (40.0, 80.0),
+}
+"""Named windows for CT: centre and width in Hounsfield units."""
+
+
+class Frames(NamedTuple):
+    """Decoded frames. Grey: float32 (frames, rows, columns) in the unit of the modality; colour: uint8 (…, 3)."""
+
+    values: NDArray[Any]
+    unit: str
+    """``HU`` for CT, else what RescaleType says, else empty."""
+    padding: NDArray[np.bool_] | None
+    """Where there is no patient (frames, rows, columns)."""
+    inverted: bool
+    """Whether it was MONOCHROME1; values are already turned so that more is brighter."""
+    window: tuple[float, float] | None
+    """Centre and width the file asks for, turned with the values."""
+    directions: str
+    """Where columns and rows run, such as ``LP``."""
+
+    def to_uint8(self, window: str | tuple[float, float] | None = None) -> NDArray[np.uint8]:
+        """Frames for a screen or a model of photos: (frames, rows, columns) or (…, 3).
+
+        Args:
+            window: a name of `WINDOWS`, a (centre, width), or None for the file's own (and min to max without one).
+        """
+        if self.values.ndim == 4:
+            return self.values
+        if isinstance(window, str):
+            if window not in WINDOWS:
+                raise BadInput(f"no window '{window}'", fix=f"one of {', '.join(WINDOWS)}, or (centre, width)")
+            if self.unit != "HU":
+                raise BadInput(f"the window '{window}' is meant for CT in Hounsfield units", fix="use the file's own")
+            window = WINDOWS[window]
+        low, high = self._range(window or self.window)
+        grey = np.clip((self.values - low) / max(high - low, 1e-6), 0, 1)
+        return (grey * 255).round().astype(np.uint8)
+
+    def _range(self, window: tuple[float, float] | None) -> tuple[float, float]:
+        if window is not None and window[1] > 0:
+            centre, width = window
+            return centre - width / 2, centre + width / 2
+        inside = self.values if self.padding is None else self.values[~self.padding]
+        inside = inside if inside.size else self.values
+        return float(inside.min()), float(inside.max())
+
+
+def has_pixels(dataset: Any) -> bool:
+    """Whether there is an image in it."""
+    return any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
+
+
+def decode(dataset: Any) -> NDArray[Any]:
+    """Stored values, (frames, rows, columns) or (frames, rows, columns, 3) in RGB.
+
+    Raises `BadInput` without pixels, `InputTooLarge`, or `InputUnreadable` that says why they cannot be decoded.
+    """
+    if not has_pixels(dataset):
+        raise BadInput("this DICOM object has no pixels", fix="leave it out, or use an adapter for its kind")
+    _check_size(dataset)
+    with quiet():
+        try:
+            stored: NDArray[Any] = dataset.pixel_array
+        except Exception as error:  # whatever a codec raises; its words may quote the file
+            raise _undecodable(dataset, error) from None
+        if str(value(dataset, "PhotometricInterpretation", "")).startswith("PALETTE"):
+            stored = _through_palette(dataset, stored)
+    in_colour = stored.ndim > 2 and stored.shape[-1] == 3 and int(value(dataset, "SamplesPerPixel", 1)) == 3
+    in_colour = in_colour or str(value(dataset, "PhotometricInterpretation", "")).startswith("PALETTE")
+    return stored if stored.ndim == (4 if in_colour else 3) else stored[None]
+
+
+def develop(dataset: Any) -> Frames:
+    """All steps but the window, which `Frames.to_uint8` applies."""
+    stored = decode(dataset)
+    turn = orientation.of_dataset(dataset)
+    if stored.ndim == 4:
+        return Frames(turn.apply(_colour(stored)), "", None, False, None, turn.directions)
+    values = _modality(dataset, stored)
+    unit = "HU" if value(dataset, "Modality") == "CT" else str(value(dataset, "RescaleType", ""))
+    padding = _padding(dataset, stored, values if unit == "HU" else None)
+    if padding is not None and padding.any() and not padding.all():
+        values[padding] = AIR if unit == "HU" else values[~padding].min()
+    window = _file_window(dataset)
+    inverted = value(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+    if inverted:
+        ends = float(values.min()) + float(values.max())
+        values = ends - values
+        window = window and (ends - window[0], window[1])
+    padding = turn.apply(padding) if padding is not None else None
+    return Frames(turn.apply(values), unit, padding, inverted, window, turn.directions)
+
+
+def _check_size(dataset: Any) -> None:
+    names = ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel")
+    try:
+        sizes = [int(value(dataset, name, 1)) for name in names]
+    except (TypeError, ValueError):
+        return  # the decoder will say what is wrong with it
+    if np.prod(sizes, dtype=float) > MAX_PIXELS:
+        raise InputTooLarge(
+            f"this image has {' x '.join(map(str, sizes))} values, more than {MAX_PIXELS:,}", fix="split it by frames"
+        )
+
+
+def _undecodable(dataset: Any, error: Exception) -> InputUnreadable:
+    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax is None:
+        why, fix = "its header does not name a transfer syntax", "send it again from the archive"
+    elif "number of bytes" in str(error) or "less than expected" in str(error):
+        why, fix = "there are fewer bytes of pixels than rows x columns x frames", "send it again: it was cut short"
+    elif syntax.is_compressed and not _decoders(syntax):
+        why = f"no decoder for its transfer syntax is installed: {syntax.name}"
+        fix = "pip install 'duomo-medical[codecs]'"
+    elif syntax.is_compressed:
+        why = f"no decoder that is installed reads it: {syntax.name}"
+        fix = "have the archive transcode it to Explicit VR Little Endian, or install 'duomo-medical[codecs]'"
+    else:
+        why, fix = "an element that describes the pixels is missing or wrong", "send it again from the archive"
+    return InputUnreadable("the pixels of this DICOM file cannot be decoded", why=why, fix=fix)
+
+
+def _decoders(syntax: Any) -> bool:
+    try:
+        return bool(pydicom.pixels.get_decoder(syntax).is_available)
+    except NotImplementedError:
+        return False
+
+
+def _through_palette(dataset: Any, stored: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return np.asarray(pydicom.pixels.apply_color_lut(stored, dataset))
+    except Exception:
+        raise InputUnreadable(
+            "the colours of this DICOM file cannot be decoded",
+            why="its palette is missing or damaged",
+            fix="send it again from the archive",
+        ) from None
+
+
+def _colour(stored: NDArray[Any]) -> NDArray[np.uint8]:
+    if stored.dtype == np.uint8:
+        return stored
+    return (stored.astype(np.float64) / np.iinfo(stored.dtype).max * 255).round().astype(np.uint8)
+
+
+def _modality(dataset: Any, stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Stored numbers to the modality's unit, by table or by slope and intercept."""
+    with quiet():
+        try:
+            return np.array(pydicom.pixels.apply_modality_lut(stored, dataset), np.float32)
+        except Exception:
+            raise InputUnreadable(
+                "this DICOM file cannot be brought to its modality's unit",
+                why="RescaleSlope, RescaleIntercept or the modality LUT is damaged",
+                fix="send it again from the archive",
+            ) from None
+
+
+def _padding(dataset: Any, stored: NDArray[Any], hounsfield: NDArray[Any] | None) -> NDArray[np.bool_] | None:
+    """Where the scanner stored a sentinel: as declared, or below what a CT can measure."""
+    mask: NDArray[np.bool_] | None = None
+    declared = value(dataset, "PixelPaddingValue")
+    if declared is not None:
+        low, high = sorted((int(declared), int(value(dataset, "PixelPaddingRangeLimit", declared))))
+        mask = (stored >= low) & (stored <= high)
+    if hounsfield is not None:
+        below = hounsfield < AIR
+        mask = below if mask is None else mask | below
+    return mask
+
+
+def _file_window(dataset: Any) -> tuple[float, float] | None:
+    """The first window of the file; one may be stored as several."""
+    centre, width = value(dataset, "WindowCenter"), value(dataset, "WindowWidth")
+    if centre is None or width is None:
+        return None
+    first = [each[0] if isinstance(each, pydicom.multival.MultiValue) else each for each in (centre, width)]
+    try:
+        return float(first[0]), float(first[1])
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,159 @@
+"""From stored pixels to what is shown: every step has a file that shows what leaving it out does."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from duomo.errors import BadInput, InputMissing, InputUnreadable
+
+pydicom = pytest.importorskip("pydicom")
+from duomo_medical import orientation, pixels  # noqa: E402
+from duomo_medical.dicom_file import read  # noqa: E402
+from duomo_medical.phantom import dicom_bytes  # noqa: E402
+
+
+def read_all(folder):
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        try:
+            yield path, read(path).dataset
+        except InputUnreadable as error:
+            yield path, error
+
+
+def test_of_the_packaged_files_with_pixels_all_are_decoded_but_seven_which_say_why(packaged):
+    pytest.importorskip("gdcm")
+    pytest.importorskip("jpeg_ls")
+    decoded, refused = [], {}
+    for path, found in read_all(packaged):
+        if isinstance(found, InputUnreadable) or pixels.has_pixels(found):
+            try:
+                frames = pixels.develop(found) if not isinstance(found, InputUnreadable) else None
+            except InputUnreadable as error:
+                refused[path.name] = error.why
+                continue
+            if frames is not None:
+                decoded.append(path.name)
+                if frames.unit == "HU":
+                    assert frames.values.min() >= -1024, path.name
+                    assert frames.values.max() <= 3071, path.name
+            elif path.name == "MR_truncated.dcm":
+                refused[path.name] = found.why
+    assert len(decoded) == 88
+    assert set(refused) == {
+        "JPEG-lossy.dcm",
+        "JPGExtended.dcm",
+        "JPEG2000-embedded-sequence-delimiter.dcm",
+        "MR_truncated.dcm",
+        "badVR.dcm",
+        "meta_missing_tsyntax.dcm",
+        "nested_priv_SQ.dcm",
+    }
+    assert "JPEG Extended" in refused["JPGExtended.dcm"]
+    assert "longer than what is left" in refused["MR_truncated.dcm"]
+    assert "does not name a transfer syntax" in refused["meta_missing_tsyntax.dcm"]
+
+
+def test_a_film_that_is_stored_as_a_negative_is_turned_and_its_window_with_it(packaged):
+    dataset = read(packaged / "dicomdirtests" / "77654033" / "CR1" / "6154").dataset
+    assert dataset.PhotometricInterpretation == "MONOCHROME1"
+    shown = pixels.develop(dataset)
+    stored = pixels.decode(dataset).astype(float)
+    assert shown.inverted
+    assert np.corrcoef(shown.values.ravel(), stored.ravel())[0, 1] == pytest.approx(-1, abs=1e-6)
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    other = pixels.develop(dataset)
+    assert np.abs(shown.to_uint8().astype(int) + other.to_uint8() - 255).max() <= 1
+
+
+def test_what_a_ct_stores_outside_its_field_of_view_becomes_air(packaged):
+    dataset = read(packaged / "693_J2KI.dcm").dataset
+    raw = pixels.decode(dataset).astype(float) * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    frames = pixels.develop(dataset)
+    assert raw.min() < -1024
+    assert frames.values.min() == -1024
+    assert frames.padding is not None
+    assert frames.padding.any()
+    assert frames.to_uint8("soft").std() > 0
+    with pytest.raises(BadInput, match="no window 'liver'"):
+        frames.to_uint8("liver")
+
+
+def test_a_named_window_is_refused_where_there_are_no_hounsfield_units(packaged):
+    with pytest.raises(BadInput, match="meant for CT in Hounsfield units"):
+        pixels.develop(read(packaged / "MR_small.dcm").dataset).to_uint8("lung")
+
+
+@pytest.mark.parametrize(
+    ("cosines", "turned", "directions"),
+    [
+        ((1, 0, 0, 0, 1, 0), [[0, 1], [2, 3]], "LP"),
+        ((-1, 0, 0, 0, 1, 0), [[1, 0], [3, 2]], "LP"),
+        ((1, 0, 0, 0, -1, 0), [[2, 3], [0, 1]], "LP"),
+        ((0, 1, 0, 1, 0, 0), [[0, 2], [1, 3]], "LP"),
+        ((1, 0, 0, 0, 0, -1), [[0, 1], [2, 3]], "LF"),
+        ((1, 0, 0, 0, 0, 1), [[2, 3], [0, 1]], "LF"),
+        ((0, -1, 0, 0, 0, -1), [[1, 0], [3, 2]], "PF"),
+    ],
+)
+def test_every_slice_is_turned_to_the_same_view(cosines, turned, directions):
+    turn = orientation.from_cosines(cosines)
+    assert turn.apply(np.arange(4).reshape(1, 2, 2))[0].tolist() == turned
+    assert turn.directions == directions
+
+
+def test_a_series_whose_slices_lie_differently_is_refused():
+    axial, coronal = pydicom.Dataset(), pydicom.Dataset()
+    axial.ImageOrientationPatient, coronal.ImageOrientationPatient = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1]
+    orientation.one_orientation([axial, axial])
+    with pytest.raises(BadInput, match="slice 2 lies otherwise than the first one"):
+        orientation.one_orientation([axial, axial, coronal])
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "why"),
+    [
+        (b"Name: Jane Doe\n" * 20, "this is no DICOM file", "bytes 128 to 131 are not 'DICM'"),
+        (b"", "this file is empty", ""),
+        (dicom_bytes()[:-700], "this DICOM file is damaged", "longer than what is left of the file"),
+        (dicom_bytes()[:180], "this DICOM file is damaged", ""),
+    ],
+)
+def test_what_is_no_dicom_file_or_only_part_of_one_says_so_and_names_nobody(tmp_path, content, what, why):
+    path = tmp_path / "Doe_Jane.dcm"
+    path.write_bytes(content)
+    with pytest.raises(InputUnreadable) as caught:
+        read(path)
+    assert caught.value.what == what
+    assert why in caught.value.why
+    assert caught.value.fix
+    assert "Jane" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_not_named_either(tmp_path):
+    with pytest.raises(InputMissing) as caught:
+        read(tmp_path / "Doe_Jane.dcm")
+    assert "Jane" not in str(caught.value)
+
+
+def test_a_transfer_syntax_without_decoder_is_named_with_what_to_install():
+    file = pydicom.dcmread(__import__("io").BytesIO(dicom_bytes()))
+    file.file_meta.TransferSyntaxUID = pydicom.uid.MPEG2MPML
+    with pytest.raises(InputUnreadable, match="cannot be decoded") as caught:
+        pixels.decode(file)
+    assert "MPEG2" in caught.value.why
+    assert "duomo-medical[codecs]" in caught.value.fix
+
+
+def test_a_folder_called_dl_does_not_break_the_import(tmp_path):
+    pytest.importorskip("gdcm")
+    (tmp_path / "dl").mkdir()
+    (tmp_path / "dl" / "__init__.py").write_text("")
+    code = "import duomo_medical.dicom_file, sys; assert 'gdcm' in sys.modules; import dl; print(dl.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["dl"], done.stderr
+    broken = subprocess.run(
+        [sys.executable, "-c", "import pydicom.pixels"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "RTLD_NOW" in broken.stderr  # what is being guarded against; when this fails, the guard can go
