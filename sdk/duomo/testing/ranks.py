@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from duomo import parallel
+from duomo.execution import pipeline, tensor
 from duomo.execution.ranks import Ranks
 
 T = TypeVar("T")
@@ -57,6 +58,41 @@ class ThreadGroup:
             for each in self.ranks:
                 self.hidden[each.stage, each.place].put(None)  # for one that waits for hidden states
             raise
+
+
+def difference_when_cut(
+    build: Callable[[], nn.Module],
+    call: Callable[[Any], Tensor],
+    *,
+    tensor_plan: parallel.TensorPlan | None = None,
+    pipeline_split: parallel.PipelinePlan | None = None,
+    pp: int = 1,
+    tp: int = 1,
+) -> float:
+    """How far a network's output moves when it is cut: rounding for a right plan, and far more for a wrong one.
+
+    Args:
+        build: makes the network, the same at each call.
+        call: runs it, and gives a tensor of its output.
+        tensor_plan: for more than one rank a stage.
+        pipeline_split: for more than one stage.
+        pp: stages.
+        tp: ranks a stage.
+
+    Raises:
+        UsageProblem: the network cannot be cut so.
+        WorkerContractError: a plan does not fit the network.
+    """
+    group = ThreadGroup(pp, tp)
+    pieces = [build().eval() for _ in group.ranks]
+    for piece, ranks in zip(pieces, group.ranks, strict=True):
+        if pp > 1:
+            pipeline.cut(piece, pipeline.check(pipeline_split, pp, "the network"), ranks, "the network")
+        if tp > 1:
+            tensor.cut(piece, tensor.check(tensor_plan, tp, "the network"), ranks, "the network")
+    with torch.no_grad():
+        whole = call(build().eval())
+    return max(float((output - whole).abs().max()) for output in group.run(call, pieces))
 
 
 class ThreadRanks(Ranks):
