@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from duomo.distributions import find_distribution
 
 _RELEASE = re.compile(r"\d+(\.\d+)*$")
-_PLAIN = re.compile(r"([\w.-]*\w)\s*((?:(?:>=|<)[\d.]*\d,?)*)(\s*;\s*extra\s*==.*)?$")
-"""A name, lower and upper bounds that are releases, and maybe the extra it is for."""
+_PLAIN = re.compile(r"([\w.-]*\w)\s*((?:(?:>=|==|<)[\d.]*\d,?)*)(\s*;\s*extra\s*==.*)?$")
+"""A name, bounds that are releases, and maybe the extra it is for."""
 
 
 def missing_requirements(requires: Iterable[str]) -> list[str]:
@@ -59,7 +59,14 @@ def _satisfies(text: str) -> bool | None:
         return None
     bounds = [bound for bound in wanted[2].split(",") if bound]
     here = _numbers(version)
-    return all(here < _numbers(each[1:]) if each[0] == "<" else here >= _numbers(each[2:]) for each in bounds)
+    return all(_within(here, each) for each in bounds)
+
+
+def _within(here: list[int], bound: str) -> bool:
+    if bound[0] == "<":
+        return here < _numbers(bound[1:])
+    there = _numbers(bound[2:])
+    return here == there if bound[0] == "=" else here >= there
 
 
 def _numbers(version: str) -> list[int]:

@@ -5,6 +5,7 @@ whatever a wheel leaves out is missed here; the libraries beneath (torch, pytest
 of this environment, because installing them again would prove nothing about us.
 """
 
+import datetime
 import json
 import os
 import shutil
@@ -119,3 +120,32 @@ def test_a_scaffolded_package_works_from_first_to_last(clean, photo):
 def test_the_example_package_works_from_first_to_last(clean, photo):
     result = prove(clean, "birds", "birds/plumage", ROOT / "examples" / "duomo-birds", photo)
     assert result["labels"][0]["name"] == "blue tit"
+
+
+def test_the_example_package_of_industry_adapters_works_from_first_to_last(clean, tmp_path):
+    copy = clean.install(ROOT / "examples" / "duomo-industry-ops")
+    listed = clean.records("adapters", "list")
+    assert [each["name"] for each in listed] == ["ops/demand", "ops/sensor-anomaly"]
+    days = [f"2026-{day.month:02}-{day.day:02},{9 - 4 * (day.weekday() > 4)}" for day in _days(200)]
+    (tmp_path / "rides.csv").write_text("date,rides\n" + "\n".join(days) + "\n")
+    report = json.loads(
+        clean.run("duomo", "adapters", "eval", "ops/demand", "--data", str(tmp_path / "rides.csv"), "-o", "json")
+    )
+    assert report["split"].startswith("Time(")
+    save = "from duomo_industry_ops.sensors import SensorAnomaly as S; S.example().save('fitted')"
+    clean.run("python", "-c", save)
+    (tmp_path / "readings.csv").write_text("machine,speed,heat\nm1,10,60\nm1,10,120\nm1,fast,60\n")
+    adapt = ("adapt", "ops/sensor-anomaly", str(tmp_path / "readings.csv"), "-a", "fitted", "--audit", "alarms.log")
+    lines = [json.loads(each) for each in clean.run("duomo", *adapt, "-o", "jsonl", ok=(3,)).splitlines()]
+    assert [each["ok"] and each["result"]["decision"]["outcome"] for each in lines] == ["accept", "refer", False]
+    assert clean.records("audit", "verify", "alarms.log")[0]["ok"]
+    findings = clean.records("plugins", "check", "ops")
+    assert {each["status"] for each in findings} == {"ok", "skip"}
+    assert " passed" in clean.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(copy / "tests"))
+    clean.run("python", "-m", "pip", "uninstall", "--yes", "duomo-industry-ops")
+    assert clean.run("duomo", "adapters", "list", "-o", "json").strip() == "[]"
+
+
+def _days(count):
+    start = datetime.date(2026, 1, 1)
+    return [start + datetime.timedelta(days=at) for at in range(count)]

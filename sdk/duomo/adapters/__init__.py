@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         log_loss,
         reliability,
     )
-    from duomo.adapters.conformal import ConformalInterval, ConformalSets, coverage
+    from duomo.adapters.conformal import ConformalInterval, ConformalSets, conformal_quantile, coverage
     from duomo.adapters.egress import no_egress
     from duomo.adapters.evaluation import Report
     from duomo.adapters.findings import CODES, Finding, find
@@ -57,7 +57,7 @@ _HOME = {
         *("Calibrator", "Isotonic", "Sigmoid", "Temperature"),
         *("auc", "brier", "expected_calibration_error", "log_loss", "reliability"),
     ),
-    "conformal": ("ConformalInterval", "ConformalSets", "coverage"),
+    "conformal": ("ConformalInterval", "ConformalSets", "conformal_quantile", "coverage"),
     "egress": ("no_egress",),
     "evaluation": ("Report",),
     "findings": ("CODES", "Finding", "find"),
@@ -124,6 +124,7 @@ __all__ = [
     "as_probability",
     "auc",
     "brier",
+    "conformal_quantile",
     "coverage",
     "digest_of",
     "expected_calibration_error",

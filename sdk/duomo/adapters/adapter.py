@@ -29,7 +29,7 @@ from duomo.adapters.artifacts import Artifact, load_folder, save_folder
 from duomo.adapters.findings import Finding, Severity, find
 from duomo.adapters.records import Record, secret_key
 from duomo.adapters.results import D, Decision, DomainResult, Payload, Reason
-from duomo.adapters.rows import read_rows, to_record
+from duomo.adapters.rows import accept, read_rows, to_record
 from duomo.adapters.scores import Score, Uncalibrated
 from duomo.adapters.splits import SplitPolicy, default_split
 from duomo.adapters.walk import Override, Walk
@@ -123,7 +123,7 @@ class Adapter(ABC, Generic[P, D]):
         return read_rows(source)
 
     def record(self, value: Any, position: int = 0) -> Record[P]:
-        """One row as a record. Raises `BadInput` that names field, record and remedy."""
+        """One row as a record; what is a `Record` already never comes here. Raises `BadInput` with a remedy."""
         return to_record(self, value, position)
 
     def guards(self, phase: Phase) -> Sequence[Guard]:
@@ -252,7 +252,7 @@ class Adapter(ABC, Generic[P, D]):
 
     def records(self, items: Iterable[Any]) -> list[Record[P]]:
         """All records of labelled data; raises the error of the first that cannot be used."""
-        return [self.record(item, position) for position, item in enumerate(items)]
+        return [accept(self, item, position) for position, item in enumerate(items)]
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the artefacts into a folder, as JSON with fingerprints. Raises `CannotWrite`."""

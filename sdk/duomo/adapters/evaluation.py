@@ -12,6 +12,7 @@ import pydantic
 from duomo.adapters.findings import Finding, stops
 from duomo.adapters.guards import no_shared_groups
 from duomo.adapters.records import Record
+from duomo.adapters.rows import accept
 from duomo.adapters.splits import SplitPolicy
 from duomo.errors import BadInput, DuomoError, GuardRefused
 from duomo.tasks.base import Result
@@ -88,7 +89,7 @@ def _records(adapter: Adapter[Any, Any], items: Iterable[Any]) -> tuple[list[Rec
     records, last, lost = [], None, 0
     for position, item in enumerate(items):
         try:
-            records.append(adapter.record(item, position))
+            records.append(accept(adapter, item, position))
         except DuomoError as error:
             last, lost = error, lost + 1
     if not records:

@@ -37,12 +37,15 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
     return read(path)
 
 
+def accept(adapter: Adapter[Any, Any], item: Any, position: int) -> Record[Any]:
+    """An item of `Adapter.map` as a record: what is one already passes, and what is lost raises its error."""
+    if isinstance(item, DuomoError):
+        raise item
+    return item if isinstance(item, Record) else adapter.record(item, position)
+
+
 def to_record(adapter: Adapter[Any, Any], value: Any, position: int) -> Record[Any]:
-    """A row by the adapter's `Input` and field names; what is a record already is taken as it is."""
-    if isinstance(value, DuomoError):
-        raise value
-    if isinstance(value, Record):
-        return value
+    """A row by the adapter's `Input` and field names."""
     if not isinstance(value, Mapping):
         if adapter.Input is None or isinstance(value, adapter.Input):
             return Record(value, key=str(position))

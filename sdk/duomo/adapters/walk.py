@@ -19,6 +19,7 @@ from duomo.adapters.findings import Finding, refers, stops
 from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
+from duomo.adapters.rows import accept
 from duomo.distributions import find_distribution
 from duomo.errors import AdapterFailed, AuditProblem, DuomoError, SystemicError, UsageProblem
 from duomo.outcome import ItemError, Meta, Outcome
@@ -115,7 +116,7 @@ class Walk:
         try:
             from duomo.adapters.adapter import Case  # the module above this one
 
-            record = self.adapter.record(item, index)
+            record = accept(self.adapter, item, index)
             passage.id = record.key or passage.id
             case = passage.case = Case(record, findings=list(record.findings))
             for guard in self._input:

@@ -156,7 +156,7 @@ class AdapterConformance(Suite):
     def test_answers_and_protected_attributes_change_nothing(self) -> None:
         """They are for reports; neither may find its way into a result."""
         trial = self.trial
-        records = [trial.adapter.record(item, at) for at, item in enumerate(trial.items)]
+        records = trial.adapter.records(trial.items)
         if not any(each.label is not None or each.protected for each in records):
             raise unittest.SkipTest("its samples have neither")
         other = [

@@ -40,7 +40,7 @@ def walk(command, path):
 call("--version")
 walk(cli, ())
 for kind in ("auto", "table", "csv", "json"):
-    for group in ("models", "tasks", "plugins", "executors"):
+    for group in ("models", "tasks", "plugins", "executors", "adapters"):
         call(group, "list", "-o", kind)
 call("config", "show")
 call("completion", "bash")

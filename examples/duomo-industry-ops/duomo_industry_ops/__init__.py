@@ -1,0 +1,1 @@
+"""Manufacturing and transport: two adapters that a stranger might write."""

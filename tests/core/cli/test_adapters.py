@@ -1,0 +1,204 @@
+"""``duomo adapters``, ``duomo adapt`` and ``duomo audit``: what they show, what they refuse, and how they end."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from duomo.testing.thermometer import Thermometer
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Six readings; the third has no temperature, the fourth is in the wrong unit."""
+    path = tmp_path / "readings.csv"
+    path.write_text("machine,celsius,load\na,60,1\nb,75,1\nc,,1\nd,-300,1\ne,95,1\nf,80,2\n")
+    return path
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    path = tmp_path / "labelled.jsonl"
+    rows = [{"machine": f"m{i % 12}", "celsius": 60 + i % 40, "failed": int(i % 40 + i % 5 > 22)} for i in range(80)]
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    return path
+
+
+@pytest.fixture
+def fitted(tmp_path):
+    return str(Thermometer.example().save(tmp_path / "fitted"))
+
+
+def test_adapters_are_listed_with_risk_and_review(duomo):
+    listed = duomo.json("adapters", "list", "-o", "jsonl")
+    assert [each["name"] for each in listed] == ["fake/notes", "fake/thermometer"]
+    assert listed[1]["not_for"] == ["real machines"]
+    assert listed[1]["missing"] == []
+    assert [each["name"] for each in duomo.json("adapters", "list", "-q", "temperature", "-o", "jsonl")] == [
+        "fake/thermometer"
+    ]
+    assert "none is like that" in duomo("adapters", "list", "--industry", "fishery", "-o", "table").stderr
+
+
+def test_an_adapter_is_shown_with_what_it_is_not_for(duomo):
+    text = duomo("adapters", "show", "fake/thermometer").stdout
+    for words in (
+        "fake/thermometer 1:",
+        "not for   real machines",
+        "human review advised",
+        "celsius: number",
+        "excess: number",
+    ):
+        assert words in text
+    shown = json.loads(duomo("adapters", "show", "thermometer", "-o", "json").stdout)
+    assert shown["input"]["properties"]["celsius"]["type"] == "number"
+    assert "decision" in shown["result"]["properties"]
+    assert shown["plugin"] == "in-process"
+
+
+def test_an_unknown_adapter_is_answered_with_the_nearest(duomo):
+    for command in (("adapters", "show"), ("adapt",)):
+        done = duomo(*command, "fake/thermometre", *["x.csv"] * (command == ("adapt",)))
+        assert done.exit_code == 4
+        assert "the closest is 'fake/thermometer'" in done.stderr
+
+
+def test_records_are_adapted_and_a_bad_one_costs_no_other(duomo, table, fitted):
+    done = duomo("adapt", "fake/thermometer", str(table), "-a", fitted, "-o", "jsonl")
+    assert done.exit_code == 3
+    lines = [json.loads(each) for each in done.stdout.splitlines()]
+    assert [each["ok"] for each in lines] == [True, True, False, True, True, True]
+    assert "INPUT.MISSING_COLUMN" in lines[2]["error"]["what"]
+    assert lines[3]["result"]["decision"] == {
+        "outcome": "refer",
+        "reason": "UNITS.MISMATCH",
+        "policy": None,
+        "threshold": None,
+        "expected_cost": None,
+    }
+    assert lines[0]["result"]["score"]["kind"] == "probability"
+    assert "6 records: " in done.stderr
+    assert "1 failed" in done.stderr
+    assert "found UNITS.MISMATCH 1" in done.stderr
+    assert "Supports the work of people" in done.stderr
+
+
+def test_results_go_to_a_file_named_by_either_option(duomo, table, tmp_path):
+    for option, name in (("-o", "a.jsonl"), ("-O", "b.jsonl")):
+        done = duomo("adapt", "thermometer", str(table), option, str(tmp_path / name))
+        assert done.stdout == ""
+        assert "has no 'celsius'" in done.stderr
+        assert len((tmp_path / name).read_text().splitlines()) == 6
+
+
+def test_a_csv_has_decision_score_and_the_plain_fields_of_the_verdict(duomo, table):
+    rows = list(csv.DictReader(io.StringIO(duomo("adapt", "thermometer", str(table), "-o", "csv").stdout)))
+    assert rows[1]["payload.excess"] == "5"
+    assert rows[1]["score.kind"] == "uncalibrated"
+    assert "has no 'celsius'" in rows[2]["error.what"]
+    assert rows[3]["decision.outcome"] == "refer"
+    table_ = duomo("adapt", "thermometer", str(table), "-o", "table", "--fields", "id,payload.excess").stdout
+    assert table_.splitlines()[0].split() == ["ID", "PAYLOAD.EXCESS"]
+
+
+def test_rows_come_from_standard_input(duomo):
+    lines = duomo.json("adapt", "thermometer", "-", "-o", "jsonl", input='{"machine": "a", "celsius": 70}\nnot json\n')
+    assert [each["ok"] for each in lines] == [True, False]
+    assert "line 2 is no JSON object" in lines[1]["error"]["why"]
+
+
+def test_an_adapter_of_a_task_takes_a_model(duomo, tmp_path):
+    (tmp_path / "notes.jsonl").write_text("")
+    done = duomo("adapt", "notes", str(tmp_path / "notes.jsonl"), "-m", "fake/echo")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "0 records: none" in done.stderr
+    assert duomo("adapt", "thermometer", str(tmp_path / "notes.jsonl"), "-m", "fake/echo").exit_code == 2
+
+
+def test_what_is_done_is_written_into_a_chained_log_that_can_be_verified(duomo, table, tmp_path):
+    log = tmp_path / "audit.log"
+    for _ in range(2):
+        duomo("adapt", "thermometer", str(table), "--audit", str(log), "-o", "jsonl")
+    [verdict] = duomo.json("audit", "verify", str(log), "-o", "jsonl")
+    assert (verdict["ok"], verdict["lines"]) == (True, 12)
+    text = log.read_text()
+    log.write_text(text.replace('"decision":"refer"', '"decision":"accept"', 1))
+    done = duomo("audit", "verify", str(log))
+    assert done.exit_code == 1
+    assert "line 4 was edited" in done.stderr
+    again = duomo("adapt", "thermometer", str(table), "--audit", str(log))
+    assert again.exit_code == 1
+    assert "keep it as evidence" in again.stderr
+
+
+def test_a_log_can_be_keyed(duomo, table, tmp_path):
+    log, key = str(tmp_path / "audit.log"), {"DUOMO_AUDIT_KEY": "s"}
+    duomo("adapt", "thermometer", str(table), "--audit", log, env=key)
+    assert duomo("audit", "verify", log, env=key).exit_code == 0
+    assert duomo("audit", "verify", log).exit_code == 1
+
+
+def test_a_log_that_is_not_there_is_said(duomo, tmp_path):
+    done = duomo("audit", "verify", str(tmp_path / "gone"))
+    assert done.exit_code == 1
+    assert "no audit log" in done.stderr
+
+
+def test_going_on_despite_a_finding_takes_a_reason_and_a_log(duomo, table, tmp_path):
+    log = tmp_path / "audit.log"
+    base = ("adapt", "thermometer", str(table), "-o", "jsonl")
+    assert "needs an audit log" in duomo(*base, "--override", "UNITS.MISMATCH=kelvin").stderr
+    assert "has no reason" in duomo(*base, "--audit", str(log), "--override", "UNITS.MISMATCH").stderr
+    assert "Did you mean 'UNITS.MISMATCH'" in duomo(*base, "--audit", str(log), "--override", "UNIT.MISMATCH=k").stderr
+    given = ("--audit", str(log), "--override", "UNITS.MISMATCH=recalibrated", "--by", "Ada")
+    lines = duomo.json(*base, *given)
+    assert lines[3]["result"]["payload"]["excess"] == -370
+    assert '"reason":"recalibrated (Ada)"' in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("gone.csv",), 1, "no file 'gone.csv'"),
+        (("{table}", "-o", "xml"), 2, "no output format 'xml'"),
+        (("{table}", "-o", "out.parquet"), 2, "adapters do not write Parquet"),
+        (("{table}", "-a", "nowhere"), 4, "no fitted adapter in 'nowhere'"),
+        (("{table}", "--fields", "colour"), 2, "a result has no field 'colour'"),
+        (("{table}", "--max-failed", "0", "-o", "jsonl"), 1, "1 records failed"),
+        (("{table}", "-x", "nowhere"), 0, ""),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(duomo, table, args, code, words):
+    done = duomo("adapt", "thermometer", *[each.format(table=table) for each in args])
+    if code:
+        assert done.exit_code == code
+    assert words in done.stderr
+
+
+def test_a_tampered_artefact_is_refused(duomo, table, fitted):
+    with open(f"{fitted}/policy.json", "r+") as file:
+        text = file.read().replace("0.5", "0.9")
+        file.seek(0)
+        file.write(text)
+    done = duomo("adapt", "thermometer", str(table), "-a", fitted)
+    assert done.exit_code == 4
+    assert "was changed after it was saved" in done.stderr
+
+
+def test_an_evaluation_prints_its_split_first(duomo, labelled):
+    done = duomo("adapters", "eval", "thermometer", "--data", str(labelled), "-o", "table")
+    assert done.exit_code == 0
+    assert "80 records judged, split by Group(parts=5, seed=0)" in done.stderr
+    assert "auc" in done.stdout
+    report = json.loads(duomo("adapters", "eval", "thermometer", "--data", str(labelled), "-o", "json").stdout)
+    assert report["metrics"]["auc"] > 0.9
+    assert len(report["folds"]) == 5
+
+
+def test_an_evaluation_on_a_random_split_of_grouped_data_takes_a_reason(duomo, labelled):
+    base = ("adapters", "eval", "thermometer", "--data", str(labelled), "--split", "random")
+    refused = duomo(*base)
+    assert refused.exit_code == 2
+    assert "LEAK.SPLIT_RANDOM" in refused.stderr
+    assert "to compare with a paper" in duomo(*base, "--because", "to compare with a paper", "-o", "table").stderr
