@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from duomo.adapters.evaluation import Report
     from duomo.adapters.findings import CODES, Finding, find
     from duomo.adapters.fusion import Fused, FusionAdapter, Scorer
+    from duomo.adapters.guards import no_target_leak
     from duomo.adapters.policies import Costs, OneClass, Policy, Threshold
     from duomo.adapters.records import Inputs, Record, Source, digest_of, pseudonym
     from duomo.adapters.results import Decision, DomainResult, Payload, Provenance, Reason
@@ -62,6 +63,7 @@ _HOME = {
     "evaluation": ("Report",),
     "findings": ("CODES", "Finding", "find"),
     "fusion": ("Fused", "FusionAdapter", "Scorer"),
+    "guards": ("no_target_leak",),
     "policies": ("Costs", "OneClass", "Policy", "Threshold"),
     "records": ("Inputs", "Record", "Source", "digest_of", "pseudonym"),
     "results": ("Decision", "DomainResult", "Payload", "Provenance", "Reason"),
@@ -131,6 +133,7 @@ __all__ = [
     "find",
     "log_loss",
     "no_egress",
+    "no_target_leak",
     "pseudonym",
     "reliability",
     "verify",
