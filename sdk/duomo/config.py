@@ -19,7 +19,19 @@ _TABLES = ("limits", "models", "plugins")
 def config_path() -> Path:
     """Where the settings are: ``DUOMO_CONFIG``, or ``config.toml`` in the user's configuration folder."""
     chosen = os.environ.get("DUOMO_CONFIG")
-    return Path(chosen) if chosen else _folder("XDG_CONFIG_HOME", "~/.config", "APPDATA") / "config.toml"
+    if chosen:
+        return _path(chosen)
+    # Asked for with every item, which is held against the limits: expanding and joining would take longest of all.
+    variable = "APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME"
+    return _usual_path(os.environ.get(variable), os.environ.get("HOME"))
+
+
+_path = functools.lru_cache(maxsize=4)(Path)
+
+
+@functools.lru_cache(maxsize=4)
+def _usual_path(_chosen: str | None, _home: str | None) -> Path:
+    return _folder("XDG_CONFIG_HOME", "~/.config", "APPDATA") / "config.toml"
 
 
 def cache_path() -> Path:

@@ -1,6 +1,8 @@
 """How much a decoder may be asked to swallow."""
 
 import dataclasses
+import time
+from pathlib import Path
 
 from duomo.config import config_path, load_config
 from duomo.errors import UsageProblem, did_you_mean
@@ -21,10 +23,24 @@ class Limits:
 
 
 _DEFAULTS = Limits()
+_LOOK_AGAIN_S = 0.02
+"""Every item is held against the limits, and each look at a file hands the interpreter to another thread."""
+_known: tuple[Path, float, Limits] | None = None
 
 
 def limits() -> Limits:
-    """The limits in force: the defaults, changed by the ``[limits]`` table of the configuration as it is now."""
+    """The limits in force: the defaults, changed by the ``[limits]`` table of the configuration as it is now.
+
+    A changed file is seen after 20 ms at the latest.
+    """
+    global _known
+    path, now = config_path(), time.monotonic()
+    if _known is None or _known[0] is not path or now - _known[1] > _LOOK_AGAIN_S:
+        _known = (path, now, _read())
+    return _known[2]
+
+
+def _read() -> Limits:
     chosen = load_config().get("limits")
     if not chosen:
         return _DEFAULTS
