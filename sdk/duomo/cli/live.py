@@ -32,7 +32,9 @@ class Live:
         parts = [*self._shares(stats), f"{stats['in_flight']:.0f} batches out"]
         if stats["padding"] >= 0.005:
             parts.append(f"padding {stats['padding']:.0%}")
-        parts += [f"{stats[name]:.0f} {name}" for name in ("restarts", "ooms") if stats[name]]
+        for name, word in (("restarts", "restarted"), ("ooms", "out of memory")):
+            if stats[name]:
+                parts.append(f"{stats[name]:.0f} {word}")
         gone = len(self._devices) - int(stats["replicas"])
         if gone:
             parts.append(f"{gone} of {len(self._devices)} workers given up")

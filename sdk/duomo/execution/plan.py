@@ -108,7 +108,7 @@ def plan_for(
     if dims is None:
         return ExecutionPlan(executor, ParallelDims(max(1, len(names))), names)
     _check_sizes(dims)
-    if not names and dims.total > 1:
+    if not names and dims.total > 1 and executor != "inline":
         names = _names(dims.total, "auto")
     if names and len(names) != dims.total:
         raise UsageProblem(
@@ -137,9 +137,11 @@ def _names(devices: Devices | None, kind: str) -> tuple[str, ...]:
         names = tuple(name.strip() for name in (devices.split(",") if isinstance(devices, str) else devices))
         if names and all(names):
             return names
-        raise UsageProblem("a device has no name", why=f"devices={devices!r}", fix='devices=2, or devices="cpu,cpu"')
+        raise UsageProblem(
+            "a device has no name", why=f"devices={devices!r}", fix="a number, such as 2, or a name for each: cpu,cpu"
+        )
     if devices < 1:
-        raise UsageProblem(f"{devices} devices are too few", why="a model needs at least one", fix="devices=1")
+        raise UsageProblem(f"{devices} devices are too few", why="a model needs at least one", fix="1")
     if kind not in ("auto", "cuda"):
         return (kind,) * devices
     from duomo.execution.devices import accelerators  # it may need torch
@@ -149,7 +151,7 @@ def _names(devices: Devices | None, kind: str) -> tuple[str, ...]:
         raise UsageProblem(
             f"{devices} devices were asked for",
             why=f"this machine has {', '.join(found)}",
-            fix=f'devices={len(found)}, or devices="{",".join(["cpu"] * devices)}"',
+            fix=f"{len(found)}, or a name for each: {','.join(['cpu'] * devices)}",
         )
     return found[:devices] or ("cpu",) * devices
 
@@ -163,4 +165,4 @@ def _check_sizes(dims: ParallelDims) -> None:
 def _nearest(dims: ParallelDims, num: int) -> str:
     """Sizes that fit so many devices: the same groups when they go in, else copies only."""
     nearest = dims._replace(dp=num // dims.group) if num % dims.group == 0 else ParallelDims(num)
-    return f'parallel="{nearest}", or devices={dims.total}'
+    return f"{nearest}, or {dims.total} devices"
