@@ -104,6 +104,7 @@ def bin_number(values: Vector, events: Vector) -> Bins:
     up, down = _pool(rows, bad, 1.0), _pool(rows, bad, -1.0)
     groups = up if _likelihood(up, rows, bad) > _likelihood(down, rows, bad) else down
     groups = _merge_small(groups, rows, MIN_SHARE * len(values))
+    groups = _merge_crossed(groups, rows, bad, rate)
     bins = []
     for first, last in groups:
         made = _bin(rate, events.sum(), len(events), bad[first:last].sum(), int(rows[first:last].sum()))
@@ -164,6 +165,25 @@ def _likelihood(groups: list[tuple[int, int]], rows: Vector, bad: Vector) -> flo
         p = min(max(b / n if n else 0.5, 1e-9), 1 - 1e-9)
         total += float(b * np.log(p) + (n - b) * np.log1p(-p))
     return total
+
+
+def _merge_crossed(groups: list[tuple[int, int]], rows: Vector, bad: Vector, rate: float) -> list[tuple[int, int]]:
+    """Join neighbours until the rates are in order after smoothing, too: it moves small bins more than large ones."""
+
+    def smooth(group: tuple[int, int]) -> float:
+        first, last = group
+        return float((bad[first:last].sum() + PRIOR_ROWS * rate) / (rows[first:last].sum() + PRIOR_ROWS))
+
+    rising = smooth(groups[-1]) >= smooth(groups[0])
+    i = 0
+    while i < len(groups) - 1:
+        before, after = smooth(groups[i]), smooth(groups[i + 1])
+        if (after > before) if rising else (after < before):
+            i += 1
+        else:
+            groups = [*groups[:i], (groups[i][0], groups[i + 1][1]), *groups[i + 2 :]]
+            i = max(i - 1, 0)
+    return groups
 
 
 def _merge_small(groups: list[tuple[int, int]], rows: Vector, least: float) -> list[tuple[int, int]]:

@@ -175,7 +175,7 @@ def _neighbour(label: Any, lines: Sequence[Any]) -> tuple[Any, str] | None:
         if each is not label and box[0] >= (left + right) / 2 and overlap > (bottom - top) / 2:
             beside.append((box[0], each))
     for _, each in sorted(beside, key=lambda pair: pair[0]):
-        if NUMBER.search(each.text):
+        if NUMBER.search(each.text) and not each.text.lower().startswith("note"):
             return each, each.text
     return None
 

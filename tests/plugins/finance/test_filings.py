@@ -1,0 +1,205 @@
+"""Filings: what XBRL says, in plain and inline form, and the sums that must come out."""
+
+from decimal import Decimal
+
+import pytest
+from duomo_finance import made_up, xbrl
+from duomo_finance.filings import DocumentFields, check_sums
+
+from duomo.errors import InputTooLarge, InputUnreadable
+
+HEAD = (
+    'xmlns:xbrli="http://www.xbrl.org/2003/instance" xmlns:iso4217="http://www.xbrl.org/2003/iso4217" '
+    'xmlns:xbrldi="http://xbrl.org/2006/xbrldi" xmlns:us="http://fasb.org/us-gaap/2024" '
+    'xmlns:ix="http://www.xbrl.org/2013/inlineXBRL" '
+    'xmlns:ixt="http://www.xbrl.org/inlineXBRL/transformation/2020-02-12" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+)
+CONTEXTS = """
+<xbrli:context id="now"><xbrli:entity><xbrli:identifier scheme="x">0001</xbrli:identifier></xbrli:entity>
+ <xbrli:period><xbrli:instant>2024-12-31</xbrli:instant></xbrli:period></xbrli:context>
+<xbrli:context id="year"><xbrli:entity><xbrli:identifier scheme="x">0001</xbrli:identifier></xbrli:entity>
+ <xbrli:period><xbrli:startDate>2024-01-01</xbrli:startDate><xbrli:endDate>2024-12-31</xbrli:endDate></xbrli:period></xbrli:context>
+<xbrli:context id="north"><xbrli:entity><xbrli:identifier scheme="x">0001</xbrli:identifier><xbrli:segment>
+ <xbrldi:explicitMember dimension="us:RegionAxis">us:NorthMember</xbrldi:explicitMember></xbrli:segment></xbrli:entity>
+ <xbrli:period><xbrli:instant>2024-12-31</xbrli:instant></xbrli:period></xbrli:context>
+<xbrli:unit id="usd"><xbrli:measure>iso4217:USD</xbrli:measure></xbrli:unit>
+<xbrli:unit id="eur"><xbrli:measure>iso4217:EUR</xbrli:measure></xbrli:unit>
+<xbrli:unit id="eps"><xbrli:divide><xbrli:unitNumerator><xbrli:measure>iso4217:USD</xbrli:measure></xbrli:unitNumerator>
+ <xbrli:unitDenominator><xbrli:measure>xbrli:shares</xbrli:measure></xbrli:unitDenominator></xbrli:divide></xbrli:unit>
+"""
+
+
+def instance(facts):
+    return f"<xbrli:xbrl {HEAD}>{CONTEXTS}{facts}</xbrli:xbrl>"
+
+
+def inline(body):
+    header = f"<ix:header><ix:resources>{CONTEXTS}</ix:resources></ix:header>"
+    page = f'<div style="display:none">{header}</div>{body}'
+    return f'<html xmlns="http://www.w3.org/1999/xhtml" {HEAD}><body>{page}</body></html>'
+
+
+def fields(text):
+    result = DocumentFields()(text)
+    return {each.name: each for each in result.payload.fields}, result
+
+
+BALANCE = """
+<us:Assets contextRef="now" unitRef="usd" decimals="-3">1000000</us:Assets>
+<us:Liabilities contextRef="now" unitRef="usd" decimals="-3">599800</us:Liabilities>
+<us:StockholdersEquity contextRef="now" unitRef="usd" decimals="-3">400000</us:StockholdersEquity>
+"""
+
+
+def test_an_instance_gives_value_unit_period_and_dimension():
+    found, result = fields(
+        instance(
+            '<us:Assets contextRef="north" unitRef="usd" decimals="-3">1000000</us:Assets>'
+            '<us:EarningsPerShareBasic contextRef="year" unitRef="eps" decimals="2">-1.25</us:EarningsPerShareBasic>'
+            '<us:Name contextRef="year">Made Up &amp; Sons</us:Name>'
+            '<us:Revenues contextRef="year" unitRef="usd" xsi:nil="true"/>'
+        )
+    )
+    assert found["Assets"].number == 1_000_000
+    assert found["Assets"].dimensions == {"RegionAxis": "NorthMember"}
+    assert found["Assets"].decimals == -3
+    assert (found["Assets"].start, found["Assets"].end) == ("", "2024-12-31")
+    assert found["EarningsPerShareBasic"].number == Decimal("-1.25")
+    assert found["EarningsPerShareBasic"].unit == "USD/shares"
+    assert found["EarningsPerShareBasic"].start == "2024-01-01"
+    assert found["Name"].value == "Made Up & Sons"
+    assert found["Name"].number is None
+    assert found["Revenues"].number is None
+    assert result.payload.currencies == ["USD"]
+    assert result.findings == []
+
+
+def test_inline_figures_have_scale_sign_and_format():
+    found, result = fields(
+        inline(
+            '<p>Assets <ix:nonFraction name="us:Assets" contextRef="now" unitRef="usd" decimals="-6" scale="6" '
+            'format="ixt:num-dot-decimal">1,234.5</ix:nonFraction> million; loss '
+            '(<ix:nonFraction name="us:NetIncomeLoss" contextRef="year" unitRef="usd" decimals="0" sign="-" '
+            'format="ixt:num-comma-decimal">1.234,50</ix:nonFraction>); debt '
+            '<ix:nonFraction name="us:Debt" contextRef="now" unitRef="usd" decimals="0" format="ixt:fixed-zero">—'
+            "</ix:nonFraction>; "
+            '<ix:nonNumeric name="us:Policy" contextRef="year" continuedAt="c2">We recognise '
+            "<ix:exclude>page 4</ix:exclude>"
+            "revenue</ix:nonNumeric> … "
+            '<ix:continuation id="c2">when control <b>passes</b>.</ix:continuation></p>'
+        )
+    )
+    assert result.payload.inline
+    assert found["Assets"].number == Decimal("1234500000")
+    assert found["NetIncomeLoss"].number == Decimal("-1234.50")
+    assert found["Debt"].number == 0
+    assert found["Policy"].value == "We recognise revenuewhen control passes."
+    assert result.findings == []
+
+
+def test_a_balance_sheet_that_comes_out_within_its_rounding_is_accepted():
+    _, result = fields(instance(BALANCE))
+    [check] = result.payload.checks
+    assert check.sum == "Assets = Liabilities + StockholdersEquity"
+    assert check.holds
+    assert check.total - check.parts == 200 <= check.tolerance
+    assert result.decision.outcome == "accept"
+
+
+def test_one_that_does_not_is_referred_and_told_by_how_much():
+    result = DocumentFields()(made_up.filing(assets=1000, liabilities=600, equity=500))
+    assert [each.holds for each in result.payload.checks] == [False]
+    [found] = result.findings
+    assert found.code == "QUALITY.FORMAT"
+    assert "Assets = Liabilities + Equity does not come out at 2024-12-31" in found.text
+    assert "1,000,000,000 and 1,100,000,000 EUR" in found.text
+    assert result.decision.outcome == "refer"
+
+
+def test_gross_profit_is_a_difference_and_parts_of_a_dimension_are_not_mixed_in():
+    facts = instance(
+        '<us:GrossProfit contextRef="year" unitRef="usd" decimals="0">40</us:GrossProfit>'
+        '<us:Revenues contextRef="year" unitRef="usd" decimals="0">100</us:Revenues>'
+        '<us:CostOfRevenue contextRef="year" unitRef="usd" decimals="0">60</us:CostOfRevenue>'
+        '<us:Assets contextRef="north" unitRef="usd" decimals="0">7</us:Assets>'
+        '<us:Liabilities contextRef="now" unitRef="usd" decimals="0">5</us:Liabilities>'
+        '<us:StockholdersEquity contextRef="now" unitRef="usd" decimals="0">5</us:StockholdersEquity>'
+    )
+    [check] = check_sums(xbrl.parse(facts.encode()).facts)
+    assert check.sum == "GrossProfit = Revenues - CostOfRevenue"
+    assert check.holds
+
+
+# Bad input: what can be read is kept, and what cannot is named.
+
+
+def test_facts_that_hang_in_the_air_are_left_out_and_said():
+    found, result = fields(
+        instance(
+            BALANCE
+            + '<us:Cash contextRef="gone" unitRef="usd" decimals="0">1</us:Cash>'
+            + '<us:Debt contextRef="now" unitRef="gone" decimals="0">1</us:Debt>'
+            + '<us:Goodwill contextRef="now" unitRef="usd" decimals="0">about ten</us:Goodwill>'
+        )
+    )
+    assert {"Assets", "Liabilities", "StockholdersEquity", "Goodwill"} == set(found)
+    assert found["Goodwill"].value == "about ten"
+    assert {(each.code, each.field) for each in result.findings} == {
+        ("QUALITY.FORMAT", "Cash"), ("UNITS.MISSING", "Debt"), ("INPUT.UNREADABLE", "Goodwill")
+    }  # fmt: skip
+    assert all(each.fix for each in result.findings)
+    assert result.decision.outcome == "refer"
+
+
+def test_two_values_for_one_thing_and_two_currencies_are_for_a_person():
+    _, result = fields(
+        instance(
+            BALANCE
+            + '<us:Assets contextRef="now" unitRef="usd" decimals="-3">1009000</us:Assets>'
+            + '<us:Cash contextRef="now" unitRef="eur" decimals="0">5</us:Cash>'
+        )
+    )
+    assert [(each.code, each.field) for each in result.findings] == [
+        ("INPUT.DUPLICATE", "Assets"),
+        ("UNITS.CURRENCY_MIXED", "unit"),
+    ]
+    assert "EUR, USD" in result.findings[1].text
+    rounded = instance(BALANCE + '<us:Assets contextRef="now" unitRef="usd" decimals="-5">1000000</us:Assets>')
+    assert fields(rounded)[1].findings == [], "the same figure, rounded more, is no contradiction"
+
+
+def test_entities_that_expand_or_read_files_are_refused():
+    bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>' + instance("<us:X contextRef='now'>&b;</us:X>")
+    with pytest.raises(InputUnreadable, match="declares entities of its own"):
+        DocumentFields()(bomb)
+    thief = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hosts">]>' + instance("<us:X contextRef='now'>&a;</us:X>")
+    with pytest.raises(InputUnreadable, match="declares entities of its own"):
+        DocumentFields()(thief)
+
+
+def test_what_is_no_filing_is_an_error_and_the_others_go_on(tmp_path, monkeypatch):
+    good = tmp_path / "good.xbrl"
+    good.write_text(instance(BALANCE), "utf-8")
+    items = [good, "<html><p>not closed</html>", "<schema xmlns='x'/>", b"%PDF-1.7", tmp_path / "none.xbrl", 7, good]
+    outcomes = list(DocumentFields().map(items))
+    assert [each.ok for each in outcomes] == [True, False, False, False, False, False, True]
+    assert "no well-formed XML" in outcomes[1].error.what
+    assert "close every tag" in outcomes[1].error.fix
+    assert "the root element is <schema>" in outcomes[2].error.what
+    assert "no filing 'none.xbrl'" in outcomes[4].error.what
+    assert [each.name for each in DocumentFields().read(tmp_path)] == ["good.xbrl"]
+    monkeypatch.setattr(xbrl, "MAX_BYTES", 10)
+    with pytest.raises(InputTooLarge, match="bytes"):
+        DocumentFields()(good)
+
+
+def test_a_chain_of_continuations_that_bites_its_tail_ends():
+    found, _ = fields(
+        inline(
+            '<ix:nonNumeric name="us:Note" contextRef="now" continuedAt="a">one</ix:nonNumeric>'
+            '<ix:continuation id="a" continuedAt="b">two</ix:continuation>'
+            '<ix:continuation id="b" continuedAt="a">three</ix:continuation>'
+        )
+    )
+    assert found["Note"].value == "onetwothree"
