@@ -15,6 +15,7 @@ KINDS = {
     "model": "a model of a task that exists, with a tiny torch network",
     "task": "a task of its own, and a model that does it",
     "executor": "a place where models run",
+    "adapter": "an industry adapter: records in, guarded and explained verdicts out",
     "command": "a command of duomo",
     "renderer": "an output format for duomo run -o",
 }
