@@ -93,7 +93,7 @@ class Medical(Hooks):
 
     @hookimpl
     def register_adapters(self) -> Iterable[AdapterSpec]:
-        return (DICOM_GATEWAY, TABULAR_RISK)
+        return (DICOM_GATEWAY, TABULAR_RISK, ECG_MONITOR)
 
 
 plugin = Medical()

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from duomo_medical.made_up import VARIABLES, patients
-from duomo_medical.sites import by_site
-from duomo_medical.tabular_risk import TabularRisk
-from duomo_medical.variables import Variable, Variables
 
 from duomo.adapters import Fixed
 from duomo.errors import GuardRefused, UsageProblem
 from duomo.testing import AdapterConformance
+from duomo_medical.made_up import VARIABLES, patients
+from duomo_medical.sites import by_site
+from duomo_medical.tabular_risk import TabularRisk
+from duomo_medical.variables import Variable, Variables
 
 GLUCOSE = Variable(name="glu", unit="mg/dL", low=30, high=600, analyte="glucose")
 PIMA = Variables(

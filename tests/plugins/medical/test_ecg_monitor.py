@@ -1,0 +1,168 @@
+"""An ECG whose cart measured it too, and recordings that must be refused."""
+
+import numpy as np
+import pytest
+
+from duomo.errors import BadInput, InputUnreadable
+from duomo.testing import AdapterConformance
+
+pydicom = pytest.importorskip("pydicom")
+from duomo_medical import ecg_reading, intervals, qrs  # noqa: E402
+from duomo_medical.ecg_monitor import EcgMonitor  # noqa: E402
+from duomo_medical.ecg_reading import Recording, made_up  # noqa: E402
+from duomo_medical.phantom import dicom_bytes  # noqa: E402
+
+CART = {"pr": 161, "qrs": 75, "qt": 368}
+"""Milliseconds, as the cart that recorded the packaged file wrote them into it."""
+
+
+class TestEcgMonitor(AdapterConformance):
+    adapter = "medical/ecg-monitor"
+    broken = b"Jane Doe, 62 beats a minute"
+
+
+@pytest.fixture(scope="module")
+def twelve_leads(packaged):
+    return (packaged / "waveform_ecg.dcm").read_bytes()
+
+
+def one_lead(recording: Recording, at: int) -> Recording:
+    return Recording(recording.signal[:, [at]], recording.leads[at : at + 1], recording.rate)
+
+
+def test_the_packaged_recording_has_the_rate_that_its_cart_measured(twelve_leads):
+    result = EcgMonitor()(twelve_leads)
+    assert result.payload.rr_ms == pytest.approx(982, abs=5)
+    assert result.payload.rate_bpm == pytest.approx(61, abs=0.5)
+    assert result.payload.num_beats == 10
+    assert result.payload.rhythm == "regular"
+    assert result.payload.detectors_agree == 1.0
+    assert [each.name for each in result.payload.leads] == list(ecg_reading.NAMES)
+    assert result.decision.outcome == "accept"
+    assert result.human_review == "required"
+
+
+def test_every_beat_is_where_the_cart_saw_it(twelve_leads):
+    dataset = pydicom.dcmread(__import__("io").BytesIO(twelve_leads))
+    cart = [
+        each.ReferencedSamplePositions
+        for each in dataset.WaveformAnnotationSequence
+        if "ReferencedSamplePositions" in each
+        and each.AnnotationGroupNumber >= 100
+        and each.ConceptNameCodeSequence[0].CodeMeaning == "Fiducial Point"
+    ]
+    recording = ecg_reading.from_dicom(twelve_leads)
+    for detect in qrs.DETECTORS.values():
+        beats = qrs.vote([detect(lead, recording.rate) for lead in recording.signal.T], recording.rate)
+        assert len(beats) == len(cart)
+        assert np.abs(beats - np.array(cart, float)).max() < 20  # milliseconds
+
+
+def test_an_interval_is_given_only_where_two_methods_agree(twelve_leads):
+    payload = EcgMonitor()(twelve_leads).payload
+    assert set(payload.intervals_ms) | set(payload.refused) == set(CART)
+    assert not set(payload.intervals_ms) & set(payload.refused)
+    for name, ms in payload.intervals_ms.items():
+        assert ms == pytest.approx(CART[name], rel=0.15), name
+    assert all(payload.refused.values())
+
+
+def test_a_lead_alone_is_for_a_person_and_so_is_one_detector_that_counts_t_waves(twelve_leads):
+    recording = ecg_reading.from_dicom(twelve_leads)
+    alone = EcgMonitor()(one_lead(recording, 1))
+    assert alone.decision.outcome == "refer"
+    assert alone.decision.reason == "QUALITY.LEADS_DISAGREE"
+    assert alone.payload.rr_ms is None
+    v4 = recording.signal[:, 9]
+    assert len(qrs.by_length(v4, 1000)) == 2 * len(qrs.by_energy(v4, 1000))  # here one of the two is fooled
+    twice = Recording(np.stack([v4, v4], 1), ("V4", "V5"), 1000)
+    disagree = EcgMonitor()(twice)
+    assert disagree.decision.reason == "QUALITY.LEADS_DISAGREE"
+    assert disagree.payload.rate_bpm is None
+    assert set(disagree.payload.refused) == set(CART)
+
+
+@pytest.mark.parametrize("bpm", [45, 62, 80, 110, 150, 180])
+def test_made_up_rates_are_measured_to_one_percent(bpm):
+    payload = EcgMonitor()(made_up(bpm=bpm, rate=500)).payload
+    assert payload.rate_bpm == pytest.approx(bpm, rel=0.01)
+    assert payload.intervals_ms.get("qt", 0) < 60_000 / bpm
+
+
+@pytest.mark.parametrize("rate", [200, 250, 1000])
+def test_the_sampling_rate_does_not_show(rate):
+    assert EcgMonitor()(made_up(bpm=72, rate=rate)).payload.rate_bpm == pytest.approx(72, rel=0.01)
+
+
+def test_noise_and_flat_leads_are_not_used_and_without_enough_others_nothing_is_said():
+    good = made_up(leads=3)
+    flat = Recording(np.column_stack([good.signal, np.zeros(len(good.signal))]), (*good.leads, "V1"), good.rate)
+    payload = EcgMonitor()(flat).payload
+    assert [each.reason for each in payload.leads] == ["", "", "", "flat"]
+    assert payload.rate_bpm == pytest.approx(70, rel=0.01)
+    noisy = EcgMonitor()(made_up(noise=0.5))
+    assert noisy.decision.reason == "QUALITY.SNR"
+    assert noisy.payload.rate_bpm is None
+    assert noisy.payload.rhythm == "unknown"
+
+
+def test_an_irregular_rhythm_is_for_a_person_and_is_not_named():
+    parts = [made_up(leads=3, rate=500, seconds=5, bpm=bpm, seed=bpm).signal for bpm in (55, 120, 75)]
+    result = EcgMonitor()(Recording(np.concatenate(parts), ("I", "II", "III"), 500))
+    assert result.decision.outcome == "refer"
+    assert "irregular" in result.decision.reason
+    assert "fibrillation" not in result.model_dump_json()
+
+
+def table(header: str, rows: int = 3000, step: float = 0.004) -> bytes:
+    wave = made_up(leads=2, rate=1 / step, seconds=rows * step).signal
+    lines = [f"{at * step:.4f},{one:.4f},{two:.4f}" for at, (one, two) in enumerate(wave)]
+    return "\n".join([header, *lines]).encode()
+
+
+def test_a_table_is_read_with_the_units_of_its_columns():
+    first = EcgMonitor()(table("seconds,I [mV],II [mV]"))
+    assert first.payload.rate_bpm == pytest.approx(70, rel=0.01)
+    assert [each.name for each in first.payload.leads] == ["I", "II"]
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "fix"),
+    [
+        (table("seconds,I,II [mV]"), "UNITS.MISSING: column 2 does not say its unit", "name it with its unit"),
+        (table("time,I [mV],II [mV]"), "INPUT.MISSING_COLUMN: the first column must be 'seconds'", "write: seconds"),
+        (table("seconds,I [mV],II [mV]", rows=500), "this ECG lasts 2.0 seconds", "record longer"),
+        (table("seconds,I [mV],II [mV]", step=0.02), "50 samples a second", "export it in full"),
+        (table("seconds,I [mV],II [mV]").replace(b"1.0000,", b"3.0000,", 1), "INPUT.GAP", "unbroken piece"),
+        (table("seconds,I [mV],II [mV]") + b"\n9,x", "this table of an ECG is damaged", "export it again"),
+        (b"\xff\xfe\x00\x01" * 50, "this is neither a DICOM file nor a table", "export it as DICOM or CSV"),
+        (dicom_bytes(), "this DICOM object has no waveform", "send it to an adapter for its kind"),
+    ],
+)
+def test_what_is_no_ecg_says_why_and_the_others_go_on(content, what, fix):
+    bad, good = EcgMonitor().map([content, made_up()])
+    assert bad.error.what.startswith(what)
+    assert fix in bad.error.fix
+    assert good.ok
+
+
+def test_a_truncated_recording_is_an_error(twelve_leads):
+    with pytest.raises(InputUnreadable, match="damaged"):
+        EcgMonitor()(twelve_leads[:200_000])
+
+
+def test_channels_without_a_unit_are_refused(twelve_leads):
+    dataset = pydicom.dcmread(__import__("io").BytesIO(twelve_leads))
+    del dataset.WaveformSequence[0].ChannelDefinitionSequence[3].ChannelSensitivityUnitsSequence
+    saved = __import__("io").BytesIO()
+    dataset.save_as(saved)
+    with pytest.raises(BadInput, match=r"UNITS\.MISSING: channel 3 does not say its unit"):
+        EcgMonitor()(saved.getvalue())
+
+
+def test_two_methods_that_differ_are_both_named():
+    refused = intervals._agree("qrs", 76.0, 60.0)
+    assert refused.ms is None
+    assert refused.refused == "two methods differ by more than 15%: 76 and 60 ms"
+    assert intervals._agree("qrs", 80.0, 84.0).ms == 82.0
+    assert "beyond 50 to 220" in intervals._agree("qrs", 206.0, 300.0).refused
