@@ -159,6 +159,11 @@ REFUSED = [
         ["its plan asks for moe_tp_experts", "use dp or pp"],
     ),
     (
+        lambda: tensor.check(TensorPlan({"qkv": "colwise_gather_output"}, {}), 2, "phi3"),
+        UsageProblem,
+        ["'phi3' cannot be cut for tp=2", "leaves every layer whole", "use dp or pp"],
+    ),
+    (
         lambda: over(blocks, TensorPlan({"layers.*.up": "colwise"}, {}), 2),
         WorkerContractError,
         ["names 'layers.*.up', which its network does not have", "blocks.0", "end of a module's dotted name"],

@@ -26,6 +26,8 @@ from transformers import (
     HubertForCTC,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     ModernBertConfig,
     ModernBertForSequenceClassification,
     PreTrainedTokenizerFast,
@@ -58,6 +60,7 @@ RANDOM = {"initializer_range": 0.3}
 TEXTS = {**SIZES, **RANDOM, "vocab_size": len(WORDS), "max_position_embeddings": 64}
 PICTURES = {**SIZES, **RANDOM, "image_size": 32, "patch_size": 16}
 SENTENCES = [" ".join(np.random.default_rng(at).choice(WORDS[4:], 1 + 7 * at % 23)) for at in range(12)]
+ENTAILMENT = {"id2label": {0: "entailment", 1: "contradiction"}, "label2id": {"entailment": 0, "contradiction": 1}}
 LABELS = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
 WHISPER_SPECIAL = ["<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>", "<|nospeech|>"]
 
@@ -77,10 +80,15 @@ def tokenizer(folder: Path, words: list[str] = WORDS, **special: str) -> None:
     made = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
     made.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", **special}
-    PreTrainedTokenizerFast(tokenizer_object=made, eos_token="[SEP]", **special).save_pretrained(folder)
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="[SEP]", model_input_names=inputs, **special
+    ).save_pretrained(folder)
 
 
 def text(head: type, config: Callable[..., Any], **sizes: Any) -> Callable[[Path], None]:
@@ -162,6 +170,7 @@ def scores(result: Any) -> list[float]:
 
 GENERATE = {"max_new_tokens": 8}
 GPT2 = {"n_embd": 32, "n_layer": 4, "n_head": 4, "n_positions": 64, "bos_token_id": 2, "eos_token_id": 3}
+ENDS = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
 DISTILBERT = {"dim": 32, "hidden_dim": 48, "n_layers": 4, "n_heads": 4}
 CROPPED = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
 FAMILIES = {
@@ -174,6 +183,10 @@ FAMILIES = {
     ),
     "bert-vectors": Family(
         "feature-extraction", text(BertModel, BertConfig), SENTENCES, {}, lambda result: result.vector
+    ),
+    "bert-pairs": Family(
+        "zero-shot-classification", text(BertForSequenceClassification, BertConfig, **ENTAILMENT),
+        SENTENCES[:6], {"labels": ["red ball", "face", "love"]}, scores,
     ),
     "roberta": Family(
         "text-classification",
@@ -200,7 +213,12 @@ FAMILIES = {
     ),
     "llama": Family(
         "text-generation",
-        text(LlamaForCausalLM, LlamaConfig, num_key_value_heads=4, bos_token_id=2, eos_token_id=3, pad_token_id=0),
+        text(LlamaForCausalLM, LlamaConfig, num_key_value_heads=4, **ENDS),
+        SENTENCES, GENERATE,
+    ),
+    "mistral": Family(
+        "text-generation",
+        text(MistralForCausalLM, MistralConfig, num_key_value_heads=2, sliding_window=8, **ENDS),
         SENTENCES, GENERATE,
     ),
     "vit": Family("image-classification", vit, pictures(), {}, scores),

@@ -12,6 +12,7 @@ have the same inputs, so that each knows every shape, and nobody needs to be tol
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -123,6 +124,7 @@ class Pipeline:
     def __init__(self, network: Any, layers: Sequence[nn.Module], ranks: Ranks, name: str) -> None:
         functools.update_wrapper(self, network.forward)  # its signature can still be asked for
         self._forward: Callable[..., Any] = network.forward
+        self._names = list(inspect.signature(network.forward).parameters)
         self._ranks = ranks
         self._name = name
         self._sending: list[Callable[[], Any]] = []
@@ -135,8 +137,9 @@ class Pipeline:
         if not ranks.is_last:
             layers[-1].register_forward_hook(self._send)
 
-    def __call__(self, **inputs: Any) -> Any:
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
         """One batch: cut into microbatches, unless it continues or begins a key-value cache."""
+        inputs = dict(zip(self._names, args, strict=False)) | inputs
         rows = {len(each) for each in inputs.values() if isinstance(each, Tensor) and each.ndim}
         keeps_cache = inputs.get("use_cache") or inputs.get("past_key_values") is not None
         count = 1 if keeps_cache else min(max(rows), MICROBATCHES * self._ranks.pp)

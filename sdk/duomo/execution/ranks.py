@@ -12,6 +12,8 @@ the death of one cannot stop another.
 from __future__ import annotations
 
 import datetime
+import os
+import socket
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
@@ -83,7 +85,7 @@ class TorchRanks(Ranks):
         rank: of this process, 0 to pp * tp - 1; a stage's ranks follow each other.
         pp: stages.
         tp: ranks a stage.
-        rendezvous: where they meet, such as ``file:///tmp/…`` or ``tcp://host:port``; a new one for each start.
+        rendezvous: where they meet, a file or ``tcp://host:port``; a new one for each start.
         device: of this rank, such as ``cpu`` or ``cuda:1``.
         timeout_s: after which a rank that waits for another gives up. The driver should be quicker: it hears
             of the other's end from its pipe.
@@ -96,6 +98,8 @@ class TorchRanks(Ranks):
         on_gpu = device.startswith("cuda")
         if on_gpu:
             torch.cuda.set_device(device)
+        if rendezvous.startswith("file:"):
+            _stay_on_this_machine()
         dist.init_process_group(
             "nccl" if on_gpu else "gloo",
             init_method=rendezvous,
@@ -146,3 +150,10 @@ class TorchRanks(Ranks):
                 why=f"{name or 'send'}: {error}",
                 fix="see what the other one says; if it is well, the link between them is slow or cut",
             ) from error
+
+
+def _stay_on_this_machine() -> None:
+    """A group that meets at a file needs no network, and nobody out there should be able to speak with it."""
+    here = {name for _, name in socket.if_nameindex()} if hasattr(socket, "if_nameindex") else set()
+    for loopback in here & {"lo", "lo0"}:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)

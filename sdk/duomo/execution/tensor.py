@@ -55,6 +55,12 @@ def check(plan: TensorPlan | None, tp: int, name: str) -> TensorPlan:
             why=f"it has {' and '.join(uneven)}, which {tp} does not divide",
             fix=f"tp={fits} is the largest below that does" if fits > 1 else "use dp or pp: no tp but 1 does",
         )
+    if plan.styles and WHOLE.issuperset(plan.styles.values()):
+        raise UsageProblem(
+            f"'{name}' cannot be cut for tp={tp}",
+            why="its plan leaves every layer whole on each device, and would save nothing",
+            fix="use dp or pp",
+        )
     unknown = sorted({style for style in plan.styles.values() if style not in STYLES and style not in WHOLE})
     if unknown:
         raise UsageProblem(
