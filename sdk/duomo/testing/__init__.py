@@ -19,6 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from duomo.execution.simulate import FakeDevice, Simulation, fake_devices, simulate
     from duomo.testing.adapters import AdapterConformance
     from duomo.testing.crews import InProcessCrew, InProcessPool
     from duomo.testing.executors import ExecutorConformance
@@ -37,6 +38,7 @@ _WHERE = {
         ("EchoModel", "FakePlugin", "FaultyModel", "echo_spec", "fake_catalog", "faulty_spec"), "duomo.testing.fakes"
     ),
     "ModelConformance": "duomo.testing.models",
+    **dict.fromkeys(("FakeDevice", "Simulation", "fake_devices", "simulate"), "duomo.execution.simulate"),
     **dict.fromkeys(("ThreadGroup", "difference_when_cut"), "duomo.testing.ranks"),
     **dict.fromkeys(("Sample", "sample_for"), "duomo.testing.samples"),
 }
@@ -45,6 +47,7 @@ __all__ = [
     "AdapterConformance",
     "EchoModel",
     "ExecutorConformance",
+    "FakeDevice",
     "FakePlugin",
     "FaultyModel",
     "InProcessCrew",
@@ -53,12 +56,15 @@ __all__ = [
     "ModelConformance",
     "PluginConformance",
     "Sample",
+    "Simulation",
     "ThreadGroup",
     "difference_when_cut",
     "echo_spec",
     "fake_catalog",
+    "fake_devices",
     "faulty_spec",
     "sample_for",
+    "simulate",
 ]
 
 
