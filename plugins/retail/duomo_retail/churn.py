@@ -172,7 +172,10 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
 
     @classmethod
     def samples(cls) -> list[Any]:
-        return [{"customer_id": "p", "months": 2, "plan": "a"}, {"customer_id": "q", "months": 20, "plan": "b"}]
+        return [
+            {"customer_id": "p", "months": 2, "plan": "a", "gender": "f", "churn": "yes"},
+            {"customer_id": "q", "months": 20, "plan": "b", "gender": "m", "churn": "no"},
+        ]
 
     def _model(self) -> Logistic:
         found = self.artifacts.get("model")

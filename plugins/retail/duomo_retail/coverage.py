@@ -104,7 +104,7 @@ def _origins(series: Sequence[Clean], settings: Settings) -> list[_Origin]:
         for whole, past, forecast in zip(usable, cut, forecasts, strict=True):
             n = len(past.values)
             actual = np.where(whole.known, whole.values, np.nan)[n : n + horizon]
-            scale = spread(past, settings.season(past.axis.step))
+            scale = spread(past, settings.season(past.axis.step), forecast)
             rows.append((actual - forecast) / scale)
             sums.append(np.cumsum(actual - forecast) / scale)
         out.append(_Origin(back, np.array(rows), np.array(sums)))

@@ -106,7 +106,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
             )
             return None
         series, point = case.raw
-        values = calibration.total_quantiles(point, self._spread(series))[-1]
+        values = calibration.total_quantiles(point, self._spread(series, point))[-1]
         return Quantiles(
             levels=list(calibration.levels), values=values.tolist(), method="rolling-origin", calibrator=calibration.ref
         )
@@ -118,7 +118,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
     def result(self, case: Case[DemandSeries]) -> Forecast:
         series, point = case.raw
         calibration, n = self.calibration, len(series.values)
-        scale = self._spread(series)
+        scale = self._spread(series, point)
         rows = calibration.quantiles(point, scale).tolist() if calibration else [[]] * len(point)
         steps = [
             Step(ds=str(series.axis.at(n + k)), mean=float(mean), quantiles=row)
@@ -158,14 +158,19 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
         return evaluate_panel(self, records, split)
 
     @classmethod
+    def example(cls) -> Self:
+        adapter = cls(artifacts={"settings": Settings(horizon=3, levels=(0.1, 0.5, 0.9))})
+        return adapter.fit(adapter.records(cls.samples()))
+
+    @classmethod
     def samples(cls) -> list[Any]:
         return [
             {"unique_id": name, "ds": list(range(40)), "y": [base + (i * step) % 7 for i in range(40)]}
             for name, base, step in (("tea", 20, 3), ("rice", 50, 5), ("salt", 9, 2))
         ]
 
-    def _spread(self, series: Clean) -> float:
-        return spread(series, self.settings.season(series.axis.step))
+    def _spread(self, series: Clean, point: Any) -> float:
+        return spread(series, self.settings.season(series.axis.step), point)
 
     def _planned(self, record: Record[DemandSeries]) -> Iterator[Finding]:
         """INPUT.MISSING_VALUE where a driver is known for the past and not for all of the horizon."""

@@ -17,6 +17,7 @@ DEMAND_FORECAST = AdapterSpec(
         "sales read as demand where nobody recorded stock-outs",
         "intervals from a handful of observations",
     ),
+    disclaimer="A forecast from past sales; it knows nothing of what never happened before.",
     inputs=TABLES,
     human_review="advised",
 )
@@ -31,6 +32,7 @@ INVENTORY_POLICY = AdapterSpec(
         "orders that share a truck, a shelf or a budget",
         "articles that expire within several periods",
     ),
+    disclaimer="As good as the quantiles and costs it was given; orders that share money or room are not weighed up.",
     inputs=TABLES,
     human_review="advised",
 )
@@ -42,6 +44,7 @@ PRODUCT_SEARCH = AdapterSpec(
     tasks=("multimodal-embedding",),
     intended_use="finding products by meaning and by word in a catalogue of up to a million",
     not_for=("an answer that must be exact, such as a part number alone", "claims about what a product does"),
+    disclaimer="Ordered by likeness of meaning and words; that a product is right or safe for a use is not claimed.",
     inputs=TABLES,
     human_review="none",
 )
@@ -52,6 +55,7 @@ CUSTOMER_VALUE = AdapterSpec(
     "retail",
     intended_use="ranking and budgeting over many customers who buy without a contract",
     not_for=("prices, credit or service that depend on the single person", "subscriptions: see retail/churn"),
+    disclaimer="An expectation over many alike customers; for one person it is mostly wrong.",
     inputs=TABLES,
     risk="limited",
     regimes=("GDPR art. 22",),
@@ -65,6 +69,7 @@ CHURN = AdapterSpec(
     "retail",
     intended_use="choosing whom to make an offer to, at a cost and a benefit that are known",
     not_for=("decisions about the single person that nobody looks at", "customers without a contract"),
+    disclaimer="A rate among customers like this one, and no statement about the person; supports a choice only.",
     inputs=TABLES,
     risk="limited",
     regimes=("GDPR art. 22",),
@@ -78,6 +83,7 @@ RECOMMEND = AdapterSpec(
     "retail",
     intended_use="lists of items for shoppers with a history",
     not_for=("shoppers and items that were never seen", "figures from a random split"),
+    disclaimer="From what others took together; popular items come up more often than they are wanted.",
     inputs=TABLES,
     data_classes=("PII",),
     human_review="none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -61,12 +62,30 @@ def predict(series: Sequence[Clean], settings: Settings) -> list[Array]:
     return out
 
 
-def spread(series: Clean, season: int) -> float:
-    """How much a series moves from one period to the next, seasons aside: what errors are measured in."""
-    values = series.values
-    adjusted = adjust(values[None], season, 1).values[0]
-    moves = float(np.abs(np.diff(adjusted)).mean()) * float(values.mean()) / (float(adjusted.mean()) or 1.0)
-    return moves if moves > 0 else max(float(np.abs(values).mean()) / 10, 1e-9)
+def spread(series: Clean, season: int, point: Array) -> float:
+    """What the errors of a forecast are measured in: its series' own noise, and what is usual at its level.
+
+    The geometric mean of the mean error of a plain smoothing, seasons aside, and the root of the level forecast.
+    A year of one article says little about its own noise, and counts of sales vary with the root of their mean; on
+    weekly groceries stock by either of them alone costs more (`docs/retail.md`). All series of a panel should be in
+    one kind of unit.
+    """
+    usual = float(np.abs(series.values).mean())
+    if usual == 0:
+        return 1.0
+    adjusted = adjust(series.values[None], season, 1).values[0]
+    own = _smoothing_error(adjusted) * usual / (float(np.abs(adjusted).mean()) or 1.0)
+    level = max(float(np.mean(point)), usual / 10)
+    return float(math.sqrt(max(own, usual / 1000) * math.sqrt(level)))
+
+
+def _smoothing_error(values: Array) -> float:
+    """Mean absolute one-step error of simple smoothing by 0.3."""
+    level, errors = float(values[:3].mean()), []
+    for value in values.tolist():
+        errors.append(abs(value - level))
+        level += 0.3 * (value - level)
+    return sum(errors[3:]) / max(len(errors) - 3, 1)
 
 
 def _by_method(values: list[Array], season: int, settings: Settings) -> list[Array]:
