@@ -16,6 +16,9 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+
+from duomo.adapters import Group, Sigmoid, auc, brier
+from duomo.weights import find_package_file
 from duomo_finance.applications import Field
 from duomo_finance.backtest import Backtest, Plan, signal
 from duomo_finance.bars import Bars, read_bars
@@ -29,9 +32,6 @@ from duomo_finance.portfolio import KINDS, Optimiser
 from duomo_finance.reports import check_calibration
 from duomo_finance.strategies import Hold, Table, WalkForward
 from duomo_finance.value_at_risk import backtest_var
-
-from duomo.adapters import Group, Sigmoid, auc, brier
-from duomo.weights import find_package_file
 
 LTV = Field(name="loan_to_value", kind="ratio", of=("Amount", "Price"))
 METHODS = ("historical", "garch-t-frozen", "garch-t", "filtered-historical", "gjr-garch-skewt")
@@ -243,9 +243,8 @@ HEADLINES = {
 
 
 def news() -> dict[str, Any]:
-    from duomo_finance.news import NewsSentiment
-
     import duomo
+    from duomo_finance.news import NewsSentiment
 
     items = [(label, text) for label, texts in HEADLINES.items() for text in texts]
     with NewsSentiment(runner=duomo.load("text-classification", device="cpu")) as adapter:

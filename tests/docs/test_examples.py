@@ -8,6 +8,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SAYS = {
     "chat.py": ["Paris"],
+    "finance.py": ["blocked: sex (FAIR.PROHIBITED_BASIS)", "naive: LEAK.FUTURE", "look first at:"],
     "find_pictures.py": ["an animal: chelsea", "something to drink: coffee", "heard"],
     "many_items.py": ["missing.jpg", "3 of 5 failed", "on cpu"],
     "one_item.py": ["cat", "de\n", "positive"],

@@ -72,12 +72,17 @@ class MovingAverage:
     slow: int
 
     def decide(self, history: History) -> Vector | None:
-        """Weights once there are `slow` bars."""
-        if len(history) < self.slow:
+        """Weights when the means of a symbol cross, None in between."""
+        close = history.close
+        if len(close) < self.slow:
             return None
-        close = history.close[-self.slow :]
-        rising = close[-self.fast :].mean(axis=0) > close.mean(axis=0)
+        rising = self._rising(close)
+        if len(close) > self.slow and np.array_equal(rising, self._rising(close[:-1])):
+            return None
         return np.asarray(rising / len(history.symbols))
+
+    def _rising(self, close: Vector) -> NDArray[np.bool_]:
+        return np.asarray(close[-self.fast :].mean(axis=0) > close[-self.slow :].mean(axis=0))
 
 
 class Rule:

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from duomo_finance.applications import Field
-from duomo_finance.credit import Applications, CreditScore
 
 from duomo.weights import find_package_file
+from duomo_finance.applications import Field
+from duomo_finance.credit import Applications, CreditScore
 
 LTV = Field(name="loan_to_value", kind="ratio", of=("Amount", "Price"), label="the loan in relation to the price")
 

@@ -6,6 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duomo.errors import BadInput, BadOption, ModelFailed
 from duomo_finance import made_up
 from duomo_finance.backtest import Backtest, Job, Plan, Rule, signal
 from duomo_finance.bars import Bars, read_bars
@@ -13,10 +17,6 @@ from duomo_finance.engine import Costs, History, simulate
 from duomo_finance.performance import deflated_sharpe, performance, probabilistic_sharpe
 from duomo_finance.portfolio import KINDS, Optimiser
 from duomo_finance.strategies import Hold, Table, WalkForward, audit_signals
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from duomo.errors import BadInput, BadOption, ModelFailed
 
 DAY = dt.timedelta(days=1)
 

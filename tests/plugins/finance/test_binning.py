@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from duomo_finance.binning import MIN_SHARE, OTHER, Bins, bin_category, bin_number
-from duomo_finance.metrics import among_top, average_precision, ks, psi
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from duomo_finance.binning import MIN_SHARE, OTHER, Bins, bin_category, bin_number
+from duomo_finance.metrics import among_top, average_precision, ks, psi
 
 
 @settings(max_examples=60, deadline=None)

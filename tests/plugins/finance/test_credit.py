@@ -5,15 +5,15 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+
+from duomo.adapters import CODES, Group, Sigmoid, Threshold, auc, brier
+from duomo.errors import ArtifactProblem, BadInput, GuardRefused, UsageProblem
 from duomo_finance import made_up
 from duomo_finance.applications import Field
 from duomo_finance.credit import Applications, CreditScore
 from duomo_finance.reasons import ReasonText, improved
 from duomo_finance.reports import check_calibration, report
-from sklearn.linear_model import LogisticRegression
-
-from duomo.adapters import CODES, Group, Sigmoid, Threshold, auc, brier
-from duomo.errors import ArtifactProblem, BadInput, GuardRefused, UsageProblem
 
 LTV = Field(name="loan_to_value", kind="ratio", of=("Amount", "Price"), label="the loan in relation to the price")
 
@@ -197,8 +197,9 @@ def made_rows(records):
 
 
 def test_scikit_learn_and_our_reading_of_its_trees_agree(credit):
-    from duomo_finance import boosting
     from sklearn.ensemble import HistGradientBoostingClassifier
+
+    from duomo_finance import boosting
 
     fitted, judge = credit
     rows = [fitted.prepare(each) for each in judge]

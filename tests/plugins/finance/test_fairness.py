@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from duomo_finance.fairness import fairness_report
 
 

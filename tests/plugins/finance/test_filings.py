@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 import pytest
-from duomo_finance import made_up, xbrl
-from duomo_finance.filings import DocumentFields, check_sums
 
 from duomo.errors import InputTooLarge, InputUnreadable
+from duomo_finance import made_up, xbrl
+from duomo_finance.filings import DocumentFields, check_sums
 
 HEAD = (
     'xmlns:xbrli="http://www.xbrl.org/2003/instance" xmlns:iso4217="http://www.xbrl.org/2003/iso4217" '

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from duomo_finance.logistic import fit_logit, sigmoid
 from sklearn.linear_model import LogisticRegression
+
+from duomo_finance.logistic import fit_logit, sigmoid
 
 
 def test_the_textbooks_logit_of_mortgage_denial(hmda_rows):

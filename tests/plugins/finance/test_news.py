@@ -4,12 +4,12 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
-from duomo_finance.news import NewsSentiment, Tickers
 
 import duomo
 from duomo.errors import UsageProblem
 from duomo.tasks.nlp import Entities, Span
 from duomo.tasks.results import Classification
+from duomo_finance.news import NewsSentiment, Tickers
 
 NAMES = Tickers(names={"AAPL": ("Apple", "Apple Inc."), "F": ("Ford", "Ford Motor"), "ORCL": ("Oracle",)})
 

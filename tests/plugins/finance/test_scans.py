@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 import pytest
-from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, parse_amount, read_fields, statement
 
 import duomo
 from duomo.tasks.vision import Page, TextLine
+from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, parse_amount, read_fields, statement
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from duomo_finance.value_at_risk import METHODS, backtest_var, filtered_historical, var_test
 
 from duomo.errors import BadInput
+from duomo_finance.value_at_risk import METHODS, backtest_var, filtered_historical, var_test
 
 
 @pytest.fixture(scope="module")
