@@ -95,7 +95,7 @@ def test_a_poisoned_item_a_crash_in_python_and_a_lost_result_stay_alone(pool):
 
 def test_out_of_memory_halves_the_batch_and_nothing_is_lost(pool):
     before = counts(pool, "ooms", "lost")
-    outcomes = list(pool.map([f"heavy {i}" for i in range(10)]))
+    outcomes = list(pool.map([f"heavy {i}" for i in range(60)]))
     after = counts(pool, "ooms", "lost")
     assert all(outcome.ok for outcome in outcomes)
     assert after[0] > before[0]

@@ -104,6 +104,6 @@ def test_what_happens_to_one_rank_ends_the_group_and_costs_one_item(cut, word, k
 
 def test_one_rank_without_memory_halves_the_batch_of_the_group(cut):
     _, group = cut
-    outcomes = list(group.map(["heavy 1", "heavy 2", "heavy 3", "light"]))
+    outcomes = list(group.map([f"heavy {i}" for i in range(8)]))
     assert all(outcome.ok for outcome in outcomes)
     assert group.executor.stats()["ooms"] > 0

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from duomo.errors import BadInput, DuomoError, ModelFailed, PluginBroken, Unavailable
 from duomo.execution.base import Job
+from duomo.execution.crew import Facts
 from duomo.execution.devices import free_memory, is_out_of_memory, torch_in_use
-from duomo.execution.pool import Facts
 from duomo.execution.process import follow_driver
 from duomo.execution.transport import Channel, Message, Slot
 from duomo.outcome import ItemError

@@ -16,9 +16,10 @@ from duomo.catalog import resolve
 from duomo.errors import DuomoError, ModelFailed, Unavailable
 from duomo.execution import child, process
 from duomo.execution.base import Job
+from duomo.execution.crew import Crew, Event, Facts
 from duomo.execution.devices import accelerators, pick_device, torch_in_use
 from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.execution.pool import Crew, Event, Facts, PoolExecutor
+from duomo.execution.pool import PoolExecutor
 from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS
 from duomo.execution.transport import COUNTED, Channel, Message, new_slots
 from duomo.outcome import ItemError

@@ -10,16 +10,15 @@ import dataclasses
 import functools
 import itertools
 import threading
-import time
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from duomo.catalog import resolve
 from duomo.errors import BadInput, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.execution.crew import Crew, Event
 from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS, Roster, Sent
 from duomo.execution.runs import BatchRun, StreamRun
 from duomo.execution.scheduler import Policy, Scheduler
@@ -29,94 +28,6 @@ PATIENCE_S = 0.05
 """So long input is read before the pool looks after its workers again."""
 LOOK_S = 1.0
 """How often it looks for workers that hang."""
-
-
-class Event(NamedTuple):
-    """What one replica has to say."""
-
-    kind: str
-    """``ready`` (again), ``done``, ``raised``, ``part`` (of a stream), or ``lost`` (it died)."""
-    replica: int
-    ticket: int = -1
-    fates: Sequence[Fate] = ()
-    """Of ``done``."""
-    part: Any = None
-    error: ItemError | None = None
-    """Of ``raised``; of ``lost`` how it ended."""
-    out_of_memory: bool = False
-    blame: bool = True
-    """Of ``lost``: whether its oldest batch is under suspicion, or it was ended for another reason."""
-    prepare_s: float = 0.0
-    compute_s: float = 0.0
-
-
-class Facts(NamedTuple):
-    """What a worker tells when its model is loaded."""
-
-    meta: Meta
-    batch_size: int
-    batch_budget: int
-    packed: bool
-
-    @classmethod
-    def of(cls, worker: Any) -> Self:
-        """Of a `Worker`."""
-        model = worker.model
-        return cls(worker.meta(""), model.batch_size, model.batch_budget, model.packed)
-
-
-class Crew(ABC):
-    """The replicas that a pool drives. Only one thread at a time calls `wait`, `restart` and `kill`."""
-
-    size: int
-    """Number of replicas; known once started."""
-
-    @abstractmethod
-    def start(self, job: Job) -> Facts:
-        """Start all; returns when each is ready, or raises what the first that failed had to say."""
-
-    @abstractmethod
-    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
-        """Hand over a batch; does not wait for it. Raises when it cannot be sent at all."""
-
-    @abstractmethod
-    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
-        """Like `send`, for one item whose result comes in parts; ``done`` without fates ends it."""
-
-    @abstractmethod
-    def cancel(self, replica: int, ticket: int) -> None:
-        """Nobody wants the rest of a stream."""
-
-    @abstractmethod
-    def wait(self, timeout_s: float) -> list[Event]:
-        """What happened, as soon as something has. Of one replica in order; tickets in the order they were sent."""
-
-    def wake(self) -> None:  # noqa: B027 - nothing is right for a crew that never waits long
-        """Make a `wait` in another thread return soon."""
-
-    @abstractmethod
-    def restart(self, replica: int) -> None:
-        """Start a dead replica again; ``ready`` or ``lost`` will tell how it went."""
-
-    @abstractmethod
-    def kill(self, replica: int, why: str) -> None:
-        """End a replica that hangs; ``lost`` follows, with `why` and where it hung."""
-
-    @abstractmethod
-    def devices(self, replica: int) -> str:
-        """Where it runs, for people."""
-
-    def now(self) -> float:
-        """Seconds that only grow."""
-        return time.monotonic()
-
-    def stats(self) -> dict[str, float]:
-        """Counters of its own, such as bytes moved."""
-        return {}
-
-    @abstractmethod
-    def shutdown(self) -> None:
-        """End all; safe to call twice."""
 
 
 class PoolExecutor(Executor):
@@ -149,7 +60,6 @@ class PoolExecutor(Executor):
         self._job = job
         self._roster = Roster(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
         self._meta = dataclasses.replace(self._facts.meta, executor=self.name)
-        self._metas: dict[tuple[Any, ...], Meta] = {}
 
     def run(self, item: Any, options: Any) -> Any:
         """One accepted item to its result."""
@@ -374,8 +284,12 @@ class PoolExecutor(Executor):
                 sent.run.lost(sent.batch, event.error, blame=blame, suspect=event.blame)
 
     def _restart(self) -> None:
-        for replica in self._roster.rested(self._crew.now()):
-            self._crew.restart(replica)
+        now = self._crew.now()
+        for replica in self._roster.rested(now):
+            try:
+                self._crew.restart(replica)
+            except OSError as error:  # too many processes or files: later there may be fewer
+                self._bury(Event("lost", replica, error=_not_restarted(error)), now)
         if self._roster.all_lost:
             for run in self._runs:
                 run.stop(self._nobody_left(self._roster.seats[0].why))
@@ -385,8 +299,8 @@ class PoolExecutor(Executor):
         if now < self._next_look or self._closed:
             return
         self._next_look = now + min(LOOK_S, self._hang_floor_s)
-        for replica, allowed in self._roster.overdue(now):
-            self._crew.kill(replica, f"it took more than {allowed:.3g} s for one batch")
+        for replica, why in self._roster.overdue(now):
+            self._crew.kill(replica, why)
 
     def _nobody_left(self, why: str) -> SystemicError:
         num = self._crew.size
@@ -430,6 +344,10 @@ def _unsendable(error: Exception) -> ItemError:
         fix="pass a path, bytes or an array, or run with executor='inline'",
     )
     return ItemError.of(told)
+
+
+def _not_restarted(error: OSError) -> ItemError:
+    return ItemError("E-WORKER-LOST", "a worker could not be started again", str(error), type="WorkerLost")
 
 
 def _closed() -> UsageProblem:

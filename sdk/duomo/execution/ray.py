@@ -23,8 +23,9 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from duomo.errors import DuomoError, ModelFailed, Unavailable, UsageProblem
 from duomo.execution import child
 from duomo.execution.base import Job
+from duomo.execution.crew import Crew, Event, Facts
 from duomo.execution.devices import free_memory, is_out_of_memory
-from duomo.execution.pool import Crew, Event, Facts, PoolExecutor
+from duomo.execution.pool import PoolExecutor
 from duomo.outcome import ItemError
 
 ANSWER_S = 5.0

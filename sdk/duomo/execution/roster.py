@@ -142,6 +142,7 @@ class Roster:
             replica = heapq.heappop(self._resting)[1]
             self.seats[replica].state = "starting"
             self.seats[replica].restarts += 1
+            self.seats[replica].since = now
             due.append(replica)
         return due
 
@@ -155,15 +156,17 @@ class Roster:
         """Seconds until somebody is rested; a second when nobody is resting."""
         return max(0.0, min(1.0, self._resting[0][0] - now)) if self._resting else 1.0
 
-    def overdue(self, now: float) -> list[tuple[int, float]]:
-        """Replicas that have worked on one batch for too long, and the seconds they were allowed."""
+    def overdue(self, now: float) -> list[tuple[int, str]]:
+        """Replicas that have worked on one batch, or on their start, for too long; and what to say of each."""
         late = []
         for replica, seat in enumerate(self.seats):
+            if seat.state == "starting" and now - seat.since > FIRST_FACTOR * self._floor:
+                late.append((replica, f"it took more than {FIRST_FACTOR * self._floor:.3g} s to start"))
             if seat.state == "ready" and seat.flying and now - seat.since > self._floor:
                 predicted = self._pace * seat.flying[0].cost
                 allowed = max(self._floor, HANG_FACTOR * predicted if self._pace else FIRST_FACTOR * self._floor)
                 if now - seat.since > allowed:
-                    late.append((replica, allowed))
+                    late.append((replica, f"it took more than {allowed:.3g} s for one batch"))
         return late
 
     @property

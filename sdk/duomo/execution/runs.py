@@ -12,7 +12,7 @@ from duomo.execution.scheduler import Batch, Policy, Scheduler
 from duomo.outcome import ItemError
 
 if TYPE_CHECKING:
-    from duomo.execution.pool import Crew
+    from duomo.execution.crew import Crew
 
 Known = list[tuple[Entry, Fate]]
 SLOW_S = 0.05

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 from duomo.execution.base import Entry, Fate, Job
+from duomo.execution.crew import Crew, Event, Facts
 from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.execution.pool import Crew, Event, Facts, PoolExecutor
+from duomo.execution.pool import PoolExecutor
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.specs import ModelSpec

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from duomo.execution.base import Job
+from duomo.execution.crew import Crew, Event, Facts
 from duomo.execution.devices import is_out_of_memory
-from duomo.execution.pool import Crew, Event, Facts, PoolExecutor
+from duomo.execution.pool import PoolExecutor
 from duomo.execution.worker import Worker
 from duomo.outcome import ItemError
 

@@ -1,0 +1,99 @@
+"""What a pool drives, wherever it runs: the replicas of a model, and what they have to say."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+from duomo.execution.base import Fate, Job
+from duomo.outcome import ItemError, Meta
+
+
+class Event(NamedTuple):
+    """What one replica has to say."""
+
+    kind: str
+    """``ready`` (again), ``done``, ``raised``, ``part`` (of a stream), or ``lost`` (it died)."""
+    replica: int
+    ticket: int = -1
+    fates: Sequence[Fate] = ()
+    """Of ``done``."""
+    part: Any = None
+    error: ItemError | None = None
+    """Of ``raised``; of ``lost`` how it ended."""
+    out_of_memory: bool = False
+    blame: bool = True
+    """Of ``lost``: whether its oldest batch is under suspicion, or it was ended for another reason."""
+    prepare_s: float = 0.0
+    compute_s: float = 0.0
+
+
+class Facts(NamedTuple):
+    """What a worker tells when its model is loaded."""
+
+    meta: Meta
+    batch_size: int
+    batch_budget: int
+    packed: bool
+
+    @classmethod
+    def of(cls, worker: Any) -> Self:
+        """Of a `Worker`."""
+        model = worker.model
+        return cls(worker.meta(""), model.batch_size, model.batch_budget, model.packed)
+
+
+class Crew(ABC):
+    """The replicas that a pool drives. Only one thread at a time calls `wait`, `restart` and `kill`."""
+
+    size: int
+    """Number of replicas; known once started."""
+
+    @abstractmethod
+    def start(self, job: Job) -> Facts:
+        """Start all; returns when each is ready, or raises what the first that failed had to say."""
+
+    @abstractmethod
+    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
+        """Hand over a batch; does not wait for it. Raises when it cannot be sent at all."""
+
+    @abstractmethod
+    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
+        """Like `send`, for one item whose result comes in parts; ``done`` without fates ends it."""
+
+    @abstractmethod
+    def cancel(self, replica: int, ticket: int) -> None:
+        """Nobody wants the rest of a stream."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float) -> list[Event]:
+        """What happened, as soon as something has. Of one replica in order; tickets in the order they were sent."""
+
+    def wake(self) -> None:  # noqa: B027 - nothing is right for a crew that never waits long
+        """Make a `wait` in another thread return soon."""
+
+    @abstractmethod
+    def restart(self, replica: int) -> None:
+        """Start a dead replica again; ``ready`` or ``lost`` will tell how it went."""
+
+    @abstractmethod
+    def kill(self, replica: int, why: str) -> None:
+        """End a replica that hangs; ``lost`` follows, with `why` and where it hung."""
+
+    @abstractmethod
+    def devices(self, replica: int) -> str:
+        """Where it runs, for people."""
+
+    def now(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+    def stats(self) -> dict[str, float]:
+        """Counters of its own, such as bytes moved."""
+        return {}
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """End all; safe to call twice."""
