@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from duomo.adapters.conformal import ConformalInterval, ConformalSets, conformal_quantile, coverage
     from duomo.adapters.egress import no_egress
-    from duomo.adapters.evaluation import Report
+    from duomo.adapters.evaluation import FoldReport, Report
     from duomo.adapters.findings import CODES, Finding, find
     from duomo.adapters.fusion import Fused, FusionAdapter, Scorer
     from duomo.adapters.guards import no_target_leak
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         Uncalibrated,
         as_probability,
     )
-    from duomo.adapters.splits import External, Fixed, Group, GroupTime, Random, SplitPolicy, Time
+    from duomo.adapters.splits import AsFitted, External, Fixed, Group, GroupTime, Random, SplitPolicy, Time
     from duomo.adapters.walk import Override
 
 _HOME = {
@@ -60,7 +60,7 @@ _HOME = {
     ),
     "conformal": ("ConformalInterval", "ConformalSets", "conformal_quantile", "coverage"),
     "egress": ("no_egress",),
-    "evaluation": ("Report",),
+    "evaluation": ("FoldReport", "Report"),
     "findings": ("CODES", "Finding", "find"),
     "fusion": ("Fused", "FusionAdapter", "Scorer"),
     "guards": ("no_target_leak",),
@@ -71,7 +71,7 @@ _HOME = {
         *("ArtifactRef", "Interval", "PredictionSet", "Probability", "Quantiles"),
         *("Score", "Uncalibrated", "as_probability"),
     ),
-    "splits": ("External", "Fixed", "Group", "GroupTime", "Random", "SplitPolicy", "Time"),
+    "splits": ("AsFitted", "External", "Fixed", "Group", "GroupTime", "Random", "SplitPolicy", "Time"),
     "walk": ("Override",),
 }
 _WHERE = {name: f"duomo.adapters.{module}" for module, names in _HOME.items() for name in names}
@@ -80,6 +80,7 @@ __all__ = [
     "Adapter",
     "Artifact",
     "ArtifactRef",
+    "AsFitted",
     "AuditLog",
     "CODES",
     "Calibrator",
@@ -93,6 +94,7 @@ __all__ = [
     "Finding",
     "FittedOn",
     "Fixed",
+    "FoldReport",
     "Fused",
     "FusionAdapter",
     "Group",

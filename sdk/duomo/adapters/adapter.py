@@ -33,7 +33,7 @@ from duomo.adapters.rows import accept, read_rows, to_record
 from duomo.adapters.scores import Score, Uncalibrated
 from duomo.adapters.splits import SplitPolicy, default_split
 from duomo.adapters.walk import Override, Walk
-from duomo.errors import UsageProblem
+from duomo.errors import GuardRefused, UsageProblem
 from duomo.specs import AdapterSpec
 
 if TYPE_CHECKING:
@@ -110,6 +110,13 @@ class Adapter(ABC, Generic[P, D]):
         artifacts: Mapping[str, Artifact] | None = None,
         secret: bytes | str | None = None,
     ) -> None:
+        both = sorted(set(self.protected) & set(getattr(self.Input, "model_fields", ())))
+        if both:
+            raise GuardRefused(
+                f"FAIR.PROHIBITED_BASIS: '{both[0]}' is protected, and a field of {self.Input.__name__}",  # type: ignore[union-attr]
+                why="a protected attribute was offered as a feature",
+                fix=f"take '{both[0]}' out of the payload: it reaches fairness reports by Record.protected",
+            )
         self.runner = runner
         self.artifacts: dict[str, Artifact] = dict(artifacts or {})
         self.secret = secret_key(secret)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -52,15 +53,22 @@ class Artifact(pydantic.BaseModel):
         if cls.kind:
             _KINDS[cls.kind] = cls
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of its kind and content."""
+        """SHA-256 of its kind and content; worked out once, for every result names it."""
         return _digest(self.kind, self.model_dump(mode="json"))
 
-    @property
+    @functools.cached_property
     def ref(self) -> ArtifactRef:
         """How results name it."""
         return ArtifactRef(name=self.kind, sha256=self.fingerprint)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, which has a fingerprint of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("fingerprint", "ref"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as JSON with its fingerprint. Raises `CannotWrite`."""

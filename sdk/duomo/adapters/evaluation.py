@@ -94,6 +94,12 @@ def _records(adapter: Adapter[Any, Any], items: Iterable[Any]) -> tuple[list[Rec
             last, lost = error, lost + 1
     if not records:
         raise last or BadInput("no records to judge by", why="the source is empty", fix="check the data")
+    if adapter.label_field and all(each.label is None for each in records):
+        raise BadInput(
+            f"no record has an answer in '{adapter.label_field}'",
+            why="what is judged by must be labelled",
+            fix=f"add a column '{adapter.label_field}'",
+        )
     return records, lost
 
 
@@ -105,7 +111,7 @@ def _fold(
     codes: Counter[str],
 ) -> FoldReport:
     shared = next(no_shared_groups(fit, judge), None)
-    fitted = adapter.fit(fit)
+    fitted = adapter.fit(fit) if fit else adapter
     # The answers are for `measure` alone.
     asked = [dataclasses.replace(each, label=None) for each in judge]
     judged = []
@@ -113,7 +119,8 @@ def _fold(
         if outcome.result is None:
             codes[outcome.error.code if outcome.error else ""] += 1
             continue
-        judged.append((record, outcome.result))
+        if record.label is not None or not adapter.label_field:
+            judged.append((record, outcome.result))
         codes.update(each.code for each in outcome.result.findings)
         if outcome.result.decision is not None:
             decisions[outcome.result.decision.outcome] += 1

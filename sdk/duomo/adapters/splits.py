@@ -148,6 +148,17 @@ class Fixed(SplitPolicy):
         yield [i for i in range(len(records)) if i not in held], sorted(held)
 
 
+@dataclasses.dataclass(frozen=True)
+class AsFitted(SplitPolicy):
+    """Nothing is fitted: all records are judged by an adapter that was fitted beforehand, on others."""
+
+    def folds(self, records: Sequence[Record[Any]]) -> list[Fold]:
+        return list(self.cut(records))
+
+    def cut(self, records: Sequence[Record[Any]]) -> Iterator[Fold]:
+        yield [], list(range(len(records)))
+
+
 def default_split(records: Sequence[Record[Any]]) -> SplitPolicy:
     """The strictest split that the records carry the facts for."""
     groups = [each.group for each in records if each.group is not None]

@@ -225,11 +225,12 @@ class Walk:
             case.score = adapter.calibrate(case)
             case.decision = adapter.decide(case)
             for guard in self._output:
-                case.findings += (self._overridden(each, case.record.key) for each in guard(case))
+                case.findings += guard(case)
             self._refer(case)
             case.reasons = list(adapter.explain(case))
             payload = adapter.result(case)
             self._refer(case)  # the last two stages may have found something, too
+            case.findings = [self._overridden(each, case.record.key) for each in case.findings]
         stop = stops(case.findings)
         if stop is not None:
             payload, case.decision = None, Decision(outcome=adapter.on_block, reason=stop.code)

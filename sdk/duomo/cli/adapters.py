@@ -101,7 +101,7 @@ def show_adapter(app: App, /, adapter: str, output: str) -> None:
 @click.option("--data", "sources", metavar="SRC", required=True, multiple=True, help="Labelled records.")
 @click.option("--split", type=click.Choice(SPLITS), default="auto", help="auto is the adapter's own.")
 @click.option("--because", metavar="REASON", default="", show_default=False, help="Why a random split may be used.")
-@click.option("-a", "--artifacts", metavar="DIR", help="What Adapter.save wrote.")
+@click.option("-a", "--artifacts", metavar="DIR", help="Judge what Adapter.save wrote, and fit nothing.")
 @click.option("-m", "--model", metavar="NAME", shell_complete=complete_models, help="Of the adapter's task.")
 @click.option("-x", "--executor", default="inline", metavar="NAME", shell_complete=complete_executors, help="Where.")
 @output_option
@@ -110,7 +110,7 @@ def evaluate(app: App, /, adapter: str, sources: tuple[str, ...], split: str, ou
     """Fit on one side of a split that does not leak, judge on the other, and print the split with the numbers."""
     from duomo.adapters.adapting import adapt
 
-    chosen = _split(split, given["because"])
+    chosen = _split(split, given["because"], is_fitted=given["artifacts"] is not None)
     with adapt(
         adapter,
         model=given["model"],
@@ -142,9 +142,11 @@ def _show(app: App, report: Report, output: str) -> None:
         app.say(report.disclaimer)
 
 
-def _split(name: str, because: str) -> SplitPolicy | None:
+def _split(name: str, because: str, *, is_fitted: bool) -> SplitPolicy | None:
     from duomo.adapters import splits
 
+    if is_fitted and name == "auto":
+        return splits.AsFitted()
     if name == "random":
         return splits.Random(because=because)
     kinds = {"group": splits.Group, "time": splits.Time, "group-time": splits.GroupTime, "external": splits.External}

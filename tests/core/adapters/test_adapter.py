@@ -8,7 +8,7 @@ import pytest
 
 import duomo
 from duomo.adapters import CODES, AuditLog, DomainResult, Finding, Override, Record, find, pseudonym
-from duomo.errors import AuditProblem, BadInput, SystemicError, UsageProblem
+from duomo.errors import AuditProblem, BadInput, GuardRefused, SystemicError, UsageProblem
 from duomo.testing import fake_catalog
 from duomo.testing.thermometer import EchoAdapter, Thermometer, Verdict
 
@@ -138,6 +138,14 @@ def test_a_protected_attribute_among_the_features_stops_the_record(thermometer):
     result = thermometer(smuggled)
     assert result.decision.reason == "FAIR.PROHIBITED_BASIS"
     assert "move 'operator' to Record.protected" in result.findings[0].fix
+
+
+def test_a_protected_attribute_as_a_field_of_the_payload_is_refused_when_the_adapter_is_made():
+    class Biased(Thermometer):
+        protected = ("operator", "load")
+
+    with pytest.raises(GuardRefused, match=r"FAIR.PROHIBITED_BASIS: 'load' is protected, and a field of Reading"):
+        Biased()
 
 
 def test_a_protected_column_goes_into_the_side_channel(thermometer, row):

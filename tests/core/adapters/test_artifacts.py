@@ -23,7 +23,10 @@ def test_an_artefact_is_the_same_after_saving_and_loading(sigmoid, tmp_path):
 
 
 def test_the_fingerprint_tells_the_slightest_difference(sigmoid):
-    assert sigmoid.model_copy(update={"slope": 2.0 + 1e-12}).fingerprint != sigmoid.fingerprint
+    before = sigmoid.fingerprint
+    changed = sigmoid.model_copy(update={"slope": 2.0 + 1e-12})
+    assert changed.fingerprint != before
+    assert changed.ref.sha256 == changed.fingerprint
     assert Sigmoid(slope=2.0, intercept=-1.0, event="failure").fingerprint == sigmoid.fingerprint
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from duomo.adapters import Group, Random, Time
+from duomo.adapters import AsFitted, Group, Random, Time
 from duomo.adapters.guards import one_currency
 from duomo.errors import BadInput, GuardRefused
 from duomo.testing.thermometer import Thermometer
@@ -77,6 +77,23 @@ def test_answers_are_hidden_while_records_are_judged():
     peeking.seen = []
     peeking.evaluate(rows(), Group(2))
     assert set(peeking.seen) == {None}
+
+
+def test_an_adapter_that_was_fitted_beforehand_is_judged_as_it_is():
+    fitted = Thermometer.example()
+    report = fitted.evaluate(rows(), AsFitted())
+    assert report.split == "AsFitted()"
+    assert (report.folds[0].fitted_on, report.folds[0].judged_by) == (0, 60)
+    assert report.metrics["auc"] > 0.9
+
+
+def test_records_without_an_answer_are_judged_by_nobody_and_data_without_any_is_refused():
+    some = [{**row, "failed": None if i % 7 == 0 else row["failed"]} for i, row in enumerate(rows())]
+    assert Thermometer.example().evaluate(some, AsFitted()).metrics["auc"] > 0.9
+    none = [{**row, "failed": None} for row in rows()]
+    with pytest.raises(BadInput, match="no record has an answer in 'failed'") as caught:
+        Thermometer().evaluate(none)
+    assert caught.value.fix == "add a column 'failed'"
 
 
 def test_an_empty_source_is_said():
