@@ -126,6 +126,28 @@ def test_restarts_wait_longer_each_time_and_a_replica_that_cannot_start_is_given
         assert least <= rest < least + 0.1
 
 
+def test_a_restart_that_fails_for_want_of_processes_or_never_ends_is_a_death_too():
+    class Scarce(InProcessCrew):
+        def restart(self, replica):
+            if len(self.restarted) < 2:
+                self.restarted.append((self.now(), replica))
+                raise BlockingIOError("no more processes")
+            super().restart(replica)
+
+    with load(Scarce(1, die_at={0: {0}})) as runner:
+        assert names(runner.map(list("abc"))) == list("abc")
+        assert counts(runner, "restarts") == [3]
+
+    class Stuck(InProcessCrew):
+        def restart(self, replica):
+            self.restarted.append((self.now(), replica))
+
+    with load(Stuck(1, die_at={0: {0}}), max_restarts=1, hang_floor_s=0.5) as runner:
+        with pytest.raises(SystemicError, match="no worker is left") as caught:
+            list(runner.map(list("abc")))
+        assert "it took more than 5 s to start" in caught.value.why
+
+
 def test_deaths_with_work_done_in_between_do_not_add_up():
     crew = InProcessCrew(1, die_at={0: range(0, 400, 2)})
     with load(crew, max_restarts=2) as runner:

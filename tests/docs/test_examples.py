@@ -10,6 +10,7 @@ SAYS = {
     "chat.py": ["Paris"],
     "finance.py": ["blocked: sex (FAIR.PROHIBITED_BASIS)", "naive: LEAK.FUTURE", "look first at:"],
     "find_pictures.py": ["an animal: chelsea", "something to drink: coffee", "heard"],
+    "many_devices.py": ["in order: True", "1 worker lost, 2 at work"],
     "many_items.py": ["missing.jpg", "3 of 5 failed", "on cpu"],
     "one_item.py": ["cat", "de\n", "positive"],
     "own_plugin.py": ["['loud', 'calm']", "audit: house/shouting did 2 item(s)"],

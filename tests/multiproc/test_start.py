@@ -10,7 +10,7 @@ import duomo
 from duomo.errors import PluginBroken, Unavailable, UsageProblem, WorkerLost
 from duomo.execution import child
 from duomo.execution.base import Job
-from duomo.execution.local import LocalExecutor
+from duomo.execution.local import LocalExecutor, within
 from duomo.testing import EchoModel, echo_spec, fake_catalog
 
 pytestmark = pytest.mark.multiproc
@@ -69,6 +69,19 @@ def test_a_worker_with_another_version_of_the_plugin_refuses(monkeypatch):
         child.check_plugin(job._replace(plugin="duomo-absent 1.0"))
     child.check_plugin(job._replace(plugin=f"duomo {duomo.__version__}"))
     child.check_plugin(job._replace(plugin="in-process"))
+
+
+@pytest.mark.parametrize(("visible", "chosen"), [(None, "1"), ("4,6", "6"), ("GPU-a, GPU-b", "GPU-b")])
+def test_a_worker_sees_its_own_gpu_only_and_knows_it_as_the_first(monkeypatch, visible, chosen):
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    name, environment = within("cuda:1", threads=3)
+    assert (name, environment["CUDA_VISIBLE_DEVICES"], environment["OMP_NUM_THREADS"]) == ("cuda:0", chosen, "3")
+    name, environment = within("cpu", threads=1)
+    assert name == "cpu"
+    assert environment.get("CUDA_VISIBLE_DEVICES") == visible
 
 
 def test_an_executor_runs_one_job_and_can_start_after_a_start_that_failed():

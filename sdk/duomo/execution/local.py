@@ -168,7 +168,7 @@ class LocalCrew(Crew):
 
             meeting_place = self._meeting_places[replica] = new_rendezvous()
         for place, device in enumerate(self._plan.devices_of(replica)):
-            name, environment = _within(device, self._threads)
+            name, environment = within(device, self._threads)
             post = child.Post(replica, place, world, meeting_place, self._threads, environment)
             rank = _Rank(self._job._replace(device=name), post, self._preload)
             self._ranks[replica].append(rank)
@@ -308,7 +308,7 @@ def with_devices(job: Job) -> ExecutionPlan:
     return dataclasses.replace(job.plan, devices=names, dims=dims)
 
 
-def _within(device: str, threads: int) -> tuple[str, dict[str, str]]:
+def within(device: str, threads: int) -> tuple[str, dict[str, str]]:
     """A device's name inside a process that sees no other, and the environment of that process."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     if not device.startswith("cuda:"):
