@@ -255,7 +255,8 @@ def _show_simulation(result: Simulation) -> None:
         "makespan": f"{result.makespan_s:.3f} s; ideal {result.ideal_s:.3f} s",
         "efficiency": f"{result.efficiency:.2f} of ideal",
         "padding": f"{result.padding:.1%}",
-        "driver": f"{result.driver_us_per_batch:.0f} µs CPU for a batch of {result.items_per_batch:.1f} items, here",
+        "driver": f"{result.driver_us_per_batch:.0f} µs CPU for a batch of {result.items_per_batch:.1f} items, here; "
+        f"{result.dispatch_us_per_batch:.0f} of them to hand it out and take it back",
         "survived": faults or "no faults were asked for",
         "constants": ", ".join(f"{name}={value:g}" for name, value in result.constants.items()),
     }

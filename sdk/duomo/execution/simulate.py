@@ -70,6 +70,8 @@ class Simulation:
     items_per_batch: float
     driver_us_per_batch: float
     """CPU time of pool and scheduler on this machine, without transport."""
+    dispatch_us_per_batch: float
+    """Of it for handing a batch out and taking it back; the rest is reading items and giving out results."""
     faults: dict[str, int]
     """Deaths, hangs and batches that did not fit, all survived."""
     constants: dict[str, Any]
@@ -136,7 +138,7 @@ def simulate(
     for outcome in pool.map(entries, None):
         num += 1
         failed += not outcome.ok
-    spent_s = time.process_time() - start - crew.own_s
+    spent_s = time.process_time() - start - crew.send_s - crew.wait_s
     counts = pool.stats()
     pool.shutdown()
     batches = int(counts["batches"])
@@ -150,6 +152,7 @@ def simulate(
         batches=batches,
         items_per_batch=num / max(1, batches),
         driver_us_per_batch=spent_s / max(1, batches) * 1e6,
+        dispatch_us_per_batch=(pool.dispatch_s - crew.send_s) / max(1, batches) * 1e6,
         faults={"deaths": crew.deaths, "hangs": crew.hangs, "out_of_memory": int(counts["ooms"])},
         constants={
             **constants._asdict(),
@@ -195,6 +198,18 @@ class SimulatedPool(PoolExecutor):
     """The pool as it is, under a name that says what drives it."""
 
     name = "simulation"
+    dispatch_s = 0.0
+    """CPU seconds of handing out and taking back."""
+
+    def _dispatch(self) -> None:
+        began = time.process_time()
+        super()._dispatch()
+        self.dispatch_s += time.process_time() - began
+
+    def _handle(self, event: Event) -> None:
+        began = time.process_time()
+        super()._handle(event)
+        self.dispatch_s += time.process_time() - began
 
 
 class FakeCrew(Crew):
@@ -218,7 +233,7 @@ class FakeCrew(Crew):
         self.first_s = -1.0
         self.last_s = 0.0
         self.deaths = self.hangs = 0
-        self.own_s = 0.0
+        self.send_s = self.wait_s = 0.0
         """CPU seconds of the simulation itself."""
 
     def start(self, job: Job) -> Facts:
@@ -252,7 +267,7 @@ class FakeCrew(Crew):
         elif due < float("inf"):
             self._push(due, replica, Event("done", replica, ticket, _FINE * len(items)))
         self._free[replica] = due
-        self.own_s += time.process_time() - began
+        self.send_s += time.process_time() - began
 
     def wait(self, timeout_s: float) -> list[Event]:
         """All that is due by now; when nothing is, the clock goes on to what is next."""
@@ -271,7 +286,7 @@ class FakeCrew(Crew):
                 self.last_s = self._now
         if not events:
             self._now = limit
-        self.own_s += time.process_time() - began
+        self.wait_s += time.process_time() - began
         return events
 
     def restart(self, replica: int) -> None:
