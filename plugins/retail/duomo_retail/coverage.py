@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from duomo.adapters import Artifact, FittedOn
 from duomo.errors import GuardRefused
-from duomo_retail.methods import MIN_LENGTH
 from duomo_retail.panel import Clean
 from duomo_retail.predicting import Settings, predict, spread
 
@@ -28,6 +27,7 @@ Array = NDArray[np.float64]
 WANTED = 3000
 """Residuals a step that are worth their time: more origins for a small panel, fewer for a large one."""
 MOST_ORIGINS = 30
+DOZEN = 12
 SHARES = (0.8, 0.9)
 """Central intervals whose coverage is reported, where their ends are among the levels."""
 
@@ -112,9 +112,9 @@ def _origins(series: Sequence[Clean], settings: Settings) -> list[_Origin]:
 
 
 def _least(series: Clean, settings: Settings) -> int:
-    """Observations that a past origin must leave: two seasons where the series has as many, else a dozen."""
-    season = settings.season(series.axis.step)
-    return 2 * season if len(series.values) >= 2 * season + settings.horizon else max(MIN_LENGTH, 12)
+    """Observations that a past origin must leave: a dozen, and two seasons where the series has as many."""
+    seasons = 2 * settings.season(series.axis.step)
+    return max(seasons, DOZEN) if len(series.values) >= seasons + settings.horizon else DOZEN
 
 
 def _levels(residuals: Array, levels: Sequence[float], where: str) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +33,7 @@ def forecast(series: Sequence[Array], period: int, horizon: int, model: str) -> 
             why=did_you_mean(model, models.__all__),
             fix="statsforecast:AutoETS, statsforecast:DynamicOptimizedTheta, statsforecast:AutoARIMA …",
         )
-    fitted = found(season_length=period)
+    has_seasons = "season_length" in inspect.signature(found).parameters
+    fitted = found(season_length=period) if has_seasons else found()
     out = [np.asarray(fitted.forecast(y=each.astype(np.float64), h=horizon)["mean"], float) for each in series]
     return [np.maximum(f, 0.0) if (y >= 0).all() else f for f, y in zip(out, series, strict=True)]

@@ -74,9 +74,9 @@ def spread(series: Clean, season: int, point: Array) -> float:
     if usual == 0:
         return 1.0
     adjusted = adjust(series.values[None], season, 1).values[0]
-    own = _smoothing_error(adjusted) * usual / (float(np.abs(adjusted).mean()) or 1.0)
+    own: float = _smoothing_error(adjusted) * usual / (float(np.abs(adjusted).mean()) or 1.0)
     level = max(float(np.mean(point)), usual / 10)
-    return float(math.sqrt(max(own, usual / 1000) * math.sqrt(level)))
+    return math.sqrt(max(own, usual / 1000) * math.sqrt(level))
 
 
 def _smoothing_error(values: Array) -> float:
@@ -85,7 +85,7 @@ def _smoothing_error(values: Array) -> float:
     for value in values.tolist():
         errors.append(abs(value - level))
         level += 0.3 * (value - level)
-    return sum(errors[3:]) / max(len(errors) - 3, 1)
+    return float(np.mean(errors[3:]))
 
 
 def _by_method(values: list[Array], season: int, settings: Settings) -> list[Array]:

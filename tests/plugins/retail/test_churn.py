@@ -1,0 +1,80 @@
+"""Churn: calibrated, explained, blind to who somebody is, and acted upon only where it pays."""
+
+from pathlib import Path
+
+import data
+import pytest
+
+from duomo.adapters import Random
+from duomo.errors import BadInput, GuardRefused
+from duomo_retail.churn import Churn, Offer
+
+ROW = {"customer_id": "p", "months": 2, "plan": "a"}
+
+
+@pytest.mark.slow
+def test_subscribers_are_ranked_and_their_risk_is_what_is_observed() -> None:
+    split = Random(seed=0, because="a snapshot, one row a customer")
+    report = Churn().evaluate(data.subscribers(), split)
+    assert report.metrics["auc"] >= 0.84
+    assert report.metrics["ece"] <= 0.03
+    assert report.metrics["mean_probability"] == pytest.approx(report.metrics["observed"], abs=0.02)
+    assert report.metrics["top_decile_lift"] > 2.5
+
+
+def test_reasons_are_the_subscribers_own() -> None:
+    adapter = Churn.example()
+    new, old = adapter(ROW), adapter({**ROW, "months": 23})
+    assert new.payload.churn_probability > 0.5 > old.payload.churn_probability
+    assert new.reasons[0].text == "months is 2"
+    assert all(each.feature != "months" for each in old.reasons)
+    assert new.score.kind == "probability"
+
+
+def test_protected_attributes_are_taken_out_before_any_model_sees_them() -> None:
+    adapter = Churn()
+    rows = [{**ROW, "months": i % 24, "gender": "mf"[i % 2], "churn": "yes" if i % 24 < 6 else "no"} for i in range(96)]
+    fitted = adapter.fit(adapter.records(rows))
+    assert {each.column for each in fitted.artifacts["model"].terms} == {"months", "plan"}
+    assert fitted({**ROW, "gender": "f"}).payload == fitted({**ROW, "gender": "m"}).payload
+
+
+def test_an_offer_is_made_where_it_gains_more_than_it_costs() -> None:
+    adapter = Churn.example()
+    adapter.artifacts["policy"] = Offer(value=200, cost=20, success=0.25)
+    new, old = adapter(ROW), adapter({**ROW, "months": 23})
+    assert (new.decision.outcome, old.decision.outcome) == ("accept", "reject")
+    assert new.payload.expected_gain == pytest.approx(new.payload.churn_probability * 50 - 20)
+    assert new.decision.threshold == 0.4
+
+
+def test_without_a_calibrator_there_is_no_probability_and_no_offer() -> None:
+    adapter = Churn.example()
+    del adapter.artifacts["calibrator"]
+    assert adapter(ROW).payload.churn_probability is None
+    adapter.artifacts["policy"] = Offer(value=200, cost=20)
+    with pytest.raises(GuardRefused, match=r"CALIB\.MISSING: an offer needs a probability"):
+        adapter(ROW)
+
+
+def test_a_column_that_is_missing_or_no_number_is_named() -> None:
+    adapter = Churn.example()
+    with pytest.raises(BadInput, match=r"INPUT\.MISSING_COLUMN: no 'plan'"):
+        adapter({"customer_id": "p", "months": 2})
+    with pytest.raises(BadInput, match="'months' is no number"):
+        adapter({**ROW, "months": "two"})
+    with pytest.raises(BadInput, match="does not say whether the customer left"):
+        adapter.fit(adapter.records([{**ROW, "churn": "perhaps"}]))
+
+
+def test_a_value_that_is_unknown_or_new_speaks_neither_way() -> None:
+    adapter = Churn.example()
+    model = adapter.artifacts["model"]
+    assert model.contributions({"months": None, "plan": "zzz"}) == {"months": 0.0, "plan": 0.0}
+
+
+def test_what_was_fitted_is_json(tmp_path: Path) -> None:
+    adapter = Churn.example()
+    adapter.save(tmp_path)
+    assert {each.suffix for each in tmp_path.iterdir()} == {".json"}
+    assert Churn.load(tmp_path)(ROW).payload == adapter(ROW).payload

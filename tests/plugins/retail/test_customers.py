@@ -1,0 +1,105 @@
+"""Customer value: the published parameters on CDNOW, and a holdout that the plain rate fails."""
+
+from pathlib import Path
+from typing import Any
+
+import data
+import numpy as np
+import pytest
+
+from duomo.errors import BadInput, UsageProblem
+from duomo_retail.buying import BgNbd, GammaGamma, Purchases
+from duomo_retail.customers import CustomerValue, Window
+
+
+def test_bg_nbd_has_the_published_parameters() -> None:
+    # Fader, Hardie and Lee (2005), table 2
+    table = data.cdnow_summary("cdnow_customers_summary.csv")
+    found = BgNbd.fit(Purchases(table["frequency"], table["recency"], table["T"]))
+    assert (found.r, found.alpha, found.a, found.b) == pytest.approx((0.2426, 4.4135, 0.7929, 2.4258), abs=1e-3)
+
+
+def test_gamma_gamma_has_the_published_parameters() -> None:
+    table = data.cdnow_summary("cdnow_customers_summary_with_transactions.csv")
+    back = table[table["x"] > 0]
+    found = GammaGamma.fit(back["x"], back["zbar"])
+    assert (found.p, found.q, found.v) == pytest.approx((6.249, 3.745, 15.448), abs=2e-3)
+    few, many = found.expected_value(np.array([1.0, 50.0]), np.array([100.0, 100.0]))
+    assert 36 < few < many < 100
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[CustomerValue, list[dict[str, Any]]]:
+    people = data.cdnow()
+    adapter = CustomerValue(artifacts={"window": Window(end="1997-09-30", horizon=39)})
+    return adapter.fit(adapter.records(people)), people
+
+
+def test_the_holdout_is_missed_by_less_than_a_tenth(fitted: Any) -> None:
+    adapter, people = fitted
+    results = [each.unwrap().payload for each in adapter.map(people)]
+    first = np.datetime64("0001-01-01")
+    came = [len({(np.datetime64(d) - first).astype(int) // 7 for d in each["dates"] if d > "1997-09-30"})
+            for each in people]  # fmt: skip
+    expected = np.array([each.expected_purchases for each in results])
+    assert sum(came) == 1788
+    assert -0.10 < expected.sum() / sum(came) - 1 < 0
+    rate = np.array([39 * each.frequency / max(each.recency, 1) for each in results])
+    assert np.abs(expected - came).mean() < 0.8 < np.abs(rate - came).mean()
+
+
+def test_a_result_says_when_somebody_was_last_heard_of_and_what_that_means(fitted: Any) -> None:
+    adapter, _ = fitted
+    regular = {"customer_id": "r", "dates": [f"1997-0{m}-05" for m in range(1, 10)], "amounts": [20.0] * 9}
+    silent = {"customer_id": "s", "dates": [f"1997-01-{d:02d}" for d in range(1, 29, 7)], "amounts": [20.0] * 4}
+    [a, b] = [each.unwrap() for each in adapter.map([regular, silent])]
+    assert a.payload.probability_alive > 0.8 > 0.2 > b.payload.probability_alive
+    assert a.payload.lifetime_value > b.payload.lifetime_value
+    assert b.payload.segment.startswith("lapsing")
+    assert "silent for" in b.reasons[0].text
+    assert (a.reasons[0].direction, b.reasons[0].direction) == ("favourable", "adverse")
+    assert a.score.kind == "uncalibrated"
+    assert "r" not in (a.key, b.key), "keys are pseudonyms"
+
+
+def test_purchases_after_the_window_change_nothing(fitted: Any) -> None:
+    adapter, _ = fitted
+    early = {"customer_id": "p", "dates": ["1997-02-01", "1997-03-01"], "amounts": [10.0, 12.0]}
+    later = {"customer_id": "p", "dates": [*early["dates"], "1998-01-01"], "amounts": [10.0, 12.0, 99.0]}
+    assert adapter(early).payload == adapter(later).payload
+    assert [each.code for each in adapter(later).findings] == ["LEAK.FUTURE"]
+
+
+def test_disorder_is_named_and_costs_nobody_else(fitted: Any) -> None:
+    adapter, _ = fitted
+    good = {"customer_id": "g", "dates": ["1997-02-01"], "amounts": [10.0]}
+    mixed = {**good, "dates": ["1997-02-01", "1997-03-01"], "amounts": [1.0, 2.0], "currency": ["EUR", "USD"]}
+    returned = {**good, "dates": ["1997-02-01", "1997-03-01"], "amounts": [10.0, -10.0]}
+    late = {**good, "dates": ["1999-02-01"]}
+    uneven = {**good, "amounts": [1.0, 2.0]}
+    outcomes = list(adapter.map([good, mixed, returned, late, uneven, good]))
+    assert [each.ok for each in outcomes] == [True, True, True, False, False, True]
+    assert outcomes[1].result.payload is None
+    assert outcomes[1].result.decision.reason == "UNITS.CURRENCY_MIXED"
+    assert "returns are no purchases" in outcomes[2].result.findings[0].text
+    assert "no purchase by 1997-09-30" in outcomes[3].error.what
+    assert "1 dates and 2 amounts" in outcomes[4].error.what
+
+
+def test_a_table_is_gathered_by_customer(tmp_path: Path, fitted: Any) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("customer_id,date,amount\nb,1997-03-01,5\na,1997-02-01,7\nb,1997-05-01,6\n")
+    adapter, _ = fitted
+    assert [each.unwrap().payload.frequency for each in adapter.map(adapter.read(path))] == [1, 0]
+    path.write_text("customer,date,amount\nb,1997-03-01,5\n")
+    with pytest.raises(BadInput, match=r"INPUT\.MISSING_COLUMN: the table has no 'customer_id'") as failed:
+        list(adapter.read(path))
+    assert "rename 'customer' to 'customer_id'" in failed.value.fix
+
+
+def test_nothing_is_said_before_something_was_learnt() -> None:
+    with pytest.raises(UsageProblem, match="was not fitted"):
+        CustomerValue()(CustomerValue.samples()[0])
+    with pytest.raises(UsageProblem, match="BG/NBD cannot be fitted") as failed:
+        BgNbd.fit(Purchases(np.zeros(3), np.zeros(3), np.ones(3)))
+    assert failed.value.why == "no customer bought twice"

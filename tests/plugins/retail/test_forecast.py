@@ -1,0 +1,170 @@
+"""Demand forecasts: quantiles that cover, a past that the future does not change, prices and promotions."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import data
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from duomo.adapters import Group, Random
+from duomo.errors import GuardRefused, RequirementMissing, UsageProblem
+from duomo_retail.backtest import RollingOrigin
+from duomo_retail.coverage import calibrate
+from duomo_retail.forecast import DemandForecast
+from duomo_retail.panel import clean
+from duomo_retail.predicting import Settings, predict
+from duomo_retail.records import DemandSeries
+
+
+def adapter(**settings: Any) -> DemandForecast:
+    return DemandForecast(artifacts={"settings": Settings(**settings)})
+
+
+def test_quantiles_of_a_calm_panel_cover_what_they_promise(shop: list[dict[str, Any]]) -> None:
+    report = adapter(horizon=3, period=1).evaluate(shop, RollingOrigin(origins=2, stride=6))
+    assert report.metrics["coverage_80%"] == pytest.approx(0.8, abs=0.05)
+    assert report.metrics["coverage_90%"] == pytest.approx(0.9, abs=0.04)
+    assert abs(report.metrics["bias"]) < 0.02
+    assert report.split == "RollingOrigin(origins=2, stride=6)"
+
+
+@pytest.mark.slow
+def test_intervals_on_m3_monthly_cover_within_three_points() -> None:
+    whole = [np.r_[each.x, each.xx] for each in data.m3(12)]
+    metrics = adapter(horizon=18, period=12).evaluate(data.panel(whole)).metrics
+    assert metrics["coverage_80%"] == pytest.approx(0.8, abs=0.03)
+    assert metrics["coverage_90%"] == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.slow
+def test_intervals_on_weekly_groceries_cover_within_three_points() -> None:
+    weekly = data.panel(data.groceries("product_category", "sales_value"))
+    metrics = adapter(horizon=4, period=52).evaluate(weekly, RollingOrigin(origins=6, stride=4)).metrics
+    assert metrics["coverage_80%"] == pytest.approx(0.8, abs=0.03)
+    assert metrics["coverage_90%"] == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_fitted_adapter_reports_what_its_intervals_covered(shop: list[dict[str, Any]]) -> None:
+    plain = adapter(horizon=3, period=1)
+    fitted = plain.fit(plain.records(shop))
+    result = fitted(shop[0])
+    assert result.score.kind == "quantiles"
+    assert result.payload.calibrated
+    assert result.payload.realised_coverage["0.8"] == pytest.approx(0.8, abs=0.05)
+    step = result.payload.steps[0]
+    assert len(step.quantiles) == len(result.payload.levels) == 7
+    assert step.quantiles == sorted(step.quantiles)
+    assert step.quantiles[0] < step.mean < step.quantiles[-1]
+
+
+def test_totals_are_narrower_than_sums_of_quantiles(shop: list[dict[str, Any]]) -> None:
+    plain = adapter(horizon=4, period=1)
+    found = plain.fit(plain.records(shop))(shop[3]).payload
+    summed = sum(step.quantiles[-1] - step.quantiles[0] for step in found.steps)
+    assert found.totals[-1][-1] - found.totals[-1][0] < 0.7 * summed
+
+
+def test_too_few_residuals_are_refused_with_the_number_that_would_do() -> None:
+    one = [clean(DemandSeries(unique_id="a", ds=list(range(20)), y=[float(i % 4) for i in range(20)]))[0]]
+    with pytest.raises(GuardRefused, match=r"CALIB\.N_TOO_SMALL: 5 residuals for step 1 cannot") as e:
+        calibrate(one, Settings(horizon=4))
+    assert "19 are the least" in e.value.why
+
+
+def test_a_calibration_of_other_settings_is_stale(shop: list[dict[str, Any]]) -> None:
+    plain = adapter(horizon=3, period=1)
+    fitted = plain.fit(plain.records(shop))
+    fitted.artifacts["settings"] = Settings(horizon=3, period=1, method="theta")
+    found = fitted(shop[0])
+    assert [each.code for each in found.findings] == ["CALIB.STALE"]
+    assert found.score is None
+    assert found.payload.steps[0].quantiles == []
+
+
+SALES = st.floats(0, 1e3, width=32)
+
+
+@hypothesis.given(st.lists(SALES, min_size=12, max_size=30), st.lists(SALES, min_size=1, max_size=8))
+@hypothesis.settings(max_examples=30)
+def test_later_periods_never_change_an_earlier_forecast(past: list[float], future: list[float]) -> None:
+    def at(values: list[float]) -> Any:
+        return clean(DemandSeries(unique_id="a", ds=list(range(len(values))), y=values))[0]
+
+    settings = Settings(horizon=3)
+    [alone] = predict([at(past)], settings)
+    [cut] = predict([at([*past, *future]).before(len(past))], settings)
+    np.testing.assert_array_equal(alone, cut)
+
+
+def test_a_planned_promotion_lifts_the_forecast_and_a_past_one_does_not() -> None:
+    rng = np.random.default_rng(0)
+    promo = (np.arange(60) % 6 == 0).astype(float)
+    y = rng.poisson(100 * np.where(promo > 0, 2.0, 1.0)).astype(float).tolist()
+    future = {"ds": list(range(64)), "y": [*y, None, None, None, None]}
+    item = {"unique_id": "a", **future, "promo": [*promo, 0, 0, 1, 0]}
+    means = [step.mean for step in DemandForecast()(item).payload.steps]
+    assert means[0] == pytest.approx(100, rel=0.1)
+    assert means[2] == pytest.approx(200, rel=0.15)
+
+
+def test_a_higher_price_planned_lowers_the_forecast() -> None:
+    rng = np.random.default_rng(1)
+    price = rng.choice([1.0, 0.9, 1.1, 1.2], 80)
+    y = rng.poisson(200 * price**-2.0).astype(float).tolist()
+    item = {"unique_id": "a", "ds": list(range(84)), "y": [*y] + [None] * 4, "price": [*price, 1.0, 1.2, 0.9, 1.0]}
+    means = [step.mean for step in DemandForecast()(item).payload.steps]
+    assert means[1] / means[0] == pytest.approx(1.2**-2, rel=0.1)
+    assert means[2] / means[0] == pytest.approx(0.9**-2, rel=0.1)
+
+
+def test_a_price_without_a_plan_is_said() -> None:
+    item = {"unique_id": "a", "ds": list(range(20)), "y": [5.0 + i % 2 for i in range(20)], "price": [2.0] * 20}
+    found = {each.code: each for each in DemandForecast()(item).findings}["INPUT.MISSING_VALUE"]
+    assert "'price' is known for 0 of 4 periods to come; the usual price is assumed" in found.text
+    assert "an empty y" in found.fix
+
+
+@pytest.mark.parametrize("split", [Random(), Group()])
+def test_only_a_split_in_time_is_allowed(shop: list[dict[str, Any]], split: Any) -> None:
+    with pytest.raises(GuardRefused, match=r"LEAK\.SPLIT_RANDOM"):
+        DemandForecast().evaluate(shop, split)
+
+
+def test_a_panel_in_two_currencies_is_not_judged(shop: list[dict[str, Any]]) -> None:
+    mixed = [{**each, "currency": ["EUR" if i else "USD"] * 60} for i, each in enumerate(shop)]
+    with pytest.raises(GuardRefused, match=r"UNITS\.CURRENCY_MIXED: prices of the panel are in EUR, USD"):
+        DemandForecast().evaluate(mixed)
+
+
+def test_what_was_fitted_is_json_and_gives_the_same_again(shop: list[dict[str, Any]], tmp_path: Path) -> None:
+    plain = adapter(horizon=2, period=1)
+    fitted = plain.fit(plain.records(shop))
+    fitted.save(tmp_path)
+    assert {each.suffix for each in tmp_path.iterdir()} == {".json"}
+    assert DemandForecast.load(tmp_path)(shop[1]) == fitted(shop[1])
+
+
+def test_statsforecast_is_asked_for_by_name() -> None:
+    pytest.importorskip("statsforecast")
+    item = DemandForecast.samples()[0]
+    assert adapter(method="statsforecast:Naive")(item).payload.steps[0].mean == item["y"][-1]
+    with pytest.raises(UsageProblem, match="no model 'AutoETZ'") as failed:
+        adapter(method="statsforecast:AutoETZ")(item)
+    assert "AutoETS" in failed.value.why
+
+
+def test_without_statsforecast_the_line_for_pip_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
+    with pytest.raises(RequirementMissing) as failed:
+        adapter(method="statsforecast:AutoETS")(DemandForecast.samples()[0])
+    assert failed.value.fix == 'pip install "duomo-retail[forecast]"'
+
+
+def test_an_unknown_method_names_the_nearest() -> None:
+    with pytest.raises(UsageProblem, match="no forecasting method 'thetta'") as failed:
+        adapter(method="thetta")(DemandForecast.samples()[0])
+    assert "'theta'" in failed.value.why

@@ -1,0 +1,102 @@
+"""From a forecast to an order: quantiles all the way, and a refusal where they are not to be trusted."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from duomo.errors import BadInput
+from duomo_retail.forecast import DemandForecast
+from duomo_retail.inventory import InventoryPolicy, ask
+from duomo_retail.predicting import Settings
+
+TEA: dict[str, Any] = {
+    "sku": "tea", "levels": [0.05, 0.25, 0.5, 0.75, 0.95], "period_quantiles": [2, 4, 6, 8, 11],
+    "calibrated": True, "holding": 1.0, "shortage": 4.0,
+}  # fmt: skip
+
+
+def stopped(**changes: Any) -> Any:
+    result = InventoryPolicy()({**TEA, **changes})
+    assert result.payload is None
+    return result.findings[0]
+
+
+def test_a_forecast_becomes_an_order(shop: list[dict[str, Any]]) -> None:
+    plain = DemandForecast(artifacts={"settings": Settings(horizon=3, period=1)})
+    forecasts = plain.fit(plain.records(shop))
+    policies = InventoryPolicy()
+    questions = [
+        ask(outcome.unwrap().payload, lead_time=2, holding=1.0, shortage=9.0, on_hand=5.0, pack_size=6.0)
+        for outcome in forecasts.map(shop)
+    ]
+    for item, outcome in zip(shop, policies.map(questions), strict=True):
+        found = outcome.unwrap().payload
+        demand = 3 * float(np.mean(item["y"]))
+        assert demand < found.parameters["S"] < demand + 4 * np.sqrt(demand)
+        assert found.order_now % 6 == 0
+        assert found.position + found.order_now >= found.parameters["S"]
+        assert found.critical_ratio == 0.9
+    assert np.mean([policies(each).payload.cycle_service for each in questions]) == pytest.approx(0.9, abs=0.06)
+
+
+def test_every_policy_names_its_parameters_and_what_it_costs() -> None:
+    for policy, names in (("newsvendor", "SR"), ("base-stock", "SR"), ("s-S", "sSR"), ("r-Q", "rQR")):
+        found = InventoryPolicy()({**TEA, "policy": policy, "ordering": 5.0 if len(names) > 2 else 0.0}).payload
+        assert set(found.parameters) == set(names)
+        low, high = found.expected_cost_interval
+        assert low < found.expected_cost < high
+        assert 0.7 < found.fill_rate <= 1
+
+
+def test_large_demands_are_counted_in_lots() -> None:
+    big = {**TEA, "period_quantiles": [20_000, 40_000, 60_000, 80_000, 110_000], "policy": "s-S", "ordering": 50_000.0}
+    small = {**TEA, "policy": "s-S", "ordering": 5.0}
+    scaled, plain = InventoryPolicy()(big).payload.parameters, InventoryPolicy()(small).payload.parameters
+    assert scaled["S"] / 10_000 == pytest.approx(plain["S"], abs=1)
+
+
+def test_quantiles_that_nobody_checked_are_refused(shop: list[dict[str, Any]]) -> None:
+    found = stopped(calibrated=False)
+    assert (found.code, found.field, found.record) == ("CALIB.MISSING", "calibrated", "tea")
+    question = ask(DemandForecast()(shop[0]).payload, holding=1.0, shortage=4.0)
+    assert InventoryPolicy()(question).findings[0].code == "CALIB.MISSING"
+
+
+def test_costs_in_another_unit_or_currency_are_refused() -> None:
+    found = stopped(unit="pieces", cost_unit="kg")
+    assert (found.code, found.text, found.fix) == (
+        "UNITS.MISMATCH", "costs are per kg, demand is in pieces", "give costs per pieces",
+    )  # fmt: skip
+    assert stopped(currency="EUR", ordering_currency="USD").code == "UNITS.CURRENCY_MIXED"
+
+
+def test_costs_that_ask_for_more_than_the_quantiles_know_go_to_a_person() -> None:
+    result = InventoryPolicy()({**TEA, "shortage": 99.0})
+    assert result.decision.outcome == "refer"
+    assert "ask for the 99.0% quantile, and the forecast has 5% to 95%" in result.findings[0].text
+
+
+def test_quantiles_do_not_add_up_over_a_lead_time() -> None:
+    with pytest.raises(BadInput, match="'tea' has no 'protection_quantiles'") as failed:
+        InventoryPolicy()({**TEA, "lead_time": 2})
+    assert "quantiles do not add up" in failed.value.why
+
+
+def test_a_forecast_that_is_too_short_says_which_would_do(shop: list[dict[str, Any]]) -> None:
+    plain = DemandForecast(artifacts={"settings": Settings(horizon=2, period=1)})
+    forecast = plain.fit(plain.records(shop))(shop[0]).payload
+    with pytest.raises(BadInput, match="reaches 2 periods") as failed:
+        ask(forecast, lead_time=2, holding=1.0, shortage=4.0)
+    assert failed.value.fix == "forecast with Settings(horizon=3)"
+
+
+def test_falling_quantiles_are_named_and_cost_no_other_article_its_order() -> None:
+    outcomes = list(InventoryPolicy().map([TEA, {**TEA, "period_quantiles": [4, 2, 6, 8, 11]}, TEA]))
+    assert [each.ok for each in outcomes] == [True, False, True]
+    assert "'period_quantiles' are no quantiles of demand" in outcomes[1].error.what
+
+
+def test_a_table_gives_lists_as_texts() -> None:
+    row = {**TEA, "levels": "0.05 0.25 0.5 0.75 0.95", "period_quantiles": "2 4 6 8 11", "holding": "1"}
+    assert InventoryPolicy()(row).payload == InventoryPolicy()(TEA).payload

@@ -1,0 +1,156 @@
+"""A panel as shops have them: every kind of disorder is named, and costs no other series its forecast."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from duomo.errors import BadInput
+from duomo_retail.forecast import DemandForecast
+from duomo_retail.panel import clean
+from duomo_retail.records import DemandSeries
+
+DAYS = [str(np.datetime64("2026-01-01") + i) for i in range(20)]
+SALES = [10.0 + i % 3 for i in range(20)]
+
+
+def series(**changes: Any) -> dict[str, Any]:
+    return {"unique_id": "tea", "ds": DAYS, "y": SALES, **changes}
+
+
+def codes(item: dict[str, Any]) -> dict[str, Any]:
+    found = DemandForecast()(item)
+    return {each.code: each for each in found.findings if each.code != "CALIB.MISSING"}
+
+
+def test_a_sound_series_has_nothing_to_report() -> None:
+    assert codes(series()) == {}
+
+
+def test_an_unsorted_panel_is_sorted_and_says_so() -> None:
+    found = DemandForecast()(series(ds=DAYS[::-1], y=SALES[::-1]))
+    assert "sorted" in next(each.text for each in found.findings if each.code == "INPUT.UNSORTED")
+    assert found.payload.steps == DemandForecast()(series()).payload.steps
+
+
+def test_a_gap_is_unknown_demand_and_not_zero() -> None:
+    found = DemandForecast()(series(ds=DAYS[:9] + DAYS[11:], y=SALES[:9] + SALES[11:]))
+    [gap] = [each for each in found.findings if each.code == "INPUT.GAP"]
+    assert "2 of 20 periods" in gap.text
+    assert "write 0" in gap.fix
+    assert found.payload.steps[0].mean > 9
+
+
+def test_a_period_that_comes_twice_is_kept_once_and_a_contradiction_stops_the_series() -> None:
+    same = codes(series(ds=[*DAYS, DAYS[-1]], y=[*SALES, SALES[-1]]))
+    assert same["INPUT.DUPLICATE"].severity == "warn"
+    found = DemandForecast()(series(ds=[*DAYS, DAYS[-1]], y=[*SALES, 99.0]))
+    [stop] = [each for each in found.findings if each.code == "INPUT.DUPLICATE"]
+    assert (stop.severity, stop.field, stop.record) == ("block", "ds", "tea")
+    assert "sum them up" in stop.fix
+    assert found.payload is None
+    assert found.decision.outcome == "refer"
+
+
+def test_negative_sales_are_returns_and_send_the_series_to_a_person() -> None:
+    found = codes(series(y=[-4.0, *SALES[1:]]))
+    assert found["OOD.RANGE"].severity == "refer"
+    assert "returns are no demand" in found["OOD.RANGE"].text
+
+
+def test_sales_while_out_of_stock_are_not_read_as_demand() -> None:
+    empty = [i >= 14 for i in range(20)]
+    sold = [0.0 if out else value for out, value in zip(empty, SALES, strict=True)]
+    naive = DemandForecast()(series(y=sold)).payload.steps[0].mean
+    found = DemandForecast()(series(y=sold, in_stock=[not out for out in empty]))
+    [finding] = [each for each in found.findings if each.code == "STOCKOUT.CENSORED"]
+    assert "6 of 20 periods" in finding.text
+    assert found.payload.unknown_periods == 6
+    assert found.payload.steps[0].mean > 9 > 3 > naive
+    assert found.reasons[0].code == "STOCKOUT.CENSORED"
+
+
+def test_what_was_sold_before_the_shelf_was_empty_is_the_least_demand() -> None:
+    in_stock = [i != 10 for i in range(20)]
+    sold = [50.0 if i == 10 else value for i, value in enumerate(SALES)]
+    cleaned, _ = clean(DemandSeries(**series(y=sold, in_stock=in_stock)))
+    assert cleaned.values[10] == 50
+
+
+def test_mixed_currencies_and_units_stop_the_series() -> None:
+    found = codes(series(price=[2.0] * 20, currency=["EUR"] * 10 + ["USD"] * 10))
+    assert "EUR, USD" in found["UNITS.CURRENCY_MIXED"].text
+    found = codes(series(unit=["kg"] * 3 + ["pieces"] * 17))
+    assert "make a series of each" in found["UNITS.MISMATCH"].fix
+
+
+def test_a_short_series_says_how_many_are_needed() -> None:
+    with pytest.raises(BadInput, match="'tea' has 5 observations") as failed:
+        DemandForecast()(series(ds=DAYS[:5], y=SALES[:5]))
+    assert "6 are the least" in failed.value.why
+
+
+def test_a_series_that_is_mostly_unknown_is_refused() -> None:
+    with pytest.raises(BadInput, match="demand is known in 8 of 20"):
+        DemandForecast()(series(in_stock=[i < 8 for i in range(20)]))
+
+
+def test_dates_that_are_none_or_on_no_axis_are_named() -> None:
+    with pytest.raises(BadInput, match="'ds' is no date: 'soon'"):
+        DemandForecast()(series(ds=["soon", *DAYS[1:]]))
+    with pytest.raises(BadInput, match="no regular time axis"):
+        DemandForecast()(series(ds=[str(np.datetime64("2026-01-01") + 17 * i) for i in range(20)]))
+    with pytest.raises(BadInput, match="mixes dates and numbers"):
+        DemandForecast()(series(ds=[*DAYS[:-1], 7]))
+
+
+def test_lists_of_unequal_length_are_named() -> None:
+    with pytest.raises(BadInput, match="3 values of 'promo' for 20 periods"):
+        DemandForecast()(series(promo=[0.0, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ("freq", "step", "after"),
+    [
+        ("7D", "week", "2026-05-21"),
+        ("MS", "month", "2027-09-01"),
+        ("QS", "quarter", "2031-01-01"),
+        ("YS", "year", "2046-01-01"),
+    ],
+)
+def test_the_next_period_follows_from_the_step(freq: str, step: str, after: str) -> None:
+    pd = pytest.importorskip("pandas")
+    start = "2026-01-01"
+    days = [str(each)[:10] for each in pd.date_range(start, periods=20, freq=freq)]
+    found = DemandForecast()(series(ds=days)).payload
+    assert (found.step, found.steps[0].ds) == (step, after)
+
+
+def test_a_table_is_read_in_any_order_and_one_bad_series_costs_no_other(tmp_path: Path) -> None:
+    rows = ["ds,unique_id,y", *(f"{day},{name},{value}" for day, value in zip(DAYS, SALES, strict=True)
+                               for name in ("rice", "tea"))]  # fmt: skip
+    rows += ["2026-01-01,new,3"]
+    path = tmp_path / "panel.csv"
+    path.write_text("\n".join(rows) + "\n")
+    adapter = DemandForecast()
+    outcomes = list(adapter.map(adapter.read(path)))
+    assert [each.ok for each in outcomes] == [True, True, False]
+    assert [each.id for each in outcomes[:2]] == ["rice", "tea"]
+    assert "'new' has 1 observations" in outcomes[2].error.what
+
+
+def test_a_missing_column_names_the_closest(tmp_path: Path) -> None:
+    path = tmp_path / "panel.csv"
+    path.write_text("unique_id,dss,y\ntea,2026-01-01,3\n")
+    with pytest.raises(BadInput, match=r"INPUT\.MISSING_COLUMN: the panel has no 'ds'") as failed:
+        list(DemandForecast().read(path))
+    assert "rename 'dss' to 'ds'" in failed.value.fix
+
+
+def test_parquet_is_read_as_well(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"unique_id": ["a"] * 20, "ds": DAYS, "y": SALES}), tmp_path / "panel.parquet")
+    adapter = DemandForecast()
+    assert [each.ok for each in adapter.map(adapter.read(tmp_path / "panel.parquet"))] == [True]

@@ -1,0 +1,94 @@
+"""Recommendations: judged by what people took later, and by nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import data
+import numpy as np
+import pytest
+
+from duomo.adapters import Group, Random, Time
+from duomo.errors import ArtifactProblem, BadInput, GuardRefused, UsageProblem
+from duomo_retail.recommend import LeaveLast, Recommend
+
+
+class Neighbours(Recommend):
+    method = "item-knn"
+
+
+@pytest.fixture(scope="module")
+def films() -> list[dict[str, Any]]:
+    return data.movielens()
+
+
+def test_ease_finds_the_last_five_films_of_movielens(films: list[dict[str, Any]]) -> None:
+    report = Recommend().evaluate(films)
+    assert report.n == 646
+    assert report.split == "LeaveLast(count=5)"
+    assert report.metrics["recall_10"] >= 0.088
+    assert report.metrics["ndcg_10"] >= 0.07
+    neighbours = Neighbours().evaluate(films).metrics
+    assert neighbours["recall_10"] < report.metrics["recall_10"]
+    assert neighbours["catalogue_coverage"] > report.metrics["catalogue_coverage"]
+
+
+@pytest.mark.parametrize("split", [Random(), Random(because="quicker"), Group(), Time()])
+def test_no_other_split_is_allowed(split: Any) -> None:
+    with pytest.raises(GuardRefused, match=r"LEAK\.SPLIT_RANDOM") as failed:
+        Recommend().evaluate(Recommend.samples(), split)
+    assert "LeaveLast(5)" in failed.value.fix
+
+
+def test_the_future_of_a_shopper_teaches_nothing(films: list[dict[str, Any]]) -> None:
+    short = films[:60]
+    rng = np.random.default_rng(0)
+    shuffled = [{**each, "items": each["items"][:-5] + rng.permutation(each["items"][-5:]).tolist()} for each in short]
+    assert Recommend().evaluate(short, LeaveLast(5)).metrics == Recommend().evaluate(shuffled, LeaveLast(5)).metrics
+
+
+@pytest.mark.parametrize("cls", [Recommend, Neighbours])
+def test_suggestions_are_new_and_say_which_of_ones_own_items_speak_for_them(cls: type[Recommend]) -> None:
+    adapter = cls.example()
+    found = adapter({"user_id": "x", "items": ["bread"]}).payload
+    assert found.items[0].item == "butter"
+    assert found.items[0].because == ["bread"]
+    assert "bread" not in [each.item for each in found.items]
+
+
+def test_a_shopper_of_whom_nothing_is_known_gets_no_invention() -> None:
+    result = Recommend.example()({"user_id": "x", "items": ["caviar"]})
+    assert result.payload.items == []
+    assert result.payload.known_items == 0
+    assert "no item of the history is known" in result.findings[0].text
+
+
+def test_the_table_may_be_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "taken.csv"
+    path.write_text("user_id,item_id,time\nu,b,2\nv,a,1\nu,a,1\n")
+    assert [each["items"] for each in Recommend().read(path)] == [["a", "b"], ["a"]]
+    path.write_text("user_id,item,time\nu,b,2\n")
+    with pytest.raises(BadInput, match="no 'item_id'") as failed:
+        list(Recommend().read(path))
+    assert "rename 'item' to 'item_id'" in failed.value.fix
+
+
+def test_weights_lie_in_safetensors_and_a_change_is_noticed(tmp_path: Path) -> None:
+    adapter = Recommend.example()
+    adapter.save(tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["adapter.json", "model.json", "model.safetensors"]
+    again = Recommend.load(tmp_path)
+    item = Recommend.samples()[0]
+    assert again(item).payload == adapter(item).payload
+    stored = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(stored[:-4] + b"\0\0\0\1")
+    with pytest.raises(ArtifactProblem, match="was changed after it was saved"):
+        Recommend.load(tmp_path)(item)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ArtifactProblem, match="are not at"):
+        Recommend.load(tmp_path)(item)
+
+
+def test_nothing_can_be_learnt_from_one_item() -> None:
+    adapter = Recommend()
+    with pytest.raises(UsageProblem, match="cannot be learnt from 1 items"):
+        adapter.fit(adapter.records([{"user_id": "a", "items": ["tea"]}]))
