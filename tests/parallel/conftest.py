@@ -51,7 +51,8 @@ from transformers import (
 import duomo
 from duomo.execution.group import GroupWorker
 from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.testing.ranks import ThreadGroup
+from duomo.testing import ThreadGroup
+from duomo.weights import find_package_file
 
 torch.set_num_threads(1)
 WORDS = "[PAD] [UNK] [CLS] [SEP] i love this camera a the parcel came late ada was born in london red ball face".split()
@@ -280,26 +281,40 @@ def whole(folders: Callable[[str], Path]) -> Callable[[str], Whole]:
     return get
 
 
+def with_plan(job: Any, pp: int, tp: int) -> Any:
+    return job._replace(plan=ExecutionPlan(dims=ParallelDims(1, pp, tp)))
+
+
 @pytest.fixture(scope="session")
 def job_of(whole: Callable[[str], Whole]) -> Callable[..., Any]:
     """A family's job with a plan."""
+    return lambda name, pp=1, tp=1: with_plan(whole(name).runner.executor.worker.job, pp, tp)
 
-    def get(name: str, *, pp: int = 1, tp: int = 1) -> Any:
-        return whole(name).runner.executor.worker.job._replace(plan=ExecutionPlan(dims=ParallelDims(1, pp, tp)))
+
+@pytest.fixture(scope="session")
+def cut_job() -> Callable[..., tuple[ThreadGroup, list[GroupWorker]]]:
+    """A job's model over ranks that are threads: the group, and its workers."""
+
+    def get(job: Any, *, pp: int = 1, tp: int = 1) -> tuple[ThreadGroup, list[GroupWorker]]:
+        group, planned = ThreadGroup(pp, tp), with_plan(job, pp, tp)
+        return group, [GroupWorker(planned, at, pp * tp, ranks=ranks) for at, ranks in enumerate(group.ranks)]
 
     return get
 
 
 @pytest.fixture(scope="session")
-def cut(job_of: Callable[..., Any]) -> Callable[..., tuple[ThreadGroup, list[GroupWorker]]]:
+def cut(whole: Callable[[str], Whole], cut_job: Callable[..., Any]) -> Callable[..., Any]:
     """A family's model over ranks that are threads: the group, and its workers."""
+    return lambda name, **dims: cut_job(whole(name).runner.executor.worker.job, **dims)
 
-    def get(name: str, *, pp: int = 1, tp: int = 1) -> tuple[ThreadGroup, list[GroupWorker]]:
-        group = ThreadGroup(pp, tp)
-        job = job_of(name, pp=pp, tp=tp)
-        return group, [GroupWorker(job, at, pp * tp, ranks=ranks) for at, ranks in enumerate(group.ranks)]
 
-    return get
+@pytest.fixture(scope="session")
+def recording_of_beckett() -> Path:
+    """Six short sentences."""
+    path = find_package_file("package:moonshine_voice/assets/beckett.wav")
+    if path is None:
+        pytest.skip("NO beckett.wav: pip install --no-deps -r tests/requirements-data.txt")
+    return path
 
 
 def difference(family: Family, expected: list[Any], found: list[Any]) -> float:

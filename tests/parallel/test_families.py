@@ -175,6 +175,18 @@ def test_whisper_hears_and_writes_the_same(tp, whole, cut):
     assert counts["all_reduce"] == 3 * 2 * 2 + 2 * 3 * counts["agreed"]
 
 
+@pytest.mark.embedded
+def test_whisper_from_a_package_hears_the_same_over_three_ranks(recording_of_beckett, cut_job):
+    with duomo.load("automatic-speech-recognition", "speech/whisper-tiny.en", device="cpu") as runner:
+        whole = runner(recording_of_beckett)
+        item, options = runner.task.Input.accept(recording_of_beckett), runner.task.Options.parse({})
+        group, workers = cut_job(runner.executor.worker.job, tp=3)  # six heads, and weights that are no checkpoint
+    prepare = [worker.prepare([item], options) for worker in workers]
+    fates = group.run(lambda at: workers[at].compute(prepare[at], options), range(3))
+    assert [fate.unwrap() for [fate] in fates] == [whole] * 3
+    assert "fail better" in whole.text.lower()
+
+
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "vit", "clip"])
 def test_each_rank_holds_its_share_of_every_layer(name, whole, cut):
     def weights(model):

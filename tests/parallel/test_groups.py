@@ -136,7 +136,7 @@ def test_trouble_of_one_rank_is_heard_at_once_and_a_new_group_goes_on(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "devices", "parallel"),
-    [("bert", "cpu,cpu", "tp=2"), ("llama", "cpu,cpu", "pp=2"), ("bert", "cpu,cpu,cpu,cpu", "dp=2,tp=2")],
+    [("llama", "cpu,cpu", "pp=2"), ("bert", "cpu,cpu,cpu,cpu", "dp=2,tp=2")],
 )
 def test_executor_local_spreads_a_model_over_devices(name, devices, parallel, folders, whole, families, differ):
     family, folder = families[name], folders(name)

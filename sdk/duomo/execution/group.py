@@ -58,7 +58,9 @@ def check(job: Job) -> None:
     if folder is not None and folder.is_dir() and (folder / "config.json").is_file():
         from duomo.pretrained import load_config  # not every model is a checkpoint of transformers
 
-        _plans(cls, load_config(folder), dims, job.reference)
+        config = load_config(folder)
+        if config is not None:
+            _plans(cls, config, dims, job.reference)
 
 
 def _plans(
@@ -103,12 +105,12 @@ class GroupWorker(Worker):
             super().__init__(job)
         if not self._cuts:
             held = networks(self.model)
-            for network in held.values():
-                self._cut(network)
             if not held:
                 raise WorkerContractError(
                     f"'{job.reference}' cannot be cut", why="it holds no torch network", fix="use dp"
                 )
+            for network in held.values():
+                self._cut(network, must=True)
 
     def run(self, item: Any, options: Any) -> Any:
         """One item to its result; at rank 0 it is the answer."""
@@ -135,9 +137,16 @@ class GroupWorker(Worker):
         with contextlib.suppress(RuntimeError):  # from torch, when one is gone already
             self.ranks.close()
 
-    def _cut(self, network: Any) -> Any:
-        name = self.job.reference
-        split, plan = _plans(type_of(self.job), getattr(network, "config", None), self.job.plan.dims, name)
+    def _cut(self, network: Any, must: bool = False) -> Any:
+        """The share of a network; a small one beside it, for which there is no plan, stays whole unless it `must`."""
+        name, dims, cls = self.job.reference, self.job.plan.dims, type_of(self.job)
+        config = getattr(network, "config", None)
+        lacks = (dims.tp > 1 and cls.tensor_plan(config) is None) or (
+            dims.pp > 1 and cls.pipeline_split(config) is None
+        )
+        if lacks and not must:
+            return network
+        split, plan = _plans(cls, config, dims, name)
         if split is not None:
             pipeline.cut(network, split, self.ranks, name)
         if plan is not None:
