@@ -64,7 +64,8 @@ def command(
     r"""Plan how MODEL is spread over devices, which need not be here.
 
     MODEL is a name of the catalog, a folder (dir:PATH) or a config.json of a checkpoint in
-    transformers format, or hf:org/name that is on this disk. Its weights are not needed.
+    transformers format, or hf:org/name that is on this disk. Its weights are not needed. A checkpoint
+    is split as the family that loads it can do; a config.json alone in every way there is.
 
     \b
     duomo plan minilm
