@@ -15,12 +15,13 @@ from duomo_retail import stocking
 from duomo_retail.forecast import Forecast
 from duomo_retail.plugin import INVENTORY_POLICY
 from duomo_retail.records import StockQuestion
-from duomo_retail.simulate import Costs, Ordering, Simulated, at_or_below, every, fixed_lots, simulate, up_to
+from duomo_retail.simulate import Costs, Ordering, at_or_below, every, fixed_lots, simulate, up_to
 from duomo_retail.stocking import Plan
 
 Array = NDArray[np.float64]
 PERIODS = 400
-"""Simulated periods behind the expected service."""
+"""Periods, drawn or simulated, behind the expected cost and service."""
+RUNS = 20
 MOST_UNITS = 400
 """Larger demands are counted in lots of several units: (s, S) and (r, Q) look at every stock level."""
 
@@ -38,9 +39,9 @@ class StockPolicy(Payload):
     expected_cost: float
     """Holding, shortage and ordering, per period."""
     expected_cost_interval: tuple[float, float]
-    """Of the mean cost of a simulated period, 95 %."""
+    """Of the mean over 400 periods, 95 %."""
     fill_rate: float
-    """Expected share of demand met from stock."""
+    """Expected share of demand met from stock; for order-up-to levels, at least that."""
     cycle_service: float
     """Expected share of periods without a shortage."""
     critical_ratio: float
@@ -52,8 +53,10 @@ class StockPolicy(Payload):
 class _Answer(NamedTuple):
     plan: Plan
     parameters: dict[str, float]
-    simulated: Simulated
+    cost: float
     interval: tuple[float, float]
+    fill_rate: float
+    cycle_service: float
 
 
 def ask(forecast: Forecast, *, lead_time: int = 0, review: int = 1, **costs: Any) -> dict[str, Any]:
@@ -118,7 +121,7 @@ class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
         return Quantiles(levels=question.levels, values=_protection(question), method="given")
 
     def decide(self, case: Case[StockQuestion]) -> Decision:
-        return Decision(outcome="accept", expected_cost=float(case.raw.simulated.cost[0]) / PERIODS)
+        return Decision(outcome="accept", expected_cost=case.raw.cost)
 
     def explain(self, case: Case[StockQuestion]) -> Sequence[Reason]:
         question = case.record.payload
@@ -143,10 +146,10 @@ class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
             parameters=answer.parameters,
             order_now=_in_packs(question, wanted),
             position=position,
-            expected_cost=float(answer.simulated.cost[0]) / PERIODS,
+            expected_cost=answer.cost,
             expected_cost_interval=answer.interval,
-            fill_rate=float(answer.simulated.fill_rate[0]),
-            cycle_service=float(answer.simulated.cycle_service[0]),
+            fill_rate=answer.fill_rate,
+            cycle_service=answer.cycle_service,
             critical_ratio=stocking.critical_ratio(question.holding, question.shortage),
             lead_time=question.lead_time,
             unit=question.unit,
@@ -168,12 +171,38 @@ _LISTS = ("levels", "period_quantiles", "protection_quantiles")
 def _answer(question: StockQuestion) -> _Answer:
     _demand_shape(question)
     plan, parameters = _plan(question)
+    served = _at_each_review if question.policy in ("newsvendor", "base-stock") else _by_simulation
+    return _Answer(plan, parameters, *served(question, plan))
+
+
+def _at_each_review(question: StockQuestion, plan: Plan) -> tuple[float, tuple[float, float], float, float]:
+    """Cost, its interval, fill rate and service of an order-up-to level: what is left when the next order arrives."""
+    newsvendor = question.policy == "newsvendor"
+    values = question.period_quantiles if newsvendor else _protection(question)
+    demand = stocking.from_quantiles(question.levels, values, PERIODS)
+    short = np.maximum(demand - plan.high, 0.0)
+    costs = question.holding * np.maximum(plan.high - demand, 0.0) + question.shortage * short
+    between = float(demand.mean()) * (1 if newsvendor else question.review / (question.review + question.lead_time))
+    reach = 1.96 * float(costs.std(ddof=1)) / math.sqrt(PERIODS)
+    mean = float(costs.mean())
+    fill = max(0.0, 1 - float(short.mean()) / between) if between else 1.0
+    return mean, (mean - reach, mean + reach), fill, float((short == 0).mean())
+
+
+def _by_simulation(question: StockQuestion, plan: Plan) -> tuple[float, tuple[float, float], float, float]:
+    """The same of (s, S) and (r, Q): twenty runs over demand whose mean is that of lead time and review."""
     draws = stocking.from_quantiles(question.levels, question.period_quantiles)
-    demand = np.random.default_rng(0).choice(np.maximum(draws, 0.0), size=(1, PERIODS))
+    over = stocking.from_quantiles(question.levels, _protection(question))
+    periods = question.lead_time + question.review if question.protection_quantiles else 1
+    draws = draws * (over.mean() / periods / draws.mean()) if draws.mean() > 0 else draws
+    demand = np.random.default_rng(0).choice(draws, size=(RUNS, PERIODS // RUNS))
     costs = Costs(question.holding, question.shortage, question.ordering)
     policy = every(question.review, _ordering(question, plan))
-    run = simulate(policy, demand, costs, lead_time=question.lead_time, start=np.array([plan.high]))
-    return _Answer(plan, parameters, run, _interval(policy, demand, costs, question, plan))
+    run = simulate(policy, demand, costs, lead_time=question.lead_time, start=np.full(RUNS, plan.high))
+    means = run.cost / demand.shape[1]
+    reach = 2.093 * float(means.std(ddof=1)) / math.sqrt(RUNS)  # Student's t with 19 degrees of freedom
+    mean = float(means.mean())
+    return mean, (mean - reach, mean + reach), float(run.fill_rate.mean()), float(run.cycle_service.mean())
 
 
 def _plan(question: StockQuestion) -> tuple[Plan, dict[str, float]]:
@@ -202,7 +231,7 @@ def _protection(question: StockQuestion) -> list[float]:
 
 
 def _ordering(question: StockQuestion, plan: Plan) -> Ordering:
-    low, high = np.array([plan.low]), np.array([plan.high])
+    low, high = np.array(plan.low), np.array(plan.high)
     if question.policy == "s-S":
         return at_or_below(low, high)
     return fixed_lots(low, high - low) if question.policy == "r-Q" else up_to(high)
@@ -217,24 +246,6 @@ def _in_packs(question: StockQuestion, wanted: float) -> float:
         return 0.0
     wanted = max(wanted, question.minimum_order)
     return math.ceil(wanted / question.pack_size - 1e-9) * question.pack_size if question.pack_size else wanted
-
-
-def _interval(
-    policy: Ordering, demand: Array, costs: Costs, question: StockQuestion, plan: Plan
-) -> tuple[float, float]:
-    """95 % interval of the mean cost a period, from 20 runs of a twentieth each."""
-    parts = demand.reshape(20, -1)
-    low, high = np.full(20, plan.low), np.full(20, plan.high)
-    if question.policy == "s-S":
-        policy = every(question.review, at_or_below(low, high))
-    elif question.policy == "r-Q":
-        policy = every(question.review, fixed_lots(low, high - low))
-    else:
-        policy = every(question.review, up_to(high))
-    run = simulate(policy, parts, costs, lead_time=question.lead_time, start=high)
-    means = run.cost / parts.shape[1]
-    reach = 2.093 * float(means.std(ddof=1)) / math.sqrt(20)  # Student's t with 19 degrees of freedom
-    return float(means.mean()) - reach, float(means.mean()) + reach
 
 
 def _demand_shape(question: StockQuestion) -> None:

@@ -77,7 +77,7 @@ def simulate(
 
 
 def up_to(levels: Array) -> Ordering:
-    """Order up to `levels`, (S,) or (S, T) for one that follows the forecast: base stock, or (R, S) with R = 1."""
+    """Order up to `levels`, one, (S,) or (S, T) for one that follows the forecast: base stock, or (R, S) with R = 1."""
 
     def order(period: int, position: Array) -> Array:
         return (levels[:, period] if levels.ndim == 2 else levels) - position
