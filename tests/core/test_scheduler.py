@@ -203,7 +203,7 @@ def test_refused_items_need_no_run_and_keep_their_place():
 def test_whatever_happens_each_item_comes_out_once_in_order_and_only_culprits_fail(
     costs, refused, poison, deadly, max_items, budget, packed, window, fits, workers, seed
 ):
-    policy = Policy(max_items, budget, packed, window, systemic_after=10**6)
+    policy = Policy(max_items, budget, packed, window, systemic_after=10**6, workers=workers)
     scheduler, dice = Scheduler(policy), random.Random(seed)
     source, flying, out, held = iter(enumerate(costs)), [], [], 0
     for _ in range(10_000):
@@ -260,3 +260,26 @@ def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
     scheduler.settle(scheduler.next_batch(), [Fate(result=2)])
     assert [e.index for e, _ in scheduler.settled()] == [2], "and nothing of one that was known beforehand"
     assert scheduler.settled() == []
+
+
+@given(
+    costs=st.lists(st.integers(0, 5000), min_size=1, max_size=80),
+    max_items=st.integers(1, 20),
+    budget=st.sampled_from([0, 300, 6000]),
+    packed=st.booleans(),
+    workers=st.integers(1, 5),
+)
+def test_a_batch_is_within_its_bounds_and_says_what_it_costs(costs, max_items, budget, packed, workers):
+    scheduler = Scheduler(Policy(max_items, budget, packed, window_items=100, workers=workers))
+    fill(scheduler, costs)
+    seen = []
+    while (batch := scheduler.next_batch(len(seen) % workers)) is not None:
+        own = [costs[each.index] for each in batch.entries]
+        assert batch.cost == sum(own)
+        assert batch.padded == (sum(own) if packed else len(own) * max(own))
+        assert len(own) == 1 or not budget or batch.padded <= budget
+        assert len(own) <= max_items
+        assert min(set(range(len(costs))) - set(seen)) in {each.index for each in batch.entries}, "the oldest is in it"
+        seen += [each.index for each in batch.entries]
+        scheduler.settle(batch, [Fate(result=0)] * len(own))
+    assert sorted(seen) == list(range(len(costs)))
