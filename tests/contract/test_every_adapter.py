@@ -1,9 +1,18 @@
 """To register is to be tested: the conformance suite over every industry adapter that is installed."""
 
+import pytest
+
 from duomo import default_catalog
 from duomo.testing import AdapterConformance
 
 for _spec in default_catalog().adapters.values():
     _name = "Test_" + _spec.name.replace("/", "_").replace("-", "_")
-    _fields = {"adapter": _spec.name, "tolerance": 1e-3 if _spec.tasks else 1e-6, "__module__": __name__}
+    # With a core task's model a hundred passes take a while.
+    _marks = [pytest.mark.slow] if _spec.tasks else []
+    _fields = {
+        "adapter": _spec.name,
+        "pytestmark": _marks,
+        "tolerance": 1e-3 if _spec.tasks else 1e-6,
+        "__module__": __name__,
+    }
     globals()[_name] = type(_name, (AdapterConformance,), _fields)

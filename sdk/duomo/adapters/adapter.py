@@ -158,8 +158,12 @@ class Adapter(ABC, Generic[P, D]):
         if isinstance(score, Uncalibrated) and callable(calibrator):
             score = calibrator(score)
         if score is not None and score.kind == "probability" and callable(sets):
-            score = sets(score, case.record.group)
+            score = sets(score, self.stratum(case))
         return score  # type: ignore[no-any-return]
+
+    def stratum(self, case: Case[P]) -> str | None:
+        """The group within which prediction sets hold what they promise, as in ``ConformalSets.fit(groups=…)``."""
+        return case.record.group
 
     def decide(self, case: Case[P]) -> Decision | None:
         """What the policy says; no decision without one."""

@@ -50,8 +50,14 @@ class Artifact(pydantic.BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        if cls.kind:
-            _KINDS[cls.kind] = cls
+        if not cls.__dict__.get("kind"):
+            return  # a subclass that only adds methods is of its base's kind
+        other = _KINDS.setdefault(cls.kind, cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(
+                f"the kind '{cls.kind}' is taken by {other.__module__}.{other.__qualname__}; choose another"
+            )
+        _KINDS[cls.kind] = cls
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -88,11 +88,8 @@ class FusionAdapter(Adapter[Mapping[str, Any], Fused]):
             value=shares[best], method="stacked-logistic", event=best, by_class=shares, calibrator=stack.ref
         )
 
-    def calibrate(self, case: Case[Mapping[str, Any]]) -> Score | None:
-        sets = self.artifacts.get("sets")
-        if isinstance(case.score, Probability) and isinstance(sets, ConformalSets):
-            return sets(case.score, pattern_of(case.raw, self.parts))
-        return case.score
+    def stratum(self, case: Case[Mapping[str, Any]]) -> str | None:
+        return pattern_of(case.raw, self.parts)
 
     def decide(self, case: Case[Mapping[str, Any]]) -> Decision | None:
         if "policy" in self.artifacts or not isinstance(case.score, PredictionSet):

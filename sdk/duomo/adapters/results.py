@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pydantic
 
@@ -76,6 +76,16 @@ class DomainResult(Result, Generic[D]):
     provenance: Provenance
     human_review: HumanReview = "advised"
     disclaimer: str = ""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # ``DomainResult[CreditResult]`` is made when asked for, and no module has it by name.
+        arguments = type(self).__pydantic_generic_metadata__["args"]
+        return _rebuild, (arguments[0] if arguments else None, dict(self.__dict__))
+
+
+def _rebuild(payload: type[Payload] | None, fields: dict[str, object]) -> DomainResult[Any]:
+    made: type[DomainResult[Any]] = DomainResult if payload is None else DomainResult[payload]  # type: ignore[valid-type]
+    return made.model_construct(**fields)
 
 
 def human_review(text: str) -> HumanReview:

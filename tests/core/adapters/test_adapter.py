@@ -101,10 +101,12 @@ def test_equal_records_give_equal_results_with_the_same_id(row):
     assert first.id != other.id
 
 
-def test_a_result_is_the_same_after_json_and_after_pickle_of_its_parts(thermometer, row):
+def test_a_result_is_the_same_after_json_and_in_another_process(thermometer, row):
     result = thermometer(row())
     assert DomainResult[Verdict].model_validate_json(result.model_dump_json()) == result
-    assert pickle.loads(pickle.dumps(result.score)) == result.score
+    again = pickle.loads(pickle.dumps(result))
+    assert again == result
+    assert type(again) is type(result)
 
 
 def test_a_wrong_unit_stops_the_record_and_says_what_to_do(thermometer, row):

@@ -66,6 +66,17 @@ def test_a_kind_that_nobody_loaded_is_refused(tmp_path):
     assert "no class of that kind is loaded" in caught.value.why
 
 
+def test_a_kind_has_one_class_and_a_subclass_without_its_own_is_of_its_bases_kind(sigmoid, tmp_path):
+    class Steep(Sigmoid):
+        pass
+
+    assert type(Sigmoid.load(sigmoid.save(tmp_path / "s.json"))) is Sigmoid
+    with pytest.raises(TypeError, match=r"the kind 'duomo.sigmoid/1' is taken by duomo.adapters.calibration.Sigmoid"):
+
+        class Other(Artifact):
+            kind = "duomo.sigmoid/1"
+
+
 def test_content_that_no_longer_fits_its_class_is_refused(tmp_path):
     from duomo.adapters.artifacts import _digest
 
