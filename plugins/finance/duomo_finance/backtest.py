@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Adapter, Artifact, Case, DomainResult, Finding, Payload, Record, SplitPolicy
+from duomo.adapters import Adapter, Artifact, AsFitted, Case, DomainResult, Finding, Payload, Record, SplitPolicy
 from duomo.errors import BadInput, DuomoError
 from duomo.tasks.base import Result
 from duomo_finance import made_up
@@ -138,15 +138,8 @@ class BacktestResult(Payload):
     """Of the strategy's own returns; None for a history too short to test it."""
 
 
-class Once(SplitPolicy):
+class Once(AsFitted):
     """Nothing is fitted on one panel and judged on another: each run walks forward through its own time."""
-
-    def folds(self, records: Sequence[Record[Any]]) -> list[tuple[list[int], list[int]]]:
-        """Everything is judged."""
-        return [([], list(range(len(records))))]
-
-    def cut(self, records: Sequence[Record[Any]]) -> Iterator[tuple[list[int], list[int]]]:
-        yield from self.folds(records)
 
     def __repr__(self) -> str:
         return "walk-forward within each panel"
@@ -176,10 +169,6 @@ class Backtest(Adapter[Job, BacktestResult]):
         yield rows
 
     def record(self, value: Any, position: int = 0) -> Record[Job]:
-        if isinstance(value, Record):
-            return value
-        if isinstance(value, DuomoError):
-            raise value
         found: list[Finding] = []
         if isinstance(value, Job | Bars):
             job = value if isinstance(value, Job) else Job(value)

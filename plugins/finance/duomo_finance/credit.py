@@ -22,6 +22,7 @@ from duomo.adapters import (
     Probability,
     Reason,
     Record,
+    Threshold,
     auc,
     find,
     pseudonym,
@@ -32,7 +33,7 @@ from duomo_finance.applications import Field, Row, check_row, fields_of, is_miss
 from duomo_finance.boosting import BoostedTrees
 from duomo_finance.plugin import CREDIT_SCORE
 from duomo_finance.reasons import Catalogue, ReasonText, adverse_reasons
-from duomo_finance.reports import CreditReport, credit_metrics, report
+from duomo_finance.reports import CreditReport, report
 from duomo_finance.scorecard import Scorecard, score_of
 
 TELLS_ALL = 0.95
@@ -137,10 +138,6 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
 
     def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
         """A row as a record: protected columns aside, the answer aside, and what is wrong with it said."""
-        if isinstance(value, Record):
-            return value
-        if isinstance(value, BadInput):
-            raise value
         if not isinstance(value, Mapping):
             raise BadInput(f"application {position} is a {type(value).__name__}", why="a row (a dict) is needed",
                            fix="one dict of columns an application")  # fmt: skip
@@ -236,8 +233,14 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
         ]
         if not known:
             return {}
-        y, pd = np.array([record.label for record, _ in known]), np.array([each for _, each in known])
-        return credit_metrics(y, pd)
+        y, pd = np.array([record.label for record, _ in known], dtype=np.float64), np.array([each for _, each in known])
+        policy = self.artifacts.get("policy")
+        made = report(
+            pd, y, [record.protected for record, _ in known], {},
+            cutoff=policy.threshold if isinstance(policy, Threshold) else None,
+        )  # fmt: skip
+        ratios = {f"approval_ratio.{each.attribute}": each.worst_ratio for each in made.fairness}
+        return {**made.metrics, **{name: ratio for name, ratio in ratios.items() if not np.isnan(ratio)}}
 
     def report(self, records: Sequence[Record[dict[str, Any]]], *, cutoff: float | None = None) -> CreditReport:
         """Quality, calibration and fairness over labelled records that it was not fitted on.

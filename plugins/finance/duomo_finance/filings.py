@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from duomo.adapters import Adapter, Case, Decision, Payload, Record, Source, digest_of
-from duomo.errors import BadInput, DuomoError, InputMissing
+from duomo.errors import BadInput, InputMissing
 from duomo.tasks.base import Result
 from duomo_finance.made_up import filing
 from duomo_finance.plugin import DOCUMENT_FIELDS
@@ -90,10 +90,6 @@ class DocumentFields(Adapter[bytes, FilingFields]):
             yield path
 
     def record(self, value: Any, position: int = 0) -> Record[bytes]:
-        if isinstance(value, Record):
-            return value
-        if isinstance(value, DuomoError):
-            raise value
         key = str(position)
         if isinstance(value, os.PathLike):
             key = Path(value).name

@@ -26,7 +26,7 @@ from duomo.adapters import (
     auc,
     pseudonym,
 )
-from duomo.errors import BadInput, DuomoError, UsageProblem
+from duomo.errors import BadInput, UsageProblem
 from duomo_finance import made_up
 from duomo_finance.applications import Field, Row, check_row, fields_of, screen, value_of
 from duomo_finance.metrics import among_top, average_precision
@@ -121,10 +121,6 @@ class Fraud(Adapter[dict[str, Any], FraudAlert]):
         return found
 
     def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
-        if isinstance(value, Record):
-            return value
-        if isinstance(value, DuomoError):
-            raise value
         if not isinstance(value, Mapping):
             raise BadInput(f"payment {position} is a {type(value).__name__}", why="a row (a dict) is needed",
                            fix="one dict of columns a payment")  # fmt: skip

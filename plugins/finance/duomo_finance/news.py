@@ -114,8 +114,6 @@ class NewsSentiment(Adapter[NewsItem, NewsTone]):
     def record(self, value: Any, position: int = 0) -> Record[NewsItem]:
         """An item that knows since when its text is known: asked for an earlier moment, it is LEAK.FUTURE."""
         record: Record[NewsItem] = super().record(value, position)
-        if record.available_at:
-            return record
         item = record.payload
         return Record(
             item, record.key, record.group, item.as_of or item.published, {"text": item.published},

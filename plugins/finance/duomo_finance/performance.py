@@ -58,9 +58,9 @@ def probabilistic_sharpe(returns: Vector, benchmark: float = 0.0) -> float:
         return 0.5
     sharpe = sharpe_ratio(returns)
     z = (returns - returns.mean()) / returns.std()
-    skew, kurtosis = float((z**3).mean()), float((z**4).mean())
-    error = math.sqrt(max(1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2, 1e-12) / (len(returns) - 1))
-    return NORMAL.cdf((sharpe - benchmark) / error)
+    return chance_above(
+        sharpe, benchmark, num_bars=len(returns), skew=float((z**3).mean()), kurtosis=float((z**4).mean())
+    )
 
 
 def deflated_sharpe(returns: Vector, num_trials: int) -> float:
@@ -71,9 +71,19 @@ def deflated_sharpe(returns: Vector, num_trials: int) -> float:
     """
     if num_trials <= 1:
         return probabilistic_sharpe(returns)
-    spread = 1 / math.sqrt(max(len(returns) - 1, 1))
-    best = (1 - EULER) * NORMAL.inv_cdf(1 - 1 / num_trials) + EULER * NORMAL.inv_cdf(1 - 1 / (num_trials * math.e))
-    return probabilistic_sharpe(returns, spread * best)
+    return probabilistic_sharpe(returns, best_of(num_trials, 1 / math.sqrt(max(len(returns) - 1, 1))))
+
+
+def chance_above(sharpe: float, benchmark: float, *, num_bars: int, skew: float, kurtosis: float) -> float:
+    """Probability that the true Sharpe ratio is above `benchmark`, given the estimated one; all of one bar."""
+    variance = 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
+    return NORMAL.cdf((sharpe - benchmark) * math.sqrt((num_bars - 1) / max(variance, 1e-12)))
+
+
+def best_of(num_trials: int, spread: float) -> float:
+    """Sharpe ratio to expect of the luckiest of strategies worth nothing, whose ratios have deviation `spread`."""
+    low, high = NORMAL.inv_cdf(1 - 1 / num_trials), NORMAL.inv_cdf(1 - 1 / (num_trials * math.e))
+    return spread * ((1 - EULER) * low + EULER * high)
 
 
 def max_drawdown(equity: Vector) -> float:

@@ -91,7 +91,7 @@ def report(
     if fitted_prevalence is not None and abs(fitted_prevalence - y.mean()) > max(0.05, 0.5 * fitted_prevalence):
         found.append(find("CALIB.STALE", f"{fitted_prevalence:.3f} defaulted where it was fitted, {y.mean():.3f} here",
                           field="pd", fix="fit again, or recalibrate, on recent applications"))  # fmt: skip
-    names = sorted({name for each in protected for name in each})
+    names = sorted({name for each in protected for name, value in each.items() if not is_missing(value)})
     fairness = [
         fairness_report(name, _groups([each.get(name) for each in protected]), pd < at, pd, y, features=features)
         for name in names

@@ -79,7 +79,7 @@ class DocumentScan(Adapter[Any, ScanFields]):
         return found if isinstance(found, Labels) else BALANCE_SHEET
 
     def record(self, value: Any, position: int = 0) -> Record[Any]:
-        return value if isinstance(value, Record) else Record(value, str(position))
+        return Record(value, str(position))
 
     def prepare(self, record: Record[Any]) -> Any:
         return record.payload

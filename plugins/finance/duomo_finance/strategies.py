@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -65,18 +66,19 @@ class Table:
         return np.asarray(self.weights[t])
 
 
-def audit_signals(signals: Signals, bars: Bars, *, num_probes: int = 12, seed: int = 0) -> list[Finding]:
+def audit_signals(signals: Signals, bars: Bars, *, num_probes: int = 24, seed: int = 0) -> list[Finding]:
     """LEAK.FUTURE when what is held during a bar changes with that bar or a later one.
 
-    The future is bent at several moments: prices from bar t on are scaled and shuffled, and the weights up to and
-    including row t are compared. A signal that uses the close of the bar whose return it earns fails, as does a
+    The future is bent at several moments: prices from bar t on are shuffled and raised or lowered tenfold, far enough
+    to turn a slow signal, too, and the weights up to and including row t are compared. A signal that uses the close of the bar whose return it earns fails, as does a
     centred mean, a scaling over the whole history, or a fill backwards. A strategy given as `Strategy` needs no
     such test: it is never shown what has not happened.
     """
     honest = _weights(signals, bars)
     random = np.random.default_rng(seed)
-    for t in np.unique(np.linspace(1, len(bars) - 1, num_probes).astype(int)):
-        bent = _weights(signals, _bend(bars, int(t), random))
+    probes = np.unique(np.linspace(1, len(bars) - 1, num_probes).astype(int))
+    for t, factor in itertools.product(map(int, probes), (10.0, 0.1)):
+        bent = _weights(signals, _bend(bars, t, factor, random))
         changed = ~np.isclose(bent[: t + 1], honest[: t + 1], rtol=1e-9, atol=1e-12, equal_nan=True)
         if changed.any():
             row, column = np.argwhere(changed)[-1]
@@ -99,12 +101,12 @@ def run_signals(signals: Signals, bars: Bars) -> tuple[Strategy, list[Finding]]:
     return Table(_weights(signals, bars)), audit_signals(signals, bars)
 
 
-def _bend(bars: Bars, t: int, random: np.random.Generator) -> Bars:
+def _bend(bars: Bars, t: int, factor: float, random: np.random.Generator) -> Bars:
     """The same bars with another future: those from `t` on in another order, at other prices."""
     order: Sequence[int] = [*range(t), *(t + random.permutation(len(bars) - t))]
-    factor = np.ones((len(bars), 1))
-    factor[t:] = np.exp(random.normal(0.0, 0.3, (len(bars) - t, 1)))
-    parts = {name: getattr(bars, name)[order] * factor for name in PRICES}
+    scale = np.ones((len(bars), 1))
+    scale[t:] = factor * np.exp(random.normal(0.0, 0.3, (len(bars) - t, 1)))
+    parts = {name: getattr(bars, name)[order] * scale for name in PRICES}
     return dataclasses.replace(bars, **parts, volume=bars.volume[order])
 
 

@@ -14,7 +14,7 @@ from duomo_finance import made_up
 from duomo_finance.backtest import Backtest, Job, Plan, Rule, signal
 from duomo_finance.bars import Bars, read_bars
 from duomo_finance.engine import Costs, History, simulate
-from duomo_finance.performance import deflated_sharpe, performance, probabilistic_sharpe
+from duomo_finance.performance import best_of, chance_above, deflated_sharpe, performance, probabilistic_sharpe
 from duomo_finance.portfolio import KINDS, Optimiser
 from duomo_finance.strategies import Hold, Table, WalkForward, audit_signals
 
@@ -161,6 +161,8 @@ def test_an_unshifted_signal_is_a_leak_of_the_future_and_a_shifted_one_is_not():
     good = adapter(signal(shifted, made_up.bars()))
     assert good.findings == []
     assert good.payload.strategy == "shifted"
+    slow = signal(lambda bars: moving_average(bars, 50, 200), made_up.bars(), "slow")
+    assert [each.code for each in adapter(slow).findings] == ["LEAK.FUTURE"], "it turns only a few times"
     [found] = adapter(signal(scaled_by_all, made_up.bars())).findings
     assert found.code == "LEAK.FUTURE"
 
@@ -234,8 +236,15 @@ def test_a_strategy_that_answers_nonsense_is_an_error_of_that_panel_only():
     assert [each.ok for each in outcomes] == [False, True]
 
 
+def test_the_example_of_the_paper_on_the_deflated_sharpe_ratio():
+    """Bailey and López de Prado (2014): 2.5 a year, 100 trials of variance 1/2, 1250 days, skew -3, kurtosis 10."""
+    benchmark = best_of(100, math.sqrt(0.5 / 250))
+    assert benchmark == pytest.approx(0.1132, abs=1e-4)
+    chance = chance_above(2.5 / math.sqrt(250), benchmark, num_bars=1250, skew=-3, kurtosis=10)
+    assert chance == pytest.approx(0.9004, abs=5e-4)
+
+
 def test_sharpe_ratios_are_discounted_for_length_tails_and_tries():
-    """The example of Bailey and López de Prado (2014): 100 trials, T = 1250, one Sharpe ratio of 2.5 a year."""
     random = np.random.default_rng(0)
     returns = random.normal(0, 0.01, 1250)
     returns += 2.5 / math.sqrt(250) * returns.std(ddof=1) - returns.mean()

@@ -1,6 +1,5 @@
 """News: tone by any model, companies from a list, and nothing from the future."""
 
-import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -99,8 +98,3 @@ def test_bad_items_are_named_and_the_others_go_on(news):
     assert "has no 'text'" in outcomes[2].error.what
     assert "'text' cannot be used" in outcomes[3].error.what
     assert "'published' cannot be used" in outcomes[4].error.what
-
-
-def test_a_records_own_times_are_kept(news):
-    record = news.record(item("good"))
-    assert news.record(dataclasses.replace(record, key="x")).available_at == record.available_at
