@@ -121,6 +121,8 @@ class LocalCrew(Crew):
             resolve("duomo.execution.group:check", ("torch",), "a model on several devices")(self._job)
         self._threads = self._plan.threads or _threads_for(len(self._plan.devices))
         self._preload = [job.spec.loader.partition(":")[0], "duomo.execution.worker"]
+        if self._plan.dims.group > 1:
+            self._preload.append("duomo.execution.group")
         if torch_in_use():  # importing the model's class has brought it, so the workers will need it too
             self._preload.insert(0, "torch")
         self.size = self._plan.dims.dp

@@ -20,6 +20,8 @@ GRACE_S = 4.0
 """How long a child may take to end when asked to."""
 _DUMP_S = 0.5
 _STARTING = threading.Lock()
+_SERVERS: dict[bool, Any] = {}
+"""Our fork servers: whether it has torch → the server."""
 
 
 class Child:
@@ -29,7 +31,8 @@ class Child:
         target: a function of a module; what it is given must be picklable, and file descriptors travel
             as `Descriptor`.
         preload: modules that a fork server imports once, so that each child starts with them in
-            hundredths of a second. Only the first child of this process decides.
+            hundredths of a second. There are two servers at most, one of them with torch: the first
+            child of each decides what else it has.
         with_main: whether the child needs what the driver's ``__main__`` defines. Otherwise it is not run
             again there, and a script needs no ``if __name__ == "__main__"``.
     """
@@ -39,11 +42,12 @@ class Child:
     ) -> None:
         forks = "forkserver" in multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
-        with _STARTING, contextlib.nullcontext() if with_main else _empty_main():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_STARTING)
+            if not with_main:
+                stack.enter_context(_empty_main())
             if forks:
-                # Looking whether there is a GPU must not initialise CUDA, which no fork survives.
-                os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-                context.set_forkserver_preload(list(preload))
+                stack.enter_context(_fork_server(preload))
             # A daemon is ended when this process ends in the ordinary way.
             self._process = context.Process(target=target, args=tuple(args), name="duomo-worker", daemon=True)
             self._process.start()
@@ -119,6 +123,25 @@ def follow_driver(last_words: Sequence[int]) -> None:
         faulthandler.register(signal.SIGUSR1, file)
     if sys.platform != "win32":
         os.dup2(2, 1)  # standard output is the driver's: results may be going there
+
+
+@contextlib.contextmanager
+def _fork_server(preload: Sequence[str]) -> Iterator[None]:
+    """Let `multiprocessing` use our own server for a while: its only one may be there already, without torch."""
+    from multiprocessing import forkserver
+
+    with_torch = "torch" in preload
+    if with_torch not in _SERVERS:
+        # Looking whether there is a GPU must not initialise CUDA, which no fork survives.
+        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+        _SERVERS[with_torch] = forkserver.ForkServer()
+        _SERVERS[with_torch].set_forkserver_preload(list(preload))
+    usual = forkserver.connect_to_new_process
+    forkserver.connect_to_new_process = _SERVERS[with_torch].connect_to_new_process
+    try:
+        yield
+    finally:
+        forkserver.connect_to_new_process = usual
 
 
 def _leave_fork_server() -> None:
