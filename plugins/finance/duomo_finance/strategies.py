@@ -70,9 +70,9 @@ def audit_signals(signals: Signals, bars: Bars, *, num_probes: int = 24, seed: i
     """LEAK.FUTURE when what is held during a bar changes with that bar or a later one.
 
     The future is bent at several moments: prices from bar t on are shuffled and raised or lowered tenfold, far enough
-    to turn a slow signal, too, and the weights up to and including row t are compared. A signal that uses the close of the bar whose return it earns fails, as does a
-    centred mean, a scaling over the whole history, or a fill backwards. A strategy given as `Strategy` needs no
-    such test: it is never shown what has not happened.
+    to turn a slow signal, too, and the weights up to and including row t are compared. A signal that uses the close
+    of the bar whose return it earns fails, as does a centred mean, a scaling over the whole history, or a fill
+    backwards. A strategy given as `Strategy` needs no such test: it is never shown what has not happened.
     """
     honest = _weights(signals, bars)
     random = np.random.default_rng(seed)

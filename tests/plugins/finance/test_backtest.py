@@ -37,12 +37,15 @@ def walk(seed, num_bars=60, num_symbols=2):
 
 
 class Momentum:
-    """Long what rose over five bars, short what fell: trades every bar."""
+    """Long what rose over five bars, short what fell: trades every bar, and remembers what it wanted."""
+
+    def __init__(self):
+        self.wanted = []
 
     def decide(self, history):
-        if len(history) < 6:
-            return None
-        return np.sign(history.close[-1] - history.close[-6]) / len(history.symbols)
+        rose = history.close[-1] / history.close[-6] - 1 if len(history) > 5 else np.zeros(len(history.symbols))
+        self.wanted.append(np.tanh(rose))
+        return self.wanted[-1]
 
 
 class EveryThing:
@@ -64,13 +67,16 @@ class EveryThing:
 def test_appending_or_shuffling_the_future_never_changes_past_positions(seed, cut):
     bars = walk(seed)
     random = np.random.default_rng(seed)
-    before = simulate(bars, Momentum(), Costs(commission_bps=5))
+    asked = [Momentum() for _ in range(3)]
+    before = simulate(bars, asked[0], Costs(commission_bps=5))
     order = np.r_[np.arange(cut), cut + random.permutation(len(bars) - cut)]
     shuffled = dataclasses.replace(
         bars, **{name: getattr(bars, name)[order] for name in ("open", "high", "low", "close", "volume")}
     )
-    after = simulate(shuffled, Momentum(), Costs(commission_bps=5))
-    short = simulate(bars.until(cut), Momentum(), Costs(commission_bps=5))
+    after = simulate(shuffled, asked[1], Costs(commission_bps=5))
+    short = simulate(bars.until(cut), asked[2], Costs(commission_bps=5))
+    for other in asked[1:]:  # also what is wanted after the last common bar, and filled at the first that differs
+        np.testing.assert_array_equal(other.wanted[:cut], asked[0].wanted[:cut])
     for other in (after, short):
         np.testing.assert_array_equal(other.shares[:cut], before.shares[:cut])
         np.testing.assert_array_equal(other.equity[:cut], before.equity[:cut])
