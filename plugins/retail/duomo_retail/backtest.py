@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Record, Report, SplitPolicy
-from duomo.adapters.evaluation import FoldReport
+from duomo.adapters import FoldReport, Record, Report, SplitPolicy
 from duomo.errors import BadInput, GuardRefused
 from duomo_retail.coverage import calibrate
 from duomo_retail.panel import Clean

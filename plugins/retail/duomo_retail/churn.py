@@ -21,8 +21,10 @@ from duomo.adapters import (
     Sigmoid,
     Uncalibrated,
     as_probability,
+    auc,
+    brier,
+    expected_calibration_error,
 )
-from duomo.adapters.calibration import auc, brier, expected_calibration_error
 from duomo.errors import BadInput, UsageProblem
 from duomo_retail.classify import Logistic
 from duomo_retail.plugin import CHURN

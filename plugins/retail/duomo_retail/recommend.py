@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from duomo.adapters import Adapter, Case, Payload, Reason, Record, Report, SplitPolicy, Uncalibrated
-from duomo.adapters.evaluation import FoldReport
+from duomo.adapters import Adapter, Case, FoldReport, Payload, Reason, Record, Report, SplitPolicy, Uncalibrated
 from duomo.errors import BadInput, DuomoError, GuardRefused, UsageProblem, nearest
 from duomo_retail.cooccurrence import ItemModel, fit_ease, fit_neighbours
 from duomo_retail.plugin import RECOMMEND

@@ -83,7 +83,7 @@ class DomainResult(Result, Generic[D]):
         return _rebuild, (arguments[0] if arguments else None, dict(self.__dict__))
 
 
-def _rebuild(payload: type[Payload] | None, fields: dict[str, object]) -> DomainResult[Any]:
+def _rebuild(payload: type[Payload] | None, fields: dict[str, Any]) -> DomainResult[Any]:
     made: type[DomainResult[Any]] = DomainResult if payload is None else DomainResult[payload]  # type: ignore[valid-type]
     return made.model_construct(**fields)
 

@@ -115,7 +115,7 @@ class FakePlugin(Hooks):
 
     @hookimpl
     def register_adapters(self) -> Iterable[AdapterSpec]:
-        return (THERMOMETER, ECHO_ADAPTER)
+        return (THERMOMETER, ECHO_ADAPTER) if all(each.plugin == "fake" for each in self.models) else ()
 
 
 def echo_spec(name: str = "fake/echo", **changes: Any) -> ModelSpec:

@@ -263,6 +263,14 @@ def test_an_adapter_of_a_task_wants_a_model():
     assert "duomo.adapt('fake/notes', model=…)" in caught.value.fix
 
 
+def test_the_envelope_has_one_shape(thermometer, row):
+    parts = "id key payload score decision reasons findings provenance human_review disclaimer".split()
+    assert list(thermometer(row()).model_dump()) == parts
+    assert list(DomainResult[Verdict].model_json_schema()["properties"]) == parts
+    made_with = "adapter adapter_version plugin model executor device artifacts input_digest as_of libs".split()
+    assert list(thermometer(row()).provenance.model_dump()) == made_with
+
+
 def test_findings_have_closed_codes():
     assert find("LEAK.TARGET").severity == "block"
     with pytest.raises(ValueError, match="the codes are closed"):
