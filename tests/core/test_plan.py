@@ -115,6 +115,23 @@ def test_sizes_given_as_dims_are_checked_too(dims):
         ask("cpu", dims)
 
 
+def test_auto_asks_the_planner_whose_executor_counts_unless_one_is_named(monkeypatch, gpus):
+    from duomo.execution import planner
+
+    asked = []
+
+    def plan_for_job(job, devices):
+        asked.append((job.reference, tuple(devices)))
+        return ExecutionPlan("local", ParallelDims(2), ("cpu", "cpu"), reasons=("so",))
+
+    monkeypatch.setattr(planner, "plan_for_job", plan_for_job)
+    assert ask(parallel="auto", executor="inline").executor == "local"
+    assert ask("cpu,cpu", "auto", executor="ray") == ExecutionPlan(
+        "ray", ParallelDims(2), ("cpu", "cpu"), reasons=("so",)
+    )
+    assert asked == [("a/b", ("cuda:0", "cuda:1")), ("a/b", ("cpu", "cpu"))]
+
+
 def test_a_job_with_its_plan_can_be_sent():
     job = JOB._replace(plan=ask("cpu,cpu"))
     assert pickle.loads(pickle.dumps(job)) == job

@@ -26,6 +26,8 @@ from duomo.outcome import ItemError, Meta, Outcome
 
 PATIENCE_S = 0.05
 """So long input is read before the pool looks after its workers again."""
+MOST_BYTES = 2 * 1024**3
+"""Of items read ahead, however many replicas there are."""
 LOOK_S = 1.0
 """How often it looks for workers that hang."""
 
@@ -92,6 +94,7 @@ class PoolExecutor(Executor):
             plan.batch_budget or facts.batch_budget,
             facts.packed,
             plan.window_items * self._crew.size,
+            min(Policy().window_bytes * self._crew.size, MOST_BYTES),
             max_failed=max_failed,
             workers=self._crew.size,
         )
