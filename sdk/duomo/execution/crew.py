@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
+from duomo.errors import BadInput
 from duomo.execution.base import Fate, Job
 from duomo.outcome import ItemError, Meta
 
@@ -97,3 +98,18 @@ class Crew(ABC):
     @abstractmethod
     def shutdown(self) -> None:
         """End all; safe to call twice."""
+
+
+def unsendable(error: Exception) -> ItemError:
+    """Of an item that did not go through `Crew.send`."""
+    told = BadInput(
+        "the item cannot be sent to a worker",
+        why=f"{type(error).__name__}: {error}",
+        fix="pass a path, bytes or an array, or run with executor='inline'",
+    )
+    return ItemError.of(told)
+
+
+def not_restarted(error: OSError) -> ItemError:
+    """Of a replica that `Crew.restart` had no means for."""
+    return ItemError("E-WORKER-LOST", "a worker could not be started again", str(error), type="WorkerLost")

@@ -16,13 +16,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from duomo.catalog import resolve
-from duomo.errors import BadInput, SystemicError, UsageProblem
+from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
-from duomo.execution.crew import Crew, Event
+from duomo.execution.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS, Roster, Sent
 from duomo.execution.runs import BatchRun, StreamRun
 from duomo.execution.scheduler import Policy, Scheduler
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import Meta, Outcome
 
 PATIENCE_S = 0.05
 """So long input is read before the pool looks after its workers again."""
@@ -249,7 +249,7 @@ class PoolExecutor(Executor):
                 try:
                     run.send(self._crew, replica, ticket, batch)
                 except Exception as error:  # an item that cannot be sent, such as one with an open file in it
-                    run.raised(batch, _unsendable(error), out_of_memory=False)
+                    run.raised(batch, unsendable(error), out_of_memory=False)
                     continue
                 sent = Sent(ticket, run, batch, run.cost(batch))
                 self._roster.sent(replica, sent, self._crew.now(), alone=batch.alone)
@@ -292,7 +292,7 @@ class PoolExecutor(Executor):
             try:
                 self._crew.restart(replica)
             except OSError as error:  # too many processes or files: later there may be fewer
-                self._bury(Event("lost", replica, error=_not_restarted(error)), now)
+                self._bury(Event("lost", replica, error=not_restarted(error)), now)
         if self._roster.all_lost:
             for run in self._runs:
                 run.stop(self._nobody_left(self._roster.seats[0].why))
@@ -338,19 +338,6 @@ class PoolExecutor(Executor):
             )
 
         return build
-
-
-def _unsendable(error: Exception) -> ItemError:
-    told = BadInput(
-        "the item cannot be sent to a worker",
-        why=f"{type(error).__name__}: {error}",
-        fix="pass a path, bytes or an array, or run with executor='inline'",
-    )
-    return ItemError.of(told)
-
-
-def _not_restarted(error: OSError) -> ItemError:
-    return ItemError("E-WORKER-LOST", "a worker could not be started again", str(error), type="WorkerLost")
 
 
 def _closed() -> UsageProblem:
