@@ -110,6 +110,27 @@ def logits_agree(name, dims, whole, cut):
         assert (logits - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
+@pytest.mark.parametrize(
+    ("kind", "extra", "inner"),
+    [
+        ("distilbert", {"hidden_dim": 40}, 40),
+        ("gpt2", {"n_inner": 40}, 40),
+        ("gpt2", {"n_embd": 24}, 96),
+        ("llama", {"intermediate_size": 40}, 40),
+    ],
+)
+def test_what_must_be_divided_is_read_from_the_config(kind, extra, inner):
+    assert CausalLM.tensor_plan(CONFIG_MAPPING[kind](**extra)).divisible["inner units"] == inner
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra"),
+    [("gemma3n_text", {}), ("qwen3_5_text", {"layer_types": ["linear_attention", "full_attention"]}), ("lfm2", {})],
+)
+def test_a_decoder_that_is_no_plain_stack_has_no_pipeline_split(kind, extra):
+    assert CausalLM.pipeline_split(CONFIG_MAPPING[kind](num_hidden_layers=2, **extra)) is None
+
+
 @pytest.mark.parametrize("dims", [{"tp": 2}, {"pp": 2}], ids=str)
 def test_a_decoder_with_a_sliding_window_keeps_its_cache_in_step(dims, whole, cut):
     group, workers = cut("mistral", **dims)

@@ -47,6 +47,8 @@ SPLITS = {
     "modernbert": ("layers", ("embeddings.tok_embeddings",), ()),
     "gpt2": ("h", ("wte", "wpe"), ("lm_head",)),
 }
+ATTENTION = frozenset({"chunked_attention", "full_attention", "sliding_attention"})
+"""Kinds of layers that keep keys and values, and from these know how far a text has come."""
 
 
 def tensor_plan(config: Any) -> TensorPlan | None:
@@ -54,19 +56,26 @@ def tensor_plan(config: Any) -> TensorPlan | None:
     styles = STYLES.get(config.model_type) or getattr(config, "base_model_tp_plan", None)
     if not styles:
         return None
-    inner = next((getattr(config, name, None) for name in ("intermediate_size", "hidden_dim", "n_inner")), None)
-    divisible = {"attention heads": config.num_attention_heads, "inner units": inner or 4 * config.hidden_size}
+    known = (getattr(config, name, None) for name in ("intermediate_size", "hidden_dim", "n_inner"))
+    inner = next(filter(None, known), 4 * config.hidden_size)
+    divisible = {"attention heads": config.num_attention_heads, "inner units": inner}
     if getattr(config, "num_key_value_heads", None):
         divisible["key-value heads"] = config.num_key_value_heads
     return TensorPlan(styles, divisible, DIVIDED.get(config.model_type, {}))
 
 
 def pipeline_split(config: Any) -> PipelinePlan | None:
-    """Of the encoders above and GPT-2, and of decoders that transformers can cut."""
+    """Of the encoders above and GPT-2, and of decoders that transformers can cut and that are plain stacks."""
     if config.model_type in SPLITS:
         layers, first, last = SPLITS[config.model_type]
-    elif getattr(config, "base_model_pp_plan", None):
+    elif getattr(config, "base_model_pp_plan", None) and _is_a_plain_stack(config):
         layers, first, last = "layers", ("embed_tokens",), ("lm_head",)
     else:
         return None
     return PipelinePlan(layers, config.num_hidden_layers, first, last)
+
+
+def _is_a_plain_stack(config: Any) -> bool:
+    """Whether every layer has attention and a cache of its own: another stage may have what a layer borrows."""
+    kinds = set(getattr(config, "layer_types", None) or ())
+    return kinds <= ATTENTION and not getattr(config, "num_kv_shared_layers", 0)
