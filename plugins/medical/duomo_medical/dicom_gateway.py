@@ -20,7 +20,7 @@ from duomo.errors import BadInput, DuomoError, InputMissing
 from duomo_medical import burned_in, confidentiality, deidentify, pixels, verifier
 from duomo_medical.dicom_file import DicomFile, quiet, read, value
 from duomo_medical.plugin import DICOM_GATEWAY
-from duomo_medical.pseudonyms import Pseudonyms
+from duomo_medical.pseudonyms import Pseudonyms, of_any
 
 OCR_TASK = "optical-character-recognition"
 DIRECTORY = "1.2.840.10008.1.3.10"
@@ -83,7 +83,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
     ) -> None:
         # A runner is an OCR here; the walk must not feed it records.
         super().__init__(artifacts=artifacts, secret=secret)
-        self.pseudonyms = Pseudonyms(hashlib.sha256(self.secret).digest())
+        self.pseudonyms = Pseudonyms(of_any(self.secret))
         self.text_free = frozenset(text_free)
         self._ocr: Any = runner if runner is not None else ocr
         self._read: burned_in.Reader | None = None
@@ -91,10 +91,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
 
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
         """One file, or all files of a folder; the order is that of their names, which go no further."""
-        path = Path(source)
-        if not path.exists():
-            raise InputMissing("there is no such file or folder", fix="check the path")
-        yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        yield from files_of(source)
 
     def record(self, value: Any, position: int = 0) -> Record[DicomFile]:
         if isinstance(value, DuomoError):
@@ -220,6 +217,14 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
 def _lines_of(page: Any) -> Any:
     """The lines of what an OCR gave: the core's task has them in ``lines``."""
     return getattr(page, "lines", page)
+
+
+def files_of(source: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file, or all files of a folder by name. Raises `InputMissing`, without the name."""
+    path = Path(source)
+    if not path.exists():
+        raise InputMissing("there is no such file or folder", fix="check the path")
+    yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
 
 def record_of(file: DicomFile, pseudonyms: Pseudonyms) -> Record[DicomFile]:

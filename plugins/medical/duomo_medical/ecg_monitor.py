@@ -20,6 +20,7 @@ from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.tasks.base import Result
 from duomo_medical import ecg_reading, intervals, qrs
 from duomo_medical.dicom_file import read, value
+from duomo_medical.dicom_gateway import files_of
 from duomo_medical.ecg_reading import Recording
 from duomo_medical.plugin import ECG_MONITOR
 
@@ -84,10 +85,7 @@ class EcgMonitor(Adapter[Recording, EcgVerdict]):
     batch_size = 1
 
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
-        path = Path(source)
-        if not path.exists():
-            raise InputMissing("there is no such file or folder", fix="check the path")
-        yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        yield from files_of(source)
 
     def record(self, value: Any, position: int = 0) -> Record[Recording]:
         if isinstance(value, DuomoError):

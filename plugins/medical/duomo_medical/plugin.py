@@ -94,7 +94,7 @@ class Medical(Hooks):
 
     @hookimpl
     def register_adapters(self) -> Iterable[AdapterSpec]:
-        return (DICOM_GATEWAY, TABULAR_RISK, ECG_MONITOR, NOTE_DEID)
+        return (DICOM_GATEWAY, IMAGE_CLASSIFY, TABULAR_RISK, ECG_MONITOR, NOTE_DEID)
 
 
 plugin = Medical()
