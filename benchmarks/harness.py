@@ -72,6 +72,46 @@ def interleave(
     return times
 
 
+def contest(
+    times: Mapping[str, Sequence[float]],
+    valid: bool,
+    goals: Mapping[str, float],
+    *,
+    own: str = "duomo",
+    floor: tuple[float, str] | None = None,
+    note: str = "",
+) -> dict[str, Any]:
+    """One row of the table: ratios of the peers to `own`, beside their goals and what bounds them.
+
+    Args:
+        times: CPU seconds of each case; those of other names than `own` are peers.
+        valid: whether the outputs agree.
+        goals: of a peer, or of the quickest among several: ``{"pipeline best": 1.5}`` is of the peers whose names
+            begin with "pipeline".
+        own: the case that is ours.
+        floor: the least CPU seconds the work could take here and why, such as its FLOPs at the GEMM rate of the run.
+        note: what else bounds a goal that is missed, and what was tried.
+    """
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    peers = {name: seconds for name, seconds in middle.items() if name != own}
+    bests = {name: min((p for p in peers if p.startswith(name[:-5])), key=peers.__getitem__) for name in goals
+             if name.endswith(" best")}  # fmt: skip
+    return {
+        "valid": valid,
+        "own": own,
+        "speedup": {name: round(seconds / middle[own], 2) for name, seconds in peers.items()},
+        "goals": {bests.get(name, name): goal for name, goal in goals.items()},
+        "floor": {"cpu_s": round(floor[0], 4), "is": floor[1]} if floor else None,
+        "note": note,
+        "cpu_s": {name: spread(values, 3) for name, values in times.items()},
+    }
+
+
+def target(value: float, *, at_least: float | None = None, at_most: float | None = None) -> dict[str, float | None]:
+    """A figure that has a goal of its own; rows hold them under ``targets``, by name."""
+    return {"value": value, "at_least": at_least, "at_most": at_most}
+
+
 def gemm_gflops() -> float:
     """The machine's own rate on a 1024-cube matrix product, one thread."""
     import torch

@@ -2,11 +2,13 @@
 
 python benchmarks/table.py                 all of them, then the page
 python benchmarks/table.py vs_text overhead     only these; the page shows what is in the folder
+python benchmarks/table.py none            none; the page anew from what is in the folder
 """
 
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "build" / "benchmarks"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+LIMIT_S = 1200
+"""A benchmark that takes longer is ended, and the others go on."""
+SHOWN = ("cpu_s", "speedup", "goals", "targets", "own", "note", "floor")
+"""What stands in tables of its own."""
 
 HEAD = """# Benchmarks
 
@@ -25,35 +31,76 @@ Below 1 we lose.
 """
 
 
-def run(script: Path) -> None:
-    """Run one benchmark; its JSON goes to the results folder."""
+def run(script: Path) -> str:
+    """Run one benchmark; its JSON goes to the results folder. What went wrong, in a line; empty when nothing did."""
     print(f"==> {script.name}", file=sys.stderr, flush=True)
     out = RESULTS / f"{script.stem}.json"
-    subprocess.run([sys.executable, str(script), "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
+    start = time.monotonic()
+    try:
+        child = subprocess.run(
+            [sys.executable, str(script), "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, timeout=LIMIT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"{script.name} was ended after {LIMIT_S} s"
+    print(f"    {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    if child.returncode:
+        return f"{script.name} ended with {child.returncode}: {(child.stderr.strip().splitlines() or ['no word'])[-1]}"
+    return ""
 
 
-def speedups(result: dict[str, Any]) -> list[str]:
-    """The rows that compare with peers, as a Markdown table; goals stand beside the figures they belong to."""
-    lines = []
-    for work, row in result.items():
-        if not isinstance(row, dict) or "speedup" not in row:
+def verdicts(benchmark: str, rows: dict[str, Any]) -> Iterator[str]:
+    """A line for each goal: what was asked, what was reached, and what bounds it where it was missed."""
+    for work, row in rows.items():
+        if not isinstance(row, dict):
             continue
-        goals = row.get("goals", {})
+        ratios = row.get("speedup", {})
+        for peer, goal in row.get("goals", {}).items():
+            ratio = ratios.get(peer)
+            if not isinstance(ratio, int | float):
+                yield f"| {work} | {peer} | {goal} | | not run | {benchmark} |"
+            elif row.get("valid") is False:
+                yield f"| {work} | {peer} | {goal} | void | outputs differ | {benchmark} |"
+            else:
+                verdict = "reached" if ratio >= goal else f"**missed**{bound(row, peer)}"
+                yield f"| {work} | {peer} | {goal} | {ratio:.2f} | {verdict} | {benchmark} |"
+        for name, figure in row.get("targets", {}).items():
+            value, least, most = figure["value"], figure["at_least"], figure["at_most"]
+            met = (least is None or value >= least) and (most is None or value <= most)
+            asked = f"≥ {least}" if least is not None else f"≤ {most}"
+            verdict = "reached" if met else f"**missed**{bound(row, None)}"
+            yield f"| {work} | {name} | {asked} | {value} | {verdict} | {benchmark} |"
+
+
+def bound(row: dict[str, Any], peer: str | None) -> str:
+    """What a ratio could be at most, by the row's own arithmetic, and what its author has to say."""
+    words = []
+    floor = row.get("floor")
+    if floor and peer:
+        most = row["cpu_s"][peer]["median"] / floor["cpu_s"]
+        words.append(f"{most:.2f} at most: {floor['is']}")
+    words.append(row.get("note") or "")
+    return "".join(f"; {each}" for each in words if each)
+
+
+def speedups(rows: dict[str, Any]) -> list[str]:
+    """The rows that compare with peers, as a Markdown table."""
+    lines = []
+    for work, row in rows.items():
+        if not isinstance(row, dict) or "own" not in row:
+            continue
+        own, valid = row["cpu_s"][row["own"]], row["valid"]
         for peer, ratio in row["speedup"].items():
-            goal = goals.get(peer)
-            verdict = "" if goal is None else "reached" if ratio >= goal else "**missed**"
-            shown = f"{ratio:.2f}" if row["valid"] else "void: outputs differ"
-            spread = row["cpu_s"]
-            own, theirs = spread["duomo"], spread[peer]
+            theirs = row["cpu_s"][peer]
             lines.append(
-                f"| {work} | {peer} | {shown} | {goal or ''} | {verdict} | "
+                f"| {work} | {peer} | {f'{ratio:.2f}' if valid else 'void: outputs differ'} | "
                 f"{own['median']} ({own['min']} to {own['max']}) | "
                 f"{theirs['median']} ({theirs['min']} to {theirs['max']}) |"
             )
     if not lines:
         return []
-    head = "| work | against | ratio | goal | | duomo, CPU s (spread) | peer, CPU s (spread) |"
-    return [head, "|---|---|---|---|---|---|---|", *lines, ""]
+    head = "| work | against | ratio | duomo, CPU s (spread) | peer, CPU s (spread) |"
+    return [head, "|---|---|---|---|---|", *lines, ""]
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -67,24 +114,28 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, str(value)
 
 
-def page(results: list[dict[str, Any]]) -> str:
+def page(results: list[dict[str, Any]], broken: list[str]) -> str:
     """The whole page."""
     machine = results[0]["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
+    rows = {each["benchmark"]: {k: v for k, v in each.items() if k not in ("benchmark", "machine")} for each in results}
     parts = [
         HEAD,
         f"Machine: {machine['processor']}, {machine['cores']} cores, Python {machine['python']}. {versions}.\n",
+        "## Goals\n\n| work | against, or figure | goal | measured | | benchmark |\n|---|---|---|---|---|---|",
+        *(line for name, each in rows.items() for line in verdicts(name, each)),
+        "",
+        *(f"Not measured: {each}.\n" for each in broken),
     ]
     for result in results:
         name = result["benchmark"]
         parts.append(f"\n## {name}\n\nLoad at the end of the run: {result['machine']['load']}.\n")
-        rows = {key: value for key, value in result.items() if key not in ("benchmark", "machine")}
-        parts.append("\n".join(speedups(rows)))
+        parts.append("\n".join(speedups(rows[name])))
         extra = {
-            work: {key: value for key, value in row.items() if key not in ("cpu_s", "speedup", "goals")}
+            work: {key: value for key, value in row.items() if key not in SHOWN or "own" not in row}
             if isinstance(row, dict)
             else row
-            for work, row in rows.items()
+            for work, row in rows[name].items()
         }
         parts.append("| figure | value |\n|---|---|")
         parts += [f"| {name} | {value} |" for name, value in leaves(extra)]
@@ -92,20 +143,29 @@ def page(results: list[dict[str, Any]]) -> str:
     return "\n".join(parts)
 
 
-def main() -> None:
-    """Run what was asked for, then write the page from all results there are."""
+def main() -> int:
+    """Run what was asked for, then write the page from all results there are; 1 when a benchmark broke."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    scripts = sorted(
-        path for path in HERE.glob("*.py") if "__main__" in path.read_text("utf-8") and path.name != "table.py"
-    )
-    wanted = set(sys.argv[1:]) or {script.stem for script in scripts}
-    for script in scripts:
-        if script.stem in wanted - {"none"}:
-            run(script)
+    scripts = {path.stem: path for path in sorted(HERE.glob("*.py")) if is_benchmark(path)}
+    wanted = set(sys.argv[1:]) - {"none"}
+    if unknown := wanted - scripts.keys():
+        print(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(scripts)}", file=sys.stderr)
+        return 2
+    chosen = scripts if not sys.argv[1:] else {name: scripts[name] for name in scripts if name in wanted}
+    broken = [words for path in chosen.values() if (words := run(path))]
+    for words in broken:
+        print(words, file=sys.stderr)
     results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))]
-    PAGE.write_text(page(results), "utf-8")
-    print(PAGE)
+    if results:
+        PAGE.write_text(page(results, broken), "utf-8")
+        print(PAGE)
+    return 1 if broken else 0
+
+
+def is_benchmark(path: Path) -> bool:
+    """Whether a file here measures something by itself."""
+    return path.name != "table.py" and "__main__" in path.read_text("utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
