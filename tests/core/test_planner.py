@@ -214,6 +214,13 @@ def test_more_memory_never_makes_a_plan_worse(profile, count, memory, factor):
     assert rate(memory * factor) >= rate(memory) * 0.98
 
 
+def test_few_copies_read_further_ahead_each():
+    one, many = (make_plan(BERT, parse_devices(f"{num}xT4"), length=30).plan for num in (1, 64))
+    assert (one.window_items, many.window_items) == (16_384, 1024)
+    large = make_plan(BERT, parse_devices("64xH100"), dtype="bfloat16", length=30)
+    assert large.plan.window_items >= 4 * large.estimate.units / 30
+
+
 def test_a_pipeline_idles_and_tensor_parallelism_waits_for_its_link():
     device = DEVICES["A10"]
     alone, _ = step_time(LLAMA7, device, ParallelDims(), "bfloat16", 16_384, 128)
