@@ -19,6 +19,8 @@ INPUTS = {
     "Prompt": "a text or a chat",
     "Text": "a text",
     "TextOrImage": "a text or a picture",
+    "PageQuestion": "a question and the picture of a page",
+    "Question": "a question and the text that answers it",
     "TextPair": "two texts",
 }
 HEAD = """# Tasks

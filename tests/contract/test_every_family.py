@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BertConfig,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
@@ -40,7 +41,7 @@ def save_tokenizer(folder: Path) -> None:
     words = Tokenizer(models.WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     words.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     PreTrainedTokenizerFast(tokenizer_object=words, eos_token="[SEP]", **special).save_pretrained(folder)
@@ -95,6 +96,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
         BertForSequenceClassification, ("contradiction", "neutral", "entailment")
     ),
     ("nlp/transformers", "token-classification"): bert(BertForTokenClassification),
+    ("nlp/transformers", "question-answering"): bert(BertForQuestionAnswering, ("start", "end")),
+    ("multimodal/read-and-answer", "document-question-answering"): bert(BertForQuestionAnswering, ("start", "end")),
     ("nlp/transformers", "feature-extraction"): bert(BertModel),
     ("nlp/transformers", "sentence-similarity"): bert(BertModel),
     ("nlp/transformers", "semantic-search"): bert(BertModel),

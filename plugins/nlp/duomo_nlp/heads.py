@@ -59,3 +59,15 @@ def token_logits(network: Any, rows: Rows) -> Tensor:
         hidden = packed.hidden_states(network.base_model, rows)
         flat = network.classifier(network.head(hidden) if hasattr(network, "head") else hidden)
     return packed.by_token(flat, rows)
+
+
+def answer_logits(network: Any, rows: Rows) -> Tensor:
+    """Of start and end of an answer, (N, 2), in the order of the input."""
+    if not packed.is_enabled(network):
+        parts = [network(**batch) for batch in packed.batches(rows)]
+        flat = torch.cat([torch.stack([part.start_logits, part.end_logits], -1).flatten(0, 1) for part in parts])
+    else:
+        hidden = packed.hidden_states(network.base_model, rows)
+        head = getattr(network, "qa_outputs", None) or network.classifier  # ModernBERT has no name of its own for it
+        flat = head(network.head(hidden) if hasattr(network, "head") else hidden)
+    return packed.by_token(flat, rows)

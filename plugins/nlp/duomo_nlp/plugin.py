@@ -123,6 +123,13 @@ class Nlp(Hooks):
                 architectures=("*ForTokenClassification",),
             ),
             FAMILY._replace(
+                task="question-answering",
+                loader="duomo_nlp.answers:QuestionAnswering",
+                summary="any transformers checkpoint for extractive question answering",
+                architectures=("*ForQuestionAnswering",),
+                limits="answers with a stretch of the text, word for word; nothing is put together or counted",
+            ),
+            FAMILY._replace(
                 task="zero-shot-classification",
                 loader="duomo_nlp.entailment:ZeroShotClassification",
                 summary="any transformers checkpoint for natural language inference",

@@ -19,7 +19,7 @@ def read(
 
     Args:
         tokenizer: with truncation enabled.
-        texts: any strings, or pairs of which the first is cut.
+        texts: any strings, or pairs of which the truncation's strategy says which is cut.
         long: ``error`` raises for a text of more than one window, ``truncate`` keeps the first, ``window`` all.
         offsets: whether character offsets are needed; tokenizing is a third quicker without.
 
@@ -60,11 +60,12 @@ def _too_long(text: str | tuple[str, str], windows: list[Encoding], tokenizer: T
     truncation = tokenizer.truncation
     assert truncation is not None
     limit, stride = truncation["max_length"], truncation["stride"]
-    # Each window has the special tokens anew, and the second text of a pair.
-    repeated = stride + sum(part != 0 for part in windows[-1].sequence_ids)
+    cut = int(truncation["strategy"] == "only_second")
+    # Each window has the special tokens anew, and the text of a pair that is not cut.
+    repeated = stride + sum(part != cut for part in windows[-1].sequence_ids)
     count = sum(len(window) for window in windows) - (len(windows) - 1) * repeated
-    first = text if isinstance(text, str) else text[0]
-    shown = first if len(first) <= 40 else first[:39] + "…"
+    long = text if isinstance(text, str) else text[cut]
+    shown = long if len(long) <= 40 else long[:39] + "…"
     return InputTooLong(
         f"this text has {count:,} tokens and the model reads {limit:,}: {shown!r}",
         why="cutting it silently would lose its end",

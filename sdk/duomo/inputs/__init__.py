@@ -8,7 +8,20 @@ the model, with limits.
 from duomo.inputs.audio import Audio
 from duomo.inputs.image import Image
 from duomo.inputs.limits import Limits, limits
-from duomo.inputs.pair import AudioPair, Comparison, TextOrImage, TextPair
+from duomo.inputs.pair import AudioPair, Comparison, PageQuestion, Question, TextOrImage, TextPair
 from duomo.inputs.text import Prompt, Text
 
-__all__ = ["Audio", "AudioPair", "Comparison", "Image", "Limits", "Prompt", "Text", "TextOrImage", "TextPair", "limits"]
+__all__ = [
+    "Audio",
+    "AudioPair",
+    "Comparison",
+    "Image",
+    "Limits",
+    "PageQuestion",
+    "Prompt",
+    "Question",
+    "Text",
+    "TextOrImage",
+    "TextPair",
+    "limits",
+]

@@ -68,6 +68,41 @@ class Comparison:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """A question, and the text that answers it."""
+
+    question: Text
+    context: Text
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> Question:
+        """Take ``(question, context)`` or ``{"question", "context"}``."""
+        if isinstance(value, cls):
+            return value
+        question, context = _two(value, ("question", "context"), "a question and a text")
+        return cls(Text.accept(question), Text.accept(context))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PageQuestion:
+    """A question, and the picture of a page that answers it."""
+
+    question: Text
+    image: Image
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> PageQuestion:
+        """Take ``(question, image)`` or ``{"question", "image"}``."""
+        if isinstance(value, cls):
+            return value
+        question, image = _two(value, ("question", "image"), "a question and the picture of a page")
+        page = Image.accept(image)
+        return cls(Text.accept(question), page, page.name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TextOrImage:
     """A text or a picture, for models that hold both in one space. Exactly one part is set."""
 

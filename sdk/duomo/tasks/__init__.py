@@ -27,6 +27,13 @@ CORE_TASKS: tuple[TaskSpec, ...] = (
     _spec("text-classification", "nlp:TextClassification", "a label for a text", TEXTS, '-t "I love it"'),
     _spec("token-classification", "nlp:TokenClassification", "names and terms in a text", TEXTS, '-t "Ada met Bob"'),
     _spec(
+        "question-answering",
+        "nlp:QuestionAnswering",
+        "the stretch of a text that answers a question",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"question": "Who came?", "context": "Ada came at noon."}'""",
+    ),
+    _spec(
         "zero-shot-classification",
         "nlp:ZeroShotClassification",
         "choose among labels given on the spot",
@@ -69,6 +76,13 @@ CORE_TASKS: tuple[TaskSpec, ...] = (
         "choose among labels for a picture",
         IMAGES,
         'cat.jpg -p labels="a cat,a dog"',
+    ),
+    _spec(
+        "document-question-answering",
+        "multimodal:DocumentQuestionAnswering",
+        "what a page says to a question, and where",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"question": "Which total?", "image": "invoice.png"}'""",
     ),
     _spec(
         "multimodal-embedding", "multimodal:MultimodalEmbedding", "text and pictures in one space", IMAGES, "cat.jpg"

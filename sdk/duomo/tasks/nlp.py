@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from duomo.inputs import Comparison, Prompt, Text
+from duomo.inputs import Comparison, Prompt, Question, Text
 from duomo.tasks.base import LongPolicy, Options, Result, Task
 from duomo.tasks.results import Classification, Embedding, SearchResult
 
@@ -69,6 +69,46 @@ class TokenClassification(Task[Text, TokenClassificationOptions, Entities]):
     Input = Text
     Options = TokenClassificationOptions
     Result = Entities
+
+
+class Answer(Result):
+    """One stretch of the context; ``context[start:end]`` is the answer."""
+
+    text: str
+    score: float
+    start: int
+    end: int
+
+
+class Answers(Result):
+    """Answers, the surest first; none where the context has none."""
+
+    answers: list[Answer]
+
+    @property
+    def top(self) -> Answer | None:
+        """The surest answer, or None."""
+        return self.answers[0] if self.answers else None
+
+
+class QuestionAnsweringOptions(Options):
+    """Options of question answering."""
+
+    top_k: int = Field(1, ge=1, description="how many answers to give, surest first")
+    max_answer_tokens: int = Field(30, ge=1, description="an answer is no longer than so many tokens")
+    may_abstain: bool = Field(
+        False, description="give only answers surer than that there is none; for models that were trained to tell"
+    )
+    long: LongPolicy = Field("window", description=_LONG)
+
+
+class QuestionAnswering(Task[Question, QuestionAnsweringOptions, Answers]):
+    """The stretch of a text that answers a question."""
+
+    name = "question-answering"
+    Input = Question
+    Options = QuestionAnsweringOptions
+    Result = Answers
 
 
 class ZeroShotClassificationOptions(Options):

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from duomo.inputs import Audio, AudioPair, Comparison, Image, Prompt, Text, TextOrImage, TextPair
+from duomo.inputs import (
+    Audio,
+    AudioPair,
+    Comparison,
+    Image,
+    PageQuestion,
+    Prompt,
+    Question,
+    Text,
+    TextOrImage,
+    TextPair,
+)
 from duomo.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -118,6 +129,8 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (AudioPair, lambda: list(zip(voices(), reversed(voices()), strict=True)), (b"no", b"recording")),
     (TextPair, lambda: [(text, "a camera") for text in texts()], object()),
     (Comparison, lambda: [(text, ["a good camera", "a lorry"]) for text in texts()], object()),
+    (Question, lambda: [("Who was born in London?", text) for text in texts()], object()),
+    (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is no picture")),
     (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is no picture"),
 )
 _ITEMS: dict[str, Callable[[], list[Any]]] = {

@@ -1,0 +1,160 @@
+"""The stretch of a text that answers a question, by any transformers checkpoint for extractive question answering.
+
+pair      question and context in one row; a long context is read in windows that share a quarter of their tokens
+logits    for each token, whether the answer starts or ends there (Devlin et al. 2019, section 4.2)
+score     the start's probability times the end's, over all tokens of the context and the row's first token, which
+          stands for "no answer"; all windows of a context share one normalisation (Clark and Gardner 2018,
+          https://arxiv.org/abs/1710.10723), so that scores of different windows can be compared
+answer    widened to whole words; text is context[start:end]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import torch
+from tokenizers import Encoding, Tokenizer
+from torch import Tensor
+from transformers import AutoModelForQuestionAnswering
+
+from duomo import Model, WeightsRef
+from duomo.errors import InputTooLong, WrongTask
+from duomo.inputs import Question
+from duomo.model import Features
+from duomo.parallel import TensorPlan
+from duomo.tasks.nlp import Answer, Answers
+from duomo_nlp import heads, parallel, windows
+from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
+from duomo_nlp.packed import BUDGET, Rows, pack
+
+CANDIDATES = 20
+"""Starts and ends that are joined in each window, as in BERT's own evaluation."""
+
+
+class QuestionAnswering(Model[Question, Answers]):
+    """Answers out of the context, the surest first."""
+
+    batch_size = 256
+    batch_budget = BUDGET
+    packed = True
+
+    def __init__(self, network: Any, tokenizer: Tokenizer, limit: int, has_types: bool) -> None:
+        heads.enable(network)
+        self.network = network
+        self.tokenizer = tokenizer
+        self.limit = limit
+        self.has_types = has_types
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        if "max_2d_position_embeddings" in weights.config():
+            raise WrongTask(
+                f"'{weights.folder}' does not do question-answering",
+                why="it reads where words stand on a page, beside the words",
+                fix="use a checkpoint that was trained on text alone",
+            )
+        network = load_network(AutoModelForQuestionAnswering, weights, device, dtype)
+        wrapper, tokenizer = load_tokenizer(weights)
+        limit = max_tokens(network, wrapper, weights)
+        tokenizer.enable_truncation(limit, stride=limit // 4, strategy="only_second")
+        has_types = "token_type_ids" in wrapper.model_input_names and getattr(network.config, "type_vocab_size", 0) > 1
+        return cls(network, tokenizer, limit, has_types)
+
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
+    @staticmethod
+    def estimate(item: Any) -> int:
+        return 2 + (len(item.question) + len(item.context)) // 5
+
+    def preprocess(self, items: Sequence[Question], options: Any) -> list[Features]:
+        for item in items:
+            self._check_question(item.question)
+        pairs = [(str(item.question), str(item.context)) for item in items]
+        return [
+            {
+                "context": context,
+                "encodings": encodings,
+                "windows": len(encodings),
+                "truncated": windows.was_cut(encodings, options.long),
+            }
+            for (_, context), encodings in zip(
+                pairs, windows.read(self.tokenizer, pairs, options.long, offsets=True), strict=True
+            )
+        ]
+
+    def collate(self, features: list[Features]) -> list[Rows]:
+        rows = [encoding for each in features for encoding in each["encodings"]]
+        return pack([row.ids for row in rows], [row.type_ids for row in rows] if self.has_types else None)
+
+    def forward(self, batch: list[Rows]) -> Tensor:
+        """Logits of start and end of each token, all windows end to end, (N, 2)."""
+        return torch.cat([heads.answer_logits(self.network, rows) for rows in batch])
+
+    def postprocess(self, output: Tensor, features: list[Features], options: Any) -> list[Answers]:
+        rows = iter(torch.split(output.float(), [len(row) for each in features for row in each["encodings"]]))
+        results = []
+        for each in features:
+            found = self._best(each["encodings"], [next(rows) for _ in each["encodings"]], options)
+            answers = [
+                Answer.model_construct(text=each["context"][start:end], score=score, start=start, end=end)
+                for score, start, end in found[: options.top_k]
+            ]
+            results.append(Answers.model_construct(answers=answers))
+        return results
+
+    def _check_question(self, question: str) -> None:
+        """Half the row is for the context; few questions are long enough to be worth counting."""
+        if len(question) <= self.limit:
+            return
+        counted = self.tokenizer.encode("", question)  # as the second text, which may be cut
+        if counted.overflowing or len(counted) > self.limit // 2:
+            raise InputTooLong(
+                f"this question is too long for a model that reads {self.limit:,} tokens: {question[:39]!r}…",
+                why="question and context share a row, and no more than half of it is for the question",
+                fix="ask in fewer words",
+            )
+
+    def _best(self, encodings: list[Encoding], rows: list[Tensor], options: Any) -> list[tuple[float, int, int]]:
+        """(score, start, end) of distinct answers in characters of the context, the surest first."""
+        totals = torch.cat([row[_may_hold(encoding)] for encoding, row in zip(encodings, rows, strict=True)])
+        norm = totals.logsumexp(0).sum()
+        # A text has no answer where its windows agree on that: the least sure of them decides.
+        none = min(float((row[0].sum() - norm).exp()) for row in rows) if options.may_abstain else 0.0
+        best: dict[tuple[int, int], float] = {}
+        for encoding, row in zip(encodings, rows, strict=True):
+            for score, first, last in _spans(encoding, row, options.max_answer_tokens):
+                place = _in_words(encoding, first, last)
+                best[place] = max(best.get(place, 0.0), float((score - norm).exp()))
+        return sorted(((score, *place) for place, score in best.items() if score > none), key=lambda each: -each[0])
+
+
+def _may_hold(encoding: Encoding) -> Tensor:
+    """Which tokens count: those of the context, and the first, which stands for "no answer"."""
+    return torch.tensor([at == 0 or part == 1 for at, part in enumerate(encoding.sequence_ids)])
+
+
+def _spans(encoding: Encoding, row: Tensor, longest: int) -> Iterator[tuple[Tensor, int, int]]:
+    """Sum of both logits, first and last token of the likeliest answers within one window."""
+    context = [at for at, part in enumerate(encoding.sequence_ids) if part == 1]
+    if not context:
+        return
+    start, end = context[0], context[-1] + 1
+    sums = row[start:end, 0][:, None] + row[start:end, 1][None]
+    sums = sums.masked_fill(~torch.ones_like(sums, dtype=torch.bool).triu().tril(longest - 1), -torch.inf)
+    values, places = sums.flatten().topk(min(CANDIDATES, sums.numel()))
+    for value, place in zip(values, places.tolist(), strict=True):
+        if value == -torch.inf:
+            return
+        first, last = divmod(place, end - start)
+        yield value, start + first, start + last
+
+
+def _in_words(encoding: Encoding, first: int, last: int) -> tuple[int, int]:
+    """Characters of the context from the start of the first token's word to the end of the last one's."""
+    words = encoding.word_ids
+    begin = encoding.word_to_chars(words[first], 1) if words[first] is not None else None
+    finish = encoding.word_to_chars(words[last], 1) if words[last] is not None else None
+    return (begin or encoding.offsets[first])[0], (finish or encoding.offsets[last])[1]
