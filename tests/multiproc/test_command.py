@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,6 +74,16 @@ def test_what_makes_no_sense_is_refused_in_words_before_anything_starts(args, co
 def test_a_dry_run_shows_where_it_would_run():
     [row] = [json.loads(line) for line in run(*LOCAL, *texts("one"), "--dry-run", "-o", "jsonl").stdout.splitlines()]
     assert (row["executor"], row["device"], row["parallel"]) == ("local", "cpu,cpu", None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
+def test_on_a_terminal_a_second_line_tells_how_busy_each_worker_is():
+    from tests.core.cli.test_terminal import on_terminal, plain
+
+    code, screen = on_terminal(*LOCAL, *texts(*(f"text {i}" for i in range(30))), "-b", "1")
+    assert code == 0
+    assert re.search(r"cpu \d+% · cpu \d+% · \d batches out", screen)
+    assert "batches out" not in plain(screen).split("INPUT")[1], "nothing of it is left behind"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

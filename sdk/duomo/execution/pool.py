@@ -216,6 +216,8 @@ class PoolExecutor(Executor):
     def _turn(self, run: Any) -> None:
         """Hand out what can be handed out, then wait until something happens, unless there is more to read."""
         with self._changed:
+            if self._closed:
+                return
             self._restart()
             self._dispatch()
             if run.is_over or run.has_news:
