@@ -12,6 +12,7 @@ SAYS = {
     "find_pictures.py": ["an animal: chelsea", "something to drink: coffee", "heard"],
     "many_devices.py": ["in order: True", "1 worker lost, 2 at work"],
     "many_items.py": ["missing.jpg", "3 of 5 failed", "on cpu"],
+    "medical.py": ["RR 982 ms, 61 beats", "one lead: refer QUALITY.LEADS_DISAGREE", "CT, no OCR: PHI.PIXEL"],
     "one_item.py": ["cat", "de\n", "positive"],
     "own_plugin.py": ["['loud', 'calm']", "audit: house/shouting did 2 item(s)"],
     "retail.py": ["80 % intervals held", "STOCKOUT.CENSORED: out of stock in 5 of 78", "of weeks served"],

@@ -83,7 +83,8 @@ def from_csv(text: str) -> Recording:
             why="without times nobody knows how many samples a second are meant",
             fix="write: seconds,I [mV],II [mV]",
         )
-    leads, scales = [], []
+    leads: list[str] = []
+    scales: list[float] = []
     for name in header[1:]:
         match = re.fullmatch(r"(.+?)\s*[\[(](\w+)[\])]", name)
         if match is None or match[2] not in MILLIVOLTS:

