@@ -168,6 +168,8 @@ def load_folder(folder: str | os.PathLike[str], adapter: str) -> dict[str, Artif
         manifest = json.loads((source / MANIFEST).read_text("utf-8"))
         listed = {str(name): str(each["sha256"]) for name, each in manifest["artifacts"].items()}
         owner = manifest["adapter"]
+        if any(not name.replace("-", "_").isidentifier() for name in listed):
+            raise ValueError("a name in it is no name of an artefact")
     except OSError as error:
         raise ArtifactProblem(
             f"no fitted adapter in '{source}'",

@@ -22,7 +22,7 @@ class Uncalibrated(Result):
     """A number that orders records and means nothing by itself."""
 
     kind: Literal["uncalibrated"] = "uncalibrated"
-    value: float
+    value: pydantic.FiniteFloat
     by_class: dict[str, float] = pydantic.Field(default_factory=dict)
     """For several classes: the score of each."""
     method: str = ""
@@ -55,7 +55,7 @@ class Quantiles(Result):
             raise ValueError(f"{len(self.levels)} levels and {len(self.values)} values")
         if any(b <= a for a, b in zip(self.levels, self.levels[1:], strict=False)) or self.levels[0] <= 0:
             raise ValueError(f"levels must ascend within (0, 1): {self.levels}")
-        if self.levels[-1] >= 1 or any(b < a for a, b in zip(self.values, self.values[1:], strict=False)):
+        if self.levels[-1] >= 1 or any(not b >= a for a, b in zip(self.values, self.values[1:], strict=False)):
             raise ValueError(f"quantiles cross: {self.values} at {self.levels}")
         return self
 
@@ -74,7 +74,7 @@ class Interval(Result):
 
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> Interval:
-        if self.high < self.low:
+        if not self.high >= self.low:  # nor may one of them be no number
             raise ValueError(f"the interval ends at {self.high}, before it begins at {self.low}")
         return self
 

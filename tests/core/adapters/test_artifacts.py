@@ -114,6 +114,11 @@ def test_artefacts_of_another_adapter_are_refused(thermometer, tmp_path):
 
     with pytest.raises(ArtifactProblem, match="belong to 'fake/thermometer'"):
         Other.load(folder)
+    text = (folder / "adapter.json").read_text()
+    (folder / "adapter.json").write_text(text.replace('"policy"', '"../policy"'))
+    with pytest.raises(ArtifactProblem, match="cannot be read") as caught:
+        Thermometer.load(folder)
+    assert "no name of an artefact" in caught.value.why
     (folder / "adapter.json").write_text("{")
     with pytest.raises(ArtifactProblem, match="cannot be read"):
         Thermometer.load(folder)

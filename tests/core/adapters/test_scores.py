@@ -52,6 +52,18 @@ def test_quantiles_ascend_and_do_not_cross(levels, values):
         Quantiles(levels=levels, values=values)
 
 
+def test_what_is_no_number_is_no_score():
+    nan = float("nan")
+    for make in (
+        lambda: Uncalibrated(value=nan),
+        lambda: Probability(value=nan, method="sigmoid"),
+        lambda: Interval(low=nan, high=1, level=0.9),
+        lambda: Quantiles(levels=[0.1, 0.9], values=[nan, 1.0]),
+    ):
+        with pytest.raises(pydantic.ValidationError):
+            make()
+
+
 def test_an_interval_begins_before_it_ends():
     with pytest.raises(pydantic.ValidationError, match="before it begins"):
         Interval(low=2, high=1, level=0.9)
