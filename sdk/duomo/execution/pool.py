@@ -100,8 +100,8 @@ class PoolExecutor(Executor):
         )
         run = BatchRun(policy, options, self._estimate, self._crew.now)
         source = iter(entries)
+        self._enter(run)
         try:
-            self._enter(run)
             while not run.is_over:
                 self._read(run, source)
                 self._turn(run)
@@ -119,8 +119,8 @@ class PoolExecutor(Executor):
         """The parts of one result as they come."""
         self._check_open()
         run = StreamRun(item, options)
+        self._enter(run)
         try:
-            self._enter(run)
             while not run.is_over:
                 self._turn(run)
                 with self._changed:
@@ -197,6 +197,7 @@ class PoolExecutor(Executor):
 
     def _enter(self, run: Any) -> None:
         with self._changed:
+            self._check_open()
             self._runs.append(run)
 
     def _leave(self, run: Any) -> None:
