@@ -27,9 +27,10 @@ class ReadAndAnswer(Model[PageQuestion, PageAnswers]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        place = {"device": str(device), "dtype": str(dtype).removeprefix("torch.")}
-        [reading] = (use.split("=") for use in weights.spec.uses)
-        return cls(duomo.load(*reading, **place), duomo.load("question-answering", f"dir:{weights.folder}", **place))
+        place: dict[str, Any] = {"device": str(device), "dtype": str(dtype).removeprefix("torch.")}
+        [(task, reader)] = (use.split("=") for use in weights.spec.uses)
+        answerer = duomo.load("question-answering", f"dir:{weights.folder}", **place)
+        return cls(duomo.load(task, reader, **place), answerer)
 
     def preprocess(self, items: Sequence[PageQuestion], options: QuestionAnsweringOptions) -> list[dict[str, Any]]:
         return [{"item": item, "options": options.model_dump()} for item in items]

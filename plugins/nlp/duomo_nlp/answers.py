@@ -154,7 +154,11 @@ def _spans(encoding: Encoding, row: Tensor, longest: int) -> Iterator[tuple[Tens
 
 def _in_words(encoding: Encoding, first: int, last: int) -> tuple[int, int]:
     """Characters of the context from the start of the first token's word to the end of the last one's."""
-    words = encoding.word_ids
-    begin = encoding.word_to_chars(words[first], 1) if words[first] is not None else None
-    finish = encoding.word_to_chars(words[last], 1) if words[last] is not None else None
-    return (begin or encoding.offsets[first])[0], (finish or encoding.offsets[last])[1]
+    begin, finish = (_word(encoding, at) or encoding.offsets[at] for at in (first, last))
+    return begin[0], finish[1]
+
+
+def _word(encoding: Encoding, at: int) -> tuple[int, int] | None:
+    """The characters of the word that a token of the context belongs to, if it belongs to one."""
+    word = encoding.word_ids[at]
+    return None if word is None else encoding.word_to_chars(word, 1)
