@@ -75,7 +75,9 @@ class Worker:
                 return self._finish(features, self.model.collate(features), options)[0]
         except DuomoError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             raise ItemError.of(error).to_exception() from error
 
     def stream(self, item: Any, options: Any) -> Iterator[Any]:
@@ -89,7 +91,9 @@ class Worker:
                     part = next(parts, None)
             except DuomoError:
                 raise
-            except Exception as error:
+            except BaseException as error:
+                if not _is_failure(error):
+                    raise
                 raise ItemError.of(error).to_exception() from error
             if part is None:
                 return
@@ -144,14 +148,18 @@ class Worker:
     def _split(self, item: Any, options: Any) -> list[Any] | ItemError:
         try:
             return self.model.split(item, options)
-        except Exception as error:
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             return ItemError.of(error)
 
     def _preprocess(self, items: Sequence[Any], options: Any) -> Windows:
         """All at once; when that raises, one by one to find the culprits."""
         try:
             features = self.model.preprocess(items, options)
-        except Exception as error:
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             if len(items) == 1:
                 return [ItemError.of(error)]
             return [self._preprocess([item], options)[0] for item in items]
@@ -160,8 +168,13 @@ class Worker:
 
     def _finish(self, features: list[Features], batch: Any, options: Any) -> list[Any]:
         model = self.model
-        output = model.forward(batch if self.device == "cpu" else move(batch, self._device))
-        results = model.postprocess(output, features, options)
+        try:
+            output = model.forward(batch if self.device == "cpu" else move(batch, self._device))
+            results = model.postprocess(output, features, options)
+        except BaseException as error:
+            if isinstance(error, Exception) or not _is_failure(error):
+                raise
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error  # whoever cuts batches knows `Exception`s
         self._same_length("postprocess", results, features)
         return results
 
@@ -185,6 +198,11 @@ class Worker:
                 why="each item needs exactly one, in the same order",
                 fix=f"report it to the author of {self.job.plugin or self.job.spec.plugin}",
             )
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether an error is of the model and its item. A panic in Rust, as of a tokenizer, is, and is no `Exception`."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _fate(features: Features | ItemError, results: Iterator[Any]) -> Fate:
