@@ -26,7 +26,7 @@ ITEMS = {
     ("short", 1): 20_000,
     ("short", 8): 5000,
     ("short", 64): 3000,
-    ("short", 1024): 1500,
+    ("short", 1024): 3000,
     ("paragraphs", 1024): 500,
 }
 """Of each device."""
