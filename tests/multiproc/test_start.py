@@ -44,7 +44,7 @@ def test_a_model_that_only_the_driver_can_import_is_refused_with_the_workers_wor
         del sys.modules["duomo_nowhere"]
     assert "duomo_nowhere" in caught.value.why
     assert "Traceback" in caught.value.why
-    assert caught.value.fix
+    assert "PYTHONPATH" in caught.value.fix
 
 
 def test_what_loading_raises_in_a_worker_is_told_with_its_traceback():
@@ -151,6 +151,12 @@ if __name__ == "__main__":
     with duomo.load("text-classification", executor="local", devices="cpu,cpu", catalog=catalog) as runner:
         print([outcome.unwrap().top.name for outcome in runner.map(["a", "b"])])
 """
+
+
+def test_a_model_of_a_session_without_a_file_is_refused_in_words():
+    ran = subprocess.run([sys.executable, "-c", OWN], capture_output=True, text=True, timeout=60, check=False)
+    assert "did not start: model 'fake/echo' cannot be imported" in ran.stderr
+    assert "a worker imports it by name" in ran.stderr
 
 
 def test_a_model_of_the_script_itself_works_with_a_guard_and_prints_to_standard_error(tmp_path):

@@ -84,6 +84,9 @@ def check_plugin(job: Job) -> None:
 def describe(error: BaseException) -> ItemError:
     """What kept a worker from starting, as text with its traceback."""
     text = "".join(traceback.format_exception(error))
+    if isinstance(error, PluginBroken) and isinstance(error.__cause__, ImportError | AttributeError):
+        fix = "a worker imports it by name: install its module or put it on PYTHONPATH, or use executor='inline'"
+        return dataclasses.replace(ItemError.of(error), traceback=text, fix=fix)
     if isinstance(error, DuomoError):
         return dataclasses.replace(ItemError.of(error), traceback=text)
     kind = type(error).__name__
