@@ -1,21 +1,24 @@
 """Encoders without padding: token rows end to end in one long row, attention for each row alone.
 
 Every linear layer runs once over the flat row; attention runs once for each *group* of rows of equal
-length, with no mask. It goes in through transformers' attention interface, so the model's own code
-stays as it is. Where an architecture cannot do it, each group is a batch of its own: still no padding.
+length, with no mask, or on a GPU in half precision once for all rows. It goes in through transformers'
+attention interface, so the model's own code stays as it is. Where an architecture cannot do it, each
+group is a batch of its own: still no padding.
 
 Shapes: N tokens in all, R rows, H hidden size; a group is C rows of L tokens.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import groupby, pairwise
+from functools import lru_cache, partial
+from itertools import accumulate, groupby, pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.attention import varlen
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 
@@ -203,6 +206,8 @@ def attend(
 
     With a query for the first token of each row only, (1, heads, R, D), as many come out.
     """
+    if takes_all_lengths(query) and not (sliding_window and query.shape[2] < key.shape[2]):
+        return _attend_at_once(query, key, value, groups, scaling, sliding_window), None
     parts = []
     row = token = 0
     for count, length in groups:
@@ -218,6 +223,40 @@ def attend(
         parts.append(mixed.transpose(1, 2).flatten(0, 1))
         row, token = row + count, tokens.stop
     return torch.cat(parts)[None], None
+
+
+def takes_all_lengths(query: Tensor) -> bool:
+    """Whether torch has a kernel for rows of unlike lengths here: Flash Attention, half precision, Ampere or newer."""
+    return (
+        query.is_cuda
+        and query.dtype in (torch.float16, torch.bfloat16)
+        and query.shape[-1] % 8 == 0
+        and query.shape[-1] <= 256
+        and torch.cuda.get_device_capability(query.device) >= (8, 0)
+        and "window_size" in inspect.signature(varlen.varlen_attn).parameters  # of the newer torch that we take
+    )
+
+
+def _attend_at_once(
+    query: Tensor, key: Tensor, value: Tensor, groups: Groups, scaling: float | None, window: int | None
+) -> Tensor:
+    """As `attend`, with one call for all groups."""
+    bounds, longest = _bounds(groups, query.device)
+    asked, most = bounds, longest
+    if query.shape[2] < key.shape[2]:
+        asked, most = torch.arange(len(bounds), dtype=torch.int32, device=query.device), 1
+    q, k, v = (each[0].transpose(0, 1) for each in (query, key, value))
+    side = window - 1 if window else -1
+    mixed = varlen.varlen_attn(q, k, v, asked, bounds, most, longest, scale=scaling, window_size=(side, side))
+    assert isinstance(mixed, Tensor)
+    return mixed[None]
+
+
+@lru_cache(maxsize=4)
+def _bounds(groups: Groups, device: torch.device) -> tuple[Tensor, int]:
+    """Where each row begins and the last one ends, (R + 1,), and the longest row; the same for all layers."""
+    lengths = [length for count, length in groups for _ in range(count)]
+    return torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device), max(lengths)
 
 
 def _last_layer(

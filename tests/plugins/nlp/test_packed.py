@@ -81,6 +81,51 @@ def test_packed_equals_padded(name):
         torch.testing.assert_close(mean, expected[row].mean(0), atol=1e-5, rtol=0)
 
 
+def attention_of_all_lengths(q, k, v, cu_q, cu_k, max_q, max_k, *, scale=None, window_size=(-1, -1)):
+    """What ``torch.nn.attention.varlen.varlen_attn`` computes, row by row: its kernel needs a GPU."""
+    assert cu_q.dtype == cu_k.dtype == torch.int32
+    assert (max_q, max_k) == (int(cu_q.diff().max()), int(cu_k.diff().max()))
+    parts = []
+    for at in range(len(cu_k) - 1):
+        one, other = slice(cu_q[at], cu_q[at + 1]), slice(cu_k[at], cu_k[at + 1])
+        places = torch.arange(other.stop - other.start)
+        apart = places - places[:, None]
+        left, right = (side if side >= 0 else len(places) for side in window_size)
+        mask = ((apart >= -left) & (apart <= right))[: one.stop - one.start]
+        rows = (each.transpose(0, 1) for each in (q[one], k[other], v[other]))
+        parts.append(
+            torch.nn.functional.scaled_dot_product_attention(*rows, attn_mask=mask, scale=scale).transpose(0, 1)
+        )
+    return torch.cat(parts)
+
+
+@pytest.mark.parametrize("name", ["bert", "modernbert", "distilbert"])
+def test_one_call_for_rows_of_all_lengths_asks_for_the_same_attention(name, monkeypatch):
+    torch.manual_seed(0)
+    network = NETWORKS[name]().eval()
+    packed.enable(network)
+    calls = []
+
+    def call(*args, **options):
+        calls.append(args[3])
+        return attention_of_all_lengths(*args, **options)
+
+    rows = [torch.randint(3, 99, (length,)).tolist() for length in LENGTHS]
+    with torch.inference_mode():
+        [batch] = packed.pack(rows)
+        expected = packed.hidden_states(network, batch), packed.first_states(network, batch)
+        monkeypatch.setattr(packed, "takes_all_lengths", lambda _: True)
+        monkeypatch.setattr(packed.varlen, "varlen_attn", call)
+        found = packed.hidden_states(network, batch), packed.first_states(network, batch)
+    assert len(calls) == 2 * network.config.num_hidden_layers
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+
+
+def test_on_this_cpu_rows_go_by_groups():
+    assert not packed.takes_all_lengths(torch.zeros(1, 2, 3, 8, dtype=torch.float16))
+
+
 @pytest.mark.parametrize("name", sorted(packed.PACKABLE))
 def test_the_plain_form_for_other_runtimes_is_the_network_as_it_was(name):
     torch.manual_seed(0)
