@@ -75,6 +75,7 @@ def credit() -> dict[str, Any]:
     return {
         "credit_data": cross_validated(loans, "Status", "bad"),
         "credit_data + loan to value": cross_validated(loans, "Status", "bad", extra=(LTV,)),
+        "credit_data, AUC over six other assignments": [_auc_of_folds(loans, seed) for seed in range(6)],
         "credit_data, boosted": cross_validated(loans, "Status", "bad", boost=True),
         "credit_data + loan to value, boosted": cross_validated(loans, "Status", "bad", extra=(LTV,), boost=True),
         "german": cross_validated(german(), "creditability", "bad"),
@@ -82,6 +83,18 @@ def credit() -> dict[str, Any]:
         "lending_club, lender": cross_validated(lending, "Class", "bad"),
         "lending_club, balanced classes": balanced(lending),
     }
+
+
+def _auc_of_folds(rows: list[dict[str, Any]], seed: int) -> float:
+    rows = [{**row, "row": i} for i, row in enumerate(rows)]
+    form, _ = Applications.of_table(rows, target="Status", event="bad", key="row", group="row")
+    blank = CreditScore(artifacts={"applications": form}, secret="b")
+    records, found = blank.records(rows), []
+    for fit, judge in Group(5, seed=seed).folds(records):
+        fitted = blank.fit([records[i] for i in fit])
+        pd = fitted.card.pd([fitted.prepare(records[i]) for i in judge])
+        found.append(auc(pd, np.array([records[i].label for i in judge])))
+    return round(float(np.mean(found)), 4)
 
 
 def balanced(rows: list[dict[str, Any]]) -> dict[str, Any]:
