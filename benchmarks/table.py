@@ -35,6 +35,7 @@ def run(script: Path) -> str:
     """Run one benchmark; its JSON goes to the results folder. What went wrong, in a line; empty when nothing did."""
     print(f"==> {script.name}", file=sys.stderr, flush=True)
     out = RESULTS / f"{script.stem}.json"
+    out.unlink(missing_ok=True)  # an old figure must not pass for one of this run
     start = time.monotonic()
     try:
         child = subprocess.run(
