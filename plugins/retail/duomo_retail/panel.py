@@ -34,13 +34,17 @@ class Clean(NamedTuple):
     """(n,) demand; where it is unknown, what its neighbours suggest."""
     known: NDArray[np.bool_]
     """(n,) whether the value is a demand that was seen."""
+    sold: Array
+    """(n,) what was sold, 0 where nobody knows."""
     price: Array
     """(n + known future,); empty when there is none."""
     promo: Array
 
     def before(self, n: int) -> Clean:
         """The series as it was known after `n` periods; prices and promotions stay, as they are planned ahead."""
-        return self._replace(values=self.values[:n], known=self.known[:n])
+        known, sold = self.known[:n], self.sold[:n]
+        # What fills a hole may not come from the periods that are cut off.
+        return self._replace(values=_filled(known, sold), known=known, sold=sold)
 
 
 def group_rows(rows: Iterable[Any]) -> Iterator[Any]:
@@ -128,7 +132,7 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
             why="the others are missing, negative or out of stock",
             fix="take a period in which the article was on sale",
         )
-    return Clean(name, axis, _filled(sales, known, sold), known, *_drivers(series, order, axis, n)), found
+    return Clean(name, axis, _filled(known, sold), known, sold, *_drivers(series, order, axis, n)), found
 
 
 def _demand_lengths(series: DemandSeries) -> None:
@@ -186,10 +190,12 @@ def _on_axis(values: list[Any], order: list[int], positions: list[int]) -> Array
     return out
 
 
-def _filled(sales: Array, known: NDArray[np.bool_], sold: Array) -> Array:
+def _filled(known: NDArray[np.bool_], sold: Array) -> Array:
     """Unknown demand from its neighbours in time, and never less than what was sold."""
-    places = np.arange(len(sales))
-    return np.where(known, sales, np.maximum(np.interp(places, places[known], sales[known]), sold))
+    if known.all() or not known.any():
+        return sold
+    places = np.arange(len(sold))
+    return np.where(known, sold, np.maximum(np.interp(places, places[known], sold[known]), sold))
 
 
 def _drivers(series: DemandSeries, order: list[int], axis: Timeline, n: int) -> tuple[Array, Array]:
