@@ -95,7 +95,10 @@ class _Cleaner:
         return held if keyword in profile.KEEP_TEXT else None
 
     def _names_someone(self, held: Any) -> bool:
-        return any(word in str(each).casefold() for each in _list(held) for word in self.words)
+        texts = [str(each).casefold() for each in _list(held)]
+        # A short name counts as a whole word only: every text has an "an" in it.
+        tokens = {token for text in texts for token in re.split(r"[\W_]+", text)}
+        return any(word in text for text in texts for word in self.words if len(word) >= 4) or bool(tokens & self.words)
 
 
 def _words(dataset: Any) -> frozenset[str]:
@@ -112,9 +115,10 @@ def _words(dataset: Any) -> frozenset[str]:
             continue
         for each in _list(element.value):
             text = str(each).strip(" \0").casefold()
-            found.update(
-                part for part in [text, *re.split(r"[\^=,\s]+", text if kind == "PN" else "")] if len(part) >= 4
-            )
+            if kind == "PN":
+                found.update(part for part in re.split(r"[\^=,\s]+", text) if len(part) > 1)
+            if len(text) >= 4:
+                found.add(text)
     return frozenset(found - profile.HARMLESS_WORDS)
 
 

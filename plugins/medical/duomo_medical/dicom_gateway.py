@@ -101,37 +101,15 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
         return record_of(read(value) if not isinstance(value, DicomFile) else value, self.pseudonyms)
 
     def guards(self, phase: str) -> Sequence[Any]:
-        return (self._documents,) if phase == "input" else ()
+        return {"input": (_documents,), "output": (_print_in_pixels, _second_opinion)}.get(phase, ())
 
     def score(self, prepared: Sequence[Record[DicomFile]]) -> list[Cleaned]:
         with quiet():
             return [self._clean(each.payload) for each in prepared]
 
     def decide(self, case: Case[DicomFile]) -> Decision:
-        done: Cleaned = case.raw
-        verdict = done.verdict
-        if not done.looked:
-            case.find(
-                "PHI.PIXEL",
-                "nobody looked for print in these pixels: no OCR is installed",
-                field="PixelData",
-                fix="duomo models add starter installs one; or look at the image yourself",
-            )
-        if done.redaction is not None and (done.redaction.residual or verdict.lines):
-            case.find("PHI.PIXEL", "print can still be read after it was painted over", field="PixelData",
-                      fix="paint over it by hand")  # fmt: skip
-        elif done.redaction is not None and done.redaction.num_lines:
-            text = f"{done.redaction.num_lines} lines of print were painted over"
-            case.find("PHI.PIXEL", text, field="PixelData", severity="info")
-        for code, fields in (
-            ("PHI.HEADER", [*verdict.left, *verdict.problems]),
-            ("PHI.PRIVATE", ["private elements"] * verdict.private),
-            ("PHI.OVERLAY", ["overlay data"] * verdict.overlays),
-        ):
-            if fields:
-                case.find(code, f"the verifier found in the output: {', '.join(dict.fromkeys(fields))}",
-                          field=fields[0], fix="do not use the file; report which element it was")  # fmt: skip
-        return Decision(outcome="accept", reason=f"{verdict.num_values} identifying values looked for, none found")
+        checked = case.raw.verdict.num_values
+        return Decision(outcome="accept", reason=f"{checked} identifying values looked for, none found")
 
     def result(self, case: Case[DicomFile]) -> CleanFile:
         done: Cleaned = case.raw
@@ -164,16 +142,6 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
         from duomo_medical.phantom import dicom_bytes
 
         return [dicom_bytes(patient=marker, StationName=marker, PatientComments=marker, Manufacturer=marker)]
-
-    def _documents(self, record: Record[DicomFile]) -> Iterator[Finding]:
-        if "EncapsulatedDocument" in record.payload.dataset:
-            yield find(
-                "PHI.TEXT",
-                "it holds a whole document (PDF, CDA or a model), which cannot be cleaned",
-                field="EncapsulatedDocument",
-                record=record.key,
-                fix="take the document out and clean it by itself",
-            )
 
     def _reader(self) -> burned_in.Reader | None:
         """The OCR to use; looked up once, at the first image."""
@@ -217,6 +185,46 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
 def _lines_of(page: Any) -> Any:
     """The lines of what an OCR gave: the core's task has them in ``lines``."""
     return getattr(page, "lines", page)
+
+
+def _documents(record: Record[DicomFile]) -> Iterator[Finding]:
+    if "EncapsulatedDocument" in record.payload.dataset:
+        yield find(
+            "PHI.TEXT",
+            "it holds a whole document (PDF, CDA or a model), which cannot be cleaned",
+            field="EncapsulatedDocument",
+            record=record.key,
+            fix="take the document out and clean it by itself",
+        )
+
+
+def _print_in_pixels(case: Case[DicomFile]) -> Iterator[Finding]:
+    """What OCR saw, or that nobody looked. A person who looked may override it, and the audit log keeps that."""
+    done: Cleaned = case.raw
+    if not done.looked:
+        text, fix = "nobody looked for print in these pixels: no OCR is installed", "duomo models add starter, or look"
+    elif done.redaction is not None and (done.redaction.residual or done.verdict.lines):
+        text, fix = "print can still be read after it was painted over", "paint over it by hand"
+    else:
+        if done.redaction is not None and done.redaction.num_lines:
+            text = f"{done.redaction.num_lines} lines of print were painted over"
+            yield find("PHI.PIXEL", text, field="PixelData", record=case.record.key, severity="info")
+        return
+    yield find("PHI.PIXEL", text, field="PixelData", record=case.record.key, fix=fix)
+
+
+def _second_opinion(case: Case[DicomFile]) -> Iterator[Finding]:
+    """What the verifier found in the output."""
+    verdict: verifier.Verdict = case.raw.verdict
+    for code, fields in (
+        ("PHI.HEADER", [*verdict.left, *verdict.problems]),
+        ("PHI.PRIVATE", ["private elements"] * verdict.private),
+        ("PHI.OVERLAY", ["overlay data"] * verdict.overlays),
+    ):
+        if fields:
+            text = f"the verifier found in the output: {', '.join(dict.fromkeys(fields))}"
+            fix = "do not use the file; report which element it was"
+            yield find(code, text, field=fields[0], record=case.record.key, fix=fix)
 
 
 def files_of(source: str | os.PathLike[str]) -> Iterator[Path]:

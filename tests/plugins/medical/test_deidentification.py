@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import duomo
-from duomo.adapters import AuditLog, no_egress
+from duomo.adapters import AuditLog, Override, no_egress
 from duomo.testing import AdapterConformance
 
 pydicom = pytest.importorskip("pydicom")
@@ -208,6 +208,23 @@ def test_print_that_cannot_be_painted_away_is_for_a_person():
     result = DicomGateway(secret=SECRET, ocr=lambda page: [Stubborn])(dicom_bytes())
     assert result.decision.reason == "PHI.PIXEL"
     assert result.payload.content == b""
+
+
+def test_a_person_who_looked_may_release_an_image_and_leaves_a_trace(tmp_path):
+    gateway, path = DicomGateway(secret=SECRET, ocr="none"), tmp_path / "audit.jsonl"
+    word = Override("PHI.PIXEL", "looked at it, there is no print", by="reader 7")
+    with AuditLog(path) as log:
+        [outcome] = gateway.map([dicom_bytes(modality="US")], audit=log, overrides=[word])
+    assert outcome.result.decision.outcome == "accept"
+    assert outcome.result.payload.content
+    assert "looked at it" in path.read_text()
+
+
+def test_a_name_of_two_letters_is_found_as_a_word(gateway):
+    short = dicom_bytes(patient="Li^Bo", Manufacturer="Bo Scanners", ManufacturerModelName="Boreal 7")
+    after = clean(gateway(short).payload.content)
+    assert "Manufacturer" not in after
+    assert after.ManufacturerModelName == "Boreal 7"
 
 
 def test_the_verifier_stops_what_a_cleaner_that_forgets_lets_through(monkeypatch, gateway):
