@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from duomo import load
 from duomo.adapters import Adapter, Artifact, Case, Decision, Finding, Payload, Record, Source, find
-from duomo.errors import BadInput, DuomoError, InputMissing
+from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo_medical import burned_in, confidentiality, deidentify, pixels, verifier
 from duomo_medical.dicom_file import DicomFile, quiet, read, value
 from duomo_medical.plugin import DICOM_GATEWAY
@@ -105,7 +105,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
 
     def score(self, prepared: Sequence[Record[DicomFile]]) -> list[Cleaned]:
         with quiet():
-            return [self._clean(each.payload) for each in prepared]
+            return [self._cleaned(each.payload) for each in prepared]
 
     def decide(self, case: Case[DicomFile]) -> Decision:
         checked = case.raw.verdict.num_values
@@ -156,6 +156,17 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
             if found != "none":
                 self._read = lambda page: _lines_of(found(page))
         return self._read
+
+    def _cleaned(self, file: DicomFile) -> Cleaned:
+        """One file; a value that is not what its type says may stop any step, and then nothing is given out."""
+        try:
+            return self._clean(file)
+        except ValueError as error:  # the library's words may quote the file's
+            raise InputUnreadable(
+                "a value of this DICOM file is not what its type says",
+                why=f"{type(error).__name__} while it was cleaned; which value it is would say too much",
+                fix="send it again from the archive",
+            ) from None
 
     def _clean(self, file: DicomFile) -> Cleaned:
         dataset = copy.deepcopy(file.dataset)

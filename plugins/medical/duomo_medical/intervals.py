@@ -84,7 +84,8 @@ def _by_single(beat: Signal, rate: float) -> Marks:
         marks.append(
             (_onset_of_p(np.abs(lead - rest), start, rate), start, end, _end_of_t(np.abs(lead - rest), end, rate))
         )
-    return Marks(*(float(each) for each in np.nanmedian(np.array(marks, float), 0)))
+    columns = (np.array(column, float) for column in zip(*marks, strict=True))
+    return Marks(*(float(np.median(each[~np.isnan(each)])) if not np.isnan(each).all() else np.nan for each in columns))
 
 
 def _run(feature: Signal, top: int, threshold: float) -> tuple[int, int]:

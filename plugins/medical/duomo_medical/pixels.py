@@ -132,7 +132,7 @@ def _check_size(dataset: Any) -> None:
 
 def _undecodable(dataset: Any, error: Exception) -> InputUnreadable:
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-    if syntax is None:
+    if syntax is None or not syntax.is_transfer_syntax:
         why, fix = "its header does not name a transfer syntax", "send it again from the archive"
     elif "number of bytes" in str(error) or "less than expected" in str(error):
         why, fix = "there are fewer bytes of pixels than rows x columns x frames", "send it again: it was cut short"

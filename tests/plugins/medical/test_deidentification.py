@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import duomo
 from duomo.adapters import AuditLog, Override, no_egress
@@ -259,6 +261,19 @@ def test_who_it_was_is_in_no_error_log_warning_or_audit_line(tmp_path, caplog, g
     assert [each.ok for each in outcomes] == [True, False]
     said = [log_path.read_text(), caplog.text, *map(str, warned), *(each.to_json() for each in outcomes)]
     assert not [each for each in said if "canary" in each.lower() or "zyx" in each.lower()]
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_damage_anywhere_is_an_error_of_the_file_or_a_clean_result(data):
+    content = bytearray(dicom_bytes(patient="Hidden^Person"))
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(132, 900))] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.sampled_from([len(content), len(content) - 900, 700]))]
+    [outcome] = DicomGateway(secret=SECRET, ocr="none", text_free=("OT",)).map([bytes(content)])
+    assert outcome.ok or outcome.error.is_input, outcome.error
+    assert "hidden" not in outcome.to_json().lower()
+    assert not outcome.ok or outcome.result.payload is None or b"hidden" not in outcome.result.payload.content.lower()
 
 
 def test_no_socket_is_opened(gateway):
