@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     AutoTokenizer,
     PreTrainedTokenizerFast,
@@ -207,11 +206,7 @@ class Whisper(Model[Any, Transcript]):
             for layer in encoder.layers:
                 x_BTD = layer(x_BTD, None)
             hidden.extend(encoder.layer_norm(x_BTD))
-        silence_B11T = None
-        if len(lengths) > 1:
-            silence_BT = pad_sequence([torch.zeros_like(each[:, 0]) for each in hidden], True, -torch.inf)
-            silence_B11T = silence_BT[:, None, None]
-        return WhisperDecoder(self.network, pad_sequence(hidden, batch_first=True), silence_B11T)
+        return WhisperDecoder(self.network, hidden)
 
     def _prompts(self, decoder: WhisperDecoder, prompt: tuple[int | None, ...], count: int) -> Tensor:
         """The first tokens (B, P) of all windows, with the likeliest language of each where none was named."""
