@@ -92,12 +92,14 @@ def test_two_actors_share_one_model_and_give_what_one_process_gives(cluster, tmp
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(tmp_path)
     texts = [" ".join(words[4 : 5 + at % 9]) for at in range(20)]
+    node = cluster.add_node(num_cpus=2)  # a group wants one node to itself
     with duomo.load("text-classification", f"dir:{tmp_path}") as inline:
         expected = [outcome.unwrap().top.score for outcome in inline.map(texts)]
     with duomo.load(
         "text-classification", f"dir:{tmp_path}", executor="ray", devices="cpu,cpu", parallel="tp=2"
     ) as runner:
         shared = [outcome.unwrap().top.score for outcome in runner.map(texts)]
+    cluster.remove_node(node)
     assert shared == pytest.approx(expected, abs=1e-5)
 
 
@@ -106,6 +108,16 @@ def test_more_workers_than_the_cluster_holds_are_refused_with_the_number_that_fi
         duomo.load("text-classification", "fake/echo", executor="ray", devices=99, device="cpu", catalog=catalog)
     assert "has 4 CPU and 99 are needed" in caught.value.what
     assert "devices=4" in caught.value.fix
+
+
+def test_workers_that_find_no_place_are_an_error_and_no_endless_wait(runner, catalog):
+    from duomo.execution.ray import RayExecutor
+
+    place = {"devices": 4, "device": "cpu", "catalog": catalog}  # of which two are taken by the runner above
+    with pytest.raises(Unavailable) as caught:
+        duomo.load("text-classification", "fake/echo", executor=RayExecutor(place_s=3), **place)
+    assert "of 4 workers found no place in the cluster within 3 s" in caught.value.what
+    assert "ask for fewer devices" in caught.value.fix
 
 
 def test_a_model_that_does_not_load_says_so_as_if_it_were_here(cluster):

@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
@@ -22,9 +20,9 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from duomo.errors import DuomoError, ModelFailed, Unavailable, UsageProblem
 from duomo.execution import child
+from duomo.execution.actor import THREADS, Here, with_threads
 from duomo.execution.base import Job
 from duomo.execution.crew import Crew, Event, Facts
-from duomo.execution.devices import free_memory, is_out_of_memory
 from duomo.execution.pool import PoolExecutor
 from duomo.outcome import ItemError
 
@@ -50,89 +48,6 @@ class RayExecutor(PoolExecutor):
 
     def __init__(self, address: str | None = None, *, place_s: float = PLACE_S, **limits: Any) -> None:
         super().__init__(RayCrew(address, place_s), **limits)
-
-
-class Here(NamedTuple):
-    """What an actor tells once its model is loaded."""
-
-    facts: Facts
-    node: str
-
-
-class Seat:
-    """One actor: the worker of one rank. `prepare` runs beside `compute`, each in the order of the calls."""
-
-    def __init__(self) -> None:
-        self._prepared: dict[int, Future[Any]] = {}
-        self._guard = threading.Lock()
-        self._cancelled: set[int] = set()
-
-    def rendezvous(self) -> str:
-        """Where the ranks of its group meet: the first rank chooses, since it knows its node."""
-        from duomo.execution.group import new_rendezvous
-
-        return new_rendezvous()
-
-    def load(self, job: Job, post: child.Post, rendezvous: str) -> Here | ItemError:
-        """Load the model, or tell what prevented it."""
-        self._post = post._replace(rendezvous=rendezvous)
-        try:
-            child.check_plugin(job)
-            self._worker = child.load_worker(job, self._post)
-        except Exception as error:
-            return child.describe(error)
-        return Here(Facts.of(self._worker), ray.util.get_node_ip_address())
-
-    def prepare(self, ticket: int, items: Sequence[Any], options: Any) -> None:
-        """The part of a batch that the device is not needed for."""
-        slot = self._slot(ticket)
-        try:
-            slot.set_result(self._worker.prepare(items, options))
-        except Exception as error:
-            slot.set_exception(error)
-
-    def compute(self, ticket: int, options: Any) -> Event:
-        """The rest of it."""
-        try:
-            prepared = self._slot(ticket).result()
-            start = time.perf_counter()
-            fates = self._worker.compute(prepared, options)
-            seconds = time.perf_counter() - start
-        except Exception as error:
-            told, out_of_memory = ItemError.of(error), is_out_of_memory(error)
-            if out_of_memory:
-                del error
-                free_memory()
-            return Event("raised", self._post.replica, ticket, error=told, out_of_memory=out_of_memory)
-        finally:
-            del self._prepared[ticket]
-        answer = [] if self._post.rank else [fate._replace(replica=self._post.replica) for fate in fates]
-        return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
-
-    def stream(self, ticket: int, item: Any, options: Any) -> Any:
-        """Events of one item that comes in parts; the last is ``done`` or ``raised``."""
-        replica = self._post.replica
-        try:
-            for part in self._worker.stream(item, options):
-                if ticket in self._cancelled and self._post.world == 1:
-                    break  # the ranks of a group all go on to the end, or they would part ways
-                yield Event("part", replica, ticket, part=part)
-            yield Event("done", replica, ticket)
-        except Exception as error:
-            yield Event("raised", replica, ticket, error=ItemError.of(error), out_of_memory=is_out_of_memory(error))
-        self._cancelled.discard(ticket)
-
-    def cancel(self, ticket: int) -> None:
-        """Nobody wants the rest of a stream."""
-        self._cancelled.add(ticket)
-
-    def _slot(self, ticket: int) -> Future[Any]:
-        with self._guard:
-            return self._prepared.setdefault(ticket, Future())
-
-
-THREADS = {"prepare": "prepare", "compute": "compute", "stream": "compute", "cancel": "control"}
-"""Which thread of an actor runs a method; calls for one thread stay in order."""
 
 
 class _Replica:
@@ -168,6 +83,7 @@ class RayCrew(Crew):
             self._check_room()
             for replica in range(self.size):
                 self._launch(replica, START_S)
+            self._check_placed()
             loaded = [self._loaded(replica) for replica in range(self.size)]
         except BaseException:
             self.shutdown()
@@ -262,6 +178,18 @@ class RayCrew(Crew):
                     fix=f"devices={int(have.get(kind, 0)) or 1}, or add nodes to the cluster",
                 )
 
+    def _check_placed(self) -> None:
+        """What is there may be taken by others, and then a start would wait without a word."""
+        asked = [actor.where.remote() for here in self._replicas.values() for actor in here.actors]
+        _, waiting = ray.wait(asked, num_returns=len(asked), timeout=self._place_s)
+        if waiting:
+            free = ray.available_resources()
+            raise Unavailable(
+                f"{len(waiting)} of {len(asked)} workers found no place in the cluster within {self._place_s:g} s",
+                why=f"{free.get('CPU', 0):g} CPU and {free.get('GPU', 0):g} GPU are free, and a group needs one node",
+                fix="end other work on the cluster, add a node, or ask for fewer devices",
+            )
+
     def _devices(self, replica: int) -> tuple[str, ...]:
         return self._plan.devices_of(replica) or (self._job.device,) * self._plan.dims.group
 
@@ -279,7 +207,7 @@ class RayCrew(Crew):
             # On one node: its ranks talk to each other in every layer.
             group = placement_group([each] * world, strategy="STRICT_PACK")
             options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(group)
-        actor = ray.remote(concurrency_groups=dict.fromkeys(THREADS.values(), 1), **options)(_with_threads())
+        actor = ray.remote(concurrency_groups=dict.fromkeys(THREADS.values(), 1), **options)(with_threads())
         here = _Replica([actor.remote() for _ in range(world)], group, self.now() + limit_s)
         meeting = here.actors[0].rendezvous.remote() if world > 1 else ""
         threads = self._plan.threads or 1
@@ -376,17 +304,6 @@ class RayCrew(Crew):
                 ray.kill(actor)
             if here.group is not None:
                 remove_placement_group(here.group)
-
-
-def _with_threads() -> type[Seat]:
-    """The actor's class with each method on its thread; marked late, since the mark is Ray's."""
-
-    class Placed(Seat):
-        pass
-
-    for name, thread in THREADS.items():
-        setattr(Placed, name, ray.method(concurrency_group=thread)(getattr(Seat, name)))
-    return Placed
 
 
 def _all_there(refs: Sequence[Any]) -> bool:

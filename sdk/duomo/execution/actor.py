@@ -1,0 +1,115 @@
+"""What runs inside an actor of Ray: the same worker as in a process of `duomo.execution.local`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+import ray
+
+from duomo.execution import child
+from duomo.execution.base import Job
+from duomo.execution.crew import Event, Facts
+from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.outcome import ItemError
+
+
+class Here(NamedTuple):
+    """What an actor tells once its model is loaded."""
+
+    facts: Facts
+    node: str
+
+
+class Seat:
+    """One actor: the worker of one rank. `prepare` runs beside `compute`, each in the order of the calls."""
+
+    def __init__(self) -> None:
+        self._prepared: dict[int, Future[Any]] = {}
+        self._guard = threading.Lock()
+        self._cancelled: set[int] = set()
+
+    def where(self) -> str:
+        """The address of its node; answered as soon as it has a place."""
+        return str(ray.util.get_node_ip_address())
+
+    def rendezvous(self) -> str:
+        """Where the ranks of its group meet: the first rank chooses, since it knows its node."""
+        from duomo.execution.group import new_rendezvous
+
+        return new_rendezvous()
+
+    def load(self, job: Job, post: child.Post, rendezvous: str) -> Here | ItemError:
+        """Load the model, or tell what prevented it."""
+        self._post = post._replace(rendezvous=rendezvous)
+        try:
+            child.check_plugin(job)
+            self._worker = child.load_worker(job, self._post)
+        except Exception as error:
+            return child.describe(error)
+        return Here(Facts.of(self._worker), self.where())
+
+    def prepare(self, ticket: int, items: Sequence[Any], options: Any) -> None:
+        """The part of a batch that the device is not needed for."""
+        slot = self._slot(ticket)
+        try:
+            slot.set_result(self._worker.prepare(items, options))
+        except Exception as error:
+            slot.set_exception(error)
+
+    def compute(self, ticket: int, options: Any) -> Event:
+        """The rest of it."""
+        try:
+            prepared = self._slot(ticket).result()
+            start = time.perf_counter()
+            fates = self._worker.compute(prepared, options)
+            seconds = time.perf_counter() - start
+        except Exception as error:
+            told, out_of_memory = ItemError.of(error), is_out_of_memory(error)
+            if out_of_memory:
+                del error
+                free_memory()
+            return Event("raised", self._post.replica, ticket, error=told, out_of_memory=out_of_memory)
+        finally:
+            del self._prepared[ticket]
+        answer = [] if self._post.rank else [fate._replace(replica=self._post.replica) for fate in fates]
+        return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
+
+    def stream(self, ticket: int, item: Any, options: Any) -> Any:
+        """Events of one item that comes in parts; the last is ``done`` or ``raised``."""
+        replica = self._post.replica
+        try:
+            for part in self._worker.stream(item, options):
+                if ticket in self._cancelled and self._post.world == 1:
+                    break  # the ranks of a group all go on to the end, or they would part ways
+                yield Event("part", replica, ticket, part=part)
+            yield Event("done", replica, ticket)
+        except Exception as error:
+            yield Event("raised", replica, ticket, error=ItemError.of(error), out_of_memory=is_out_of_memory(error))
+        self._cancelled.discard(ticket)
+
+    def cancel(self, ticket: int) -> None:
+        """Nobody wants the rest of a stream."""
+        self._cancelled.add(ticket)
+
+    def _slot(self, ticket: int) -> Future[Any]:
+        with self._guard:
+            return self._prepared.setdefault(ticket, Future())
+
+
+THREADS = {"prepare": "prepare", "compute": "compute", "stream": "compute", "cancel": "control"}
+"""Which thread of an actor runs a method; calls for one thread stay in order."""
+
+
+def with_threads() -> type[Seat]:
+    """The actor's class with each method on its thread; marked late, since the mark is Ray's."""
+
+    class Placed(Seat):
+        pass
+
+    for name, thread in THREADS.items():
+        setattr(Placed, name, ray.method(concurrency_group=thread)(getattr(Seat, name)))
+    return Placed
