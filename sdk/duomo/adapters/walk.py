@@ -15,13 +15,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from duomo.adapters.findings import Finding, refers, stops
+from duomo.adapters.findings import CODES, Finding, refers, stops
 from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
 from duomo.adapters.rows import accept
 from duomo.distributions import find_distribution
-from duomo.errors import AdapterFailed, AuditProblem, DuomoError, SystemicError, UsageProblem
+from duomo.errors import AdapterFailed, AuditProblem, DuomoError, SystemicError, UsageProblem, did_you_mean
 from duomo.outcome import ItemError, Meta, Outcome
 
 if TYPE_CHECKING:
@@ -41,6 +41,16 @@ class Override(NamedTuple):
     """The key of the one record it is for; empty for all."""
 
 
+def check_override(override: Override) -> None:
+    """Raise `UsageProblem` for one that would do nothing, or that nobody answers for."""
+    if override.code not in CODES:
+        raise UsageProblem(
+            f"no finding has the code '{override.code}'", why=did_you_mean(override.code, CODES), fix=", ".join(CODES)
+        )
+    if not override.reason.strip():
+        raise UsageProblem(f"the override of {override.code} has no reason", fix="Override(code, reason, by)")
+
+
 @dataclasses.dataclass
 class _Passage:
     """One item on its way: its case, or the error it has come to."""
@@ -51,6 +61,8 @@ class _Passage:
     prepared: Any = None
     error: ItemError | None = None
     meta: Meta | None = None
+    ran_task: bool = False
+    """Whether `meta` is of the task's model; a record that a finding stopped never came to it."""
 
     @property
     def is_open(self) -> bool:
@@ -77,8 +89,7 @@ class Walk:
                 fix="map(…, audit=AuditLog(path))",
             )
         for each in overrides:
-            if not each.reason.strip():
-                raise UsageProblem(f"the override of {each.code} has no reason", fix="Override(code, reason, by)")
+            check_override(each)
         self.adapter = adapter
         self.audit = audit
         self.overrides = overrides
@@ -152,7 +163,7 @@ class Walk:
             while not waiting[0].is_open:
                 yield waiting.popleft()
             passage = waiting.popleft()
-            passage.meta = outcome.meta
+            passage.meta, passage.ran_task = outcome.meta, True
             if outcome.error is not None:
                 passage.error = self._of_task(outcome.error)
             elif passage.case is not None:
@@ -168,12 +179,16 @@ class Walk:
         size = (self.batch_size or self.adapter.batch_size) if batches else 1
         held: list[_Passage] = []
         count = 0
-        for passage in passages:
-            held.append(passage)
-            count += passage.is_open
-            if count >= size or not count:
-                yield from self._scored(held)
-                held, count = [], 0
+        try:
+            for passage in passages:
+                held.append(passage)
+                count += passage.is_open
+                if count >= size or not count:
+                    full, held, count = held, [], 0
+                    yield from self._scored(full)
+        except Exception:  # of the source: what was read before it broke has its result
+            yield from self._scored(held)
+            raise
         yield from self._scored(held)
 
     def _scored(self, held: list[_Passage]) -> list[_Passage]:
@@ -212,12 +227,12 @@ class Walk:
         if passage.error is None:
             assert passage.case is not None
             try:
-                result = self._result(passage.case, meta, is_open=passage.is_open)
+                result = self._result(passage.case, meta, ran_task=passage.ran_task, is_open=passage.is_open)
             except Exception as error:
                 passage.error = self._error(error)
         return Outcome(passage.index, passage.id, result, passage.error, meta)
 
-    def _result(self, case: Case[Any], meta: Meta, *, is_open: bool) -> DomainResult[Any]:
+    def _result(self, case: Case[Any], meta: Meta, *, ran_task: bool, is_open: bool) -> DomainResult[Any]:
         adapter = self.adapter
         payload = None
         if is_open:
@@ -236,7 +251,7 @@ class Walk:
         stop = stops(case.findings)
         if stop is not None:
             payload, case.decision = None, Decision(outcome=adapter.on_block, reason=stop.code)
-        provenance = self._provenance_of(case, meta)
+        provenance = self._provenance_of(case, meta if ran_task else None)
         return DomainResult[adapter.Output](  # type: ignore[name-defined]
             id=_id_of(provenance, case.record.key),
             key=case.record.key,
@@ -256,22 +271,23 @@ class Walk:
             base = case.decision or Decision(outcome="refer")
             case.decision = base.model_copy(update={"outcome": "refer", "reason": found.code})
 
-    def _provenance_of(self, case: Case[Any], meta: Meta) -> Provenance:
+    def _provenance_of(self, case: Case[Any], task: Meta | None) -> Provenance:
         adapter = self.adapter
         if self._provenance is None:
-            runs_task = adapter.runner is not None
             self._provenance = Provenance(
                 adapter=adapter.spec.name,
                 adapter_version=adapter.spec.version,
                 plugin=adapter.origin,
-                model=f"{meta.model}@{meta.revision}".rstrip("@") if runs_task else "",
-                executor=meta.executor if runs_task else "",
-                device=meta.device if runs_task else "",
                 artifacts={name: each.ref for name, each in sorted(adapter.artifacts.items())},
                 libs=_versions(adapter.spec.requires),
             )
         digest = digest_of(case.record.payload, adapter.secret if adapter.is_private else None)
-        return self._provenance.model_copy(update={"input_digest": digest, "as_of": case.record.event_time})
+        own: dict[str, Any] = {"input_digest": digest, "as_of": case.record.event_time}
+        if task is not None:
+            # Of this very record: copies of a model may be on several devices.
+            model = f"{task.model}@{task.revision}".rstrip("@")
+            own |= {"model": model, "executor": task.executor, "device": task.device}
+        return self._provenance.model_copy(update=own)
 
     def _meta(self) -> Meta:
         name = self.adapter.spec.name

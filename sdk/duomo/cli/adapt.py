@@ -143,8 +143,9 @@ class _Run:
         total = self.counts.total()
         parts = [f"{count} {name}" for name, count in sorted(self.counts.items())]
         found = ", ".join(f"{code} {count}" for code, count in sorted(self.findings.items()))
-        self.app.say(f"{total} records: {', '.join(parts) or 'none'}" + (f"; found {found}" if found else ""))
-        if self.adapter.spec.disclaimer:
+        if total or self.stopped is None:
+            self.app.say(f"{total} records: {', '.join(parts) or 'none'}" + (f"; found {found}" if found else ""))
+        if total and self.adapter.spec.disclaimer:
             self.app.say(self.adapter.spec.disclaimer)
         if self.stopped is not None:
             raise self.stopped
@@ -203,15 +204,13 @@ def _place(ctx: click.Context, output: str, out: str | None) -> tuple[str, str |
 
 
 def _override(text: str, by: str) -> Override:
-    from duomo.adapters.findings import CODES
-    from duomo.adapters.walk import Override
-    from duomo.errors import did_you_mean
+    from duomo.adapters.walk import Override, check_override
 
     code, equals, reason = text.partition("=")
     if not equals or not reason.strip():
         raise UsageProblem(
             f"the override '{text}' has no reason", why="somebody has to answer for it", fix='--override CODE="why"'
         )
-    if code not in CODES:
-        raise UsageProblem(f"no finding has the code '{code}'", why=did_you_mean(code, CODES), fix=", ".join(CODES))
-    return Override(code, reason.strip(), by)
+    override = Override(code, reason.strip(), by)
+    check_override(override)  # before a model is loaded
+    return override

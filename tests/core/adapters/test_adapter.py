@@ -182,6 +182,9 @@ def test_going_on_despite_a_finding_takes_a_reason_and_a_log(thermometer, row, t
     with AuditLog(tmp_path / "log") as log:
         with pytest.raises(UsageProblem, match="has no reason"):
             thermometer.map([row()], audit=log, overrides=[Override("UNITS.MISMATCH", " ")])
+        with pytest.raises(UsageProblem, match="no finding has the code") as caught:
+            thermometer.map([row()], audit=log, overrides=[Override("UNITS.MISMACH", "kelvin")])
+        assert "Did you mean 'UNITS.MISMATCH'" in caught.value.why
         overrides = [Override("UNITS.MISMATCH", "the sensor was recalibrated", "Ada")]
         [outcome] = thermometer.map([row(celsius=-300.0)], audit=log, overrides=overrides)
     assert outcome.result.payload.excess == -370.0
@@ -207,6 +210,18 @@ def test_too_many_failed_records_end_the_run(thermometer, row):
         for _ in range(4):
             next(outcomes)
     assert "has no 'celsius'" in caught.value.why
+
+
+def test_what_was_read_before_the_source_broke_has_its_result(thermometer, row):
+    def broken():
+        yield row("m1")
+        yield row("m2")
+        raise OSError("the disk is gone")
+
+    outcomes = thermometer.map(broken())
+    assert [next(outcomes).ok, next(outcomes).ok] == [True, True]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(outcomes)
 
 
 def test_a_lost_record_keeps_its_error_and_its_place(thermometer, row):
@@ -244,6 +259,16 @@ def test_the_task_of_an_adapter_runs_through_the_runner_and_its_faults_stay_alon
     assert outcomes[0].meta.model == "fake/echo"
     assert outcomes[0].result.provenance.model == "fake/echo"
     assert outcomes[0].result.provenance.executor == "inline"
+
+
+def test_a_result_names_the_model_that_made_it_whatever_came_before_it():
+    with duomo.adapt("fake/notes", catalog=fake_catalog()) as notes:
+        stopped, behind = notes.map(["a secret", "one"])
+        ahead, stopped_too = notes.map(["one", "a secret"])
+        made = [each.result.provenance.model for each in (stopped, behind, ahead, stopped_too)]
+    assert made == ["", "fake/echo", "fake/echo", ""], "a record that was stopped never came to a model"
+    assert stopped.result.provenance == stopped_too.result.provenance
+    assert behind.result.provenance == ahead.result.provenance
 
 
 def test_a_task_that_quotes_a_record_about_people_is_not_passed_on():
