@@ -3,7 +3,8 @@
 A line is JSON: ``seq``, ``time``, ``event``, ``prev_hash``, what happened by pseudonym and fingerprint, and ``hash``,
 the SHA-256 of all the rest. No name, no value, no text of a record goes in. A chain shows that it was cut off at the
 end only to whoever kept its last hash, so `head` gives that, and ``FILE.head`` keeps the number of lines and the last
-hash beside it. Somebody who can write both files can forge both: keep the head elsewhere (or sign it with a `secret`).
+hash beside it, noted when the log is opened and when it is closed. Somebody who can write both files can forge both,
+unless a `secret` keys them; an older copy of both still passes with one, so keep the head elsewhere, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hmac
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +38,9 @@ class Verdict(NamedTuple):
     head: str
     """The hash of the last sound line."""
     problem: str = ""
-    """What is wrong with the next line; empty when nothing is."""
+    """What is wrong with the next line, or with the end; empty when nothing is."""
+    doubt: str = ""
+    """What could not be told although nothing is wrong."""
 
     @property
     def ok(self) -> bool:
@@ -45,7 +49,9 @@ class Verdict(NamedTuple):
 
 
 class AuditLog:
-    """A log that is open for writing; close it, or use it in a ``with``. A second writer is kept out.
+    """A log that is open for writing; close it, or use it in a ``with``.
+
+    A second writer is kept out; threads may share one.
 
     Args:
         path: the file; made when it is not there, gone on with when its chain is sound.
@@ -59,6 +65,7 @@ class AuditLog:
     def __init__(self, path: str | os.PathLike[str], *, secret: bytes | None = None) -> None:
         self.path = Path(path)
         self._secret = secret
+        self._turn = threading.Lock()
         try:
             self._file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the log is
         except OSError as error:
@@ -78,26 +85,41 @@ class AuditLog:
             self._file.close()
             raise
         self._lines, self.head = verdict.lines, verdict.head
+        if verdict.doubt:
+            self.append("head-missing")  # or the new head would hide that there was none
+        self._note_head()
 
     def append(self, event: str, **facts: Any) -> str:
-        """Write one line and give its hash; `facts` are JSON-safe and hold no personal data."""
-        line = {
-            "seq": self._lines,
-            "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-            "event": event,
-            **facts,
-            "prev_hash": self.head,
-        }
-        line["hash"] = _hash(line, self._secret)
-        try:
-            self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise CannotWrite(
-                f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="make room"
-            ) from None
-        self._lines, self.head = self._lines + 1, str(line["hash"])
-        return self.head
+        """Write one line and give its hash; `facts` are JSON-safe and hold no personal data.
+
+        Raises:
+            AuditProblem: the log is closed.
+            CannotWrite: the disk is full, or the like.
+        """
+        with self._turn:
+            if self._file.closed:
+                raise AuditProblem(
+                    f"the audit log '{self.path}' is closed",
+                    why="map() is lazy: its records are worked on, and logged, when its outcomes are asked for",
+                    fix="read all outcomes inside the log's 'with'",
+                )
+            line = {
+                "seq": self._lines,
+                "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+                "event": event,
+                **facts,
+                "prev_hash": self.head,
+            }
+            line["hash"] = _hash(line, self._secret)
+            try:
+                self._file.write(_text(line))
+                self._file.flush()
+            except OSError as error:
+                raise CannotWrite(
+                    f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="make room"
+                ) from None
+            self._lines, self.head = self._lines + 1, str(line["hash"])
+            return self.head
 
     def append_outcome(self, spec: AdapterSpec, outcome: Outcome[Any]) -> None:
         """A line for what became of a record, and one before it for each finding that somebody overrode."""
@@ -124,9 +146,27 @@ class AuditLog:
 
     def close(self) -> None:
         """Let the next writer in, and note the head beside the log."""
-        if not self._file.closed:
-            _head_path(self.path).write_text(json.dumps({"lines": self._lines, "head": self.head}) + "\n", "utf-8")
+        with self._turn:
+            if not self._file.closed:
+                self._note_head()
+                self._file.close()
+
+    def _note_head(self) -> None:
+        """Replaced in one step, so that whoever dies meanwhile leaves the old one or the new one."""
+        noted: dict[str, Any] = {"lines": self._lines, "head": self.head}
+        noted["hash"] = _hash(noted, self._secret)
+        target = _head_path(self.path)
+        draft = target.with_name(target.name + ".new")
+        try:
+            draft.write_text(json.dumps(noted) + "\n", "utf-8")
+            draft.replace(target)
+        except OSError as error:
             self._file.close()
+            raise CannotWrite(
+                f"the head of the audit log cannot be written to '{target}'",
+                why=error.strerror or str(error),
+                fix="make room beside the log",
+            ) from None
 
     def __enter__(self) -> Self:
         return self
@@ -158,11 +198,28 @@ def verify(path: str | os.PathLike[str], *, head: str = "", secret: bytes | None
         return verdict
     if head and head not in seen:
         return verdict._replace(problem=f"it ends after line {verdict.lines}, before the line with hash {head[:12]}…")
-    noted = _noted_head(Path(path))
-    if noted is not None and (noted[0] > verdict.lines or (noted[1] not in seen and noted[0])):
+    return _beside(verdict, seen, _head_path(Path(path)), secret, is_end_known=bool(head))
+
+
+def _beside(verdict: Verdict, seen: set[str], path: Path, secret: bytes | None, *, is_end_known: bool) -> Verdict:
+    """The verdict with what the head beside the log says of its end."""
+    try:
+        noted = json.loads(path.read_text("utf-8"))
+        lines, head, said = int(noted["lines"]), str(noted["head"]), noted["hash"]
+    except OSError:
+        # A log may have been moved without it, so that alone is no crime.
+        doubt = f"there is no '{path.name}': whether lines at the end are gone cannot be told"
+        return verdict if is_end_known or not verdict.lines else verdict._replace(doubt=doubt)
+    except (ValueError, KeyError, TypeError):
+        return verdict._replace(problem=f"'{path.name}' was edited: it is not what a log writes when it is closed")
+    if said != _hash({"lines": lines, "head": head}, secret):
+        return verdict._replace(problem=f"'{path.name}' was edited: it does not have the hash it bears")
+    if lines > verdict.lines:
         return verdict._replace(
-            problem=f"it has {verdict.lines} lines, and {noted[0]} were noted when it was closed: its end was cut off"
+            problem=f"it has {verdict.lines} lines, and {lines} were noted when it was closed: its end was cut off"
         )
+    if lines and head not in seen:
+        return verdict._replace(problem=f"line {lines} is another than was noted in '{path.name}': it was exchanged")
     return verdict
 
 
@@ -181,7 +238,7 @@ def _problem(text: str, seq: int, head: str, secret: bytes | None) -> str:
     try:
         line = json.loads(text)
         found, said, before = line["seq"], line["hash"], line["prev_hash"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "is no line of an audit log" if text.endswith("\n") else "is cut off"
     if said != _hash({name: value for name, value in line.items() if name != "hash"}, secret):
         return "was edited: its content does not have the hash it bears"
@@ -191,7 +248,14 @@ def _problem(text: str, seq: int, head: str, secret: bytes | None) -> str:
         return "does not follow from the line before it: that one was exchanged"
     if not text.endswith("\n"):
         return "is cut off"
+    if text != _text(line):
+        # JSON reads the last of two fields of one name, a person the first.
+        return "was edited: it says the same to a program, and is not written as a log writes it"
     return ""
+
+
+def _text(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _hash(line: Mapping[str, Any], secret: bytes | None) -> str:
@@ -206,14 +270,6 @@ def _brief(finding: Finding) -> dict[str, str]:
 
 def _head_path(path: Path) -> Path:
     return path.with_name(path.name + ".head")
-
-
-def _noted_head(path: Path) -> tuple[int, str] | None:
-    try:
-        noted = json.loads(_head_path(path).read_text("utf-8"))
-        return int(noted["lines"]), str(noted["head"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _lock(file: IO[str], path: Path) -> None:

@@ -8,6 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.output import emit, output_option
+from duomo.errors import UsageProblem
 
 SECRET_VARIABLE = "DUOMO_AUDIT_KEY"
 
@@ -32,15 +33,20 @@ def verify_log(ctx: click.Context, app: App, /, logs: tuple[str, ...], head: str
     """
     from duomo.adapters.audit import verify
 
+    if head and len(logs) > 1:
+        raise UsageProblem("--head is of one log", why=f"{len(logs)} were named", fix="verify each with its own")
     secret = os.environ.get(SECRET_VARIABLE, "").encode() or None
     records = []
     for log in logs:
         verdict = verify(log, head=head, secret=secret)
         records.append({"log": log, "ok": verdict.ok, "lines": verdict.lines, "head": verdict.head,
-                        "problem": verdict.problem})  # fmt: skip
+                        "problem": verdict.problem, "doubt": verdict.doubt})  # fmt: skip
     columns = {"LOG": "log", "OK": "ok", "LINES": "lines", "PROBLEM": "problem", "HEAD": "head"}
     emit(records, columns, output, schema="duomo.audit/1")
     broken = [each for each in records if not each["ok"]]
     for each in broken:
         app.say(f"{each['log']}: {each['problem']}; the {each['lines']} lines before are sound")
+    for each in records:
+        if each["doubt"]:
+            app.warn(f"{each['log']}: {each['doubt']}")
     ctx.exit(1 if broken else 0)

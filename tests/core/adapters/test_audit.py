@@ -2,6 +2,7 @@
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -37,11 +38,11 @@ def edit(lines):
 
 
 def edit_and_hash(lines):
-    from duomo.adapters.audit import _hash
+    from duomo.adapters.audit import _hash, _text
 
     line = {**json.loads(lines[3]), "decision": "reject"}
     del line["hash"]
-    lines[3] = json.dumps({**line, "hash": _hash(line, None)}) + "\n"
+    lines[3] = _text({**line, "hash": _hash(line, None)})
 
 
 def remove(lines):
@@ -68,6 +69,25 @@ def cut_the_end(lines):
     del lines[4:]
 
 
+def say_it_twice(lines):
+    lines[3] = lines[3].replace('"decision":"accept"', '"decision":"reject","decision":"accept"')
+
+
+def nest(lines):
+    lines[3] = "[" * 100_000 + "\n"
+
+
+def write_it_all_anew(lines):
+    from duomo.adapters.audit import GENESIS, _hash, _text
+
+    head = GENESIS
+    for at, text in enumerate(lines):
+        line = {**json.loads(text), "decision": "reject", "prev_hash": head}
+        del line["hash"]
+        head = line["hash"] = _hash(line, None)
+        lines[at] = _text(line)
+
+
 @pytest.mark.parametrize(
     ("crime", "words", "sound"),
     [
@@ -79,6 +99,9 @@ def cut_the_end(lines):
         (scribble, "line 4 is no line of an audit log", 3),
         (cut_a_line, "line 6 is cut off", 5),
         (cut_the_end, "it has 4 lines, and 6 were noted", 4),
+        (say_it_twice, "line 4 was edited: it says the same to a program", 3),
+        (nest, "line 4 is no line of an audit log", 3),
+        (write_it_all_anew, "line 6 is another than was noted in 'audit.jsonl.head': it was exchanged", 6),
     ],
 )
 def test_whatever_is_done_to_a_log_shows_where_it_was_done(log, crime, words, sound):
@@ -103,7 +126,52 @@ def test_a_head_kept_elsewhere_tells_that_the_end_is_gone(log):
     log.write_text("".join(lines_of(log)[:-1]))
     log.with_name("audit.jsonl.head").unlink()
     assert verify(log).ok
+    assert "whether lines at the end are gone cannot be told" in verify(log).doubt
+    assert not verify(log, head=verify(log).head).doubt
     assert "it ends after line 5, before the line with hash" in verify(log, head=head).problem
+
+
+def test_a_log_that_goes_on_without_its_head_says_so_for_ever(log):
+    log.with_name("audit.jsonl.head").unlink()
+    with AuditLog(log):
+        pass
+    assert json.loads(lines_of(log)[-1])["event"] == "head-missing"
+    assert verify(log) == verify(log)._replace(lines=7, problem="", doubt="")
+
+
+@pytest.mark.parametrize("text", ["", "nothing", "{}", '{"lines": 2, "head": "00", "hash": "00"}'])
+def test_a_head_that_was_edited_is_a_crime_too(log, text):
+    log.with_name("audit.jsonl.head").write_text(text)
+    assert "'audit.jsonl.head' was edited" in verify(log).problem
+
+
+def test_the_end_of_a_keyed_log_cannot_be_cut_off_without_the_key(tmp_path):
+    from duomo.adapters.audit import _hash
+
+    path = tmp_path / "keyed"
+    with AuditLog(path, secret=b"s") as opened:
+        for i in range(4):
+            opened.append("result", key=f"k{i}")
+    lines = lines_of(path)[:2]
+    path.write_text("".join(lines))
+    forged = {"lines": 2, "head": json.loads(lines[-1])["hash"]}
+    path.with_name("keyed.head").write_text(json.dumps({**forged, "hash": _hash(forged, None)}))
+    assert "'keyed.head' was edited" in verify(path, secret=b"s").problem
+
+
+def test_threads_that_share_a_log_leave_one_sound_chain(tmp_path):
+    path = tmp_path / "log"
+    with AuditLog(path) as opened, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: opened.append("result", key=str(i)), range(400)))
+    assert verify(path) == (400, opened.head, "", "")
+
+
+def test_a_log_that_was_closed_before_the_outcomes_were_read_says_so(thermometer, row, tmp_path):
+    with AuditLog(tmp_path / "log") as opened:
+        outcomes = thermometer.map([row()], audit=opened)
+    with pytest.raises(AuditProblem, match="is closed") as caught:
+        next(outcomes)
+    assert "read all outcomes inside the log's 'with'" in caught.value.fix
 
 
 def test_a_log_goes_on_where_it_ended(log):
@@ -160,22 +228,16 @@ def test_a_line_has_pseudonyms_and_fingerprints_and_nothing_of_the_record(thermo
 @given(st.integers(0, 10**9))
 def test_no_single_changed_letter_goes_unseen(seed):
     draw = random.Random(seed)
-    from duomo.adapters.audit import _hash, _walk
+    from duomo.adapters.audit import _hash, _text, _walk
 
     head, lines = "0" * 64, []
     for seq in range(3):
         line = {"seq": seq, "event": "result", "key": "äöü", "prev_hash": head}
         head = line["hash"] = _hash(line, None)
-        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+        lines.append(_text(line))
     assert _walk(lines, None)[0].ok
     at = draw.randrange(3)
     place = draw.randrange(len(lines[at]) - 1)
     letter = draw.choice([each for each in 'abcdef0123456789{}": ' if each != lines[at][place]])
-    changed = lines[at][:place] + letter + lines[at][place + 1 :]
-    try:
-        if json.loads(changed) == json.loads(lines[at]):  # a space more or less between parts says nothing else
-            return
-    except ValueError:
-        pass
-    lines[at] = changed
+    lines[at] = lines[at][:place] + letter + lines[at][place + 1 :]
     assert not _walk(lines, None)[0].ok

@@ -145,6 +145,17 @@ def test_a_log_that_is_not_there_is_said(duomo, tmp_path):
     assert "no audit log" in done.stderr
 
 
+def test_a_log_without_its_head_is_doubted_aloud(duomo, table, tmp_path):
+    log = tmp_path / "audit.log"
+    duomo("adapt", "thermometer", str(table), "--audit", str(log))
+    log.with_name("audit.log.head").unlink()
+    done = duomo("audit", "verify", str(log))
+    assert done.exit_code == 0
+    assert "whether lines at the end are gone cannot be told" in done.stderr
+    two = duomo("audit", "verify", str(log), str(log), "--head", "00")
+    assert "--head is of one log" in two.stderr
+
+
 def test_going_on_despite_a_finding_takes_a_reason_and_a_log(duomo, table, tmp_path):
     log = tmp_path / "audit.log"
     base = ("adapt", "thermometer", str(table), "-o", "jsonl")
