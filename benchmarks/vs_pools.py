@@ -6,8 +6,8 @@ and Ray Data start their workers within the mapping, so only the time inside the
 that favours them. The same packaged MiniLM everywhere, one thread a worker; a case is void when its vectors
 differ from ours.
 
-python benchmarks/vs_pools.py                     600 texts, medians of 5
-python benchmarks/vs_pools.py --texts 5000 20000 --rounds 1
+python benchmarks/vs_pools.py                     600 texts, medians of 3, and 5,000 once
+python benchmarks/vs_pools.py --texts 20000       for who has half an hour
 """
 
 import argparse
@@ -205,8 +205,8 @@ def measure(count: int, rounds: int, names: Sequence[str]) -> dict[str, Any]:
 def main() -> None:
     """Measure, or be one case of the measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, nargs="+", default=[600])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--texts", type=int, nargs="+", default=[600, 5000])
+    parser.add_argument("--rounds", type=int, default=3, help="of the sizes up to 1,000; larger ones run once")
     parser.add_argument("--only", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--case", choices=list(CASES), help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help="also write the JSON here")
@@ -214,7 +214,10 @@ def main() -> None:
     if args.case:
         one_case(args.case, args.texts[0], args.out)
         return
-    result = {f"{count} texts, {WORKERS} workers": measure(count, args.rounds, args.only) for count in args.texts}
+    result = {
+        f"{count} texts, {WORKERS} workers": measure(count, args.rounds if count <= 1000 else 1, args.only)
+        for count in args.texts
+    }
     report("pools", result, args.out)
 
 
