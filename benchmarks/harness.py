@@ -158,3 +158,16 @@ def report(name: str, result: Mapping[str, Any], out: Path | None = None) -> Non
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text + "\n", "utf-8")
+
+
+def run_parts(name: str, parts: Mapping[str, Callable[[], Any]], packages: Sequence[str], doc: str | None) -> None:
+    """Run the parts that the command line names, or all; print them with the versions of the packages they rest on."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)}; all when left out")
+    parser.add_argument("--out", type=Path, help="also write the JSON here")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.parts) - parts.keys():
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    libs = {each: importlib.metadata.version(each) for each in packages}
+    found = {part: parts[part]() for part in chosen.parts or parts}
+    report(name, {"libs": libs, **json.loads(json.dumps(found, default=float))}, chosen.out)

@@ -10,12 +10,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import collections
-import json
 import statistics
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from harness import run_parts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugins" / "medical"))
 MAX_FRAMES = 3
@@ -129,6 +129,6 @@ def ecg() -> dict[str, Any]:
 PARTS = {each.__name__: each for each in (dicom, notes, pima, ecg)}
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or list(PARTS)
-    libs = {name: version(name) for name in ("pydicom", "python-gdcm", "spacy", "rapidocr", "numpy")}
-    print(json.dumps({"libs": libs, **{name: PARTS[name]() for name in wanted}}, indent=1, default=float))
+    run_parts(
+        "medical", PARTS, ("pydicom", "python-gdcm", "spacy", "rapidocr", "numpy"), (__doc__ or "").splitlines()[0]
+    )
