@@ -92,6 +92,11 @@ class Temperature(Calibrator):
         z, y = np.asarray(logits, float), np.asarray(labels, int)
         if z.ndim != 2 or len(z) != len(y) or not len(y):
             raise UsageProblem(f"logits of shape {z.shape} for {len(y)} labels", fix="(n, classes) and (n,)")
+        if not np.isfinite(z).all() or y.min() < 0 or y.max() >= z.shape[1]:
+            bad = (
+                "a logit is not finite" if not np.isfinite(z).all() else f"a label is not within 0 to {z.shape[1] - 1}"
+            )
+            raise UsageProblem("logits and labels cannot be used", why=bad, fix="leave such records out beforehand")
 
         def loss(log_t: float) -> float:
             scaled = z / np.exp(log_t)
@@ -113,6 +118,12 @@ class Temperature(Calibrator):
 
     def __call__(self, score: Uncalibrated) -> Probability:
         """A score whose `by_class` holds logits, to the probability of the best class and of each."""
+        if not score.by_class:
+            raise UsageProblem(
+                "a temperature needs the logit of each class",
+                why="the score is one number",
+                fix="set Uncalibrated.by_class",
+            )
         names = list(score.by_class)
         shares = dict(zip(names, map(float, self.softmax(list(score.by_class.values()))[0]), strict=True))
         best = max(names, key=lambda name: shares[name])

@@ -35,6 +35,12 @@ def least_records(level: float) -> int:
 def conformal_quantile(scores: Sequence[float] | np.ndarray[Any, Any], level: float) -> float:
     """The ceil((n + 1) · level)-th smallest score. Raises `GuardRefused` (CALIB.N_TOO_SMALL) when there is none."""
     ordered = np.sort(np.asarray(scores, float))
+    if np.isnan(ordered).any():
+        raise UsageProblem(
+            "a calibration score is no number",
+            why="a record has no forecast, no answer, or a scale of 0",
+            fix="leave such records out beforehand",
+        )
     n, least = len(ordered), least_records(level)
     if n < least:
         raise GuardRefused(
@@ -57,15 +63,18 @@ class Conformal(Artifact):
         return self.quantiles.get(group or WHOLE, self.quantiles[WHOLE])
 
     @classmethod
-    def _fit(cls, scores: Any, level: float, groups: Sequence[str] | None, fitted_on: FittedOn | None) -> Self:
+    def _fit(cls, scores: Any, level: float, groups: Sequence[str | None] | None, fitted_on: FittedOn | None) -> Self:
         values = np.asarray(scores, float)
+        if groups and len(groups) != len(values):
+            raise UsageProblem(f"{len(groups)} groups for {len(values)} records", fix="one a record, or None for it")
         quantiles, counts = {WHOLE: conformal_quantile(values, level)}, {WHOLE: len(values)}
-        for name in sorted(set(groups or ())):
-            own = values[np.asarray(groups) == name]
+        names = [str(each or WHOLE) for each in groups or ()]
+        for name in sorted(set(names) - {WHOLE}):
+            own = values[np.asarray(names) == name]
             # A group that is too small for the level keeps everybody's: its own would promise nothing.
             if len(own) >= least_records(level):
-                quantiles[str(name)], counts[str(name)] = conformal_quantile(own, level), len(own)
-        on = fitted_on or FittedOn(n=len(values), groups=len(set(groups)) if groups else None)
+                quantiles[name], counts[name] = conformal_quantile(own, level), len(own)
+        on = fitted_on or FittedOn(n=len(values), groups=len(set(names)) if names else None)
         return cls(level=level, quantiles=quantiles, counts=counts, fitted_on=on)
 
 
@@ -81,7 +90,7 @@ class ConformalSets(Conformal):
         labels: Sequence[str],
         level: float = 0.9,
         *,
-        groups: Sequence[str] | None = None,
+        groups: Sequence[str | None] | None = None,
         fitted_on: FittedOn | None = None,
     ) -> Self:
         """Fit to the probabilities of each class of held-out records and their true class.
@@ -90,7 +99,8 @@ class ConformalSets(Conformal):
             probabilities: one mapping a record, class to probability.
             labels: the true class of each.
             level: the share of records whose set is to hold the truth.
-            groups: makes it Mondrian: the promise then holds within each group that is large enough.
+            groups: makes it Mondrian: the promise then holds within each group that is large enough; None is a
+                record of no group.
             fitted_on: the data's fingerprint.
         """
         if len(probabilities) != len(labels):
@@ -122,13 +132,20 @@ class ConformalInterval(Conformal):
         level: float = 0.9,
         *,
         scales: Sequence[float] | None = None,
-        groups: Sequence[str] | None = None,
+        groups: Sequence[str | None] | None = None,
         fitted_on: FittedOn | None = None,
     ) -> Self:
         """Fit to held-out forecasts and what came; `scales` is how uncertain each was, 1 where nobody knows."""
-        residuals = np.abs(np.asarray(observed, float) - np.asarray(predicted, float))
-        if scales is not None:
-            residuals = residuals / np.asarray(scales, float)
+        widths = np.ones(len(predicted)) if scales is None else np.asarray(scales, float)
+        if not len(predicted) == len(observed) == len(widths):
+            raise UsageProblem(
+                f"{len(predicted)} forecasts, {len(observed)} observations and {len(widths)} scales", fix="one a record"
+            )
+        if not (widths > 0).all():
+            raise UsageProblem(
+                "a scale is not above 0", why="residuals are divided by it", fix="leave such records out"
+            )
+        residuals = np.abs(np.asarray(observed, float) - np.asarray(predicted, float)) / widths
         return cls._fit(residuals, level, groups, fitted_on)
 
     def __call__(self, value: float, group: str | None = None, scale: float = 1.0) -> Interval:

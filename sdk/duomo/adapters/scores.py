@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import pydantic
@@ -53,9 +54,10 @@ class Quantiles(Result):
     def _ascending(self) -> Quantiles:
         if len(self.levels) != len(self.values) or not self.levels:
             raise ValueError(f"{len(self.levels)} levels and {len(self.values)} values")
-        if any(b <= a for a, b in zip(self.levels, self.levels[1:], strict=False)) or self.levels[0] <= 0:
+        bounds = [0.0, *self.levels, 1.0]
+        if any(not b > a for a, b in zip(bounds, bounds[1:], strict=False)):  # nor may one be no number
             raise ValueError(f"levels must ascend within (0, 1): {self.levels}")
-        if self.levels[-1] >= 1 or any(not b >= a for a, b in zip(self.values, self.values[1:], strict=False)):
+        if any(not b >= a for a, b in zip(self.values, self.values[1:] or self.values, strict=False)):
             raise ValueError(f"quantiles cross: {self.values} at {self.levels}")
         return self
 
@@ -76,6 +78,8 @@ class Interval(Result):
     def _in_order(self) -> Interval:
         if not self.high >= self.low:  # nor may one of them be no number
             raise ValueError(f"the interval ends at {self.high}, before it begins at {self.low}")
+        if self.value is not None and math.isnan(self.value):
+            raise ValueError("the forecast inside the interval is no number")
         return self
 
 

@@ -23,6 +23,10 @@ class SplitPolicy(ABC):
         """One or more folds. Raises `GuardRefused` where the cut would let an answer leak."""
         self.check(records)
         found = list(self.cut(records))
+        if not found:
+            raise UsageProblem(
+                f"the split {self} makes no folds", why="nothing would be judged", fix="two parts or more"
+            )
         for fit, judge in found:
             if not fit or not judge:
                 raise UsageProblem(
@@ -43,7 +47,7 @@ class SplitPolicy(ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Group(SplitPolicy):
-    """No group on both sides: `folds_wanted` parts of the groups, each once to judge by."""
+    """No group on both sides: the groups in so many `parts`, each once to judge by."""
 
     parts: int = 5
     seed: int = 0
@@ -72,6 +76,13 @@ class Time(SplitPolicy):
 
     def check(self, records: Sequence[Record[Any]]) -> None:
         _need(self, records, "event_time")
+        moments = [each.event_time for each in records] + [self.cutoff] * (self.cutoff is not None)
+        if len({each.tzinfo is None for each in moments if each is not None}) > 1:
+            raise UsageProblem(
+                "some times have a zone and some have none",
+                why="which of them is later cannot be told",
+                fix="give every time a zone (2026-03-01T12:00:00+00:00), and the cutoff one, too",
+            )
 
     def cut(self, records: Sequence[Record[Any]]) -> Iterator[Fold]:
         times: list[Any] = [each.event_time for each in records]
@@ -85,7 +96,7 @@ class GroupTime(Time):
     """Later records of groups that were never seen before the cutoff."""
 
     def check(self, records: Sequence[Record[Any]]) -> None:
-        _need(self, records, "event_time")
+        super().check(records)
         _need(self, records, "group")
 
     def cut(self, records: Sequence[Record[Any]]) -> Iterator[Fold]:

@@ -1,5 +1,7 @@
 """Probabilities that mean what they say, compared with scikit-learn where it does the same."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -150,3 +152,22 @@ def test_scores_without_proper_labels_are_refused(values, labels, words):
 def test_an_area_needs_both_classes():
     with pytest.raises(UsageProblem, match="needs both classes"):
         auc([1.0, 2.0], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "words"),
+    [
+        ([[0.0, 1.0]] * 2, [0, 2], "a label is not within 0 to 1"),
+        ([[0.0, 1.0]] * 2, [0, -1], "a label is not within 0 to 1"),
+        ([[0.0, math.inf]] * 2, [0, 1], "a logit is not finite"),
+    ],
+)
+def test_logits_without_proper_labels_are_refused(logits, labels, words):
+    with pytest.raises(UsageProblem, match="logits and labels cannot be used") as caught:
+        Temperature.fit(logits, labels)
+    assert words in caught.value.why
+
+
+def test_a_temperature_wants_the_logit_of_each_class():
+    with pytest.raises(UsageProblem, match="needs the logit of each class"):
+        Temperature(temperature=2.0)(Uncalibrated(value=1.0))

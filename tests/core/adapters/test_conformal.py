@@ -100,3 +100,25 @@ def test_intervals_cover_and_follow_the_scale():
 def test_as_many_labels_as_records():
     with pytest.raises(UsageProblem, match="1 records and 2 labels"):
         ConformalSets.fit([{"a": 1.0}], ["a", "b"])
+
+
+def test_records_of_no_group_leave_everybodys_quantile_alone():
+    shares = [{"a": 0.9, "b": 0.1}] * 20 + [{"a": 0.4, "b": 0.6}] * 20
+    for nobody in (None, ""):
+        sets = ConformalSets.fit(shares, ["a"] * 40, groups=[nobody] * 20 + ["x"] * 20)
+        assert sets.quantiles == pytest.approx({"": 0.6, "x": 0.6})
+        assert sets.counts == {"": 40, "x": 20}
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        (lambda: ConformalSets.fit([{"a": 0.9}] * 20, ["a"] * 20, groups=["x"] * 10), "10 groups for 20 records"),
+        (lambda: ConformalInterval.fit([1.0] * 20, [1.0]), "20 forecasts, 1 observations and 20 scales"),
+        (lambda: ConformalInterval.fit([1.0] * 20, [2.0] * 20, scales=[1, 0] * 10), "a scale is not above 0"),
+        (lambda: ConformalInterval.fit([1.0] * 20, [1.0, math.nan] * 10), "a calibration score is no number"),
+    ],
+)
+def test_calibration_data_that_do_not_fit_together_are_refused(fit, words):
+    with pytest.raises(UsageProblem, match=words):
+        fit()

@@ -58,7 +58,10 @@ def test_what_is_no_number_is_no_score():
         lambda: Uncalibrated(value=nan),
         lambda: Probability(value=nan, method="sigmoid"),
         lambda: Interval(low=nan, high=1, level=0.9),
+        lambda: Interval(low=0, high=1, level=0.9, value=nan),
         lambda: Quantiles(levels=[0.1, 0.9], values=[nan, 1.0]),
+        lambda: Quantiles(levels=[0.5], values=[nan]),
+        lambda: Quantiles(levels=[nan], values=[1.0]),
     ):
         with pytest.raises(pydantic.ValidationError):
             make()

@@ -1,5 +1,6 @@
 """Data is cut so that no answer leaks, and a report says how it was cut."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -80,6 +81,19 @@ def test_a_split_says_what_it_lacks(policy, field):
     with pytest.raises(UsageProblem, match=f"needs a {field} in every record") as caught:
         policy.folds(records(groups=0, timed=False))
     assert "30 of 30 have none" in caught.value.why
+
+
+def test_times_with_and_without_a_zone_are_not_put_in_an_order():
+    mixed = [*records(6), dataclasses.replace(records(1)[0], event_time=START.replace(tzinfo=dt.UTC))]
+    with pytest.raises(UsageProblem, match="some times have a zone and some have none"):
+        Time().folds(mixed)
+    with pytest.raises(UsageProblem, match="some times have a zone"):
+        GroupTime(cutoff=START.replace(tzinfo=dt.UTC)).folds(records())
+
+
+def test_a_split_into_nothing_is_refused():
+    with pytest.raises(UsageProblem, match=r"the split Group\(parts=0, seed=0\) makes no folds"):
+        Group(parts=0).folds(records())
 
 
 def test_an_empty_side_is_refused():
