@@ -80,6 +80,15 @@ def test_the_page_of_the_package_runs():
     assert "cat" in run(python_of(ROOT / "sdk" / "README.md"), "sdk/README.md")
 
 
+@pytest.mark.embedded
+@pytest.mark.multiproc
+def test_the_page_of_executors_runs():
+    said = run(python_of(ROOT / "docs" / "executors.md"), "docs/executors.md")
+    assert "0 True local cpu" in said
+    assert "1 False" in said
+    assert "all workers well" in said
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_the_python_of_every_page_is_python(page):
     compile(python_of(page), name(page), "exec")
