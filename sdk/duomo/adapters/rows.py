@@ -7,11 +7,12 @@ import datetime as dt
 import functools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pydantic
+from pydantic_core.core_schema import ErrorType
 
 from duomo.adapters.findings import Finding, find
 from duomo.adapters.records import Record, Source, pseudonym
@@ -55,8 +56,9 @@ def to_record(adapter: Adapter[Any, Any], value: Any, position: int) -> Record[A
             fix=f"duomo adapters show {adapter.spec.name}",
         )
     row = dict(value)
-    key = str(row.get(adapter.key_field, position)) if adapter.key_field else str(position)
-    if adapter.is_private and adapter.key_field:
+    name = row.get(adapter.key_field) if adapter.key_field else None
+    key = str(position) if name is None else str(name)  # an empty cell names nobody
+    if adapter.is_private and name is not None:
         key = pseudonym(key, adapter.secret)
     group = row.get(adapter.group_field) if adapter.group_field else None
     if group is not None:
@@ -99,11 +101,15 @@ def _refused(error: pydantic.ValidationError, columns: tuple[str, ...], key: str
             why=f"the closest column is '{near[0]}'" if near else "the adapter cannot do without it",
             fix=f"rename '{near[0]}' to '{field}'" if near else f"add a column '{field}'",
         )
-    # The message of a validator somebody wrote may quote the value; pydantic's own do not.
-    said = first["msg"] if first["type"] not in ("value_error", "assertion_error") else "a check of the adapter failed"
+    said = first["msg"] if first["type"] in _DISCREET else "a check of the adapter failed"
     return BadInput(
         f"record '{key}': '{field}' cannot be used", why=said[0].lower() + said[1:], fix=f"correct '{field}'"
     )
+
+
+_TALKATIVE = {"value_error", "assertion_error", "union_tag_invalid", "iteration_error", "get_attribute_error"}
+_DISCREET = frozenset(get_args(ErrorType)) - _TALKATIVE
+"""Pydantic's own errors whose message does not quote the value; that of a validator somebody wrote may."""
 
 
 @functools.cache
@@ -111,15 +117,21 @@ def _names(cls: type[pydantic.BaseModel]) -> frozenset[str] | None:
     """The columns a payload is made of; a table may have others. None for a class that takes all."""
     if cls.model_config.get("extra") == "allow":
         return None
-    aliases = {str(field.alias) for field in cls.model_fields.values() if field.alias}
-    return frozenset(cls.model_fields) | aliases
+    return frozenset(cls.model_fields) | frozenset(_aliases(cls).values())
+
+
+def _aliases(cls: type[pydantic.BaseModel]) -> dict[str, str]:
+    """Field → the column it is read from, where that has another name."""
+    found = {name: field.validation_alias for name, field in cls.model_fields.items()}
+    return {name: alias for name, alias in found.items() if isinstance(alias, str)}
 
 
 @functools.lru_cache(maxsize=256)
 def _slips(cls: type[pydantic.BaseModel], columns: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """Optional fields that are absent while a column of nearly the same name is there and used by nobody."""
-    absent = set(cls.model_fields) - columns
-    unused = columns - set(cls.model_fields)
+    aliases = _aliases(cls)
+    absent = {name for name in cls.model_fields if name not in columns and aliases.get(name) not in columns}
+    unused = columns - set(cls.model_fields) - set(aliases.values())
     found = [(field, nearest(field, unused, 1)) for field in sorted(absent)] if unused else []
     return tuple((field, f"no '{field}'; is '{near[0]}' meant?") for field, near in found if near)
 
@@ -140,10 +152,12 @@ def _time(value: Any, key: str, field: str) -> dt.datetime | None:
 
 
 def _csv(path: Path) -> Iterator[Any]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    # A byte that is no UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         rows = csv.DictReader(file)
         number = 1
         try:
+            _check_header(rows.fieldnames or (), path.name)
             for number, row in enumerate(rows, 2):
                 if None in row or None in row.values():
                     width = len(rows.fieldnames or ())
@@ -152,11 +166,32 @@ def _csv(path: Path) -> Iterator[Any]:
                         why=f"the header has {width}",
                         fix="put texts with commas in quotes",
                     )
+                elif not _is_text(row.values()):
+                    yield BadInput(
+                        f"INPUT.UNREADABLE: row {number} is not UTF-8",
+                        why="a byte in it is no text in that encoding",
+                        fix="save the file as UTF-8",
+                    )
                 else:
                     yield {name: cell if cell != "" else None for name, cell in row.items()}
-        except (UnicodeDecodeError, csv.Error) as error:
+        except csv.Error as error:
             # The rest cannot be trusted, but what came before stands.
             yield _unreadable(path.name, f"row {number}: {type(error).__name__}")
+
+
+def _check_header(names: Sequence[str], file: str) -> None:
+    if not _is_text(names):
+        raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix="save the file as UTF-8")
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(
+            f"'{file}' has two columns '{twice}'", why="which of them is meant cannot be told", fix="rename one"
+        )
+
+
+def _is_text(cells: Iterable[str]) -> bool:
+    text = "".join(cells)
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _jsonl(path: Path) -> Iterator[Any]:
@@ -171,7 +206,7 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         yield row if isinstance(row, dict) else _unreadable(name, f"line {number} is no JSON object")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import pydantic
@@ -55,9 +56,9 @@ class Quantiles(Result):
         if len(self.levels) != len(self.values) or not self.levels:
             raise ValueError(f"{len(self.levels)} levels and {len(self.values)} values")
         bounds = [0.0, *self.levels, 1.0]
-        if any(not b > a for a, b in zip(bounds, bounds[1:], strict=False)):  # nor may one be no number
+        if any(not b > a for a, b in pairwise(bounds)):  # nor may one be no number
             raise ValueError(f"levels must ascend within (0, 1): {self.levels}")
-        if any(not b >= a for a, b in zip(self.values, self.values[1:] or self.values, strict=False)):
+        if any(not b >= a for a, b in pairwise([-math.inf, *self.values])):
             raise ValueError(f"quantiles cross: {self.values} at {self.levels}")
         return self
 

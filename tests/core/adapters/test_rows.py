@@ -3,8 +3,11 @@
 import datetime as dt
 import json
 
+import pydantic
 import pytest
+from pydantic_core import PydanticCustomError
 
+from duomo.adapters import Inputs
 from duomo.errors import BadInput, InputMissing, UsageProblem
 from duomo.testing.thermometer import Thermometer
 
@@ -76,17 +79,84 @@ def test_a_table_is_read_row_by_row_and_a_bad_one_stays_alone(thermometer, tmp_p
     assert outcomes[2].result.payload.excess == -8
 
 
-def test_a_table_with_bytes_that_are_no_text_gives_what_came_before(thermometer, tmp_path):
+def test_bytes_that_are_no_text_cost_their_own_row(thermometer, tmp_path):
     table = tmp_path / "readings.csv"
-    table.write_bytes(b"machine,celsius\na,70\n" + b"b,\xff\xfe\n")
+    table.write_bytes("machine,celsius\na,70\nZoë,71\n".encode() + "Zoë,72\nd,73\n".encode("latin-1"))
     outcomes = list(thermometer.map(thermometer.read(table)))
-    assert not outcomes[-1].ok
-    assert outcomes[-1].error.what.startswith("INPUT.UNREADABLE: 'readings.csv'")
+    assert [each.ok for each in outcomes] == [True, True, False, True]
+    assert outcomes[2].error.what == "INPUT.UNREADABLE: row 4 is not UTF-8"
+    assert outcomes[2].error.fix == "save the file as UTF-8"
+
+
+def test_a_table_that_breaks_off_gives_what_came_before(thermometer, tmp_path):
+    table = tmp_path / "readings.csv"
+    table.write_text("machine,celsius\na,70\nb," + "7" * 200_000 + "\n")
+    first, rest = thermometer.map(thermometer.read(table))
+    assert first.ok
+    assert rest.error.what.startswith("INPUT.UNREADABLE: 'readings.csv' cannot be read further")
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b"machine,celsius,celsius", "two columns 'celsius'"),
+        (b"machine,\xb0C,celsius", "the header of .* is not UTF-8"),
+    ],
+)
+def test_a_header_that_does_not_say_what_is_in_a_column_is_refused(thermometer, tmp_path, header, words):
+    table = tmp_path / "readings.csv"
+    table.write_bytes(header + b"\na,70,1\n")
+    with pytest.raises(BadInput, match=words):
+        list(thermometer.map(thermometer.read(table)))
+
+
+def test_columns_without_a_name_are_left_out(thermometer, tmp_path):
+    table = tmp_path / "readings.csv"
+    table.write_text("machine,celsius,,\na,70,,\n")
+    assert [each.ok for each in thermometer.map(thermometer.read(table))] == [True]
+
+
+def test_an_empty_cell_names_nobody():
+    rows = [{"machine": None, "celsius": 70}, {"machine": None, "celsius": 70}]
+
+    class Unnamed(Thermometer):
+        Input = None
+
+    assert [each.key for each in Unnamed(secret=b"s").records(rows)] == ["0", "1"]
+
+
+def test_a_column_of_another_name_than_its_field_is_read():
+    class Short(Inputs):
+        celsius: float = pydantic.Field(validation_alias="celsius_1")
+        load: float = pydantic.Field(1.0, alias="load_1")
+
+    class Terse(Thermometer):
+        Input = Short
+
+    record = Terse().record({"machine": "a", "celsius_1": 70, "load_1": 2})
+    assert (record.payload.celsius, record.payload.load, record.findings) == (70.0, 2.0, ())
+
+
+def test_a_check_that_quotes_the_value_is_not_passed_on():
+    class Person(Inputs):
+        name: str
+
+        @pydantic.field_validator("name")
+        @classmethod
+        def _short(cls, name):
+            raise PydanticCustomError("long_name", "the name {name} is too long", {"name": name})
+
+    class Roll(Thermometer):
+        Input = Person
+
+    error = error_of(Roll(), {"machine": "m", "name": "Ada Lovelace"})
+    assert error.why == "a check of the adapter failed"
+    assert "Ada" not in str(error)
 
 
 def test_json_lines_are_read_and_a_broken_line_stays_alone(thermometer, tmp_path, row):
     lines = tmp_path / "readings.jsonl"
-    lines.write_text(json.dumps(row()) + "\n{\n\n[1]\n" + json.dumps(row("b")) + "\n")
+    lines.write_text(json.dumps(row()) + "\n{\n\n" + "[" * 100_000 + "\n" + json.dumps(row("b")) + "\n")
     outcomes = list(thermometer.map(thermometer.read(lines)))
     assert [each.ok for each in outcomes] == [True, False, False, True]
     assert "line 2 is no JSON object" in outcomes[1].error.why
