@@ -10,13 +10,20 @@ from typing import Any
 
 from duomo.errors import GuardRefused
 
-_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "socket.sendto", "urllib.Request"})
+_NAMES = frozenset(
+    {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo", "urllib.Request"}
+)
+"""Events whose first argument is where to; that of the others is the socket."""
+_SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _guards: list[list[str]] = []
 
 
 @contextlib.contextmanager
 def no_egress() -> Iterator[list[str]]:
     """Refuse every connection beyond this machine's own pipes, in all threads, until the end of the block.
+
+    It hears what Python's own sockets do in this process; a library in C with sockets of its own, or another process,
+    it does not.
 
     Yields the attempts, for those who want to know although somebody swallowed the `GuardRefused` (NET.EGRESS).
     """
@@ -37,11 +44,11 @@ def _install() -> None:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if not _guards or event not in _EVENTS:
+    if not _guards or event not in _NAMES | _SENDING:
         return
-    if event in ("socket.connect", "socket.sendto") and not isinstance(args[1], tuple):
+    if event in _SENDING and not isinstance(args[1], tuple):
         return  # a pipe of this machine, not a network
-    target = args[0] if event in ("socket.getaddrinfo", "socket.gethostbyname", "urllib.Request") else args[1]
+    target = args[0] if event in _NAMES else args[1]
     for each in _guards:
         each.append(f"{event} {target}")
     raise GuardRefused(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from duomo.adapters.findings import Finding, stops
-from duomo.adapters.guards import no_shared_groups
+from duomo.adapters.findings import Finding, find, stops
+from duomo.adapters.guards import known_in_time, no_protected, no_shared_groups
 from duomo.adapters.records import Record
 from duomo.adapters.rows import accept
 from duomo.adapters.splits import SplitPolicy
-from duomo.errors import BadInput, DuomoError, GuardRefused
+from duomo.adapters.walk import error_of
+from duomo.errors import BadInput, GuardRefused
 from duomo.tasks.base import Result
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Report(Result):
 def evaluate(adapter: Adapter[Any, Any], items: Iterable[Any], split: SplitPolicy | None) -> Report:
     """The report of `Adapter.evaluate`."""
     records, unreadable = _records(adapter, items)
+    leaking = _leaking(adapter, records)
     found = [each for guard in adapter.guards("dataset") for each in guard(records)]
     stop = stops(found)
     if stop is not None:
@@ -62,7 +64,18 @@ def evaluate(adapter: Adapter[Any, Any], items: Iterable[Any], split: SplitPolic
     codes: Counter[str] = Counter()
     folds = []
     for fit, judge in policy.folds(records):
-        folds.append(_fold(adapter, [records[i] for i in fit], [records[i] for i in judge], decisions, codes))
+        clean = [records[i] for i in fit if i not in leaking]
+        if fit and not clean:
+            raise GuardRefused(
+                f"{leaking[fit[0]].code}: no record is left to fit on",
+                why=f"each of {len(fit)} is stopped: {leaking[fit[0]].text}",
+                fix=leaking[fit[0]].fix,
+            )
+        folds.append(_fold(adapter, clean, [records[i] for i in judge], decisions, codes))
+    found += [
+        find(code, f"{count} records were left out wherever something was fitted", severity="warn")
+        for code, count in sorted(Counter(each.code for each in leaking.values()).items())
+    ]
     total = sum(each.judged_by for each in folds)
     names = {name: None for each in folds for name in each.metrics}
     means = {
@@ -86,12 +99,13 @@ def evaluate(adapter: Adapter[Any, Any], items: Iterable[Any], split: SplitPolic
 
 
 def _records(adapter: Adapter[Any, Any], items: Iterable[Any]) -> tuple[list[Record[Any]], int]:
-    records, last, lost = [], None, 0
+    records: list[Record[Any]] = []
+    last, lost = None, 0
     for position, item in enumerate(items):
         try:
             records.append(accept(adapter, item, position))
-        except DuomoError as error:
-            last, lost = error, lost + 1
+        except Exception as error:  # as in map(): whatever an adapter raises is about this one record
+            last, lost = error_of(adapter, error).to_exception(), lost + 1
     if not records:
         raise last or BadInput("no records to judge by", why="the source is empty", fix="check the data")
     if adapter.label_field and all(each.label is None for each in records):
@@ -101,6 +115,13 @@ def _records(adapter: Adapter[Any, Any], items: Iterable[Any]) -> tuple[list[Rec
             fix=f"add a column '{adapter.label_field}'",
         )
     return records, lost
+
+
+def _leaking(adapter: Adapter[Any, Any], records: Sequence[Record[Any]]) -> dict[int, Finding]:
+    """Positions of records that every adapter stops, which may not teach it anything either."""
+    protected = no_protected(adapter.protected)
+    stopped = ((i, stops([*known_in_time(each), *protected(each)])) for i, each in enumerate(records))
+    return {i: finding for i, finding in stopped if finding is not None}
 
 
 def _fold(

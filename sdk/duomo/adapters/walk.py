@@ -136,7 +136,7 @@ class Walk:
             if passage.is_open:
                 passage.prepared = self.adapter.prepare(record)
         except Exception as error:
-            passage.error = self._error(error)
+            passage.error = error_of(self.adapter, error)
         return passage
 
     def _overridden(self, finding: Finding, key: str) -> Finding:
@@ -200,7 +200,7 @@ class Walk:
             raw = self._score(live)
         except Exception as error:
             if len(live) == 1:
-                live[0].error = self._error(error)
+                live[0].error = error_of(self.adapter, error)
             for each in live if len(live) > 1 else ():
                 self._scored([each])
             return held
@@ -229,7 +229,7 @@ class Walk:
             try:
                 result = self._result(passage.case, meta, ran_task=passage.ran_task, is_open=passage.is_open)
             except Exception as error:
-                passage.error = self._error(error)
+                passage.error = error_of(self.adapter, error)
         return Outcome(passage.index, passage.id, result, passage.error, meta)
 
     def _result(self, case: Case[Any], meta: Meta, *, ran_task: bool, is_open: bool) -> DomainResult[Any]:
@@ -293,21 +293,6 @@ class Walk:
         name = self.adapter.spec.name
         return Meta(self.adapter.task or name, name, self.adapter.origin)
 
-    def _error(self, error: Exception) -> ItemError:
-        """An error in words; those of an adapter on people do not quote what the exception says."""
-        if isinstance(error, DuomoError):
-            return ItemError.of(error)
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        kind, place = type(error).__name__, f"{frame.name}, line {frame.lineno}"
-        said = "its message is withheld, as it may quote the record" if self.adapter.is_private else str(error)
-        failed = AdapterFailed(
-            f"adapter '{self.adapter.spec.name}' raised {kind}",
-            why=f"{said} (in {place})",
-            fix="check the record; if it is sound, report it to the plugin's author",
-        )
-        described = ItemError.of(failed)
-        return described if self.adapter.is_private else dataclasses.replace(described, exception=error)
-
     def _of_task(self, error: ItemError) -> ItemError:
         if not self.adapter.is_private:
             return error
@@ -318,6 +303,24 @@ class Walk:
             fix="try the record alone, where its content may be seen",
             type=error.type,
         )
+
+
+def error_of(adapter: Adapter[Any, Any], error: Exception) -> ItemError:
+    """An error in words; those of an adapter on people do not quote what the exception says."""
+    if isinstance(error, DuomoError):
+        if adapter.is_private:
+            error.__cause__ = error.__context__ = None  # its own words are meant for readers, those behind it are not
+        return ItemError.of(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    kind, place = type(error).__name__, f"{frame.name}, line {frame.lineno}"
+    said = "its message is withheld, as it may quote the record" if adapter.is_private else str(error)
+    failed = AdapterFailed(
+        f"adapter '{adapter.spec.name}' raised {kind}",
+        why=f"{said} (in {place})",
+        fix="check the record; if it is sound, report it to the plugin's author",
+    )
+    described = ItemError.of(failed)
+    return described if adapter.is_private else dataclasses.replace(described, exception=error)
 
 
 def _id_of(provenance: Provenance, key: str) -> str:

@@ -9,6 +9,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters, complete_executors, complete_models
 from duomo.cli.output import echo_json, emit, output_option
+from duomo.errors import UsageProblem
 from duomo.requirements import missing_requirements
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def command() -> None:
 
 @command.command("list")
 @click.option("-q", "--query", metavar="WORDS", default="", help="Only adapters with all these words.")
-@click.option("--industry", metavar="NAME", help="Only finance, medicine, retail, manufacturing …")
+@click.option("--industry", metavar="NAME", help="Only finance, medical, retail, manufacturing …")
 @output_option
 @click.pass_obj
 def list_adapters(app: App, /, query: str, industry: str | None, output: str) -> None:
@@ -110,6 +111,7 @@ def evaluate(app: App, /, adapter: str, sources: tuple[str, ...], split: str, ou
     """Fit on one side of a split that does not leak, judge on the other, and print the split with the numbers."""
     from duomo.adapters.adapting import adapt
 
+    _check_split(split, given["because"], is_fitted=given["artifacts"] is not None)
     chosen = _split(split, given["because"], is_fitted=given["artifacts"] is not None)
     with adapt(
         adapter,
@@ -140,6 +142,17 @@ def _show(app: App, report: Report, output: str) -> None:
         app.warn(f"{finding.code}: {finding.text}" + (f"; {finding.fix}" if finding.fix else ""))
     if report.disclaimer:
         app.say(report.disclaimer)
+
+
+def _check_split(name: str, because: str, *, is_fitted: bool) -> None:
+    if because and name != "random":
+        raise UsageProblem("--because is for a random split", why=f"the split is '{name}'", fix="leave it out")
+    if is_fitted and name != "auto":
+        raise UsageProblem(
+            f"--artifacts and --split {name} do not go together",
+            why="what was fitted beforehand is judged as it is, by all records",
+            fix="leave one of them out",
+        )
 
 
 def _split(name: str, because: str, *, is_fitted: bool) -> SplitPolicy | None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import pickle
+import traceback
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_an_error_about_a_person_quotes_nothing_of_the_record(thermometer, row):
     assert "in result, line" in outcome.error.why
     assert "Ada" not in outcome.error.what + outcome.error.why + outcome.error.traceback
     assert outcome.error.exception.__cause__ is None
+
+
+def test_what_lies_behind_a_plugins_own_error_is_not_passed_on(row):
+    class Strict(Thermometer):
+        def prepare(self, record):
+            try:
+                raise ValueError(f"no sense in {record.payload}")
+            except ValueError as error:
+                raise BadInput("this reading makes no sense", fix="look at it") from error
+
+    [outcome] = Strict().map([row("Lovelace")])
+    assert outcome.error.what == "this reading makes no sense"
+    assert "Lovelace" not in "".join(traceback.format_exception(outcome.error.to_exception()))
 
 
 def test_an_error_about_no_person_says_what_was_raised(row):

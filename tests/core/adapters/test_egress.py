@@ -17,6 +17,10 @@ def test_a_connection_is_refused_and_named():
             socket.getaddrinfo("example.org", 443)
         with pytest.raises(GuardRefused, match=r"127\.0\.0\.1"):
             socket.create_connection(("127.0.0.1", 9), timeout=1)
+        with socket.socket(type=socket.SOCK_DGRAM) as gram, pytest.raises(GuardRefused, match=r"192\.0\.2\.1"):
+            gram.sendmsg([b"x"], [], 0, ("192.0.2.1", 9))
+        with pytest.raises(GuardRefused, match=r"192\.0\.2\.2"):
+            socket.gethostbyaddr("192.0.2.2")
     assert any("example.org" in each for each in attempts)
 
 

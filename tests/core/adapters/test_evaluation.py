@@ -1,10 +1,14 @@
 """A report has the split first, counts what was found, and refuses data that would flatter."""
 
+import dataclasses
+import datetime as dt
+import traceback
+
 import pytest
 
 from duomo.adapters import AsFitted, Group, Random, Time
 from duomo.adapters.guards import one_currency
-from duomo.errors import BadInput, GuardRefused
+from duomo.errors import AdapterFailed, BadInput, GuardRefused
 from duomo.testing.thermometer import Thermometer
 
 
@@ -101,3 +105,44 @@ def test_an_empty_source_is_said():
         Thermometer().evaluate([], Time())
     with pytest.raises(BadInput, match="has no 'celsius'"):
         Thermometer().evaluate([{"machine": "a"}])
+
+
+def test_whatever_a_record_makes_an_adapter_raise_costs_that_record_only():
+    class Fragile(Thermometer):
+        def record(self, value, position=0):
+            if value["celsius"] == 666:
+                raise ValueError(f"what is {value}?")
+            return super().record(value, position)
+
+    data = rows()
+    data[3]["celsius"] = 666
+    assert Fragile().evaluate(data, Group(2)).unreadable == 1
+    name = "".join(("Love", "lace"))
+    with pytest.raises(AdapterFailed, match="raised ValueError") as caught:
+        Fragile().evaluate([{"machine": name, "celsius": 666}])
+    assert name not in "".join(traceback.format_exception(caught.value))
+
+
+def test_what_was_not_known_in_time_teaches_nothing():
+    class Listening(Thermometer):
+        def fit(self, records):
+            learnt.extend(each.key for each in records)
+            return self
+
+        def measure(self, judged):
+            return {}
+
+    learnt = []
+    march = dt.datetime(2026, 3, 1)
+    plain = Listening().records(rows(20))
+    records = [dataclasses.replace(each, key=str(i), event_time=march + i * dt.timedelta(days=1))
+               for i, each in enumerate(plain)]  # fmt: skip
+    peeking = {"celsius": march + dt.timedelta(days=99)}
+    records[4] = dataclasses.replace(records[4], available_at=peeking)
+    report = Listening().evaluate(records, Time())
+    assert "4" not in learnt
+    assert len(learnt) == report.folds[0].fitted_on == 13
+    [found] = report.dataset_findings
+    assert (found.code, found.severity, found.text[:24]) == ("LEAK.FUTURE", "warn", "1 records were left out ")
+    with pytest.raises(GuardRefused, match=r"LEAK.FUTURE: no record is left to fit on"):
+        Listening().evaluate([dataclasses.replace(each, available_at=peeking) for each in records], Time())

@@ -207,6 +207,14 @@ def test_an_evaluation_prints_its_split_first(duomo, labelled):
     assert len(report["folds"]) == 5
 
 
+def test_options_of_an_evaluation_that_contradict_each_other_are_refused(duomo, labelled, fitted):
+    base = ("adapters", "eval", "thermometer", "--data", str(labelled))
+    both = duomo(*base, "-a", fitted, "--split", "group")
+    assert both.exit_code == 2
+    assert "--artifacts and --split group do not go together" in both.stderr
+    assert "--because is for a random split" in duomo(*base, "--because", "so be it").stderr
+
+
 def test_an_evaluation_on_a_random_split_of_grouped_data_takes_a_reason(duomo, labelled):
     base = ("adapters", "eval", "thermometer", "--data", str(labelled), "--split", "random")
     refused = duomo(*base)
