@@ -140,6 +140,13 @@ def test_check_without_import_reads_metadata_only(world):
     assert failed == {"it requires duomo within bounds"}
 
 
+def test_every_kind_of_package_can_be_asked_for():
+    from duomo.cli import plugins
+    from duomo.scaffold import KINDS
+
+    assert tuple(KINDS) == plugins.KINDS
+
+
 def test_new_writes_a_package_and_says_what_comes_next(world):
     done = CliRunner().invoke(cli, ["plugins", "new", "owls", "--kind", "task", "--dir", str(world)])
     assert done.exit_code == 0

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from duomo.catalog import Catalog
     from duomo.testing.suite import Finding
 
-KINDS = ("model", "task", "executor", "command", "renderer")
+KINDS = ("model", "task", "executor", "adapter", "command", "renderer")
+"""Those of `duomo.scaffold`, which help does not import."""
 _MARKS = {"ok": "ok", "fail": "FAIL", "skip": "–"}
 
 
