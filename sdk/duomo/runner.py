@@ -123,7 +123,8 @@ def load(
         optimize,
     )
     named: Any = executor.name if isinstance(executor, Executor) else executor
-    job = job._replace(plan=plan_for(job, named, devices, parallel))
+    remote = any(known.remote for known in catalog.executors.values() if known.name == named)
+    job = job._replace(plan=plan_for(job, named, devices, parallel, remote=remote))
     task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
     place: Any = executor
     if isinstance(executor, str):

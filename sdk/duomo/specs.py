@@ -74,6 +74,8 @@ class ExecutorSpec(NamedTuple):
     """Where the `duomo.Executor` subclass lives."""
     summary: str
     requires: tuple[str, ...] = ()
+    remote: bool = False
+    """Its devices are not this machine's: it counts them itself, and what is asked for is handed on as it is."""
 
 
 class AdapterSpec(NamedTuple):

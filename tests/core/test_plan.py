@@ -17,8 +17,8 @@ from duomo.testing import fake_catalog
 JOB = Job(ModelSpec("a/b", "text-classification", "", "", ""), "text-classification", "a/b", None, "", "")
 
 
-def ask(devices=None, parallel=None, *, executor="local", device="auto"):
-    return plan_for(JOB._replace(device=device), executor, devices, parallel)
+def ask(devices=None, parallel=None, *, executor="local", device="auto", remote=False):
+    return plan_for(JOB._replace(device=device), executor, devices, parallel, remote=remote)
 
 
 @pytest.fixture
@@ -80,11 +80,35 @@ def test_a_number_means_gpus_where_there_are_any_and_else_the_cpu(gpus, monkeypa
     assert ask(3).devices == ("cpu",) * 3
 
 
+def test_sizes_alone_take_as_many_devices_of_the_kind_that_is_named(gpus):
+    assert ask(parallel="tp=2", device="cpu") == ExecutionPlan("local", ParallelDims(tp=2), ("cpu", "cpu"))
+    assert ask(parallel="tp=2", device="cuda").devices == ("cuda:0", "cuda:1")
+    with pytest.raises(UsageProblem, match="1 are named"):
+        ask(parallel="tp=2", device="cuda:1")  # one, by name
+
+
+@pytest.mark.parametrize("asked", [{"devices": 2}, {"parallel": "dp=2"}])
+def test_gpus_that_are_not_here_are_an_error_and_never_the_cpu(asked, monkeypatch):
+    monkeypatch.setattr(devices_module, "accelerators", lambda: ())
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(DeviceUnavailable, match="no device 'cuda' here"):
+        ask(**asked, device="cuda")
+
+
+def test_devices_of_a_cluster_are_for_the_cluster_to_count(gpus):
+    assert ask(8, device="cuda", remote=True).devices == ("cuda",) * 8
+    assert ask(8, remote=True).devices == ("auto",) * 8
+    assert ask(parallel="dp=4,tp=2", remote=True).devices == ("auto",) * 8
+    with pytest.raises(UsageProblem, match="devices that this machine knows nothing of") as caught:
+        ask(8, "auto", remote=True)
+    assert "duomo plan MODEL --devices 8xH100" in caught.value.fix
+
+
 @pytest.mark.parametrize("devices", [0, -1, "0", "-3"])
 def test_too_few_devices_are_refused(devices):
     with pytest.raises(UsageProblem, match="too few") as caught:
         ask(devices)
-    assert caught.value.fix == "1"
+    assert caught.value.fix == "devices=1 (-d 1)"
 
 
 @pytest.mark.parametrize("devices", ["", "cpu,", ",", []])

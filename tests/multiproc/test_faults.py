@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import duomo
 from duomo.errors import SystemicError, UsageProblem, WorkerLost
 from duomo.execution.local import LocalExecutor
+from duomo.execution.transport import Slot
 from duomo.testing import fake_catalog, faulty_spec
 
 pytestmark = [
@@ -30,6 +33,26 @@ def texts(num, **at):
     for place, text in at.items():
         items[int(place[1:])] = text
     return items
+
+
+def test_a_worker_that_dies_while_one_thread_writes_to_it_and_another_hears_of_it_blames_no_item(monkeypatch):
+    writing = threading.Event()
+    write = Slot.write
+
+    def slowly(slot, parts):
+        writing.set()
+        time.sleep(0.3)  # in which the other thread lets go of the dead worker
+        write(slot, parts)
+
+    monkeypatch.setattr(Slot, "write", slowly)
+    with load() as pool, ThreadPoolExecutor(2) as threads:
+        first = threads.submit(lambda: list(pool.map(["naps"] * 200, batch_size=200)))
+        while not pool.executor.stats()["in_flight"]:
+            time.sleep(0.01)
+        second = threads.submit(lambda: list(pool.map(["x" * 200_000])))
+        assert writing.wait(10)
+        os.kill(pool.executor.pids[0], signal.SIGKILL)
+        assert failed(first.result(30) + second.result(30)) == {}
 
 
 def failed(outcomes):

@@ -110,6 +110,26 @@ def test_more_workers_than_the_cluster_holds_are_refused_with_the_number_that_fi
     assert "devices=4" in caught.value.fix
 
 
+def test_a_kind_left_open_is_a_gpu_where_the_cluster_has_one_for_each():
+    from duomo.execution.base import Job
+    from duomo.execution.plan import plan_for
+    from duomo.execution.ray import with_devices
+
+    def devices(has, **asked):
+        device = asked.pop("device", "auto")
+        job = Job(echo_spec(), "text-classification", "fake/echo", None, "", "", device)
+        return with_devices(job._replace(plan=plan_for(job, "ray", **asked, remote=True)), has).devices
+
+    assert devices({"CPU": 64, "GPU": 8}, devices=8) == ("cuda",) * 8
+    assert devices({"CPU": 64, "GPU": 8}, parallel="dp=4,tp=2") == ("cuda",) * 8
+    assert devices({"CPU": 64, "GPU": 4}, devices=8) == ("cpu",) * 8
+    assert devices({"CPU": 2}) == ("cpu",)
+    assert devices({"CPU": 64, "GPU": 8}, device="cuda", devices=8) == ("cuda",) * 8
+    with pytest.raises(UsageProblem, match="the cluster has 0 GPU and 8 are needed") as caught:
+        devices({"CPU": 64}, device="cuda", devices=8)
+    assert caught.value.fix == "device='cpu', or add nodes to the cluster"
+
+
 def test_workers_that_find_no_place_are_an_error_and_no_endless_wait(runner, catalog):
     from duomo.execution.ray import RayExecutor
 

@@ -12,6 +12,7 @@ import torch
 
 import duomo
 from duomo.execution.base import Job
+from duomo.execution.group import new_rendezvous
 from duomo.execution.plan import ExecutionPlan, ParallelDims
 from duomo.inputs import Text
 from duomo.tasks.nlp import TextClassificationOptions
@@ -157,3 +158,17 @@ def test_a_group_that_loses_a_rank_is_started_anew_and_every_row_comes_out(folde
         found += [outcome.unwrap() for outcome in outcomes]
         assert differ("bert", whole("bert").results * 3, found) < TOLERANCE
         assert runner.executor.stats()["restarts"] == 1
+
+
+def test_a_meeting_place_left_by_a_process_that_was_killed_is_removed_by_the_next_start(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, fresh, alive = (tmp_path / f"duomo-group-{name}" for name in (f"{ended.pid}-a", f"{ended.pid}-b", "1-c"))
+    for place in (left, fresh, alive):
+        place.mkdir()
+    for old in (left, alive):
+        os.utime(old, (0, 0))
+    place = Path(new_rendezvous().removeprefix("file://")).parent
+    assert place.name.startswith(f"duomo-group-{os.getpid()}-")
+    assert {each.name for each in tmp_path.iterdir()} == {fresh.name, alive.name, place.name}

@@ -34,6 +34,11 @@ class Post(NamedTuple):
     environment: dict[str, str]
     """All of it: the fork server still has the one of when it was started."""
 
+    @property
+    def name(self) -> str:
+        """Who stands there, for people."""
+        return f"worker {self.replica}" + (f", rank {self.rank}," if self.world > 1 else "")
+
 
 class Wires(NamedTuple):
     """The child's ends of what connects it with the driver, in a shape that can be sent at its start."""

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
-from duomo.errors import BadInput
+from duomo.errors import BadInput, DuomoError, ModelFailed, Unavailable
 from duomo.execution.base import Fate, Job
 from duomo.outcome import ItemError, Meta
 
@@ -110,6 +110,14 @@ def unsendable(error: Exception) -> ItemError:
     return ItemError.of(told)
 
 
-def not_restarted(error: OSError) -> ItemError:
+def not_started(worker: str, error: ItemError, fix: str = "") -> DuomoError:
+    """The error of one worker as that of the whole, with its traceback as text; `fix` where it tells none itself."""
+    kind = type(error.to_exception())
+    kind = Unavailable if kind is ModelFailed else kind
+    why = "\n".join(filter(None, (error.why, error.traceback.rstrip())))
+    return kind(f"{worker} did not start: {error.what}", why=why, fix=error.fix or fix)
+
+
+def not_restarted(error: OSError | EOFError) -> ItemError:
     """Of a replica that `Crew.restart` had no means for."""
     return ItemError("E-WORKER-LOST", "a worker could not be started again", str(error), type="WorkerLost")

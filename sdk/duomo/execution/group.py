@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
+import shutil
+import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +36,30 @@ TIMEOUT_S = 60.0
 """A rank that hears nothing so long gives up; only a driver that died too leaves it to that."""
 
 
+PLACE = "duomo-group-"
+LEFT_S = 3600.0
+"""A meeting place this old, whose process is gone, was left by one that was killed."""
+
+
 def new_rendezvous() -> str:
-    """Where the ranks of one start of a group on this machine meet."""
-    return f"file://{tempfile.mkdtemp(prefix='duomo-group-')}/ranks"
+    """Where the ranks of one start of a group on this machine meet. Those that others left behind are removed."""
+    for place in Path(tempfile.gettempdir()).glob(f"{PLACE}*-*"):
+        if _is_left(place):
+            shutil.rmtree(place, ignore_errors=True)
+    return f"file://{tempfile.mkdtemp(prefix=f'{PLACE}{os.getpid()}-')}/ranks"
+
+
+def _is_left(place: Path) -> bool:
+    pid = place.name.removeprefix(PLACE).partition("-")[0]
+    try:
+        if not pid.isdigit() or sys.platform == "win32" or time.time() - place.stat().st_mtime < LEFT_S:
+            return False
+        os.kill(int(pid), 0)  # asks only; there it ends a process
+    except ProcessLookupError:
+        return True
+    except OSError:  # somebody else's, or removed a moment ago
+        return False
+    return False
 
 
 def check(job: Job) -> None:

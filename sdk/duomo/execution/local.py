@@ -8,15 +8,15 @@ import multiprocessing
 import os
 import selectors
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from duomo.catalog import resolve
-from duomo.errors import DuomoError, ModelFailed, Unavailable
 from duomo.execution import child, process
 from duomo.execution.base import Job
-from duomo.execution.crew import Crew, Event, Facts
+from duomo.execution.crew import Crew, Event, Facts, not_started
 from duomo.execution.devices import accelerators, pick_device, torch_in_use
 from duomo.execution.plan import ExecutionPlan, ParallelDims
 from duomo.execution.pool import PoolExecutor
@@ -102,6 +102,8 @@ class LocalCrew(Crew):
 
     def __init__(self) -> None:
         self.size = 0
+        self._talking = threading.Lock()
+        """Held while a replica is spoken to or let go: another thread may find it dead in the middle of a word."""
         self._ranks: list[list[_Rank]] = []
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = multiprocessing.Pipe(duplex=False)
@@ -169,13 +171,17 @@ class LocalCrew(Crew):
             from duomo.execution.group import new_rendezvous  # it imports torch
 
             meeting_place = self._meeting_places[replica] = new_rendezvous()
-        for place, device in enumerate(self._plan.devices_of(replica)):
-            name, environment = within(device, self._threads)
-            post = child.Post(replica, place, world, meeting_place, self._threads, environment)
-            rank = _Rank(self._job._replace(device=name), post, self._preload)
-            self._ranks[replica].append(rank)
-            self._selector.register(rank.channel.pipe, selectors.EVENT_READ, rank)
-            self._selector.register(rank.child.sentinel, selectors.EVENT_READ, rank)
+        try:
+            for place, device in enumerate(self._plan.devices_of(replica)):
+                name, environment = within(device, self._threads)
+                post = child.Post(replica, place, world, meeting_place, self._threads, environment)
+                rank = _Rank(self._job._replace(device=name), post, self._preload)
+                self._ranks[replica].append(rank)
+                self._selector.register(rank.channel.pipe, selectors.EVENT_READ, rank)
+                self._selector.register(rank.child.sentinel, selectors.EVENT_READ, rank)
+        except BaseException:  # half a group is none, and the next start must not find it here
+            self._end(replica)
+            raise
 
     def kill(self, replica: int, why: str) -> None:
         """Have it say where it hangs, then end it; its death will be seen like any other."""
@@ -216,7 +222,7 @@ class LocalCrew(Crew):
                     continue
                 message = rank.next_message()
                 if message.kind == "failed":
-                    raise _did_not_start(rank.post, message.body)
+                    raise not_started(rank.post.name, message.body)
                 rank.is_ready, missing = True, missing - 1
                 if rank.post.replica == rank.post.rank == 0:
                     first = message.body
@@ -273,31 +279,36 @@ class LocalCrew(Crew):
 
     def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
         """Let go of a replica that died or must; whoever of its ranks still lives is ended."""
-        ranks = self._ranks[replica]
         if replica in self._reasons and error is not None:
             error = dataclasses.replace(error, why=self._reasons.pop(replica))
+        self._end(replica)
+        return Event("lost", replica, error=error, blame=blame)
+
+    def _end(self, replica: int) -> None:
+        ranks = self._ranks[replica]
         self._let_go(replica)
         for rank in ranks:
             rank.child.kill()
-        return Event("lost", replica, error=error, blame=blame)
 
     def _let_go(self, replica: int) -> None:
-        for rank in self._ranks[replica]:
-            self._moved += rank.channel.bytes_moved
-            for watched in (rank.channel.pipe, rank.child.sentinel):
-                with contextlib.suppress(KeyError, ValueError):
-                    self._selector.unregister(watched)
-            rank.close()
-        self._ranks[replica] = []
+        with self._talking:
+            for rank in self._ranks[replica]:
+                self._moved += rank.channel.bytes_moved
+                for watched in (rank.channel.pipe, rank.child.sentinel):
+                    with contextlib.suppress(KeyError, ValueError):
+                        self._selector.unregister(watched)
+                rank.close()
+            self._ranks[replica] = []
         self._answers = {key: some for key, some in self._answers.items() if key[0] != replica}
         if replica in self._meeting_places:
             file = Path(self._meeting_places.pop(replica).removeprefix("file://"))
             shutil.rmtree(file.parent, ignore_errors=True)
 
     def _tell(self, replica: int, kind: str, ticket: int, body: Any = None) -> None:
-        for rank in self._ranks[replica]:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told
-                rank.channel.send(kind, ticket, body)
+        with self._talking:
+            for rank in self._ranks[replica]:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told
+                    rank.channel.send(kind, ticket, body)
 
 
 def with_devices(job: Job) -> ExecutionPlan:
@@ -319,15 +330,6 @@ def within(device: str, threads: int) -> tuple[str, dict[str, str]]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = visible.split(",")[index].strip() if visible else str(index)
     return "cuda:0", {**environment, "CUDA_VISIBLE_DEVICES": chosen}
-
-
-def _did_not_start(post: child.Post, error: ItemError) -> DuomoError:
-    """The error of a worker as that of the whole, with its traceback as text."""
-    where = f"worker {post.replica}" + (f", rank {post.rank}," if post.world > 1 else "")
-    kind = type(error.to_exception())
-    kind = Unavailable if kind is ModelFailed else kind
-    why = "\n".join(filter(None, (error.why, error.traceback.rstrip())))
-    return kind(f"{where} did not start: {error.what}", why=why, fix=error.fix)
 
 
 def _threads_for(num_workers: int) -> int:

@@ -92,24 +92,40 @@ class ExecutionPlan:
 
 
 def plan_for(
-    job: Job, executor: str, devices: Devices | None = None, parallel: str | ParallelDims | None = None
+    job: Job,
+    executor: str,
+    devices: Devices | None = None,
+    parallel: str | ParallelDims | None = None,
+    *,
+    remote: bool = False,
 ) -> ExecutionPlan:
     """The plan that a caller describes; what was left open follows from the rest, or comes from the planner.
 
+    Args:
+        job: with the device that was asked for, a kind or a name.
+        executor: its name.
+        devices: how many, or their names.
+        parallel: sizes, ``auto`` for the planner, or None for one copy a device.
+        remote: as in `ExecutorSpec`.
+
     Raises:
         UsageProblem: a size or a name makes no sense, or the sizes do not fit the devices.
+        DeviceUnavailable: this machine has no such device.
     """
-    names = _names(devices, job.device.partition(":")[0])
+    kind, _, index = job.device.partition(":")
+    names = _names(devices, kind, remote)
     if parallel == "auto":
-        return _planned(job, executor, names)
-    if not names and job.device != "auto" and executor != "inline":
-        names = (job.device,)
+        return _planned(job, executor, names, remote)
     dims = ParallelDims.parse(parallel) if isinstance(parallel, str) else parallel
+    if dims is not None:
+        _check_sizes(dims)
+    if not names and executor != "inline":
+        if dims is not None and dims.total > 1 and not index:
+            names = _names(dims.total, kind, remote)
+        elif kind != "auto":
+            names = (job.device,)
     if dims is None:
         return ExecutionPlan(executor, ParallelDims(max(1, len(names))), names)
-    _check_sizes(dims)
-    if not names and dims.total > 1 and executor != "inline":
-        names = _names(dims.total, "auto")
     if names and len(names) != dims.total:
         raise UsageProblem(
             f"parallel={dims} is for {dims.total} devices, and {len(names)} are named",
@@ -119,7 +135,13 @@ def plan_for(
     return ExecutionPlan(executor, dims, names)
 
 
-def _planned(job: Job, executor: str, names: tuple[str, ...]) -> ExecutionPlan:
+def _planned(job: Job, executor: str, names: tuple[str, ...], remote: bool) -> ExecutionPlan:
+    if remote and not all(name.startswith("cpu") for name in names or ("unknown",)):
+        raise UsageProblem(
+            f"'{executor}' has devices that this machine knows nothing of",
+            why="parallel='auto' is arithmetic with the memory and speed of each",
+            fix="devices=8, or parallel='dp=4,tp=2'; 'duomo plan MODEL --devices 8xH100' says which",
+        )
     from duomo.execution.devices import accelerators
     from duomo.execution.planner import plan_for_job  # only who asks for it waits for its import
 
@@ -127,7 +149,7 @@ def _planned(job: Job, executor: str, names: tuple[str, ...]) -> ExecutionPlan:
     return plan if executor == "inline" else dataclasses.replace(plan, executor=executor)
 
 
-def _names(devices: Devices | None, kind: str) -> tuple[str, ...]:
+def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
     """One name a device; where only their number is given, those of `kind` or the first that are here."""
     if devices is None:
         return ()
@@ -141,19 +163,21 @@ def _names(devices: Devices | None, kind: str) -> tuple[str, ...]:
             "a device has no name", why=f"devices={devices!r}", fix="a number, such as 2, or a name for each: cpu,cpu"
         )
     if devices < 1:
-        raise UsageProblem(f"{devices} devices are too few", why="a model needs at least one", fix="1")
-    if kind not in ("auto", "cuda"):
+        raise UsageProblem(f"{devices} devices are too few", why="a model needs at least one", fix="devices=1 (-d 1)")
+    if remote or kind not in ("auto", "cuda"):
         return (kind,) * devices
-    from duomo.execution.devices import accelerators  # it may need torch
+    from duomo.execution.devices import accelerators, pick_device  # they may need torch
 
     found = accelerators()
-    if found and len(found) < devices:
+    if not found:  # "cuda" is refused by name: a CPU in its place would be a surprise of hours
+        return ("cpu" if kind == "auto" else pick_device(kind),) * devices
+    if len(found) < devices:
         raise UsageProblem(
             f"{devices} devices were asked for",
             why=f"this machine has {', '.join(found)}",
             fix=f"{len(found)}, or a name for each: {','.join(['cpu'] * devices)}",
         )
-    return found[:devices] or ("cpu",) * devices
+    return found[:devices]
 
 
 def _check_sizes(dims: ParallelDims) -> None:

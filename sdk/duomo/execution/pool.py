@@ -294,7 +294,7 @@ class PoolExecutor(Executor):
         for replica in self._roster.rested(now):
             try:
                 self._crew.restart(replica)
-            except OSError as error:  # too many processes or files: later there may be fewer
+            except (OSError, EOFError) as error:  # too many processes or files: later there may be fewer
                 self._bury(Event("lost", replica, error=not_restarted(error)), now)
         if self._roster.all_lost:
             for run in self._runs:

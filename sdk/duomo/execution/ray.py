@@ -7,10 +7,12 @@ its node has died; batches, order and faults remain the scheduler's. Ray's own b
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
@@ -18,11 +20,12 @@ from ray.exceptions import RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from duomo.errors import DuomoError, ModelFailed, Unavailable, UsageProblem
+from duomo.errors import DuomoError, Unavailable, UsageProblem
 from duomo.execution import child
 from duomo.execution.actor import THREADS, Here, with_threads
 from duomo.execution.base import Job
-from duomo.execution.crew import Crew, Event, Facts
+from duomo.execution.crew import Crew, Event, Facts, not_started
+from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pool import PoolExecutor
 from duomo.outcome import ItemError
 
@@ -76,11 +79,11 @@ class RayCrew(Crew):
 
     def start(self, job: Job) -> Facts:
         """Connect, place all actors, and wait until each has loaded the model."""
-        self._job, self._plan = job, job.plan
         self.size = job.plan.dims.dp
         self._connect()
         try:
-            self._check_room()
+            self._plan = with_devices(job, ray.cluster_resources())
+            self._job = job._replace(plan=self._plan)
             for replica in range(self.size):
                 self._launch(replica, START_S)
             self._check_placed()
@@ -107,7 +110,8 @@ class RayCrew(Crew):
 
     def cancel(self, replica: int, ticket: int) -> None:
         """To every rank."""
-        for actor in self._replicas[replica].actors:
+        here = self._replicas.get(replica)
+        for actor in here.actors if here is not None else ():  # it may have died a moment ago
             actor.cancel.remote(ticket)
 
     def wait(self, timeout_s: float) -> list[Event]:
@@ -115,7 +119,7 @@ class RayCrew(Crew):
         events, self._buried = self._buried, []
         owed = {
             ref: replica
-            for replica, here in self._replicas.items()
+            for replica, here in list(self._replicas.items())  # another thread may start one anew meanwhile
             for ref in (here.loading or next(iter(here.pending.values()), []))
         }
         if events or not owed:
@@ -140,7 +144,7 @@ class RayCrew(Crew):
     def devices(self, replica: int) -> str:
         """Its devices and its node."""
         here = self._replicas.get(replica)
-        return "+".join(self._devices(replica)) + (f" on {here.node}" if here is not None and here.node else "")
+        return "+".join(self._plan.devices_of(replica)) + (f" on {here.node}" if here is not None and here.node else "")
 
     def shutdown(self) -> None:
         """End the actors, and the cluster if it was started here."""
@@ -167,17 +171,6 @@ class RayCrew(Crew):
             raise _no_answer(address or "a cluster of its own", str(error)) from error
         self._connected = True
 
-    def _check_room(self) -> None:
-        """A job that can never be placed would wait for ever."""
-        have = ray.cluster_resources()
-        for kind, num in self._needs(self.size * self._plan.dims.group).items():
-            if have.get(kind, 0) < num:
-                raise UsageProblem(
-                    f"the cluster has {have.get(kind, 0):g} {kind} and {num:g} are needed",
-                    why=f"{self.size * self._plan.dims.group} workers, one {kind} each",
-                    fix=f"devices={int(have.get(kind, 0)) or 1}, or add nodes to the cluster",
-                )
-
     def _check_placed(self) -> None:
         """What is there may be taken by others, and then a start would wait without a word."""
         asked = [actor.where.remote() for here in self._replicas.values() for actor in here.actors]
@@ -190,28 +183,21 @@ class RayCrew(Crew):
                 fix="end other work on the cluster, add a node, or ask for fewer devices",
             )
 
-    def _devices(self, replica: int) -> tuple[str, ...]:
-        return self._plan.devices_of(replica) or (self._job.device,) * self._plan.dims.group
-
-    def _needs(self, num: int) -> dict[str, float]:
-        kind = "GPU" if self._devices(0)[0].startswith("cuda") else "CPU"
-        return {kind: float(num)}
-
     def _launch(self, replica: int, limit_s: float) -> None:
         """Have Ray place the actors of one replica, and load in their own time."""
-        world = self._plan.dims.group
-        each = self._needs(1)
-        options: dict[str, Any] = {"num_cpus": each.get("CPU", 0), "num_gpus": each.get("GPU", 0)}
+        world, devices = self._plan.dims.group, self._plan.devices_of(replica)
+        needs = _kind(devices[0])
+        options: dict[str, Any] = {"num_cpus": int(needs == "CPU"), "num_gpus": int(needs == "GPU")}
         group = None
         if world > 1:
             # On one node: its ranks talk to each other in every layer.
-            group = placement_group([each] * world, strategy="STRICT_PACK")
+            group = placement_group([{needs: 1.0}] * world, strategy="STRICT_PACK")
             options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(group)
         actor = ray.remote(concurrency_groups=dict.fromkeys(THREADS.values(), 1), **options)(with_threads())
         here = _Replica([actor.remote() for _ in range(world)], group, self.now() + limit_s)
         meeting = here.actors[0].rendezvous.remote() if world > 1 else ""
         threads = self._plan.threads or 1
-        for rank, (seat, device) in enumerate(zip(here.actors, self._devices(replica), strict=True)):
+        for rank, (seat, device) in enumerate(zip(here.actors, devices, strict=True)):
             # Ray shows an actor its own GPU only, and there it is the first.
             job = self._job._replace(device="cuda:0" if device.startswith("cuda") else device)
             post = child.Post(replica, rank, world, "", threads, {})
@@ -227,7 +213,8 @@ class RayCrew(Crew):
             told = [_ending(error)]
         failed = next((each for each in told if isinstance(each, ItemError)), None)
         if failed is not None:
-            raise _did_not_start(replica, failed)
+            fix = "every node needs the same packages and weights as this machine"
+            raise not_started(f"worker {replica}", failed, fix)
         here.loading, here.node = [], told[0].node
         first: Here = told[0]
         return first
@@ -282,7 +269,7 @@ class RayCrew(Crew):
     def _late(self) -> list[Event]:
         """Replicas that have found no place, or cannot load, in the time they have."""
         now = self.now()
-        late = [replica for replica, here in self._replicas.items() if here.loading and now > here.deadline]
+        late = [replica for replica, here in list(self._replicas.items()) if here.loading and now > here.deadline]
         why = f"no place was found for it in the cluster within {self._place_s:g} s"
         error = ItemError("E-WORKER-LOST", "a worker did not start", why, type="WorkerLost")
         return [event for replica in late for event in self._bury(replica, error, now=True)]
@@ -317,12 +304,34 @@ def _ending(error: Exception) -> ItemError:
     return ItemError("E-WORKER-LOST", "a worker died", why[0] if why else type(error).__name__, type="WorkerLost")
 
 
-def _did_not_start(replica: int, error: ItemError) -> DuomoError:
-    kind = type(error.to_exception())
-    kind = Unavailable if kind is ModelFailed else kind
-    fix = error.fix or "every node needs the same packages and weights as this machine"
-    why = "\n".join(filter(None, (error.why, error.traceback.rstrip())))
-    return kind(f"worker {replica} did not start: {error.what}", why=why, fix=fix)
+def with_devices(job: Job, resources: Mapping[str, float]) -> ExecutionPlan:
+    """The job's plan with a device for each worker; ``auto`` is a GPU where the cluster has one for each of them.
+
+    Args:
+        job: whose devices are kinds or names of the cluster.
+        resources: of the whole cluster, as Ray counts them.
+
+    Raises:
+        UsageProblem: the cluster has fewer: a job that can never be placed would wait for ever.
+    """
+    names = job.plan.devices or (job.device,) * job.plan.dims.total
+    found = "cuda" if resources.get("GPU", 0) >= len(names) else "cpu"
+    names = tuple(found if name == "auto" else name for name in names)
+    for kind, num in Counter(map(_kind, names)).items():
+        have = int(resources.get(kind, 0))
+        if have < num:
+            instead = f"devices={have}" if have else "device='cpu'"
+            raise UsageProblem(
+                f"the cluster has {have} {kind} and {num} are needed",
+                why=f"{num} workers, one {kind} each",
+                fix=f"{instead}, or add nodes to the cluster",
+            )
+    return dataclasses.replace(job.plan, devices=names)
+
+
+def _kind(device: str) -> str:
+    """What Ray calls it."""
+    return "GPU" if device.startswith("cuda") else "CPU"
 
 
 def _check_answers(address: str) -> None:

@@ -10,5 +10,6 @@ CORE_EXECUTORS = (
         "duomo.execution.ray:RayExecutor",
         "as actors of a Ray cluster, one that is there or one started for the run",
         requires=("ray>=2.40",),
+        remote=True,
     ),
 )
