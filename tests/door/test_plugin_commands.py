@@ -132,6 +132,8 @@ def test_check_fails_a_broken_plugin_with_words(world, monkeypatch):
     findings = json.loads(call("plugins", "check", "robin", "-o", "json", code=1))
     loads = next(each for each in findings if each["check"] == "it loads alone in a fresh process")
     assert "gdal_absent" in loads["detail"]
+    said = CliRunner().invoke(cli, ["plugins", "check", "robin", "-o", "table"]).stderr
+    assert "gdal_absent" in said, "a narrow table has no room for it"
 
 
 def test_check_without_import_reads_metadata_only(world):

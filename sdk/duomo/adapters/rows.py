@@ -208,7 +208,15 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
-        yield row if isinstance(row, dict) else _unreadable(name, f"line {number} is no JSON object")
+        yield (
+            row
+            if isinstance(row, dict)
+            else BadInput(
+                f"INPUT.UNREADABLE: a line of '{name}' is lost",
+                why=f"line {number} is no JSON object",
+                fix="one object a line",
+            )
+        )
 
 
 def _parquet(path: Path) -> Iterator[Any]:

@@ -90,11 +90,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
                 catalog=app.catalog,
             )
         )
+        # All are opened before the first is read: a name that is mistyped costs no half of a run.
+        items = itertools.chain.from_iterable([_items(adapter, source) for source in given["sources"]])
         secret = os.environ.get(SECRET_VARIABLE, "").encode() or None
         log = stack.enter_context(AuditLog(given["log"], secret=secret)) if given["log"] else None
         view = _view(adapter, given["fields"], output)
         run = _Run(app, adapter, in_json=output in ("json", "jsonl") and out is None)
-        items = itertools.chain.from_iterable(_items(adapter, source) for source in given["sources"])
         file = stack.enter_context(sinks.open_out(out))
         sinks.write(run.shown(items, log, overrides, given), view, output, file)
     ctx.exit(run.finish())
@@ -175,7 +176,7 @@ def _view(adapter: Adapter[Any, Any], fields: str, output: str) -> View:
         chosen = (
             *("id", "decision.outcome", "decision.reason", "score.kind", "score.value"),
             *(f"payload.{name}" for name in plain),
-            "error.what",
+            "error.code" if output == "table" else "error.what",  # a table is too narrow, and the words are said aloud
         )
     return View(DomainResult[adapter.Output], chosen)  # type: ignore[name-defined]
 

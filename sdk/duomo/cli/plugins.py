@@ -111,8 +111,9 @@ def check_plugin(ctx: click.Context, app: App, /, name: str, no_import: bool, ou
     columns = {"": lambda record: _MARKS[record["status"]], "SUBJECT": "subject", "CHECK": "check", "DETAIL": "detail"}
     emit([finding._asdict() for finding in findings], columns, output, schema="duomo.finding/1")
     failed = [finding for finding in findings if finding.status == "fail"]
-    for finding in failed if app.debug else ():
-        app.say(finding.traceback)
+    # A narrow table leaves the details out.
+    for text in dict.fromkeys(each.traceback if app.debug else f"{each.subject}: {each.detail}" for each in failed):
+        app.say(text)
     app.say(f"{len(findings) - len(failed)} of {len(findings)} checks passed" + (", see above" if failed else ""))
     ctx.exit(1 if failed else 0)
 

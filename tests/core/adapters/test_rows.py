@@ -159,7 +159,8 @@ def test_json_lines_are_read_and_a_broken_line_stays_alone(thermometer, tmp_path
     lines.write_text(json.dumps(row()) + "\n{\n\n" + "[" * 100_000 + "\n" + json.dumps(row("b")) + "\n")
     outcomes = list(thermometer.map(thermometer.read(lines)))
     assert [each.ok for each in outcomes] == [True, False, False, True]
-    assert "line 2 is no JSON object" in outcomes[1].error.why
+    assert outcomes[1].error.what == "INPUT.UNREADABLE: a line of 'readings.jsonl' is lost"
+    assert outcomes[1].error.why == "line 2 is no JSON object"
 
 
 def test_parquet_is_read(thermometer, tmp_path, row):

@@ -102,6 +102,23 @@ def test_a_csv_has_decision_score_and_the_plain_fields_of_the_verdict(duomo, tab
     assert table_.splitlines()[0].split() == ["ID", "PAYLOAD.EXCESS"]
 
 
+def test_a_mistyped_name_is_said_before_anything_is_worked_on(duomo, table, tmp_path):
+    out, log = tmp_path / "out.jsonl", tmp_path / "audit.log"
+    done = duomo("adapt", "thermometer", str(table), str(tmp_path / "gone.csv"), "-O", str(out), "--audit", str(log))
+    assert done.exit_code == 1
+    assert "no file" in done.stderr
+    assert "records" not in done.stderr
+    assert not out.exists()
+    assert not log.exists()
+
+
+def test_a_table_has_the_code_of_an_error_whose_words_are_said_aloud(duomo, table):
+    done = duomo("adapt", "thermometer", str(table), "-o", "table")
+    assert "ERROR.CODE" in done.stdout
+    assert "E-INPUT" in done.stdout
+    assert "has no 'celsius'" in done.stderr
+
+
 def test_rows_come_from_standard_input(duomo):
     lines = duomo.json("adapt", "thermometer", "-", "-o", "jsonl", input='{"machine": "a", "celsius": 70}\nnot json\n')
     assert [each["ok"] for each in lines] == [True, False]
