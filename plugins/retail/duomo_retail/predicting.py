@@ -30,7 +30,7 @@ class Settings(Artifact):
     period: int = pydantic.Field(default=0, ge=0)
     """Steps in a season; 0 for what is usual: 7 days, 52 weeks, 12 months."""
     method: str = "ensemble"
-    """One of `duomo_retail.methods.METHODS`, or ``statsforecast:MODEL``."""
+    """One of `duomo_retail.methods.METHODS`, ``statsforecast:MODEL``, or ``chronos:FOLDER`` of a local checkpoint."""
     levels: tuple[float, ...] = LEVELS
 
     @pydantic.model_validator(mode="after")
@@ -97,10 +97,14 @@ def _by_method(values: list[Array], season: int, settings: Settings) -> list[Arr
         from duomo_retail.nixtla import forecast  # an extra
 
         return forecast(values, season, settings.horizon, name.partition(":")[2])
+    if name.startswith("chronos:"):
+        from duomo_retail import pretrained  # an extra
+
+        return pretrained.forecast(values, settings.horizon, name.partition(":")[2])
     raise UsageProblem(
         f"no forecasting method '{name}'",
         why=did_you_mean(name, methods.METHODS),
-        fix=f"one of {', '.join(methods.METHODS)}, or statsforecast:MODEL",
+        fix=f"one of {', '.join(methods.METHODS)}, statsforecast:MODEL or chronos:FOLDER",
     )
 
 
