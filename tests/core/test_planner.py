@@ -24,6 +24,9 @@ LLAMA7 = ModelProfile(
 LLAMA70 = ModelProfile(
     "70b", 68_976_648_192, 262_144_000, 80, 8192, 64, 8, "token", 137_426_370_560, 2_621_440, 118_790, 163_840
 )
+LLAMA405 = ModelProfile(
+    "405b", 405_853_388_800, 2_101_346_304, 126, 16_384, 128, 8, "token", 807_495_794_688, 8_257_536, 225_286, 258_048
+)
 TINY = profile_params("tiny", 10_000)
 NO_FIT = "does not fit"
 
@@ -133,6 +136,7 @@ def test_a_core_that_has_no_memory_for_a_second_process_stays_inline():
         ),
         (LLAMA7, "1xA10", "float32", ("27.0 GB of weights in float32", "--dtype bfloat16")),
         (LLAMA70, "4xA10", "bfloat16", ("138.0 GB", "--devices 8xA10", "--devices 2xH100")),
+        (LLAMA405, "2xT4", "float32", ("1623.4 GB", "--devices 16xH200")),
     ],
 )
 def test_what_fits_nowhere_says_how_much_is_missing_and_what_would_do(profile, devices, dtype, words):

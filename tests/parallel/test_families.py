@@ -262,6 +262,17 @@ def test_what_cannot_be_cut_is_refused_before_anything_is_loaded(name, dims, wor
         assert each in str(caught.value)
 
 
+@pytest.mark.parametrize("executor", ["local", "ray"])
+def test_weights_that_are_a_file_beside_a_config_are_refused_before_any_worker_starts(executor, monkeypatch):
+    if executor == "ray":
+        pytest.importorskip("ray")
+    monkeypatch.setattr("duomo.execution.child.load_worker", None)
+    with pytest.raises(UsageProblem, match="'nlp/minilm' cannot be cut for tp=5") as caught:
+        duomo.load("feature-extraction", "nlp/minilm", executor=executor, device="cpu", parallel="tp=5")
+    assert "12 attention heads" in caught.value.why
+    assert "Traceback" not in caught.value.why
+
+
 def test_a_model_without_plans_is_refused_with_what_works(job_of, whole):
     with duomo.load("text-classification", "nlp/vader") as runner:
         plain = runner.executor.worker.job

@@ -28,6 +28,7 @@ from duomo.execution import pipeline, tensor
 from duomo.execution.base import Fate, Job
 from duomo.execution.devices import networks, pick_device
 from duomo.execution.plan import ParallelDims
+from duomo.execution.profile import transformers_folder
 from duomo.execution.ranks import Ranks, TorchRanks
 from duomo.execution.worker import Prepared, Worker
 from duomo.model import Model
@@ -79,8 +80,8 @@ def check(job: Job) -> None:
         tensor.check(None, dims.tp, job.reference)
     if dims.pp > 1 and _is_inherited(cls, "pipeline_split"):
         pipeline.check(None, dims.pp, job.reference)
-    folder = Path(job.weights_path) if job.weights_path else None
-    if folder is not None and folder.is_dir() and (folder / "config.json").is_file():
+    folder = transformers_folder(Path(job.weights_path) if job.weights_path else None)
+    if folder is not None:
         from duomo.pretrained import load_config  # not every model is a checkpoint of transformers
 
         config = load_config(folder)

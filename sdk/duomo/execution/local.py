@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from duomo.catalog import resolve
 from duomo.execution import child, process
 from duomo.execution.base import Job
 from duomo.execution.crew import Crew, Event, Facts, not_started
@@ -119,8 +118,6 @@ class LocalCrew(Crew):
         """Start all processes at once, and wait until each has loaded the model."""
         self._plan = with_devices(job)
         self._job = job._replace(plan=self._plan)
-        if self._plan.dims.group > 1:
-            resolve("duomo.execution.group:check", ("torch",), "a model on several devices")(self._job)
         self._threads = self._plan.threads or _threads_for(len(self._plan.devices))
         self._preload = [job.spec.loader.partition(":")[0], "duomo.execution.worker"]
         if self._plan.dims.group > 1:

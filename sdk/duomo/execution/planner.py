@@ -289,7 +289,7 @@ def _refusal(
     biggest = max(devices, key=lambda device: device.memory)
     more = [[biggest] * num for num in (2, 4, 8, 16, 32, 64, 128) if num > len(devices)]
     larger = sorted((each for each in DEVICES.values() if each.memory > biggest.memory), key=lambda each: each.memory)
-    others = [[device] * num for num in (1, 2, 4, 8) for device in larger]
+    others = [[device] * num for num in (1, 2, 4, 8, 16, 32) for device in larger]
 
     def works(some: Sequence[Device], kind: str) -> bool:
         return bool(_candidates(profile, some, kind, length, axes)[0])

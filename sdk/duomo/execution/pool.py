@@ -58,6 +58,8 @@ class PoolExecutor(Executor):
                 fix=f"{type(self).__name__}() makes another",
             )
         self._estimate = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'").estimate
+        if job.plan.dims.group > 1:
+            resolve("duomo.execution.group:check", ("torch",), "a model on several devices")(job)
         self._facts = self._crew.start(job)
         self._job = job
         self._roster = Roster(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
