@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from duomo.adapters.faults import error_of
 from duomo.adapters.findings import Finding, find, stops
 from duomo.adapters.guards import known_in_time, no_protected, no_shared_groups
 from duomo.adapters.records import Record
 from duomo.adapters.rows import accept
 from duomo.adapters.splits import SplitPolicy
-from duomo.adapters.walk import error_of
 from duomo.errors import BadInput, GuardRefused
 from duomo.tasks.base import Result
 

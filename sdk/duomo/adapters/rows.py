@@ -9,11 +9,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pydantic
-from pydantic_core.core_schema import ErrorType
 
+from duomo.adapters.faults import first_of
 from duomo.adapters.findings import Finding, find
 from duomo.adapters.records import Record, Source, pseudonym
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable, UsageProblem, nearest
@@ -92,24 +92,16 @@ def _payload(adapter: Adapter[Any, Any], row: dict[str, Any], key: str) -> tuple
 
 def _refused(error: pydantic.ValidationError, columns: tuple[str, ...], key: str) -> BadInput:
     """The first thing that is wrong with a row, without its value: it may be about a person."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(map(str, first["loc"])) or "the record"
-    if first["type"] == "missing":
+    kind, field, words = first_of(error)
+    field = field or "the record"
+    if kind == "missing":
         near = nearest(field, columns, 1)
         return BadInput(
             f"INPUT.MISSING_COLUMN: record '{key}' has no '{field}'",
             why=f"the closest column is '{near[0]}'" if near else "the adapter cannot do without it",
             fix=f"rename '{near[0]}' to '{field}'" if near else f"add a column '{field}'",
         )
-    said = first["msg"] if first["type"] in _DISCREET else "a check of the adapter failed"
-    return BadInput(
-        f"record '{key}': '{field}' cannot be used", why=said[0].lower() + said[1:], fix=f"correct '{field}'"
-    )
-
-
-_TALKATIVE = {"value_error", "assertion_error", "union_tag_invalid", "iteration_error", "get_attribute_error"}
-_DISCREET = frozenset(get_args(ErrorType)) - _TALKATIVE
-"""Pydantic's own errors whose message does not quote the value; that of a validator somebody wrote may."""
+    return BadInput(f"record '{key}': '{field}' cannot be used", why=words, fix=f"correct '{field}'")
 
 
 @functools.cache

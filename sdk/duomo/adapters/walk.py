@@ -10,18 +10,18 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from duomo.adapters.faults import error_of, error_of_task
 from duomo.adapters.findings import CODES, Finding, refers, stops
 from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
 from duomo.adapters.rows import accept
 from duomo.distributions import find_distribution
-from duomo.errors import AdapterFailed, AuditProblem, DuomoError, SystemicError, UsageProblem, did_you_mean
+from duomo.errors import AdapterFailed, AuditProblem, SystemicError, UsageProblem, did_you_mean
 from duomo.outcome import ItemError, Meta, Outcome
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Walk:
             passage = waiting.popleft()
             passage.meta, passage.ran_task = outcome.meta, True
             if outcome.error is not None:
-                passage.error = self._of_task(outcome.error)
+                passage.error = error_of_task(self.adapter, outcome.error)
             elif passage.case is not None:
                 passage.case.raw = outcome.result
             yield passage
@@ -292,35 +292,6 @@ class Walk:
     def _meta(self) -> Meta:
         name = self.adapter.spec.name
         return Meta(self.adapter.task or name, name, self.adapter.origin)
-
-    def _of_task(self, error: ItemError) -> ItemError:
-        if not self.adapter.is_private:
-            return error
-        return ItemError(
-            error.code,
-            f"the task '{self.adapter.task}' has no result for the record",
-            why="its message is withheld, as it may quote the record",
-            fix="try the record alone, where its content may be seen",
-            type=error.type,
-        )
-
-
-def error_of(adapter: Adapter[Any, Any], error: Exception) -> ItemError:
-    """An error in words; those of an adapter on people do not quote what the exception says."""
-    if isinstance(error, DuomoError):
-        if adapter.is_private:
-            error.__cause__ = error.__context__ = None  # its own words are meant for readers, those behind it are not
-        return ItemError.of(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    kind, place = type(error).__name__, f"{frame.name}, line {frame.lineno}"
-    said = "its message is withheld, as it may quote the record" if adapter.is_private else str(error)
-    failed = AdapterFailed(
-        f"adapter '{adapter.spec.name}' raised {kind}",
-        why=f"{said} (in {place})",
-        fix="check the record; if it is sound, report it to the plugin's author",
-    )
-    described = ItemError.of(failed)
-    return described if adapter.is_private else dataclasses.replace(described, exception=error)
 
 
 def _id_of(provenance: Provenance, key: str) -> str:

@@ -66,8 +66,15 @@ def test_an_error_about_a_person_quotes_nothing_of_the_record(thermometer, row):
     assert "raised ValueError" in outcome.error.what
     assert "withheld" in outcome.error.why
     assert "in result, line" in outcome.error.why
+    assert "of thermometer.py" in outcome.error.why
     assert "Ada" not in outcome.error.what + outcome.error.why + outcome.error.traceback
     assert outcome.error.exception.__cause__ is None
+
+
+def test_a_number_that_is_none_is_named_by_where_it_was_made(thermometer, row):
+    [outcome] = thermometer.map([row("Lovelace", 70.0, load=float("inf"))])
+    assert "Uncalibrated.value: input should be a finite number (in interpret, line" in outcome.error.why
+    assert "Lovelace" not in f"{outcome.error}"
 
 
 def test_what_lies_behind_a_plugins_own_error_is_not_passed_on(row):

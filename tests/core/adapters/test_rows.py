@@ -137,6 +137,20 @@ def test_a_column_of_another_name_than_its_field_is_read():
     assert (record.payload.celsius, record.payload.load, record.findings) == (70.0, 2.0, ())
 
 
+def test_a_place_in_a_field_is_told_by_number_and_not_by_name():
+    class Ward(Inputs):
+        beds: list[float]
+        fevers: dict[str, float] = pydantic.Field(default_factory=dict)
+
+    class Nurse(Thermometer):
+        Input = Ward
+
+    assert "'beds.1' cannot be used" in error_of(Nurse(), {"machine": "m", "beds": [1, "x"]}).what
+    error = error_of(Nurse(), {"machine": "m", "beds": [], "fevers": {"Lovelace": "high"}})
+    assert "'fevers' cannot be used" in error.what
+    assert "Lovelace" not in f"{error}"
+
+
 def test_a_check_that_quotes_the_value_is_not_passed_on():
     class Person(Inputs):
         name: str

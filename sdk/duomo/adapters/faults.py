@@ -1,0 +1,78 @@
+"""How what goes wrong with a record is told: in whose code, and in no words of a record that is about a person."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, get_args
+
+import pydantic
+from pydantic_core.core_schema import ErrorType
+
+from duomo.errors import AdapterFailed, DuomoError
+from duomo.outcome import ItemError
+
+if TYPE_CHECKING:
+    from duomo.adapters.adapter import Adapter
+
+_TALKATIVE = {"value_error", "assertion_error", "union_tag_invalid", "iteration_error", "get_attribute_error"}
+_DISCREET = frozenset(get_args(ErrorType)) - _TALKATIVE
+"""Pydantic's own errors whose message does not quote the value; that of a validator somebody wrote may."""
+
+
+def first_of(error: pydantic.ValidationError) -> tuple[str, str, str]:
+    """The first thing that is wrong: kind, field, and words that do not quote its value."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    kind, message = first["type"], first["msg"]
+    words = message[0].lower() + message[1:] if kind in _DISCREET else "a check of the adapter failed"
+    # Inside a field positions are told and names are not: those of a dict are data.
+    place = [str(each) for at, each in enumerate(first["loc"]) if not at or isinstance(each, int)]
+    return kind, ".".join(place), words
+
+
+def error_of(adapter: Adapter[Any, Any], error: Exception) -> ItemError:
+    """An error in words; those of an adapter on people do not quote what the exception says."""
+    if isinstance(error, DuomoError):
+        if adapter.is_private:
+            error.__cause__ = error.__context__ = None  # its own words are meant for readers, those behind it are not
+        return ItemError.of(error)
+    failed = AdapterFailed(
+        f"adapter '{adapter.spec.name}' raised {type(error).__name__}",
+        why=f"{_said(adapter, error)} (in {_place(adapter, error)})",
+        fix="check the record; if it is sound, report it to the plugin's author",
+    )
+    described = ItemError.of(failed)
+    return described if adapter.is_private else dataclasses.replace(described, exception=error)
+
+
+def error_of_task(adapter: Adapter[Any, Any], error: ItemError) -> ItemError:
+    """The error of a core task's model, which knows nothing of people and may quote its input."""
+    if not adapter.is_private:
+        return error
+    return ItemError(
+        error.code,
+        f"the task '{adapter.task}' has no result for the record",
+        why="its message is withheld, as it may quote the record",
+        fix="try the record alone, where its content may be seen",
+        type=error.type,
+    )
+
+
+def _said(adapter: Adapter[Any, Any], error: Exception) -> str:
+    if not adapter.is_private:
+        return str(error)
+    if isinstance(error, pydantic.ValidationError):
+        _, field, words = first_of(error)
+        return f"{error.title}.{field}: {words}"
+    return "its message is withheld, as it may quote the record"
+
+
+def _place(adapter: Adapter[Any, Any], error: Exception) -> str:
+    """Where in the plugin's own code it was raised, or called what raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    home = os.path.dirname(getattr(sys.modules.get(type(adapter).__module__), "__file__", None) or "")
+    own = [each for each in frames if home and os.path.dirname(each.filename) == home]
+    frame = (own or frames)[-1]
+    return f"{frame.name}, line {frame.lineno} of {os.path.basename(frame.filename)}"
