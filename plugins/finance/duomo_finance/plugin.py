@@ -81,9 +81,9 @@ DOCUMENT_FIELDS = AdapterSpec(
 DOCUMENT_SCAN = AdapterSpec(
     "finance/document-scan",
     "duomo_finance.scans:DocumentScan",
-    "the figures of a photographed or scanned statement, by its lines of print",
+    "the figures of a photographed or scanned statement, by labels beside them or by questions",
     "finance",
-    tasks=("optical-character-recognition",),
+    tasks=("optical-character-recognition", "question-answering"),
     disclaimer=f"{SUPPORTS} Figures are as read; look at the page before using one.",
     intended_use="to find figures on pages for a person to confirm",
     not_for=("posting figures unseen", "handwriting"),

@@ -1,7 +1,8 @@
-"""Figures on a scanned page: a label in print, and the number that stands beside it."""
+"""Fields of a scanned page: a label in print and the number beside it, or a question and a model that answers it."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import pydantic
 
+from duomo import Runner
 from duomo.adapters import Adapter, Artifact, Case, Decision, Payload, Record, Uncalibrated
 from duomo.tasks.base import Result
 from duomo_finance.plugin import DOCUMENT_SCAN
@@ -39,18 +41,33 @@ BALANCE_SHEET = Labels(
 )
 
 
+class Questions(Artifact):
+    """What to ask a model about a page, where no label was found."""
+
+    kind: ClassVar[str] = "finance.questions/1"
+
+    model: str
+    """A model of the task question-answering, such as ``dir:models/answers``; it is asked about the print that was
+    read."""
+    asked: dict[str, str]
+    """Field to its question, such as ``due: What is the amount due?``"""
+
+
 class Found(Result):
-    """One figure."""
+    """One field."""
 
     name: str
     text: str
-    value: Decimal
+    value: Decimal | None
+    """None for an answer that is no single amount, such as a date."""
     currency: str
     """From its symbol; empty without one."""
     score: float
-    """How sure the reader of print is of the worse of the two lines."""
+    """How sure the reader of print is of the worst of its lines, or the model of its answer if that is less."""
     box: tuple[float, float, float, float]
-    """Left, top, right and bottom of the figure's line, in pixels."""
+    """Left, top, right and bottom of the lines it stands on, in pixels."""
+    question: str = ""
+    """What was asked; empty when a label found it."""
 
 
 class ScanFields(Payload):
@@ -65,7 +82,7 @@ class ScanFields(Payload):
 class DocumentScan(Adapter[Any, ScanFields]):
     """Takes what the task takes: a picture, its path or its bytes. The artefact ``labels`` says what to look for.
 
-    There is no model of document question answering behind it: it knows labels and their neighbours, not questions.
+    With the artefact ``questions``, the model that it names answers for the fields that no label found.
     """
 
     spec = DOCUMENT_SCAN
@@ -74,9 +91,17 @@ class DocumentScan(Adapter[Any, ScanFields]):
 
     @property
     def labels(self) -> Labels:
-        """What is looked for; a balance sheet's totals, when nothing else was said."""
+        """What is looked for; a balance sheet's totals, when nothing was said and nothing is asked."""
         found = self.artifacts.get("labels")
-        return found if isinstance(found, Labels) else BALANCE_SHEET
+        if isinstance(found, Labels):
+            return found
+        return BALANCE_SHEET if self.questions is None else Labels(words={})
+
+    @property
+    def questions(self) -> Questions | None:
+        """What is asked."""
+        found = self.artifacts.get("questions")
+        return found if isinstance(found, Questions) else None
 
     def record(self, value: Any, position: int = 0) -> Record[Any]:
         return Record(value, str(position))
@@ -86,25 +111,52 @@ class DocumentScan(Adapter[Any, ScanFields]):
 
     def interpret(self, case: Case[Any]) -> Uncalibrated | None:
         found = read_fields(case.raw.lines, self.labels)
+        if self.questions is not None:
+            found += self._answers(case.raw, self.questions, {each.name for each in found})
+        case.raw = found
         return Uncalibrated(value=min(each.score for each in found), method="ocr") if found else None
 
     def decide(self, case: Case[Any]) -> Decision:
-        found = read_fields(case.raw.lines, self.labels)
-        for name in _missing(found, self.labels):
+        for name in self._missing(case.raw):
             case.find("INPUT.MISSING_VALUE", f"'{name}' was not found on the page", field=name, severity="refer",
                       fix="look at the page, or add the words that stand beside it to the labels")  # fmt: skip
-        for each in found:
+        for each in case.raw:
             if each.score < SURE:
-                case.find("QUALITY.SNR", f"'{each.name}' was read with a score of {each.score:.2f}", field=each.name,
+                how = "answered" if each.question else "read"
+                case.find("QUALITY.SNR", f"'{each.name}' was {how} with a score of {each.score:.2f}", field=each.name,
                           fix="look at the page, or scan it again with more light and 300 dpi")  # fmt: skip
-        if _sums_hold(found, self.labels) is False:
+        if _sums_hold(case.raw, self.labels) is False:
             case.find("QUALITY.FORMAT", "the parts do not add up to their total", field="sums",
                       fix="a digit was misread, or a part has other words")  # fmt: skip
         return Decision(outcome="refer", reason="figures on a scan are confirmed by a person")
 
     def result(self, case: Case[Any]) -> ScanFields:
-        found = read_fields(case.raw.lines, self.labels)
-        return ScanFields(fields=found, missing=_missing(found, self.labels), sums_hold=_sums_hold(found, self.labels))
+        return ScanFields(fields=case.raw, missing=self._missing(case.raw), sums_hold=_sums_hold(case.raw, self.labels))
+
+    def close(self) -> None:
+        super().close()
+        if "_answerer" in self.__dict__:
+            self._answerer.close()
+
+    def _missing(self, found: Sequence[Found]) -> list[str]:
+        wanted = dict.fromkeys((*self.labels.words, *(self.questions.asked if self.questions else ())))
+        return [name for name in wanted if name not in {each.name for each in found}]
+
+    @functools.cached_property
+    def _answerer(self) -> Runner[Any]:
+        from duomo import load
+
+        assert self.questions is not None
+        return load("question-answering", self.questions.model)
+
+    def _answers(self, page: Any, questions: Questions, known: set[str]) -> list[Found]:
+        """Answers to the questions about fields that are not known yet; none on an empty page."""
+        asked = {name: question for name, question in questions.asked.items() if name not in known}
+        if not asked or not page.text.strip():
+            return []
+        outcomes = self._answerer.map([(question, page.text) for question in asked.values()], may_abstain=True)
+        tops = [outcome.unwrap().top for outcome in outcomes]
+        return [_answered(name, asked[name], top, page) for name, top in zip(asked, tops, strict=True) if top]
 
     @classmethod
     def example(cls) -> Self:
@@ -187,17 +239,29 @@ def _found(name: str, label: Any, line: Any, text: str) -> Found:
                  score=min(label.score, line.score), box=_box(line))  # fmt: skip
 
 
+def _answered(name: str, question: str, answer: Any, page: Any) -> Found:
+    """An answer with its lines; in the text of a page they are joined by a line break."""
+    touched, at = [], 0
+    for line in page.lines:
+        if at < answer.end and answer.start < at + len(line.text):
+            touched.append(line)
+        at += len(line.text) + 1
+    text = answer.text.strip()
+    value, currency = (NUMBER.fullmatch(text) and parse_amount(text)) or (None, "")
+    boxes = [_box(line) for line in touched]
+    left, top, right, bottom = zip(*boxes, strict=True)
+    score = min(answer.score, *(line.score for line in touched))
+    box = (min(left), min(top), max(right), max(bottom))
+    return Found(name=name, text=text, value=value, currency=currency, score=score, box=box, question=question)
+
+
 def _box(line: Any) -> tuple[float, float, float, float]:
     xs, ys = zip(*line.corners, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _missing(found: Sequence[Found], labels: Labels) -> list[str]:
-    return [name for name in labels.words if name not in {each.name for each in found}]
-
-
 def _sums_hold(found: Sequence[Found], labels: Labels) -> bool | None:
-    values: Mapping[str, Decimal] = {each.name: each.value for each in found}
+    values: Mapping[str, Decimal] = {each.name: each.value for each in found if each.value is not None}
     sums = [(total, parts) for total, parts in labels.sums.items() if {total, *parts} <= set(values)]
     if not sums:
         return None

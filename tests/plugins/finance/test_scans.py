@@ -6,7 +6,7 @@ import pytest
 
 import duomo
 from duomo.tasks.vision import Page, TextLine
-from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, parse_amount, read_fields, statement
+from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, Questions, parse_amount, read_fields, statement
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,96 @@ def test_a_drawn_statement_is_read_by_the_core_task():
         "equity": 400,
     }
     assert result.payload.sums_hold
+
+
+@pytest.fixture(scope="module")
+def answerer(tmp_path_factory):
+    """A question-answering checkpoint of random weights that spells words, letter by letter."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast, set_seed
+
+    folder, letters = tmp_path_factory.mktemp("answers"), "abcdefghijklmnopqrstuvwxyz0123456789.,:?"
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    tokenizer = Tokenizer(models.WordPiece({token: at for at, token in enumerate(vocab)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(folder)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    set_seed(3)
+    config = BertConfig(vocab_size=len(vocab), initializer_range=0.3, max_position_embeddings=128, **sizes)
+    BertForQuestionAnswering(config).save_pretrained(folder)
+    return f"dir:{folder}"
+
+
+def test_a_checkpoint_that_the_user_names_answers_what_no_label_finds(answerer, tmp_path):
+    lines = [line("Amount due: € 12,50", 0, 0), line("to be paid by 3 may 2026", 0, 40)]
+    labels = Labels(words={"due": ("amount due",)})
+    asked = {"due": "what is due?", "paid_by": "paid by when?", "iban": "which iban?"}
+    questions = Questions(model=answerer, asked=asked)
+    DocumentScan(artifacts={"labels": labels, "questions": questions}).save(tmp_path)
+    text = "\n".join(each.text for each in lines)
+    with duomo.load("question-answering", answerer) as model:
+        own = {name: model((asked[name], text), may_abstain=True).top for name in ("paid_by", "iban")}
+    assert any(own.values()), "the made-up checkpoint must answer something, or this test says nothing"
+    with DocumentScan.load(tmp_path, runner=Reader(*lines)) as adapter:
+        adapter.runner.close = lambda: None
+        result = adapter("page.png")
+    found = {each.name: each for each in result.payload.fields}
+    assert (found["due"].value, found["due"].question) == (Decimal("12.50"), ""), "a label comes before a question"
+    for name, top in own.items():
+        if top is None:
+            assert name in result.payload.missing
+            continue
+        assert (found[name].text, found[name].question) == (top.text.strip(), asked[name])
+        assert found[name].score == pytest.approx(min(top.score, 0.99), abs=1e-5)
+        first, last = (0 if at <= len(lines[0].text) else 1 for at in (top.start, top.end - 1))
+        assert (found[name].box[1], found[name].box[3]) == (40 * first, 40 * last + 20)
+    assert result.decision.outcome == "refer"
+
+
+class Answerer:
+    """A model that gives the stretch of the text that a list of its own names, with a score."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def map(self, items, **_):
+        from duomo.tasks.nlp import Answer, Answers
+
+        for index, (question, text) in enumerate(items):
+            stretch, score = self.answers.get(question, ("", 0.0))
+            at = text.find(stretch)
+            found = [Answer(text=stretch, score=score, start=at, end=at + len(stretch))] if stretch else []
+            yield duomo.Outcome(index, str(index), Answers(answers=found), None, duomo.Meta("qa", "house/answers"))
+
+    def close(self):
+        pass
+
+
+def test_an_answer_is_an_amount_only_where_it_is_nothing_else_and_an_unsure_one_is_said(monkeypatch):
+    lines = [line("we ask you for $ 1,200.50", 0, 0, 0.8), line("within 30 days", 0, 40), line("of 3 may", 0, 80)]
+    model = Answerer(total=("$ 1,200.50", 0.95), until=("30 days\nof 3 may", 0.4))
+    monkeypatch.setattr(duomo, "load", lambda task, name: {("question-answering", "house/answers"): model}[task, name])
+    questions = Questions(model="house/answers", asked={"total": "total", "until": "until", "vat": "vat"})
+    result = DocumentScan(runner=Reader(*lines), artifacts={"questions": questions})("page.png")
+    found = {each.name: each for each in result.payload.fields}
+    assert (found["total"].value, found["total"].currency, found["total"].score) == (Decimal("1200.50"), "USD", 0.8)
+    assert (found["until"].value, found["until"].score) == (None, 0.4)
+    assert found["until"].box == (0.0, 40.0, 140.0, 100.0), "both lines"
+    assert result.payload.missing == ["vat"], "and not a balance sheet's totals, which nobody asked for"
+    assert {(each.code, each.field) for each in result.findings} == {
+        ("INPUT.MISSING_VALUE", "vat"), ("QUALITY.SNR", "total"), ("QUALITY.SNR", "until"),
+    }  # fmt: skip
+    assert result.score.value == 0.4
+
+
+def test_an_empty_page_is_not_asked_about(monkeypatch):
+    monkeypatch.setattr(duomo, "load", lambda *_: pytest.fail("no model is needed for an empty page"))
+    questions = Questions(model="house/answers", asked={"total": "total"})
+    result = DocumentScan(runner=Reader(), artifacts={"questions": questions})("page.png")
+    assert result.payload.missing == ["total"]
