@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter, Case
     from duomo.adapters.audit import AuditLog
 
+_MOST_SETTLED = 256
+"""So many records in a row that need no model wait for one that does."""
 _NAMESPACE = uuid.UUID("6f4f9b0e-6b6b-5c51-9a3c-1d0a4f9e2d11")
 
 
@@ -152,24 +154,33 @@ class Walk:
         runner = self.adapter.runner
         assert runner is not None
         waiting: collections.deque[_Passage] = collections.deque()
+        more = True
 
         def feed() -> Iterator[Any]:
+            nonlocal more
+            settled = 0
             for passage in passages:
                 waiting.append(passage)
+                settled = 0 if passage.is_open else settled + 1
                 if passage.is_open:
                     yield passage.prepared
+                elif settled == _MOST_SETTLED:
+                    return  # they are given out before more is read: a stream may have nothing but such
+            more = False
 
-        for outcome in runner.map(feed(), batch_size=self.batch_size, **self.adapter.options):
-            while not waiting[0].is_open:
+        while more:
+            for outcome in runner.map(feed(), batch_size=self.batch_size, **self.adapter.options):
+                while not waiting[0].is_open:
+                    yield waiting.popleft()
+                passage = waiting.popleft()
+                passage.meta, passage.ran_task = outcome.meta, True
+                if outcome.error is not None:
+                    passage.error = error_of_task(self.adapter, outcome.error)
+                elif passage.case is not None:
+                    passage.case.raw = outcome.result
+                yield passage
+            while waiting:
                 yield waiting.popleft()
-            passage = waiting.popleft()
-            passage.meta, passage.ran_task = outcome.meta, True
-            if outcome.error is not None:
-                passage.error = error_of_task(self.adapter, outcome.error)
-            elif passage.case is not None:
-                passage.case.raw = outcome.result
-            yield passage
-        yield from waiting
 
     def _by_score(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
         """Through `Adapter.score`, in batches of what is open."""

@@ -292,6 +292,27 @@ def test_a_result_names_the_model_that_made_it_whatever_came_before_it():
     assert behind.result.provenance == ahead.result.provenance
 
 
+def test_a_stream_of_nothing_but_stopped_records_goes_on_and_keeps_its_order():
+    words = ["one", *["a secret"] * 600, "two", *["a secret"] * 300]
+    with duomo.adapt("fake/notes", catalog=fake_catalog()) as notes:
+        outcomes = list(notes.map(words))
+        endless = notes.map(itertools.cycle(["a secret"]))
+        assert next(endless).result.payload is None
+    assert [each.index for each in outcomes] == list(range(len(words)))
+    assert [each.index for each in outcomes if each.result.payload is not None] == [0, 601]
+
+
+def test_what_came_to_a_model_before_the_source_broke_has_its_result():
+    def broken():
+        yield from ("one", "a secret", "two")
+        raise OSError("the disk is gone")
+
+    seen = []
+    with duomo.adapt("fake/notes", catalog=fake_catalog()) as notes, pytest.raises(OSError, match="the disk is gone"):
+        seen.extend(notes.map(broken()))
+    assert [each.ok for each in seen] == [True, True, True]
+
+
 def test_a_task_that_quotes_a_record_about_people_is_not_passed_on():
     class Private(EchoAdapter):
         spec = EchoAdapter.spec._replace(data_classes=("PHI",))
