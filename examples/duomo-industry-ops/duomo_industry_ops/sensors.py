@@ -6,6 +6,7 @@ Dengel, KI 2012): linear in the number of readings, and each sensor's part is it
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
@@ -24,6 +25,8 @@ from duomo.adapters import (
     Reason,
     Record,
     Score,
+    SplitPolicy,
+    Time,
     Uncalibrated,
     auc,
     conformal_quantile,
@@ -114,7 +117,7 @@ class SensorAnomaly(Adapter[dict[str, float], SensorVerdict]):
     def record(self, value: Any, position: int = 0) -> Record[dict[str, float]]:
         record = super().record(value, position)
         payload = {name: _number(name, each, record.key) for name, each in record.payload.items() if name not in _OTHER}
-        return Record(payload, record.key, record.group, record.event_time, label=record.label, source=record.source)
+        return dataclasses.replace(record, payload=payload)
 
     def guards(self, phase: str) -> Sequence[Guard]:
         return [self._all_sensors] if phase == "input" else []
@@ -149,6 +152,10 @@ class SensorAnomaly(Adapter[dict[str, float], SensorVerdict]):
             surprise=case.score.value,
             unusual=[each.feature for each in case.reasons],
         )
+
+    def split_policy(self, records: Sequence[Record[dict[str, float]]]) -> SplitPolicy:
+        """In time where readings have one: what is normal is learnt from the past of the same machines."""
+        return Time() if all(each.event_time is not None for each in records) else super().split_policy(records)
 
     def fit(self, records: Sequence[Record[dict[str, float]]]) -> Self:
         """Learn what is normal from readings that are not marked as anomalies; every third one sets the alarm."""

@@ -75,3 +75,13 @@ def test_a_fitted_one_is_used_by_name_and_leaves_a_trail(tmp_path):
     assert all(each.ok for each in outcomes)
     assert outcomes[0].result.provenance.plugin == "duomo-industry-ops 1.0.0"
     assert verify(tmp_path / "audit.log").lines == len(outcomes)
+
+
+def test_machines_are_judged_by_their_own_later_readings():
+    rows = [{**row, "heat": row["heat"] + 40 * (at % 50 == 0), "anomaly": int(at % 50 == 0)}
+            for at, row in enumerate(SensorAnomaly.samples()[:-1] * 60)]  # fmt: skip
+    report = SensorAnomaly().evaluate(
+        {**row, "time": f"2026-03-{1 + at // 48:02}T00:00:00"} for at, row in enumerate(rows)
+    )
+    assert report.split.startswith("Time(")
+    assert report.metrics["auroc"] > 0.99

@@ -102,7 +102,15 @@ class GroupTime(Time):
     def cut(self, records: Sequence[Record[Any]]) -> Iterator[Fold]:
         for fit, judge in super().cut(records):
             seen = {records[i].group for i in fit}
-            yield fit, [i for i in judge if records[i].group not in seen]
+            new = [i for i in judge if records[i].group not in seen]
+            if judge and not new:
+                raise UsageProblem(
+                    f"the split {self} leaves nothing to judge by",
+                    why=f"all {len({records[i].group for i in judge})} groups after the cutoff were seen before it",
+                    fix="Group() for groups that were never seen (--split group), or Time() for the same ones later "
+                    "(--split time)",
+                )
+            yield fit, new
 
 
 @dataclasses.dataclass(frozen=True)

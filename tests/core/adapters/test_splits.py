@@ -63,6 +63,13 @@ def test_a_split_in_group_and_time_judges_by_later_records_of_new_groups():
     assert judge == [6, 7, 8, 9, 10]
 
 
+def test_groups_that_all_come_back_are_told_what_else_there_is():
+    with pytest.raises(UsageProblem, match="leaves nothing to judge by") as caught:
+        GroupTime().folds(records(n=30, groups=3))
+    assert caught.value.why == "all 3 groups after the cutoff were seen before it"
+    assert "--split time" in caught.value.fix
+
+
 def test_each_site_in_turn_is_judged_by_the_others():
     folds = External().folds(records(groups=3))
     assert [{i % 3 for i in judge} for _, judge in folds] == [{0}, {1}, {2}]
