@@ -82,7 +82,7 @@ def test_on_a_terminal_a_second_line_tells_how_busy_each_worker_is():
 
     code, screen = on_terminal(*LOCAL, *texts(*(f"text {i}" for i in range(30))), "-b", "1")
     assert code == 0
-    assert re.search(r"cpu \d+% · cpu \d+% · \d batches out", screen)
+    assert re.search(r"cpu \d+% · cpu \d+% · \d batch(es)? out", screen)
     assert "batches out" not in plain(screen).split("INPUT")[1], "nothing of it is left behind"
 
 

@@ -29,7 +29,8 @@ class Live:
         stats = self._executor.stats() if len(self._devices) > 1 else {}
         if "busy_s.0" not in stats:
             return line
-        parts = [*self._shares(stats), f"{stats['in_flight']:.0f} batches out"]
+        out = int(stats["in_flight"])
+        parts = [*self._shares(stats), f"{out} batch{'' if out == 1 else 'es'} out"]
         if stats["padding"] >= 0.005:
             parts.append(f"padding {stats['padding']:.0%}")
         for name, word in (("restarts", "restarted"), ("ooms", "out of memory")):
