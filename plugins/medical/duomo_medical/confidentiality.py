@@ -8,6 +8,8 @@ standard: no free text stays, and no time of day.
 
 from __future__ import annotations
 
+import re
+
 EDITION = "PS3.15 2025c, basic profile by allow list 1"
 """Written into each file, so that it can be told by which rules it was cleaned."""
 
@@ -51,8 +53,14 @@ PALETTES = frozenset(
     for colour in ("Red", "Green", "Blue", "Alpha")
     for segmented, part in (("", "Data"), ("Segmented", "Data"), ("", "Descriptor"))
 )
-KEEP_BULK = PALETTES | {"PixelData", "FloatPixelData", "DoubleFloatPixelData", "WaveformData", "LUTData"}
-"""Numbers by the million. All other binary elements go: documents, icons, certificates, padding, profiles."""
+PIXELS = frozenset("PixelData FloatPixelData DoubleFloatPixelData".split())
+"""Kept where the image itself has them: nobody reads what is printed in a picture inside a sequence."""
+TABLES = {
+    "LUTData": "LUTDescriptor",
+    **{name: f"{name.removesuffix('Data')}Descriptor" for name in PALETTES if re.match("[RGBA].*Data", name)},
+}
+"""Tables of numbers, and the element that says how many there are. All other binary elements go: documents, icons,
+certificates, padding, profiles."""
 
 DROP_SEQUENCES = frozenset(
     """
@@ -66,6 +74,18 @@ DROP_SEQUENCES = frozenset(
     """.split()
 )
 """Sequences whose very subject is who, where and by whom."""
+
+WHERE_ON_EARTH = "GPS"
+"""Elements named so say where a photo was taken."""
+
+ABOUT_THE_SUBJECT = frozenset("121029 121030 121031 121032 121033 121034".split())
+"""DICOM's codes for content items with the name, number, birth date, sex, age and species of the subject."""
+
+OF_ANY_HOUSE = frozenset(
+    "medical center centre hospital clinic university institute department systems health imaging radiology general "
+    "healthcare technologies corporation".split()
+)
+"""Words that hospitals and makers of scanners share."""
 
 EMPTY_IF_PRESENT = frozenset(
     """

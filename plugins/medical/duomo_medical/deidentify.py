@@ -16,6 +16,7 @@ from duomo_medical.pseudonyms import Pseudonyms
 IMPLEMENTATION_UID = "2.25.189724305583012741236917346108"
 """Who wrote the file: this program."""
 _CODE = re.compile(r"[A-Z0-9_ ]{0,16}")
+_CODED = re.compile(r"[\w.:\-/{}\[\]%]{1,64}")
 
 
 def deidentify(dataset: Any, pseudonyms: Pseudonyms, *, pixels_cleaned: bool) -> Any:
@@ -49,6 +50,7 @@ class _Cleaner:
     def dataset(self, dataset: Any) -> Any:
         clean = pydicom.Dataset()
         coded = _is_private_code(dataset)
+        nested = not hasattr(dataset, "file_meta")
         for tag in sorted(dataset.keys()):
             if tag.is_private or tag.group in profile.NEVER_KEPT_GROUPS or profile.is_curve_or_overlay(tag.group):
                 continue
@@ -56,28 +58,32 @@ class _Cleaner:
                 element = dataset[tag]
             except Exception:  # a value that its type does not allow says nothing that can be kept
                 continue
-            kept = self.element(element, coded)
+            kept = self.element(element, dataset, coded=coded, nested=nested) if _is_its_own_type(element) else None
             if kept is not None:
                 clean.add_new(tag, str(element.VR), kept)
         return clean
 
-    def element(self, element: Any, coded: bool) -> Any:
+    def element(self, element: Any, parent: Any, *, coded: bool, nested: bool) -> Any:
         """The value to keep, or None to drop the element."""
         keyword, kind = element.keyword, str(element.VR)
-        if not keyword:  # a tag the dictionary does not know
+        if keyword.startswith(profile.WHERE_ON_EARTH):
             return None
         if kind == "SQ":
             if keyword in profile.DROP_SEQUENCES:
                 return None
-            return [self.dataset(item) for item in element.value]
+            return [self.dataset(item) for item in element.value if not _is_about_the_subject(item)]
         if keyword in profile.EMPTY_IF_PRESENT:
             return ""
         if kind == "UI":
             return _each(element.value, lambda uid: self.pseudonyms.uid(str(uid)))
         if kind in ("DA", "DT"):
             return _each(element.value, lambda date: self.pseudonyms.date(str(date), self.patient)) or None
+        if keyword in profile.TABLES:
+            return _table(parent, keyword, element.value)
+        if keyword == "WaveformData":
+            return _samples(parent, element.value)
         if kind in profile.BULK:
-            return element.value if keyword in profile.KEEP_BULK else None
+            return element.value if keyword in profile.PIXELS and not nested else None
         if kind in profile.NUMBERS:
             return None if keyword in profile.DROP_NUMBERS else element.value
         return self.text(keyword, kind, element.value, coded)
@@ -86,7 +92,8 @@ class _Cleaner:
         if keyword in profile.DUMMY:
             return profile.DUMMY[keyword]
         if keyword in ("CodeValue", "CodeMeaning", "LongCodeValue", "CodingSchemeDesignator"):
-            return "REMOVED" if coded or self._names_someone(held) else held
+            kept = not coded and not self._names_someone(held)
+            return held if kept and (keyword == "CodeMeaning" or _CODED.fullmatch(str(held).strip())) else "REMOVED"
         if self._names_someone(held):
             return None
         if kind == "CS":
@@ -98,7 +105,9 @@ class _Cleaner:
         texts = [str(each).casefold() for each in _list(held)]
         # A short name counts as a whole word only: every text has an "an" in it.
         tokens = {token for text in texts for token in re.split(r"[\W_]+", text)}
-        return any(word in text for text in texts for word in self.words if len(word) >= 4) or bool(tokens & self.words)
+        # Scripts such as Chinese put no space between words.
+        long = [word for word in self.words if len(word) >= 4 or not word.isascii()]
+        return any(word in text for text in texts for word in long) or bool(tokens & self.words)
 
 
 def _words(dataset: Any) -> frozenset[str]:
@@ -116,7 +125,10 @@ def _words(dataset: Any) -> frozenset[str]:
         for each in _list(element.value):
             text = str(each).strip(" \0").casefold()
             if kind == "PN":
-                found.update(part for part in re.split(r"[\^=,\s]+", text) if len(part) > 1)
+                # One letter is an initial, but one character of Chinese is a name.
+                found.update(part for part in re.split(r"[\^=,\s]+", text) if len(part) > 1 or not part.isascii())
+            if element.keyword.startswith("Institution"):
+                found.update(set(re.findall(r"[^\W\d_]{4,}", text)) - profile.OF_ANY_HOUSE)
             if len(text) >= 4:
                 found.add(text)
     return frozenset(found - profile.HARMLESS_WORDS)
@@ -131,13 +143,47 @@ def _all_elements(dataset: Any) -> Iterable[Any]:
         if str(element.VR) == "SQ":
             for item in element.value:
                 yield from _all_elements(item)
-        else:
+        elif element.keyword not in ("CodeValue", "LongCodeValue") or _is_private_code(dataset):
             yield element
+
+
+def _is_its_own_type(element: Any) -> bool:
+    """Whether an element of the dictionary has the type that the dictionary gives it.
+
+    A comment that calls itself a row of numbers would be written again, byte by byte.
+    """
+    if not element.keyword:
+        return False
+    own = str(pydicom.datadict.dictionary_VR(element.tag))
+    return str(element.VR) in (own, *own.split(" or "))
+
+
+def _is_about_the_subject(item: Any) -> bool:
+    names = value(item, "ConceptNameCodeSequence")
+    return bool(names) and str(value(names[0], "CodeValue", "")) in profile.ABOUT_THE_SUBJECT
+
+
+def _table(parent: Any, keyword: str, held: Any) -> Any:
+    """As many numbers as the table says it has: words can stand behind the last one."""
+    described = _list(value(parent, profile.TABLES[keyword]))
+    if len(described) != 3:
+        return None
+    count = int(described[0]) or 1 << 16
+    return held[: 2 * count] if isinstance(held, bytes) else _list(held)[:count]
+
+
+def _samples(parent: Any, held: bytes) -> bytes:
+    """The bytes that hold a sample of a channel."""
+    names = ("NumberOfWaveformChannels", "NumberOfWaveformSamples", "WaveformBitsAllocated")
+    channels, samples, bits = (int(value(parent, name, 0)) for name in names)
+    end = channels * samples * bits // 8
+    return held[: end + end % 2]
 
 
 def _is_private_code(dataset: Any) -> bool:
     scheme = str(value(dataset, "CodingSchemeDesignator", ""))
-    return "CodeValue" in dataset and scheme not in profile.STANDARD_SCHEMES
+    coded = any(name in dataset for name in ("CodeValue", "LongCodeValue", "URNCodeValue", "CodeMeaning"))
+    return coded and scheme not in profile.STANDARD_SCHEMES
 
 
 def _identify(clean: Any, original: Any, pseudonym: str) -> None:
@@ -205,8 +251,9 @@ def native_pixels(dataset: Any, stored: np.ndarray[Any, Any]) -> None:
     bits = min(int(value(dataset, "BitsStored", allocated)), allocated)
     unused = allocated - bits
     if unused:
-        # Up and down again: an arithmetic shift gives signed numbers their sign back.
-        stored = (stored << unused) >> unused
+        # Up and down again: an arithmetic shift gives signed numbers their sign back. Bits may lie above their place.
+        above = min(max(allocated - 1 - int(value(dataset, "HighBit", bits - 1)), 0), unused)
+        stored = (stored << above) >> unused
     content = np.ascontiguousarray(stored).astype(stored.dtype.newbyteorder("<")).tobytes()
     dataset.add_new("PixelData", "OB" if allocated == 8 else "OW", content + b"\0" * (len(content) % 2))
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = allocated, bits, bits - 1

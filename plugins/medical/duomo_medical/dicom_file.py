@@ -19,6 +19,15 @@ MAX_BYTES = 2 << 30
 """Larger files are refused before they are read."""
 MAGIC = slice(128, 132)
 """Where a file of PS3.10 says ``DICM``, behind a preamble of any content."""
+MODALITIES = frozenset(
+    """
+    ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT
+    IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG
+    RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA VL
+    XA XAPROTOCOL XC
+    """.split()
+)
+"""Defined terms of PS3.3 C.7.3.1.1.1 (2025c)."""
 
 
 def _import_pydicom() -> Any:
@@ -109,6 +118,12 @@ def value(dataset: Any, keyword: str, default: Any = None) -> Any:
     except Exception:  # a value such as 1A where a number belongs
         return default
     return default if found is None or found == "" else found
+
+
+def modality(dataset: Any) -> str:
+    """Modality where it is one of DICOM's own terms; whatever else stands there may be a name."""
+    found = str(value(dataset, "Modality", ""))
+    return found if found in MODALITIES else ""
 
 
 def _bytes_of(source: str | os.PathLike[str] | bytes) -> bytes:

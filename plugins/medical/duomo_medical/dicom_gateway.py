@@ -18,11 +18,15 @@ from duomo import load
 from duomo.adapters import Adapter, Artifact, Case, Decision, Finding, Payload, Record, Source, find
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo_medical import burned_in, confidentiality, deidentify, pixels, verifier
-from duomo_medical.dicom_file import DicomFile, quiet, read, value
+from duomo_medical.dicom_file import DicomFile, modality, quiet, read, value
 from duomo_medical.plugin import DICOM_GATEWAY
 from duomo_medical.pseudonyms import Pseudonyms, of_any
 
 OCR_TASK = "optical-character-recognition"
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+"""SOP classes of pictures of a screen, of paper, or of film."""
+COPIES = frozenset(("DERIVED", "SECONDARY", "SCREEN SAVE"))
+"""Words of ImageType for what no scanner made by itself."""
 DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of a DICOMDIR: an index with the names of all patients on a disc."""
 
@@ -64,7 +68,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
         ocr: ``auto`` takes the core task's model if one is installed; ``none`` reads nothing, and every image is
             then referred; or a function from a page (H, W, 3) of uint8 to its lines.
         text_free: modalities whose pixels this site vouches for, such as ``("CT", "MR")``: their images pass without
-            OCR unless they say themselves that they are derived or have print in them.
+            OCR unless they are screenshots, or say themselves that they are derived or have print in them.
         secret: of pseudonyms, the same for all files that are to stay together.
     """
 
@@ -114,12 +118,11 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
     def result(self, case: Case[DicomFile]) -> CleanFile:
         done: Cleaned = case.raw
         held_back = any(each.severity in ("refer", "block") and not each.overridden for each in case.findings)
-        modality = str(value(case.record.payload.dataset, "Modality", ""))
         seen = done.redaction
         return CleanFile(
             file_name=f"{case.record.key}.dcm",
             content=b"" if held_back else done.content,
-            modality=modality if len(modality) <= 16 and modality.isalnum() else "",
+            modality=modality(case.record.payload.dataset),
             frames=done.frames,
             boxes=seen.boxes if seen else (),
             lines_found=seen.num_lines if seen else 0,
@@ -184,13 +187,17 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
             deidentify.native_pixels(dataset, stored)
         clean = deidentify.deidentify(dataset, self.pseudonyms, pixels_cleaned=reader is not None)
         content = deidentify.to_bytes(clean)
-        verdict = verifier.verify(file.content, content, reader if redaction and redaction.num_lines else None)
+        verdict = verifier.verify(file.content, content, reader)
         return Cleaned(content, frames, redaction, verdict, looked)
 
     def _vouched_for(self, dataset: Any) -> bool:
-        kinds = {str(each).strip().upper() for each in value(dataset, "ImageType", [])}
+        kinds = value(dataset, "ImageType", [])
+        kinds = {str(each).strip().upper() for each in ([kinds] if isinstance(kinds, str) else kinds)}
         says_so = value(dataset, "BurnedInAnnotation") == "YES"
-        return value(dataset, "Modality") in self.text_free and "DERIVED" not in kinds and not says_so
+        # A screenshot bears the modality of what it shows.
+        captured = str(value(dataset, "SOPClassUID", "")).startswith(CAPTURE)
+        pictured = captured and value(dataset, "Modality") not in ("OT", "SC")
+        return value(dataset, "Modality") in self.text_free and not (kinds & COPIES or says_so or pictured)
 
 
 def _lines_of(page: Any) -> Any:

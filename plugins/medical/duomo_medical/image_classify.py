@@ -16,7 +16,7 @@ from duomo.adapters import Adapter, Artifact, Case, Decision, DomainResult, Find
 from duomo.errors import BadInput, DuomoError
 from duomo.tasks.results import Label
 from duomo_medical import dicom_gateway, pixels
-from duomo_medical.dicom_file import DicomFile, read, value
+from duomo_medical.dicom_file import DicomFile, modality, read
 from duomo_medical.plugin import IMAGE_CLASSIFY
 from duomo_medical.pseudonyms import Pseudonyms, of_any
 
@@ -163,5 +163,4 @@ def identical_outputs(results: Iterable[DomainResult[ImageVerdict]]) -> Finding 
 
 
 def _modality(record: Record[DicomFile]) -> str:
-    found = str(value(record.payload.dataset, "Modality", ""))
-    return found if len(found) <= 16 and found.isalnum() else ""
+    return modality(record.payload.dataset)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from duomo_medical.dicom_file import pydicom
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+SCANS = {"CT": "1.2.840.10008.5.1.4.1.1.2", "MR": "1.2.840.10008.5.1.4.1.1.4"}
+"""SOP classes by modality."""
 
 
 def dicom_bytes(
@@ -33,7 +35,7 @@ def dicom_bytes(
     if stored is None:
         stored = np.add.outer(np.arange(48), np.arange(64)).astype(np.uint16) * (number + 5)
     dataset: Any = pydicom.Dataset()
-    dataset.SOPClassUID = SECONDARY_CAPTURE
+    dataset.SOPClassUID = SCANS.get(modality, SECONDARY_CAPTURE)
     dataset.SOPInstanceUID = f"1.2.826.0.1.3680043.8.498.{number + 1}"
     dataset.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.900"
     dataset.SeriesInstanceUID = "1.2.826.0.1.3680043.8.498.901"

@@ -6,10 +6,12 @@ import datetime
 import hashlib
 import hmac
 
+from duomo_medical.dicom_file import pydicom
+
 MIN_SECRET = 16
 """Bytes of a secret at least; a short one can be guessed, and with it who is who."""
-STANDARD_UIDS = "1.2.840.10008."
-"""UIDs under this root are DICOM's own words and name nobody."""
+STANDARD_UIDS = frozenset(pydicom.uid.UID_dictionary)
+"""DICOM's own words, which name nobody. Its root alone proves nothing: a serial number can stand behind it."""
 _DAYS = (30, 1825)
 """Every date of a patient moves back by one number of days between these."""
 
@@ -31,7 +33,7 @@ class Pseudonyms:
 
     def uid(self, uid: str) -> str:
         """Another UID; DICOM's own stay as they are."""
-        if not uid or uid.startswith(STANDARD_UIDS):
+        if not uid or uid in STANDARD_UIDS:
             return uid
         return f"2.25.{int.from_bytes(self._digest('uid', uid)[:16], 'big')}"
 

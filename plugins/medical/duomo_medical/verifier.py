@@ -43,6 +43,8 @@ IDENTIFYING = frozenset(
     VerifyingObserverName VerifyingOrganization VisitComments
     """.split()
 )
+_NEVER_KEPT = frozenset("AE LT PN ST UC UR UT".split())
+"""Types of value that people fill with words of their own; no cleaned file needs any of them."""
 _TEXT = frozenset("AE AS CS LO LT PN SH ST UC UR UT".split())
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _NAME_PARTS = re.compile(r"[\^=,\s]+")
@@ -50,6 +52,9 @@ _HARMLESS = frozenset(
     "anonymized anonymous removed unknown none test anon chest head brain abdomen axial original".split()
 )
 """Names of nobody, and DICOM's own words; a cleaned file may hold them."""
+
+
+_PICTURES = frozenset("PixelData FloatPixelData DoubleFloatPixelData".split())
 
 
 class Evidence(NamedTuple):
@@ -114,14 +119,14 @@ def identifying(dataset: Any) -> Iterator[Evidence]:
     for tag, element, keyword in _walk(dataset):
         kind = str(element.VR)
         is_text = kind in _TEXT and (
-            keyword in IDENTIFYING or kind == "PN" or tag.is_private or tag.group & 0xFF00 == 0x6000
+            keyword in IDENTIFYING or kind in _NEVER_KEPT or tag.is_private or tag.group & 0xFF00 == 0x6000
         )
         if not (is_text or kind in ("DA", "DT", "UI")):
             continue
         held = element.value
         for each in held if isinstance(held, list | tuple | pydicom.multival.MultiValue) else [held]:
             text = str(each).strip(" \0")
-            if kind == "UI" and text.startswith("1.2.840.10008."):
+            if kind == "UI" and text in pydicom.uid.UID_dictionary:
                 continue
             if len(text) < MIN_LENGTH or not any(letter.isalnum() for letter in text):
                 continue
@@ -218,6 +223,16 @@ def _problems(after: Any, output: bytes) -> Iterator[str]:
     for keyword in ("EncapsulatedDocument", "DataSetTrailingPadding", "IconImageSequence", "PatientBirthDate"):
         if after.get(keyword):
             yield f"{keyword} is there"
+    if after.file_meta.get("TransferSyntaxUID") != "1.2.840.10008.1.2.1":
+        yield "the transfer syntax is not Explicit VR Little Endian, in which every byte can be searched"
+    for tag, element, keyword in _walk(after):
+        types = str(pydicom.datadict.dictionary_VR(tag)).split(" or ") if keyword else [str(element.VR)]
+        if str(element.VR) not in types:
+            yield f"{keyword} is of a type that is not its own"
+        if keyword.startswith("GPS"):
+            yield f"{keyword} says where it was taken"
+    if sum(keyword in _PICTURES for *_, keyword in _walk(after)) > sum(keyword in after for keyword in _PICTURES):
+        yield "a picture stands inside a sequence, where nobody reads it"
     for keyword in ("SourceApplicationEntityTitle", "PrivateInformation", "SendingApplicationEntityTitle"):
         if after.file_meta.get(keyword):
             yield f"{keyword} is in the header of the file"

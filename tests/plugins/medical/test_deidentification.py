@@ -56,7 +56,7 @@ def test_nothing_that_identifies_is_left_in_the_packaged_files(packaged, gateway
         before = [tag for tag, _, _ in verifier._walk(read(original).dataset)]
         num_private += sum(tag.is_private for tag in before)
         num_overlays += sum(confidentiality.is_curve_or_overlay(tag.group) for tag in before)
-    assert (files, values) == (172, 2385)
+    assert (files, values) == (172, 2407)
     assert num_private > 1000  # so many there were
     assert num_overlays > 0
 
@@ -141,6 +141,134 @@ def test_a_name_is_found_wherever_it_hides(place, gateway):
     assert b"hidden" not in result.payload.content.lower(), place
 
 
+def as_item(**elements):
+    item = pydicom.Dataset()
+    for keyword, held in elements.items():
+        setattr(item, keyword, held)
+    return item
+
+
+def retyped(content: bytes, tag: bytes, kind: bytes) -> bytes:
+    at = content.index(tag)
+    return content[: at + 4] + kind + content[at + 6 :]
+
+
+def odd_places() -> dict[str, bytes]:
+    """A name that no header element tells the verifier, in places that look like numbers, pictures or codes."""
+    who = b"Zebrafish Quagga"
+    picture = as_item(ReferencedSOPInstanceUID="1.2.3", Rows=4, Columns=4)
+    picture.add_new("PixelData", "OB", who)
+    table = as_item(LUTDescriptor=[4, 0, 16])
+    table.add_new("LUTData", "OW", b"\0" * 8 + who)
+    wave = as_item(NumberOfWaveformChannels=1, NumberOfWaveformSamples=4, WaveformBitsAllocated=16)
+    wave.add_new("WaveformData", "OW", b"\0" * 8 + who)
+    palette = pydicom.dcmread(io.BytesIO(dicom_bytes()))
+    palette.add_new("RedPaletteColorLookupTableData", "OW", who)
+    saved = io.BytesIO()
+    palette.save_as(saved)
+    code = as_item(LongCodeValue="L" * 20, CodingSchemeDesignator="99LOCAL", CodeMeaning="Zebrafish protocol")
+    subject = as_item(CodeValue="121033", CodingSchemeDesignator="DCM", CodeMeaning="Subject Age")
+    age = as_item(ConceptNameCodeSequence=[subject], MeasuredValueSequence=[as_item(NumericValue="93.4242")])
+    comment, names = dicom_bytes(PatientComments=who.decode()), dicom_bytes(OtherPatientNames="Zebrafish^Quagga")
+    return {
+        "comment called numbers": retyped(comment, b"\x10\0\0\x40LT", b"US"),
+        "comment called a code": retyped(dicom_bytes(PatientComments="ZEBRAFISH 4"), b"\x10\0\0\x40LT", b"CS"),
+        "name called numbers": retyped(names, b"\x10\0\x01\x10PN", b"FD"),
+        "picture in a sequence": dicom_bytes(ReferencedImageSequence=[picture]),
+        "behind a table": dicom_bytes(VOILUTSequence=[table]),
+        "behind a wave": dicom_bytes(WaveformSequence=[wave]),
+        "palette of no colour": saved.getvalue(),
+        "code of a private scheme": dicom_bytes(ProcedureCodeSequence=[code]),
+        "code without a scheme": dicom_bytes(ProcedureCodeSequence=[as_item(CodeMeaning="Zebrafish protocol")]),
+        "age in a report": dicom_bytes(ContentSequence=[age]),
+        "place on earth": dicom_bytes(GPSLatitude=["51", "28", "93.4242"]),
+        "serial number in a UID": dicom_bytes(DeviceUID="1.2.840.10008.9999.934242"),
+        "part of the hospital's name": dicom_bytes(InstitutionName="Zebrafish Hospital", Manufacturer="Of Zebrafish"),
+        "name of one character": dicom_bytes(
+            SpecificCharacterSet="GB18030", PatientName="Wang^Xiao=王^小东", Manufacturer="王 Scanners"
+        ),
+    }
+
+
+@pytest.mark.parametrize("place", odd_places())
+def test_what_looks_like_numbers_pictures_or_codes_hides_nobody(place, gateway):
+    result = gateway(odd_places()[place])
+    content = result.payload.content.lower()
+    assert content
+    assert not [each for each in (b"zebrafish", b"93.4242", b"934242", "王".encode()) if each in content]
+
+
+def test_codes_of_public_schemes_stay_and_their_words_go(gateway):
+    code = as_item(CodeValue="121071", CodingSchemeDesignator="DCM", CodeMeaning="Finding of Dr. Zebrafish")
+    odd = as_item(CodeValue="call 555 201", CodingSchemeDesignator="DCM", CodeMeaning="Head")
+    after = clean(gateway(dicom_bytes(ProcedureCodeSequence=[code, odd])).payload.content)
+    said = [(each.CodeValue, each.CodeMeaning) for each in after.ProcedureCodeSequence]
+    assert said == [("121071", "REMOVED"), ("REMOVED", "Head")]
+
+
+def test_a_modality_that_is_a_name_is_not_repeated(gateway):
+    [outcome] = gateway.map([dicom_bytes(modality="ZEBRAFISH")])
+    assert "zebrafish" not in outcome.to_json().lower()
+    assert outcome.result.payload.modality == ""
+
+
+def test_bits_above_and_below_the_pixel_are_wiped_wherever_it_lies():
+    """Twelve bits at the upper end of sixteen: an overlay may stand in the four below."""
+    stored = (np.full((4, 4), 0x0AB, np.uint16) << 4) | 0x3
+    dataset = read(dicom_bytes(stored=stored, BitsStored=12, HighBit=15)).dataset
+    deidentify.native_pixels(dataset, pixels.decode(dataset))
+    assert set(np.frombuffer(dataset.PixelData, np.uint16)) == {0x0AB}
+    assert dataset.HighBit == 11
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ({"ReferencedImageSequence": [as_item(Rows=4)]}, "stands inside a sequence"),
+        ({"GPSLatitude": ["51", "28", "38"]}, "says where it was taken"),
+        ({"PatientComments": ""}, "is of a type that is not its own"),
+        ({}, "every byte can be searched"),
+    ],
+)
+def test_the_verifier_sees_what_it_was_not_told_to_look_for(damage, said):
+    original = dicom_bytes()
+    output = deidentify.deidentify(read(original).dataset, Pseudonyms(SECRET), pixels_cleaned=False)
+    assert verifier.verify(original, deidentify.to_bytes(output)).clean
+    for keyword, held in damage.items():
+        setattr(output, keyword, held)
+    if "ReferencedImageSequence" in damage:
+        output.ReferencedImageSequence[0].add_new("PixelData", "OB", b"1234")
+    if not damage:
+        output.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    content = deidentify.to_bytes(output)
+    if "PatientComments" in damage:
+        content = retyped(content, b"\x10\0\0\x40LT", b"US")
+    assert any(said in each for each in verifier.verify(original, content).problems)
+
+
+def test_the_verifier_stops_a_cleaner_that_does_nothing(monkeypatch, gateway):
+    monkeypatch.setattr(deidentify, "deidentify", lambda dataset, *_, **__: dataset)
+    result = gateway(dicom_bytes(patient="Hidden^Person"))
+    assert result.payload is None
+    assert {"PatientName", "PatientID", "StudyDate"} <= {
+        word for each in result.findings for word in each.text.replace(",", "").split()
+    }
+    assert "hidden" not in result.model_dump_json().lower()
+
+
+def test_the_verifier_reads_pictures_that_the_painter_passed_over(monkeypatch):
+    class Line:
+        text, corners = "DOE JANE", ((2, 2), (20, 2), (20, 8), (2, 8))
+
+    def asleep(stored, *_):
+        return burned_in.Redaction(stored, (), 0, 0, 0)
+
+    monkeypatch.setattr(burned_in, "redact", asleep)
+    result = DicomGateway(secret=SECRET, ocr=lambda page: [Line])(dicom_bytes())
+    assert result.decision.reason == "PHI.PIXEL"
+    assert result.payload.content == b""
+
+
 def test_a_letter_in_the_unused_bits_of_pixels_is_wiped():
     stored = np.full((1, 16, 16), 0x0123, np.uint16)
     dataset = read(dicom_bytes(stored=stored[0] | 0x4000, BitsStored=12, HighBit=11)).dataset
@@ -172,7 +300,14 @@ def test_without_ocr_no_picture_passes_that_nobody_vouches_for(burn):
         assert result.human_review == "required"
     vouching = DicomGateway(secret=SECRET, ocr="none", text_free=("CT",))
     assert vouching(dicom_bytes(modality="CT")).decision.outcome == "accept"
-    for doubt in ({"ImageType": ["DERIVED", "SECONDARY"]}, {"BurnedInAnnotation": "YES"}):
+    doubts = (
+        {"ImageType": ["DERIVED", "SECONDARY"]},
+        {"ImageType": "DERIVED"},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "SCREEN SAVE"]},
+        {"BurnedInAnnotation": "YES"},
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},  # a screenshot
+    )
+    for doubt in doubts:
         assert vouching(dicom_bytes(modality="CT", **doubt)).decision.outcome == "refer"
 
 
