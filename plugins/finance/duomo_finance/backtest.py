@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 
-from duomo.adapters import Adapter, Artifact, AsFitted, Case, DomainResult, Finding, Payload, Record, SplitPolicy
+from duomo.adapters import Adapter, Artifact, AsFitted, Case, DomainResult, Finding, Payload, Record, SplitPolicy, find
 from duomo.errors import BadInput, DuomoError
 from duomo.tasks.base import Result
 from duomo_finance import made_up
@@ -24,6 +25,8 @@ from duomo_finance.strategies import Hold, Signals, Table, WalkForward, audit_si
 from duomo_finance.value_at_risk import VarTest, backtest_var
 
 Vector = NDArray[np.float64]
+MIN_BARS = 3
+"""Two returns: fewer have no volatility."""
 MIN_VAR_BARS = 500
 
 
@@ -33,22 +36,28 @@ class Plan(Artifact):
     kind: ClassVar[str] = "finance.backtest-plan/1"
 
     strategy: Literal["hold", "moving-average", "optimiser"] = "hold"
-    fast: int = 10
-    slow: int = 20
+    fast: int = pydantic.Field(default=10, ge=1)
+    slow: int = pydantic.Field(default=20, ge=2)
     """Bars of the two means of ``moving-average``."""
     optimiser: str = "min-variance"
-    window: int = 252
-    every: int = 60
+    window: int = pydantic.Field(default=252, ge=2)
+    every: int = pydantic.Field(default=60, ge=1)
     """Of ``optimiser``: bars to fit on, and between two fits."""
     commission_bps: float = 0.0
     spread_bps: float = 10.0
     slippage_bps: float = 0.0
     borrow_bps_per_year: float = 0.0
     fill: Fill = "open"
-    num_trials: int = 1
+    num_trials: int = pydantic.Field(default=1, ge=1)
     """How many plans were tried until this one was shown; the deflated Sharpe ratio needs the truth."""
     var_method: str = "filtered-historical"
-    var_level: float = 0.01
+    var_level: float = pydantic.Field(default=0.01, gt=0, lt=0.5)
+
+    @pydantic.model_validator(mode="after")
+    def _fast_is_faster(self) -> Plan:
+        if self.fast >= self.slow:
+            raise ValueError(f"'fast' must be below 'slow', and {self.fast} bars are not fewer than {self.slow}")
+        return self
 
     @property
     def costs(self) -> Costs:
@@ -174,13 +183,20 @@ class Backtest(Adapter[Job, BacktestResult]):
             job = value if isinstance(value, Job) else Job(value)
             found = check_bars(job.bars)
         elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-            bars, found = read_bars([row for row in value if isinstance(row, Mapping)])
+            rows = [row for row in value if isinstance(row, Mapping)]
+            bars, found = read_bars(rows)
+            if len(rows) < len(value):
+                text = f"{len(value) - len(rows)} of {len(value)} rows are no dicts; they were left out"
+                found.append(find("INPUT.UNREADABLE", text, field="rows", fix="one dict a bar and symbol"))
             job = Job(bars)
         else:
             raise BadInput(
                 f"panel {position} is a {type(value).__name__}", why="a backtest needs a list of rows, Bars or a Job",
                 fix="one row a bar and symbol: {'time': …, 'symbol': …, 'close': …}",
             )  # fmt: skip
+        if len(job.bars) < MIN_BARS:
+            raise BadInput(f"panel {position} has {len(job.bars)} bars", why=f"{MIN_BARS} are the least for a backtest",
+                           fix="a longer history; look whether all rows have the same 'time'")  # fmt: skip
         # What a reader leaves out is gone; the rest of the panel is still worth running.
         mild = [each.model_copy(update={"severity": "warn"}) if each.severity == "block" else each for each in found]
         return Record(job, str(position), event_time=job.bars.times[-1], findings=tuple(mild))

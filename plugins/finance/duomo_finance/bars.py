@@ -65,6 +65,7 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
     currencies: Counter[str] = Counter()
     last: dict[str, dt.datetime] = {}
     unsorted = 0
+    zoned: bool | None = None
     for number, row in enumerate(rows):
         row = {str(name).strip().lower(): value for name, value in row.items()}
         problem = _problem(row)
@@ -72,6 +73,11 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
             found.append(find(problem[0], problem[1], field=problem[2], record=str(number), fix=problem[3]))
             continue
         time, symbol = _time(row), str(row.get("symbol") or "asset")
+        zoned = time.tzinfo is not None if zoned is None else zoned
+        if (time.tzinfo is not None) != zoned:
+            text = "its time has no time zone" if zoned else "its time has a time zone, and those before it have none"
+            found.append(find("INPUT.UNREADABLE", text, field="time", record=str(number), fix="write all in one zone"))
+            continue
         currencies[str(row.get("currency") or "")] += 1
         unsorted += symbol in last and time < last[symbol]
         last[symbol] = time
@@ -132,7 +138,7 @@ def _problem(row: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
         return "INPUT.MISSING_COLUMN", "there is no 'close'", "close", "name the column of closing prices"
     for price in ("close", *(each for each in PRICES if each != "close" and row.get(each) not in (None, ""))):
         value = _float(row[price])
-        if np.isnan(value) or value <= 0:
+        if not np.isfinite(value) or value <= 0:
             return (
                 "INPUT.UNREADABLE",
                 f"'{price}' is no positive number",

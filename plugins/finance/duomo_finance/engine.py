@@ -162,6 +162,7 @@ def simulate(bars: Bars, strategy: Strategy, costs: Costs = FREE, *, fill: Fill 
     target: Vector | None = None
     marks = np.full(num_symbols, np.nan)
     for t in range(num_bars):
+        book.charge_borrowing(marks, _years(bars.times, t))  # for what was held since the last close
         prices = getattr(bars, fill)[t]
         if target is not None:
             moved = book.rebalance(target, prices, marks)
@@ -172,7 +173,6 @@ def simulate(bars: Bars, strategy: Strategy, costs: Costs = FREE, *, fill: Fill 
                 for j in np.flatnonzero(moved)
             ]  # fmt: skip
         marks = np.where(np.isnan(bars.close[t]), marks, bars.close[t])
-        book.charge_borrowing(marks, _years(bars.times, t))
         equity[t], shares[t] = book.value(marks), book.shares
         weights[t] = np.nan_to_num(book.shares * marks) / equity[t] if equity[t] > 0 else 0.0
         history._append(bars, t)

@@ -121,7 +121,7 @@ def _group(name: str, here: Any, base: Any, yes: Any, p: Any, y: Any, random: np
 
 
 def _impact(attribute: str, base: str, group: GroupReport) -> list[Finding]:
-    if group.ratio >= FOUR_FIFTHS:
+    if not group.ratio < FOUR_FIFTHS:  # nor where nobody at all was approved, and there is no ratio
         return []
     sure = "" if group.ratio_high < FOUR_FIFTHS else "; the interval reaches over .80, so chance is not excluded"
     return [

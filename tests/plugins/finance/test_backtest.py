@@ -365,3 +365,47 @@ def test_history_tells_what_is_known_and_held():
     assert (ask.seen.open == bars.open).all()
     assert (ask.seen.low <= ask.seen.high).all()
     np.testing.assert_array_equal(ask.seen.weights, run.weights[-1])
+
+
+@pytest.mark.parametrize("fill", ["open", "close"])
+def test_a_short_position_is_charged_for_the_nights_it_is_held_and_no_others(fill):
+    # Sold short on Monday and bought back on Tuesday: one night, not the weekend before.
+    times = [dt.datetime(2024, 1, 4) + dt.timedelta(days=day) for day in (0, 1, 4, 5, 6)]
+    flat = Bars.of_closes(times, {"A": [100.0] * 5})
+
+    class Overnight:
+        def decide(self, history):
+            return {2: np.array([-1.0]), 3: np.array([0.0])}.get(len(history))
+
+    run = simulate(flat, Overnight(), Costs(borrow_bps_per_year=365.25), fill=fill)
+    assert run.shares[:, 0].tolist() == [0, 0, -0.01, 0, 0]
+    assert run.costs == pytest.approx(1e-4)
+    assert run.equity[-1] == pytest.approx(1 - 1e-4)
+
+
+def test_panels_too_short_for_a_volatility_are_refused_and_cost_no_other():
+    rows = made_up.bars(60, 1)
+    one, two, whole = Backtest().map([rows[:1], rows[:2], rows])
+    assert one.error.what == "panel 0 has 1 bars"
+    assert "3 are the least" in two.error.why
+    assert whole.result.payload.num_bars == 60
+
+
+def test_rows_that_are_infinite_of_another_zone_or_no_rows_are_left_out_and_said():
+    rows = [dict(row) for row in made_up.bars(60, 1)]
+    rows[9]["close"] = "inf"
+    rows[20]["time"] = dt.datetime(2024, 1, 29, tzinfo=dt.UTC)
+    result = Backtest()([*rows, "a line of text"])
+    found = [(each.code, each.field, each.record) for each in result.findings if each.code == "INPUT.UNREADABLE"]
+    assert found == [("INPUT.UNREADABLE", "close", "9"), ("INPUT.UNREADABLE", "time", "20"),
+                     ("INPUT.UNREADABLE", "rows", "")]  # fmt: skip
+    assert result.payload.num_bars == 58
+    assert all(np.isfinite(value) for value in result.payload.metrics.values())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"every": 0}, {"window": -3}, {"fast": 30, "slow": 5}, {"num_trials": 0}, {"var_level": 1.5}]
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused_by_the_name_of_its_field(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Plan(**wrong)

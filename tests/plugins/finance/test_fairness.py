@@ -67,3 +67,10 @@ def test_errors_by_group_and_a_reference_of_ones_own():
     assert report.groups[0].ratio == pytest.approx(1.5)
     assert report.equal_opportunity_difference == pytest.approx(1 - 60 / 80)
     assert report.equalized_odds_difference == pytest.approx(0.5)
+
+
+def test_where_nobody_is_approved_there_is_no_ratio_to_complain_of():
+    half = np.tile([1.0, 0.0], 40)
+    made = fairness_report("group", ["a"] * 40 + ["b"] * 40, np.zeros(80), np.full(80, 0.5), half)
+    assert np.isnan(made.groups[0].ratio)
+    assert made.findings == []
