@@ -121,16 +121,19 @@ class AuditLog:
             self._lines, self.head = self._lines + 1, str(line["hash"])
             return self.head
 
-    def append_outcome(self, spec: AdapterSpec, outcome: Outcome[Any]) -> None:
-        """A line for what became of a record, and one before it for each finding that somebody overrode."""
+    def append_outcome(self, spec: AdapterSpec, outcome: Outcome[Any], findings: Iterable[Finding] = ()) -> None:
+        """A line for what became of a record, and one before it for each finding that somebody overrode.
+
+        `findings` are those of a record that failed, which has no result to hold them.
+        """
         base = {"adapter": spec.name, "version": spec.version, "key": outcome.id}
+        result: Any = outcome.result
+        for each in findings if result is None else result.findings:
+            if each.overridden:
+                self.append("override", **base, finding=_brief(each), reason=each.overridden)
         if outcome.error is not None:
             self.append("failed", **base, error=outcome.error.code)
             return
-        result: Any = outcome.result
-        for each in result.findings:
-            if each.overridden:
-                self.append("override", **base, finding=_brief(each), reason=each.overridden)
         made = result.provenance
         self.append(
             "result",

@@ -113,7 +113,8 @@ class Walk:
         for passage in through:
             outcome = self._close(passage)
             if self.audit is not None:
-                self.audit.append_outcome(self.adapter.spec, outcome)
+                found = passage.case.findings if passage.case is not None else ()
+                self.audit.append_outcome(self.adapter.spec, outcome, found)
             yield outcome
             failed += not outcome.ok
             if self.max_failed is not None and failed > self.max_failed:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duomo.adapters import AuditLog, verify
+from duomo.adapters import AuditLog, Override, verify
+from duomo.adapters.guards import within
 from duomo.errors import AuditProblem, CannotWrite
+from duomo.testing.thermometer import Thermometer
 
 
 @pytest.fixture
@@ -164,6 +166,20 @@ def test_threads_that_share_a_log_leave_one_sound_chain(tmp_path):
     with AuditLog(path) as opened, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda i: opened.append("result", key=str(i)), range(400)))
     assert verify(path) == (400, opened.head, "", "")
+
+
+def test_an_override_is_kept_although_the_record_fails_after_it(row, tmp_path):
+    class Wary(Thermometer):
+        def guards(self, phase):
+            return [within("celsius", 0, 100, code="UNITS.MISMATCH")] if phase == "input" else []
+
+    with AuditLog(tmp_path / "log") as opened:
+        overrides = [Override("UNITS.MISMATCH", "it is really that hot", "Ada")]
+        [outcome] = Wary().map([row(celsius=666)], audit=opened, overrides=overrides)
+    assert not outcome.ok
+    override, failed = map(json.loads, lines_of(tmp_path / "log"))
+    assert (override["event"], override["reason"]) == ("override", "it is really that hot (Ada)")
+    assert failed["event"] == "failed"
 
 
 def test_a_log_that_was_closed_before_the_outcomes_were_read_says_so(thermometer, row, tmp_path):
