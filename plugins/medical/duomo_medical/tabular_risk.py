@@ -35,6 +35,7 @@ from duomo.adapters import auc as area_under_curve
 from duomo.errors import BadInput, DuomoError, UsageProblem
 from duomo_medical.logistic import Logistic
 from duomo_medical.plugin import TABULAR_RISK
+from duomo_medical.usefulness import calibration_line, decision_curve
 from duomo_medical.variables import Row, Variable, Variables
 
 FOLDS = 5
@@ -179,7 +180,7 @@ class TabularRisk(Adapter[Row, Risk]):
         return type(self)(artifacts=fitted, secret=self.secret)
 
     def measure(self, judged: Sequence[tuple[Record[Row], DomainResult[Risk]]]) -> dict[str, float]:
-        """AUC, Brier score, error, mean risk and prevalence, coverage of the sets, and how good the single ones are."""
+        """How well it tells, how well it is calibrated, what acting on it is worth, and what its sets hold."""
         seen = [(each.label, result.payload) for each, result in judged if result.payload is not None]
         if not seen:
             return {}
@@ -200,6 +201,8 @@ class TabularRisk(Adapter[Row, Risk]):
             found["singleton_accuracy"] = float(held[single].mean())
         if 0 < y.sum() < len(y):
             found["auc"] = area_under_curve(p, y)
+            found["calibration_slope"], found["calibration_intercept"] = calibration_line(p, y)
+            found |= decision_curve(p, y)
         return found
 
     @classmethod

@@ -6,6 +6,7 @@ import pytest
 from duomo.adapters import Fixed
 from duomo.errors import GuardRefused, UsageProblem
 from duomo.testing import AdapterConformance
+from duomo_medical import usefulness
 from duomo_medical.made_up import VARIABLES, patients
 from duomo_medical.sites import by_site
 from duomo_medical.tabular_risk import TabularRisk
@@ -58,6 +59,29 @@ def test_pima_by_its_published_split_is_told_as_well_as_by_others_and_sets_keep_
     assert report.metrics["singletons"] >= 0.5
     assert report.metrics["singleton_accuracy"] >= 0.88
     assert abs(report.metrics["mean_risk"] - report.metrics["prevalence"]) <= 0.03
+    assert 0.8 <= report.metrics["calibration_slope"] <= 1.25
+    assert abs(report.metrics["calibration_intercept"]) <= 0.2
+    for threshold in ("10%", "20%", "30%"):
+        assert report.metrics[f"net_benefit_{threshold}"] > max(report.metrics[f"net_benefit_of_all_{threshold}"], 0)
+
+
+def test_the_line_of_calibration_says_which_way_risks_are_wrong():
+    rng = np.random.default_rng(0)
+    odds = rng.normal(0, 1.5, 20_000)
+    truth = (rng.random(len(odds)) < 1 / (1 + np.exp(-odds))).astype(float)
+    slope, intercept = usefulness.calibration_line(1 / (1 + np.exp(-odds)), truth)
+    assert (slope, intercept) == (pytest.approx(1, abs=0.05), pytest.approx(0, abs=0.05))
+    assert usefulness.calibration_line(1 / (1 + np.exp(-2 * odds)), truth)[0] == pytest.approx(0.5, abs=0.05)
+    assert usefulness.calibration_line(1 / (1 + np.exp(-odds - 1)), truth)[1] == pytest.approx(-1, abs=0.05)
+    assert np.isfinite(usefulness.calibration_line([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])).all()
+
+
+def test_net_benefit_weighs_false_alarms_by_the_odds_of_the_threshold():
+    risks, truth = [0.9, 0.6, 0.4, 0.1], [1, 0, 1, 0]
+    assert usefulness.net_benefit(risks, truth, 0.5) == pytest.approx(1 / 4 - 1 / 4)
+    assert usefulness.net_benefit(risks, truth, 0.2) == pytest.approx(2 / 4 - 0.25 * 1 / 4)
+    assert usefulness.net_benefit([1] * 4, truth, 0.2) == pytest.approx(2 / 4 - 0.25 * 2 / 4)
+    assert usefulness.net_benefit([0] * 4, truth, 0.2) == 0
 
 
 def test_where_two_outcomes_are_possible_there_is_no_verdict(fitted, pima):
