@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Adapter, Case, Decision, Payload, Record, Source, pseudonym
+from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, Source, find, pseudonym
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.tasks.base import Result
 from duomo_medical import ecg_reading, intervals, qrs
@@ -31,6 +31,10 @@ MAX_RR_DIFFERENCE = 0.05
 RATES = (20.0, 250.0)
 """Beats a minute."""
 FLAT_MV = 0.02
+MAX_MV = 20.0
+"""No heart is so loud at the skin; a number above it is in another unit."""
+MAX_SILENCE = 2.5
+"""Usual RR intervals without a beat, at either end or between, from which something is missing."""
 MIN_SNR_DB = 6.0
 IRREGULAR = 0.12
 """Spread of RR intervals as a share of their mean (robust) from which a rhythm is called irregular."""
@@ -106,6 +110,9 @@ class EcgMonitor(Adapter[Recording, EcgVerdict]):
         key = pseudonym(hashlib.sha256(content).hexdigest(), self.secret)
         return Record(recording, key, source=Source(size=len(content), format="csv"))
 
+    def guards(self, phase: str) -> Sequence[Any]:
+        return (_is_in_millivolts,) if phase == "input" else ()
+
     def score(self, prepared: Sequence[Record[Recording]]) -> list[Reading]:
         return [measure(each.payload) for each in prepared]
 
@@ -127,6 +134,10 @@ class EcgMonitor(Adapter[Recording, EcgVerdict]):
         elif not RATES[0] <= rates[0] <= RATES[1]:
             case.find("OOD.RANGE", f"a rate beyond {RATES[0]:g} to {RATES[1]:g} beats a minute", field="RR",
                       fix="check the sampling rate of the file")  # fmt: skip
+        elif _silence(reading.beats["energy"], len(case.record.payload.signal)) > MAX_SILENCE:
+            # Electrodes that fell off, or a heart that stopped: the rate of the rest describes neither.
+            case.find("QUALITY.FORMAT", "a part of this recording has no beats", field="RR",
+                      fix="look at the patient, then at the electrodes")  # fmt: skip
         if _rhythm(reading.beats["energy"]) == "irregular":
             return Decision(outcome="refer", reason="the rhythm is irregular, which this adapter does not name")
         return Decision(outcome="accept", reason="leads and detectors agree")
@@ -213,6 +224,21 @@ def _quality(signal: NDArray[np.float64], beats: NDArray[np.int64], rate: float)
     tops = [np.abs(band[max(at - int(0.06 * rate), 0) : at + int(0.06 * rate)]).max() for at in beats]
     snr = 20 * float(np.log10(np.median(tops) / (4 * noise)))
     return snr, "" if snr >= MIN_SNR_DB else "noise"
+
+
+def _is_in_millivolts(record: Record[Recording]) -> Iterator[Finding]:
+    rate = record.payload.rate
+    heights = [np.ptp(np.percentile(qrs.bandpass(lead, rate, 1, 40), (0.1, 99.9))) for lead in record.payload.signal.T]
+    if heights and np.median(heights) > MAX_MV:
+        yield find("UNITS.MISMATCH", f"waves of more than {MAX_MV:g} mV would be believable in uV", field="signal",
+                   record=record.key, fix="say the unit that the numbers are in")  # fmt: skip
+
+
+def _silence(beats: NDArray[np.int64], num_samples: int) -> float:
+    """The longest time without a beat, in usual RR intervals; 0 with fewer than two beats."""
+    if len(beats) < 2:
+        return 0.0
+    return float(np.diff([0, *beats, num_samples]).max() / np.median(np.diff(beats)))
 
 
 def _rhythm(beats: NDArray[np.int64]) -> str:

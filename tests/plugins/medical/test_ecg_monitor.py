@@ -106,6 +106,33 @@ def test_noise_and_flat_leads_are_not_used_and_without_enough_others_nothing_is_
     assert noisy.payload.rhythm == "unknown"
 
 
+@pytest.mark.parametrize("part", [slice(0, 900), slice(1600, None), slice(1000, 1700)])
+def test_a_part_without_beats_is_for_a_person(part):
+    """Electrodes that fell off, or a heart that stopped: the rate of the other half would be a comfort."""
+    good = made_up()
+    signal = good.signal.copy()
+    signal[part] = 0
+    result = EcgMonitor()(good._replace(signal=signal))
+    assert result.decision.outcome == "refer"
+    assert result.payload.rate_bpm is None
+
+
+@pytest.mark.parametrize(("bpm", "seconds"), [(200, 30), (35, 30), (25, 10)])
+def test_fast_and_slow_hearts_are_measured(bpm, seconds):
+    result = EcgMonitor()(made_up(bpm=bpm, seconds=seconds))
+    assert result.decision.outcome == "accept"
+    assert result.payload.rate_bpm == pytest.approx(bpm, rel=0.01)
+
+
+def test_microvolts_taken_for_millivolts_stop_the_record():
+    good = made_up()
+    result = EcgMonitor()(good._replace(signal=good.signal * 1000))
+    assert [each.code for each in result.findings] == ["UNITS.MISMATCH"]
+    assert result.payload is None
+    upside_down = EcgMonitor()(good._replace(signal=-good.signal))
+    assert upside_down.payload.rate_bpm == pytest.approx(70, rel=0.01)
+
+
 def test_an_irregular_rhythm_is_for_a_person_and_is_not_named():
     parts = [made_up(leads=3, rate=500, seconds=5, bpm=bpm, seed=bpm).signal for bpm in (55, 120, 75)]
     result = EcgMonitor()(Recording(np.concatenate(parts), ("I", "II", "III"), 500))
