@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import FoldReport, Record, Report, SplitPolicy
-from duomo.errors import BadInput, GuardRefused
+from duomo.errors import BadInput, DuomoError, GuardRefused
 from duomo_retail.coverage import calibrate
 from duomo_retail.panel import Clean
 from duomo_retail.predicting import Settings, predict, spread
@@ -47,11 +47,12 @@ def evaluate_panel(adapter: DemandForecast, items: Iterable[Any], split: SplitPo
             why="series of one panel share weeks: a promotion or a holiday in the one tells of the other",
             fix="evaluate(records, RollingOrigin(origins=3, stride=4)), or leave the split out",
         )
-    records, lost = [], 0
-    for position, item in enumerate(items):
+    records: list[Record[Any]] = []
+    lost = 0
+    for item in items:
         try:
-            records.append(adapter.record(item, position))
-        except BadInput:
+            records += adapter.records([item])
+        except DuomoError:
             lost += 1
     found = [each for guard in adapter.guards("dataset") for each in guard(records)]
     stop = next((each for each in found if each.severity == "block"), None)
@@ -72,7 +73,9 @@ def evaluate_panel(adapter: DemandForecast, items: Iterable[Any], split: SplitPo
             why=f"none of {len(records)} has 12 periods before the last {adapter.settings.horizon}",
             fix="a longer history, or a shorter horizon",
         )
-    metrics = {name: float(np.mean([each.metrics[name] for each in folds])) for name in folds[0].metrics}
+    # Earlier origins may have too short a past for quantiles; a mean is over those that have them.
+    names = dict.fromkeys(name for each in folds for name in each.metrics)
+    metrics = {name: float(np.mean([each.metrics[name] for each in folds if name in each.metrics])) for name in names}
     return Report(
         adapter=adapter.spec.name,
         version=adapter.spec.version,
@@ -99,14 +102,22 @@ def judge(whole: Sequence[Clean], past: Sequence[Clean], settings: Settings) -> 
         for each, before in zip(whole, past, strict=True)
     ])  # fmt: skip
     known = ~np.isnan(actual)
+    seen = known.any(axis=1)
+    if not seen.any():
+        raise BadInput(
+            "no series can be judged by",
+            why=f"none of {len(whole)} has a demand that is known in the {horizon} periods held back",
+            fix="hold back periods in which the articles were in stock",
+        )
     error = np.where(known, points - actual, 0.0)
     demand = float(np.where(known, actual, 0.0).sum()) or 1.0
     size = np.where(known, np.abs(points) + np.abs(actual), 1.0)
     count = np.maximum(known.sum(axis=1), 1)
     scales = np.array([_seasonal_naive_error(each, settings) for each in past])
     metrics = {
-        "smape": float((200 * np.abs(error) / np.where(size > 0, size, 1.0)).sum(axis=1) @ (1 / count)) / len(points),
-        "mase": float(np.nanmean(np.abs(error).sum(axis=1) / count / scales)),
+        # A series of which nothing held back is known was neither right nor wrong.
+        "smape": float(((200 * np.abs(error) / np.where(size > 0, size, 1.0)).sum(axis=1) / count)[seen].mean()),
+        "mase": _mean((np.abs(error).sum(axis=1) / count / scales)[seen]),
         "wape": float(np.abs(error).sum()) / demand,
         "bias": float(error.sum()) / demand,
     }
@@ -132,6 +143,12 @@ def _of_quantiles(
         out[f"coverage_{share:.0%}"] = float(inside[known].mean())
         out[f"width_{share:.0%}"] = float((rows[..., high] - rows[..., low])[known].sum()) / demand
     return out
+
+
+def _mean(values: Array) -> float:
+    """Of those that are there; NaN where none is, as when all series are constant."""
+    given = values[~np.isnan(values)]
+    return float(given.mean()) if len(given) else float("nan")
 
 
 def _seasonal_naive_error(series: Clean, settings: Settings) -> float:

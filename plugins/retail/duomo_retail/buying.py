@@ -94,13 +94,18 @@ class GammaGamma(Artifact):
                 fix="leave out the others: they get everybody's mean",
             )
         scale = float(value.mean())  # far from one, the likelihood has a flat ridge on which the optimiser gets lost
-        p, q, v = _maximise(lambda theta: _gamma_gamma(theta, frequency, value / scale), 3)
+        # With q of 1 or less there would be no mean for those who bought once, and a negative one by the formula.
+        p, above, v = _maximise(lambda theta: _gamma_gamma(theta + _ABOVE_ONE, frequency, value / scale), 3)
+        q = 1 + above
         return cls(p=p, q=q, v=v * scale, fitted_on=fitted_on or FittedOn(n=len(value)))
 
     def expected_value(self, frequency: Array, value: Array) -> Array:
         """Mean value of each customer's purchases to come, (n,); everybody's for those with none so far."""
         total = np.where(frequency > 0, frequency * value, 0.0)
         return np.asarray(self.p * (self.v + total) / (self.p * frequency + self.q - 1))
+
+
+_ABOVE_ONE = np.array([0.0, 1.0, 0.0])
 
 
 def _bg_nbd(parameters: Array, seen: Purchases) -> float:

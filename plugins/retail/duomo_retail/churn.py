@@ -139,12 +139,17 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
         """
         labels = [_answer(each) for each in records]
         rows = [self.prepare(each) for each in records]
-        scores, answers = [], []
+        scores: list[float] = []
+        answers: list[float] = []
         for part in range(PARTS):
             learn = [i for i in range(len(rows)) if i % PARTS != part]
             partial = Logistic.fit([rows[i] for i in learn], [labels[i] for i in learn])
-            scores += [partial.log_odds(row) for row in rows[part::PARTS]]
-            answers += labels[part::PARTS]
+            for row, label in zip(rows[part::PARTS], labels[part::PARTS], strict=True):
+                try:
+                    scores.append(partial.log_odds(row))
+                except BadInput:  # a number that is none; what is wrong with it is said where it is mapped
+                    continue
+                answers.append(label)
         model = Logistic.fit(rows, labels)
         calibrator = Sigmoid.fit(scores, answers, event="churn")
         kept = {name: each for name, each in self.artifacts.items() if name == "policy"}

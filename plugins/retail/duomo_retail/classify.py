@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,8 @@ RIDGE = 1.0
 KNOTS = (0.2, 0.4, 0.6, 0.8)
 MANY = 20
 """A number with more distinct values than this may have a bent line."""
+NUMERIC = 0.9
+"""A column in which so large a share are numbers is one of numbers; a slip in it is missing, and no category."""
 RARE = 10
 """A category with fewer rows is taken together with the unknown ones."""
 
@@ -40,7 +43,7 @@ class Term(Artifact):
         value = row.get(self.column)
         if self.categories:
             return self.categories.get(str(value), 0.0)
-        if value is None:
+        if _is_missing(value):
             return 0.0
         z = (_number(value, self.column) - self.mean) / self.scale
         return float(np.dot(_bent(np.array([z]), self.knots)[0], self.weights))
@@ -86,12 +89,12 @@ class Logistic(Artifact):
 def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
     """A column as a term without weights, its categories, and its part of the design."""
     values = [row.get(name) for row in rows]
-    given = [each for each in values if each is not None]
-    if given and all(_is_number(each) for each in given):
-        numbers = np.array([np.nan if each is None else float(each) for each in values])
+    given = [each for each in values if not _is_missing(each)]
+    if given and sum(map(_is_number, given)) >= NUMERIC * len(given):
+        numbers = np.array([_number(each, name) if _is_number(each) else np.nan for each in values])
         mean, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers)) or 1.0
         z = (numbers - mean) / scale
-        knots = np.unique(np.nanquantile(z, KNOTS)).tolist() if len(np.unique(z)) > MANY else []
+        knots = np.unique(np.nanquantile(z, KNOTS)).tolist() if len(np.unique(z[~np.isnan(z)])) > MANY else []
         term = Term(column=name, mean=mean, scale=scale, knots=knots)
         return term, [], np.where(np.isnan(z)[:, None], 0.0, _bent(z, knots))
     texts = [str(each) for each in values]
@@ -119,17 +122,23 @@ def _newton(design: Array, y: Array) -> Array:
     return weights
 
 
+def _is_missing(value: Any) -> bool:
+    """Whether a cell says nothing; pandas says so by NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _is_number(value: Any) -> bool:
     try:
-        float(value)
+        return math.isfinite(float(value))
     except (TypeError, ValueError):
         return False
-    return True
 
 
 def _number(value: Any, column: str) -> float:
     if not _is_number(value):
         raise BadInput(
-            f"'{column}' is no number", why="it was one in all rows that were learnt from", fix=f"correct '{column}'"
+            f"'{column}' is no number",
+            why="it was one in the rows that were learnt from",
+            fix=f"correct '{column}'",
         )
     return float(value)

@@ -11,8 +11,9 @@ import numpy as np
 import pydantic
 
 from duomo.adapters import Adapter, Artifact, Case, Finding, Guard, Payload, Reason, Record, Uncalibrated, find
-from duomo.errors import BadInput, DuomoError, UsageProblem, nearest
+from duomo.errors import BadInput, DuomoError, UsageProblem
 from duomo_retail.buying import BgNbd, GammaGamma, Purchases
+from duomo_retail.columns import demand_columns
 from duomo_retail.plugin import CUSTOMER_VALUE
 from duomo_retail.records import Customer
 
@@ -141,11 +142,14 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
         )
 
     def fit(self, records: Sequence[Record[Customer]]) -> Self:
-        """Fit both models to customers as they were seen by the end of the window."""
+        """Fit both models to customers as they were seen by the end of the window.
+
+        Those that cannot be used, such as one without a purchase by then, are left out.
+        """
         window = self.artifacts.get("window")
         if not isinstance(window, Window):
-            window = Window(end=max(max(each.payload.dates) for each in records)[:10])
-        seen = [_summary(each.payload, window) for each in records if min(each.payload.dates)[:10] <= window.end]
+            window = Window(end=_last_day(records))
+        seen = _usable(records, window)
         back = [each for each in seen if each.frequency and each.value > 0]
         spending = GammaGamma.fit(
             np.array([each.frequency for each in back], float), np.array([each.value for each in back])
@@ -216,6 +220,9 @@ def _summary(customer: Customer, window: Window) -> _Seen:
             why="each purchase has both",
             fix="give one amount a date",
         )
+    if not np.isfinite(customer.amounts).all():
+        raise BadInput("a customer with an amount that is no number", why="NaN and infinity cannot be added up",
+                       fix="correct 'amounts', or leave the purchase out")  # fmt: skip
     end = dt.date.fromisoformat(window.end)
     by_unit: dict[int, float] = {}
     for date, amount in zip(customer.dates, customer.amounts, strict=True):
@@ -239,6 +246,29 @@ def _summary(customer: Customer, window: Window) -> _Seen:
         float(np.mean(repeats)) if repeats else 0.0,
         float(np.mean(list(by_unit.values()))),
     )
+
+
+def _usable(records: Sequence[Record[Customer]], window: Window) -> list[_Seen]:
+    seen = []
+    for record in records:
+        try:
+            seen.append(_summary(record.payload, window))
+        except BadInput:  # what is wrong with it is said where it is mapped
+            continue
+    return seen
+
+
+def _last_day(records: Sequence[Record[Customer]]) -> str:
+    """Of all purchases whose date can be read."""
+    days = []
+    for text in (each for record in records for each in record.payload.dates):
+        try:
+            days.append(_day(text))
+        except BadInput:
+            continue
+    if not days:
+        raise BadInput("no purchase has a date", why=f"none of {len(records)} customers has one", fix="fill in 'dates'")
+    return max(days).isoformat()
 
 
 def _unit(day: dt.date, days: int) -> int:
@@ -300,18 +330,16 @@ def _returns(record: Record[Customer]) -> Iterator[Finding]:
 
 def _by_customer(rows: Iterable[Any]) -> Iterator[Any]:
     found: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         if isinstance(row, DuomoError):
             yield row
             continue
-        for name in COLUMNS:
-            if name not in row:
-                near = nearest(name, row, 1)
-                raise BadInput(
-                    f"INPUT.MISSING_COLUMN: the table has no '{name}'",
-                    why=f"its columns are {', '.join(row)}",
-                    fix=f"rename '{near[0] if near else '…'}' to '{name}'",
-                )
+        if not found:
+            demand_columns(row, COLUMNS, "table")
+        empty = next((name for name in COLUMNS if row.get(name) is None), None)
+        if empty is not None:
+            yield BadInput(f"row {number} has no '{empty}'", why="a purchase has all three", fix=f"fill in '{empty}'")
+            continue
         name = str(row["customer_id"])
         one = found.setdefault(name, {"customer_id": name, "dates": [], "amounts": [], "currency": []})
         one["dates"].append(str(row["date"])[:10])

@@ -6,14 +6,16 @@ not be. A stock-out is marked and never read as low demand; price and promotion 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Finding, find
-from duomo.errors import BadInput, DuomoError, nearest
+from duomo.errors import BadInput, DuomoError
+from duomo_retail.columns import demand_columns
 from duomo_retail.methods import MIN_LENGTH
 from duomo_retail.records import DemandSeries
 from duomo_retail.timeline import Timeline, parse, timeline
@@ -50,34 +52,26 @@ class Clean(NamedTuple):
 def group_rows(rows: Iterable[Any]) -> Iterator[Any]:
     """Rows of a panel, in any order, as one dict of lists per series, and the errors among them as they are.
 
-    Raises `BadInput` when a column is missing that every row needs.
+    Raises `BadInput` when the first row lacks a column that every row needs; a later row that does costs itself only.
     """
     series: dict[str, dict[str, Any]] = {}
     columns: tuple[str, ...] = ()
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         if isinstance(row, DuomoError):
             yield row
             continue
-        if not columns:
-            _demand_columns(row)
+        if not series and not columns:
+            demand_columns(row, COLUMNS, "panel", " (unique_id: the article, ds: the period, y: units sold)")
             columns = tuple(name for name in OPTIONAL if name in row)
+        if row.get("unique_id") is None or row.get("ds") is None:
+            empty = "unique_id" if row.get("unique_id") is None else "ds"
+            yield BadInput(f"row {number} has no '{empty}'", why="it belongs to no series", fix=f"fill in '{empty}'")
+            continue
         name = str(row["unique_id"])
         one = series.setdefault(name, {"unique_id": name, **{each: [] for each in ("ds", "y", *columns)}})
         for each in ("ds", "y", *columns):
             one[each].append(row.get(each))
     yield from series.values()
-
-
-def _demand_columns(row: Mapping[str, Any]) -> None:
-    for name in COLUMNS:
-        if name not in row:
-            near = nearest(name, row, 1)
-            raise BadInput(
-                f"INPUT.MISSING_COLUMN: the panel has no '{name}'",
-                why=f"its columns are {', '.join(map(str, row))}",
-                fix=f"rename '{near[0] if near else '…'}' to '{name}'"
-                f" (unique_id: the article, ds: the period, y: units sold)",
-            )
 
 
 def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
@@ -88,7 +82,12 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
     found: list[Finding] = []
     name = series.unique_id
     _demand_lengths(series)
+    _demand_numbers(series)
     found += _units(series)
+    if any(each is not None and each <= 0 for each in series.price):
+        text = f"{sum(each is not None and each <= 0 for each in series.price)} prices are 0 or less; taken as unknown"
+        fix = "leave the price empty where nothing was sold, and mark what was given away as a promotion"
+        found.append(find("OOD.RANGE", text, field="price", record=name, fix=fix, severity="warn"))
     times = [parse(each, name) for each in series.ds]
     kinds = {type(each) for each in times}
     if len(kinds) > 1:
@@ -133,6 +132,17 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
             fix="take a period in which the article was on sale",
         )
     return Clean(name, axis, _filled(known, sold), known, sold, *_drivers(series, order, axis, n)), found
+
+
+def _demand_numbers(series: DemandSeries) -> None:
+    for field, highest in (("y", math.inf), ("price", math.inf), ("promo", 1.0)):
+        for when, value in zip(series.ds, getattr(series, field), strict=False):
+            if value is not None and (math.isinf(value) or value > highest or (field == "promo" and value < 0)):
+                raise BadInput(
+                    f"series '{series.unique_id}': '{field}' is {value:g} at {when}",
+                    why="a promotion is 1, none is 0" if field == "promo" else "it must be a finite number",
+                    fix=f"correct '{field}', or put None where it is unknown",
+                )
 
 
 def _demand_lengths(series: DemandSeries) -> None:
@@ -206,6 +216,8 @@ def _drivers(series: DemandSeries, order: list[int], axis: Timeline, n: int) -> 
             out.append(np.empty(0))
             continue
         on_axis = _on_axis(values, order, axis.positions)
+        if values is series.price:
+            on_axis[on_axis <= 0] = np.nan  # its logarithm would multiply demand by millions
         given = np.flatnonzero(~np.isnan(on_axis))
         if len(given) == 0:
             out.append(np.empty(0))

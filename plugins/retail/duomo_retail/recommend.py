@@ -10,12 +10,14 @@ from typing import Any, Self
 import numpy as np
 
 from duomo.adapters import Adapter, Case, FoldReport, Payload, Reason, Record, Report, SplitPolicy, Uncalibrated
-from duomo.errors import BadInput, DuomoError, GuardRefused, UsageProblem, nearest
+from duomo.errors import BadInput, DuomoError, GuardRefused, UsageProblem
+from duomo_retail.columns import demand_columns
 from duomo_retail.cooccurrence import ItemModel, fit_ease, fit_neighbours
 from duomo_retail.plugin import RECOMMEND
 from duomo_retail.records import History
 
 TOP = 10
+COLUMNS = ("user_id", "item_id", "time")
 
 
 class Suggestion(Payload):
@@ -75,6 +77,22 @@ class Recommend(Adapter[History, Recommendations]):
                 fix="Recommend().fit(records), or duomo.adapt('retail/recommend', artifacts=FOLDER)",
             )
         return found
+
+    def record(self, value: Any, position: int = 0) -> Record[History]:
+        """A history in the order of its times, where it has times: what is called last must be last."""
+        record: Record[History] = super().record(value, position)
+        items, times = record.payload.items, record.payload.times
+        if not times:
+            return record
+        if len(times) != len(items) or len({type(each) for each in times}) > 1:
+            raise BadInput(
+                f"record '{record.key}': 'times' do not say in which order {len(items)} items were taken",
+                why=f"there are {len(times)}" if len(times) != len(items) else "numbers and texts have no order",
+                fix="give one time an item, all numbers or all ISO 8601, or none and the items oldest first",
+            )
+        order = sorted(range(len(items)), key=times.__getitem__)
+        ordered = {"items": [items[i] for i in order], "times": [times[i] for i in order]}
+        return dataclasses.replace(record, payload=record.payload.model_copy(update=ordered))
 
     def prepare(self, record: Record[History]) -> list[str]:
         return record.payload.items
@@ -138,21 +156,20 @@ class Recommend(Adapter[History, Recommendations]):
 
 def _histories(rows: Iterable[Any]) -> Iterator[Any]:
     found: dict[str, list[tuple[Any, str]]] = {}
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         if isinstance(row, DuomoError):
             yield row
             continue
-        for name in ("user_id", "item_id", "time"):
-            if name not in row:
-                near = nearest(name, row, 1)
-                raise BadInput(
-                    f"INPUT.MISSING_COLUMN: the table has no '{name}'",
-                    why=f"its columns are {', '.join(row)}",
-                    fix=f"rename '{near[0] if near else '…'}' to '{name}'",
-                )
+        if not found:
+            demand_columns(row, COLUMNS, "table")
+        empty = next((name for name in COLUMNS if row.get(name) is None), None)
+        if empty is not None:
+            yield BadInput(f"row {number} has no '{empty}'", why="a choice has all three", fix=f"fill in '{empty}'")
+            continue
         found.setdefault(str(row["user_id"]), []).append((_time(row["time"]), str(row["item_id"])))
     for user, pairs in found.items():
-        pairs.sort()
+        if len({type(time) for time, _ in pairs}) == 1:  # others have no order, and `record` says so
+            pairs.sort()
         yield {"user_id": user, "items": [item for _, item in pairs], "times": [time for time, _ in pairs]}
 
 
@@ -165,7 +182,12 @@ def _time(value: Any) -> Any:
 
 def _judge(adapter: Recommend, items: Iterable[Any], policy: LeaveLast) -> Report:
     """Recall, nDCG, coverage of the catalogue and popularity of what is suggested, at `TOP`."""
-    histories = [list(dict.fromkeys(each.payload.items)) for each in adapter.records(items)]
+    histories, lost = [], 0
+    for item in items:
+        try:
+            histories += [list(dict.fromkeys(each.payload.items)) for each in adapter.records([item])]
+        except DuomoError:
+            lost += 1
     past = [each[: -policy.count] for each in histories if len(each) > policy.count]
     future = [each[-policy.count :] for each in histories if len(each) > policy.count]
     fitted = adapter.fit([Record(History(user_id=str(i), items=each)) for i, each in enumerate(past)])
@@ -188,6 +210,6 @@ def _judge(adapter: Recommend, items: Iterable[Any], policy: LeaveLast) -> Repor
     }
     fold = FoldReport(fitted_on=len(past), judged_by=len(past), metrics=metrics)
     return Report(
-        adapter=adapter.spec.name, version=adapter.spec.version, split=repr(policy), n=len(past), metrics=metrics,
-        folds=[fold], disclaimer=adapter.spec.disclaimer,
+        adapter=adapter.spec.name, version=adapter.spec.version, split=repr(policy), n=len(past), unreadable=lost,
+        metrics=metrics, folds=[fold], disclaimer=adapter.spec.disclaimer,
     )  # fmt: skip

@@ -78,3 +78,22 @@ def test_what_was_fitted_is_json(tmp_path: Path) -> None:
     adapter.save(tmp_path)
     assert {each.suffix for each in tmp_path.iterdir()} == {".json"}
     assert Churn.load(tmp_path)(ROW).payload == adapter(ROW).payload
+
+
+def test_a_number_that_is_missing_by_nan_adds_nothing_and_one_that_is_infinite_is_named() -> None:
+    adapter = Churn.example()
+    by_none = adapter({"customer_id": "p", "months": None, "plan": "a"}).payload
+    assert adapter({"customer_id": "p", "months": float("nan"), "plan": "a"}).payload == by_none
+    for value in ("inf", "nan", float("inf")):
+        with pytest.raises(BadInput, match="'months' is no number"):
+            adapter({"customer_id": "p", "months": value, "plan": "a"})
+
+
+def test_a_slip_in_a_column_of_numbers_does_not_make_it_one_of_categories() -> None:
+    rows = [{"customer_id": str(i), "months": i % 24, "plan": "abc"[i % 3], "churn": i % 24 < 6} for i in range(96)]
+    rows[7]["months"] = "six"
+    fitted = Churn().fit(Churn().records(rows))
+    [months] = [term for term in fitted.artifacts["model"].terms if term.column == "months"]
+    assert months.weights
+    assert not months.categories
+    assert Churn().evaluate(rows).metrics["auc"] > 0.95

@@ -103,3 +103,38 @@ def test_nothing_is_said_before_something_was_learnt() -> None:
     with pytest.raises(UsageProblem, match="BG/NBD cannot be fitted") as failed:
         BgNbd.fit(Purchases(np.zeros(3), np.zeros(3), np.ones(3)))
     assert failed.value.why == "no customer bought twice"
+
+
+def test_a_customer_that_cannot_be_used_costs_the_fit_of_no_other() -> None:
+    people = [
+        {"customer_id": str(i), "dates": [f"2025-{1 + (i + k * (1 + i % 5)) % 9:02d}-0{1 + i % 7}"
+         for k in range(1 + i % 4)], "amounts": [10.0 + i % 9 + k for k in range(1 + i % 4)]} for i in range(60)
+    ]  # fmt: skip
+    odd = [
+        {"customer_id": "returned", "dates": ["2025-01-01"], "amounts": [-5.0]},
+        {"customer_id": "none", "dates": [], "amounts": []},
+        {"customer_id": "soon", "dates": ["soon"], "amounts": [3.0]},
+        {"customer_id": "nan", "dates": ["2025-01-01"], "amounts": [float("nan")]},
+    ]
+    adapter = CustomerValue()
+    clean, mixed = (adapter.fit(adapter.records(each)) for each in (people, [*people, *odd]))
+    assert mixed.artifacts == clean.artifacts
+    outcomes = list(mixed.map([*odd, people[0]]))
+    assert [outcome.ok for outcome in outcomes] == [False, False, False, False, True]
+    assert outcomes[3].error.what == "a customer with an amount that is no number"
+
+
+def test_a_row_that_lacks_a_cell_costs_itself_only(tmp_path: Path) -> None:
+    path = tmp_path / "sales.jsonl"
+    path.write_text('{"customer_id": "p", "date": "2025-01-01", "amount": 3}\n{"customer_id": "q", "amount": 3}\n')
+    first, lost = sorted(CustomerValue().read(path), key=lambda each: isinstance(each, BadInput))
+    assert first["customer_id"] == "p"
+    assert lost.what == "row 2 has no 'date'"
+
+
+def test_spending_of_customers_who_bought_once_has_a_mean_however_wild_it_is() -> None:
+    # Values over five decades: unbounded, the best q is below 1 and the mean of newcomers negative.
+    wild = np.exp(np.random.default_rng(0).normal(0, 3, 400))
+    spending = GammaGamma.fit(np.ones(400), wild)
+    assert spending.q > 1
+    assert spending.expected_value(np.zeros(1), np.zeros(1))[0] > 0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from duomo.adapters import Group, Random
-from duomo.errors import GuardRefused, RequirementMissing, UsageProblem
+from duomo.errors import BadInput, GuardRefused, RequirementMissing, UsageProblem
 from duomo_retail.backtest import RollingOrigin
 from duomo_retail.coverage import calibrate
 from duomo_retail.forecast import DemandForecast
@@ -170,3 +170,39 @@ def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(UsageProblem, match="no forecasting method 'thetta'") as failed:
         adapter(method="thetta")(DemandForecast.samples()[0])
     assert "'theta'" in failed.value.why
+
+
+def noisy(periods: int, count: int = 8) -> list[dict[str, object]]:
+    rng = np.random.default_rng(0)
+    return [{"unique_id": f"sku{i}", "ds": list(range(periods)), "y": rng.poisson(20, periods).astype(float).tolist()}
+            for i in range(count)]  # fmt: skip
+
+
+def test_an_origin_with_too_short_a_past_for_quantiles_takes_nothing_from_the_others() -> None:
+    plain = DemandForecast(artifacts={"settings": Settings(horizon=4, levels=(0.05, 0.5, 0.95))})
+    report = plain.evaluate(noisy(26), RollingOrigin(origins=3, stride=4))
+    with_quantiles = [fold.metrics["coverage_90%"] for fold in report.folds if "coverage_90%" in fold.metrics]
+    assert 0 < len(with_quantiles) < len(report.folds)
+    assert report.metrics["coverage_90%"] == pytest.approx(np.mean(with_quantiles))
+    assert report.metrics["smape"] == pytest.approx(np.mean([fold.metrics["smape"] for fold in report.folds]))
+
+
+def test_a_series_of_which_nothing_held_back_is_known_is_not_counted_as_right() -> None:
+    panel = noisy(40)
+    for series in panel[1:]:
+        series["in_stock"] = [True] * 36 + [False] * 4
+    plain = DemandForecast(artifacts={"settings": Settings(horizon=4, levels=(0.05, 0.5, 0.95))})
+    together, alone = plain.evaluate(panel).metrics, plain.evaluate(panel[:1]).metrics
+    assert together["smape"] == pytest.approx(alone["smape"])
+    assert together["mase"] == pytest.approx(alone["mase"])
+    with pytest.raises(BadInput, match="no series can be judged by"):
+        plain.evaluate(panel[1:])
+
+
+def test_records_and_rows_are_judged_alike_and_what_is_lost_is_counted() -> None:
+    plain = DemandForecast(artifacts={"settings": Settings(horizon=4, levels=(0.05, 0.5, 0.95))})
+    rows = noisy(40)
+    of_rows = plain.evaluate([*rows, {"unique_id": "x"}])
+    of_records = plain.evaluate(plain.records(rows))
+    assert of_rows.metrics == of_records.metrics
+    assert (of_rows.unreadable, of_records.unreadable) == (1, 0)

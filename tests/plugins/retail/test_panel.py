@@ -1,5 +1,6 @@
 """A panel as shops have them: every kind of disorder is named, and costs no other series its forecast."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from duomo.errors import BadInput
 from duomo_retail.forecast import DemandForecast
-from duomo_retail.panel import clean
+from duomo_retail.panel import clean, group_rows
 from duomo_retail.records import DemandSeries
 
 DAYS = [str(np.datetime64("2026-01-01") + i) for i in range(20)]
@@ -154,3 +155,32 @@ def test_parquet_is_read_as_well(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"unique_id": ["a"] * 20, "ds": DAYS, "y": SALES}), tmp_path / "panel.parquet")
     adapter = DemandForecast()
     assert [each.ok for each in adapter.map(adapter.read(tmp_path / "panel.parquet"))] == [True]
+
+
+def test_a_row_of_no_series_costs_itself_only() -> None:
+    rows = [{"unique_id": "a", "ds": 1, "y": 1}, {"ds": 2, "y": 1}, {"unique_id": "a", "ds": None, "y": 3}]
+    *lost, series = group_rows(rows)
+    assert [each.what for each in lost] == ["row 2 has no 'unique_id'", "row 3 has no 'ds'"]
+    assert series == {"unique_id": "a", "ds": [1], "y": [1]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [("y", math.inf, "finite"), ("price", -math.inf, "finite"), ("promo", 7.0, "a promotion is 1"),
+     ("promo", -1.0, "a promotion is 1")],
+)  # fmt: skip
+def test_a_number_that_cannot_be_is_named_with_its_series_and_period(field: str, value: float, why: str) -> None:
+    values = {"y": [5.0] * 12, "price": [1.0] * 12, "promo": [0.0] * 12}
+    values[field][4] = value
+    with pytest.raises(BadInput) as wrong:
+        clean(DemandSeries(unique_id="tea", ds=list(range(12)), **values))
+    assert wrong.value.what == f"series 'tea': '{field}' is {value:g} at 4"
+    assert why in wrong.value.why
+
+
+def test_a_price_of_nothing_is_a_hole_and_no_reason_to_expect_millions() -> None:
+    price = [2.0, 1.5, 2.0, 2.5] * 5
+    price[7], price[18] = 0.0, -1.0
+    series, found = clean(DemandSeries(unique_id="tea", ds=list(range(20)), y=[9.0] * 20, price=price))
+    assert [(each.code, each.field) for each in found] == [("OOD.RANGE", "price")]
+    assert (series.price[7], series.price[18]) == (2.0, 1.5)

@@ -92,3 +92,25 @@ def test_nothing_can_be_learnt_from_one_item() -> None:
     adapter = Recommend()
     with pytest.raises(UsageProblem, match="cannot be learnt from 1 items"):
         adapter.fit(adapter.records([{"user_id": "a", "items": ["tea"]}]))
+
+
+def test_a_row_without_a_time_or_of_another_kind_of_time_costs_itself_only(tmp_path: Path) -> None:
+    path = tmp_path / "taken.csv"
+    path.write_text("user_id,item_id,time\nu,b,2\nv,a,\nw,a,1\nw,b,yesterday\nu,a,1\n")
+    adapter = Recommend().fit(Recommend().records(Recommend.samples()))
+    lost, u, w = adapter.map(adapter.read(path))
+    assert lost.error.what == "row 2 has no 'time'"
+    assert u.ok
+    assert "'times' do not say in which order 2 items were taken" in w.error.what
+    assert "numbers and texts have no order" in w.error.why
+
+
+def test_what_is_called_last_is_last_in_time_and_a_history_that_is_none_is_counted() -> None:
+    # Backwards: judged by the order of the list, the first five would be taken for the last five.
+    forwards = [{"user_id": str(u), "items": [f"i{(7 * u + 3 * k) % 20}" for k in range(12)], "times": list(range(12))}
+                for u in range(30)]  # fmt: skip
+    backwards = [{**each, "items": each["items"][::-1], "times": each["times"][::-1]} for each in forwards]
+    bad = {"user_id": "x", "times": [1]}
+    there, back = Recommend().evaluate(forwards), Recommend().evaluate([*backwards, bad])
+    assert there.metrics == back.metrics
+    assert (there.unreadable, back.unreadable) == (0, 1)
