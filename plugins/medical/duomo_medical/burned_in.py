@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ MAX_PASSES = 4
 """Painting over a line can uncover the one beside it; what is still read after so many is for a person."""
 _MAX_ENLARGED = 1280
 """Frames whose longer side is below half of this are read at twice or four times their size."""
+_CROWDED = 0.25
+"""Share of the range below which 98 of 100 pixels are too close together for print among them to be seen."""
 _ALIKE = 0.75
 """From which similarity on a line counts as one of the header's texts: OCR mistakes a letter here and there."""
 
@@ -60,9 +62,7 @@ def find_lines(shown: NDArray[np.uint8], read: Reader) -> list[Line]:
     return found
 
 
-def redact(
-    stored: NDArray[Any], render: Callable[[NDArray[Any]], NDArray[np.uint8]], read: Reader, seeds: Sequence[str]
-) -> Redaction:
+def redact(stored: NDArray[Any], read: Reader, seeds: Sequence[str]) -> Redaction:
     """Paint over all print, on every frame where any frame has it, until nothing is read any more.
 
     All print goes, because no header lists what may stand on a screen; `seeds`, the texts of the header, only tell
@@ -70,7 +70,6 @@ def redact(
 
     Args:
         stored: frames (frames, rows, columns) or (…, 3) as they are stored. Not changed.
-        render: stored values to grey or colour of 8 bit.
         read: see `Reader`.
         seeds: texts of the header.
     """
@@ -80,7 +79,7 @@ def redact(
     for _ in range(MAX_PASSES):
         found = 0
         for index in range(len(stored)):
-            lines = find_lines(render(stored[index : index + 1]), read)
+            lines = [line for view in views(stored[index : index + 1]) for line in find_lines(view, read)]
             found += len(lines)
             num_known += sum(is_seed(line.text, seeds) for line in lines)
             # On all frames at once: the next one has less to read then, and print that comes and goes is gone.
@@ -108,6 +107,25 @@ def is_seed(text: str, seeds: Iterable[str]) -> bool:
         ):
             return True
     return False
+
+
+def views(stored: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
+    """All that a reader must look at to see what any window of a viewer would show."""
+    if stored.dtype.kind == "f":
+        # One hole in it would make the whole picture black.
+        finite = stored[np.isfinite(stored)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        stored = np.nan_to_num(stored, nan=low, posinf=high, neginf=low)
+    yield to_grey(stored)
+    if stored.ndim == 4:
+        return
+    low, high = np.percentile(stored, (1, 99))
+    if high - low < _CROWDED * (float(stored.max()) - float(stored.min())):
+        # A few pixels at the far end, such as padding, press all others into one grey. Ranks spread them again.
+        _, places, counts = np.unique(stored, return_inverse=True, return_counts=True)
+        below = np.cumsum(counts) - counts
+        ranks = below * (255 / max(int(below[-1]), 1))
+        yield ranks.astype(np.uint8)[places.reshape(stored.shape)]
 
 
 def to_grey(stored: NDArray[Any]) -> NDArray[np.uint8]:

@@ -98,13 +98,13 @@ def read(source: str | os.PathLike[str] | bytes) -> DicomFile:
     with quiet():
         try:
             dataset = pydicom.dcmread(io.BytesIO(content))
-            complete = _is_complete(dataset)
+            complete = _is_complete(dataset) and not _has_half_an_element(dataset, content)
         except Exception as error:  # the library's words may quote the file's
             raise _damaged(
                 f"its elements end in the middle or contradict one another ({type(error).__name__})"
             ) from None
     if not complete:
-        raise _damaged("an element says that it is longer than what is left of the file")
+        raise _damaged("an element is longer than what is left of the file")
     if not len(dataset):
         raise _damaged("it ends after its header")
     return DicomFile(dataset, content)
@@ -153,6 +153,17 @@ def _is_complete(dataset: Any) -> bool:
         if length not in (None, 0xFFFFFFFF) and isinstance(held, bytes) and len(held) < length:
             return False
     return True
+
+
+def _has_half_an_element(dataset: Any, content: bytes) -> bool:
+    """Whether the file ends within the eight bytes that say what comes next, which pydicom passes over."""
+    last = dataset.get_item(max(dataset.keys())) if len(dataset) else None
+    start, length = getattr(last, "value_tell", None), getattr(last, "length", None)
+    deflated = dataset.file_meta.get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian
+    if deflated or not start or length in (None, 0xFFFFFFFF):
+        return False
+    rest = content[start + length :]
+    return len(rest) < 8 and any(rest)
 
 
 def _damaged(why: str) -> InputUnreadable:

@@ -105,7 +105,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
         return record_of(read(value) if not isinstance(value, DicomFile) else value, self.pseudonyms)
 
     def guards(self, phase: str) -> Sequence[Any]:
-        return {"input": (_documents,), "output": (_print_in_pixels, _second_opinion)}.get(phase, ())
+        return {"input": (_documents, _is_whole), "output": (_print_in_pixels, _second_opinion)}.get(phase, ())
 
     def score(self, prepared: Sequence[Record[DicomFile]]) -> list[Cleaned]:
         with quiet():
@@ -180,7 +180,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
             reader, frames = self._reader(), len(stored)
             if reader is not None:
                 seeds = [each.text for each in verifier.identifying(dataset)]
-                redaction = burned_in.redact(stored, burned_in.to_grey, reader, seeds)
+                redaction = burned_in.redact(stored, reader, seeds)
                 stored = redaction.stored
             else:
                 looked = self._vouched_for(dataset)
@@ -214,6 +214,13 @@ def _documents(record: Record[DicomFile]) -> Iterator[Finding]:
             record=record.key,
             fix="take the document out and clean it by itself",
         )
+
+
+def _is_whole(record: Record[DicomFile]) -> Iterator[Finding]:
+    dataset = record.payload.dataset
+    if "Rows" in dataset and not pixels.has_pixels(dataset):
+        yield find("QUALITY.FORMAT", "it describes an image and holds none: it may have been cut short",
+                   field="PixelData", record=record.key, fix="send it again from the archive")  # fmt: skip
 
 
 def _print_in_pixels(case: Case[DicomFile]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from duomo_medical.burned_in import Reader, find_lines, to_grey
+from duomo_medical.burned_in import Reader, find_lines, views
 from duomo_medical.dicom_file import pydicom, quiet
 
 MIN_LENGTH = 4
@@ -244,4 +244,4 @@ def _lines(after: Any, read: Reader) -> list[Any]:
     stored = after.pixel_array
     colour = int(after.get("SamplesPerPixel", 1)) == 3
     frames = stored if stored.ndim == (4 if colour else 3) else stored[None]
-    return [line for frame in frames for line in find_lines(to_grey(frame[None]), read)]
+    return [line for frame in frames for view in views(frame[None]) for line in find_lines(view, read)]
