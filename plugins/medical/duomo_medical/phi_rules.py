@@ -22,6 +22,7 @@ _UNIT = (
 )
 _TOP_LEVEL = r"(?:com|org|net|edu|gov|io|info|biz|[a-z]{2})"
 _NUMBERED = r"(?:MRN|SSN|ID|record|account|card|license|licence|policy|case|accession)"
+_COUNT = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _BEFORE_A_NAME = (
     r"(?:name(?:d| is|'s)?|called|calls? me|I'm|I am|this is|patient|mother|father|daughter|son|wife|husband|"
     r"guardian|signed|attending|seen by|dear|hi|hello)"
@@ -39,6 +40,7 @@ RULES: tuple[tuple[str, str], ...] = (
     ("DATE", rf"\b{_MONTHS}\b\.?[ ]+\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]+\d{{4}})?|\b{_MONTHS},?[ ]+\d{{4}}"),
     ("DATE", r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
     ("AGE", r"\b(?:9\d|1[01]\d)(?=[ -]*(?:years?|yrs?|yo\b|y/o|y\.o))"),
+    ("AGE", rf"\b(?:ninety|(?:a |one )?hundred)(?:[ -](?:and[ ])?{_COUNT})?(?=[ -]*(?:years?|yrs?)\b)"),
     ("PHONE", r"(?<![\w.])\(?\+?\d[\d().\-/ x]{5,24}\d(?![\w.])"),
     ("ID", rf"\b{_NUMBERED}\b[ ]*(?:number|no\.?|num|nr|#)?[ ]*(?:is|:|#)?[ ]*([A-Z]{{0,3}}[ -]?\d[\w-]{{3,}})"),
     ("ID", r"\b(?-i:(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9][A-Z0-9-]{5,})\b"),

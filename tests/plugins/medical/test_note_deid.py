@@ -65,6 +65,8 @@ def test_at_most_one_in_ten_sentences_of_templates_that_no_rule_was_made_for_lea
         ("mail ada.l@example.org soon", "EMAIL"),
         ("from 192.168.20.7 again", "IP"),
         ("a 93-year-old woman", "AGE"),
+        ("a ninety-three year old teacher", "AGE"),
+        ("a hundred and two years old", "AGE"),
         ("she lives at 12 Elm Street now", "ADDRESS"),
         ("send it to P.O. Box 255 please", "ADDRESS"),
         ("see www.example.com/ada there", "URL"),
@@ -74,6 +76,42 @@ def test_at_most_one_in_ten_sentences_of_templates_that_no_rule_was_made_for_lea
 )
 def test_what_has_a_shape_is_found_by_it(text, kind):
     assert kind in {each.kind for each in by_shape(text)}
+
+
+CLINICAL = {
+    "Pt John Smith, MRN 0042917, admitted 03/12/2024 with chest pain.": "John Smith 0042917 03/12/2024",
+    "Seen w/ daughter Maria Gonzalez-Ruiz, tel (555) 201-9983.": "Maria Gonzalez Ruiz 201-9983",
+    "94 y/o F from 221B Baker Street, London NW1 6XE s/p fall.": "94 221B Baker London NW1",
+    "91yo male, DOB 3/7/48, PCP Dr. O'Brien.": "91yo 3/7/48 O'Brien",
+    "SMITH, JOHN A - follow up in 2 wks w/ Dr Patel.": "SMITH JOHN Patel",
+    "Discussed with Mr. van der Berg's wife at 6pm on Tuesday.": "van Berg Tuesday",
+    "Transferred from St. Mary's Hospital in Duluth, MN on 5 Feb.": "Mary Duluth Feb",
+    "Email jane.doe@hospital.org or fax 555.201.9984 x12.": "jane.doe 201.9984",
+    "patient is a ninety-three year old retired teacher named eleanor rigby.": "ninety-three eleanor rigby",
+    "Acct #A-1234567; SSN 123-45-6789; insurance Blue Cross ID XJB88123455.": "1234567 123-45-6789 XJB88123455",
+    "Mother (Li Wei) called from +44 20 7946 0958.": "Li Wei 7946",
+    "Lives alone at Apt 4C, 1600 Pennsylvania Ave NW, Washington DC 20500.": "4C 1600 Pennsylvania Washington 20500",
+    "K. Nguyen RN removed the line; signed by Amir Haddad MD 2024-03-12T08:15.": "Nguyen Amir Haddad 2024-03-12",
+    "Pacemaker serial number PJN402231S implanted Jan 2019 at Mayo Clinic.": "PJN402231S 2019 Mayo",
+    "Hx: CABG '08, hip fx last christmas, see note by Okonkwo.": "Okonkwo",
+    "pt brought in by police officer badge 7741 from I-94 near Exit 12.": "7741",
+    "Case discussed at tumor board with Drs. Fang and Levy on 12.03.24.": "Fang Levy 12.03.24",
+    "He is 102 years old and lives in Lake Wobegon.": "102 Wobegon",
+    "spoke w/ anna at bedside, pt jones refused meds.": "anna jones",
+    "son bob can be reached on his cell, five five five two oh one nine nine.": "bob five",
+}
+"""Sentences as clinicians write them, and what must go."""
+
+
+def test_clinical_sentences_leak_where_names_are_in_small_letters_and_numbers_in_words(note):
+    """Not a promise but a measurement: those that still leak stand here by name."""
+    leaking = {
+        word
+        for text, gone in CLINICAL.items()
+        for word in gone.split()
+        if word.lower() in note(text).payload.text.lower()
+    }
+    assert leaking == {"anna", "five"}
 
 
 @pytest.mark.parametrize(
