@@ -1,4 +1,4 @@
-"""``duomo adapters``: which industry adapters there are, what each is for and not for, and how good it is on data."""
+"""``duomo adapters``: which industry adapters there are, what each is for, fitted on data, and how good it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPLITS = ("auto", "group", "time", "group-time", "external", "random")
 
 @click.group("adapters")
 def command() -> None:
-    """Industry adapters: list, show, evaluate."""
+    """Industry adapters: list, show, fit, evaluate."""
 
 
 @command.command("list")
@@ -95,6 +95,27 @@ def show_adapter(app: App, /, adapter: str, output: str) -> None:
     if problem:
         click.echo(f"\nnot usable yet: {problem}")
     click.echo(f"\nThe JSON schemas: duomo adapters show {spec.name} -o json")
+
+
+@command.command("fit")
+@click.argument("adapter", shell_complete=complete_adapters)
+@click.option("--data", "sources", metavar="SRC", required=True, multiple=True, help="Labelled records.")
+@click.option("-a", "--artifacts", metavar="DIR", help="Settings that Adapter.save wrote, for adapters that need some.")
+@click.option("-O", "--out", metavar="DIR", required=True, help="Where to write what was fitted.")
+@click.pass_obj
+def fit(app: App, /, adapter: str, sources: tuple[str, ...], artifacts: str | None, out: str) -> None:
+    """Fit an adapter on labelled records, and write what it learned as JSON for `duomo adapt -a DIR`."""
+    from duomo.adapters.adapting import adapt
+
+    with adapt(adapter, artifacts=artifacts, catalog=app.catalog) as ready:
+        records = ready.records(item for source in sources for item in ready.read(source))
+        fitted = ready.fit(records)
+        if fitted is ready:
+            name = ready.spec.name
+            raise UsageProblem(f"'{name}' has nothing to fit", fix=f"use it as it is: duomo adapt {name} SRC")
+        folder = fitted.save(out)
+    app.say(f"fitted on {len(records)} records: {', '.join(sorted(fitted.artifacts))}")
+    app.say(f"use it: duomo adapt {ready.spec.name} SRC -a {folder}")
 
 
 @command.command("eval")

@@ -57,6 +57,22 @@ def test_an_adapter_is_shown_with_what_it_is_not_for(duomo):
     assert shown["plugin"] == "in-process"
 
 
+def test_what_is_fitted_on_the_command_line_is_used_on_the_command_line(duomo, labelled, table, tmp_path):
+    folder = tmp_path / "learned"
+    done = duomo("adapters", "fit", "thermometer", "--data", str(labelled), "-O", str(folder))
+    assert "fitted on 80 records: calibrator" in done.stderr
+    assert f"duomo adapt fake/thermometer SRC -a {folder}" in done.stderr
+    assert {each.suffix for each in folder.iterdir()} == {".json"}
+    first = duomo.json("adapt", "thermometer", str(table), "-a", str(folder))[0]
+    assert first["result"]["score"]["kind"] == "probability"
+
+
+def test_an_adapter_without_anything_to_fit_says_so_and_writes_nothing(duomo, table, tmp_path):
+    done = duomo("adapters", "fit", "fake/notes", "--data", str(table), "-O", str(tmp_path / "none"))
+    assert done.exit_code != 0
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_unknown_adapter_is_answered_with_the_nearest(duomo):
     for command in (("adapters", "show"), ("adapt",)):
         done = duomo(*command, "fake/thermometre", *["x.csv"] * (command == ("adapt",)))
