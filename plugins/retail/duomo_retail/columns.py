@@ -16,5 +16,5 @@ def demand_columns(row: Mapping[str, Any], needed: Sequence[str], table: str, hi
             raise BadInput(
                 f"INPUT.MISSING_COLUMN: the {table} has no '{name}'",
                 why=f"its columns are {', '.join(map(str, row))}",
-                fix=f"rename '{near[0] if near else '…'}' to '{name}'{hint}",
+                fix=(f"rename '{near[0]}' to '{name}'" if near else f"name the column that holds it '{name}'") + hint,
             )

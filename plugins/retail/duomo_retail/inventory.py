@@ -39,7 +39,7 @@ class StockPolicy(Payload):
     expected_cost: float
     """Holding, shortage and ordering, per period."""
     expected_cost_interval: tuple[float, float]
-    """Of the mean over 400 periods, 95 %."""
+    """Of the mean over 400 periods or a few more, 95 %."""
     fill_rate: float
     """Expected share of demand met from stock; for order-up-to levels, at least that."""
     cycle_service: float
@@ -171,7 +171,9 @@ _LISTS = ("levels", "period_quantiles", "protection_quantiles")
 def _answer(question: StockQuestion) -> _Answer:
     _demand_shape(question)
     plan, parameters = _plan(question)
-    served = _at_each_review if question.policy in ("newsvendor", "base-stock") else _by_simulation
+    # A level that is reached again each period is judged by the quantiles themselves; the others must be played out.
+    at_once = question.policy == "newsvendor" or (question.policy == "base-stock" and question.review == 1)
+    served = _at_each_review if at_once else _by_simulation
     return _Answer(plan, parameters, *served(question, plan))
 
 
@@ -184,22 +186,27 @@ def _at_each_review(question: StockQuestion, plan: Plan) -> tuple[float, tuple[f
     costs = question.holding * np.maximum(plan.high - demand, 0.0) + question.shortage * short
     between = float(demand.mean()) * (1 if newsvendor else question.review / (question.review + question.lead_time))
     reach = 1.96 * float(costs.std(ddof=1)) / math.sqrt(PERIODS)
-    mean = float(costs.mean())
+    # An order is placed whenever something was sold since the last one.
+    mean = float(costs.mean()) + question.ordering * float((_draws(question, question.review) > 0).mean())
     fill = max(0.0, 1 - float(short.mean()) / between) if between else 1.0
     return mean, (mean - reach, mean + reach), fill, float((short == 0).mean())
 
 
 def _by_simulation(question: StockQuestion, plan: Plan) -> tuple[float, tuple[float, float], float, float]:
-    """The same of (s, S) and (r, Q): twenty runs over demand whose mean is that of lead time and review."""
+    """The same of a policy in time: twenty runs over demand whose mean is that of lead time and review."""
     draws = stocking.from_quantiles(question.levels, question.period_quantiles)
     over = stocking.from_quantiles(question.levels, _protection(question))
     periods = question.lead_time + question.review if question.protection_quantiles else 1
     draws = draws * (over.mean() / periods / draws.mean()) if draws.mean() > 0 else draws
-    demand = np.random.default_rng(0).choice(draws, size=(RUNS, PERIODS // RUNS))
+    # Whole rounds of reviews, after some in which a full shelf, with which it begins, is used up.
+    first = 4 * (question.lead_time + question.review)
+    judged = question.review * math.ceil(PERIODS / RUNS / question.review)
+    demand = np.random.default_rng(0).choice(draws, size=(RUNS, first + judged))
     costs = Costs(question.holding, question.shortage, question.ordering)
     policy = every(question.review, _ordering(question, plan))
-    run = simulate(policy, demand, costs, lead_time=question.lead_time, start=np.full(RUNS, plan.high))
-    means = run.cost / demand.shape[1]
+    start = np.full(RUNS, plan.high)
+    run = simulate(policy, demand, costs, lead_time=question.lead_time, start=start, uncounted=first)
+    means = run.cost / judged
     reach = 2.093 * float(means.std(ddof=1)) / math.sqrt(RUNS)  # Student's t with 19 degrees of freedom
     mean = float(means.mean())
     return mean, (mean - reach, mean + reach), float(run.fill_rate.mean()), float(run.cycle_service.mean())
@@ -214,16 +221,31 @@ def _plan(question: StockQuestion) -> tuple[Plan, dict[str, float]]:
         return plan, {"S": plan.high, "R": float(question.review)}
     lot = max(1.0, protection[-1] / MOST_UNITS)
     over_cost, under_cost = holding * lot, shortage * lot
-    draws = stocking.from_quantiles(levels, question.period_quantiles)
-    period = stocking.distribution(draws / lot)
-    over = stocking.distribution(stocking.from_quantiles(levels, protection) / lot)
+    lead, review = question.lead_time, question.review
+    # An order must do for each of the periods until the next one arrives, the first as well as the last.
+    over = stocking.distribution(np.concatenate([_draws(question, lead + k + 1) for k in range(review)]) / lot)
     if question.policy == "s-S":
-        found = stocking.reorder_up_to(period, question.ordering, over_cost, under_cost, over)
+        cycle = stocking.distribution(_draws(question, review) / lot)
+        found = stocking.reorder_up_to(cycle, question.ordering / review, over_cost, under_cost, over)
         plan = Plan(found.low * lot, found.high * lot, found.cost)
         return plan, {"s": plan.low, "S": plan.high, "R": float(question.review)}
-    found = stocking.reorder_quantity(over, float(draws.mean()) / lot, question.ordering, over_cost, under_cost)
+    rate = float(stocking.from_quantiles(levels, question.period_quantiles).mean()) / lot
+    found = stocking.reorder_quantity(over, rate, question.ordering, over_cost, under_cost)
     plan = Plan(found.low * lot, found.high * lot, found.cost)
     return plan, {"r": plan.low, "Q": plan.high - plan.low, "R": float(question.review)}
+
+
+def _draws(question: StockQuestion, periods: int) -> Array:
+    """Equally likely demands of so many periods: as given for one and for all.
+
+    In between, the mean grows with time and the spread with its root, as of periods that know nothing of each other.
+    """
+    whole = question.lead_time + question.review
+    if periods == 1 < whole:
+        return stocking.from_quantiles(question.levels, question.period_quantiles)
+    draws, share = stocking.from_quantiles(question.levels, _protection(question)), periods / whole
+    mean = draws.mean()
+    return np.asarray(np.maximum(mean * share + (draws - mean) * math.sqrt(share), 0.0))
 
 
 def _protection(question: StockQuestion) -> list[float]:

@@ -38,7 +38,14 @@ Ordering = Callable[[int, Array], Array]
 
 
 def simulate(
-    order: Ordering, demand: Array, costs: Costs, *, lead_time: int = 0, start: Array | None = None, lost: bool = False
+    order: Ordering,
+    demand: Array,
+    costs: Costs,
+    *,
+    lead_time: int = 0,
+    start: Array | None = None,
+    lost: bool = False,
+    uncounted: int = 0,
 ) -> Simulated:
     """Run a policy through `demand`.
 
@@ -51,6 +58,7 @@ def simulate(
         lead_time: periods until an order arrives; 0 for at once.
         start: (S,) units on hand; none when left out.
         lost: unmet demand goes elsewhere instead of waiting.
+        uncounted: first periods that are played and not judged, until the start has been forgotten.
     """
     count, periods = demand.shape
     stock = np.zeros(count) if start is None else start.astype(float)
@@ -64,6 +72,8 @@ def simulate(
         available = np.maximum(stock, 0.0)
         missing = np.maximum(demand[:, t] - available, 0.0)
         stock = available - demand[:, t] + missing if lost else stock - demand[:, t]
+        if t < uncounted:
+            continue
         waiting = missing if lost else np.maximum(-stock, 0.0)
         on_hand = np.maximum(stock, 0.0)
         cost += costs.holding * on_hand + costs.shortage * waiting + costs.ordering * (placed > 0)
@@ -71,7 +81,7 @@ def simulate(
         short_periods += missing > 0
         held += on_hand
         orders += placed > 0
-    total = demand.sum(axis=1)
+    total, periods = demand[:, uncounted:].sum(axis=1), periods - uncounted
     fill = 1 - short_units / np.where(total > 0, total, 1.0)
     return Simulated(cost, fill, 1 - short_periods / periods, short_periods, held / periods, orders)
 

@@ -9,6 +9,7 @@ from duomo.errors import BadInput
 from duomo_retail.forecast import DemandForecast
 from duomo_retail.inventory import InventoryPolicy, ask
 from duomo_retail.predicting import Settings
+from duomo_retail.simulate import Costs, at_or_below, every, simulate
 
 TEA: dict[str, Any] = {
     "sku": "tea", "levels": [0.05, 0.25, 0.5, 0.75, 0.95], "period_quantiles": [2, 4, 6, 8, 11],
@@ -100,3 +101,39 @@ def test_falling_quantiles_are_named_and_cost_no_other_article_its_order() -> No
 def test_a_table_gives_lists_as_texts() -> None:
     row = {**TEA, "levels": "0.05 0.25 0.5 0.75 0.95", "period_quantiles": "2 4 6 8 11", "holding": "1"}
     assert InventoryPolicy()(row).payload == InventoryPolicy()(TEA).payload
+
+
+def poisson_question(**more: Any) -> dict[str, Any]:
+    """An article that sells six a period, and nothing that is known of one period tells of the next."""
+    from scipy.stats import poisson
+
+    levels = [round(k / 100, 2) for k in range(1, 100)]
+    whole = more.get("lead_time", 0) + more.get("review", 1)
+    one, all_of_them = (poisson(6 * periods).ppf(levels).tolist() for periods in (1, whole))
+    return {"sku": "a", "levels": levels, "period_quantiles": one, "protection_quantiles": all_of_them,
+            "calibrated": True, "holding": 1.0, "shortage": 4.0, **more}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lead_time", "ordering"), [(0, 5.0), (0, 40.0), (2, 20.0)])
+def test_a_review_every_fourth_period_does_not_cost_more_than_it_must(lead_time: int, ordering: float) -> None:
+    demand = np.random.default_rng(5).poisson(6, (20, 400)).astype(float)
+
+    def cost(low: float, high: float) -> float:
+        policy = every(4, at_or_below(np.full(20, low), np.full(20, high)))
+        start = np.full(20, 6.0 * (lead_time + 4))
+        run = simulate(policy, demand, Costs(1.0, 4.0, ordering), lead_time=lead_time, start=start)
+        return float(run.cost.mean()) / demand.shape[1]
+
+    question = poisson_question(policy="s-S", review=4, lead_time=lead_time, ordering=ordering)
+    found = InventoryPolicy()(question).payload
+    middle = 6 * (lead_time + 4)
+    best = min(cost(low, low + gap) for low in range(middle - 14, middle + 2, 3) for gap in range(1, 26, 4))
+    assert cost(found.parameters["s"], found.parameters["S"]) < 1.02 * best
+    assert found.expected_cost == pytest.approx(best, rel=0.07)
+
+
+@pytest.mark.parametrize("review", [1, 4])
+def test_what_an_order_costs_is_part_of_the_cost_of_ordering_up_to_a_level(review: int) -> None:
+    free, dear = (InventoryPolicy()(poisson_question(review=review, ordering=each)).payload for each in (0.0, 8.0))
+    assert dear.parameters == free.parameters
+    assert dear.expected_cost - free.expected_cost == pytest.approx(8.0 / review, rel=0.02)
