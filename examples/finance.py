@@ -23,17 +23,17 @@ print(f"{declined.payload.score} points:", *[f"\n  {each.code}: {each.text}" for
 
 # The same rule with the day's own close, which is found out, and as a strategy that is asked day by day.
 prices = made_up.bars(750, 3)
-plan = Plan(strategy="moving-average", spread_bps=10)
 naive = signal(lambda bars: (bars.close > bars.close.mean(axis=0)) / 3, prices, "above the mean of all days")
-backtest = Backtest(artifacts={"plan": plan})
+backtest = Backtest(artifacts={"plan": Plan(strategy="moving-average", spread_bps=10)})
 print("naive:", backtest(naive).findings[0].code)
 honest = backtest(prices).payload
-print(
-    f"honest: {honest.metrics['total_return']:+.1%}, Sharpe {honest.metrics['sharpe']:.2f}, {len(honest.trades)} trades"
-)
-highest = max(each.equity for each in honest.curve)
-points = " ".join(f"{i},{200 - 180 * each.equity / highest:.1f}" for i, each in enumerate(honest.curve))
-svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {len(honest.curve)} 200">'
+print(f"honest: {honest.metrics['total_return']:+.1%}, Sharpe {honest.metrics['sharpe']:.2f}")
+low, high = min(equity := [each.equity for each in honest.curve]), max(equity)
+points = " ".join(f"{50 + i},{180 - 160 * (each - low) / (high - low):.1f}" for i, each in enumerate(equity))
+marks = [(5, 24, f"{high:.2f}"), (5, 184, f"{low:.2f}"), (50, 12, "equity after costs, 1 at the start")]
+marks += [(50, 198, f"{honest.start:%Y-%m-%d}"), (730, 198, f"{honest.end:%Y-%m-%d}")]
+texts = "".join(f'<text x="{x}" y="{y}" font-size="12" font-family="sans-serif">{text}</text>' for x, y, text in marks)
+svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 202">{texts}'
 Path("equity.svg").write_text(f'{svg}<polyline points="{points}" fill="none" stroke="#b5482a"/></svg>', "utf-8")
 
 alert = max((each.result for each in Fraud.example().map(made_up.transactions(400))), key=lambda each: each.score.value)

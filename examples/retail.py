@@ -26,7 +26,7 @@ report = plain.evaluate(shop, RollingOrigin(origins=3, stride=4))
 print(f"80 % intervals held {report.metrics['coverage_80%']:.0%}, 90 % held {report.metrics['coverage_90%']:.0%}")
 forecasts = plain.fit(plain.records(shop))
 first = forecasts(shop[0])
-print(*[f"{each.code}: {each.text}" for each in first.findings])
+print(*[f"{each.code}: {each.text}" for each in first.findings], sep="\n")
 print("planned promotion:", " ".join(f"{step.mean:.0f}" for step in first.payload.steps))
 question = ask(first.payload, lead_time=1, holding=1.0, shortage=9.0, on_hand=40.0, pack_size=12.0)
 order = InventoryPolicy()(question).payload
@@ -34,6 +34,7 @@ print(f"order {order.order_now:.0f}, up to {order.parameters['S']:.0f}: {order.c
 
 y = [each or 0.0 for each in shop[0]["y"][:78]]
 low, high = ([(78 + k, step.quantiles[at]) for k, step in enumerate(first.payload.steps)] for at in (1, 5))
-past, band = (" ".join(f"{5 * i},{200 - each}" for i, each in line) for line in (enumerate(y), [*low, *high[::-1]]))
+past, band = (" ".join(f"{5 * i},{180 - 2 * each}" for i, each in at) for at in (enumerate(y), [*low, *high[::-1]]))
 drawn = f'<polygon points="{band}" fill="#e3b5a4"/><polyline points="{past}" fill="none" stroke="#2b4a6f"/>'
+drawn += f'<text y="12" font-size="10">sku0 from {weeks[0]}, up to {max(y):.0f} units a week; in red: 80 %</text>'
 Path("demand.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 410 200">{drawn}</svg>', "utf-8")
