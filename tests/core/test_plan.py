@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import duomo
 from duomo.errors import DeviceUnavailable, UnknownExecutor, UsageProblem
 from duomo.execution import devices as devices_module
+from duomo.execution import local
 from duomo.execution.base import Job
 from duomo.execution.plan import ExecutionPlan, ParallelDims, plan_for
 from duomo.specs import ModelSpec
@@ -109,6 +110,18 @@ def test_too_few_devices_are_refused(devices):
     with pytest.raises(UsageProblem, match="too few") as caught:
         ask(devices)
     assert caught.value.fix == "devices=1 (-d 1)"
+
+
+def test_numbers_that_are_a_slip_of_the_keyboard_are_refused(monkeypatch):
+    for asked in ({"devices": 99_999_999_999}, {"parallel": "dp=99999999999"}, {"parallel": "dp=9999,tp=99"}):
+        with pytest.raises(UsageProblem, match="devices are too many"):
+            ask(**asked, device="cpu")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    job = JOB._replace(plan=ask(2000, device="cpu"))
+    with pytest.raises(UsageProblem, match="2,000 processes are too many for the 2 cores") as caught:
+        local.with_devices(job)
+    assert caught.value.fix == "devices=2 (-d 2)"
+    assert len(local.with_devices(JOB._replace(plan=ask(32, device="cpu"))).devices) == 32
 
 
 @pytest.mark.parametrize("devices", ["", "cpu,", ",", []])

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from duomo.errors import UsageProblem
 from duomo.execution import child, process
 from duomo.execution.base import Job
 from duomo.execution.crew import Crew, Event, Facts, not_started
@@ -23,6 +24,8 @@ from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS
 from duomo.execution.transport import COUNTED, Channel, Message, new_slots
 from duomo.outcome import ItemError
 
+MOST_A_CORE = 16
+"""Processes on the CPU: more than one a core may be meant, more than this is a slip of the keyboard."""
 AFTERMATH = "PeerLost"
 """The error of a rank that could not go on because of another, which has the cause to tell."""
 
@@ -309,11 +312,18 @@ class LocalCrew(Crew):
 
 
 def with_devices(job: Job) -> ExecutionPlan:
-    """The job's plan with a device for each worker, all of which exist. Raises `DeviceUnavailable`."""
+    """The job's plan with a device for each worker. Raises `DeviceUnavailable`, or `UsageProblem` for far too many."""
     names = job.plan.devices
     if not names and job.device == "auto" and torch_in_use():
         names = accelerators()
     names = tuple(pick_device(name) for name in names or (job.device,))
+    on_cpu, cores = names.count("cpu"), _cores()
+    if on_cpu > MOST_A_CORE * cores:
+        raise UsageProblem(
+            f"{on_cpu:,} processes are too many for the {cores} cores that there are",
+            why=f"beyond one a core they wait for each other, and beyond {MOST_A_CORE} for memory",
+            fix=f"devices={cores} (-d {cores})",
+        )
     dims = job.plan.dims if job.plan.dims.total == len(names) else ParallelDims(len(names))
     return dataclasses.replace(job.plan, devices=names, dims=dims)
 
@@ -334,5 +344,8 @@ def _threads_for(num_workers: int) -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked):
         return int(asked)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // num_workers)
+    return max(1, _cores() // num_workers)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

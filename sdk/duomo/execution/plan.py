@@ -15,6 +15,10 @@ Devices = int | str | Sequence[str]
 """How many, names with commas between, or names: ``2``, ``"cpu,cpu"``, ``["cuda:0", "cuda:1"]``."""
 
 
+MOST_DEVICES = 65_536
+"""More than one driver could ever feed: a slip of the keyboard."""
+
+
 class ParallelDims(NamedTuple):
     """Sizes of the three ways to be parallel, with the names of torchtitan."""
 
@@ -164,6 +168,7 @@ def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
         )
     if devices < 1:
         raise UsageProblem(f"{devices} devices are too few", why="a model needs at least one", fix="devices=1 (-d 1)")
+    _check_total(devices)
     if remote or kind not in ("auto", "cuda"):
         return (kind,) * devices
     from duomo.execution.devices import accelerators, pick_device  # they may need torch
@@ -184,6 +189,13 @@ def _check_sizes(dims: ParallelDims) -> None:
     for axis, size in zip(dims._fields, dims, strict=True):
         if not isinstance(size, int) or size < 1:
             raise UsageProblem(f"{axis}={size} is no size", why="it is a whole number, 1 or more", fix=f"{axis}=1")
+    _check_total(dims.total)
+
+
+def _check_total(num: int) -> None:
+    if num > MOST_DEVICES:
+        why = f"one driver feeds {MOST_DEVICES:,} at the very most"
+        raise UsageProblem(f"{num:,} devices are too many", why=why, fix="devices=8, or parallel='dp=8'")
 
 
 def _nearest(dims: ParallelDims, num: int) -> str:

@@ -323,7 +323,7 @@ def with_devices(job: Job, resources: Mapping[str, float]) -> ExecutionPlan:
             instead = f"devices={have}" if have else "device='cpu'"
             raise UsageProblem(
                 f"the cluster has {have} {kind} and {num} are needed",
-                why=f"{num} workers, one {kind} each",
+                why=f"each worker takes one {kind}",
                 fix=f"{instead}, or add nodes to the cluster",
             )
     return dataclasses.replace(job.plan, devices=names)
