@@ -90,11 +90,10 @@ class TabularRisk(Adapter[Row, Risk]):
         if not isinstance(value, dict):
             raise BadInput(f"record {position} is a {type(value).__name__}", why="a row is expected", fix="pass a dict")
         v, row = self.variables, dict(value)
-        label = row.pop(v.outcome, None)
+        answer = v.answer(row.pop(v.outcome, None))
         key = pseudonym(str(row.pop(v.key, position)), self.secret) if v.key else str(position)
         site = row.pop(v.site, None) if v.site else None
         aside = {name: row.pop(name) for name in v.audited if name in row}
-        answer = None if label is None else float(str(label) == v.event)
         return Record(row, key, None if site is None else str(site), protected=aside, label=answer)
 
     def guards(self, phase: str) -> Sequence[Any]:

@@ -49,8 +49,11 @@ class Variable(pydantic.BaseModel):
             yield self._wrong_unit(f"'{self.name}' is said to be in another unit than {self.unit}", record)
             return
         number = number_of(row[self.name])
-        if number is None:
-            yield find("INPUT.MISSING_VALUE", f"'{self.name}' is empty or no number; the usual value stands in for it",
+        if number is None and not is_empty(row[self.name]):
+            yield find("QUALITY.FORMAT", f"'{self.name}' is no number; the usual value stands in for it",
+                       field=self.name, record=record, fix="write it as a number with a decimal point")  # fmt: skip
+        elif number is None:
+            yield find("INPUT.MISSING_VALUE", f"'{self.name}' is empty; the usual value stands in for it",
                        field=self.name, record=record, fix=f"give '{self.name}'")  # fmt: skip
         elif not self.low <= number <= self.high:
             yield self._strange(number, record)
@@ -116,6 +119,14 @@ class Variables(Artifact):
         """The names of the columns, in the order in which they are used."""
         return [each.name for each in self.variables]
 
+    def answer(self, held: Any) -> float | None:
+        """1.0 where a cell of `outcome` says that it happened, 0.0 where it says otherwise, None where it is empty."""
+        if is_empty(held):
+            return None
+        number = number_of(held)
+        same = str(held).strip() == self.event or (number is not None and number == number_of(self.event))
+        return float(same)
+
     def check(self, record: Record[Row]) -> Iterator[Finding]:
         """Findings about one record."""
         for each in self.variables:
@@ -138,6 +149,11 @@ def number_of(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing: None, spaces, or the NaN that tables write for it."""
+    return value is None or not str(value).strip() or value != value
 
 
 def _or_nan(number: float | None) -> float:

@@ -142,6 +142,24 @@ def test_what_is_missing_is_said_and_too_much_of_it_is_for_a_person(fitted, pima
     assert second.decision.outcome in ("refer", "abstain")
 
 
+@pytest.mark.parametrize("text", ["120,5", "high", float("inf")])
+def test_a_value_that_is_no_number_is_for_a_person(fitted, pima, text):
+    result = fitted({**pima[1][0], "glu": text})
+    assert [(each.code, each.field) for each in result.findings] == [("QUALITY.FORMAT", "glu")]
+    assert result.decision.outcome in ("refer", "abstain")
+    assert "high" not in result.findings[0].text
+
+
+def test_an_outcome_that_is_unknown_is_no_healthy_patient():
+    """A table writes NaN for what is missing, and 1.0 for 1 in a column that has such holes."""
+    assert [VARIABLES.answer(each) for each in (1, 1.0, "1", " 1", 0, "0.0")] == [1, 1, 1, 1, 0, 0]
+    assert [VARIABLES.answer(each) for each in (None, float("nan"), "", " ")] == [None] * 4
+    assert [PIMA.answer(each) for each in ("Yes", "No")] == [1, 0]
+    adapter = TabularRisk(artifacts={"variables": VARIABLES})
+    with pytest.raises(UsageProblem, match="1 records have no 'ill'"):
+        adapter.fit(adapter.records([*patients(100), {**patients(1)[0], "ill": float("nan")}]))
+
+
 def test_a_protected_attribute_or_the_answer_is_no_feature():
     with pytest.raises(GuardRefused, match=r"FAIR.PROHIBITED_BASIS: 'Race' is a protected attribute"):
         Variables(variables=(Variable(name="Race"),), outcome="ill")
