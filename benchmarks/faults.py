@@ -94,7 +94,7 @@ def ray_data(texts: Sequence[str], *, errored_blocks: int = 0) -> Rows:
     import ray
 
     env = {"env_vars": {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}}
-    ray.init(num_cpus=WORKERS + 1, include_dashboard=False, log_to_driver=False, runtime_env=env)
+    ray.init(num_cpus=WORKERS + 2, include_dashboard=False, log_to_driver=False, runtime_env=env)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = errored_blocks

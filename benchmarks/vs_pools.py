@@ -133,7 +133,7 @@ def ray_data(texts: Sequence[str], out: Path) -> Vectors:
 
     here = str(Path(__file__).parent)
     env = {"env_vars": {"OMP_NUM_THREADS": "1", "PYTHONPATH": here}}
-    ray.init(num_cpus=WORKERS + 1, include_dashboard=False, log_to_driver=False, runtime_env=env)
+    ray.init(num_cpus=WORKERS + 2, include_dashboard=False, log_to_driver=False, runtime_env=env)
     ray.data.DataContext.get_current().enable_progress_bars = False
     data = ray.data.from_items([{"index": index, "text": text} for index, text in enumerate(texts)])
 
