@@ -100,7 +100,13 @@ class Seat:
             return self._prepared.setdefault(ticket, Future())
 
 
-THREADS = {"prepare": "prepare", "compute": "compute", "stream": "compute", "cancel": "control"}
+THREADS = {
+    "prepare": "prepare",
+    "compute": "compute",
+    "stream": "compute",
+    "cancel": "control",
+    "where": "control",  # while the model is still being loaded
+}
 """Which thread of an actor runs a method; calls for one thread stay in order."""
 
 

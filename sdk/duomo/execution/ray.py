@@ -64,6 +64,16 @@ class _Replica:
         self.node = ""
         self.pending: dict[int, list[Any]] = {}
         """Ticket → what each rank will answer with, oldest first."""
+        self.heard: set[Any] = set()
+        """Of the oldest ticket: who has answered already, and need not be waited for."""
+
+    @property
+    def awaited(self) -> list[Any]:
+        """What comes next from it. Of streams only the first rank's counts."""
+        refs = self.loading or next(iter(self.pending.values()), [])
+        if refs and isinstance(refs[0], ray.ObjectRefGenerator):
+            return refs[:1]
+        return [ref for ref in refs if ref not in self.heard]
 
 
 class RayCrew(Crew):
@@ -120,7 +130,7 @@ class RayCrew(Crew):
         owed = {
             ref: replica
             for replica, here in list(self._replicas.items())  # another thread may start one anew meanwhile
-            for ref in (here.loading or next(iter(here.pending.values()), []))
+            for ref in here.awaited
         }
         if events or not owed:
             time.sleep(0 if events else timeout_s)
@@ -215,6 +225,7 @@ class RayCrew(Crew):
         if failed is not None:
             fix = "every node needs the same packages and weights as this machine"
             raise not_started(f"worker {replica}", failed, fix)
+        here.heard.clear()
         here.loading, here.node = [], told[0].node
         first: Here = told[0]
         return first
@@ -224,7 +235,8 @@ class RayCrew(Crew):
         here = self._replicas[replica]
         try:
             if here.loading:
-                if not _all_there(here.loading):
+                here.heard.update(_there(here.loading))
+                if here.awaited:
                     return []
                 self._loaded(replica)
                 return [Event("ready", replica)]
@@ -241,16 +253,16 @@ class RayCrew(Crew):
                 if ticket in here.pending:
                     break
                 continue
-            if len(refs) == 1 and not _all_there(refs):
-                break
-            there, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+            there = _there(refs)
             told: list[Event] = ray.get(there)
             bad = next((event for event in told if event.kind == "raised"), None)
             if bad is not None and len(refs) > 1:
                 # The other ranks wait for it in a collective, and would until that times out.
                 return [*events, bad, *self._bury(bad.replica, bad.error, blame=False, now=True)]
             if len(there) < len(refs):
+                here.heard.update(there)
                 break
+            here.heard.clear()
             del here.pending[ticket]
             events.append(told[0])
         return events
@@ -258,7 +270,7 @@ class RayCrew(Crew):
     def _parts(self, here: _Replica, ticket: int, streams: list[Any]) -> list[Event]:
         """What a stream has given so far; that of the first rank counts."""
         events: list[Event] = []
-        while _all_there(streams[:1]):
+        while _there(streams[:1]):
             event: Event = ray.get(next(streams[0]))
             events.append(event)
             if event.kind != "part":
@@ -293,9 +305,10 @@ class RayCrew(Crew):
                 remove_placement_group(here.group)
 
 
-def _all_there(refs: Sequence[Any]) -> bool:
-    ready, _ = ray.wait(list(refs), num_returns=len(refs), timeout=0)
-    return len(ready) == len(refs)
+def _there(refs: Sequence[Any]) -> list[Any]:
+    """Those that need not be waited for, in their order."""
+    ready: list[Any] = ray.wait(list(refs), num_returns=len(refs), timeout=0)[0]
+    return ready
 
 
 def _ending(error: Exception) -> ItemError:
