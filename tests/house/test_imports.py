@@ -24,10 +24,8 @@ LAYERS = [
 """From the ground up: a module may import from its own layer and from those below it."""
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-PUBLIC = {
-    "duomo",
-    *(f"duomo.{name}" for name in "adapters config errors inputs model parallel pretrained tasks testing weights".split()),
-}
+ROOMS = "adapters config errors inputs model parallel pretrained tasks testing weights".split()
+PUBLIC = {"duomo", *(f"duomo.{name}" for name in ROOMS)}
 """What a plugin may import from; and anything inside `duomo.tasks`."""
 
 
