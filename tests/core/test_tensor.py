@@ -115,7 +115,7 @@ def test_each_rank_keeps_its_share_and_nothing_of_the_others():
 def test_styles_that_leave_whole_vectors_whole_are_followed_by_leaving_the_layer_alone():
     plan = TensorPlan({"blocks.*.up": "colwise_gather_output", "blocks.*.down": "rowwise_split_input"}, {})
     group, _, whole, outputs = over(blocks, plan, 2)
-    assert all(torch.equal(output, whole) for output in outputs)
+    assert all(torch.allclose(output, whole, atol=1e-6) for output in outputs)
     assert not group.ranks[0].counts
 
 

@@ -71,7 +71,7 @@ class PackedConv2d(nn.Conv2d):
         packed = torch.ops.mkldnn._reorder_convolution_weight(conv.weight, *self.shape, input_size)
         self.weight = nn.Parameter(packed, requires_grad=False)
         self.bias = conv.bias
-        self.activation = activation
+        self.fused = (activation,)  # within a tuple: it is no layer of its own any more
         self.end = ("none", []) if activation is None else ACTIVATIONS[type(activation)]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class PackedConv2d(nn.Conv2d):
         )
         conv.weight = nn.Parameter(self.weight.to_dense(), requires_grad=False)
         conv.bias = self.bias
-        conv.activation = self.activation
+        conv.activation = self.fused[0]
         return conv
 
 

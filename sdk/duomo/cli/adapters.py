@@ -22,7 +22,7 @@ SPLITS = ("auto", "group", "time", "group-time", "external", "random")
 
 @click.group("adapters")
 def command() -> None:
-    """Industry adapters: list, show, fit, evaluate."""
+    """What it is for: list, show, fit and evaluate industry adapters."""
 
 
 @command.command("list")

@@ -15,7 +15,7 @@ SECRET_VARIABLE = "DUOMO_AUDIT_KEY"
 
 @click.group("audit")
 def command() -> None:
-    """Audit logs of industry adapters: verify."""
+    """Verify the log that an adapter writes."""
 
 
 @command.command("verify")
