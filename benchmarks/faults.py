@@ -165,7 +165,8 @@ def run_case(name: str, fault: str) -> dict[str, Any]:
             return found | {"orphans": len(run["orphans"])}
         said = Path(folder, "said.json")
         if not said.exists():
-            return found | {"rows": {}, "seconds": LIMIT_S, "error": run["errors"][-200:] or "hung"}
+            words = f"not done within {LIMIT_S} s" if run["timed_out"] else f"ended with {run['exit_code']}"
+            return found | {"rows": {}, "seconds": LIMIT_S, "error": words}
         with np.load(Path(folder, "rows.npz")) as saved:
             rows = dict(zip(saved["index"].tolist(), saved["vector"], strict=True))
         return found | {"rows": rows, **json.loads(said.read_text())}
