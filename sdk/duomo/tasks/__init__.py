@@ -25,7 +25,13 @@ CORE_TASKS: tuple[TaskSpec, ...] = (
     _spec("face-detection", "vision:FaceDetection", "where the faces are", IMAGES, "people.jpg"),
     _spec("optical-character-recognition", "vision:CharacterRecognition", "read a page", IMAGES, "page.png"),
     _spec("text-classification", "nlp:TextClassification", "a label for a text", TEXTS, '-t "I love it"'),
-    _spec("token-classification", "nlp:TokenClassification", "names and terms in a text", TEXTS, '-t "Ada met Bob"'),
+    _spec(
+        "token-classification",
+        "nlp:TokenClassification",
+        "names and terms in a text",
+        TEXTS,
+        '-m dir:PATH -t "Ada met Bob"',
+    ),
     _spec(
         "question-answering",
         "nlp:QuestionAnswering",
