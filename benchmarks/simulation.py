@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from collections.abc import Sequence
 from typing import Any
 
-from harness import arguments, report, spread
+from harness import arguments, report, spread, target
 
 from duomo.execution.simulate import Constants, FakeDevice, fake_devices, simulate, text_lengths
 
@@ -58,8 +58,7 @@ def scaling() -> dict[str, Any]:
             result = simulate(devices, costs, window_items=WINDOWS.get(num, WINDOW))
             static = static_split(devices, costs, Constants())
             rows[f"{num} devices, {kind}" + (", a tenth at half speed" if slow else "")] = {
-                "efficiency": round(result.efficiency, 3),
-                "goal": 0.85 if num >= 64 else "",
+                **_efficiency(num, round(result.efficiency, 3)),
                 "static_split_efficiency": round(result.ideal_s / static, 3),
                 "times_faster_than_static_split": round(static / result.makespan_s, 2),
                 "makespan_s": round(result.makespan_s, 3),
@@ -71,20 +70,32 @@ def scaling() -> dict[str, Any]:
     return rows
 
 
+def _efficiency(num: int, value: float) -> dict[str, Any]:
+    """Beside its goal, where there is one."""
+    return {"targets": {"efficiency": target(value, at_least=0.85)}} if num >= 64 else {"efficiency": value}
+
+
 def driver(rounds: int) -> dict[str, Any]:
     """CPU microseconds of pool and scheduler for one batch at 1024 devices, by the number of items in it."""
-    rows: dict[str, Any] = {"goal_us": 100}
+    rows: dict[str, Any] = {}
     for items, each in ((1, 20), (8, 80), (16, 160), (32, 320), (128, 640)):
         found = [
             simulate(fake_devices(1024), [100] * (1024 * each), budget=0, max_items=items, window_items=4 * items)
             for _ in range(rounds)
         ]
-        real = found[0].items_per_batch
-        rows[f"at most {items} items in a batch"] = {
-            "items_in_a_batch": round(real, 1),
-            "us_a_batch": spread([each.driver_us_per_batch for each in found], 1),
-            "us_to_hand_out_and_take_back": spread([each.dispatch_us_per_batch for each in found], 1),
-            "us_an_item": spread([each.driver_us_per_item for each in found], 2),
+        whole = spread([each.driver_us_per_batch for each in found], 1)
+        moved = spread([each.dispatch_us_per_batch for each in found], 1)
+        item = spread([each.driver_us_per_item for each in found], 2)
+        others = (whole["median"] - moved["median"]) / found[0].items_per_batch
+        rows[f"batches of {found[0].items_per_batch:.0f}, 1024 devices"] = {
+            "targets": {
+                "µs to hand a batch out and take it back": target(moved["median"], at_most=100),
+                "µs a batch, its items read and given out": target(whole["median"], at_most=100),
+            },
+            "note": f"an item is read, estimated, kept and given out in {others:.1f} µs; the planner counts it",
+            "us_a_batch": whole,
+            "us_to_hand_out_and_take_back": moved,
+            "us_an_item": item,
         }
     return rows
 

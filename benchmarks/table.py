@@ -50,10 +50,14 @@ def run(script: Path) -> str:
     return ""
 
 
-def verdicts(benchmark: str, rows: dict[str, Any]) -> Iterator[str]:
+def verdicts(benchmark: str, rows: dict[str, Any], path: str = "") -> Iterator[str]:
     """A line for each goal: what was asked, what was reached, and what bounds it where it was missed."""
-    for work, row in rows.items():
+    for name, row in rows.items():
         if not isinstance(row, dict):
+            continue
+        work = f"{path} · {name}" if path else name
+        if not {"goals", "targets"} & row.keys():
+            yield from verdicts(benchmark, row, work)
             continue
         ratios = row.get("speedup", {})
         for peer, goal in row.get("goals", {}).items():
@@ -65,12 +69,12 @@ def verdicts(benchmark: str, rows: dict[str, Any]) -> Iterator[str]:
             else:
                 verdict = "reached" if ratio >= goal else f"**missed**{bound(row, peer)}"
                 yield f"| {work} | {peer} | {goal} | {ratio:.2f} | {verdict} | {benchmark} |"
-        for name, figure in row.get("targets", {}).items():
-            value, least, most = figure["value"], figure["at_least"], figure["at_most"]
+        for figure, aim in row.get("targets", {}).items():
+            value, least, most = aim["value"], aim["at_least"], aim["at_most"]
             met = (least is None or value >= least) and (most is None or value <= most)
             asked = f"≥ {least}" if least is not None else f"≤ {most}"
             verdict = "reached" if met else f"**missed**{bound(row, None)}"
-            yield f"| {work} | {name} | {asked} | {value} | {verdict} | {benchmark} |"
+            yield f"| {work} | {figure} | {asked} | {value} | {verdict} | {benchmark} |"
 
 
 def bound(row: dict[str, Any], peer: str | None) -> str:
