@@ -32,7 +32,6 @@ from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.kv_cache import can_join, join, keep, trim
-from duomo_nlp.packed_linear import pack_linear
 from duomo_nlp.writing import Writer
 
 PADDING_CPU = 32
@@ -106,7 +105,6 @@ class CausalLM(Model[Prompt, Generation]):
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         network = load_network(AutoModelForCausalLM, weights, device, dtype)
         wrapper, fast = load_tokenizer(weights)
-        pack_linear(network)
         return cls(network, wrapper, fast, max_tokens(network, wrapper, weights))
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from duomo.catalog import resolve
 from duomo.errors import DuomoError, WorkerContractError
 from duomo.execution.base import Fate, Job
-from duomo.execution.devices import freeze, move, no_grad, pick_device, torch_device, torch_dtype
+from duomo.execution.devices import freeze, move, networks, no_grad, pick_device, torch_device, torch_dtype
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.weights import WeightsRef
@@ -47,6 +47,8 @@ class Worker:
         if job.optimize != "none":
             optimize = resolve("duomo.execution.optimize:optimize", ("torch",), f"the speed mode {job.optimize}")
             self._trial = optimize(self.model, job.optimize, self.device)
+        elif self.device == "cpu" and (held := networks(self.model)):
+            resolve("duomo.execution.linears:pack", ("torch",), "a network on the CPU")(held.values())
         self._splits = cls.split is not Model.split
 
     def meta(self, executor: str) -> Meta:

@@ -12,7 +12,6 @@ import duomo
 from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo_nlp import generation, kv_cache
 from duomo_nlp.kv_cache import keep
-from duomo_nlp.packed_linear import PackedLinear, pack_linear
 from duomo_nlp.writing import Writer
 
 Make = Callable[..., Path]
@@ -124,17 +123,6 @@ def test_the_last_rows_take_the_places_of_those_that_ended() -> None:
     assert keep([False, True, False, True, True]) == [3, 1, 4]
     assert keep([True, True]) == [0, 1]
     assert keep([False, False]) == []
-
-
-def test_a_packed_linear_layer_computes_what_it_replaces() -> None:
-    network = torch.nn.Sequential(torch.nn.Linear(24, 40), torch.nn.ReLU(), torch.nn.Linear(40, 7, bias=False))
-    rows = torch.randn(2, 5, 24)
-    with torch.no_grad():
-        expected = network(rows)
-        pack_linear(network)
-        assert isinstance(network[0], PackedLinear)
-        assert torch.allclose(network(rows), expected, atol=1e-5)
-        assert torch.allclose(network(rows[:, -1]), expected[:, -1], atol=1e-5)
 
 
 def test_a_stream_joined_is_the_text(runner: duomo.Runner[Any]) -> None:

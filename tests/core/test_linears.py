@@ -1,0 +1,85 @@
+"""Linear layers in oneDNN's order: the same numbers, whoever reads the weight finds it, and nothing else is touched."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from duomo.execution.linears import PackedLinear, pack
+
+TOLERANCE = 1e-5
+WIDTH = 384
+pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch was built without oneDNN")
+
+
+class Net(nn.Module):
+    """One of each kind."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(WIDTH, 2 * WIDTH)
+        self.again = self.first
+        self.last = nn.Sequential(nn.ReLU(), nn.Linear(2 * WIDTH, WIDTH, bias=False))
+        self.attention = nn.MultiheadAttention(WIDTH, 2, batch_first=True)
+        self.small = nn.Linear(4, 4)
+        self.watched = nn.Linear(WIDTH, WIDTH)
+        self.watched.register_forward_hook(lambda *_: None)
+        self.coarse = nn.Linear(WIDTH, WIDTH, dtype=torch.bfloat16)
+
+    def forward(self, x):
+        return self.last(self.first(x) + self.again(self.attention(x, x, x)[0]))
+
+
+def test_a_network_gives_the_same_with_every_plain_layer_replaced_once():
+    torch.manual_seed(0)
+    network, x = Net().eval(), torch.randn(2, 5, WIDTH)
+    with torch.inference_mode():
+        expected = network(x)
+        pack([network])
+        assert (network(x) - expected).abs().max() < TOLERANCE
+    assert type(network.first) is type(network.last[1]) is PackedLinear
+    assert network.first is network.again
+    assert type(network.small) is type(network.watched) is type(network.coarse) is nn.Linear
+    assert not isinstance(network.attention.out_proj, PackedLinear)  # its owner reads weight and bias
+
+
+def test_who_reads_the_weight_finds_it_as_it_was():
+    layer = nn.Linear(5, 3)
+    packed = PackedLinear(layer)
+    assert isinstance(packed, nn.Linear)
+    assert torch.equal(packed.weight, layer.weight)
+    assert (packed.weight.dtype, packed.weight.device) == (layer.weight.dtype, layer.weight.device)
+    x = torch.randn(2, 5)
+    expected = nn.functional.linear(x, layer.weight, layer.bias)
+    assert torch.allclose(nn.functional.linear(x, packed.weight, packed.bias), expected, atol=TOLERANCE)
+
+
+def test_a_weight_of_a_kind_of_its_own_is_left_alone():
+    class Special(nn.Parameter):
+        pass
+
+    network = nn.Sequential(nn.Linear(WIDTH, WIDTH))
+    network[0].weight = Special(network[0].weight.detach())
+    pack([network])
+    assert type(network[0]) is nn.Linear
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=3),
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.booleans(),
+    st.data(),
+)
+def test_a_layer_of_any_size_gives_the_same_for_rows_of_any_shape(shape, inputs, outputs, bias, data):
+    torch.manual_seed(data.draw(st.integers(0, 99)))
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    x = torch.randn(*shape, inputs)
+    if data.draw(st.booleans()) and x.ndim > 2:
+        x = x.transpose(0, 1)  # rows that do not lie one behind another
+    with torch.inference_mode():
+        found, expected = PackedLinear(layer)(x), layer(x)
+    assert found.shape == expected.shape
+    assert torch.allclose(found, expected, atol=TOLERANCE)
