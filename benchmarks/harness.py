@@ -112,15 +112,19 @@ def target(value: float, *, at_least: float | None = None, at_most: float | None
     return {"value": value, "at_least": at_least, "at_most": at_most}
 
 
-def gemm_gflops() -> float:
-    """The machine's own rate on a 1024-cube matrix product, one thread."""
+def gemm_gflops(packed: bool = False) -> float:
+    """The machine's own rate on a 1024-cube matrix product, one thread: `torch.mm`, or with a packed weight oneDNN."""
     import torch
 
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    laid = torch.ops.mkldnn._reorder_linear_weight(b, 1024) if packed else None
     rates = []
     for _ in range(7):
         start = time.process_time()
-        torch.mm(a, b)
+        if packed:
+            torch.ops.mkldnn._linear_pointwise(a, laid, None, "none", [], "")
+        else:
+            torch.mm(a, b)
         rates.append(2 * 1024**3 / (time.process_time() - start) / 1e9)
     return statistics.median(rates)
 

@@ -81,13 +81,14 @@ def compare(
     def turn(name: str) -> Callable[[], None]:
         return lambda: outputs.setdefault(name, []).append(cases[name](texts))
 
-    rates = [gemm_gflops()]
+    rates, packed = [gemm_gflops()], [gemm_gflops(packed=True)]
     times = interleave({name: turn(name) for name in cases}, rounds, clock=time.process_time, warm=0)
     rates.append(gemm_gflops())
+    packed.append(gemm_gflops(packed=True))
     differences = {name: float(np.abs(outputs[name][0] - outputs["duomo"][0]).max()) for name in peers}
-    rate = statistics.mean(rates)
+    rate, packed_rate = statistics.mean(rates), statistics.mean(packed)
     mfu = round(gflop / statistics.median(times["duomo"]) / rate, 3)
-    floor = (gflop / rate, "all of its FLOPs at the GEMM rate of this run")
+    floor = (gflop / max(rate, packed_rate), "all of its FLOPs at the best GEMM rate of this run, oneDNN's")
     row = contest(times, all(each <= tolerance for each in differences.values()), goals, floor=floor, note=note)
     return row | {
         "tolerance": tolerance,
@@ -95,8 +96,8 @@ def compare(
         "targets": {"MFU": target(mfu, at_least=mfu_goal)} if mfu_goal else {},
         "texts": len(texts),
         "tokens": tokens,
-        "gemm_gflops": round(rate, 1),
-        "mfu": mfu,
+        "gemm_gflops": {"torch.mm": round(rate, 1), "oneDNN, packed weight": round(packed_rate, 1)},
+        "mfu": {"of torch.mm": mfu, "of oneDNN": round(mfu * rate / packed_rate, 3)},
     }
 
 
