@@ -18,17 +18,35 @@ _ENTITIES = {
 }  # fmt: skip
 """What the tagger's labels are called here; an empty one is left alone."""
 _TIMES = re.compile(r"\d{4}|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|day$", re.IGNORECASE)
-_JOINTS = frozenset("de da do dos das di du van von der den del della la le el al bin ibn of st y e zu".split())
+_JOINTS = frozenset(
+    """
+    de da do dos das di du van von der den del della la le el al bin ibn of st y e zu an am im v u na pri pod nad ob
+    sur sous les des aux las los op upon dalla degli delle ten ter het
+    """.split()
+)
+_NUMBER_BEHIND = re.compile(
+    r"(?:[\s,)]{1,3}(?:\d{2,4}-\d{3}|\d{3} \d{2}|\d{1,5}[a-zA-Z]?)"
+    r"|,\s{1,2}[A-Z]{2,3} (?:\d{4}-\d{3}|\d{3} \d{2}|\d{4,5}))"
+    r"(?!\w|[/%]|\.\d)(?![ -]?(?:mg|mcg|ml|mmHg|bpm|kg|cm|years?|yo|y/o))"
+)
+"""A house number, or a postcode with or without the letters of a state."""
 CLINICAL = frozenset(
     """
     CT MRI ECG EKG EEG ICU ER ED OR BP HR RR WBC RBC Hb Hgb INR COPD CHF CAD DM HTN UTI DVT PE MI CVA TIA GERD AIDS HIV
     PO IV IM BID TID QID PRN NPO DNR CPR NSAID ASA ACE ARB SOB CXR EGD ENT OB GYN NICU PACU ADL IQ US UK DNA RNA TB IP
     ATM SSN MRN IBAN ZIP ID FAX Phone Fax Mobile Date Name Address Email E-mail Patient Doctor Hospital Clinic
+    LDL HDL TSH BUN AST ALT ALP CK BNP CRP ESR PSA EF GCS IVF BMI HbA1c A1c SpO2 X CBC BMP CMP UA LFTs CKD OSA GI GU
+    Sodium Potassium Chloride Calcium Magnesium Phosphate Creatinine Glucose Hemoglobin Hematocrit Platelets Troponin
+    Lactate Albumin Bilirubin Cholesterol Triglycerides Oxygen Pulse Temp Weight Height Pain
+    Assessment Plan History Allergies Medications Labs Vitals Exam Impression Findings Diagnosis Discharge Mother Father
+    Acetaminophen Tramadol Morphine Oxycodone Fentanyl Furosemide Lasix Bisoprolol Metoprolol Amlodipine Losartan
+    Omeprazole Pantoprazole Prednisone Albuterol Gabapentin Sertraline Levothyroxine Simvastatin Clopidogrel Apixaban
+    Ceftriaxone Vancomycin Azithromycin Ciprofloxacin Cephalexin Doxycycline Ondansetron Lorazepam Hydrochlorothiazide
     Tylenol Aspirin Ibuprofen Metformin Lisinopril Atorvastatin Insulin Warfarin Heparin Amoxicillin Penicillin
     Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Glasgow
     """.split()
 )
-"""Written with a capital and nobody's name; eponyms are given up for a clinician who bears one."""
+"""Nobody's name, though it looks like one; eponyms are given up for a clinician who bears one."""
 
 
 @functools.cache
@@ -52,7 +70,7 @@ def by_tagger(text: str) -> Iterator[Span]:
     for entity in document.ents:
         kind = _ENTITIES.get(entity.label_, "")
         timeless = entity.label_ == "DATE" and not _TIMES.search(entity.text)
-        if kind and not timeless and entity[0].text not in CLINICAL:
+        if kind and not timeless and not _clinical(entity[0].text):
             yield Span(entity.start_char, entity.end_char, kind)
     tokens = list(document)
     for at, token in enumerate(tokens):
@@ -60,9 +78,13 @@ def by_tagger(text: str) -> Iterator[Span]:
             yield Span(token.idx, token.idx + len(token), "NAME")
 
 
+def _clinical(word: str) -> bool:
+    return word in CLINICAL or word.capitalize() in CLINICAL
+
+
 def _is_name(tokens: list[Any], at: int) -> bool:
     token = tokens[at]
-    if not any(letter.isalpha() for letter in token.text) or token.text in CLINICAL:
+    if not any(letter.isalpha() for letter in token.text) or _clinical(token.text):
         return False
     if token.pos_ == "PROPN":
         return True
@@ -80,7 +102,7 @@ def joined(text: str, spans: list[Span]) -> list[Span]:
     """
     merged: list[Span] = []
     for span in sorted(set(spans)):
-        if merged and (span.start <= merged[-1].end or _belongs(text[merged[-1].end : span.start])):
+        if merged and (span.start <= merged[-1].end or _belongs(text, merged[-1], span)):
             last = merged.pop()
             longer = last if last.end - last.start >= span.end - span.start else span
             span = Span(last.start, max(last.end, span.end), longer.kind)
@@ -88,9 +110,12 @@ def joined(text: str, spans: list[Span]) -> list[Span]:
     return [_with_number(text, span) for span in merged]
 
 
-def _belongs(between: str) -> bool:
+def _belongs(text: str, last: Span, span: Span) -> bool:
+    between = text[last.end : span.start]
     if len(between) > 24:
         return False
+    if between in (" and ", " & "):  # Marshall, Hernandez and Simpson
+        return "," in text[last.start : last.end] or last.kind == span.kind == "ORGANIZATION"
     words = re.split(r"[\s,.'’\-]+", between.strip(" ,.'’-"))
     return all(not word or word.lower() in _JOINTS or re.fullmatch(r"\d{1,5}\w?|[A-Z]", word) for word in words)
 
@@ -99,11 +124,9 @@ def _with_number(text: str, span: Span) -> Span:
     if span.kind not in ("NAME", "PLACE", "PERSON", "ORGANIZATION", "ADDRESS", "GROUP"):
         return span
     before = re.search(r"(?<![\w/.])\d{1,5}[ ]?[a-zA-Z]?[\s,]{1,3}$", text[: span.start])
-    behind = re.match(
-        r"[\s,]{1,3}\d{1,5}[a-zA-Z]?(?![\w/.%])(?![ ]?(?:mg|mcg|ml|mmHg|bpm|kg|cm|years?|yo|y/o))", text[span.end :]
-    )
+    behind = _NUMBER_BEHIND.match(text, span.end)
     return Span(
         span.start - len(before[0]) if before else span.start,
-        span.end + len(behind[0]) if behind else span.end,
+        behind.end() if behind else span.end,
         span.kind,
     )

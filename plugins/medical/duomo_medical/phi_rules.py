@@ -17,6 +17,28 @@ _STREETS = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Way|Place|Pl|Square|Sq|Highway|Hwy|"
     r"Trail|Terrace|Parkway|Pkwy|Circle|Crescent|Close|Row|Walk|Gate|Hill|Grove)"
 )
+_PARTICLE = (
+    r"(?:an|am|im|zum|zur|auf|v|u|na|pri|pod|nad|ob|sur|sous|les?|la|las|los|el|des?|du|d[aeio]s?|del|dell[aeo]|degli|"
+    r"dalla|van|von|der|den|het|ter|ten|op|y|e|and|the|of|upon)"
+)
+_WORD = rf"(?:(?-i:{_PARTICLE})|d['’]\w+|(?-i:[A-ZÀ-ÞŠŽĐŁΑ-Ω])[\w'’.\-]{{0,30}})(?!\w)"
+_STREET_OF = (
+    r"(?:ul\.|ulica|trg|cesta|rue|quai|cours|chemin|impasse|allée|route de|avenue d[eu]|viale|vicolo|piazza|"
+    r"corso|calle|avenida|plaza|paseo|camino|rua|travessa|praça|estrada)"
+)
+"""Words for a street that stand before its name, as in "rue de la Paix"."""
+_OF_STREET = (
+    r"(?:utca|(?-i:u\.)|útja|út|tér|tere|körút|krt\.|fasor|rakpart|rkp\.|kapu|ulica|ulice|vei|"
+    r"veien|gata|gatan|vej|gade|väg|vägen|tee|tänav|str\.|strasse|straße|weg|allee|chaussee|terrasse|laan|straat|plein|etorbidea|kalea)"
+)
+"""Words for a street that stand behind its name, as in "Bécsi utca"."""
+_PART = rf"(?:{_WORD}|(?-i:{_STREET_OF}|{_OF_STREET})|\"[\w ]+\")"
+_POSTCODE = (
+    r"(?:\d{2}-\d{3}|\d{3}[ ]\d{2}|\d{4}-\d{3}|\d{5}-\d{3,4}|\d{4}[ ]?(?-i:[A-Z]{2})|\d{3,6}|"
+    r"[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2}|[A-Z]\d[A-Z][ ]?\d[A-Z]\d)\b"
+)
+_HOUSE = r"\d{1,5}[a-zA-Z]?\b\.?"
+_FLAT = r"\.?[ ]*#?[ ]*(?:(?=\w*\d)\w{1,5}|(?-i:[A-Z]))\b"
 _UNIT = (
     r"(?:mg|mcg|ug|kg|lbs?|mL|dL|cm|mm|mmHg|bpm|mmol|IU|units?|tablets?|doses?|weeks?|months?|days?|hours?|minutes?)"
 )
@@ -24,35 +46,87 @@ _TOP_LEVEL = r"(?:com|org|net|edu|gov|io|info|biz|[a-z]{2})"
 _NUMBERED = r"(?:MRN|SSN|ID|record|account|card|license|licence|policy|case|accession)"
 _COUNT = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _BEFORE_A_NAME = (
-    r"(?:name(?:d| is|'s)?|called|calls? me|I'm|I am|this is|patient|mother|father|daughter|son|wife|husband|"
+    r"(?:name(?:d| is|'s|\?)?|called|calls? me|I'm|I am|this is|patient|mother|father|daughter|son|wife|husband|"
     r"guardian|signed|attending|seen by|dear|hi|hello)"
+)
+_NOBODY = (
+    r"(?:I|You|He|She|It|We|They|Who|That|This|There|One|Some|Any|Every|No|Pt|Pts|Patients?|Mother|Father|Mom|Dad|"
+    r"Parents?|Wife|Husband|Spouse|Partner|Daughters?|Sons?|Brother|Sister|Sibling|Family|Friend|Child|Baby|Caregiver|"
+    r"Nurse|Doctor|Staff|Team|Never|Now|Also|Still|Currently|Previously|Formerly|Recently|"
+    r"\w*body|(?:any|some|every)one|Physician|Clinician|Therapist|Pharmacist)"
+)
+_DOES = (
+    r"(?:live[sd]|reside[sd]|say|says|said|tells|told|asked|thinks|loves|married|grew up|was born|works (?:for|at|as)|"
+    r"ha[sd] given|moved (?:to|from|here)|is (?:originally )?from|"
+    r"is an? (?:\w+ ){0,2}(?:person|man|woman|boy|girl)|has (?:two|three|four|no) (?:children|daughters|sons))"
+)
+"""What only persons do."""
+_HEADINGS = (
+    r"(?:Assessment|Plan|Impression|Findings?|History|Hx|HPI|PMH|PSH|Subjective|Objective|Labs?|Vitals?|Exam|"
+    r"Medications?|Meds|Allerg(?:y|ies)|Diagnos[ie]s|Discharge|Procedure|Indication|Technique|Comparison|Comments?|Notes?|Review|"
+    r"Chief|Social|Family|Physical|Hospital|Course|Disposition|Recommendations?|Summary)"
+)
+_FIRM = (
+    r"(?-i:Inc|Corp|Corporation|Ltd|LTD|Limited|LLC|LLP|PLC|Plc|GmbH|AG|SA|NV|CO|Bancorp|Holdings?|Trust|ETF|ETN|Fund|"
+    r"CORPORATION|INC|CORP)"
 )
 
 RULES: tuple[tuple[str, str], ...] = (
-    ("EMAIL", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    ("EMAIL", r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     ("URL", r"(?:https?://|www\.)\S+"),
-    ("URL", rf"\b[\w-]+(?:\.[\w-]+)*\.{_TOP_LEVEL}(?:\.[a-z]{{2}})?(?:/\S*)?\b"),
+    ("URL", rf"(?<![\w-])(?<!\w\.)[\w-]+(?:\.[\w-]+)*\.{_TOP_LEVEL}(?:\.[a-z]{{2}})?(?:/\S*)?\b"),
     ("IP", r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b"),
     ("ACCOUNT", r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{2,4}){3,8}\b"),
     ("ID", r"\b\d{3}-\d{2}-\d{4}\b"),
-    ("DATE", r"\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b(?:[T ]\d{1,2}:\d{2}(?::\d{2})?)?"),
+    ("DATE", r"\b\d{1,4}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.)\d{1,4}\b(?:[T ]\d{1,2}:\d{2}(?::\d{2})?)?"),
     ("DATE", rf"\b\d{{1,2}}(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTHS}\b\.?(?:,?[ ]+\d{{4}})?"),
     ("DATE", rf"\b{_MONTHS}\b\.?[ ]+\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]+\d{{4}})?|\b{_MONTHS},?[ ]+\d{{4}}"),
     ("DATE", r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
     ("AGE", r"\b(?:9\d|1[01]\d)(?=[ -]*(?:years?|yrs?|yo\b|y/o|y\.o))"),
+    ("AGE", r"\b(?:aged?|age of|turn(?:s|ed|ing)?)[: ]+(9\d|1[01]\d)\b(?![%.]\d)"),
     ("AGE", rf"\b(?:ninety|(?:a |one )?hundred)(?:[ -](?:and[ ])?{_COUNT})?(?=[ -]*(?:years?|yrs?)\b)"),
-    ("PHONE", r"(?<![\w.])\(?\+?\d[\d().\-/ x]{5,24}\d(?![\w.])"),
+    ("PHONE", r"(?<![\w.])(?=[(+]{0,2}\d(?:[^\w\n]{0,4}\d){5})\(?\+?\d[\d().\-/ x]{5,24}\d(?!\w|\.\d)"),
     ("ID", rf"\b{_NUMBERED}\b[ ]*(?:number|no\.?|num|nr|#)?[ ]*(?:is|:|#)?[ ]*([A-Z]{{0,3}}[ -]?\d[\w-]{{3,}})"),
-    ("ID", r"\b(?-i:(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9][A-Z0-9-]{5,})\b"),
+    ("ID", r"\b(?-i:(?=[A-Z0-9-]{0,40}\d)(?=[A-Z0-9-]{0,40}[A-Z])[A-Z0-9][A-Z0-9-]{5,})\b"),
     ("NUMBER", r"(?<![\w.,])(?!(?:19|20)\d\d\b)\d{4,}(?!\w)"),
     ("ADDRESS", r"\bP\.?[ ]?O\.?[ ]?Box[ ]+\d+\b"),
-    ("ADDRESS", r"\b(?:Apt|Suite|Unit|Room|Floor|Flat|Ste)\.?[ ]*#?[ ]*\w{1,5}\b"),
+    ("ADDRESS", rf"\b(?:Apt|Suite|Unit|Room|Floor|Flat|Ste)\b{_FLAT}"),
     ("ADDRESS", rf"\b\d{{1,5}}[a-zA-Z]?[ ]+(?:{_NAME}[ ]+){{0,3}}{_STREETS}\b\.?"),
     ("ADDRESS", rf"\b(?:{_NAME}[ ]+){{1,3}}{_STREETS}\b\.?"),
     ("ADDRESS", r"\b[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2}\b|\b\d{5}(?:-\d{3,4})?\b"),
     ("ADDRESS", r"\b\d{4}[ ]?(?-i:[A-Z]{2})\b|\b[A-Z]\d[A-Z][ ]?\d[A-Z]\d\b"),
+    # A street and its number, and on the next line a town and its code.
+    (
+        "ADDRESS",
+        rf"(?<!\w)(?:P\.?O\.? Box|(?:{_HOUSE}[ ,]+)?{_PART}(?:[ ]+{_PART}){{0,7}}+)(?:[ ]+{_HOUSE})?"
+        rf"\n[^\W\d][^\n,]{{1,45}},[ ]*(?!(?:HR|RR|BP)\b)(?:\w{{1,4}}[ ]+)?{_POSTCODE}",
+    ),
+    (
+        "ADDRESS",
+        rf"\b(?:{_HOUSE}[ ,]+)?(?:{_STREET_OF}|(?-i:Via))[ ]+(?:{_PARTICLE}[ ]+(?:\w+[ ]+)?)*"
+        rf"{_NAME}(?:[ ]+{_NAME}){{0,3}}(?:[ ]+{_HOUSE})?",
+    ),
+    ("ADDRESS", rf"\b(?:{_STREET_OF}[ ]+[^\W\d]{{4,}}[ ]+{_HOUSE}|{_HOUSE}[ ]+{_STREET_OF}[ ]+[^\W\d]{{4,}})"),
+    (
+        "ADDRESS",
+        rf"\b(?:{_HOUSE}[ ]+)?(?:{_WORD}[ ]+){{0,3}}{_NAME}[ ]+(?:[^\W\d]+[ ]+)?{_OF_STREET}(?!\w)(?:[ ]+{_HOUSE})?",
+    ),
+    # The lines below a flat: town, state, code.
+    (
+        "ADDRESS",
+        rf"\b(?:Apt|Suite|Flat|Ste)\b{_FLAT}((?:\W*\n[^\w\n]*(?!{_HEADINGS}\b)(?:{_WORD}[ ]*){{1,5}}"
+        rf"(?:{_POSTCODE})?(?=\s*(?:\n|$))){{1,3}})",
+    ),
+    ("PLACE", r"(?-i:\b(?:from|at|in|city)[ ]+((?!NSTEMI)[A-ZÀ-Þ]{6,}(?:[ ]+[A-ZÀ-Þ]{3,})*))"),
+    (
+        "ORGANIZATION",
+        rf"\b{_NAME}[,.]?[ ]+(?:(?:{_NAME}|(?-i:[A-Z])|&|and|of|for|the|\d+|\(\w+\))[,.]?[ ]+){{0,7}}{_FIRM}\b\.?"
+        r"(?:[ ]+(?-i:[A-Z\d][A-Z\d.%]*)(?!\w))*",
+    ),
     ("PERSON", rf"\b{_TITLES}[ ]+({_NAMES})"),
     ("PERSON", rf"\b{_BEFORE_A_NAME}[:, ]+({_NAMES})"),
+    ("PERSON", rf"\b(?!{_NOBODY}\b)({_NAME}(?:[ ]+{_NAME})?)(?=[ ]+{_DOES}\b)"),
+    ("PERSON", rf"(?m:^)[^\w\n]*(?!(?:{_NOBODY}|{_HEADINGS})\b)({_NAME})(?=:[ ]*[\"“])"),
 )
 """Kind and pattern, without regard to case; where there is a group, only the group is meant."""
 
