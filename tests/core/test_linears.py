@@ -80,6 +80,8 @@ def test_a_layer_of_any_size_gives_the_same_for_rows_of_any_shape(shape, inputs,
     if data.draw(st.booleans()) and x.ndim > 2:
         x = x.transpose(0, 1)  # rows that do not lie one behind another
     with torch.inference_mode():
-        found, expected = PackedLinear(layer)(x), layer(x)
-    assert found.shape == expected.shape
+        packed, expected = PackedLinear(layer), layer(x)
+        found, bent = packed(x), packed.gelu(x)
+    assert found.shape == bent.shape == expected.shape
     assert torch.allclose(found, expected, atol=TOLERANCE)
+    assert torch.allclose(bent, nn.functional.gelu(found), atol=TOLERANCE)

@@ -41,6 +41,11 @@ class PackedLinear(nn.Linear):
         out: Tensor = torch.ops.mkldnn._linear_pointwise(input, self.packed, self.bias, "none", [], "")
         return out
 
+    def gelu(self, input: Tensor) -> Tensor:
+        """``torch.nn.functional.gelu`` of what `forward` gives, while that is still at hand."""
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(input, self.packed, self.bias, "gelu", [], "none")
+        return out
+
 
 def pack(networks: Iterable[nn.Module]) -> None:
     """Replace every plain linear layer of `networks` that is in float32 on a CPU and not small."""
