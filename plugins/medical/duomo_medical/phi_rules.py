@@ -33,6 +33,8 @@ _OF_STREET = (
 )
 """Words for a street that stand behind its name, as in "Bécsi utca"."""
 _PART = rf"(?:{_WORD}|(?-i:{_STREET_OF}|{_OF_STREET})|\"[\w ]+\")"
+_TOWN = rf"(?:{_WORD}|\d\b)"
+_VALUES = r"(?:HR|RR|BP|MAP|WBC|RBC|Hb|Hgb|Plt|CK|LDH|ALT|AST|ALP|CRP|BNP|BUN|Na|K|Cl|Cr|Ca|Mg|INR|PSA|TSH)"
 _POSTCODE = (
     r"(?:\d{2}-\d{3}|\d{3}[ ]\d{2}|\d{4}-\d{3}|\d{5}-\d{3,4}|\d{4}[ ]?(?-i:[A-Z]{2})|\d{3,6}|"
     r"[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2}|[A-Z]\d[A-Z][ ]?\d[A-Z]\d)\b"
@@ -99,7 +101,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (
         "ADDRESS",
         rf"(?<!\w)(?:P\.?O\.? Box|(?:{_HOUSE}[ ,]+)?{_PART}(?:[ ]+{_PART}){{0,7}}+)(?:[ ]+{_HOUSE})?"
-        rf"\n[^\W\d][^\n,]{{1,45}},[ ]*(?!(?:HR|RR|BP)\b)(?:\w{{1,4}}[ ]+)?{_POSTCODE}",
+        rf"\n{_TOWN}(?:[ ]+{_TOWN}){{0,5}}+,[ ]*(?!{_VALUES}\b)(?:(?-i:[A-Z\d]{{1,4}})[ ]+)?{_POSTCODE}",
     ),
     (
         "ADDRESS",

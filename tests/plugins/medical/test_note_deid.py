@@ -153,6 +153,7 @@ def test_clinical_sentences_leak_where_names_are_in_small_letters_and_numbers_in
         "BP 120/80, HR 72 bpm, glucose 182 mg/dL, weight 81.5 kg.",
         "The 54-year-old patient takes 81 mg aspirin and 1000 mg metformin.",
         "WBC 11000 units, INR 2.4, saturation 97 %.",
+        "Platelets 250\nSodium 140\nPotassium normal, Calcium 9",
     ],
 )
 def test_measurements_stay(text, note):
