@@ -8,6 +8,7 @@ rounding, as they do between batch sizes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import torch
@@ -30,9 +31,9 @@ class PackedLinear(nn.Linear):
         self.bias = linear.bias
         self.eval()
 
-    @property
+    @functools.cached_property
     def weight(self) -> Tensor:  # type: ignore[override]
-        """(out, in)."""
+        """(out, in). Kept, since who reads it once will read it at every step."""
         weight: Tensor = self.packed.to_dense()
         return weight
 
