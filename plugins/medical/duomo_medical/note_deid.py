@@ -36,7 +36,8 @@ class CleanNote(Payload):
     replaced: tuple[Replaced, ...]
     counts: dict[str, int]
     leak_rate: float = MEASURED_LEAK
-    """Share of sentences in which something identifying is to be expected still, as measured on made sentences."""
+    """Share of sentences in which something of a person is to be expected still, an age or a job counted, as measured
+    on made sentences."""
 
 
 class NoteDeid(Adapter[dict[str, Any], CleanNote]):
