@@ -1,6 +1,6 @@
 """Linear layers as every model on the CPU has them in duomo, beside torch's own: the same weights, CPU time.
 
-Sizes are those of MiniLM and BERT-base; rows are tokens of a batch, of a decoding step, and of one short text.
+Sizes are those of MiniLM and BERT-base; rows are those of a decoding step, of one text, and of a batch.
 """
 
 import os

@@ -74,6 +74,7 @@ def verdicts(benchmark: str, rows: dict[str, Any], path: str = "") -> Iterator[s
             met = (least is None or value >= least) and (most is None or value <= most)
             asked = f"≥ {least}" if least is not None else f"≤ {most}"
             verdict = "reached" if met else f"**missed**{bound(row, None)}"
+            verdict = "void: outputs differ" if row.get("valid") is False else verdict
             yield f"| {work} | {figure} | {asked} | {value} | {verdict} | {benchmark} |"
 
 
@@ -114,6 +115,8 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, f"{value['median']} ({value['min']} to {value['max']}, {value.get('runs', '?')} runs)"
     elif isinstance(value, dict):
         for key, inner in value.items():
+            if path and key in SHOWN and {"goals", "targets"} & value.keys():
+                continue
             yield from leaves(inner, f"{path} · {key}" if path else str(key))
     else:
         yield path, str(value)

@@ -88,16 +88,22 @@ def compare(
     differences = {name: float(np.abs(outputs[name][0] - outputs["duomo"][0]).max()) for name in peers}
     rate, packed_rate = statistics.mean(rates), statistics.mean(packed)
     mfu = round(gflop / statistics.median(times["duomo"]) / rate, 3)
-    floor = (gflop / max(rate, packed_rate), "all of its FLOPs at the best GEMM rate of this run, oneDNN's")
+    of_packed = round(gflop / statistics.median(times["duomo"]) / packed_rate, 3)
+    floor = (gflop / max(rate, packed_rate), "all of its FLOPs at the best GEMM rate of this run")
     row = contest(times, all(each <= tolerance for each in differences.values()), goals, floor=floor, note=note)
     return row | {
         "tolerance": tolerance,
         "largest_difference": differences,
-        "targets": {"MFU": target(mfu, at_least=mfu_goal)} if mfu_goal else {},
+        "targets": {
+            "MFU, of torch.mm": target(mfu, at_least=mfu_goal),
+            "MFU, of oneDNN with a packed weight": target(of_packed, at_least=mfu_goal),
+        }
+        if mfu_goal
+        else {},
         "texts": len(texts),
         "tokens": tokens,
         "gemm_gflops": {"torch.mm": round(rate, 1), "oneDNN, packed weight": round(packed_rate, 1)},
-        "mfu": {"of torch.mm": mfu, "of oneDNN": round(mfu * rate / packed_rate, 3)},
+        "mfu": {"of torch.mm": mfu, "of oneDNN with a packed weight": of_packed},
     }
 
 

@@ -1,5 +1,8 @@
 """Linear layers in oneDNN's order: the same numbers, whoever reads the weight finds it, and nothing else is touched."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -25,6 +28,8 @@ class Net(nn.Module):
         self.small = nn.Linear(4, 4)
         self.watched = nn.Linear(WIDTH, WIDTH)
         self.watched.register_forward_hook(lambda *_: None)
+        self.bent = nn.Linear(WIDTH, WIDTH)
+        self.bent.forward = lambda x: x
         self.coarse = nn.Linear(WIDTH, WIDTH, dtype=torch.bfloat16)
 
     def forward(self, x):
@@ -40,7 +45,8 @@ def test_a_network_gives_the_same_with_every_plain_layer_replaced_once():
         assert (network(x) - expected).abs().max() < TOLERANCE
     assert type(network.first) is type(network.last[1]) is PackedLinear
     assert network.first is network.again
-    assert type(network.small) is type(network.watched) is type(network.coarse) is nn.Linear
+    kept = (network.small, network.watched, network.bent, network.coarse)
+    assert all(type(each) is nn.Linear for each in kept)
     assert not isinstance(network.attention.out_proj, PackedLinear)  # its owner reads weight and bias
 
 
@@ -53,6 +59,22 @@ def test_who_reads_the_weight_finds_it_as_it_was():
     x = torch.randn(2, 5)
     expected = nn.functional.linear(x, layer.weight, layer.bias)
     assert torch.allclose(nn.functional.linear(x, packed.weight, packed.bias), expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_copy_by_hand_or_by_pickle_gives_the_same(bias):
+    layer, x = PackedLinear(nn.Linear(5, 3, bias=bias)), torch.randn(2, 5)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert type(twin) is PackedLinear
+        assert torch.equal(twin(x), layer(x))
+
+
+def test_under_autocast_it_is_as_coarse_as_the_layer_it_replaces():
+    layer, x = nn.Linear(5, 3), torch.randn(2, 5)
+    packed = PackedLinear(layer)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        assert packed(x).dtype == packed.gelu(x).dtype == torch.bfloat16
+        assert torch.equal(packed(x), layer(x))
 
 
 def test_a_weight_of_a_kind_of_its_own_is_left_alone():

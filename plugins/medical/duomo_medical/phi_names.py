@@ -43,10 +43,11 @@ CLINICAL = frozenset(
     Omeprazole Pantoprazole Prednisone Albuterol Gabapentin Sertraline Levothyroxine Simvastatin Clopidogrel Apixaban
     Ceftriaxone Vancomycin Azithromycin Ciprofloxacin Cephalexin Doxycycline Ondansetron Lorazepam Hydrochlorothiazide
     Tylenol Aspirin Ibuprofen Metformin Lisinopril Atorvastatin Insulin Warfarin Heparin Amoxicillin Penicillin
-    Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Glasgow
     """.split()
 )
-"""Nobody's name, though it looks like one; eponyms are given up for a clinician who bears one."""
+"""Nobody's name, though it looks like one."""
+EPONYMS = frozenset("Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Glasgow".split())
+"""Diseases and signs, as they are written there; given up for a clinician who bears one, but not in capitals."""
 
 
 @functools.cache
@@ -79,7 +80,7 @@ def by_tagger(text: str) -> Iterator[Span]:
 
 
 def _clinical(word: str) -> bool:
-    return word in CLINICAL or word.capitalize() in CLINICAL
+    return word in CLINICAL or word in EPONYMS or word.capitalize() in CLINICAL
 
 
 def _is_name(tokens: list[Any], at: int) -> bool:

@@ -36,7 +36,7 @@ _PART = rf"(?:{_WORD}|(?-i:{_STREET_OF}|{_OF_STREET})|\"[\w ]+\")"
 _TOWN = rf"(?:{_WORD}|\d\b)"
 _VALUES = r"(?:HR|RR|BP|MAP|WBC|RBC|Hb|Hgb|Plt|CK|LDH|ALT|AST|ALP|CRP|BNP|BUN|Na|K|Cl|Cr|Ca|Mg|INR|PSA|TSH)"
 _POSTCODE = (
-    r"(?:\d{2}-\d{3}|\d{3}[ ]\d{2}|\d{4}-\d{3}|\d{5}-\d{3,4}|\d{4}[ ]?(?-i:[A-Z]{2})|\d{3,6}|"
+    r"(?:\d{2}-\d{3}|\d{3}[ ]\d{2}|\d{4}-\d{3}|\d{5}-\d{3,4}|\d{4}[ ]?(?-i:[A-Z]{2})|\d{4,6}|"
     r"[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2}|[A-Z]\d[A-Z][ ]?\d[A-Z]\d)\b"
 )
 _HOUSE = r"\d{1,5}[a-zA-Z]?\b\.?"
@@ -55,11 +55,10 @@ _NOBODY = (
     r"(?:I|You|He|She|It|We|They|Who|That|This|There|One|Some|Any|Every|No|Pt|Pts|Patients?|Mother|Father|Mom|Dad|"
     r"Parents?|Wife|Husband|Spouse|Partner|Daughters?|Sons?|Brother|Sister|Sibling|Family|Friend|Child|Baby|Caregiver|"
     r"Nurse|Doctor|Staff|Team|Never|Now|Also|Still|Currently|Previously|Formerly|Recently|"
-    r"\w*body|(?:any|some|every)one|Physician|Clinician|Therapist|Pharmacist)"
+    r"\w*body|(?:any|some|every)one|Physician|Clinician|Therapist|Pharmacist|Reports?|Charts?|Records?|Letter|Study|Scan)"
 )
 _DOES = (
     r"(?:live[sd]|reside[sd]|say|says|said|tells|told|asked|thinks|loves|married|grew up|was born|works (?:for|at|as)|"
-    r"ha[sd] given|moved (?:to|from|here)|is (?:originally )?from|"
     r"is an? (?:\w+ ){0,2}(?:person|man|woman|boy|girl)|has (?:two|three|four|no) (?:children|daughters|sons))"
 )
 """What only persons do."""
@@ -85,7 +84,7 @@ RULES: tuple[tuple[str, str], ...] = (
     ("DATE", rf"\b{_MONTHS}\b\.?[ ]+\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]+\d{{4}})?|\b{_MONTHS},?[ ]+\d{{4}}"),
     ("DATE", r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
     ("AGE", r"\b(?:9\d|1[01]\d)(?=[ -]*(?:years?|yrs?|yo\b|y/o|y\.o))"),
-    ("AGE", r"\b(?:aged?|age of|turn(?:s|ed|ing)?)[: ]+(9\d|1[01]\d)\b(?![%.]\d)"),
+    ("AGE", r"\b(?:aged?|age of|turn(?:s|ed|ing)?)[: ]+(9\d|1[01]\d)\b(?!%|\.\d)"),
     ("AGE", rf"\b(?:ninety|(?:a |one )?hundred)(?:[ -](?:and[ ])?{_COUNT})?(?=[ -]*(?:years?|yrs?)\b)"),
     ("PHONE", r"(?<![\w.])(?=[(+]{0,2}\d(?:[^\w\n]{0,4}\d){5})\(?\+?\d[\d().\-/ x]{5,24}\d(?!\w|\.\d)"),
     ("ID", rf"\b{_NUMBERED}\b[ ]*(?:number|no\.?|num|nr|#)?[ ]*(?:is|:|#)?[ ]*([A-Z]{{0,3}}[ -]?\d[\w-]{{3,}})"),
@@ -100,12 +99,13 @@ RULES: tuple[tuple[str, str], ...] = (
     # A street and its number, and on the next line a town and its code.
     (
         "ADDRESS",
-        rf"(?<!\w)(?:P\.?O\.? Box|(?:{_HOUSE}[ ,]+)?{_PART}(?:[ ]+{_PART}){{0,7}}+)(?:[ ]+{_HOUSE})?"
-        rf"\n{_TOWN}(?:[ ]+{_TOWN}){{0,5}}+,[ ]*(?!{_VALUES}\b)(?:(?-i:[A-Z\d]{{1,4}})[ ]+)?{_POSTCODE}",
+        rf"(?<!\w)(?!{_HEADINGS}\b)(?:P\.?O\.? Box|(?:{_HOUSE}[ ,]+)?{_PART}(?:[ ]+{_PART}){{0,7}}+)(?:[ ]+{_HOUSE})?"
+        rf"\n{_TOWN}(?:[ ]+{_TOWN}){{0,5}}+,[ ]*(?!{_VALUES}\b)(?:(?-i:[A-Z\d]{{1,4}})[ ]+)?{_POSTCODE}"
+        rf"(?![ ]*{_UNIT}\b)",
     ),
     (
         "ADDRESS",
-        rf"\b(?:{_HOUSE}[ ,]+)?(?:{_STREET_OF}|(?-i:Via))[ ]+(?:{_PARTICLE}[ ]+(?:\w+[ ]+)?)*"
+        rf"\b(?:{_HOUSE}[ ,]+)?(?:{_STREET_OF}|(?-i:Via))[ ]+(?:{_PARTICLE}[ ]+(?:\w+[ ]+)?){{0,3}}"
         rf"{_NAME}(?:[ ]+{_NAME}){{0,3}}(?:[ ]+{_HOUSE})?",
     ),
     ("ADDRESS", rf"\b(?:{_STREET_OF}[ ]+[^\W\d]{{4,}}[ ]+{_HOUSE}|{_HOUSE}[ ]+{_STREET_OF}[ ]+[^\W\d]{{4,}})"),
@@ -119,7 +119,6 @@ RULES: tuple[tuple[str, str], ...] = (
         rf"\b(?:Apt|Suite|Flat|Ste)\b{_FLAT}((?:\W*\n[^\w\n]*(?!{_HEADINGS}\b)(?:{_WORD}[ ]*){{1,5}}"
         rf"(?:{_POSTCODE})?(?=\s*(?:\n|$))){{1,3}})",
     ),
-    ("PLACE", r"(?-i:\b(?:from|at|in|city)[ ]+((?!NSTEMI)[A-ZÀ-Þ]{6,}(?:[ ]+[A-ZÀ-Þ]{3,})*))"),
     (
         "ORGANIZATION",
         rf"\b{_NAME}[,.]?[ ]+(?:(?:{_NAME}|(?-i:[A-Z])|&|and|of|for|the|\d+|\(\w+\))[,.]?[ ]+){{0,7}}{_FIRM}\b\.?"

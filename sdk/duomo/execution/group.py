@@ -32,6 +32,7 @@ from duomo.execution.profile import transformers_folder
 from duomo.execution.ranks import Ranks, TorchRanks
 from duomo.execution.worker import Prepared, Worker
 from duomo.model import Model
+from duomo.weights import WeightsRef
 
 TIMEOUT_S = 60.0
 """A rank that hears nothing so long gives up; only a driver that died too leaves it to that."""
@@ -129,14 +130,18 @@ class GroupWorker(Worker):
         self._cuts = 0
         with parallel.in_group(self.ranks, self._cut):
             super().__init__(job)
+
+    def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
+        model = super()._load(cls, weights)
         if not self._cuts:
-            held = networks(self.model)
+            held = networks(model)
             if not held:
                 raise WorkerContractError(
-                    f"'{job.reference}' cannot be cut", why="it holds no torch network", fix="use dp"
+                    f"'{self.job.reference}' cannot be cut", why="it holds no torch network", fix="use dp"
                 )
             for network in held.values():
                 self._cut(network, must=True)
+        return model
 
     def run(self, item: Any, options: Any) -> Any:
         """One item to its result; at rank 0 it is the answer."""

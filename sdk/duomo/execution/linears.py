@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,13 +40,26 @@ class PackedLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(…, in) → (…, out)."""
+        if input.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+            return super().forward(input)
         out: Tensor = torch.ops.mkldnn._linear_pointwise(input, self.packed, self.bias, "none", [], "")
         return out
 
     def gelu(self, input: Tensor) -> Tensor:
         """``torch.nn.functional.gelu`` of what `forward` gives, while that is still at hand."""
+        if input.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+            return nn.functional.gelu(super().forward(input))
         out: Tensor = torch.ops.mkldnn._linear_pointwise(input, self.packed, self.bias, "gelu", [], "none")
         return out
+
+    def __reduce__(self) -> Any:  # what is packed can be neither copied nor pickled
+        return _repacked, (self.packed.to_dense(), self.bias)
+
+
+def _repacked(weight: Tensor, bias: nn.Parameter | None) -> PackedLinear:
+    plain = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+    plain.weight, plain.bias = nn.Parameter(weight, requires_grad=False), bias  # type: ignore[assignment]
+    return PackedLinear(plain)
 
 
 def pack(networks: Iterable[nn.Module]) -> None:
@@ -62,7 +76,7 @@ def pack(networks: Iterable[nn.Module]) -> None:
 
 
 def _is_plain(module: nn.Module) -> bool:
-    """Not the subclasses of layer or weight: what they do besides is not known; nor what somebody watches."""
+    """Not the subclasses of layer or weight, whose ways are not known; nor what has hooks or a forward of its own."""
     return (
         type(module) is nn.Linear
         and type(module.weight) is nn.Parameter
@@ -71,4 +85,5 @@ def _is_plain(module: nn.Module) -> bool:
         and module.weight.dtype == torch.float32
         and not module._forward_hooks
         and not module._forward_pre_hooks
+        and "forward" not in vars(module)
     )

@@ -41,7 +41,7 @@ class Worker:
         self.device, self.dtype = pick_device(job.device), job.dtype
         self._device = torch_device(self.device)
         weights = WeightsRef(job.spec, Path(job.weights_path) if job.weights_path else None, job.revision)
-        self.model = cls.load(weights, device=self._device, dtype=torch_dtype(job.dtype))
+        self.model = self._load(cls, weights)
         freeze(self.model)
         self._trial: Any = None
         if job.optimize != "none":
@@ -50,6 +50,9 @@ class Worker:
         elif self.device == "cpu" and (held := networks(self.model)):
             resolve("duomo.execution.linears:pack", ("torch",), "a network on the CPU")(held.values())
         self._splits = cls.split is not Model.split
+
+    def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
+        return cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
 
     def meta(self, executor: str) -> Meta:
         """What is the same for all results of this worker."""

