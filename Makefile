@@ -36,7 +36,7 @@ check: setup  ## lint and types only
 format: setup  ## lay the code out as the linter wants it
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
-bench: setup  ## measure duomo beside its peers, and write docs/benchmarks.md (an hour and a half)
+bench: setup  ## measure duomo beside its peers, and write docs/benchmarks.md (fifty minutes)
 	@echo "==> peers to compare with"
 	@$(PIP) install -q -c constraints.txt -r requirements-bench.txt
 	@$(VENV)/bin/python benchmarks/table.py

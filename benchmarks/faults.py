@@ -208,7 +208,7 @@ def measure(rounds: int, names: Sequence[str], faults: Sequence[str]) -> dict[st
 def main() -> None:
     """Measure, or be one case of the measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--faults", nargs="+", default=list(FAULTS[1:]), choices=list(FAULTS[1:]))
     parser.add_argument("--case", choices=list(CASES), help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """Run every benchmark and write docs/benchmarks.md: goals beside what was measured, losses included.
 
-python benchmarks/table.py                 all of them, then the page
+python benchmarks/table.py                 all of them but those of BY_NAME, then the page
 python benchmarks/table.py vs_text overhead     only these; the page shows what is in the folder
 python benchmarks/table.py none            none; the page anew from what is in the folder
 """
@@ -18,12 +18,15 @@ RESULTS = HERE.parent / "build" / "benchmarks"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 LIMIT_S = 1800
 """A benchmark that takes longer is ended, and the others go on."""
+BY_NAME = frozenset({"faults", "finance", "medical", "retail", "vs_pools"})
+"""These take long, or measure how good and not how fast something is: they run when they are named."""
 SHOWN = ("cpu_s", "speedup", "goals", "targets", "own", "note", "floor")
 """What stands in tables of its own."""
 
 HEAD = """# Benchmarks
 
-Written by `make bench`, or `python benchmarks/table.py NAME …` for some of it; every number comes from such a run.
+Written by `make bench`, or `python benchmarks/table.py NAME …` for some of it (faults, pools of workers and the
+industry adapters run only so); every number comes from such a run.
 Ratios of CPU time with one thread, cases in turns, medians; outputs were compared, and a row whose outputs differ by
 more than its tolerance is void. Read a ratio as: the peer takes so many times the CPU time of duomo on the same work.
 Below 1 we lose.
@@ -159,7 +162,7 @@ def main() -> int:
     if unknown := wanted - scripts.keys():
         print(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(scripts)}", file=sys.stderr)
         return 2
-    chosen = scripts if not sys.argv[1:] else {name: scripts[name] for name in scripts if name in wanted}
+    chosen = {name: scripts[name] for name in scripts if (name in wanted if sys.argv[1:] else name not in BY_NAME)}
     broken = [words for path in chosen.values() if (words := run(path))]
     for words in broken:
         print(words, file=sys.stderr)
