@@ -6,6 +6,7 @@ python benchmarks/table.py none            none; the page anew from what is in t
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -122,31 +123,31 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
                 continue
             yield from leaves(inner, f"{path} · {key}" if path else str(key))
     else:
-        yield path, str(value)
+        yield path, " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(value)).split())  # errors of peers come in colours
 
 
 def page(results: list[dict[str, Any]], broken: list[str]) -> str:
     """The whole page."""
     machine = results[0]["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
-    rows = {each["benchmark"]: {k: v for k, v in each.items() if k not in ("benchmark", "machine")} for each in results}
+    rows = [{k: v for k, v in each.items() if k not in ("benchmark", "machine")} for each in results]
+    names = [each["benchmark"] for each in results]
     parts = [
         HEAD,
         f"Machine: {machine['processor']}, {machine['cores']} cores, Python {machine['python']}. {versions}.\n",
         "## Goals\n\n| work | against, or figure | goal | measured | | benchmark |\n|---|---|---|---|---|---|",
-        *(line for name, each in rows.items() for line in verdicts(name, each)),
+        *(line for name, each in zip(names, rows, strict=True) for line in verdicts(name, each)),
         "",
         *(f"Not measured: {each}.\n" for each in broken),
     ]
-    for result in results:
-        name = result["benchmark"]
+    for name, result, own in zip(names, results, rows, strict=True):
         parts.append(f"\n## {name}\n\nLoad at the end of the run: {result['machine']['load']}.\n")
-        parts.append("\n".join(speedups(rows[name])))
+        parts.append("\n".join(speedups(own)))
         extra = {
             work: {key: value for key, value in row.items() if key not in SHOWN or "own" not in row}
             if isinstance(row, dict)
             else row
-            for work, row in rows[name].items()
+            for work, row in own.items()
         }
         parts.append("| figure | value |\n|---|---|")
         parts += [f"| {name} | {value} |" for name, value in leaves(extra)]
