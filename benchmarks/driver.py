@@ -2,7 +2,7 @@
 
 The way is that of `duomo.execution.local`: a pipe, and memory that both processes have mapped. The peers send the
 same arrays by ``multiprocessing``: pickled through a pipe, and through a queue as sentence-transformers' pool does.
-The devices are simulated, the driver's CPU time is real (`simulation.driver`).
+The devices are simulated, the driver's CPU time is real.
 """
 
 import multiprocessing
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from harness import arguments, interleave, report, spread, target
-from simulation import driver
 
 from duomo.execution.process import Child, Descriptor
+from duomo.execution.simulate import fake_devices, simulate
 from duomo.execution.transport import Channel, Slot, new_slots
 
 BATCH = [np.random.default_rng(0).standard_normal((3, 224, 224), dtype=np.float32) for _ in range(32)]
@@ -74,6 +74,31 @@ def transport(rounds: int) -> dict[str, Any]:
         "ms": ms,
         "targets": {"ms of a batch of 19 MB": target(ms["duomo"]["median"], at_most=10)},
     }
+
+
+def driver(rounds: int) -> dict[str, Any]:
+    """CPU microseconds of pool and scheduler, without transport, for one batch at 1024 devices, by its items."""
+    rows: dict[str, Any] = {}
+    for items, each in ((1, 20), (8, 80), (16, 160), (32, 320), (128, 640)):
+        found = [
+            simulate(fake_devices(1024), [100] * (1024 * each), budget=0, max_items=items, window_items=4 * items)
+            for _ in range(rounds)
+        ]
+        whole = spread([each.driver_us_per_batch for each in found], 1)
+        moved = spread([each.dispatch_us_per_batch for each in found], 1)
+        item = spread([each.driver_us_per_item for each in found], 2)
+        others = (whole["median"] - moved["median"]) / found[0].items_per_batch
+        rows[f"batches of {found[0].items_per_batch:.0f}, 1024 devices"] = {
+            "targets": {
+                "µs to hand a batch out and take it back": target(moved["median"], at_most=100),
+                "µs a batch, its items read and given out": target(whole["median"], at_most=100),
+            },
+            "note": f"an item is read, estimated, kept and given out in {others:.1f} µs; the planner counts it",
+            "us_a_batch": whole,
+            "us_to_hand_out_and_take_back": moved,
+            "us_an_item": item,
+        }
+    return rows
 
 
 def main() -> None:

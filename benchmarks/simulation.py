@@ -1,7 +1,7 @@
-"""How near to ideal many devices come, on a virtual clock, and what the one driver spends on a batch.
+"""How near to ideal many devices come, on a virtual clock.
 
 A simulation: no device is used, and every constant is in the result. What it shows is the order of
-work. The driver's CPU time is real: pool and scheduler as they are, without transport. The static
+work: pool and scheduler are as they are (what they spend is measured by `driver.py`). The static
 split is the rule of ``accelerate`` with ``sentence-transformers``, written anew on the same clock:
 equal shares of the input, sorted by length within each, 32 items in a batch.
 """
@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from collections.abc import Sequence
 from typing import Any
 
-from harness import arguments, report, spread, target
+from harness import arguments, report, target
 
 from duomo.execution.simulate import Constants, FakeDevice, fake_devices, simulate, text_lengths
 
@@ -75,31 +75,6 @@ def _efficiency(num: int, value: float) -> dict[str, Any]:
     return {"targets": {"efficiency": target(value, at_least=0.85)}} if num >= 64 else {"efficiency": value}
 
 
-def driver(rounds: int) -> dict[str, Any]:
-    """CPU microseconds of pool and scheduler for one batch at 1024 devices, by the number of items in it."""
-    rows: dict[str, Any] = {}
-    for items, each in ((1, 20), (8, 80), (16, 160), (32, 320), (128, 640)):
-        found = [
-            simulate(fake_devices(1024), [100] * (1024 * each), budget=0, max_items=items, window_items=4 * items)
-            for _ in range(rounds)
-        ]
-        whole = spread([each.driver_us_per_batch for each in found], 1)
-        moved = spread([each.dispatch_us_per_batch for each in found], 1)
-        item = spread([each.driver_us_per_item for each in found], 2)
-        others = (whole["median"] - moved["median"]) / found[0].items_per_batch
-        rows[f"batches of {found[0].items_per_batch:.0f}, 1024 devices"] = {
-            "targets": {
-                "µs to hand a batch out and take it back": target(moved["median"], at_most=100),
-                "µs a batch, its items read and given out": target(whole["median"], at_most=100),
-            },
-            "note": f"an item is read, estimated, kept and given out in {others:.1f} µs; the planner counts it",
-            "us_a_batch": whole,
-            "us_to_hand_out_and_take_back": moved,
-            "us_an_item": item,
-        }
-    return rows
-
-
 def charged() -> dict[str, Any]:
     """1024 devices with the driver's time on the clock, at steps that the planner's rule allows."""
     clock = Constants(units_per_s=40_000, driver_s=100e-6)
@@ -146,7 +121,6 @@ def main() -> None:
         "texts": {name: " ".join(f"{key}={value:g}" for key, value in text.items()) for name, text in TEXTS.items()},
         "constants": {**Constants()._asdict(), "budget": 8192, "prefetch": 2},
         "scaling": scaling(),
-        "driver": driver(args.rounds),
         "with_the_driver_on_the_clock": charged(),
         "faults": faults(),
     }

@@ -249,7 +249,7 @@ def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
         scheduler.offer(entry(index), cost)
     alike = scheduler.next_batch()
     scheduler.fail(alike, problem())
-    assert scheduler.settled() == [], "it will run again in halves"
+    assert list(scheduler.settled()) == [], "it will run again in halves"
     for _ in range(2):
         half = scheduler.next_batch()
         scheduler.fail(half, problem())
@@ -259,7 +259,7 @@ def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
     assert {each.index for each in alike.entries} == {1, 3}
     scheduler.settle(scheduler.next_batch(), [Fate(result=2)])
     assert [e.index for e, _ in scheduler.settled()] == [2], "and nothing of one that was known beforehand"
-    assert scheduler.settled() == []
+    assert list(scheduler.settled()) == []
 
 
 @given(

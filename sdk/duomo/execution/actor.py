@@ -75,7 +75,7 @@ class Seat:
             return Event("raised", self._post.replica, ticket, error=told, out_of_memory=out_of_memory)
         finally:
             del self._prepared[ticket]
-        answer = [] if self._post.rank else [fate._replace(replica=self._post.replica) for fate in fates]
+        answer = [] if self._post.rank else fates
         return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
 
     def stream(self, ticket: int, item: Any, options: Any) -> Any:

@@ -122,6 +122,7 @@ def load_worker(job: Job, post: Post) -> Any:
 
         worker = Worker(job)
     _set_threads(post.threads)  # once more: it may be loading the model that brought torch
+    worker.replica = post.replica
     return worker
 
 
@@ -190,7 +191,6 @@ class _Service:
         seconds = (prepared.seconds, time.perf_counter() - start)
         if self._post.rank:
             fates = []  # the first rank's answer counts
-        fates = [fate._replace(replica=self._post.replica) for fate in fates]
         self._channel.send("done", message.ticket, (fates, *seconds))
 
     def _stream(self, message: Message) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import functools
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
 from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.execution.intake import take
 from duomo.execution.scheduler import Batch, Policy, Scheduler
 from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import ItemError, Meta, Outcome
@@ -95,9 +97,9 @@ class InlineExecutor(Executor):
                     except SystemicError as error:
                         broken = error
                     settled = scheduler.settled()
-                    if on_settled is not None and settled:
-                        on_settled([self._outcome(entry, fate) for entry, fate in settled])
-                    yield from (self._outcome(entry, fate) for entry, fate in scheduler.emit())
+                    if on_settled is not None and (outcomes := list(itertools.starmap(self._outcome, settled))):
+                        on_settled(outcomes)
+                    yield from itertools.starmap(self._outcome, scheduler.emit())
         finally:
             self._add_up(scheduler.counts)
         if broken is not None:
@@ -115,24 +117,14 @@ class InlineExecutor(Executor):
 
     def _read(self, source: Iterator[Entry], scheduler: Scheduler) -> Exception | None:
         """Fill the window; what the source raises comes back, to be raised after what it gave is done."""
-        estimate = self.worker.model.estimate
         deadline = time.perf_counter() + PATIENCE_S
         while scheduler.wants_input and (scheduler.idle or time.perf_counter() < deadline):
-            try:
-                entry = next(source)
-            except StopIteration:
+            taken = take(source, self.worker.model.estimate, scheduler.room, time.perf_counter, deadline)
+            for entry, cost, size in taken.items:
+                scheduler.offer(entry, cost, size)
+            if taken.is_over:
                 scheduler.end()
-            except Exception as error:
-                scheduler.end()
-                return error
-            else:
-                cost = 0
-                if entry.fate is None:
-                    try:
-                        cost = estimate(entry.item)
-                    except Exception as error:  # of a plugin's code, or a damaged file: the item's own
-                        entry = entry._replace(fate=Fate(error=ItemError.of(error)))
-                scheduler.offer(entry, cost, getattr(entry.item, "nbytes", 0))
+                return taken.error
         return None
 
     def _finish(self, batch: Batch, prepare: Prepare, options: Any, scheduler: Scheduler) -> None:

@@ -109,9 +109,9 @@ class PoolExecutor(Executor):
                 self._turn(run)
                 with self._changed:
                     settled, emitted = run.collect()
-                if on_settled is not None and settled:
-                    on_settled([self._outcome(entry, fate) for entry, fate in settled])
-                yield from (self._outcome(entry, fate) for entry, fate in emitted)
+                if on_settled is not None and (outcomes := list(itertools.starmap(self._outcome, settled))):
+                    on_settled(outcomes)
+                yield from itertools.starmap(self._outcome, emitted)
         finally:
             self._leave(run)
         if run.error is not None:
@@ -236,8 +236,7 @@ class PoolExecutor(Executor):
         finally:
             with self._changed:
                 self._waiting = False
-                for event in events:
-                    self._handle(event)
+                self._handle_all(events)
                 self._look_for_hangs()
                 self._changed.notify_all()
 
@@ -258,6 +257,10 @@ class PoolExecutor(Executor):
                     continue
                 sent = Sent(ticket, run, batch, run.cost(batch))
                 self._roster.sent(replica, sent, self._crew.now(), alone=batch.alone)
+
+    def _handle_all(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._handle(event)
 
     def _handle(self, event: Event) -> None:
         now, replica = self._crew.now(), event.replica

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
 from duomo.execution.base import Entry, Fate
+from duomo.execution.intake import take
 from duomo.execution.scheduler import Batch, Policy, Scheduler
 from duomo.outcome import ItemError
 
 if TYPE_CHECKING:
     from duomo.execution.crew import Crew
 
-Known = list[tuple[Entry, Fate]]
+Known = Iterable[tuple[Entry, Fate]]
 SLOW_S = 0.05
 """A source that takes longer for an item is slow …"""
 WAIT_SHARE = 0.25
 """… and before it is asked again, results are waited for, for so much of the time it takes."""
-BURST = 64
-"""Items that are read before the scheduler sees them, when they come fast."""
 
 
 class BatchRun:
@@ -70,38 +69,19 @@ class BatchRun:
         self.has_news = True
 
     def read(self, source: Iterator[Entry], lock: threading.Condition, deadline: float) -> None:
-        """Take entries from the source: one at least, and more while there is room and time.
+        """Take some entries from the source, without the lock.
 
         They are handed in a few at a time, since the lock and all these calls cost more than an item.
         What the source raises waits until all it gave before is done.
         """
-        now, estimate = self._now, self._estimate
-        num, num_bytes = self._scheduler.room
-        burst: list[tuple[Entry, int, int]] = []
-        is_over, time_s = False, now()
-        while not burst or (len(burst) < min(num, BURST) and num_bytes > 0 and time_s < deadline):
-            try:
-                entry = next(source)
-            except Exception as error:
-                self._source_error = None if isinstance(error, StopIteration) else error
-                is_over = True
-                break
-            cost = size = 0
-            if entry.fate is None:
-                try:
-                    cost = estimate(entry.item)
-                    size = getattr(entry.item, "nbytes", 0)
-                except Exception as error:  # of a plugin's code, or a damaged file: the item's own
-                    entry = entry._replace(fate=Fate(error=ItemError.of(error)))
-            burst.append((entry, cost, size))
-            num_bytes -= size
-            before, time_s = time_s, now()
-            self._gap_s = time_s - before
+        taken = take(source, self._estimate, self._scheduler.room, self._now, deadline)
+        self._gap_s = taken.gap_s
         with lock:
-            for entry, cost, size in burst:
+            for entry, cost, size in taken.items:
                 self._scheduler.offer(entry, cost, size)
-                self.has_news = self.has_news or entry.fate is not None
-            if is_over:
+            self.has_news = self.has_news or self._scheduler.can_emit
+            if taken.is_over:
+                self._source_error = taken.error
                 self._scheduler.end()
 
     def patience(self, alarm_s: float) -> float:

@@ -98,7 +98,7 @@ class Scheduler:
         self._suspects: deque[Batch] = deque()
         """The same, of batches that must run alone."""
         self._fates: dict[int, Fate] = {}
-        self._settled: list[tuple[Entry, Fate]] = []
+        self._settled: list[tuple[Sequence[Entry], Sequence[Fate]]] = []
         self._next = 0
         self._bytes = 0
         self._ended = False
@@ -130,13 +130,13 @@ class Scheduler:
         index, _, _, fate = entry
         assert index == self._next + len(self._entries), "entries are offered in order"
         self._entries[index] = entry
+        self._costs[index] = cost
         if size:
             self._sizes[index] = size
             self._bytes += size
         if fate is not None:
             self._fates[index] = fate
             return
-        self._costs[index] = cost
         self._waiting.add(index, cost)
         self._cost_waiting += cost
 
@@ -156,30 +156,41 @@ class Scheduler:
         """Whether there is nothing to run now."""
         return not self._waiting.num and not self._redo and not self._suspects
 
-    def settled(self) -> list[tuple[Entry, Fate]]:
+    @property
+    def can_emit(self) -> bool:
+        """Whether what is next in order is settled."""
+        return self._next in self._fates
+
+    def settled(self) -> Iterator[tuple[Entry, Fate]]:
         """What has run to its fate since the last call, whatever its place in the order."""
         settled, self._settled = self._settled, []
-        return settled
+        return (pair for entries, fates in settled for pair in zip(entries, fates, strict=True))
 
     def emit(self) -> Iterator[tuple[Entry, Fate]]:
         """What is settled and next in order. Raises `SystemicError` after one failed item too many."""
-        fates, entries, costs, counts = self._fates, self._entries, self._costs, self.counts
-        while (fate := fates.pop(self._next, None)) is not None:
-            entry = entries.pop(self._next)
-            costs.pop(self._next, None)
-            if self._sizes:
-                self._bytes -= self._sizes.pop(self._next, 0)
-            self._next += 1
-            counts["items"] += 1
-            if fate.error is None:
-                yield entry, fate
+        first = end = self._next
+        while end in self._fates:
+            end += 1
+        ready = range(first, end)
+        entries = [self._entries.pop(index) for index in ready]
+        fates = [self._fates.pop(index) for index in ready]
+        for index in ready:
+            del self._costs[index]
+        if self._sizes:
+            self._bytes -= sum([self._sizes.pop(index, 0) for index in ready])
+        self._next = end
+        for pair in zip(entries, fates, strict=True):
+            self.counts["items"] += 1
+            error = pair[1].error
+            if error is None:
+                yield pair
                 continue
-            counts["failed"] += 1
-            yield entry, fate
+            self.counts["failed"] += 1
+            yield pair
             if self._is_over_budget:
                 raise SystemicError(
                     f"the run was stopped: more than {self.policy.max_failed} items failed",
-                    why=f"the last was item {entry.index}: {fate.error.what}",
+                    why=f"the last was item {pair[0].index}: {error.what}",
                     fix="mend the input, or allow more failures",
                 )
 
@@ -217,7 +228,7 @@ class Scheduler:
                 self._conclude(entry, fate)
         else:  # the same, without a call for each item
             self._any_success = True
-            self._settled.extend(zip(batch.entries, fates, strict=True))
+            self._settled.append((batch.entries, fates))
             self._fates.update(zip([entry.index for entry in batch.entries], fates, strict=True))
         self._done[batch.worker] = self._done.get(batch.worker, 0) + batch.cost
         self._total_done += batch.cost
@@ -320,7 +331,7 @@ class Scheduler:
 
     def _conclude(self, entry: Entry, fate: Fate) -> None:
         """One item that ran has its fate; stop the run when failures look like no item's own."""
-        self._settled.append((entry, fate))
+        self._settled.append(((entry,), (fate,)))
         if fate.error is None:
             self._any_success = True
         elif not fate.error.is_input:

@@ -206,9 +206,9 @@ class SimulatedPool(PoolExecutor):
         super()._dispatch()
         self.dispatch_s += time.process_time() - began
 
-    def _handle(self, event: Event) -> None:
+    def _handle_all(self, events: Iterable[Event]) -> None:
         began = time.process_time()
-        super()._handle(event)
+        super()._handle_all(events)
         self.dispatch_s += time.process_time() - began
 
 

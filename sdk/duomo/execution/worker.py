@@ -34,6 +34,8 @@ class Worker:
 
     no_grad = staticmethod(no_grad)
     """The context in which the model's methods run."""
+    replica = 0
+    """Which copy of the model this is; whoever starts several says so."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -135,7 +137,8 @@ class Worker:
             ]
         num = len(fates)
         ms = round((prepared.seconds + time.perf_counter() - start) * 1000 / num, 3)
-        return [fate._replace(batch=num, ms=ms, difference=self._difference) for fate in fates]
+        same = num, ms, self._difference, self.replica
+        return [Fate(*fate[:4], *same) for fate in fates]  # `_replace` takes three times as long
 
     @property
     def _difference(self) -> float:

@@ -1,0 +1,63 @@
+"""Taking items from the caller's source, each with what it is estimated to cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from duomo.execution.base import Entry, Fate
+from duomo.outcome import ItemError
+
+BURST = 64
+"""Items that are taken before the scheduler sees them, when they come fast."""
+
+
+class Taken(NamedTuple):
+    """What the source gave."""
+
+    items: list[tuple[Entry, int, int]]
+    """Entries with their cost and their bytes, as `Scheduler.offer` takes them."""
+    gap_s: float
+    """Until the last of them came."""
+    is_over: bool
+    """Nothing more will come: the source has ended, or raised `error`."""
+    error: Exception | None = None
+
+
+def take(
+    source: Iterator[Entry],
+    estimate: Callable[[Any], int],
+    room: tuple[int, int],
+    now: Callable[[], float],
+    deadline: float,
+) -> Taken:
+    """One entry at least, and more while there is room and time.
+
+    Args:
+        source: runs in the caller's thread.
+        estimate: cost of an item.
+        room: items and bytes that may be taken.
+        now: the clock.
+        deadline: on it.
+    """
+    most, num_bytes = min(room[0], BURST), room[1]
+    items: list[tuple[Entry, int, int]] = []
+    before = time_s = now()
+    while not items or (len(items) < most and num_bytes > 0 and time_s < deadline):
+        try:
+            entry = next(source)
+        except StopIteration:
+            return Taken(items, time_s - before, True)
+        except Exception as error:
+            return Taken(items, time_s - before, True, error)
+        cost = size = 0
+        if entry.fate is None:
+            try:
+                cost = estimate(entry.item)
+                size = getattr(entry.item, "nbytes", 0)
+            except Exception as error:  # of a plugin's code, or a damaged file: the item's own
+                entry = entry._replace(fate=Fate(error=ItemError.of(error)))
+        items.append((entry, cost, size))
+        num_bytes -= size
+        before, time_s = time_s, now()
+    return Taken(items, time_s - before, False)
