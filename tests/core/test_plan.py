@@ -27,6 +27,14 @@ def gpus(monkeypatch):
     monkeypatch.setattr(devices_module, "accelerators", lambda: ("cuda:0", "cuda:1"))
 
 
+def test_one_copy_is_one_device_of_several(gpus):
+    assert ask(parallel="dp=1").devices == ("cuda:0",)
+    assert ask(parallel=ParallelDims(1)).devices == ("cuda:0",)
+    assert ask(parallel="dp=1", device="cpu").devices == ("cpu",)
+    assert ask(parallel="dp=1", device="cuda:1").devices == ("cuda:1",)
+    assert ask(parallel="dp=1", executor="inline").devices == ()
+
+
 @given(st.builds(ParallelDims, *[st.integers(1, 99)] * 3))
 def test_dims_are_read_as_they_are_written(dims):
     assert ParallelDims.parse(str(dims)) == dims

@@ -31,6 +31,12 @@ TINY = profile_params("tiny", 10_000)
 NO_FIT = "does not fit"
 
 
+def test_one_machine_of_sixteen_needs_no_cluster():
+    here = [device._replace(name=f"cuda:{index}") for index, device in enumerate(parse_devices("16xH100"))]
+    assert make_plan(BERT, here).plan.executor == "local"
+    assert make_plan(BERT, parse_devices("16xH100")).plan.executor == "ray", "16 that are not here fill two machines"
+
+
 @pytest.mark.parametrize(
     ("profile", "devices", "options", "expected"),
     [

@@ -1,7 +1,10 @@
 """The pool over replicas that die, hang, lie and run out of memory: no process, and a clock that is not real."""
 
 import itertools
+import mmap
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +18,15 @@ from duomo.testing import fake_catalog, faulty_spec
 from duomo.testing.crews import InProcessCrew, InProcessPool
 
 CATALOG = fake_catalog(faulty_spec())
+STATM = Path("/proc/self/statm")
 DEADLY = ("exits", "segfaults", "lurks", "hangs")
+
+
+class RealTime(InProcessCrew):
+    """With the clock on the wall."""
+
+    def now(self):
+        return time.monotonic()
 
 
 def load(crew, **limits):
@@ -188,6 +199,38 @@ def test_the_source_is_read_no_further_than_the_window_however_long_it_is():
             ahead = max(ahead, read.__reduce__()[1][0] - done)
         assert ahead <= 2 * 1024
         run.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STATM.exists(), reason="memory in use is read from Linux")
+def test_a_million_items_pass_through_in_the_memory_of_a_window():
+    mib = {}
+    with load(InProcessCrew(2)) as runner:
+        sent = runner.executor._crew.sent
+        for outcome in runner.map((f"text {i}" for i in range(1_000_000)), batch_size=512):
+            if outcome.index in (100_000, 999_999):
+                mib[outcome.index] = int(STATM.read_text().split()[1]) * mmap.PAGESIZE / 2**20
+            sent.clear()
+    assert outcome.index == 999_999
+    assert mib[999_999] - mib[100_000] < 32
+
+
+def test_a_refused_item_of_a_slow_source_is_given_out_before_the_next_is_read():
+    asked = []
+
+    def source():
+        for item in ("", "fine"):
+            asked.append(item)
+            time.sleep(0.1)
+            yield item
+
+    with duomo.load("text-classification", catalog=CATALOG) as inline, load(RealTime(1)) as pooled:
+        for runner in (inline, pooled):
+            asked.clear()
+            outcomes = runner.map(source())
+            assert next(outcomes).error.code == "E-INPUT-UNREADABLE"
+            assert asked == [""]
+            assert next(outcomes).ok
 
 
 def test_items_are_let_go_once_they_are_given_out():

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from duomo.errors import SystemicError
 from duomo.execution.base import Entry, Fate
-from duomo.execution.scheduler import Policy, Scheduler
+from duomo.execution.policy import Policy
+from duomo.execution.scheduler import Scheduler
 from duomo.outcome import ItemError
 
 
@@ -260,6 +261,22 @@ def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
     scheduler.settle(scheduler.next_batch(), [Fate(result=2)])
     assert [e.index for e, _ in scheduler.settled()] == [2], "and nothing of one that was known beforehand"
     assert list(scheduler.settled()) == []
+
+
+def test_there_is_something_to_give_out_only_when_the_next_in_order_is_settled():
+    scheduler = Scheduler(Policy(max_items=1))
+    refused = problem("InputMissing", "E-INPUT-MISSING")
+    scheduler.offer(entry(0))
+    scheduler.offer(entry(1, refused))
+    assert not scheduler.can_emit
+    assert not scheduler.is_starving, "one waits to be run"
+    batch = scheduler.next_batch()
+    assert scheduler.is_starving
+    scheduler.settle(batch, [Fate(result=0)])
+    assert scheduler.can_emit
+    assert not scheduler.is_starving, "two may be given out before more is read"
+    assert [e.index for e, _ in scheduler.emit()] == [0, 1]
+    assert scheduler.is_starving
 
 
 @given(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from duomo.execution.scheduler import Policy, Scheduler
+from duomo.execution.policy import Policy
+from duomo.execution.scheduler import Scheduler
 from duomo.execution.simulate import Constants, Simulation, simulate, text_lengths
 from duomo.execution.waiting import Filling, Waiting
 from duomo.testing import FakeDevice, fake_devices

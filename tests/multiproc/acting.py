@@ -1,6 +1,7 @@
 """Models for workers, which cannot import a test."""
 
 import os
+import time
 
 from duomo.tasks import TextClassification
 from duomo.testing.fakes import EchoModel
@@ -20,6 +21,14 @@ class Dying(EchoModel):
     @classmethod
     def load(cls, weights, *, device, dtype):
         os._exit(3)
+
+
+class Stalling(EchoModel):
+    """Its loading never comes back, in workers only."""
+
+    @classmethod
+    def load(cls, weights, *, device, dtype):
+        time.sleep(3600)
 
 
 class Telling(EchoModel):

@@ -1,6 +1,7 @@
 """Executor ray, on a real cluster of two nodes on this machine; one of them does not survive."""
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_an_actor_killed_from_outside_costs_no_row(runner):
     assert [first.index, *(outcome.index for outcome in outcomes if outcome.ok)] == list(range(60))
 
 
-def test_two_actors_share_one_model_and_give_what_one_process_gives(cluster, tmp_path):
+def test_two_actors_share_one_model_and_one_that_is_killed_costs_no_row(cluster, tmp_path):
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
@@ -98,8 +99,58 @@ def test_two_actors_share_one_model_and_give_what_one_process_gives(cluster, tmp
         "text-classification", f"dir:{tmp_path}", executor="ray", devices="cpu,cpu", parallel="tp=2"
     ) as runner:
         shared = [outcome.unwrap().top.score for outcome in runner.map(texts)]
+        outcomes = runner.map(texts * 5, batch_size=1)
+        disturbed = [next(outcomes).unwrap().top.score]
+        ray.kill(runner.executor._crew._replicas[0].actors[1])  # the other notices, and is not to blame
+        disturbed += [outcome.unwrap().top.score for outcome in outcomes]
+        assert runner.executor.stats()["restarts"] == 1
     cluster.remove_node(node)
     assert shared == pytest.approx(expected, abs=1e-5)
+    assert disturbed == pytest.approx(expected * 5, abs=1e-5)
+
+
+def test_a_text_that_hangs_is_named_and_the_others_come_out(cluster, catalog):
+    from duomo.execution.ray import RayExecutor
+
+    place = {"devices": 1, "device": "cpu", "catalog": catalog}
+    texts = [*TEXTS[:5], "hangs", *TEXTS[5:10]]
+    with duomo.load("text-classification", "fake/echo", executor=RayExecutor(hang_floor_s=1), **place) as runner:
+        outcomes = list(runner.map(texts, batch_size=1))
+    assert [outcome.index for outcome in outcomes if not outcome.ok] == [5]
+    assert outcomes[5].error.type == "WorkerLost"
+    assert "for one batch" in outcomes[5].error.why
+
+
+def test_a_rank_that_suffers_from_another_is_not_taken_for_the_cause(cluster):
+    from duomo.execution.crew import AFTERMATH, Event
+    from duomo.execution.ray import RayCrew, _Replica
+    from duomo.outcome import ItemError
+
+    def raised(kind):
+        return ray.put(Event("raised", 0, 7, error=ItemError("E-MODEL-FAILED", kind, type=kind)))
+
+    @ray.remote
+    def say_nothing():
+        time.sleep(60)
+
+    crew, here, silent = RayCrew(None), _Replica([], None, 0.0), say_nothing.remote()
+    here.pending[7] = [raised(AFTERMATH), silent]
+    assert crew._answers(here) == [], "the other may be dead, which Ray will tell"
+    assert here.awaited == [silent]
+    here.pending[7] = [raised(AFTERMATH), raised("ValueError")]
+    cause, lost = crew._answers(here)
+    assert (cause.kind, cause.error.type) == ("raised", "ValueError")
+    assert (lost.kind, lost.blame) == ("lost", False)
+    ray.cancel(silent, force=True)
+
+
+def test_what_is_sent_to_an_actor_that_is_gone_is_nobodys_fault():
+    from duomo.execution.ray import RayCrew
+
+    crew = RayCrew(None)
+    crew.send(0, 1, ["fine"], None)
+    crew.stream(0, 2, "fine", None)
+    crew.cancel(0, 2)
 
 
 def test_more_workers_than_the_cluster_holds_are_refused_with_the_number_that_fits(cluster, catalog):

@@ -60,6 +60,14 @@ def test_a_worker_that_dies_while_it_loads_says_how():
     assert "exit code 3" in caught.value.why
 
 
+def test_a_worker_that_never_finishes_loading_is_ended_and_says_where_it_hangs(monkeypatch):
+    monkeypatch.setattr("duomo.execution.local.START_LIMIT_S", 3.0)
+    with pytest.raises(WorkerLost, match=r"worker \d did not start") as caught:
+        load(echo_spec(loader="acting:Stalling"))
+    assert "more than 3 s to load the model" in caught.value.why
+    assert "acting.py" in caught.value.why
+
+
 def test_a_worker_with_another_version_of_the_plugin_refuses(monkeypatch):
     job = Job(echo_spec(), "text-classification", "fake/echo", None, "", "duomo 0.0.1")
     with pytest.raises(PluginBroken, match="another version of duomo") as caught:

@@ -26,7 +26,7 @@ MICROBATCHES = 4
 DRIVER_S = 100e-6
 """What the one driver may spend on a batch, if it is to feed all copies."""
 DRIVER_BATCH_S, DRIVER_ITEM_S = 20e-6, 5e-6
-"""What it spends on each batch, and on each item in it, as `benchmarks/simulation.py` measures on one busy core."""
+"""What it spends on each batch, and on each item in it, as `benchmarks/driver.py` measures."""
 STEP_S = 0.25
 """A longer step gains nothing, and leaves devices idle at the end of a run."""
 BUDGETS = {"token": (512, 65_536, 1_048_576)}

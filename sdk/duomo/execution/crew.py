@@ -11,6 +11,11 @@ from duomo.errors import BadInput, DuomoError, ModelFailed, Unavailable
 from duomo.execution.base import Fate, Job
 from duomo.outcome import ItemError, Meta
 
+AFTERMATH = "PeerLost"
+"""The error of a rank that could not go on because of another, which has the cause to tell."""
+START_LIMIT_S = 600.0
+"""By then a worker has loaded its model, even if its weights come over a network."""
+
 
 class Event(NamedTuple):
     """What one replica has to say."""
@@ -58,7 +63,10 @@ class Crew(ABC):
 
     @abstractmethod
     def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
-        """Hand over a batch; does not wait for it. Raises when it cannot be sent at all."""
+        """Hand over a batch; does not wait for it. Raises when the items cannot be sent at all.
+
+        What is sent to a replica that is gone is dropped: its ``lost`` follows, and gives the batch back.
+        """
 
     @abstractmethod
     def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
@@ -98,6 +106,15 @@ class Crew(ABC):
     @abstractmethod
     def shutdown(self) -> None:
         """End all; safe to call twice."""
+
+
+def cause_of(raised: Sequence[Event], *, all_spoke: bool) -> Event | None:
+    """What went wrong in a group, of what its ranks have raised.
+
+    None as long as only those have raised who suffer from another, which has not spoken yet: it may be dead.
+    """
+    causes = [event for event in raised if event.error is not None and event.error.type != AFTERMATH]
+    return next(iter(causes or (raised if all_spoke else ())), None)
 
 
 def unsendable(error: Exception) -> ItemError:

@@ -12,9 +12,11 @@ from typing import Any
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.execution.crew import Facts
 from duomo.execution.devices import free_memory, is_out_of_memory
 from duomo.execution.intake import take
-from duomo.execution.scheduler import Batch, Policy, Scheduler
+from duomo.execution.policy import Policy
+from duomo.execution.scheduler import Batch, Scheduler
 from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import ItemError, Meta, Outcome
 
@@ -81,9 +83,8 @@ class InlineExecutor(Executor):
 
         While one batch computes, a thread prepares the next.
         """
-        model = self.worker.model
-        size = batch_size or model.batch_size
-        scheduler = Scheduler(Policy(size, model.batch_budget, model.packed, max_failed=max_failed))
+        plan, facts = self.worker.job.plan, Facts.of(self.worker)
+        scheduler = Scheduler(Policy.of(plan, facts, 1, batch_size=batch_size, max_failed=max_failed))
         source, broken, following = iter(entries), None, None
         try:
             with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
@@ -118,7 +119,7 @@ class InlineExecutor(Executor):
     def _read(self, source: Iterator[Entry], scheduler: Scheduler) -> Exception | None:
         """Fill the window; what the source raises comes back, to be raised after what it gave is done."""
         deadline = time.perf_counter() + PATIENCE_S
-        while scheduler.wants_input and (scheduler.idle or time.perf_counter() < deadline):
+        while scheduler.wants_input and (scheduler.is_starving or time.perf_counter() < deadline):
             taken = take(source, self.worker.model.estimate, scheduler.room, time.perf_counter, deadline)
             for entry, cost, size in taken.items:
                 scheduler.offer(entry, cost, size)

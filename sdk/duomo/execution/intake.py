@@ -56,7 +56,7 @@ def take(
                 cost = estimate(entry.item)
                 size = getattr(entry.item, "nbytes", 0)
             except Exception as error:  # of a plugin's code, or a damaged file: the item's own
-                entry = entry._replace(fate=Fate(error=ItemError.of(error)))
+                entry = entry._replace(item=None, fate=Fate(error=ItemError.of(error)))  # nor need it be held
         items.append((entry, cost, size))
         num_bytes -= size
         before, time_s = time_s, now()

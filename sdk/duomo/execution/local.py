@@ -16,7 +16,7 @@ from typing import Any
 from duomo.errors import UsageProblem
 from duomo.execution import child, process
 from duomo.execution.base import Job
-from duomo.execution.crew import Crew, Event, Facts, not_started
+from duomo.execution.crew import START_LIMIT_S, Crew, Event, Facts, cause_of, not_started
 from duomo.execution.devices import accelerators, pick_device, torch_in_use
 from duomo.execution.plan import ExecutionPlan, ParallelDims
 from duomo.execution.pool import PoolExecutor
@@ -26,8 +26,6 @@ from duomo.outcome import ItemError
 
 MOST_A_CORE = 16
 """Processes on the CPU: more than one a core may be meant, more than this is a slip of the keyboard."""
-AFTERMATH = "PeerLost"
-"""The error of a rank that could not go on because of another, which has the cause to tell."""
 
 
 class LocalExecutor(PoolExecutor):
@@ -56,7 +54,7 @@ class _Rank:
     def __init__(self, job: Job, post: child.Post, preload: Sequence[str]) -> None:
         self.post = post
         self.is_ready = False
-        self.raised: Message | None = None
+        self.raised: Event | None = None
         """What it raised on the batch at hand, in a group."""
         ours, theirs = multiprocessing.Pipe()
         outgoing, incoming = new_slots(job.plan.prefetch), new_slots(job.plan.prefetch)
@@ -215,8 +213,12 @@ class LocalCrew(Crew):
     def _all_ready(self) -> Facts:
         first: Facts | None = None
         missing = sum(len(ranks) for ranks in self._ranks)
+        deadline = self.now() + START_LIMIT_S
         while missing:
-            for key, _ in self._selector.select():
+            told = self._selector.select(max(0.0, deadline - self.now()))
+            if not told:
+                raise self._too_slow()
+            for key, _ in told:
                 rank: _Rank = key.data
                 if rank.is_ready and rank.child.is_alive:
                     continue
@@ -228,6 +230,17 @@ class LocalCrew(Crew):
                     first = message.body
         assert first is not None
         return first
+
+    def _too_slow(self) -> Exception:
+        """Of the first rank that has not loaded its model in time, with where it hangs."""
+        rank = next(rank for ranks in self._ranks for rank in ranks if not rank.is_ready)
+        rank.child.dump_stack()
+        rank.child.kill()
+        rank.child.join(1)
+        while (message := rank.next_message()).kind != "failed":
+            pass
+        why = f"it took more than {START_LIMIT_S:g} s to load the model"
+        return not_started(rank.post.name, dataclasses.replace(message.body, why=why))
 
     def _hear(self, rank: _Rank) -> list[Event]:
         """Everything a rank has to say, and behind it its death."""
@@ -244,14 +257,13 @@ class LocalCrew(Crew):
                     events.append(Event("ready", replica))
             elif kind == "part":
                 events.append(Event("part", replica, ticket, part=message.body))
-            elif kind == "raised" and rank.post.world > 1:
-                rank.raised = message
-                cause = self._cause(replica)
-                if cause is not None:  # the other ranks wait for this one, and would for long
-                    return [*events, cause, self._bury(replica, cause.error, blame=False)]
             elif kind == "raised":
                 error, out_of_memory = message.body
-                events.append(Event("raised", replica, ticket, error=error, out_of_memory=out_of_memory))
+                rank.raised = Event("raised", replica, ticket, error=error, out_of_memory=out_of_memory)
+                if rank.post.world == 1:
+                    events.append(rank.raised)
+                elif (cause := self._cause(replica)) is not None:  # the other ranks wait for this one
+                    return [*events, cause, self._bury(replica, cause.error, blame=False)]
             else:
                 events += self._done(rank, message)
             if not rank.channel.pipe.poll():
@@ -268,14 +280,9 @@ class LocalCrew(Crew):
         return [Event("done", replica, ticket, fates, prepare_s=prepare_s, compute_s=compute_s)]
 
     def _cause(self, replica: int) -> Event | None:
-        """What went wrong in a group; None while only those have spoken who suffer from it."""
+        """What went wrong in a group, once it is known."""
         raised = [rank.raised for rank in self._ranks[replica] if rank.raised is not None]
-        causes = [message for message in raised if message.body[0].type != AFTERMATH]
-        if not causes and len(raised) < len(self._ranks[replica]):
-            return None
-        first = (causes or raised)[0]
-        error, out_of_memory = first.body
-        return Event("raised", replica, first.ticket, error=error, out_of_memory=out_of_memory)
+        return cause_of(raised, all_spoke=len(raised) == len(self._ranks[replica]))
 
     def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
         """Let go of a replica that died or must; whoever of its ranks still lives is ended."""

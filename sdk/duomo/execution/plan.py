@@ -124,7 +124,7 @@ def plan_for(
     if dims is not None:
         _check_sizes(dims)
     if not names and executor != "inline":
-        if dims is not None and dims.total > 1 and not index:
+        if dims is not None and not index:
             names = _names(dims.total, kind, remote)
         elif kind != "auto":
             names = (job.device,)

@@ -223,7 +223,8 @@ def _execution(
     if objective == "latency":
         reasons.append(f"one item of {length:g} {unit}s takes {best.item_s * 1e3:.1f} ms: the soonest of all")
     names = tuple(device.name or device.kind for device in best.devices)
-    executor = "inline" if dims.total == 1 else "local" if dims.total <= PER_NODE else "ray"
+    is_one_machine = dims.total <= PER_NODE or all(device.name for device in best.devices)
+    executor = "inline" if dims.total == 1 else "local" if is_one_machine else "ray"
     budget = best.units if unit == "token" else 0
     return ExecutionPlan(
         executor,

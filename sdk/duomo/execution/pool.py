@@ -19,15 +19,14 @@ from duomo.catalog import resolve
 from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
 from duomo.execution.crew import Crew, Event, not_restarted, unsendable
+from duomo.execution.policy import Policy
 from duomo.execution.roster import HANG_FLOOR_S, MAX_RESTARTS, Roster, Sent
 from duomo.execution.runs import BatchRun, StreamRun
-from duomo.execution.scheduler import Policy, Scheduler
+from duomo.execution.scheduler import Scheduler
 from duomo.outcome import Meta, Outcome
 
 PATIENCE_S = 0.05
 """So long input is read before the pool looks after its workers again."""
-MOST_BYTES = 2 * 1024**3
-"""Of items read ahead, however many replicas there are."""
 LOOK_S = 1.0
 """How often it looks for workers that hang."""
 
@@ -90,16 +89,7 @@ class PoolExecutor(Executor):
     ) -> Iterator[Outcome[Any]]:
         """Batches of alike cost to whichever replica is free; outcomes in input order."""
         self._check_open()
-        plan, facts = self._job_plan, self._facts
-        policy = Policy(
-            batch_size or facts.batch_size,
-            plan.batch_budget or facts.batch_budget,
-            facts.packed,
-            plan.window_items * self._crew.size,
-            min(Policy().window_bytes * self._crew.size, MOST_BYTES),
-            max_failed=max_failed,
-            workers=self._crew.size,
-        )
+        policy = Policy.of(self._job_plan, self._facts, self._crew.size, batch_size=batch_size, max_failed=max_failed)
         run = BatchRun(policy, options, self._estimate, self._crew.now)
         source = iter(entries)
         self._enter(run)

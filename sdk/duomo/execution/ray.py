@@ -24,7 +24,7 @@ from duomo.errors import DuomoError, Unavailable, UsageProblem
 from duomo.execution import child
 from duomo.execution.actor import THREADS, Here, with_threads
 from duomo.execution.base import Job
-from duomo.execution.crew import Crew, Event, Facts, not_started
+from duomo.execution.crew import START_LIMIT_S, Crew, Event, Facts, cause_of, not_started
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pool import PoolExecutor
 from duomo.outcome import ItemError
@@ -33,8 +33,6 @@ ANSWER_S = 5.0
 """A cluster's address must answer within this time."""
 PLACE_S = 60.0
 """An actor that has found no place and loaded its model by then is given up, and tried again."""
-START_S = 600.0
-"""The first actors have longer: weights may come over a network."""
 
 
 class RayExecutor(PoolExecutor):
@@ -95,7 +93,7 @@ class RayCrew(Crew):
             self._plan = with_devices(job, ray.cluster_resources())
             self._job = job._replace(plan=self._plan)
             for replica in range(self.size):
-                self._launch(replica, START_S)
+                self._launch(replica, START_LIMIT_S)
             self._check_placed()
             loaded = [self._loaded(replica) for replica in range(self.size)]
         except BaseException:
@@ -105,7 +103,9 @@ class RayCrew(Crew):
 
     def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
         """To every rank. What is sent goes into the object store once."""
-        here = self._replicas[replica]
+        here = self._replicas.get(replica)
+        if here is None:
+            return  # the pool has yet to hear of its loss
         shared = ray.put(items) if len(here.actors) > 1 else items
         for actor in here.actors:
             actor.prepare.remote(ticket, shared, options)
@@ -113,7 +113,9 @@ class RayCrew(Crew):
 
     def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
         """To every rank."""
-        here = self._replicas[replica]
+        here = self._replicas.get(replica)
+        if here is None:
+            return
         here.pending[ticket] = [
             actor.stream.options(num_returns="streaming").remote(ticket, item, options) for actor in here.actors
         ]
@@ -255,10 +257,10 @@ class RayCrew(Crew):
                 continue
             there = _there(refs)
             told: list[Event] = ray.get(there)
-            bad = next((event for event in told if event.kind == "raised"), None)
-            if bad is not None and len(refs) > 1:
+            raised = [event for event in told if event.kind == "raised"]
+            if len(refs) > 1 and (cause := cause_of(raised, all_spoke=len(there) == len(refs))) is not None:
                 # The other ranks wait for it in a collective, and would until that times out.
-                return [*events, bad, *self._bury(bad.replica, bad.error, blame=False, now=True)]
+                return [*events, cause, *self._bury(cause.replica, cause.error, blame=False, now=True)]
             if len(there) < len(refs):
                 here.heard.update(there)
                 break

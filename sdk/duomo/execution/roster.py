@@ -15,7 +15,7 @@ MAX_RESTARTS = 8
 """Deaths of a replica in a row, with no batch done in between, after which it is given up."""
 HANG_FLOOR_S = 60.0
 HANG_FACTOR = 20.0
-"""A batch may take so many times what one of its cost took so far …"""
+"""A batch may take so many times what one of its cost took so far in its run, since options change it …"""
 FIRST_FACTOR = 10.0
 """… and the first one so many times the floor: it may compile, or warm up a device."""
 
@@ -25,6 +25,7 @@ class Sent(NamedTuple):
 
     ticket: int
     run: Any
+    """Its ``pace`` is seconds a unit of cost took, smoothed; 0 until that is known."""
     batch: Any
     cost: int
 
@@ -65,8 +66,6 @@ class Roster:
         """By number of batches in flight, those with room for more, longest waiting first."""
         self._open[0] = dict.fromkeys(range(size))
         self._resting: list[tuple[float, int]] = []
-        self._pace = 0.0
-        """Seconds a unit of cost took, smoothed."""
         self.num_flying = 0
         self.num_lost = 0
 
@@ -109,7 +108,7 @@ class Roster:
         seat.busy_s += took
         if sent.cost:
             pace = took / sent.cost
-            self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
+            sent.run.pace = 0.9 * sent.run.pace + 0.1 * pace if sent.run.pace else pace
         seat.since = now
         self._reopen(replica)
         return sent
@@ -163,8 +162,9 @@ class Roster:
             if seat.state == "starting" and now - seat.since > FIRST_FACTOR * self._floor:
                 late.append((replica, f"it took more than {FIRST_FACTOR * self._floor:.3g} s to start"))
             if seat.state == "ready" and seat.flying and now - seat.since > self._floor:
-                predicted = self._pace * seat.flying[0].cost
-                allowed = max(self._floor, HANG_FACTOR * predicted if self._pace else FIRST_FACTOR * self._floor)
+                oldest = seat.flying[0]
+                predicted = HANG_FACTOR * oldest.run.pace * oldest.cost
+                allowed = max(self._floor, predicted or FIRST_FACTOR * self._floor)
                 if now - seat.since > allowed:
                     late.append((replica, f"it took more than {allowed:.3g} s for one batch"))
         return late

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
 from duomo.execution.base import Entry, Fate
 from duomo.execution.intake import take
-from duomo.execution.scheduler import Batch, Policy, Scheduler
+from duomo.execution.policy import Policy
+from duomo.execution.scheduler import Batch, Scheduler
 from duomo.outcome import ItemError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class BatchRun:
         """Whether `collect` may have something to give."""
         self.is_gone = False
         """Nobody reads any more."""
+        self.pace = 0.0
+        """Seconds a unit of cost takes, as the roster finds."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -50,8 +53,8 @@ class BatchRun:
 
     @property
     def is_starving(self) -> bool:
-        """Whether nothing waits to be run."""
-        return self._scheduler.idle
+        """Whether there is nothing to do but to read."""
+        return self._scheduler.is_starving
 
     @property
     def is_over(self) -> bool:
@@ -164,6 +167,7 @@ class StreamRun:
         self.sent: tuple[int, int] | None = None
         """Replica and ticket, while it is out."""
         self.counts: dict[str, int] = {}
+        self.pace = 0.0
         self.has_news = self.is_over = self.is_gone = False
         self.error: Exception | None = None
 

@@ -29,37 +29,13 @@ from collections.abc import Iterator, Sequence
 
 from duomo.errors import SystemicError, WorkerLost
 from duomo.execution.base import Entry, Fate
-from duomo.execution.waiting import SLACK, Filling, Waiting
+from duomo.execution.policy import Policy
+from duomo.execution.waiting import Filling, Waiting
 from duomo.outcome import ItemError
 
 GOOD_BATCHES_TO_GROW = 16
 SMALLEST = 4
 """Batches at the end are no smaller than the usual one divided by this, of a slow worker less: each costs its start."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Policy:
-    """The bounds of one run."""
-
-    max_items: int = 32
-    """Items in one batch."""
-    budget: int = 0
-    """Cost of one batch (items times the costliest, or the sum when packed); 0 for no bound."""
-    packed: bool = False
-    """The model pads nothing: a batch costs the sum of its items."""
-    window_items: int = 1024
-    """Items read but not yet given out."""
-    window_bytes: int = 256 * 1024**2
-    retryable: frozenset[str] = frozenset({"ConnectionError", "TimeoutError"})
-    """Names of exceptions worth one more try on a single item."""
-    systemic_after: int = 32
-    """So many items failing alike before any success end the run: bisecting a million would not help."""
-    max_failed: int | None = None
-    """More failed items than this end the run."""
-    workers: int = 1
-    """How many share the work; with one, the end of the input changes nothing."""
-    slack: int = SLACK
-    """Padding that is cheaper than one more batch."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,9 +128,9 @@ class Scheduler:
         return self._ended and not self._entries
 
     @property
-    def idle(self) -> bool:
-        """Whether there is nothing to run now."""
-        return not self._waiting.num and not self._redo and not self._suspects
+    def is_starving(self) -> bool:
+        """Whether there is nothing to run and nothing to give out now."""
+        return not (self._waiting.num or self._redo or self._suspects or self.can_emit)
 
     @property
     def can_emit(self) -> bool:
@@ -167,7 +143,10 @@ class Scheduler:
         return (pair for entries, fates in settled for pair in zip(entries, fates, strict=True))
 
     def emit(self) -> Iterator[tuple[Entry, Fate]]:
-        """What is settled and next in order. Raises `SystemicError` after one failed item too many."""
+        """What is settled and next in order, to be read to its end.
+
+        Raises `SystemicError` after one failed item too many.
+        """
         first = end = self._next
         while end in self._fates:
             end += 1

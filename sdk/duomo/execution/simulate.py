@@ -131,7 +131,7 @@ def simulate(
     crew = FakeCrew(devices, constants, budget, max_items)
     pool = SimulatedPool(crew, max_restarts=1_000_000, hang_floor_s=hang_floor_s)
     dims = ParallelDims(len(devices))
-    plan = ExecutionPlan("simulation", dims, batch_budget=budget, prefetch=prefetch, window_items=window_items)
+    plan = ExecutionPlan("simulation", dims, prefetch=prefetch, window_items=window_items)
     pool.start(_JOB._replace(plan=plan))
     entries = (Entry(index, "", cost) for index, cost in enumerate(work))
     start, num, failed = time.process_time(), 0, 0

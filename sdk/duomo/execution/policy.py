@@ -1,0 +1,68 @@
+"""The bounds of one run: how much may be in a batch, how much is read ahead, how much may fail."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Self
+
+from duomo.execution.waiting import SLACK
+
+if TYPE_CHECKING:
+    from duomo.execution.crew import Facts
+    from duomo.execution.plan import ExecutionPlan
+
+MOST_ITEMS = 4096
+"""In a batch whose cost the plan bounds."""
+WINDOW_BYTES = 256 * 1024**2
+"""Of items read ahead, for each worker …"""
+MOST_BYTES = 2 * 1024**3
+"""… and for all of them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """The bounds of one run."""
+
+    max_items: int = 32
+    """Items in one batch."""
+    budget: int = 0
+    """Cost of one batch (items times the costliest, or the sum when packed); 0 for no bound."""
+    packed: bool = False
+    """The model pads nothing: a batch costs the sum of its items."""
+    window_items: int = 1024
+    """Items read but not yet given out."""
+    window_bytes: int = WINDOW_BYTES
+    retryable: frozenset[str] = frozenset({"ConnectionError", "TimeoutError"})
+    """Names of exceptions worth one more try on a single item."""
+    systemic_after: int = 32
+    """So many items failing alike before any success end the run: bisecting a million would not help."""
+    max_failed: int | None = None
+    """More failed items than this end the run."""
+    workers: int = 1
+    """How many share the work; with one, the end of the input changes nothing."""
+    slack: int = SLACK
+    """Padding that is cheaper than one more batch."""
+
+    @classmethod
+    def of(
+        cls, plan: ExecutionPlan, facts: Facts, workers: int, *, batch_size: int | None, max_failed: int | None
+    ) -> Self:
+        """What a plan and a model ask for; where the plan bounds the cost of a batch, the model's bounds make way.
+
+        Args:
+            plan: of the job.
+            facts: of the model.
+            workers: copies of it.
+            batch_size: the caller's own bound.
+            max_failed: the same.
+        """
+        own = MOST_ITEMS if plan.batch_budget else facts.batch_size
+        return cls(
+            batch_size or own,
+            plan.batch_budget or facts.batch_budget,
+            facts.packed,
+            plan.window_items * workers,
+            min(WINDOW_BYTES * workers, MOST_BYTES),
+            max_failed=max_failed,
+            workers=workers,
+        )
