@@ -74,7 +74,11 @@ def plan_cpu(
         known = "how many items there will be is not known" if items is None else f"{items:,} items are too few"
         known = "one item cannot be spread over processes" if objective == "latency" else known
         reasons.append(f"inline: {known}, and processes cost {start_s:.1f} s to start")
-        beyond = f"pays from {enough:,} items on (--items N)" if enough else "never pays: the driver costs more"
+        beyond = (
+            f"pays from {enough:,} items on, with executor='local' (-x local)"
+            if enough
+            else "never pays: the driver costs more"
+        )
         rejected.append(f"{processes}: {gain:.2f} times one process, {beyond}")
     dims = ParallelDims(copies if pays else 1)
     best = Estimate(

@@ -25,7 +25,7 @@ MICROBATCHES = 4
 """A pipeline cuts a batch in so many parts for each of its stages."""
 DRIVER_S = 100e-6
 """What the one driver may spend on a batch, if it is to feed all copies."""
-DRIVER_BATCH_S, DRIVER_ITEM_S = 20e-6, 5e-6
+DRIVER_BATCH_S, DRIVER_ITEM_S = 20e-6, 4e-6
 """What it spends on each batch, and on each item in it, as `benchmarks/driver.py` measures."""
 STEP_S = 0.25
 """A longer step gains nothing, and leaves devices idle at the end of a run."""

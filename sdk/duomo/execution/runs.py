@@ -137,15 +137,12 @@ class BatchRun:
         """Batches have no parts."""
 
     def collect(self) -> tuple[Known, Known]:
-        """What ran to its fate since the last time, and what is next in order."""
+        """What ran to its fate since the last time, and what is next in order; read both to their ends.
+
+        The second raises `SystemicError` after one failed item too many.
+        """
         self.has_news = False
-        emitted = []
-        try:
-            for pair in self._scheduler.emit():
-                emitted.append(pair)  # noqa: PERF402 - what came before an error is kept
-        except SystemicError as error:
-            self.stop(error)
-        return self._scheduler.settled(), emitted
+        return self._scheduler.settled(), self._scheduler.emit()
 
     def _tell(self, what: Callable[[], None]) -> None:
         self.has_news = True

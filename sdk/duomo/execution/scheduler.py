@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from duomo.errors import SystemicError, WorkerLost
 from duomo.execution.base import Entry, Fate
@@ -150,6 +150,7 @@ class Scheduler:
         first = end = self._next
         while end in self._fates:
             end += 1
+        self._next = end
         ready = range(first, end)
         entries = [self._entries.pop(index) for index in ready]
         fates = [self._fates.pop(index) for index in ready]
@@ -157,19 +158,21 @@ class Scheduler:
             del self._costs[index]
         if self._sizes:
             self._bytes -= sum([self._sizes.pop(index, 0) for index in ready])
-        self._next = end
-        for pair in zip(entries, fates, strict=True):
+        if any([fate.error is not None for fate in fates]):  # noqa: C419 - a list is faster than a generator
+            return self._count(zip(entries, fates, strict=True))
+        self.counts["items"] += len(fates)
+        return zip(entries, fates, strict=True)  # it makes no tuple for each item, as a generator does
+
+    def _count(self, pairs: Iterable[tuple[Entry, Fate]]) -> Iterator[tuple[Entry, Fate]]:
+        """The same pairs, until too many have failed."""
+        for entry, fate in pairs:
             self.counts["items"] += 1
-            error = pair[1].error
-            if error is None:
-                yield pair
-                continue
-            self.counts["failed"] += 1
-            yield pair
-            if self._is_over_budget:
+            self.counts["failed"] += fate.error is not None
+            yield entry, fate
+            if fate.error is not None and self._is_over_budget:
                 raise SystemicError(
                     f"the run was stopped: more than {self.policy.max_failed} items failed",
-                    why=f"the last was item {pair[0].index}: {error.what}",
+                    why=f"the last was item {entry.index}: {fate.error.what}",
                     fix="mend the input, or allow more failures",
                 )
 
