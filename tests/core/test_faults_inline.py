@@ -1,10 +1,12 @@
 """What goes wrong in one process, row by row of the failure table; what a store survives is in test_store.py."""
 
+import gc
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -152,3 +154,41 @@ def test_a_source_that_raises_midway_ends_the_run_after_what_it_gave(delicate: d
         for outcome in delicate.map(items(), batch_size=8):
             seen.append(outcome.unwrap().top.name)  # noqa: PERF401
     assert seen == [f"item {i}" for i in range(20)]
+
+
+def test_a_source_that_was_stopped_itself_still_gives_what_it_gave_before(delicate: duomo.Runner[Any]) -> None:
+    def source() -> Iterator[str]:
+        yield from (f"text {at}" for at in range(50))
+        raise SystemicError("another run was stopped")
+
+    outcomes = []
+    with pytest.raises(SystemicError, match="another run"):
+        outcomes.extend(delicate.map(source(), batch_size=4))
+    assert [outcome.index for outcome in outcomes] == list(range(50))
+
+
+class Weighty(EchoModel):
+    """What it raises has a frame with something large in it."""
+
+    alive: ClassVar[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+    def forward(self, batch: Any) -> Any:
+        held = type("Activations", (), {})()
+        self.alive.add(held)
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise ValueError("outer") from error
+
+
+def test_a_failed_outcome_that_is_kept_does_not_keep_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duomo.testing.fakes.Weighty", Weighty, raising=False)
+    catalog = fake_catalog(echo_spec(loader="duomo.testing.fakes:Weighty"))
+    with duomo.load("text-classification", catalog=catalog) as runner:
+        outcomes = list(runner.map(["a", "b", "c"]))
+        gc.collect()
+        assert not Weighty.alive
+        assert "ValueError: outer" in outcomes[0].error.traceback, "the text of it stays"
+        assert "KeyError: 'inner'" in outcomes[0].error.traceback
+        with pytest.raises(duomo.DuomoError, match="outer"):
+            outcomes[0].unwrap()

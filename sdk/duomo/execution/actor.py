@@ -13,7 +13,7 @@ import ray
 from duomo.execution import child
 from duomo.execution.base import Job
 from duomo.execution.crew import Event, Facts
-from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.execution.devices import told
 from duomo.outcome import ItemError
 
 
@@ -68,11 +68,8 @@ class Seat:
             fates = self._worker.compute(prepared, options)
             seconds = time.perf_counter() - start
         except Exception as error:
-            told, out_of_memory = ItemError.of(error), is_out_of_memory(error)
-            if out_of_memory:
-                del error
-                free_memory()
-            return Event("raised", self._post.replica, ticket, error=told, out_of_memory=out_of_memory)
+            words, out_of_memory = told(error)
+            return Event("raised", self._post.replica, ticket, error=words, out_of_memory=out_of_memory)
         finally:
             del self._prepared[ticket]
         answer = [] if self._post.rank else fates
@@ -88,7 +85,8 @@ class Seat:
                 yield Event("part", replica, ticket, part=part)
             yield Event("done", replica, ticket)
         except Exception as error:
-            yield Event("raised", replica, ticket, error=ItemError.of(error), out_of_memory=is_out_of_memory(error))
+            words, out_of_memory = told(error)
+            yield Event("raised", replica, ticket, error=words, out_of_memory=out_of_memory)
         self._cancelled.discard(ticket)
 
     def cancel(self, ticket: int) -> None:

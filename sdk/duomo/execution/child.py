@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from duomo.errors import BadInput, DuomoError, ModelFailed, PluginBroken, Unavailable
 from duomo.execution.base import Job
 from duomo.execution.crew import Facts
-from duomo.execution.devices import free_memory, is_out_of_memory, torch_in_use
+from duomo.execution.devices import told, torch_in_use
 from duomo.execution.process import follow_driver
 from duomo.execution.transport import Channel, Message, Slot
 from duomo.outcome import ItemError
@@ -203,8 +203,4 @@ class _Service:
         self._cancelled.discard(message.ticket)
 
     def _raised(self, ticket: int, error: Exception) -> None:
-        out_of_memory, told = is_out_of_memory(error), ItemError.of(error)
-        if out_of_memory:
-            error.__traceback__ = None  # its frames hold the batch
-            free_memory()
-        self._channel.send("raised", ticket, (told, out_of_memory))
+        self._channel.send("raised", ticket, told(error))

@@ -10,6 +10,7 @@ from typing import Any
 
 from duomo.errors import DeviceUnavailable
 from duomo.model import Model
+from duomo.outcome import ItemError
 
 
 def torch_in_use() -> Any:
@@ -60,6 +61,21 @@ def free_memory() -> None:
     torch = torch_in_use()
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def told(error: BaseException) -> tuple[ItemError, bool]:
+    """What a batch raised, in words, and whether memory ran out.
+
+    The frames of an error hold the batch, and outcomes hold the error: they are let go. Memory is given back.
+    """
+    words, out_of_memory = ItemError.of(error), is_out_of_memory(error)
+    each: BaseException | None = error
+    while each is not None and each.__traceback__ is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    if out_of_memory:
+        free_memory()
+    return words, out_of_memory
 
 
 def pick_device(name: str) -> str:

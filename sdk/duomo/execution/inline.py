@@ -13,12 +13,12 @@ from typing import Any
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Fate, Job
 from duomo.execution.crew import Facts
-from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.execution.devices import told
 from duomo.execution.intake import take
 from duomo.execution.policy import Policy
 from duomo.execution.scheduler import Batch, Scheduler
 from duomo.execution.worker import Prepared, Worker
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import Meta, Outcome
 
 Prepare = Callable[[], Prepared]
 PATIENCE_S = 0.05
@@ -85,25 +85,27 @@ class InlineExecutor(Executor):
         """
         plan, facts = self.worker.job.plan, Facts.of(self.worker)
         scheduler = Scheduler(Policy.of(plan, facts, 1, batch_size=batch_size, max_failed=max_failed))
-        source, broken, following = iter(entries), None, None
+        source, following = iter(entries), None
+        raised: Exception | None = None
+        stopped: SystemicError | None = None
         try:
             with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
-                while not (scheduler.finished or isinstance(broken, SystemicError)):
+                while not scheduler.finished and stopped is None:
                     try:
-                        broken = self._read(source, scheduler) or broken
+                        raised = self._read(source, scheduler) or raised
                         current = following or self._start(scheduler, None, options)
                         following = self._start(scheduler, pool, options) if current else None
                         if current is not None:
                             self._finish(*current, options, scheduler)
                     except SystemicError as error:
-                        broken = error
+                        stopped = error
                     settled = scheduler.settled()
                     if on_settled is not None and (outcomes := list(itertools.starmap(self._outcome, settled))):
                         on_settled(outcomes)
                     yield from itertools.starmap(self._outcome, scheduler.emit())
         finally:
             self._add_up(scheduler.counts)
-        if broken is not None:
+        if broken := stopped or raised:
             raise broken
 
     def _start(
@@ -137,12 +139,9 @@ class InlineExecutor(Executor):
         except OptimizeRefused:
             raise  # of no item: the run cannot go on
         except Exception as error:
-            cause = ItemError.of(error)
-            if is_out_of_memory(error):
-                free_memory()
-                scheduler.out_of_memory(batch, cause)
-            else:
-                scheduler.fail(batch, cause)
+            cause, out_of_memory = told(error)
+            tell = scheduler.out_of_memory if out_of_memory else scheduler.fail
+            tell(batch, cause)
         else:
             scheduler.settle(batch, fates)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from duomo.catalog import resolve
 from duomo.errors import DuomoError, WorkerContractError
 from duomo.execution.base import Fate, Job
-from duomo.execution.devices import freeze, move, networks, no_grad, pick_device, torch_device, torch_dtype
+from duomo.execution.devices import freeze, move, networks, no_grad, pick_device, told, torch_device, torch_dtype
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.weights import WeightsRef
@@ -159,7 +159,7 @@ class Worker:
         except BaseException as error:
             if not _is_failure(error):
                 raise
-            return ItemError.of(error)
+            return told(error)[0]
 
     def _preprocess(self, items: Sequence[Any], options: Any) -> Windows:
         """All at once; when that raises, one by one to find the culprits."""
@@ -169,7 +169,7 @@ class Worker:
             if not _is_failure(error):
                 raise
             if len(items) == 1:
-                return [ItemError.of(error)]
+                return [told(error)[0]]
             return [self._preprocess([item], options)[0] for item in items]
         self._same_length("preprocess", features, items)
         return list(features)

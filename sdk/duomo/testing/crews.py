@@ -9,7 +9,7 @@ from typing import Any
 
 from duomo.execution.base import Job
 from duomo.execution.crew import Crew, Event, Facts
-from duomo.execution.devices import is_out_of_memory
+from duomo.execution.devices import told
 from duomo.execution.pool import PoolExecutor
 from duomo.execution.worker import Worker
 from duomo.outcome import ItemError
@@ -133,8 +133,8 @@ class InProcessCrew(Crew):
                 raise MemoryError(f"{len(items)} items do not fit replica {replica}")
             fates = self._worker.compute(self._worker.prepare(items, options), options)
         except Exception as error:
-            told, full = ItemError.of(error), is_out_of_memory(error)
-            self._events.append(Event("raised", replica, ticket, error=told, out_of_memory=full))
+            words, full = told(error)
+            self._events.append(Event("raised", replica, ticket, error=words, out_of_memory=full))
             return
         fates = [fate._replace(replica=replica) for fate in fates]
         if nth in self._short_at.get(replica, ()):
