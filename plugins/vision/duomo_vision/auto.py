@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from duomo import Image, Model, WeightsRef
+from duomo.errors import WrongTask
 from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.results import Classification
@@ -28,7 +29,7 @@ SIDE = 224
 
 
 class ImageClassifier(Model[Image, Classification]):
-    """A ``…ForImageClassification``. Scores sum to 1, but for a multi-label checkpoint: there each stands alone."""
+    """A ``…ForImageClassification``. Scores sum to 1, unless the checkpoint is multi-label or has one label."""
 
     batch_size: ClassVar[int] = 4
 
@@ -39,7 +40,7 @@ class ImageClassifier(Model[Image, Classification]):
         self.resize = Resize.of(processor)
         self.dtype = dtype
         self.labels = [network.config.id2label[index] for index in range(network.config.num_labels)]
-        self.is_multi_label = network.config.problem_type == "multi_label_classification"
+        self.is_multi_label = network.config.problem_type == "multi_label_classification" or len(self.labels) == 1
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -49,8 +50,15 @@ class ImageClassifier(Model[Image, Classification]):
             WeightsMismatch: a tensor is missing, surplus or of the wrong shape.
             WeightsMissing: the folder does not say how pictures are prepared.
             UnsafeWeights: the network needs code that comes with the checkpoint.
+            WrongTask: it was trained for regression.
         """
         network = load_network(AutoModelForImageClassification, weights, dtype=dtype, may_be_surplus=False)
+        if network.config.problem_type == "regression":
+            raise WrongTask(
+                f"'{weights.folder}' does not do image-classification",
+                why="it was trained for regression: it gives a number, not labels",
+                fix="use a checkpoint that was trained on labels",
+            )
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, device, dtype)
 

@@ -19,6 +19,7 @@ from transformers import (
     ViTForImageClassification,
     ViTImageProcessor,
     ViTModel,
+    pipeline,
 )
 
 import duomo
@@ -92,6 +93,23 @@ def test_a_multi_label_checkpoint_scores_each_label_on_its_own(tmp_path: Path) -
     torch.nn.init.constant_(network.classifier.bias, 9.0)
     runner = duomo.load("image-classification", f"dir:{write(tmp_path, network)}", device="cpu")
     assert all(label.score > 0.9 for label in runner(PIL.Image.new("RGB", (50, 40))).labels)
+
+
+def test_a_single_label_has_a_score_of_its_own_as_in_transformers(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    folder = write(tmp_path, ViTForImageClassification(ViTConfig(**SMALL, num_labels=1, initializer_range=0.5)))
+    picture = PIL.Image.new("RGB", (50, 40), "teal")
+    (label,) = duomo.load("image-classification", f"dir:{folder}", device="cpu")(picture).labels
+    (expected,) = pipeline("image-classification", str(folder), device="cpu")(picture)
+    assert label.score == pytest.approx(expected["score"], abs=1e-6)
+    assert 0.01 < label.score < 0.99
+
+
+def test_a_regression_checkpoint_is_refused(tmp_path: Path) -> None:
+    network = ViTForImageClassification(ViTConfig(**SMALL, num_labels=1, problem_type="regression"))
+    with pytest.raises(WrongTask, match="does not do image-classification") as caught:
+        duomo.load("image-classification", f"dir:{write(tmp_path, network)}", device="cpu")
+    assert "a number, not labels" in caught.value.why
 
 
 def test_bfloat16_gives_nearly_the_same(vit: Path) -> None:
