@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -195,8 +196,7 @@ class ParquetWriter(Writer):
             self._file = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
 
     def write(self, outcome: Outcome[Any]) -> None:
-        row = outcome.to_dict()
-        row["id"] = row["id"].encode("utf-8", "backslashreplace").decode("utf-8")
+        row = dataclasses.replace(outcome, result=None).to_dict()
         row["result"] = None if outcome.result is None else outcome.result.model_dump()  # bytes stay bytes
         self._rows.append(row)
         if len(self._rows) == PARQUET_ROWS:
@@ -213,7 +213,10 @@ class ParquetWriter(Writer):
 
     def _gather(self) -> None:
         if self._rows:
-            batch = self._arrow.RecordBatch.from_pylist(self._rows, schema=self._schema)
+            try:
+                batch = self._arrow.RecordBatch.from_pylist(self._rows, schema=self._schema)
+            except UnicodeEncodeError:  # the name of a file need not be valid text, and errors and results quote it
+                batch = self._arrow.RecordBatch.from_pylist(_as_text(self._rows), schema=self._schema)
             self._batches.append(batch)
             self._num_bytes += batch.nbytes
             self._rows = []
@@ -306,6 +309,15 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _as_text(value: Any) -> Any:
+    """The same value with all its strings valid text."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {name: _as_text(part) for name, part in value.items()}
+    return [_as_text(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _arrow_schema(arrow: Any, result: type[Result]) -> Any:

@@ -74,6 +74,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     app = ctx.find_object(App)
     assert app is not None
     output, out = _place(ctx, given["output"], given["out"])
+    if out is not None:
+        sinks.check_apart(out, given["sources"])
     overrides = [_override(each, given["by"]) for each in given["overrides"]]
     if overrides and not given["log"]:
         raise UsageProblem(

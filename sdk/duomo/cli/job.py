@@ -5,12 +5,11 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import functools
 import itertools
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +79,10 @@ class Run:
             return 0
         return 3 if self.summary.ok else 1
 
+    @property
+    def _writes_blobs(self) -> bool:
+        return self.may_be_blob and bool(self.view.blob) and not self.view.fields
+
     def execute(self) -> None:
         """Run all items and write their outcomes where they should go."""
         from duomo.cli.progress import Progress
@@ -94,7 +97,7 @@ class Run:
             with Progress(self.app, wanted=at_the_end, to_file=out is not None) as progress:
                 progress.say(f"loading {self.given['model'] or self.task}")
                 with self._open_store() as store, self.load() as runner:
-                    self.summary.begin(self._total() if progress.is_shown else None)
+                    self.summary.begin(self._count_items() if progress.is_shown else None)
                     written = self._write(self._shown(runner, store, progress))
                     self._tell_what_it_came_to(runner, progress)
         except KeyboardInterrupt as error:
@@ -109,7 +112,7 @@ class Run:
         from duomo.writers import GrowingFile
 
         out = self.given["out"]
-        if self.may_be_blob and self.view.blob and not self.view.fields:
+        if self._writes_blobs:
             return list(sinks.write_blobs(shown, self.view, out, many=self.to_folder))
         if self.to_folder:
             return list(sinks.write_each(shown, self.view, out, self.output))
@@ -168,18 +171,14 @@ class Run:
                 why=f"its ending is none of {', '.join(filter(None, (blob, *SUFFIXES)))}",
                 fix="-o FORMAT says it",
             )
-        if self.given["stream"] and (self.to_folder or self.output not in ("table", "text", "json", "jsonl")):
-            raise UsageProblem(
-                "a stream is text or JSON lines, in one place",
-                why=f"'{out}' is a folder" if self.to_folder else f"the format is {self.output}",
-                fix="--stream -O out.txt, or leave out --stream",
-            )
+        if self.given["stream"]:
+            from duomo.cli.streaming import check
+
+            check(self)
         if self.resuming and out in (None, "-"):
             raise UsageProblem(
                 "there is no file to go on with", why="--resume needs to know where results go", fix="-O out.jsonl"
             )
-        if self.resuming and self.given["stream"]:
-            raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
         if self.output == "parquet" and (fields or self.to_folder):
             raise UsageProblem("Parquet holds whole outcomes, all in one file", fix="-O out.csv takes --fields")
 
@@ -210,7 +209,8 @@ class Run:
 
     def _items(self, paths: list[str], suffixes: tuple[str, ...]) -> Iterator[Item | None]:
         """The inputs; the first is fetched, since a model should not be loaded for nothing."""
-        from duomo.cli.sources import Reading, gather
+        from duomo.cli.sinks import check_apart, suffix_of
+        from duomo.cli.sources import Reading, count, gather, names
         from duomo.inputs import TextOrImage
 
         given = self.given
@@ -236,17 +236,15 @@ class Run:
             given["null"],
             given["whole"],
         )
-        self._gather = functools.partial(gather, paths, given["lists"], given["texts"], reading)
-        self._is_countable = not {"-"}.intersection((*paths, *given["lists"])) and given["input_format"] != "jsonl"
-        items = self._gather()
+        suffix = "" if not self.to_folder else f".{self.view.blob}" if self._writes_blobs else suffix_of(self.output)
+        for place in filter(None, (given["out"], given["stats"])):
+            check_apart(place, itertools.chain(given["lists"], names(paths, given["lists"], reading)), suffix)
+        self._count_items: Callable[[], int | None] = lambda: count(paths, given["lists"], given["texts"], reading)
+        items = gather(paths, given["lists"], given["texts"], reading)
         first = next((item for item in items if item is not None), None)
         if first is None:
             raise UsageProblem("there is nothing to run on", why="standard input or the list is empty", fix=example)
         return itertools.chain([first], items)
-
-    def _total(self) -> int | None:
-        """How many inputs there are, where they can be listed twice."""
-        return sum(1 for _ in self._gather()) if self._is_countable else None
 
     def _shown(self, runner: Runner[Any], store: RunStore | None, progress: Progress) -> Iterator[Shown]:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
@@ -256,14 +254,17 @@ class Run:
         live = Live(self.summary, runner.executor)
         waiting: collections.deque[Item] = collections.deque()
         source, ended = iter(self.items), False
+        # In a store an item goes by its place in the whole input; and equal ones are known within one call of map.
+        in_one_call = store is not None or self.given["dedupe"]
+        limit = self.given["max_failed"]
 
         def burst() -> Iterator[Any]:
             """Items up to where standard input has no more yet."""
             nonlocal ended
             for item in source:
-                if item is None and store is None:
+                if item is None and not in_one_call:
                     return
-                if item is None:  # in a store an item goes by its place in the whole input
+                if item is None:
                     continue
                 waiting.append(item)
                 yield item.value
@@ -277,7 +278,7 @@ class Run:
                     store=store,
                     retry_failed=self.given["retry_failed"],
                     dedupe=self.given["dedupe"],
-                    max_failed=self.given["max_failed"],
+                    max_failed=None if limit is None else limit - self.summary.failed,
                     **self.options,
                 )
 

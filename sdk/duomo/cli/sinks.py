@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,8 @@ SUFFIXES = {
     ".parquet": "parquet",
 }
 _LABEL_CELLS = 30
+_STEM_BYTES = 200
+"""Of a file's name; most file systems take 255, and a number and a suffix follow."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,13 +125,21 @@ def write_parquet(shown: Iterable[Shown], result: type[Result], out: str, is_com
 
 def write_each(shown: Iterable[Shown], view: View, folder: str, output: str) -> Iterator[str]:
     """Write each outcome to a file of its own in a folder and give the names of those written."""
-    suffix = {form: suffix for suffix, form in reversed(SUFFIXES.items())}[output]
-    names = _FreeNames(suffix)
+    names = _FreeNames(suffix_of(output))
     for each in shown:
         path = Path(folder) / names.next(each)
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             write([each], view, "json" if output == "json" else output, file)
         yield str(path)
+
+
+def suffix_of(output: str) -> str:
+    """The usual ending of a file in a format. Raises `UsageProblem` for a format that has none."""
+    for suffix, form in SUFFIXES.items():
+        if form == output:
+            return suffix
+    known = ", ".join(dict.fromkeys(SUFFIXES.values()))
+    raise UsageProblem(f"a folder takes no '{output}'", why=f"its files are one of {known}", fix="-o json, or -O FILE")
 
 
 def check_place(out: str) -> None:
@@ -139,6 +150,30 @@ def check_place(out: str) -> None:
     if not os.access(out if os.path.exists(out) else folder, os.W_OK):
         why = "it may not be written to" if os.path.exists(out) else f"there is no writable folder {folder}"
         raise UsageProblem(f"cannot write '{out}'", why=why, fix="name a file in a folder of yours")
+
+
+def check_apart(out: str, inputs: Iterable[str], suffix: str = "") -> None:
+    """Raise `UsageProblem` where what is read would be written over.
+
+    Args:
+        out: a file, or a folder that files go to.
+        inputs: the names of what is read.
+        suffix: of the files that go to a folder.
+    """
+    to_folder = os.path.isdir(out)
+    if not (to_folder or os.path.isfile(out)):
+        return
+    place = os.stat(out)
+    for name in inputs if not to_folder else (name for name in inputs if name.endswith(suffix)):
+        with suppress(OSError, ValueError):  # what cannot be found is said when its turn comes
+            read: str | int = (os.path.dirname(name) or ".") if to_folder else 0 if name == "-" else name
+            if os.path.samestat(place, os.stat(read)):
+                why = "it is standard input" if name == "-" else f"the input '{name}' is the same file"
+                raise UsageProblem(
+                    f"'{out}' would be written over while it is read",
+                    why=f"the input '{name}' lies there, and results are {suffix} too" if to_folder else why,
+                    fix="name another folder" if to_folder else "name another file",
+                )
 
 
 @contextmanager
@@ -156,12 +191,21 @@ class _FreeNames:
 
     def __init__(self, suffix: str) -> None:
         self._suffix = suffix
+        self._given: set[str] = set()
         self._counts: dict[str, int] = {}
 
     def next(self, shown: Shown) -> str:
-        stem = Path(shown.outcome.id).stem.strip("-") or str(shown.outcome.index)
-        count = self._counts[stem] = self._counts.get(stem, 0) + 1
-        return stem + (f"-{count}" if count > 1 else "") + self._suffix
+        # An id may be anything, in a record of JSON: too long for a name, or with what no name may have.
+        stem = Path(shown.outcome.id.replace("\0", "")).stem.strip("-")
+        stem = stem.encode("utf-8", "backslashreplace")[:_STEM_BYTES].decode("utf-8", "ignore")
+        stem = stem or str(shown.outcome.index)
+        for count in itertools.count(self._counts.get(stem, 0) + 1):
+            name = stem + (f"-{count}" if count > 1 else "") + self._suffix
+            if name not in self._given:  # by another input's own name: a-2.txt
+                break
+        self._counts[stem] = count
+        self._given.add(name)
+        return name
 
 
 def _csv_rows(shown: Iterable[Shown], view: View) -> Iterator[list[str]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import fnmatch
 import glob
+import itertools
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,6 +18,7 @@ from duomo.inputs.source import is_url, open_source
 from duomo.inputs.text import Text
 
 _PATIENCE_S = 0.05
+_RECORDS = (".jsonl", ".ndjson")
 
 
 class Item(NamedTuple):
@@ -51,15 +53,32 @@ def gather(paths: Iterable[str], lists: Iterable[str], texts: Iterable[str], rea
 
     None stands where standard input has no more yet: time to show what is there already.
     """
-    for path in paths:
+    for path in itertools.chain(paths, _listed(lists, reading)):
         yield from _from_path(path, reading)
-    for name in lists:
-        with _open(name) as file:
-            for line in _records(_lines(file, reading.null)):
-                if line is not None:
-                    yield from _from_path(os.fsdecode(line), reading)
     for text in texts:
         yield Item(text, text)
+
+
+def names(paths: Iterable[str], lists: Iterable[str], reading: Reading) -> Iterator[str]:
+    """What all inputs but texts are called. No input is opened, and no list that can be read only once."""
+    unopened = reading._replace(format="bytes")
+    for path in itertools.chain(paths, _listed(filter(_is_at_rest, lists), reading)):
+        if path == "-" or is_url(path):
+            yield path
+        else:
+            yield from (item.id for item in _from_path(path, unopened) if item is not None)
+
+
+def count(paths: Iterable[str], lists: Collection[str], texts: Collection[str], reading: Reading) -> int | None:
+    """How many items there will be, where that can be told without reading an input twice."""
+    if reading.format in ("text", "jsonl") or not all(map(_is_at_rest, lists)):
+        return None
+    found = len(texts)
+    for name in names(paths, lists, reading):
+        if name == "-" or (reading.format == "auto" and name.endswith(_RECORDS)):
+            return None
+        found += 1
+    return found
 
 
 def dig(record: Any, path: str) -> Any:
@@ -72,6 +91,17 @@ def dig(record: Any, path: str) -> Any:
         else:
             raise KeyError(part)
     return record
+
+
+def _is_at_rest(name: str) -> bool:
+    """Whether a list can be read twice, as a pipe cannot."""
+    return name != "-" and os.path.isfile(name)
+
+
+def _listed(lists: Iterable[str], reading: Reading) -> Iterator[str]:
+    for name in lists:
+        with _open(name) as file:
+            yield from (os.fsdecode(line) for line in _records(_lines(file, reading.null)) if line is not None)
 
 
 def _from_path(name: str, reading: Reading) -> Iterator[Item | None]:
@@ -88,7 +118,7 @@ def _from_path(name: str, reading: Reading) -> Iterator[Item | None]:
         if not found:
             why = f"looked in {Path.cwd()}"
             yield Item(name, InputMissing(f"nothing matches '{name}'", why=why, fix="check the pattern"), name)
-    elif reading.format == "jsonl" or (reading.format == "auto" and name.endswith((".jsonl", ".ndjson"))):
+    elif reading.format == "jsonl" or (reading.format == "auto" and name.endswith(_RECORDS)):
         yield from _from_file(name, reading, _from_jsonl)
     elif reading.format == "text":
         yield from _from_file(name, reading, _from_lines)
@@ -186,7 +216,7 @@ def _from_jsonl(name: str, lines: Iterable[bytes | None], reading: Reading) -> I
 def _from_json(place: str, line: bytes, field: str) -> Item:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # lists in lists, deeper than they can be read
         return Item(place, BadInput(f"{place} is not JSON", why=str(error), fix="write one JSON value a line"), place)
     # What an earlier `duomo run` wrote keeps its id, so that a result can be followed through the chain.
     known = isinstance(record, dict) and isinstance(record.get("id"), str)

@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     from duomo.runner import Runner
 
 
+def check(run: Run) -> None:
+    """Refuse what a stream cannot do, rather than pass over it."""
+    if run.to_folder or run.output not in ("table", "text", "json", "jsonl"):
+        raise UsageProblem(
+            "a stream is text or JSON lines, in one place",
+            why=f"'{run.given['out']}' is a folder" if run.to_folder else f"the format is {run.output}",
+            fix="--stream -O out.txt, or leave out --stream",
+        )
+    if run.resuming:
+        raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
+    for name in ("batch_size", "max_failed", "dedupe", "stats", "fields"):
+        if run.given[name] not in (None, False, ""):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageProblem(
+                f"--stream does not take {option}",
+                why="it writes one input after the other, part by part",
+                fix=f"leave out {option} or --stream",
+            )
+
+
 def stream(run: Run) -> None:
     """Write the parts of each result as they come; an input that fails costs no other its result."""
     from duomo.cli.sinks import open_out

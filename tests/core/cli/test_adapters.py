@@ -67,6 +67,14 @@ def test_what_is_fitted_on_the_command_line_is_used_on_the_command_line(duomo, l
     assert first["result"]["score"]["kind"] == "probability"
 
 
+def test_records_are_not_written_over_by_what_is_made_of_them(duomo, table):
+    before = table.read_bytes()
+    refused = duomo("adapt", "thermometer", str(table), "-O", str(table))
+    assert refused.exit_code == 2
+    assert "would be written over while it is read" in refused.stderr
+    assert table.read_bytes() == before
+
+
 def test_an_adapter_without_anything_to_fit_says_so_and_writes_nothing(duomo, table, tmp_path):
     done = duomo("adapters", "fit", "fake/notes", "--data", str(table), "-O", str(tmp_path / "none"))
     assert done.exit_code != 0

@@ -189,6 +189,13 @@ def test_lines_that_are_no_json_or_lack_the_field_stay_alone(duomo: Any) -> None
     assert done[2]["error"]["why"] == "it has: other"
 
 
+def test_a_line_of_lists_in_lists_without_end_stays_alone(duomo: Any) -> None:
+    done = duomo.json(*CLASSIFY, "-", "--input-format", "jsonl", input='"a"\n' + "[" * 100_000 + '\n"b"\n')
+    assert [line["ok"] for line in done] == [True, False, True]
+    assert done[1]["error"]["what"] == "-:2 is not JSON"
+    assert "recursion" in done[1]["error"]["why"]
+
+
 def test_a_text_that_is_not_utf_8_is_an_error_of_that_file(duomo: Any, tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
     assert "not UTF-8" in only_error(duomo, *CLASSIFY, str(tmp_path / "latin.txt"))["what"]

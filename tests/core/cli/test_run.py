@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from duomo.cli import sources
+from duomo.cli.summary import Summary
 
 CLASSIFY = ("run", "text-classification")
 
@@ -231,6 +235,125 @@ def test_a_folder_gets_a_file_for_each_input(duomo: Any, tmp_path: Path) -> None
     }
 
 
+def test_a_file_is_never_named_like_an_earlier_one(duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("x/a.txt", "y/a.txt", "a-2.txt"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(name)
+    for inputs in (("x/a.txt", "y/a.txt", "a-2.txt"), ("a-2.txt", "x/a.txt", "y/a.txt")):
+        out = Path("out" + inputs[0][0])
+        assert duomo(*CLASSIFY, *inputs, "-O", f"{out}/").exit_code == 0
+        assert sorted(labels([json.loads(path.read_text())[0] for path in out.iterdir()])) == sorted(inputs)
+
+
+def test_an_id_that_is_no_name_of_a_file_is_made_one(duomo: Any, tmp_path: Path) -> None:
+    ids = ("long " * 60, "猫" * 100, "b\0", "\0", "\ud800", "last")
+    lines = "".join(json.dumps({"id": each, "text": "a"}) + "\n" for each in ids)
+    args = ("-", "--input-format", "jsonl", "--field", "text", "-O", f"{tmp_path}/out/")
+    done = duomo(*CLASSIFY, *args, input=lines)
+    assert (done.exit_code, done.stderr) == (0, f"wrote {tmp_path}/out/{('long ' * 60)[:200]}.json and 5 more\n")
+    written = {path.name: json.loads(path.read_text())[0]["id"] for path in (tmp_path / "out").iterdir()}
+    names = (("long " * 60)[:200], "猫" * 66, "b", "3", r"\ud800", "last")
+    assert written == {f"{name}.json": each for name, each in zip(names, ids, strict=True)}
+
+
+@pytest.mark.parametrize("option", ["-O", "--stats"])
+@pytest.mark.parametrize("given", ["data.jsonl", "./data.jsonl", "link.jsonl", "*.jsonl", "folder", "list"])
+def test_a_file_that_is_read_is_not_written_over(
+    duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data.jsonl").write_text('"one"\n"two"\n')
+    Path("link.jsonl").symlink_to("data.jsonl")
+    Path("folder").mkdir()
+    os.link("data.jsonl", "folder/data.txt")
+    Path("list").write_text("missing.txt\ndata.jsonl\n")
+    inputs = ("--from-file", given) if given == "list" else (given,)
+    refused = duomo(*CLASSIFY, *inputs, option, "data.jsonl", *(("--resume",) if option == "-O" else ()))
+    assert refused.exit_code == 2
+    assert "'data.jsonl' would be written over while it is read" in refused.stderr
+    assert "is the same file" in refused.stderr
+    assert "fix: name another file" in refused.stderr
+    assert Path("data.jsonl").read_text() == '"one"\n"two"\n'
+
+
+def test_neither_is_a_list_nor_standard_input(duomo: Any, shell: Any, tmp_path: Path) -> None:
+    file = tmp_path / "some.txt"
+    file.write_text(f"{tmp_path}/a.txt\n")
+    (tmp_path / "a.txt").write_text("a")
+    refused = duomo(*CLASSIFY, "--from-file", str(file), "-O", str(file))
+    assert (refused.exit_code, file.read_text()) == (2, f"{tmp_path}/a.txt\n")
+    with open(file) as stdin:
+        descriptor = os.dup(0)
+        os.dup2(stdin.fileno(), 0)
+        try:
+            refused = duomo(*CLASSIFY, "-", "-O", str(file), input="a\n")
+        finally:
+            os.dup2(descriptor, 0)
+            os.close(descriptor)
+    assert (refused.exit_code, file.read_text()) == (2, f"{tmp_path}/a.txt\n")
+    assert "it is standard input" in refused.stderr
+
+
+def test_a_folder_of_results_takes_none_that_are_named_like_its_inputs(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    refused = duomo(*CLASSIFY, str(tmp_path / "a.txt"), "-O", str(tmp_path), "-o", "text")
+    assert refused.exit_code == 2
+    assert f"the input '{tmp_path}/a.txt' lies there, and results are .txt too" in refused.stderr
+    assert (tmp_path / "a.txt").read_text() == "a"
+    assert duomo(*CLASSIFY, str(tmp_path / "a.txt"), "-O", str(tmp_path)).exit_code == 0
+    assert labels(json.loads((tmp_path / "a.json").read_text())) == ["a"]
+    refused = duomo(*CLASSIFY, "-t", "a", "-O", f"{tmp_path}/out/", "-o", "table")
+    assert refused.exit_code == 2
+    assert "a folder takes no 'table'" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "total"),
+    [
+        (("notes", "notes/*.md", "gone.txt", "-t", "a", "-t", "b"), 6),
+        (("--from-file", "list"), 2),
+        (("https://example.org/a.txt", "-t", "a"), 2),
+        (("notes", "in.jsonl"), None),
+        (("notes", "in.ndjson"), None),
+        (("notes", "--input-format", "text"), None),
+        (("--from-file", "lists.jsonl"), None),
+        (("in.jsonl", "--input-format", "bytes"), 1),
+        (("-",), None),
+    ],
+)
+def test_inputs_are_counted_where_none_is_read_for_it(
+    duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: tuple[str, ...], total: int | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes").mkdir()
+    for name, text in {"notes/a.txt": "a", "notes/b.md": "b", "in.jsonl": '"a"\n', "in.ndjson": '"a"\n'}.items():
+        Path(name).write_text(text)
+    Path("list").write_text("notes/a.txt\nnotes/b.md\n")
+    Path("lists.jsonl").write_text("in.jsonl\n")
+    read: list[str] = []
+    parse, fetch, begin = sources._from_json, sources._from_url, Summary.begin
+    monkeypatch.setattr(sources, "_from_json", lambda *args: read.append(args[0]) or parse(*args))
+    monkeypatch.setattr(sources, "_from_url", lambda *args: read.append(args[0]) or fetch(*args))
+    totals: list[int | None] = []
+    monkeypatch.setattr(Summary, "begin", lambda self, total=None: totals.append(total) or begin(self, total))
+    done = duomo("--progress", "always", *CLASSIFY, *inputs, "-O", "out.csv", input="one\n")
+    assert done.exit_code in (0, 3), done.stderr
+    assert totals == [total]
+    assert len(read) == len(set(read)), "each is read once"
+
+
+def test_a_list_on_standard_input_is_read_once(duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.txt", "-"):
+        Path(name).write_text("a")
+    Path("out.jsonl").write_text("an earlier one")
+    args = ("--progress", "always", *CLASSIFY, "--from-file", "-", "-O", "out.jsonl")
+    assert duomo(*args, input="a.txt\na.txt\n").exit_code == 0
+    assert labels([json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]) == ["a", "a"]
+
+
 def test_speech_is_written_as_a_sound_file(duomo: Any, tmp_path: Path) -> None:
     out = tmp_path / "hello.wav"
     done = duomo("run", "text-to-speech", "-t", "hello", "-O", str(out))
@@ -287,6 +410,20 @@ def test_an_input_that_fails_in_a_stream_costs_no_other_its_result(
     assert duomo(*stream, "--fail-fast").exit_code == 1
     assert len(closed) == 3
     assert duomo("run", "text-classification", "-t", "a", "--stream").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--batch-size", "2"), ("--max-failed", "1"), ("--dedupe",), ("--stats", "s.json"), ("--fields", "id")],
+)
+def test_what_a_stream_cannot_do_is_refused(
+    duomo: Any, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("duomo.runner.load", lambda *_, **__: pytest.fail("loaded"))
+    refused = duomo("run", "text-generation", "-t", "go", "--stream", *option)
+    assert refused.exit_code == 2
+    assert f"--stream does not take {option[0]}" in refused.stderr
+    assert f"leave out {option[0]} or --stream" in refused.stderr
 
 
 def test_a_dry_run_with_a_file_says_so_and_writes_none(duomo: Any, tmp_path: Path) -> None:

@@ -117,6 +117,38 @@ def test_results_come_while_input_is_still_open() -> None:
     assert process.wait(timeout=30) == 0
 
 
+def asked(process: subprocess.Popen[bytes], text: str) -> dict[str, Any]:
+    """What comes back for a text that is written alone; an empty dict when nothing does."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{text}\n".encode())
+    process.stdin.flush()
+    line = process.stdout.readline()
+    return json.loads(line) if line else {}
+
+
+def test_failures_are_counted_over_all_of_a_slow_pipe() -> None:
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = start(*CLASSIFY, "-", "--max-failed", "1", **pipes)
+    assert [asked(process, text)["ok"] for text in ("a", "poison", "b", "poison")] == [True, False, True, False]
+    said = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 1
+    assert "the run was stopped: more than" in said
+
+
+def test_equal_texts_are_known_over_all_of_a_slow_pipe(tmp_path: Path) -> None:
+    diary = {"DIARY": str(tmp_path / "diary")}
+    process = start(*CLASSIFY, "-", "--dedupe", stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=diary)
+    assert process.stdin is not None
+    for _ in range(3):
+        process.stdin.write(b"one\n")
+        process.stdin.flush()
+        time.sleep(0.3)  # longer than standard input is waited for
+    lines = process.communicate(timeout=30)[0].splitlines()
+    assert [json.loads(line)["index"] for line in lines] == [0, 1, 2]
+    assert (tmp_path / "diary").read_text() == "batch\n"
+
+
 def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     texts = "\n".join(f"text {number}" for number in range(20_000))
     process = start(*CLASSIFY, "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
