@@ -24,6 +24,7 @@ from transformers import (
     WhisperForConditionalGeneration,
     WhisperTimeStampLogitsProcessor,
 )
+from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, did_you_mean
@@ -61,15 +62,19 @@ class Vocabulary(NamedTuple):
     """Never written: signs that are not spoken, and tokens of other tasks."""
     suppressed_first: list[int]
     """Never written first: a blank, and the end."""
+    language: str | None = None
+    """What the checkpoint was tuned for, when a call names no language; None: found by the model."""
+    task: str = "transcribe"
+    """What the checkpoint does when a call names no task."""
 
     @classmethod
-    def of(cls, tokenizer: Any, suppressed: list[int], suppressed_first: list[int], num_tokens: int) -> Self:
+    def of(cls, tokenizer: Any, suppressed: list[int], suppressed_first: list[int], is_multilingual: bool) -> Self:
         """Look the special tokens up."""
         start, end, transcribe, translate, no_timestamps = tokenizer.convert_tokens_to_ids(
             ["<|startoftranscript|>", "<|endoftext|>", "<|transcribe|>", "<|translate|>", "<|notimestamps|>"]
         )
         languages = {}
-        if num_tokens > NUM_ENGLISH_ONLY:
+        if is_multilingual:
             ids = list(range(start + 1, min(transcribe, translate)))
             languages = {
                 token.strip("<|>"): at for token, at in zip(tokenizer.convert_ids_to_tokens(ids), ids, strict=True)
@@ -158,7 +163,7 @@ class Whisper(Model[Any, Transcript]):
         return transcripts
 
     def _prompt(self, options: SpeechRecognitionOptions) -> tuple[int | None, ...]:
-        """Language and task, where the checkpoint has them; None stands for a language to be found."""
+        """Language and task of the call, or of the checkpoint; None stands for a language to be found."""
         known = self.vocabulary.languages
         if not known:
             if options.language not in (None, "en") or options.task == "translate":
@@ -168,14 +173,19 @@ class Whisper(Model[Any, Transcript]):
                     fix="use a multilingual one: -m speech/whisper-base",
                 )
             return ()
-        if options.language is not None and options.language not in known:
+        language = self.vocabulary.language if options.language is None else options.language
+        if language is not None and language not in known:
             raise BadOption(
-                f"option 'language' cannot be '{options.language}'",
-                why=did_you_mean(options.language, known) or f"Whisper knows {', '.join(sorted(known))}",
+                f"option 'language' cannot be '{language}'",
+                why=did_you_mean(language, known) or f"Whisper knows {', '.join(sorted(known))}",
                 fix="pass an ISO 639-1 code such as en, or leave it out",
             )
-        task = self.vocabulary.translate if options.task == "translate" else self.vocabulary.transcribe
-        return (None if options.language is None else known[options.language], task)
+        # A call that leaves the task out reads "transcribe" too, but did not ask for it.
+        task = options.task if "task" in options.model_fields_set else self.vocabulary.task
+        return (
+            None if language is None else known[language],
+            self.vocabulary.translate if task == "translate" else self.vocabulary.transcribe,
+        )
 
     def _hear(self, mels: list[Tensor], steps: list[int], prompt: tuple[int | None, ...]) -> list[list[int]]:
         """Tokens of each window, to its end: Whisper may stop where it announces that more is said."""
@@ -310,7 +320,9 @@ def _from_ctranslate2(weights: WeightsRef) -> tuple[Any, Vocabulary]:
     network.tie_weights()
     steering = json.loads((weights.folder / "config.json").read_text("utf-8"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(weights.folder / "tokenizer.json"))  # type: ignore[no-untyped-call]
-    return network, Vocabulary.of(tokenizer, steering["suppress_ids"], steering["suppress_ids_begin"], num_tokens)
+    return network, Vocabulary.of(
+        tokenizer, steering["suppress_ids"], steering["suppress_ids_begin"], num_tokens > NUM_ENGLISH_ONLY
+    )
 
 
 def _from_folder(weights: WeightsRef) -> tuple[Any, Vocabulary]:
@@ -318,12 +330,29 @@ def _from_folder(weights: WeightsRef) -> tuple[Any, Vocabulary]:
     network = load_network(WhisperForConditionalGeneration, weights)
     tokenizer = load_part(AutoTokenizer, weights)
     steering = network.generation_config
-    return network, Vocabulary.of(
+    vocabulary = Vocabulary.of(
         tokenizer,
         list(steering.suppress_tokens or ()),
         list(steering.begin_suppress_tokens or ()),
-        network.config.vocab_size,
+        getattr(steering, "is_multilingual", network.config.vocab_size > NUM_ENGLISH_ONLY),
     )
+    return network, _tuned(vocabulary, steering)
+
+
+def _tuned(vocabulary: Vocabulary, steering: Any) -> Vocabulary:
+    """With the language and task of a generation config, or of its older ``forced_decoder_ids`` where it has neither.
+
+    Source: ``_retrieve_init_tokens`` of transformers' ``generation_whisper.py``.
+    """
+    language, task = getattr(steering, "language", None), getattr(steering, "task", None)
+    if language is None and task is None:
+        forced = dict(getattr(steering, "forced_decoder_ids", None) or ())
+        language = next((name for name, token in vocabulary.languages.items() if token == forced.get(1)), None)
+        task = "translate" if forced.get(2) == vocabulary.translate else None
+    if language is not None:
+        language = language.lower().strip("<|>")
+        language = TO_LANGUAGE_CODE.get(language, language)
+    return vocabulary._replace(language=language, task=task or "transcribe")
 
 
 def _count_layers(tensors: dict[str, Tensor], side: str) -> int:

@@ -1,5 +1,8 @@
 """Whisper on recordings of any length, beside transformers' own generation."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -204,6 +207,56 @@ def test_a_transformers_folder_equals_the_bare_network(checkpoint, spoken):
     torch.testing.assert_close(ours, theirs)
     assert tokens[:3] == [model.vocabulary.start, model.vocabulary.languages["de"], model.vocabulary.transcribe]
     assert len(tokens) <= 3 + bare.config.max_target_positions // 2
+
+
+@pytest.fixture
+def tuned(checkpoint, tmp_path):
+    """The small checkpoint, loaded with entries of a generation config that fine-tuning may leave."""
+    for path in checkpoint.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+
+    def load(**entries):
+        steering = json.loads((checkpoint / "generation_config.json").read_text())
+        del steering["_from_model_config"]  # with it, transformers drops what it does not know
+        (tmp_path / "generation_config.json").write_text(json.dumps(steering | entries))
+        return duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu").executor.worker.model
+
+    return load
+
+
+def prompt_of(model, **options):
+    """Language and task that a call begins with, as tokens."""
+    (each,) = model.preprocess([Window(np.zeros(RATE, "float32"), 0.0)], SpeechRecognitionOptions.parse(options))
+    return [token and model.vocabulary.tokenizer.convert_ids_to_tokens(token) for token in each["prompt"]]
+
+
+@pytest.mark.parametrize("language", ["de", "german", "<|de|>"])
+def test_a_tuned_checkpoint_keeps_its_language_and_task_as_in_transformers(tuned, language):
+    model = tuned(language=language, task="translate")
+    assert prompt_of(model) == ["<|de|>", "<|translate|>"]
+    assert prompt_of(model, language="fr", task="transcribe") == ["<|fr|>", "<|transcribe|>"]
+    words, network = model.vocabulary, model.network
+    steering = network.generation_config
+    steering.lang_to_id = {f"<|{name}|>": token for name, token in words.languages.items()}
+    steering.task_to_id = {"transcribe": words.transcribe, "translate": words.translate}
+    steering.no_timestamps_token_id = words.no_timestamps
+    steering.return_timestamps = True
+    theirs = network._retrieve_init_tokens(None, 1, steering, network.config, 3000, {})
+    assert words.tokenizer.convert_ids_to_tokens(theirs[0])[1:3] == prompt_of(model)
+
+
+def test_the_older_way_to_fix_a_language_is_followed_too(tuned):
+    words = tuned().vocabulary
+    assert prompt_of(tuned()) == [None, "<|transcribe|>"]
+    assert prompt_of(tuned(forced_decoder_ids=[[1, None], [2, words.transcribe]])) == [None, "<|transcribe|>"]
+    forced = [[1, words.languages["de"]], [2, words.translate]]
+    assert prompt_of(tuned(forced_decoder_ids=forced)) == ["<|de|>", "<|translate|>"]
+
+
+def test_a_checkpoint_says_itself_whether_it_has_languages(tuned):
+    assert tuned(is_multilingual=False).vocabulary.languages == {}
+    assert prompt_of(tuned(is_multilingual=False)) == []
+    assert len(tuned(is_multilingual=True).vocabulary.languages) == 99
 
 
 def test_a_checkpoint_with_a_missing_tensor_is_refused(checkpoint, tmp_path):
