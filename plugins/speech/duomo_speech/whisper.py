@@ -8,34 +8,25 @@ decoded greedily in batches, under Whisper's own rules for timestamp tokens.
 
 from __future__ import annotations
 
-import json
 import types
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import (
-    AutoTokenizer,
-    PreTrainedTokenizerFast,
-    WhisperConfig,
     WhisperFeatureExtractor,
-    WhisperForConditionalGeneration,
     WhisperTimeStampLogitsProcessor,
 )
-from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, did_you_mean
 from duomo.parallel import TensorPlan, agreed
-from duomo.pretrained import load_network
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
-from duomo.weights import check_tensors, find_parts
 from duomo_speech import parallel
-from duomo_speech.checkpoint import load_part
-from duomo_speech.ctranslate2 import read_whisper
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
+from duomo_speech.whisper_checkpoint import Vocabulary, read_checkpoint
 from duomo_speech.whisper_decoder import WhisperDecoder
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, speech_windows
 
@@ -44,42 +35,6 @@ MEL_FRAMES = 2  # of a spectrogram for each state of the encoder
 MAX_STEPS = round(WINDOW_S / STEP_S)
 MARGIN_S = 3.0  # of silence after speech: with 1 s, a trimmed encoder makes the decoder repeat short clips for ever
 FIRST_TIMESTAMP = 50  # speech begins in the first second of a window
-NUM_ENGLISH_ONLY = 51_864  # tokens of a model without languages; all others have more
-
-
-class Vocabulary(NamedTuple):
-    """The tokenizer of a checkpoint and the tokens that steer decoding."""
-
-    tokenizer: Any
-    languages: dict[str, int]
-    """Token of each language; empty for a model of English only."""
-    start: int
-    end: int
-    transcribe: int
-    translate: int
-    no_timestamps: int
-    suppressed: list[int]
-    """Never written: signs that are not spoken, and tokens of other tasks."""
-    suppressed_first: list[int]
-    """Never written first: a blank, and the end."""
-    language: str | None = None
-    """What the checkpoint was tuned for, when a call names no language; None: found by the model."""
-    task: str = "transcribe"
-    """What the checkpoint does when a call names no task."""
-
-    @classmethod
-    def of(cls, tokenizer: Any, suppressed: list[int], suppressed_first: list[int], is_multilingual: bool) -> Self:
-        """Look the special tokens up."""
-        start, end, transcribe, translate, no_timestamps = tokenizer.convert_tokens_to_ids(
-            ["<|startoftranscript|>", "<|endoftext|>", "<|transcribe|>", "<|translate|>", "<|notimestamps|>"]
-        )
-        languages = {}
-        if is_multilingual:
-            ids = list(range(start + 1, min(transcribe, translate)))
-            languages = {
-                token.strip("<|>"): at for token, at in zip(tokenizer.convert_ids_to_tokens(ids), ids, strict=True)
-            }
-        return cls(tokenizer, languages, start, end, transcribe, translate, no_timestamps, suppressed, suppressed_first)
 
 
 class Whisper(Model[Any, Transcript]):
@@ -99,8 +54,7 @@ class Whisper(Model[Any, Transcript]):
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Read a CTranslate2 ``model.bin`` of an installed package, or a folder in transformers layout."""
-        assert weights.path is not None
-        network, vocabulary = _from_folder(weights) if weights.path.is_dir() else _from_ctranslate2(weights)
+        network, vocabulary = read_checkpoint(weights)
         return cls(network.to(device, dtype), vocabulary, load_vad())
 
     @classmethod
@@ -142,7 +96,7 @@ class Whisper(Model[Any, Transcript]):
         return {"mels": mels, "steps": steps, "prompt": features[0]["prompt"]}
 
     def forward(self, batch: dict[str, Any]) -> list[list[int]]:
-        """Tokens of each window, prompt included, without the end."""
+        """Tokens of each window, prompt included; the end is missing where the decoder had no room to reach it."""
         return self._hear([mel.to(self.network.dtype) for mel in batch["mels"]], batch["steps"], batch["prompt"])
 
     def postprocess(
@@ -152,6 +106,7 @@ class Whisper(Model[Any, Transcript]):
         names = {token: name for name, token in self.vocabulary.languages.items()}
         transcripts = []
         for tokens, each in zip(output, features, strict=True):
+            each["truncated"] = tokens[-1] != self.vocabulary.end
             segments = self._segments(tokens, each["window"])
             transcripts.append(
                 Transcript.model_construct(
@@ -188,7 +143,10 @@ class Whisper(Model[Any, Transcript]):
         )
 
     def _hear(self, mels: list[Tensor], steps: list[int], prompt: tuple[int | None, ...]) -> list[list[int]]:
-        """Tokens of each window, to its end: Whisper may stop where it announces that more is said."""
+        """Tokens of each window, to its end: Whisper may stop where it announces that more is said, or run out of room.
+
+        It then hears the rest from the last time it wrote; what it wrote after that time it writes anew.
+        """
         decoder = self._encode(mels)
         prompt_BP = self._prompts(decoder, prompt, len(mels))
         tokens = self._decode(decoder, prompt_BP)
@@ -197,8 +155,8 @@ class Whisper(Model[Any, Transcript]):
             rest = [_from(mels[row], MEL_FRAMES * at) for row, at in stops.items()]
             tails = self._hear(rest, [steps[row] - at for row, at in stops.items()], prompt)
             for (row, at), tail in zip(stops.items(), tails, strict=True):
-                for token in tail[prompt_BP.shape[1] :]:
-                    tokens[row].append(token + at if token >= self.timestamps_from else token)
+                later = [token + at if token >= self.timestamps_from else token for token in tail[prompt_BP.shape[1] :]]
+                tokens[row] = tokens[row][: self._last_time(tokens[row]) + 1] + later
         return tokens
 
     def _encode(self, mels: list[Tensor]) -> WhisperDecoder:
@@ -230,13 +188,22 @@ class Whisper(Model[Any, Transcript]):
         return torch.cat([start, *rest], dim=1)
 
     def _stop(self, tokens: list[int], length: int) -> int:
-        """The step at which a segment was begun and nothing written, when at least half a second is left; else 0."""
-        begun = min(tokens[-2:]) >= self.timestamps_from
-        at = tokens[-1] - self.timestamps_from
-        return at if begun and 1 / STEP_S <= at <= length - 0.5 / STEP_S else 0
+        """The step to hear on from, a second or more from the start and half a second from the end; 0 for none.
+
+        It is the last time written, if no text follows it though a segment was begun, or if the end never came.
+        """
+        last = self._last_time(tokens)
+        at = tokens[last] - self.timestamps_from
+        begun = tokens[last - 1] >= self.timestamps_from and tokens[last + 1 :] == [self.vocabulary.end]
+        goes_on = begun or tokens[-1] != self.vocabulary.end
+        return at if goes_on and 1 / STEP_S <= at <= length - 0.5 / STEP_S else 0
+
+    def _last_time(self, tokens: list[int]) -> int:
+        """The place of the last timestamp; of the first token when there is none."""
+        return max(at for at, token in enumerate(tokens) if at == 0 or token >= self.timestamps_from)
 
     def _decode(self, decoder: WhisperDecoder, prompt_BP: Tensor) -> list[list[int]]:
-        """The likeliest token each time; a window that has ended leaves the batch."""
+        """The likeliest token each time; a window that has ended leaves the batch, as does one that is out of room."""
         vocabulary = self.vocabulary
         steering: Any = types.SimpleNamespace(
             eos_token_id=vocabulary.end,
@@ -255,7 +222,8 @@ class Whisper(Model[Any, Transcript]):
             alive = new[:, 0] != vocabulary.end
             forbidden = vocabulary.suppressed
             if not alive.all():
-                finished.update(zip(rows[~alive].tolist(), tokens[~alive].tolist(), strict=True))
+                ended = torch.cat([tokens, new], dim=1)[~alive]
+                finished.update(zip(rows[~alive].tolist(), ended.tolist(), strict=True))
                 if not alive.any():
                     break
                 order = decoder.keep(alive)
@@ -296,64 +264,3 @@ def _trimmed(steps: int) -> int:
 def _from(mel_MT: Tensor, frame: int) -> Tensor:
     """A spectrogram from a frame on, silence at its end."""
     return F.pad(mel_MT[:, frame:], (0, frame), value=float(mel_MT.min()))
-
-
-def _from_ctranslate2(weights: WeightsRef) -> tuple[Any, Vocabulary]:
-    """A ``model.bin`` (in one package, or in parts) with ``tokenizer.json`` and ``config.json`` beside it."""
-    tensors = read_whisper(b"".join(path.read_bytes() for path in find_parts(weights.spec)))
-    num_tokens, width = tensors["model.decoder.embed_tokens.weight"].shape
-    config = WhisperConfig(
-        vocab_size=num_tokens,
-        d_model=width,
-        num_mel_bins=tensors["model.encoder.conv1.weight"].shape[1],
-        encoder_layers=_count_layers(tensors, "encoder"),
-        decoder_layers=_count_layers(tensors, "decoder"),
-        encoder_attention_heads=width // 64,
-        decoder_attention_heads=width // 64,
-        encoder_ffn_dim=4 * width,
-        decoder_ffn_dim=4 * width,
-    )
-    with torch.device("meta"):
-        network = WhisperForConditionalGeneration(config)
-    missing, unexpected = network.load_state_dict(tensors, strict=False, assign=True)
-    check_tensors(weights.spec.name, missing, unexpected)
-    network.tie_weights()
-    steering = json.loads((weights.folder / "config.json").read_text("utf-8"))
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(weights.folder / "tokenizer.json"))  # type: ignore[no-untyped-call]
-    return network, Vocabulary.of(
-        tokenizer, steering["suppress_ids"], steering["suppress_ids_begin"], num_tokens > NUM_ENGLISH_ONLY
-    )
-
-
-def _from_folder(weights: WeightsRef) -> tuple[Any, Vocabulary]:
-    """A checkpoint as `save_pretrained` writes it."""
-    network = load_network(WhisperForConditionalGeneration, weights)
-    tokenizer = load_part(AutoTokenizer, weights)
-    steering = network.generation_config
-    vocabulary = Vocabulary.of(
-        tokenizer,
-        list(steering.suppress_tokens or ()),
-        list(steering.begin_suppress_tokens or ()),
-        getattr(steering, "is_multilingual", network.config.vocab_size > NUM_ENGLISH_ONLY),
-    )
-    return network, _tuned(vocabulary, steering)
-
-
-def _tuned(vocabulary: Vocabulary, steering: Any) -> Vocabulary:
-    """With the language and task of a generation config, or of its older ``forced_decoder_ids`` where it has neither.
-
-    Source: ``_retrieve_init_tokens`` of transformers' ``generation_whisper.py``.
-    """
-    language, task = getattr(steering, "language", None), getattr(steering, "task", None)
-    if language is None and task is None:
-        forced = dict(getattr(steering, "forced_decoder_ids", None) or ())
-        language = next((name for name, token in vocabulary.languages.items() if token == forced.get(1)), None)
-        task = "translate" if forced.get(2) == vocabulary.translate else None
-    if language is not None:
-        language = language.lower().strip("<|>")
-        language = TO_LANGUAGE_CODE.get(language, language)
-    return vocabulary._replace(language=language, task=task or "transcribe")
-
-
-def _count_layers(tensors: dict[str, Tensor], side: str) -> int:
-    return len({name.split(".")[3] for name in tensors if name.startswith(f"model.{side}.layers.")})

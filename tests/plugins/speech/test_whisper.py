@@ -45,7 +45,7 @@ def generated(model, mel):
     )
     with torch.no_grad():
         tokens = model.network.generate(mel[None], return_timestamps=True, force_unique_generate_call=True)
-    return [token for token in tokens[0].tolist() if token != words.end]
+    return [token for token in tokens[0].tolist() if token != words.end] + [words.end]
 
 
 def test_tokens_equal_those_of_transformers_generate(asr, long_recording):
@@ -75,6 +75,37 @@ def test_a_window_is_heard_to_its_end_when_whisper_stops_early(asr, recording, m
     starts = [segment.start for segment in whole.segments]
     assert starts == sorted(starts)
     assert 41 < whole.segments[-1].end <= 44
+
+
+@pytest.fixture
+def room(asr, monkeypatch):
+    """Leave the decoder so many tokens a pass; others are 224, which is short only for very fast speech."""
+    config = asr.executor.worker.model.network.config
+    return lambda tokens: monkeypatch.setattr(config, "max_target_positions", 2 * tokens)
+
+
+def test_a_window_with_more_words_than_the_decoder_has_room_for_is_heard_to_its_end(
+    asr, room, recording, texts, word_errors
+):
+    room(40)
+    (outcome,) = asr.map([recording("two_cities.wav")])
+    transcript = outcome.unwrap()
+    assert not outcome.meta.truncated
+    errors, words = word_errors(texts["two_cities.wav"], transcript.text)
+    assert errors / words <= 0.08
+    for before, after in zip(transcript.segments, transcript.segments[1:], strict=False):
+        assert before.start < before.end <= after.start + 1e-6
+
+
+def test_words_lost_for_want_of_room_are_reported(asr, room, recording, spoken):
+    room(5)
+    (cut,) = asr.map([(spoken[0], RATE)])
+    assert cut.meta.truncated
+    assert len(cut.unwrap().text.split()) <= 5
+    room(224)
+    (whole,) = asr.map([(spoken[0], RATE)])
+    assert not whole.meta.truncated
+    assert whole.unwrap().text.startswith(cut.unwrap().text)
 
 
 def test_librivox_clips_are_written_down_with_few_errors(asr, librivox, word_errors):
