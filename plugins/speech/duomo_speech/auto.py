@@ -46,6 +46,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         self.vad = vad
         decoder = network.config.get_text_config(decoder=True)
         places = [getattr(decoder, name, None) for name in ("max_target_positions", "max_position_embeddings")]
+        self.least_s = _field(network.config) / extractor.sampling_rate
         self.max_tokens = min([MAX_TOKENS, *(place - 1 for place in places if place)])
 
     @classmethod
@@ -69,7 +70,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         return item.size_hint
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of at most 30 s."""
+        """Windows of at most 30 s; none when nobody speaks, or for less sound than gives a CTC network one state."""
         if options.language is not None or options.task != "transcribe":
             raise BadOption(
                 "this checkpoint takes no language and does not translate",
@@ -78,7 +79,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
             )
         samples = item.samples(SAMPLING_RATE)
         if self.is_ctc and len(samples) <= WINDOW_S * SAMPLING_RATE:
-            return [Window(samples, 0.0)]
+            return [Window(samples, 0.0)] if len(samples) >= self.least_s * SAMPLING_RATE else []
         return speech_windows(samples, self.vad, options)
 
     def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
@@ -138,3 +139,12 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         else:
             ids = self.network.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=self.max_tokens)
         return ids.tolist()
+
+
+def _field(config: Any) -> int:
+    """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state; 1 for other networks."""
+    field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of so many
+    kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+        field = (field - 1) * stride + kernel
+    return field

@@ -20,6 +20,8 @@ from duomo.tasks.vision import CharacterRecognitionOptions, Page, TextLine
 from duomo.weights import verify
 
 DETECTOR = "PP-OCRv6_det_small.onnx"
+SLENDER = 30  # times as long as wide; the engine makes such pages nothing, or of many millions of pixels
+STOUT = 8  # times, that a slender page is widened to, as the engine does itself with low ones
 
 
 class PaddleOCR(Model[Image, Page]):
@@ -59,12 +61,14 @@ class PaddleOCR(Model[Image, Page]):
 
     def read(self, pixels: NDArray[np.uint8]) -> list[TextLine]:
         """The lines of one page (H, W, 3)."""
-        found: Any = self.engine(pixels)
+        found: Any = self.engine(_widened(pixels))
         if found.txts is None:
             return []
+        height, width = pixels.shape[:2]
+        boxes = found.boxes.clip(0, (width, height))  # a line may reach into what a page was widened by
         return [
             TextLine.model_construct(text=text, score=float(score), corners=[(x, y) for x, y in box.tolist()])
-            for text, score, box in zip(found.txts, found.scores, found.boxes, strict=True)
+            for text, score, box in zip(found.txts, found.scores, boxes, strict=True)
         ]
 
     def postprocess(
@@ -93,6 +97,15 @@ def in_reading_order(lines: list[TextLine]) -> list[TextLine]:
         else:
             rows.append([line])
     return [line for row in rows for line in sorted(row, key=lambda line: line.corners[0][0])]
+
+
+def _widened(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A page (H, W, 3), with its last row or column repeated if it is slender: places on it stay what they are."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= SLENDER * min(height, width):
+        return pixels
+    least = max(height, width) // STOUT
+    return np.pad(pixels, ((0, max(0, least - height)), (0, max(0, least - width)), (0, 0)), mode="edge")
 
 
 def _middle(line: TextLine) -> float:

@@ -88,6 +88,21 @@ def test_a_picture_without_print_has_no_lines(ocr: duomo.Runner[Any]) -> None:
     assert ocr(PIL.Image.new("RGB", (300, 200), "white")).lines == []
 
 
+@pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (2, 900)])
+def test_a_picture_like_a_thread_has_no_lines(ocr: duomo.Runner[Any], size: tuple[int, int]) -> None:
+    page = ocr(PIL.Image.new("RGB", size, "white"))
+    assert (page.lines, page.width, page.height) == ([], *size)
+
+
+def test_a_low_strip_is_read_where_it_was_drawn(ocr: duomo.Runner[Any]) -> None:
+    picture = PIL.Image.new("RGB", (4000, 30), "white")
+    PIL.ImageDraw.Draw(picture).text((1500, 2), LINES[2], fill="black", font=PIL.ImageFont.load_default(22))
+    (line,) = ocr(picture).lines
+    assert edits(line.text, LINES[2]) <= 2
+    assert line.corners[0] == pytest.approx((1500, 2), abs=15)
+    assert max(y for _, y in line.corners) <= 30
+
+
 def test_the_threshold_leaves_unsure_lines_out(ocr: duomo.Runner[Any], photo: Any) -> None:
     path = photo("skimage/data/coins.png")  # circles that could be letters
     everything = ocr(path, threshold=0).lines
