@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from duomo import Image
 
 RGB = 3
 """`torchvision.io.ImageReadMode.RGB`."""
+TURNED_BY_XMP = re.compile(rb'tiff:Orientation(="|>)[2-8]')
+"""What turns a picture in Pillow when EXIF is silent, and never in torchvision."""
 
 
 def decode(image: Image, at_least: int | None = None) -> Tensor:
@@ -24,7 +27,8 @@ def decode(image: Image, at_least: int | None = None) -> Tensor:
     Pixels equal those of `Image.pil`, and so do `at_least` and the errors. A colour JPEG decoded whole goes through
     torchvision's decoder: the same library, but Pillow's way into a tensor takes as long again as its decoding.
     """
-    if at_least is None and (jpeg := image.jpeg()) is not None and (decoder := _jpeg_decoder()) is not None:
+    jpeg = image.jpeg() if at_least is None else None
+    if jpeg is not None and not TURNED_BY_XMP.search(jpeg) and (decoder := _jpeg_decoder()) is not None:
         try:
             return decoder(torch.frombuffer(bytearray(jpeg), dtype=torch.uint8), RGB, True)
         except RuntimeError:

@@ -52,6 +52,20 @@ def test_jpegs_decode_to_the_pixels_of_pillow(orientation: int, subsampling: int
     assert torch.equal(decode(image), by_pillow(image))
 
 
+@pytest.mark.parametrize("tag", ['<a tiff:Orientation="6"/>', "<tiff:Orientation>8</tiff:Orientation>"])
+@pytest.mark.parametrize("by_exif", [None, 1, 3])
+def test_a_jpeg_turned_by_xmp_is_turned_as_by_pillow(tag: str, by_exif: int | None, photo: Any) -> None:
+    exif = PIL.Image.Exif()
+    if by_exif is not None:
+        exif[ORIENTATION] = by_exif
+    file = io.BytesIO()
+    xmp = f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{tag}</x:xmpmeta>'.encode()
+    PIL.Image.open(photo("skimage/data/chelsea.png")).save(file, "JPEG", exif=exif, xmp=xmp)
+    image = duomo.Image.accept(file.getvalue())
+    assert torch.equal(decode(image), by_pillow(image))
+    assert (decode(image).shape[1] > decode(image).shape[2]) == (by_exif is None)  # the cat lies on its side
+
+
 def test_whatever_is_no_colour_jpeg_decodes_as_before(awkward: list[Any], photo: Any) -> None:
     grey = io.BytesIO()
     PIL.Image.open(photo("skimage/data/camera.png")).save(grey, "JPEG")
