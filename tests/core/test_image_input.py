@@ -118,6 +118,26 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped():
         np.testing.assert_allclose(Image.accept(value).array()[..., 0].ravel(), np.arange(16) * 17, atol=1)
 
 
+def test_sixteen_bit_grey_with_a_transparent_level_is_scaled_and_only_that_level_is_white():
+    grey = (np.arange(16, dtype=np.uint16) * 4369).reshape(4, 4)
+    for clear, where in ((4369, 1), (0, 0), (300, None)):
+        expected = np.arange(16) * 17
+        if where is not None:
+            expected[where] = 255
+        data = encoded(PIL.Image.fromarray(grey), transparency=clear)
+        np.testing.assert_allclose(Image.accept(data).array()[..., 0].ravel(), expected, atol=1)
+
+
+def test_a_picture_of_floats_is_judged_like_an_array_of_floats():
+    floats = PIL.Image.fromarray(np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4))
+    for value in (floats, encoded(floats, "TIFF")):
+        np.testing.assert_allclose(Image.accept(value).array()[..., 0].ravel(), np.arange(16) * 17, atol=1)
+    ambiguous = PIL.Image.fromarray(np.linspace(0, 200, 16, dtype=np.float32).reshape(4, 4))
+    for value in (ambiguous, encoded(ambiguous, "TIFF")):
+        with pytest.raises(BadInput, match="must lie in"):
+            Image.accept(value).pil()
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "CMYK", "YCbCr", "HSV"])
 def test_every_mode_becomes_rgb(picture, mode):
     assert Image.accept(picture.convert(mode)).array().shape == (5, 6, 3)

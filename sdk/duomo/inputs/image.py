@@ -167,14 +167,30 @@ def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
     if picture.mode == "RGB":
         picture.load()
         return picture
+    if picture.mode == "F":
+        # Pillow clips floats to 0 and 255 when converting; they are judged as in an array.
+        return PIL.Image.fromarray(_as_uint8(picture), "RGB")
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        return _from_deep_grey(picture).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         white = PIL.Image.new("RGBA", picture.size, "white")
         return PIL.Image.alpha_composite(white, picture).convert("RGB")
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        # Pillow clips 16-bit greys to 255 when converting; scale instead.
-        picture = picture.convert("I").point(lambda grey: grey / 257).convert("L")
     return picture.convert("RGB")
+
+
+def _from_deep_grey(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """16-bit greys scaled to 8, where Pillow would clip them; the grey that stands for transparency becomes white."""
+    import numpy as np
+    import PIL.Image
+
+    clear = picture.info.get("transparency")
+    deep = picture.convert("I")
+    grey = deep.point(lambda level: level / 257).convert("L")
+    grey.info.pop("transparency", None)  # a level of 16 bits
+    if clear is not None:
+        grey.paste(255, mask=PIL.Image.fromarray(np.asarray(deep) == clear))
+    return grey
 
 
 def _as_uint8(value: Any) -> np.ndarray[Any, Any]:
