@@ -109,6 +109,7 @@ def load(
         raise UsageProblem(
             f"no speed mode '{optimize}'", why=did_you_mean(optimize, MODES), fix=f"one of {', '.join(MODES)}"
         )
+    device = _device_name(device)
     weights, reference = find_weights(name, model, catalog)
     spec = weights.spec
     job = Job(
@@ -232,6 +233,22 @@ def _from_hooks(ref: str, catalog: Catalog) -> Path | None:
     return None
 
 
+def _device_name(device: Any) -> str:
+    """A `torch.device` is known by its name, without an import of torch."""
+    if isinstance(device, str) or (type(device).__module__, type(device).__name__) == ("torch", "device"):
+        return str(device)
+    raise UsageProblem(
+        f"device={device!r} is no device",
+        why="a device is named, as torch names it",
+        fix=f'device="cuda:{device}"' if isinstance(device, int) else 'device="auto", "cpu" or "cuda:0"',
+    )
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if value is not None and (not isinstance(value, int) or value < least):
+        raise UsageProblem(f"{name} must be a whole number of at least {least}, not {value!r}", fix=f"{name}=32")
+
+
 class Runner(Generic[R]):
     """A loaded model: call it with one item, or `map` it over many."""
 
@@ -295,8 +312,12 @@ class Runner(Generic[R]):
                 f"map() takes many items, and a single {type(items).__name__} was given",
                 fix="call the runner: runner(item)",
             )
-        if batch_size is not None and batch_size < 1:
-            raise UsageProblem(f"batch_size must be at least 1, not {batch_size}")
+        if not isinstance(items, Iterable):
+            raise UsageProblem(
+                f"map() takes many items, and {items!r} was given", fix="give a list, a generator or any other iterable"
+            )
+        _check_count("batch_size", batch_size, 1)
+        _check_count("max_failed", max_failed, 0)
         parsed = self._parse(options)
         entries = (self._entry(index, item) for index, item in enumerate(items))
         open_resume = None
@@ -385,13 +406,13 @@ class Runner(Generic[R]):
                     context.num_failed += not part.ok
                 yield part
             context.num_ok += one
-        except Exception as error:
+        except GeneratorExit:  # whoever reads has seen enough
+            self._tell("after_run", context)
+            raise
+        except BaseException as error:  # Ctrl-C too: whoever was told of the beginning is told of the end
             context.num_failed += one
             context.error = error
             self._tell("on_run_error", context)
-            raise
-        except GeneratorExit:  # whoever reads has seen enough
-            self._tell("after_run", context)
             raise
         self._tell("after_run", context)
 

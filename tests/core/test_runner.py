@@ -308,6 +308,17 @@ def test_hooks_see_a_single_item_as_a_run():
     assert watcher.seen == [("before", 0, 0), ("after", 1, 0), ("before", 0, 0), ("after", 0, 1)]
 
 
+def test_hooks_that_saw_a_run_begin_see_ctrl_c_end_it():
+    def source():
+        yield "a"
+        raise KeyboardInterrupt
+
+    watcher = Watcher()
+    with pytest.raises(KeyboardInterrupt):
+        list(watched(watcher).map(source()))
+    assert [each[0] for each in watcher.seen] == ["before", "KeyboardInterrupt"]
+
+
 def test_hooks_see_the_error_that_ends_a_run():
     watcher = Watcher()
     with pytest.raises(ZeroDivisionError):
@@ -493,3 +504,31 @@ def test_more_failures_than_allowed_end_a_run_after_what_came_before(echo):
     assert [next(run).ok for _ in range(4)] == [True, False, True, False]
     with pytest.raises(SystemicError, match="more than 1"):
         next(run)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1, not 2.5"),
+        ({"batch_size": "8"}, "batch_size must be a whole number of at least 1, not '8'"),
+        ({"max_failed": "3"}, "max_failed must be a whole number of at least 0, not '3'"),
+        ({"max_failed": -1}, "max_failed must be a whole number of at least 0, not -1"),
+        ({"items": None}, "map() takes many items, and None was given"),
+        ({"items": 5}, "map() takes many items, and 5 was given"),
+    ],
+)
+def test_what_map_cannot_do_is_refused_at_the_call(echo, wrong, words):
+    with pytest.raises(UsageProblem) as caught:
+        echo.map(**{"items": ["a"], **wrong})
+    assert words in caught.value.what
+
+
+def test_a_device_of_torch_is_known_by_its_name_and_a_number_is_told_how_to_say_it():
+    import torch
+
+    with duomo.load("text-classification", catalog=fake_catalog(), device=torch.device("cpu")) as runner:
+        assert runner.meta.device == "cpu"
+    for wrong, fix in ((0, 'device="cuda:0"'), (None, '"cpu"')):
+        with pytest.raises(UsageProblem) as caught:
+            duomo.load("text-classification", catalog=fake_catalog(), device=wrong)
+        assert fix in caught.value.fix

@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,17 @@ class Counting(EchoModel):
         if Counting.broken & set(batch):
             raise ValueError("broken for now")
         return super().forward(batch)
+
+
+class Seeing(EchoModel):
+    """Takes pictures."""
+
+    @staticmethod
+    def estimate(item):
+        return 1
+
+    def preprocess(self, items, options):
+        return [{"text": "a picture"} for _ in items]
 
 
 @pytest.fixture
@@ -423,6 +435,42 @@ def test_repetitions_have_rows_of_their_own_in_a_store(runner, path):
     more = list(runner.map([*items, "a"], dedupe=True, store=path))
     assert more[:5] == first
     assert Counting.calls == {"a": 1, "b": 1}, "repeating what the store has needs no run either"
+
+
+def test_repeats_of_what_failed_on_a_sick_machine_are_computed_again_with_it(runner, path):
+    texts = [text for at in range(40) for text in (f"text {at}",) * 2]
+    Counting.broken = set(texts)
+    with pytest.raises(SystemicError, match="all failed alike"):
+        list(runner.map(texts, store=path, dedupe=True, batch_size=1))
+    Counting.broken = set()
+    assert all(outcome.ok for outcome in runner.map(texts, store=path, dedupe=True))
+
+
+@pytest.mark.parametrize("known", [{"dedupe": True}, {"store": "run.store"}])
+def test_an_item_that_cannot_be_told_from_others_fails_alone(tmp_path, known):
+    class Lazy:
+        shape = (2, 2, 3)
+
+        def __array__(self, *_, **__):
+            raise RuntimeError("chunk 3 is damaged")
+
+    known = {name: tmp_path / value if name == "store" else value for name, value in known.items()}
+    catalog = fake_catalog(echo_spec(task="image-classification", loader="the_store_tests:Seeing"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "the_store_tests", sys.modules[__name__])
+        with duomo.load("image-classification", "fake/echo", catalog=catalog) as runner:
+            pictures = [np.full((2, 2, 3), 1, np.uint8), Lazy(), np.full((2, 2, 3), 2, np.uint8)]
+            oks = [outcome.ok for outcome in runner.map(pictures, **known)]
+    assert oks == [True, False, True]
+
+
+def test_failures_that_are_known_count_too(runner, path):
+    Counting.broken = {"bad"}
+    with pytest.raises(SystemicError, match="more than 2 items failed"):
+        list(runner.map(["good", *["bad"] * 3000], dedupe=True, max_failed=2))
+    list(runner.map(["good", "bad", "bad.", "bad.."], store=path, batch_size=1))
+    with pytest.raises(SystemicError, match="more than 0 items failed"):
+        list(runner.map(["good", "bad"], store=path, max_failed=0))
 
 
 def test_so_many_distinct_inputs_are_remembered_and_no_more(runner, monkeypatch):

@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from duomo.errors import BadInput, DuomoError, StoreProblem
+from duomo.errors import DuomoError, StoreProblem
 from duomo.execution.base import Entry, Fate
 from duomo.execution.store import RunStore
 from duomo.inputs.digest import digest
@@ -118,15 +118,18 @@ class Resume:
     def _look_up(self, entry: Entry) -> Entry:
         try:
             key = digest(entry.item)
-        except BadInput as error:
+        except Exception as error:  # a closed picture, an array that cannot be read: the item's own
             self._order.append(None)
             return entry._replace(item=None, fate=Fate(error=ItemError.of(error)))
         place = _Place(key, self._stored(entry, key), self._seen.get(key))
         self._order.append(place)
         if self._dedupe:
             self._remember(key, place)
-        if place.outcome is not None or place.first is not None:
-            return entry._replace(item=None, fate=Fate())
+        if place.outcome is not None:
+            return entry._replace(item=None, fate=Fate(error=place.outcome.error))  # failures count, whoever made them
+        if place.first is not None:
+            known = place.first.outcome
+            return entry._replace(item=None, fate=Fate(error=known.error if known is not None else None))
         if self._store is not None:
             self._running[entry.index] = key
         return entry
@@ -159,7 +162,9 @@ class Resume:
         known = place.first.outcome
         assert known is not None, "outcomes come in the order of their entries"
         place.outcome = Outcome(outcome.index, outcome.id, known.result, known.error, known.meta)
-        if self._store is not None:
+        if self._waits(known.error):
+            self._held.append((place.digest, place.outcome))
+        elif self._store is not None:
             self._store.put([(place.digest, place.outcome)])
         return place.outcome
 
