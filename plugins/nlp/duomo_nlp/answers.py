@@ -107,7 +107,7 @@ class QuestionAnswering(Model[Question, Answers]):
 
     def _check_question(self, question: str) -> None:
         """Half the row is for the context; few questions are long enough to be worth counting."""
-        if len(question) <= self.limit:
+        if len(question.encode()) <= self.limit // 2 - 4:  # a token takes a byte at least
             return
         counted = self.tokenizer.encode("", question)  # as the second text, which may be cut
         if counted.overflowing or len(counted) > self.limit // 2:
@@ -122,7 +122,7 @@ class QuestionAnswering(Model[Question, Answers]):
         totals = torch.cat([row[_may_hold(encoding)] for encoding, row in zip(encodings, rows, strict=True)])
         norm = totals.logsumexp(0).sum()
         # A text has no answer where its windows agree on that: the least sure of them decides.
-        none = min(float((row[0].sum() - norm).exp()) for row in rows) if options.may_abstain else 0.0
+        none = min(float((row[0].sum() - norm).exp()) for row in rows) if options.may_abstain else -1.0
         best: dict[tuple[int, int], float] = {}
         for encoding, row in zip(encodings, rows, strict=True):
             for score, first, last in _spans(encoding, row, options.max_answer_tokens):

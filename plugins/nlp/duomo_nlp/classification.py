@@ -48,9 +48,6 @@ class TextClassification(Model[Text, Classification]):
             )
         wrapper, tokenizer = load_tokenizer(weights)
         tokenizer.enable_truncation(max_tokens(network, wrapper, weights))
-        if network.config.pad_token_id is None:
-            # Decoders classify by the last token that is not padding, and must know which is.
-            network.config.pad_token_id = wrapper.pad_token_id
         return cls(network, tokenizer)
 
     @classmethod

@@ -31,6 +31,9 @@ SEQUENCE_HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
 
 def enable(network: Any) -> None:
     """Let a network with a head run packed, where its architecture can."""
+    if getattr(network.config, "pad_token_id", None) is None:
+        # Decoders classify by the last token that is not padding, and must know which is: none, in rows without any.
+        network.config.pad_token_id = -1
     if network.config.model_type in SEQUENCE_HEADS:
         packed.enable(network.base_model)
 

@@ -115,7 +115,9 @@ class ZeroShotClassificationOptions(Options):
     """Options of zero-shot classification."""
 
     labels: Names = Field(description="the labels to choose among, as a list or separated by commas")
-    template: str = Field("{}", description="a sentence around each label, such as 'This text is about {}.'")
+    template: str = Field(
+        "{}", pattern=r"\{\}", description="a sentence around each label, such as 'This text is about {}.'"
+    )
     multi_label: bool = Field(False, description="score each label on its own instead of against the others")
     long: LongPolicy = Field("error", description=_LONG)
 

@@ -171,6 +171,13 @@ def test_a_question_that_leaves_no_room_is_refused_alone(runner: duomo.Runner[An
     assert "ask in fewer words" in bad.error.fix
 
 
+def test_a_question_of_short_tokens_is_refused_and_does_not_panic(runner: duomo.Runner[Any]) -> None:
+    for count in (33, 45, 60):
+        [outcome] = runner.map([("?" * count, CONTEXT)])
+        assert outcome.error is not None
+        assert outcome.error.type == "InputTooLong"
+
+
 def test_an_empty_context_is_an_error_of_its_item(runner: duomo.Runner[Any]) -> None:
     bad, good = runner.map([(QUESTION, ""), (QUESTION, CONTEXT)])
     assert "this text is empty" in bad.error.what

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import duomo
-from duomo.errors import WrongTask
+from duomo.errors import BadOption, WrongTask
 
 Make = Callable[..., Path]
 NLI: dict[str, Any] = {"id2label": {0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"}}
@@ -82,3 +82,17 @@ def test_a_classifier_of_other_labels_is_refused(checkpoint: Make) -> None:
     folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=3)
     with pytest.raises(WrongTask, match="zero-shot-classification"):
         duomo.load("zero-shot-classification", f"dir:{folder}", device="cpu")
+
+
+def test_a_decoder_without_a_pad_token_in_its_configuration_reads_pairs_of_one_length(checkpoint: Make) -> None:
+    folder = checkpoint("gpt2", AutoModelForSequenceClassification, **NLI)
+    runner = duomo.load("zero-shot-classification", f"dir:{folder}", device="cpu")
+    result = runner("a dog", labels=["cat", "dog"])
+    assert sum(label.score for label in result.labels) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_template_without_a_place_for_the_label_is_refused(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForSequenceClassification, **NLI)
+    runner = duomo.load("zero-shot-classification", f"dir:{folder}", device="cpu")
+    with pytest.raises(BadOption, match="option 'template' cannot be 'about this'"):
+        runner("a dog", labels=["cat", "dog"], template="about this")
