@@ -32,6 +32,7 @@ from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.kv_cache import can_join, join, keep, trim
+from duomo_nlp.packed import AFTER_PADDING
 from duomo_nlp.writing import Writer
 
 PADDING_CPU = 32
@@ -91,6 +92,7 @@ class CausalLM(Model[Prompt, Generation]):
         known = inspect.signature(network.forward).parameters
         self._extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._takes_positions = "position_ids" in known
+        self._first = network.config.pad_token_id + 1 if network.config.model_type in AFTER_PADDING else 0
         worth = PADDING_CPU if self.device.type == "cpu" else PADDING_GPU
         self._joins = can_join(network.config)
         self._padding = worth if self._joins else math.inf
@@ -268,7 +270,7 @@ class CausalLM(Model[Prompt, Generation]):
         if not bool(mask.all()):
             inputs["attention_mask"] = mask
             if self._takes_positions:
-                inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+                inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :] + self._first
         return self.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
 
 

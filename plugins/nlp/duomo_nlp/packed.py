@@ -34,7 +34,7 @@ TOKENS_A_PASS = 2 * BUDGET
 # Architectures whose attention goes through the interface and whose positions can be given. MPNet and
 # DeBERTa compute their position bias from the row as a whole, so they run group by group.
 PACKABLE = frozenset({"bert", "camembert", "distilbert", "electra", "modernbert", "roberta", "xlm-roberta"})
-AFTER_PADDING = frozenset({"camembert", "roberta", "xlm-roberta"})
+AFTER_PADDING = frozenset({"camembert", "data2vec-text", "roberta", "xlm-roberta", "xlm-roberta-xl"})
 """These count positions from the one after the padding token's."""
 LIKE_BERT = PACKABLE - {"distilbert", "modernbert"}
 """These have BERT's layers, of which the last can be computed for the first token of each row alone."""

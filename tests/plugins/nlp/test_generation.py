@@ -65,6 +65,15 @@ def test_a_batch_gives_what_one_by_one_gives(runner: duomo.Runner[Any]) -> None:
         assert together == [runner(prompt, max_new_tokens=20, **options) for prompt in PROMPTS]
 
 
+def test_a_decoder_that_counts_positions_after_its_padding_gives_in_a_batch_what_it_gives_alone(
+    checkpoint: Make,
+) -> None:
+    folder = checkpoint("roberta", AutoModelForCausalLM, is_decoder=True)
+    runner = duomo.load("text-generation", f"dir:{folder}", device="cpu")
+    together = [outcome.unwrap() for outcome in runner.map(PROMPTS, batch_size=3, max_new_tokens=12)]
+    assert together == [runner(prompt, max_new_tokens=12) for prompt in PROMPTS]
+
+
 def test_rows_that_end_early_leave_the_others_as_they_were(runner: duomo.Runner[Any]) -> None:
     """A stop text taken from one row's own answer ends that row long before the rest."""
     alone = [runner(prompt, max_new_tokens=24) for prompt in PROMPTS]
