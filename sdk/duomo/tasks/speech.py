@@ -36,7 +36,7 @@ class Transcript(Result):
 class SpeechRecognitionOptions(Options):
     """Options of automatic speech recognition."""
 
-    language: str | None = Field(None, description="ISO 639-1 code of the speech; found by the model when left out")
+    language: str | None = Field(None, description="ISO 639-1 code; when left out, the checkpoint's own, or found")
     task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English")
     long: Literal["error", "window"] = Field("window", description="for speech longer than the model hears at once")
     encoder: Literal["full", "trimmed"] = Field(
