@@ -31,6 +31,11 @@ TINY = profile_params("tiny", 10_000)
 NO_FIT = "does not fit"
 
 
+def test_what_generates_keeps_the_bounds_of_its_own_batches():
+    assert make_plan(BERT, parse_devices("2xH100")).plan.batch_budget > 0
+    assert make_plan(LLAMA7, parse_devices("2xH100"), dtype="bfloat16").plan.batch_budget == 0
+
+
 def test_one_machine_of_sixteen_needs_no_cluster():
     here = [device._replace(name=f"cuda:{index}") for index, device in enumerate(parse_devices("16xH100"))]
     assert make_plan(BERT, here).plan.executor == "local"

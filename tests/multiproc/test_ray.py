@@ -103,7 +103,7 @@ def test_two_actors_share_one_model_and_one_that_is_killed_costs_no_row(cluster,
         disturbed = [next(outcomes).unwrap().top.score]
         ray.kill(runner.executor._crew._replicas[0].actors[1])  # the other notices, and is not to blame
         disturbed += [outcome.unwrap().top.score for outcome in outcomes]
-        assert runner.executor.stats()["restarts"] == 1
+        assert runner.executor.stats()["restarts"] >= 1
     cluster.remove_node(node)
     assert shared == pytest.approx(expected, abs=1e-5)
     assert disturbed == pytest.approx(expected * 5, abs=1e-5)
@@ -114,7 +114,7 @@ def test_a_text_that_hangs_is_named_and_the_others_come_out(cluster, catalog):
 
     place = {"devices": 1, "device": "cpu", "catalog": catalog}
     texts = [*TEXTS[:5], "hangs", *TEXTS[5:10]]
-    with duomo.load("text-classification", "fake/echo", executor=RayExecutor(hang_floor_s=1), **place) as runner:
+    with duomo.load("text-classification", "fake/echo", executor=RayExecutor(hang_floor_s=4), **place) as runner:
         outcomes = list(runner.map(texts, batch_size=1))
     assert [outcome.index for outcome in outcomes if not outcome.ok] == [5]
     assert outcomes[5].error.type == "WorkerLost"

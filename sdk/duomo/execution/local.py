@@ -77,14 +77,14 @@ class _Rank:
         try:
             message = self.channel.recv()
         except (EOFError, OSError):
-            return Message("failed", body=self._ending())
+            return Message("failed", body=self.ending())
         if message.unreadable is None:
             return message
         if message.kind in COUNTED:
             return Message("raised", message.ticket, (child.unreadable(message), False))
         return Message("failed", body=child.unreadable(message))
 
-    def _ending(self) -> ItemError:
+    def ending(self) -> ItemError:
         """How it ended, and what it wrote while dying, such as the stack of a crash."""
         words = "".join(os.pread(slot.descriptor, 16384, 0).decode("utf-8", "replace") for slot in self._words)
         return ItemError("E-WORKER-LOST", "a worker died", self.child.ending, "", "WorkerLost", words)
@@ -237,10 +237,8 @@ class LocalCrew(Crew):
         rank.child.dump_stack()
         rank.child.kill()
         rank.child.join(1)
-        while (message := rank.next_message()).kind != "failed":
-            pass
         why = f"it took more than {START_LIMIT_S:g} s to load the model"
-        return not_started(rank.post.name, dataclasses.replace(message.body, why=why))
+        return not_started(rank.post.name, dataclasses.replace(rank.ending(), why=why))
 
     def _hear(self, rank: _Rank) -> list[Event]:
         """Everything a rank has to say, and behind it its death."""

@@ -225,7 +225,7 @@ def _execution(
     names = tuple(device.name or device.kind for device in best.devices)
     is_one_machine = dims.total <= PER_NODE or all(device.name for device in best.devices)
     executor = "inline" if dims.total == 1 else "local" if is_one_machine else "ray"
-    budget = best.units if unit == "token" else 0
+    budget = best.units if unit == "token" and not profile.cache else 0  # what generates has bounds of its own
     return ExecutionPlan(
         executor,
         dims,

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
-from duomo.inputs.source import check_file, name_of
+from duomo.inputs.source import name_of, read_file
 
 
 class Text(str):
@@ -72,11 +72,12 @@ def _read(value: Any) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
         return str(value["text"])
     if isinstance(value, os.PathLike):
-        path = check_file(Path(value), "text")
+        value = read_file(Path(value), "text")
         # A character has at most 4 bytes; one more is for a byte order mark.
-        if path.stat().st_size > 4 * limits().text_chars + 4:
-            raise _too_long(path.stat().st_size, "bytes")
-        value = path.read_bytes()
+        size = len(value) if isinstance(value, bytes) else value.stat().st_size
+        if size > 4 * limits().text_chars + 4:
+            raise _too_long(size, "bytes")
+        value = value if isinstance(value, bytes) else value.read_bytes()
     elif hasattr(value, "read"):
         value = value.read()
     if isinstance(value, bytes | bytearray):
