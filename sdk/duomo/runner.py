@@ -244,13 +244,9 @@ def _device_name(device: Any) -> str:
     )
 
 
-def _check_count(name: str, value: Any, least: int, counts: str) -> None:
-    if value is not None and (not hasattr(value, "__index__") or value < least):
-        raise UsageProblem(
-            f"{name} must be a whole number of at least {least}, not {value!r}",
-            why=f"it counts {counts}",
-            fix=f"{name}=32, or leave it out",
-        )
+def _check_count(name: str, value: Any, least: int) -> None:
+    if value is not None and (not isinstance(value, int) or value < least):
+        raise UsageProblem(f"{name} must be a whole number of at least {least}, not {value!r}", fix=f"{name}=32")
 
 
 class Runner(Generic[R]):
@@ -297,8 +293,7 @@ class Runner(Generic[R]):
         raise at once, before anything is read.
 
         Args:
-            items: any iterable of what the task takes. It is read ahead: arrays and tensors that may be written to
-                are copied, so that a buffer may be filled again; a PIL picture is not, so yield a ``copy()`` of it.
+            items: any iterable of what the task takes.
             batch_size: items in one forward pass at most; the model's own when left out.
             max_failed: more failed items than this end the run.
             store: a file that keeps each outcome as it comes. Given again after whatever ended the
@@ -319,21 +314,17 @@ class Runner(Generic[R]):
             )
         if not isinstance(items, Iterable):
             raise UsageProblem(
-                f"map() takes many items, and {items!r} was given",
-                why="one outcome comes for each item, and there is nothing in it to go through",
-                fix="give a list, a generator or any other iterable",
+                f"map() takes many items, and {items!r} was given", fix="give a list, a generator or any other iterable"
             )
-        _check_count("batch_size", batch_size, 1, "items that share a forward pass")
-        _check_count("max_failed", max_failed, 0, "failed items that the run may have")
+        _check_count("batch_size", batch_size, 1)
+        _check_count("max_failed", max_failed, 0)
         parsed = self._parse(options)
         entries = (self._entry(index, item) for index, item in enumerate(items))
         open_resume = None
         if store is not None or dedupe:
             from duomo.execution.resume import Resume  # most runs have no store
 
-            open_resume = functools.partial(
-                Resume, self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe, max_failed=max_failed
-            )
+            open_resume = functools.partial(Resume, self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
         execute = functools.partial(self.executor.map, batch_size=batch_size, max_failed=max_failed)
         compute = functools.partial(self._compute, entries, execute, open_resume)
         return self._watch(compute, options) if self._watched else compute(parsed)

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from duomo.errors import CannotWrite, RequirementMissing, UsageProblem
-from duomo.outcome import Meta, Outcome, result_json
+from duomo.outcome import Meta, Outcome
 from duomo.tasks.base import Result
 
 PARQUET_ROWS = 64
@@ -148,7 +148,7 @@ class CsvWriter(Writer):
         values = {"top": None, **(record["result"] or {})}
         if self._top and outcome.result is not None:
             with contextlib.suppress(IndexError):  # nothing found has no best
-                values["top"] = json.loads(result_json(outcome.result.top))
+                values["top"] = json.loads(outcome.result.top.model_dump_json())
         error = record["error"] or {"code": None, "what": None}
         cells = [_dig(values, name) for name in [*self._top, *self._columns]]
         meta = record["meta"]

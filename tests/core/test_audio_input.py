@@ -252,19 +252,3 @@ def test_three_hours_are_refused_without_reading_them(tmp_path):
 @pytest.mark.parametrize("value", [None, 3, [0.1, 0.2], {"sound": 1}, object(), (RATE, "a.wav")])
 def test_what_is_no_recording_at_all_is_refused_with_what_would_be(value):
     assert "(array, sampling_rate)" in refusal(value).fix
-
-
-def test_a_row_of_a_dataset_is_taken_as_it_is(tone):
-    row = {"audio": {"path": "a.wav", "array": tone, "sampling_rate": RATE}, "text": "hello"}
-    np.testing.assert_array_equal(Audio.accept(row).samples(), tone)
-    assert "dict" in refusal({"audio": {"audio": {"array": tone}}}).what
-
-
-@pytest.mark.parametrize("kind", ["array", "tensor", "bytearray"])
-def test_a_buffer_that_is_filled_again_does_not_change_what_was_accepted(tone, kind):
-    buffer = {"array": tone.copy(), "tensor": torch.from_numpy(tone.copy()), "bytearray": bytearray(encoded(tone))}[
-        kind
-    ]
-    accepted = Audio.accept(buffer if kind == "bytearray" else (buffer, RATE))
-    buffer[:] = bytes(len(buffer)) if kind == "bytearray" else 0
-    np.testing.assert_allclose(accepted.samples(), tone, atol=1e-4)

@@ -1,10 +1,8 @@
 """Every way to hand in a picture, and every picture that is refused."""
 
 import io
-import os
 import pickle
 import struct
-import threading
 import zlib
 from pathlib import Path
 
@@ -300,47 +298,3 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(picture, tmp_path, mo
     with pytest.raises(InputUnreadable, match="cannot read") as caught:
         image.pil()
     assert caught.value.why == "Permission denied"
-
-
-@pytest.mark.parametrize("kind", ["array", "tensor", "bytearray"])
-def test_a_buffer_that_is_filled_again_does_not_change_what_was_accepted(picture, kind):
-    pixels = np.array(picture)
-    buffer = {
-        "array": pixels.copy(),
-        "tensor": torch.from_numpy(pixels.copy()),
-        "bytearray": bytearray(encoded(picture)),
-    }
-    accepted = Image.accept(buffer[kind])
-    buffer[kind][:] = bytes(len(buffer[kind])) if kind == "bytearray" else 0
-    np.testing.assert_array_equal(accepted.array(), pixels)
-
-
-def test_an_array_that_nobody_may_write_to_is_not_copied(picture):
-    array = np.array(picture)
-    array.flags.writeable = False
-    assert Image.accept(array).source is array
-
-
-def through_a_pipe(path: Path, content: bytes, accept):
-    os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=(content,))
-    writer.start()
-    try:
-        return accept(path)
-    finally:
-        writer.join()
-
-
-def test_what_comes_through_a_pipe_is_read_once_and_kept(picture, tmp_path):
-    accepted = through_a_pipe(tmp_path / "frame", encoded(picture), Image.accept)
-    for _ in range(2):
-        np.testing.assert_array_equal(accepted.array(), np.asarray(picture))
-    assert accepted.name == str(tmp_path / "frame")
-
-
-def test_a_pipe_that_is_empty_or_gives_more_than_the_limit_is_refused(config, tmp_path):
-    config("[limits]\nfile_bytes = 100")
-    with pytest.raises(InputUnreadable, match="is empty"):
-        through_a_pipe(tmp_path / "nothing", b"", Image.accept)
-    with pytest.raises(InputTooLarge, match="the limit is 100"):
-        through_a_pipe(tmp_path / "much", bytes(101), Image.accept)

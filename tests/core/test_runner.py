@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from typing import ClassVar
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -522,12 +521,6 @@ def test_what_map_cannot_do_is_refused_at_the_call(echo, wrong, words):
     with pytest.raises(UsageProblem) as caught:
         echo.map(**{"items": ["a"], **wrong})
     assert words in caught.value.what
-    assert caught.value.why
-    assert caught.value.fix
-
-
-def test_a_whole_number_of_numpy_is_one(echo):
-    assert len(list(echo.map(["a", "b"], batch_size=np.int64(1), max_failed=np.int64(0)))) == 2
 
 
 def test_a_device_of_torch_is_known_by_its_name_and_a_number_is_told_how_to_say_it():

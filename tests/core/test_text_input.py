@@ -1,9 +1,7 @@
 """Every way to hand in a text, a chat or a pair, and every one that is refused."""
 
 import io
-import os
 import pickle
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -178,20 +176,3 @@ def test_half_a_character_is_refused_before_it_ends_a_whole_run():
         Text.accept("cut off emoji \ud83d")
     assert caught.value.why == r"'\ud83d' at position 14 is a surrogate without its other half"
     assert Text.accept("\U0001f63a") == "😺"
-
-
-def through_a_pipe(path: Path, content: bytes) -> Text:
-    os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=(content,))
-    writer.start()
-    try:
-        return Text.accept(path)
-    finally:
-        writer.join()
-
-
-def test_a_text_comes_through_a_pipe_as_from_a_file(config, tmp_path):
-    config("[limits]\ntext_chars = 10")
-    assert through_a_pipe(tmp_path / "a", b"hello") == "hello"
-    with pytest.raises(InputTooLarge, match="45 bytes"):
-        through_a_pipe(tmp_path / "b", b"x" * 45)

@@ -11,7 +11,6 @@ from typing import Any
 
 from duomo.errors import DuomoError, StoreProblem
 from duomo.execution.base import Entry, Fate
-from duomo.execution.scheduler import too_many_failed
 from duomo.execution.store import RunStore
 from duomo.inputs.digest import digest
 from duomo.outcome import ItemError, Meta, Outcome
@@ -43,7 +42,6 @@ class Resume:
         store: where outcomes are kept: a file, which is closed at the end of the run, or an open store.
         retry_failed: run items again that failed in an earlier session.
         dedupe: run items of equal content once.
-        max_failed: as in `Executor.map`, which does not know what repeats a failure.
     """
 
     def __init__(
@@ -53,14 +51,12 @@ class Resume:
         *,
         retry_failed: bool = False,
         dedupe: bool = False,
-        max_failed: int | None = None,
     ) -> None:
         self._result = result
         self._store = RunStore(store) if isinstance(store, str | os.PathLike) else store
         self._owned = self._store is not store
         self._retry_failed = retry_failed
         self._dedupe = dedupe
-        self._max_failed = max_failed
         self._order: deque[_Place | None] = deque()
         """For each item read and not given out its place; None for one refused at the border."""
         self._running: dict[int, bytes] = {}
@@ -101,20 +97,16 @@ class Resume:
         self._store.put(pair for pair in pairs if not self._waits(pair[1].error))
 
     def outcomes(self, outcomes: Iterable[Outcome[Any]]) -> Iterator[Outcome[Any]]:
-        """What the executor gives, in order, with the known outcomes in their places.
-
-        Raises `SystemicError` after one failed item too many, known failures and repeats of one included.
-        """
-        failed = 0
+        """What the executor gives, in order, with the known outcomes in their places."""
         try:
-            for given in outcomes:
+            for outcome in outcomes:
                 place = self._order.popleft()
-                outcome = given if place is None else place.outcome or self._settle(place, given)
-                yield outcome
-                if outcome.error is not None:
-                    failed += 1
-                    if self._max_failed is not None and failed > self._max_failed:
-                        raise too_many_failed(self._max_failed, outcome.index, outcome.error)
+                if place is None:
+                    yield outcome
+                elif place.outcome is not None:
+                    yield place.outcome
+                else:
+                    yield self._settle(place, outcome)
             if self._store is not None:
                 self._store.put(self._held)
         finally:
@@ -133,8 +125,11 @@ class Resume:
         self._order.append(place)
         if self._dedupe:
             self._remember(key, place)
-        if place.outcome is not None or place.first is not None:
-            return entry._replace(item=None, fate=Fate())
+        if place.outcome is not None:
+            return entry._replace(item=None, fate=Fate(error=place.outcome.error))  # failures count, whoever made them
+        if place.first is not None:
+            known = place.first.outcome
+            return entry._replace(item=None, fate=Fate(error=known.error if known is not None else None))
         if self._store is not None:
             self._running[entry.index] = key
         return entry

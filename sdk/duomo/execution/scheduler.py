@@ -54,15 +54,6 @@ class Batch:
     """The same with padding."""
 
 
-def too_many_failed(max_failed: int | None, index: int, error: ItemError) -> SystemicError:
-    """What ends a run in which more items failed than its caller allows."""
-    return SystemicError(
-        f"the run was stopped: more than {max_failed} items failed",
-        why=f"the last was item {index}: {error.what}",
-        fix="mend the input, or allow more failures",
-    )
-
-
 class Scheduler:
     """See the module's docstring for the conversation with a driver."""
 
@@ -179,7 +170,11 @@ class Scheduler:
             self.counts["failed"] += fate.error is not None
             yield entry, fate
             if fate.error is not None and self._is_over_budget:
-                raise too_many_failed(self.policy.max_failed, entry.index, fate.error)
+                raise SystemicError(
+                    f"the run was stopped: more than {self.policy.max_failed} items failed",
+                    why=f"the last was item {entry.index}: {fate.error.what}",
+                    fix="mend the input, or allow more failures",
+                )
 
     @property
     def _is_over_budget(self) -> bool:

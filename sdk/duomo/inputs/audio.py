@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.limits import limits
-from duomo.inputs.source import is_url, memory_of, name_of, open_source, own, read_file, read_object
+from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,26 +41,24 @@ class Audio:
 
         Arrays are float in [-1, 1] or int16, of shape (samples,), (channels, samples) or
         (samples, channels). A mapping has ``audio`` (anything above) or ``array``, and
-        ``sampling_rate``; one in its ``audio``, as in rows of Hugging Face datasets, is taken likewise.
+        ``sampling_rate``; it is not changed.
         """
         if isinstance(value, cls):
             return value
         if isinstance(value, dict):
-            if isinstance(value.get("audio"), dict):
-                value = value["audio"]
             inner = value.get("audio", value.get("array"))
             rate = value.get("sampling_rate")
             value = inner if rate is None or not hasattr(inner, "__array__") else (inner, rate)
         if isinstance(value, str | os.PathLike) and not is_url(value):
-            return cls(read_file(Path(value), "audio"), str(value))
+            return cls(check_file(Path(value), "audio"), str(value))
         if isinstance(value, str | bytes | bytearray):
-            return cls(own(value), name_of(value))
+            return cls(value, name_of(value))
         if hasattr(value, "read"):
             return cls(read_object(value), name_of(value))
         if isinstance(value, tuple) and len(value) == 2 and hasattr(value[0], "__array__"):
             if not hasattr(value[1], "__index__") or value[1] <= 0:
                 raise BadInput(f"the sampling rate must be a positive int, not {value[1]!r}", fix="(array, 16000)")
-            return cls(own(value[0]), "", int(value[1]))
+            return cls(value[0], "", int(value[1]))
         if hasattr(value, "__array__"):
             raise BadInput(
                 "an array alone does not say how fast it was sampled",

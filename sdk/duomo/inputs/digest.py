@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from duomo.errors import DuomoError, InputUnreadable, UsageProblem
+from duomo.errors import InputUnreadable, UsageProblem
 
 CONTENT_BYTES = 8 * 1024**2
 """Files up to this size, such as photos and short clips, are compared by what is in them; a longer one by its
@@ -23,19 +23,17 @@ def digest(item: Any) -> bytes:
     An item's `name` does not count. A URL counts as its address: nothing is fetched.
 
     Raises:
-        InputUnreadable: a file that is gone by now, a picture that is closed, or anything else that cannot be read.
+        InputUnreadable: a file that is gone by now, or cannot be read.
         UsageProblem: an item of a kind that has no content to compare, such as an open file.
     """
     sha = hashlib.sha256()
     try:
         _feed(sha.update, item)
-    except DuomoError:
-        raise
-    except Exception as error:  # an array in the caller's own class may raise anything
+    except OSError as error:
         raise InputUnreadable(
             f"cannot read {getattr(item, 'name', '') or 'this input'}",
-            why=getattr(error, "strerror", None) or f"{type(error).__name__}: {error}",
-            fix="check that the file is still there and may be read, or that the picture or array is still open",
+            why=error.strerror or str(error),
+            fix="check that the file is still there, and its permissions",
         ) from None
     return sha.digest()
 

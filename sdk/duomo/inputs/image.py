@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
-from duomo.inputs.source import is_url, memory_of, name_of, open_source, own, read_file, read_object
+from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,15 +45,15 @@ class Image:
         if isinstance(value, dict) and "image" in value:
             value = value["image"]
         if isinstance(value, str | os.PathLike) and not is_url(value):
-            return cls(read_file(Path(value), "image"), str(value))
+            return cls(check_file(Path(value), "image"), str(value))
         if isinstance(value, str | bytes | bytearray):
-            return cls(own(value), name_of(value))
+            return cls(value, name_of(value))
         if hasattr(value, "read"):
             return cls(read_object(value), name_of(value))
         if hasattr(value, "convert"):
             return cls(value, getattr(value, "filename", ""))
         if hasattr(value, "__array__"):
-            return cls(own(value))
+            return cls(value)
         raise BadInput(
             f"an image is expected, not {type(value).__name__}",
             fix="pass a path, URL, bytes, file object, PIL image, array (H, W, 3) or tensor (3, H, W)",

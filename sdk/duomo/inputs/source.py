@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import io
 import os
-import stat
 import urllib.request
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,9 +12,6 @@ from typing import Any, BinaryIO
 from duomo.config import is_offline
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, Offline
 from duomo.inputs.limits import limits
-
-_PART = 1 << 20
-"""Bytes that are read from a pipe at a time."""
 
 
 def is_url(value: object) -> bool:
@@ -29,7 +25,7 @@ def check_file(path: Path, what: str) -> Path:
     Raises `InputMissing`, `InputUnreadable` or `InputTooLarge`.
     """
     try:
-        found = path.stat()
+        size = path.stat().st_size
     except FileNotFoundError:
         raise InputMissing(
             f"no {what} file at '{path}'",
@@ -43,40 +39,23 @@ def check_file(path: Path, what: str) -> Path:
             why=getattr(error, "strerror", None) or str(error),
             fix="check the path and its permissions",
         ) from None
-    if stat.S_ISDIR(found.st_mode):
+    if path.is_dir():
         raise InputUnreadable(
             f"'{path}' is a folder, not {what}",
             why="a single item is one file",
             fix=f"name a file in it; the command line takes folders: duomo run TASK '{path}'",
         )
-    if stat.S_ISREG(found.st_mode):  # a pipe or device says no size
-        _check_size(path, found.st_size)
+    if size == 0:
+        raise InputUnreadable(
+            f"'{path}' is empty", why="the file has 0 bytes", fix="check how it was written or copied"
+        )
+    if size > limits().file_bytes:
+        raise InputTooLarge(
+            f"'{path}' has {size:,} bytes",
+            why=f"the limit is {limits().file_bytes:,}",
+            fix=f"duomo config set limits.file_bytes {size}",
+        )
     return path
-
-
-def read_file(path: Path, what: str) -> Path | bytes:
-    """The path as from `check_file`; of a pipe or device what comes out of it, which can be read but once."""
-    check_file(path, what)
-    if path.is_file():
-        return path
-    content = bytearray()
-    try:
-        with open(path, "rb") as file:
-            while len(content) <= limits().file_bytes and (part := file.read(_PART)):
-                content += part
-    except OSError as error:
-        raise _not_read(path, error) from None
-    _check_size(path, len(content))
-    return bytes(content)
-
-
-def own(value: Any) -> Any:
-    """The array or bytes, copied if somebody else may write to them: items are read ahead, and buffers filled again."""
-    if isinstance(value, bytearray):
-        return bytes(value)
-    if hasattr(value, "detach"):
-        return value.detach().clone()
-    return value.copy() if getattr(getattr(value, "flags", None), "writeable", False) else value
 
 
 def open_source(source: Any, what: str) -> BinaryIO:
@@ -89,7 +68,9 @@ def open_source(source: Any, what: str) -> BinaryIO:
         try:
             return open(check_file(Path(source), what), "rb")
         except OSError as error:
-            raise _not_read(source, error) from None
+            raise InputUnreadable(
+                f"cannot read '{source}'", why=error.strerror or str(error), fix="check its permissions"
+            ) from None
     raise BadInput(f"cannot read {what} from {type(source).__name__}")
 
 
@@ -114,23 +95,6 @@ def memory_of(source: Any) -> int:
     if isinstance(source, bytes | bytearray):
         return len(source)
     return int(getattr(source, "nbytes", 0))
-
-
-def _not_read(path: Any, error: OSError) -> InputUnreadable:
-    return InputUnreadable(f"cannot read '{path}'", why=error.strerror or str(error), fix="check its permissions")
-
-
-def _check_size(path: Path, size: int) -> None:
-    if size == 0:
-        raise InputUnreadable(
-            f"'{path}' is empty", why="the file has 0 bytes", fix="check how it was written or copied"
-        )
-    if size > limits().file_bytes:
-        raise InputTooLarge(
-            f"'{path}' has {size:,} bytes",
-            why=f"the limit is {limits().file_bytes:,}",
-            fix=f"duomo config set limits.file_bytes {size}",
-        )
 
 
 def _download(url: str) -> bytes:
