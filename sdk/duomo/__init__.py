@@ -9,7 +9,7 @@ Names are loaded when first used, so that ``import duomo`` and the command line 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from duomo.version import __version__
 
 if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter
@@ -79,6 +79,7 @@ __all__ = [
     "Text",
     "WeightsContext",
     "WeightsRef",
+    "__version__",
     "adapt",
     "default_catalog",
     "hookimpl",

@@ -20,7 +20,6 @@ from duomo.errors import (
     did_you_mean,
     nearest,
 )
-from duomo.execution.specs import CORE_EXECUTORS
 from duomo.hooks import Hooks
 from duomo.plugins import PluginHost, PluginRecord, Selection
 from duomo.requirements import missing_requirements
@@ -28,6 +27,18 @@ from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, Rende
 from duomo.tasks import CORE_TASKS
 from duomo.weights import is_installed
 
+CORE_EXECUTORS = (
+    ExecutorSpec("inline", "duomo.execution.inline:InlineExecutor", "in this process, one batch after another"),
+    ExecutorSpec("local", "duomo.execution.local:LocalExecutor", "in a process for each device of this machine"),
+    ExecutorSpec(
+        "ray",
+        "duomo.execution.ray:RayExecutor",
+        "as actors of a Ray cluster, one that is there or one started for the run",
+        requires=("ray>=2.40",),
+        remote=True,
+    ),
+)
+"""The executors that come with duomo."""
 CORE_NAMES = {
     "register_tasks": [spec.name for spec in CORE_TASKS],
     "register_executors": [spec.name for spec in CORE_EXECUTORS],

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from duomo import __version__
 from duomo.catalog import Catalog
 from duomo.config import cache_path, config_path, is_offline, load_config
 from duomo.discovery import PluginRecord, unmet
@@ -20,6 +19,7 @@ from duomo.distributions import canonical, distributions
 from duomo.errors import DuomoError
 from duomo.selection import configured
 from duomo.specs import Check, ModelSpec
+from duomo.version import __version__
 
 _AUTHOR = "report it to the plugin's author"
 

@@ -154,7 +154,7 @@ def _explain(record: PluginRecord, error: BaseException) -> tuple[State, str, st
     lacking = unmet(record)
     for_duomo = [each for each in lacking if re.match(r"duomo\b(?!-)", each)]
     if for_duomo:
-        from duomo import __version__
+        from duomo.version import __version__
 
         why = f"{record.origin} needs {for_duomo[0]}, this is {__version__} ({words})"
         return "incompatible", why, f"pip install -U '{for_duomo[0]}'"

@@ -321,7 +321,7 @@ def _id_of(provenance: Provenance, key: str) -> str:
 def _versions(requires: Iterable[str]) -> dict[str, str]:
     import re
 
-    from duomo import __version__
+    from duomo.version import __version__
 
     names = [match[0] for each in requires if (match := re.match(r"[\w.-]*\w", each))]
     found = ((name, find_distribution(name)) for name in names)

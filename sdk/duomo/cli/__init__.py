@@ -169,7 +169,7 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from duomo import __version__
+        from duomo.version import __version__
 
         click.echo(f"duomo {__version__}")
         ctx.exit()

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from duomo import __version__
 from duomo.cli.app import App
 from duomo.cli.output import echo_json_text, to_json
+from duomo.version import __version__
 
 LIBRARIES = (
     *("click", "pluggy", "pydantic", "numpy", "torch", "torchvision", "torchaudio", "transformers", "tokenizers"),

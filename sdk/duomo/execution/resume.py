@@ -180,7 +180,7 @@ def fingerprint(meta: Meta, options: Any) -> dict[str, str]:
 
     Device and executor are not among them: a run may be carried on elsewhere.
     """
-    from duomo import __version__
+    from duomo.version import __version__
 
     parts = {name: str(value) for name, value in dataclasses.asdict(meta).items() if name not in _OF_ONE_ITEM}
     chosen = {f"option {name}": _show(getattr(options, name)) for name in type(options).model_fields}

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from string import Template
 
-from duomo import __version__
 from duomo.errors import UsageProblem
 from duomo.plugins import NAME, RESERVED
+from duomo.version import __version__
 
 KINDS = {
     "model": "a model of a task that exists, with a tiny torch network",
