@@ -1,6 +1,6 @@
 """What the one driver spends: on the way of a 19 MB batch to a worker, and on a batch at 1024 devices.
 
-The way is that of `duomo.execution.local`: a pipe, and memory that both processes have mapped. The peers send the
+The way is that of `duomo.execution.pools.local`: a pipe, and memory that both processes have mapped. The peers send the
 same arrays by ``multiprocessing``: pickled through a pipe, and through a queue as sentence-transformers' pool does.
 The devices are simulated, the driver's CPU time is real.
 """
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from harness import arguments, interleave, report, spread, target
 
-from duomo.execution.process import Child, Descriptor
-from duomo.execution.simulate import fake_devices, simulate
-from duomo.execution.transport import Channel, Slot, new_slots
+from duomo.execution.pools.process import Child, Descriptor
+from duomo.execution.pools.simulate import fake_devices, simulate
+from duomo.execution.pools.transport import Channel, Slot, new_slots
 
 BATCH = [np.random.default_rng(0).standard_normal((3, 224, 224), dtype=np.float32) for _ in range(32)]
 """32 pictures of 224 by 224: 19.3 MB."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from harness import arguments, contest, interleave, report
 
-from duomo.execution.linears import PackedLinear
+from duomo.execution.speed.linears import PackedLinear
 
 SIZES = ((384, 384), (384, 1536), (1536, 384), (768, 768), (768, 3072), (3072, 768))
 ROWS = (8, 64, 2048)

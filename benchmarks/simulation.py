@@ -15,7 +15,7 @@ from typing import Any
 
 from harness import arguments, report, target
 
-from duomo.execution.simulate import Constants, FakeDevice, fake_devices, simulate, text_lengths
+from duomo.execution.pools.simulate import Constants, FakeDevice, fake_devices, simulate, text_lengths
 
 SEED = 1
 TEXTS = {

@@ -6,95 +6,58 @@
 Names are loaded when first used, so that ``import duomo`` and the command line stay light.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from duomo.version import __version__
+from duomo.lazy import face
+from duomo.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from duomo.adapters.adapter import Adapter
-    from duomo.adapters.adapting import adapt
-    from duomo.catalog import Catalog, default_catalog
-    from duomo.errors import BadInput, DuomoError
-    from duomo.execution.base import Executor
-    from duomo.execution.store import RunStore
-    from duomo.hooks import Hooks, RunContext, WeightsContext, hookimpl
-    from duomo.inputs import Audio, Image, Prompt, Text
-    from duomo.model import Model
-    from duomo.outcome import ItemError, Meta, Outcome
-    from duomo.plugins import PluginRecord, Selection
-    from duomo.runner import Runner, load, run
-    from duomo.specs import AdapterSpec, Check, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, TaskSpec
-    from duomo.tasks.base import Options, Result, Task
-    from duomo.weights import WeightsRef
+    from duomo.adapters.adapter import Adapter as Adapter
+    from duomo.adapters.adapting import adapt as adapt
+    from duomo.catalog import Catalog as Catalog, default_catalog as default_catalog
+    from duomo.errors import BadInput as BadInput, DuomoError as DuomoError
+    from duomo.execution.base import Executor as Executor
+    from duomo.execution.resuming.store import RunStore as RunStore
+    from duomo.hooks import (
+        Hooks as Hooks,
+        RunContext as RunContext,
+        WeightsContext as WeightsContext,
+        hookimpl as hookimpl,
+    )
+    from duomo.inputs import Audio as Audio, Image as Image, Prompt as Prompt, Text as Text
+    from duomo.model import Model as Model
+    from duomo.outcome import ItemError as ItemError, Meta as Meta, Outcome as Outcome
+    from duomo.plugins import PluginRecord as PluginRecord, Selection as Selection
+    from duomo.runner import Runner as Runner, load as load, run as run
+    from duomo.specs import (
+        AdapterSpec as AdapterSpec,
+        Check as Check,
+        CommandSpec as CommandSpec,
+        ExecutorSpec as ExecutorSpec,
+        ModelSpec as ModelSpec,
+        RendererSpec as RendererSpec,
+        TaskSpec as TaskSpec,
+    )
+    from duomo.tasks.base import Options as Options, Result as Result, Task as Task
+    from duomo.weights import WeightsRef as WeightsRef
 
-_HOME = {
-    "adapters.adapter": ("Adapter",),
-    "adapters.adapting": ("adapt",),
-    "catalog": ("Catalog", "default_catalog"),
-    "errors": ("BadInput", "DuomoError"),
-    "execution.base": ("Executor",),
-    "execution.store": ("RunStore",),
-    "hooks": ("Hooks", "RunContext", "WeightsContext", "hookimpl"),
-    "inputs": ("Audio", "Image", "Prompt", "Text"),
-    "model": ("Model",),
-    "outcome": ("ItemError", "Meta", "Outcome"),
-    "plugins": ("PluginRecord", "Selection"),
-    "runner": ("Runner", "load", "run"),
-    "specs": ("AdapterSpec", "Check", "CommandSpec", "ExecutorSpec", "ModelSpec", "RendererSpec", "TaskSpec"),
-    "tasks.base": ("Options", "Result", "Task"),
-    "weights": ("WeightsRef",),
-}
-_WHERE = {name: f"duomo.{module}" for module, names in _HOME.items() for name in names}
-
-__all__ = [
-    "Adapter",
-    "AdapterSpec",
-    "Audio",
-    "BadInput",
-    "Catalog",
-    "Check",
-    "CommandSpec",
-    "DuomoError",
-    "Executor",
-    "ExecutorSpec",
-    "Hooks",
-    "Image",
-    "ItemError",
-    "Meta",
-    "Model",
-    "ModelSpec",
-    "Options",
-    "Outcome",
-    "PluginRecord",
-    "Prompt",
-    "RendererSpec",
-    "Result",
-    "RunContext",
-    "RunStore",
-    "Runner",
-    "Selection",
-    "Task",
-    "TaskSpec",
-    "Text",
-    "WeightsContext",
-    "WeightsRef",
-    "__version__",
-    "adapt",
-    "default_catalog",
-    "hookimpl",
-    "load",
-    "run",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'duomo' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "duomo.adapters.adapter": "Adapter",
+        "duomo.adapters.adapting": "adapt",
+        "duomo.catalog": "Catalog default_catalog",
+        "duomo.errors": "BadInput DuomoError",
+        "duomo.execution.base": "Executor",
+        "duomo.execution.resuming.store": "RunStore",
+        "duomo.hooks": "Hooks RunContext WeightsContext hookimpl",
+        "duomo.inputs": "Audio Image Prompt Text",
+        "duomo.model": "Model",
+        "duomo.outcome": "ItemError Meta Outcome",
+        "duomo.plugins": "PluginRecord Selection",
+        "duomo.runner": "Runner load run",
+        "duomo.specs": "AdapterSpec Check CommandSpec ExecutorSpec ModelSpec RendererSpec TaskSpec",
+        "duomo.tasks.base": "Options Result Task",
+        "duomo.weights": "WeightsRef",
+    },
+)

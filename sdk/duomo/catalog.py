@@ -29,10 +29,10 @@ from duomo.weights import is_installed
 
 CORE_EXECUTORS = (
     ExecutorSpec("inline", "duomo.execution.inline:InlineExecutor", "in this process, one batch after another"),
-    ExecutorSpec("local", "duomo.execution.local:LocalExecutor", "in a process for each device of this machine"),
+    ExecutorSpec("local", "duomo.execution.pools.local:LocalExecutor", "in a process for each device of this machine"),
     ExecutorSpec(
         "ray",
-        "duomo.execution.ray:RayExecutor",
+        "duomo.execution.pools.ray:RayExecutor",
         "as actors of a Ray cluster, one that is there or one started for the run",
         requires=("ray>=2.40",),
         remote=True,

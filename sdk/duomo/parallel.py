@@ -3,7 +3,7 @@
     TensorPlan     every layer is cut: each device has some of its heads and columns (``tp``)
     PipelinePlan   the stack of layers is cut: each device has some of the layers (``pp``)
 
-Light: nothing here imports torch. Who cuts is `duomo.execution.tensor` and `duomo.execution.pipeline`.
+Light: nothing here imports torch. The cutting itself is in `duomo.execution.sharding`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import contextlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from duomo.errors import UsageProblem, did_you_mean
 
 STYLES = {"colwise": 1, "packed_colwise": 2, "qkv_colwise": 3, "rowwise": 1}
 """How a linear layer is cut, in the words of transformers' ``tp_plan``, and into how many equal parts its outputs
@@ -144,3 +146,52 @@ def in_group(group: Any, place: Callable[[Any], Any] | None = None) -> Iterator[
     finally:
         _GROUP.reset(tokens[0])
         _PLACE.reset(tokens[1])
+
+
+class ParallelDims(NamedTuple):
+    """Sizes of the three ways to be parallel, with the names of torchtitan."""
+
+    dp: int = 1
+    """Copies of the model; each takes batches of its own."""
+    pp: int = 1
+    """Devices in a row that hold the layers of one copy."""
+    tp: int = 1
+    """Devices side by side that share each layer."""
+
+    @property
+    def group(self) -> int:
+        """Devices of one copy."""
+        return self.pp * self.tp
+
+    @property
+    def total(self) -> int:
+        """Devices of all copies."""
+        return self.dp * self.pp * self.tp
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``dp=2,tp=2``; what is not named is 1. Raises `UsageProblem`."""
+        sizes: dict[str, int] = {}
+        for part in filter(None, (each.strip() for each in text.split(","))):
+            axis, equals, size = (each.strip() for each in part.partition("="))
+            if axis not in cls._fields:
+                near = did_you_mean(axis, cls._fields)
+                raise UsageProblem(
+                    f"no way to be parallel is called '{axis}'",
+                    why=f"{near} there are dp (copies), tp (within layers) and pp (between layers)".strip(),
+                    fix="dp=2, or dp=2,tp=2",
+                )
+            if axis in sizes:
+                raise UsageProblem(f"'{axis}' is given twice in '{text}'", fix=f"{axis}={sizes[axis]}")
+            if not (equals and size.isascii() and size.isdigit() and int(size) > 0):
+                raise UsageProblem(
+                    f"'{part}' is no size", why="it is a whole number of devices, 1 or more", fix=f"{axis}=1"
+                )
+            sizes[axis] = int(size)
+        if not sizes:
+            raise UsageProblem("no way to be parallel is named", fix="dp=2, or dp=2,tp=2")
+        return cls(**sizes)
+
+    def __str__(self) -> str:
+        named = [f"{axis}={size}" for axis, size in zip(self._fields, self, strict=True) if size != 1]
+        return ",".join(named) or "dp=1"

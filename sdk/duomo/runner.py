@@ -21,17 +21,19 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask, did_you_mean
 from duomo.execution.base import MODES, Entry, Executor, Fate, Job
-from duomo.execution.plan import Devices, ParallelDims, plan_for
+from duomo.execution.plan import Devices
+from duomo.execution.planning.resolve import plan_for
 from duomo.hooks import RunContext, WeightsContext
 from duomo.inputs import Audio, Image
 from duomo.outcome import ItemError, Meta, Outcome
+from duomo.parallel import ParallelDims
 from duomo.specs import ModelSpec
 from duomo.tasks.base import Options, Result, Task
 from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
 
 if TYPE_CHECKING:
-    from duomo.execution.resume import Resume
-    from duomo.execution.store import RunStore
+    from duomo.execution.resuming.resume import Resume
+    from duomo.execution.resuming.store import RunStore
 
 In = TypeVar("In")
 O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
@@ -322,7 +324,7 @@ class Runner(Generic[R]):
         entries = (self._entry(index, item) for index, item in enumerate(items))
         open_resume = None
         if store is not None or dedupe:
-            from duomo.execution.resume import Resume  # most runs have no store
+            from duomo.execution.resuming.resume import Resume  # most runs have no store
 
             open_resume = functools.partial(Resume, self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
         execute = functools.partial(self.executor.map, batch_size=batch_size, max_failed=max_failed)

@@ -4,8 +4,7 @@ import subprocess
 import sys
 
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from duomo.model import stack_or_pad
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from duomo.execution.crew import AFTERMATH, Event, cause_of
+from duomo.execution.pools.crew import AFTERMATH, Event, cause_of
 from duomo.outcome import ItemError
 
 

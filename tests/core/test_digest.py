@@ -8,8 +8,7 @@ import os
 import numpy as np
 import PIL.Image
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from duomo.errors import InputUnreadable, UsageProblem
 from duomo.inputs import Audio, AudioPair, Comparison, Image, Prompt, Text, TextOrImage, TextPair

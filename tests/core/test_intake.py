@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from duomo.execution.base import Entry, Fate
-from duomo.execution.intake import BURST, take
+from duomo.execution.scheduling.intake import BURST, take
 from duomo.outcome import ItemError
 
 AMPLE = (10_000, 1 << 30)

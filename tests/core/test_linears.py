@@ -5,11 +5,10 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
-from duomo.execution.linears import PackedLinear, pack
+from duomo.execution.speed.linears import PackedLinear, pack
 
 TOLERANCE = 1e-5
 WIDTH = 384

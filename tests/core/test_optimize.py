@@ -14,7 +14,7 @@ import duomo
 from duomo.cli import cli
 from duomo.cli.app import App
 from duomo.errors import DuomoError, ModelFailed, OptimizeRefused, RequirementMissing, UsageProblem
-from duomo.execution import optimize
+from duomo.execution.speed import optimize
 from duomo.tasks.results import Classification
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 

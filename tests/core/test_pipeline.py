@@ -6,14 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import nn
 from transformers.utils import ModelOutput
 
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution import pipeline
-from duomo.execution.ranks import Ranks
+from duomo.execution.sharding import pipeline
+from duomo.execution.sharding.ranks import Ranks
 from duomo.parallel import PipelinePlan, bucket, schedule, stages_of
 from duomo.testing import ThreadGroup
 

@@ -3,15 +3,16 @@
 import pickle
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import duomo
 from duomo.errors import DeviceUnavailable, UnknownExecutor, UsageProblem
 from duomo.execution import devices as devices_module
-from duomo.execution import local
 from duomo.execution.base import Job
-from duomo.execution.plan import ExecutionPlan, ParallelDims, plan_for
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.planning.resolve import plan_for
+from duomo.execution.pools import local
+from duomo.parallel import ParallelDims
 from duomo.specs import ModelSpec
 from duomo.testing import fake_catalog
 
@@ -161,7 +162,7 @@ def test_sizes_given_as_dims_are_checked_too(dims):
 
 
 def test_auto_asks_the_planner_whose_executor_counts_unless_one_is_named(monkeypatch, gpus):
-    from duomo.execution import planner
+    from duomo.execution.planning import planner
 
     asked = []
 

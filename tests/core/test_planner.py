@@ -1,18 +1,17 @@
 """Plans by arithmetic: a table of models and clusters, what always holds, and what is refused in which words."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from duomo.errors import DeviceUnavailable, DoesNotFit, DuomoError, UsageProblem
-from duomo.execution import hardware
 from duomo.execution.base import Job
-from duomo.execution.cores import plan_cpu
-from duomo.execution.costs import memory_needed, room_on, step_time
-from duomo.execution.hardware import DEVICES, Device, describe, facts, parse_devices
-from duomo.execution.plan import ParallelDims
-from duomo.execution.planner import make_plan, plan_for_job
-from duomo.execution.profile import ModelProfile, profile_params
+from duomo.execution.planning import hardware
+from duomo.execution.planning.cores import plan_cpu
+from duomo.execution.planning.costs import memory_needed, room_on, step_time
+from duomo.execution.planning.hardware import DEVICES, Device, describe, facts, parse_devices
+from duomo.execution.planning.planner import make_plan, plan_for_job
+from duomo.execution.planning.profile import ModelProfile, profile_params
+from duomo.parallel import ParallelDims
 from duomo.specs import ModelSpec
 
 # As `profile_config` finds them; test_profile.py compares those with torch.

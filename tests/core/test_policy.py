@@ -3,11 +3,10 @@
 import pytest
 
 import duomo
-from duomo.execution.base import Entry, Job
-from duomo.execution.crew import Facts
+from duomo.execution.base import Entry, Facts, Job
 from duomo.execution.inline import InlineExecutor
 from duomo.execution.plan import ExecutionPlan
-from duomo.execution.policy import MOST_BYTES, MOST_ITEMS, WINDOW_BYTES, Policy
+from duomo.execution.scheduling.policy import MOST_BYTES, MOST_ITEMS, WINDOW_BYTES, Policy
 from duomo.outcome import Meta
 from duomo.testing import echo_spec
 

@@ -9,8 +9,14 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
 from duomo.errors import InputMissing, InputUnreadable, Unavailable
-from duomo.execution import profile as profiles
-from duomo.execution.profile import ModelProfile, profile_config, profile_folder, profile_timed, profile_weights
+from duomo.execution.planning import profile as profiles
+from duomo.execution.planning.profile import (
+    ModelProfile,
+    profile_config,
+    profile_folder,
+    profile_timed,
+    profile_weights,
+)
 from duomo.specs import ModelSpec
 
 BERT = transformers.BertConfig

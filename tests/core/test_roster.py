@@ -1,6 +1,6 @@
 """When a batch has taken too long, by what those of its own run took."""
 
-from duomo.execution.roster import FIRST_FACTOR, HANG_FACTOR, Roster, Sent
+from duomo.execution.pools.roster import FIRST_FACTOR, HANG_FACTOR, Roster, Sent
 
 FLOOR_S = 60.0
 

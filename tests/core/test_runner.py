@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import duomo
 from duomo import Hooks, Outcome, Runner, hookimpl

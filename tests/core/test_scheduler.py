@@ -3,13 +3,12 @@
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from duomo.errors import SystemicError
 from duomo.execution.base import Entry, Fate
-from duomo.execution.policy import Policy
-from duomo.execution.scheduler import Scheduler
+from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.outcome import ItemError
 
 

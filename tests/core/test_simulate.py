@@ -2,10 +2,10 @@
 
 import pytest
 
-from duomo.execution.policy import Policy
-from duomo.execution.scheduler import Scheduler
-from duomo.execution.simulate import Constants, Simulation, simulate, text_lengths
-from duomo.execution.waiting import Filling, Waiting
+from duomo.execution.pools.simulate import Constants, Simulation, simulate, text_lengths
+from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.scheduler import Scheduler
+from duomo.execution.scheduling.waiting import Filling, Waiting
 from duomo.testing import FakeDevice, fake_devices
 
 SHORT = {"median": 20, "most": 256}

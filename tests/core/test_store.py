@@ -19,8 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import duomo
 from duomo import Hooks, hookimpl
@@ -32,8 +31,8 @@ from duomo.errors import (
     StoreProblem,
     SystemicError,
 )
-from duomo.execution import resume, store
-from duomo.execution.store import GROUP_ROWS, RunStore
+from duomo.execution.resuming import resume, store
+from duomo.execution.resuming.store import GROUP_ROWS, RunStore
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks.multimodal import SearchResult
 from duomo.tasks.results import Classification, Embedding, Hit

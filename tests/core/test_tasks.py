@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pydantic
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from duomo.catalog import resolve
 from duomo.errors import BadOption, InputMissing

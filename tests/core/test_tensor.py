@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution import tensor
+from duomo.execution.sharding import tensor
 from duomo.parallel import TensorPlan, agreed, matches
 from duomo.testing import ThreadGroup
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable
 from duomo.inputs import AudioPair, Comparison, Image, Prompt, Text, TextOrImage, TextPair

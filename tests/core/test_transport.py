@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from duomo.execution.transport import BIG, Channel, Slot, new_slots
+from duomo.execution.pools.transport import BIG, Channel, Slot, new_slots
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="descriptors are handed on by POSIX means")
 

@@ -7,8 +7,7 @@ import os
 import sys
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from duomo.errors import BadInput, CannotWrite, RequirementMissing, UsageProblem
 from duomo.outcome import ItemError, Meta, Outcome

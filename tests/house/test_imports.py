@@ -10,11 +10,12 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/duomo_*/plugin.py"
 PACKAGES = sorted({name for name, path in modules().items() if path.name == "__init__.py"})
 
 LAYERS = [
-    {"errors", "specs", "version"},
+    {"errors", "lazy", "specs", "version"},
     {"config", "hooks"},
     {"inputs", "discovery", "distributions", "registration", "requirements", "selection"},
     {"tasks", "model", "outcome", "weights", "parallel", "plugins"},
-    {"catalog", "execution", "packs", "pretrained", "writers"},
+    {"catalog", "export", "packs", "pretrained", "writers"},
+    {"execution"},
     {"runner"},
     {"adapters"},
     {"testing", "doctor", "scaffold"},
@@ -23,21 +24,14 @@ LAYERS = [
 """The rooms of the core from the ground up: a module imports from its own layer and from those below it."""
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-PUBLIC = {
-    "duomo",
-    *(
-        f"duomo.{room}"
-        for room in "adapters config errors inputs model parallel pretrained tasks testing weights".split()
-    ),
-}
+ROOMS = "adapters config errors execution inputs model parallel pretrained tasks testing weights writers".split()
+PUBLIC = {"duomo", *(f"duomo.{room}" for room in ROOMS)}
 """What a plugin may import from; and anything inside `duomo.tasks`."""
 
 KNOWN = [
     "duomo.adapters.adapter duomo.adapters.evaluation duomo.adapters.faults duomo.adapters.rows duomo.adapters.walk",
     "duomo.cli.app duomo.cli.output",
     "duomo.cli.job duomo.cli.streaming",
-    "duomo.execution.base duomo.execution.cores duomo.execution.costs duomo.execution.plan duomo.execution.planner"
-    " duomo.execution.profile",
     "duomo_nlp.packed duomo_nlp.staged",
     "duomo_retail.backtest duomo_retail.forecast",
     "faulty faulty_encoder",

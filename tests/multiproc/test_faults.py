@@ -13,8 +13,8 @@ import pytest
 
 import duomo
 from duomo.errors import SystemicError, UsageProblem, WorkerLost
-from duomo.execution.local import LocalExecutor
-from duomo.execution.transport import Slot
+from duomo.execution.pools.local import LocalExecutor
+from duomo.execution.pools.transport import Slot
 from duomo.testing import fake_catalog, faulty_spec
 
 pytestmark = [

@@ -110,7 +110,7 @@ def test_two_actors_share_one_model_and_one_that_is_killed_costs_no_row(cluster,
 
 
 def test_a_text_that_hangs_is_named_and_the_others_come_out(cluster, catalog):
-    from duomo.execution.ray import RayExecutor
+    from duomo.execution.pools.ray import RayExecutor
 
     place = {"devices": 1, "device": "cpu", "catalog": catalog}
     texts = [*TEXTS[:5], "hangs", *TEXTS[5:10]]
@@ -122,8 +122,8 @@ def test_a_text_that_hangs_is_named_and_the_others_come_out(cluster, catalog):
 
 
 def test_a_rank_that_suffers_from_another_is_not_taken_for_the_cause(cluster):
-    from duomo.execution.crew import AFTERMATH, Event
-    from duomo.execution.ray import RayCrew, _Replica
+    from duomo.execution.pools.crew import AFTERMATH, Event
+    from duomo.execution.pools.ray import RayCrew, _Replica
     from duomo.outcome import ItemError
 
     def raised(kind):
@@ -145,7 +145,7 @@ def test_a_rank_that_suffers_from_another_is_not_taken_for_the_cause(cluster):
 
 
 def test_what_is_sent_to_an_actor_that_is_gone_is_nobodys_fault():
-    from duomo.execution.ray import RayCrew
+    from duomo.execution.pools.ray import RayCrew
 
     crew = RayCrew(None)
     crew.send(0, 1, ["fine"], None)
@@ -162,8 +162,8 @@ def test_more_workers_than_the_cluster_holds_are_refused_with_the_number_that_fi
 
 def test_a_kind_left_open_is_a_gpu_where_the_cluster_has_one_for_each():
     from duomo.execution.base import Job
-    from duomo.execution.plan import plan_for
-    from duomo.execution.ray import with_devices
+    from duomo.execution.planning.resolve import plan_for
+    from duomo.execution.pools.ray import with_devices
 
     def devices(has, **asked):
         device = asked.pop("device", "auto")
@@ -181,7 +181,7 @@ def test_a_kind_left_open_is_a_gpu_where_the_cluster_has_one_for_each():
 
 
 def test_workers_that_find_no_place_are_an_error_and_no_endless_wait(runner, catalog):
-    from duomo.execution.ray import RayExecutor
+    from duomo.execution.pools.ray import RayExecutor
 
     place = {"devices": 4, "device": "cpu", "catalog": catalog}  # of which two are taken by the runner above
     with pytest.raises(Unavailable) as caught:
@@ -214,7 +214,7 @@ def test_an_address_nobody_answers_at_is_an_error_within_seconds():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        from duomo.execution.ray import RayExecutor
+        from duomo.execution.pools.ray import RayExecutor
 
         with pytest.raises(Unavailable) as caught:
             duomo.load("text-classification", executor=RayExecutor(address), catalog=fake_catalog())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import duomo
-from duomo.execution.local import LocalExecutor
+from duomo.execution.pools.local import LocalExecutor
 from duomo.testing import echo_spec, fake_catalog
 
 pytestmark = pytest.mark.multiproc

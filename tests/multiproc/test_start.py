@@ -8,9 +8,9 @@ import pytest
 
 import duomo
 from duomo.errors import PluginBroken, Unavailable, UsageProblem, WorkerLost
-from duomo.execution import child
 from duomo.execution.base import Job
-from duomo.execution.local import LocalExecutor, within
+from duomo.execution.pools import child
+from duomo.execution.pools.local import LocalExecutor, within
 from duomo.testing import EchoModel, echo_spec, fake_catalog
 
 pytestmark = pytest.mark.multiproc
@@ -61,7 +61,7 @@ def test_a_worker_that_dies_while_it_loads_says_how():
 
 
 def test_a_worker_that_never_finishes_loading_is_ended_and_says_where_it_hangs(monkeypatch):
-    monkeypatch.setattr("duomo.execution.local.START_LIMIT_S", 15.0)
+    monkeypatch.setattr("duomo.execution.pools.local.START_LIMIT_S", 15.0)
     with pytest.raises(WorkerLost, match=r"worker \d did not start") as caught:
         load(echo_spec(loader="acting:Stalling"))
     assert "more than 15 s to load the model" in caught.value.why

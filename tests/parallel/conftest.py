@@ -49,8 +49,9 @@ from transformers import (
 )
 
 import duomo
-from duomo.execution.group import GroupWorker
-from duomo.execution.plan import ExecutionPlan, ParallelDims
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.sharding.group import GroupWorker
+from duomo.parallel import ParallelDims
 from duomo.testing import ThreadGroup
 from duomo.weights import find_package_file
 

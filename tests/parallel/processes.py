@@ -22,8 +22,8 @@ from transformers import AutoModelForSequenceClassification
 from transformers.distributed import DistributedConfig
 
 import duomo
-from duomo.execution.group import GroupWorker, new_rendezvous
-from duomo.execution.ranks import TorchRanks
+from duomo.execution.sharding.group import GroupWorker, new_rendezvous
+from duomo.execution.sharding.ranks import TorchRanks
 from duomo.parallel import TensorPlan
 from duomo.tasks.results import Classification
 

@@ -6,7 +6,7 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 import duomo
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution import group as groups
+from duomo.execution.sharding import group as groups
 from duomo.tasks.nlp import TextGenerationOptions
 from duomo.testing import difference_when_cut
 from duomo_nlp.generation import CausalLM
@@ -266,7 +266,7 @@ def test_what_cannot_be_cut_is_refused_before_anything_is_loaded(name, dims, wor
 def test_weights_that_are_a_file_beside_a_config_are_refused_before_any_worker_starts(executor, monkeypatch):
     if executor == "ray":
         pytest.importorskip("ray")
-    monkeypatch.setattr("duomo.execution.child.load_worker", None)
+    monkeypatch.setattr("duomo.execution.pools.child.load_worker", None)
     with pytest.raises(UsageProblem, match="'nlp/minilm' cannot be cut for tp=5") as caught:
         duomo.load("feature-extraction", "nlp/minilm", executor=executor, device="cpu", parallel="tp=5")
     assert "12 attention heads" in caught.value.why

@@ -12,9 +12,10 @@ import torch
 
 import duomo
 from duomo.execution.base import Job
-from duomo.execution.group import new_rendezvous
-from duomo.execution.plan import ExecutionPlan, ParallelDims
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.sharding.group import new_rendezvous
 from duomo.inputs import Text
+from duomo.parallel import ParallelDims
 from duomo.tasks.nlp import TextClassificationOptions
 from duomo_nlp import heads
 from duomo_nlp.classification import TextClassification

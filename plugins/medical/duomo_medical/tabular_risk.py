@@ -27,11 +27,11 @@ from duomo.adapters import (
     Sigmoid,
     Uncalibrated,
     as_probability,
+    auc as area_under_curve,
     find,
     no_target_leak,
     pseudonym,
 )
-from duomo.adapters import auc as area_under_curve
 from duomo.errors import BadInput, DuomoError, UsageProblem
 from duomo_medical.logistic import Logistic
 from duomo_medical.plugin import TABULAR_RISK

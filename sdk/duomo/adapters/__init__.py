@@ -8,147 +8,95 @@
 Write one: `duomo.adapters.adapter`. Names are loaded when first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from duomo.lazy import face
 
 if TYPE_CHECKING:
-    from duomo.adapters.adapter import Adapter, Case, Guard
-    from duomo.adapters.adapting import adapt
-    from duomo.adapters.artifacts import Artifact, FittedOn
-    from duomo.adapters.audit import AuditLog, verify
+    from duomo.adapters.adapter import Adapter as Adapter, Case as Case, Guard as Guard
+    from duomo.adapters.adapting import adapt as adapt
+    from duomo.adapters.artifacts import Artifact as Artifact, FittedOn as FittedOn
+    from duomo.adapters.audit import AuditLog as AuditLog, verify as verify
     from duomo.adapters.calibration import (
-        Calibrator,
-        Isotonic,
-        Sigmoid,
-        Temperature,
-        auc,
-        brier,
-        expected_calibration_error,
-        log_loss,
-        reliability,
+        Calibrator as Calibrator,
+        Isotonic as Isotonic,
+        Sigmoid as Sigmoid,
+        Temperature as Temperature,
+        auc as auc,
+        brier as brier,
+        expected_calibration_error as expected_calibration_error,
+        log_loss as log_loss,
+        reliability as reliability,
     )
-    from duomo.adapters.conformal import ConformalInterval, ConformalSets, conformal_quantile, coverage
-    from duomo.adapters.egress import no_egress
-    from duomo.adapters.evaluation import FoldReport, Report
-    from duomo.adapters.findings import CODES, Finding, find
-    from duomo.adapters.fusion import Fused, FusionAdapter, Scorer
-    from duomo.adapters.guards import no_target_leak
-    from duomo.adapters.policies import Costs, OneClass, Policy, Threshold
-    from duomo.adapters.records import Inputs, Record, Source, digest_of, pseudonym
-    from duomo.adapters.results import Decision, DomainResult, Payload, Provenance, Reason
+    from duomo.adapters.conformal import (
+        ConformalInterval as ConformalInterval,
+        ConformalSets as ConformalSets,
+        conformal_quantile as conformal_quantile,
+        coverage as coverage,
+    )
+    from duomo.adapters.egress import no_egress as no_egress
+    from duomo.adapters.evaluation import FoldReport as FoldReport, Report as Report
+    from duomo.adapters.findings import CODES as CODES, Finding as Finding, find as find
+    from duomo.adapters.fusion import Fused as Fused, FusionAdapter as FusionAdapter, Scorer as Scorer
+    from duomo.adapters.guards import no_target_leak as no_target_leak
+    from duomo.adapters.policies import Costs as Costs, OneClass as OneClass, Policy as Policy, Threshold as Threshold
+    from duomo.adapters.records import (
+        Inputs as Inputs,
+        Record as Record,
+        Source as Source,
+        digest_of as digest_of,
+        pseudonym as pseudonym,
+    )
+    from duomo.adapters.results import (
+        Decision as Decision,
+        DomainResult as DomainResult,
+        Payload as Payload,
+        Provenance as Provenance,
+        Reason as Reason,
+    )
     from duomo.adapters.scores import (
-        ArtifactRef,
-        Interval,
-        PredictionSet,
-        Probability,
-        Quantiles,
-        Score,
-        Uncalibrated,
-        as_probability,
+        ArtifactRef as ArtifactRef,
+        Interval as Interval,
+        PredictionSet as PredictionSet,
+        Probability as Probability,
+        Quantiles as Quantiles,
+        Score as Score,
+        Uncalibrated as Uncalibrated,
+        as_probability as as_probability,
     )
-    from duomo.adapters.splits import AsFitted, External, Fixed, Group, GroupTime, Random, SplitPolicy, Time
-    from duomo.adapters.walk import Override
+    from duomo.adapters.splits import (
+        AsFitted as AsFitted,
+        External as External,
+        Fixed as Fixed,
+        Group as Group,
+        GroupTime as GroupTime,
+        Random as Random,
+        SplitPolicy as SplitPolicy,
+        Time as Time,
+    )
+    from duomo.adapters.walk import Override as Override
 
-_HOME = {
-    "adapter": ("Adapter", "Case", "Guard"),
-    "adapting": ("adapt",),
-    "artifacts": ("Artifact", "FittedOn"),
-    "audit": ("AuditLog", "verify"),
-    "calibration": (
-        *("Calibrator", "Isotonic", "Sigmoid", "Temperature"),
-        *("auc", "brier", "expected_calibration_error", "log_loss", "reliability"),
-    ),
-    "conformal": ("ConformalInterval", "ConformalSets", "conformal_quantile", "coverage"),
-    "egress": ("no_egress",),
-    "evaluation": ("FoldReport", "Report"),
-    "findings": ("CODES", "Finding", "find"),
-    "fusion": ("Fused", "FusionAdapter", "Scorer"),
-    "guards": ("no_target_leak",),
-    "policies": ("Costs", "OneClass", "Policy", "Threshold"),
-    "records": ("Inputs", "Record", "Source", "digest_of", "pseudonym"),
-    "results": ("Decision", "DomainResult", "Payload", "Provenance", "Reason"),
-    "scores": (
-        *("ArtifactRef", "Interval", "PredictionSet", "Probability", "Quantiles"),
-        *("Score", "Uncalibrated", "as_probability"),
-    ),
-    "splits": ("AsFitted", "External", "Fixed", "Group", "GroupTime", "Random", "SplitPolicy", "Time"),
-    "walk": ("Override",),
-}
-_WHERE = {name: f"duomo.adapters.{module}" for module, names in _HOME.items() for name in names}
-
-__all__ = [
-    "Adapter",
-    "Artifact",
-    "ArtifactRef",
-    "AsFitted",
-    "AuditLog",
-    "CODES",
-    "Calibrator",
-    "Case",
-    "ConformalInterval",
-    "ConformalSets",
-    "Costs",
-    "Decision",
-    "DomainResult",
-    "External",
-    "Finding",
-    "FittedOn",
-    "Fixed",
-    "FoldReport",
-    "Fused",
-    "FusionAdapter",
-    "Group",
-    "GroupTime",
-    "Guard",
-    "Inputs",
-    "Interval",
-    "Isotonic",
-    "OneClass",
-    "Override",
-    "Payload",
-    "Policy",
-    "PredictionSet",
-    "Probability",
-    "Provenance",
-    "Quantiles",
-    "Random",
-    "Reason",
-    "Record",
-    "Report",
-    "Score",
-    "Scorer",
-    "Sigmoid",
-    "Source",
-    "SplitPolicy",
-    "Temperature",
-    "Threshold",
-    "Time",
-    "Uncalibrated",
-    "adapt",
-    "as_probability",
-    "auc",
-    "brier",
-    "conformal_quantile",
-    "coverage",
-    "digest_of",
-    "expected_calibration_error",
-    "find",
-    "log_loss",
-    "no_egress",
-    "no_target_leak",
-    "pseudonym",
-    "reliability",
-    "verify",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'duomo.adapters' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "duomo.adapters.adapter": "Adapter Case Guard",
+        "duomo.adapters.adapting": "adapt",
+        "duomo.adapters.artifacts": "Artifact FittedOn",
+        "duomo.adapters.audit": "AuditLog verify",
+        "duomo.adapters.calibration": "Calibrator Isotonic Sigmoid Temperature"
+        " auc brier expected_calibration_error log_loss reliability",
+        "duomo.adapters.conformal": "ConformalInterval ConformalSets conformal_quantile coverage",
+        "duomo.adapters.egress": "no_egress",
+        "duomo.adapters.evaluation": "FoldReport Report",
+        "duomo.adapters.findings": "CODES Finding find",
+        "duomo.adapters.fusion": "Fused FusionAdapter Scorer",
+        "duomo.adapters.guards": "no_target_leak",
+        "duomo.adapters.policies": "Costs OneClass Policy Threshold",
+        "duomo.adapters.records": "Inputs Record Source digest_of pseudonym",
+        "duomo.adapters.results": "Decision DomainResult Payload Provenance Reason",
+        "duomo.adapters.scores": "ArtifactRef Interval PredictionSet Probability"
+        " Quantiles Score Uncalibrated as_probability",
+        "duomo.adapters.splits": "AsFitted External Fixed Group GroupTime Random SplitPolicy Time",
+        "duomo.adapters.walk": "Override",
+    },
+)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from duomo.cli.results import View
     from duomo.cli.sinks import Shown
     from duomo.cli.sources import Item
-    from duomo.execution.store import RunStore
+    from duomo.execution.resuming.store import RunStore
     from duomo.outcome import ItemError, Outcome
     from duomo.runner import Runner
 
@@ -185,7 +185,7 @@ class Run:
     def _open_store(self) -> contextlib.AbstractContextManager[RunStore | None]:
         if not self.resuming:
             return contextlib.nullcontext()
-        from duomo.execution.store import RunStore
+        from duomo.execution.resuming.store import RunStore
 
         return RunStore(f"{Path(self.given['out'])}.duomo", force=self.given["force"])
 

@@ -12,9 +12,9 @@ from duomo.cli.complete import complete_models
 from duomo.cli.output import echo_json, settle
 
 if TYPE_CHECKING:
-    from duomo.execution.costs import Planned
-    from duomo.execution.profile import ModelProfile
-    from duomo.execution.simulate import Simulation
+    from duomo.execution.planning.costs import Planned
+    from duomo.execution.planning.profile import ModelProfile
+    from duomo.execution.pools.simulate import Simulation
     from duomo.specs import ModelSpec
 
 BATCHES, MOST_ITEMS = 12, 400_000
@@ -77,8 +77,8 @@ def command(
     share, speed = _slow(slow)
     if (slow or faults) and simulate is None:
         raise click.UsageError("--slow and --faults are of a simulation: --simulate N", ctx)
-    from duomo.execution.hardware import describe, facts, parse_devices
-    from duomo.execution.planner import make_plan
+    from duomo.execution.planning.hardware import describe, facts, parse_devices
+    from duomo.execution.planning.planner import make_plan
 
     known = parse_devices(devices)
     profile, axes = _profile(app, model)
@@ -107,8 +107,8 @@ def command(
 def _profile(app: App, model: str) -> tuple[ModelProfile, frozenset[str]]:
     """The model's profile, and the ways in which it can be split."""
     from duomo.errors import UsageProblem
-    from duomo.execution.planner import AXES, axes_of
-    from duomo.execution.profile import profile_folder, profile_params, profile_weights, transformers_folder
+    from duomo.execution.planning.planner import AXES, axes_of
+    from duomo.execution.planning.profile import profile_folder, profile_params, profile_weights, transformers_folder
     from duomo.weights import find_parts, parse_ref
 
     if model.endswith(".json") or Path(model.removeprefix("dir:")).expanduser().is_file():
@@ -145,7 +145,7 @@ def _axes(app: App, folder: Path) -> frozenset[str]:
     """What the family that loads such a checkpoint can do; none when no family does."""
     import json
 
-    from duomo.execution.planner import axes_of
+    from duomo.execution.planning.planner import axes_of
 
     config = json.loads((folder / "config.json").read_text("utf-8"))
     families = app.catalog.families(None, config.get("architectures") or ())
@@ -172,7 +172,7 @@ def _timed(app: App, spec: ModelSpec) -> ModelProfile:
     """A model of our own, run on a sample of its task; by its parameters where there is none."""
     from duomo.catalog import resolve
     from duomo.execution.base import Job
-    from duomo.execution.profile import profile_params, profile_timed
+    from duomo.execution.planning.profile import profile_params, profile_timed
     from duomo.execution.worker import Worker
     from duomo.testing import sample_for
     from duomo.weights import locate
@@ -201,8 +201,8 @@ def _slow(text: str) -> tuple[float, float]:
 
 def _simulate(planned: Planned, num: int, share: float, speed: float, faults: float, seed: int) -> Simulation:
     """The plan's copies over `num` fake devices, with the speed that the planner predicts for one."""
-    from duomo.execution.costs import DRIVER_BATCH_S, DRIVER_ITEM_S, LAUNCH_S
-    from duomo.execution.simulate import Constants, fake_devices, simulate, text_lengths
+    from duomo.execution.planning.costs import DRIVER_BATCH_S, DRIVER_ITEM_S, LAUNCH_S
+    from duomo.execution.pools.simulate import Constants, fake_devices, simulate, text_lengths
 
     best, profile, plan = planned.estimate, planned.profile, planned.plan
     copies = max(1, num // best.dims.group)

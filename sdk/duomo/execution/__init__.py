@@ -1,1 +1,36 @@
-"""Where models run."""
+"""Where models run: the interface of an executor, the executors that come with duomo, and what a new one needs.
+
+    duomo.load("image-classification", executor=duomo.execution.LocalExecutor())
+
+Write one: `duomo.execution.base`. Names are loaded when first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from duomo.lazy import face
+
+if TYPE_CHECKING:
+    from duomo.execution.base import Entry as Entry, Executor as Executor, Facts as Facts, Fate as Fate, Job as Job
+    from duomo.execution.inline import InlineExecutor as InlineExecutor
+    from duomo.execution.plan import ExecutionPlan as ExecutionPlan
+    from duomo.execution.pools.crew import Crew as Crew, Event as Event
+    from duomo.execution.pools.local import LocalExecutor as LocalExecutor
+    from duomo.execution.pools.pool import PoolExecutor as PoolExecutor
+    from duomo.execution.pools.ray import RayExecutor as RayExecutor
+    from duomo.execution.resuming.store import RunStore as RunStore
+    from duomo.execution.worker import Worker as Worker
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "duomo.execution.base": "Entry Executor Facts Fate Job",
+        "duomo.execution.inline": "InlineExecutor",
+        "duomo.execution.plan": "ExecutionPlan",
+        "duomo.execution.pools.crew": "Crew Event",
+        "duomo.execution.pools.local": "LocalExecutor",
+        "duomo.execution.pools.pool": "PoolExecutor",
+        "duomo.execution.pools.ray": "RayExecutor",
+        "duomo.execution.resuming.store": "RunStore",
+        "duomo.execution.worker": "Worker",
+    },
+)

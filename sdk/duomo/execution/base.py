@@ -5,14 +5,14 @@ from __future__ import annotations
 import concurrent.futures
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from duomo.execution.plan import ExecutionPlan
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
 
 MODES = ("none", "compile", "bf16", "int8", "onnx", "openvino")
-"""How a model may be made faster; ``none`` is exact. What they do: `duomo.execution.optimize`."""
+"""How a model may be made faster; ``none`` is exact. What they do: `duomo.execution.speed.optimize`."""
 
 
 class Job(NamedTuple):
@@ -133,3 +133,18 @@ class Executor(ABC):
     @abstractmethod
     def shutdown(self) -> None:
         """Give the model and its memory back."""
+
+
+class Facts(NamedTuple):
+    """What a worker tells when its model is loaded."""
+
+    meta: Meta
+    batch_size: int
+    batch_budget: int
+    packed: bool
+
+    @classmethod
+    def of(cls, worker: Any) -> Self:
+        """Of a `Worker`."""
+        model = worker.model
+        return cls(worker.meta(""), model.batch_size, model.batch_budget, model.packed)

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, Fate, Job
-from duomo.execution.crew import Facts
+from duomo.execution.base import Entry, Executor, Facts, Fate, Job
 from duomo.execution.devices import told
-from duomo.execution.intake import take
-from duomo.execution.policy import Policy
-from duomo.execution.scheduler import Batch, Scheduler
+from duomo.execution.scheduling.intake import take
+from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.scheduler import Batch, Scheduler
 from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import Meta, Outcome
 

@@ -47,10 +47,10 @@ class Worker:
         freeze(self.model)
         self._trial: Any = None
         if job.optimize != "none":
-            optimize = resolve("duomo.execution.optimize:optimize", ("torch",), f"the speed mode {job.optimize}")
+            optimize = resolve("duomo.execution.speed.optimize:optimize", ("torch",), f"the speed mode {job.optimize}")
             self._trial = optimize(self.model, job.optimize, self.device)
         elif self.device == "cpu" and (held := networks(self.model)):
-            resolve("duomo.execution.linears:pack", ("torch",), "a network on the CPU")(held.values())
+            resolve("duomo.execution.speed.linears:pack", ("torch",), "a network on the CPU")(held.values())
         self._splits = cls.split is not Model.split
 
     def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:

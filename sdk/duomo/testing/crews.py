@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from duomo.execution.base import Job
-from duomo.execution.crew import Crew, Event, Facts
+from duomo.execution.base import Facts, Job
 from duomo.execution.devices import told
-from duomo.execution.pool import PoolExecutor
+from duomo.execution.pools.crew import Crew, Event
+from duomo.execution.pools.pool import PoolExecutor
 from duomo.execution.worker import Worker
 from duomo.outcome import ItemError
 

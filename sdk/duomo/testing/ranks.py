@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from duomo import parallel
-from duomo.execution import pipeline, tensor
-from duomo.execution.ranks import Ranks
+from duomo.execution.sharding import pipeline, tensor
+from duomo.execution.sharding.ranks import Ranks
 
 T = TypeVar("T")
 PATIENCE_S = 30.0

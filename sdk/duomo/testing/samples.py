@@ -49,8 +49,7 @@ def sample_for(task: type[Task[Any, Any, Any]]) -> Sample | None:
 def pictures() -> list[Array]:
     """Three drawings as uint8 of shape (H, W, 3): a face, a landscape, a striped ball."""
     import numpy as np
-    from PIL import Image as Canvas
-    from PIL import ImageDraw
+    from PIL import Image as Canvas, ImageDraw
 
     drawings = []
     for size, sky in (((200, 240), "ivory"), ((320, 200), "skyblue"), ((160, 160), "white")):
@@ -79,8 +78,7 @@ def pictures() -> list[Array]:
 def pages() -> list[Array]:
     """Two printed pages as uint8 of shape (H, W, 3)."""
     import numpy as np
-    from PIL import Image as Canvas
-    from PIL import ImageDraw, ImageFont
+    from PIL import Image as Canvas, ImageDraw, ImageFont
 
     pages = []
     for lines in (["Hello, world"], ["INVOICE 2026", "Total: 99.50"]):

@@ -5,8 +5,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from duomo.adapters import AuditLog, Override, verify
 from duomo.adapters.guards import within

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from duomo.adapters import ConformalInterval, ConformalSets, Probability, coverage
 from duomo.adapters.conformal import conformal_quantile, least_records

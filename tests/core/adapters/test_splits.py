@@ -4,8 +4,7 @@ import dataclasses
 import datetime as dt
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from duomo.adapters import External, Fixed, Group, GroupTime, Random, Record, Time
 from duomo.adapters.splits import default_split

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from duomo.execution.store import RunStore
+from duomo.execution.resuming.store import RunStore
 from duomo.testing.fakes import EchoModel
 from tests.core.cli.conftest import start
 

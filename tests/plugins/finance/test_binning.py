@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from duomo_finance.binning import MIN_SHARE, OTHER, Bins, bin_category, bin_number
 from duomo_finance.metrics import among_top, average_precision, ks, psi

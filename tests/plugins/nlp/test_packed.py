@@ -23,7 +23,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from duomo.execution.runtimes import plain
+from duomo.export.graph import plain
 from duomo_nlp import packed
 
 SMALL = {

@@ -27,7 +27,7 @@ from transformers import (
 
 import duomo
 from duomo.errors import InputUnreadable
-from duomo.execution.runtimes import NEEDS, plain
+from duomo.export.graph import NEEDS, plain
 from duomo_vision import decoding
 from duomo_vision.decoding import decode
 from duomo_vision.quicken import PackedConv2d, quicken

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from duomo.errors import BadInput, DuomoError, ModelFailed, Unavailable
-from duomo.execution.base import Fate, Job
-from duomo.outcome import ItemError, Meta
+from duomo.execution.base import Facts, Fate, Job
+from duomo.outcome import ItemError
 
 AFTERMATH = "PeerLost"
 """The error of a rank that could not go on because of another, which has the cause to tell."""
@@ -34,21 +34,6 @@ class Event(NamedTuple):
     """Of ``lost``: whether its oldest batch is under suspicion, or it was ended for another reason."""
     prepare_s: float = 0.0
     compute_s: float = 0.0
-
-
-class Facts(NamedTuple):
-    """What a worker tells when its model is loaded."""
-
-    meta: Meta
-    batch_size: int
-    batch_budget: int
-    packed: bool
-
-    @classmethod
-    def of(cls, worker: Any) -> Self:
-        """Of a `Worker`."""
-        model = worker.model
-        return cls(worker.meta(""), model.batch_size, model.batch_budget, model.packed)
 
 
 class Crew(ABC):

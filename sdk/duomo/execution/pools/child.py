@@ -12,11 +12,10 @@ import traceback
 from typing import Any, NamedTuple
 
 from duomo.errors import BadInput, DuomoError, ModelFailed, PluginBroken, Unavailable
-from duomo.execution.base import Job
-from duomo.execution.crew import Facts
+from duomo.execution.base import Facts, Job
 from duomo.execution.devices import told, torch_in_use
-from duomo.execution.process import follow_driver
-from duomo.execution.transport import Channel, Message, Slot
+from duomo.execution.pools.process import follow_driver
+from duomo.execution.pools.transport import Channel, Message, Slot
 from duomo.outcome import ItemError
 
 
@@ -114,7 +113,7 @@ def load_worker(job: Job, post: Post) -> Any:
     """A worker with its model, alone or as a rank of its group."""
     _set_threads(post.threads)
     if post.world > 1:
-        from duomo.execution.group import GroupWorker
+        from duomo.execution.sharding.group import GroupWorker
 
         worker: Any = GroupWorker(job, post.rank, post.world, post.rendezvous)
     else:

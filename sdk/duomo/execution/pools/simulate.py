@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
-from duomo.execution.base import Entry, Fate, Job
-from duomo.execution.crew import Crew, Event, Facts
-from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.execution.pool import PoolExecutor
+from duomo.execution.base import Entry, Facts, Fate, Job
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.pools.crew import Crew, Event
+from duomo.execution.pools.pool import PoolExecutor
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
+from duomo.parallel import ParallelDims
 from duomo.specs import ModelSpec
 
 
@@ -355,7 +356,7 @@ class SimulatedModel(Model[int, Any]):
 _FINE = (Fate(),)
 _DIED = ItemError("E-WORKER-LOST", "the device died", "the simulation had it so", type="WorkerLost")
 _JOB = Job(
-    ModelSpec("simulation/device", "text-classification", "duomo.execution.simulate:SimulatedModel", "", ""),
+    ModelSpec("simulation/device", "text-classification", "duomo.execution.pools.simulate:SimulatedModel", "", ""),
     "text-classification",
     "simulation/device",
     None,

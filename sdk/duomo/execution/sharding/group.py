@@ -24,14 +24,14 @@ import torch
 from duomo import parallel
 from duomo.catalog import resolve
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution import pipeline, tensor
 from duomo.execution.base import Fate, Job
 from duomo.execution.devices import networks, pick_device
-from duomo.execution.plan import ParallelDims
-from duomo.execution.profile import transformers_folder
-from duomo.execution.ranks import Ranks, TorchRanks
+from duomo.execution.planning.profile import transformers_folder
+from duomo.execution.sharding import pipeline, tensor
+from duomo.execution.sharding.ranks import Ranks, TorchRanks
 from duomo.execution.worker import Prepared, Worker
 from duomo.model import Model
+from duomo.parallel import ParallelDims
 from duomo.weights import WeightsRef
 
 TIMEOUT_S = 60.0

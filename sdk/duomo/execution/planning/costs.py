@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-from duomo.execution.hardware import Device
-from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.execution.profile import SIZES, ModelProfile
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.planning.hardware import MFU, Device
+from duomo.execution.planning.profile import SIZES, ModelProfile
+from duomo.parallel import ParallelDims
 
 CONTEXT = 1.5e9
 """Bytes that CUDA, its libraries and the allocator take before the first weight."""
@@ -15,8 +16,6 @@ USABLE = 0.9
 """Of the rest; fragments take what is left."""
 PROCESS = 0.7e9
 """Bytes of a Python process with torch and transformers in it (507 to 758 MiB measured)."""
-MFU, MFU_CPU = 0.5, 0.8
-"""Share of the peak that batches of transformers reach: usual on GPUs; 0.76 to 1.05 measured on a CPU."""
 LATENCY = 10e-6
 """Seconds until the first byte of a message between devices arrives."""
 LAUNCH_S = 100e-6

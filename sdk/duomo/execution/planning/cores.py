@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from duomo.errors import DoesNotFit
-from duomo.execution.costs import (
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.planning.costs import (
     CPU_UNITS,
     DRIVER_ITEM_S,
     LOAD,
-    MFU_CPU,
     PROCESS,
     START_S,
     THREADS,
@@ -20,9 +20,9 @@ from duomo.execution.costs import (
     memory_needed,
     room_on,
 )
-from duomo.execution.hardware import DEVICES, Device
-from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.execution.profile import ModelProfile
+from duomo.execution.planning.hardware import DEVICES, MFU_CPU, Device
+from duomo.execution.planning.profile import ModelProfile
+from duomo.parallel import ParallelDims
 
 
 def plan_cpu(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Self
 
-from duomo.execution.waiting import SLACK
+from duomo.execution.scheduling.waiting import SLACK
 
 if TYPE_CHECKING:
-    from duomo.execution.crew import Facts
+    from duomo.execution.base import Facts
     from duomo.execution.plan import ExecutionPlan
 
 MOST_ITEMS = 4096

@@ -1,4 +1,4 @@
-"""What runs inside an actor of Ray: the same worker as in a process of `duomo.execution.local`."""
+"""What runs inside an actor of Ray: the same worker as in a process of `duomo.execution.pools.local`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import ray
 
-from duomo.execution import child
-from duomo.execution.base import Job
-from duomo.execution.crew import Event, Facts
+from duomo.execution.base import Facts, Job
 from duomo.execution.devices import told
+from duomo.execution.pools import child
+from duomo.execution.pools.crew import Event
 from duomo.outcome import ItemError
 
 
@@ -38,7 +38,7 @@ class Seat:
 
     def rendezvous(self) -> str:
         """Where the ranks of its group meet: the first rank chooses, since it knows its node."""
-        from duomo.execution.group import new_rendezvous
+        from duomo.execution.sharding.group import new_rendezvous
 
         return new_rendezvous()
 

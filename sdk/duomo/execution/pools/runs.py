@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
 from duomo.execution.base import Entry, Fate
-from duomo.execution.intake import take
-from duomo.execution.policy import Policy
-from duomo.execution.scheduler import Batch, Scheduler
+from duomo.execution.scheduling.intake import take
+from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.scheduler import Batch, Scheduler
 from duomo.outcome import ItemError
 
 if TYPE_CHECKING:
-    from duomo.execution.crew import Crew
+    from duomo.execution.pools.crew import Crew
 
 Known = Iterable[tuple[Entry, Fate]]
 SLOW_S = 0.05

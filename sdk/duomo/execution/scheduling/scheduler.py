@@ -29,8 +29,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from duomo.errors import SystemicError, WorkerLost
 from duomo.execution.base import Entry, Fate
-from duomo.execution.policy import Policy
-from duomo.execution.waiting import Filling, Waiting
+from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.waiting import Filling, Waiting
 from duomo.outcome import ItemError
 
 GOOD_BATCHES_TO_GROW = 16

@@ -140,8 +140,7 @@ def profile_timed(spec: ModelSpec, forward: Callable[[], Any], num_items: int) -
         forward: one pass.
         num_items: in it.
     """
-    from duomo.execution.costs import MFU_CPU
-    from duomo.execution.hardware import CORE
+    from duomo.execution.planning.hardware import CORE, MFU_CPU
 
     times = []
     for _ in range(6):  # the first one warms up

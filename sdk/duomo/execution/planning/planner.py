@@ -1,6 +1,6 @@
 """From a profile and devices to a plan: how many copies, how each is split, how much in a batch, and why.
 
-Nothing is run, and the devices need not be here. Times are what `duomo.execution.costs` says they are;
+Nothing is run, and the devices need not be here. Times are what `duomo.execution.planning.costs` says they are;
 memory is meant to hold.
 """
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import DoesNotFit, UsageProblem
-from duomo.execution.cores import plan_cpu
-from duomo.execution.costs import (
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.planning.cores import plan_cpu
+from duomo.execution.planning.costs import (
     BUDGETS,
     DRIVER_ITEM_S,
     DRIVER_S,
     ITEM_BUDGETS,
-    MFU,
     STEP_S,
     TIE,
     Estimate,
@@ -28,9 +28,9 @@ from duomo.execution.costs import (
     room_on,
     step_time,
 )
-from duomo.execution.hardware import DEVICES, PER_NODE, Device, describe, parse_devices
-from duomo.execution.plan import ExecutionPlan, ParallelDims
-from duomo.execution.profile import SIZES, ModelProfile, profile_weights, transformers_folder
+from duomo.execution.planning.hardware import DEVICES, MFU, PER_NODE, Device, describe, parse_devices
+from duomo.execution.planning.profile import SIZES, ModelProfile, profile_weights, transformers_folder
+from duomo.parallel import ParallelDims
 
 if TYPE_CHECKING:
     from duomo.execution.base import Job

@@ -11,7 +11,7 @@ from typing import Any
 
 from duomo.errors import DuomoError, StoreProblem
 from duomo.execution.base import Entry, Fate
-from duomo.execution.store import RunStore
+from duomo.execution.resuming.store import RunStore
 from duomo.inputs.digest import digest
 from duomo.outcome import ItemError, Meta, Outcome
 

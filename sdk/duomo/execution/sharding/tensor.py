@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution.ranks import Ranks
+from duomo.execution.sharding.ranks import Ranks
 from duomo.parallel import STYLES, WHOLE, TensorPlan, matches
 
 

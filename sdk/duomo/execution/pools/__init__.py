@@ -1,0 +1,1 @@
+"""Many copies of one model: in processes, in actors of a cluster, or simulated."""

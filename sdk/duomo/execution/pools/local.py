@@ -1,0 +1,357 @@
+"""A process for each device of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import selectors
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from duomo.errors import UsageProblem
+from duomo.execution.base import Facts, Job
+from duomo.execution.devices import accelerators, pick_device, torch_in_use
+from duomo.execution.plan import ExecutionPlan
+from duomo.execution.pools import child, process
+from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
+from duomo.execution.pools.pool import PoolExecutor
+from duomo.execution.pools.roster import HANG_FLOOR_S, MAX_RESTARTS
+from duomo.execution.pools.transport import COUNTED, Channel, Message, new_slots
+from duomo.outcome import ItemError
+from duomo.parallel import ParallelDims
+
+MOST_A_CORE = 16
+"""Processes on the CPU: more than one a core may be meant, more than this is a slip of the keyboard."""
+
+
+class LocalExecutor(PoolExecutor):
+    """Worker processes of this machine, one a device; each starts in hundredths of a second after the first.
+
+    Args:
+        max_restarts: deaths of a worker in a row after which it is given up.
+        hang_floor_s: no batch is taken to hang before so many seconds.
+    """
+
+    name = "local"
+
+    def __init__(self, *, max_restarts: int = MAX_RESTARTS, hang_floor_s: float = HANG_FLOOR_S) -> None:
+        self._processes = LocalCrew()
+        super().__init__(self._processes, max_restarts=max_restarts, hang_floor_s=hang_floor_s)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers, in the order of their devices; of those that are there now."""
+        return self._processes.pids
+
+
+class _Rank:
+    """One worker process, and the driver's ends of what connects them."""
+
+    def __init__(self, job: Job, post: child.Post, preload: Sequence[str]) -> None:
+        self.post = post
+        self.is_ready = False
+        self.raised: Event | None = None
+        """What it raised on the batch at hand, in a group."""
+        ours, theirs = multiprocessing.Pipe()
+        outgoing, incoming = new_slots(job.plan.prefetch), new_slots(job.plan.prefetch)
+        self._words = new_slots(1)
+        self.channel = Channel(ours, outgoing, incoming)
+        wires = child.Wires(
+            theirs, *([process.Descriptor(s.descriptor) for s in slots] for slots in (outgoing, incoming, self._words))
+        )
+        with_main = job.spec.loader.startswith("__main__:")
+        try:
+            self.child = process.Child(child.main, (wires, job, post), preload=preload, with_main=with_main)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            theirs.close()  # or its end would never be seen
+
+    def next_message(self) -> Message:
+        """What it says; when it is gone and has said all, a message of our own that it failed."""
+        try:
+            message = self.channel.recv()
+        except (EOFError, OSError):
+            return Message("failed", body=self.ending())
+        if message.unreadable is None:
+            return message
+        if message.kind in COUNTED:
+            return Message("raised", message.ticket, (child.unreadable(message), False))
+        return Message("failed", body=child.unreadable(message))
+
+    def ending(self) -> ItemError:
+        """How it ended, and what it wrote while dying, such as the stack of a crash."""
+        words = "".join(os.pread(slot.descriptor, 16384, 0).decode("utf-8", "replace") for slot in self._words)
+        return ItemError("E-WORKER-LOST", "a worker died", self.child.ending, "", "WorkerLost", words)
+
+    def close(self) -> None:
+        """Let go of the pipe, which ends the process, and of the memory."""
+        self.channel.close()
+        for slot in self._words:
+            slot.close()
+        self._words = []
+
+
+class LocalCrew(Crew):
+    """Replicas as worker processes; one replica is one process, or a group that shares a model."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._talking = threading.Lock()
+        """Held while a replica is spoken to or let go: another thread may find it dead in the middle of a word."""
+        self._ranks: list[list[_Rank]] = []
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = multiprocessing.Pipe(duplex=False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._answers: dict[tuple[int, int], list[Any]] = {}
+        """Replica and ticket → what the ranks of a group have answered so far."""
+        self._reasons: dict[int, str] = {}
+        """Replica → why it is being killed."""
+        self._meeting_places: dict[int, str] = {}
+        self._moved = 0
+
+    def start(self, job: Job) -> Facts:
+        """Start all processes at once, and wait until each has loaded the model."""
+        self._plan = with_devices(job)
+        self._job = job._replace(plan=self._plan)
+        self._threads = self._plan.threads or _threads_for(len(self._plan.devices))
+        self._preload = [job.spec.loader.partition(":")[0], "duomo.execution.worker"]
+        if self._plan.dims.group > 1:
+            self._preload.append("duomo.execution.sharding.group")
+        if torch_in_use():  # importing the model's class has brought it, so the workers will need it too
+            self._preload.insert(0, "torch")
+        self.size = self._plan.dims.dp
+        self._ranks = [[] for _ in range(self.size)]
+        try:
+            for replica in range(self.size):
+                self.restart(replica)
+            return self._all_ready()
+        except BaseException:
+            self.shutdown()
+            raise
+
+    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
+        """To every rank, through its own pipe."""
+        self._tell(replica, "batch", ticket, (items, options))
+
+    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
+        """To every rank."""
+        self._tell(replica, "stream", ticket, (item, options))
+
+    def cancel(self, replica: int, ticket: int) -> None:
+        """To every rank."""
+        self._tell(replica, "cancel", ticket)
+
+    def wait(self, timeout_s: float) -> list[Event]:
+        """What came through the pipes, and who died."""
+        events: list[Event] = []
+        for key, _ in self._selector.select(timeout_s):
+            rank: _Rank | None = key.data
+            if rank is None:
+                self._woken.recv_bytes()
+            elif rank in self._ranks[rank.post.replica]:  # not one that was buried a moment ago
+                events += self._hear(rank)
+        return events
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+        self._waker.send_bytes(b"wake")
+
+    def restart(self, replica: int) -> None:
+        """Start its processes; they load in their own time."""
+        world, meeting_place = self._plan.dims.group, ""
+        if world > 1:
+            from duomo.execution.sharding.group import new_rendezvous  # it imports torch
+
+            meeting_place = self._meeting_places[replica] = new_rendezvous()
+        try:
+            for place, device in enumerate(self._plan.devices_of(replica)):
+                name, environment = within(device, self._threads)
+                post = child.Post(replica, place, world, meeting_place, self._threads, environment)
+                rank = _Rank(self._job._replace(device=name), post, self._preload)
+                self._ranks[replica].append(rank)
+                self._selector.register(rank.channel.pipe, selectors.EVENT_READ, rank)
+                self._selector.register(rank.child.sentinel, selectors.EVENT_READ, rank)
+        except BaseException:  # half a group is none, and the next start must not find it here
+            self._end(replica)
+            raise
+
+    def kill(self, replica: int, why: str) -> None:
+        """Have it say where it hangs, then end it; its death will be seen like any other."""
+        self._reasons[replica] = why
+        for rank in self._ranks[replica]:
+            rank.child.dump_stack()
+        for rank in self._ranks[replica]:
+            rank.child.kill()
+
+    def devices(self, replica: int) -> str:
+        """The names of its devices."""
+        return "+".join(self._plan.devices_of(replica))
+
+    def stats(self) -> dict[str, float]:
+        """Bytes that went between driver and workers."""
+        moved = sum(rank.channel.bytes_moved for ranks in self._ranks for rank in ranks)
+        return {"bytes_moved": self._moved + moved}
+
+    def shutdown(self) -> None:
+        """Hang up, which ends a healthy worker at once; end the others."""
+        children = [rank.child for ranks in self._ranks for rank in ranks]
+        for replica in range(len(self._ranks)):
+            self._let_go(replica)
+        process.end(children)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all ranks that are there now."""
+        return [rank.child.pid for ranks in self._ranks for rank in ranks]
+
+    def _all_ready(self) -> Facts:
+        first: Facts | None = None
+        missing = sum(len(ranks) for ranks in self._ranks)
+        deadline = self.now() + START_LIMIT_S
+        while missing:
+            told = self._selector.select(max(0.0, deadline - self.now()))
+            if not told:
+                raise self._too_slow()
+            for key, _ in told:
+                rank: _Rank = key.data
+                if rank.is_ready and rank.child.is_alive:
+                    continue
+                message = rank.next_message()
+                if message.kind == "failed":
+                    raise not_started(rank.post.name, message.body)
+                rank.is_ready, missing = True, missing - 1
+                if rank.post.replica == rank.post.rank == 0:
+                    first = message.body
+        assert first is not None
+        return first
+
+    def _too_slow(self) -> Exception:
+        """Of the first rank that has not loaded its model in time, with where it hangs."""
+        rank = next(rank for ranks in self._ranks for rank in ranks if not rank.is_ready)
+        rank.child.dump_stack()
+        rank.child.kill()
+        rank.child.join(1)
+        why = f"it took more than {START_LIMIT_S:g} s to load the model"
+        return not_started(rank.post.name, dataclasses.replace(rank.ending(), why=why))
+
+    def _hear(self, rank: _Rank) -> list[Event]:
+        """Everything a rank has to say, and behind it its death."""
+        events: list[Event] = []
+        replica = rank.post.replica
+        while True:
+            message = rank.next_message()
+            kind, ticket = message.kind, message.ticket
+            if kind == "failed":
+                return [*events, self._bury(replica, message.body)]
+            if kind == "ready":
+                rank.is_ready = True
+                if all(each.is_ready for each in self._ranks[replica]):
+                    events.append(Event("ready", replica))
+            elif kind == "part":
+                events.append(Event("part", replica, ticket, part=message.body))
+            elif kind == "raised":
+                error, out_of_memory = message.body
+                rank.raised = Event("raised", replica, ticket, error=error, out_of_memory=out_of_memory)
+                if rank.post.world == 1:
+                    events.append(rank.raised)
+                elif (cause := self._cause(replica)) is not None:  # the other ranks wait for this one
+                    return [*events, cause, self._bury(replica, cause.error, blame=False)]
+            else:
+                events += self._done(rank, message)
+            if not rank.channel.pipe.poll():
+                return events
+
+    def _done(self, rank: _Rank, message: Message) -> list[Event]:
+        """The first rank's answer, once all ranks of its group have answered."""
+        replica, ticket = rank.post.replica, message.ticket
+        answers = self._answers.setdefault((replica, ticket), [])
+        answers.insert(0 if rank.post.rank == 0 else len(answers), message)
+        if len(answers) < rank.post.world:
+            return []
+        fates, prepare_s, compute_s = self._answers.pop((replica, ticket))[0].body
+        return [Event("done", replica, ticket, fates, prepare_s=prepare_s, compute_s=compute_s)]
+
+    def _cause(self, replica: int) -> Event | None:
+        """What went wrong in a group, once it is known."""
+        raised = [rank.raised for rank in self._ranks[replica] if rank.raised is not None]
+        return cause_of(raised, all_spoke=len(raised) == len(self._ranks[replica]))
+
+    def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
+        """Let go of a replica that died or must; whoever of its ranks still lives is ended."""
+        if replica in self._reasons and error is not None:
+            error = dataclasses.replace(error, why=self._reasons.pop(replica))
+        self._end(replica)
+        return Event("lost", replica, error=error, blame=blame)
+
+    def _end(self, replica: int) -> None:
+        ranks = self._ranks[replica]
+        self._let_go(replica)
+        for rank in ranks:
+            rank.child.kill()
+
+    def _let_go(self, replica: int) -> None:
+        with self._talking:
+            for rank in self._ranks[replica]:
+                self._moved += rank.channel.bytes_moved
+                for watched in (rank.channel.pipe, rank.child.sentinel):
+                    with contextlib.suppress(KeyError, ValueError):
+                        self._selector.unregister(watched)
+                rank.close()
+            self._ranks[replica] = []
+        self._answers = {key: some for key, some in self._answers.items() if key[0] != replica}
+        if replica in self._meeting_places:
+            file = Path(self._meeting_places.pop(replica).removeprefix("file://"))
+            shutil.rmtree(file.parent, ignore_errors=True)
+
+    def _tell(self, replica: int, kind: str, ticket: int, body: Any = None) -> None:
+        with self._talking:
+            for rank in self._ranks[replica]:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told
+                    rank.channel.send(kind, ticket, body)
+
+
+def with_devices(job: Job) -> ExecutionPlan:
+    """The job's plan with a device for each worker. Raises `DeviceUnavailable`, or `UsageProblem` for far too many."""
+    names = job.plan.devices
+    if not names and job.device == "auto" and torch_in_use():
+        names = accelerators()
+    names = tuple(pick_device(name) for name in names or (job.device,))
+    on_cpu, cores = names.count("cpu"), _cores()
+    if on_cpu > MOST_A_CORE * cores:
+        raise UsageProblem(
+            f"{on_cpu:,} processes are too many for the {cores} cores that there are",
+            why=f"beyond one a core they wait for each other, and beyond {MOST_A_CORE} for memory",
+            fix=f"devices={cores} (-d {cores})",
+        )
+    dims = job.plan.dims if job.plan.dims.total == len(names) else ParallelDims(len(names))
+    return dataclasses.replace(job.plan, devices=names, dims=dims)
+
+
+def within(device: str, threads: int) -> tuple[str, dict[str, str]]:
+    """A device's name inside a process that sees no other, and the environment of that process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    if not device.startswith("cuda:"):
+        return device, environment
+    index = int(device.removeprefix("cuda:"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = visible.split(",")[index].strip() if visible else str(index)
+    return "cuda:0", {**environment, "CUDA_VISIBLE_DEVICES": chosen}
+
+
+def _threads_for(num_workers: int) -> int:
+    """As many as the user's environment says, or else each worker's share of the cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return max(1, _cores() // num_workers)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,342 @@
+"""One scheduler over many copies of a model, wherever they run.
+
+A pool knows no process, no cluster and no clock: it drives a `Crew`, which may be processes of this
+machine, actors of a cluster, or devices of a simulation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from duomo.catalog import resolve
+from duomo.errors import SystemicError, UsageProblem
+from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
+from duomo.execution.pools.roster import HANG_FLOOR_S, MAX_RESTARTS, Roster, Sent
+from duomo.execution.pools.runs import BatchRun, StreamRun
+from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.scheduler import Scheduler
+from duomo.outcome import Meta, Outcome
+
+PATIENCE_S = 0.05
+"""So long input is read before the pool looks after its workers again."""
+LOOK_S = 1.0
+"""How often it looks for workers that hang."""
+
+
+class PoolExecutor(Executor):
+    """Runs a job on a crew. Any number of threads may use it at once."""
+
+    def __init__(self, crew: Crew, *, max_restarts: int = MAX_RESTARTS, hang_floor_s: float = HANG_FLOOR_S) -> None:
+        self._crew = crew
+        self._max_restarts = max_restarts
+        self._hang_floor_s = hang_floor_s
+        self._job: Job | None = None
+        self._closed = False
+        self._runs: deque[Any] = deque()
+        self._tickets = itertools.count()
+        self._changed = threading.Condition(threading.RLock())
+        self._waiting = False
+        self._next_look = 0.0
+        self._counts: dict[str, float] = {**Scheduler(Policy()).counts, "prepare_s": 0.0, "compute_s": 0.0}
+        self._threads: ThreadPoolExecutor | None = None
+
+    def start(self, job: Job) -> None:
+        """Start the crew; every replica has loaded the model when this returns."""
+        if self._job is not None:
+            raise UsageProblem(
+                f"this executor already runs '{self._job.reference}'",
+                why="an executor has one job",
+                fix=f"{type(self).__name__}() makes another",
+            )
+        self._estimate = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'").estimate
+        if job.plan.dims.group > 1:
+            resolve("duomo.execution.sharding.group:check", ("torch",), "a model on several devices")(job)
+        self._facts = self._crew.start(job)
+        self._job = job
+        self._roster = Roster(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
+        self._meta = dataclasses.replace(self._facts.meta, executor=self.name)
+
+    def run(self, item: Any, options: Any) -> Any:
+        """One accepted item to its result."""
+        [outcome] = self.map([Entry(0, "0", item)], options)
+        return outcome.unwrap()
+
+    def submit(self, item: Any, options: Any) -> Future[Any]:
+        """Like `run`, at once; as many run beside each other as the pool can hold."""
+        self._check_open()
+        with self._changed:
+            if self._threads is None:
+                room = min(64, self._crew.size * self._job_plan.prefetch + 1)
+                self._threads = ThreadPoolExecutor(room, "duomo-submit")
+            return self._threads.submit(self.run, item, options)
+
+    def map(
+        self,
+        entries: Iterable[Entry],
+        options: Any,
+        *,
+        batch_size: int | None = None,
+        max_failed: int | None = None,
+        on_settled: Callable[[list[Outcome[Any]]], None] | None = None,
+    ) -> Iterator[Outcome[Any]]:
+        """Batches of alike cost to whichever replica is free; outcomes in input order."""
+        self._check_open()
+        policy = Policy.of(self._job_plan, self._facts, self._crew.size, batch_size=batch_size, max_failed=max_failed)
+        run = BatchRun(policy, options, self._estimate, self._crew.now)
+        source = iter(entries)
+        self._enter(run)
+        try:
+            while not run.is_over:
+                self._read(run, source)
+                self._turn(run)
+                with self._changed:
+                    settled, emitted = run.collect()
+                if on_settled is not None and (outcomes := list(itertools.starmap(self._outcome, settled))):
+                    on_settled(outcomes)
+                yield from itertools.starmap(self._outcome, emitted)
+        finally:
+            self._leave(run)
+        if run.error is not None:
+            raise run.error
+
+    def stream(self, item: Any, options: Any) -> Iterator[Any]:
+        """The parts of one result as they come."""
+        self._check_open()
+        run = StreamRun(item, options)
+        self._enter(run)
+        try:
+            while not run.is_over:
+                self._turn(run)
+                with self._changed:
+                    parts = run.collect()
+                yield from parts
+        finally:
+            if run.sent is not None and not self._closed:
+                self._crew.cancel(*run.sent)
+            self._leave(run)
+        if run.error is not None:
+            raise run.error
+
+    def meta(self) -> Meta:
+        """What is the same for all results; the device is that of the first replica."""
+        return self._meta
+
+    def devices(self) -> list[str]:
+        """Where each replica runs."""
+        return [self._crew.devices(replica) for replica in range(self._crew.size)]
+
+    def health(self) -> list[str]:
+        """One line for each replica that is not well."""
+        if self._job is None or self._closed:
+            return []
+        return [
+            f"{self.name} worker {replica} ({self._crew.devices(replica)}) is {seat.state}: {seat.why}"
+            for replica, seat in enumerate(self._roster.seats)
+            if seat.state != "ready"
+        ]
+
+    def stats(self) -> dict[str, float]:
+        """Counters since ``start``; those with a dot are of one replica: ``items.0``, ``busy_s.0``."""
+        if self._job is None:
+            return {}
+        with self._changed:
+            counts = dict(self._counts)
+            for run in self._runs:
+                for name, count in run.counts.items():
+                    counts[name] = counts.get(name, 0) + count
+        seats, now = self._roster.seats, self._crew.now()
+        counts["padding"] = 1 - counts.get("cost", 0) / counts["padded_cost"] if counts.get("padded_cost") else 0.0
+        counts["in_flight"] = self._roster.num_flying
+        counts["restarts"] = sum(seat.restarts for seat in seats)
+        counts["replicas"] = len(seats) - self._roster.num_lost
+        for replica, seat in enumerate(seats):
+            counts[f"items.{replica}"] = seat.items
+            counts[f"busy_s.{replica}"] = seat.busy_s + (now - seat.since if seat.flying else 0.0)
+        return {**counts, **self._crew.stats()}
+
+    def shutdown(self) -> None:
+        """End the crew; whoever still waits for a result is told."""
+        with self._changed:
+            self._closed = True
+            for run in self._runs:
+                run.stop(_closed())
+            self._changed.notify_all()
+            if self._waiting:
+                self._crew.wake()
+                self._changed.wait_for(lambda: not self._waiting, timeout=2 * LOOK_S)
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._crew.shutdown()
+
+    @property
+    def _job_plan(self) -> Any:
+        assert self._job is not None
+        return self._job.plan
+
+    def _check_open(self) -> None:
+        if self._job is None:
+            raise UsageProblem(f"'{self.name}' is not started", why="it has no job yet", fix="pass it to duomo.load")
+        if self._closed:
+            raise _closed()
+
+    def _enter(self, run: Any) -> None:
+        with self._changed:
+            self._check_open()
+            self._runs.append(run)
+
+    def _leave(self, run: Any) -> None:
+        """What is still on its way for this run will be dropped when it comes."""
+        with self._changed:
+            run.is_gone = True
+            self._runs.remove(run)
+            self._add_up(run.counts)
+
+    def _read(self, run: BatchRun, source: Iterator[Entry]) -> None:
+        """Read ahead for a moment; the source runs in the caller's thread, and without the lock."""
+        now = self._crew.now
+        deadline = now() + PATIENCE_S
+        while run.wants_input and (run.is_starving or now() < deadline):
+            run.read(source, self._changed, deadline)
+
+    def _turn(self, run: Any) -> None:
+        """Hand out what can be handed out, then wait until something happens, unless there is more to read."""
+        with self._changed:
+            if self._closed:
+                return
+            self._restart()
+            self._dispatch()
+            if run.is_over or run.has_news:
+                return
+            if self._waiting:  # another thread looks after the crew, and tells
+                self._changed.wait(PATIENCE_S)
+                return
+            self._waiting = True
+            timeout = run.patience(self._roster.next_alarm(self._crew.now()))
+        events: list[Event] = []
+        try:
+            events = self._crew.wait(timeout)
+        finally:
+            with self._changed:
+                self._waiting = False
+                self._handle_all(events)
+                self._look_for_hangs()
+                self._changed.notify_all()
+
+    def _dispatch(self) -> None:
+        """Give each replica with room what waits, one run after another."""
+        self._runs.rotate(-1)
+        for run in tuple(self._runs):
+            while (replica := self._roster.pick()) is not None:
+                idle = self._roster.is_idle(replica)
+                batch = run.next_batch(replica, idle=idle)
+                if batch is None:
+                    break
+                ticket = next(self._tickets)
+                try:
+                    run.send(self._crew, replica, ticket, batch)
+                except Exception as error:  # an item that cannot be sent, such as one with an open file in it
+                    run.raised(batch, unsendable(error), out_of_memory=False)
+                    continue
+                sent = Sent(ticket, run, batch, run.cost(batch))
+                self._roster.sent(replica, sent, self._crew.now(), alone=batch.alone)
+
+    def _handle_all(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
+        now, replica = self._crew.now(), event.replica
+        if event.kind == "lost":
+            self._bury(event, now)
+        elif event.kind == "ready":
+            self._roster.is_ready(replica, now)
+        elif event.kind == "part":
+            seat = self._roster.seats[replica]
+            if seat.flying and seat.flying[0].ticket == event.ticket:
+                seat.since = now
+                seat.flying[0].run.part(event.part)
+        else:
+            sent = self._roster.answered(replica, event.ticket, now, took=event.compute_s)
+            if sent is None or sent.run.is_gone:
+                return
+            if event.kind == "done":
+                self._roster.seats[replica].items += len(event.fates)
+                self._add_up({"prepare_s": event.prepare_s, "compute_s": event.compute_s})
+                sent.run.done(sent.batch, event.fates)
+            else:
+                assert event.error is not None
+                sent.run.raised(sent.batch, event.error, out_of_memory=event.out_of_memory)
+
+    def _bury(self, event: Event, now: float) -> None:
+        """A replica died: only its oldest batch can be to blame, the rest runs again."""
+        why = event.error.why if event.error else "the process died"
+        had = self._roster.died(event.replica, now, why)
+        for place, sent in enumerate(had):
+            if not sent.run.is_gone:
+                blame = event.blame and place == 0
+                sent.run.lost(sent.batch, event.error, blame=blame, suspect=event.blame)
+
+    def _restart(self) -> None:
+        now = self._crew.now()
+        for replica in self._roster.rested(now):
+            try:
+                self._crew.restart(replica)
+            except (OSError, EOFError) as error:  # too many processes or files: later there may be fewer
+                self._bury(Event("lost", replica, error=not_restarted(error)), now)
+        if self._roster.all_lost:
+            for run in self._runs:
+                run.stop(self._nobody_left(self._roster.seats[0].why))
+
+    def _look_for_hangs(self) -> None:
+        now = self._crew.now()
+        if now < self._next_look or self._closed:
+            return
+        self._next_look = now + min(LOOK_S, self._hang_floor_s)
+        for replica, why in self._roster.overdue(now):
+            self._crew.kill(replica, why)
+
+    def _nobody_left(self, why: str) -> SystemicError:
+        num = self._crew.size
+        return SystemicError(
+            f"the run was stopped: no worker is left of {num}",
+            why=f"each died {self._max_restarts + 1} times in a row; the last: {why}",
+            fix="run a few items with executor='inline' to see what happens",
+        )
+
+    def _add_up(self, counts: dict[str, float]) -> None:
+        for name, count in counts.items():
+            self._counts[name] = self._counts.get(name, 0) + count
+
+    def _outcome(self, entry: Entry, fate: Fate) -> Outcome[Any]:
+        return Outcome(entry.index, entry.id, fate.result, fate.error, self._meta_of(fate[2:]))
+
+    @functools.cached_property
+    def _meta_of(self) -> Callable[[tuple[Any, ...]], Meta]:
+        """Batch-mates share one Meta: building it costs more than all the rest."""
+
+        @functools.lru_cache(maxsize=1024)
+        def build(same: tuple[Any, ...]) -> Meta:
+            fate = Fate(None, None, *same)
+            return dataclasses.replace(
+                self._meta,
+                device=self._crew.devices(fate.replica),
+                batch=fate.batch,
+                ms=fate.ms,
+                truncated=fate.truncated,
+                windows=fate.windows,
+                difference=fate.difference,
+            )
+
+        return build
+
+
+def _closed() -> UsageProblem:
+    return UsageProblem("this runner is closed", why="its workers were ended", fix="load the model again")

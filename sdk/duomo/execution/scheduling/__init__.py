@@ -1,0 +1,1 @@
+"""Which items run together: pure, without a clock or I/O."""
