@@ -8,7 +8,7 @@ import click
 from duomo.catalog import Catalog
 from duomo.cli import COMMANDS, Root, cli
 from duomo.cli.app import App
-from duomo.plugins import Selection
+from duomo.plugins.selection import Selection
 
 PAGE = Path(__file__).with_name("cli.md")
 HEAD = """# The command line

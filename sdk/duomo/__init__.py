@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from duomo.inputs import Audio as Audio, Image as Image, Prompt as Prompt, Text as Text
     from duomo.model import Model as Model
     from duomo.outcome import ItemError as ItemError, Meta as Meta, Outcome as Outcome
-    from duomo.plugins import PluginRecord as PluginRecord, Selection as Selection
+    from duomo.plugins.discovery import PluginRecord as PluginRecord
+    from duomo.plugins.selection import Selection as Selection
     from duomo.runner import Runner as Runner, load as load, run as run
     from duomo.specs import (
         AdapterSpec as AdapterSpec,
@@ -54,7 +55,8 @@ __getattr__, __dir__, __all__ = face(
         "duomo.inputs": "Audio Image Prompt Text",
         "duomo.model": "Model",
         "duomo.outcome": "ItemError Meta Outcome",
-        "duomo.plugins": "PluginRecord Selection",
+        "duomo.plugins.discovery": "PluginRecord",
+        "duomo.plugins.selection": "Selection",
         "duomo.runner": "Runner load run",
         "duomo.specs": "AdapterSpec Check CommandSpec ExecutorSpec ModelSpec RendererSpec TaskSpec",
         "duomo.tasks.base": "Options Result Task",

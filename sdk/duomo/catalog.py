@@ -21,8 +21,10 @@ from duomo.errors import (
     nearest,
 )
 from duomo.hooks import Hooks
-from duomo.plugins import PluginHost, PluginRecord, Selection
-from duomo.requirements import missing_requirements
+from duomo.plugins.discovery import PluginRecord
+from duomo.plugins.host import PluginHost
+from duomo.plugins.requirements import missing_requirements
+from duomo.plugins.selection import Selection
 from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, TaskSpec
 from duomo.tasks import CORE_TASKS
 from duomo.weights import is_installed

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from duomo.catalog import Catalog
 from duomo.config import cache_path, config_path, is_offline, load_config
-from duomo.discovery import PluginRecord, unmet
-from duomo.distributions import canonical, distributions
 from duomo.errors import DuomoError
-from duomo.selection import configured
+from duomo.plugins.discovery import PluginRecord, unmet
+from duomo.plugins.distributions import canonical, distributions
+from duomo.plugins.selection import configured
 from duomo.specs import Check, ModelSpec
 from duomo.version import __version__
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from duomo.catalog import Catalog
 from duomo.errors import DuomoError, RequirementMissing, UnknownPack, UsageProblem, nearest
-from duomo.requirements import missing_requirements
+from duomo.plugins.requirements import missing_requirements
 from duomo.specs import ModelSpec
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from duomo import default_catalog
-from duomo.requirements import missing_requirements
+from duomo.plugins.requirements import missing_requirements
 from duomo.testing import ExecutorConformance
 
 DEVICES = {"local": "cpu,cpu", "ray": "cpu,cpu"}

@@ -13,7 +13,7 @@ from duomo.errors import (
     WeightsMissing,
     WrongTask,
 )
-from duomo.plugins import Selection
+from duomo.plugins.selection import Selection
 from duomo.testing.fakes import FakePlugin, echo_spec, fake_catalog
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from duomo.distributions import canonical, distributions, find_distribution
-from duomo.requirements import missing_requirements
+from duomo.plugins.distributions import canonical, distributions, find_distribution
+from duomo.plugins.requirements import missing_requirements
 
 
 def test_every_distribution_has_the_name_and_version_that_importlib_metadata_gives():

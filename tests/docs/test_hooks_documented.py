@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from duomo.discovery import State
-from duomo.registration import HOOKS
+from duomo.plugins.discovery import State
+from duomo.plugins.registration import HOOKS
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 TEXT = PAGE.read_text("utf-8")

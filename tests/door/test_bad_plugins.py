@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from duomo.discovery import discover
+from duomo.plugins.discovery import discover
 
 GOOD = """
 from duomo import Hooks, ModelSpec, hookimpl
@@ -154,7 +154,7 @@ BAD = {
 
 LIST = """
 import json, sys
-from duomo.plugins import Selection
+from duomo.plugins.selection import Selection
 from duomo import Catalog
 catalog = Catalog(Selection(block=frozenset({"blocked-one"})))
 fields = ("name", "distribution", "state", "error", "fix", "traceback", "heavy", "import_ms")

@@ -12,8 +12,8 @@ PACKAGES = sorted({name for name, path in modules().items() if path.name == "__i
 LAYERS = [
     {"errors", "lazy", "specs", "version"},
     {"config", "hooks"},
-    {"inputs", "discovery", "distributions", "registration", "requirements", "selection"},
-    {"tasks", "model", "outcome", "weights", "parallel", "plugins"},
+    {"inputs", "plugins"},
+    {"tasks", "model", "outcome", "weights", "parallel"},
     {"catalog", "export", "packs", "pretrained", "writers"},
     {"execution"},
     {"runner"},

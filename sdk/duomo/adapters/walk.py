@@ -20,9 +20,9 @@ from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
 from duomo.adapters.rows import accept
-from duomo.distributions import find_distribution
 from duomo.errors import AdapterFailed, AuditProblem, SystemicError, UsageProblem, did_you_mean
 from duomo.outcome import ItemError, Meta, Outcome
+from duomo.plugins.distributions import find_distribution
 
 if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter, Case

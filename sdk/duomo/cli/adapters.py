@@ -10,7 +10,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters, complete_executors, complete_models
 from duomo.cli.output import echo_json, emit, output_option
 from duomo.errors import UsageProblem
-from duomo.requirements import missing_requirements
+from duomo.plugins.requirements import missing_requirements
 
 if TYPE_CHECKING:
     from duomo.adapters.evaluation import Report

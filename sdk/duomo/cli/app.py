@@ -55,7 +55,7 @@ class App:
     def catalog(self) -> Catalog:
         """The plugins that the options, the environment and the configuration allow; warnings are shown once."""
         from duomo.catalog import Catalog, use_catalog
-        from duomo.plugins import Selection
+        from duomo.plugins.selection import Selection
 
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)

@@ -27,7 +27,7 @@ VARIABLES = ("DUOMO_", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREAD
 def command(app: App, /, output: str) -> None:
     """Versions and platform, for a bug report; your home folder is written as ~."""
     from duomo.config import cache_path, config_path
-    from duomo.distributions import find_distribution
+    from duomo.plugins.distributions import find_distribution
 
     found = {name: find_distribution(name) for name in LIBRARIES}
     record: dict[str, Any] = {

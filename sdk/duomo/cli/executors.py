@@ -24,7 +24,7 @@ def command() -> None:
 @click.pass_obj
 def list_executors(app: App, /, output: str) -> None:
     """List the executors and whether their libraries are here."""
-    from duomo.requirements import missing_requirements
+    from duomo.plugins.requirements import missing_requirements
 
     records = []
     for spec in app.catalog.executors.values():

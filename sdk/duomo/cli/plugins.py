@@ -10,9 +10,9 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_plugins
 from duomo.cli.output import emit, output_option, table
-from duomo.discovery import PluginRecord, discover, unmet
-from duomo.distributions import canonical
 from duomo.errors import DuomoError, UnknownPlugin, UsageProblem, did_you_mean
+from duomo.plugins.discovery import PluginRecord, discover, unmet
+from duomo.plugins.distributions import canonical
 
 if TYPE_CHECKING:
     from duomo.catalog import Catalog
@@ -134,7 +134,7 @@ def disable_plugin(app: App, /, name: str) -> None:
 @click.pass_obj
 def enable_plugin(app: App, /, name: str) -> None:
     """Take back a `disable`, and put the plugin on the allow-list if there is one."""
-    from duomo.selection import configured
+    from duomo.plugins.selection import configured
 
     known = {each for record in discover() for each in record.names}
     if canonical(name) not in {*known, *map(canonical, configured("disable") or ())}:
@@ -175,7 +175,7 @@ def check(name: str, *, no_import: bool = False, progress: Any = None) -> list[F
 def catalog_regardless(app: App) -> Catalog:
     """The catalog, also where the configuration cannot be read or a strict user would be stopped."""
     from duomo.catalog import Catalog
-    from duomo.selection import Selection
+    from duomo.plugins.selection import Selection
 
     try:
         return app.catalog
@@ -244,7 +244,7 @@ def _unknown(name: str, known: set[str]) -> DuomoError:
 def _change(app: App, name: str, *, disable: bool) -> None:
     """Edit ``[plugins] disable`` (and ``allow``) of the configuration."""
     from duomo.config import load_config, save_config
-    from duomo.selection import configured
+    from duomo.plugins.selection import configured
 
     disabled, allowed = configured("disable") or [], configured("allow")
     same = {canonical(name)}

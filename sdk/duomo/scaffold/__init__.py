@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 
 from duomo.errors import UsageProblem
-from duomo.plugins import NAME, RESERVED
+from duomo.plugins.host import NAME, RESERVED
 from duomo.version import __version__
 
 KINDS = {

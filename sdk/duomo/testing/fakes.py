@@ -11,7 +11,7 @@ from typing import Any, Self
 from duomo.catalog import Catalog
 from duomo.hooks import Hooks, hookimpl
 from duomo.model import Features, Model
-from duomo.plugins import Selection
+from duomo.plugins.selection import Selection
 from duomo.specs import AdapterSpec, ModelSpec
 from duomo.tasks.results import Classification
 

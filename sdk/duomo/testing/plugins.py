@@ -12,19 +12,20 @@ import sys
 from typing import Any, ClassVar
 
 from duomo.catalog import default_catalog, resolve
-from duomo.discovery import PluginRecord, discover, unmet
-from duomo.distributions import find_distribution
 from duomo.errors import Aborted
 from duomo.hooks import RunContext
-from duomo.plugins import NAME, RESERVED
-from duomo.registration import implemented
+from duomo.plugins.discovery import PluginRecord, discover, unmet
+from duomo.plugins.distributions import find_distribution
+from duomo.plugins.host import NAME, RESERVED
+from duomo.plugins.registration import implemented
 from duomo.specs import AdapterSpec, Check, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, Spec, TaskSpec
 from duomo.testing.suite import Suite
 
 _PROBE = """
 import json, pickle, sys
-from duomo.distributions import canonical
-from duomo.plugins import HEAVY, PluginHost, Selection
+from duomo.plugins.distributions import canonical
+from duomo.plugins.host import HEAVY, PluginHost
+from duomo.plugins.selection import Selection
 host = PluginHost(Selection(allow=frozenset({sys.argv[1]})))
 record = next(each for each in host.records if canonical(each.name) == canonical(sys.argv[1]))
 print(json.dumps({"state": record.state, "error": record.error, "traceback": record.traceback,

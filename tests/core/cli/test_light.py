@@ -63,7 +63,7 @@ def test_nothing_heavy_is_imported_to_look_around() -> None:
 def test_a_version_is_told_before_any_plugin_is_looked_for() -> None:
     code = (
         "import sys; sys.argv = ['duomo', '--version']; from duomo.cli import main\n"
-        "try: main()\nexcept SystemExit: print('duomo.plugins' in sys.modules)"
+        "try: main()\nexcept SystemExit: print('duomo.plugins.host' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.splitlines()[-1] == "False"

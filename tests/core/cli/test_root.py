@@ -229,7 +229,7 @@ def test_without_plugins_the_tasks_are_still_there() -> None:
 def test_strict_plugins_stops_at_one_that_is_not_usable(duomo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
-    from duomo.plugins import PluginRecord
+    from duomo.plugins.discovery import PluginRecord
 
     class Found(NamedTuple):
         plugins: Any = (

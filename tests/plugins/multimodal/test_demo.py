@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import duomo
 from duomo import Catalog, Selection
-from duomo.plugins import discover
+from duomo.plugins.discovery import discover
 from duomo_multimodal.demo.command import demo
 from duomo_multimodal.demo.steps import STEPS
 

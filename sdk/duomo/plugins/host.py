@@ -28,13 +28,11 @@ from typing import Any
 
 import pluggy
 
-from duomo.discovery import PluginRecord, State, discover, settle_clashes, unmet
 from duomo.hooks import Hooks
-from duomo.registration import check_hooks, implemented, key, registered
-from duomo.selection import Selection
+from duomo.plugins.discovery import PluginRecord, State, discover, settle_clashes, unmet
+from duomo.plugins.registration import check_hooks, implemented, key, registered
+from duomo.plugins.selection import Selection
 from duomo.specs import Spec
-
-__all__ = ["PluginHost", "PluginRecord", "Selection", "State", "discover"]
 
 HEAVY = ("torch", "transformers", "torchvision", "torchaudio", "numpy", "pydantic", "rich", "pandas", "scipy")
 NAME = re.compile(r"[a-z][a-z0-9-]*$")

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from duomo.config import load_config
-from duomo.discovery import PluginRecord
-from duomo.distributions import canonical
 from duomo.errors import UsageProblem
+from duomo.plugins.discovery import PluginRecord
+from duomo.plugins.distributions import canonical
 
 
 @dataclass(frozen=True)

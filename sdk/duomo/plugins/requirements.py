@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from duomo.distributions import find_distribution
+from duomo.plugins.distributions import find_distribution
 
 _RELEASE = re.compile(r"\d+(\.\d+)*$")
 _PLAIN = re.compile(r"([\w.-]*\w)\s*((?:(?:>=|==|<)[\d.]*\d,?)*)(\s*;\s*extra\s*==.*)?$")

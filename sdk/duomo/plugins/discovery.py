@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from duomo.distributions import Distribution, canonical, distributions, find_distribution
 from duomo.hooks import API_VERSION, ENTRY_POINT_GROUP, Hooks
-from duomo.requirements import missing_requirements
+from duomo.plugins.distributions import Distribution, canonical, distributions, find_distribution
+from duomo.plugins.requirements import missing_requirements
 from duomo.specs import Spec
 
 State = Literal["ok", "blocked", "not-allowed", "incompatible", "clash", "broken"]
