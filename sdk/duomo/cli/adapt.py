@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter
     from duomo.adapters.audit import AuditLog
     from duomo.adapters.walk import Override
-    from duomo.cli.results import View
-    from duomo.cli.sinks import Shown
+    from duomo.cli.jobs.results import View
+    from duomo.cli.jobs.sinks import Shown
 
 _MOST_ERRORS = 10
 HELP = """Run an industry adapter on records.
@@ -68,8 +68,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """Run an adapter; the help is above."""
     from duomo.adapters.adapting import adapt
     from duomo.adapters.audit import AuditLog
-    from duomo.cli import sinks
     from duomo.cli.audit import SECRET_VARIABLE
+    from duomo.cli.jobs import sinks
 
     app = ctx.find_object(App)
     assert app is not None
@@ -116,7 +116,7 @@ class _Run:
         self, items: Iterator[Any], log: AuditLog | None, overrides: list[Override], given: dict[str, Any]
     ) -> Iterator[Shown]:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
-        from duomo.cli.sinks import Shown
+        from duomo.cli.jobs.sinks import Shown
 
         try:
             for outcome in self.adapter.map(
@@ -170,7 +170,7 @@ def _items(adapter: Adapter[Any, Any], source: str) -> Iterator[Any]:
 def _view(adapter: Adapter[Any, Any], fields: str, output: str) -> View:
     """JSON has everything; a table has decision, score and the plain fields of the verdict."""
     from duomo.adapters.results import DomainResult
-    from duomo.cli.results import View
+    from duomo.cli.jobs.results import View
 
     chosen = tuple(name.strip() for name in fields.split(",") if name.strip())
     if not chosen and output not in ("json", "jsonl"):
@@ -188,7 +188,7 @@ _PLAIN = (str, int, float, bool, str | None, int | None, float | None, bool | No
 
 def _place(ctx: click.Context, output: str, out: str | None) -> tuple[str, str | None]:
     """Format and file; ``-o out.jsonl`` is as good as ``-O out.jsonl``."""
-    from duomo.cli.sinks import SUFFIXES, check_place
+    from duomo.cli.jobs.sinks import SUFFIXES, check_place
 
     if output not in FORMATS:
         if Path(output).suffix not in SUFFIXES or out is not None:

@@ -8,7 +8,8 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters, complete_executors, complete_models
-from duomo.cli.output import echo_json, emit, output_option
+from duomo.cli.formats import echo_json
+from duomo.cli.output import emit, output_option
 from duomo.errors import UsageProblem
 from duomo.plugins.requirements import missing_requirements
 

@@ -114,7 +114,7 @@ class App:
 
             click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
         if self.output in ("json", "jsonl"):
-            from duomo.cli.output import echo_json
+            from duomo.cli.formats import echo_json
 
             fields = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
             record = {"schema": "duomo.error/1", "error": fields, "exit_code": error.exit_code}

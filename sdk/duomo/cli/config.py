@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
-from duomo.cli.output import echo_json, to_json
+from duomo.cli.formats import echo_json, to_json
 from duomo.config import config_path, load_config, save_config
 from duomo.errors import BadOption, UsageProblem, did_you_mean
 

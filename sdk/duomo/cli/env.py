@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from duomo.cli.app import App
-from duomo.cli.output import echo_json_text, to_json
+from duomo.cli.formats import echo_json_text, to_json
 from duomo.version import __version__
 
 LIBRARIES = (

@@ -11,7 +11,9 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_executors
-from duomo.cli.output import echo_json, emit, output_option, size_text
+from duomo.cli.formats import echo_json
+from duomo.cli.output import emit, output_option
+from duomo.cli.tables import size_text
 
 
 @click.group("executors")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
-import os
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from duomo.cli.app import App
+from duomo.cli.formats import echo_json, write_csv
+from duomo.cli.tables import is_terminal, table, table_width
 
 FORMATS = ("auto", "table", "json", "jsonl", "csv", "text")
 Record = Mapping[str, Any]
@@ -82,153 +81,3 @@ def cell(record: Any, column: str | Callable[[Any], Any]) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(each) for each in value)
     return str(value)
-
-
-def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON as we write it everywhere: readable, not escaped."""
-    import json
-
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def echo_json(value: Any, *, indent: int | None = None, file: IO[Any] | None = None) -> None:
-    """Write a value as JSON to a file, or to standard output."""
-    echo_json_text(to_json(value, indent), file)
-
-
-def echo_json_text(text: str, file: IO[Any] | None = None) -> None:
-    """Write JSON text; where standard output is not UTF-8, as JSON must be, its letters beyond ASCII are escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    if file is None and not text.isascii() and codecs.lookup(encoding).name != "utf-8":
-        import json
-
-        text = "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
-    click.echo(text, file=file)
-
-
-def write_csv(header: list[str], rows: Iterable[list[str]], file: IO[Any] | None = None) -> None:
-    """CSV, one row at a time, headings in lower case; to standard output without a file."""
-    import csv
-
-    class Line:
-        def write(self, text: str) -> int:
-            click.echo(text.removesuffix("\r\n"), file=file)
-            return len(text)
-
-    # With this line end csv puts a lone \r in quotes as well; with \n alone it would break the line.
-    writer = csv.writer(Line(), lineterminator="\r\n")
-    writer.writerow([name.lower() for name in header])
-    writer.writerows(rows)
-
-
-def table(header: list[str], rows: list[list[str]], *, width: int | None = None, wrap: bool = False) -> str:
-    """Columns under headings, two spaces apart; East Asian letters count as the two cells they take.
-
-    Args:
-        header: the headings.
-        rows: one cell a heading.
-        width: cells of the terminal; the last column is cut off with ``…``, and left out where that
-            is not enough. The first one is a name to copy, and cut only beyond 40. None: no limit.
-        wrap: keep all there is, going on in the next line where a cell is too long.
-    """
-    rows = [[_one_line(text) for text in row] for row in rows]
-    widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    if width is not None:
-        widths = _fit(widths, width, keep_all=wrap)
-    lines = [click.style(_line(header, widths), bold=True)]
-    for row in rows:
-        parts = [_wrap(text, limit) if wrap else [cut(text, limit)] for text, limit in zip(row, widths, strict=False)]
-        height = max(len(part) for part in parts)
-        lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
-    return "\n".join(lines)
-
-
-def table_width() -> int | None:
-    """The terminal's width; None when the table does not go to one and nobody set ``COLUMNS``."""
-    if "COLUMNS" not in os.environ and not is_terminal(sys.stdout):
-        return None
-    import shutil
-
-    return shutil.get_terminal_size().columns
-
-
-def cells(text: str) -> int:
-    """How many cells of a terminal a text takes: 2 for wide letters, 0 for marks above or below another."""
-    if text.isascii():
-        return len(text)
-    return sum(_cells(char) for char in text)
-
-
-def size_text(num_bytes: int) -> str:
-    """Bytes as people say them: ``0.4 MB``, ``86 MB``, ``1.2 GB``; empty for 0."""
-    if not num_bytes:
-        return ""
-    amount, unit = (num_bytes / 1e9, "GB") if num_bytes >= 1e9 else (num_bytes / 1e6, "MB")
-    return f"{amount:.{0 if amount >= 10 else 1}f} {unit}"
-
-
-def cut(text: str, width: int) -> str:
-    """The text, or its beginning and ``…`` where it takes more cells than there are."""
-    if cells(text) <= width:
-        return text
-    return _head(text, width - 1) + "…"
-
-
-def is_terminal(stream: Any) -> bool:
-    """Whether a person looks at it; a stream that was closed is no terminal."""
-    return stream is not None and not stream.closed and stream.isatty()
-
-
-def _fit(widths: list[int], width: int, *, keep_all: bool) -> list[int]:
-    """Narrower or fewer columns, so that they go into `width` cells."""
-    widths = [min(widths[0], 40), *widths[1:]]
-    while (spare := sum(widths) + 2 * (len(widths) - 1) - width) > 0 and len(widths) > 1:
-        at = max(range(1, len(widths)), key=widths.__getitem__) if keep_all else len(widths) - 1
-        if keep_all and widths[at] <= 8:
-            break
-        if keep_all:
-            widths[at] = max(8, widths[at] - spare)
-        elif widths[at] - spare >= 12:
-            widths[at] -= spare
-        else:
-            del widths[at]
-    return widths
-
-
-def _cells(char: str) -> int:
-    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def _line(texts: list[str], widths: list[int]) -> str:
-    padded = (text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=False))
-    return "  ".join(padded).rstrip()
-
-
-def _head(text: str, width: int) -> str:
-    """The longest beginning that fits."""
-    used = 0
-    for at, char in enumerate(text):
-        used += _cells(char)
-        if used > width:
-            return text[:at]
-    return text
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    lines = []
-    while cells(text) > width:
-        head = _head(text, width)
-        space = head.rfind(" ")
-        # A line ends at a space where there is one; scripts without spaces break anywhere.
-        if text[len(head)] != " " and space > 0:
-            head = head[:space]
-        lines.append(head.rstrip())
-        text = text[len(head) :].lstrip()
-    return [*lines, text]
-
-
-def _one_line(text: str) -> str:
-    """A control character would move the cursor or colour the terminal; show a space instead."""
-    return "".join(char if char.isprintable() else " " for char in text)

@@ -9,7 +9,8 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
-from duomo.cli.output import echo_json, settle
+from duomo.cli.formats import echo_json
+from duomo.cli.output import settle
 
 if TYPE_CHECKING:
     from duomo.execution.planning.costs import Planned

@@ -9,7 +9,8 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_plugins
-from duomo.cli.output import emit, output_option, table
+from duomo.cli.output import emit, output_option
+from duomo.cli.tables import table
 from duomo.errors import DuomoError, UnknownPlugin, UsageProblem, did_you_mean
 from duomo.plugins.discovery import PluginRecord, discover, unmet
 from duomo.plugins.distributions import canonical

@@ -105,8 +105,8 @@ duomo run automatic-speech-recognition call.wav -o jsonl |
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Run a task; the help is above."""
-    from duomo.cli.job import Run
-    from duomo.cli.streaming import stream
+    from duomo.cli.jobs.job import Run
+    from duomo.cli.jobs.streaming import stream
 
     app = ctx.find_object(App)
     assert app is not None

@@ -8,7 +8,8 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_tasks
-from duomo.cli.output import echo_json, emit, output_option, to_json
+from duomo.cli.formats import echo_json, to_json
+from duomo.cli.output import emit, output_option
 
 
 @click.group("tasks")

@@ -155,7 +155,7 @@ def test_a_url_while_offline_is_an_error_of_that_item(duomo: Any) -> None:
 
 
 def test_a_url_of_a_picture_is_no_text_where_both_are_welcome() -> None:
-    from duomo.cli.sources import Reading, gather
+    from duomo.cli.jobs.sources import Reading, gather
     from duomo.tasks import IMAGES
 
     (item,) = gather(["https://example.org/a.jpg"], (), (), Reading(IMAGES, takes_text=True))
@@ -164,7 +164,7 @@ def test_a_url_of_a_picture_is_no_text_where_both_are_welcome() -> None:
 
 
 def test_a_folder_that_may_not_be_read_is_said_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    from duomo.cli.sources import Reading, gather
+    from duomo.cli.jobs.sources import Reading, gather
 
     def walk(folder: str, onerror: Any) -> Any:
         onerror(PermissionError(13, "Permission denied", f"{folder}/secret"))
@@ -212,7 +212,7 @@ def test_a_line_that_is_not_utf_8_is_an_error_and_never_altered(duomo: Any, opti
 
 
 def test_a_path_in_a_list_keeps_its_bytes(tmp_path: Path) -> None:
-    from duomo.cli.sources import Reading, gather
+    from duomo.cli.jobs.sources import Reading, gather
 
     (tmp_path / "list").write_bytes(b"caf\xe9.txt\n")
     (item,) = gather((), [str(tmp_path / "list")], (), Reading((".txt",), takes_text=True))

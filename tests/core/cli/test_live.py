@@ -5,9 +5,9 @@ import re
 from types import SimpleNamespace
 
 import duomo
-from duomo.cli import live as module
-from duomo.cli.live import Live
-from duomo.cli.summary import Summary
+from duomo.cli.jobs import live as module
+from duomo.cli.jobs.live import Live
+from duomo.cli.jobs.summary import Summary
 from duomo.testing import InProcessCrew, InProcessPool, fake_catalog, faulty_spec
 
 

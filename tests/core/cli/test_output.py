@@ -7,7 +7,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from duomo.cli.output import FORMATS, cells, cut, emit, size_text, table
+from duomo.cli.output import FORMATS, emit
+from duomo.cli.tables import cells, cut, size_text, table
 
 RECORDS = [
     {"name": "cat", "count": 3, "tags": ["a", "b"], "ready": True},

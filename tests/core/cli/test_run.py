@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from duomo.cli import sources
-from duomo.cli.summary import Summary
+from duomo.cli.jobs import sources
+from duomo.cli.jobs.summary import Summary
 
 CLASSIFY = ("run", "text-classification")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from duomo.cli import summary
-from duomo.cli.summary import Summary, words
+from duomo.cli.jobs import summary
+from duomo.cli.jobs.summary import Summary, words
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.testing.fakes import EchoModel
 

@@ -7,38 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from duomo.cli.output import echo_json
+from duomo.cli.formats import echo_json
 from duomo.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from duomo.cli.job import Run
-    from duomo.cli.sources import Item
+    from duomo.cli.jobs.job import Run
+    from duomo.cli.jobs.sources import Item
     from duomo.runner import Runner
-
-
-def check(run: Run) -> None:
-    """Refuse what a stream cannot do, rather than pass over it."""
-    if run.to_folder or run.output not in ("table", "text", "json", "jsonl"):
-        raise UsageProblem(
-            "a stream is text or JSON lines, in one place",
-            why=f"'{run.given['out']}' is a folder" if run.to_folder else f"the format is {run.output}",
-            fix="--stream -O out.txt, or leave out --stream",
-        )
-    if run.resuming:
-        raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
-    for name in ("batch_size", "max_failed", "dedupe", "stats", "fields"):
-        if run.given[name] not in (None, False, ""):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageProblem(
-                f"--stream does not take {option}",
-                why="it writes one input after the other, part by part",
-                fix=f"leave out {option} or --stream",
-            )
 
 
 def stream(run: Run) -> None:
     """Write the parts of each result as they come; an input that fails costs no other its result."""
-    from duomo.cli.sinks import open_out
+    from duomo.cli.jobs.sinks import open_out
     from duomo.outcome import ItemError, Outcome
 
     out, in_json = run.given["out"], run.output in ("json", "jsonl")

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from duomo.cli.summary import Summary
+    from duomo.cli.jobs.summary import Summary
     from duomo.execution.base import Executor
 
 MOST_NAMED = 8
@@ -14,7 +14,7 @@ MOST_NAMED = 8
 
 
 class Live:
-    """What `duomo.cli.progress.Progress` shows while a run goes on; with one worker the summary's line alone."""
+    """What `duomo.cli.jobs.progress.Progress` shows while a run goes on; with one worker the summary's line alone."""
 
     def __init__(self, summary: Summary, executor: Executor) -> None:
         self._summary = summary

@@ -14,8 +14,9 @@ from typing import IO, Any
 
 import click
 
-from duomo.cli.output import cells, cut, echo_json, echo_json_text, is_terminal, table, table_width, write_csv
-from duomo.cli.results import View, plain
+from duomo.cli.formats import echo_json, echo_json_text, write_csv
+from duomo.cli.jobs.results import View, plain
+from duomo.cli.tables import cells, cut, is_terminal, table, table_width
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
 from duomo.tasks.base import Result

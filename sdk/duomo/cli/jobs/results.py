@@ -8,7 +8,7 @@ from typing import Any
 
 import pydantic
 
-from duomo.cli.sources import dig
+from duomo.cli.jobs.sources import dig
 from duomo.errors import BadOption, did_you_mean
 
 OUTCOME_KEYS = ("schema", "index", "id", "ok", "result", "error", "meta")
@@ -100,7 +100,7 @@ def plain(value: Any, digits: int = 6) -> str:
     if isinstance(value, list) and all(isinstance(each, int | float | str) for each in value):
         return ", ".join(plain(each, digits) for each in value)
     if isinstance(value, list | dict):
-        from duomo.cli.output import to_json
+        from duomo.cli.formats import to_json
 
         return to_json(value)
     return str(value)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from duomo.cli.app import App
-from duomo.cli.output import is_terminal
+from duomo.cli.tables import is_terminal
 
 
 class Progress:

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from duomo.cli.app import App, describe
-from duomo.cli.arguments import parse_params, split_task
-from duomo.cli.output import FORMATS, emit, is_terminal, settle
+from duomo.cli.jobs.arguments import parse_params, split_task
+from duomo.cli.output import FORMATS, emit, settle
+from duomo.cli.tables import is_terminal
 from duomo.errors import UsageProblem, nearest
 
 if TYPE_CHECKING:
-    from duomo.cli.progress import Progress
-    from duomo.cli.results import View
-    from duomo.cli.sinks import Shown
-    from duomo.cli.sources import Item
+    from duomo.cli.jobs.progress import Progress
+    from duomo.cli.jobs.results import View
+    from duomo.cli.jobs.sinks import Shown
+    from duomo.cli.jobs.sources import Item
     from duomo.execution.resuming.store import RunStore
     from duomo.outcome import ItemError, Outcome
     from duomo.runner import Runner
@@ -37,9 +38,9 @@ class Run:
 
     def __init__(self, app: App, ctx: click.Context, given: dict[str, Any]) -> None:
         from duomo.catalog import resolve
-        from duomo.cli.results import View
-        from duomo.cli.sinks import SUFFIXES
-        from duomo.cli.summary import Summary
+        from duomo.cli.jobs.results import View
+        from duomo.cli.jobs.sinks import SUFFIXES
+        from duomo.cli.jobs.summary import Summary
 
         self.app, self.given = app, given
         out, named = given["out"], given["output"]
@@ -85,7 +86,7 @@ class Run:
 
     def execute(self) -> None:
         """Run all items and write their outcomes where they should go."""
-        from duomo.cli.progress import Progress
+        from duomo.cli.jobs.progress import Progress
 
         out, output = self.given["out"], self.output
         if self.to_folder:
@@ -108,7 +109,7 @@ class Run:
 
     def _write(self, shown: Iterator[Shown]) -> list[str]:
         """Write outcomes where they should go; the names of the files written."""
-        from duomo.cli import sinks
+        from duomo.cli.jobs import sinks
         from duomo.writers import GrowingFile
 
         out = self.given["out"]
@@ -158,7 +159,7 @@ class Run:
 
     def _check_out(self, fields: tuple[str, ...], suffix: str) -> None:
         """Refuse what a file's kind does not allow, and a place that cannot be written to."""
-        from duomo.cli.sinks import SUFFIXES, check_place
+        from duomo.cli.jobs.sinks import SUFFIXES, check_place
 
         out = self.given["out"]
         for place in (None if self.to_folder else out, self.given["stats"]):
@@ -172,7 +173,7 @@ class Run:
                 fix="-o FORMAT says it",
             )
         if self.given["stream"]:
-            from duomo.cli.streaming import check
+            # TODO
 
             check(self)
         if self.resuming and out in (None, "-"):
@@ -209,8 +210,8 @@ class Run:
 
     def _items(self, paths: list[str], suffixes: tuple[str, ...]) -> Iterator[Item | None]:
         """The inputs; the first is fetched, since a model should not be loaded for nothing."""
-        from duomo.cli.sinks import check_apart, suffix_of
-        from duomo.cli.sources import Reading, count, gather, names
+        from duomo.cli.jobs.sinks import check_apart, suffix_of
+        from duomo.cli.jobs.sources import Reading, count, gather, names
         from duomo.inputs import TextOrImage
 
         given = self.given
@@ -248,8 +249,8 @@ class Run:
 
     def _shown(self, runner: Runner[Any], store: RunStore | None, progress: Progress) -> Iterator[Shown]:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
-        from duomo.cli.live import Live
-        from duomo.cli.sinks import Shown
+        from duomo.cli.jobs.live import Live
+        from duomo.cli.jobs.sinks import Shown
 
         live = Live(self.summary, runner.executor)
         waiting: collections.deque[Item] = collections.deque()
@@ -305,7 +306,7 @@ class Run:
 
     def _tell_what_it_came_to(self, runner: Runner[Any], progress: Progress) -> None:
         """The closing line where progress was shown, and the file that ``--stats`` asks for."""
-        from duomo.cli.summary import words
+        from duomo.cli.jobs.summary import words
 
         record = self.summary.record(runner.executor.stats())
         if progress.was_shown and self.summary.done > 1:
@@ -345,3 +346,23 @@ class Run:
                 fix=f"-o {near[0] if near else 'auto'}",
             )
         return resolve(known[name].target, owner=f"renderer '{name}'")
+
+
+def check(run: Run) -> None:
+    """Refuse what a stream cannot do, rather than pass over it."""
+    if run.to_folder or run.output not in ("table", "text", "json", "jsonl"):
+        raise UsageProblem(
+            "a stream is text or JSON lines, in one place",
+            why=f"'{run.given['out']}' is a folder" if run.to_folder else f"the format is {run.output}",
+            fix="--stream -O out.txt, or leave out --stream",
+        )
+    if run.resuming:
+        raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
+    for name in ("batch_size", "max_failed", "dedupe", "stats", "fields"):
+        if run.given[name] not in (None, False, ""):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageProblem(
+                f"--stream does not take {option}",
+                why="it writes one input after the other, part by part",
+                fix=f"leave out {option} or --stream",
+            )

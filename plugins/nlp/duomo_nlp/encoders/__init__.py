@@ -1,0 +1,1 @@
+"""What all encoders share: packed rows, heads, windows."""

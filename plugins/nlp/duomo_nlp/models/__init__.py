@@ -1,0 +1,1 @@
+"""Single models with code of their own."""

@@ -1,0 +1,47 @@
+"""JSON and CSV on a stream."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from collections.abc import Iterable
+from typing import IO, Any
+
+import click
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON as we write it everywhere: readable, not escaped."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def echo_json(value: Any, *, indent: int | None = None, file: IO[Any] | None = None) -> None:
+    """Write a value as JSON to a file, or to standard output."""
+    echo_json_text(to_json(value, indent), file)
+
+
+def echo_json_text(text: str, file: IO[Any] | None = None) -> None:
+    """Write JSON text; where standard output is not UTF-8, as JSON must be, its letters beyond ASCII are escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if file is None and not text.isascii() and codecs.lookup(encoding).name != "utf-8":
+        import json
+
+        text = "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
+    click.echo(text, file=file)
+
+
+def write_csv(header: list[str], rows: Iterable[list[str]], file: IO[Any] | None = None) -> None:
+    """CSV, one row at a time, headings in lower case; to standard output without a file."""
+    import csv
+
+    class Line:
+        def write(self, text: str) -> int:
+            click.echo(text.removesuffix("\r\n"), file=file)
+            return len(text)
+
+    # With this line end csv puts a lone \r in quotes as well; with \n alone it would break the line.
+    writer = csv.writer(Line(), lineterminator="\r\n")
+    writer.writerow([name.lower() for name in header])
+    writer.writerows(rows)
