@@ -6,7 +6,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertModel
 
-from duomo_nlp import packed
+from duomo_nlp.encoders import packed
+from duomo_nlp.encoders.heads import hidden_states
+from duomo_nlp.encoders.rows import by_token, pack
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")]
 SIZE = {"vocab_size": 99, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 96, "pad_token_id": 1}
@@ -27,10 +29,8 @@ def test_packed_rows_equal_rows_alone_in_float32_on_the_cpu(name, dtype, toleran
     fast = copy.deepcopy(network).to("cuda", dtype)
     packed.enable(fast)
     with torch.inference_mode():
-        [batch] = packed.pack(rows)
-        found = torch.split(
-            packed.by_token(packed.hidden_states(fast, batch.to("cuda")), batch), [len(r) for r in rows]
-        )
+        [batch] = pack(rows)
+        found = torch.split(by_token(hidden_states(fast, batch.to("cuda")), batch), [len(r) for r in rows])
         for row, hidden in zip(rows, found, strict=True):
             expected = network(input_ids=torch.tensor([row])).last_hidden_state[0]
             torch.testing.assert_close(hidden.float().cpu(), expected, atol=tolerance, rtol=tolerance)

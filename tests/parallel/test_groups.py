@@ -17,9 +17,9 @@ from duomo.execution.sharding.group import new_rendezvous
 from duomo.inputs import Text
 from duomo.parallel import ParallelDims
 from duomo.tasks.nlp import TextClassificationOptions
-from duomo_nlp import heads
 from duomo_nlp.classification import TextClassification
-from duomo_nlp.packed import pack
+from duomo_nlp.encoders import heads
+from duomo_nlp.encoders.rows import pack
 
 pytestmark = pytest.mark.multiproc
 TOLERANCE = 5e-6

@@ -24,9 +24,10 @@ from duomo.inputs import Question
 from duomo.model import Features
 from duomo.parallel import TensorPlan
 from duomo.tasks.nlp import Answer, Answers
-from duomo_nlp import heads, parallel, windows
+from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
-from duomo_nlp.packed import BUDGET, Rows, pack
+from duomo_nlp.encoders import heads, windows
+from duomo_nlp.encoders.rows import BUDGET, Rows, pack
 
 CANDIDATES = 20
 """Starts and ends that are joined in each window, as in BERT's own evaluation."""

@@ -24,9 +24,12 @@ from duomo.model import Features, In, R
 from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.nlp import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
-from duomo_nlp import parallel, windows
+from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, read_json
-from duomo_nlp.packed import BUDGET, Rows, by_length, by_row, enable, first_states, hidden_states, pack
+from duomo_nlp.encoders import windows
+from duomo_nlp.encoders.heads import first_states, hidden_states
+from duomo_nlp.encoders.packed import enable
+from duomo_nlp.encoders.rows import BUDGET, Rows, by_length, by_row, pack
 
 TEMPERATURE = 0.05
 """Cosines are divided by it before the softmax: the usual scale of 20 of sentence-transformers' contrastive losses."""

@@ -22,9 +22,10 @@ from duomo import Model, Text, WeightsRef
 from duomo.model import Features
 from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.nlp import Entities, Span
-from duomo_nlp import heads, parallel, windows
+from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
-from duomo_nlp.packed import BUDGET, Rows, pack
+from duomo_nlp.encoders import heads, windows
+from duomo_nlp.encoders.rows import BUDGET, Rows, pack
 
 OUTSIDE = "O"
 

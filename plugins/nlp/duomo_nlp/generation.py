@@ -31,9 +31,9 @@ from duomo.parallel import PipelinePlan, TensorPlan, agreed
 from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
-from duomo_nlp.kv_cache import can_join, join, keep, trim
-from duomo_nlp.packed import AFTER_PADDING
-from duomo_nlp.writing import Writer
+from duomo_nlp.decoders.kv_cache import can_join, join, keep, trim
+from duomo_nlp.decoders.writing import Writer
+from duomo_nlp.encoders.packed import AFTER_PADDING
 
 PADDING_CPU = 32
 PADDING_GPU = 4096

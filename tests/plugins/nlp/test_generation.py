@@ -10,9 +10,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import duomo
 from duomo.errors import BadInput, BadOption, InputTooLong
-from duomo_nlp import generation, kv_cache
-from duomo_nlp.kv_cache import keep
-from duomo_nlp.writing import Writer
+from duomo_nlp import generation
+from duomo_nlp.decoders import kv_cache
+from duomo_nlp.decoders.kv_cache import keep
+from duomo_nlp.decoders.writing import Writer
 
 Make = Callable[..., Path]
 PROMPTS = ["the cat sat on the mat and", "a dog", "Ada met Bob in Paris. 東京 🙂"]

@@ -24,7 +24,9 @@ from transformers import (
 )
 
 from duomo.export.graph import plain
-from duomo_nlp import packed
+from duomo_nlp.encoders import packed
+from duomo_nlp.encoders.heads import first_states, hidden_states
+from duomo_nlp.encoders.rows import by_length, by_row, by_token, pack
 
 SMALL = {
     "vocab_size": 99,
@@ -69,12 +71,12 @@ def test_packed_equals_padded(name):
     assert packed.enable(ours) is (name != "mpnet")
     with torch.inference_mode():
         expected = padded(network, rows)
-        [batch] = packed.pack(rows)
-        hidden = packed.hidden_states(ours, batch)
-        first = packed.first_states(ours, batch)
-    groups = packed.by_length(hidden, batch.groups)
-    means = packed.by_row([group.mean(1) for group in groups], batch)
-    tokens = torch.split(packed.by_token(hidden, batch), LENGTHS)
+        [batch] = pack(rows)
+        hidden = hidden_states(ours, batch)
+        first = first_states(ours, batch)
+    groups = by_length(hidden, batch.groups)
+    means = by_row([group.mean(1) for group in groups], batch)
+    tokens = torch.split(by_token(hidden, batch), LENGTHS)
     for row, (one, mean, every) in enumerate(zip(first, means, tokens, strict=True)):
         torch.testing.assert_close(every, expected[row], atol=1e-5, rtol=0)
         torch.testing.assert_close(one, expected[row][0], atol=1e-5, rtol=0)
@@ -112,11 +114,11 @@ def test_one_call_for_rows_of_all_lengths_asks_for_the_same_attention(name, monk
 
     rows = [torch.randint(3, 99, (length,)).tolist() for length in LENGTHS]
     with torch.inference_mode():
-        [batch] = packed.pack(rows)
-        expected = packed.hidden_states(network, batch), packed.first_states(network, batch)
+        [batch] = pack(rows)
+        expected = hidden_states(network, batch), first_states(network, batch)
         monkeypatch.setattr(packed, "takes_all_lengths", lambda _: True)
         monkeypatch.setattr(packed.varlen, "varlen_attn", call)
-        found = packed.hidden_states(network, batch), packed.first_states(network, batch)
+        found = hidden_states(network, batch), first_states(network, batch)
     assert len(calls) == 2 * network.config.num_hidden_layers
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
@@ -141,7 +143,7 @@ def test_the_plain_form_for_other_runtimes_is_the_network_as_it_was(name):
 
 
 def test_rows_are_sorted_into_groups_and_found_again():
-    [rows] = packed.pack([[7, 8, 9], [1], [4, 5, 6]])
+    [rows] = pack([[7, 8, 9], [1], [4, 5, 6]])
     assert rows.groups == ((1, 1), (2, 3))
     assert rows.ids.tolist() == [[1, 7, 8, 9, 4, 5, 6]]
     assert rows.positions.tolist() == [[0, 0, 1, 2, 0, 1, 2]]
@@ -153,6 +155,6 @@ def test_a_row_does_not_see_its_neighbours():
     network = NETWORKS["bert"]().eval()
     packed.enable(network)
     with torch.inference_mode():
-        alone = packed.hidden_states(network, *packed.pack([[5, 6, 7]]))
-        beside = packed.hidden_states(network, *packed.pack([[9, 9, 9], [5, 6, 7], [8] * 50]))[3:6]
+        alone = hidden_states(network, *pack([[5, 6, 7]]))
+        beside = hidden_states(network, *pack([[9, 9, 9], [5, 6, 7], [8] * 50]))[3:6]
     torch.testing.assert_close(alone, beside, atol=1e-6, rtol=0)

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 import duomo
 from duomo.errors import InputTooLong, Unavailable
 from duomo.weights import find_package_file
-from duomo_nlp import smollm as module
+from duomo_nlp.models import smollm as module
 from duomo_nlp.plugin import SMOLLM2
 
 pytestmark = pytest.mark.embedded

@@ -14,7 +14,8 @@ from transformers import (
 )
 
 import duomo
-from duomo_nlp import packed
+from duomo_nlp.encoders import packed, rows
+from duomo_nlp.encoders.rows import pack
 
 Make = Callable[..., Path]
 KINDS = [*sorted(packed.PACKABLE), "mpnet", "deberta-v2"]
@@ -92,8 +93,8 @@ def test_the_windows_of_a_long_text_run_in_parts(checkpoint: Make, monkeypatch: 
     runner = duomo.load("feature-extraction", f"dir:{checkpoint('bert', AutoModel)}", device="cpu")
     text = "the cat sat on the mat " * 50
     whole = runner(text, long="window").vector
-    monkeypatch.setattr(packed, "TOKENS_A_PASS", 100)
-    assert len(packed.pack([[1] * 64, [1] * 30, [1] * 20, [1] * 101])) == 3
+    monkeypatch.setattr(rows, "TOKENS_A_PASS", 100)
+    assert len(pack([[1] * 64, [1] * 30, [1] * 20, [1] * 101])) == 3
     torch.testing.assert_close(torch.tensor(runner(text, long="window").vector), torch.tensor(whole), atol=1e-5, rtol=0)
 
 

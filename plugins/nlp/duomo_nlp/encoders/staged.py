@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from duomo.parallel import schedule, stages_of
 
 if TYPE_CHECKING:
-    from duomo_nlp.packed import Rows
+    from duomo_nlp.encoders.rows import Rows
 
 SPARE = 2
 """RoBERTa and its kin count positions from 2, so that the last ones do not exist."""

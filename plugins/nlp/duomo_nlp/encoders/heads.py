@@ -11,10 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from duomo.parallel import stages_of
-from duomo_nlp import packed, staged
-from duomo_nlp.packed import Rows
+from duomo_nlp.encoders import packed, staged
+from duomo_nlp.encoders.packed import LIKE_BERT, is_enabled
+from duomo_nlp.encoders.rows import Rows, batches, by_length, by_row, by_token
 
 # From the vectors that a head reads, as (R, 1, H), to logits (R, labels): what each architecture's
 # forward does after its encoder. Dropout is left out, for it does nothing in evaluation mode.
@@ -43,12 +45,12 @@ def sequence_logits(network: Any, rows: Rows) -> Tensor:
     if stages_of(network) > 1:
         return staged.row_logits(network, rows)
     if not packed.is_enabled(network):
-        return packed.by_row([network(**batch).logits for batch in packed.batches(rows)], rows)
+        return by_row([network(**batch).logits for batch in batches(rows)], rows)
     if getattr(network.config, "classifier_pooling", "cls") == "mean":
-        groups = packed.by_length(packed.hidden_states(network.base_model, rows), rows.groups)
-        read = packed.by_row([group.mean(1) for group in groups], rows)
+        groups = by_length(hidden_states(network.base_model, rows), rows.groups)
+        read = by_row([group.mean(1) for group in groups], rows)
     else:
-        read = packed.first_states(network.base_model, rows)
+        read = first_states(network.base_model, rows)
     return SEQUENCE_HEADS[network.config.model_type](network, read[:, None])
 
 
@@ -57,20 +59,36 @@ def token_logits(network: Any, rows: Rows) -> Tensor:
     if stages_of(network) > 1:
         flat = staged.token_values(network, rows, "logits")
     elif not packed.is_enabled(network):
-        flat = torch.cat([network(**batch).logits.flatten(0, 1) for batch in packed.batches(rows)])
+        flat = torch.cat([network(**batch).logits.flatten(0, 1) for batch in batches(rows)])
     else:
-        hidden = packed.hidden_states(network.base_model, rows)
+        hidden = hidden_states(network.base_model, rows)
         flat = network.classifier(network.head(hidden) if hasattr(network, "head") else hidden)
-    return packed.by_token(flat, rows)
+    return by_token(flat, rows)
 
 
 def answer_logits(network: Any, rows: Rows) -> Tensor:
     """Of start and end of an answer, (N, 2), in the order of the input."""
     if not packed.is_enabled(network):
-        parts = [network(**batch) for batch in packed.batches(rows)]
+        parts = [network(**batch) for batch in batches(rows)]
         flat = torch.cat([torch.stack([part.start_logits, part.end_logits], -1).flatten(0, 1) for part in parts])
     else:
-        hidden = packed.hidden_states(network.base_model, rows)
+        hidden = hidden_states(network.base_model, rows)
         head = getattr(network, "qa_outputs", None) or network.classifier  # ModernBERT has no name of its own for it
         flat = head(network.head(hidden) if hasattr(network, "head") else hidden)
-    return packed.by_token(flat, rows)
+    return by_token(flat, rows)
+
+
+def hidden_states(network: PreTrainedModel, rows: Rows) -> Tensor:
+    """Last hidden states of an encoder, (N, H), in the order of the groups."""
+    if is_enabled(network):
+        return packed.run(network, rows)
+    if stages_of(network) > 1:
+        return staged.token_values(network, rows, "last_hidden_state")
+    return torch.cat([network(**batch).last_hidden_state.flatten(0, 1) for batch in batches(rows)])
+
+
+def first_states(network: PreTrainedModel, rows: Rows) -> Tensor:
+    """Last hidden states of the first token of each row, (R, H), in the order of the input."""
+    if is_enabled(network) and network.config.model_type in LIKE_BERT:
+        return packed.run(network, rows, first_only=True)[rows.back]
+    return by_row([group[:, 0] for group in by_length(hidden_states(network, rows), rows.groups)], rows)
