@@ -28,8 +28,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import psutil
 from corpus import lognormal_texts
-from faulty import CRASH, POISON, FaultyMiniLM, faulty_encoder
+from faulty import FaultyMiniLM, faulty_encoder
 from harness import report, spread
+from misbehaviour import CRASH, POISON
 from process_tree import run_tree
 from vs_pools import TOLERANCE, WORKERS, model_folder
 

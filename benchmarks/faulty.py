@@ -1,24 +1,11 @@
 """MiniLM in two coats, each of which raises on one word and dies on another: what the fault benchmark runs."""
 
-import os
-import signal
 from collections.abc import Sequence
 from typing import Any
 
+from misbehaviour import misbehave
+
 from duomo_nlp.embedding import FeatureExtraction
-
-POISON = "poison"
-"""A text with this word raises in the model."""
-CRASH = "segfault"
-"""A text with this word ends the process as a crash in native code would."""
-
-
-def misbehave(texts: Sequence[str]) -> None:
-    """What the words in `texts` ask for."""
-    if any(CRASH in text for text in texts):
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if any(POISON in text for text in texts):
-        raise RuntimeError("poison in the batch")
 
 
 class FaultyMiniLM(FeatureExtraction):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from faulty import misbehave
+from misbehaviour import misbehave
 from sentence_transformers import SentenceTransformer
 
 

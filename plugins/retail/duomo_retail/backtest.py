@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import FoldReport, Record, Report, SplitPolicy
+from duomo.adapters import Adapter, FoldReport, Record, Report, SplitPolicy
 from duomo.errors import BadInput, DuomoError, GuardRefused
 from duomo_retail.coverage import calibrate
-from duomo_retail.panel import Clean
+from duomo_retail.panel import Clean, usable
 from duomo_retail.predicting import Settings, predict, spread
-
-if TYPE_CHECKING:
-    from duomo_retail.forecast import DemandForecast
+from duomo_retail.records import DemandSeries
 
 Array = NDArray[np.float64]
 
@@ -36,10 +34,10 @@ class RollingOrigin(SplitPolicy):
         )
 
 
-def evaluate_panel(adapter: DemandForecast, items: Iterable[Any], split: SplitPolicy | None) -> Report:
+def evaluate_panel(
+    adapter: Adapter[DemandSeries, Any], settings: Settings, items: Iterable[Any], split: SplitPolicy | None
+) -> Report:
     """The report of `DemandForecast.evaluate`."""
-    from duomo_retail.forecast import usable  # it imports this module
-
     policy = split or RollingOrigin()
     if not isinstance(policy, RollingOrigin):
         raise GuardRefused(
@@ -61,16 +59,16 @@ def evaluate_panel(adapter: DemandForecast, items: Iterable[Any], split: SplitPo
     series = usable(records)
     folds = []
     for back in range(policy.origins):
-        cut = adapter.settings.horizon + back * policy.stride
+        cut = settings.horizon + back * policy.stride
         pairs = [(each, each.before(len(each.values) - cut)) for each in series if len(each.values) - cut >= 12]
         if not pairs:
             break
-        metrics = judge([whole for whole, _ in pairs], [past for _, past in pairs], adapter.settings)
+        metrics = judge([whole for whole, _ in pairs], [past for _, past in pairs], settings)
         folds.append(FoldReport(fitted_on=len(pairs), judged_by=len(pairs), metrics=metrics))
     if not folds:
         raise BadInput(
             "no series is long enough to be judged by",
-            why=f"none of {len(records)} has 12 periods before the last {adapter.settings.horizon}",
+            why=f"none of {len(records)} has 12 periods before the last {settings.horizon}",
             fix="a longer history, or a shorter horizon",
         )
     # Earlier origins may have too short a past for quantiles; a mean is over those that have them.

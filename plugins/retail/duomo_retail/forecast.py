@@ -21,7 +21,7 @@ from duomo.adapters import (
 )
 from duomo_retail.backtest import evaluate_panel
 from duomo_retail.coverage import Calibration, calibrate
-from duomo_retail.panel import Clean, clean, group_rows
+from duomo_retail.panel import Clean, clean, group_rows, usable
 from duomo_retail.plugin import DEMAND_FORECAST
 from duomo_retail.predicting import Settings, predict, spread
 from duomo_retail.records import DemandSeries
@@ -155,7 +155,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
         Raises `GuardRefused` (LEAK.SPLIT_RANDOM) for any other split: the future would be among the past.
         """
-        return evaluate_panel(self, records, split)
+        return evaluate_panel(self, self.settings, records, split)
 
     @classmethod
     def example(cls) -> Self:
@@ -189,19 +189,6 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
 
 _DEFAULTS = Settings()
-
-
-def usable(records: Iterable[Record[DemandSeries]]) -> list[Clean]:
-    """The series of the records that nothing stops."""
-    out = []
-    for record in records:
-        try:
-            series, found = clean(record.payload)
-        except Exception:  # what is wrong with it is said where it is mapped
-            continue
-        if all(each.severity != "block" for each in found):
-            out.append(series)
-    return out
 
 
 def _in_order(record: Record[DemandSeries]) -> list[Finding]:

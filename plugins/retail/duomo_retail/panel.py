@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Finding, find
+from duomo.adapters import Finding, Record, find
 from duomo.errors import BadInput, DuomoError
 from duomo_retail.columns import demand_columns
 from duomo_retail.methods import MIN_LENGTH
@@ -226,3 +226,16 @@ def _drivers(series: DemandSeries, order: list[int], axis: Timeline, n: int) -> 
         last = np.maximum.accumulate(np.where(np.isnan(on_axis), -1, np.arange(len(on_axis))))
         out.append(on_axis[np.where(last < 0, given[0], last)])
     return out[0], out[1]
+
+
+def usable(records: Iterable[Record[DemandSeries]]) -> list[Clean]:
+    """The series of the records that nothing stops."""
+    out = []
+    for record in records:
+        try:
+            series, found = clean(record.payload)
+        except Exception:  # what is wrong with it is said where it is mapped
+            continue
+        if all(each.severity != "block" for each in found):
+            out.append(series)
+    return out
