@@ -5,7 +5,7 @@ import skimage.data
 import duomo
 from duomo.errors import BadOption
 from duomo.tasks import FaceDetection
-from duomo.tasks.vision import Box, Detections
+from duomo.tasks.vision.detection import Box, Detections
 
 found: Detections = duomo.run(FaceDetection, skimage.data.astronaut(), threshold=0.2)
 print(f"{len(found.boxes)} face(s) in {found.width} x {found.height} pixels")

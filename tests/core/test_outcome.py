@@ -9,7 +9,7 @@ import pytest
 from duomo.errors import InputMissing, ModelFailed
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks.results import Classification, Embedding
-from duomo.tasks.speech import Speech
+from duomo.tasks.speech.synthesis import Speech
 
 META = Meta("image-classification", "vision/x", "duomo-vision 1.0", "sha256:0")
 CAT = Classification.ranked(["cat", "dog"], [0.9, 0.1])

@@ -36,8 +36,9 @@ from duomo.execution.resuming.store import GROUP_ROWS, RunStore
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks.multimodal import SearchResult
 from duomo.tasks.results import Classification, Embedding, Hit
-from duomo.tasks.speech import Segment, Speech, Transcript
-from duomo.tasks.vision import Page, TextLine
+from duomo.tasks.speech import Segment, Transcript
+from duomo.tasks.speech.synthesis import Speech
+from duomo.tasks.vision.reading import Page, TextLine
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
 META = Meta("text-classification", "fake/echo", "in-process")
@@ -262,7 +263,7 @@ def test_an_option_that_is_long_or_no_json_is_compared_by_its_content(tmp_path):
     import PIL.Image
 
     from duomo.tasks.multimodal import ImageSearchOptions
-    from duomo.tasks.nlp import SemanticSearchOptions
+    from duomo.tasks.nlp.embedding import SemanticSearchOptions
 
     def made_with(options):
         return resume.fingerprint(META, options)

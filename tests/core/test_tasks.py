@@ -11,11 +11,18 @@ from duomo.catalog import resolve
 from duomo.errors import BadOption, InputMissing
 from duomo.tasks import CORE_TASKS
 from duomo.tasks.base import Options, Result
-from duomo.tasks.multimodal import ImageSearchOptions, ZeroShotImageClassificationOptions
-from duomo.tasks.nlp import Entities, Generation, SemanticSearchOptions, Span, TextGenerationOptions
+from duomo.tasks.multimodal import ImageSearchOptions
+from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
+from duomo.tasks.nlp.embedding import SemanticSearchOptions
+from duomo.tasks.nlp.extraction import Entities, Span
+from duomo.tasks.nlp.generation import Generation, TextGenerationOptions
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
-from duomo.tasks.speech import Segment, Speech, Transcript, VoiceActivityDetectionOptions
-from duomo.tasks.vision import Box, Detections, ImageClassificationOptions, Page, TextLine
+from duomo.tasks.speech import Segment, Transcript
+from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
+from duomo.tasks.speech.synthesis import Speech
+from duomo.tasks.vision import ImageClassificationOptions
+from duomo.tasks.vision.detection import Box, Detections
+from duomo.tasks.vision.reading import Page, TextLine
 
 TASKS = [resolve(spec.target) for spec in CORE_TASKS]
 REQUIRED = {"labels": ["a", "b"], "corpus": ["a", "b"], "images": [np.zeros((2, 2, 3), np.uint8)]}

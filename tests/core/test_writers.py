@@ -13,10 +13,12 @@ from duomo.errors import BadInput, CannotWrite, RequirementMissing, UsageProblem
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks import CORE_TASKS
 from duomo.tasks.base import Result
-from duomo.tasks.nlp import Entities, Span
+from duomo.tasks.nlp.extraction import Entities, Span
 from duomo.tasks.results import Classification, Embedding, SearchResult
-from duomo.tasks.speech import Speech, Transcript, Verification
-from duomo.tasks.vision import Page, TextLine
+from duomo.tasks.speech import Transcript
+from duomo.tasks.speech.speakers import Verification
+from duomo.tasks.speech.synthesis import Speech
+from duomo.tasks.vision.reading import Page, TextLine
 from duomo.writers import GrowingFile, open_writer
 
 META = Meta("text-classification", "fake/echo", "in-process", batch=4, ms=1.25)

@@ -7,7 +7,7 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 import duomo
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.execution.sharding import group as groups
-from duomo.tasks.nlp import TextGenerationOptions
+from duomo.tasks.nlp.generation import TextGenerationOptions
 from duomo.testing import difference_when_cut
 from duomo_nlp.generation import CausalLM
 

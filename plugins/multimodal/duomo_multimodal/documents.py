@@ -11,9 +11,9 @@ import duomo
 from duomo import Model, Runner, WeightsRef
 from duomo.errors import InputUnreadable
 from duomo.inputs import PageQuestion
-from duomo.tasks.multimodal import PageAnswer, PageAnswers
-from duomo.tasks.nlp import QuestionAnsweringOptions
-from duomo.tasks.vision import Page
+from duomo.tasks.multimodal.documents import PageAnswer, PageAnswers
+from duomo.tasks.nlp.extraction import QuestionAnsweringOptions
+from duomo.tasks.vision.reading import Page
 
 
 class ReadAndAnswer(Model[PageQuestion, PageAnswers]):

@@ -19,7 +19,8 @@ import torch
 from duomo import Image, Model, Result
 from duomo.errors import BadInput, BadOption
 from duomo.inputs import TextOrImage
-from duomo.tasks.multimodal import ImageSearchOptions, ZeroShotImageClassificationOptions
+from duomo.tasks.multimodal import ImageSearchOptions
+from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 
 In = TypeVar("In")

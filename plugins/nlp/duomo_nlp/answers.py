@@ -23,7 +23,7 @@ from duomo.errors import InputTooLong, WrongTask
 from duomo.inputs import Question
 from duomo.model import Features
 from duomo.parallel import TensorPlan
-from duomo.tasks.nlp import Answer, Answers
+from duomo.tasks.nlp.extraction import Answer, Answers
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.encoders import heads, windows

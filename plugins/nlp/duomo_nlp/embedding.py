@@ -22,7 +22,7 @@ from duomo.errors import WeightsMismatch
 from duomo.inputs import Comparison
 from duomo.model import Features, In, R
 from duomo.parallel import PipelinePlan, TensorPlan
-from duomo.tasks.nlp import Similarity
+from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, read_json

@@ -21,7 +21,7 @@ from transformers import AutoModelForTokenClassification
 from duomo import Model, Text, WeightsRef
 from duomo.model import Features
 from duomo.parallel import PipelinePlan, TensorPlan
-from duomo.tasks.nlp import Entities, Span
+from duomo.tasks.nlp.extraction import Entities, Span
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.encoders import heads, windows

@@ -28,7 +28,7 @@ from duomo import Model, Prompt, WeightsRef
 from duomo.errors import BadInput, BadOption, InputTooLong, WrongTask
 from duomo.model import Features
 from duomo.parallel import PipelinePlan, TensorPlan, agreed
-from duomo.tasks.nlp import Generation, TextChunk, TextGenerationOptions
+from duomo.tasks.nlp.generation import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.decoders.kv_cache import can_join, join, keep, trim

@@ -15,7 +15,7 @@ from hibari.voices import DEFAULT, VOICES, voice_path
 
 from duomo import Model, Text, WeightsRef
 from duomo.errors import BadInput, BadOption, WeightsMissing, did_you_mean
-from duomo.tasks.speech import Speech, TextToSpeechOptions
+from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
 
 
 class HibariTts(Model[Text, Speech]):

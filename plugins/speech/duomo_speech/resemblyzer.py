@@ -20,7 +20,7 @@ from torchaudio.transforms import MelSpectrogram
 from duomo import Audio, Model, WeightsRef
 from duomo.inputs import AudioPair
 from duomo.tasks.results import Embedding
-from duomo.tasks.speech import SpeakerEmbeddingOptions, SpeakerVerificationOptions, Verification
+from duomo.tasks.speech.speakers import SpeakerEmbeddingOptions, SpeakerVerificationOptions, Verification
 from duomo.weights import check_tensors, verify
 
 SAMPLING_RATE = 16_000

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from duomo import Audio, Model, WeightsRef
-from duomo.tasks.speech import Interval, VoiceActivity, VoiceActivityDetectionOptions
+from duomo.tasks.speech.activity import Interval, VoiceActivity, VoiceActivityDetectionOptions
 from duomo.weights import check_tensors
 
 SAMPLING_RATE = 16_000

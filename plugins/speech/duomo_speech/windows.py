@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from duomo.errors import InputTooLong
-from duomo.tasks.speech import Interval, Segment, SpeechRecognitionOptions, Transcript, VoiceActivityDetectionOptions
+from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
+from duomo.tasks.speech.activity import Interval, VoiceActivityDetectionOptions
 from duomo.weights import locate
 from duomo_speech.plugin import SILERO_VAD
 from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad, speech_intervals

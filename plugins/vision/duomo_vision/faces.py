@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skimage.feature import Cascade
 
 from duomo import Image, Model, WeightsRef
-from duomo.tasks.vision import Box, Detections, FaceDetectionOptions
+from duomo.tasks.vision.detection import Box, Detections, FaceDetectionOptions
 from duomo.weights import verify
 
 LONGEST_SIDE = 512

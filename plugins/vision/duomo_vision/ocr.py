@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rapidocr import RapidOCR
 
 from duomo import Image, Model, WeightsRef
-from duomo.tasks.vision import CharacterRecognitionOptions, Page, TextLine
+from duomo.tasks.vision.reading import CharacterRecognitionOptions, Page, TextLine
 from duomo.weights import verify
 
 DETECTOR = "PP-OCRv6_det_small.onnx"

@@ -18,9 +18,10 @@ from duomo.cli.app import App
 from duomo.hooks import Hooks, hookimpl
 from duomo.model import Features, Model
 from duomo.specs import CommandSpec, ModelSpec, RendererSpec
-from duomo.tasks.nlp import Generation, TextChunk
+from duomo.tasks.nlp.generation import Generation, TextChunk
 from duomo.tasks.results import Embedding
-from duomo.tasks.speech import Segment, Speech, Transcript
+from duomo.tasks.speech import Segment, Transcript
+from duomo.tasks.speech.synthesis import Speech
 from duomo.testing.fakes import echo_spec, fake_catalog
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import duomo
 from duomo.errors import UsageProblem
-from duomo.tasks.nlp import Entities, Span
+from duomo.tasks.nlp.extraction import Entities, Span
 from duomo.tasks.results import Classification
 from duomo_finance.news import NewsSentiment, Tickers
 

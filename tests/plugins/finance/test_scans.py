@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 import duomo
-from duomo.tasks.vision import Page, TextLine
+from duomo.tasks.vision.reading import Page, TextLine
 from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, Questions, parse_amount, read_fields, statement
 
 
@@ -153,7 +153,7 @@ class Answerer:
         self.answers = answers
 
     def map(self, items, **_):
-        from duomo.tasks.nlp import Answer, Answers
+        from duomo.tasks.nlp.extraction import Answer, Answers
 
         for index, (question, text) in enumerate(items):
             stretch, score = self.answers.get(question, ("", 0.0))

@@ -3,10 +3,13 @@
 import numpy as np
 
 from duomo import Hooks, Model, ModelSpec, hookimpl
-from duomo.tasks.nlp import TextChunk
+from duomo.tasks.nlp.generation import TextChunk
 from duomo.tasks.results import Classification, Hit, SearchResult
-from duomo.tasks.speech import Interval, Segment, Speech, Transcript, VoiceActivity
-from duomo.tasks.vision import Box, Detections, Page, TextLine
+from duomo.tasks.speech import Segment, Transcript
+from duomo.tasks.speech.activity import Interval, VoiceActivity
+from duomo.tasks.speech.synthesis import Speech
+from duomo.tasks.vision.detection import Box, Detections
+from duomo.tasks.vision.reading import Page, TextLine
 
 NAMES = ["tabby", "tiger cat", "<b>Egyptian</b> cat"]
 HEARD = "Good morning, this is the clinic in Boston. Your appointment is on Monday."

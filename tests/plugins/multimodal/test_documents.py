@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
 
 import duomo
-from duomo.tasks.vision import Page, TextLine
+from duomo.tasks.vision.reading import Page, TextLine
 from duomo.testing.samples import pages
 from duomo_multimodal.documents import touched
 

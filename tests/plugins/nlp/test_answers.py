@@ -110,7 +110,7 @@ class _Options:
 
 
 def _question(context: str) -> Any:
-    return duomo.tasks.nlp.QuestionAnswering.Input.accept((QUESTION, context))
+    return duomo.tasks.nlp.extraction.QuestionAnswering.Input.accept((QUESTION, context))
 
 
 def test_the_best_answer_of_all_windows_is_found_wherever_it_stands(runner: duomo.Runner[Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from duomo.tasks.speech import VoiceActivityDetectionOptions
+from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.weights import find_package_file
 from duomo_speech import silero
 from duomo_speech.silero import FRAME, SileroNetwork, SileroVad, speech_intervals

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import duomo
-from duomo.tasks.vision import TextLine
+from duomo.tasks.vision.reading import TextLine
 from duomo_vision.ocr import in_reading_order
 
 pytestmark = pytest.mark.embedded

@@ -19,7 +19,7 @@ import PIL.Image
 from markupsafe import Markup
 
 from duomo import ModelSpec
-from duomo.tasks.speech import Speech
+from duomo.tasks.speech.synthesis import Speech
 from duomo_multimodal.demo.stage import Report, Stage
 from duomo_multimodal.demo.steps import PHOTOS
 

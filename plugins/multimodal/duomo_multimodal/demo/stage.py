@@ -15,7 +15,7 @@ from duomo import Catalog, DuomoError, Runner
 from duomo.errors import ModelFailed, NotFound, RequirementMissing, Unavailable
 
 if TYPE_CHECKING:
-    from duomo.tasks.speech import Speech
+    from duomo.tasks.speech.synthesis import Speech
 
 
 class Step(NamedTuple):

@@ -114,7 +114,7 @@ def speak(stage: Stage) -> Shown:
     """A question and a short message, said aloud."""
     import numpy as np
 
-    from duomo.tasks.speech import Speech
+    from duomo.tasks.speech.synthesis import Speech
 
     with stage.load("text-to-speech") as runner:
         stage.sounds["question"] = runner(SPOKEN_QUERY)

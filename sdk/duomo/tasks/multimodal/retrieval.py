@@ -1,4 +1,4 @@
-"""Tasks that join pictures, text and speech."""
+"""Search across text, images and speech."""
 
 from __future__ import annotations
 
@@ -7,53 +7,9 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from duomo.inputs import Audio, Image, PageQuestion, TextOrImage
-from duomo.tasks.base import Options, Result, Task
-from duomo.tasks.nlp import Answer, Names, QuestionAnsweringOptions
-from duomo.tasks.results import Classification, Embedding, SearchResult
-
-
-class ZeroShotImageClassificationOptions(Options):
-    """Options of zero-shot image classification."""
-
-    labels: Names = Field(description="the labels to choose among, as a list or separated by commas")
-    template: str | None = Field(None, description="a sentence around each label; the model's own when left out")
-
-
-class ZeroShotImageClassification(Task[Image, ZeroShotImageClassificationOptions, Classification]):
-    """Choose among labels for a picture."""
-
-    name = "zero-shot-image-classification"
-    Input = Image
-    Options = ZeroShotImageClassificationOptions
-    Result = Classification
-
-
-class PageAnswer(Answer):
-    """An answer, and where on the page its lines are; `start` and `end` count in the text of the page."""
-
-    corners: list[list[tuple[float, float]]]
-    """Of each line that the answer touches: four corners (x, y) in pixels, clockwise from the top left."""
-
-
-class PageAnswers(Result):
-    """Answers, the surest first; none where the page has none."""
-
-    answers: list[PageAnswer]
-
-    @property
-    def top(self) -> PageAnswer | None:
-        """The surest answer, or None."""
-        return self.answers[0] if self.answers else None
-
-
-class DocumentQuestionAnswering(Task[PageQuestion, QuestionAnsweringOptions, PageAnswers]):
-    """What a page says to a question, and where."""
-
-    name = "document-question-answering"
-    Input = PageQuestion
-    Options = QuestionAnsweringOptions
-    Result = PageAnswers
+from duomo.inputs import Audio, Image, TextOrImage
+from duomo.tasks.base import Options, Task
+from duomo.tasks.results import Embedding, SearchResult
 
 
 class MultimodalEmbeddingOptions(Options):

@@ -1,0 +1,72 @@
+"""Tasks that join images, text and speech."""
+
+from typing import TYPE_CHECKING
+
+from duomo.lazy import face
+from duomo.tasks.table import IMAGES, SOUNDS, row
+
+if TYPE_CHECKING:
+    from duomo.tasks.multimodal.classification import (
+        ZeroShotImageClassification as ZeroShotImageClassification,
+        ZeroShotImageClassificationOptions as ZeroShotImageClassificationOptions,
+    )
+    from duomo.tasks.multimodal.documents import (
+        DocumentQuestionAnswering as DocumentQuestionAnswering,
+        PageAnswer as PageAnswer,
+        PageAnswers as PageAnswers,
+    )
+    from duomo.tasks.multimodal.retrieval import (
+        ImageSearch as ImageSearch,
+        ImageSearchOptions as ImageSearchOptions,
+        MultimodalEmbedding as MultimodalEmbedding,
+        MultimodalEmbeddingOptions as MultimodalEmbeddingOptions,
+        SpokenImageSearch as SpokenImageSearch,
+    )
+
+TASKS = (
+    row(
+        "zero-shot-image-classification",
+        "multimodal.classification:ZeroShotImageClassification",
+        "choose among labels for a picture",
+        IMAGES,
+        'cat.jpg -p labels="a cat,a dog"',
+    ),
+    row(
+        "document-question-answering",
+        "multimodal.documents:DocumentQuestionAnswering",
+        "what a page says to a question, and where",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"question": "Which total?", "image": "invoice.png"}'""",
+    ),
+    row(
+        "multimodal-embedding",
+        "multimodal.retrieval:MultimodalEmbedding",
+        "text and pictures in one space",
+        IMAGES,
+        "cat.jpg",
+    ),
+    row(
+        "image-search",
+        "multimodal.retrieval:ImageSearch",
+        "find pictures by a text or a picture",
+        IMAGES,
+        '-t "a cup of coffee" -p images=photos/',
+    ),
+    row(
+        "spoken-image-search",
+        "multimodal.retrieval:SpokenImageSearch",
+        "find pictures by asking aloud",
+        SOUNDS,
+        "question.wav -p images=photos/",
+    ),
+)
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "duomo.tasks.multimodal.classification": "ZeroShotImageClassification ZeroShotImageClassificationOptions",
+        "duomo.tasks.multimodal.documents": "DocumentQuestionAnswering PageAnswer PageAnswers",
+        "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions"
+        " MultimodalEmbedding MultimodalEmbeddingOptions SpokenImageSearch",
+    },
+)

@@ -1,0 +1,104 @@
+"""Tasks on text."""
+
+from typing import TYPE_CHECKING
+
+from duomo.lazy import face
+from duomo.tasks.table import TEXTS, row
+
+if TYPE_CHECKING:
+    from duomo.tasks.nlp.classification import (
+        LanguageIdentification as LanguageIdentification,
+        LanguageIdentificationOptions as LanguageIdentificationOptions,
+        TextClassification as TextClassification,
+        TextClassificationOptions as TextClassificationOptions,
+        ZeroShotClassification as ZeroShotClassification,
+        ZeroShotClassificationOptions as ZeroShotClassificationOptions,
+    )
+    from duomo.tasks.nlp.embedding import (
+        FeatureExtraction as FeatureExtraction,
+        FeatureExtractionOptions as FeatureExtractionOptions,
+        SemanticSearch as SemanticSearch,
+        SemanticSearchOptions as SemanticSearchOptions,
+        SentenceSimilarity as SentenceSimilarity,
+        SentenceSimilarityOptions as SentenceSimilarityOptions,
+        Similarity as Similarity,
+    )
+    from duomo.tasks.nlp.extraction import (
+        Answer as Answer,
+        Answers as Answers,
+        Entities as Entities,
+        QuestionAnswering as QuestionAnswering,
+        QuestionAnsweringOptions as QuestionAnsweringOptions,
+        Span as Span,
+        TokenClassification as TokenClassification,
+        TokenClassificationOptions as TokenClassificationOptions,
+    )
+    from duomo.tasks.nlp.generation import (
+        Generation as Generation,
+        TextChunk as TextChunk,
+        TextGeneration as TextGeneration,
+        TextGenerationOptions as TextGenerationOptions,
+    )
+
+TASKS = (
+    row("text-classification", "nlp.classification:TextClassification", "a label for a text", TEXTS, '-t "I love it"'),
+    row(
+        "token-classification",
+        "nlp.extraction:TokenClassification",
+        "names and terms in a text",
+        TEXTS,
+        '-m dir:PATH -t "Ada met Bob"',
+    ),
+    row(
+        "question-answering",
+        "nlp.extraction:QuestionAnswering",
+        "the stretch of a text that answers a question",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"question": "Who came?", "context": "Ada came at noon."}'""",
+    ),
+    row(
+        "zero-shot-classification",
+        "nlp.classification:ZeroShotClassification",
+        "choose among labels given on the spot",
+        TEXTS,
+        '-t "The match ended 2:1" -p labels=sport,politics',
+    ),
+    row(
+        "language-identification",
+        "nlp.classification:LanguageIdentification",
+        "which language a text is in",
+        TEXTS,
+        '-t "Guten Tag"',
+    ),
+    row("feature-extraction", "nlp.embedding:FeatureExtraction", "a text as a vector", TEXTS, '-t "a red car"'),
+    row(
+        "sentence-similarity",
+        "nlp.embedding:SentenceSimilarity",
+        "how alike texts are in meaning",
+        (),
+        """--input-format jsonl - <<< '{"source": "a cat", "sentences": ["a kitten", "a lorry"]}'""",
+    ),
+    row(
+        "semantic-search",
+        "nlp.embedding:SemanticSearch",
+        "find texts by meaning",
+        TEXTS,
+        """-t "small cat" -p 'corpus=["a kitten", "a lorry"]'""",
+    ),
+    row(
+        "text-generation", "nlp.generation:TextGeneration", "go on from a prompt or a chat", TEXTS, '-t "Write a haiku"'
+    ),
+)
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "duomo.tasks.nlp.classification": "LanguageIdentification LanguageIdentificationOptions TextClassification"
+        " TextClassificationOptions ZeroShotClassification ZeroShotClassificationOptions",
+        "duomo.tasks.nlp.embedding": "FeatureExtraction FeatureExtractionOptions SemanticSearch"
+        " SemanticSearchOptions SentenceSimilarity SentenceSimilarityOptions Similarity",
+        "duomo.tasks.nlp.extraction": "Answer Answers Entities QuestionAnswering"
+        " QuestionAnsweringOptions Span TokenClassification TokenClassificationOptions",
+        "duomo.tasks.nlp.generation": "Generation TextChunk TextGeneration TextGenerationOptions",
+    },
+)

@@ -1,0 +1,69 @@
+"""Texts as vectors, and what is done with the vectors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from duomo.inputs import Comparison, Text
+from duomo.tasks.base import LongPolicy, Options, Result, Task
+from duomo.tasks.options import LONG
+from duomo.tasks.results import Embedding, SearchResult
+
+
+class FeatureExtractionOptions(Options):
+    """Options of text feature extraction."""
+
+    pooling: Literal["mean", "cls", "max"] | None = Field(
+        None, description="how token vectors become one; the model's own way when left out"
+    )
+    normalize: bool = Field(True, description="scale the vector to length 1")
+    long: LongPolicy = Field("error", description=LONG)
+
+
+class FeatureExtraction(Task[Text, FeatureExtractionOptions, Embedding]):
+    """A text as a vector; near vectors are alike in meaning."""
+
+    name = "feature-extraction"
+    Input = Text
+    Options = FeatureExtractionOptions
+    Result = Embedding
+
+
+class Similarity(Result):
+    """Cosine with each sentence, in [-1, 1], in the order they were given."""
+
+    scores: list[float]
+
+
+class SentenceSimilarityOptions(Options):
+    """Options of sentence similarity."""
+
+    long: LongPolicy = Field("error", description=LONG)
+
+
+class SentenceSimilarity(Task[Comparison, SentenceSimilarityOptions, Similarity]):
+    """How alike texts are in meaning."""
+
+    name = "sentence-similarity"
+    Input = Comparison
+    Options = SentenceSimilarityOptions
+    Result = Similarity
+
+
+class SemanticSearchOptions(Options):
+    """Options of semantic search."""
+
+    corpus: tuple[str, ...] = Field(min_length=1, description="the texts to search, as a list")
+    top_k: int = Field(5, ge=1, description="how many hits to give, best first")
+    long: LongPolicy = Field("error", description=LONG)
+
+
+class SemanticSearch(Task[Text, SemanticSearchOptions, SearchResult]):
+    """Find texts by meaning."""
+
+    name = "semantic-search"
+    Input = Text
+    Options = SemanticSearchOptions
+    Result = SearchResult

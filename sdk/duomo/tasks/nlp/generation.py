@@ -1,0 +1,51 @@
+"""Text that continues a prompt or a chat."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from duomo.inputs import Prompt
+from duomo.tasks.base import Options, Result, Task
+
+
+class Generation(Result):
+    """What a language model wrote."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    """``stop``: the model ended; ``length``: it reached ``max_new_tokens``."""
+    num_prompt_tokens: int
+    num_new_tokens: int
+
+
+class TextChunk(Result):
+    """One part of a stream; the texts of all parts joined are the text of the `Generation`."""
+
+    text: str
+    finish_reason: Literal["stop", "length"] | None = None
+    """Set on the last part."""
+
+
+class TextGenerationOptions(Options):
+    """Options of text generation."""
+
+    max_new_tokens: int = Field(128, ge=1, description="stop after so many tokens")
+    temperature: float = Field(0.0, ge=0, description="0 takes the likeliest token; higher is more varied")
+    top_p: float = Field(1.0, gt=0, le=1, description="sample among the likeliest tokens of this joint probability")
+    seed: int | None = Field(None, description="makes sampling repeatable")
+    stop: tuple[str, ...] = Field((), description="end at any of these texts, which are left out")
+    chat: bool | None = Field(
+        None, description="wrap the prompt in the model's chat template; when left out, if it has one"
+    )
+    long: Literal["error", "truncate"] = Field("error", description="for a prompt longer than the model reads")
+
+
+class TextGeneration(Task[Prompt, TextGenerationOptions, Generation]):
+    """Go on from a prompt or a chat."""
+
+    name = "text-generation"
+    Input = Prompt
+    Options = TextGenerationOptions
+    Result = Generation

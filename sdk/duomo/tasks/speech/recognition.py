@@ -1,0 +1,52 @@
+"""Speech as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from duomo.inputs import Audio
+from duomo.tasks.base import Options, Result, Task
+
+if TYPE_CHECKING:
+    pass
+
+
+class Segment(Result):
+    """What was said between two times, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Transcript(Result):
+    """What was said."""
+
+    text: str
+    segments: list[Segment]
+    language: str | None = None
+    """ISO 639-1, when the model knows."""
+
+
+class SpeechRecognitionOptions(Options):
+    """Options of automatic speech recognition."""
+
+    language: str | None = Field(None, description="ISO 639-1 code; when left out, the checkpoint's own, or found")
+    task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English")
+    long: Literal["error", "window"] = Field("window", description="for speech longer than the model hears at once")
+    encoder: Literal["full", "trimmed"] = Field(
+        "full",
+        description="trimmed: Whisper's encoder hears the speech and 3 s more, not 30 s; faster, and words may differ "
+        "(tiny.en: 14.1% of words wrong either way, on the 8 real clips that the 3 s were chosen on)",
+    )
+
+
+class SpeechRecognition(Task[Audio, SpeechRecognitionOptions, Transcript]):
+    """Write down what is said."""
+
+    name = "automatic-speech-recognition"
+    Input = Audio
+    Options = SpeechRecognitionOptions
+    Result = Transcript
