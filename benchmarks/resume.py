@@ -16,7 +16,7 @@ from harness import arguments, interleave, report, spread
 
 import duomo
 from duomo.testing.fakes import fake_catalog
-from duomo.writers import open_writer
+from duomo.writers.formats import open_writer
 
 ROWS = 20_000
 

@@ -19,7 +19,8 @@ from duomo.tasks.speech import Transcript
 from duomo.tasks.speech.speakers import Verification
 from duomo.tasks.speech.synthesis import Speech
 from duomo.tasks.vision.reading import Page, TextLine
-from duomo.writers import GrowingFile, open_writer
+from duomo.writers.files import GrowingFile
+from duomo.writers.formats import open_writer
 
 META = Meta("text-classification", "fake/echo", "in-process", batch=4, ms=1.25)
 FAILED = ItemError.of(BadInput("no 'cat'", why="it, left\nhome"))
@@ -186,7 +187,7 @@ def test_the_results_of_every_task_have_columns(tmp_path, spec, suffix):
 def test_parquet_is_written_in_row_groups_of_bounded_memory(tmp_path, monkeypatch):
     import pyarrow.parquet
 
-    monkeypatch.setattr("duomo.writers.PARQUET_BYTES", 100_000)
+    monkeypatch.setattr("duomo.writers.parquet.PARQUET_BYTES", 100_000)
     loud = [Speech(wav=b"x" * 1000, sampling_rate=8000, duration=1.0)] * 500
     written(tmp_path / "out.parquet", outcomes(loud), Speech)
     assert pyarrow.parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups == 4

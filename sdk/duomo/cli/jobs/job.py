@@ -110,7 +110,7 @@ class Run:
     def _write(self, shown: Iterator[Shown]) -> list[str]:
         """Write outcomes where they should go; the names of the files written."""
         from duomo.cli.jobs import sinks
-        from duomo.writers import GrowingFile
+        from duomo.writers.files import GrowingFile
 
         out = self.given["out"]
         if self._writes_blobs:

@@ -20,7 +20,8 @@ from duomo.cli.tables import cells, cut, is_terminal, table, table_width
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
 from duomo.tasks.base import Result
-from duomo.writers import GrowingFile, ParquetWriter
+from duomo.writers.files import GrowingFile
+from duomo.writers.parquet import ParquetWriter
 
 SUFFIXES = {
     ".json": "json",

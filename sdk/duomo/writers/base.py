@@ -1,0 +1,50 @@
+"""What every writer of outcomes does."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from duomo.errors import CannotWrite
+from duomo.outcome import Outcome
+
+
+class Writer(ABC):
+    """Writes outcomes; use it in a ``with``. Raises `CannotWrite` when the disk is full or the place read-only."""
+
+    @abstractmethod
+    def write(self, outcome: Outcome[Any]) -> None:
+        """Add the next outcome."""
+
+    @abstractmethod
+    def close(self, *, complete: bool = True) -> None:
+        """End the file; `complete` says whether all outcomes of the run are in it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            with contextlib.suppress(CannotWrite):  # what ended the run is what the user should hear of
+                self.close(complete=False)
+
+
+@contextlib.contextmanager
+def explain_os_errors(path: Path) -> Iterator[None]:
+    """Raise `CannotWrite` with a remedy for an `OSError` inside the block."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(
+            f"'{path}' cannot be written",
+            why=error.strerror or str(error),
+            fix="make room or choose another place; with a store, the same call goes on where this one ended",
+        ) from error

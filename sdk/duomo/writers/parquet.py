@@ -1,0 +1,124 @@
+"""Outcomes as Parquet."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing
+from pathlib import Path
+from typing import Any
+
+from duomo.errors import RequirementMissing, UsageProblem
+from duomo.outcome import Meta, Outcome
+from duomo.tasks.base import Result
+from duomo.writers.base import Writer, explain_os_errors
+from duomo.writers.columns import without_none
+
+PARQUET_ROWS = 64
+"""Rows are turned into Arrow's columns in so many at a time …"""
+PARQUET_BYTES = 32 * 1024**2
+"""… and written as a row group when they take so much memory."""
+
+
+class ParquetWriter(Writer):
+    """The columns of the JSON lines, typed: ``index``, ``id``, ``ok`` and the structs ``result``, ``error``, ``meta``.
+
+    Until it is complete the file is ``NAME.partial`` beside its place; that is what a run that did not
+    come to its end leaves, and a finished file of an earlier run stays as it was.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], result: type[Result], *, resume: bool = False) -> None:
+        del resume  # it is written anew, from the store
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            raise RequirementMissing(
+                "writing Parquet needs pyarrow", why="it is not installed", fix="pip install 'duomo[parquet]'"
+            ) from None
+        self._arrow = pyarrow
+        self.path = Path(path)
+        self.partial = self.path.with_name(self.path.name + ".partial")
+        """The file until it is complete."""
+        self._schema = _arrow_schema(pyarrow, result)
+        self._rows: list[dict[str, Any]] = []
+        self._batches: list[Any] = []
+        self._num_bytes = 0
+        with explain_os_errors(self.path):
+            self._sink = open(self.partial, "wb")  # noqa: SIM115 - closed by close()
+            self._file = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
+
+    def write(self, outcome: Outcome[Any]) -> None:
+        row = dataclasses.replace(outcome, result=None).to_dict()
+        row["result"] = None if outcome.result is None else outcome.result.model_dump()  # bytes stay bytes
+        self._rows.append(row)
+        if len(self._rows) == PARQUET_ROWS:
+            self._gather()
+
+    def close(self, *, complete: bool = True) -> None:
+        with explain_os_errors(self.path):
+            with self._sink:
+                self._gather()
+                self._write_group()
+                self._file.close()
+            if complete:
+                os.replace(self.partial, self.path)
+
+    def _gather(self) -> None:
+        if self._rows:
+            try:
+                batch = self._arrow.RecordBatch.from_pylist(self._rows, schema=self._schema)
+            except UnicodeEncodeError:  # the name of a file need not be valid text, and errors and results quote it
+                batch = self._arrow.RecordBatch.from_pylist(_as_text(self._rows), schema=self._schema)
+            self._batches.append(batch)
+            self._num_bytes += batch.nbytes
+            self._rows = []
+        if self._num_bytes >= PARQUET_BYTES:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        if self._batches:
+            table = self._arrow.Table.from_batches(self._batches)
+            self._batches, self._num_bytes = [], 0
+            with explain_os_errors(self.path):
+                self._file.write_table(table)
+
+
+def _as_text(value: Any) -> Any:
+    """The same value with all its strings valid text."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {name: _as_text(part) for name, part in value.items()}
+    return [_as_text(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _arrow_schema(arrow: Any, result: type[Result]) -> Any:
+    error = arrow.struct([(name, arrow.string()) for name in ("code", "what", "why", "fix")])
+    meta = arrow.struct([(name, _arrow_type(arrow, kind)) for name, kind in typing.get_type_hints(Meta).items()])
+    simple = [("index", arrow.int64()), ("id", arrow.string()), ("ok", arrow.bool_())]
+    return arrow.schema([*simple, ("result", _arrow_type(arrow, result)), ("error", error), ("meta", meta)])
+
+
+def _arrow_type(arrow: Any, kind: Any) -> Any:
+    """Arrow's type for the kind of a field."""
+    kind = without_none(kind)
+    inner = typing.get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, Result):
+        return arrow.struct([(name, _arrow_type(arrow, field.annotation)) for name, field in kind.model_fields.items()])
+    if typing.get_origin(kind) in (list, tuple):
+        return arrow.list_(_arrow_type(arrow, inner[0]))
+    if typing.get_origin(kind) is typing.Literal:
+        return _arrow_type(arrow, type(inner[0]))
+    simple = {
+        bool: arrow.bool_(),
+        int: arrow.int64(),
+        float: arrow.float64(),
+        str: arrow.string(),
+        bytes: arrow.binary(),
+    }
+    if kind not in simple:
+        raise UsageProblem(
+            f"a field of kind {kind} has no Parquet type", why="it is not of one kind", fix="write .jsonl instead"
+        )
+    return simple[kind]
