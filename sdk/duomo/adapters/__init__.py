@@ -13,30 +13,14 @@ from typing import TYPE_CHECKING
 from duomo.lazy import face
 
 if TYPE_CHECKING:
-    from duomo.adapters.adapter import Adapter as Adapter, Case as Case, Guard as Guard
+    from duomo.adapters.adapter import Adapter as Adapter
     from duomo.adapters.adapting import adapt as adapt
     from duomo.adapters.artifacts import Artifact as Artifact, FittedOn as FittedOn
     from duomo.adapters.audit import AuditLog as AuditLog, verify as verify
-    from duomo.adapters.calibration import (
-        Calibrator as Calibrator,
-        Isotonic as Isotonic,
-        Sigmoid as Sigmoid,
-        Temperature as Temperature,
-        auc as auc,
-        brier as brier,
-        expected_calibration_error as expected_calibration_error,
-        log_loss as log_loss,
-        reliability as reliability,
-    )
-    from duomo.adapters.conformal import (
-        ConformalInterval as ConformalInterval,
-        ConformalSets as ConformalSets,
-        conformal_quantile as conformal_quantile,
-        coverage as coverage,
-    )
+    from duomo.adapters.contract import Case as Case, Guard as Guard
     from duomo.adapters.egress import no_egress as no_egress
     from duomo.adapters.evaluation import FoldReport as FoldReport, Report as Report
-    from duomo.adapters.findings import CODES as CODES, Finding as Finding, find as find
+    from duomo.adapters.findings import CODES as CODES, Finding as Finding, Override as Override, find as find
     from duomo.adapters.fusion import Fused as Fused, FusionAdapter as FusionAdapter, Scorer as Scorer
     from duomo.adapters.guards import no_target_leak as no_target_leak
     from duomo.adapters.policies import Costs as Costs, OneClass as OneClass, Policy as Policy, Threshold as Threshold
@@ -74,21 +58,40 @@ if TYPE_CHECKING:
         SplitPolicy as SplitPolicy,
         Time as Time,
     )
-    from duomo.adapters.walk import Override as Override
+    from duomo.adapters.statistics.calibration import (
+        Calibrator as Calibrator,
+        Isotonic as Isotonic,
+        Sigmoid as Sigmoid,
+        Temperature as Temperature,
+    )
+    from duomo.adapters.statistics.conformal import (
+        ConformalInterval as ConformalInterval,
+        ConformalSets as ConformalSets,
+        conformal_quantile as conformal_quantile,
+        coverage as coverage,
+    )
+    from duomo.adapters.statistics.metrics import (
+        auc as auc,
+        brier as brier,
+        expected_calibration_error as expected_calibration_error,
+        log_loss as log_loss,
+        reliability as reliability,
+    )
 
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "duomo.adapters.adapter": "Adapter Case Guard",
+        "duomo.adapters.adapter": "Adapter",
+        "duomo.adapters.contract": "Case Guard",
         "duomo.adapters.adapting": "adapt",
         "duomo.adapters.artifacts": "Artifact FittedOn",
         "duomo.adapters.audit": "AuditLog verify",
-        "duomo.adapters.calibration": "Calibrator Isotonic Sigmoid Temperature"
-        " auc brier expected_calibration_error log_loss reliability",
-        "duomo.adapters.conformal": "ConformalInterval ConformalSets conformal_quantile coverage",
+        "duomo.adapters.statistics.calibration": "Calibrator Isotonic Sigmoid Temperature",
+        "duomo.adapters.statistics.metrics": "auc brier expected_calibration_error log_loss reliability",
+        "duomo.adapters.statistics.conformal": "ConformalInterval ConformalSets conformal_quantile coverage",
         "duomo.adapters.egress": "no_egress",
         "duomo.adapters.evaluation": "FoldReport Report",
-        "duomo.adapters.findings": "CODES Finding find",
+        "duomo.adapters.findings": "CODES Finding Override find",
         "duomo.adapters.fusion": "Fused FusionAdapter Scorer",
         "duomo.adapters.guards": "no_target_leak",
         "duomo.adapters.policies": "Costs OneClass Policy Threshold",
@@ -97,6 +100,5 @@ __getattr__, __dir__, __all__ = face(
         "duomo.adapters.scores": "ArtifactRef Interval PredictionSet Probability"
         " Quantiles Score Uncalibrated as_probability",
         "duomo.adapters.splits": "AsFitted External Fixed Group GroupTime Random SplitPolicy Time",
-        "duomo.adapters.walk": "Override",
     },
 )

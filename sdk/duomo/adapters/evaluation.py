@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from duomo.adapters.contract import accept
 from duomo.adapters.faults import error_of
 from duomo.adapters.findings import Finding, find, stops
 from duomo.adapters.guards import known_in_time, no_protected, no_shared_groups
 from duomo.adapters.records import Record
-from duomo.adapters.rows import accept
 from duomo.adapters.splits import SplitPolicy
 from duomo.errors import BadInput, GuardRefused
 from duomo.tasks.base import Result
 
 if TYPE_CHECKING:
-    from duomo.adapters.adapter import Adapter
+    from duomo.adapters.contract import AdapterContract
 
 
 class FoldReport(Result):
@@ -51,7 +51,7 @@ class Report(Result):
     disclaimer: str = ""
 
 
-def evaluate(adapter: Adapter[Any, Any], items: Iterable[Any], split: SplitPolicy | None) -> Report:
+def evaluate(adapter: AdapterContract[Any, Any], items: Iterable[Any], split: SplitPolicy | None) -> Report:
     """The report of `Adapter.evaluate`."""
     records, unreadable = _records(adapter, items)
     leaking = _leaking(adapter, records)
@@ -98,7 +98,7 @@ def evaluate(adapter: Adapter[Any, Any], items: Iterable[Any], split: SplitPolic
     )
 
 
-def _records(adapter: Adapter[Any, Any], items: Iterable[Any]) -> tuple[list[Record[Any]], int]:
+def _records(adapter: AdapterContract[Any, Any], items: Iterable[Any]) -> tuple[list[Record[Any]], int]:
     records: list[Record[Any]] = []
     last, lost = None, 0
     for position, item in enumerate(items):
@@ -117,7 +117,7 @@ def _records(adapter: Adapter[Any, Any], items: Iterable[Any]) -> tuple[list[Rec
     return records, lost
 
 
-def _leaking(adapter: Adapter[Any, Any], records: Sequence[Record[Any]]) -> dict[int, Finding]:
+def _leaking(adapter: AdapterContract[Any, Any], records: Sequence[Record[Any]]) -> dict[int, Finding]:
     """Positions of records that every adapter stops, which may not teach it anything either."""
     protected = no_protected(adapter.protected)
     stopped = ((i, stops([*known_in_time(each), *protected(each)])) for i, each in enumerate(records))
@@ -125,7 +125,7 @@ def _leaking(adapter: Adapter[Any, Any], records: Sequence[Record[Any]]) -> dict
 
 
 def _fold(
-    adapter: Adapter[Any, Any],
+    adapter: AdapterContract[Any, Any],
     fit: Sequence[Record[Any]],
     judge: Sequence[Record[Any]],
     decisions: Counter[str],

@@ -6,33 +6,19 @@ import dataclasses
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pydantic
-from pydantic_core.core_schema import ErrorType
 
+from duomo.adapters.validation import first_of
 from duomo.errors import AdapterFailed, DuomoError
 from duomo.outcome import ItemError
 
 if TYPE_CHECKING:
-    from duomo.adapters.adapter import Adapter
-
-_TALKATIVE = {"value_error", "assertion_error", "union_tag_invalid", "iteration_error", "get_attribute_error"}
-_DISCREET = frozenset(get_args(ErrorType)) - _TALKATIVE
-"""Pydantic's own errors whose message does not quote the value; that of a validator somebody wrote may."""
+    from duomo.adapters.contract import AdapterContract
 
 
-def first_of(error: pydantic.ValidationError) -> tuple[str, str, str]:
-    """The first thing that is wrong: kind, field, and words that do not quote its value."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    kind, message = first["type"], first["msg"]
-    words = message[0].lower() + message[1:] if kind in _DISCREET else "a check of the adapter failed"
-    # Inside a field positions are told and names are not: those of a dict are data.
-    place = [str(each) for at, each in enumerate(first["loc"]) if not at or isinstance(each, int)]
-    return kind, ".".join(place), words
-
-
-def error_of(adapter: Adapter[Any, Any], error: Exception) -> ItemError:
+def error_of(adapter: AdapterContract[Any, Any], error: Exception) -> ItemError:
     """An error in words; those of an adapter on people do not quote what the exception says."""
     if isinstance(error, DuomoError):
         if adapter.is_private:
@@ -47,7 +33,7 @@ def error_of(adapter: Adapter[Any, Any], error: Exception) -> ItemError:
     return described if adapter.is_private else dataclasses.replace(described, exception=error)
 
 
-def error_of_task(adapter: Adapter[Any, Any], error: ItemError) -> ItemError:
+def error_of_task(adapter: AdapterContract[Any, Any], error: ItemError) -> ItemError:
     """The error of a core task's model, which knows nothing of people and may quote its input."""
     if not adapter.is_private:
         return error
@@ -60,7 +46,7 @@ def error_of_task(adapter: Adapter[Any, Any], error: ItemError) -> ItemError:
     )
 
 
-def _said(adapter: Adapter[Any, Any], error: Exception) -> str:
+def _said(adapter: AdapterContract[Any, Any], error: Exception) -> str:
     if not adapter.is_private:
         return str(error)
     if isinstance(error, pydantic.ValidationError):
@@ -69,7 +55,7 @@ def _said(adapter: Adapter[Any, Any], error: Exception) -> str:
     return "its message is withheld, as it may quote the record"
 
 
-def _place(adapter: Adapter[Any, Any], error: Exception) -> str:
+def _place(adapter: AdapterContract[Any, Any], error: Exception) -> str:
     """Where in the plugin's own code it was raised, or called what raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     home = os.path.dirname(getattr(sys.modules.get(type(adapter).__module__), "__file__", None) or "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pydantic
 
+from duomo.errors import UsageProblem, did_you_mean
 from duomo.tasks.base import Result
 
 Severity = Literal["block", "refer", "warn", "info"]
@@ -92,3 +93,23 @@ def stops(findings: Iterable[Finding]) -> Finding | None:
 def refers(findings: Iterable[Finding]) -> Finding | None:
     """The first finding that sends the record to a person."""
     return next((each for each in findings if each.severity == "refer" and not each.overridden), None)
+
+
+class Override(NamedTuple):
+    """Somebody's word to go on despite a finding that blocks; it is written into the audit log."""
+
+    code: str
+    reason: str
+    by: str = ""
+    record: str = ""
+    """The key of the one record it is for; empty for all."""
+
+
+def check_override(override: Override) -> None:
+    """Raise `UsageProblem` for one that would do nothing, or that nobody answers for."""
+    if override.code not in CODES:
+        raise UsageProblem(
+            f"no finding has the code '{override.code}'", why=did_you_mean(override.code, CODES), fix=", ".join(CODES)
+        )
+    if not override.reason.strip():
+        raise UsageProblem(f"the override of {override.code} has no reason", fix="Override(code, reason, by)")

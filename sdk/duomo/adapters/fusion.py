@@ -14,14 +14,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from duomo.adapters.adapter import Adapter, Case
-from duomo.adapters.calibration import log_loss
-from duomo.adapters.conformal import ConformalSets, coverage
+from duomo.adapters.adapter import Adapter
+from duomo.adapters.contract import Case
 from duomo.adapters.policies import OneClass
 from duomo.adapters.records import Record
 from duomo.adapters.results import Decision, DomainResult, Payload, Reason
 from duomo.adapters.scores import PredictionSet, Probability, Score
-from duomo.adapters.stacking import Stack, pattern_of
+from duomo.adapters.statistics.conformal import ConformalSets, coverage
+from duomo.adapters.statistics.metrics import log_loss
+from duomo.adapters.statistics.stacking import Stack, pattern_of
 from duomo.errors import GuardRefused, UsageProblem
 
 Scorer = Callable[[Sequence[Any]], Sequence[Mapping[str, float] | float]]

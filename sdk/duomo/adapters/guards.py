@@ -158,7 +158,7 @@ def no_shared_groups(fit: Iterable[Record[Any]], judge: Iterable[Record[Any]]) -
 
 
 def _tells(values: Sequence[Any], truth: Sequence[float], most: float) -> bool:
-    from duomo.adapters.calibration import auc  # numpy, only where data sets are judged
+    from duomo.adapters.statistics.metrics import auc  # numpy, only where data sets are judged
 
     numbers = [float(each) for each in values if isinstance(each, int | float) and not isinstance(each, bool)]
     if len(numbers) == len(values):

@@ -1,79 +1,65 @@
-"""From files to rows, and from a row to a record: CSV, JSON lines and Parquet, one row at a time."""
+"""From a row to a record."""
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import functools
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import pydantic
 
-from duomo.adapters.faults import first_of
 from duomo.adapters.findings import Finding, find
 from duomo.adapters.records import Record, Source, pseudonym
-from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable, UsageProblem, nearest
-
-if TYPE_CHECKING:
-    from duomo.adapters.adapter import Adapter
+from duomo.adapters.validation import first_of
+from duomo.errors import BadInput, nearest
 
 
-def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
-    """Rows of a ``.csv``, ``.jsonl`` or ``.parquet`` file as dicts, or the error of a row that is lost.
+class RowLayout(NamedTuple):
+    """How the rows of a table become records: the columns with a meaning of their own, and the class of the rest."""
 
-    Cells of a CSV are texts, and an empty one is None. Raises `InputMissing`, `InputUnreadable` or `UsageProblem`.
-    """
-    path = Path(source)
-    read = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".parquet": _parquet}.get(path.suffix.lower())
-    if not path.is_file():
-        raise InputMissing(f"no file '{path}'", why="rows are read from a file", fix="check the name")
-    if read is None:
-        raise UsageProblem(
-            f"'{path.name}' has no known format", why="rows come from .csv, .jsonl or .parquet", fix="convert it"
-        )
-    return read(path)
-
-
-def accept(adapter: Adapter[Any, Any], item: Any, position: int) -> Record[Any]:
-    """An item of `Adapter.map` as a record: what is one already passes, and what is lost raises its error."""
-    if isinstance(item, DuomoError):
-        raise item
-    return item if isinstance(item, Record) else adapter.record(item, position)
+    adapter: str
+    """The adapter's name, for messages."""
+    payload: type[Any] | None = None
+    """Class of a record's payload; None takes rows as they are."""
+    key: str = ""
+    group: str = ""
+    time: str = ""
+    label: str = ""
+    protected: tuple[str, ...] = ()
+    secret: bytes | None = None
+    """Makes pseudonyms of keys and groups; None where records are not about people."""
 
 
-def to_record(adapter: Adapter[Any, Any], value: Any, position: int) -> Record[Any]:
-    """A row by the adapter's `Input` and field names."""
+def to_record(layout: RowLayout, value: Any, position: int) -> Record[Any]:
+    """Make a record of a row; what is a payload already is wrapped. Raises `BadInput` with a remedy."""
     if not isinstance(value, Mapping):
-        if adapter.Input is None or isinstance(value, adapter.Input):
+        if layout.payload is None or isinstance(value, layout.payload):
             return Record(value, key=str(position))
         raise BadInput(
             f"record {position} is a {type(value).__name__}",
-            why=f"'{adapter.spec.name}' takes a row (a dict), a Record, or a {adapter.Input.__name__}",
-            fix=f"duomo adapters show {adapter.spec.name}",
+            why=f"'{layout.adapter}' takes a row (a dict), a Record, or a {layout.payload.__name__}",
+            fix=f"duomo adapters show {layout.adapter}",
         )
     row = dict(value)
-    name = row.get(adapter.key_field) if adapter.key_field else None
+    name = row.get(layout.key) if layout.key else None
     key = str(position) if name is None else str(name)  # an empty cell names nobody
-    if adapter.is_private and name is not None:
-        key = pseudonym(key, adapter.secret)
-    group = row.get(adapter.group_field) if adapter.group_field else None
+    if layout.secret is not None and name is not None:
+        key = pseudonym(key, layout.secret)
+    group = row.get(layout.group) if layout.group else None
     if group is not None:
-        group = pseudonym(str(group), adapter.secret) if adapter.is_private else str(group)
-    protected = {name: row.pop(name) for name in adapter.protected if name in row}
-    label = row.pop(adapter.label_field, None) if adapter.label_field else None
-    time = _time(row.get(adapter.time_field), key, adapter.time_field) if adapter.time_field else None
-    payload, findings = _payload(adapter, row, key)
+        group = pseudonym(str(group), layout.secret) if layout.secret is not None else str(group)
+    protected = {name: row.pop(name) for name in layout.protected if name in row}
+    label = row.pop(layout.label, None) if layout.label else None
+    time = _time(row.get(layout.time), key, layout.time) if layout.time else None
+    payload, findings = _payload(layout, row, key)
     return Record(
         payload, key, group, time, protected=protected, label=label, source=Source(format="row"), findings=findings
     )
 
 
-def _payload(adapter: Adapter[Any, Any], row: dict[str, Any], key: str) -> tuple[Any, tuple[Finding, ...]]:
-    cls = adapter.Input
+def _payload(layout: RowLayout, row: dict[str, Any], key: str) -> tuple[Any, tuple[Finding, ...]]:
+    cls = layout.payload
     if cls is None:
         return row, ()
     if not (isinstance(cls, type) and issubclass(cls, pydantic.BaseModel)):
@@ -141,89 +127,3 @@ def _time(value: Any, key: str, field: str) -> dt.datetime | None:
             why="times are written as 2026-03-01T12:00:00",
             fix=f"correct '{field}'",
         ) from None
-
-
-def _csv(path: Path) -> Iterator[Any]:
-    # A byte that is no UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
-    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-        rows = csv.DictReader(file)
-        number = 1
-        try:
-            _check_header(rows.fieldnames or (), path.name)
-            for number, row in enumerate(rows, 2):
-                if None in row or None in row.values():
-                    width = len(rows.fieldnames or ())
-                    yield BadInput(
-                        f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
-                        why=f"the header has {width}",
-                        fix="put texts with commas in quotes",
-                    )
-                elif not _is_text(row.values()):
-                    yield BadInput(
-                        f"INPUT.UNREADABLE: row {number} is not UTF-8",
-                        why="a byte in it is no text in that encoding",
-                        fix="save the file as UTF-8",
-                    )
-                else:
-                    yield {name: cell if cell != "" else None for name, cell in row.items()}
-        except csv.Error as error:
-            # The rest cannot be trusted, but what came before stands.
-            yield _unreadable(path.name, f"row {number}: {type(error).__name__}")
-
-
-def _check_header(names: Sequence[str], file: str) -> None:
-    if not _is_text(names):
-        raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix="save the file as UTF-8")
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        raise BadInput(
-            f"'{file}' has two columns '{twice}'", why="which of them is meant cannot be told", fix="rename one"
-        )
-
-
-def _is_text(cells: Iterable[str]) -> bool:
-    text = "".join(cells)
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
-def _jsonl(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file:
-        yield from json_lines(file, path.name)
-
-
-def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
-    """A row for each line of JSON, or the error of one that is none."""
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        yield (
-            row
-            if isinstance(row, dict)
-            else BadInput(
-                f"INPUT.UNREADABLE: a line of '{name}' is lost",
-                why=f"line {number} is no JSON object",
-                fix="one object a line",
-            )
-        )
-
-
-def _parquet(path: Path) -> Iterator[Any]:
-    try:
-        from pyarrow import ArrowInvalid, parquet
-    except ImportError:
-        from duomo.errors import RequirementMissing
-
-        raise RequirementMissing("Parquet needs pyarrow", why="not installed", fix="pip install pyarrow") from None
-    try:
-        for batch in parquet.ParquetFile(path).iter_batches(1024):
-            yield from batch.to_pylist()
-    except ArrowInvalid as error:
-        yield _unreadable(path.name, type(error).__name__)
-
-
-def _unreadable(name: str, why: str) -> InputUnreadable:
-    return InputUnreadable(f"INPUT.UNREADABLE: '{name}' cannot be read further", why=why, fix="check the file")

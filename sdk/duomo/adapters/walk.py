@@ -12,45 +12,25 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from duomo.adapters.contract import accept
 from duomo.adapters.faults import error_of, error_of_task
-from duomo.adapters.findings import CODES, Finding, refers, stops
+from duomo.adapters.findings import Finding, Override, check_override, refers, stops
 from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
-from duomo.adapters.rows import accept
-from duomo.errors import AdapterFailed, AuditProblem, SystemicError, UsageProblem, did_you_mean
+from duomo.errors import AdapterFailed, AuditProblem, SystemicError, UsageProblem
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.plugins.distributions import find_distribution
 
 if TYPE_CHECKING:
-    from duomo.adapters.adapter import Adapter, Case
     from duomo.adapters.audit import AuditLog
+    from duomo.adapters.contract import AdapterContract, Case
 
 _MOST_SETTLED = 256
 """So many records in a row that need no model wait for one that does."""
 _NAMESPACE = uuid.UUID("6f4f9b0e-6b6b-5c51-9a3c-1d0a4f9e2d11")
-
-
-class Override(NamedTuple):
-    """Somebody's word to go on despite a finding that blocks; it is written into the audit log."""
-
-    code: str
-    reason: str
-    by: str = ""
-    record: str = ""
-    """The key of the one record it is for; empty for all."""
-
-
-def check_override(override: Override) -> None:
-    """Raise `UsageProblem` for one that would do nothing, or that nobody answers for."""
-    if override.code not in CODES:
-        raise UsageProblem(
-            f"no finding has the code '{override.code}'", why=did_you_mean(override.code, CODES), fix=", ".join(CODES)
-        )
-    if not override.reason.strip():
-        raise UsageProblem(f"the override of {override.code} has no reason", fix="Override(code, reason, by)")
 
 
 @dataclasses.dataclass
@@ -76,7 +56,7 @@ class Walk:
 
     def __init__(
         self,
-        adapter: Adapter[Any, Any],
+        adapter: AdapterContract[Any, Any],
         audit: AuditLog | None,
         overrides: Sequence[Override],
         batch_size: int | None,
@@ -128,7 +108,7 @@ class Walk:
     def _open(self, index: int, item: Any) -> _Passage:
         passage = _Passage(index, str(index))
         try:
-            from duomo.adapters.adapter import Case  # the module above this one
+            from duomo.adapters.contract import Case  # the module above this one
 
             record = accept(self.adapter, item, index)
             passage.id = record.key or passage.id
@@ -185,10 +165,7 @@ class Walk:
 
     def _by_score(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
         """Through `Adapter.score`, in batches of what is open."""
-        from duomo.adapters.adapter import Adapter  # the module above this one
-
-        batches = type(self.adapter).score is not Adapter.score
-        size = (self.batch_size or self.adapter.batch_size) if batches else 1
+        size = (self.batch_size or self.adapter.batch_size) if self.adapter.batches_scores else 1
         held: list[_Passage] = []
         count = 0
         try:

@@ -21,7 +21,7 @@ from duomo.errors import UsageProblem
 if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter
     from duomo.adapters.audit import AuditLog
-    from duomo.adapters.walk import Override
+    from duomo.adapters.findings import Override
     from duomo.cli.jobs.results import View
     from duomo.cli.jobs.sinks import Shown
 
@@ -160,7 +160,7 @@ class _Run:
 def _items(adapter: Adapter[Any, Any], source: str) -> Iterator[Any]:
     if source != "-":
         return iter(adapter.read(source))
-    from duomo.adapters.rows import json_lines
+    from duomo.data.rows import json_lines
 
     if sys.stdin is None:
         raise UsageProblem("standard input is closed", fix="name a file")
@@ -207,7 +207,7 @@ def _place(ctx: click.Context, output: str, out: str | None) -> tuple[str, str |
 
 
 def _override(text: str, by: str) -> Override:
-    from duomo.adapters.walk import Override, check_override
+    from duomo.adapters.findings import Override, check_override
 
     code, equals, reason = text.partition("=")
     if not equals or not reason.strip():

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from duomo.adapters.adapter import Adapter, Case, Guard, Phase
+from duomo.adapters.adapter import Adapter
 from duomo.adapters.artifacts import Artifact
-from duomo.adapters.calibration import Sigmoid, auc
+from duomo.adapters.contract import Case, Guard, Phase
 from duomo.adapters.findings import Finding, find
 from duomo.adapters.guards import within
 from duomo.adapters.policies import Threshold
 from duomo.adapters.records import Inputs, Record
 from duomo.adapters.results import DomainResult, Payload, Reason
 from duomo.adapters.scores import Score, Uncalibrated, as_probability
+from duomo.adapters.statistics.calibration import Sigmoid
+from duomo.adapters.statistics.metrics import auc
 from duomo.testing.fakes import ECHO_ADAPTER, THERMOMETER
 
 

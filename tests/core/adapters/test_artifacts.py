@@ -71,7 +71,9 @@ def test_a_kind_has_one_class_and_a_subclass_without_its_own_is_of_its_bases_kin
         pass
 
     assert type(Sigmoid.load(sigmoid.save(tmp_path / "s.json"))) is Sigmoid
-    with pytest.raises(TypeError, match=r"the kind 'duomo.sigmoid/1' is taken by duomo.adapters.calibration.Sigmoid"):
+    with pytest.raises(
+        TypeError, match=r"the kind 'duomo.sigmoid/1' is taken by duomo.adapters.statistics.calibration.Sigmoid"
+    ):
 
         class Other(Artifact):
             kind = "duomo.sigmoid/1"

@@ -10,17 +10,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from duomo.adapters import Isotonic, Sigmoid, Temperature, Uncalibrated
-from duomo.adapters.calibration import (
-    auc,
-    brier,
-    by_group,
-    expected_calibration_error,
-    fit_logistic,
-    log_loss,
-    logit,
-    pool_adjacent,
-    reliability,
-)
+from duomo.adapters.statistics.calibration import pool_adjacent
+from duomo.adapters.statistics.logistic import fit_logistic, logit
+from duomo.adapters.statistics.metrics import auc, brier, by_group, expected_calibration_error, log_loss, reliability
 from duomo.errors import UsageProblem
 
 labelled = st.lists(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from duomo.adapters import ConformalInterval, ConformalSets, Probability, coverage
-from duomo.adapters.conformal import conformal_quantile, least_records
+from duomo.adapters.statistics.conformal import conformal_quantile, least_records
 from duomo.errors import GuardRefused, UsageProblem
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pydantic
 
 from duomo.adapters.artifacts import Artifact, FittedOn
-from duomo.adapters.calibration import Sigmoid, fit_logistic
+from duomo.adapters.statistics.calibration import Sigmoid
+from duomo.adapters.statistics.logistic import fit_logistic
 
 _RIDGE = 1.0
 """Weighs as much as one record: enough to keep weights finite where a part tells the classes apart."""

@@ -5,18 +5,17 @@ All fits are deterministic and small enough to read; what is fitted is JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pydantic
 
 from duomo.adapters.artifacts import Artifact, FittedOn
 from duomo.adapters.scores import Probability, Uncalibrated
+from duomo.adapters.statistics.logistic import _expit, fit_logistic
+from duomo.adapters.statistics.metrics import Floats, _checked
 from duomo.errors import UsageProblem
-
-Floats = Sequence[float] | np.ndarray[Any, Any]
-_TINY = 1e-12
 
 
 class Calibrator(Artifact):
@@ -130,59 +129,6 @@ class Temperature(Calibrator):
         return Probability(value=shares[best], method=_method(self), event=best, by_class=shares, calibrator=self.ref)
 
 
-class Bin(NamedTuple):
-    """Records of like probability: how many, what was promised, what happened."""
-
-    n: int
-    promised: float
-    observed: float
-
-
-def reliability(probabilities: Floats, labels: Floats, bins: int = 10) -> list[Bin]:
-    """The reliability table by bins of equal count; empty ones are left out."""
-    p, y = _checked(probabilities, labels)
-    order = np.argsort(p, kind="stable")
-    parts = (part for part in np.array_split(order, bins) if len(part))
-    return [Bin(len(part), float(p[part].mean()), float(y[part].mean())) for part in parts]
-
-
-def expected_calibration_error(probabilities: Floats, labels: Floats, bins: int = 10) -> float:
-    """Mean distance between promised and observed over bins of equal count, weighted by their size."""
-    table = reliability(probabilities, labels, bins)
-    return sum(each.n * abs(each.promised - each.observed) for each in table) / sum(each.n for each in table)
-
-
-def brier(probabilities: Floats, labels: Floats) -> float:
-    """Mean squared distance between probability and what happened; 0 is perfect, p(1-p) is knowing nothing."""
-    p, y = _checked(probabilities, labels)
-    return float(np.mean((p - y) ** 2))
-
-
-def log_loss(probabilities: Floats, labels: Floats) -> float:
-    """Mean negative log-likelihood in nats; probabilities are clipped to [1e-12, 1 - 1e-12]."""
-    p, y = _checked(probabilities, labels)
-    p = np.clip(p, _TINY, 1 - _TINY)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
-
-
-def auc(values: Floats, labels: Floats) -> float:
-    """Area under the ROC curve: how often a positive ranks above a negative, ties counted half."""
-    s, y = _checked(values, labels)
-    positives = int(y.sum())
-    if positives in (0, len(y)):
-        raise UsageProblem("the area under the curve needs both classes", why=f"{positives} of {len(y)} are positive")
-    _, inverse, counts = np.unique(s, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    area = ranks[y > 0].sum() - positives * (positives + 1) / 2
-    return float(area / (positives * (len(y) - positives)))
-
-
-def logit(probability: Floats) -> np.ndarray[Any, Any]:
-    """Log-odds; probabilities are clipped so that they stay finite."""
-    p = np.clip(np.asarray(probability, float), 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(p / (1 - p)))
-
-
 def pool_adjacent(heights: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The nearest rising sequence in weighted least squares, shape (n,) (pool adjacent violators)."""
     blocks: list[list[float]] = []
@@ -197,62 +143,8 @@ def pool_adjacent(heights: np.ndarray[Any, Any], weights: np.ndarray[Any, Any]) 
     return np.repeat([each[0] for each in blocks], [int(each[2]) for each in blocks])
 
 
-def fit_logistic(
-    design: np.ndarray[Any, Any], target: np.ndarray[Any, Any], ridge: float = 1e-10
-) -> np.ndarray[Any, Any]:
-    """Weights (d,) of the logistic curve nearest to `target` (n,) in [0, 1], by Newton's method with halved steps.
-
-    Args:
-        design: features, shape (n, d); a constant column is the intercept.
-        target: labels, or smoothed ones.
-        ridge: pulls weights to zero; a little keeps the fit unique.
-    """
-    weights = np.zeros(design.shape[1])
-
-    def loss(w: np.ndarray[Any, Any]) -> float:
-        z = design @ w
-        return float(np.sum(np.logaddexp(0, z) - target * z) + ridge / 2 * w @ w)
-
-    now = loss(weights)
-    for _ in range(100):
-        p = _expit(design @ weights)
-        gradient = design.T @ (p - target) + ridge * weights
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + max(ridge, 1e-10) * np.eye(len(weights))
-        step, size = np.linalg.solve(curvature, gradient), 1.0
-        while size > 1e-10 and loss(weights - size * step) > now:
-            size /= 2
-        weights = weights - size * step
-        before, now = now, loss(weights)
-        if before - now < 1e-12 * max(1.0, abs(now)):
-            break
-    return weights
-
-
-def by_group(probabilities: Floats, labels: Floats, groups: Sequence[str]) -> Mapping[str, Bin]:
-    """Promised and observed in each group: a model may be calibrated on the whole and in no group."""
-    p, y, g = np.asarray(probabilities, float), np.asarray(labels, float), np.asarray(groups)
-    return {str(name): Bin(int((g == name).sum()), float(p[g == name].mean()), float(y[g == name].mean()))
-            for name in np.unique(g)}  # fmt: skip
-
-
 def _method(calibrator: Calibrator) -> str:
     return calibrator.kind.rpartition(".")[2].partition("/")[0]
-
-
-def _expit(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.asarray(0.5 * (1 + np.tanh(x / 2)))
-
-
-def _checked(values: Floats, labels: Floats) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    s, y = np.asarray(values, float), np.asarray(labels, float)
-    if s.ndim != 1 or s.shape != y.shape or not len(s):
-        raise UsageProblem(
-            f"{s.shape} scores for {y.shape} labels", why="one label a score, and at least one", fix="(n,)"
-        )
-    if not np.isfinite(s).all() or not np.isin(y, (0, 1)).all():
-        bad = "a score is not finite" if not np.isfinite(s).all() else "a label is neither 0 nor 1"
-        raise UsageProblem("scores and labels cannot be used", why=bad, fix="leave such records out beforehand")
-    return s, y
 
 
 def _ties(s: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> tuple[Any, Any, Any]:

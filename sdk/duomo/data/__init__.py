@@ -1,0 +1,1 @@
+"""Examples in files: rows of CSV, JSON lines and Parquet."""

@@ -1,0 +1,114 @@
+"""Rows of a file as dicts: CSV, JSON lines and Parquet, one row at a time."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from duomo.errors import BadInput, InputMissing, InputUnreadable, UsageProblem
+
+
+def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
+    """Rows of a ``.csv``, ``.jsonl`` or ``.parquet`` file as dicts, or the error of a row that is lost.
+
+    Cells of a CSV are texts, and an empty one is None. Raises `InputMissing`, `InputUnreadable` or `UsageProblem`.
+    """
+    path = Path(source)
+    read = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".parquet": _parquet}.get(path.suffix.lower())
+    if not path.is_file():
+        raise InputMissing(f"no file '{path}'", why="rows are read from a file", fix="check the name")
+    if read is None:
+        raise UsageProblem(
+            f"'{path.name}' has no known format", why="rows come from .csv, .jsonl or .parquet", fix="convert it"
+        )
+    return read(path)
+
+
+def _csv(path: Path) -> Iterator[Any]:
+    # A byte that is no UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        rows = csv.DictReader(file)
+        number = 1
+        try:
+            _check_header(rows.fieldnames or (), path.name)
+            for number, row in enumerate(rows, 2):
+                if None in row or None in row.values():
+                    width = len(rows.fieldnames or ())
+                    yield BadInput(
+                        f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
+                        why=f"the header has {width}",
+                        fix="put texts with commas in quotes",
+                    )
+                elif not _is_text(row.values()):
+                    yield BadInput(
+                        f"INPUT.UNREADABLE: row {number} is not UTF-8",
+                        why="a byte in it is no text in that encoding",
+                        fix="save the file as UTF-8",
+                    )
+                else:
+                    yield {name: cell if cell != "" else None for name, cell in row.items()}
+        except csv.Error as error:
+            # The rest cannot be trusted, but what came before stands.
+            yield _unreadable(path.name, f"row {number}: {type(error).__name__}")
+
+
+def _check_header(names: Sequence[str], file: str) -> None:
+    if not _is_text(names):
+        raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix="save the file as UTF-8")
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(
+            f"'{file}' has two columns '{twice}'", why="which of them is meant cannot be told", fix="rename one"
+        )
+
+
+def _is_text(cells: Iterable[str]) -> bool:
+    text = "".join(cells)
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _jsonl(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        yield from json_lines(file, path.name)
+
+
+def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
+    """A row for each line of JSON, or the error of one that is none."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        yield (
+            row
+            if isinstance(row, dict)
+            else BadInput(
+                f"INPUT.UNREADABLE: a line of '{name}' is lost",
+                why=f"line {number} is no JSON object",
+                fix="one object a line",
+            )
+        )
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError:
+        from duomo.errors import RequirementMissing
+
+        raise RequirementMissing("Parquet needs pyarrow", why="not installed", fix="pip install pyarrow") from None
+    try:
+        for batch in parquet.ParquetFile(path).iter_batches(1024):
+            yield from batch.to_pylist()
+    except ArrowInvalid as error:
+        yield _unreadable(path.name, type(error).__name__)
+
+
+def _unreadable(name: str, why: str) -> InputUnreadable:
+    return InputUnreadable(f"INPUT.UNREADABLE: '{name}' cannot be read further", why=why, fix="check the file")
