@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the commands' own help; tests/core/cli compares the two."""
+"""Write docs/cli.md from the commands' own help; tests/sdk/cli compares the two."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -78,7 +78,7 @@ def test_a_dry_run_shows_where_it_would_run():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
 def test_on_a_terminal_a_second_line_tells_how_busy_each_worker_is():
-    from tests.core.cli.test_terminal import on_terminal, plain
+    from tests.sdk.cli.test_terminal import on_terminal, plain
 
     code, screen = on_terminal(*LOCAL, *texts(*(f"text {i}" for i in range(30))), "-b", "1")
     assert code == 0

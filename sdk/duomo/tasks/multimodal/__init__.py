@@ -22,6 +22,11 @@ if TYPE_CHECKING:
         MultimodalEmbeddingOptions as MultimodalEmbeddingOptions,
         SpokenImageSearch as SpokenImageSearch,
     )
+    from duomo.tasks.results import (
+        Classification as Classification,
+        Embedding as Embedding,
+        SearchResult as SearchResult,
+    )
 
 TASKS = (
     row(
@@ -68,5 +73,6 @@ __getattr__, __dir__, __all__ = face(
         "duomo.tasks.multimodal.documents": "DocumentQuestionAnswering PageAnswer PageAnswers",
         "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions"
         " MultimodalEmbedding MultimodalEmbeddingOptions SpokenImageSearch",
+        "duomo.tasks.results": "Classification Embedding SearchResult",
     },
 )

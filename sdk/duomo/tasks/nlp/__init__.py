@@ -39,6 +39,11 @@ if TYPE_CHECKING:
         TextGeneration as TextGeneration,
         TextGenerationOptions as TextGenerationOptions,
     )
+    from duomo.tasks.results import (
+        Classification as Classification,
+        Embedding as Embedding,
+        SearchResult as SearchResult,
+    )
 
 TASKS = (
     row("text-classification", "nlp.classification:TextClassification", "a label for a text", TEXTS, '-t "I love it"'),
@@ -100,5 +105,6 @@ __getattr__, __dir__, __all__ = face(
         "duomo.tasks.nlp.extraction": "Answer Answers Entities QuestionAnswering"
         " QuestionAnsweringOptions Span TokenClassification TokenClassificationOptions",
         "duomo.tasks.nlp.generation": "Generation TextChunk TextGeneration TextGenerationOptions",
+        "duomo.tasks.results": "Classification Embedding SearchResult",
     },
 )

@@ -6,6 +6,7 @@ from duomo.lazy import face
 from duomo.tasks.table import SOUNDS, TEXTS, row
 
 if TYPE_CHECKING:
+    from duomo.tasks.results import Embedding as Embedding
     from duomo.tasks.speech.activity import (
         Interval as Interval,
         VoiceActivity as VoiceActivity,
@@ -61,5 +62,6 @@ __getattr__, __dir__, __all__ = face(
         "duomo.tasks.speech.speakers": "SpeakerEmbedding SpeakerEmbeddingOptions"
         " SpeakerVerification SpeakerVerificationOptions Verification",
         "duomo.tasks.speech.synthesis": "Speech TextToSpeech TextToSpeechOptions",
+        "duomo.tasks.results": "Embedding",
     },
 )

@@ -6,6 +6,7 @@ from duomo.lazy import face
 from duomo.tasks.table import IMAGES, row
 
 if TYPE_CHECKING:
+    from duomo.tasks.results import Classification as Classification, Embedding as Embedding
     from duomo.tasks.vision.classification import (
         DECODE as DECODE,
         Decode as Decode,
@@ -47,5 +48,6 @@ __getattr__, __dir__, __all__ = face(
         " ImageClassificationOptions ImageFeatureExtraction ImageFeatureExtractionOptions",
         "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions",
         "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Page TextLine",
+        "duomo.tasks.results": "Classification Embedding",
     },
 )

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.cli.conftest import start
+from tests.sdk.cli.conftest import start
 
 CLASSIFY = ("run", "text-classification", "--top-k", "1")
 pytestmark = pytest.mark.multiproc

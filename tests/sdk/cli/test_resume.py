@@ -12,7 +12,7 @@ import pytest
 
 from duomo.execution.resuming.store import RunStore
 from duomo.testing.fakes import EchoModel
-from tests.core.cli.conftest import start
+from tests.sdk.cli.conftest import start
 
 CLASSIFY = ("run", "text-classification")
 
