@@ -12,24 +12,22 @@ from __future__ import annotations
 import contextvars
 import functools
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
-from duomo.errors import DuomoError, PluginBroken, UsageProblem, WrongTask, did_you_mean
+from duomo.errors import DuomoError, UsageProblem, did_you_mean
 from duomo.execution.base import MODES, Entry, Executor, Fate, Job
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
-from duomo.hooks import RunContext, WeightsContext
 from duomo.inputs import Audio, Image
+from duomo.lifecycle import Lifecycle
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.parallel import ParallelDims
-from duomo.specs import ModelSpec
+from duomo.references import find_weights
 from duomo.tasks.base import Options, Result, Task
-from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
 
 if TYPE_CHECKING:
     from duomo.execution.resuming.resume import Resume
@@ -162,79 +160,6 @@ def _kept(task: str, model: str | None, device: str) -> Runner[Any]:
     return load(task, model, device=device)
 
 
-def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple[WeightsRef, str]:
-    """The weights and the full reference for what the caller named, or for the task's default."""
-    if model is None:
-        if task is None:
-            raise UsageProblem("name a task or a model", fix='duomo.load("image-classification")')
-        spec = catalog.default_model(task)
-        return _locate(spec, catalog), spec.name
-    # A plugin that did not load still owns its names: the answer then is why it did not.
-    owned = (f"{record.name}/" for record in catalog.plugins)
-    ref = parse_ref(model, (*(spec.name for spec in catalog.models), *owned))
-    if ref.kind == "catalog":
-        spec = catalog.model(ref.name, task)
-        if spec.is_family:
-            raise UsageProblem(
-                f"'{spec.name}' loads checkpoints that you name",
-                why="it has no weights of its own",
-                fix="-m hf:org/name or -m dir:PATH",
-            )
-        return _locate(spec, catalog), spec.name
-    return _open(ref, task, catalog), str(ref)
-
-
-def _locate(spec: ModelSpec, catalog: Catalog) -> WeightsRef:
-    path = _from_hooks(spec.weights, catalog) if ":" in spec.weights else None
-    weights = WeightsRef(spec, path, "hook") if path is not None else locate(spec)
-    uses = [use.partition("=") for use in spec.uses]
-    # A model built on others is another model when one of those changes.
-    revisions = [weights.revision, *(_locate(catalog.model(name, task), catalog).revision for task, _, name in uses)]
-    return weights._replace(revision="+".join(filter(None, revisions)))
-
-
-def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
-    """A checkpoint the caller named: fetched, then given to the family that its config calls for."""
-    unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")
-    path = _from_hooks(str(ref), catalog)
-    if path is not None:
-        weights = open_folder(unknown, str(path))
-    elif ref.kind == "dir":
-        weights = open_folder(unknown, ref.name)
-    else:
-        weights = fetch_from_hub(unknown, ref.name, ref.revision)
-    named = weights.family()
-    if named:
-        return weights._replace(spec=catalog.model(named, task))
-    architectures = weights.config().get("architectures") or []
-    fitting = catalog.families(task, architectures)
-    if fitting:
-        return weights._replace(spec=fitting[0])
-    others = sorted({spec.task for spec in catalog.families(None, architectures)})
-    made_for = ", ".join(architectures) or "nothing it names (config.json has no architectures)"
-    raise WrongTask(
-        f"'{ref}' cannot do {task}" if task else f"no plugin knows what to do with '{ref}'",
-        why=f"it is made for {made_for}",
-        fix=f"duomo run {others[0]} -m {ref} …" if others else "duomo models list --family shows what can be loaded",
-    )
-
-
-def _from_hooks(ref: str, catalog: Catalog) -> Path | None:
-    from duomo.config import is_offline
-
-    for record, hook in catalog.host.implementing("resolve_weights"):
-        try:
-            path: Path | None = hook(WeightsContext(ref, is_offline()))
-        # The next plugin, or the ordinary way, may still find them.
-        except Exception as error:
-            said = f"resolve_weights raised {type(error).__name__}: {error}"
-            warnings.warn(f"plugin '{record.name}': {said}", stacklevel=2)
-            continue
-        if path is not None:
-            return path
-    return None
-
-
 def _device_name(device: Any) -> str:
     """A `torch.device` is known by its name, without an import of torch."""
     if isinstance(device, str) or (type(device).__module__, type(device).__name__) == ("torch", "device"):
@@ -258,10 +183,8 @@ class Runner(Generic[R]):
         self.task = task
         self.executor = executor
         self._accept: Callable[[Any], Any] = task.Input.accept
-        self._lifecycle = {
-            name: catalog.host.implementing(name) for name in ("before_run", "after_run", "on_run_error")
-        }
-        self._watched = any(self._lifecycle.values())
+        self._lifecycle = Lifecycle(catalog.host)
+        self._watched = bool(self._lifecycle)
         # Options are checked once: most calls of a runner use the same ones.
         self._defaults: Any = None
 
@@ -320,7 +243,7 @@ class Runner(Generic[R]):
             )
         _check_count("batch_size", batch_size, 1)
         _check_count("max_failed", max_failed, 0)
-        parsed = self._parse(options)
+        self._parse(options)  # wrong options raise here
         entries = (self._entry(index, item) for index, item in enumerate(items))
         open_resume = None
         if store is not None or dedupe:
@@ -329,12 +252,16 @@ class Runner(Generic[R]):
             open_resume = functools.partial(Resume, self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
         execute = functools.partial(self.executor.map, batch_size=batch_size, max_failed=max_failed)
         compute = functools.partial(self._compute, entries, execute, open_resume)
-        return self._watch(compute, options) if self._watched else compute(parsed)
+        return self._lifecycle.watch(compute, self.meta, options) if self._watched else compute(options)
 
     def stream(self, item: Any, **options: Any) -> Iterator[Any]:
         """The parts of one result as they come, for models that generate."""
-        parts = functools.partial(self.executor.stream, self._accept(item))
-        return self._watch(parts, options, one=True) if self._watched else parts(self._parse(options))
+        accepted = self._accept(item)
+
+        def parts(options: Mapping[str, Any]) -> Iterator[Any]:
+            return self.executor.stream(accepted, self._parse(options))
+
+        return self._lifecycle.watch(parts, self.meta, options, one=True) if self._watched else parts(options)
 
     def close(self) -> None:
         """Give the model and its memory back."""
@@ -348,9 +275,9 @@ class Runner(Generic[R]):
     ) -> None:
         self.close()
 
-    def _parse(self, options: dict[str, Any]) -> Any:
+    def _parse(self, options: Mapping[str, Any]) -> Any:
         if options:
-            return self.task.Options.parse(options)
+            return self.task.Options.parse(dict(options))
         if self._defaults is None:
             self._defaults = self.task.Options.parse({})
         return self._defaults
@@ -375,53 +302,12 @@ class Runner(Generic[R]):
         entries: Iterable[Entry],
         execute: Callable[..., Iterator[Outcome[R]]],
         open_resume: Callable[[], Resume] | None,
-        options: Any,
+        options: Mapping[str, Any],
     ) -> Iterator[Outcome[R]]:
+        parsed = self._parse(options)
         if open_resume is None:
-            return execute(entries, options)
+            return execute(entries, parsed)
         resume = open_resume()
-        resume.begin(self.meta, options)
+        resume.begin(self.meta, parsed)
         new = resume.entries(entries)
-        return resume.outcomes(execute(new, options, on_settled=resume.keep))
-
-    def _watch(
-        self, compute: Callable[[Any], Iterator[T]], options: dict[str, Any], *, one: bool = False
-    ) -> Iterator[T]:
-        """`map`, or `stream` for one item, with plugins looking on."""
-        meta = self.meta
-        context = RunContext(meta.task, meta.model, meta.executor, meta.device, dict(options))
-        for record, hook in self._lifecycle["before_run"]:
-            try:
-                hook(context)
-            except DuomoError:
-                raise
-            except Exception as error:
-                raise PluginBroken(
-                    f"plugin '{record.name}' stopped this run",
-                    why=f"its before_run raised {type(error).__name__}: {error}",
-                    fix=f"report it to its author, or: duomo plugins disable {record.name}",
-                ) from error
-        try:
-            for part in compute(self._parse(context.options)):
-                if isinstance(part, Outcome):
-                    context.num_ok += part.ok
-                    context.num_failed += not part.ok
-                yield part
-            context.num_ok += one
-        except GeneratorExit:  # whoever reads has seen enough
-            self._tell("after_run", context)
-            raise
-        except BaseException as error:  # Ctrl-C too: whoever was told of the beginning is told of the end
-            context.num_failed += one
-            context.error = error
-            self._tell("on_run_error", context)
-            raise
-        self._tell("after_run", context)
-
-    def _tell(self, name: str, context: RunContext) -> None:
-        """Call the hooks that only look on; one that fails is warned about and costs nobody a result."""
-        for record, hook in self._lifecycle[name]:
-            try:
-                hook(context)
-            except Exception as error:
-                warnings.warn(f"plugin '{record.name}': {name} raised {type(error).__name__}: {error}", stacklevel=2)
+        return resume.outcomes(execute(new, parsed, on_settled=resume.keep))

@@ -18,7 +18,8 @@ from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.execution.inline import InlineExecutor
 from duomo.model import Model
 from duomo.outcome import Outcome
-from duomo.runner import Runner, find_weights, load
+from duomo.references import find_weights
+from duomo.runner import Runner, load
 from duomo.tasks.base import Result
 from duomo.testing.samples import Sample, sample_for
 from duomo.testing.suite import Suite

@@ -26,7 +26,7 @@ def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str,
 
 
 def _implied_task(app: App, model: str) -> str:
-    from duomo.runner import find_weights
+    from duomo.references import find_weights
 
     spec = find_weights(None, model, app.catalog)[0].spec
     tasks = [each.task for each in app.catalog.models if each.name == spec.name and not each.is_family]

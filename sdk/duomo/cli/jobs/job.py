@@ -130,7 +130,7 @@ class Run:
 
     def show_plan(self) -> None:
         """Say which model would run on what, without loading it."""
-        from duomo.runner import find_weights
+        from duomo.references import find_weights
 
         weights, reference = find_weights(self.task, self.given["model"], self.app.catalog)
         labels = [item.label for item in self.items if item is not None]

@@ -1,0 +1,85 @@
+"""A model reference → weights: through the catalog, the hooks of plugins, a folder or the hub."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from duomo.catalog import Catalog
+from duomo.errors import UsageProblem, WrongTask
+from duomo.hooks import WeightsContext
+from duomo.specs import ModelSpec
+from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
+
+
+def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple[WeightsRef, str]:
+    """The weights and the full reference for what the caller named, or for the task's default."""
+    if model is None:
+        if task is None:
+            raise UsageProblem("name a task or a model", fix='duomo.load("image-classification")')
+        spec = catalog.default_model(task)
+        return _locate(spec, catalog), spec.name
+    # A plugin that did not load still owns its names: the answer then is why it did not.
+    owned = (f"{record.name}/" for record in catalog.plugins)
+    ref = parse_ref(model, (*(spec.name for spec in catalog.models), *owned))
+    if ref.kind == "catalog":
+        spec = catalog.model(ref.name, task)
+        if spec.is_family:
+            raise UsageProblem(
+                f"'{spec.name}' loads checkpoints that you name",
+                why="it has no weights of its own",
+                fix="-m hf:org/name or -m dir:PATH",
+            )
+        return _locate(spec, catalog), spec.name
+    return _open(ref, task, catalog), str(ref)
+
+
+def _locate(spec: ModelSpec, catalog: Catalog) -> WeightsRef:
+    path = _from_hooks(spec.weights, catalog) if ":" in spec.weights else None
+    weights = WeightsRef(spec, path, "hook") if path is not None else locate(spec)
+    uses = [use.partition("=") for use in spec.uses]
+    # A model built on others is another model when one of those changes.
+    revisions = [weights.revision, *(_locate(catalog.model(name, task), catalog).revision for task, _, name in uses)]
+    return weights._replace(revision="+".join(filter(None, revisions)))
+
+
+def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
+    """A checkpoint the caller named: fetched, then given to the family that its config calls for."""
+    unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")
+    path = _from_hooks(str(ref), catalog)
+    if path is not None:
+        weights = open_folder(unknown, str(path))
+    elif ref.kind == "dir":
+        weights = open_folder(unknown, ref.name)
+    else:
+        weights = fetch_from_hub(unknown, ref.name, ref.revision)
+    named = weights.family()
+    if named:
+        return weights._replace(spec=catalog.model(named, task))
+    architectures = weights.config().get("architectures") or []
+    fitting = catalog.families(task, architectures)
+    if fitting:
+        return weights._replace(spec=fitting[0])
+    others = sorted({spec.task for spec in catalog.families(None, architectures)})
+    made_for = ", ".join(architectures) or "nothing it names (config.json has no architectures)"
+    raise WrongTask(
+        f"'{ref}' cannot do {task}" if task else f"no plugin knows what to do with '{ref}'",
+        why=f"it is made for {made_for}",
+        fix=f"duomo run {others[0]} -m {ref} …" if others else "duomo models list --family shows what can be loaded",
+    )
+
+
+def _from_hooks(ref: str, catalog: Catalog) -> Path | None:
+    from duomo.config import is_offline
+
+    for record, hook in catalog.host.implementing("resolve_weights"):
+        try:
+            path: Path | None = hook(WeightsContext(ref, is_offline()))
+        # The next plugin, or the ordinary way, may still find them.
+        except Exception as error:
+            said = f"resolve_weights raised {type(error).__name__}: {error}"
+            warnings.warn(f"plugin '{record.name}': {said}", stacklevel=2)
+            continue
+        if path is not None:
+            return path
+    return None
