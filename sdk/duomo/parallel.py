@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Self
@@ -114,16 +115,16 @@ _GROUP: ContextVar[Any] = ContextVar("duomo_group", default=None)
 _PLACE: ContextVar[Callable[[Any], Any] | None] = ContextVar("duomo_place", default=None)
 
 
-def agreed(values: Any) -> Any:
+def from_first_rank(values: Any) -> Any:
     """A tensor that decides how a loop goes on, such as the tokens drawn: in a group the first rank's, for all.
 
     Ranks that go on differently would wait for each other for ever. Outside a group `values` themselves.
     """
     group = _GROUP.get()
-    return values if group is None else group.agreed(values)
+    return values if group is None else group.from_first_rank(values)
 
 
-def placed(network: Any) -> Any:
+def shard_if_grouped(network: Any) -> Any:
     """A network that was just loaded, cut to this rank's share; outside a group the network itself."""
     place = _PLACE.get()
     return network if place is None else place(network)
@@ -139,7 +140,7 @@ def stages_of(network: Any) -> int:
 
 @contextlib.contextmanager
 def in_group(group: Any, place: Callable[[Any], Any] | None = None) -> Iterator[None]:
-    """Make `group` the one that `agreed` asks and `place` what `placed` does; for workers."""
+    """Make `group` the one that `from_first_rank` asks and `place` what `shard_if_grouped` does; for workers."""
     tokens = _GROUP.set(group), _PLACE.set(place)
     try:
         yield
@@ -195,3 +196,11 @@ class ParallelDims(NamedTuple):
     def __str__(self) -> str:
         named = [f"{axis}={size}" for axis, size in zip(self._fields, self, strict=True) if size != 1]
         return ",".join(named) or "dp=1"
+
+
+def __getattr__(name: str) -> Any:
+    renamed = {"agreed": from_first_rank, "placed": shard_if_grouped}
+    if name not in renamed:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"duomo.parallel.{name} is now {renamed[name].__name__}", DeprecationWarning, stacklevel=2)
+    return renamed[name]

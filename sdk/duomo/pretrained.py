@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from duomo.errors import UnsafeWeights, WeightsMissing, WeightsProblem
-from duomo.parallel import placed
+from duomo.parallel import shard_if_grouped
 from duomo.weights import WeightsRef, check_tensors
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -62,7 +62,7 @@ def load_network(
     missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
     surplus = () if may_be_surplus else found["unexpected_keys"]
     check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])
-    return placed(network)
+    return shard_if_grouped(network)
 
 
 def load_config(folder: Any) -> Any:

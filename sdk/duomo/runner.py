@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, UsageProblem, did_you_mean
-from duomo.execution.base import MODES, Entry, Executor, Fate, Job
+from duomo.execution.base import MODES, Entry, Executor, ItemResult, Job
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.inputs import Audio, Image
@@ -284,12 +284,12 @@ class Runner(Generic[R]):
 
     def _entry(self, index: int, value: Any) -> Entry:
         if isinstance(value, DuomoError):  # whoever gathers items may already know that one is lost
-            return Entry(index, str(index), None, Fate(error=ItemError.of(value)))
+            return Entry(index, str(index), None, ItemResult(error=ItemError.of(value)))
         try:
             item = self._accept(value)
         # Not BadInput alone: the input class of a plugin's task may raise anything.
         except Exception as error:
-            return Entry(index, self._name(value) or str(index), None, Fate(error=ItemError.of(error)))
+            return Entry(index, self._name(value) or str(index), None, ItemResult(error=ItemError.of(error)))
         return Entry(index, getattr(item, "name", "") or str(index), item)
 
     def _name(self, value: Any) -> str:

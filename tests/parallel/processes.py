@@ -113,9 +113,9 @@ def _one(run: dict[str, Any], rank: int, places: list[str]) -> dict[str, Any]:
     try:
         prepared = worker.prepare(items, options)
         with CommDebugMode() as comm:
-            fates = worker.compute(prepared, options)
+            item_results = worker.compute(prepared, options)
         answer = {
-            "results": [fate.unwrap() for fate in fates],
+            "results": [item_result.unwrap() for item_result in item_results],
             "counts": dict(worker.ranks.counts),
             "torch": {str(op): count for op, count in comm.get_comm_counts().items()},
         }

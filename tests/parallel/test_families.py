@@ -34,8 +34,10 @@ def spoken(names):
 
 def answers(group, workers, whole):
     """The results at every rank of one batch of all items."""
-    fates = group.run(lambda rank: rank.compute(rank.prepare(whole.items, whole.options), whole.options), workers)
-    return [[fate.unwrap() for fate in each] for each in fates]
+    item_results = group.run(
+        lambda rank: rank.compute(rank.prepare(whole.items, whole.options), whole.options), workers
+    )
+    return [[item_result.unwrap() for item_result in each] for each in item_results]
 
 
 @pytest.mark.parametrize("tp", [2, 4])
@@ -44,7 +46,7 @@ def test_tensor_parallel_gives_what_one_device_gives_with_two_sums_a_layer(name,
     group, workers = cut(name, tp=tp)
     for results in answers(group, workers, whole(name)):
         assert differ(name, whole(name).results, results) < TOLERANCE
-    assert group.ranks[0].counts == {"all_reduce": TENSOR[name], "agreed": 1}
+    assert group.ranks[0].counts == {"all_reduce": TENSOR[name], "from_first_rank": 1}
 
 
 @pytest.mark.parametrize("name", PIPELINE)
@@ -193,7 +195,7 @@ def test_whisper_hears_and_writes_the_same(tp, whole, cut):
     assert any(len(each) > 4 for each in expected)
     counts = group.ranks[0].counts
     # Two layers: the encoder sums twice in each, for each window alone; the decoder three times, at every step.
-    assert counts["all_reduce"] == 3 * 2 * 2 + 2 * 3 * counts["agreed"]
+    assert counts["all_reduce"] == 3 * 2 * 2 + 2 * 3 * counts["from_first_rank"]
 
 
 @pytest.mark.embedded
@@ -203,8 +205,8 @@ def test_whisper_from_a_package_hears_the_same_over_three_ranks(recording_of_bec
         item, options = runner.task.Input.accept(recording_of_beckett), runner.task.Options.parse({})
         group, workers = cut_job(runner.executor.worker.job, tp=3)  # six heads, and weights that are no checkpoint
     prepare = [worker.prepare([item], options) for worker in workers]
-    fates = group.run(lambda at: workers[at].compute(prepare[at], options), range(3))
-    assert [fate.unwrap() for [fate] in fates] == [whole] * 3
+    item_results = group.run(lambda at: workers[at].compute(prepare[at], options), range(3))
+    assert [item_result.unwrap() for [item_result] in item_results] == [whole] * 3
     assert "fail better" in whole.text.lower()
 
 

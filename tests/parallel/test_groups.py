@@ -66,7 +66,10 @@ def test_torch_counts_the_collectives_of_theory_and_no_other(two):
             ours, torchs = rank["counts"], rank["torch"]
             # Decisions and shared outputs are both broadcasts; weights are never gathered.
             assert torchs.get("c10d.allreduce_", 0) == ours.get("all_reduce", 0), (name, axis)
-            assert torchs.get("c10d.broadcast_", 0) == ours.get("agreed", 0) + ours.get("share", 0), (name, axis)
+            assert torchs.get("c10d.broadcast_", 0) == ours.get("from_first_rank", 0) + ours.get("share", 0), (
+                name,
+                axis,
+            )
             assert set(torchs) <= {"c10d.allreduce_", "c10d.broadcast_", "c10d.send", "c10d.recv_"}, (name, axis)
     for name in ("bert", "vit"):
         assert two[name, "tp"][0]["torch"]["c10d.allreduce_"] == 2 * 4

@@ -27,7 +27,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from duomo import Model, Prompt, WeightsRef
 from duomo.errors import BadInput, BadOption, InputTooLong, WrongTask
 from duomo.model import Features
-from duomo.parallel import PipelinePlan, TensorPlan, agreed
+from duomo.parallel import PipelinePlan, TensorPlan, from_first_rank
 from duomo.tasks.nlp.generation import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
@@ -289,7 +289,7 @@ def _right_aligned(masks: list[torch.Tensor]) -> torch.Tensor:
 def _choose(logits: torch.Tensor, options: TextGenerationOptions, generators: list[torch.Generator]) -> list[int]:
     """The next token of each row of (B, vocabulary)."""
     if options.temperature == 0:
-        likeliest: list[int] = agreed(logits.argmax(-1)).tolist()
+        likeliest: list[int] = from_first_rank(logits.argmax(-1)).tolist()
         return likeliest
     probabilities = torch.softmax(logits.cpu() / options.temperature, -1)
     if options.top_p < 1:
@@ -300,7 +300,7 @@ def _choose(logits: torch.Tensor, options: TextGenerationOptions, generators: li
     drawn = [
         torch.multinomial(row, 1, generator=generator) for row, generator in zip(probabilities, generators, strict=True)
     ]
-    tokens: list[int] = agreed(torch.cat(drawn).to(logits.device)).tolist()
+    tokens: list[int] = from_first_rank(torch.cat(drawn).to(logits.device)).tolist()
     return tokens
 
 

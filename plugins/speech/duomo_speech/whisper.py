@@ -22,7 +22,7 @@ from transformers import (
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, did_you_mean
-from duomo.parallel import TensorPlan, agreed
+from duomo.parallel import TensorPlan, from_first_rank
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
 from duomo_speech import parallel
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
@@ -182,7 +182,7 @@ class Whisper(Model[Any, Transcript]):
         rest = [start.new_tensor(each or 0).expand(count, 1) for each in prompt]
         if None in prompt:
             languages = start.new_tensor(list(self.vocabulary.languages.values()))
-            likeliest = agreed(decoder.step(start)[:, languages].argmax(-1, keepdim=True))
+            likeliest = from_first_rank(decoder.step(start)[:, languages].argmax(-1, keepdim=True))
             rest[prompt.index(None)] = languages[likeliest]
             decoder.forget()
         return torch.cat([start, *rest], dim=1)
@@ -218,7 +218,7 @@ class Whisper(Model[Any, Transcript]):
         for _ in range(self.network.config.max_target_positions // 2):
             logits_BV = decoder.step(new).float()
             logits_BV[:, forbidden] = -torch.inf
-            new = agreed(rules(tokens, logits_BV).argmax(-1, keepdim=True))
+            new = from_first_rank(rules(tokens, logits_BV).argmax(-1, keepdim=True))
             alive = new[:, 0] != vocabulary.end
             forbidden = vocabulary.suppressed
             if not alive.all():

@@ -20,7 +20,7 @@ from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
 from duomo_vision import parallel
 from duomo_vision.decoding import decode
-from duomo_vision.quicken import quicken
+from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.ranking import best_labels
 from duomo_vision.resizing import Resize
 
@@ -35,7 +35,7 @@ class ImageClassifier(Model[Image, Classification]):
 
     def __init__(self, network: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> None:
         self.network = network.eval().to(device)
-        quicken(self.network, SIDE)
+        fuse_for_inference(self.network, SIDE)
         self.processor = processor
         self.resize = Resize.of(processor)
         self.dtype = dtype

@@ -22,7 +22,7 @@ from duomo.tasks.vision import ImageClassificationOptions, ImageFeatureExtractio
 from duomo.weights import verify
 from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
-from duomo_vision.quicken import quicken
+from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.ranking import best_labels
 
 SIZE = 224
@@ -156,7 +156,7 @@ class EfficientNetLite(Model[Image, R]):
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
         self.network = network.to(device, dtype)
-        quicken(self.network, SIZE)
+        fuse_for_inference(self.network, SIZE)
         self.dtype = dtype
 
     @classmethod

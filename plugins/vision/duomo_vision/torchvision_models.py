@@ -25,7 +25,7 @@ from duomo.errors import WeightsMismatch, did_you_mean
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
 from duomo_vision.checkpoint import load_state
-from duomo_vision.quicken import quicken
+from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.ranking import best_labels
 
 
@@ -112,7 +112,7 @@ class TorchvisionClassifier(Model[Image, Classification]):
 
     def __init__(self, network: nn.Module, about: Description, device: torch.device, dtype: torch.dtype) -> None:
         self.network = network.eval().to(device, dtype)
-        quicken(self.network, about.transform.crop)
+        fuse_for_inference(self.network, about.transform.crop)
         self.labels = about.labels
         self.transform = about.transform
         self.dtype = dtype

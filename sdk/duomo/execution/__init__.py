@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from duomo.lazy import face
 
 if TYPE_CHECKING:
-    from duomo.execution.base import Entry as Entry, Executor as Executor, Facts as Facts, Fate as Fate, Job as Job
+    from duomo.execution.base import (
+        Entry as Entry,
+        Executor as Executor,
+        ItemResult as ItemResult,
+        Job as Job,
+        ModelFacts as ModelFacts,
+    )
     from duomo.execution.inline import InlineExecutor as InlineExecutor
     from duomo.execution.plan import ExecutionPlan as ExecutionPlan
     from duomo.execution.pools.crew import Crew as Crew, Event as Event
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "duomo.execution.base": "Entry Executor Facts Fate Job",
+        "duomo.execution.base": "Entry Executor ModelFacts ItemResult Job",
         "duomo.execution.inline": "InlineExecutor",
         "duomo.execution.plan": "ExecutionPlan",
         "duomo.execution.pools.crew": "Crew Event",

@@ -34,7 +34,7 @@ class Job(NamedTuple):
     """Over what it is spread."""
 
 
-class Fate(NamedTuple):
+class ItemResult(NamedTuple):
     """What became of one item in a worker."""
 
     result: Any = None
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
     index: int  # type: ignore[assignment]  # a field, not tuple.index
     id: str
     item: Any
-    fate: Fate | None = None
+    known: ItemResult | None = None
     """Known beforehand: it was refused at the border, or an earlier run did it. Such an item is not run."""
 
 
@@ -135,7 +135,7 @@ class Executor(ABC):
         """Give the model and its memory back."""
 
 
-class Facts(NamedTuple):
+class ModelFacts(NamedTuple):
     """What a worker tells when its model is loaded."""
 
     meta: Meta

@@ -63,7 +63,7 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def told(error: BaseException) -> tuple[ItemError, bool]:
+def describe_and_release(error: BaseException) -> tuple[ItemError, bool]:
     """What a batch raised, in words, and whether memory ran out.
 
     The frames of an error hold the batch, and outcomes hold the error: they are let go. Memory is given back.

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, Facts, Fate, Job
-from duomo.execution.devices import told
+from duomo.execution.base import Entry, Executor, ItemResult, Job, ModelFacts
+from duomo.execution.devices import describe_and_release
 from duomo.execution.scheduling.intake import take
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
@@ -82,7 +82,7 @@ class InlineExecutor(Executor):
 
         While one batch computes, a thread prepares the next.
         """
-        plan, facts = self.worker.job.plan, Facts.of(self.worker)
+        plan, facts = self.worker.job.plan, ModelFacts.of(self.worker)
         scheduler = Scheduler(Policy.of(plan, facts, 1, batch_size=batch_size, max_failed=max_failed))
         source, following = iter(entries), None
         raised: Exception | None = None
@@ -133,16 +133,16 @@ class InlineExecutor(Executor):
         try:
             prepared = prepare()
             start = time.perf_counter()
-            fates = self.worker.compute(prepared, options)
+            item_results = self.worker.compute(prepared, options)
             self._add_up({"prepare_s": prepared.seconds, "compute_s": time.perf_counter() - start})
         except OptimizeRefused:
             raise  # of no item: the run cannot go on
         except Exception as error:
-            cause, out_of_memory = told(error)
+            cause, out_of_memory = describe_and_release(error)
             tell = scheduler.out_of_memory if out_of_memory else scheduler.fail
             tell(batch, cause)
         else:
-            scheduler.settle(batch, fates)
+            scheduler.settle(batch, item_results)
 
     def meta(self) -> Meta:
         """What is the same for all results of the job."""
@@ -162,16 +162,16 @@ class InlineExecutor(Executor):
         for name, count in counts.items():
             self._counts[name] = self._counts.get(name, 0) + count
 
-    def _outcome(self, entry: Entry, fate: Fate) -> Outcome[Any]:
-        same = (fate.truncated, fate.windows, fate.batch, fate.ms, fate.difference)
+    def _outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
+        same = (item_result.truncated, item_result.windows, item_result.batch, item_result.ms, item_result.difference)
         if same != self._same:  # batch-mates share one Meta: building it costs more than all the rest here
             self._same = same
             self._batch_meta = dataclasses.replace(
                 self._meta,
-                batch=fate.batch,
-                ms=fate.ms,
-                truncated=fate.truncated,
-                windows=fate.windows,
-                difference=fate.difference,
+                batch=item_result.batch,
+                ms=item_result.ms,
+                truncated=item_result.truncated,
+                windows=item_result.windows,
+                difference=item_result.difference,
             )
-        return Outcome(entry.index, entry.id, fate.result, fate.error, self._batch_meta)
+        return Outcome(entry.index, entry.id, item_result.result, item_result.error, self._batch_meta)

@@ -9,8 +9,17 @@ from typing import Any, NamedTuple
 
 from duomo.catalog import resolve
 from duomo.errors import DuomoError, WorkerContractError
-from duomo.execution.base import Fate, Job
-from duomo.execution.devices import freeze, move, networks, no_grad, pick_device, told, torch_device, torch_dtype
+from duomo.execution.base import ItemResult, Job
+from duomo.execution.devices import (
+    describe_and_release,
+    freeze,
+    move,
+    networks,
+    no_grad,
+    pick_device,
+    torch_device,
+    torch_dtype,
+)
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.weights import WeightsRef
@@ -121,24 +130,26 @@ class Worker:
             ]
         return Prepared(items, windows, chunks, time.perf_counter() - start)
 
-    def compute(self, prepared: Prepared, options: Any) -> list[Fate]:
-        """One fate for each item of a prepared batch, in order.
+    def compute(self, prepared: Prepared, options: Any) -> list[ItemResult]:
+        """One item_result for each item of a prepared batch, in order.
 
         What the forward pass raises is raised: the caller knows how to cut the batch.
         """
         start = time.perf_counter()
         with self.no_grad():
             results = iter([r for features, batch in prepared.chunks for r in self._finish(features, batch, options)])
-            fates = [
-                Fate(error=windows)
+            item_results = [
+                ItemResult(error=windows)
                 if isinstance(windows, ItemError)
-                else self._join(item, [_fate(each, results) for each in windows], options)
+                else self._join(item, [_item_result(each, results) for each in windows], options)
                 for item, windows in zip(prepared.items, prepared.windows, strict=True)
             ]
-        num = len(fates)
+        num = len(item_results)
         ms = round((prepared.seconds + time.perf_counter() - start) * 1000 / num, 3)
         same = num, ms, self._difference, self.replica
-        return [Fate(*fate[:4], *same) for fate in fates]  # `_replace` takes three times as long
+        return [
+            ItemResult(*item_result[:4], *same) for item_result in item_results
+        ]  # `_replace` takes three times as long
 
     @property
     def _difference(self) -> float:
@@ -159,7 +170,7 @@ class Worker:
         except BaseException as error:
             if not _is_failure(error):
                 raise
-            return told(error)[0]
+            return describe_and_release(error)[0]
 
     def _preprocess(self, items: Sequence[Any], options: Any) -> Windows:
         """All at once; when that raises, one by one to find the culprits."""
@@ -169,7 +180,7 @@ class Worker:
             if not _is_failure(error):
                 raise
             if len(items) == 1:
-                return [told(error)[0]]
+                return [describe_and_release(error)[0]]
             return [self._preprocess([item], options)[0] for item in items]
         self._same_length("preprocess", features, items)
         return list(features)
@@ -186,18 +197,18 @@ class Worker:
         self._same_length("postprocess", results, features)
         return results
 
-    def _join(self, item: Any, fates: list[Fate], options: Any) -> Fate:
-        """The fate of an item from those of its windows."""
-        if len(fates) == 1:
-            return fates[0]
-        lost = next((fate for fate in fates if fate.error is not None), None)
+    def _join(self, item: Any, item_results: list[ItemResult], options: Any) -> ItemResult:
+        """The item_result of an item from those of its windows."""
+        if len(item_results) == 1:
+            return item_results[0]
+        lost = next((item_result for item_result in item_results if item_result.error is not None), None)
         if lost is not None:
             return lost
         try:
-            result = self.model.merge(item, [fate.result for fate in fates], options)
+            result = self.model.merge(item, [item_result.result for item_result in item_results], options)
         except Exception as error:
-            return Fate(error=ItemError.of(error))
-        return Fate(result, None, any(fate.truncated for fate in fates), len(fates))
+            return ItemResult(error=ItemError.of(error))
+        return ItemResult(result, None, any(item_result.truncated for item_result in item_results), len(item_results))
 
     def _same_length(self, step: str, got: Sequence[Any], items: Sequence[Any]) -> None:
         if len(got) != len(items):
@@ -213,7 +224,7 @@ def _is_failure(error: BaseException) -> bool:
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
-def _fate(features: Features | ItemError, results: Iterator[Any]) -> Fate:
+def _item_result(features: Features | ItemError, results: Iterator[Any]) -> ItemResult:
     if isinstance(features, ItemError):
-        return Fate(error=features)
-    return Fate(next(results), None, bool(features.get("truncated", False)), int(features.get("windows", 1)))
+        return ItemResult(error=features)
+    return ItemResult(next(results), None, bool(features.get("truncated", False)), int(features.get("windows", 1)))

@@ -74,7 +74,7 @@ class PluginHost:
         settle_clashes(self.records)
         for record in self.records:
             if record.state == "ok":
-                self._wake(record)
+                self._load(record)
 
     def implementing(self, hook: str) -> list[tuple[PluginRecord, Any]]:
         """The loaded plugins that implement a hook, with the bound method, in order of rank."""
@@ -88,7 +88,7 @@ class PluginHost:
         """What all loaded plugins registered through a hook, in order of rank."""
         return [spec for record in self.records for spec in record.specs.get(hook, ())]
 
-    def _wake(self, record: PluginRecord) -> None:
+    def _load(self, record: PluginRecord) -> None:
         before = set(sys.modules)
         start = time.perf_counter()
         try:

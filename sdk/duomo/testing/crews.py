@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from duomo.execution.base import Facts, Job
-from duomo.execution.devices import told
+from duomo.execution.base import Job, ModelFacts
+from duomo.execution.devices import describe_and_release
 from duomo.execution.pools.crew import Crew, Event
 from duomo.execution.pools.pool import PoolExecutor
 from duomo.execution.worker import Worker
@@ -56,10 +56,10 @@ class InProcessCrew(Crew):
         self._counts = [0] * size
         self._events: deque[Event] = deque()
 
-    def start(self, job: Job) -> Facts:
+    def start(self, job: Job) -> ModelFacts:
         """Load the model once, for all."""
         self._worker = Worker(job)
-        return Facts.of(self._worker)
+        return ModelFacts.of(self._worker)
 
     def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
         """Put it at the end of the line."""
@@ -131,15 +131,15 @@ class InProcessCrew(Crew):
         try:
             if len(items) > self._fits.get(replica, len(items)):
                 raise MemoryError(f"{len(items)} items do not fit replica {replica}")
-            fates = self._worker.compute(self._worker.prepare(items, options), options)
+            item_results = self._worker.compute(self._worker.prepare(items, options), options)
         except Exception as error:
-            words, full = told(error)
+            words, full = describe_and_release(error)
             self._events.append(Event("raised", replica, ticket, error=words, out_of_memory=full))
             return
-        fates = [fate._replace(replica=replica) for fate in fates]
+        item_results = [item_result._replace(replica=replica) for item_result in item_results]
         if nth in self._short_at.get(replica, ()):
-            del fates[-1]
-        self._events.append(Event("done", replica, ticket, fates, compute_s=self._batch_s))
+            del item_results[-1]
+        self._events.append(Event("done", replica, ticket, item_results, compute_s=self._batch_s))
 
     def _die(self, replica: int, why: str) -> None:
         self._lines[replica].clear()

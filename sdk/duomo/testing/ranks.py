@@ -130,10 +130,10 @@ class ThreadRanks(Ranks):
         assert last.shape == tensor.shape, f"{tuple(last.shape)} was shared where {tuple(tensor.shape)} was awaited"
         return last
 
-    def agreed(self, tensor: Tensor) -> Tensor:
-        self.counts["agreed"] += 1
-        own = "agreed" if self.stage == self.place == 0 else None
-        [first] = self._exchange(self._group.everyone, ["agreed"], own, tensor)
+    def from_first_rank(self, tensor: Tensor) -> Tensor:
+        self.counts["from_first_rank"] += 1
+        own = "from_first_rank" if self.stage == self.place == 0 else None
+        [first] = self._exchange(self._group.everyone, ["from_first_rank"], own, tensor)
         return first
 
     def close(self) -> None:

@@ -20,8 +20,8 @@ from duomo.weights import WeightsRef, locate
 from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
 from duomo_vision.efficientnet import LABELS, Classifier, Network, read_checkpoint, resize
+from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.plugin import EFFICIENTNET_LITE0
-from duomo_vision.quicken import quicken
 
 pytestmark = pytest.mark.embedded
 
@@ -89,7 +89,7 @@ def test_the_network_equals_a_second_writing_in_double_precision(
 
 def test_making_the_network_quicker_changes_nothing(network: Network, pixels: Tensor) -> None:
     fast = copy.deepcopy(network)
-    quicken(fast, 224)
+    fuse_for_inference(fast, 224)
     with torch.inference_mode():
         assert (network(pixels).softmax(-1) - fast(pixels).softmax(-1)).abs().max() < 1e-5
     assert not any(isinstance(module, torch.nn.BatchNorm2d | torch.nn.ReLU6) for module in fast.modules())

@@ -30,7 +30,7 @@ from duomo.errors import InputUnreadable
 from duomo.export.graph import NEEDS, plain
 from duomo_vision import decoding
 from duomo_vision.decoding import decode
-from duomo_vision.quicken import PackedConv2d, quicken
+from duomo_vision.fusing import PackedConv2d, fuse_for_inference
 from duomo_vision.resizing import Resize
 
 ORIENTATION = 0x0112
@@ -161,7 +161,7 @@ NETWORKS: dict[str, Any] = {
 def test_a_quicker_network_gives_the_same_at_any_size_and_batch(build: Any) -> None:
     network = trained(build())
     fast = copy.deepcopy(network)
-    quicken(fast, 96)
+    fuse_for_inference(fast, 96)
     assert batch_norms(network) > 0 == batch_norms(fast)
     for shape in ((1, 3, 96, 96), (3, 3, 96, 96), (2, 3, 130, 75)):
         picture = torch.rand(shape) * 2 - 1
@@ -176,7 +176,7 @@ def test_a_quicker_network_gives_the_same_at_any_size_and_batch(build: Any) -> N
 def test_batch_norms_that_do_not_follow_a_convolution_stay() -> None:
     network = trained(models.densenet121(num_classes=5))
     fast = copy.deepcopy(network)
-    quicken(fast, 64)
+    fuse_for_inference(fast, 64)
     assert 0 < batch_norms(fast) < batch_norms(network)
     picture = torch.rand(1, 3, 64, 64)
     assert torch.allclose(logits(fast, picture), logits(network, picture), atol=1e-5)
@@ -200,7 +200,7 @@ def test_a_network_that_would_change_is_left_as_it_was() -> None:
     network = trained(Branching())
     picture = torch.rand(1, 3, 40, 40)
     before = logits(network, picture)
-    quicken(network, 40)
+    fuse_for_inference(network, 40)
     assert batch_norms(network) == 1
     assert not any(isinstance(module, PackedConv2d) for module in network.modules())
     assert torch.allclose(logits(network, picture), before, atol=1e-6)

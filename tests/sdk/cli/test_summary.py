@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from duomo.cli.jobs import summary
-from duomo.cli.jobs.summary import Summary, words
+from duomo.cli.jobs.summary import Summary, summary_line
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.testing.fakes import EchoModel
 
@@ -51,8 +51,8 @@ def test_the_record_and_its_words_tell_stages_and_padding() -> None:
     assert (record["items"], record["failed"], record["windowed"], record["truncated"]) == (2, 1, 1, 1)
     assert record["padding"] == 0.25
     assert record["batches"]["batches"] == 2
-    assert "1 failed; " in words(record)
-    assert "prepare 1.2 s, compute 3.5 s; padding 25%" in words(record)
+    assert "1 failed; " in summary_line(record)
+    assert "prepare 1.2 s, compute 3.5 s; padding 25%" in summary_line(record)
     assert json.loads(json.dumps(record)) == record
 
 

@@ -100,7 +100,7 @@ class Run:
                 with self._open_store() as store, self.load() as runner:
                     self.summary.begin(self._count_items() if progress.is_shown else None)
                     written = self._write(self._shown(runner, store, progress))
-                    self._tell_what_it_came_to(runner, progress)
+                    self._write_summary(runner, progress)
         except KeyboardInterrupt as error:
             self.stopped = error
         if written and self.summary.done:
@@ -304,13 +304,13 @@ class Run:
         if outcome.error is not None and len(self.errors) < _MOST_ERRORS:
             self.errors.append(outcome.error)
 
-    def _tell_what_it_came_to(self, runner: Runner[Any], progress: Progress) -> None:
+    def _write_summary(self, runner: Runner[Any], progress: Progress) -> None:
         """The closing line where progress was shown, and the file that ``--stats`` asks for."""
-        from duomo.cli.jobs.summary import words
+        from duomo.cli.jobs.summary import summary_line
 
         record = self.summary.record(runner.executor.stats())
         if progress.was_shown and self.summary.done > 1:
-            self.app.say(words(record))
+            self.app.say(summary_line(record))
         if self.given["stats"]:
             with open(self.given["stats"], "w", encoding="utf-8") as file:
                 json.dump(record, file, indent=1)

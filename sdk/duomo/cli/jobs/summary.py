@@ -97,7 +97,7 @@ class Summary:
         return None
 
 
-def words(record: Mapping[str, Any]) -> str:
+def summary_line(record: Mapping[str, Any]) -> str:
     """The figures that matter most, as one line."""
     stages = record["seconds_by_stage"]
     parts = [f"{record['items']:,} items in {record['seconds']:.1f} s ({record['items_per_s'] or 0:,.1f}/s)"]

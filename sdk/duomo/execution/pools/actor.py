@@ -10,21 +10,21 @@ from typing import Any, NamedTuple
 
 import ray
 
-from duomo.execution.base import Facts, Job
-from duomo.execution.devices import told
+from duomo.execution.base import Job, ModelFacts
+from duomo.execution.devices import describe_and_release
 from duomo.execution.pools import child
 from duomo.execution.pools.crew import Event
 from duomo.outcome import ItemError
 
 
-class Here(NamedTuple):
+class Loaded(NamedTuple):
     """What an actor tells once its model is loaded."""
 
-    facts: Facts
+    facts: ModelFacts
     node: str
 
 
-class Seat:
+class RayWorker:
     """One actor: the worker of one rank. `prepare` runs beside `compute`, each in the order of the calls."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Seat:
 
         return new_rendezvous()
 
-    def load(self, job: Job, post: child.Post, rendezvous: str) -> Here | ItemError:
+    def load(self, job: Job, post: child.RankInfo, rendezvous: str) -> Loaded | ItemError:
         """Load the model, or tell what prevented it."""
         self._post = post._replace(rendezvous=rendezvous)
         try:
@@ -50,7 +50,7 @@ class Seat:
             self._worker = child.load_worker(job, self._post)
         except Exception as error:
             return child.describe(error)
-        return Here(Facts.of(self._worker), self.where())
+        return Loaded(ModelFacts.of(self._worker), self.where())
 
     def prepare(self, ticket: int, items: Sequence[Any], options: Any) -> None:
         """The part of a batch that the device is not needed for."""
@@ -65,14 +65,14 @@ class Seat:
         try:
             prepared = self._slot(ticket).result()
             start = time.perf_counter()
-            fates = self._worker.compute(prepared, options)
+            item_results = self._worker.compute(prepared, options)
             seconds = time.perf_counter() - start
         except Exception as error:
-            words, out_of_memory = told(error)
+            words, out_of_memory = describe_and_release(error)
             return Event("raised", self._post.replica, ticket, error=words, out_of_memory=out_of_memory)
         finally:
             del self._prepared[ticket]
-        answer = [] if self._post.rank else fates
+        answer = [] if self._post.rank else item_results
         return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
 
     def stream(self, ticket: int, item: Any, options: Any) -> Any:
@@ -85,7 +85,7 @@ class Seat:
                 yield Event("part", replica, ticket, part=part)
             yield Event("done", replica, ticket)
         except Exception as error:
-            words, out_of_memory = told(error)
+            words, out_of_memory = describe_and_release(error)
             yield Event("raised", replica, ticket, error=words, out_of_memory=out_of_memory)
         self._cancelled.discard(ticket)
 
@@ -108,12 +108,12 @@ THREADS = {
 """Which thread of an actor runs a method; calls for one thread stay in order."""
 
 
-def with_threads() -> type[Seat]:
+def with_threads() -> type[RayWorker]:
     """The actor's class with each method on its thread; marked late, since the mark is Ray's."""
 
-    class Placed(Seat):
+    class Placed(RayWorker):
         pass
 
     for name, thread in THREADS.items():
-        setattr(Placed, name, ray.method(concurrency_group=thread)(getattr(Seat, name)))
+        setattr(Placed, name, ray.method(concurrency_group=thread)(getattr(RayWorker, name)))
     return Placed

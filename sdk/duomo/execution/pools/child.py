@@ -12,14 +12,14 @@ import traceback
 from typing import Any, NamedTuple
 
 from duomo.errors import BadInput, DuomoError, ModelFailed, PluginBroken, Unavailable
-from duomo.execution.base import Facts, Job
-from duomo.execution.devices import told, torch_in_use
+from duomo.execution.base import Job, ModelFacts
+from duomo.execution.devices import describe_and_release, torch_in_use
 from duomo.execution.pools.process import follow_driver
 from duomo.execution.pools.transport import Channel, Message, Slot
 from duomo.outcome import ItemError
 
 
-class Post(NamedTuple):
+class RankInfo(NamedTuple):
     """Where one worker stands."""
 
     replica: int
@@ -39,7 +39,7 @@ class Post(NamedTuple):
         return f"worker {self.replica}" + (f", rank {self.rank}," if self.world > 1 else "")
 
 
-class Wires(NamedTuple):
+class ChildPipes(NamedTuple):
     """The child's ends of what connects it with the driver, in a shape that can be sent at its start."""
 
     pipe: Any
@@ -49,7 +49,7 @@ class Wires(NamedTuple):
     """One, where descriptors can be handed on."""
 
 
-def main(wires: Wires, job: Job, post: Post) -> None:
+def main(wires: ChildPipes, job: Job, post: RankInfo) -> None:
     """Load the model, say so, and serve until the driver hangs up."""
     follow_driver([each.detach() for each in wires.last_words])
     outbound, inbound = ([Slot(each.detach()) for each in some] for some in (wires.outbound, wires.inbound))
@@ -60,7 +60,7 @@ def main(wires: Wires, job: Job, post: Post) -> None:
     try:
         check_plugin(job)
         worker = load_worker(job, post)
-        facts = Facts.of(worker)
+        facts = ModelFacts.of(worker)
     except BaseException as error:  # whatever keeps it from starting is told, not only shown
         channel.send("failed", body=describe(error))
         return
@@ -109,7 +109,7 @@ def unreadable(message: Message) -> ItemError:
     return ItemError.of(told)
 
 
-def load_worker(job: Job, post: Post) -> Any:
+def load_worker(job: Job, post: RankInfo) -> Any:
     """A worker with its model, alone or as a rank of its group."""
     _set_threads(post.threads)
     if post.world > 1:
@@ -134,7 +134,7 @@ def _set_threads(num: int) -> None:
 class _Service:
     """Listens in one thread, prepares in a second, computes in the main one."""
 
-    def __init__(self, channel: Channel, post: Post) -> None:
+    def __init__(self, channel: Channel, post: RankInfo) -> None:
         self._channel = channel
         self._post = post
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -186,11 +186,11 @@ class _Service:
 
     def _answer(self, message: Message, prepared: Any) -> None:
         start = time.perf_counter()
-        fates = self._worker.compute(prepared, message.body[1])
+        item_results = self._worker.compute(prepared, message.body[1])
         seconds = (prepared.seconds, time.perf_counter() - start)
         if self._post.rank:
-            fates = []  # the first rank's answer counts
-        self._channel.send("done", message.ticket, (fates, *seconds))
+            item_results = []  # the first rank's answer counts
+        self._channel.send("done", message.ticket, (item_results, *seconds))
 
     def _stream(self, message: Message) -> None:
         for part in self._worker.stream(*message.body):
@@ -202,4 +202,4 @@ class _Service:
         self._cancelled.discard(message.ticket)
 
     def _raised(self, ticket: int, error: Exception) -> None:
-        self._channel.send("raised", ticket, told(error))
+        self._channel.send("raised", ticket, describe_and_release(error))

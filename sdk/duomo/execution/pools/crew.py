@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from duomo.errors import BadInput, DuomoError, ModelFailed, Unavailable
-from duomo.execution.base import Facts, Fate, Job
+from duomo.execution.base import ItemResult, Job, ModelFacts
 from duomo.outcome import ItemError
 
 AFTERMATH = "PeerLost"
@@ -24,7 +24,7 @@ class Event(NamedTuple):
     """``ready`` (again), ``done``, ``raised``, ``part`` (of a stream), or ``lost`` (it died)."""
     replica: int
     ticket: int = -1
-    fates: Sequence[Fate] = ()
+    item_results: Sequence[ItemResult] = ()
     """Of ``done``."""
     part: Any = None
     error: ItemError | None = None
@@ -43,7 +43,7 @@ class Crew(ABC):
     """Number of replicas; known once started."""
 
     @abstractmethod
-    def start(self, job: Job) -> Facts:
+    def start(self, job: Job) -> ModelFacts:
         """Start all; returns when each is ready, or raises what the first that failed had to say."""
 
     @abstractmethod
@@ -55,7 +55,7 @@ class Crew(ABC):
 
     @abstractmethod
     def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
-        """Like `send`, for one item whose result comes in parts; ``done`` without fates ends it."""
+        """Like `send`, for one item whose result comes in parts; ``done`` without item_results ends it."""
 
     @abstractmethod
     def cancel(self, replica: int, ticket: int) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from duomo.errors import UsageProblem
-from duomo.execution.base import Facts, Job
+from duomo.execution.base import Job, ModelFacts
 from duomo.execution.devices import accelerators, pick_device, torch_in_use
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pools import child, process
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
 from duomo.execution.pools.pool import PoolExecutor
-from duomo.execution.pools.roster import HANG_FLOOR_S, MAX_RESTARTS
+from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS
 from duomo.execution.pools.transport import COUNTED, Channel, Message, new_slots
 from duomo.outcome import ItemError
 from duomo.parallel import ParallelDims
@@ -52,7 +52,7 @@ class LocalExecutor(PoolExecutor):
 class _Rank:
     """One worker process, and the driver's ends of what connects them."""
 
-    def __init__(self, job: Job, post: child.Post, preload: Sequence[str]) -> None:
+    def __init__(self, job: Job, post: child.RankInfo, preload: Sequence[str]) -> None:
         self.post = post
         self.is_ready = False
         self.raised: Event | None = None
@@ -61,7 +61,7 @@ class _Rank:
         outgoing, incoming = new_slots(job.plan.prefetch), new_slots(job.plan.prefetch)
         self._words = new_slots(1)
         self.channel = Channel(ours, outgoing, incoming)
-        wires = child.Wires(
+        wires = child.ChildPipes(
             theirs, *([process.Descriptor(s.descriptor) for s in slots] for slots in (outgoing, incoming, self._words))
         )
         with_main = job.spec.loader.startswith("__main__:")
@@ -116,7 +116,7 @@ class LocalCrew(Crew):
         self._meeting_places: dict[int, str] = {}
         self._moved = 0
 
-    def start(self, job: Job) -> Facts:
+    def start(self, job: Job) -> ModelFacts:
         """Start all processes at once, and wait until each has loaded the model."""
         self._plan = with_devices(job)
         self._job = job._replace(plan=self._plan)
@@ -138,15 +138,15 @@ class LocalCrew(Crew):
 
     def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
         """To every rank, through its own pipe."""
-        self._tell(replica, "batch", ticket, (items, options))
+        self._send(replica, "batch", ticket, (items, options))
 
     def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
         """To every rank."""
-        self._tell(replica, "stream", ticket, (item, options))
+        self._send(replica, "stream", ticket, (item, options))
 
     def cancel(self, replica: int, ticket: int) -> None:
         """To every rank."""
-        self._tell(replica, "cancel", ticket)
+        self._send(replica, "cancel", ticket)
 
     def wait(self, timeout_s: float) -> list[Event]:
         """What came through the pipes, and who died."""
@@ -156,7 +156,7 @@ class LocalCrew(Crew):
             if rank is None:
                 self._woken.recv_bytes()
             elif rank in self._ranks[rank.post.replica]:  # not one that was buried a moment ago
-                events += self._hear(rank)
+                events += self._read_events(rank)
         return events
 
     def wake(self) -> None:
@@ -173,7 +173,7 @@ class LocalCrew(Crew):
         try:
             for place, device in enumerate(self._plan.devices_of(replica)):
                 name, environment = within(device, self._threads)
-                post = child.Post(replica, place, world, meeting_place, self._threads, environment)
+                post = child.RankInfo(replica, place, world, meeting_place, self._threads, environment)
                 rank = _Rank(self._job._replace(device=name), post, self._preload)
                 self._ranks[replica].append(rank)
                 self._selector.register(rank.channel.pipe, selectors.EVENT_READ, rank)
@@ -203,7 +203,7 @@ class LocalCrew(Crew):
         """Hang up, which ends a healthy worker at once; end the others."""
         children = [rank.child for ranks in self._ranks for rank in ranks]
         for replica in range(len(self._ranks)):
-            self._let_go(replica)
+            self._release(replica)
         process.end(children)
 
     @property
@@ -211,8 +211,8 @@ class LocalCrew(Crew):
         """Of all ranks that are there now."""
         return [rank.child.pid for ranks in self._ranks for rank in ranks]
 
-    def _all_ready(self) -> Facts:
-        first: Facts | None = None
+    def _all_ready(self) -> ModelFacts:
+        first: ModelFacts | None = None
         missing = sum(len(ranks) for ranks in self._ranks)
         deadline = self.now() + START_LIMIT_S
         while missing:
@@ -241,7 +241,7 @@ class LocalCrew(Crew):
         why = f"it took more than {START_LIMIT_S:g} s to load the model"
         return not_started(rank.post.name, dataclasses.replace(rank.ending(), why=why))
 
-    def _hear(self, rank: _Rank) -> list[Event]:
+    def _read_events(self, rank: _Rank) -> list[Event]:
         """Everything a rank has to say, and behind it its death."""
         events: list[Event] = []
         replica = rank.post.replica
@@ -249,7 +249,7 @@ class LocalCrew(Crew):
             message = rank.next_message()
             kind, ticket = message.kind, message.ticket
             if kind == "failed":
-                return [*events, self._bury(replica, message.body)]
+                return [*events, self._mark_dead(replica, message.body)]
             if kind == "ready":
                 rank.is_ready = True
                 if all(each.is_ready for each in self._ranks[replica]):
@@ -262,7 +262,7 @@ class LocalCrew(Crew):
                 if rank.post.world == 1:
                     events.append(rank.raised)
                 elif (cause := self._cause(replica)) is not None:  # the other ranks wait for this one
-                    return [*events, cause, self._bury(replica, cause.error, blame=False)]
+                    return [*events, cause, self._mark_dead(replica, cause.error, blame=False)]
             else:
                 events += self._done(rank, message)
             if not rank.channel.pipe.poll():
@@ -275,15 +275,15 @@ class LocalCrew(Crew):
         answers.insert(0 if rank.post.rank == 0 else len(answers), message)
         if len(answers) < rank.post.world:
             return []
-        fates, prepare_s, compute_s = self._answers.pop((replica, ticket))[0].body
-        return [Event("done", replica, ticket, fates, prepare_s=prepare_s, compute_s=compute_s)]
+        item_results, prepare_s, compute_s = self._answers.pop((replica, ticket))[0].body
+        return [Event("done", replica, ticket, item_results, prepare_s=prepare_s, compute_s=compute_s)]
 
     def _cause(self, replica: int) -> Event | None:
         """What went wrong in a group, once it is known."""
         raised = [rank.raised for rank in self._ranks[replica] if rank.raised is not None]
         return cause_of(raised, all_spoke=len(raised) == len(self._ranks[replica]))
 
-    def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
+    def _mark_dead(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
         """Let go of a replica that died or must; whoever of its ranks still lives is ended."""
         if replica in self._reasons and error is not None:
             error = dataclasses.replace(error, why=self._reasons.pop(replica))
@@ -292,11 +292,11 @@ class LocalCrew(Crew):
 
     def _end(self, replica: int) -> None:
         ranks = self._ranks[replica]
-        self._let_go(replica)
+        self._release(replica)
         for rank in ranks:
             rank.child.kill()
 
-    def _let_go(self, replica: int) -> None:
+    def _release(self, replica: int) -> None:
         with self._talking:
             for rank in self._ranks[replica]:
                 self._moved += rank.channel.bytes_moved
@@ -310,7 +310,7 @@ class LocalCrew(Crew):
             file = Path(self._meeting_places.pop(replica).removeprefix("file://"))
             shutil.rmtree(file.parent, ignore_errors=True)
 
-    def _tell(self, replica: int, kind: str, ticket: int, body: Any = None) -> None:
+    def _send(self, replica: int, kind: str, ticket: int, body: Any = None) -> None:
         with self._talking:
             for rank in self._ranks[replica]:
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told

@@ -17,9 +17,9 @@ from typing import Any
 
 from duomo.catalog import resolve
 from duomo.errors import SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, Fate, Job
+from duomo.execution.base import Entry, Executor, ItemResult, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
-from duomo.execution.pools.roster import HANG_FLOOR_S, MAX_RESTARTS, Roster, Sent
+from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, StreamRun
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
@@ -61,7 +61,7 @@ class PoolExecutor(Executor):
             resolve("duomo.execution.sharding.group:check", ("torch",), "a model on several devices")(job)
         self._facts = self._crew.start(job)
         self._job = job
-        self._roster = Roster(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
+        self._table = ReplicaTable(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
         self._meta = dataclasses.replace(self._facts.meta, executor=self.name)
 
     def run(self, item: Any, options: Any) -> Any:
@@ -139,7 +139,7 @@ class PoolExecutor(Executor):
             return []
         return [
             f"{self.name} worker {replica} ({self._crew.devices(replica)}) is {seat.state}: {seat.why}"
-            for replica, seat in enumerate(self._roster.seats)
+            for replica, seat in enumerate(self._table.seats)
             if seat.state != "ready"
         ]
 
@@ -152,11 +152,11 @@ class PoolExecutor(Executor):
             for run in self._runs:
                 for name, count in run.counts.items():
                     counts[name] = counts.get(name, 0) + count
-        seats, now = self._roster.seats, self._crew.now()
+        seats, now = self._table.seats, self._crew.now()
         counts["padding"] = 1 - counts.get("cost", 0) / counts["padded_cost"] if counts.get("padded_cost") else 0.0
-        counts["in_flight"] = self._roster.num_flying
+        counts["in_flight"] = self._table.num_flying
         counts["restarts"] = sum(seat.restarts for seat in seats)
-        counts["replicas"] = len(seats) - self._roster.num_lost
+        counts["replicas"] = len(seats) - self._table.num_lost
         for replica, seat in enumerate(seats):
             counts[f"items.{replica}"] = seat.items
             counts[f"busy_s.{replica}"] = seat.busy_s + (now - seat.since if seat.flying else 0.0)
@@ -219,7 +219,7 @@ class PoolExecutor(Executor):
                 self._changed.wait(PATIENCE_S)
                 return
             self._waiting = True
-            timeout = run.patience(self._roster.next_alarm(self._crew.now()))
+            timeout = run.patience(self._table.next_alarm(self._crew.now()))
         events: list[Event] = []
         try:
             events = self._crew.wait(timeout)
@@ -234,8 +234,8 @@ class PoolExecutor(Executor):
         """Give each replica with room what waits, one run after another."""
         self._runs.rotate(-1)
         for run in tuple(self._runs):
-            while (replica := self._roster.pick()) is not None:
-                idle = self._roster.is_idle(replica)
+            while (replica := self._table.pick()) is not None:
+                idle = self._table.is_idle(replica)
                 batch = run.next_batch(replica, idle=idle)
                 if batch is None:
                     break
@@ -245,8 +245,8 @@ class PoolExecutor(Executor):
                 except Exception as error:  # an item that cannot be sent, such as one with an open file in it
                     run.raised(batch, unsendable(error), out_of_memory=False)
                     continue
-                sent = Sent(ticket, run, batch, run.cost(batch))
-                self._roster.sent(replica, sent, self._crew.now(), alone=batch.alone)
+                sent = InFlight(ticket, run, batch, run.cost(batch))
+                self._table.sent(replica, sent, self._crew.now(), alone=batch.alone)
 
     def _handle_all(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -255,30 +255,30 @@ class PoolExecutor(Executor):
     def _handle(self, event: Event) -> None:
         now, replica = self._crew.now(), event.replica
         if event.kind == "lost":
-            self._bury(event, now)
+            self._mark_dead(event, now)
         elif event.kind == "ready":
-            self._roster.is_ready(replica, now)
+            self._table.is_ready(replica, now)
         elif event.kind == "part":
-            seat = self._roster.seats[replica]
+            seat = self._table.seats[replica]
             if seat.flying and seat.flying[0].ticket == event.ticket:
                 seat.since = now
                 seat.flying[0].run.part(event.part)
         else:
-            sent = self._roster.answered(replica, event.ticket, now, took=event.compute_s)
+            sent = self._table.answered(replica, event.ticket, now, took=event.compute_s)
             if sent is None or sent.run.is_gone:
                 return
             if event.kind == "done":
-                self._roster.seats[replica].items += len(event.fates)
+                self._table.seats[replica].items += len(event.item_results)
                 self._add_up({"prepare_s": event.prepare_s, "compute_s": event.compute_s})
-                sent.run.done(sent.batch, event.fates)
+                sent.run.done(sent.batch, event.item_results)
             else:
                 assert event.error is not None
                 sent.run.raised(sent.batch, event.error, out_of_memory=event.out_of_memory)
 
-    def _bury(self, event: Event, now: float) -> None:
+    def _mark_dead(self, event: Event, now: float) -> None:
         """A replica died: only its oldest batch can be to blame, the rest runs again."""
         why = event.error.why if event.error else "the process died"
-        had = self._roster.died(event.replica, now, why)
+        had = self._table.died(event.replica, now, why)
         for place, sent in enumerate(had):
             if not sent.run.is_gone:
                 blame = event.blame and place == 0
@@ -286,21 +286,21 @@ class PoolExecutor(Executor):
 
     def _restart(self) -> None:
         now = self._crew.now()
-        for replica in self._roster.rested(now):
+        for replica in self._table.rested(now):
             try:
                 self._crew.restart(replica)
             except (OSError, EOFError) as error:  # too many processes or files: later there may be fewer
-                self._bury(Event("lost", replica, error=not_restarted(error)), now)
-        if self._roster.all_lost:
+                self._mark_dead(Event("lost", replica, error=not_restarted(error)), now)
+        if self._table.all_lost:
             for run in self._runs:
-                run.stop(self._nobody_left(self._roster.seats[0].why))
+                run.stop(self._nobody_left(self._table.seats[0].why))
 
     def _look_for_hangs(self) -> None:
         now = self._crew.now()
         if now < self._next_look or self._closed:
             return
         self._next_look = now + min(LOOK_S, self._hang_floor_s)
-        for replica, why in self._roster.overdue(now):
+        for replica, why in self._table.overdue(now):
             self._crew.kill(replica, why)
 
     def _nobody_left(self, why: str) -> SystemicError:
@@ -315,8 +315,8 @@ class PoolExecutor(Executor):
         for name, count in counts.items():
             self._counts[name] = self._counts.get(name, 0) + count
 
-    def _outcome(self, entry: Entry, fate: Fate) -> Outcome[Any]:
-        return Outcome(entry.index, entry.id, fate.result, fate.error, self._meta_of(fate[2:]))
+    def _outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
+        return Outcome(entry.index, entry.id, item_result.result, item_result.error, self._meta_of(item_result[2:]))
 
     @functools.cached_property
     def _meta_of(self) -> Callable[[tuple[Any, ...]], Meta]:
@@ -324,15 +324,15 @@ class PoolExecutor(Executor):
 
         @functools.lru_cache(maxsize=1024)
         def build(same: tuple[Any, ...]) -> Meta:
-            fate = Fate(None, None, *same)
+            item_result = ItemResult(None, None, *same)
             return dataclasses.replace(
                 self._meta,
-                device=self._crew.devices(fate.replica),
-                batch=fate.batch,
-                ms=fate.ms,
-                truncated=fate.truncated,
-                windows=fate.windows,
-                difference=fate.difference,
+                device=self._crew.devices(item_result.replica),
+                batch=item_result.batch,
+                ms=item_result.ms,
+                truncated=item_result.truncated,
+                windows=item_result.windows,
+                difference=item_result.difference,
             )
 
         return build

@@ -21,10 +21,10 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from duomo.errors import DuomoError, Unavailable, UsageProblem
-from duomo.execution.base import Facts, Job
+from duomo.execution.base import Job, ModelFacts
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pools import child
-from duomo.execution.pools.actor import THREADS, Here, with_threads
+from duomo.execution.pools.actor import THREADS, Loaded, with_threads
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
 from duomo.execution.pools.pool import PoolExecutor
 from duomo.outcome import ItemError
@@ -85,7 +85,7 @@ class RayCrew(Crew):
         self._buried: list[Event] = []
         self._connected = False
 
-    def start(self, job: Job) -> Facts:
+    def start(self, job: Job) -> ModelFacts:
         """Connect, place all actors, and wait until each has loaded the model."""
         self.size = job.plan.dims.dp
         self._connect()
@@ -142,7 +142,7 @@ class RayCrew(Crew):
             # One was worth waiting for; whatever else is there by now comes along.
             ready, _ = ray.wait(list(owed), num_returns=len(owed), timeout=0)
         for replica in dict.fromkeys(owed[ref] for ref in ready):
-            events += self._hear(replica)
+            events += self._read_events(replica)
         return events + self._late()
 
     def restart(self, replica: int) -> None:
@@ -151,7 +151,7 @@ class RayCrew(Crew):
 
     def kill(self, replica: int, why: str) -> None:
         """End its actors by force."""
-        self._bury(replica, ItemError("E-WORKER-LOST", "a worker was ended", why, type="WorkerLost"))
+        self._mark_dead(replica, ItemError("E-WORKER-LOST", "a worker was ended", why, type="WorkerLost"))
 
     def devices(self, replica: int) -> str:
         """Its devices and its node."""
@@ -161,7 +161,7 @@ class RayCrew(Crew):
     def shutdown(self) -> None:
         """End the actors, and the cluster if it was started here."""
         for replica in list(self._replicas):
-            self._let_go(replica)
+            self._release(replica)
         self._buried.clear()
         if self._connected:
             self._connected = False
@@ -212,11 +212,11 @@ class RayCrew(Crew):
         for rank, (seat, device) in enumerate(zip(here.actors, devices, strict=True)):
             # Ray shows an actor its own GPU only, and there it is the first.
             job = self._job._replace(device="cuda:0" if device.startswith("cuda") else device)
-            post = child.Post(replica, rank, world, "", threads, {})
+            post = child.RankInfo(replica, rank, world, "", threads, {})
             here.loading.append(seat.load.remote(job, post, meeting))
         self._replicas[replica] = here
 
-    def _loaded(self, replica: int) -> Here:
+    def _loaded(self, replica: int) -> Loaded:
         """What its first rank has to say at the start; raises what kept any of them from it."""
         here = self._replicas[replica]
         try:
@@ -229,10 +229,10 @@ class RayCrew(Crew):
             raise not_started(f"worker {replica}", failed, fix)
         here.heard.clear()
         here.loading, here.node = [], told[0].node
-        first: Here = told[0]
+        first: Loaded = told[0]
         return first
 
-    def _hear(self, replica: int) -> list[Event]:
+    def _read_events(self, replica: int) -> list[Event]:
         """Everything that one replica has answered, in order of the tickets."""
         here = self._replicas[replica]
         try:
@@ -244,7 +244,7 @@ class RayCrew(Crew):
                 return [Event("ready", replica)]
             return self._answers(here)
         except (RayError, DuomoError) as error:
-            return self._bury(replica, _ending(error), now=True)
+            return self._mark_dead(replica, _ending(error), now=True)
 
     def _answers(self, here: _Replica) -> list[Event]:
         events: list[Event] = []
@@ -260,7 +260,7 @@ class RayCrew(Crew):
             raised = [event for event in told if event.kind == "raised"]
             if len(refs) > 1 and (cause := cause_of(raised, all_spoke=len(there) == len(refs))) is not None:
                 # The other ranks wait for it in a collective, and would until that times out.
-                return [*events, cause, *self._bury(cause.replica, cause.error, blame=False, now=True)]
+                return [*events, cause, *self._mark_dead(cause.replica, cause.error, blame=False, now=True)]
             if len(there) < len(refs):
                 here.heard.update(there)
                 break
@@ -286,17 +286,19 @@ class RayCrew(Crew):
         late = [replica for replica, here in list(self._replicas.items()) if here.loading and now > here.deadline]
         why = f"no place was found for it in the cluster within {self._place_s:g} s"
         error = ItemError("E-WORKER-LOST", "a worker did not start", why, type="WorkerLost")
-        return [event for replica in late for event in self._bury(replica, error, now=True)]
+        return [event for replica in late for event in self._mark_dead(replica, error, now=True)]
 
-    def _bury(self, replica: int, error: ItemError | None, *, blame: bool = True, now: bool = False) -> list[Event]:
+    def _mark_dead(
+        self, replica: int, error: ItemError | None, *, blame: bool = True, now: bool = False
+    ) -> list[Event]:
         """End what is left of a replica and say so, now or when `wait` is next asked."""
-        self._let_go(replica)
+        self._release(replica)
         event = Event("lost", replica, error=error, blame=blame)
         if not now:
             self._buried.append(event)
         return [event]
 
-    def _let_go(self, replica: int) -> None:
+    def _release(self, replica: int) -> None:
         here = self._replicas.pop(replica, None)
         if here is None:
             return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
-from duomo.execution.base import Entry, Fate
+from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.intake import take
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
@@ -16,7 +16,7 @@ from duomo.outcome import ItemError
 if TYPE_CHECKING:
     from duomo.execution.pools.crew import Crew
 
-Known = Iterable[tuple[Entry, Fate]]
+Known = Iterable[tuple[Entry, ItemResult]]
 SLOW_S = 0.05
 """A source that takes longer for an item is slow …"""
 WAIT_SHARE = 0.25
@@ -39,7 +39,7 @@ class BatchRun:
         self.is_gone = False
         """Nobody reads any more."""
         self.pace = 0.0
-        """Seconds a unit of cost takes, as the roster finds."""
+        """Seconds a unit of cost takes, as the table finds."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -105,17 +105,17 @@ class BatchRun:
         """Hand a batch to a crew."""
         crew.send(replica, ticket, [entry.item for entry in batch.entries], self._options)
 
-    def done(self, batch: Batch, fates: Sequence[Fate]) -> None:
+    def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
         """It ran."""
-        if len(fates) != len(batch.entries):
+        if len(item_results) != len(batch.entries):
             num = len(batch.entries)
             broken = WorkerContractError(
-                f"a worker answered for {len(fates)} items where {num} were sent",
+                f"a worker answered for {len(item_results)} items where {num} were sent",
                 fix="report it to the executor's author",
             )
             self.raised(batch, ItemError.of(broken), out_of_memory=False)
             return
-        self._tell(lambda: self._scheduler.settle(batch, fates))
+        self._apply(lambda: self._scheduler.settle(batch, item_results))
 
     def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
         """It raised as a whole."""
@@ -123,7 +123,7 @@ class BatchRun:
             self.stop(error.to_exception())  # of no item: the run cannot go on
             return
         tell = self._scheduler.out_of_memory if out_of_memory else self._scheduler.fail
-        self._tell(lambda: tell(batch, error))
+        self._apply(lambda: tell(batch, error))
 
     def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
         """Its worker died; if `blame`, most likely because of it."""
@@ -131,20 +131,20 @@ class BatchRun:
             self._scheduler.give_back(batch, suspect=suspect)
             return
         why, trace = (error.why, error.traceback) if error is not None else ("", "")
-        self._tell(lambda: self._scheduler.lost(batch, why, trace))
+        self._apply(lambda: self._scheduler.lost(batch, why, trace))
 
     def part(self, part: Any) -> None:
         """Batches have no parts."""
 
     def collect(self) -> tuple[Known, Known]:
-        """What ran to its fate since the last time, and what is next in order; read both to their ends.
+        """What ran to its item_result since the last time, and what is next in order; read both to their ends.
 
         The second raises `SystemicError` after one failed item too many.
         """
         self.has_news = False
         return self._scheduler.settled(), self._scheduler.emit()
 
-    def _tell(self, what: Callable[[], None]) -> None:
+    def _apply(self, what: Callable[[], None]) -> None:
         self.has_news = True
         try:
             what()
@@ -197,7 +197,7 @@ class StreamRun:
         self._parts.append(part)
         self.has_news = True
 
-    def done(self, batch: Batch, fates: Sequence[Fate]) -> None:
+    def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
         """That was the last part."""
         self.stop(None)
 

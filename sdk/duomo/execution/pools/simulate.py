@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
-from duomo.execution.base import Entry, Facts, Fate, Job
+from duomo.execution.base import Entry, ItemResult, Job, ModelFacts
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pools.crew import Crew, Event
 from duomo.execution.pools.pool import PoolExecutor
@@ -237,11 +237,11 @@ class FakeCrew(Crew):
         self.send_s = self.wait_s = 0.0
         """CPU seconds of the simulation itself."""
 
-    def start(self, job: Job) -> Facts:
+    def start(self, job: Job) -> ModelFacts:
         """Nothing to load."""
         budget, max_items = self._bounds
         meta = Meta(job.task, job.reference, job.plugin, job.revision, "fake", "float32", "simulation")
-        return Facts(meta, max_items, budget, self._constants.packed)
+        return ModelFacts(meta, max_items, budget, self._constants.packed)
 
     def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
         """Decide now what will become of the batch, and when."""
@@ -353,7 +353,7 @@ class SimulatedModel(Model[int, Any]):
         return [None for _ in features]
 
 
-_FINE = (Fate(),)
+_FINE = (ItemResult(),)
 _DIED = ItemError("E-WORKER-LOST", "the device died", "the simulation had it so", type="WorkerLost")
 _JOB = Job(
     ModelSpec("simulation/device", "text-classification", "duomo.execution.pools.simulate:SimulatedModel", "", ""),

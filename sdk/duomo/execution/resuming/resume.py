@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from duomo.errors import DuomoError, StoreProblem
-from duomo.execution.base import Entry, Fate
+from duomo.execution.base import Entry, ItemResult
 from duomo.execution.resuming.store import RunStore
 from duomo.inputs.digest import digest
 from duomo.outcome import ItemError, Meta, Outcome
@@ -34,7 +34,7 @@ class _Place:
 class Resume:
     """Stands before and behind an executor: passes on what is new, puts in what is known.
 
-    Known items still go through the executor, with a fate, so that its window bounds how far ahead the
+    Known items still go through the executor, with a item_result, so that its window bounds how far ahead the
     input is read and how much is held here.
 
     Args:
@@ -75,9 +75,9 @@ class Resume:
             raise
 
     def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """The same entries; those that are known bring a fate instead of an item."""
+        """The same entries; those that are known bring a item_result instead of an item."""
         for entry in entries:
-            if entry.fate is not None:
+            if entry.known is not None:
                 self._order.append(None)
                 yield entry
             else:
@@ -120,16 +120,18 @@ class Resume:
             key = digest(entry.item)
         except Exception as error:  # a closed picture, an array that cannot be read: the item's own
             self._order.append(None)
-            return entry._replace(item=None, fate=Fate(error=ItemError.of(error)))
+            return entry._replace(item=None, known=ItemResult(error=ItemError.of(error)))
         place = _Place(key, self._stored(entry, key), self._seen.get(key))
         self._order.append(place)
         if self._dedupe:
             self._remember(key, place)
         if place.outcome is not None:
-            return entry._replace(item=None, fate=Fate(error=place.outcome.error))  # failures count, whoever made them
+            return entry._replace(
+                item=None, known=ItemResult(error=place.outcome.error)
+            )  # failures count, whoever made them
         if place.first is not None:
             known = place.first.outcome
-            return entry._replace(item=None, fate=Fate(error=known.error if known is not None else None))
+            return entry._replace(item=None, known=ItemResult(error=known.error if known is not None else None))
         if self._store is not None:
             self._running[entry.index] = key
         return entry

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from duomo.execution.base import Entry, Fate
+from duomo.execution.base import Entry, ItemResult
 from duomo.outcome import ItemError
 
 BURST = 64
 """Items that are taken before the scheduler sees them, when they come fast."""
 
 
-class Taken(NamedTuple):
+class Intake(NamedTuple):
     """What the source gave."""
 
     items: list[tuple[Entry, int, int]]
@@ -30,7 +30,7 @@ def take(
     room: tuple[int, int],
     now: Callable[[], float],
     deadline: float,
-) -> Taken:
+) -> Intake:
     """One entry at least, and more while there is room and time.
 
     Args:
@@ -47,17 +47,17 @@ def take(
         try:
             entry = next(source)
         except StopIteration:
-            return Taken(items, time_s - before, True)
+            return Intake(items, time_s - before, True)
         except Exception as error:
-            return Taken(items, time_s - before, True, error)
+            return Intake(items, time_s - before, True, error)
         cost = size = 0
-        if entry.fate is None:
+        if entry.known is None:
             try:
                 cost = estimate(entry.item)
                 size = getattr(entry.item, "nbytes", 0)
             except Exception as error:  # of a plugin's code, or a damaged file: the item's own
-                entry = entry._replace(item=None, fate=Fate(error=ItemError.of(error)))  # nor need it be held
+                entry = entry._replace(item=None, known=ItemResult(error=ItemError.of(error)))  # nor need it be held
         items.append((entry, cost, size))
         num_bytes -= size
         before, time_s = time_s, now()
-    return Taken(items, time_s - before, False)
+    return Intake(items, time_s - before, False)

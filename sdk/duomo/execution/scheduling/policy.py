@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from duomo.execution.scheduling.waiting import SLACK
 
 if TYPE_CHECKING:
-    from duomo.execution.base import Facts
+    from duomo.execution.base import ModelFacts
     from duomo.execution.plan import ExecutionPlan
 
 MOST_ITEMS = 4096
@@ -45,7 +45,7 @@ class Policy:
 
     @classmethod
     def of(
-        cls, plan: ExecutionPlan, facts: Facts, workers: int, *, batch_size: int | None, max_failed: int | None
+        cls, plan: ExecutionPlan, facts: ModelFacts, workers: int, *, batch_size: int | None, max_failed: int | None
     ) -> Self:
         """What a plan and a model ask for; where the plan bounds the cost of a batch, the model's bounds make way.
 

@@ -6,13 +6,13 @@ and a simulation. A driver feeds it and does as it says::
     while not scheduler.finished:
         while scheduler.wants_input:        scheduler.offer(entry, cost, size)   # or scheduler.end()
         batch = scheduler.next_batch(worker)                                     # run it on that worker, then one of
-        scheduler.settle(batch, fates)      # it ran: one fate for each entry
+        scheduler.settle(batch, item_results)      # it ran: one item_result for each entry
         scheduler.fail(batch, error)        # it raised: halve it until the culprit stands alone
         scheduler.out_of_memory(batch)      # halve it, and the worker's budget with it
         scheduler.lost(batch)               # the worker died with it
         scheduler.give_back(batch)          # it died before it came to this one
-        for entry, fate in scheduler.settled(): ...                              # as they come, for a journal
-        for entry, fate in scheduler.emit(): ...                                 # in input order, each exactly once
+        for entry, item_result in scheduler.settled(): ...     # as they come, for a journal
+        for entry, item_result in scheduler.emit(): ...     # in input order, each exactly once
 
 Batches are cut from a window of waiting items, around the oldest and then by nearest cost: alike
 lengths waste no padding, and taking the oldest first keeps the ordered output moving.
@@ -28,9 +28,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from duomo.errors import SystemicError, WorkerLost
-from duomo.execution.base import Entry, Fate
+from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.policy import Policy
-from duomo.execution.scheduling.waiting import Filling, Waiting
+from duomo.execution.scheduling.waiting import BatchBuilder, WaitingItems
 from duomo.outcome import ItemError
 
 GOOD_BATCHES_TO_GROW = 16
@@ -59,7 +59,7 @@ class Scheduler:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._waiting = Waiting()
+        self._waiting = WaitingItems()
         """What may be cut into batches."""
         self._cost_waiting = 0
         self._done: dict[int, int] = {}
@@ -73,8 +73,8 @@ class Scheduler:
         self._redo: deque[Batch] = deque()
         self._suspects: deque[Batch] = deque()
         """The same, of batches that must run alone."""
-        self._fates: dict[int, Fate] = {}
-        self._settled: list[tuple[Sequence[Entry], Sequence[Fate]]] = []
+        self._item_results: dict[int, ItemResult] = {}
+        self._settled: list[tuple[Sequence[Entry], Sequence[ItemResult]]] = []
         self._next = 0
         self._bytes = 0
         self._ended = False
@@ -102,16 +102,16 @@ class Scheduler:
         return self.policy.window_items - len(self._entries), self.policy.window_bytes - self._bytes
 
     def offer(self, entry: Entry, cost: int = 1, size: int = 0) -> None:
-        """Hand in the next entry; indices count up from 0. One whose fate is known is settled at once."""
-        index, _, _, fate = entry
+        """Hand in the next entry; indices count up from 0. One whose item_result is known is settled at once."""
+        index, _, _, item_result = entry
         assert index == self._next + len(self._entries), "entries are offered in order"
         self._entries[index] = entry
         self._costs[index] = cost
         if size:
             self._sizes[index] = size
             self._bytes += size
-        if fate is not None:
-            self._fates[index] = fate
+        if item_result is not None:
+            self._item_results[index] = item_result
             return
         self._waiting.add(index, cost)
         self._cost_waiting += cost
@@ -135,44 +135,44 @@ class Scheduler:
     @property
     def can_emit(self) -> bool:
         """Whether what is next in order is settled."""
-        return self._next in self._fates
+        return self._next in self._item_results
 
-    def settled(self) -> Iterator[tuple[Entry, Fate]]:
-        """What has run to its fate since the last call, whatever its place in the order."""
+    def settled(self) -> Iterator[tuple[Entry, ItemResult]]:
+        """What has run to its item_result since the last call, whatever its place in the order."""
         settled, self._settled = self._settled, []
-        return (pair for entries, fates in settled for pair in zip(entries, fates, strict=True))
+        return (pair for entries, item_results in settled for pair in zip(entries, item_results, strict=True))
 
-    def emit(self) -> Iterator[tuple[Entry, Fate]]:
+    def emit(self) -> Iterator[tuple[Entry, ItemResult]]:
         """What is settled and next in order, to be read to its end.
 
         Raises `SystemicError` after one failed item too many.
         """
         first = end = self._next
-        while end in self._fates:
+        while end in self._item_results:
             end += 1
         self._next = end
         ready = range(first, end)
         entries = [self._entries.pop(index) for index in ready]
-        fates = [self._fates.pop(index) for index in ready]
+        item_results = [self._item_results.pop(index) for index in ready]
         for index in ready:
             del self._costs[index]
         if self._sizes:
             self._bytes -= sum([self._sizes.pop(index, 0) for index in ready])
-        if any([fate.error is not None for fate in fates]):  # noqa: C419 - a list is faster than a generator
-            return self._count(zip(entries, fates, strict=True))
-        self.counts["items"] += len(fates)
-        return zip(entries, fates, strict=True)  # it makes no tuple for each item, as a generator does
+        if any([item_result.error is not None for item_result in item_results]):  # noqa: C419 - a list is faster than a generator
+            return self._count(zip(entries, item_results, strict=True))
+        self.counts["items"] += len(item_results)
+        return zip(entries, item_results, strict=True)  # it makes no tuple for each item, as a generator does
 
-    def _count(self, pairs: Iterable[tuple[Entry, Fate]]) -> Iterator[tuple[Entry, Fate]]:
+    def _count(self, pairs: Iterable[tuple[Entry, ItemResult]]) -> Iterator[tuple[Entry, ItemResult]]:
         """The same pairs, until too many have failed."""
-        for entry, fate in pairs:
+        for entry, item_result in pairs:
             self.counts["items"] += 1
-            self.counts["failed"] += fate.error is not None
-            yield entry, fate
-            if fate.error is not None and self._is_over_budget:
+            self.counts["failed"] += item_result.error is not None
+            yield entry, item_result
+            if item_result.error is not None and self._is_over_budget:
                 raise SystemicError(
                     f"the run was stopped: more than {self.policy.max_failed} items failed",
-                    why=f"the last was item {entry.index}: {fate.error.what}",
+                    why=f"the last was item {entry.index}: {item_result.error.what}",
                     fix="mend the input, or allow more failures",
                 )
 
@@ -200,18 +200,18 @@ class Scheduler:
         self.counts["padded_cost"] += batch.padded
         return batch
 
-    def settle(self, batch: Batch, fates: Sequence[Fate]) -> None:
+    def settle(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
         """The batch ran; some of its items may have failed on their own."""
-        assert len(fates) == len(batch.entries), "one fate for each entry"
-        if any([fate.error is not None for fate in fates]):  # noqa: C419 - a list is faster than a generator
+        assert len(item_results) == len(batch.entries), "one item_result for each entry"
+        if any([item_result.error is not None for item_result in item_results]):  # noqa: C419 - a list is faster than a generator
             # Successes first: what fails beside them is no sign that everything does.
-            pairs = sorted(zip(batch.entries, fates, strict=True), key=lambda pair: pair[1].error is not None)
-            for entry, fate in pairs:
-                self._conclude(entry, fate)
+            pairs = sorted(zip(batch.entries, item_results, strict=True), key=lambda pair: pair[1].error is not None)
+            for entry, item_result in pairs:
+                self._conclude(entry, item_result)
         else:  # the same, without a call for each item
             self._any_success = True
-            self._settled.append((batch.entries, fates))
-            self._fates.update(zip([entry.index for entry in batch.entries], fates, strict=True))
+            self._settled.append((batch.entries, item_results))
+            self._item_results.update(zip([entry.index for entry in batch.entries], item_results, strict=True))
         self._done[batch.worker] = self._done.get(batch.worker, 0) + batch.cost
         self._total_done += batch.cost
         self._grow(batch.worker)
@@ -224,7 +224,7 @@ class Scheduler:
             self.counts["retries"] += 1
             self._again(dataclasses.replace(batch, tries=1))
         else:
-            self._conclude(batch.entries[0], Fate(error=error))
+            self._conclude(batch.entries[0], ItemResult(error=error))
 
     def out_of_memory(self, batch: Batch, error: ItemError) -> None:
         """The batch did not fit: halve it, and what this worker is given from now on."""
@@ -250,7 +250,7 @@ class Scheduler:
                 fix="run this item alone with executor='inline' to see the crash",
             )
             error = dataclasses.replace(ItemError.of(died), traceback=traceback)
-            self._conclude(batch.entries[0], Fate(error=error))
+            self._conclude(batch.entries[0], ItemResult(error=error))
 
     def give_back(self, batch: Batch, *, suspect: bool = True) -> None:
         """The worker died before it came to this one, as far as can be seen: run it again, but alone."""
@@ -261,7 +261,7 @@ class Scheduler:
     def _cut(self, worker: int) -> Batch:
         """The oldest waiting item and its nearest in cost, within the bounds."""
         policy = self.policy
-        filling = Filling(
+        filling = BatchBuilder(
             policy.max_items,
             self._budgets.get(worker, policy.budget),
             self._limit(worker),
@@ -311,18 +311,18 @@ class Scheduler:
             else:
                 self._budgets[worker] = grown
 
-    def _conclude(self, entry: Entry, fate: Fate) -> None:
-        """One item that ran has its fate; stop the run when failures look like no item's own."""
-        self._settled.append(((entry,), (fate,)))
-        if fate.error is None:
+    def _conclude(self, entry: Entry, item_result: ItemResult) -> None:
+        """One item that ran has its item_result; stop the run when failures look like no item's own."""
+        self._settled.append(((entry,), (item_result,)))
+        if item_result.error is None:
             self._any_success = True
-        elif not fate.error.is_input:
-            alike = self._alike[fate.error.type] = self._alike.get(fate.error.type, 0) + 1
+        elif not item_result.error.is_input:
+            alike = self._alike[item_result.error.type] = self._alike.get(item_result.error.type, 0) + 1
             if not self._any_success and alike >= self.policy.systemic_after:
                 raise SystemicError(
                     f"the run was stopped: the first {alike} items all failed alike",
-                    why=fate.error.what,
-                    fix=fate.error.fix or "mend the cause; nothing was wrong with the items themselves",
+                    why=item_result.error.what,
+                    fix=item_result.error.fix or "mend the cause; nothing was wrong with the items themselves",
                 )
         # At-least-once execution, exactly-once emission.
-        self._fates.setdefault(entry.index, fate)
+        self._item_results.setdefault(entry.index, item_result)

@@ -19,7 +19,7 @@ EXACT = 256
 """Costs below this have a bin each; above, those that agree in their leading eight bits share one (0.8 %)."""
 
 
-class Filling:
+class BatchBuilder:
     """A batch that is being filled: how many more items of one cost it takes."""
 
     def __init__(self, max_items: int, budget: int, limit: int, packed: bool, slack: int = SLACK) -> None:
@@ -56,7 +56,7 @@ class Filling:
         return most
 
 
-class Waiting:
+class WaitingItems:
     """Indices with their costs. They are added in rising order, and taken oldest and nearest first."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Waiting:
             waiting.append(index)
         self.num += 1
 
-    def cut(self, filling: Filling) -> list[int]:
+    def cut(self, filling: BatchBuilder) -> list[int]:
         """Take the oldest and then its nearest in cost, as long as they fit; from the cheapest bin up."""
         keys, bins = self._keys, self._bins
         at = first = last = bisect.bisect_left(keys, self._oldest_bin())

@@ -24,7 +24,7 @@ import torch
 from duomo import parallel
 from duomo.catalog import resolve
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution.base import Fate, Job
+from duomo.execution.base import ItemResult, Job
 from duomo.execution.devices import networks, pick_device
 from duomo.execution.planning.profile import transformers_folder
 from duomo.execution.sharding import pipeline, tensor
@@ -147,8 +147,8 @@ class GroupWorker(Worker):
         """One item to its result; at rank 0 it is the answer."""
         return self.compute(self.prepare([item], options), options)[0].unwrap()
 
-    def compute(self, prepared: Prepared, options: Any) -> list[Fate]:
-        """One fate for each item. Raises `PeerLost` when another rank is why it could not be computed."""
+    def compute(self, prepared: Prepared, options: Any) -> list[ItemResult]:
+        """One item_result for each item. Raises `PeerLost` when another rank is why it could not be computed."""
         with parallel.in_group(self.ranks):
             self._same_batch(prepared)
             return super().compute(prepared, options)
@@ -188,7 +188,7 @@ class GroupWorker(Worker):
     def _same_batch(self, prepared: Prepared) -> None:
         """Make sure that all ranks have prepared the same: of unlike batches they would wait for each other in vain."""
         own = zlib.crc32(repr([_shapes(batch) for _, batch in prepared.chunks]).encode())
-        first = int(self.ranks.agreed(torch.tensor([own], device=self._device)))
+        first = int(self.ranks.from_first_rank(torch.tensor([own], device=self._device)))
         if first != own:
             raise WorkerContractError(
                 f"'{self.job.reference}' prepared another batch here than at rank 0",

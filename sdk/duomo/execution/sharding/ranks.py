@@ -6,7 +6,7 @@ the death of one cannot stop another.
     all_reduce    sums over the ranks of a stage, twice a layer                       tensor parallelism
     send, recv    hidden states from a stage to the next                              pipeline parallelism
     share         the last stage's output to the stages before it
-    agreed        the first rank's decision to all
+    from_first_rank        the first rank's decision to all
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Ranks(ABC):
         """The last stage's tensor, at every stage; `tensor` gives its shape elsewhere."""
 
     @abstractmethod
-    def agreed(self, tensor: Tensor) -> Tensor:
+    def from_first_rank(self, tensor: Tensor) -> Tensor:
         """The first rank's tensor, at every rank."""
 
     @abstractmethod
@@ -128,9 +128,9 @@ class TorchRanks(Ranks):
         self._call("share", dist.broadcast, tensor, self._last, group=self._pp)
         return tensor
 
-    def agreed(self, tensor: Tensor) -> Tensor:
+    def from_first_rank(self, tensor: Tensor) -> Tensor:
         tensor = tensor.contiguous()
-        self._call("agreed", dist.broadcast, tensor, 0)
+        self._call("from_first_rank", dist.broadcast, tensor, 0)
         return tensor
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 import duomo
 from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry
-from duomo.execution.pools.roster import BACKOFF_S
+from duomo.execution.pools.replicas import BACKOFF_S
 from duomo.testing import fake_catalog, faulty_spec
 from duomo.testing.crews import InProcessCrew, InProcessPool
 

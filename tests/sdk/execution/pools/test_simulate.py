@@ -5,7 +5,7 @@ import pytest
 from duomo.execution.pools.simulate import Constants, Simulation, simulate, text_lengths
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
-from duomo.execution.scheduling.waiting import Filling, Waiting
+from duomo.execution.scheduling.waiting import BatchBuilder, WaitingItems
 from duomo.testing import FakeDevice, fake_devices
 
 SHORT = {"median": 20, "most": 256}
@@ -63,14 +63,14 @@ def test_the_end_of_a_run_is_shared_out_in_smaller_batches():
 
 
 def test_a_slow_worker_is_given_less_at_the_end():
-    from duomo.execution.base import Entry, Fate
+    from duomo.execution.base import Entry, ItemResult
 
     scheduler = Scheduler(Policy(max_items=64, budget=6400, workers=2))
     for index in range(512):
         scheduler.offer(Entry(index, "", None), 100)
     for worker in (0, 0, 0, 1):
         batch = scheduler.next_batch(worker)
-        scheduler.settle(batch, [Fate()] * len(batch.entries))
+        scheduler.settle(batch, [ItemResult()] * len(batch.entries))
     scheduler.end()
     fast, slow = scheduler.next_batch(0), scheduler.next_batch(1)
     assert len(fast.entries) > 2 * len(slow.entries)
@@ -149,11 +149,11 @@ def test_a_wide_window_costs_no_more_to_cut_than_a_small_one():
     """Counted, not timed: what is looked at for one batch of 32 grows with the bins it takes, not with the window."""
 
     def looked_at(num):
-        waiting, looks = Waiting(), 0
+        waiting, looks = WaitingItems(), 0
         for index, cost in enumerate(text_lengths(num, 5, **LONG)):
             waiting.add(index, cost)
 
-        class Counting(Filling):
+        class Counting(BatchBuilder):
             def take(self, cost, available):
                 nonlocal looks
                 looks += 1
@@ -167,14 +167,14 @@ def test_a_wide_window_costs_no_more_to_cut_than_a_small_one():
 
 
 def test_waiting_items_come_oldest_first_and_each_once():
-    waiting = Waiting()
+    waiting = WaitingItems()
     costs = text_lengths(3000, 9, **LONG)
     for index, cost in enumerate(costs):
         waiting.add(index, cost)
     seen = []
     while waiting.num:
         oldest = min(set(range(3000)) - set(seen))
-        chosen = waiting.cut(Filling(16, 4096, 0, False))
+        chosen = waiting.cut(BatchBuilder(16, 4096, 0, False))
         assert oldest in chosen
         top = max(costs[index] for index in chosen)
         assert len(chosen) == 1 or len(chosen) * top <= 4096

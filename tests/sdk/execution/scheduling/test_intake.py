@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from duomo.execution.base import Entry, Fate
+from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.intake import BURST, take
 from duomo.outcome import ItemError
 
 AMPLE = (10_000, 1 << 30)
-REFUSED = Fate(error=ItemError("E-INPUT-MISSING", "there is no such file"))
+REFUSED = ItemResult(error=ItemError("E-INPUT-MISSING", "there is no such file"))
 
 
 class Item:
@@ -75,9 +75,9 @@ def test_an_item_that_cannot_be_estimated_fails_alone():
         return 3
 
     taken = take(entries(Item(0), Item(1), Item(2)), estimate, AMPLE, still, deadline=1.0)
-    fates = [entry.fate for entry, _, _ in taken.items]
-    assert fates[0] is fates[2] is None
-    assert fates[1].error.type == "ZeroDivisionError"
+    item_results = [entry.known for entry, _, _ in taken.items]
+    assert item_results[0] is item_results[2] is None
+    assert item_results[1].error.type == "ZeroDivisionError"
 
 
 def test_what_was_refused_is_not_estimated():

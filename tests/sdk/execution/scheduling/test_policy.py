@@ -3,14 +3,14 @@
 import pytest
 
 import duomo
-from duomo.execution.base import Entry, Facts, Job
+from duomo.execution.base import Entry, Job, ModelFacts
 from duomo.execution.inline import InlineExecutor
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.scheduling.policy import MOST_BYTES, MOST_ITEMS, WINDOW_BYTES, Policy
 from duomo.outcome import Meta
 from duomo.testing import echo_spec
 
-FACTS = Facts(Meta("task", "model"), batch_size=256, batch_budget=2048, packed=True)
+FACTS = ModelFacts(Meta("task", "model"), batch_size=256, batch_budget=2048, packed=True)
 
 
 def policy(plan=None, workers=1, batch_size=None, facts=FACTS):

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from duomo.errors import SystemicError
-from duomo.execution.base import Entry, Fate
+from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.outcome import ItemError
 
 
 def entry(index, error=None):
-    return Entry(index, str(index), index, None if error is None else Fate(error=error))
+    return Entry(index, str(index), index, None if error is None else ItemResult(error=error))
 
 
 def problem(kind="ValueError", code="E-MODEL-FAILED"):
@@ -51,10 +51,10 @@ def test_alike_costs_share_a_batch_and_results_keep_the_input_order():
 
     def run(batch):
         batches.append([each.index for each in batch.entries])
-        scheduler.settle(batch, [Fate(result=each.index) for each in batch.entries])
+        scheduler.settle(batch, [ItemResult(result=each.index) for each in batch.entries])
 
     out = drive(scheduler, [50, 900, 51, 901, 52, 902], run)
-    assert [fate.result for _, fate in out] == [0, 1, 2, 3, 4, 5]
+    assert [item_result.result for _, item_result in out] == [0, 1, 2, 3, 4, 5]
     assert batches == [[0, 2], [1, 3], [4], [5]], "a short and a long one do not share a batch"
 
 
@@ -65,7 +65,7 @@ def test_the_budget_counts_padding_unless_the_model_packs(packed, expected):
     sizes = []
     while (batch := scheduler.next_batch()) is not None:
         sizes.append(len(batch.entries))
-        scheduler.settle(batch, [Fate(result=0)] * len(batch.entries))
+        scheduler.settle(batch, [ItemResult(result=0)] * len(batch.entries))
     assert sizes == expected
 
 
@@ -83,10 +83,10 @@ def test_a_failing_batch_is_halved_until_the_culprits_stand_alone(bad):
         if any(each.index in bad for each in batch.entries):
             scheduler.fail(batch, problem())
         else:
-            scheduler.settle(batch, [Fate(result=each.index) for each in batch.entries])
+            scheduler.settle(batch, [ItemResult(result=each.index) for each in batch.entries])
 
     out = drive(scheduler, [1] * 8, run)
-    assert {e.index for e, fate in out if fate.error is not None} == bad
+    assert {e.index for e, item_result in out if item_result.error is not None} == bad
     assert [e.index for e, _ in out] == list(range(8))
 
 
@@ -110,11 +110,11 @@ def test_out_of_memory_halves_the_batch_and_the_budget_which_recovers_slowly():
         if len(batch.entries) > fits:
             scheduler.out_of_memory(batch, problem("OutOfMemoryError"))
         else:
-            scheduler.settle(batch, [Fate(result=0)] * len(batch.entries))
+            scheduler.settle(batch, [ItemResult(result=0)] * len(batch.entries))
 
     out = drive(scheduler, [1] * 2000, run)
     assert len(out) == 2000
-    assert all(fate.error is None for _, fate in out)
+    assert all(item_result.error is None for _, item_result in out)
     assert sizes[:4] == [64, 32, 32, 16]
     assert scheduler.counts["ooms"] < 12
     assert max(sizes[-40:]) > fits // 2
@@ -123,7 +123,7 @@ def test_out_of_memory_halves_the_batch_and_the_budget_which_recovers_slowly():
 def test_an_item_that_never_fits_fails_alone_and_does_not_loop():
     scheduler = Scheduler(Policy(max_items=4))
     out = drive(scheduler, [1] * 4, lambda batch: scheduler.out_of_memory(batch, problem("OutOfMemoryError")))
-    assert [fate.error.type for _, fate in out] == ["OutOfMemoryError"] * 4
+    assert [item_result.error.type for _, item_result in out] == ["OutOfMemoryError"] * 4
 
 
 def test_a_worker_that_dies_twice_on_an_item_names_it_and_loses_no_other():
@@ -135,10 +135,10 @@ def test_a_worker_that_dies_twice_on_an_item_names_it_and_loses_no_other():
             deaths.append(batch)
             scheduler.lost(batch)
         else:
-            scheduler.settle(batch, [Fate(result=0)] * len(batch.entries))
+            scheduler.settle(batch, [ItemResult(result=0)] * len(batch.entries))
 
     out = drive(scheduler, [1] * 16, run)
-    assert [e.index for e, fate in out if fate.error is not None] == [11]
+    assert [e.index for e, item_result in out if item_result.error is not None] == [11]
     assert out[11][1].error.type == "WorkerLost"
     assert len(deaths) <= 2 + 4  # one whole retry, then log2(16) halvings
 
@@ -152,7 +152,7 @@ def test_failures_alike_before_any_success_stop_the_run():
 def test_bad_inputs_are_no_systemic_error():
     scheduler = Scheduler(Policy(max_items=1, systemic_after=5))
     bad = problem("InputUnreadable", "E-INPUT-UNREADABLE")
-    out = drive(scheduler, [1] * 20, lambda batch: scheduler.settle(batch, [Fate(error=bad)]))
+    out = drive(scheduler, [1] * 20, lambda batch: scheduler.settle(batch, [ItemResult(error=bad)]))
     assert len(out) == 20
 
 
@@ -161,7 +161,7 @@ def test_more_failures_than_allowed_stop_the_run():
 
     def run(batch):
         odd = batch.entries[0].index % 2
-        scheduler.settle(batch, [Fate(error=problem()) if odd else Fate(result=0)])
+        scheduler.settle(batch, [ItemResult(error=problem()) if odd else ItemResult(result=0)])
 
     with pytest.raises(SystemicError, match="more than 2"):
         drive(scheduler, [1] * 100, run)
@@ -230,7 +230,7 @@ def test_whatever_happens_each_item_comes_out_once_in_order_and_only_culprits_fa
             elif inside & poison:
                 scheduler.fail(batch, problem())
             else:
-                scheduler.settle(batch, [Fate(result=each.index) for each in batch.entries])
+                scheduler.settle(batch, [ItemResult(result=each.index) for each in batch.entries])
         emitted = list(scheduler.emit())
         held -= len(emitted)
         assert held <= window
@@ -238,8 +238,8 @@ def test_whatever_happens_each_item_comes_out_once_in_order_and_only_culprits_fa
     assert scheduler.finished
     assert [e.index for e, _ in out] == list(range(len(costs)))
     culprits = (refused | poison | deadly) & set(range(len(costs)))
-    assert {e.index for e, fate in out if fate.error is not None} == culprits
-    assert all(fate.result == e.index for e, fate in out if fate.error is None)
+    assert {e.index for e, item_result in out if item_result.error is not None} == culprits
+    assert all(item_result.result == e.index for e, item_result in out if item_result.error is None)
 
 
 def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
@@ -253,11 +253,11 @@ def test_what_ran_is_told_at_once_and_each_once_whatever_its_place():
     for _ in range(2):
         half = scheduler.next_batch()
         scheduler.fail(half, problem())
-        assert [(e.index, fate.error.type) for e, fate in scheduler.settled()] == [
+        assert [(e.index, item_result.error.type) for e, item_result in scheduler.settled()] == [
             (half.entries[0].index, "ValueError")
         ]
     assert {each.index for each in alike.entries} == {1, 3}
-    scheduler.settle(scheduler.next_batch(), [Fate(result=2)])
+    scheduler.settle(scheduler.next_batch(), [ItemResult(result=2)])
     assert [e.index for e, _ in scheduler.settled()] == [2], "and nothing of one that was known beforehand"
     assert list(scheduler.settled()) == []
 
@@ -271,7 +271,7 @@ def test_there_is_something_to_give_out_only_when_the_next_in_order_is_settled()
     assert not scheduler.is_starving, "one waits to be run"
     batch = scheduler.next_batch()
     assert scheduler.is_starving
-    scheduler.settle(batch, [Fate(result=0)])
+    scheduler.settle(batch, [ItemResult(result=0)])
     assert scheduler.can_emit
     assert not scheduler.is_starving, "two may be given out before more is read"
     assert [e.index for e, _ in scheduler.emit()] == [0, 1]
@@ -297,5 +297,5 @@ def test_a_batch_is_within_its_bounds_and_says_what_it_costs(costs, max_items, b
         assert len(own) <= max_items
         assert min(set(range(len(costs))) - set(seen)) in {each.index for each in batch.entries}, "the oldest is in it"
         seen += [each.index for each in batch.entries]
-        scheduler.settle(batch, [Fate(result=0)] * len(own))
+        scheduler.settle(batch, [ItemResult(result=0)] * len(own))
     assert sorted(seen) == list(range(len(costs)))

@@ -8,7 +8,7 @@ from transformers.pytorch_utils import Conv1D
 
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.execution.sharding import tensor
-from duomo.parallel import TensorPlan, agreed, matches
+from duomo.parallel import TensorPlan, from_first_rank, matches
 from duomo.testing import ThreadGroup
 
 TOLERANCE = 2e-6
@@ -197,8 +197,8 @@ def test_what_cannot_be_cut_is_refused_with_what_can_be_done(work, kind, words):
 def test_ranks_agree_on_the_first_ones_decision_and_alone_on_their_own():
     group = ThreadGroup(pp=2, tp=2)
     drawn = [torch.tensor([at]) for at in (7, 1, 2, 3)]
-    assert [each.tolist() for each in group.run(agreed, drawn)] == [[7]] * 4
-    assert agreed(drawn[1]) is drawn[1]
+    assert [each.tolist() for each in group.run(from_first_rank, drawn)] == [[7]] * 4
+    assert from_first_rank(drawn[1]) is drawn[1]
 
 
 def test_a_rank_that_raises_does_not_leave_the_others_waiting():

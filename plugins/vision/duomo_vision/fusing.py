@@ -28,7 +28,7 @@ ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
 """What oneDNN can do at the end of a convolution: its name there and its numbers."""
 
 
-def quicken(network: nn.Module, side: int) -> None:
+def fuse_for_inference(network: nn.Module, side: int) -> None:
     """Change `network` for inference in evaluation mode on pictures of about `side` pixels a side.
 
     A network without batch norms stays as it is. So does one that cannot take a small picture, or gives something

@@ -20,7 +20,7 @@ FIRST_FACTOR = 10.0
 """… and the first one so many times the floor: it may compile, or warm up a device."""
 
 
-class Sent(NamedTuple):
+class InFlight(NamedTuple):
     """A batch on its way."""
 
     ticket: int
@@ -30,7 +30,7 @@ class Sent(NamedTuple):
     cost: int
 
 
-class Seat:
+class ReplicaState:
     """One replica."""
 
     __slots__ = ("alone", "busy_s", "deaths", "flying", "items", "restarts", "since", "state", "why")
@@ -38,7 +38,7 @@ class Seat:
     def __init__(self) -> None:
         self.state = "ready"
         """``ready``, ``resting`` (it died), ``starting`` or ``lost`` (given up)."""
-        self.flying: deque[Sent] = deque()
+        self.flying: deque[InFlight] = deque()
         """Unanswered, oldest first."""
         self.alone = False
         """It runs something that nothing else may be blamed for."""
@@ -52,13 +52,13 @@ class Seat:
         """Of its last death."""
 
 
-class Roster:
+class ReplicaTable:
     """All replicas of one pool. No method looks at all of them but `overdue`, which is rarely asked."""
 
     def __init__(
         self, size: int, depth: int, max_restarts: int = MAX_RESTARTS, hang_floor_s: float = HANG_FLOOR_S
     ) -> None:
-        self.seats = [Seat() for _ in range(size)]
+        self.seats = [ReplicaState() for _ in range(size)]
         self._depth = max(1, depth)
         self._max_restarts = max_restarts
         self._floor = hang_floor_s
@@ -80,7 +80,7 @@ class Roster:
         """Whether it has nothing to do."""
         return not self.seats[replica].flying
 
-    def sent(self, replica: int, sent: Sent, now: float, *, alone: bool = False) -> None:
+    def sent(self, replica: int, sent: InFlight, now: float, *, alone: bool = False) -> None:
         """A batch is on its way; `alone` lets nothing else in until it is back."""
         seat = self.seats[replica]
         self._shut(replica)
@@ -91,7 +91,7 @@ class Roster:
         self.num_flying += 1
         self._reopen(replica)
 
-    def answered(self, replica: int, ticket: int, now: float, *, took: float = 0.0) -> Sent | None:
+    def answered(self, replica: int, ticket: int, now: float, *, took: float = 0.0) -> InFlight | None:
         """The batch with this ticket, which has come back; None for one that was given up on.
 
         How long it `took` is known best by the worker: the caller may have looked away in between.
@@ -113,7 +113,7 @@ class Roster:
         self._reopen(replica)
         return sent
 
-    def died(self, replica: int, now: float, why: str) -> list[Sent]:
+    def died(self, replica: int, now: float, why: str) -> list[InFlight]:
         """What it had, oldest first; it rests, or is given up after too many deaths in a row."""
         seat = self.seats[replica]
         if seat.state == "lost":
