@@ -7,7 +7,6 @@ again would prove nothing about our wheels.
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
 from pathlib import Path
 
@@ -46,10 +45,10 @@ class Installed:
         venv.create(folder / "env", symlinks=True)
         self.python = folder / "env" / "bin" / "python"
         self.site = next((folder / "env" / "lib").glob("python*")) / "site-packages"
-        beneath = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+        beneath = [path for path in sys.path if Path(path).name == "site-packages"]
         # A folder named in a path file comes last on sys.path, and path files in it are not read: the editable
         # installation of the checkout stays outside.
-        (self.site / "beneath.pth").write_text("\n".join(sorted(beneath)), "utf-8")
+        (self.site / "beneath.pth").write_text("\n".join(beneath), "utf-8")
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("DUOMO", "PYTHON"))
         }
