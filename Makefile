@@ -14,26 +14,33 @@ LIBRARIES := $(VENV)/.libraries-$(call checksum,constraints.txt requirements*.tx
 MODELS := $(VENV)/.models-$(call checksum,plugins/*/*/plugin.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs setup clean
+.PHONY: help demo test test-fast check format bench docs site wheels setup clean
 
 help:  ## say what there is
 	@echo "usage: make TARGET"
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 13
 
 demo: setup  ## show what duomo can do, in the terminal and on a page
 	@$(VENV)/bin/duomo demo
 
-test: check  ## everything that must hold before a commit: lint, types, tests
+test: check $(MODELS)  ## everything that must hold before a commit: lint, types, tests
 	@echo "==> tests (ten to fifteen minutes on two cores)"
 	@$(VENV)/bin/python -m pytest -q
 
-check: setup  ## lint and types only
+test-fast: $(LIBRARIES)  ## the tests that need no weights and no processes
+	@echo "==> fast tests (about five minutes on two cores)"
+	@$(VENV)/bin/python -m pytest -q -m "not embedded and not multiproc and not slow and not gpu"
+
+check: $(LIBRARIES)  ## lint, types, and the rules of the house; seconds when nothing changed
 	@echo "==> ruff"
 	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
 	@echo "==> mypy (up to a minute the first time)"
 	@$(VENV)/bin/mypy
+	@echo "==> rules of the house"
+	@$(VENV)/bin/python -m pytest -q tests/house
 
-format: setup  ## lay the code out as the linter wants it
+format: $(LIBRARIES)  ## lay the code out as the linter wants it
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
 bench: setup  ## measure duomo beside its peers, and write docs/benchmarks.md (fifty minutes)
@@ -43,6 +50,16 @@ bench: setup  ## measure duomo beside its peers, and write docs/benchmarks.md (f
 
 docs: setup  ## write the generated pages anew
 	@for each in docs/make_*.py; do echo "==> $$each"; $(VENV)/bin/python $$each || exit 1; done
+
+site: $(LIBRARIES)  ## build the documentation into build/site; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
+	@echo "open build/site/index.html with: $(VENV)/bin/python -m http.server -d build/site"
+
+wheels: | $(VENV)/bin/python  ## build all distributions into dist/; needs neither libraries nor models
+	@$(PIP) install -q -c constraints.txt build hatchling
+	@rm -rf dist
+	@for each in sdk plugins/*/; do $(VENV)/bin/python -m build -q --no-isolation --outdir dist $$each || exit 1; done
+	@ls dist
 
 setup: $(LIBRARIES) $(MODELS)  ## the environment alone; quick when it is there
 
