@@ -41,10 +41,11 @@ def test_every_public_name_of_duomo_is_described_once(site):
 
     reference = [path.read_text("utf-8") for path in (site / "reference").rglob("index.html")]
     for name in duomo.__all__:
-        value = getattr(duomo, name)
-        home = "duomo.hooks" if name == "hookimpl" else value.__module__
-        anchor = f'id="{home}.{name}"'
-        assert sum(page.count(anchor) for page in reference) == 1, name
+        if name == "hookimpl":  # an instance, which does not know where it is defined
+            anchor = r'id="duomo[\w.]*\.hookimpl"'
+        else:
+            anchor = re.escape(f'id="{getattr(duomo, name).__module__}.{name}"')
+        assert sum(len(re.findall(anchor, page)) for page in reference) == 1, name
 
 
 def test_tasks_and_their_results_are_described(site):
