@@ -28,7 +28,7 @@ marks = "".join(f'<path d="M{at} 10v10" stroke="#b5482a"/>' for at in beats)
 svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {len(lead)} 150">{marks}'
 Path("ecg.svg").write_text(f'{svg}<polyline points="{line}" fill="none" stroke="#20506b"/></svg>', "utf-8")
 
-# Without OCR nobody can look for print in pixels: the image is referred unless the site vouches for its CTs.
+# Without OCR text in pixels cannot be found: the image is referred unless the site vouches for its CTs.
 careful, vouching = (DicomGateway(secret="a secret of this site", ocr="none", text_free=free) for free in ((), ("CT",)))
 print("CT, no OCR:", careful(files / "CT_small.dcm").decision.reason)
 clean = vouching(files / "CT_small.dcm")

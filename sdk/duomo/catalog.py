@@ -245,6 +245,6 @@ def default_catalog() -> Catalog:
 
 
 def use_catalog(catalog: Catalog | None) -> None:
-    """Make a catalog the one of this process; None goes back to the installed plugins, looked for anew."""
+    """Make a catalog the one of this process; None goes back to the installed plugins, which are looked for again."""
     global _default
     _default = catalog

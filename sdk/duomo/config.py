@@ -47,7 +47,11 @@ def _folder(variable: str, usual: str, on_windows: str) -> Path:
 
 
 def load_config() -> Config:
-    """The settings; empty when there are none. Raises `UsageProblem` for a file that is no TOML or of other types."""
+    """Read the settings; empty when there are none.
+
+    Raises:
+        UsageProblem: the file is not TOML, or a value has another type.
+    """
     path = config_path()
     try:
         found = os.stat(path)
@@ -64,7 +68,7 @@ def _parse(path: Path, _mtime_ns: int, _size: int) -> Config:
         config = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageProblem(
-            f"the configuration '{path}' cannot be read", why=str(error), fix="mend that line, or remove the file"
+            f"the configuration '{path}' cannot be read", why=str(error), fix="correct that line, or remove the file"
         ) from None
     for name in _TABLES:
         if not isinstance(config.get(name, {}), dict):

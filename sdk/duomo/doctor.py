@@ -1,4 +1,4 @@
-"""What is wrong with this installation, and how to mend it: one `Check` a line."""
+"""What is wrong with this installation, and how to fix it: one `Check` a line."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _python() -> Iterator[Check]:
     )
     if sys.dont_write_bytecode:
         yield Check(
-            "byte-code", "warn", "it is not kept, so every start compiles anew", "unset PYTHONDONTWRITEBYTECODE"
+            "byte-code", "warn", "it is not kept, so every start compiles again", "unset PYTHONDONTWRITEBYTECODE"
         )
 
 
@@ -136,7 +136,7 @@ def _distributions(records: Iterable[PluginRecord]) -> Iterator[Check]:
     for name, folders in sorted(found.items()):
         if len(folders) > 1:
             detail = f"installed {len(folders)} times: {', '.join(folders)}"
-            fix = f"pip uninstall {name} until none is left, then install it anew"
+            fix = f"pip uninstall {name} until none is left, then install it again"
             yield Check(f"distribution {name}", "warn", detail, fix)
 
 
@@ -169,6 +169,6 @@ def _models(catalog: Catalog) -> Iterator[Check]:
 
 
 def _without_home(check: Check) -> Check:
-    """Reports are pasted into issues; nobody needs to know whose folder it was."""
+    """Hide the home folder: reports are pasted into issues."""
     home = str(Path.home())
     return Check(*(text.replace(home, "~") if len(home) > 1 else text for text in check))

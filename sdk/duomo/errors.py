@@ -5,7 +5,7 @@ DuomoError                    what happened · why · how to fix it
 │   ├── BadOption             an option the task does not know, or a value out of range
 │   ├── WrongTask             a model asked to do another model's task
 │   └── AmbiguousReference    a model reference that could mean several things
-├── NotFound                  a name nobody registered (the nearest is offered)
+├── NotFound                  a name that is not registered (the nearest is offered)
 │   ├── UnknownTask · UnknownModel · UnknownPlugin · UnknownExecutor · UnknownPack · UnknownAdapter
 ├── Unavailable               known, but not usable here and now
 │   ├── WeightsMissing        the weights are not installed
@@ -30,7 +30,7 @@ DuomoError                    what happened · why · how to fix it
 ├── ArtifactProblem           a fitted artefact is damaged, of another kind, or was changed
 ├── AuditProblem              an audit log was changed, is in use, or would have to be
 ├── WorkerLost                a worker process died on an item
-├── StoreProblem              a file that is no store of a run, or is damaged
+├── StoreProblem              a file that is not the store of a run, or is damaged
 │   ├── StoreLocked           another process is using it
 │   └── StoreMismatch         made with another model, other options or other versions
 ├── CannotWrite               the disk is full, or the place is read-only or not there
@@ -97,7 +97,7 @@ class AmbiguousReference(UsageProblem):
 
 
 class NotFound(DuomoError):
-    """A name nobody registered."""
+    """A name that is not registered."""
 
     code = "E-UNKNOWN"
     exit_code = 4
@@ -283,7 +283,7 @@ class WorkerLost(DuomoError):
 
 
 class StoreProblem(DuomoError):
-    """A file that is no store of a run, or is damaged."""
+    """A file that is not the store of a run, or is damaged."""
 
     code = "E-STORE"
 

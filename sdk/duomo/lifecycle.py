@@ -35,7 +35,7 @@ class Lifecycle:
 
         Args:
             compute: takes options and yields outcomes, or the parts of one result.
-            meta: what the plugins are told of the run.
+            meta: model, executor and device, which the plugins see.
             options: as the caller gave them.
             one: whether all that is yielded belongs to one item.
 
@@ -64,7 +64,7 @@ class Lifecycle:
         except GeneratorExit:  # whoever reads has seen enough
             self._tell("after_run", context)
             raise
-        except BaseException as error:  # Ctrl-C too: whoever was told of the beginning is told of the end
+        except BaseException as error:  # Ctrl-C too: a hook that saw the start sees the end
             context.num_failed += one
             context.error = error
             self._tell("on_run_error", context)
@@ -72,7 +72,7 @@ class Lifecycle:
         self._tell("after_run", context)
 
     def _tell(self, name: str, context: RunContext) -> None:
-        """Call the hooks that only look on; one that fails is warned about and costs nobody a result."""
+        """Call the hooks that only observe; one that fails is a warning and costs no result."""
         for record, hook in self._hooks[name]:
             try:
                 hook(context)

@@ -127,7 +127,7 @@ class Outcome(Generic[R]):
             "index": self.index,
             "id": self.id,
             "ok": self.ok,
-            # By way of JSON text, because only there does pydantic turn NaN, which is no JSON, into null.
+            # By way of JSON text, because only there does pydantic turn NaN, which is not JSON, into null.
             "result": json.loads(self.result.model_dump_json()) if self.result is not None else None,
             "error": self.error.to_dict() if self.error is not None else None,
             "meta": dataclasses.asdict(self.meta),

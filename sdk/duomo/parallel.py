@@ -178,7 +178,7 @@ class ParallelDims(NamedTuple):
             if axis not in cls._fields:
                 near = did_you_mean(axis, cls._fields)
                 raise UsageProblem(
-                    f"no way to be parallel is called '{axis}'",
+                    f"unknown parallel dimension '{axis}'",
                     why=f"{near} there are dp (copies), tp (within layers) and pp (between layers)".strip(),
                     fix="dp=2, or dp=2,tp=2",
                 )
@@ -186,11 +186,11 @@ class ParallelDims(NamedTuple):
                 raise UsageProblem(f"'{axis}' is given twice in '{text}'", fix=f"{axis}={sizes[axis]}")
             if not (equals and size.isascii() and size.isdigit() and int(size) > 0):
                 raise UsageProblem(
-                    f"'{part}' is no size", why="it is a whole number of devices, 1 or more", fix=f"{axis}=1"
+                    f"'{part}' is not a valid size", why="it is a whole number of devices, 1 or more", fix=f"{axis}=1"
                 )
             sizes[axis] = int(size)
         if not sizes:
-            raise UsageProblem("no way to be parallel is named", fix="dp=2, or dp=2,tp=2")
+            raise UsageProblem("no parallel dimension is named", fix="dp=2, or dp=2,tp=2")
         return cls(**sizes)
 
     def __str__(self) -> str:

@@ -105,7 +105,7 @@ class AdapterSpec(NamedTuple):
     human_review: str = "advised"
     """``required``, ``advised`` or ``none``, before a result is acted upon."""
     version: str = "1"
-    """Of its logic; a result says with which it was made."""
+    """Version of its logic; each result carries it."""
 
 
 class CommandSpec(NamedTuple):

@@ -80,7 +80,7 @@ BAD = {
     "misspelt-unmarked": (
         hooks("def register_model(self):\n    return []"),
         "broken",
-        "'register_model' is no hook; did you mean 'register_models'?",
+        "'register_model' is not a hook; did you mean 'register_models'?",
         "",
     ),
     "unmarked": (hooks("def register_models(self):\n    return []"), "broken", "put @hookimpl above it", ""),

@@ -48,9 +48,9 @@ class Day(Inputs):
     date: dt.date
     line: str = ""
     past: list[float | None]
-    """Passengers 14, 21, 28, 35 and 42 days before; None where nobody counted."""
+    """Passengers 14, 21, 28, 35 and 42 days before; None where no count was made."""
     temperature: float | None = None
-    """Of the day itself: known only then."""
+    """Passengers of the day itself: known only then."""
 
 
 class Forecast(Payload):
@@ -157,10 +157,10 @@ class Demand(Adapter[Day, Forecast]):
         return type(self)(artifacts={"weights": weights, "interval": interval}, secret=self.secret)
 
     def measure(self, judged: Sequence[tuple[Record[Day], DomainResult[Forecast]]]) -> dict[str, float]:
-        told = [(each.label, each.payload.past[0], result) for each, result in judged if result.payload is not None]
-        errors = [abs(label - result.payload.expected) for label, _, result in told]
-        naive = [abs(label - last) for label, last, _ in told if last is not None]
-        held = coverage([result.score for *_, result in told], [label for label, *_ in told])
+        pairs = [(each.label, each.payload.past[0], result) for each, result in judged if result.payload is not None]
+        errors = [abs(label - result.payload.expected) for label, _, result in pairs]
+        naive = [abs(label - last) for label, last, _ in pairs if last is not None]
+        held = coverage([result.score for *_, result in pairs], [label for label, *_ in pairs])
         return {
             "mae": float(np.mean(errors)),
             "mae_two_weeks_before": float(np.mean(naive)),

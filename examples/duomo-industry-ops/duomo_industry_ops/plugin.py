@@ -22,7 +22,7 @@ DEMAND = AdapterSpec(
     industry="transport",
     disclaimer="Supports planning; an interval covers what it promises only while things go on as they did.",
     intended_use="planning crews and cars two weeks ahead",
-    not_for=("closures and events that nobody entered", "new lines", "the day itself"),
+    not_for=("closures and events that were not entered", "new lines", "the day itself"),
     inputs=("csv", "jsonl", "parquet"),
 )
 

@@ -1,4 +1,4 @@
-"""Readings that are unlike the normal ones, told by how rare the value of each sensor is (a histogram a sensor).
+"""Readings that are unlike the normal ones, found by how rare the value of each sensor is (a histogram a sensor).
 
 The score is the sum over sensors of -log(share of normal readings in the same bin), as in HBOS (Goldstein and
 Dengel, KI 2012): linear in the number of readings, and each sensor's part is its reason.
@@ -38,7 +38,7 @@ from duomo_industry_ops.plugin import SENSOR_ANOMALY
 
 BINS = 10
 FALSE_ALARMS = 0.01
-"""Of normal readings, the share that may alarm."""
+"""Share of normal readings that may alarm."""
 _OTHER = ("machine", "time")
 
 
@@ -169,11 +169,11 @@ class SensorAnomaly(Adapter[dict[str, float], SensorVerdict]):
         return type(self)(artifacts={"normal": shape, "policy": alarm}, secret=self.secret)
 
     def measure(self, judged: Sequence[tuple[Record[Any], DomainResult[SensorVerdict]]]) -> dict[str, float]:
-        told = [(float(record.label), each.payload) for record, each in judged if each.payload is not None]
-        truth = np.asarray([label for label, _ in told])
-        alarms = np.asarray([verdict.alarm for _, verdict in told])
+        pairs = [(float(record.label), each.payload) for record, each in judged if each.payload is not None]
+        truth = np.asarray([label for label, _ in pairs])
+        alarms = np.asarray([verdict.alarm for _, verdict in pairs])
         return {
-            "auroc": auc([verdict.surprise for _, verdict in told], truth),
+            "auroc": auc([verdict.surprise for _, verdict in pairs], truth),
             "false_alarms": float(alarms[truth == 0].mean()),
             "detected": float(alarms[truth == 1].mean()),
         }
@@ -191,7 +191,7 @@ class SensorAnomaly(Adapter[dict[str, float], SensorVerdict]):
         normal = self.artifacts.get("normal")
         if not isinstance(normal, Histograms):
             raise GuardRefused(
-                "CALIB.MISSING: nobody has said what is normal",
+                "CALIB.MISSING: no normal readings were given",
                 why="the adapter was not fitted",
                 fix="SensorAnomaly().fit(records), or duomo.adapt('ops/sensor-anomaly', artifacts=FOLDER)",
             )
@@ -210,7 +210,7 @@ def _number(name: str, value: Any, key: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise BadInput(f"record '{key}': '{name}' is no number", why="sensors give numbers", fix=f"correct '{name}'")
+        raise BadInput(f"record '{key}': '{name}' is not a number", why="sensors give numbers", fix=f"correct '{name}'")
     return number
 
 

@@ -58,13 +58,13 @@ def test_a_reading_without_a_sensor_is_stopped_and_one_that_is_no_number_is_refu
     )
     assert stopped.result.decision.reason == "INPUT.MISSING_COLUMN"
     assert stopped.result.findings[0].field == "heat"
-    assert refused.error.what == "record '1': 'speed' is no number"
+    assert refused.error.what == "record '1': 'speed' is not a number"
     assert fine.ok
 
 
 def test_an_adapter_that_was_not_fitted_says_how_to():
     [outcome] = duomo.adapt("ops/sensor-anomaly").map([{"speed": 1.0}])
-    assert "nobody has said what is normal" in outcome.error.what
+    assert "no normal readings were given" in outcome.error.what
 
 
 def test_a_fitted_one_is_used_by_name_and_leaves_a_trail(tmp_path):

@@ -26,7 +26,7 @@ from duomo.errors import OptimizeRefused, RequirementMissing
 NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "openvino")}
 """Modules that each runtime takes."""
 MOST_GRAPHS = 8
-"""A network whose sizes are fixed in the graph is exported anew for others, so often and no more."""
+"""A network whose sizes are fixed in the graph is exported again for others, at most this many times."""
 Run = Callable[[list[Tensor]], list[Tensor]]
 
 
@@ -59,7 +59,7 @@ class Graph(NamedTuple):
 
     run: Run
     sizes: list[tuple[int | None, ...]]
-    """Of each input; None where any will do."""
+    """Sizes that each input may have; None where any will do."""
     outputs: pytree.TreeSpec
 
     def takes(self, tensors: Sequence[Tensor]) -> bool:
@@ -91,7 +91,7 @@ class Exported(nn.Module):
 
     def __init__(self, network: nn.Module, runtime: str) -> None:
         super().__init__()
-        # In a list, so that it is no submodule: whoever walks the modules should find none that is not run.
+        # In a list, so that it does not count as a submodule: code that walks the modules finds only those that run.
         self._network = [plain(network)]
         self._runtime = runtime
         self._graphs: dict[Any, list[Graph]] = {}
@@ -143,7 +143,7 @@ class Exported(nn.Module):
             onnx.save(file, external_data=True)
             run, inputs, outputs = RUNTIMES[self._runtime](file)
         if (inputs, outputs) != (len(names), program.call_spec.out_spec.num_leaves):
-            raise self._refusal("the network takes or gives something that is no tensor")
+            raise self._refusal("the network takes or gives something that is not a tensor")
         return run, sizes
 
     def _refusal(self, why: str) -> OptimizeRefused:

@@ -98,7 +98,7 @@ def settle_clashes(records: Iterable[PluginRecord]) -> None:
         if record.state == "ok":
             by_name.setdefault(record.name, []).append(record)
     for name, rivals in by_name.items():
-        # A plugin that the program hands over keeps its name, then the namesake; without either nobody
+        # A plugin that the program hands over keeps its name, then the namesake; without either no record
         # can say who was meant, and none loads.
         given = next((record for record in rivals if record.plugin is not None), None)
         keeper = given or next((record for record in rivals if record.is_namesake), None)

@@ -48,7 +48,7 @@ def check_hooks(plugin: Hooks) -> None:
             raise TypeError(f"'{name}' is overridden but not marked: put @hookimpl above it")
     for name in vars(type(plugin)):
         if name not in HOOKS and not name.startswith("_") and _hint(name, 0.85):
-            raise TypeError(f"'{name}' is no hook{_hint(name, 0.85)}")
+            raise TypeError(f"'{name}' is not a hook{_hint(name, 0.85)}")
 
 
 def registered(name: str, plugin: Hooks) -> dict[str, list[Spec]]:

@@ -56,7 +56,7 @@ def _check(name: str, kind: str) -> None:
     if not NAME.match(name) or name.endswith("-") or "--" in name:
         bare = re.sub(r"^-+|-+$", "", re.sub(r"[^a-z0-9]+", "-", name.lower().removeprefix("duomo-")))
         raise UsageProblem(
-            f"'{name}' is no plugin name",
+            f"'{name}' is not a plugin name",
             why="it begins the names of what the plugin adds: lower case, digits and single '-', a letter first",
             fix=f"duomo plugins new {bare}" if NAME.match(bare) else "duomo plugins new birds",
         )

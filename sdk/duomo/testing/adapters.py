@@ -35,7 +35,7 @@ from duomo.testing.models import difference, listen
 from duomo.testing.suite import Suite
 
 MARKER = "Zyxwv-Canary"
-"""A name nobody has; it must not come back."""
+"""An invented name; it must not come back."""
 _FAR = 5_000
 
 
@@ -213,7 +213,7 @@ class AdapterConformance(Suite):
             assert MARKER.lower() not in text.lower(), f"what identifies a person is in {place}: …{_around(text)}…"
 
     def test_what_it_fitted_is_data(self) -> None:
-        """JSON or safetensors with a fingerprint; loading it runs nobody's code."""
+        """JSON or safetensors with a fingerprint; loading it runs no code."""
         trial = self.trial
         if not trial.adapter.artifacts:
             raise unittest.SkipTest("it has no artefacts")

@@ -1,4 +1,4 @@
-"""A crew in this process, on a clock of its own, that dies, hangs and runs out of memory when it is told to."""
+"""A crew in this process, on a clock of its own, that dies, hangs and runs out of memory on command."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from duomo.testing.suite import Suite
 
 E = TypeVar("E", bound=Exception)
 TEXTS = [f"{'long ' * (7 * at % 11)}text {at}" for at in range(40)]
-"""Of mixed length, so that batches are not in the order of the input."""
+"""Items of mixed length, so that batches are not in the order of the input."""
 
 
 class ExecutorConformance(Suite):
@@ -66,7 +66,7 @@ class ExecutorConformance(Suite):
             for place in (0, 17, len(TEXTS) - 1):
                 outcomes = list(self.runner.map([*TEXTS[:place], bad, *TEXTS[place + 1 :]]))
                 failed = [outcome.index for outcome in outcomes if not outcome.ok]
-                assert failed == [place], f"{bad!r} at {place} made {failed or 'nobody'} fail"
+                assert failed == [place], f"{bad!r} at {place} made {failed or 'none'} fail"
                 assert "what" in (outcomes[place].to_dict()["error"] or {})
 
     def test_equal_items_have_an_outcome_each(self) -> None:
@@ -74,11 +74,11 @@ class ExecutorConformance(Suite):
         assert _names(list(self.runner.map(["same"] * 9))) == ["same"] * 9
 
     def test_nothing_in_gives_nothing_out(self) -> None:
-        """An empty folder is no error."""
+        """An empty input is not an error."""
         assert list(self.runner.map([])) == []
 
     def test_the_input_is_read_lazily_and_ahead_only_so_far(self) -> None:
-        """An input without end is no problem; a consumer that stops reading stops the source too."""
+        """An endless input is read lazily; a consumer that stops reading stops the source too."""
         read = itertools.count()
         run = self.runner.map(f"text {at}" for at in read)
         first = list(itertools.islice(run, 500))
@@ -155,7 +155,7 @@ class ExecutorConformance(Suite):
         assert self.runner("one").top.name == "one"
 
     def test_after_its_end_it_says_so(self) -> None:
-        """Shut down twice is no error; used afterwards it gives one that says what to do."""
+        """A second shutdown is not an error; use after it gives one that says what to do."""
         runner, options = self.runner, self.runner.task.Options()
         accept = runner.task.Input.accept
         waiting = runner.map(TEXTS)

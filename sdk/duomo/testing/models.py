@@ -60,7 +60,7 @@ class ModelConformance(Suite):
         assert not opened, f"loading it unpickled {', '.join(sorted(opened))}: use safetensors"
 
     def test_it_stays_off_the_network(self) -> None:
-        """Its weights are here, and it was told to stay offline."""
+        """Its weights are here, and it must stay offline."""
         trial = self.trial
         assert trial.alone
         opened = {event for event in trial.events if event.startswith("socket")}
@@ -104,7 +104,7 @@ class ModelConformance(Suite):
         assert not found, f"two calls differ: {found}"
 
     def test_nothing_in_gives_nothing_out(self) -> None:
-        """An empty folder is no error."""
+        """An empty input is not an error."""
         assert list(self.trial.runner.map([], **self.trial.sample.options)) == []
 
     def test_inputs_and_options_are_left_as_they_are(self) -> None:
@@ -252,7 +252,7 @@ def _first(found: Iterator[str]) -> str:
 
 
 def _strange(value: Any, path: str = "") -> str:
-    """The first thing in a dumped result that is no plain data."""
+    """The first thing in a dumped result that is not plain data."""
     if isinstance(value, dict):
         return _first(_strange(each, f"{path}.{key}") for key, each in value.items())
     if isinstance(value, list | tuple):

@@ -35,7 +35,7 @@ print(json.dumps({"state": record.state, "error": record.error, "traceback": rec
 
 
 class MetadataConformance(Suite):
-    """What can be told without importing the plugin. Set `plugin`."""
+    """Checks that need no import of the plugin. Set `plugin`."""
 
     plugin: ClassVar[str]
 
@@ -68,10 +68,10 @@ class MetadataConformance(Suite):
         """Written ``package.module:object``."""
         module, _, attribute = self.found.value.partition(":")
         assert attribute, f"'{self.found.value}' does not read package.module:object"
-        assert _finds(module), f"there is no module '{module}'"
+        assert _finds(module), f"no module '{module}'"
 
     def test_it_requires_duomo_within_bounds(self) -> None:
-        """Without bounds, an old plugin meets a new duomo and nobody is told."""
+        """Without bounds, an old plugin meets a new duomo without a warning."""
         distribution = find_distribution(self.found.distribution)
         requires = distribution.header("Requires-Dist") if distribution is not None else []
         mine = [each for each in requires if re.match(r"duomo\s*[<>=~!(]", each)]
@@ -138,7 +138,7 @@ class PluginConformance(MetadataConformance):
             target = spec.loader if isinstance(spec, ModelSpec) else spec.target
             module, _, attribute = target.partition(":")
             assert attribute, f"{spec.name}: '{target}' does not read package.module:object"
-            assert _finds(module), f"{spec.name}: there is no module '{module}'"
+            assert _finds(module), f"{spec.name}: no module '{module}'"
 
     def test_its_requirements_can_be_read(self) -> None:
         """As ``pip`` reads them."""
@@ -152,14 +152,14 @@ class PluginConformance(MetadataConformance):
                     raise AssertionError(f"{spec.name}: requires {text!r}: {error}") from None
 
     def test_its_models_do_tasks_that_exist(self) -> None:
-        """A misspelt task is a model that nobody finds."""
+        """A model of a misspelt task cannot be found."""
         catalog = default_catalog()
         for spec in self.models:
             assert spec.task in catalog.tasks, f"{spec.name}: no task named '{spec.task}'"
             for use in spec.uses:
                 task, _, name = use.partition("=")
                 assert name, f"{spec.name}: uses {use!r} does not read task=plugin/model"
-                assert task in catalog.tasks, f"{spec.name}: uses {use!r}, and there is no task '{task}'"
+                assert task in catalog.tasks, f"{spec.name}: uses {use!r}, and no task has the name '{task}'"
 
     def test_its_models_tell_licence_and_digest(self) -> None:
         """Weights that a package carries are known by size and SHA-256."""
@@ -183,9 +183,9 @@ class PluginConformance(MetadataConformance):
         from duomo.execution.base import Executor
 
         for spec in self._of(ExecutorSpec):
-            assert issubclass(resolve(spec.target, spec.requires), Executor), f"{spec.target} is no duomo.Executor"
+            assert issubclass(resolve(spec.target, spec.requires), Executor), f"{spec.target} is not a duomo.Executor"
         for spec in self._of(AdapterSpec):
-            assert isinstance(resolve(spec.target, spec.requires), type), f"{spec.target} is no class"
+            assert isinstance(resolve(spec.target, spec.requires), type), f"{spec.target} is not a class"
 
     def test_its_commands_show_their_help(self) -> None:
         """``duomo NAME --help``."""

@@ -144,5 +144,5 @@ class ThreadRanks(Ranks):
             self._group.notes[own] = tensor
         barrier.wait(PATIENCE_S)
         found = [self._group.notes[key] for key in keys]
-        barrier.wait(PATIENCE_S)  # nobody writes anew before all have read
+        barrier.wait(PATIENCE_S)  # no rank writes again before all have read
         return found

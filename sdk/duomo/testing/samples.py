@@ -120,16 +120,16 @@ def texts() -> list[str]:
 
 
 _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
-    (Image, pictures, b"this is no picture"),
+    (Image, pictures, b"this is not an image"),
     (Text, texts, object()),
     (Prompt, lambda: ["Say hello.", "What is the capital of France?", "Count to three."], object()),
-    (Audio, voices, b"this is no recording"),
+    (Audio, voices, b"this is not audio"),
     (AudioPair, lambda: list(zip(voices(), reversed(voices()), strict=True)), (b"no", b"recording")),
     (TextPair, lambda: [(text, "a camera") for text in texts()], object()),
     (Comparison, lambda: [(text, ["a good camera", "a lorry"]) for text in texts()], object()),
     (Question, lambda: [("Who was born in London?", text) for text in texts()], object()),
-    (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is no picture")),
-    (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is no picture"),
+    (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is not an image")),
+    (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is not an image"),
 )
 _ITEMS: dict[str, Callable[[], list[Any]]] = {
     "optical-character-recognition": pages,

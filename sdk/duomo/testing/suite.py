@@ -1,4 +1,4 @@
-"""What all conformance suites share: checks that nobody overrides in silence, and a way to run them without pytest."""
+"""Base of the conformance suites: checks that cannot be overridden silently, and a way to run them without pytest."""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ class Thermometer(Adapter[Reading, Verdict]):
         return type(self)(artifacts=fitted, secret=self.secret)
 
     def measure(self, judged: Sequence[tuple[Record[Reading], DomainResult[Verdict]]]) -> dict[str, float]:
-        told = [(each.payload.excess, float(record.label)) for record, each in judged if each.payload is not None]
-        return {"auc": auc([excess for excess, _ in told], [label for _, label in told])}
+        pairs = [(each.payload.excess, float(record.label)) for record, each in judged if each.payload is not None]
+        return {"auc": auc([excess for excess, _ in pairs], [label for _, label in pairs])}
 
     @classmethod
     def example(cls) -> Self:

@@ -110,7 +110,9 @@ def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
 def _check_sizes(dims: ParallelDims) -> None:
     for axis, size in zip(dims._fields, dims, strict=True):
         if not isinstance(size, int) or size < 1:
-            raise UsageProblem(f"{axis}={size} is no size", why="it is a whole number, 1 or more", fix=f"{axis}=1")
+            raise UsageProblem(
+                f"{axis}={size} is not a valid size", why="it is a whole number, 1 or more", fix=f"{axis}=1"
+            )
     _check_total(dims.total)
 
 

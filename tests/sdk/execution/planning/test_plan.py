@@ -51,15 +51,15 @@ def test_what_is_not_named_is_one_and_spaces_do_not_matter():
 @pytest.mark.parametrize(
     ("text", "what", "fix"),
     [
-        ("", "no way to be parallel is named", "dp=2"),
-        ("ep=2", "no way to be parallel is called 'ep'", "dp=2"),
+        ("", "no parallel dimension is named", "dp=2"),
+        ("ep=2", "unknown parallel dimension 'ep'", "dp=2"),
         ("tpp=2", "Did you mean 'tp'", "dp=2"),
-        ("dp=0", "'dp=0' is no size", "dp=1"),
-        ("dp=-1", "'dp=-1' is no size", "dp=1"),
-        ("dp=two", "'dp=two' is no size", "dp=1"),
-        ("dp", "'dp' is no size", "dp=1"),
+        ("dp=0", "'dp=0' is not a valid size", "dp=1"),
+        ("dp=-1", "'dp=-1' is not a valid size", "dp=1"),
+        ("dp=two", "'dp=two' is not a valid size", "dp=1"),
+        ("dp", "'dp' is not a valid size", "dp=1"),
         ("dp=2,dp=3", "'dp' is given twice", "dp=2"),
-        ("dp=\N{SUPERSCRIPT TWO}", "is no size", "dp=1"),
+        ("dp=\N{SUPERSCRIPT TWO}", "is not a valid size", "dp=1"),
     ],
 )
 def test_dims_that_make_no_sense_are_refused(text, what, fix):
@@ -157,7 +157,7 @@ def test_sizes_that_do_not_fit_the_devices_are_refused_with_what_would_fit(num, 
 
 @pytest.mark.parametrize("dims", [ParallelDims(dp=0), ParallelDims(tp=-2), ParallelDims(pp=1.5)])
 def test_sizes_given_as_dims_are_checked_too(dims):
-    with pytest.raises(UsageProblem, match="is no size"):
+    with pytest.raises(UsageProblem, match="is not a valid size"):
         ask("cpu", dims)
 
 
