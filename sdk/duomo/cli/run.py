@@ -106,14 +106,15 @@ duomo run automatic-speech-recognition call.wav -o jsonl |
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Run a task; the help is above."""
     from duomo.cli.jobs.job import Run
+    from duomo.cli.jobs.options import JobOptions
     from duomo.cli.jobs.streaming import stream
 
     app = ctx.find_object(App)
     assert app is not None
-    run = Run(app, ctx, given)
-    if given["dry_run"]:
+    run = Run(app, ctx, JobOptions(**given))
+    if run.options.dry_run:
         run.show_plan()
-    elif given["stream"]:
+    elif run.options.stream:
         stream(run)
     else:
         run.execute()

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from duomo.cli.app import App
+from duomo.cli.jobs.options import JobOptions
 from duomo.errors import UnknownTask, UsageProblem, nearest
 
 
@@ -37,10 +38,10 @@ def _implied_task(app: App, model: str) -> str:
     return spec.task
 
 
-def parse_params(given: dict[str, Any]) -> dict[str, Any]:
+def parse_params(given: JobOptions) -> dict[str, Any]:
     """The task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
     found: dict[str, list[Any]] = {}
-    for param in given["params"]:
+    for param in given.params:
         key, equals, text = param.partition("=")
         if not equals or not key:
             raise UsageProblem(f"'{param}' is not KEY=VALUE", fix="-p top_k=3")
@@ -50,5 +51,5 @@ def parse_params(given: dict[str, Any]) -> dict[str, Any]:
             value = text
         found.setdefault(key.replace("-", "_"), []).append(value)
     options = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
-    short = {name: given[name] for name in ("top_k", "seed", "long") if given[name] is not None}
-    return {**options, **short}
+    short = {"top_k": given.top_k, "seed": given.seed, "long": given.long}
+    return {**options, **{name: value for name, value in short.items() if value is not None}}

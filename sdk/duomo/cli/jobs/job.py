@@ -17,6 +17,7 @@ import click
 
 from duomo.cli.app import App, describe
 from duomo.cli.jobs.arguments import parse_params, split_task
+from duomo.cli.jobs.options import JobOptions
 from duomo.cli.output import FORMATS, emit, settle
 from duomo.cli.tables import is_terminal
 from duomo.errors import UsageProblem, nearest
@@ -36,14 +37,14 @@ _MOST_ERRORS = 10
 class Run:
     """One call of ``duomo run``, checked as far as possible before the model is loaded."""
 
-    def __init__(self, app: App, ctx: click.Context, given: dict[str, Any]) -> None:
+    def __init__(self, app: App, ctx: click.Context, options: JobOptions) -> None:
         from duomo.catalog import resolve
         from duomo.cli.jobs.results import View
         from duomo.cli.jobs.sinks import SUFFIXES
         from duomo.cli.jobs.summary import Summary
 
-        self.app, self.given = app, given
-        out, named = given["out"], given["output"]
+        self.app, self.options = app, options
+        out, named = options.out, options.output
         self.to_folder = out is not None and (out.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(out))
         suffix = os.path.splitext(out or "")[1].lower()
         if out is not None and named == "auto":
@@ -54,15 +55,14 @@ class Run:
             self.output = settle(ctx, named)
         else:
             self.output = named if named != "auto" else "json" if self.to_folder else "jsonl"
-        self.task, paths = split_task(app, given["args"], given["model"])
+        self.task, paths = split_task(app, options.args, options.model)
         spec = app.catalog.task(self.task)
         self.task_class = resolve(spec.target, owner=f"task '{self.task}'")
-        self.options = parse_params(given)
-        self.task_class.Options.parse(self.options)
-        fields = tuple(name.strip() for name in given["fields"].split(",") if name.strip())
-        self.view: View = View(self.task_class.Result, fields)
-        self.resuming = given["resume"] or given["retry_failed"] or given["force"]
-        self._check_out(fields, suffix)
+        self.params = parse_params(options)
+        self.task_class.Options.parse(self.params)
+        self.view: View = View(self.task_class.Result, options.chosen_fields)
+        self.resuming = options.resuming
+        self._check_out(suffix)
         self.items = self._items(paths, spec.suffixes)
         self.summary = Summary()
         self.errors: list[ItemError] = []
@@ -88,15 +88,15 @@ class Run:
         """Run all items and write their outcomes where they should go."""
         from duomo.cli.jobs.progress import Progress
 
-        out, output = self.given["out"], self.output
-        if self.to_folder:
+        out, output = self.options.out, self.output
+        if out is not None and self.to_folder:
             os.makedirs(out, exist_ok=True)
         written: list[str] = []
         # Where results go on as they come, they are the progress.
         at_the_end = output == "table" or out is not None
         try:
             with Progress(self.app, wanted=at_the_end, to_file=out is not None) as progress:
-                progress.say(f"loading {self.given['model'] or self.task}")
+                progress.say(f"loading {self.options.model or self.task}")
                 with self._open_store() as store, self.load() as runner:
                     self.summary.begin(self._count_items() if progress.is_shown else None)
                     written = self._write(self._shown(runner, store, progress))
@@ -112,12 +112,15 @@ class Run:
         from duomo.cli.jobs import sinks
         from duomo.writers.files import GrowingFile
 
-        out = self.given["out"]
+        out = self.options.out
         if self._writes_blobs:
+            assert out is not None
             return list(sinks.write_blobs(shown, self.view, out, many=self.to_folder))
         if self.to_folder:
+            assert out is not None
             return list(sinks.write_each(shown, self.view, out, self.output))
         if self.output == "parquet":
+            assert out is not None
             return [sinks.write_parquet(shown, self.task_class.Result, out, lambda: self.complete)]
         with sinks.open_out(out, resume=self.resuming) as file:
             if self.renderer is not None:
@@ -132,37 +135,37 @@ class Run:
         """Say which model would run on what, without loading it."""
         from duomo.references import find_weights
 
-        weights, reference = find_weights(self.task, self.given["model"], self.app.catalog)
+        weights, reference = find_weights(self.task, self.options.model, self.app.catalog)
         labels = [item.label for item in self.items if item is not None]
-        place = self.app.catalog.executor(self.given["executor"])
+        place = self.app.catalog.executor(self.options.executor)
         record = {
             "task": self.task,
             "model": reference,
             "plugin": self.app.catalog.plugin_of(weights.spec),
             "weights": str(weights.path) if weights.path else None,
             "executor": place.name,
-            "device": self.given["device"],
-            "parallel": self.given["parallel"],
-            "dtype": self.given["dtype"],
-            "optimize": self.given["optimize"],
-            "batch_size": self.given["batch_size"],
-            "options": self.options,
-            "out": self.given["out"],
+            "device": self.options.device,
+            "parallel": self.options.parallel,
+            "dtype": self.options.dtype,
+            "optimize": self.options.optimize,
+            "batch_size": self.options.batch_size,
+            "options": self.params,
+            "out": self.options.out,
             "inputs": len(labels),
             "first_inputs": labels[:5],
         }
         columns = {"TASK": "task", "MODEL": "model", "EXECUTOR": "executor", "DEVICE": "device", "INPUTS": "inputs"}
-        if self.given["out"] is not None:  # -o is the format of that file, which a dry run does not write
+        if self.options.out is not None:  # -o is the format of that file, which a dry run does not write
             columns["OUT"] = "out"
-        output = self.output if self.given["out"] is None else settle(click.get_current_context(), "auto")
+        output = self.output if self.options.out is None else settle(click.get_current_context(), "auto")
         emit([record], columns, output, schema="duomo.plan/1")
 
-    def _check_out(self, fields: tuple[str, ...], suffix: str) -> None:
+    def _check_out(self, suffix: str) -> None:
         """Refuse what a file's kind does not allow, and a place that cannot be written to."""
         from duomo.cli.jobs.sinks import SUFFIXES, check_place
 
-        out = self.given["out"]
-        for place in (None if self.to_folder else out, self.given["stats"]):
+        out = self.options.out
+        for place in (None if self.to_folder else out, self.options.stats):
             if place not in (None, "-"):
                 check_place(place)
         blob = f".{self.view.blob}" if self.view.blob else ""
@@ -172,39 +175,56 @@ class Run:
                 why=f"its ending is none of {', '.join(filter(None, (blob, *SUFFIXES)))}",
                 fix="-o FORMAT says it",
             )
-        if self.given["stream"]:
-            # TODO
-
-            check(self)
+        if self.options.stream:
+            self._check_stream()
         if self.resuming and out in (None, "-"):
             raise UsageProblem(
                 "there is no file to go on with", why="--resume needs to know where results go", fix="-O out.jsonl"
             )
-        if self.output == "parquet" and (fields or self.to_folder):
+        if self.output == "parquet" and (self.view.fields or self.to_folder):
             raise UsageProblem("Parquet holds whole outcomes, all in one file", fix="-O out.csv takes --fields")
+
+    def _check_stream(self) -> None:
+        """Refuse what a stream cannot do, rather than pass over it."""
+        if self.to_folder or self.output not in ("table", "text", "json", "jsonl"):
+            raise UsageProblem(
+                "a stream is text or JSON lines, in one place",
+                why=f"'{self.options.out}' is a folder" if self.to_folder else f"the format is {self.output}",
+                fix="--stream -O out.txt, or leave out --stream",
+            )
+        if self.resuming:
+            raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
+        for name in ("batch_size", "max_failed", "dedupe", "stats", "fields"):
+            if getattr(self.options, name) not in (None, False, ""):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageProblem(
+                    f"--stream does not take {option}",
+                    why="it writes one input after the other, part by part",
+                    fix=f"leave out {option} or --stream",
+                )
 
     def _open_store(self) -> contextlib.AbstractContextManager[RunStore | None]:
         if not self.resuming:
             return contextlib.nullcontext()
         from duomo.execution.resuming.store import RunStore
 
-        return RunStore(f"{Path(self.given['out'])}.duomo", force=self.given["force"])
+        return RunStore(f"{Path(self.options.out or '')}.duomo", force=self.options.force)
 
     def load(self) -> Runner[Any]:
         """The model, where and how the options say."""
         from duomo.runner import load
 
-        given = self.given
-        many = "," in given["device"] or given["device"].lstrip("+-").isdigit()
+        options = self.options
+        many = "," in options.device or options.device.lstrip("+-").isdigit()
         return load(
             self.task,
-            given["model"],
-            device="auto" if many else given["device"],
-            devices=given["device"] if many else None,
-            parallel=given["parallel"],
-            dtype=given["dtype"],
-            optimize=given["optimize"],
-            executor=given["executor"],
+            options.model,
+            device="auto" if many else options.device,
+            devices=options.device if many else None,
+            parallel=options.parallel,
+            dtype=options.dtype,
+            optimize=options.optimize,
+            executor=options.executor,
             catalog=self.app.catalog,
         )
 
@@ -214,34 +234,34 @@ class Run:
         from duomo.cli.jobs.sources import Reading, count, gather, names
         from duomo.inputs import TextOrImage
 
-        given = self.given
+        options = self.options
         takes_text = ".txt" in suffixes or issubclass(self.task_class.Input, TextOrImage)
-        if given["texts"] and not takes_text:
+        if options.texts and not takes_text:
             raise UsageProblem(
                 f"{self.task} takes no text",
                 why=f"its input is {self.task_class.Input.__name__}",
                 fix=self.app.catalog.task(self.task).example,
             )
         example = self.app.catalog.task(self.task).example
-        if not (paths or given["lists"] or given["texts"]):
+        if not (paths or options.lists or options.texts):
             if sys.stdin is None or is_terminal(sys.stdin):
                 raise UsageProblem("there is nothing to run on", why="no input was named", fix=example)
             paths = ["-"]
         reading = Reading(
             suffixes,
             takes_text,
-            given["recursive"],
-            given["pattern"],
-            given["input_format"],
-            given["field"],
-            given["null"],
-            given["whole"],
+            options.recursive,
+            options.pattern,
+            options.input_format,
+            options.field,
+            options.null,
+            options.whole,
         )
         suffix = "" if not self.to_folder else f".{self.view.blob}" if self._writes_blobs else suffix_of(self.output)
-        for place in filter(None, (given["out"], given["stats"])):
-            check_apart(place, itertools.chain(given["lists"], names(paths, given["lists"], reading)), suffix)
-        self._count_items: Callable[[], int | None] = lambda: count(paths, given["lists"], given["texts"], reading)
-        items = gather(paths, given["lists"], given["texts"], reading)
+        for place in filter(None, (options.out, options.stats)):
+            check_apart(place, itertools.chain(options.lists, names(paths, options.lists, reading)), suffix)
+        self._count_items: Callable[[], int | None] = lambda: count(paths, options.lists, options.texts, reading)
+        items = gather(paths, options.lists, options.texts, reading)
         first = next((item for item in items if item is not None), None)
         if first is None:
             raise UsageProblem("there is nothing to run on", why="standard input or the list is empty", fix=example)
@@ -256,8 +276,8 @@ class Run:
         waiting: collections.deque[Item] = collections.deque()
         source, ended = iter(self.items), False
         # In a store an item goes by its place in the whole input; and equal ones are known within one call of map.
-        in_one_call = store is not None or self.given["dedupe"]
-        limit = self.given["max_failed"]
+        in_one_call = store is not None or self.options.dedupe
+        limit = self.options.max_failed
 
         def burst() -> Iterator[Any]:
             """Items up to where standard input has no more yet."""
@@ -275,12 +295,12 @@ class Run:
             while not ended:
                 yield from runner.map(
                     burst(),
-                    batch_size=self.given["batch_size"],
+                    batch_size=self.options.batch_size,
                     store=store,
-                    retry_failed=self.given["retry_failed"],
-                    dedupe=self.given["dedupe"],
+                    retry_failed=self.options.retry_failed,
+                    dedupe=self.options.dedupe,
                     max_failed=None if limit is None else limit - self.summary.failed,
-                    **self.options,
+                    **self.params,
                 )
 
         try:
@@ -290,7 +310,7 @@ class Run:
                 self.count(outcome)
                 progress.say(live.text)
                 yield Shown(item.label, outcome)
-                if outcome.error is not None and self.given["fail_fast"]:
+                if outcome.error is not None and self.options.fail_fast:
                     return
             self.complete = True
         except (KeyboardInterrupt, Exception) as error:
@@ -311,14 +331,14 @@ class Run:
         record = self.summary.record(runner.executor.stats())
         if progress.was_shown and self.summary.done > 1:
             self.app.say(summary_line(record))
-        if self.given["stats"]:
-            with open(self.given["stats"], "w", encoding="utf-8") as file:
+        if self.options.stats:
+            with open(self.options.stats, "w", encoding="utf-8") as file:
                 json.dump(record, file, indent=1)
                 file.write("\n")
 
     def finish(self) -> None:
         """Say on standard error what failed and what stopped the run; raise what is no item's own fault."""
-        in_json = self.output in ("json", "jsonl") and self.given["out"] is None
+        in_json = self.output in ("json", "jsonl") and self.options.out is None
         for error in self.errors:
             if not in_json:
                 click.echo(describe(error), err=True, color=self.app.color)
@@ -346,23 +366,3 @@ class Run:
                 fix=f"-o {near[0] if near else 'auto'}",
             )
         return resolve(known[name].target, owner=f"renderer '{name}'")
-
-
-def check(run: Run) -> None:
-    """Refuse what a stream cannot do, rather than pass over it."""
-    if run.to_folder or run.output not in ("table", "text", "json", "jsonl"):
-        raise UsageProblem(
-            "a stream is text or JSON lines, in one place",
-            why=f"'{run.given['out']}' is a folder" if run.to_folder else f"the format is {run.output}",
-            fix="--stream -O out.txt, or leave out --stream",
-        )
-    if run.resuming:
-        raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
-    for name in ("batch_size", "max_failed", "dedupe", "stats", "fields"):
-        if run.given[name] not in (None, False, ""):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageProblem(
-                f"--stream does not take {option}",
-                why="it writes one input after the other, part by part",
-                fix=f"leave out {option} or --stream",
-            )

@@ -21,7 +21,7 @@ def stream(run: Run) -> None:
     from duomo.cli.jobs.sinks import open_out
     from duomo.outcome import ItemError, Outcome
 
-    out, in_json = run.given["out"], run.output in ("json", "jsonl")
+    out, in_json = run.options.out, run.output in ("json", "jsonl")
     try:
         with run.load() as runner, open_out(out) as file:
             for index, item in enumerate(item for item in run.items if item is not None):
@@ -41,7 +41,7 @@ def stream(run: Run) -> None:
                 if begun:
                     click.echo(file=file)
                 run.count(Outcome(index, name, None, error, runner.meta))
-                if error is not None and run.given["fail_fast"]:
+                if error is not None and run.options.fail_fast:
                     break
     except KeyboardInterrupt as stopped:
         run.stopped = stopped
@@ -57,7 +57,7 @@ def _parts(run: Run, runner: Runner[Any], item: Item) -> Iterator[Any]:
     try:
         if isinstance(item.value, Exception):
             raise item.value
-        yield from runner.stream(item.value, **run.options)
+        yield from runner.stream(item.value, **run.params)
     except UsageProblem:  # the model does not stream: nothing that another input would change
         raise
     except Exception as error:
