@@ -80,6 +80,13 @@ def test_a_plugin_of_ours_enters_by_the_door_of_a_stranger(name):
     assert (ROOT / "plugins" / name / "README.md").exists()
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_the_readme_of_a_package_can_be_read_away_from_the_repository(name):
+    """PyPI shows it alone, and a link to a neighbour leads nowhere there."""
+    page = ROOT / ("sdk" if name == "sdk" else f"plugins/{name}") / "README.md"
+    assert re.findall(r"\]\((?!https://|#)[^)]*\)", page.read_text("utf-8")) == []
+
+
 def test_every_plugin_is_in_the_workspace_and_in_the_requirements():
     assert "plugins/*" in WORKSPACE["tool"]["uv"]["workspace"]["members"]
     assert set(WORKSPACE["tool"]["uv"]["sources"]) == {"duomo", *(f"duomo-{name}" for name in PLUGINS)}
