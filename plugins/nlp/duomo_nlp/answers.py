@@ -11,60 +11,45 @@ answer    widened to whole words; text is context[start:end]
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 from torch import Tensor
 from transformers import AutoModelForQuestionAnswering
 
-from duomo import Model, WeightsRef
+from duomo import WeightsRef
 from duomo.errors import InputTooLong, WrongTask
 from duomo.inputs import Question
 from duomo.model import Features
-from duomo.parallel import TensorPlan
 from duomo.tasks.nlp.extraction import Answer, Answers
-from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.encoders import heads, windows
-from duomo_nlp.encoders.rows import BUDGET, Rows, pack
+from duomo_nlp.encoders.encoder import Encoder
+from duomo_nlp.encoders.rows import Rows
 
 CANDIDATES = 20
 """Starts and ends that are joined in each window, as in BERT's own evaluation."""
 
 
-class QuestionAnswering(Model[Question, Answers]):
+class QuestionAnswering(Encoder[Question, Answers]):
     """Answers out of the context, the surest first."""
 
-    batch_size = 256
-    batch_budget = BUDGET
-    packed = True
-
-    def __init__(self, network: Any, tokenizer: Tokenizer, limit: int, has_types: bool) -> None:
-        heads.enable(network)
-        self.network = network
-        self.tokenizer = tokenizer
-        self.limit = limit
-        self.has_types = has_types
+    auto = AutoModelForQuestionAnswering
+    cuts = "only_second"
+    overlap = 4
 
     @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+    def check(cls, weights: WeightsRef) -> None:
         if "max_2d_position_embeddings" in weights.config():
             raise WrongTask(
                 f"'{weights.folder}' does not do question-answering",
                 why="it reads where words stand on a page, beside the words",
                 fix="use a checkpoint that was trained on text alone",
             )
-        network = load_network(AutoModelForQuestionAnswering, weights, device, dtype)
-        wrapper, tokenizer = load_tokenizer(weights)
-        limit = max_tokens(network, wrapper, weights)
-        tokenizer.enable_truncation(limit, stride=limit // 4, strategy="only_second")
-        has_types = "token_type_ids" in wrapper.model_input_names and getattr(network.config, "type_vocab_size", 0) > 1
-        return cls(network, tokenizer, limit, has_types)
 
     @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
+    def pipeline_split(cls, config: Any) -> None:
+        """Cannot be spread over stages: its two outputs a token are not gathered from them."""
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -87,8 +72,7 @@ class QuestionAnswering(Model[Question, Answers]):
         ]
 
     def collate(self, features: list[Features]) -> list[Rows]:
-        rows = [encoding for each in features for encoding in each["encodings"]]
-        return pack([row.ids for row in rows], [row.type_ids for row in rows] if self.has_types else None)
+        return self.pack([window for each in features for window in each["encodings"]], pairs=True)
 
     def forward(self, batch: list[Rows]) -> Tensor:
         """Logits of start and end of each token, all windows end to end, (N, 2)."""

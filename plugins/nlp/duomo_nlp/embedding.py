@@ -11,25 +11,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
-from tokenizers import Tokenizer
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoModel
 
-from duomo import Model, Text, WeightsRef
+from duomo import Text, WeightsRef
 from duomo.errors import WeightsMismatch
 from duomo.inputs import Comparison
 from duomo.model import Features, In, R
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
-from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, read_json
-from duomo_nlp.encoders import windows
+from duomo_nlp.checkpoint import read_json
+from duomo_nlp.encoders import packed, windows
+from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.heads import first_states, hidden_states
-from duomo_nlp.encoders.packed import enable
-from duomo_nlp.encoders.rows import BUDGET, Rows, by_length, by_row, pack
+from duomo_nlp.encoders.rows import Rows, by_length, by_row, pack
 
 TEMPERATURE = 0.05
 """Cosines are divided by it before the softmax: the usual scale of 20 of sentence-transformers' contrastive losses."""
@@ -40,42 +37,22 @@ TEXTS_AT_ONCE = 1024
 """Texts of a corpus are tokenized and embedded so many at a time."""
 
 Batch = tuple[list[Rows], str]
-"""What `Encoder.forward` reads: all windows of all texts, and how to pool them."""
+"""What `SentenceEncoder.forward` reads: all windows of all texts, and how to pool them."""
 
 
-class Encoder(Model[In, R]):
+class SentenceEncoder(Encoder[In, R]):
     """What the four models below share: texts to pooled vectors. Their features hold ``texts``: ids by text, window."""
 
-    batch_size = 256
-    batch_budget = BUDGET
-    packed = True
+    auto = AutoModel
+    # Only hidden states are read: heads of other tasks are surplus, and a pooler may be missing.
+    unused = ("pooler.",)
 
-    def __init__(self, network: PreTrainedModel, tokenizer: Tokenizer, pooling: str) -> None:
-        enable(network)
-        self.network = network
-        self.tokenizer = tokenizer
-        self.pooling = pooling
+    def enable(self) -> None:
+        packed.enable(self.network)
+
+    def configure(self, weights: WeightsRef) -> None:
+        self.pooling = _pooling_of(weights)
         self.embed_known = functools.lru_cache(maxsize=4)(self.embed)
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        # Only hidden states are read: heads of other tasks are surplus, and a pooler may be missing.
-        network = load_network(AutoModel, weights, device, dtype, unused=("pooler.",))
-        wrapper, tokenizer = load_tokenizer(weights)
-        tokenizer.enable_truncation(max_tokens(network, wrapper, weights))
-        return cls(network, tokenizer, _pooling_of(weights))
-
-    @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
-        return parallel.pipeline_split(config)
-
-    @staticmethod
-    def estimate(item: Any) -> int:
-        return 1 + len(item) // 5
 
     def read(self, groups: Sequence[Sequence[str]], long: str, pooling: str | None = None) -> list[Features]:
         """One features dict a group of texts."""
@@ -126,7 +103,7 @@ class Encoder(Model[In, R]):
         return torch.cat(parts)
 
 
-class FeatureExtraction(Encoder[Text, Embedding]):
+class FeatureExtraction(SentenceEncoder[Text, Embedding]):
     """A text as a vector."""
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
@@ -139,7 +116,7 @@ class FeatureExtraction(Encoder[Text, Embedding]):
         return [Embedding.model_construct(vector=vector) for vector in vectors.tolist()]
 
 
-class SentenceSimilarity(Encoder[Comparison, Similarity]):
+class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
     """How alike a text and others are."""
 
     @staticmethod
@@ -155,7 +132,7 @@ class SentenceSimilarity(Encoder[Comparison, Similarity]):
         return [Similarity.model_construct(scores=(each[1:] @ each[0]).clamp(-1, 1).tolist()) for each in groups]
 
 
-class SemanticSearch(Encoder[Text, SearchResult]):
+class SemanticSearch(SentenceEncoder[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
@@ -176,7 +153,7 @@ class SemanticSearch(Encoder[Text, SearchResult]):
         return results
 
 
-class ZeroShotClassification(Encoder[Text, Classification]):
+class ZeroShotClassification(SentenceEncoder[Text, Classification]):
     """Choose among labels by their cosine with the text; the last sets of labels are kept as vectors.
 
     Scores are a softmax over cosine / `TEMPERATURE`, or under ``multi_label`` each label's own

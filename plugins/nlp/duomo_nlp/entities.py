@@ -12,20 +12,18 @@ models are trained; so does a token that shares its character with the one befor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 from transformers import AutoModelForTokenClassification
 
-from duomo import Model, Text, WeightsRef
+from duomo import Text, WeightsRef
 from duomo.model import Features
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.nlp.extraction import Entities, Span
-from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.encoders import heads, windows
-from duomo_nlp.encoders.rows import BUDGET, Rows, pack
+from duomo_nlp.encoders.encoder import Encoder, labels_of
+from duomo_nlp.encoders.rows import Rows
 
 OUTSIDE = "O"
 
@@ -41,42 +39,17 @@ class Token(NamedTuple):
     """Whether it follows the tag of the token before."""
 
 
-class TokenClassification(Model[Text, Entities]):
+class TokenClassification(Encoder[Text, Entities]):
     """Spans with labels, in the order of the text."""
 
-    batch_size = 256
-    batch_budget = BUDGET
-    packed = True
+    auto = AutoModelForTokenClassification
+    overlap = 4
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, stride: int) -> None:
-        heads.enable(network)
-        self.network = network
-        self.tokenizer = tokenizer
-        self.stride = stride
+    def configure(self, weights: WeightsRef) -> None:
+        self.stride = self.limit // self.overlap
         # "##" for WordPiece; elsewhere the inside of a word is not marked, and "##" may be text.
-        self.inside_word: str | None = getattr(tokenizer.model, "continuing_subword_prefix", None)
-        self.labels = [network.config.id2label[i] for i in range(network.config.num_labels)]
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        network = load_network(AutoModelForTokenClassification, weights, device, dtype)
-        wrapper, tokenizer = load_tokenizer(weights)
-        limit = max_tokens(network, wrapper, weights)
-        stride = limit // 4
-        tokenizer.enable_truncation(limit, stride=stride)
-        return cls(network, tokenizer, stride)
-
-    @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
-        return parallel.pipeline_split(config)
-
-    @staticmethod
-    def estimate(item: Any) -> int:
-        return 1 + len(item) // 5
+        self.inside_word: str | None = getattr(self.tokenizer.model, "continuing_subword_prefix", None)
+        self.labels = labels_of(self.network.config)
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
         return [
@@ -90,9 +63,6 @@ class TokenClassification(Model[Text, Entities]):
                 items, windows.read(self.tokenizer, items, options.long, offsets=True), strict=True
             )
         ]
-
-    def collate(self, features: list[Features]) -> list[Rows]:
-        return pack([encoding.ids for each in features for encoding in each["encodings"]])
 
     def forward(self, batch: list[Rows]) -> tuple[torch.Tensor, torch.Tensor]:
         """Probability and index of the likeliest label of each token, all windows end to end, (N,) each."""
