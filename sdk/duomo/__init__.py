@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from duomo.adapters.adapting import adapt as adapt
     from duomo.catalog import Catalog as Catalog, default_catalog as default_catalog
     from duomo.errors import BadInput as BadInput, DuomoError as DuomoError
-    from duomo.execution.base import Executor as Executor
+    from duomo.execution.base import FLUSH as FLUSH, Executor as Executor
     from duomo.execution.resuming.store import RunStore as RunStore
     from duomo.hooks import (
         Hooks as Hooks,
@@ -49,7 +49,7 @@ __getattr__, __dir__, __all__ = face(
         "duomo.adapters.adapting": "adapt",
         "duomo.catalog": "Catalog default_catalog",
         "duomo.errors": "BadInput DuomoError",
-        "duomo.execution.base": "Executor",
+        "duomo.execution.base": "FLUSH Executor",
         "duomo.execution.resuming.store": "RunStore",
         "duomo.hooks": "Hooks RunContext WeightsContext hookimpl",
         "duomo.inputs": "Audio Image Prompt Text",

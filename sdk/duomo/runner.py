@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, UsageProblem, did_you_mean
-from duomo.execution.base import MODES, Entry, Executor, ItemResult, Job
+from duomo.execution.base import FLUSH, MODES, Entry, Executor, Flush, ItemResult, Job
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.inputs import Audio, Image
@@ -218,7 +218,8 @@ class Runner(Generic[R]):
         raise at once, before anything is read.
 
         Args:
-            items: any iterable of what the task takes.
+            items: any iterable of what the task takes. After a `duomo.FLUSH` among them nothing more is
+                read until all before it were given out; it has no outcome.
             batch_size: items in one forward pass at most; the model's own when left out.
             max_failed: more failed items than this end the run.
             store: a file that keeps each outcome as it comes. Given again after whatever ended the
@@ -244,7 +245,7 @@ class Runner(Generic[R]):
         _check_count("batch_size", batch_size, 1)
         _check_count("max_failed", max_failed, 0)
         self._parse(options)  # wrong options raise here
-        entries = (self._entry(index, item) for index, item in enumerate(items))
+        entries = self._entries(items)
         open_resume = None
         if store is not None or dedupe:
             from duomo.execution.resuming.resume import Resume  # most runs have no store
@@ -282,6 +283,15 @@ class Runner(Generic[R]):
             self._defaults = self.task.Options.parse({})
         return self._defaults
 
+    def _entries(self, items: Iterable[Any]) -> Iterator[Entry | Flush]:
+        index = 0
+        for item in items:
+            if item is FLUSH:
+                yield FLUSH
+            else:
+                yield self._entry(index, item)
+                index += 1
+
     def _entry(self, index: int, value: Any) -> Entry:
         if isinstance(value, DuomoError):  # whoever gathers items may already know that one is lost
             return Entry(index, str(index), None, ItemResult(error=ItemError.of(value)))
@@ -299,7 +309,7 @@ class Runner(Generic[R]):
 
     def _compute(
         self,
-        entries: Iterable[Entry],
+        entries: Iterable[Entry | Flush],
         execute: Callable[..., Iterator[Outcome[R]]],
         open_resume: Callable[[], Resume] | None,
         options: Mapping[str, Any],

@@ -299,6 +299,13 @@ def test_hooks_see_a_run_begin_and_end():
     assert watcher.seen == [("before", 0, 0), ("after", 2, 1)]
 
 
+def test_a_source_that_is_flushed_is_one_run_for_hooks():
+    watcher = Watcher()
+    outcomes = list(watched(watcher).map(["a", duomo.FLUSH, "poison", duomo.FLUSH, "b"]))
+    assert [(each.index, each.id, each.ok) for each in outcomes] == [(0, "0", True), (1, "1", False), (2, "2", True)]
+    assert watcher.seen == [("before", 0, 0), ("after", 2, 1)]
+
+
 def test_hooks_see_a_single_item_as_a_run():
     watcher = Watcher()
     assert watched(watcher)("a").top.name == "a"

@@ -20,7 +20,7 @@ from duomo.adapters.findings import Finding, Override, check_override, refers, s
 from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
-from duomo.errors import AdapterFailed, AuditProblem, SystemicError, UsageProblem
+from duomo.errors import AdapterFailed, AuditProblem, BadInput, SystemicError, UsageProblem
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.plugins.distributions import find_distribution
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from duomo.adapters.audit import AuditLog
     from duomo.adapters.contract import AdapterContract, Case
 
-_MOST_SETTLED = 256
-"""So many records in a row that need no model wait for one that does."""
+_SETTLED = BadInput("the record was settled before the model")
+"""Stands in the input of the task for a record that needs no model."""
 _NAMESPACE = uuid.UUID("6f4f9b0e-6b6b-5c51-9a3c-1d0a4f9e2d11")
 
 
@@ -131,37 +131,25 @@ class Walk:
         return finding
 
     def _by_runner(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
-        """Through the core task on its executor; what is settled already waits in the queue for its turn."""
+        """Through the core task on its executor; what is settled already takes its place in the order there, unrun."""
         runner = self.adapter.runner
         assert runner is not None
         waiting: collections.deque[_Passage] = collections.deque()
-        more = True
 
-        def feed() -> Iterator[Any]:
-            nonlocal more
-            settled = 0
+        def items() -> Iterator[Any]:
             for passage in passages:
                 waiting.append(passage)
-                settled = 0 if passage.is_open else settled + 1
-                if passage.is_open:
-                    yield passage.prepared
-                elif settled == _MOST_SETTLED:
-                    return  # they are given out before more is read: a stream may have nothing but such
-            more = False
+                yield passage.prepared if passage.is_open else _SETTLED
 
-        while more:
-            for outcome in runner.map(feed(), batch_size=self.batch_size, **self.adapter.options):
-                while not waiting[0].is_open:
-                    yield waiting.popleft()
-                passage = waiting.popleft()
+        for outcome in runner.map(items(), batch_size=self.batch_size, **self.adapter.options):
+            passage = waiting.popleft()
+            if passage.is_open:
                 passage.meta, passage.ran_task = outcome.meta, True
                 if outcome.error is not None:
                     passage.error = error_of_task(self.adapter, outcome.error)
                 elif passage.case is not None:
                     passage.case.raw = outcome.result
-                yield passage
-            while waiting:
-                yield waiting.popleft()
+            yield passage
 
     def _by_score(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
         """Through `Adapter.score`, in batches of what is open."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from duomo.execution.plan import ExecutionPlan
 from duomo.outcome import ItemError, Meta, Outcome
@@ -65,6 +66,22 @@ class Entry(NamedTuple):
     """Known beforehand: it was refused at the border, or an earlier run did it. Such an item is not run."""
 
 
+class Flush(enum.Enum):
+    """The class of `FLUSH`, for annotations."""
+
+    FLUSH = "flush"
+
+    def __repr__(self) -> str:
+        return "duomo.FLUSH"
+
+
+FLUSH: Final = Flush.FLUSH
+"""A mark among the items of a run: what came before it is computed and given out before more is read.
+
+A source puts it where it has nothing more for now. It has no outcome and takes no index.
+"""
+
+
 class Executor(ABC):
     """Runs one job. ``start`` before use; ``shutdown`` is safe to call twice."""
 
@@ -81,7 +98,7 @@ class Executor(ABC):
     @abstractmethod
     def map(
         self,
-        entries: Iterable[Entry],
+        entries: Iterable[Entry | Flush],
         options: Any,
         *,
         batch_size: int | None = None,
@@ -89,6 +106,8 @@ class Executor(ABC):
         on_settled: Callable[[list[Outcome[Any]]], None] | None = None,
     ) -> Iterator[Outcome[Any]]:
         """Lazily in and out, one outcome an entry, in order.
+
+        After a `FLUSH` among the entries nothing more is read until all before it were given out.
 
         More than `max_failed` failed items end the run with `SystemicError`, after what came before.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, ItemResult, Job, ModelFacts
+from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job, ModelFacts
 from duomo.execution.devices import describe_and_release
 from duomo.execution.scheduling.intake import take
 from duomo.execution.scheduling.policy import Policy
@@ -71,7 +71,7 @@ class InlineExecutor(Executor):
 
     def map(
         self,
-        entries: Iterable[Entry],
+        entries: Iterable[Entry | Flush],
         options: Any,
         *,
         batch_size: int | None = None,
@@ -117,13 +117,15 @@ class InlineExecutor(Executor):
         prepare = functools.partial(self.worker.prepare, [entry.item for entry in batch.entries], options)
         return batch, pool.submit(prepare).result if pool else prepare
 
-    def _read(self, source: Iterator[Entry], scheduler: Scheduler) -> Exception | None:
+    def _read(self, source: Iterator[Entry | Flush], scheduler: Scheduler) -> Exception | None:
         """Fill the window; what the source raises comes back, to be raised after what it gave is done."""
         deadline = time.perf_counter() + PATIENCE_S
         while scheduler.wants_input and (scheduler.is_starving or time.perf_counter() < deadline):
             taken = take(source, self.worker.model.estimate, scheduler.room, time.perf_counter, deadline)
             for entry, cost, size in taken.items:
                 scheduler.offer(entry, cost, size)
+            if taken.is_flush:
+                scheduler.flush()
             if taken.is_over:
                 scheduler.end()
                 return taken.error

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from duomo.catalog import Catalog
 from duomo.errors import ModelFailed, UsageProblem
+from duomo.execution.base import FLUSH
 from duomo.outcome import Outcome
 from duomo.runner import Runner, load
 from duomo.testing.fakes import FakePlugin, faulty_spec
@@ -87,6 +88,24 @@ class ExecutorConformance(Suite):
         assert held < 20_000, f"{held} items were read ahead of 500"
         _close(run)
         assert _names(list(self.runner.map(TEXTS[:3]))) == TEXTS[:3], "the next run found something of the last"
+
+    def test_a_flush_gives_out_all_before_it_and_takes_no_index(self) -> None:
+        """Before anything more is read; first, twice in a row and last it changes nothing."""
+        given: list[Outcome[Any]] = []
+        given_at_flush: list[int] = []
+
+        def source() -> Iterator[Any]:
+            for at, text in enumerate(TEXTS):
+                if at % 7 == 0:
+                    yield from (FLUSH, FLUSH)
+                    given_at_flush.append(len(given))
+                yield text
+            yield FLUSH
+
+        given.extend(self.runner.map(source(), batch_size=4))
+        assert _names(given) == TEXTS
+        assert [outcome.index for outcome in given] == list(range(len(TEXTS)))
+        assert given_at_flush == list(range(0, len(TEXTS), 7)), "more was read before all was given out"
 
     def test_what_the_source_raises_comes_after_what_it_gave(self) -> None:
         """The very exception."""

@@ -302,6 +302,16 @@ def test_a_stream_of_nothing_but_stopped_records_goes_on_and_keeps_its_order():
     assert [each.index for each in outcomes if each.result.payload is not None] == [0, 601]
 
 
+def test_records_that_need_no_model_are_given_out_before_more_than_a_window_is_read():
+    read = []
+    words = (read.append(word) or word for word in itertools.cycle(["a secret"]))
+    with duomo.adapt("fake/notes", catalog=fake_catalog()) as notes:
+        outcomes = notes.map(words)
+        assert next(outcomes).result.payload is None
+        assert len(read) <= 1024
+        outcomes.close()
+
+
 def test_what_came_to_a_model_before_the_source_broke_has_its_result():
     def broken():
         yield from ("one", "a secret", "two")

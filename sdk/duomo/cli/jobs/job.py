@@ -271,42 +271,32 @@ class Run:
         """Outcomes as they come; ends early, with what was done so far, when something stops the run."""
         from duomo.cli.jobs.live import Live
         from duomo.cli.jobs.sinks import Shown
+        from duomo.execution.base import FLUSH
 
         live = Live(self.summary, runner.executor)
         waiting: collections.deque[Item] = collections.deque()
-        source, ended = iter(self.items), False
-        # In a store an item goes by its place in the whole input; and equal ones are known within one call of map.
-        in_one_call = store is not None or self.options.dedupe
-        limit = self.options.max_failed
 
-        def burst() -> Iterator[Any]:
-            """Items up to where standard input has no more yet."""
-            nonlocal ended
-            for item in source:
-                if item is None and not in_one_call:
-                    return
-                if item is None:
-                    continue
-                waiting.append(item)
-                yield item.value
-            ended = True
-
-        def outcomes() -> Iterator[Outcome[Any]]:
-            while not ended:
-                yield from runner.map(
-                    burst(),
-                    batch_size=self.options.batch_size,
-                    store=store,
-                    retry_failed=self.options.retry_failed,
-                    dedupe=self.options.dedupe,
-                    max_failed=None if limit is None else limit - self.summary.failed,
-                    **self.params,
-                )
+        def values() -> Iterator[Any]:
+            for item in self.items:
+                if item is None:  # standard input has no more yet
+                    yield FLUSH
+                else:
+                    waiting.append(item)
+                    yield item.value
 
         try:
-            for index, outcome in enumerate(outcomes()):
+            outcomes = runner.map(
+                values(),
+                batch_size=self.options.batch_size,
+                store=store,
+                retry_failed=self.options.retry_failed,
+                dedupe=self.options.dedupe,
+                max_failed=self.options.max_failed,
+                **self.params,
+            )
+            for outcome in outcomes:
                 item = waiting.popleft()
-                outcome = dataclasses.replace(outcome, index=index, id=item.id or str(index))
+                outcome = dataclasses.replace(outcome, id=item.id or str(outcome.index))
                 self.count(outcome)
                 progress.say(live.text)
                 yield Shown(item.label, outcome)

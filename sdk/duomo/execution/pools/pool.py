@@ -17,7 +17,7 @@ from typing import Any
 
 from duomo.catalog import resolve
 from duomo.errors import SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, ItemResult, Job
+from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, StreamRun
@@ -80,7 +80,7 @@ class PoolExecutor(Executor):
 
     def map(
         self,
-        entries: Iterable[Entry],
+        entries: Iterable[Entry | Flush],
         options: Any,
         *,
         batch_size: int | None = None,
@@ -199,7 +199,7 @@ class PoolExecutor(Executor):
             self._runs.remove(run)
             self._add_up(run.counts)
 
-    def _read(self, run: BatchRun, source: Iterator[Entry]) -> None:
+    def _read(self, run: BatchRun, source: Iterator[Entry | Flush]) -> None:
         """Read ahead for a moment; the source runs in the caller's thread, and without the lock."""
         now = self._crew.now
         deadline = now() + PATIENCE_S

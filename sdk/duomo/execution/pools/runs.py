@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
-from duomo.execution.base import Entry, ItemResult
+from duomo.execution.base import Entry, Flush, ItemResult
 from duomo.execution.scheduling.intake import take
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
@@ -71,7 +71,7 @@ class BatchRun:
         self._stopped = self._stopped or error
         self.has_news = True
 
-    def read(self, source: Iterator[Entry], lock: threading.Condition, deadline: float) -> None:
+    def read(self, source: Iterator[Entry | Flush], lock: threading.Condition, deadline: float) -> None:
         """Take some entries from the source, without the lock.
 
         They are handed in a few at a time, since the lock and all these calls cost more than an item.
@@ -83,6 +83,8 @@ class BatchRun:
             for entry, cost, size in taken.items:
                 self._scheduler.offer(entry, cost, size)
             self.has_news = self.has_news or self._scheduler.can_emit
+            if taken.is_flush:
+                self._scheduler.flush()
             if taken.is_over:
                 self._source_error = taken.error
                 self._scheduler.end()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from duomo.errors import DuomoError, StoreProblem
-from duomo.execution.base import Entry, ItemResult
+from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.execution.resuming.store import RunStore
 from duomo.inputs.digest import digest
 from duomo.outcome import ItemError, Meta, Outcome
@@ -74,10 +74,12 @@ class Resume:
             self._end()
             raise
 
-    def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """The same entries; those that are known bring a item_result instead of an item."""
+    def entries(self, entries: Iterable[Entry | Flush]) -> Iterator[Entry | Flush]:
+        """The same entries; those that are known bring their result instead of an item."""
         for entry in entries:
-            if entry.known is not None:
+            if entry is FLUSH:
+                yield entry
+            elif entry.known is not None:
                 self._order.append(None)
                 yield entry
             else:

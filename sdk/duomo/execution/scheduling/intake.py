@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from duomo.execution.base import Entry, ItemResult
+from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.outcome import ItemError
 
 BURST = 64
@@ -22,16 +22,18 @@ class Intake(NamedTuple):
     is_over: bool
     """Nothing more will come: the source has ended, or raised `error`."""
     error: Exception | None = None
+    is_flush: bool = False
+    """A `FLUSH` came last."""
 
 
 def take(
-    source: Iterator[Entry],
+    source: Iterator[Entry | Flush],
     estimate: Callable[[Any], int],
     room: tuple[int, int],
     now: Callable[[], float],
     deadline: float,
 ) -> Intake:
-    """One entry at least, and more while there is room and time.
+    """Take one entry at least, and more while there is room and time, up to a `FLUSH`.
 
     Args:
         source: runs in the caller's thread.
@@ -50,6 +52,8 @@ def take(
             return Intake(items, time_s - before, True)
         except Exception as error:
             return Intake(items, time_s - before, True, error)
+        if entry is FLUSH:
+            return Intake(items, time_s - before, False, is_flush=True)
         cost = size = 0
         if entry.known is None:
             try:

@@ -4,7 +4,7 @@ No process, thread, clock or I/O lives here, so the same object drives one proce
 and a simulation. A driver feeds it and does as it says::
 
     while not scheduler.finished:
-        while scheduler.wants_input:        scheduler.offer(entry, cost, size)   # or scheduler.end()
+        while scheduler.wants_input:        scheduler.offer(entry, cost, size)   # or flush() or end()
         batch = scheduler.next_batch(worker)                                     # run it on that worker, then one of
         scheduler.settle(batch, item_results)      # it ran: one item_result for each entry
         scheduler.fail(batch, error)        # it raised: halve it until the culprit stands alone
@@ -78,6 +78,7 @@ class Scheduler:
         self._next = 0
         self._bytes = 0
         self._ended = False
+        self._flushing = False
         self._budgets: dict[int, int] = {}
         self._streaks: dict[int, int] = {}
         self._alike: dict[str, int] = {}
@@ -94,7 +95,7 @@ class Scheduler:
         """Whether the window has room; one item is always let in, however big."""
         held = len(self._entries)
         room = held < self.policy.window_items and (held == 0 or self._bytes < self.policy.window_bytes)
-        return room and not self._ended
+        return room and not self._ended and not self._flushing
 
     @property
     def room(self) -> tuple[int, int]:
@@ -115,6 +116,10 @@ class Scheduler:
             return
         self._waiting.add(index, cost)
         self._cost_waiting += cost
+
+    def flush(self) -> None:
+        """Take no more input until all there is was emitted."""
+        self._flushing = bool(self._entries)
 
     def end(self) -> None:
         """No more input will come."""
@@ -158,6 +163,7 @@ class Scheduler:
             del self._costs[index]
         if self._sizes:
             self._bytes -= sum([self._sizes.pop(index, 0) for index in ready])
+        self._flushing = self._flushing and bool(self._entries)
         if any([item_result.error is not None for item_result in item_results]):  # noqa: C419 - a list is faster than a generator
             return self._count(zip(entries, item_results, strict=True))
         self.counts["items"] += len(item_results)
@@ -278,9 +284,9 @@ class Scheduler:
         return Batch(entries, worker, cost=total, padded=total if self.policy.packed else len(costs) * max(costs))
 
     def _limit(self, worker: int) -> int:
-        """Cost of a batch near the end of the input: half of this worker's part of what is left; 0 for no limit."""
+        """Cost of a batch near the end of the input or before a flush: half of this worker's part; 0 for no limit."""
         workers = self.policy.workers
-        if not self._ended or workers == 1:
+        if not (self._ended or self._flushing) or workers == 1:
             return 0
         # Who has not finished a batch yet counts as one of many alike.
         done = self._done.get(worker, 0)

@@ -133,6 +133,17 @@ def test_a_second_run_gives_equal_outcomes_and_computes_nothing(runner, path):
     assert Counting.calls == calls
 
 
+def test_a_flush_moves_nothing_in_a_store(runner, path):
+    words = ["one", "two", "one", "", "three"]
+    flushed = [each for word in words for each in (word, duomo.FLUSH)]
+    first = list(runner.map(flushed, store=path, dedupe=True))
+    calls = Counting.calls.copy()
+    again = list(runner.map(words, store=path))
+    assert [(each.index, each.id, each.result) for each in first] == [(e.index, e.id, e.result) for e in again]
+    assert Counting.calls == calls, "nothing was computed again"
+    assert calls["one"] == 1
+
+
 def test_a_store_changes_no_outcome(runner, path):
     items = ["", *ITEMS, "poison", None]
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from duomo.execution.base import Entry, ItemResult
+from duomo.execution.base import FLUSH, Entry, ItemResult
 from duomo.execution.scheduling.intake import BURST, take
 from duomo.outcome import ItemError
 
@@ -65,7 +65,7 @@ def test_an_error_of_the_source_comes_with_what_it_gave_before():
 
 def test_the_end_is_no_error():
     taken = take(entries(), costing(), AMPLE, still, deadline=1.0)
-    assert taken == ([], 0.0, True, None)
+    assert taken == ([], 0.0, True, None, False)
 
 
 def test_an_item_that_cannot_be_estimated_fails_alone():
@@ -84,3 +84,10 @@ def test_what_was_refused_is_not_estimated():
     source = iter([Entry(0, "0", None, REFUSED)])
     taken = take(source, lambda item: 1 / 0, AMPLE, still, deadline=1.0)
     assert taken.items == [(Entry(0, "0", None, REFUSED), 0, 0)]
+
+
+def test_a_flush_ends_the_taking_and_is_no_item():
+    source = iter([Entry(0, "0", Item()), FLUSH, Entry(1, "1", Item())])
+    first, second = (take(source, costing(), AMPLE, still, deadline=1.0) for _ in range(2))
+    assert ([entry.index for entry, _, _ in first.items], first.is_flush) == ([0], True)
+    assert ([entry.index for entry, _, _ in second.items], second.is_flush) == ([1], False)

@@ -299,3 +299,36 @@ def test_a_batch_is_within_its_bounds_and_says_what_it_costs(costs, max_items, b
         seen += [each.index for each in batch.entries]
         scheduler.settle(batch, [ItemResult(result=0)] * len(own))
     assert sorted(seen) == list(range(len(costs)))
+
+
+def settled(batch):
+    return [ItemResult(result=each.index) for each in batch.entries]
+
+
+def test_a_flush_stops_the_reading_until_all_before_it_is_out():
+    scheduler = Scheduler(Policy(max_items=2, window_items=8))
+    scheduler.flush()
+    assert scheduler.wants_input, "there was nothing to flush"
+    for index in range(3):
+        scheduler.offer(entry(index))
+    scheduler.flush()
+    assert not scheduler.wants_input
+    first, second = scheduler.next_batch(), scheduler.next_batch()
+    scheduler.settle(first, settled(first))
+    assert len(list(scheduler.emit())) == 2
+    assert not scheduler.wants_input, "one is still out"
+    scheduler.settle(second, settled(second))
+    assert len(list(scheduler.emit())) == 1
+    assert scheduler.wants_input
+    assert not scheduler.finished
+
+
+def test_batches_before_a_flush_are_shared_out_as_at_the_end():
+    def sizes(finish):
+        scheduler = Scheduler(Policy(max_items=100, window_items=100, workers=2))
+        for index in range(40):
+            scheduler.offer(entry(index))
+        finish(scheduler)
+        return [len(batch.entries) for worker in (0, 1) if (batch := scheduler.next_batch(worker))]
+
+    assert sizes(Scheduler.flush) == sizes(Scheduler.end) == [10, 7]
