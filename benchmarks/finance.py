@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from harness import run_parts
 
-from duomo.adapters import Group, Sigmoid, auc, brier
+from duomo.adapters import Group, Sigmoid, auc, brier, fit_logistic
 from duomo.weights import find_package_file
 from duomo_finance.applications import Field
 from duomo_finance.backtest import Backtest, Plan, signal
@@ -23,7 +23,6 @@ from duomo_finance.bars import Bars, read_bars
 from duomo_finance.credit import Applications, CreditScore
 from duomo_finance.engine import Costs, simulate
 from duomo_finance.fairness import fairness_report
-from duomo_finance.logistic import fit_logit
 from duomo_finance.metrics import ks
 from duomo_finance.performance import performance
 from duomo_finance.portfolio import KINDS, Optimiser
@@ -123,7 +122,7 @@ def fairness() -> dict[str, Any]:
     rows = [{**row, "row": i} for i, row in enumerate(table("AER", "HMDA"))]
     x = np.array([[row["pirat"], row["afam"] == "yes"] for row in rows], dtype=float)
     y = np.array([row["deny"] == "yes" for row in rows], dtype=float)
-    logit = fit_logit(x, y)
+    logit = fit_logistic(np.column_stack([np.ones(len(x)), x]), y).weights
     form, _ = Applications.of_table(rows, target="deny", event="yes", key="row", group="row")
     blank = CreditScore(artifacts={"applications": form}, secret="benchmark")
     records, pd = blank.records(rows), np.empty(len(rows))
@@ -132,7 +131,7 @@ def fairness() -> dict[str, Any]:
         pd[judge] = [each[0] for each in fitted.score([fitted.prepare(records[i]) for i in judge])]
     report = fairness_report("afam", [row["afam"] for row in rows], pd < np.quantile(pd, 1 - y.mean()), pd, y)
     return {
-        "logit": [round(float(each), 3) for each in (logit.intercept, *logit.coefficients)],
+        "logit": [round(float(each), 3) for each in logit],
         "auc": round(auc(pd, y), 4), "ks": round(ks(pd, y), 4),
         "groups": [each.model_dump() for each in report.groups],
         "findings": [each.text for each in report.findings],

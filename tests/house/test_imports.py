@@ -25,7 +25,7 @@ LAYERS = [
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 ROOMS = "adapters config errors execution inputs model parallel pretrained tasks testing weights writers".split()
-PUBLIC = {"duomo", *(f"duomo.{room}" for room in ROOMS)}
+PUBLIC = {"duomo", "duomo.adapters.statistics", *(f"duomo.{room}" for room in ROOMS)}
 """What a plugin may import from; and anything inside `duomo.tasks`."""
 
 

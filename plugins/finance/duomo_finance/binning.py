@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
+
+from duomo.adapters import pool_adjacent
 
 Vector = NDArray[np.float64]
 
@@ -144,18 +147,9 @@ def _bin(rate: float, all_events: float, all_rows: int, events: float, rows: int
 
 def _pool(rows: Vector, bad: Vector, direction: float) -> list[tuple[int, int]]:
     """Half-open ranges of bins whose rates, times `direction`, rise."""
-    stack: list[tuple[int, int, float, float]] = []
-    for i, (n, b) in enumerate(zip(rows, bad, strict=True)):
-        stack.append((i, i + 1, n, b))
-        while len(stack) > 1 and _rate(stack[-2]) * direction >= _rate(stack[-1]) * direction:
-            _, end, n1, b1 = stack.pop()
-            start, _, n0, b0 = stack.pop()
-            stack.append((start, end, n0 + n1, b0 + b1))
-    return [(start, end) for start, end, _, _ in stack]
-
-
-def _rate(part: tuple[int, int, float, float]) -> float:
-    return part[3] / part[2] if part[2] else 0.0
+    rates = pool_adjacent(direction * bad / np.maximum(rows, 1.0), np.maximum(rows, 1e-9))
+    edges = [0, *(np.flatnonzero(np.diff(rates)) + 1).tolist(), len(rates)]
+    return list(itertools.pairwise(edges))
 
 
 def _likelihood(groups: list[tuple[int, int]], rows: Vector, bad: Vector) -> float:

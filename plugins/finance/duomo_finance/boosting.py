@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, FittedOn, Reason
+from duomo.adapters import Artifact, FittedOn, Reason, expit
 from duomo.errors import RequirementMissing
 from duomo_finance.binning import Bins
-from duomo_finance.logistic import sigmoid
 from duomo_finance.reasons import MAX_REASONS, Catalogue, improved, reason_for
 from duomo_finance.scorecard import Scorecard, Values
 
@@ -77,7 +76,7 @@ class BoostedTrees(Artifact):
 
     def pd(self, rows: Sequence[Values]) -> Vector:
         """Probability of default, (rows,)."""
-        return sigmoid(self.log_odds(rows))
+        return expit(self.log_odds(rows))
 
     def reasons(self, card: Scorecard, row: Values, catalogue: Catalogue) -> list[Reason]:
         """The fields whose typical good value would lower this applicant's log odds most, one at a time."""

@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, FittedOn, digest_of
+from duomo.adapters import Artifact, FittedOn, digest_of, expit, fit_logistic
 from duomo.errors import BadInput
 from duomo_finance.applications import Field, Row, value_of
 from duomo_finance.binning import Bins, bin_category, bin_number
-from duomo_finance.logistic import fit_logit, sigmoid
 
 Vector = NDArray[np.float64]
 Values = Mapping[str, float | str | None]
@@ -61,7 +60,7 @@ class Scorecard(Artifact):
 
     def pd(self, rows: Sequence[Values]) -> Vector:
         """Probability of default, (rows,)."""
-        return sigmoid(self.log_odds(rows))
+        return expit(self.log_odds(rows))
 
     def points(self, rows: Sequence[Values]) -> Vector:
         """Points of each field in full precision, (rows, fields); their sum is the score."""
@@ -100,14 +99,19 @@ class Scorecard(Artifact):
         # A column in one bin tells nothing, and would only share in the points.
         kept = [(field, each) for field, each in zip(fields, bins, strict=True) if np.ptp(each.woe) > 0]
         woe = np.column_stack([each.transform([row[field.name] for row in rows]) for field, each in kept])
-        logit = fit_logit(-woe, y, ridge=RIDGE, non_negative=True)
-        points = _points(woe, logit.intercept, logit.coefficients)
+        # On weights of evidence a negative coefficient would say that a worse bin earns a better score, and no
+        # reason could explain that. The intercept, the last column, is free.
+        signs, ridge = [True] * len(kept), [RIDGE] * len(kept)
+        design = np.column_stack([-woe, np.ones(len(y))])
+        fitted = fit_logistic(design, y, [*ridge, 0.0], non_negative=[*signs, False])
+        *coefficients, base = fitted.weights.tolist()
+        points = _points(woe, base, np.array(coefficients))
         good = [row for row, bad in zip(rows, y, strict=True) if not bad]
         return cls(
             fields=tuple(field for field, _ in kept),
             bins=tuple(each for _, each in kept),
-            coefficients=tuple(map(float, logit.coefficients)),
-            intercept=logit.intercept,
+            coefficients=tuple(coefficients),
+            intercept=base,
             mean_points=tuple(map(float, points.mean(axis=0))),
             typical=tuple(_typical(each, [row[field.name] for row in good]) for field, each in kept),
             fitted_on=FittedOn(

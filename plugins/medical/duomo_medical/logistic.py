@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, FittedOn
+from duomo.adapters import Artifact, FittedOn, fit_logistic
 from duomo.errors import UsageProblem
 
 RIDGE = 1.0
@@ -40,7 +40,8 @@ class Logistic(Artifact):
         x = np.where(np.isnan(x), medians, x)
         means, scales = x.mean(0), x.std(0)
         scales[scales == 0] = 1.0
-        weights = _newton((x - means) / scales, y)
+        design = np.column_stack([np.ones(len(x)), (x - means) / scales])
+        weights = fit_logistic(design, y, [0.0, *[RIDGE] * len(names)]).weights
         return cls(
             names=tuple(names),
             medians=tuple(medians.tolist()),
@@ -65,18 +66,3 @@ class Logistic(Artifact):
 def _median(column: NDArray[Any]) -> float:
     known = column[~np.isnan(column)]
     return float(np.median(known)) if known.size else 0.0
-
-
-def _newton(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-    design = np.column_stack([np.ones(len(x)), x])
-    penalty = np.diag([0.0, *[RIDGE] * x.shape[1]])
-    weights = np.zeros(design.shape[1])
-    for _ in range(100):
-        p = 0.5 * (1 + np.tanh(design @ weights / 2))
-        gradient = design.T @ (p - y) + penalty @ weights
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(weights))
-        step = np.linalg.solve(curvature, gradient)
-        weights = weights - step
-        if np.abs(step).max() < 1e-10:
-            break
-    return np.asarray(weights)

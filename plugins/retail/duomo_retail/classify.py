@@ -10,12 +10,13 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, FittedOn
+from duomo.adapters import Artifact, FittedOn, fit_logistic
 from duomo.errors import BadInput, UsageProblem
 
 Array = NDArray[np.float64]
 Row = Mapping[str, Any]
 RIDGE = 1.0
+"""Penalty on each weight; the intercept is free."""
 KNOTS = (0.2, 0.4, 0.6, 0.8)
 MANY = 20
 """A number with more distinct values than this may have a bent line."""
@@ -64,7 +65,7 @@ class Logistic(Artifact):
             raise UsageProblem("one answer cannot be learnt", why="all labels are equal", fix="take rows of both kinds")
         columns = [_column(rows, name) for name in dict.fromkeys(name for row in rows for name in row)]
         design = np.concatenate([np.ones((len(rows), 1)), *(values for _, _, values in columns)], axis=1)
-        weights = _newton(design, y)
+        weights = fit_logistic(design, y, [1e-9, *[RIDGE] * (design.shape[1] - 1)]).weights
         terms, at = [], 1
         for term, values_of, values in columns:
             mine = weights[at : at + values.shape[1]]
@@ -105,21 +106,6 @@ def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
 def _bent(z: Array, knots: Sequence[float]) -> Array:
     """A number and what of it lies above each knot, (n, 1 + knots)."""
     return np.stack([z, *(np.maximum(z - knot, 0.0) for knot in knots)], axis=1)
-
-
-def _newton(design: Array, y: Array) -> Array:
-    weights = np.zeros(design.shape[1])
-    ridge = np.full(len(weights), RIDGE)
-    ridge[0] = 1e-9
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (y - p) - ridge * weights
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + np.diag(ridge)
-        step = np.linalg.solve(curvature, gradient)
-        weights += step
-        if float(np.abs(step).max()) < 1e-8:
-            break
-    return weights
 
 
 def _is_missing(value: Any) -> bool:

@@ -63,12 +63,19 @@ if TYPE_CHECKING:
         Isotonic as Isotonic,
         Sigmoid as Sigmoid,
         Temperature as Temperature,
+        pool_adjacent as pool_adjacent,
     )
     from duomo.adapters.statistics.conformal import (
         ConformalInterval as ConformalInterval,
         ConformalSets as ConformalSets,
         conformal_quantile as conformal_quantile,
         coverage as coverage,
+    )
+    from duomo.adapters.statistics.logistic import (
+        LogisticFit as LogisticFit,
+        expit as expit,
+        fit_logistic as fit_logistic,
+        logit as logit,
     )
     from duomo.adapters.statistics.metrics import (
         auc as auc,
@@ -86,7 +93,8 @@ __getattr__, __dir__, __all__ = face(
         "duomo.adapters.adapting": "adapt",
         "duomo.adapters.artifacts": "Artifact FittedOn",
         "duomo.adapters.audit": "AuditLog verify",
-        "duomo.adapters.statistics.calibration": "Calibrator Isotonic Sigmoid Temperature",
+        "duomo.adapters.statistics.calibration": "Calibrator Isotonic Sigmoid Temperature pool_adjacent",
+        "duomo.adapters.statistics.logistic": "LogisticFit expit fit_logistic logit",
         "duomo.adapters.statistics.metrics": "auc brier expected_calibration_error log_loss reliability",
         "duomo.adapters.statistics.conformal": "ConformalInterval ConformalSets conformal_quantile coverage",
         "duomo.adapters.egress": "no_egress",

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from duomo.adapters import Fixed
+from duomo.adapters import Fixed, auc
 from duomo.errors import GuardRefused, UsageProblem
 from duomo.testing import AdapterConformance
 from duomo_medical import usefulness
+from duomo_medical.logistic import Logistic
 from duomo_medical.made_up import VARIABLES, patients
 from duomo_medical.sites import by_site
 from duomo_medical.tabular_risk import TabularRisk
@@ -209,3 +210,16 @@ def test_what_is_not_fitted_says_how_to_fit_it(pima):
     with pytest.raises(UsageProblem, match="cannot fit 7 variables"):
         adapter = TabularRisk(artifacts={"variables": PIMA})
         adapter.fit(adapter.records(pima[0][:8]))
+
+
+def test_coefficients_stay_what_they_were_on_a_fixed_table():
+    random = np.random.default_rng(7)
+    x = random.normal(size=(400, 3)) * [1, 5, 0.2] + [0, 10, 1]
+    y = (random.random(400) < 1 / (1 + np.exp(-(x @ [1.0, -0.3, 2.0] + 1)))).astype(float)
+    x[::7, 1] = np.nan
+    fitted = Logistic.fit(["a", "b", "c"], x, y)
+    expected = [0.041222360757591815, 1.0304258511961613, -1.1834791384394996, 0.40624271058909067]
+    assert [fitted.intercept, *fitted.coefficients] == pytest.approx(expected, abs=1e-7)
+    assert auc(fitted.log_odds(x), y) == pytest.approx(0.8323872871396064, abs=1e-9)
+    line = usefulness.calibration_line(1 / (1 + np.exp(-1.7 * fitted.log_odds(x) - 0.4)), y)
+    assert line == pytest.approx((0.6063289959823849, -0.40370257962492195), abs=1e-6)

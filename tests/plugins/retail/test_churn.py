@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import data
+import numpy as np
 import pytest
 
-from duomo.adapters import Random
+from duomo.adapters import Random, auc
 from duomo.errors import BadInput, GuardRefused
 from duomo_retail.churn import Churn, Offer
+from duomo_retail.classify import Logistic
 
 ROW = {"customer_id": "p", "months": 2, "plan": "a"}
 
@@ -97,3 +99,17 @@ def test_a_slip_in_a_column_of_numbers_does_not_make_it_one_of_categories() -> N
     assert months.weights
     assert not months.categories
     assert Churn().evaluate(rows).metrics["auc"] > 0.95
+
+
+def test_coefficients_stay_what_they_were_on_a_fixed_table() -> None:
+    random = np.random.default_rng(7)
+    x = random.normal(size=(400, 3)) * [1, 5, 0.2] + [0, 10, 1]
+    y = (random.random(400) < 1 / (1 + np.exp(-(x @ [1.0, -0.3, 2.0] + 1)))).astype(float)
+    rows = [{"a": a, "b": b, "c": "xyz"[int(abs(c) * 17) % 3]} for a, b, c in x.tolist()]
+    fitted = Logistic.fit(rows, y.tolist())
+    weights = [fitted.intercept, *fitted.terms[0].weights[:2], fitted.terms[1].weights[0]]
+    expected = [0.01482768003899223, 0.4648432284722231, 0.31587531935389707, -0.9233707592948104]
+    assert weights == pytest.approx(expected, abs=1e-7)
+    categories = {"x": 0.0645429540882556, "y": -0.01094395047678644, "z": -0.053599003596642165}
+    assert fitted.terms[2].categories == pytest.approx(categories, abs=1e-7)
+    assert auc([fitted.log_odds(row) for row in rows], y) == pytest.approx(0.8459653422019955, abs=1e-9)

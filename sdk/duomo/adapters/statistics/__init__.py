@@ -1,1 +1,50 @@
-"""The statistics that adapters share: logistic regression, metrics, calibration, conformal sets and stacking."""
+"""The statistics that adapters share: logistic regression, metrics, calibration, conformal sets and stacking.
+
+`duomo.adapters` hands most of them out, too. Names are loaded when first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from duomo.lazy import face
+
+if TYPE_CHECKING:
+    from duomo.adapters.statistics.calibration import (
+        Calibrator as Calibrator,
+        Isotonic as Isotonic,
+        Sigmoid as Sigmoid,
+        Temperature as Temperature,
+        pool_adjacent as pool_adjacent,
+    )
+    from duomo.adapters.statistics.conformal import (
+        Conformal as Conformal,
+        ConformalInterval as ConformalInterval,
+        ConformalSets as ConformalSets,
+        conformal_quantile as conformal_quantile,
+        coverage as coverage,
+    )
+    from duomo.adapters.statistics.logistic import (
+        LogisticFit as LogisticFit,
+        expit as expit,
+        fit_logistic as fit_logistic,
+        logit as logit,
+    )
+    from duomo.adapters.statistics.metrics import (
+        Bin as Bin,
+        auc as auc,
+        brier as brier,
+        expected_calibration_error as expected_calibration_error,
+        log_loss as log_loss,
+        reliability as reliability,
+    )
+    from duomo.adapters.statistics.stacking import Stack as Stack
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "duomo.adapters.statistics.calibration": "Calibrator Isotonic Sigmoid Temperature pool_adjacent",
+        "duomo.adapters.statistics.conformal": "Conformal ConformalInterval ConformalSets conformal_quantile coverage",
+        "duomo.adapters.statistics.logistic": "LogisticFit expit fit_logistic logit",
+        "duomo.adapters.statistics.metrics": "Bin auc brier expected_calibration_error log_loss reliability",
+        "duomo.adapters.statistics.stacking": "Stack",
+    },
+)

@@ -13,7 +13,7 @@ import pydantic
 
 from duomo.adapters.artifacts import Artifact, FittedOn
 from duomo.adapters.scores import Probability, Uncalibrated
-from duomo.adapters.statistics.logistic import _expit, fit_logistic
+from duomo.adapters.statistics.logistic import expit, fit_logistic
 from duomo.adapters.statistics.metrics import Floats, _checked
 from duomo.errors import UsageProblem
 
@@ -48,12 +48,12 @@ class Sigmoid(Calibrator):
         positives, negatives = float(y.sum()), float(len(y) - y.sum())
         target = np.where(y > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
         centre, scale = float(s.mean()), float(s.std()) or 1.0
-        slope, intercept = map(float, fit_logistic(np.stack([(s - centre) / scale, np.ones(len(s))], 1), target))
+        slope, intercept = fit_logistic(np.stack([(s - centre) / scale, np.ones(len(s))], 1), target).weights.tolist()
         on = fitted_on or FittedOn(n=len(y), prevalence=float(y.mean()))
         return cls(slope=slope / scale, intercept=intercept - slope * centre / scale, event=event, fitted_on=on)
 
     def predict(self, values: Floats) -> np.ndarray[Any, Any]:
-        return _expit(self.slope * np.asarray(values, float) + self.intercept)
+        return expit(self.slope * np.asarray(values, float) + self.intercept)
 
 
 class Isotonic(Calibrator):

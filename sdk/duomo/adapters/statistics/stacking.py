@@ -55,7 +55,7 @@ class Stack(Artifact):
         for name in stack.modelled:
             truth = np.asarray([float(label == name) for label in labels])
             design = np.stack([stack.features(each, name) for each in scores])
-            weights[name] = fit_logistic(design, truth, _RIDGE).tolist()
+            weights[name] = fit_logistic(design, truth, _RIDGE).weights.tolist()
         patterns = dict(sorted(Counter(pattern_of(each, parts) for each in scores).items()))
         on = FittedOn(n=len(labels))
         return cls(**{**stack.model_dump(exclude={"weights", "patterns", "fitted_on"}), "weights": weights,

@@ -7,11 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
-from duomo.adapters import Isotonic, Sigmoid, Temperature, Uncalibrated
-from duomo.adapters.statistics.calibration import pool_adjacent
-from duomo.adapters.statistics.logistic import fit_logistic, logit
+from duomo.adapters import Isotonic, Sigmoid, Temperature, Uncalibrated, logit, pool_adjacent
 from duomo.adapters.statistics.metrics import auc, brier, by_group, expected_calibration_error, log_loss, reliability
 from duomo.errors import UsageProblem
 
@@ -90,14 +87,6 @@ def test_a_temperature_finds_how_overconfident_logits_are():
     assert made.value == pytest.approx(1 / (1 + np.exp(-1)), abs=0.02)
     assert sum(made.by_class.values()) == pytest.approx(1)
     assert made.method == "temperature"
-
-
-def test_a_logistic_fit_is_the_one_of_scikit_learn():
-    draw = np.random.default_rng(3)
-    x = draw.normal(size=(500, 3))
-    y = (draw.random(500) < 1 / (1 + np.exp(-(x @ [1.0, -2.0, 0.5] + 0.3)))).astype(float)
-    theirs = LogisticRegression(C=1.0, tol=1e-9, max_iter=1000, fit_intercept=False).fit(x, y).coef_[0]
-    assert fit_logistic(x, y, ridge=1.0) == pytest.approx(theirs, abs=1e-4)
 
 
 @given(labelled)
