@@ -190,7 +190,11 @@ def portfolio() -> dict[str, Any]:
     from skfolio.datasets import load_sp500_dataset
 
     prices = load_sp500_dataset()
-    bars = Bars.of_closes([day.to_pydatetime() for day in prices.index], {name: prices[name] for name in prices})
+    bars, _ = read_bars(
+        {"time": day.to_pydatetime(), "symbol": name, "close": price}
+        for name in prices
+        for day, price in prices[name].items()
+    )
     found: dict[str, Any] = {}
     for kind in KINDS:
         run = simulate(bars, WalkForward(Optimiser(kind), 253, 60), Costs(spread_bps=10), fill="close")

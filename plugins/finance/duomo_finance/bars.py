@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Finding, find
+from duomo.adapters import Finding, find, parse_time
 from duomo.errors import BadInput
 
 Vector = NDArray[np.float64]
@@ -45,12 +45,6 @@ class Bars:
         """Close to close, (bars - 1, symbols)."""
         return np.asarray(self.close[1:] / self.close[:-1] - 1)
 
-    @classmethod
-    def of_closes(cls, times: Sequence[dt.datetime], closes: Mapping[str, Sequence[float]]) -> Bars:
-        """From closing prices alone: open, high and low are the close."""
-        close = np.column_stack([np.asarray(values, dtype=np.float64) for values in closes.values()])
-        return cls(tuple(times), tuple(closes), close, close, close, close, np.full(close.shape, np.nan))
-
 
 def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
     """A panel from rows with ``time`` (or ``date``), ``close`` and maybe ``symbol``, ``open`` … and ``currency``.
@@ -73,6 +67,7 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
             found.append(find(problem[0], problem[1], field=problem[2], record=str(number), fix=problem[3]))
             continue
         time, symbol = _time(row), str(row.get("symbol") or "asset")
+        assert time is not None  # _problem has looked
         zoned = time.tzinfo is not None if zoned is None else zoned
         if (time.tzinfo is not None) != zoned:
             text = "its time has no time zone" if zoned else "its time has a time zone, and those before it have none"
@@ -181,15 +176,11 @@ def _calendar_gaps(times: Sequence[dt.datetime]) -> list[dt.datetime]:
     return [times[int(i)] for i in np.flatnonzero(steps > limit)]
 
 
-def _time(row: Mapping[str, Any]) -> Any:
-    value = row.get("time", row.get("date"))
-    if isinstance(value, dt.datetime):
-        return value
-    if isinstance(value, dt.date):
-        return dt.datetime(value.year, value.month, value.day)
+def _time(row: Mapping[str, Any]) -> dt.datetime | None:
+    """The bar's time, or None where it cannot be read."""
     try:
-        return dt.datetime.fromisoformat(str(value))
-    except ValueError:
+        return parse_time(row.get("time", row.get("date")), "time")
+    except BadInput:
         return None
 
 

@@ -82,13 +82,6 @@ class Bins(pydantic.BaseModel):
         """Weight of evidence of each value, (values,)."""
         return np.asarray(self.woe[self.index(values)])
 
-    def information_value(self) -> float:
-        """How much the column tells; by custom under .02 is nothing and over .5 is suspicious."""
-        rows = np.array([each.rows for each in self.bins], dtype=np.float64)
-        events = np.array([each.events for each in self.bins], dtype=np.float64)
-        goods = rows - events
-        return float(((goods / goods.sum() - events / events.sum()) * self.woe).sum())
-
 
 def bin_number(values: Vector, events: Vector) -> Bins:
     """Cut a number at its quantiles and pool neighbours until the rate of events only rises, or only falls.

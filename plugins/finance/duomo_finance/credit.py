@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -25,58 +25,54 @@ from duomo.adapters import (
     Threshold,
     auc,
     find,
-    pseudonym,
+    parse_time,
 )
 from duomo.errors import BadInput, GuardRefused, UsageProblem
 from duomo_finance import made_up
-from duomo_finance.applications import Field, Row, check_row, fields_of, is_missing, screen, value_of
+from duomo_finance.applications import Field, Row, screen, value_of
 from duomo_finance.boosting import BoostedTrees
+from duomo_finance.form import Form, screened
 from duomo_finance.plugin import CREDIT_SCORE
 from duomo_finance.reasons import Catalogue, ReasonText, adverse_reasons
 from duomo_finance.reports import CreditReport, report
 from duomo_finance.scorecard import Scorecard, score_of
 
 TELLS_ALL = 0.95
-"""A single field with such an AUC is the answer in another dress."""
+"""A single field above this AUC is treated as a leak of the target."""
+REFUSED = ("FAIR.PROHIBITED_BASIS", "LEAK.TARGET")
+"""Findings that keep a column from being a feature."""
 ENOUGH_ROWS = 20
 
 
-class Applications(Artifact):
+class Applications(Form):
     """What an application looks like, and which of its columns may be used for what."""
 
     kind: ClassVar[str] = "finance.applications/1"
 
-    fields: tuple[Field, ...]
-    target: str = ""
-    """Column of the answer, for fitting."""
-    event: str = "1"
-    """The value of `target` that means default."""
-    key: str = ""
     group: str = ""
     """Column of the borrower, where one has several applications."""
-    time: str = ""
     known_at: Mapping[str, str] = pydantic.Field(default_factory=dict)
     """For a field, the column that says since when its value is known."""
     protected: tuple[str, ...] = ()
-    currency: str = ""
     catalogue: Mapping[str, ReasonText] = pydantic.Field(default_factory=dict)
     """The lender's own words for reasons, by field."""
+
+    @property
+    def group_column(self) -> str:
+        return self.group
 
     @classmethod
     def of_table(
         cls, rows: Sequence[Row], *, target: str, event: str, protected: Sequence[str] = (),
         ratios: Sequence[Field] = (), key: str = "", group: str = "", time: str = "", currency: str = "",
     ) -> tuple[Applications, list[Finding]]:  # fmt: skip
-        """Every column that may be a feature, and a finding for each that may not."""
-        units = {name for row in rows[:1] for name in row if name.endswith(("_unit", "currency"))}
-        fields = fields_of(rows, {target, key, group, time, *protected, *units} - {""})
-        found = screen(fields, rows)
-        refused = {each.field for each in found}
-        kept = [field for field in fields if field.name not in refused]
+        """Take every column that may be a feature, with a finding for each that may not."""
+        table = screened(rows, {target, key, group, time, *protected}, REFUSED)
+        found = table.findings
         bases = {each.field for each in found if each.code == "FAIR.PROHIBITED_BASIS"}
         return cls(
-            fields=(*kept, *ratios), target=target, event=event, key=key, group=group, time=time, currency=currency,
-            protected=tuple(dict.fromkeys((*protected, *sorted(bases)))),
+            fields=(*table.fields, *ratios), target=target, event=event, key=key, group=group, time=time,
+            currency=currency, protected=tuple(dict.fromkeys((*protected, *sorted(bases)))),
         ), found  # fmt: skip
 
 
@@ -138,31 +134,17 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
 
     def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
         """A row as a record: protected columns aside, the answer aside, and what is wrong with it said."""
-        if not isinstance(value, Mapping):
-            raise BadInput(f"application {position} is a {type(value).__name__}", why="a row (a dict) is needed",
-                           fix="one dict of columns an application")  # fmt: skip
-        form, row = self.applications, dict(value)
-        key = pseudonym(str(row.get(form.key, position)), self.secret) if form.key else str(position)
-        label = row.pop(form.target, None) if form.target else None
+        form = self.applications
+        made = form.record(value, position, self.secret)
+        row = made.payload
         protected = {name: row.pop(name) for name in form.protected if name in row}
-        group = row.get(form.group) if form.group else None
-        time = _time(row.pop(form.time, None), form.time, key) if form.time else None
-        known = {field: _time(row.pop(column, None), column, key) for field, column in form.known_at.items()}
+        known = {field: parse_time(row.pop(column, None), column, made.key) for field, column in form.known_at.items()}
         # The model reads the fields alone; whatever else looks protected goes the same way as what is named.
         for finding in screen([Field(name=name, kind="category") for name in row if not _is_field(form, name)], []):
             if finding.code == "FAIR.PROHIBITED_BASIS":
                 protected[finding.field] = row.pop(finding.field)
-        row.pop(form.key, None)
-        return Record(
-            row,
-            key,
-            pseudonym(str(group), self.secret) if group is not None else None,
-            time,
-            {field: at for field, at in known.items() if at is not None},
-            protected,
-            None if label is None else int(str(label) == form.event),
-            findings=tuple(check_row(row, form.fields, key, form.currency)),
-        )
+        available = {field: at for field, at in known.items() if at is not None}
+        return dataclasses.replace(made, available_at=available, protected=protected)
 
     def guards(self, phase: str) -> Sequence[Any]:
         if phase == "dataset":
@@ -322,15 +304,3 @@ def _values(fields: Sequence[Field], row: Row) -> dict[str, float | str | None]:
 
 def _is_field(form: Applications, name: str) -> bool:
     return any(name == field.name or name in (field.of or ()) for field in form.fields)
-
-
-def _time(value: Any, field: str, key: str) -> dt.datetime | None:
-    if is_missing(value):
-        return None
-    if isinstance(value, dt.datetime):
-        return value
-    try:
-        return dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        raise BadInput(f"record '{key}': '{field}' is no time", why="it cannot be read as ISO 8601",
-                       fix="such as 2024-03-28 or 2024-03-28T09:30:00") from None  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -12,7 +12,6 @@ import pydantic
 
 from duomo.adapters import (
     Adapter,
-    Artifact,
     Case,
     Decision,
     DomainResult,
@@ -24,11 +23,11 @@ from duomo.adapters import (
     Score,
     Uncalibrated,
     auc,
-    pseudonym,
 )
 from duomo.errors import BadInput, UsageProblem
 from duomo_finance import made_up
-from duomo_finance.applications import Field, Row, check_row, fields_of, screen, value_of
+from duomo_finance.applications import Row, value_of
+from duomo_finance.form import Form, screened
 from duomo_finance.metrics import among_top, average_precision
 from duomo_finance.plugin import FRAUD
 from duomo_finance.surprise import Surprise
@@ -37,37 +36,31 @@ MAX_REASONS = 4
 MIN_ROWS = 200
 
 
-class Payments(Artifact):
-    """What a payment looks like."""
+class Payments(Form):
+    """What a payment looks like; `target` is for measuring only, nothing is fitted to it."""
 
     kind: ClassVar[str] = "finance.payments/1"
 
-    fields: tuple[Field, ...]
-    key: str = ""
     account: str = ""
-    """Column of the account, by which records are grouped: it never stands on both sides of a split."""
-    time: str = ""
-    target: str = ""
-    """Column of the answer, for measuring only: nothing is fitted to it."""
-    event: str = "1"
-    currency: str = ""
+    """Column of the account."""
     alerts_per_1000: float = pydantic.Field(default=5.0, gt=0, lt=1000)
     """The budget: how many payments of a thousand people can look at."""
+
+    @property
+    def group_column(self) -> str:
+        return self.account
 
     @classmethod
     def of_table(
         cls, rows: Sequence[Row], *, key: str = "", account: str = "", time: str = "", target: str = "",
         event: str = "1", currency: str = "", alerts_per_1000: float = 5.0,
     ) -> tuple[Payments, list[Finding]]:  # fmt: skip
-        """Every column but those named, and a finding for each that is protected and left out."""
-        aside = {key, account, time, target, *(name for name in rows[0] if name.endswith(("_unit", "currency")))}
-        fields = fields_of(rows, aside - {""})
-        found = [each for each in screen(fields, rows) if each.code == "FAIR.PROHIBITED_BASIS"]
-        refused = {each.field for each in found}
+        """Take every column but those named, with a finding for each that is protected and left out."""
+        table = screened(rows, {key, account, time, target}, ["FAIR.PROHIBITED_BASIS"])
         return cls(
-            fields=tuple(field for field in fields if field.name not in refused), key=key, account=account, time=time,
-            target=target, event=event, currency=currency, alerts_per_1000=alerts_per_1000,
-        ), found  # fmt: skip
+            fields=table.fields, key=key, account=account, time=time, target=target, event=event, currency=currency,
+            alerts_per_1000=alerts_per_1000,
+        ), table.findings  # fmt: skip
 
 
 class AlertBudget(Policy):
@@ -121,22 +114,7 @@ class Fraud(Adapter[dict[str, Any], FraudAlert]):
         return found
 
     def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
-        if not isinstance(value, Mapping):
-            raise BadInput(f"payment {position} is a {type(value).__name__}", why="a row (a dict) is needed",
-                           fix="one dict of columns a payment")  # fmt: skip
-        form, row = self.payments, dict(value)
-        name = str(row.pop(form.key, position)) if form.key else str(position)
-        key = pseudonym(name, self.secret) if form.key else name
-        account = row.pop(form.account, None) if form.account else None
-        label = row.pop(form.target, None) if form.target else None
-        return Record(
-            row,
-            key,
-            pseudonym(str(account), self.secret) if account is not None else None,
-            _time(row.pop(form.time, None), form.time, key) if form.time else None,
-            label=None if label is None else int(str(label) == form.event),
-            findings=tuple(check_row(row, form.fields, key, form.currency)),
-        )
+        return self.payments.record(value, position, self.secret)
 
     def fit(self, records: Sequence[Record[dict[str, Any]]]) -> Self:
         """An adapter that knows what is usual among these records, and whose threshold keeps the budget there."""
@@ -229,13 +207,3 @@ def worklist(
         day: sorted(found, key=lambda each: (-(each.payload.score if each.payload else 0.0), each.key))[:per_day]
         for day, found in days.items()
     }
-
-
-def _time(value: Any, field: str, key: str) -> dt.datetime:
-    if isinstance(value, dt.datetime):
-        return value
-    try:
-        return dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        raise BadInput(f"record '{key}': '{field}' is no time", why="it cannot be read as ISO 8601",
-                       fix="such as 2024-03-28T09:30:00") from None  # fmt: skip

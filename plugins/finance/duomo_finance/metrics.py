@@ -1,4 +1,4 @@
-"""How good scores are beyond what the core measures: separation, drift, and finding the few among the many."""
+"""How good scores are beyond what the core measures: separation, and finding the few among the many."""
 
 from __future__ import annotations
 
@@ -14,17 +14,6 @@ def ks(score: ArrayLike, y: ArrayLike) -> float:
     found, passed = np.cumsum(events[order]), np.cumsum(~events[order])
     gap = found / max(int(events.sum()), 1) - passed / max(int((~events).sum()), 1)
     return float(np.abs(gap[last_of_tie]).max())
-
-
-def psi(expected: ArrayLike, actual: ArrayLike, num_bands: int = 10) -> float:
-    """Population stability index of a score; by custom 0.1 is worth a look and 0.25 worth a halt."""
-    before, now = np.asarray(expected, dtype=np.float64), np.asarray(actual, dtype=np.float64)
-    edges = np.unique(np.quantile(before, np.linspace(0, 1, num_bands + 1)[1:-1]))
-    shares = [
-        np.maximum(np.bincount(np.searchsorted(edges, part), minlength=len(edges) + 1) / len(part), 1e-4)
-        for part in (before, now)
-    ]
-    return float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
 
 
 def average_precision(score: ArrayLike, y: ArrayLike) -> float:

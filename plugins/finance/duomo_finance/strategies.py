@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from duomo.adapters import Finding, find
 from duomo.errors import BadInput
 from duomo_finance.bars import PRICES, Bars
-from duomo_finance.engine import History, Strategy
+from duomo_finance.engine import History
 
 Vector = NDArray[np.float64]
 Signals = Callable[[Bars], Vector]
@@ -94,11 +94,6 @@ def audit_signals(signals: Signals, bars: Bars, *, num_probes: int = 24, seed: i
                 )
             ]
     return []
-
-
-def run_signals(signals: Signals, bars: Bars) -> tuple[Strategy, list[Finding]]:
-    """A strategy from signals, and what the audit found; with a finding it must not be believed."""
-    return Table(_weights(signals, bars)), audit_signals(signals, bars)
 
 
 def _bend(bars: Bars, t: int, factor: float, random: np.random.Generator) -> Bars:

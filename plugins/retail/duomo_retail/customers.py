@@ -10,10 +10,22 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import pydantic
 
-from duomo.adapters import Adapter, Artifact, Case, Finding, Guard, Payload, Reason, Record, Uncalibrated, find
+from duomo.adapters import (
+    Adapter,
+    Artifact,
+    Case,
+    Finding,
+    Guard,
+    Payload,
+    Reason,
+    Record,
+    Uncalibrated,
+    find,
+    parse_time,
+)
 from duomo.errors import BadInput, DuomoError, UsageProblem
 from duomo_retail.buying import BgNbd, GammaGamma, Purchases
-from duomo_retail.columns import demand_columns
+from duomo_retail.columns import filled_rows
 from duomo_retail.plugin import CUSTOMER_VALUE
 from duomo_retail.records import Customer
 
@@ -277,10 +289,10 @@ def _unit(day: dt.date, days: int) -> int:
 
 
 def _day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text[:10])
-    except ValueError:
-        raise BadInput("a purchase's date is no date", why="dates are ISO: 2026-03-01", fix="correct 'dates'") from None
+    moment = parse_time(text[:10], "dates")
+    if moment is None:
+        raise BadInput("a purchase has no date", why="each purchase has one", fix="fill in 'dates'")
+    return moment.date()
 
 
 def _purchases(seen: Sequence[_Seen]) -> Purchases:
@@ -330,15 +342,9 @@ def _returns(record: Record[Customer]) -> Iterator[Finding]:
 
 def _by_customer(rows: Iterable[Any]) -> Iterator[Any]:
     found: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(rows, 1):
+    for row in filled_rows(rows, COLUMNS, "table"):
         if isinstance(row, DuomoError):
             yield row
-            continue
-        if not found:
-            demand_columns(row, COLUMNS, "table")
-        empty = next((name for name in COLUMNS if row.get(name) is None), None)
-        if empty is not None:
-            yield BadInput(f"row {number} has no '{empty}'", why="a purchase has all three", fix=f"fill in '{empty}'")
             continue
         name = str(row["customer_id"])
         one = found.setdefault(name, {"customer_id": name, "dates": [], "amounts": [], "currency": []})

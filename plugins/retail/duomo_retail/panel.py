@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from duomo.adapters import Finding, Record, find
 from duomo.errors import BadInput, DuomoError
-from duomo_retail.columns import demand_columns
+from duomo_retail.columns import filled_rows
 from duomo_retail.methods import MIN_LENGTH
 from duomo_retail.records import DemandSeries
 from duomo_retail.timeline import Timeline, parse, timeline
@@ -56,20 +56,15 @@ def group_rows(rows: Iterable[Any]) -> Iterator[Any]:
     """
     series: dict[str, dict[str, Any]] = {}
     columns: tuple[str, ...] = ()
-    for number, row in enumerate(rows, 1):
+    hint = " (unique_id: the article, ds: the period, y: units sold)"
+    for row in filled_rows(rows, COLUMNS, "panel", needed=("unique_id", "ds"), hint=hint):
         if isinstance(row, DuomoError):
             yield row
             continue
-        if not series and not columns:
-            demand_columns(row, COLUMNS, "panel", " (unique_id: the article, ds: the period, y: units sold)")
-            columns = tuple(name for name in OPTIONAL if name in row)
-        if row.get("unique_id") is None or row.get("ds") is None:
-            empty = "unique_id" if row.get("unique_id") is None else "ds"
-            yield BadInput(f"row {number} has no '{empty}'", why="it belongs to no series", fix=f"fill in '{empty}'")
-            continue
+        columns = columns or ("ds", "y", *(name for name in OPTIONAL if name in row))
         name = str(row["unique_id"])
-        one = series.setdefault(name, {"unique_id": name, **{each: [] for each in ("ds", "y", *columns)}})
-        for each in ("ds", "y", *columns):
+        one = series.setdefault(name, {"unique_id": name, **{each: [] for each in columns}})
+        for each in columns:
             one[each].append(row.get(each))
     yield from series.values()
 

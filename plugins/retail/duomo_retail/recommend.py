@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from duomo.adapters import Adapter, Case, FoldReport, Payload, Reason, Record, Report, SplitPolicy, Uncalibrated
+from duomo.adapters import (
+    Adapter,
+    Case,
+    FoldReport,
+    Payload,
+    Reason,
+    Record,
+    Report,
+    SplitPolicy,
+    Uncalibrated,
+    parse_time,
+)
 from duomo.errors import BadInput, DuomoError, GuardRefused, UsageProblem
-from duomo_retail.columns import demand_columns
+from duomo_retail.columns import filled_rows
 from duomo_retail.cooccurrence import ItemModel, fit_ease, fit_neighbours
 from duomo_retail.plugin import RECOMMEND
 from duomo_retail.records import History
@@ -84,13 +96,14 @@ class Recommend(Adapter[History, Recommendations]):
         items, times = record.payload.items, record.payload.times
         if not times:
             return record
-        if len(times) != len(items) or len({type(each) for each in times}) > 1:
+        moments = [_moment(each, record.key) for each in times]
+        if len(times) != len(items) or len({kind for kind, _ in moments}) > 1:
             raise BadInput(
                 f"record '{record.key}': 'times' do not say in which order {len(items)} items were taken",
-                why=f"there are {len(times)}" if len(times) != len(items) else "numbers and texts have no order",
+                why=f"there are {len(times)}" if len(times) != len(items) else "numbers and dates have no common order",
                 fix="give one time an item, all numbers or all ISO 8601, or none and the items oldest first",
             )
-        order = sorted(range(len(items)), key=times.__getitem__)
+        order = sorted(range(len(items)), key=moments.__getitem__)
         ordered = {"items": [items[i] for i in order], "times": [times[i] for i in order]}
         return dataclasses.replace(record, payload=record.payload.model_copy(update=ordered))
 
@@ -156,28 +169,24 @@ class Recommend(Adapter[History, Recommendations]):
 
 def _histories(rows: Iterable[Any]) -> Iterator[Any]:
     found: dict[str, list[tuple[Any, str]]] = {}
-    for number, row in enumerate(rows, 1):
+    for row in filled_rows(rows, COLUMNS, "table"):
         if isinstance(row, DuomoError):
             yield row
             continue
-        if not found:
-            demand_columns(row, COLUMNS, "table")
-        empty = next((name for name in COLUMNS if row.get(name) is None), None)
-        if empty is not None:
-            yield BadInput(f"row {number} has no '{empty}'", why="a choice has all three", fix=f"fill in '{empty}'")
-            continue
-        found.setdefault(str(row["user_id"]), []).append((_time(row["time"]), str(row["item_id"])))
-    for user, pairs in found.items():
-        if len({type(time) for time, _ in pairs}) == 1:  # others have no order, and `record` says so
-            pairs.sort()
+        found.setdefault(str(row["user_id"]), []).append((str(row["time"]), str(row["item_id"])))
+    for user, pairs in found.items():  # `record` puts them in order
         yield {"user_id": user, "items": [item for _, item in pairs], "times": [time for time, _ in pairs]}
 
 
-def _time(value: Any) -> Any:
+def _moment(value: float | str, record: str) -> tuple[str, float]:
+    """What a time is, a number or a date, and where it stands among its like; a date without a zone is of UTC."""
     try:
-        return float(value)
+        return "number", float(value)
     except ValueError:
-        return str(value)
+        moment = parse_time(value, "times", record)
+    if moment is None:
+        raise BadInput(f"record '{record}': one of 'times' is empty", fix="give one time an item, or none at all")
+    return "date", (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 
 def _judge(adapter: Recommend, items: Iterable[Any], policy: LeaveLast) -> Report:

@@ -1,4 +1,4 @@
-"""How much to stock when demand is uncertain: newsvendor, EOQ, (r, Q) and (s, S), exact for the distribution given.
+"""How much to stock when demand is uncertain: newsvendor, (r, Q) and (s, S), exact for the distribution given.
 
 Every policy here takes the distribution of demand, not its mean and a multiple of its spread: demand in retail is
 skewed, and a normal curve promises a service level that it does not keep. Costs are per unit short (`shortage`) and
@@ -36,15 +36,6 @@ def critical_ratio(holding: float, shortage: float) -> float:
     return shortage / (shortage + holding)
 
 
-def normal_newsvendor(mean: float, deviation: float, holding: float, shortage: float) -> Plan:
-    """One order for normal demand, in closed form."""
-    from scipy.stats import norm  # half a second, and most callers have quantiles instead
-
-    z = float(norm.ppf(critical_ratio(holding, shortage)))
-    level = mean + z * deviation
-    return Plan(level, level, (holding + shortage) * deviation * float(norm.pdf(z)))
-
-
 def quantile_newsvendor(levels: Sequence[float], values: Sequence[float], holding: float, shortage: float) -> Plan:
     """One order for demand given by its quantiles: the quantile at the critical ratio.
 
@@ -58,11 +49,6 @@ def quantile_newsvendor(levels: Sequence[float], values: Sequence[float], holdin
     """
     order = float(np.interp(critical_ratio(holding, shortage), levels, values))
     return Plan(order, order, expected_cost(order, from_quantiles(levels, values), holding, shortage))
-
-
-def economic_order_quantity(ordering: float, holding: float, demand: float) -> Plan:
-    """Order size for a steady demand per period, which is `high` (Harris 1913)."""
-    return Plan(0.0, math.sqrt(2 * ordering * demand / holding), math.sqrt(2 * ordering * demand * holding))
 
 
 def expected_cost(stock: float, demand: Array, holding: float, shortage: float) -> float:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from duomo.adapters import parse_time
 from duomo.errors import BadInput
 
 Time = dt.date | int
@@ -44,13 +45,16 @@ def parse(value: str | int | dt.date, record: str) -> Time:
     if text.lstrip("-").isdigit() and len(text) < 8:
         return int(text)
     try:
-        return dt.datetime.fromisoformat(text).date()
-    except ValueError:
+        moment = parse_time(text, "ds", record)
+    except BadInput:
+        moment = None
+    if moment is None:
         raise BadInput(
-            f"series '{record}': 'ds' is no date: {text!r:.40}",
+            f"series '{record}': 'ds' is not a date: {text!r:.40}",
             why="times are ISO dates such as 2026-03-01, or whole numbers that count periods",
             fix="write dates as year-month-day",
-        ) from None
+        )
+    return moment.date()
 
 
 def timeline(times: Sequence[Time], record: str) -> Timeline:

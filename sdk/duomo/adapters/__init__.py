@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         log_loss as log_loss,
         reliability as reliability,
     )
+    from duomo.data.times import parse_time as parse_time
 
 __getattr__, __dir__, __all__ = face(
     __name__,
@@ -97,6 +98,7 @@ __getattr__, __dir__, __all__ = face(
         "duomo.adapters.statistics.logistic": "LogisticFit expit fit_logistic logit",
         "duomo.adapters.statistics.metrics": "auc brier expected_calibration_error log_loss reliability",
         "duomo.adapters.statistics.conformal": "ConformalInterval ConformalSets conformal_quantile coverage",
+        "duomo.data.times": "parse_time",
         "duomo.adapters.egress": "no_egress",
         "duomo.adapters.evaluation": "FoldReport Report",
         "duomo.adapters.findings": "CODES Finding Override find",

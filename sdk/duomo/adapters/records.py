@@ -61,10 +61,6 @@ class Record(Generic[P]):
     findings: tuple[Finding, ...] = ()
     """What the reader saw already."""
 
-    def with_findings(self, *found: Finding) -> Record[P]:
-        """The same record with more findings."""
-        return dataclasses.replace(self, findings=(*self.findings, *found))
-
 
 def secret_key(given: bytes | str | None = None) -> bytes:
     """The secret that pseudonyms are made with: the given one, the environment's, or this process's own."""

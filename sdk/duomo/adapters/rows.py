@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import pydantic
 from duomo.adapters.findings import Finding, find
 from duomo.adapters.records import Record, Source, pseudonym
 from duomo.adapters.validation import first_of
+from duomo.data.times import parse_time
 from duomo.errors import BadInput, nearest
 
 
@@ -51,7 +51,7 @@ def to_record(layout: RowLayout, value: Any, position: int) -> Record[Any]:
         group = pseudonym(str(group), layout.secret) if layout.secret is not None else str(group)
     protected = {name: row.pop(name) for name in layout.protected if name in row}
     label = row.pop(layout.label, None) if layout.label else None
-    time = _time(row.get(layout.time), key, layout.time) if layout.time else None
+    time = parse_time(row.get(layout.time), layout.time, key) if layout.time else None
     payload, findings = _payload(layout, row, key)
     return Record(
         payload, key, group, time, protected=protected, label=label, source=Source(format="row"), findings=findings
@@ -112,18 +112,3 @@ def _slips(cls: type[pydantic.BaseModel], columns: frozenset[str]) -> tuple[tupl
     unused = columns - set(cls.model_fields) - set(aliases.values())
     found = [(field, nearest(field, unused, 1)) for field in sorted(absent)] if unused else []
     return tuple((field, f"no '{field}'; is '{near[0]}' meant?") for field, near in found if near)
-
-
-def _time(value: Any, key: str, field: str) -> dt.datetime | None:
-    if value is None or isinstance(value, dt.datetime):
-        return value
-    if isinstance(value, dt.date):
-        return dt.datetime(value.year, value.month, value.day)
-    try:
-        return dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        raise BadInput(
-            f"record '{key}': '{field}' is no time",
-            why="times are written as 2026-03-01T12:00:00",
-            fix=f"correct '{field}'",
-        ) from None

@@ -211,7 +211,11 @@ def test_minimum_variance_lowers_the_variance_out_of_sample():
     from skfolio.datasets import load_sp500_dataset
 
     prices = load_sp500_dataset().iloc[-2000:]
-    bars = Bars.of_closes([day.to_pydatetime() for day in prices.index], {name: prices[name] for name in prices})
+    bars, _ = read_bars(
+        {"time": day.to_pydatetime(), "symbol": name, "close": price}
+        for name in prices
+        for day, price in prices[name].items()
+    )
     found = {}
     for kind in ("equal-weight", "min-variance"):
         adapter = Backtest(artifacts={"plan": Plan(strategy="optimiser", optimiser=kind, fill="close")})
@@ -370,7 +374,7 @@ def test_history_tells_what_is_known_and_held():
 def test_a_short_position_is_charged_for_the_nights_it_is_held_and_no_others(fill):
     # Sold short on Monday and bought back on Tuesday: one night, not the weekend before.
     times = [dt.datetime(2024, 1, 4) + dt.timedelta(days=day) for day in (0, 1, 4, 5, 6)]
-    flat = Bars.of_closes(times, {"A": [100.0] * 5})
+    flat, _ = read_bars({"time": time, "close": 100.0} for time in times)
 
     class Overnight:
         def decide(self, history):

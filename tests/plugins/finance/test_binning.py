@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from duomo_finance.binning import MIN_SHARE, OTHER, Bins, bin_category, bin_number
-from duomo_finance.metrics import among_top, average_precision, ks, psi
+from duomo_finance.metrics import among_top, average_precision, ks
 
 
 @settings(max_examples=60, deadline=None)
@@ -25,7 +25,6 @@ def test_weights_of_a_number_are_monotone_and_no_bin_is_tiny(seed, rows, distinc
     assert counted.tolist() == [each.rows for each in made.bins]
     if len(made.bins) > 2:
         assert min(counted[:-1]) >= MIN_SHARE * rows
-    assert made.information_value() >= -1e-9
     assert Bins.model_validate_json(made.model_dump_json()) == made
 
 
@@ -59,6 +58,3 @@ def test_measures_that_can_be_worked_out_by_hand():
     assert average_precision([1, 1], [1, 0]) == 0.5
     assert math.isnan(average_precision([1, 2], [0, 0]))
     assert among_top([5, 4, 3, 2], [1, 0, 1, 1], 2) == (0.5, pytest.approx(1 / 3))
-    same = np.random.default_rng(0).random(2000)
-    assert psi(same, same) == pytest.approx(0)
-    assert psi(same, same**3) > 0.25

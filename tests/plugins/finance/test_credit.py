@@ -356,7 +356,7 @@ def test_what_is_no_row_is_an_error_of_its_own(credit):
     fitted, judge = credit
     outcomes = list(fitted.map([judge[0], "a string", judge[1]]))
     assert [each.ok for each in outcomes] == [True, False, True]
-    assert "application 1 is a str" in outcomes[1].error.what
+    assert "record 1 is a str" in outcomes[1].error.what
 
 
 def test_a_value_known_only_after_the_decision_is_stopped(credit):
@@ -368,7 +368,7 @@ def test_a_value_known_only_after_the_decision_is_stopped(credit):
     late = timed({**row, "debt_as_of": "2024-06-30"})
     assert late.payload is None
     assert [(each.code, each.field) for each in late.findings] == [("LEAK.FUTURE", "Debt")]
-    with pytest.raises(BadInput, match="'day' is no time"):
+    with pytest.raises(BadInput, match="'day' is not a time"):
         timed({**row, "day": "1st of March"})
 
 

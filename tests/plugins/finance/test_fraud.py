@@ -121,8 +121,8 @@ def test_bad_payments_are_referred_and_the_others_scored(fraud):
     assert [each.code for each in outcomes[1].result.findings] == ["UNITS.CURRENCY_MIXED"]
     assert [(each.code, each.field) for each in outcomes[2].result.findings] == [("INPUT.MISSING_COLUMN", "amount")]
     assert outcomes[1].result.payload is outcomes[2].result.payload is None
-    assert "'time' is no time" in outcomes[3].error.what
-    assert "payment 4 is a str" in outcomes[4].error.what
+    assert "'time' is not a time" in outcomes[3].error.what
+    assert "record 4 is a str" in outcomes[4].error.what
 
 
 def test_a_protected_column_is_no_signal():

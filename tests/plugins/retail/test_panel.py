@@ -98,7 +98,7 @@ def test_a_series_that_is_mostly_unknown_is_refused() -> None:
 
 
 def test_dates_that_are_none_or_on_no_axis_are_named() -> None:
-    with pytest.raises(BadInput, match="'ds' is no date: 'soon'"):
+    with pytest.raises(BadInput, match="'ds' is not a date: 'soon'"):
         DemandForecast()(series(ds=["soon", *DAYS[1:]]))
     with pytest.raises(BadInput, match="no regular time axis"):
         DemandForecast()(series(ds=[str(np.datetime64("2026-01-01") + 17 * i) for i in range(20)]))

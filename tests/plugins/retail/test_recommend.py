@@ -65,7 +65,8 @@ def test_a_shopper_of_whom_nothing_is_known_gets_no_invention() -> None:
 def test_the_table_may_be_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "taken.csv"
     path.write_text("user_id,item_id,time\nu,b,2\nv,a,1\nu,a,1\n")
-    assert [each["items"] for each in Recommend().read(path)] == [["a", "b"], ["a"]]
+    adapter = Recommend()
+    assert [each.payload.items for each in adapter.records(adapter.read(path))] == [["a", "b"], ["a"]]
     path.write_text("user_id,item,time\nu,b,2\n")
     with pytest.raises(BadInput, match="no 'item_id'") as failed:
         list(Recommend().read(path))
@@ -96,13 +97,28 @@ def test_nothing_can_be_learnt_from_one_item() -> None:
 
 def test_a_row_without_a_time_or_of_another_kind_of_time_costs_itself_only(tmp_path: Path) -> None:
     path = tmp_path / "taken.csv"
-    path.write_text("user_id,item_id,time\nu,b,2\nv,a,\nw,a,1\nw,b,yesterday\nu,a,1\n")
+    path.write_text("user_id,item_id,time\nu,b,2\nv,a,\nw,a,1\nw,b,2026-03-01\nx,a,yesterday\nu,a,1\n")
     adapter = Recommend().fit(Recommend().records(Recommend.samples()))
-    lost, u, w = adapter.map(adapter.read(path))
-    assert lost.error.what == "row 2 has no 'time'"
+    lost, u, w, x = adapter.map(adapter.read(path))
+    assert lost.error.what == "row 2 of the table has no 'time'"
     assert u.ok
     assert "'times' do not say in which order 2 items were taken" in w.error.what
-    assert "numbers and texts have no order" in w.error.why
+    assert "numbers and dates have no common order" in w.error.why
+    assert "'times' is not a time" in x.error.what
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [3, 1, 2],
+        ["10", "8", "9"],
+        ["2026-03-03", "2026-03-01", "2026-03-02"],
+        ["2026-03-01T12:00+00:00", "2026-03-01T12:00+02:00", "2026-03-01T09:00-02:00"],
+    ],
+)
+def test_items_are_put_in_the_order_of_their_times(times: list[float | str]) -> None:
+    record = Recommend().record({"user_id": "a", "items": ["last", "first", "middle"], "times": times})
+    assert record.payload.items == ["first", "middle", "last"]
 
 
 def test_what_is_called_last_is_last_in_time_and_a_history_that_is_none_is_counted() -> None:

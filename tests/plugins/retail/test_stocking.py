@@ -9,15 +9,6 @@ from duomo_retail import stocking
 from duomo_retail.simulate import Costs, at_or_below, every, fixed_lots, simulate, up_to
 
 
-def test_newsvendor_and_lot_size_have_the_textbook_values() -> None:
-    # Snyder and Shen, Fundamentals of Supply Chain Theory, examples 4.3 and 3.1, as stockpyl gives them
-    plan = stocking.normal_newsvendor(50, 8, holding=0.18, shortage=0.70)
-    assert plan.high == pytest.approx(56.6039559, abs=1e-6)
-    assert plan.cost == pytest.approx(1.9976052, abs=1e-6)
-    lot = stocking.economic_order_quantity(8, 0.225, 1300)
-    assert (lot.high, lot.cost) == pytest.approx((304.04678, 68.410526), abs=1e-4)
-
-
 def test_the_best_s_s_for_poisson_demand() -> None:
     plan = stocking.reorder_up_to(stocking.poisson(6), ordering=5, holding=1, shortage=4)
     assert (plan.low, plan.high) == (4, 10)

@@ -61,7 +61,7 @@ def test_times_are_read(thermometer, row, time):
 
 
 def test_a_time_that_is_none_is_said(thermometer, row):
-    assert "'time' is no time" in error_of(thermometer, row(time="yesterday")).what
+    assert "'time' is not a time" in error_of(thermometer, row(time="yesterday")).what
 
 
 def test_a_payload_object_is_taken_as_it_is(thermometer, row):

@@ -30,7 +30,7 @@ class LogisticFit(NamedTuple):
 
     def log_odds(self, design: Vector, offset: ArrayLike = 0.0) -> Vector:
         """Compute the log-odds of rows, (n,)."""
-        return np.asarray(design @ self.weights + offset)
+        return np.asarray(design @ self.weights + np.asarray(offset, float))
 
 
 def logit(probability: ArrayLike) -> Vector:

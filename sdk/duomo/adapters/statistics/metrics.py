@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,13 +58,6 @@ def auc(values: Floats, labels: Floats) -> float:
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     area = ranks[y > 0].sum() - positives * (positives + 1) / 2
     return float(area / (positives * (len(y) - positives)))
-
-
-def by_group(probabilities: Floats, labels: Floats, groups: Sequence[str]) -> Mapping[str, Bin]:
-    """Promised and observed in each group: a model may be calibrated on the whole and in no group."""
-    p, y, g = np.asarray(probabilities, float), np.asarray(labels, float), np.asarray(groups)
-    return {str(name): Bin(int((g == name).sum()), float(p[g == name].mean()), float(y[g == name].mean()))
-            for name in np.unique(g)}  # fmt: skip
 
 
 def _checked(values: Floats, labels: Floats) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

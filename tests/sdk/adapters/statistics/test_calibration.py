@@ -9,7 +9,7 @@ from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
 from duomo.adapters import Isotonic, Sigmoid, Temperature, Uncalibrated, logit, pool_adjacent
-from duomo.adapters.statistics.metrics import auc, brier, by_group, expected_calibration_error, log_loss, reliability
+from duomo.adapters.statistics.metrics import auc, brier, expected_calibration_error, log_loss, reliability
 from duomo.errors import UsageProblem
 
 labelled = st.lists(
@@ -107,12 +107,6 @@ def test_a_reliability_table_adds_up():
     assert [each.promised for each in table] == sorted(each.promised for each in table)
     assert all(each.promised == pytest.approx(each.observed, abs=0.1) for each in table)
     assert expected_calibration_error([1, 0, 1, 0], [0, 1, 0, 1], bins=2) == pytest.approx(1)
-
-
-def test_calibration_on_the_whole_hides_what_groups_get():
-    shares = by_group([0.2, 0.2, 0.2, 0.2], [0, 0, 1, 0], ["a", "a", "b", "b"])
-    assert (shares["a"].promised, shares["a"].observed) == (pytest.approx(0.2), 0)
-    assert (shares["b"].n, shares["b"].observed) == (2, 0.5)
 
 
 @pytest.mark.parametrize(
