@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://github.com/duomo-ai/duomo"
 
 PUBLIC = [
-    *("adapters", "config", "errors", "execution", "inputs", "model", "parallel"),
+    *("adapters", "adapters.statistics", "config", "errors", "execution", "inputs", "model", "parallel"),
     *("pretrained", "tasks", "testing", "weights", "writers"),
 ]
 """The public modules below `duomo`, a page each."""

@@ -129,7 +129,7 @@ def test_a_row_that_lacks_a_cell_costs_itself_only(tmp_path: Path) -> None:
     path.write_text('{"customer_id": "p", "date": "2025-01-01", "amount": 3}\n{"customer_id": "q", "amount": 3}\n')
     first, lost = sorted(CustomerValue().read(path), key=lambda each: isinstance(each, BadInput))
     assert first["customer_id"] == "p"
-    assert lost.what == "row 2 has no 'date'"
+    assert lost.what == "row 2 of the table has no 'date'"
 
 
 def test_spending_of_customers_who_bought_once_has_a_mean_however_wild_it_is() -> None:

@@ -160,7 +160,7 @@ def test_parquet_is_read_as_well(tmp_path: Path) -> None:
 def test_a_row_of_no_series_costs_itself_only() -> None:
     rows = [{"unique_id": "a", "ds": 1, "y": 1}, {"ds": 2, "y": 1}, {"unique_id": "a", "ds": None, "y": 3}]
     *lost, series = group_rows(rows)
-    assert [each.what for each in lost] == ["row 2 has no 'unique_id'", "row 3 has no 'ds'"]
+    assert [each.what for each in lost] == ["row 2 of the panel has no 'unique_id'", "row 3 of the panel has no 'ds'"]
     assert series == {"unique_id": "a", "ds": [1], "y": [1]}
 
 
