@@ -122,10 +122,20 @@ class Family(ModelConformance):
         request.cls.model = f"dir:{folder}"
 
 
+_uses = {(spec.name, spec.task): spec.uses for spec in default_catalog().models}
 for (_name, _task), _save in CHECKPOINTS.items():
+    _marks = [pytest.mark.embedded] if _uses[_name, _task] else []  # what a family uses has weights of its own
     _class = "Test_" + f"{_name}_{_task}".replace("/", "_").replace("-", "_")
     globals()[_class] = type(
-        _class, (Family,), {"task": _task, "save": staticmethod(_save), "__module__": __name__, "model": _name}
+        _class,
+        (Family,),
+        {
+            "task": _task,
+            "save": staticmethod(_save),
+            "__module__": __name__,
+            "model": _name,
+            "pytestmark": _marks,
+        },
     )
 
 

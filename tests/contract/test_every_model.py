@@ -13,7 +13,10 @@ for _record in _catalog.plugins:
 
 for _spec in _catalog.models:
     if _catalog.is_ready(_spec) and not _spec.is_family:
-        _marks = [] if "starter" in _spec.packs or _spec.weights == "none" else [pytest.mark.slow]
+        _with_weights = _spec.weights != "none" or bool(_spec.uses)
+        _marks = [pytest.mark.embedded] if _with_weights else []
+        if _with_weights and "starter" not in _spec.packs:
+            _marks.append(pytest.mark.slow)
         _name = "Test_" + f"{_spec.name}_{_spec.task}".replace("/", "_").replace("-", "_")
         globals()[_name] = type(
             _name,

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 import duomo
 from duomo.errors import InputTooLong
@@ -68,6 +67,8 @@ def test_plain_sentences_are_told_right(runner: duomo.Runner[Any]) -> None:
 
 
 def test_the_best_label_is_the_one_that_the_thresholds_name(runner: duomo.Runner[Any]) -> None:
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
     analyzer = SentimentIntensityAnalyzer()
     for _, sentence in SENTIMENTS:
         compound = analyzer.polarity_scores(sentence)["compound"]

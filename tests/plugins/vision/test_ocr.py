@@ -14,7 +14,6 @@ import torch
 
 import duomo
 from duomo.tasks.vision.reading import TextLine
-from duomo_vision.ocr import in_reading_order
 
 pytestmark = pytest.mark.embedded
 
@@ -147,6 +146,8 @@ def test_the_engine_takes_as_many_threads_as_torch_may_use(monkeypatch: pytest.M
 
 
 def test_rows_are_read_from_left_to_right_and_then_downwards() -> None:
+    from duomo_vision.ocr import in_reading_order  # which needs the package that has the weights
+
     def line(text: str, x: float, y: float) -> TextLine:
         corners = [(x, y), (x + 50, y + 2), (x + 50, y + 22), (x, y + 20)]
         return TextLine(text=text, score=1.0, corners=corners)
