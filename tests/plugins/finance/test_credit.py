@@ -50,6 +50,7 @@ def test_the_german_scorecard_holds_with_sex_age_and_foreign_worker_blocked(germ
     assert made.metrics["auc"] >= 0.78
 
 
+@pytest.mark.slow
 def test_lending_club_is_calibrated_for_a_buyer_of_loans_who_sees_their_rate(lending_rows):
     seen = (Field(name="int_rate", known="application"), Field(name="sub_grade", kind="category", known="application"))
     made, found = cross_validated(lending_rows, "Class", "bad", known=seen)

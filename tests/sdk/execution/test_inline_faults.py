@@ -110,6 +110,7 @@ def test_batches_that_never_fit_are_halved_and_the_next_ones_are_smaller(delicat
     assert delicate.executor.stats()["ooms"] >= 2
 
 
+@pytest.mark.slow
 def test_memory_that_is_never_enough_ends_the_run_and_no_loop(delicate: duomo.Runner[Any]) -> None:
     with pytest.raises(SystemicError, match="the first 32 items all failed alike"):
         list(delicate.map((f"huge {i}" for i in itertools.count()), batch_size=8))
