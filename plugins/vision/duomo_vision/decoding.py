@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from duomo import Image
 
 RGB = 3
 """`torchvision.io.ImageReadMode.RGB`."""
-TURNED_BY_XMP = re.compile(rb'tiff:Orientation(="|>)[2-8]')
-"""What turns a picture in Pillow when EXIF is silent, and never in torchvision."""
+FLIPS = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}
+"""By EXIF orientation, the axes of (3, H, W) that are turned round; from 5 on height and width change places first."""
 
 
 def decode(image: Image, at_least: int | None = None) -> Tensor:
@@ -27,18 +26,31 @@ def decode(image: Image, at_least: int | None = None) -> Tensor:
     Pixels equal those of `Image.pil`, and so do `at_least` and the errors. A colour JPEG decoded whole goes through
     torchvision's decoder: the same library, but Pillow's way into a tensor takes as long again as its decoding.
     """
-    jpeg = image.jpeg() if at_least is None else None
-    if jpeg is not None and not TURNED_BY_XMP.search(jpeg) and (decoder := _jpeg_decoder()) is not None:
+    jpeg = image.jpeg_to_turn() if at_least is None else None
+    if jpeg is not None and (decoder := _jpeg_decoder()) is not None:
+        content, orientation = jpeg
         try:
-            return decoder(torch.frombuffer(bytearray(jpeg), dtype=torch.uint8), RGB, True)
+            # The decoder's own reading of EXIF looks no further than the first segment that could hold it.
+            pixels = decoder(torch.frombuffer(bytearray(content), dtype=torch.uint8), RGB, False)
         except RuntimeError:
             pass  # damaged; Pillow says how
+        else:
+            return turn(pixels, orientation)
     return torch.from_numpy(np.array(image.pil(at_least))).permute(2, 0, 1)
+
+
+def turn(pixels: Tensor, orientation: int) -> Tensor:
+    """Turn (3, H, W) upright that was stored with an EXIF `orientation` of 1 to 8; channels stay last in memory."""
+    if orientation == 1:
+        return pixels
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 2)
+    return pixels.flip(FLIPS.get(orientation, ())).permute(1, 2, 0).contiguous().permute(2, 0, 1)
 
 
 @functools.cache
 def _jpeg_decoder() -> Callable[[Tensor, int, bool], Tensor] | None:
-    """The operator of torchvision (data, mode, turn by EXIF), or None where its library is not found.
+    """The operator of torchvision (data, mode, whether to turn by EXIF), or None where its library is not found.
 
     Only the library is loaded: importing torchvision takes longer than classifying twenty photos.
     """

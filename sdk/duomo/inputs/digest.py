@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from duomo.errors import InputUnreadable, UsageProblem
+from duomo.inputs.orientation import orientation
 
 CONTENT_BYTES = 8 * 1024**2
 """Files up to this size, such as photos and short clips, are compared by what is in them; a longer one by its
 path, size and time of change, since reading it would take longer than deciding to trust the clock."""
-_ORIENTATION = 0x0112
 
 
 def digest(item: Any) -> bytes:
@@ -55,8 +55,8 @@ def _feed(update: Callable[[Any], None], value: Any) -> None:
     elif isinstance(value, list | tuple):
         _feed_all(update, value)
     elif hasattr(value, "getexif"):  # a PIL image: what decides about its pixels, without decoding them to RGB
-        transparency, orientation = value.info.get("transparency"), value.getexif().get(_ORIENTATION)
-        _feed_all(update, [value.mode, value.size, value.tobytes(), value.getpalette(), transparency, orientation])
+        pixels, transparency = value.tobytes(), value.info.get("transparency")
+        _feed_all(update, [value.mode, value.size, pixels, value.getpalette(), transparency, orientation(value)])
     elif hasattr(value, "__array__"):
         _feed_array(update, value)
     else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
+from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import PIL.Image
 
 
-_ORIENTATION = 0x0112
-"""The EXIF tag that says which way is up."""
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 """What is read, as in `duomo.tasks.IMAGES`. Pillow knows more, and hands some, such as EPS, to other programs."""
 
@@ -85,13 +84,17 @@ class Image:
         with self._opened() as picture:
             if at_least is not None and picture is not self._source:
                 picture.draft("RGB", (at_least, at_least))
-            return _upright(picture)
+            picture.load()
+            rgb = _to_rgb(picture)
+            return turn(rgb, orientation(picture))
 
     def jpeg(self) -> bytes | None:
-        """The file as it is, if it is a JPEG in colour: for a model whose decoder is faster than `pil`.
+        """The file as it is, if it is a JPEG in colour; None for all else. What cannot be opened raises as in `pil`."""
+        found = self.jpeg_to_turn()
+        return found[0] if found is not None else None
 
-        None for all else; what cannot be opened raises as in `pil`.
-        """
+    def jpeg_to_turn(self) -> tuple[bytes, int] | None:
+        """The content of `jpeg` with the orientation `pil` would apply: for a model that has a faster decoder."""
         if not isinstance(self._source, bytes | bytearray | os.PathLike):
             return None
         with self._opened() as picture:
@@ -100,13 +103,14 @@ class Image:
             file: Any = picture.fp  # type: ignore[attr-defined]
             file.seek(0)
             content: bytes = file.read()
-            return content
+            return content, orientation(picture)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[PIL.Image.Image]:
         """The picture with its size checked and no pixel decoded; what goes wrong within is said in our words."""
         import PIL.Image
 
+        silence_pillow()
         label = f"'{self.name}'" if self.name else "this image"
         try:
             if isinstance(self._source, PIL.Image.Image):
@@ -143,14 +147,6 @@ def _check_size(picture: PIL.Image.Image, label: str) -> None:
     width, height = picture.size
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
-
-
-def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
-    if picture.getexif().get(_ORIENTATION, 1) != 1:
-        import PIL.ImageOps
-
-        return _to_rgb(PIL.ImageOps.exif_transpose(picture))
-    return _to_rgb(picture)
 
 
 def _too_many_pixels(label: str, why: str) -> InputTooLarge:

@@ -66,6 +66,29 @@ def test_a_jpeg_turned_by_xmp_is_turned_as_by_pillow(tag: str, by_exif: int | No
     assert (decode(image).shape[1] > decode(image).shape[2]) == (by_exif is None)  # the cat lies on its side
 
 
+@pytest.mark.parametrize(
+    "segments", [b"", b"\xff\xe1\x00\x02", b"\xff\xe1\x00\x09foreign"], ids=["none", "empty", "foreign"]
+)
+@pytest.mark.parametrize("xmp", [None, b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"])
+def test_a_jpeg_is_turned_wherever_its_exif_stands(segments: bytes, xmp: bytes | None, photo: Any) -> None:
+    """A segment of another kind before EXIF, as many phones and editors write it."""
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = 6
+    cat = PIL.Image.open(photo("skimage/data/chelsea.png"))
+    file = io.BytesIO()
+    cat.save(file, "JPEG")
+    exif_bytes = exif.tobytes()
+    later = b"\xff\xe1" + (len(exif_bytes) + 2).to_bytes(2, "big") + exif_bytes
+    if xmp is not None:
+        body = b"http://ns.adobe.com/xap/1.0/\0" + xmp
+        segments += b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+    data = file.getvalue()[:2] + segments + later + file.getvalue()[2:]
+    image = duomo.Image.accept(data)
+    assert tuple(decode(image).shape[1:]) == cat.size, "the cat stands upright: width and height have changed places"
+    assert torch.equal(decode(image), by_pillow(image))
+    assert decode(image).permute(1, 2, 0).is_contiguous()
+
+
 def test_whatever_is_no_colour_jpeg_decodes_as_before(awkward: list[Any], photo: Any) -> None:
     grey = io.BytesIO()
     PIL.Image.open(photo("skimage/data/camera.png")).save(grey, "JPEG")

@@ -1,0 +1,66 @@
+"""Which way is up: the orientation a file states, read the same way whoever decodes its pixels."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+UPRIGHT = 1
+_TAG = 0x0112
+_MODULES = r"PIL\."
+_SILENT = ("ignore", None, UserWarning, re.compile(_MODULES), 0)
+
+
+def silence_pillow() -> None:
+    """Keep Pillow's remarks on metadata off stderr; what matters about a file is said by our errors.
+
+    The filter covers Pillow's modules alone. It stays in force: one that comes and goes with each image would be lost
+    or left behind when two threads decode at a time.
+    """
+    if _SILENT not in warnings.filters:
+        warnings.filterwarnings("ignore", category=UserWarning, module=_MODULES)
+
+
+def orientation(image: PIL.Image.Image) -> int:
+    """Read the orientation, 1 to 8 as in EXIF, from EXIF or else from XMP; 1 where there is none that can be read.
+
+    Decodes nothing for a JPEG. Other formats may keep EXIF behind the pixels: load them first, or damage to the pixels
+    is taken for damage to the EXIF.
+    """
+    try:
+        value = image.getexif().get(_TAG, UPRIGHT)
+    except Exception:  # Pillow's parser raises whatever it trips over, and metadata is no reason to refuse the pixels
+        return UPRIGHT
+    return _whole(value)
+
+
+def turn(image: PIL.Image.Image, stated: int) -> PIL.Image.Image:
+    """Turn an image upright that was stored with the orientation `stated`."""
+    import PIL.Image
+
+    how = PIL.Image.Transpose
+    turns = {
+        2: how.FLIP_LEFT_RIGHT,
+        3: how.ROTATE_180,
+        4: how.FLIP_TOP_BOTTOM,
+        5: how.TRANSPOSE,
+        6: how.ROTATE_270,
+        7: how.TRANSVERSE,
+        8: how.ROTATE_90,
+    }
+    return image.transpose(turns[stated]) if stated in turns else image
+
+
+def _whole(value: Any) -> int:
+    """A number that EXIF knows as an orientation, of whatever type the file stores it; 1 for all else."""
+    if isinstance(value, bytes | tuple) and value:
+        value = value[0]  # one byte, or more numbers than belong there: the first is what other readers take
+    try:
+        whole = int(value)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        return UPRIGHT
+    return whole if whole == value and 1 <= whole <= 8 else UPRIGHT
