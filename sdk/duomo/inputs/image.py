@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
+from duomo.inputs.rgb import as_uint8, to_rgb
 from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
@@ -80,12 +81,11 @@ class Image:
         import PIL.Image
 
         if hasattr(self._source, "__array__") and not isinstance(self._source, PIL.Image.Image):
-            return PIL.Image.fromarray(_as_uint8(self._source), "RGB")
+            return PIL.Image.fromarray(as_uint8(self._source), "RGB")
         with self._opened() as picture:
             if at_least is not None and picture is not self._source:
                 picture.draft("RGB", (at_least, at_least))
-            picture.load()
-            rgb = _to_rgb(picture)
+            rgb = to_rgb(picture)
             return turn(rgb, orientation(picture))
 
     def jpeg(self) -> bytes | None:
@@ -155,65 +155,3 @@ def _too_many_pixels(label: str, why: str) -> InputTooLarge:
         why=why,
         fix="scale it down, or raise the limit: duomo config set limits.image_pixels N",
     )
-
-
-def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    import PIL.Image
-
-    if picture.mode == "RGB":
-        picture.load()
-        return picture
-    if picture.mode == "F":
-        # Pillow clips floats to 0 and 255 when converting; they are judged as in an array.
-        return PIL.Image.fromarray(_as_uint8(picture), "RGB")
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        return _from_deep_grey(picture).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        white = PIL.Image.new("RGBA", picture.size, "white")
-        return PIL.Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("RGB")
-
-
-def _from_deep_grey(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """16-bit greys scaled to 8, where Pillow would clip them; the grey that stands for transparency becomes white."""
-    import numpy as np
-    import PIL.Image
-
-    clear = picture.info.get("transparency")
-    deep = picture.convert("I")
-    grey = deep.point(lambda level: level / 257).convert("L")
-    grey.info.pop("transparency", None)  # a level of 16 bits
-    if clear is not None:
-        grey.paste(255, mask=PIL.Image.fromarray(np.asarray(deep) == clear))
-    return grey
-
-
-def _as_uint8(value: Any) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3, 4):
-        array = array.transpose(1, 2, 0)
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
-        raise BadInput(
-            f"an array of shape {array.shape} is no picture",
-            fix="pass (H, W), (H, W, 3), (H, W, 4) or, as a tensor, (3, H, W)",
-        )
-    if np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise BadInput(
-                f"float pixels must lie in [0, 1], these span {array.min():.3g} to {array.max():.3g}",
-                why="a guess at the range would silently change every prediction",
-                fix="divide by 255, or pass uint8",
-            )
-        array = (array * 255).round()
-    elif array.dtype != np.uint8:
-        raise BadInput(f"pixels of type {array.dtype} are ambiguous", fix="pass uint8, or floats in [0, 1]")
-    array = array.astype(np.uint8)
-    if array.shape[-1] == 4:
-        alpha = array[..., 3:].astype(np.float32) / 255
-        array = (array[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))

@@ -254,10 +254,10 @@ def test_a_file_over_the_limit_is_refused(config, picture, tmp_path):
         (np.zeros((2, 2, 3), np.int64), "int64 are ambiguous"),
         (np.zeros((2, 2), np.uint16), "uint16 are ambiguous"),
         (np.zeros((2, 2), bool), "bool are ambiguous"),
-        (np.zeros((2, 2, 2), np.uint8), "(2, 2, 2) is no picture"),
-        (np.zeros((0, 4, 3), np.uint8), "(0, 4, 3) is no picture"),
-        (np.zeros(5, np.uint8), "(5,) is no picture"),
-        (np.zeros((2, 4, 4, 3), np.uint8), "(2, 4, 4, 3) is no picture"),
+        (np.zeros((2, 2, 2), np.uint8), "(2, 2, 2) is not an image"),
+        (np.zeros((0, 4, 3), np.uint8), "(0, 4, 3) is not an image"),
+        (np.zeros(5, np.uint8), "(5,) is not an image"),
+        (np.zeros((2, 4, 4, 3), np.uint8), "(2, 4, 4, 3) is not an image"),
     ],
 )
 def test_an_array_that_could_mean_several_things_is_refused(array, words):

@@ -1,0 +1,173 @@
+"""From any image of Pillow, or any array, to RGB: deep greys scaled, transparency on white."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from duomo.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+"""Tags of TIFF."""
+_SHALLOW = {"L;2": 85, "L;4": 17}
+"""How far Pillow spreads the levels of PNGs of 2 and 4 bits; it leaves the level that stands for transparency."""
+_DEEP = "RGB;16B"
+_LOW_BYTES = "RGB;16L"
+"""The layout under which Pillow's reader of big-endian 16-bit colours finds their lower bytes."""
+
+
+def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Load an image and convert it to RGB on white; an opaque RGB image is returned as it is.
+
+    Raises `BadInput` for floats outside [0, 1].
+    """
+    import PIL.Image
+
+    is_key = _colour_key(image)
+    image.load()
+    if image.mode == "RGB" and is_key is None:
+        return image
+    if image.mode == "F":
+        # Pillow clips floats to 0 and 255 when converting; they are judged as in an array.
+        return PIL.Image.fromarray(as_uint8(_from_floats(image)), "RGB")
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return _from_deep_grey(image).convert("RGB")
+    if is_key is not None:
+        clear = PIL.Image.fromarray(is_key(image))
+        opaque = _without_key(image).convert("RGB")
+        opaque.paste((255, 255, 255), mask=clear)
+        return opaque
+    if image.mode in ("La", "RGBa"):
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = PIL.Image.new("RGBA", image.size, "white")
+        return PIL.Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def as_uint8(value: Any) -> np.ndarray[Any, Any]:
+    """Pixels of an array or tensor as (H, W, 3) uint8, transparency on white.
+
+    Raises `BadInput` for what could mean several things.
+    """
+    import numpy as np
+
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3, 4):
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
+        raise BadInput(
+            f"an array of shape {array.shape} is not an image",
+            fix="pass (H, W), (H, W, 3), (H, W, 4) or, as a tensor, (3, H, W)",
+        )
+    if np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise BadInput(
+                f"float pixels must lie in [0, 1], these span {array.min():.3g} to {array.max():.3g}",
+                why="a guess at the range would silently change every prediction",
+                fix="divide by 255, or pass uint8",
+            )
+        array = (array * 255).round()
+    elif array.dtype != np.uint8:
+        raise BadInput(f"pixels of type {array.dtype} are ambiguous", fix="pass uint8, or floats in [0, 1]")
+    array = array.astype(np.uint8)
+    if array.shape[-1] == 4:
+        alpha = array[..., 3:].astype(np.float32) / 255
+        array = (array[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _colour_key(image: PIL.Image.Image) -> Callable[[PIL.Image.Image], Any] | None:
+    """How to find the pixels of the colour that stands for transparency, as bool of shape (H, W); None without one.
+
+    Only for modes that Pillow converts wrongly: RGB, and greys of fewer than 8 bits. To be called before the image is
+    loaded: then it no longer says how its file stored the levels.
+    """
+    import numpy as np
+
+    key = image.info.get("transparency")
+    tiles = getattr(image, "tile", None)
+    layout = tiles[0].args if tiles else None
+    layout = layout[0] if isinstance(layout, tuple) else layout
+    if image.mode == "L" and layout in _SHALLOW and isinstance(key, int):
+        level = key * _SHALLOW[layout]
+        return lambda loaded: np.asarray(loaded) == level
+    if image.mode != "RGB" or not isinstance(key, tuple) or len(key) != 3:
+        return None
+    if layout == _DEEP:
+        low = _low_bytes(image)
+        deep = np.asarray(key, np.uint16)
+        return lambda loaded: ((np.asarray(loaded) == deep >> 8) & (low == (deep & 255))).all(-1)
+    shallow = [level >> 8 if max(key) > 255 else level for level in key]  # of 16 bits, and loaded by the caller
+    return lambda loaded: (np.asarray(loaded) == shallow).all(-1)
+
+
+def _low_bytes(image: PIL.Image.Image) -> np.ndarray[Any, Any]:
+    """The lower bytes of 16-bit colours, (H, W, 3), that Pillow drops: read from the same file a second time."""
+    import numpy as np
+    import PIL.Image
+
+    file: Any = image.fp  # type: ignore[attr-defined]
+    place = file.tell()
+    file.seek(0)
+    again = PIL.Image.open(file, formats=("PNG",))
+    again.tile = [tile._replace(args=_LOW_BYTES) for tile in again.tile]
+    low = np.asarray(again)
+    file.seek(place)
+    return low
+
+
+def _without_key(image: PIL.Image.Image) -> PIL.Image.Image:
+    image = image.copy()
+    del image.info["transparency"]
+    return image
+
+
+def _from_deep_grey(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Greys of 16 bits scaled to 8, where Pillow would clip them; the one that stands for transparency becomes white.
+
+    Raises `BadInput` for levels that 16 bits cannot hold: it is not known what white is.
+    """
+    import numpy as np
+    import PIL.Image
+
+    bits, is_white_zero = _tiff_levels(image)
+    levels = np.asarray(image.convert("I"))
+    white = 2**bits - 1 if bits < 16 else 65535
+    if levels.min() < 0 or levels.max() > white:
+        raise BadInput(
+            f"grey levels must lie in 0 to {white}, these span {levels.min()} to {levels.max()}",
+            why="a guess at the range would silently change every prediction",
+            fix="scale them to 8 or 16 bits",
+        )
+    clear = image.info.get("transparency")
+    scaled = (levels.astype(np.float32) * np.float32(255 / white)).astype(np.uint8)
+    if is_white_zero:
+        scaled = 255 - scaled
+    if clear is not None:
+        scaled[levels == clear] = 255
+    return PIL.Image.fromarray(scaled, "L")
+
+
+def _from_floats(image: PIL.Image.Image) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    _, is_white_zero = _tiff_levels(image)
+    floats = np.asarray(image)
+    return 1 - floats if is_white_zero else floats
+
+
+def _tiff_levels(image: PIL.Image.Image) -> tuple[int, bool]:
+    """Bits of a level and whether 0 is white: Pillow heeds both up to 8 bits, not beyond. (16, False) but for TIFFs."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None:
+        return 16, False
+    bits = tags.get(_BITS_PER_SAMPLE, (16,))
+    return int(bits[0] if isinstance(bits, tuple) else bits), tags.get(_PHOTOMETRIC) == 0

@@ -1,0 +1,152 @@
+"""Transparency lies on white, however a file says what is transparent; greys keep their levels."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from duomo.errors import BadInput
+from duomo.inputs import Image
+from duomo.inputs.digest import digest
+
+KEY = (200, 30, 30)
+WHITE = [255, 255, 255]
+
+
+def png(rows: list[bytes], width: int, depth: int, colour: int, key: bytes, interlaced: bool = False) -> bytes:
+    """A PNG of any depth and colour type, rows unfiltered, with a tRNS chunk."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, len(rows), depth, colour, 0, 0, interlaced)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(*each) for each in ((b"IHDR", header), (b"tRNS", key), (b"IDAT", pixels), (b"IEND", b""))
+    )
+
+
+def saved(image: PIL.Image.Image, format: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def keyed() -> tuple[PIL.Image.Image, np.ndarray]:
+    """An RGB image of the key colour but for two pixels, and what it looks like on white."""
+    image = PIL.Image.new("RGB", (4, 2), KEY)
+    image.putpixel((0, 0), (200, 30, 31))
+    image.putpixel((3, 1), (0, 0, 0))
+    on_white = np.full((2, 4, 3), 255, np.uint8)
+    on_white[0, 0], on_white[1, 3] = (200, 30, 31), (0, 0, 0)
+    return image, on_white
+
+
+def test_the_key_colour_of_an_rgb_image_becomes_white(keyed):
+    image, on_white = keyed
+    data = saved(image, transparency=KEY)
+    in_memory = image.copy()
+    in_memory.info["transparency"] = KEY
+    for value in (data, PIL.Image.open(io.BytesIO(data)), in_memory):
+        np.testing.assert_array_equal(Image.accept(value).array(), on_white)
+    assert in_memory.info == {"transparency": KEY}, "the caller's image is unchanged"
+    assert in_memory.getpixel((1, 0)) == KEY
+
+
+def test_a_keyed_image_is_the_same_as_its_rgba_form(keyed):
+    image, _ = keyed
+    pixels = np.asarray(image)
+    alpha = np.where((pixels == KEY).all(-1), 0, 255).astype(np.uint8)
+    with_alpha = Image.accept(np.dstack([pixels, alpha])).array()
+    np.testing.assert_array_equal(Image.accept(saved(image, transparency=KEY)).array(), with_alpha)
+
+
+def test_a_key_of_16_bits_is_compared_with_all_of_its_bits():
+    key, near, black = (51400, 7710, 7711), (51400, 7710, 7999), (0, 0, 0)
+    data = png([struct.pack(">9H", *key, *near, *black)], 3, 16, 2, struct.pack(">3H", *key))
+    assert Image.accept(data).array().tolist() == [[WHITE, [200, 30, 31], [0, 0, 0]]]
+    lazily = PIL.Image.open(io.BytesIO(data))
+    for _ in range(2):  # not loaded, then loaded: of a loaded one only the higher bytes are known
+        assert Image.accept(lazily).array()[0, [0, 2]].tolist() == [WHITE, [0, 0, 0]]
+
+
+def test_a_key_colour_of_many_rows_of_16_bits():
+    rng = np.random.default_rng(0)
+    levels = rng.choice(np.array([[51400, 7710, 7711], [51400, 7710, 7712], [9, 0, 65535]], np.uint16), (40, 30))
+    data = png([row.astype(">u2").tobytes() for row in levels], 30, 16, 2, struct.pack(">3H", 51400, 7710, 7711))
+    is_key = (levels == (51400, 7710, 7711)).all(-1)
+    expected = np.where(is_key[..., None], 255, levels >> 8)
+    np.testing.assert_array_equal(Image.accept(data).array(), expected)
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "key", "expected"),
+    [
+        (1, 0b01010101, 0, [255] * 8),
+        (1, 0b01010101, 1, [0, 255] * 4),
+        (2, 0b00011011, 1, [0, 255, 170, 255]),
+        (2, 0b00011011, 2, [0, 85, 255, 255]),
+        (4, 0x7A, 7, [255, 170]),
+        (8, 7, 7, [255]),
+    ],
+)
+def test_a_grey_key_is_a_level_of_the_depth_that_the_file_has(depth, row, key, expected):
+    data = png([bytes([row])], 8 // depth, depth, 0, struct.pack(">H", key))
+    assert Image.accept(data).array()[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_alpha_lies_on_white_too(mode):
+    image = PIL.Image.new(mode[:-1].upper() + "A", (2, 2), (0,) * len(mode)).convert(mode)
+    assert Image.accept(image).array()[0, 0].tolist() == WHITE
+
+
+@pytest.mark.parametrize("leftover", [b"\x00\xff", 7, (1, 2), None])
+def test_a_key_that_is_none_of_an_rgb_image_is_ignored(keyed, leftover):
+    image, _ = keyed
+    image.info["transparency"] = leftover
+    np.testing.assert_array_equal(Image.accept(image).array(), np.asarray(image))
+
+
+def test_the_key_colour_counts_when_images_are_compared(keyed):
+    image, _ = keyed
+    with_key = image.copy()
+    with_key.info["transparency"] = KEY
+    assert digest(Image.accept(image)) != digest(Image.accept(with_key))
+
+
+def deep_tiff(levels: np.ndarray, photometric: int) -> bytes:
+    return saved(PIL.Image.fromarray(levels), "TIFF", tiffinfo={262: photometric})
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_deep_tiff_whose_zero_is_white_is_the_negative_of_one_whose_zero_is_black(dtype):
+    levels = (np.arange(16) * 4369).reshape(4, 4)
+    levels = (levels / 65535).astype(dtype) if dtype == np.float32 else levels.astype(dtype)
+    black, white = (Image.accept(deep_tiff(levels, each)).array() for each in (1, 0))
+    np.testing.assert_allclose(black[..., 0].ravel(), np.arange(16) * 17, atol=1)
+    np.testing.assert_array_equal(white, 255 - black)
+
+
+def test_twelve_bits_are_scaled_by_what_twelve_bits_can_hold():
+    pixels = bytes([0xFF, 0xF0, 0x00, 0x80, 0x0F, 0xFF])  # 4095, 0, 2048, 4095
+    entries = [
+        (256, 3, 4), (257, 3, 1), (258, 3, 12), (259, 3, 1), (262, 3, 1),
+        (273, 4, 8), (277, 3, 1), (278, 3, 1), (279, 4, len(pixels)),
+    ]  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    start = 8 + len(pixels)
+    tiff = b"II*\0" + struct.pack("<I", start) + pixels + struct.pack("<H", len(entries)) + directory + bytes(4)
+    assert Image.accept(tiff).array()[0, :, 0].tolist() == [255, 0, 127, 255]
+
+
+@pytest.mark.parametrize("levels", [[0, 70_000], [-5, 100]])
+def test_grey_levels_that_16_bits_cannot_hold_are_refused(levels):
+    image = PIL.Image.fromarray(np.array([levels], np.int32))
+    for value in (image, saved(image, "TIFF")):
+        with pytest.raises(BadInput, match="grey levels must lie in 0 to 65535"):
+            Image.accept(value).array()
