@@ -115,6 +115,7 @@ RESEMBLYZER = ModelSpec(
     params=1_423_616,
     packages=("Resemblyzer==0.1.4 --hash=sha256:8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f",),
     packs=("starter",),
+    uses=WHISPER_TINY_EN.uses,
     tags=("any-length",),
     limits="Trained on English, 16 kHz. It hears the microphone too, and a recording with two voices gets one vector. "
     "No proof of identity.",

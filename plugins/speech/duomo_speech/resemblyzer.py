@@ -1,8 +1,8 @@
 """Resemblyzer: a voice as a vector, and whether two voices are one person's.
 
 Source: Wan et al. 2018, "Generalized end-to-end loss for speaker verification",
-https://arxiv.org/abs/1710.10467; weights of https://github.com/resemble-ai/Resemblyzer (Apache-2.0). Three
-LSTM layers read windows of 1.6 s of mel power; the voice is the mean of their last states.
+https://arxiv.org/abs/1710.10467; weights of https://github.com/resemble-ai/Resemblyzer (Apache-2.0). Pauses
+are left out; three LSTM layers read windows of 1.6 s of mel power; the voice is the mean of their last states.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from torch.nn import functional as F
 from torchaudio.transforms import MelSpectrogram
 
 from duomo import Audio, Model, WeightsRef
+from duomo.errors import InputUnreadable
 from duomo.inputs import AudioPair
 from duomo.tasks.results import Embedding
+from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.tasks.speech.speakers import SpeakerEmbeddingOptions, SpeakerVerificationOptions, Verification
 from duomo.weights import check_tensors, verify
+from duomo_speech.silero import SileroVad, speech_intervals
+from duomo_speech.windows import load_vad
 
 SAMPLING_RATE = 16_000
 HOP = 160  # samples
@@ -30,6 +34,8 @@ STEP = 77  # frames between windows: 1.3 a second
 COVERAGE = 0.75  # a last window with less sound than this is left out
 LOUDNESS_DB = -30  # quieter recordings are raised to it
 THRESHOLD = 0.72  # cosine above which two voices are taken for one
+VOICE = VoiceActivityDetectionOptions.parse({"min_speech_s": 0.1, "min_silence_s": 0.2, "pad_s": 0.03})
+"""What counts as voice: of the settings tried, among the nearest to the trimming of the package (WebRTC's detector)."""
 BATCH = 256  # windows a pass: some 200 MB of activations
 
 
@@ -54,8 +60,9 @@ class _Resemblyzer(Model[Any, Any]):
     batch_budget = 2**26  # half an hour of 16-bit sound
     packed = True
 
-    def __init__(self, network: SpeakerNetwork) -> None:
+    def __init__(self, network: SpeakerNetwork, vad: SileroVad) -> None:
         self.network = network
+        self.vad = vad
         self.mel = MelSpectrogram(
             SAMPLING_RATE, n_fft=400, hop_length=HOP, n_mels=40, pad_mode="constant", norm="slaney", mel_scale="slaney"
         )
@@ -70,7 +77,7 @@ class _Resemblyzer(Model[Any, Any]):
         # The scale and bias of the similarity are used in training only.
         missing, unexpected = network.load_state_dict(state, strict=False)
         check_tensors(weights.spec.name, missing, set(unexpected) - {"similarity_weight", "similarity_bias"})
-        return cls(network.to(device, dtype))
+        return cls(network.to(device, dtype), load_vad())
 
     def forward(self, batch: list[Tensor]) -> list[Tensor]:
         """The (256,) vector of each recording."""
@@ -79,8 +86,8 @@ class _Resemblyzer(Model[Any, Any]):
         return [F.normalize(part.mean(0), dim=0) for part in torch.split(vectors_NE, [len(mels) for mels in batch])]
 
     def windows(self, recording: Audio) -> Tensor:
-        """Mel power of a recording as windows of shape (N, 160, 40)."""
-        samples = torch.from_numpy(raised(recording.samples(SAMPLING_RATE)))
+        """Mel power of the voice in a recording, as windows of shape (N, 160, 40)."""
+        samples = torch.from_numpy(self.voice(recording))
         num_frames = math.ceil((len(samples) + 1) / HOP)
         starts = list(range(0, max(1, num_frames - WINDOW + STEP + 1), STEP))
         if len(starts) > 1 and len(samples) - starts[-1] * HOP < COVERAGE * WINDOW * HOP:
@@ -88,6 +95,28 @@ class _Resemblyzer(Model[Any, Any]):
         samples = F.pad(samples, (0, max(0, (starts[-1] + WINDOW) * HOP - len(samples))))
         mel_TM = self.mel(samples).T
         return torch.stack([mel_TM[start : start + WINDOW] for start in starts])
+
+    def voice(self, recording: Audio) -> np.ndarray:
+        """Samples at 16 kHz without the pauses: to the network silence is a voice, the same in all recordings.
+
+        As in the package, the level is raised before pauses are looked for.
+
+        Raises:
+            InputUnreadable: nobody speaks.
+        """
+        samples = raised(recording.samples(SAMPLING_RATE))
+        stretches = [
+            samples[int(each.start * SAMPLING_RATE) : int(each.end * SAMPLING_RATE)]
+            for each in speech_intervals(self.vad.probabilities(samples), len(samples), VOICE)
+        ]
+        if not stretches:
+            seconds = len(samples) / SAMPLING_RATE
+            raise InputUnreadable(
+                "no voice was found in " + (f"'{recording.name}'" if recording.name else "this recording"),
+                why=f"nobody speaks in its {seconds:.1f} seconds, so there is no voice to describe",
+                fix="see where a voice is heard: duomo run voice-activity-detection FILE",
+            )
+        return np.concatenate(stretches)
 
 
 class ResemblyzerEmbedding(_Resemblyzer):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 """Hertz of the voices."""
+_VOWELS = ((700, 1200, 2600), (300, 2300, 3000), (320, 800, 2500), (500, 1700, 2500))
+"""Formants of a, i, u and e in hertz."""
 
 
 class Sample(NamedTuple):
@@ -91,21 +93,30 @@ def pages() -> list[Array]:
 
 
 def voices() -> list[tuple[Array, int]]:
-    """Two vowel-like sounds of 1.2 and 2 s: a pulse train through formants, with pauses between syllables."""
+    """Two voices that babble for 1.2 and 2 s; a detector of voice activity takes them for speech."""
     return [(voice(pitch, seconds), RATE) for pitch, seconds in ((120, 1.2), (210, 2.0))]
 
 
 def voice(pitch: float, seconds: float, rate: int = RATE) -> Array:
-    """A hummed vowel as float32 of shape (samples,) in [-1, 1]; `pitch` in hertz."""
+    """Babble as float32 of shape (samples,) in [-1, 1]: harmonics of a wavering `pitch` in hertz, four vowels a second.
+
+    The vowels glide into each other. A hum of one vowel is no speech to a detector of voice activity.
+    """
     import numpy as np
 
     time = np.arange(int(seconds * rate)) / rate
+    wavering = pitch * (1 + 0.15 * np.sin(2 * np.pi * 0.9 * time))
+    phase = 2 * np.pi * np.cumsum(wavering) / rate
+    which, glide = np.divmod(4 * time, 1)
+    vowels = np.array([_VOWELS[int(at) % 4] for at in which])
+    following = np.array([_VOWELS[int(at + 1) % 4] for at in which])
+    formants = vowels + (following - vowels) * (glide * glide * (3 - 2 * glide))[:, None]
     sound = np.zeros_like(time)
-    for formant, level in ((700, 1.0), (1200, 0.5), (2600, 0.25)):
-        for harmonic in range(1, int(4000 / pitch)):
-            nearness = np.exp(-(((harmonic * pitch - formant) / 150) ** 2))
-            sound += level * nearness * np.sin(2 * np.pi * harmonic * pitch * time)
-    syllables = np.clip(np.sin(2 * np.pi * 2.5 * time) * 3, 0, 1)
+    for harmonic in range(1, int(4000 / pitch)):
+        for formant, level, width in zip(formants.T, (1.0, 0.5, 0.25), (120, 150, 200), strict=True):
+            nearness = np.exp(-(((harmonic * wavering - formant) / width) ** 2))
+            sound += level * nearness * np.sin(harmonic * phase) / np.sqrt(harmonic)
+    syllables = np.clip(1 - 1.5 * np.cos(2 * np.pi * 4 * time), 0, 1)
     quiet = 0.002 * np.random.default_rng(0).standard_normal(len(time))
     return np.asarray(0.5 * sound / np.abs(sound).max() * syllables + quiet, dtype=np.float32)
 

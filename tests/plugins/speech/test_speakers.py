@@ -13,7 +13,6 @@ import duomo
 from duomo.errors import WeightsMismatch
 from duomo.weights import find_package_file
 from duomo_speech.plugin import RESEMBLYZER
-from duomo_speech.resemblyzer import raised
 
 pytestmark = pytest.mark.embedded
 RATE = 16_000
@@ -88,7 +87,9 @@ def test_vectors_equal_a_plain_computation_of_the_formulas(speakers, spoken):
     ]
     weights = {name: tensor.double().numpy() for name, tensor in state.items()}
     samples = spoken[4][: 2 * RATE + 1000]
-    sum_of_windows = sum(lstm(window, weights) for window in mel_windows(raised(samples).astype(np.float64)))
+    voice = speakers.executor.worker.model.voice(duomo.Audio.accept((samples, RATE)))
+    assert len(voice) < len(samples), "the pause at its beginning is left out"
+    sum_of_windows = sum(lstm(window, weights) for window in mel_windows(voice.astype(np.float64)))
     expected = sum_of_windows / np.linalg.norm(sum_of_windows)
     vector = speakers((samples, RATE)).array
     np.testing.assert_allclose(vector, expected, atol=2e-6)
@@ -132,7 +133,11 @@ def lstm(frames: np.ndarray, weights: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def test_a_batch_gives_what_one_by_one_gives(speakers, voices):
-    items = [(voices["two_cities.wav"][0], RATE), (np.concatenate(voices["town.flac"]), RATE), (np.zeros(160), RATE)]
+    items = [
+        (voices["two_cities.wav"][0], RATE),
+        (np.concatenate(voices["town.flac"]), RATE),
+        (voices["town.flac"][0][:4000], RATE),
+    ]
     together = [outcome.unwrap().array for outcome in speakers.map(items, batch_size=3)]
     for item, vector in zip(items, together, strict=True):
         np.testing.assert_allclose(vector, speakers(item).array, atol=1e-6)
@@ -141,6 +146,56 @@ def test_a_batch_gives_what_one_by_one_gives(speakers, voices):
 def test_a_quiet_recording_is_the_same_voice(speakers, voices):
     clip = np.concatenate(voices["town.flac"])
     assert speakers((clip, RATE)).similarity(speakers((clip * 0.01, RATE))) > 0.95
+
+
+PACKAGE = {
+    ("beckett.wav", "clone-test.wav"): 0.459,
+    ("beckett.wav", "two_cities.wav"): 0.726,
+    ("beckett.wav", "basic_ref_en.wav"): 0.485,
+    ("beckett.wav", "main.flac"): 0.558,
+    ("beckett.wav", "town.flac"): 0.587,
+    ("beckett.wav", "country.flac"): 0.475,
+    ("beckett.wav", "basic_ref_zh.wav"): 0.539,
+}
+"""Cosines of voices after the package's own trimming (`preprocess_wav`, WebRTC's detector): three seconds of each, then
+twenty of silence."""
+
+
+@pytest.fixture(scope="module")
+def three_seconds(recording) -> dict[str, np.ndarray]:
+    names = {name for pair in PACKAGE for name in pair}
+    return {name: duomo.Audio.accept(recording(name)).samples(RATE)[RATE // 2 : RATE // 2 + 3 * RATE] for name in names}
+
+
+@pytest.mark.parametrize("pause", ["silence", "faint noise", "noise before it"])
+def test_pauses_are_not_voice(verifier, three_seconds, pause):
+    rng = np.random.default_rng(0)
+    quiet = np.zeros(20 * RATE) if pause == "silence" else 1e-3 * rng.standard_normal(20 * RATE)
+    parts = {name: [voice, quiet][:: 1 if pause != "noise before it" else -1] for name, voice in three_seconds.items()}
+    sounds = {name: (np.concatenate(each).astype(np.float32), RATE) for name, each in parts.items()}
+    scores = [outcome.unwrap().score for outcome in verifier.map((sounds[a], sounds[b]) for a, b in PACKAGE)]
+    differences = np.abs(np.array(scores) - np.array(list(PACKAGE.values())))
+    assert differences.max() < 0.12
+    assert differences.mean() < 0.05
+
+
+def test_a_minute_of_silence_leaves_the_voice_the_same(verifier, three_seconds):
+    silence = np.zeros(60 * RATE, np.float32)
+    pairs = [((voice, RATE), (np.concatenate([voice, silence]), RATE)) for voice in three_seconds.values()]
+    assert all(outcome.unwrap().same for outcome in verifier.map(pairs))
+
+
+def test_a_recording_in_which_nobody_speaks_is_an_error_of_its_item(speakers, verifier, quiet_sounds, three_seconds):
+    voice = three_seconds["beckett.wav"]
+    outcomes = list(speakers.map([(voice, RATE), *((each, RATE) for each in quiet_sounds.values()), (voice, RATE)]))
+    assert [outcome.ok for outcome in outcomes] == [True, *[False] * len(quiet_sounds), True]
+    for outcome in outcomes[1:-1]:
+        assert (outcome.error.code, outcome.error.what) == (
+            "E-INPUT-UNREADABLE",
+            "no voice was found in this recording",
+        )
+    [pair] = verifier.map([((voice, RATE), (quiet_sounds["noise"], RATE))])
+    assert pair.error.code == "E-INPUT-UNREADABLE"
 
 
 def test_a_changed_weights_file_is_refused(tmp_path, monkeypatch):
