@@ -7,4 +7,4 @@ reviews = ["I love this camera.", "It broke after two days.", "", "Good value, s
 with duomo.load("text-classification", executor="ray", devices=2, device="cpu") as classify:
     for outcome in classify.map(reviews):
         print(outcome.index, outcome.result.top.name if outcome.ok else outcome.error.what, "-", outcome.meta.device)
-    print("workers:", int(classify.executor.stats()["replicas"]), *classify.executor.health())
+    print("workers:", classify.executor.stats().num_alive, *classify.executor.health())

@@ -42,8 +42,8 @@ def test_memory_that_runs_out_costs_no_row_and_no_worker(monkeypatch):
         outcomes = list(runner.map(TEXTS))
         stats = runner.executor.stats()
     assert [outcome.unwrap().top.name for outcome in outcomes] == TEXTS
-    assert stats["ooms"] >= 1
-    assert stats["lost"] == stats["restarts"] == 0
+    assert stats.ooms >= 1
+    assert stats.lost == stats.restarts == 0
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="no nvidia-smi here")

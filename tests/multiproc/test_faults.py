@@ -47,7 +47,7 @@ def test_a_worker_that_dies_while_one_thread_writes_to_it_and_another_hears_of_i
     monkeypatch.setattr(Slot, "write", slowly)
     with load() as pool, ThreadPoolExecutor(2) as threads:
         first = threads.submit(lambda: list(pool.map(["naps"] * 200, batch_size=200)))
-        while not pool.executor.stats()["in_flight"]:
+        while not pool.executor.stats().in_flight:
             time.sleep(0.01)
         second = threads.submit(lambda: list(pool.map(["x" * 200_000])))
         assert writing.wait(10)
@@ -61,7 +61,7 @@ def failed(outcomes):
 
 def counts(pool, *names):
     stats = pool.executor.stats()
-    return [int(stats[name]) for name in names]
+    return [int(getattr(stats, name)) for name in names]
 
 
 def is_gone(pid):

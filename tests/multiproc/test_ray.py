@@ -70,7 +70,7 @@ def test_an_item_that_ends_its_process_is_named_and_the_others_come_out(runner):
     outcomes = list(runner.map(texts))
     assert [outcome.index for outcome in outcomes if not outcome.ok] == [11]
     assert outcomes[11].error.type == "WorkerLost"
-    assert runner.executor.stats()["restarts"] >= 1
+    assert runner.executor.stats().restarts >= 1
 
 
 def test_an_actor_killed_from_outside_costs_no_row(runner):
@@ -103,7 +103,7 @@ def test_two_actors_share_one_model_and_one_that_is_killed_costs_no_row(cluster,
         disturbed = [next(outcomes).unwrap().top.score]
         ray.kill(runner.executor._crew._replicas[0].actors[1])  # the other notices, and is not to blame
         disturbed += [outcome.unwrap().top.score for outcome in outcomes]
-        assert runner.executor.stats()["restarts"] >= 1
+        assert runner.executor.stats().restarts >= 1
     cluster.remove_node(node)
     assert shared == pytest.approx(expected, abs=1e-5)
     assert disturbed == pytest.approx(expected * 5, abs=1e-5)
@@ -205,7 +205,7 @@ def test_a_node_that_dies_costs_no_row_and_none_comes_twice(cluster, catalog):
         seen = [next(outcomes).index]
         cluster.remove_node(doomed, allow_graceful=False)
         seen += [outcome.index for outcome in outcomes if outcome.ok]
-        restarts = runner.executor.stats()["restarts"]
+        restarts = runner.executor.stats().restarts
     assert seen == list(range(200))
     assert restarts >= 1
 

@@ -31,8 +31,8 @@ def test_embeddings_of_texts_of_mixed_length_are_those_of_inline():
         stats = local.executor.stats()
     assert [outcome.index for outcome in outcomes] == list(range(80))
     assert np.abs(here - [outcome.unwrap().vector for outcome in outcomes]).max() < 1e-6
-    assert min(stats["items.0"], stats["items.1"]) > 10, "both took part"
-    assert stats["padding"] < 0.1
+    assert min(replica.items for replica in stats.replicas) > 10, "both took part"
+    assert stats.padding < 0.1
 
 
 @pytest.mark.embedded
@@ -45,7 +45,7 @@ def test_pictures_go_by_shared_memory_and_come_out_as_with_inline():
         here = [outcome.unwrap() for outcome in inline.map(pictures, top_k=3)]
     with duomo.load("image-classification", executor="local", devices=["cpu", "cpu"]) as local:
         there = [outcome.unwrap() for outcome in local.map(pictures, top_k=3)]
-        assert local.executor.stats()["bytes_moved"] > sum(picture.nbytes for picture in pictures)
+        assert local.executor.stats().bytes_moved > sum(picture.nbytes for picture in pictures)
     for one, other in zip(here, there, strict=True):
         assert [label.name for label in one.labels] == [label.name for label in other.labels]
         assert max(abs(a.score - b.score) for a, b in zip(one.labels, other.labels, strict=True)) < 1e-6
@@ -93,17 +93,17 @@ def test_what_happens_to_one_rank_ends_the_group_and_costs_one_item(cut, word, k
     inline, group = cut
     items = [f"text {i}" for i in range(9)]
     items[4] = word
-    before = group.executor.stats()["restarts"]
+    before = group.executor.stats().restarts
     outcomes = list(group.map(items, batch_size=1 if word == "hangs" else 4))  # each hang takes its two seconds
     assert [outcome.index for outcome in outcomes if not outcome.ok] == [4]
     assert outcomes[4].error.type == kind
     assert told in f"{outcomes[4].error.what} {outcomes[4].error.why}"
     assert np.abs(scores(outcomes) - scores(inline.map(items[:4] + items[5:]))).max() < 1e-6
-    assert group.executor.stats()["restarts"] > before
+    assert group.executor.stats().restarts > before
 
 
 def test_one_rank_without_memory_halves_the_batch_of_the_group(cut):
     _, group = cut
     outcomes = list(group.map([f"heavy {i}" for i in range(8)]))
     assert all(outcome.ok for outcome in outcomes)
-    assert group.executor.stats()["ooms"] > 0
+    assert group.executor.stats().ooms > 0

@@ -126,7 +126,7 @@ def test_a_result_that_cannot_leave_its_process_or_be_built_here_is_its_items_er
         assert "it is sealed" in sealed.error.what
         assert "cannot be read here" in shy.error.what
         assert "it is at home elsewhere" in shy.error.why
-        assert runner.executor.stats()["lost"] == 0
+        assert runner.executor.stats().lost == 0
 
 
 PLAIN = """

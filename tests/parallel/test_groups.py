@@ -161,7 +161,7 @@ def test_a_group_that_loses_a_rank_is_started_anew_and_every_row_comes_out(folde
         os.kill(runner.executor.pids[1], signal.SIGKILL)
         found += [outcome.unwrap() for outcome in outcomes]
         assert differ("bert", whole("bert").results * 3, found) < TOLERANCE
-        assert runner.executor.stats()["restarts"] == 1
+        assert runner.executor.stats().restarts == 1
 
 
 def test_a_meeting_place_left_by_a_process_that_was_killed_is_removed_by_the_next_start(tmp_path, monkeypatch):

@@ -424,7 +424,7 @@ def test_an_executor_counts_and_is_well(echo):
     list(echo.map(["a", "poison", "b"], batch_size=1))
     assert echo.executor.health() == []
     stats = echo.executor.stats()
-    assert (stats["batches"], stats["failed"]) == (3, 1)
+    assert (stats.batches, stats.failed) == (3, 1)
 
 
 def test_two_runs_at_once_do_not_mix(echo):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from duomo.execution.pools.pool import PoolExecutor as PoolExecutor
     from duomo.execution.pools.ray import RayExecutor as RayExecutor
     from duomo.execution.resuming.store import RunStore as RunStore
+    from duomo.execution.stats import ReplicaStats as ReplicaStats, Stats as Stats
     from duomo.execution.worker import Worker as Worker
 
 __getattr__, __dir__, __all__ = face(
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = face(
         "duomo.execution.pools.pool": "PoolExecutor",
         "duomo.execution.pools.ray": "RayExecutor",
         "duomo.execution.resuming.store": "RunStore",
+        "duomo.execution.stats": "ReplicaStats Stats",
         "duomo.execution.worker": "Worker",
     },
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple, Self
 
 from duomo.execution.plan import ExecutionPlan
+from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.specs import ModelSpec
 
@@ -141,13 +142,9 @@ class Executor(ABC):
         """One line for each worker that is not well; empty when all is."""
         return []
 
-    def stats(self) -> dict[str, float]:
-        """Counters since ``start``: those of `Scheduler.counts`, and ``prepare_s`` and ``compute_s``.
-
-        A pool adds ``padding`` (share of the computed cost), ``in_flight`` (batches), ``restarts``,
-        ``replicas`` (not given up), and of each replica ``items.0`` and ``busy_s.0``.
-        """
-        return {}
+    def stats(self) -> Stats:
+        """Counters since ``start``."""
+        return Stats()
 
     @abstractmethod
     def shutdown(self) -> None:

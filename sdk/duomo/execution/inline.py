@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
@@ -16,6 +16,7 @@ from duomo.execution.devices import describe_and_release
 from duomo.execution.scheduling.intake import take
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
+from duomo.execution.stats import Stats
 from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import Meta, Outcome
 
@@ -31,7 +32,7 @@ class InlineExecutor(Executor):
 
     def __init__(self) -> None:
         self._worker: Worker | None = None
-        self._counts: dict[str, float] = {}
+        self._total = Stats()
         self._same: tuple[bool, int, int, float, float] | None = None
 
     def start(self, job: Job) -> None:
@@ -103,7 +104,7 @@ class InlineExecutor(Executor):
                         on_settled(outcomes)
                     yield from itertools.starmap(self._outcome, scheduler.emit())
         finally:
-            self._add_up(scheduler.counts)
+            self._total.add(scheduler.counts)
         if broken := stopped or raised:
             raise broken
 
@@ -136,7 +137,8 @@ class InlineExecutor(Executor):
             prepared = prepare()
             start = time.perf_counter()
             item_results = self.worker.compute(prepared, options)
-            self._add_up({"prepare_s": prepared.seconds, "compute_s": time.perf_counter() - start})
+            self._total.prepare_s += prepared.seconds
+            self._total.compute_s += time.perf_counter() - start
         except OptimizeRefused:
             raise  # of no item: the run cannot go on
         except Exception as error:
@@ -152,17 +154,13 @@ class InlineExecutor(Executor):
             self._meta = self._worker.meta(self.name)
         return self._meta
 
-    def stats(self) -> dict[str, float]:
-        """What `Scheduler.counts` counts, and the seconds spent preparing and computing, since ``start``."""
-        return dict(self._counts)
+    def stats(self) -> Stats:
+        """Counters of the runs that have ended, and the seconds of all."""
+        return dataclasses.replace(self._total)
 
     def shutdown(self) -> None:
         """Drop the model."""
         self._worker = None
-
-    def _add_up(self, counts: Mapping[str, float]) -> None:
-        for name, count in counts.items():
-            self._counts[name] = self._counts.get(name, 0) + count
 
     def _outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
         same = (item_result.truncated, item_result.windows, item_result.batch, item_result.ms, item_result.difference)

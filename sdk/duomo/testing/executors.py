@@ -162,7 +162,7 @@ class ExecutorConformance(Suite):
         [outcome] = self.runner.map(["one"])
         assert outcome.meta.executor == self.runner.meta.executor == self.executor
         assert outcome.meta.device
-        assert self.runner.executor.stats()["items"] > 0
+        assert self.runner.executor.stats().items > 0
         assert self.runner.executor.health() == []
 
     def test_it_is_started_once(self) -> None:

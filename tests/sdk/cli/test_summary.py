@@ -8,6 +8,7 @@ import pytest
 
 from duomo.cli.jobs import summary
 from duomo.cli.jobs.summary import Summary, summary_line
+from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.testing.fakes import EchoModel
 
@@ -37,7 +38,7 @@ def test_times_are_kept_to_five_percent_in_little_memory() -> None:
     count = Summary()
     for ms in range(1, 10_001):
         count.add(outcome(float(ms)))
-    times = count.record({})["ms"]
+    times = count.record(Stats())["ms"]
     assert times["p50"] == pytest.approx(5000, rel=0.05)
     assert times["p95"] == pytest.approx(9500, rel=0.05)
     assert len(count._bins) < 200
@@ -47,7 +48,7 @@ def test_the_record_and_its_words_tell_stages_and_padding() -> None:
     count = Summary()
     count.add(outcome(windows=3))
     count.add(outcome(failed=True, truncated=True))
-    record = count.record({"prepare_s": 1.25, "compute_s": 3.5, "cost": 75, "padded_cost": 100, "batches": 2})
+    record = count.record(Stats(prepare_s=1.25, compute_s=3.5, cost=75, padded_cost=100, batches=2))
     assert (record["items"], record["failed"], record["windowed"], record["truncated"]) == (2, 1, 1, 1)
     assert record["padding"] == 0.25
     assert record["batches"]["batches"] == 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from duomo.cli.jobs.summary import Summary
     from duomo.execution.base import Executor
+    from duomo.execution.stats import Stats
 
 MOST_NAMED = 8
 """More workers than this are told of together."""
@@ -26,25 +27,27 @@ class Live:
     def text(self) -> str:
         """One line, or two; asked a few times a second."""
         line = self._summary.line()
-        stats = self._executor.stats() if len(self._devices) > 1 else {}
-        if "busy_s.0" not in stats:
+        if len(self._devices) < 2:
             return line
-        out = int(stats["in_flight"])
+        stats = self._executor.stats()
+        if not stats.replicas:
+            return line
+        out = stats.in_flight
         parts = [*self._shares(stats), f"{out} batch{'' if out == 1 else 'es'} out"]
-        if stats["padding"] >= 0.005:
-            parts.append(f"padding {stats['padding']:.0%}")
-        for name, word in (("restarts", "restarted"), ("ooms", "out of memory")):
-            if stats[name]:
-                parts.append(f"{stats[name]:.0f} {word}")
-        gone = len(self._devices) - int(stats["replicas"])
+        if stats.padding >= 0.005:
+            parts.append(f"padding {stats.padding:.0%}")
+        for count, word in ((stats.restarts, "restarted"), (stats.ooms, "out of memory")):
+            if count:
+                parts.append(f"{count} {word}")
+        gone = len(self._devices) - stats.num_alive
         if gone:
             parts.append(f"{gone} of {len(self._devices)} workers given up")
         return f"{line}\n  {' · '.join(parts)}"
 
-    def _shares(self, stats: dict[str, float]) -> list[str]:
+    def _shares(self, stats: Stats) -> list[str]:
         """Of the time since the last look, how much each worker computed."""
         now = time.perf_counter()
-        busy = [stats[f"busy_s.{index}"] for index in range(len(self._devices))]
+        busy = [replica.busy_s for replica in stats.replicas]
         passed = max(1e-6, now - self._then)
         shares = [min(1.0, max(0.0, (b - a) / passed)) for a, b in zip(self._busy, busy, strict=True)]
         self._then, self._busy = now, busy

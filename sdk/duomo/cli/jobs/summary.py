@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from duomo.execution.stats import Stats
     from duomo.outcome import Outcome
 
 STEP = 1.05
@@ -58,14 +59,13 @@ class Summary:
             parts.append(f"{self.failed:,} failed")
         return " · ".join(parts)
 
-    def record(self, counts: Mapping[str, float]) -> dict[str, Any]:
+    def record(self, stats: Stats) -> dict[str, Any]:
         """All figures, JSON-safe.
 
         Args:
-            counts: of the executor (`Executor.stats`): batches, splits, seconds by stage, padding.
+            stats: of the executor.
         """
         seconds = time.perf_counter() - self._start
-        padded = counts.get("padded_cost", 0)
         return {
             "schema": "duomo.stats/1",
             "items": self.done,
@@ -77,13 +77,13 @@ class Summary:
             "items_per_s": round(self.done / seconds, 2) if seconds > 0 else None,
             "ms": {"p50": self._quantile(0.5), "p95": self._quantile(0.95)},
             "seconds_by_stage": {
-                "prepare": round(counts.get("prepare_s", 0), 3),
-                "compute": round(counts.get("compute_s", 0), 3),
+                "prepare": round(stats.prepare_s, 3),
+                "compute": round(stats.compute_s, 3),
             },
-            "batches": {name: int(counts.get(name, 0)) for name in ("batches", "splits", "retries", "ooms", "lost")},
-            "workers": _workers(counts),
-            "restarts": int(counts.get("restarts", 0)),
-            "padding": round(1 - counts.get("cost", 0) / padded, 4) if padded else 0.0,
+            "batches": {name: getattr(stats, name) for name in ("batches", "splits", "retries", "ooms", "lost")},
+            "workers": [{"items": each.items, "busy_s": round(each.busy_s, 3)} for each in stats.replicas],
+            "restarts": stats.restarts,
+            "padding": round(stats.padding, 4),
             "peak_memory_mib": peak_memory_mib(),
         }
 
@@ -111,15 +111,6 @@ def summary_line(record: Mapping[str, Any]) -> str:
     if record["peak_memory_mib"]:
         parts.append(f"{record['peak_memory_mib']:,} MiB at most")
     return "; ".join(parts)
-
-
-def _workers(counts: Mapping[str, float]) -> list[dict[str, float]]:
-    """What each worker of a pool did; empty where there is one process only."""
-    return [
-        {"items": int(counts[name]), "busy_s": round(counts[f"busy_s.{name[6:]}"], 3)}
-        for name in counts
-        if name.startswith("items.")
-    ]
 
 
 def peak_memory_mib() -> int | None:

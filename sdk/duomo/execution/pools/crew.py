@@ -84,9 +84,9 @@ class Crew(ABC):
         """Seconds that only grow."""
         return time.monotonic()
 
-    def stats(self) -> dict[str, float]:
-        """Counters of its own, such as bytes moved."""
-        return {}
+    def bytes_moved(self) -> int:
+        """How much went between driver and workers; 0 where that is not known."""
+        return 0
 
     @abstractmethod
     def shutdown(self) -> None:

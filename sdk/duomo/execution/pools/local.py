@@ -194,10 +194,9 @@ class LocalCrew(Crew):
         """The names of its devices."""
         return "+".join(self._plan.devices_of(replica))
 
-    def stats(self) -> dict[str, float]:
-        """Bytes that went between driver and workers."""
-        moved = sum(rank.channel.bytes_moved for ranks in self._ranks for rank in ranks)
-        return {"bytes_moved": self._moved + moved}
+    def bytes_moved(self) -> int:
+        """How much went between driver and workers."""
+        return self._moved + sum(rank.channel.bytes_moved for ranks in self._ranks for rank in ranks)
 
     def shutdown(self) -> None:
         """Hang up, which ends a healthy worker at once; end the others."""

@@ -22,7 +22,7 @@ from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, StreamRun
 from duomo.execution.scheduling.policy import Policy
-from duomo.execution.scheduling.scheduler import Scheduler
+from duomo.execution.stats import ReplicaStats, Stats
 from duomo.outcome import Meta, Outcome
 
 PATIENCE_S = 0.05
@@ -45,7 +45,7 @@ class PoolExecutor(Executor):
         self._changed = threading.Condition(threading.RLock())
         self._waiting = False
         self._next_look = 0.0
-        self._counts: dict[str, float] = {**Scheduler(Policy()).counts, "prepare_s": 0.0, "compute_s": 0.0}
+        self._total = Stats()
         self._threads: ThreadPoolExecutor | None = None
 
     def start(self, job: Job) -> None:
@@ -143,24 +143,28 @@ class PoolExecutor(Executor):
             if seat.state != "ready"
         ]
 
-    def stats(self) -> dict[str, float]:
-        """Counters since ``start``; those with a dot are of one replica: ``items.0``, ``busy_s.0``."""
+    def stats(self) -> Stats:
+        """Counters since ``start``, runs in progress included."""
         if self._job is None:
-            return {}
+            return Stats()
         with self._changed:
-            counts = dict(self._counts)
+            total = dataclasses.replace(self._total)
             for run in self._runs:
-                for name, count in run.counts.items():
-                    counts[name] = counts.get(name, 0) + count
-        seats, now = self._table.seats, self._crew.now()
-        counts["padding"] = 1 - counts.get("cost", 0) / counts["padded_cost"] if counts.get("padded_cost") else 0.0
-        counts["in_flight"] = self._table.num_flying
-        counts["restarts"] = sum(seat.restarts for seat in seats)
-        counts["replicas"] = len(seats) - self._table.num_lost
-        for replica, seat in enumerate(seats):
-            counts[f"items.{replica}"] = seat.items
-            counts[f"busy_s.{replica}"] = seat.busy_s + (now - seat.since if seat.flying else 0.0)
-        return {**counts, **self._crew.stats()}
+                total.add(run.counts)
+        now = self._crew.now()
+        total.in_flight = self._table.num_flying
+        total.bytes_moved = self._crew.bytes_moved()
+        total.replicas = tuple(
+            ReplicaStats(
+                self._crew.devices(replica),
+                seat.state,
+                seat.items,
+                seat.busy_s + (now - seat.since if seat.flying else 0.0),
+                seat.restarts,
+            )
+            for replica, seat in enumerate(self._table.seats)
+        )
+        return total
 
     def shutdown(self) -> None:
         """End the crew; whoever still waits for a result is told."""
@@ -197,7 +201,7 @@ class PoolExecutor(Executor):
         with self._changed:
             run.is_gone = True
             self._runs.remove(run)
-            self._add_up(run.counts)
+            self._total.add(run.counts)
 
     def _read(self, run: BatchRun, source: Iterator[Entry | Flush]) -> None:
         """Read ahead for a moment; the source runs in the caller's thread, and without the lock."""
@@ -269,7 +273,8 @@ class PoolExecutor(Executor):
                 return
             if event.kind == "done":
                 self._table.seats[replica].items += len(event.item_results)
-                self._add_up({"prepare_s": event.prepare_s, "compute_s": event.compute_s})
+                self._total.prepare_s += event.prepare_s
+                self._total.compute_s += event.compute_s
                 sent.run.done(sent.batch, event.item_results)
             else:
                 assert event.error is not None
@@ -310,10 +315,6 @@ class PoolExecutor(Executor):
             why=f"each died {self._max_restarts + 1} times in a row; the last: {why}",
             fix="run a few items with executor='inline' to see what happens",
         )
-
-    def _add_up(self, counts: dict[str, float]) -> None:
-        for name, count in counts.items():
-            self._counts[name] = self._counts.get(name, 0) + count
 
     def _outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
         return Outcome(entry.index, entry.id, item_result.result, item_result.error, self._meta_of(item_result[2:]))

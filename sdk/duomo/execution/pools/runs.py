@@ -11,6 +11,7 @@ from duomo.execution.base import Entry, Flush, ItemResult
 from duomo.execution.scheduling.intake import take
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
+from duomo.execution.stats import Counts
 from duomo.outcome import ItemError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class BatchRun:
         """Seconds a unit of cost takes, as the table finds."""
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Counts:
         """Of the scheduler."""
         return self._scheduler.counts
 
@@ -165,7 +166,7 @@ class StreamRun:
         self._parts: list[Any] = []
         self.sent: tuple[int, int] | None = None
         """Replica and ticket, while it is out."""
-        self.counts: dict[str, int] = {}
+        self.counts = Counts()
         self.pace = 0.0
         self.has_news = self.is_over = self.is_gone = False
         self.error: Exception | None = None

@@ -140,21 +140,21 @@ def simulate(
         num += 1
         failed += not outcome.ok
     spent_s = time.process_time() - start - crew.send_s - crew.wait_s
-    counts = pool.stats()
+    stats = pool.stats()
     pool.shutdown()
-    batches = int(counts["batches"])
+    batches = stats.batches
     return Simulation(
         devices=len(devices),
         items=num,
         failed=failed,
         makespan_s=crew.last_s - crew.first_s,
         ideal_s=sum(work) / (constants.units_per_s * sum(device.speed for device in devices)),
-        padding=1 - counts["cost"] / counts["padded_cost"] if batches else 0.0,
+        padding=stats.padding,
         batches=batches,
         items_per_batch=num / max(1, batches),
         driver_us_per_batch=spent_s / max(1, batches) * 1e6,
         dispatch_us_per_batch=(pool.dispatch_s - crew.send_s) / max(1, batches) * 1e6,
-        faults={"deaths": crew.deaths, "hangs": crew.hangs, "out_of_memory": int(counts["ooms"])},
+        faults={"deaths": crew.deaths, "hangs": crew.hangs, "out_of_memory": stats.ooms},
         constants={
             **constants._asdict(),
             "budget": budget,

@@ -31,6 +31,7 @@ from duomo.errors import SystemicError, WorkerLost
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.waiting import BatchBuilder, WaitingItems
+from duomo.execution.stats import Counts
 from duomo.outcome import ItemError
 
 GOOD_BATCHES_TO_GROW = 16
@@ -83,10 +84,8 @@ class Scheduler:
         self._streaks: dict[int, int] = {}
         self._alike: dict[str, int] = {}
         self._any_success = False
-        self.counts = dict.fromkeys(
-            ("items", "failed", "batches", "splits", "retries", "ooms", "lost", "cost", "padded_cost"), 0
-        )
-        """What happened so far; ``padded_cost`` is ``cost`` with the padding of each batch."""
+        self.counts = Counts()
+        """What happened so far."""
 
     # What comes in
 
@@ -166,14 +165,14 @@ class Scheduler:
         self._flushing = self._flushing and bool(self._entries)
         if any([item_result.error is not None for item_result in item_results]):  # noqa: C419 - a list is faster than a generator
             return self._count(zip(entries, item_results, strict=True))
-        self.counts["items"] += len(item_results)
+        self.counts.items += len(item_results)
         return zip(entries, item_results, strict=True)  # it makes no tuple for each item, as a generator does
 
     def _count(self, pairs: Iterable[tuple[Entry, ItemResult]]) -> Iterator[tuple[Entry, ItemResult]]:
         """The same pairs, until too many have failed."""
         for entry, item_result in pairs:
-            self.counts["items"] += 1
-            self.counts["failed"] += item_result.error is not None
+            self.counts.items += 1
+            self.counts.failed += item_result.error is not None
             yield entry, item_result
             if item_result.error is not None and self._is_over_budget:
                 raise SystemicError(
@@ -184,7 +183,7 @@ class Scheduler:
 
     @property
     def _is_over_budget(self) -> bool:
-        return self.policy.max_failed is not None and self.counts["failed"] > self.policy.max_failed
+        return self.policy.max_failed is not None and self.counts.failed > self.policy.max_failed
 
     # What runs
 
@@ -201,9 +200,9 @@ class Scheduler:
             batch = self._cut(worker)
         else:
             return None
-        self.counts["batches"] += 1
-        self.counts["cost"] += batch.cost
-        self.counts["padded_cost"] += batch.padded
+        self.counts.batches += 1
+        self.counts.cost += batch.cost
+        self.counts.padded_cost += batch.padded
         return batch
 
     def settle(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
@@ -227,14 +226,14 @@ class Scheduler:
         if len(batch.entries) > 1:
             self._halve(batch)
         elif error.type in self.policy.retryable and batch.tries == 0:
-            self.counts["retries"] += 1
+            self.counts.retries += 1
             self._again(dataclasses.replace(batch, tries=1))
         else:
             self._conclude(batch.entries[0], ItemResult(error=error))
 
     def out_of_memory(self, batch: Batch, error: ItemError) -> None:
         """The batch did not fit: halve it, and what this worker is given from now on."""
-        self.counts["ooms"] += 1
+        self.counts.ooms += 1
         self._streaks[batch.worker] = 0
         self._budgets[batch.worker] = max(1, batch.padded // 2)
         if len(batch.entries) > 1:
@@ -244,7 +243,7 @@ class Scheduler:
 
     def lost(self, batch: Batch, why: str = "", traceback: str = "") -> None:
         """The worker died with it: try it once more whole, then halve it until the culprit stands alone."""
-        self.counts["lost"] += 1
+        self.counts.lost += 1
         if batch.tries == 0:
             self._again(dataclasses.replace(batch, tries=1, alone=True))
         elif len(batch.entries) > 1:
@@ -291,11 +290,11 @@ class Scheduler:
         # Who has not finished a batch yet counts as one of many alike.
         done = self._done.get(worker, 0)
         part = done / self._total_done if done else 1 / workers
-        usual = self.counts["cost"] / max(1, self.counts["batches"]) * min(1.0, part * workers)
+        usual = self.counts.cost / max(1, self.counts.batches) * min(1.0, part * workers)
         return max(1, int(usual / SMALLEST), int(self._cost_waiting * part / 2))
 
     def _halve(self, batch: Batch) -> None:
-        self.counts["splits"] += 1
+        self.counts.splits += 1
         middle = len(batch.entries) // 2
         for entries in (batch.entries[:middle], batch.entries[middle:]):
             half = self._batch(entries, [self._costs[entry.index] for entry in entries])

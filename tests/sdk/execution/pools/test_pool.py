@@ -13,6 +13,7 @@ import duomo
 from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry
 from duomo.execution.pools.replicas import BACKOFF_S
+from duomo.execution.stats import Stats
 from duomo.testing import fake_catalog, faulty_spec
 from duomo.testing.crews import InProcessCrew, InProcessPool
 
@@ -42,7 +43,7 @@ def failed(outcomes):
 
 def counts(runner, *wanted):
     stats = runner.executor.stats()
-    return [stats[name] for name in wanted]
+    return [getattr(stats, name) for name in wanted]
 
 
 def test_batches_go_to_whoever_is_free_and_outcomes_say_who_it_was():
@@ -128,7 +129,7 @@ def test_restarts_wait_longer_each_time_and_a_replica_that_cannot_start_is_given
         endless.close()
         [line] = runner.executor.health()
         assert line == "in-process worker 0 (fake:0) is lost: it does not start"
-        assert counts(runner, "replicas") == [1]
+        assert counts(runner, "num_alive") == [1]
     times = [time for time, _ in crew.restarted]
     rests = [later - before for before, later in itertools.pairwise(times)]
     assert len(times) == 4
@@ -296,7 +297,7 @@ def test_closing_ends_what_other_threads_wait_for():
 
 def test_before_its_start_an_executor_says_that_it_has_none():
     pool = InProcessPool(InProcessCrew(1))
-    assert pool.stats() == {}
+    assert pool.stats() == Stats()
     assert pool.health() == []
     with pytest.raises(UsageProblem, match="not started"):
         pool.run("a", None)

@@ -116,7 +116,7 @@ def test_out_of_memory_halves_the_batch_and_the_budget_which_recovers_slowly():
     assert len(out) == 2000
     assert all(item_result.error is None for _, item_result in out)
     assert sizes[:4] == [64, 32, 32, 16]
-    assert scheduler.counts["ooms"] < 12
+    assert scheduler.counts.ooms < 12
     assert max(sizes[-40:]) > fits // 2
 
 

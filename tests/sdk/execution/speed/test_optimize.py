@@ -226,7 +226,7 @@ def test_running_out_of_memory_in_the_check_halves_the_batch_like_any_other(load
     monkeypatch.setattr(optimize.Int8Linear, "forward", forward)
     with load("int8") as fast:
         assert all(outcome.ok for outcome in fast.map(TEXTS[:4], batch_size=4))
-        assert fast.executor.stats()["ooms"] > 0
+        assert fast.executor.stats().ooms > 0
 
 
 @pytest.mark.parametrize("mode", ["compile", *FAST])
