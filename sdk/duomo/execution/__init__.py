@@ -11,7 +11,6 @@ from duomo.lazy import face
 
 if TYPE_CHECKING:
     from duomo.execution.base import (
-        FLUSH as FLUSH,
         Entry as Entry,
         Executor as Executor,
         Flush as Flush,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "duomo.execution.base": "Entry Executor FLUSH Flush ModelFacts ItemResult Job",
+        "duomo.execution.base": "Entry Executor Flush ModelFacts ItemResult Job",
         "duomo.execution.inline": "InlineExecutor",
         "duomo.execution.plan": "ExecutionPlan",
         "duomo.execution.pools.crew": "Crew Event",

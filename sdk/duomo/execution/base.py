@@ -70,13 +70,13 @@ class Entry(NamedTuple):
 class Flush(enum.Enum):
     """The class of `FLUSH`, for annotations."""
 
-    FLUSH = "flush"
+    MARK = "flush"
 
     def __repr__(self) -> str:
         return "duomo.FLUSH"
 
 
-FLUSH: Final = Flush.FLUSH
+FLUSH: Final = Flush.MARK
 """A mark among the items of a run: what came before it is computed and given out before more is read.
 
 A source puts it where it has nothing more for now. It has no outcome and takes no index.
