@@ -40,6 +40,9 @@ if TYPE_CHECKING:
         TaskSpec as TaskSpec,
     )
     from duomo.tasks.base import Options as Options, Result as Result, Task as Task
+    from duomo.training.fit import Fit as Fit
+    from duomo.training.fitting import finetune as finetune
+    from duomo.training.recipe import Recipe as Recipe
     from duomo.weights import WeightsRef as WeightsRef
 
 __getattr__, __dir__, __all__ = face(
@@ -60,6 +63,9 @@ __getattr__, __dir__, __all__ = face(
         "duomo.runner": "Runner load run",
         "duomo.specs": "AdapterSpec Check CommandSpec ExecutorSpec ModelSpec RendererSpec TaskSpec",
         "duomo.tasks.base": "Options Result Task",
+        "duomo.training.fit": "Fit",
+        "duomo.training.fitting": "finetune",
+        "duomo.training.recipe": "Recipe",
         "duomo.weights": "WeightsRef",
     },
 )

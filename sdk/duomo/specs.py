@@ -54,6 +54,12 @@ class ModelSpec(NamedTuple):
     tags: tuple[str, ...] = ()
     limits: str = ""
     """What it cannot do, in a sentence a user should read."""
+    trainer: str = ""
+    """Where the `duomo.training.Trainable` lives that trains this model: ``"duomo_nlp.training:Sequences"``; empty for
+    a model that cannot be trained."""
+    bases: tuple[str, ...] = ()
+    """Other checkpoints that `trainer` starts from, giving them a head for this task: patterns over ``architectures``,
+    and names of the catalog."""
 
     @property
     def plugin(self) -> str:

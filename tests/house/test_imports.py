@@ -16,7 +16,7 @@ LAYERS = [
     {"tasks", "model", "outcome", "weights", "parallel"},
     {"catalog", "data", "export", "lifecycle", "packs", "pretrained", "writers"},
     {"execution", "references"},
-    {"runner"},
+    {"runner", "training"},
     {"adapters"},
     {"testing", "doctor", "scaffold"},
     {"cli"},
@@ -24,7 +24,9 @@ LAYERS = [
 """The rooms of the core from the ground up: a module imports from its own layer and from those below it."""
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-ROOMS = "adapters config errors execution inputs model parallel pretrained tasks testing weights writers".split()
+ROOMS = (
+    "adapters config errors execution inputs model parallel pretrained tasks testing training weights writers".split()
+)
 PUBLIC = {"duomo", "duomo.adapters.statistics", *(f"duomo.{room}" for room in ROOMS)}
 """What a plugin may import from; and anything inside `duomo.tasks`."""
 

@@ -115,7 +115,7 @@ class Nlp(Hooks):
             LANGID,
             VADER,
             SMOLLM2,
-            FAMILY,
+            FAMILY._replace(trainer="duomo_nlp.training.sequences:Sequences", bases=("nlp/minilm", *ENCODERS)),
             FAMILY._replace(
                 task="token-classification",
                 loader="duomo_nlp.entities:TokenClassification",

@@ -93,13 +93,15 @@ def attend(
     groups: Groups,
     scaling: float | None = None,
     sliding_window: int | None = None,
+    dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attention of each row to itself: heads of (1, heads, N, D) in, (1, N, heads, D) out.
 
     With a query for the first token of each row only, (1, heads, R, D), as many come out.
     """
-    if takes_all_lengths(query) and not (sliding_window and query.shape[2] < key.shape[2]):
+    # Dropout is for training alone; the kernel for all lengths at once has none.
+    if not dropout and takes_all_lengths(query) and not (sliding_window and query.shape[2] < key.shape[2]):
         return _attend_at_once(query, key, value, groups, scaling, sliding_window), None
     parts = []
     row = token = 0
@@ -112,7 +114,7 @@ def attend(
             for each, here in ((query, asked), (key, tokens), (value, tokens))
         )
         mask = _band(length, sliding_window, query.device) if sliding_window and length > sliding_window else None
-        mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
+        mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling)
         parts.append(mixed.transpose(1, 2).flatten(0, 1))
         row, token = row + count, tokens.stop
     return torch.cat(parts)[None], None
@@ -176,7 +178,8 @@ def _last_layer(
         linear(states).unflatten(-1, (-1, own.attention_head_size)).transpose(1, 2)
         for linear, states in ((own.query, first), (own.key, hidden), (own.value, hidden))
     )
-    mixed, _ = attend(own, query, key, value, None, groups=groups, scaling=own.scaling)
+    dropout = own.dropout.p if own.training else 0.0
+    mixed, _ = attend(own, query, key, value, None, groups=groups, scaling=own.scaling, dropout=dropout)
     done: Tensor = layer.feed_forward_chunk(layer.attention.output(mixed.flatten(2), first))
     return done
 

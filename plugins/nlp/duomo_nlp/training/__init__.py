@@ -1,0 +1,1 @@
+"""How the families of this plugin are trained; each encoder runs packed, as in inference, with gradients."""

@@ -1,0 +1,164 @@
+"""What all encoders share in training: a network and its tokenizer opened and saved, packed rows, the frozen trunk.
+
+Attention runs packed under autograd as it does in inference, so that no padding is computed and the order of the rows
+stays random. Dropout is that of the checkpoint's config, inside attention too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
+
+from duomo import WeightsRef, pretrained
+from duomo.model import Features
+from duomo.training import Parts, Trainable
+from duomo_nlp import parallel
+from duomo_nlp.checkpoint import load_tokenizer, max_tokens
+from duomo_nlp.encoders import packed
+from duomo_nlp.encoders.heads import hidden_states
+from duomo_nlp.encoders.rows import Groups, Rows, by_token, pack
+
+In = TypeVar("In")
+BUDGET = 4096
+"""Tokens of a micro-batch: what autograd keeps of BERT is 24 × width × 4 bytes for each token and layer."""
+
+
+class EncoderTrainer(Trainable[In]):
+    """An encoder with a head."""
+
+    auto: ClassVar[Any]
+    """The Auto class of the network with its head."""
+    batch_budget = BUDGET
+    packed = True
+
+    network: Any
+
+    def __init__(
+        self, network: Any, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer, labels: Sequence[str]
+    ) -> None:
+        self.network = network
+        self.wrapper = wrapper
+        self.tokenizer = tokenizer
+        self.labels = list(labels)
+        self.base: Any = network.base_model
+        self.is_packed = packed.enable(self.base)
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        network = open_network(cls.auto, weights, labels, dtype).to(device)
+        wrapper, tokenizer = load_tokenizer(weights)
+        names = [network.config.id2label[at] for at in range(network.config.num_labels)] if labels else []
+        model = cls(network, wrapper, tokenizer, names)
+        model.cut_to(max_tokens(network, wrapper, weights))
+        return model
+
+    def cut_to(self, limit: int) -> None:
+        """Let the tokenizer cut texts to `limit` tokens."""
+        self.tokenizer.enable_truncation(limit)
+
+    def parts(self) -> Parts:
+        """The head is all that stands beside or on the encoder."""
+        prefix = self.network.base_model_prefix
+        head = [name for name, _ in self.network.named_children() if name != prefix]
+        if getattr(self.base, "pooler", None) is not None:
+            head.insert(0, f"{prefix}.pooler")
+        split = parallel.pipeline_split(self.network.config)
+        return Parts(tuple(head), f"{prefix}.{split.layers}" if split else "")
+
+    def cost(self, features: Features) -> int:
+        """Tokens."""
+        return len(features["ids"])
+
+    def collate(self, features: list[Features]) -> list[Rows]:
+        types = [each["types"] for each in features] if features[0].get("types") is not None else None
+        return pack([each["ids"] for each in features], types)
+
+    def save(self, folder: Path) -> None:
+        with pretrained.quiet():
+            self.network.save_pretrained(folder)
+            self.wrapper.save_pretrained(folder)
+
+    def has_trunk(self, upper: int) -> bool:
+        return self.is_packed and (upper == 0 or self.network.config.model_type in packed.LIKE_BERT)
+
+    def features(self, batch: list[Rows], upper: int) -> list[Tensor]:
+        """Hidden states of each row's tokens (L, H), from below the `upper` highest layers."""
+        flat: list[Tensor] = []
+        for rows in batch:
+            states = below(self.base, upper, rows)
+            lengths = [length for count, length in rows.groups for _ in range(count)]
+            ordered = by_token(states, rows)
+            flat += torch.split(ordered, [lengths[at] for at in rows.back.tolist()])
+        return flat
+
+
+def open_network(auto: Any, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> Any:
+    """The network with a head for `labels`: the checkpoint's own where it knows them all, else a new one.
+
+    The encoder is whole or `WeightsMismatch` is raised; a pooler that the checkpoint lacks is new.
+    """
+    config = pretrained.load_config(weights.folder)
+    names = {} if config is None else config.id2label
+    if _has_head(auto, weights) and (not labels or set(labels) <= set(names.values())):
+        return pretrained.load_network(auto, weights, dtype=dtype)
+    base = pretrained.load_network(AutoModel, weights, dtype=dtype, may_miss=("pooler.",))
+    changes: dict[str, Any] = {}
+    if labels:
+        numbered = dict(enumerate(labels))
+        changes = {"id2label": numbered, "label2id": {name: at for at, name in numbered.items()}}
+    config = AutoConfig.from_pretrained(weights.folder, local_files_only=True, **changes)
+    config.problem_type = None
+    with pretrained.quiet():
+        network = auto.from_config(config, dtype=dtype)
+    network.base_model.load_state_dict(base.state_dict(), strict=False)
+    return network
+
+
+def _has_head(auto: Any, weights: WeightsRef) -> bool:
+    suffix = auto.__name__.removeprefix("AutoModel")
+    return any(name.endswith(suffix) for name in weights.config().get("architectures") or ())
+
+
+def below(base: Any, upper: int, rows: Rows) -> Tensor:
+    """Hidden states (N, H) from below the `upper` highest layers of an encoder, in the order of the groups."""
+    if not upper:
+        return hidden_states(base, rows)
+    stack = base.encoder.layer
+    base.encoder.layer = stack[: len(stack) - upper]
+    try:
+        return hidden_states(base, rows)
+    finally:
+        base.encoder.layer = stack
+
+
+def above(base: Any, features: Sequence[Tensor], upper: int, *, first_only: bool) -> tuple[Tensor, list[int]]:
+    """Run the `upper` highest layers of a BERT on hidden states of rows, (L, H) each.
+
+    Returns:
+        States of all tokens (N, H), or of the first of each row (R, H), sorted by length; and for each row its place
+        among the sorted.
+    """
+    order = sorted(range(len(features)), key=lambda at: len(features[at]))
+    hidden = torch.cat([features[at] for at in order])[None]
+    groups = groups_of([len(features[at]) for at in order])
+    for layer in base.encoder.layer[len(base.encoder.layer) - upper :]:
+        is_last = layer is base.encoder.layer[-1]
+        hidden = layer(hidden, None, groups=groups, **({"first_only": first_only} if is_last else {}))
+    return hidden[0], sorted(range(len(order)), key=order.__getitem__)
+
+
+def groups_of(lengths: Sequence[int]) -> Groups:
+    """(C, L) of each group of equal lengths, from lengths in rising order."""
+    found: list[tuple[int, int]] = []
+    for length in lengths:
+        if found and found[-1][1] == length:
+            found[-1] = (found[-1][0] + 1, length)
+        else:
+            found.append((1, length))
+    return tuple(found)

@@ -1,0 +1,80 @@
+"""A label for a text, or for a pair of texts: any transformers encoder with a head for sequences.
+
+From the vectors that a head reads to logits: what each architecture's own ``forward`` does, dropout included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from duomo import Text
+from duomo.model import Features
+from duomo_nlp.encoders import windows
+from duomo_nlp.encoders.heads import first_states, hidden_states
+from duomo_nlp.encoders.packed import LIKE_BERT
+from duomo_nlp.encoders.rows import Rows, batches, by_length, by_row
+from duomo_nlp.training.encoders import EncoderTrainer, above
+
+HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "bert": lambda network, first: network.classifier(network.dropout(network.bert.pooler(first))),
+    **dict.fromkeys(
+        ("camembert", "electra", "roberta", "xlm-roberta"), lambda network, first: network.classifier(first)
+    ),
+    "distilbert": lambda network, first: network.classifier(
+        network.dropout(network.pre_classifier(first[:, 0]).relu())
+    ),
+    "modernbert": lambda network, pooled: network.classifier(network.drop(network.head(pooled[:, 0]))),
+}
+"""From (R, 1, H) to (R, labels); heads without a ``dropout`` here have it inside."""
+
+
+class Sequences(EncoderTrainer[Text]):
+    """Cross-entropy over the labels of texts."""
+
+    auto = AutoModelForSequenceClassification
+
+    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        return [
+            {"ids": text[0].ids, "truncated": windows.was_cut(text, options.long)}
+            for text in windows.read(self.tokenizer, items, options.long)
+        ]
+
+    def logits(self, batch: list[Rows]) -> Tensor:
+        """(R, labels)."""
+        return torch.cat([self._logits(rows) for rows in batch])
+
+    def _logits(self, rows: Rows) -> Tensor:
+        if not self.has_trunk(0):
+            return by_row([self.network(**each).logits for each in batches(rows)], rows)
+        return self._head(self._read(rows))
+
+    def has_trunk(self, upper: int) -> bool:
+        return super().has_trunk(upper) and self.network.config.model_type in HEADS
+
+    def features(self, batch: list[Rows], upper: int) -> list[Tensor]:
+        """The one vector (H,) that the head reads; where upper layers are trained, all states (L, H) below them."""
+        if upper:
+            return super().features(batch, upper)
+        return [row for rows in batch for row in self._read(rows)]
+
+    def logits_from(self, features: Sequence[Tensor], upper: int) -> Tensor:
+        if not upper:
+            return self._head(features if isinstance(features, Tensor) else torch.stack(list(features)))
+        states, back = above(self.base, features, upper, first_only=True)
+        return self._head(states[back])
+
+    def _head(self, read: Tensor) -> Tensor:
+        return HEADS[self.network.config.model_type](self.network, read[:, None])
+
+    def _read(self, rows: Rows) -> Tensor:
+        """What the head reads of each row, (R, H)."""
+        if getattr(self.network.config, "classifier_pooling", "cls") == "mean":
+            groups = by_length(hidden_states(self.base, rows), rows.groups)
+            return by_row([group.mean(1) for group in groups], rows)
+        assert self.network.config.model_type in LIKE_BERT or self.is_packed
+        return first_states(self.base, rows)

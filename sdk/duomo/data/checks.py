@@ -1,0 +1,129 @@
+"""What a person should know of the data before the first step: duplicates, two labels for one input, rare classes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from duomo.data.examples import Example, Finding
+from duomo.errors import BadInput
+
+SHOWN = 5
+"""Rows that a finding names."""
+RARE = 2
+"""A class of fewer rows cannot be both trained and held out."""
+
+
+def check_names(names: Sequence[str], column: str) -> None:
+    """Raise `BadInput` where labels are of one class, or are numbers rather than names."""
+    distinct = set(names)
+    if len(distinct) == 1:
+        raise BadInput(
+            f"every row has the label {names[0]!r:.60}",
+            why="there is nothing to tell apart",
+            fix=f"add rows of another class, or name another column than '{column}'",
+        )
+    if len(distinct) > max(20, len(names) // 2) and all(_is_fraction(name) for name in distinct):
+        raise BadInput(
+            f"column '{column}' holds numbers, and names of classes are meant",
+            why=f"{len(distinct)} distinct values in {len(names)} rows, such as {names[0]}",
+            fix="a task that learns numbers (regression), or another column",
+        )
+
+
+def read_number(label: Any) -> float:
+    """A label as a number. Raises `BadInput` for a name, and for what is not finite."""
+    try:
+        number = float(label)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if number != number or number in (float("inf"), -float("inf")):
+        raise BadInput(
+            f"label {label!r:.60} is not a number", why="this model learns numbers",
+            fix="correct the row, or use a task that learns names (classification)",
+        )  # fmt: skip
+    return number
+
+
+def check_rows(
+    examples: Sequence[Example],
+    contents: Sequence[str],
+    labels: Sequence[Any],
+    train: Sequence[int],
+    held: Sequence[int],
+) -> Iterator[Finding]:
+    """Findings about duplicates, contradictions, leaks and rare classes.
+
+    Args:
+        examples: all rows.
+        contents: a digest of each input.
+        labels: of each row, hashable; all None where rows have no label.
+        train: places of the rows to train on.
+        held: places of the rows held out.
+    """
+    places: dict[str, list[int]] = defaultdict(list)
+    for at, key in enumerate(contents):
+        places[key].append(at)
+    again = [at for same in places.values() for at in same[1:]]
+    if again:
+        yield _finding(
+            "note", f"{len(again)} rows repeat another row's input", again, examples,
+            "equal inputs are kept on one side of the split", "drop_duplicates=True leaves them out",
+        )  # fmt: skip
+    torn = [same for same in places.values() if len({labels[at] for at in same}) > 1]
+    if torn:
+        rows = [at for same in torn for at in same]
+        yield _finding(
+            "warning", f"{len(torn)} inputs have two labels or more", rows, examples,
+            f"such as {examples[torn[0][0]].id}: {', '.join(sorted({str(labels[at]) for at in torn[0]}))}",
+            "look at these rows: one of the labels is wrong, or the classes overlap",
+        )  # fmt: skip
+    yield from _check_split(examples, contents, labels, train, held)
+
+
+def _check_split(
+    examples: Sequence[Example],
+    contents: Sequence[str],
+    labels: Sequence[Any],
+    train: Sequence[int],
+    held: Sequence[int],
+) -> Iterator[Finding]:
+    known = {contents[at] for at in train}
+    leaked = [at for at in held if contents[at] in known]
+    if leaked:
+        yield _finding(
+            "warning", f"{len(leaked)} held-out rows are in the training part too", leaked, examples,
+            "their scores say what was learnt by heart", "leave them out of one of the files",
+        )  # fmt: skip
+    if not held or all(label is None for label in labels):
+        return
+    counts, held_labels = Counter(labels[at] for at in train), {labels[at] for at in held}
+    rare = [name for name, count in counts.items() if count < RARE]
+    if rare:
+        yield _finding(
+            "warning", f"{len(rare)} classes have fewer than {RARE} rows to train on: {_list(rare)}",
+            [at for at in train if labels[at] in rare], examples, "a class is not learnt from one row",
+            "add rows, or join the class with another",
+        )  # fmt: skip
+    unseen = [name for name in counts if name not in held_labels]
+    if unseen and len(counts) < len(held):
+        yield _finding(
+            "warning", f"{len(unseen)} classes are not among the held-out rows: {_list(unseen)}", [], examples,
+            "their scores are unknown", "hold out more rows, or add rows of these classes",
+        )  # fmt: skip
+
+
+def _list(names: Sequence[Any]) -> str:
+    return ", ".join(str(name) for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+
+
+def _finding(level: str, what: str, rows: Sequence[int], examples: Sequence[Example], why: str, fix: str) -> Finding:
+    return Finding(level, what, why, fix, tuple(examples[at].id for at in rows[:SHOWN]), len(rows))
+
+
+def _is_fraction(name: str) -> bool:
+    try:
+        return float(name) != int(float(name)) or len(name) > 3
+    except (ValueError, OverflowError):
+        return False

@@ -1,0 +1,85 @@
+"""Rows to examples: inputs accepted, labels read, each bad row named and left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from duomo.data.examples import Example
+from duomo.data.sources import Columns, choose_columns, rows_of, split_row
+from duomo.errors import BadInput
+from duomo.inputs import Audio, Image, Prompt, Text
+from duomo.outcome import ItemError
+
+INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (Text, ("text", "sentence", "content")),
+    (Prompt, ("text", "messages", "content")),
+    (Image, ("image", "file_name", "file", "path")),
+    (Audio, ("audio", "file_name", "file", "path")),
+)
+"""Usual columns of the inputs that are one value; other inputs are read from the whole row."""
+
+
+class Read(NamedTuple):
+    """What was found in the data."""
+
+    examples: list[Example]
+    failed: list[tuple[str, ItemError]]
+    """Ids of rows that cannot be used, and why."""
+
+
+def read_examples(
+    data: Any, task: Any, suffixes: tuple[str, ...], *, label: str | None, input: str | None = None
+) -> Read:
+    """All examples of `data` in order.
+
+    Args:
+        data: what `duomo.data.sources.rows_of` takes.
+        task: the task's class, whose ``Input`` accepts each input.
+        suffixes: endings of the files that a folder is searched for.
+        label: the column of the label; None where rows need none.
+        input: the column of the input, where its name is not a usual one.
+
+    Raises:
+        BadInput: a column is missing, or there are no rows.
+    """
+    usual = next((names for cls, names in INPUTS if issubclass(task.Input, cls)), ())
+    takes_files = issubclass(task.Input, Image | Audio)
+    rows = rows_of(data, suffixes)
+    columns: Columns | None = None
+    examples: list[Example] = []
+    failed: list[tuple[str, ItemError]] = []
+    for row in rows:
+        if columns is None and isinstance(row.value, Mapping):
+            columns = choose_columns(row.value, usual, label, input)
+        try:
+            value, found = split_row(row, columns, takes_files)
+            if label is not None and _is_missing(found):
+                raise BadInput("this row has no label", why=f"'{label}' is empty", fix="fill it, or leave the row out")
+            examples.append(Example(row.id, task.Input.accept(value), found))
+        except Exception as error:  # the input class of a plugin's task may raise anything
+            failed.append((row.id, ItemError.of(error)))
+    if not examples:
+        first = failed[0][1] if failed else None
+        raise BadInput(
+            "there is no row to train on",
+            why=f"all {len(failed)} were refused, the first: {first.what}" if first else "the data is empty",
+            fix=(first.fix if first else "") or "check the data",
+        )
+    return Read(_with_distinct_ids(examples), failed)
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or label != label or (isinstance(label, str) and not label.strip())
+
+
+def _with_distinct_ids(examples: list[Example]) -> list[Example]:
+    """Rows may bring ids of their own; where two are equal the place is added."""
+    seen: set[str] = set()
+    for at, each in enumerate(examples):
+        if each.id in seen:
+            new = next(name for n in itertools.count(at) if (name := f"{each.id}#{n}") not in seen)
+            examples[at] = each._replace(id=new)
+        seen.add(examples[at].id)
+    return examples

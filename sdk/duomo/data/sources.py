@@ -1,0 +1,161 @@
+"""Where examples come from: files of rows, folders of files, and whatever Python can loop over.
+
+reviews.csv, .jsonl, .parquet    a row each, one column the label
+birds/robin/1.jpg                a class for each folder
+birds/metadata.csv               a row for each file, named in the column file_name
+[{"text": …, "label": …}], a pandas data frame, a `datasets.Dataset`, pairs of input and label
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from duomo.data.rows import read_rows
+from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
+
+FILES = ("file_name", "file", "path")
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+class RawRow(NamedTuple):
+    """One row as it was found."""
+
+    id: str
+    value: Any
+    """A mapping of columns, a path, an input, or the error of a row that could not be read."""
+    label: Any = None
+    """When it was found beside the value, such as a folder's name."""
+    base: Path | None = None
+    """The folder that relative paths in it start from."""
+
+
+def rows_of(data: Any, suffixes: tuple[str, ...]) -> Iterator[RawRow]:
+    """The rows of a file, a folder, a table or any other iterable, in their order.
+
+    Args:
+        data: see above.
+        suffixes: endings of the files that a folder is searched for.
+
+    Raises:
+        InputMissing: nothing is at that path.
+        UsageProblem: it is nothing that rows can come from.
+    """
+    if isinstance(data, str | os.PathLike):
+        path = Path(data).expanduser()
+        if path.is_dir():
+            return _folder(path, suffixes)
+        if not path.exists():
+            raise InputMissing(f"no data at '{path}'", why=f"looked in {path.absolute().parent}", fix="check the path")
+        return (RawRow(f"{path.name}:{at}", row, base=path.parent) for at, row in enumerate(read_rows(path), 1))
+    if hasattr(data, "to_dict") and hasattr(data, "columns"):  # a pandas data frame
+        data = data.to_dict("records")
+    if isinstance(data, Mapping) or not isinstance(data, Iterable):
+        raise UsageProblem(
+            f"rows cannot come from a {type(data).__name__}",
+            why="training reads many rows, each with an input and a label",
+            fix='a path, a data frame, or a list such as [{"text": "…", "label": "…"}]',
+        )
+    return _each(data)
+
+
+def _each(data: Iterable[Any]) -> Iterator[RawRow]:
+    for at, row in enumerate(data):
+        if isinstance(row, Mapping):
+            yield RawRow(str(row.get("id", at)), row)
+        elif isinstance(row, tuple) and len(row) == 2:
+            yield RawRow(str(at), row[0], row[1])
+        else:
+            yield RawRow(str(at), row)
+
+
+def _folder(folder: Path, suffixes: tuple[str, ...]) -> Iterator[RawRow]:
+    for name in METADATA:
+        if (folder / name).is_file():
+            rows = enumerate(read_rows(folder / name), 1)
+            return (RawRow(f"{name}:{at}", row, base=folder) for at, row in rows)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    if not found:
+        raise InputMissing(
+            f"'{folder}' holds nothing to train on",
+            why=f"no file in it ends in {', '.join(suffixes) or 'what this task reads'}, and it has no metadata.csv",
+            fix="a folder for each class: birds/robin/1.jpg; or name a .csv, .jsonl or .parquet file",
+        )
+    return (
+        RawRow(str(path.relative_to(folder)), path, None if path.parent == folder else path.parent.name)
+        for path in found
+    )
+
+
+class Columns(NamedTuple):
+    """Which columns hold what."""
+
+    input: str | None
+    """The column of a task with one input; None where the whole row is the input."""
+    label: str | None
+    is_file: bool
+    """Whether a text in `input` names a file."""
+
+
+def choose_columns(names: Iterable[str], inputs: tuple[str, ...], label: str | None, given: str | None) -> Columns:
+    """The columns of a table.
+
+    Args:
+        names: of its columns.
+        inputs: usual names of the input's column, the likeliest first; none where the whole row is the input.
+        label: the column of the label; None where rows have none.
+        given: the input's column, when the caller named it.
+
+    Raises:
+        BadInput: a column is not there, or several could be meant.
+    """
+    names = list(names)
+    if label is not None and label not in names:
+        raise BadInput(
+            f"there is no column '{label}' to learn",
+            why=f"the columns are {', '.join(names)}",
+            fix=did_you_mean(label, names) or "name the column of the labels: label=…  (--label)",
+        )
+    if given is not None and given not in names:
+        raise BadInput(
+            f"there is no column '{given}' to read", why=f"the columns are {', '.join(names)}",
+            fix=did_you_mean(given, names) or "name the column of the input: input=…  (--input)",
+        )  # fmt: skip
+    if not inputs:
+        return Columns(None, label, False)
+    others = [name for name in names if name not in (label, "id")]
+    usual = next((name for name in inputs if name in others), None)
+    column = given or usual or (others[0] if len(others) == 1 else None)
+    if column is None:
+        raise BadInput(
+            f"which column is the input cannot be told: {', '.join(others) or 'there is none beside the label'}",
+            why=f"none is called {' or '.join(inputs)}",
+            fix="name it: input=…  (--input)",
+        )
+    return Columns(column, label, column in FILES)
+
+
+def split_row(row: RawRow, columns: Columns | None, takes_files: bool) -> tuple[Any, Any]:
+    """A row's input and label, as they stand. Raises `BadInput` for a row that lacks one.
+
+    Args:
+        row: as found.
+        columns: of its table; None for rows that are no mappings.
+        takes_files: whether a text as an input names a file.
+    """
+    if isinstance(row.value, DuomoError):
+        raise row.value
+    if not isinstance(row.value, Mapping):
+        return row.value, row.label
+    assert columns is not None
+    label = row.value.get(columns.label) if columns.label is not None else None
+    if columns.input is None:
+        return {name: value for name, value in row.value.items() if name != columns.label}, label
+    value = row.value.get(columns.input)
+    if value is None:
+        raise BadInput(f"column '{columns.input}' is empty", fix="fill it, or leave the row out")
+    if isinstance(value, str) and (takes_files or columns.is_file) and row.base is not None:
+        value = row.base / value
+    return value, label

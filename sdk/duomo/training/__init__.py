@@ -1,0 +1,31 @@
+"""Training: from labelled rows to a folder that every executor loads.
+
+    fit = duomo.finetune("text-classification", "reviews.csv", label="stars", model="nlp/minilm", out="stars/")
+    duomo.run("text-classification", "Lovely.", model="dir:stars")
+
+A model author writes a `Trainable`; the rest is here. Nothing imports torch before a training begins.
+"""
+
+from typing import TYPE_CHECKING
+
+from duomo.lazy import face
+
+if TYPE_CHECKING:
+    from duomo.training.fit import Fit as Fit, Interval as Interval
+    from duomo.training.fitting import finetune as finetune
+    from duomo.training.losses import Losses as Losses
+    from duomo.training.order import Order as Order
+    from duomo.training.recipe import Recipe as Recipe
+    from duomo.training.trainable import Parts as Parts, Trainable as Trainable
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "duomo.training.fit": "Fit Interval",
+        "duomo.training.fitting": "finetune",
+        "duomo.training.order": "Order",
+        "duomo.training.recipe": "Recipe",
+        "duomo.training.losses": "Losses",
+        "duomo.training.trainable": "Parts Trainable",
+    },
+)

@@ -1,0 +1,74 @@
+"""What a network says of held-out rows: each counted once, on any number of devices."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from duomo.training.metrics import Classes, Interval, Loss, Metric, Numbers
+from duomo.training.rows import Rows
+from duomo.training.trainable import Trainable, name_of
+
+AT_ONCE = 32
+"""Rows of one forward pass."""
+
+
+@dataclasses.dataclass
+class Evaluation:
+    """What the rows of one part came to."""
+
+    loss: Loss
+    metric: Metric | None
+    row_losses: list[float]
+    """Mean loss of each row's terms, in order."""
+
+    @functools.cached_property
+    def scores(self) -> dict[str, Interval]:
+        """All scores by name."""
+        return {"loss": self.loss.score(), **(self.metric.scores() if self.metric else {})}
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is chosen by: higher is better."""
+        if self.metric is None:
+            return -self.scores["loss"].value
+        value = self.scores[self.metric.better].value
+        return value if self.metric.higher else -value
+
+
+def metric_for(model: Trainable[Any]) -> Metric | None:
+    """The metric of a kind of label; None where the loss says it all."""
+    if model.kind == "classes":
+        return Classes(model.labels)
+    return Numbers() if model.kind == "number" else None
+
+
+@torch.no_grad()
+def evaluate(model: Trainable[Any], rows: Rows, count: int, labels: Sequence[Any]) -> Evaluation:
+    """Run rows 0 to `count` and compare.
+
+    The network is in evaluation mode meanwhile; what was in training mode is put back.
+    """
+    training = [module for module in model.network.modules() if module.training]
+    model.network.eval()
+    metric, loss, row_losses = metric_for(model), Loss(), []
+    try:
+        for start in range(0, count, AT_ONCE):
+            part = range(start, min(start + AT_ONCE, count))
+            batch = rows.batch(part)
+            output = batch.output()
+            sums, counts = (each.tolist() for each in model.losses(output, batch.targets))
+            loss.add(sums, counts)
+            row_losses += [total / max(1.0, n) for total, n in zip(sums, counts, strict=True)]
+            if metric is not None:
+                given = [labels[row] for row in part]
+                wanted = [name_of(each) for each in given] if model.kind == "classes" else given
+                metric.add(model.predictions(output, batch.targets), wanted)
+    finally:
+        for module in training:
+            module.training = True
+    return Evaluation(loss, metric, row_losses)

@@ -1,0 +1,102 @@
+"""The folder of a finished training: the model, and beside it what is worth knowing of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from duomo.errors import CannotWrite
+from duomo.training.card import card
+from duomo.training.fit import FILE, Fit, RowReport
+from duomo.training.metrics import Classes
+from duomo.version import __version__
+
+if TYPE_CHECKING:
+    from duomo.training.training import Training
+
+HARDEST = 50
+"""Rows with the highest loss that are named."""
+
+
+def finish(training: Training) -> Fit:
+    """Write the model folder and its report. Raises `CannotWrite`."""
+    training.best_weights()
+    training.journal.flush()
+    out = training.request.out
+    held = training.evaluate(training.held_source, training.held_labels) if training.held_labels else None
+    own = training.evaluate(training.train_source, training.train_labels)
+    order = sorted(range(len(own.row_losses)), key=own.row_losses.__getitem__, reverse=True)
+    ids = [each.id for each in training.train_rows.examples]
+    fit = Fit(
+        training.request.task,
+        out,
+        tuple(training.labels),
+        held.scores if held else {},
+        RowReport(
+            len(ids),
+            len(training.held_labels),
+            tuple(training.left_out),
+            sum(each.num_rows for each in training.findings if "longer than the model reads" in each.what),
+            tuple((ids[row], own.row_losses[row]) for row in order[:HARDEST]),
+        ),
+        tuple(training.findings),
+        tuple(training.journal.lines()),
+        _record(training),
+    )
+    try:
+        _write_model(training, out)
+        if held and isinstance(held.metric, Classes):
+            confusion = {"labels": held.metric.labels, "rows_are": "labels", "counts": held.metric.confusion}
+            (out / "confusion.json").write_text(json.dumps(confusion) + "\n", "utf-8")
+        (out / "card.md").write_text(card(fit), "utf-8")
+        (out / FILE).write_text(json.dumps(fit.to_dict(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise CannotWrite(
+            f"the trained model cannot be written to '{out}'",
+            why=str(error),
+            fix="make room; --resume writes it again from the last checkpoint",
+        ) from error
+    training.journal.close()
+    training.ledger.remove()
+    return fit
+
+
+def _write_model(training: Training, out: Path) -> None:
+    """Write beside, then rename file by file: what reads the folder never sees half a file."""
+    writing = out / ".writing-model"
+    shutil.rmtree(writing, ignore_errors=True)
+    writing.mkdir()
+    training.model.network.eval()
+    training.model.save(writing)
+    for file in sorted(writing.iterdir()):
+        target = out / file.name
+        if file.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        os.replace(file, target)
+    writing.rmdir()
+
+
+def _record(training: Training) -> dict[str, Any]:
+    request, start = training.request, training.start
+    trained = sum(each.numel() for each in training.parameters.values())
+    total = sum(each.numel() for each in training.model.network.parameters())
+    return {
+        "base": start.reference,
+        "base_license": start.license,
+        "train": request.train,
+        "trained_parameters": trained,
+        "parameters": total,
+        "recipe": {**request.recipe.record(), "lr": request.peak},
+        "fingerprint": training.fingerprint,
+        "best_step": training.best_step,
+        "steps": training.step,
+        "trunk_computed_once": training.train_source is not training.train_rows,
+        "seconds": round(time.perf_counter() - training.began, 1),
+        "versions": {"duomo": __version__, "torch": torch.__version__},
+    }

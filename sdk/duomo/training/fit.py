@@ -1,0 +1,100 @@
+"""What a training gives back: scores, rows and curves, beside the folder that it wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from duomo.data.examples import Finding
+from duomo.errors import StoreProblem
+from duomo.training.metrics import Interval as Interval
+
+if TYPE_CHECKING:
+    from duomo.runner import Runner
+
+FILE = "fit.json"
+SCHEMA = "duomo.fit/1"
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """A row that was not trained on, and why."""
+
+    id: str
+    code: str
+    what: str
+    why: str = ""
+    fix: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RowReport:
+    """What became of the rows."""
+
+    trained: int
+    validated: int
+    left_out: tuple[LeftOut, ...]
+    truncated: int
+    """Rows longer than the model reads, of which it read the beginning."""
+    highest_losses: tuple[tuple[str, float], ...]
+    """Ids and losses of the rows of the training part that the trained network finds hardest: often mislabelled."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A training that ended well."""
+
+    task: str
+    folder: Path
+    """A model folder: ``dir:FOLDER``."""
+    labels: tuple[str, ...]
+    metrics: dict[str, Interval]
+    """Of the best checkpoint on the held-out rows, each with its interval of 95 %."""
+    rows: RowReport
+    findings: tuple[Finding, ...]
+    curves: tuple[dict[str, Any], ...]
+    """The lines of ``log.jsonl``."""
+    record: dict[str, Any]
+    """How it came about: recipe, digests, versions, times."""
+
+    def load(self, **settings: Any) -> Runner[Any]:
+        """Load the trained model; `settings` are those of `duomo.load`."""
+        from duomo.runner import load
+
+        return load(self.task, f"dir:{self.folder}", **settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the curves, JSON-safe."""
+        found = dataclasses.asdict(dataclasses.replace(self, curves=()))
+        found["metrics"] = {name: each._asdict() for name, each in self.metrics.items()}
+        found["findings"] = [each._asdict() for each in self.findings]
+        del found["curves"]
+        return {"schema": SCHEMA, **found, "folder": str(self.folder)}
+
+    @classmethod
+    def read(cls, folder: Path) -> Fit:
+        """The fit whose folder this is. Raises `StoreProblem` when it has none, or a damaged one."""
+        try:
+            found = json.loads((folder / FILE).read_text("utf-8"))
+            log = (folder / "log.jsonl").read_text("utf-8").splitlines()
+            rows = found["rows"]
+            return cls(
+                found["task"],
+                folder,
+                tuple(found["labels"]),
+                {name: Interval(**each) for name, each in found["metrics"].items()},
+                RowReport(
+                    rows["trained"],
+                    rows["validated"],
+                    tuple(LeftOut(**each) for each in rows["left_out"]),
+                    rows["truncated"],
+                    tuple((id, loss) for id, loss in rows["highest_losses"]),
+                ),
+                tuple(Finding(**{**each, "rows": tuple(each["rows"])}) for each in found["findings"]),
+                tuple(json.loads(line) for line in log),
+                found["record"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreProblem(f"'{folder}' holds no finished training", why=str(error), fix="train into it") from error

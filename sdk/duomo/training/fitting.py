@@ -1,0 +1,128 @@
+"""THE WALK of a training: rows and a model reference → steps → a folder that every executor loads."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from duomo.catalog import Catalog, default_catalog
+from duomo.errors import StoreMismatch
+from duomo.training.fit import FILE, Fit
+from duomo.training.recipe import Recipe
+from duomo.training.request import Request
+from duomo.training.starts import find_start
+
+
+class Progress(NamedTuple):
+    """Where a training is."""
+
+    step: int
+    total: int
+    epoch: int
+    epochs: int
+    loss: float
+    scores: dict[str, float]
+    """Of the last epoch, by name."""
+    rows: int
+    """Rows read so far in this process."""
+
+
+def finetune(
+    task: str,
+    data: Any,
+    *,
+    out: str | os.PathLike[str],
+    label: str = "label",
+    input: str | None = None,
+    model: str | None = None,
+    train: str | int = "head",
+    validation: Any = 0.2,
+    recipe: Recipe | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    catalog: Catalog | None = None,
+    on_step: Callable[[Progress], None] | None = None,
+) -> Fit:
+    """Train a model on labelled rows.
+
+    Args:
+        task: what it is to do, such as ``text-classification``.
+        data: a ``.csv``, ``.jsonl`` or ``.parquet`` file, a folder with a class for each folder in it or a
+            ``metadata.csv``, a data frame, or any iterable of rows: mappings, or pairs of input and label.
+        out: the folder to write; ``dir:OUT`` is the trained model.
+        label: the column of the label.
+        input: the column of the input, where it has not a usual name such as ``text`` or ``image``.
+        model: what to start from: ``plugin/thing``, ``hf:org/name`` or ``dir:path``; the task's default when left out.
+        train: ``head``, ``all``, the number of upper layers to train with the head, or ``lora``.
+        validation: the share of rows to hold out, or data of its own.
+        recipe: epochs, batch, learning rate and the like.
+        device: ``auto``, ``cpu``, ``cuda:0`` …
+        resume: go on with a training of the same rows, base and recipe that was stopped.
+        catalog: the plugins to use; all installed ones when left out.
+        on_step: called after each step.
+
+    Raises:
+        BadInput: the data cannot be learnt from.
+        SystemicError: more rows than ``max_failed`` cannot be used, or gradients are not finite.
+        StoreMismatch: `out` holds another training.
+        DuomoError: with what, why and how to fix it.
+    """
+    folder = Path(out).expanduser().absolute()
+    request = Request(
+        task=task, data=data, out=folder, label=label, input=input, model=model, train=train, validation=validation,
+        recipe=recipe or Recipe(), device=device, resume=resume,
+    )  # fmt: skip
+    refuse_other(folder, resume)
+    catalog = catalog or default_catalog()
+    return run(request, catalog, on_step)
+
+
+def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None = None) -> Fit:
+    """Do what a request asks for, in this process."""
+    start = find_start(request.task, request.model, catalog)
+    start.trainer()  # imports torch, or says what is missing
+    import torch
+
+    from duomo.training.finishing import finish
+    from duomo.training.training import Training
+
+    with torch.random.fork_rng():  # dropout is seeded at each step: the caller's numbers stay their own
+        training = Training(request, start, catalog.task(request.task))
+        training.prepare()
+        if request.resume and (request.out / FILE).is_file():  # it is done already
+            fit = Fit.read(request.out)
+            training.check_same(fit.record["fingerprint"])
+            return fit
+        training.begin()
+        rows = 0
+        for step in training.run():
+            rows += step.num_rows
+            if on_step is not None:
+                scores = {name: each[0] for name, each in training.scores.items()}
+                total, epochs = training.loop.total, request.recipe.epochs
+                on_step(Progress(step.number + 1, total, step.epoch + 1, epochs, step.loss, scores, rows))
+        return finish(training)
+
+
+def refuse_other(out: Path, resume: bool) -> None:
+    """Raise `StoreMismatch` for a folder that holds another training, or files that are not of one."""
+    if resume or not out.exists():
+        return
+    if (out / "checkpoints").is_dir() or (out / FILE).is_file():
+        raise StoreMismatch(
+            f"'{out}' holds a training already",
+            why="its checkpoints are there" if (out / "checkpoints").is_dir() else f"{FILE} is there",
+            fix="resume=True (--resume) goes on with it; or choose another folder",
+        )
+    if any(out.iterdir()):
+        raise StoreMismatch(
+            f"'{out}' is not empty", why="a training writes a model folder of its own", fix="choose another folder"
+        )
+
+
+def replace(recipe: Recipe | None, **changes: Any) -> Recipe:
+    """A recipe with other settings; those that are None stay."""
+    return dataclasses.replace(recipe or Recipe(), **{name: v for name, v in changes.items() if v is not None})

@@ -1,0 +1,71 @@
+"""What is trained: gradients for some modules, evaluation mode for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from torch import nn
+
+from duomo.errors import UsageProblem
+from duomo.training.trainable import Parts, Trainable
+
+Train = Literal["head", "all", "lora"] | int
+"""What is trained: the head, everything, low-rank additions, or the head and as many of the upper layers."""
+
+
+class Trained(NamedTuple):
+    """What of a network is trained."""
+
+    modules: tuple[str, ...]
+    """Dotted names; the empty one is the whole network."""
+    upper: int | None
+    """Layers of the stack that are trained, counted from the top; None where there is nothing frozen below."""
+
+
+def choose(model: Trainable[object], train: Train, reference: str) -> Trained:
+    """The modules that `train` means. Raises `UsageProblem` where a network has no such parts."""
+    if train == "all":
+        return Trained(("",), None)
+    parts = model.parts()
+    if parts is None:
+        raise UsageProblem(
+            f"'{reference}' does not say what its head is", why=f"train={train!r} needs to know", fix="train='all'"
+        )
+    if train == "head" or train == "lora":
+        return Trained(parts.head, 0)
+    num_layers = len(_stack(model.network, parts, reference))
+    if not 0 < train <= num_layers:
+        raise UsageProblem(
+            f"'{reference}' has {num_layers} layers, so {train} of them cannot be trained",
+            fix=f"train=1 to {num_layers}, 'head' or 'all'",
+        )
+    layers = tuple(f"{parts.stack}.{at}" for at in range(num_layers - train, num_layers))
+    return Trained((*parts.head, *layers), train)
+
+
+def _stack(network: nn.Module, parts: Parts, reference: str) -> nn.ModuleList:
+    if not parts.stack:
+        raise UsageProblem(
+            f"'{reference}' has no stack of layers to train the upper ones of", fix="train='head' or 'all'"
+        )
+    stack = network.get_submodule(parts.stack)
+    assert isinstance(stack, nn.ModuleList)
+    return stack
+
+
+def freeze(network: nn.Module, modules: Iterable[str]) -> dict[str, nn.Parameter]:
+    """Leave gradients and training mode to `modules` alone; what is trained, by name.
+
+    A frozen batch norm keeps its statistics, and frozen dropout drops nothing.
+    """
+    network.requires_grad_(False).eval()
+    for name in modules:
+        network.get_submodule(name).requires_grad_(True).train()
+    return {name: each for name, each in network.named_parameters() if each.requires_grad}
+
+
+def trained_buffers(network: nn.Module, modules: Iterable[str]) -> dict[str, nn.Parameter]:
+    """The buffers that training changes, such as statistics of batch norms, by name."""
+    prefixes = tuple(f"{name}." if name else "" for name in modules)
+    return {name: each for name, each in network.named_buffers() if name.startswith(prefixes)}  # type: ignore[misc]

@@ -1,0 +1,57 @@
+"""``log.jsonl``: a line for some steps and for each epoch, cut back to the checkpoint when a training is resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+LINES = 500
+"""Steps are logged so that about this many lines come together."""
+
+
+class Journal:
+    """The log of one training.
+
+    Args:
+        path: of the file.
+        total: steps in all.
+        kept: bytes of an earlier run that are kept.
+    """
+
+    def __init__(self, path: Path, total: int, kept: int = 0) -> None:
+        self.path = path
+        self._every = max(1, total // LINES)
+        self._file = path.open("r+b" if kept else "wb")
+        self._file.truncate(kept)
+        self._file.seek(kept)
+        self._sum = 0.0
+        self._steps = 0
+
+    def step(self, number: int, loss: float, **more: Any) -> None:
+        """Log the mean loss since the last line, when it is time for one."""
+        self._sum += loss
+        self._steps += 1
+        if (number + 1) % self._every == 0:
+            self.write({"step": number + 1, "loss": self._sum / self._steps, **more})
+            self._sum, self._steps = 0.0, 0
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Add one line."""
+        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+    def flush(self) -> int:
+        """Bring all lines to the disk; how many bytes there are."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All lines."""
+        self._file.flush()
+        return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,210 @@
+"""One step after another: rows → gradients → an update. It knows neither files nor processes.
+
+A step adds up the gradients of sums, over micro-batches and over copies of the model, and divides once by the number
+of terms, so that the update does not depend on how the batch was cut. What is not finite never reaches the optimiser:
+the rows are named, left out, and the step is done again without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from duomo.errors import SystemicError
+from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.training import optimizers
+from duomo.training.batches import cut
+from duomo.training.order import Order, share
+from duomo.training.recipe import Recipe
+from duomo.training.rows import Rows
+from duomo.training.trainable import Trainable
+
+
+class Step(NamedTuple):
+    """What one update came to."""
+
+    number: int
+    """From 0."""
+    epoch: int
+    loss: float
+    """Mean over the batch's terms."""
+    norm: float
+    """Of the gradient, before clipping."""
+    lr: float
+    num_rows: int
+    left_out: tuple[int, ...] = ()
+    """Rows whose loss was not finite."""
+
+
+class Peers:
+    """The other copies of the model: none. `duomo.training.distributed` has those that are there."""
+
+    rank = 0
+    size = 1
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Add up over all copies, in place."""
+        return tensor
+
+    def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
+        """Add up each gradient over all copies, in place."""
+
+    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
+        """The norm of all gradients together, after `sum_gradients`."""
+        return torch.nn.utils.get_total_norm(gradients)
+
+
+class Loop:
+    """The updates of one training.
+
+    Args:
+        model: in training mode where it is trained.
+        rows: where batches come from.
+        order: which rows each step reads.
+        recipe: settings.
+        peak: the highest learning rate.
+        parameters: what is trained, by name.
+        row_weights: a factor for the loss and the count of each row; none for all alike.
+        peers: the other copies of the model.
+    """
+
+    def __init__(
+        self,
+        model: Trainable[Any],
+        rows: Rows,
+        order: Order,
+        recipe: Recipe,
+        peak: float,
+        parameters: Mapping[str, nn.Parameter],
+        *,
+        row_weights: Sequence[float] | None = None,
+        peers: Peers | None = None,
+    ) -> None:
+        self.model, self.rows, self.order, self.recipe, self.peak = model, rows, order, recipe, peak
+        self.parameters = dict(parameters)
+        self.optimizer: Optimizer = optimizers.make(recipe, parameters)
+        self.peers = peers or Peers()
+        self.left_out: set[int] = set()
+        self.micro = recipe.micro or recipe.batch
+        """Rows of a micro-batch at most; halved when memory runs out."""
+        self.total = order.steps_per_epoch * recipe.epochs
+        if recipe.max_steps is not None:
+            self.total = min(self.total, recipe.max_steps)
+        self._weights = row_weights
+        self._device = next(iter(self.parameters.values())).device
+        self._backend = None if self._device.type == "cpu" else torch.get_device_module(self._device)
+
+    def steps(self, start: int = 0) -> Iterator[Step]:
+        """Yield after each update; stop when there are no more, or when the caller does."""
+        for number in range(start, self.total):
+            yield self._step(number)
+
+    def _step(self, number: int) -> Step:
+        lost: list[int] = []
+        while True:
+            rows = [row for row in self.order.rows(number) if row not in self.left_out]
+            try:
+                found, bad = self._gradients(number, share(rows, self.peers.rank, self.peers.size))
+            except Exception as error:
+                if not is_out_of_memory(error) or self.peers.size > 1 or not self._halve(len(rows)):
+                    raise
+                continue
+            if not bad:
+                break
+            lost += bad
+            self._leave_out(bad, number)
+        loss, count = found.tolist()
+        lr = optimizers.rate(self.recipe, self.peak, number, self.total)
+        norm = self._update(number, lr, count) if count else 0.0
+        return Step(number, self.order.epoch(number), loss / count if count else 0.0, norm, lr, len(rows), tuple(lost))
+
+    def _gradients(self, number: int, rows: Sequence[int]) -> tuple[Tensor, list[int]]:
+        """Add up the gradients of all copies' rows; the sums of losses and counts, and the rows that are not finite."""
+        self.optimizer.zero_grad()
+        found = torch.zeros(2, dtype=torch.float64, device=self._device)
+        finite = []
+        for at, part in enumerate(self._cut(rows)):
+            batch = self.rows.batch(part, [self.order.row_seed(number, row) for row in part])
+            self._seed(self.order.step_seed(number, at, self.peers.rank))
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+                losses = self.model.losses(batch.output(), batch.targets)
+            sums, counts = losses
+            if self._weights is not None:
+                factors = sums.new_tensor([self._weights[row] for row in part])
+                sums, counts = sums * factors, counts * factors
+            total = sums.sum()
+            total.backward()  # type: ignore[no-untyped-call]
+            found += torch.stack((total.detach(), counts.sum()))
+            finite.append((part, sums.detach().isfinite()))
+        flags = [0] * len(self.order.rows(number))
+        place = {row: at for at, row in enumerate(self.order.rows(number))}
+        for part, flag in finite:
+            for row, is_finite in zip(part, flag.tolist(), strict=True):
+                flags[place[row]] = int(not is_finite)
+        if self.peers.size > 1:
+            found, flags = self._exchange(found, flags)
+        bad = [row for row, flag in zip(place, flags, strict=True) if flag]
+        return found, bad
+
+    def _exchange(self, found: Tensor, flags: list[int]) -> tuple[Tensor, list[int]]:
+        """Make sums and flags those of all copies; gradients too, unless the step has to be done again."""
+        both = self.peers.sum(torch.cat((found, found.new_tensor(flags))))
+        found, flags = both[:2], both[2:].int().tolist()
+        if not any(flags):
+            self.peers.sum_gradients([self._gradient(each) for each in self.parameters.values()])
+        return found, flags
+
+    def _update(self, number: int, lr: float, count: float) -> float:
+        gradients = [self._gradient(each) for each in self.parameters.values()]
+        norm = float(self.peers.norm(gradients)) / count
+        if not norm < float("inf"):
+            raise SystemicError(
+                f"the gradient of step {number + 1} is not finite",
+                why="every loss of its rows is, so no row can be left out for it",
+                fix="a lower lr, or precision='float32'; the last checkpoint is from before this step",
+            )
+        clip = self.recipe.clip
+        factor = (1.0 if clip is None else min(1.0, clip / (norm + 1e-6))) / count
+        torch._foreach_mul_(gradients, factor)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        return norm
+
+    @staticmethod
+    def _gradient(parameter: nn.Parameter) -> Tensor:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        return parameter.grad
+
+    def _cut(self, rows: Sequence[int]) -> list[list[int]]:
+        """The micro-batches: rows in order, as many as the budget and `micro` allow."""
+        model = self.model
+        return cut(rows, self.rows.costs(rows), most=self.micro, budget=model.batch_budget, packed=model.packed)
+
+    def _leave_out(self, rows: Sequence[int], number: int) -> None:
+        self.left_out.update(rows)
+        if len(self.left_out) > self.recipe.max_failed:
+            raise SystemicError(
+                f"{len(self.left_out)} rows have no finite loss by step {number + 1}",
+                why=f"max_failed is {self.recipe.max_failed}; the last are named in log.jsonl",
+                fix="look at these rows; or a lower lr. The last checkpoint is from before this step",
+            )
+
+    def _halve(self, num_rows: int) -> bool:
+        """Make micro-batches half as large; False when one row alone is too much."""
+        used = min(self.micro, num_rows)
+        self.optimizer.zero_grad()
+        free_memory()
+        self.micro = max(1, used // 2)
+        return used > 1
+
+    def _seed(self, seed: int) -> None:
+        # torch.manual_seed would seed every backend, which takes as long as a small step.
+        torch.default_generator.manual_seed(seed)
+        if self._backend is not None:
+            self._backend.manual_seed(seed)

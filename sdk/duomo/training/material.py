@@ -1,0 +1,138 @@
+"""From data to what is trained on: examples, labels, the two parts, and what was found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from duomo.data.checks import check_names, check_rows, read_number
+from duomo.data.examples import Example, Finding, content
+from duomo.data.reading import read_examples
+from duomo.data.splits import split
+from duomo.errors import BadInput, UsageProblem
+from duomo.outcome import ItemError
+from duomo.specs import TaskSpec
+from duomo.training.fit import LeftOut
+from duomo.training.trainable import Kind, name_of
+
+
+class Material(NamedTuple):
+    """Examples that were accepted, and where they came from."""
+
+    examples: list[Example]
+    num_own: int
+    """How many come from the data; those after them from validation data of its own."""
+    left_out: list[LeftOut]
+
+
+class Split(NamedTuple):
+    """Places of the rows to train on and of those held out, and what was found."""
+
+    train: list[int]
+    held: list[int]
+    findings: tuple[Finding, ...]
+
+
+def left_out(id: str, error: ItemError) -> LeftOut:
+    """A row's entry in the report."""
+    return LeftOut(id, error.code, error.what, error.why, error.fix)
+
+
+def read_material(
+    task: Any, spec: TaskSpec, kind: Kind, data: Any, validation: Any, label: str | None, input: str | None
+) -> Material:
+    """Read the data, and validation data that is not a share of it.
+
+    Args:
+        task: the task's class.
+        spec: its spec.
+        kind: of label.
+        data: where rows come from.
+        validation: a share of the rows, or where other rows come from.
+        label: the column of the label.
+        input: the column of the input.
+
+    Raises:
+        BadInput: a column is missing, there is no row, or no label that could be learnt.
+    """
+    column = None if kind in ("none",) else label
+    found = read_examples(data, task, spec.suffixes, label=column, input=input)
+    failed = list(found.failed)
+    own, other = _labelled(found.examples, kind, failed), []
+    if not _is_share(validation):
+        more = read_examples(validation, task, spec.suffixes, label=column, input=input)
+        failed += more.failed
+        taken = {each.id for each in own}
+        other = [
+            each._replace(id=f"validation:{each.id}") if each.id in taken else each
+            for each in _labelled(more.examples, kind, failed)
+        ]
+    if kind == "classes":
+        check_names([each.label for each in own], str(label))
+    return Material([*own, *other], len(own), [left_out(id, error) for id, error in failed])
+
+
+def _is_share(validation: Any) -> bool:
+    if validation is None or isinstance(validation, int | float):
+        share = float(validation or 0)
+        if not 0 <= share < 1:
+            raise UsageProblem(
+                f"validation={validation} is not a share", why="a share of the rows is below 1", fix="0.2"
+            )
+        return True
+    return False
+
+
+def _labelled(examples: Sequence[Example], kind: Kind, failed: list[tuple[str, ItemError]]) -> list[Example]:
+    """The examples with their labels read; those whose label is of another kind are failed."""
+    if kind not in ("classes", "number"):
+        return list(examples)
+    kept = []
+    for each in examples:
+        try:
+            label = name_of(each.label) if kind == "classes" else read_number(each.label)
+            if kind == "classes" and isinstance(each.label, list | dict | tuple):
+                raise BadInput(f"label {each.label!r:.60} is not a name", fix="one name for each row")
+            kept.append(each._replace(label=label))
+        except BadInput as error:
+            failed.append((each.id, ItemError.of(error)))
+    if not kept:
+        raise failed[-1][1].to_exception()
+    return kept
+
+
+def names_of(examples: Sequence[Example], kind: Kind) -> list[str]:
+    """The names to tell apart, sorted; whole numbers by their size."""
+    names = {each.label for each in examples} if kind == "classes" else set()
+    return sorted(names, key=lambda name: (not name.lstrip("-").isdigit(), _number(name), name))
+
+
+def _number(name: str) -> int:
+    return int(name) if name.lstrip("-").isdigit() else 0
+
+
+def split_rows(examples: Sequence[Example], num_own: int, kind: Kind, validation: Any, seed: int) -> Split:
+    """Cut accepted rows into the two parts and look at both.
+
+    Args:
+        examples: those of the data first.
+        num_own: how many those are.
+        kind: of label.
+        validation: the share to hold out; ignored when there are rows after `num_own`.
+        seed: of the split.
+    """
+    contents = [content(each) for each in examples]
+    labels: list[Hashable] = [each.label if kind == "classes" else None for each in examples]
+    if num_own < len(examples):
+        train, held = list(range(num_own)), list(range(num_own, len(examples)))
+    elif validation:
+        train, held = split(contents, labels, float(validation), seed)
+    else:
+        train, held = list(range(num_own)), []
+    torn = labels if kind == "classes" else [repr(each.label) for each in examples] if kind != "none" else labels
+    return Split(train, held, tuple(check_rows(examples, contents, torn, train, held)))
+
+
+def default_label(kind: Kind) -> str:
+    """The usual name of the label's column."""
+    return {"answer": "answers", "spans": "spans", "text": "text"}.get(kind, "label")

@@ -1,0 +1,154 @@
+"""Scores as counts that add up over batches and devices, each with an interval of 95 %.
+
+accuracy      right / all, Wilson's interval (Wilson 1927, "Probable inference")
+macro F1      mean over the classes, interval from Poisson resamples of the confusion matrix (Chamandy et al. 2012,
+              "Estimating uncertainty for massive data streams")
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+Z95 = 1.96
+RESAMPLES, CELLS = 1000, 20_000_000
+"""Resamples of a confusion matrix, and the most cells that all of them may have together."""
+
+
+class Interval(NamedTuple):
+    """A score and the interval in which it lies with 95 % confidence, were other rows held out."""
+
+    value: float
+    low: float
+    high: float
+    num_rows: int
+    """Rows or tokens it is from."""
+
+
+class Metric(ABC):
+    """Counts of what a model got right; `merge` joins those of two devices."""
+
+    better: str
+    """The score by which the best checkpoint is chosen."""
+    higher = True
+
+    @abstractmethod
+    def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
+        """Count the rows of a batch."""
+
+    @abstractmethod
+    def merge(self, other: Self) -> None:
+        """Add the counts of other rows."""
+
+    @abstractmethod
+    def scores(self) -> dict[str, Interval]:
+        """The scores, by name."""
+
+
+class Loss:
+    """The mean loss over terms."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[float, float]] = []
+
+    def add(self, sums: Sequence[float], counts: Sequence[float]) -> None:
+        """Count the rows of a batch."""
+        self.rows += zip(sums, counts, strict=True)
+
+    def score(self) -> Interval:
+        """Mean loss, with the interval of a ratio of sums over rows."""
+        count = sum(count for _, count in self.rows)
+        if not count:
+            return Interval(math.nan, math.nan, math.nan, 0)
+        mean = sum(total for total, _ in self.rows) / count
+        spread = math.sqrt(sum((total - mean * n) ** 2 for total, n in self.rows)) / count
+        return Interval(mean, mean - Z95 * spread, mean + Z95 * spread, len(self.rows))
+
+
+class Classes(Metric):
+    """One name of several for each row."""
+
+    better = "macro_f1"
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = list(labels)
+        self.pairs: Counter[tuple[str, str]] = Counter()
+        """(label, prediction) → rows."""
+
+    def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
+        self.pairs.update(zip(labels, predictions, strict=True))
+
+    def merge(self, other: Self) -> None:
+        self.pairs.update(other.pairs)
+
+    @property
+    def confusion(self) -> list[list[int]]:
+        """Rows are labels, columns predictions, in the order of `labels`."""
+        return [[self.pairs[label, guess] for guess in self.labels] for label in self.labels]
+
+    def scores(self) -> dict[str, Interval]:
+        total = self.pairs.total()
+        right = sum(count for (label, guess), count in self.pairs.items() if label == guess)
+        return {"accuracy": wilson(right, total), "macro_f1": self._macro_f1()}
+
+    def _macro_f1(self) -> Interval:
+        import torch
+
+        matrix = torch.tensor(self.confusion, dtype=torch.float64)
+        total = int(matrix.sum())
+        if not total:
+            return Interval(math.nan, math.nan, math.nan, 0)
+        draws = max(20, min(RESAMPLES, CELLS // matrix.numel()))
+        resampled = torch.poisson(matrix.expand(draws, *matrix.shape), generator=torch.Generator().manual_seed(0))
+        low, high = macro_f1(resampled).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+        return Interval(float(macro_f1(matrix)), low, high, total)
+
+
+class Numbers(Metric):
+    """A number for each row: mean absolute error and the share of variance explained."""
+
+    better = "mean_absolute_error"
+    higher = False
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[float, float]] = []
+
+    def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
+        self.pairs += zip(map(float, labels), map(float, predictions), strict=True)
+
+    def merge(self, other: Self) -> None:
+        self.pairs += other.pairs
+
+    def scores(self) -> dict[str, Interval]:
+        errors = [abs(label - guess) for label, guess in self.pairs]
+        count = len(errors)
+        mean = sum(errors) / count
+        spread = Z95 * math.sqrt(sum((each - mean) ** 2 for each in errors) / max(1, count - 1) / count)
+        middle = sum(label for label, _ in self.pairs) / count
+        variance = sum((label - middle) ** 2 for label, _ in self.pairs)
+        left = sum(each * each for each in errors)
+        explained = 1 - left / variance if variance else math.nan
+        return {
+            "mean_absolute_error": Interval(mean, mean - spread, mean + spread, count),
+            "r2": Interval(explained, explained, explained, count),
+        }
+
+
+def wilson(right: int, total: int) -> Interval:
+    """A share and Wilson's interval around it."""
+    if not total:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    share, z2 = right / total, Z95 * Z95
+    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), total)
+
+
+def macro_f1(confusion: Any) -> Any:
+    """Mean F1 over the classes that occur as label or prediction, of one or more confusion matrices (…, C, C)."""
+    right = confusion.diagonal(dim1=-2, dim2=-1)
+    either = confusion.sum(-1) + confusion.sum(-2)
+    return (2 * right / either.clamp(min=1)).sum(-1) / (either > 0).sum(-1).clamp(min=1)

@@ -1,0 +1,105 @@
+"""How a network is trained: a frozen dataclass, to be derived with `dataclasses.replace`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from duomo.errors import BadOption, UsageProblem, did_you_mean
+
+Optimizer = Literal["adamw", "adam", "sgd"]
+Schedule = Literal["linear", "cosine", "constant"]
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The settings of a training; what is left out suits the fine-tuning of a small checkpoint."""
+
+    epochs: int = 3
+    """Times that each row is read."""
+    max_steps: int | None = None
+    """Steps after which training ends, whatever the epochs say."""
+    batch: int = 16
+    """Rows of one update, over all devices and micro-batches."""
+    micro: int | None = None
+    """Rows of one forward pass at most; as many as the model's budget allows when left out. It changes no update."""
+    lr: float | None = None
+    """Highest learning rate; 1e-3 for a head, 2e-4 for LoRA and 5e-5 otherwise when left out."""
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "linear"
+    """How the rate falls after the warm-up: to zero, along a cosine, or not at all."""
+    warmup: float = 0.0
+    """Share of the steps in which the rate rises."""
+    decay: float = 0.01
+    """Weight decay of matrices; biases and norms have none."""
+    clip: float | None = 1.0
+    """Largest norm of a gradient; None to leave it as it is."""
+    class_weight: str | Mapping[str, float] = "none"
+    """``none``, ``balanced`` (each class counts alike), or a weight for each label."""
+    precision: Precision = "float32"
+    patience: int | None = None
+    """Epochs without a better score after which training ends."""
+    seed: int = 0
+    max_failed: int = 20
+    """Rows that may be left out; one more ends the training."""
+    lora_rank: int = 4
+    """Rank of the matrices that ``train="lora"`` adds."""
+    checkpoint_s: float = 60.0
+    """Seconds between checkpoints inside an epoch; one is written after each epoch too. It changes no update."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch", 1), ("max_failed", 0), ("lora_rank", 1)):
+            self._check(name, isinstance(getattr(self, name), int) and getattr(self, name) >= least, f"{least} or more")
+        for name in ("max_steps", "micro", "patience"):
+            value = getattr(self, name)
+            self._check(name, value is None or (isinstance(value, int) and value >= 1), "a whole number of 1 or more")
+        self._check("lr", self.lr is None or 0 < self.lr < 10, "a number above 0")
+        self._check("clip", self.clip is None or self.clip > 0, "a number above 0, or None")
+        self._check("warmup", 0 <= self.warmup < 1, "a share of the steps, from 0 to less than 1")
+        self._check("decay", self.decay >= 0, "0 or more")
+        self._check("checkpoint_s", self.checkpoint_s >= 0, "0 or more")
+        for name, known in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
+            self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
+        weights = self.class_weight
+        fits = weights in ("none", "balanced") if isinstance(weights, str) else all(w >= 0 for w in weights.values())
+        self._check("class_weight", fits, "none, balanced, or a weight of 0 or more for each label")
+        if self.micro is not None and self.micro > self.batch:
+            raise BadOption(
+                f"a micro-batch of {self.micro} rows is larger than the batch of {self.batch}",
+                why="a batch is cut into micro-batches",
+                fix=f"micro={self.batch} or less, or leave it out",
+            )
+        if self.warmup and self.schedule == "constant":
+            raise BadOption(
+                "schedule 'constant' with a warm-up contradicts itself",
+                why="the rate would rise and so not be constant",
+                fix="schedule='linear', or warmup=0",
+            )
+
+    def _check(self, name: str, fits: bool, allowed: str) -> None:
+        if not fits:
+            raise BadOption(f"recipe: {name} cannot be {getattr(self, name)!r:.60}", why=f"it is {allowed}")
+
+    def record(self) -> dict[str, Any]:
+        """All settings, JSON-safe."""
+        record = dataclasses.asdict(self)
+        if not isinstance(self.class_weight, str):
+            record["class_weight"] = dict(self.class_weight)
+        return record
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The settings that decide about the weights."""
+        return {name: value for name, value in self.record().items() if name not in ("checkpoint_s", "max_failed")}
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Recipe:
+        """Read settings by name. Raises `UsageProblem` with the nearest name."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise UsageProblem(
+                    f"a recipe has no '{name}'", why=f"it has {', '.join(known)}", fix=did_you_mean(name, known)
+                )
+        return cls(**values)

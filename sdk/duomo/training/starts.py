@@ -1,0 +1,96 @@
+"""Where a training starts: a model reference → weights, and the class that trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from duomo.catalog import Catalog, resolve
+from duomo.errors import UnknownModel, WrongTask
+from duomo.references import find_weights
+from duomo.specs import ModelSpec
+from duomo.training.trainable import Trainable
+from duomo.weights import WeightsRef, file_digest
+
+
+class Start(NamedTuple):
+    """Weights, and who trains them."""
+
+    spec: ModelSpec
+    """The model that the trained folder will be loaded as."""
+    weights: WeightsRef
+    reference: str
+    license: str
+    """Licence of the weights, where it is known."""
+
+    def trainer(self) -> type[Trainable[Any]]:
+        """The class, imported now."""
+        found: type[Trainable[Any]] = resolve(self.spec.trainer, self.spec.requires, f"training '{self.reference}'")
+        return found
+
+    def digest(self) -> str:
+        """SHA-256 of the weights, so that a resumed training starts from the same."""
+        path = self.weights.path
+        if path is None:
+            return ""
+        return file_digest(*([path] if path.is_file() else sorted(path.glob("*.safetensors"))))
+
+
+def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
+    """The weights that `model` names, or that the task's training starts from by default.
+
+    Raises:
+        WrongTask: nothing installed can train it for the task; the nearest that can be are named.
+        UnknownModel: no model is named, and none is at hand.
+    """
+    catalog.task(task)
+    able = [spec for spec in catalog.models if spec.task == task and spec.trainer]
+    if model is None:
+        model = _default(task, able, catalog)
+    weights, reference = find_weights(None, model, catalog)
+    found = weights.spec
+    own = [spec for spec in able if spec.name == found.name]
+    names = [*(weights.config().get("architectures") or ()), found.name] if weights.path is not None else [found.name]
+    fitting = own or [spec for spec in able if _takes(spec, names)]
+    if not fitting:
+        raise WrongTask(
+            f"'{reference}' cannot be trained for {task}",
+            why=_why(found, task, able),
+            fix=_nearest(able, catalog) or "duomo models list --task " + task,
+        )
+    return Start(fitting[0], weights, reference, "" if found.is_family else found.license)
+
+
+def _takes(spec: ModelSpec, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in (*spec.architectures, *spec.bases))
+
+
+def _default(task: str, able: list[ModelSpec], catalog: Catalog) -> str:
+    candidates = [spec.name for spec in able if not spec.is_family]
+    candidates += [base for spec in able for base in spec.bases if "/" in base]
+    for name in candidates:
+        if any(spec.name == name and catalog.is_ready(spec) for spec in catalog.models):
+            return name
+    raise UnknownModel(
+        f"no model to start from is at hand for {task}",
+        why="none that can be trained for it is installed" if able else "no installed plugin trains for this task",
+        fix="name a checkpoint: -m hf:org/name or -m dir:PATH" if able else "duomo tasks list",
+    )
+
+
+def _why(found: ModelSpec, task: str, able: list[ModelSpec]) -> str:
+    if not able:
+        return f"no installed plugin trains for {task}"
+    if found.weights == "none" or (found.task == task and not found.trainer):
+        return "it has no network that could learn, or its plugin does not say how"
+    return (
+        f"it does {found.task}, and is none of {', '.join(dict.fromkeys(p for s in able for p in s.bases)) or 'them'}"
+    )
+
+
+def _nearest(able: list[ModelSpec], catalog: Catalog) -> str:
+    ready = {spec.name for spec in catalog.models if not spec.is_family and catalog.is_ready(spec)}
+    names = [name for spec in able for name in (spec.name, *spec.bases) if name in ready]
+    families = ["-m dir:PATH (" + ", ".join(spec.architectures[:2]) + ")" for spec in able if spec.architectures]
+    return "\n".join([f"-m {name}" for name in dict.fromkeys(names)] + families)

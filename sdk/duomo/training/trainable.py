@@ -1,0 +1,158 @@
+"""What a model author writes so that a network can be trained.
+
+    open         weights and labels → the network as it is trained: nothing folded, packed or frozen
+    preprocess   inputs → features, as for `duomo.Model`
+    targets      labels → what the output is compared with
+    logits       batch → output, with gradients
+    losses       output and targets → a loss and a count for each row, never a mean
+    save         the folder that ``dir:FOLDER`` loads
+
+A class that is a `duomo.Model` already takes `preprocess` and `collate` from it. For labels that are names, `targets`,
+`losses` and `predictions` are given, and three methods are left to write: `open`, `logits` and `save`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Self, TypeVar
+
+from duomo.errors import BadInput, did_you_mean
+from duomo.model import Features, stack_or_pad
+from duomo.training.losses import Losses
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from duomo.weights import WeightsRef
+
+In = TypeVar("In")
+
+Kind = Literal["classes", "number", "spans", "answer", "text", "none"]
+"""What a label is: a name of several, a number, marked stretches of a text, the place of an answer, a text, or none."""
+
+
+class Parts(NamedTuple):
+    """The modules of a network by their dotted names."""
+
+    head: tuple[str, ...]
+    """What stands on the stack of layers and is trained first: pooler, dropout, classifier."""
+    stack: str = ""
+    """The ``ModuleList`` of layers, the lowest first; empty where there is none."""
+
+
+class Trainable(ABC, Generic[In]):
+    """A network as it is trained, with all that surrounds it. Frozen parts are in evaluation mode."""
+
+    kind: ClassVar[Kind] = "classes"
+    batch_budget: ClassVar[int] = 0
+    """The cost of one micro-batch in the units of `cost`: rows times the costliest one; 0 for no bound."""
+    packed: ClassVar[bool] = False
+    """Whether a batch costs the sum of its rows, since nothing is padded."""
+
+    network: nn.Module
+    labels: Sequence[str] = ()
+
+    @classmethod
+    @abstractmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        """Build the network from `weights` on `device`.
+
+        A head is kept where its labels are among those asked for, and is made anew elsewhere, drawing from torch's
+        default generator, which is seeded by then.
+
+        Args:
+            weights: where training starts.
+            labels: the names to tell apart, in order; empty for kinds without names.
+            device: where it is trained.
+            dtype: of its weights.
+        """
+
+    def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:
+        """Turn inputs into features on the CPU, one dict a row; key ``truncated`` (bool) is counted in the report."""
+        raise NotImplementedError(f"{type(self).__name__} has no preprocess")
+
+    def collate(self, features: list[Features]) -> Any:
+        """Join features into one batch."""
+        return stack_or_pad(features)
+
+    @abstractmethod
+    def logits(self, batch: Any) -> Any:
+        """Run the network on one batch that lies on the device; no softmax."""
+
+    def targets(self, labels: Sequence[Any], features: Sequence[Features]) -> list[Any]:
+        """Turn labels into what `losses` compares with, one a row. Raises `BadInput` for its row.
+
+        Args:
+            labels: as they stand in the data.
+            features: of the same rows, for labels that are places in a text.
+        """
+        place = {name: at for at, name in enumerate(self.labels)}
+        return [_place(label, place) for label in labels]
+
+    def losses(self, output: Any, targets: Sequence[Any]) -> Losses:
+        """The loss of each row: by default cross-entropy of logits (B, labels) in nats."""
+        from duomo.training.objectives import cross_entropy
+
+        return cross_entropy(output, targets)
+
+    def predictions(self, output: Any, targets: Sequence[Any]) -> list[Any]:
+        """What the network says of each row, in the shape of a label: by default the likeliest name."""
+        return [self.labels[at] for at in output.argmax(-1).tolist()]
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the folder that ``dir:FOLDER`` loads, in transformers or duomo layout, weights as safetensors."""
+
+    def cost(self, features: Features) -> int:
+        """The cost of a row, in the units of `batch_budget`."""
+        del features
+        return 1
+
+    def parts(self) -> Parts | None:
+        """Where head and layers are, so that the rest can be frozen; None where the whole is trained."""
+        return None
+
+    def augment(self, item: In, draw: torch.Generator) -> In:
+        """Vary an input. It draws from `draw` alone, which is seeded by row and epoch."""
+        del draw
+        return item
+
+    def features(self, batch: Any, upper: int) -> Sequence[Tensor]:
+        """What the layers below the `upper` highest ones give, one tensor a row: computed once when those are frozen.
+
+        Optional; `logits_from` goes on from there.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what lies below its head")
+
+    def logits_from(self, features: Sequence[Tensor], upper: int) -> Any:
+        """As `logits`, from what `features` gave for these rows."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how its head goes on")
+
+    @property
+    def augments(self) -> bool:
+        """Whether `augment` does anything."""
+        return type(self).augment is not Trainable.augment
+
+    def has_trunk(self, upper: int) -> bool:
+        """Whether `features` can be computed once, below the `upper` highest layers."""
+        del upper
+        return type(self).features is not Trainable.features
+
+
+def _place(label: Any, place: dict[str, int]) -> int:
+    name = name_of(label)
+    if name not in place:
+        raise BadInput(
+            f"label {name!r:.60} is unknown",
+            why=f"the labels are {', '.join(list(place)[:8])}{', …' if len(place) > 8 else ''}",
+            fix=did_you_mean(name, place) or "correct the row, or train with it in the training part",
+        )
+    return place[name]
+
+
+def name_of(label: Any) -> str:
+    """A label as a name: texts without white space around them, whole numbers and truth values as they print."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()

@@ -1,0 +1,275 @@
+"""One training in one process: data and model made ready, steps taken and kept, the folder written.
+
+prepare     rows → features, kept; a network with gradients where it is trained
+begin       the folder; a checkpoint, when a training is resumed
+run         yields after each step; evaluates after each epoch, keeps the last and the best checkpoint
+finish      best weights → the model folder, with what is worth knowing beside it
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from duomo.catalog import resolve
+from duomo.data.examples import Finding, data_digest
+from duomo.errors import BadInput, StoreMismatch, SystemicError
+from duomo.execution.devices import pick_device
+from duomo.specs import TaskSpec
+from duomo.training import freezing, optimizers
+from duomo.training.evaluating import Evaluation, evaluate
+from duomo.training.fit import LeftOut
+from duomo.training.journal import Journal
+from duomo.training.ledger import Ledger
+from duomo.training.loop import Loop, Peers, Step
+from duomo.training.material import Material, default_label, left_out, names_of, read_material, split_rows
+from duomo.training.order import Order, mix
+from duomo.training.request import Request
+from duomo.training.rows import PreparedRows, Rows
+from duomo.training.starts import Start
+from duomo.training.trainable import Trainable
+from duomo.training.trunk import TrunkRows
+
+
+class Training:
+    """All that belongs to one training.
+
+    Args:
+        request: what is asked for.
+        start: the weights, and who trains them.
+        spec: of the task.
+        peers: the other copies of the model.
+    """
+
+    def __init__(self, request: Request, start: Start, spec: TaskSpec, peers: Peers | None = None) -> None:
+        self.request, self.start, self.peers = request, start, peers or Peers()
+        self.recipe = request.recipe
+        self.spec = spec
+        self.task = resolve(spec.target, owner=f"task '{request.task}'")
+        self.device = torch.device(pick_device(request.device))
+        self.began = time.perf_counter()
+        self.step = 0
+        self.best_step = self.best_epoch = 0
+        self.best_score = -float("inf")
+        self.scores: dict[str, Any] = {}
+        self.left_out: list[LeftOut] = []
+        self.findings: list[Finding] = []
+
+    def prepare(self) -> None:
+        """Read and check everything, before the first step. Raises `BadInput` for data that cannot be learnt from."""
+        self._read()
+        self._freeze()
+        self._make_loop()
+        self.fingerprint = self._fingerprint()
+
+    def begin(self) -> None:
+        """Open the folder, and go on from its last checkpoint where that is asked for. Raises `StoreMismatch`."""
+        self.request.out.mkdir(parents=True, exist_ok=True)
+        self.ledger = Ledger(self.request.out / "checkpoints")
+        self.journal = Journal(self.request.out / "log.jsonl", self.loop.total, self._resume())
+
+    def run(self) -> Iterator[Step]:
+        """Take the steps that are left, and keep them."""
+        kept = time.perf_counter()
+        for step in self.loop.steps(self.step):
+            self.step = step.number + 1
+            self._note(step)
+            is_end = self.loop.order.is_last_of_epoch(step.number) or self.step == self.loop.total
+            if is_end:
+                self._end_epoch(step)
+            if is_end or time.perf_counter() - kept >= self.recipe.checkpoint_s:
+                self._keep()
+                kept = time.perf_counter()
+            yield step
+            if is_end and self.recipe.patience and step.epoch - self.best_epoch >= self.recipe.patience:
+                return
+
+    def best_weights(self) -> None:
+        """Put the weights of the best checkpoint into the network."""
+        if self.held_labels and self.best_step != self.step:
+            self._restore(self.ledger.load(self.best_step).weights)
+
+    def evaluate(self, rows: Rows, labels: list[Any]) -> Evaluation:
+        """Compare what the network says with labels."""
+        return evaluate(self.model, rows, len(labels), labels)
+
+    def _read(self) -> None:
+        request, cls = self.request, self.start.trainer()
+        label = default_label(cls.kind) if request.label == "label" else request.label
+        material = read_material(self.task, self.spec, cls.kind, request.data, request.validation, label, request.input)
+        self.left_out = material.left_out
+        prepared = self._prepare_rows(cls, material)
+        parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
+        self._limit_left_out(len(prepared))
+        self.findings += parts.findings
+        if prepared.num_truncated:
+            what = f"{prepared.num_truncated} inputs are longer than the model reads"
+            self.findings.append(Finding("note", what, "their beginning is used", num_rows=prepared.num_truncated))
+        self.train_rows = prepared.take(parts.train, varied=True)
+        self.held_rows = prepared.take(parts.held)
+        self.train_labels = [each.label for each in self.train_rows.examples]
+        self.held_labels = [each.label for each in self.held_rows.examples]
+
+    def _prepare_rows(self, cls: type[Trainable[Any]], material: Material) -> PreparedRows:
+        """Open the network and prepare all rows; those that cannot be are left out, and their labels with them."""
+        examples, self._num_own = material.examples, material.num_own
+        while True:
+            own = examples[: self._num_own]
+            self.labels = names_of(own, cls.kind)
+            # A head that is made now draws its first weights from here.
+            torch.default_generator.manual_seed(mix(self.recipe.seed, "init"))
+            self.model = cls.open(self.start.weights, labels=self.labels, device=self.device, dtype=torch.float32)
+            prepared = PreparedRows(self.model, examples, self._options(), self.device)
+            failed = prepared.read()
+            lost = {example.id for example, _ in failed}
+            self.left_out += [left_out(example.id, error) for example, error in failed]
+            self._num_own -= sum(each.id in lost for each in own)
+            examples = prepared.examples
+            if not examples[: self._num_own]:
+                raise failed[0][1].to_exception()
+            if names_of(examples[: self._num_own], cls.kind) == self.labels:
+                return prepared
+
+    def _options(self) -> Any:
+        """The task's options; a text that is too long is cut, and counted in the report."""
+        values = {"long": "truncate"} if "long" in self.task.Options.model_fields else {}
+        required = [name for name, field in self.task.Options.model_fields.items() if field.is_required()]
+        return None if required else self.task.Options.parse(values)
+
+    def _limit_left_out(self, num_rows: int) -> None:
+        if len(self.left_out) > self.recipe.max_failed:
+            first = self.left_out[0]
+            raise SystemicError(
+                f"{len(self.left_out)} rows cannot be used, and {num_rows} can",
+                why=f"max_failed is {self.recipe.max_failed}; the first is {first.id}: {first.what}",
+                fix="correct them, or allow more: max_failed=…  (--max-failed)",
+            )
+
+    def _freeze(self) -> None:
+        request = self.request
+        self.trained = freezing.choose(self.model, request.train, self.start.reference)  # type: ignore[arg-type]
+        self.parameters = freezing.freeze(self.model.network, self.trained.modules)
+        upper = self.trained.upper
+        self.train_source: Rows = self.train_rows
+        self.held_source: Rows = self.held_rows
+        if upper is not None and self.model.has_trunk(upper) and not self.train_rows.varied:
+            sources = [TrunkRows(self.model, rows, upper) for rows in (self.train_rows, self.held_rows)]
+            for each in sources:
+                each.compute()
+            self.train_source, self.held_source = sources
+
+    def _make_loop(self) -> None:
+        order = Order(self.recipe.seed, len(self.train_rows), self.recipe.batch)
+        self.loop = Loop(
+            self.model, self.train_source, order, self.recipe, self.request.peak, self.parameters,
+            row_weights=self._row_weights(), peers=self.peers,
+        )  # fmt: skip
+
+    def _row_weights(self) -> list[float] | None:
+        given = self.recipe.class_weight
+        if given == "none":
+            return None
+        if self.model.kind != "classes":
+            raise BadInput("class_weight needs one class a row", why=f"these labels are of kind '{self.model.kind}'")
+        if isinstance(given, str):
+            counts = Counter(self.train_labels)
+            weights = {name: len(self.train_labels) / (len(counts) * count) for name, count in counts.items()}
+        else:
+            unknown = sorted(given.keys() - set(self.labels))
+            if unknown:
+                raise BadInput(f"class_weight names {', '.join(unknown)}", why=f"labels are {', '.join(self.labels)}")
+            weights = {each: given.get(each, 1.0) for each in self.labels}
+        return [weights[label] for label in self.train_labels]
+
+    def _note(self, step: Step) -> None:
+        for row in step.left_out:
+            id = self.train_rows.examples[row].id
+            self.left_out.append(LeftOut(id, "E-NOT-FINITE", "its loss is not finite", f"at step {self.step}"))
+            self.journal.write({"step": self.step, "left_out": id})
+        self.journal.step(step.number, step.loss, lr=step.lr, norm=step.norm)
+
+    def _end_epoch(self, step: Step) -> None:
+        if not self.held_labels:
+            self.best_step = self.step
+            return
+        found = self.evaluate(self.held_source, self.held_labels)
+        self.scores = {name: list(each) for name, each in found.scores.items()}
+        self.journal.write(
+            {"step": self.step, "epoch": step.epoch + 1, "scores": {n: s[0] for n, s in self.scores.items()}}
+        )
+        if found.score > self.best_score:
+            self.best_score, self.best_step, self.best_epoch = found.score, self.step, step.epoch
+
+    def _keep(self) -> None:
+        if self.peers.rank:
+            return
+        weights = {**self.parameters, **freezing.trained_buffers(self.model.network, self.trained.modules)}
+        state = {
+            "fingerprint": self.fingerprint,
+            "left_out": [self.train_rows.examples[row].id for row in sorted(self.loop.left_out)],
+            "micro": self.loop.micro,
+            "best_step": self.best_step,
+            "best_epoch": self.best_epoch,
+            "best_score": self.best_score if self.best_step else None,
+            "log_bytes": self.journal.flush(),
+        }
+        self.ledger.save(self.step, weights, optimizers.state(self.loop.optimizer, self.parameters), state)
+
+    def _resume(self) -> int:
+        """Go on from the last checkpoint, if that is asked for and there is one; bytes of the log to keep."""
+        last = self.ledger.last() if self.request.resume else None
+        if last is None:
+            return 0
+        kept = self.ledger.load(last)
+        self.check_same(kept.state["fingerprint"])
+        self._restore(kept.weights)
+        optimizers.restore(self.loop.optimizer, self.parameters, kept.optimizer)
+        place = {each.id: at for at, each in enumerate(self.train_rows.examples)}
+        self.loop.left_out = {place[id] for id in kept.state["left_out"]}
+        self.left_out += [LeftOut(id, "E-NOT-FINITE", "its loss is not finite") for id in kept.state["left_out"]]
+        self.loop.micro = kept.state["micro"]
+        self.best_step, self.best_epoch = kept.state["best_step"], kept.state["best_epoch"]
+        self.step = last
+        if kept.state["best_score"] is not None:
+            self.best_score = kept.state["best_score"]
+        return int(kept.state["log_bytes"])
+
+    def _restore(self, weights: dict[str, torch.Tensor]) -> None:
+        own: dict[str, torch.Tensor] = dict(self.model.network.named_buffers())
+        own.update(self.parameters)
+        with torch.no_grad():
+            for name, value in weights.items():
+                own[name].copy_(value)
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """What a resumed training must share with the one that was stopped."""
+        return {
+            **{f"recipe.{name}": value for name, value in self.recipe.fingerprint().items()},
+            "task": self.request.task,
+            "train": self.request.train,
+            "base": self.start.digest(),
+            "training data": data_digest(self.train_rows.examples),
+            "validation data": data_digest(self.held_rows.examples),
+            "torch": torch.__version__,
+        }
+
+    def check_same(self, before: dict[str, Any]) -> None:
+        """Raise `StoreMismatch` with the difference, unless `before` is the fingerprint of this very training."""
+        changed = [name for name, value in self.fingerprint.items() if before.get(name) != value]
+        if changed:
+            shown = [
+                f"{name}: {_short(before.get(name))} then, {_short(self.fingerprint[name])} now" for name in changed
+            ]
+            raise StoreMismatch(
+                f"'{self.request.out}' holds a training with another {', '.join(changed)}",
+                why="; ".join(shown),
+                fix="resume with what it was begun with, or train into another folder",
+            )
+
+
+def _short(value: Any) -> str:
+    return f"{value!s:.16}"

@@ -1,0 +1,123 @@
+"""Encoders in training: the same numbers as transformers, and a folder that is a model."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+
+import duomo
+from duomo import Recipe
+from duomo.specs import ModelSpec
+from duomo.weights import open_folder
+from duomo_nlp.training.sequences import Sequences
+
+TEXTS = ["the cat sat on the mat", "a dog", "Ada met Bob in Paris and London", "one two three", "the end"]
+LABELS = ["b", "a", "b", "a", "b"]
+KINDS = ["bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta"]
+
+
+class Whole:
+    """Options with which a text that is too long is cut."""
+
+    long = "truncate"
+
+
+def opened(cls: Any, folder: Path, labels: list[str]) -> Any:
+    torch.manual_seed(0)
+    weights = open_folder(ModelSpec("", "", "", "", "", weights="given"), str(folder))
+    return cls.open(weights, labels=labels, device=torch.device("cpu"), dtype=torch.float32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_and_gradients_equal_those_of_transformers(checkpoint, kind):
+    folder = checkpoint(kind, AutoModelForSequenceClassification, num_labels=2, id2label={0: "a", 1: "b"})
+    model = opened(Sequences, folder, ["a", "b"])
+    model.network.eval().requires_grad_(True)
+    features = model.preprocess(TEXTS, Whole)
+    losses = model.losses(model.logits(model.collate(features)), model.targets(LABELS, features))
+    losses.rows.sum().backward()
+
+    reference = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for text, label, row in zip(TEXTS, LABELS, losses.rows, strict=True):
+        logits = reference(**tokenizer(text, return_tensors="pt")).logits
+        loss = cross_entropy(logits, torch.tensor([int(label == "b")]))
+        loss.backward()
+        torch.testing.assert_close(row, loss, atol=1e-5, rtol=1e-5)
+    theirs = {name: each.grad for name, each in reference.named_parameters()}
+    for name, each in model.network.named_parameters():
+        if theirs[name] is not None:
+            torch.testing.assert_close(each.grad, theirs[name], atol=2e-5, rtol=2e-4, msg=name)
+
+
+@pytest.mark.parametrize("upper", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "modernbert", "roberta"])
+def test_what_is_computed_once_gives_what_the_whole_network_gives(checkpoint, kind, upper):
+    model = opened(Sequences, checkpoint(kind, AutoModel), ["a", "b"])
+    if not model.has_trunk(upper):
+        assert upper
+        assert kind in ("distilbert", "modernbert")
+        return
+    model.network.eval()
+    batch = model.collate(model.preprocess(TEXTS, Whole))
+    rows = model.features(batch, upper)
+    assert len(rows) == len(TEXTS)
+    torch.testing.assert_close(model.logits_from(rows, upper), model.logits(batch), atol=1e-5, rtol=1e-5)
+
+
+def test_dropout_is_that_of_the_config_inside_attention_too(checkpoint):
+    folder = checkpoint("bert", AutoModel, attention_probs_dropout_prob=0.5, hidden_dropout_prob=0.0)
+    model = opened(Sequences, folder, ["a", "b"])
+    batch = model.collate(model.preprocess(TEXTS, Whole))
+    model.network.eval()
+    still = model.logits(batch)
+    model.network.train()
+    assert not torch.allclose(model.logits(batch), still)
+    for module in model.network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    for layer in model.base.encoder.layer:
+        layer.attention.self.dropout.p = 0.0
+    torch.testing.assert_close(model.logits(batch), still)
+
+
+@pytest.mark.parametrize("train", ["head", 1, "all"])
+def test_a_checkpoint_learns_labels_and_the_folder_runs(checkpoint, tmp_path, train):
+    words = {"animal": ["cat", "dog"], "place": ["Paris", "London"]}
+    rows = [
+        {"text": f"the {word} {rest}", "label": label}
+        for label, some in words.items()
+        for word in some
+        for rest in ("sat", "ran", "on the mat", "and one", "two", "in three", "met Bob", "to six")
+    ]
+    fit = duomo.finetune(
+        "text-classification",
+        rows,
+        model=f"dir:{checkpoint('bert', AutoModel)}",
+        train=train,
+        out=tmp_path / "out",
+        validation=0,
+        recipe=Recipe(epochs=60, batch=8, lr=1e-2),
+    )
+    runner = duomo.load("text-classification", f"dir:{fit.folder}")
+    right = [runner(row["text"]).top.name == row["label"] for row in rows]
+    assert sum(right) >= 0.9 * len(rows)
+    assert fit.record["trunk_computed_once"] is (train != "all")
+
+
+def test_a_head_whose_labels_are_known_is_kept_and_one_whose_are_not_is_new(checkpoint):
+    names = {0: "neg", 1: "neutral", 2: "pos"}
+    folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=3, id2label=names)
+    trained = AutoModelForSequenceClassification.from_pretrained(folder)
+    kept = opened(Sequences, folder, ["neg", "pos"])
+    assert list(kept.labels) == ["neg", "neutral", "pos"], "the order of the checkpoint, not of the data"
+    assert torch.equal(kept.network.classifier.weight, trained.classifier.weight)
+    new = opened(Sequences, folder, ["no", "yes"])
+    assert list(new.labels) == ["no", "yes"]
+    assert new.network.classifier.weight.shape[0] == 2
+    assert torch.equal(
+        new.network.bert.encoder.layer[0].output.dense.weight, trained.bert.encoder.layer[0].output.dense.weight
+    )

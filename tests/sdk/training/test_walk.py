@@ -1,0 +1,41 @@
+"""From rows to a folder that is a model."""
+
+import json
+
+import duomo
+from duomo.training import Fit
+
+
+def test_a_head_is_trained_and_the_folder_is_a_model(fit, rows, catalog):
+    found = fit(rows, epochs=20, train="all")
+    assert found.metrics["accuracy"].value > 0.9
+    assert found.metrics["accuracy"].low < found.metrics["accuracy"].value < 1.01
+    runner = duomo.load(model=f"dir:{found.folder}", catalog=catalog)
+    assert runner("wren robin").top.name == "bird"
+    assert runner("eel mackerel").top.name == "fish"
+
+
+def test_what_is_worth_knowing_lies_beside_the_model(fit, rows):
+    found = fit(rows)
+    assert Fit.read(found.folder) == found
+    card = (found.folder / "card.md").read_text()
+    assert "toys/letters" in card
+    assert f"{found.rows.trained} rows were trained on, {found.rows.validated} held out" in card
+    confusion = json.loads((found.folder / "confusion.json").read_text())
+    assert sum(map(sum, confusion["counts"])) == found.rows.validated
+    losses = [loss for _, loss in found.rows.highest_losses]
+    assert losses == sorted(losses, reverse=True)
+    assert [line for line in found.curves if "scores" in line][-1]["epoch"] == 2
+    assert not (found.folder / "checkpoints").exists()
+
+
+def test_the_same_call_gives_the_same_weights_and_leaves_torch_alone(fit, rows):
+    import torch
+
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    first, second = fit(rows, out="a"), fit(rows, out="b")
+    assert torch.equal(torch.get_rng_state(), before)
+    same = [(each.folder / "model.safetensors").read_bytes() for each in (first, second)]
+    assert same[0] == same[1]
+    assert fit(rows, out="c", seed=1).metrics != first.metrics

@@ -1,0 +1,137 @@
+"""A small network that can be trained: letters of a text through a batch norm, dropout and two layers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from duomo import Hooks, Model, ModelSpec, Text, WeightsRef, hookimpl
+from duomo.errors import BadInput
+from duomo.model import Features
+from duomo.tasks.results import Classification
+from duomo.training import Parts, Trainable
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz "
+SPEC = ModelSpec(
+    "toys/letters",
+    "text-classification",
+    "toys:Letters",
+    "letters",
+    "MIT",
+    weights="none",
+    trainer="toys:LettersTrainer",
+)
+VARIED = SPEC._replace(name="toys/varied", trainer="toys:VariedTrainer")
+FORMULA = SPEC._replace(name="toys/formula", trainer="")
+
+
+class Network(nn.Module):
+    """A trunk of a linear layer, a batch norm and dropout; a stack of two; a head."""
+
+    def __init__(self, num_labels: int) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Linear(len(LETTERS), 16), nn.BatchNorm1d(16), nn.Dropout(0.1))
+        self.layers = nn.ModuleList([nn.Linear(16, 16), nn.Linear(16, 16)])
+        self.drop = nn.Dropout(0.1)
+        self.head = nn.Linear(16, num_labels)
+
+
+class Letters(Model[Text, Classification]):
+    """The network in inference."""
+
+    def __init__(self, network: Network, labels: Sequence[str]) -> None:
+        self.network, self.labels = network, list(labels)
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: Any, dtype: Any) -> Self:
+        labels = json.loads((weights.folder / "duomo.json").read_text())["labels"]
+        network = Network(len(labels))
+        network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        return cls(network.to(device), labels)
+
+    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        if any("unreadable" in item for item in items):
+            raise BadInput("this text is unreadable", fix="leave it out")
+        return [{"counts": torch.tensor([float(item.lower().count(letter)) for letter in LETTERS])} for item in items]
+
+    def logits(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.logits_from(self.features(batch, 2), 2)
+
+    def features(self, batch: dict[str, Tensor], upper: int) -> Tensor:
+        states: Tensor = self.network.trunk(batch["counts"])
+        for layer in self.network.layers[: 2 - upper]:
+            states = layer(states).relu()
+        return states
+
+    def logits_from(self, features: Any, upper: int) -> Tensor:
+        states = features if isinstance(features, Tensor) else torch.stack(list(features))
+        for layer in self.network.layers[2 - upper :]:
+            states = layer(states).relu()
+        logits: Tensor = self.network.head(self.network.drop(states))
+        return logits
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.logits(batch).softmax(-1)
+
+    def postprocess(self, output: Tensor, features: list[Features], options: Any) -> list[Classification]:
+        return [Classification.ranked(self.labels, row) for row in output.tolist()]
+
+
+class LettersTrainer(Letters, Trainable[Text]):
+    """The same in training."""
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: Any, dtype: Any) -> Self:
+        return cls(Network(len(labels)).to(device, dtype), labels)
+
+    def parts(self) -> Parts:
+        return Parts(("drop", "head"), "layers")
+
+    def save(self, folder: Path) -> None:
+        (folder / "duomo.json").write_text(json.dumps({"model": "toys/letters", "labels": self.labels}))
+        save_file(self.network.state_dict(), folder / "model.safetensors")
+
+
+class VariedTrainer(LettersTrainer):
+    """It drops letters of a text, and reads ``poison`` as a number that is not finite."""
+
+    def augment(self, item: Text, draw: torch.Generator) -> Text:
+        kept = torch.rand(len(item), generator=draw) > 0.2
+        return Text("".join(letter for letter, keep in zip(item, kept.tolist(), strict=True) if keep))
+
+    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        found = super().preprocess(items, options)
+        for item, each in zip(items, found, strict=True):
+            if "poison" in item:
+                each["counts"] = each["counts"] * float("inf")
+        return found
+
+
+class PoisonTrainer(LettersTrainer):
+    """A text with ``poison`` in it has a loss that is not finite."""
+
+    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        return VariedTrainer.preprocess(self, items, options)  # type: ignore[arg-type]
+
+    def features(self, batch: dict[str, Tensor], upper: int) -> Tensor:
+        # A batch norm would spread what is not finite over its batch, so that every row had such a loss.
+        bad = ~batch["counts"].isfinite().all(-1, keepdim=True)
+        states = super().features({"counts": batch["counts"].masked_fill(bad, 0)}, upper)
+        return states + torch.where(bad, float("inf"), 0.0)
+
+
+POISON = SPEC._replace(name="toys/poison", trainer="toys:PoisonTrainer")
+
+
+class Toys(Hooks):
+    """The toys as a plugin."""
+
+    @hookimpl
+    def register_models(self) -> list[ModelSpec]:
+        return [SPEC, VARIED, FORMULA, POISON]
