@@ -23,6 +23,7 @@ def item(text, **more):
     return {"id": "n1", "text": text, "published": "2024-03-01T09:00:00+00:00", **more}
 
 
+@pytest.mark.embedded
 def test_an_item_has_a_tone_and_its_companies(news):
     made = news(item("Apple had a great, great quarter, and Ford Motor a good one", source="wire"))
     assert made.payload.label == "positive"
@@ -49,6 +50,7 @@ def test_companies_are_found_by_ticker_and_name(text, found):
     assert {each.ticker: each.count for each in NAMES.find(text)} == found
 
 
+@pytest.mark.embedded
 def test_an_item_published_after_the_moment_asked_for_is_a_leak(news):
     early = news(item("Great results", as_of="2024-02-28T16:00:00+00:00"))
     assert early.payload is None
@@ -76,6 +78,7 @@ def test_any_model_of_the_task_will_do_and_its_own_labels_stay():
     assert made.payload.tickers == []
 
 
+@pytest.mark.embedded
 def test_names_come_from_a_second_model_when_one_is_given(news):
     def names(text):
         start = text.index("Ada")
@@ -89,6 +92,7 @@ def test_names_come_from_a_second_model_when_one_is_given(news):
         wrong(item("A great day"))
 
 
+@pytest.mark.embedded
 def test_bad_items_are_named_and_the_others_go_on(news):
     rows = [item("good"), {"id": "n2", "text": "no time"}, {"id": "n3", "published": "2024-03-01"},
             item("", id="n4"), item("good", published="soon"), item("good", id="n6")]  # fmt: skip

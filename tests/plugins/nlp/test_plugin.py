@@ -13,6 +13,7 @@ from duomo_nlp.plugin import plugin
 OWN = [spec for spec in plugin.register_models() if not spec.is_family]
 
 
+@pytest.mark.embedded
 def test_every_model_states_licence_limits_and_a_loader_that_exists() -> None:
     for spec in plugin.register_models():
         assert spec.license
