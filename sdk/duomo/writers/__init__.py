@@ -1,4 +1,4 @@
-"""Outcomes in a file as they come: JSON lines, CSV and Parquet, each of which can go on after a run was killed.
+"""Outcomes in a file as they come: JSON lines, CSV, Parquet and more, each of which can go on after a run was killed.
 
     with open_writer("out.jsonl", runner.task.Result, resume=True) as writer:
         for outcome in runner.map(items, store="out.store"):
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from duomo.writers.files import GrowingFile as GrowingFile
     from duomo.writers.formats import WRITERS as WRITERS, open_writer as open_writer
     from duomo.writers.parquet import ParquetWriter as ParquetWriter
-    from duomo.writers.text import CsvWriter as CsvWriter, JsonlWriter as JsonlWriter
+    from duomo.writers.subtitles import SrtWriter as SrtWriter, VttWriter as VttWriter
+    from duomo.writers.text import (
+        CsvWriter as CsvWriter,
+        JsonlWriter as JsonlWriter,
+        JsonWriter as JsonWriter,
+        TextWriter as TextWriter,
+    )
 
 __getattr__, __dir__, __all__ = face(
     __name__,
@@ -27,6 +33,7 @@ __getattr__, __dir__, __all__ = face(
         "duomo.writers.files": "GrowingFile",
         "duomo.writers.formats": "WRITERS open_writer",
         "duomo.writers.parquet": "ParquetWriter",
-        "duomo.writers.text": "CsvWriter JsonlWriter",
+        "duomo.writers.subtitles": "SrtWriter VttWriter",
+        "duomo.writers.text": "CsvWriter JsonWriter JsonlWriter TextWriter",
     },
 )

@@ -16,6 +16,9 @@ from duomo.outcome import Outcome
 class Writer(ABC):
     """Writes outcomes; use it in a ``with``. Raises `CannotWrite` when the disk is full or the place read-only."""
 
+    files: list[str]
+    """Names of the files written; empty for a stream."""
+
     @abstractmethod
     def write(self, outcome: Outcome[Any]) -> None:
         """Add the next outcome."""

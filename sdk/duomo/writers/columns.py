@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from duomo.errors import BadOption, did_you_mean
 from duomo.tasks.base import Result
+
+OUTCOME_KEYS = ("schema", "index", "id", "ok", "result", "error", "meta")
 
 
 def columns(cls: type[Result] | None, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted name and kind of each field, those of results in results in their place."""
+    """Dotted name and kind of each field; in the place of a result those of its own, of several kinds those of all."""
     for name, field in cls.model_fields.items() if cls is not None else ():
         kind = without_none(field.annotation)
-        if isinstance(kind, type) and issubclass(kind, Result):
-            yield from columns(kind, f"{prefix}{name}.")
+        inner = _results(kind)
+        if inner:
+            yield from {part: of for each in inner for part, of in columns(each, f"{prefix}{name}.")}.items()
         else:
             yield prefix + name, kind
+
+
+def _results(kind: Any) -> list[type[Result]]:
+    """The result classes that a field may hold; empty where it may hold anything else."""
+    if typing.get_origin(kind) is typing.Annotated:
+        kind = typing.get_args(kind)[0]
+    kinds = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else [kind]
+    found = [each for each in kinds if isinstance(each, type) and issubclass(each, Result)]
+    return found if len(found) == len(kinds) else []
 
 
 def class_of_top(result: type[Result]) -> type[Result] | None:
@@ -36,11 +49,47 @@ def without_none(kind: Any) -> Any:
     return kind
 
 
-def dig(values: Any, name: str) -> Any:
-    """Look a dotted name up in nested dicts."""
-    for part in name.split("."):
-        values = None if values is None else values.get(part)
-    return values
+def full_names(fields: Iterable[str], result: type[Result]) -> tuple[str, ...]:
+    """Dotted names from the outcome on: a field of the result may be named without ``result.``.
+
+    Raises:
+        BadOption: neither an outcome nor the result has such a field.
+    """
+    return tuple(_full(name, result) for name in fields)
+
+
+def _full(name: str, cls: type[Result]) -> str:
+    head = name.partition(".")[0]
+    if head in OUTCOME_KEYS:
+        return name
+    if head in cls.model_fields:
+        return f"result.{name}"
+    known = [*OUTCOME_KEYS, *cls.model_fields]
+    raise BadOption(
+        f"a result has no field '{head}'",
+        why=did_you_mean(head, known) or f"there are: {', '.join(known)}",
+        fix="--fields id," + ",".join(cls.model_fields),
+    )
+
+
+def dig(record: Any, path: str) -> Any:
+    """Look up the value at ``a.b.0`` in dicts and lists. Raises `KeyError` where there is none."""
+    for part in path.split("."):
+        if isinstance(record, dict) and part in record:
+            record = record[part]
+        elif isinstance(record, list) and part.isdigit() and int(part) < len(record):
+            record = record[int(part)]
+        else:
+            raise KeyError(part)
+    return record
+
+
+def find(record: Any, path: str) -> Any:
+    """Look up the value at ``a.b.0``; None where there is none."""
+    try:
+        return dig(record, path)
+    except KeyError:
+        return None
 
 
 def cell(value: Any) -> str:

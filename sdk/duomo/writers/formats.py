@@ -1,36 +1,42 @@
-"""Which writer a file's suffix calls for."""
+"""Which writer a format or a file's suffix calls for."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from duomo.errors import UsageProblem
 from duomo.tasks.base import Result
 from duomo.writers.base import Writer
 from duomo.writers.parquet import ParquetWriter
-from duomo.writers.text import CsvWriter, JsonlWriter
+from duomo.writers.subtitles import SrtWriter, VttWriter
+from duomo.writers.text import CsvWriter, JsonlWriter, JsonWriter, TextWriter
 
-WRITERS: dict[str, type[JsonlWriter] | type[CsvWriter] | type[ParquetWriter]] = {
+WRITERS: dict[str, type[TextWriter] | type[ParquetWriter]] = {
     ".jsonl": JsonlWriter,
     ".ndjson": JsonlWriter,
+    ".json": JsonWriter,
     ".csv": CsvWriter,
     ".parquet": ParquetWriter,
+    ".srt": SrtWriter,
+    ".vtt": VttWriter,
 }
 
 
-def open_writer(path: str | os.PathLike[str], result: type[Result], *, resume: bool = False) -> Writer:
-    """The writer that a file's suffix calls for.
+def open_writer(path: str | os.PathLike[str], result: type[Result], *, resume: bool = False, **options: Any) -> Writer:
+    """Open the writer that a file's suffix calls for.
 
     Args:
-        path: ends in ``.jsonl``, ``.ndjson``, ``.csv`` or ``.parquet``.
+        path: ends in ``.jsonl``, ``.ndjson``, ``.json``, ``.csv``, ``.parquet``, ``.srt`` or ``.vtt``.
         result: the result class of the task.
         resume: go on with a file that an earlier run has begun; otherwise it is replaced.
+        options: ``fields`` and ``csv_safe``, as `TextWriter` takes them.
 
     Raises:
-        UsageProblem: no writer has this suffix.
+        UsageProblem: no writer has this suffix, or the format cannot hold such a result.
         RequirementMissing: Parquet without pyarrow.
-        CannotWrite: the place is read-only or not there.
+        CannotWrite: the place is read-only or not there, or the file to go on with has other columns.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
@@ -39,4 +45,4 @@ def open_writer(path: str | os.PathLike[str], result: type[Result], *, resume: b
             why=f"its ending is none of {', '.join(WRITERS)}",
             fix="name it out.jsonl, out.csv or out.parquet",
         )
-    return WRITERS[suffix](path, result, resume=resume)
+    return WRITERS[suffix](path, result, resume=resume, **options)

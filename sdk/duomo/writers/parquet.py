@@ -15,9 +15,9 @@ from duomo.writers.base import Writer, explain_os_errors
 from duomo.writers.columns import without_none
 
 PARQUET_ROWS = 64
-"""Rows are turned into Arrow's columns in so many at a time …"""
+"""Rows that are turned into Arrow's columns at a time."""
 PARQUET_BYTES = 32 * 1024**2
-"""… and written as a row group when they take so much memory."""
+"""Memory of such columns at which they are written as a row group."""
 
 
 class ParquetWriter(Writer):
@@ -27,8 +27,18 @@ class ParquetWriter(Writer):
     come to its end leaves, and a finished file of an earlier run stays as it was.
     """
 
-    def __init__(self, path: str | os.PathLike[str], result: type[Result], *, resume: bool = False) -> None:
-        del resume  # it is written anew, from the store
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        result: type[Result],
+        *,
+        resume: bool = False,
+        fields: tuple[str, ...] = (),
+        csv_safe: bool = False,
+    ) -> None:
+        del resume, csv_safe  # the file is always written whole, and its texts are texts
+        if fields:
+            raise UsageProblem("Parquet holds whole outcomes", fix="write .csv or .jsonl to choose fields")
         try:
             import pyarrow
             import pyarrow.parquet
@@ -40,6 +50,7 @@ class ParquetWriter(Writer):
         self.path = Path(path)
         self.partial = self.path.with_name(self.path.name + ".partial")
         """The file until it is complete."""
+        self.files = [str(self.partial)]
         self._schema = _arrow_schema(pyarrow, result)
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
@@ -63,6 +74,7 @@ class ParquetWriter(Writer):
                 self._file.close()
             if complete:
                 os.replace(self.partial, self.path)
+                self.files = [str(self.path)]
 
     def _gather(self) -> None:
         if self._rows:

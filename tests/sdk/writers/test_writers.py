@@ -5,11 +5,13 @@ import io
 import json
 import os
 import sys
+from typing import Annotated, Literal
 
+import pydantic
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from duomo.errors import BadInput, CannotWrite, RequirementMissing, UsageProblem
+from duomo.errors import BadInput, BadOption, CannotWrite, RequirementMissing, UsageProblem
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks import CORE_TASKS
 from duomo.tasks.base import Result
@@ -335,3 +337,101 @@ def test_a_growing_file_takes_text_like_any_other(tmp_path):
     print("one", "two", file=file, flush=True)
     file.close()
     assert (tmp_path / "a.txt").read_bytes() == b"one two\n"
+
+
+# What may be chosen
+
+
+def test_chosen_fields_are_the_columns_and_the_keys(tmp_path):
+    fields = ("id", "labels.0.name", "error.code", "meta.ms")
+    for name in ("out.csv", "out.jsonl", "out.json"):
+        with open_writer(tmp_path / name, Classification, fields=fields) as writer:
+            for outcome in MANY[:2]:
+                writer.write(outcome)
+    expected = [
+        {"id": "item 0", "labels.0.name": None, "error.code": "E-INPUT", "meta.ms": 1.25},
+        {"id": "item 1", "labels.0.name": "label 1", "error.code": None, "meta.ms": 1.25},
+    ]
+    assert [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()] == expected
+    assert json.loads((tmp_path / "out.json").read_text()) == expected
+    shown = [{name: "" if value is None else str(value) for name, value in row.items()} for row in expected]
+    assert read_csv(tmp_path / "out.csv") == shown
+
+
+def test_a_field_that_no_result_has_is_refused_before_a_file_is_made(tmp_path):
+    with pytest.raises(BadOption, match="has no field 'lables'") as caught:
+        open_writer(tmp_path / "out.csv", Classification, fields=("lables",))
+    assert "Did you mean 'labels'?" in caught.value.why
+    assert not (tmp_path / "out.csv").exists()
+    with pytest.raises(UsageProblem, match="Parquet holds whole outcomes"):
+        open_writer(tmp_path / "out.parquet", Classification, fields=("id",))
+
+
+def test_a_result_of_one_of_several_kinds_has_the_columns_of_all(tmp_path):
+    class Sure(Result):
+        kind: Literal["sure"] = "sure"
+        value: float
+
+    class Between(Result):
+        kind: Literal["between"] = "between"
+        low: float
+        high: float
+
+    class Either(Result):
+        score: Annotated[Sure | Between, pydantic.Field(discriminator="kind")] | None
+
+    some = outcomes([Either(score=Sure(value=0.5)), Either(score=Between(low=0.0, high=1.0)), Either(score=None)])
+    written(tmp_path / "out.csv", some, Either)
+    rows = [
+        [row[f"score.{name}"] for name in ("kind", "value", "low", "high")] for row in read_csv(tmp_path / "out.csv")
+    ]
+    assert rows == [["sure", "0.5", "", ""], ["between", "", "0.0", "1.0"], ["", "", "", ""]]
+
+
+@pytest.mark.parametrize("start", list("=+-@\t\r"))
+def test_a_text_that_starts_a_formula_is_marked_on_request_and_a_number_never(tmp_path, start):
+    some = [outcome_of(-1, f"{start}1", labels(f"{start}cmd|' /C calc'!A0"))]
+    written(tmp_path / "raw.csv", some)
+    assert read_csv(tmp_path / "raw.csv")[0]["id"] == f"{start}1"
+    with open_writer(tmp_path / "safe.csv", Classification, csv_safe=True) as writer:
+        writer.write(some[0])
+    [row] = read_csv(tmp_path / "safe.csv")
+    assert (row["id"], row["top.name"], row["index"]) == (f"'{start}1", f"'{start}cmd|' /C calc'!A0", "-1")
+
+
+@pytest.mark.parametrize("first", ["id,name,score,error\n0,a,1,\n", "index,id,ok\r\n", "\nindex"])
+def test_a_csv_with_other_columns_is_not_gone_on_with(tmp_path, first):
+    path = tmp_path / "out.csv"
+    path.write_text(first, newline="")
+    with pytest.raises(CannotWrite, match="has other columns than this run writes") as caught:
+        open_writer(path, Classification, resume=True)
+    assert "move it away" in caught.value.fix
+    assert path.read_bytes() == first.encode()
+    assert written(path, MANY[:1]) == written(tmp_path / "new.csv", MANY[:1]), "without resume it is replaced"
+
+
+def test_a_heading_that_was_cut_off_is_gone_on_with(tmp_path):
+    whole = written(tmp_path / "whole.csv", MANY[:2])
+    for length in (0, 1, 9):
+        (tmp_path / "out.csv").write_bytes(whole[:length])
+        assert written(tmp_path / "out.csv", MANY[:2], resume=True) == whole
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.json"])
+def test_json_goes_to_any_file_that_takes_text(name):
+    class Stream(io.StringIO):
+        def cut(self) -> None:
+            self.complete = True
+
+        def close(self) -> None:
+            self.text = self.getvalue()
+
+    from duomo.writers import WRITERS
+
+    stream = Stream()
+    with WRITERS[os.path.splitext(name)[1]](stream, Classification) as writer:
+        writer.write(MANY[1])
+    assert writer.files == []
+    assert stream.complete
+    parsed = json.loads(stream.text)
+    assert (parsed if name == "out.jsonl" else parsed[0]) == MANY[1].to_dict()

@@ -1,0 +1,84 @@
+"""Transcripts as subtitles: SubRip (``.srt``) and WebVTT (``.vtt``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from duomo.errors import UsageProblem
+from duomo.outcome import Outcome
+from duomo.tasks.base import Result
+from duomo.writers.columns import columns
+from duomo.writers.text import TextWriter
+
+
+class SubtitleWriter(TextWriter):
+    """Base class of both formats: the cues of one transcript, since the times of a second would start again at 0."""
+
+    mark: str
+    """What stands between seconds and milliseconds."""
+    head = ""
+    _begun = False
+
+    def write(self, outcome: Outcome[Any]) -> None:
+        if outcome.result is None:
+            return
+        if self._begun:
+            raise UsageProblem(
+                "a file of subtitles holds one transcript",
+                why="there are several results, and the first is in it",
+                fix="-O FOLDER/ writes a file for each input",
+            )
+        self._begun = True
+        self._file.write(self.head)
+        for number, (start, end, text) in enumerate(_cues(outcome.result), 1):
+            self._file.write(f"{number}\n{self._time(start)} --> {self._time(end)}\n{self._escape(text)}\n\n")
+
+    def _prepare(self) -> None:
+        check_subtitles(self._result)
+
+    def _time(self, ms: int) -> str:
+        seconds, ms = divmod(ms, 1000)
+        minutes, seconds = divmod(seconds, 60)
+        return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{self.mark}{ms:03}"
+
+    def _escape(self, text: str) -> str:
+        raise NotImplementedError
+
+
+class SrtWriter(SubtitleWriter):
+    """SubRip: numbered cues, a comma before the milliseconds."""
+
+    mark = ","
+
+    def _escape(self, text: str) -> str:
+        return text.replace("-->", "->")  # the format has no way to write it inside a text
+
+
+class VttWriter(SubtitleWriter):
+    """WebVTT, as browsers read it."""
+
+    mark = "."
+    head = "WEBVTT\n\n"
+
+    def _escape(self, text: str) -> str:
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def check_subtitles(result: type[Result]) -> None:
+    """Raise `UsageProblem` for a result class without segments that have times."""
+    if "segments" not in dict(columns(result)) or "text" not in result.model_fields:
+        raise UsageProblem(
+            f"a {result.__name__} cannot be written as subtitles",
+            why="it has no segments with times and text",
+            fix="use the result of automatic-speech-recognition",
+        )
+
+
+def _cues(result: Any) -> Iterator[tuple[int, int, str]]:
+    """Start and end in milliseconds, and the text on one line; segments without text are left out."""
+    for segment in result.segments:
+        text = " ".join(segment.text.split())  # an empty line would end the cue
+        start = max(0, round(segment.start * 1000))
+        if text:
+            yield start, max(start + 1, round(segment.end * 1000)), text
