@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from duomo.cli.app import App
-from duomo.cli.formats import echo_json_text, to_json
+from duomo.cli.formats import for_stdout, to_json
 from duomo.version import __version__
 
 LIBRARIES = (
@@ -44,7 +44,7 @@ def command(app: App, /, output: str) -> None:
     }
     home = str(Path.home())
     if output == "json":
-        echo_json_text(to_json({"schema": "duomo.env/1", **record}, indent=2).replace(home, "~"))
+        click.echo(for_stdout(to_json({"schema": "duomo.env/1", **record}, indent=2).replace(home, "~")))
     else:
         click.echo("\n".join(_lines(record)).replace(home, "~"))
 

@@ -19,17 +19,18 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 def echo_json(value: Any, *, indent: int | None = None, file: IO[Any] | None = None) -> None:
     """Write a value as JSON to a file, or to standard output."""
-    echo_json_text(to_json(value, indent), file)
+    text = to_json(value, indent)
+    click.echo(for_stdout(text) if file is None else text, file=file)
 
 
-def echo_json_text(text: str, file: IO[Any] | None = None) -> None:
-    """Write JSON text; where standard output is not UTF-8, as JSON must be, its letters beyond ASCII are escaped."""
+def for_stdout(text: str) -> str:
+    """JSON text with its letters beyond ASCII escaped where standard output is not UTF-8, as JSON must be."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    if file is None and not text.isascii() and codecs.lookup(encoding).name != "utf-8":
-        import json
+    if text.isascii() or codecs.lookup(encoding).name == "utf-8":
+        return text
+    import json
 
-        text = "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
-    click.echo(text, file=file)
+    return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
 
 
 def write_csv(header: list[str], rows: Iterable[list[str]], file: IO[Any] | None = None) -> None:

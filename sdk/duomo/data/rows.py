@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from duomo.errors import BadInput, InputMissing, InputUnreadable, UsageProblem
 
@@ -18,42 +19,47 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
     Cells of a CSV are texts, and an empty one is None. Raises `InputMissing`, `InputUnreadable` or `UsageProblem`.
     """
     path = Path(source)
-    read = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".parquet": _parquet}.get(path.suffix.lower())
+    suffix = path.suffix.lower()
     if not path.is_file():
         raise InputMissing(f"no file '{path}'", why="rows are read from a file", fix="check the name")
+    if suffix == ".parquet":
+        return _parquet(path)
+    read = {".csv": read_csv, ".jsonl": json_lines, ".ndjson": json_lines}.get(suffix)
     if read is None:
         raise UsageProblem(
             f"'{path.name}' has no known format", why="rows come from .csv, .jsonl or .parquet", fix="convert it"
         )
-    return read(path)
+    return _opened(read, path)
 
 
-def _csv(path: Path) -> Iterator[Any]:
-    # A byte that is no UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
-    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-        rows = csv.DictReader(file)
-        number = 1
-        try:
-            _check_header(rows.fieldnames or (), path.name)
-            for number, row in enumerate(rows, 2):
-                if None in row or None in row.values():
-                    width = len(rows.fieldnames or ())
-                    yield BadInput(
-                        f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
-                        why=f"the header has {width}",
-                        fix="put texts with commas in quotes",
-                    )
-                elif not _is_text(row.values()):
-                    yield BadInput(
-                        f"INPUT.UNREADABLE: row {number} is not UTF-8",
-                        why="a byte in it is no text in that encoding",
-                        fix="save the file as UTF-8",
-                    )
-                else:
-                    yield {name: cell if cell != "" else None for name, cell in row.items()}
-        except csv.Error as error:
-            # The rest cannot be trusted, but what came before stands.
-            yield _unreadable(path.name, f"row {number}: {type(error).__name__}")
+def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
+    """Rows of an open CSV file as dicts, or the error of a row that is lost; the first data row is row 2."""
+    # A byte that is not UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
+    text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig", errors="surrogateescape")
+    number = 1
+    try:
+        rows = csv.DictReader(text)
+        _check_header(rows.fieldnames or (), name)
+        for number, row in enumerate(rows, 2):
+            if None in row or None in row.values():
+                yield BadInput(
+                    f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
+                    why=f"the header has {len(rows.fieldnames or ())}",
+                    fix="put texts with commas in quotes",
+                )
+            elif not _is_text(row.values()):
+                yield BadInput(
+                    f"INPUT.UNREADABLE: row {number} is not UTF-8",
+                    why="it has a byte that means nothing in that encoding",
+                    fix="save the file as UTF-8",
+                )
+            else:
+                yield {name: cell if cell != "" else None for name, cell in row.items()}
+    except csv.Error as error:
+        # The rest cannot be trusted, but what came before stands.
+        yield _unreadable(name, f"row {number}: {type(error).__name__}")
+    finally:
+        text.detach()  # whoever opened the file closes it
 
 
 def _check_header(names: Sequence[str], file: str) -> None:
@@ -71,29 +77,34 @@ def _is_text(cells: Iterable[str]) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _jsonl(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file:
-        yield from json_lines(file, path.name)
-
-
 def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
-    """A row for each line of JSON, or the error of one that is none."""
+    """A row for each line that is a JSON object, or the error of one that is not."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line)
+        except ValueError:
             row = None
-        yield (
-            row
-            if isinstance(row, dict)
-            else BadInput(
-                f"INPUT.UNREADABLE: a line of '{name}' is lost",
-                why=f"line {number} is no JSON object",
-                fix="one object a line",
-            )
+        lost = BadInput(
+            f"INPUT.UNREADABLE: a line of '{name}' is lost",
+            why=f"line {number} is not a JSON object",
+            fix="one object a line",
         )
+        yield row if isinstance(row, dict) else lost
+
+
+def parse_json(line: bytes) -> Any:
+    """Parse one JSON value. Raises `ValueError`, also for lists in lists deeper than can be read."""
+    try:
+        return json.loads(line)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
+
+
+def _opened(read: Callable[[BinaryIO, str], Iterator[Any]], path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        yield from read(file, path.name)
 
 
 def _parquet(path: Path) -> Iterator[Any]:

@@ -174,7 +174,7 @@ def test_json_lines_are_read_and_a_broken_line_stays_alone(thermometer, tmp_path
     outcomes = list(thermometer.map(thermometer.read(lines)))
     assert [each.ok for each in outcomes] == [True, False, False, True]
     assert outcomes[1].error.what == "INPUT.UNREADABLE: a line of 'readings.jsonl' is lost"
-    assert outcomes[1].error.why == "line 2 is no JSON object"
+    assert outcomes[1].error.why == "line 2 is not a JSON object"
 
 
 def test_parquet_is_read(thermometer, tmp_path, row):

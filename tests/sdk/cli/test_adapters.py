@@ -116,9 +116,10 @@ def test_results_go_to_a_file_named_by_either_option(duomo, table, tmp_path):
         assert len((tmp_path / name).read_text().splitlines()) == 6
 
 
-def test_a_csv_has_decision_score_and_the_plain_fields_of_the_verdict(duomo, table):
+def test_a_csv_has_all_of_the_verdict_and_a_table_its_plain_fields(duomo, table):
     rows = list(csv.DictReader(io.StringIO(duomo("adapt", "thermometer", str(table), "-o", "csv").stdout)))
-    assert rows[1]["payload.excess"] == "5"
+    assert rows[1]["payload.excess"] == "5.0"
+    assert list(rows[1])[:3] == ["index", "id", "ok"]
     assert rows[1]["score.kind"] == "uncalibrated"
     assert "has no 'celsius'" in rows[2]["error.what"]
     assert rows[3]["decision.outcome"] == "refer"
@@ -146,7 +147,7 @@ def test_a_table_has_the_code_of_an_error_whose_words_are_said_aloud(duomo, tabl
 def test_rows_come_from_standard_input(duomo):
     lines = duomo.json("adapt", "thermometer", "-", "-o", "jsonl", input='{"machine": "a", "celsius": 70}\nnot json\n')
     assert [each["ok"] for each in lines] == [True, False]
-    assert "line 2 is no JSON object" in lines[1]["error"]["why"]
+    assert "line 2 is not a JSON object" in lines[1]["error"]["why"]
 
 
 def test_an_adapter_of_a_task_takes_a_model(duomo, tmp_path):

@@ -155,16 +155,16 @@ def test_a_url_while_offline_is_an_error_of_that_item(duomo: Any) -> None:
 
 
 def test_a_url_of_a_picture_is_no_text_where_both_are_welcome() -> None:
-    from duomo.cli.jobs.sources import Reading, gather
+    from duomo.cli.jobs.sources import Sources
     from duomo.tasks import IMAGES
 
-    (item,) = gather(["https://example.org/a.jpg"], (), (), Reading(IMAGES, takes_text=True))
+    (item,) = Sources(["https://example.org/a.jpg"], suffixes=IMAGES, takes_text=True).items()
     assert item is not None
     assert item.value == {"image": "https://example.org/a.jpg"}
 
 
 def test_a_folder_that_may_not_be_read_is_said_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    from duomo.cli.jobs.sources import Reading, gather
+    from duomo.cli.jobs.sources import Sources
 
     def walk(folder: str, onerror: Any) -> Any:
         onerror(PermissionError(13, "Permission denied", f"{folder}/secret"))
@@ -172,7 +172,7 @@ def test_a_folder_that_may_not_be_read_is_said_and_not_passed_over(monkeypatch: 
 
     monkeypatch.setattr("os.path.isdir", lambda _path: True)
     monkeypatch.setattr("os.walk", walk)
-    good, bad = gather(["notes"], (), (), Reading((".txt",), takes_text=True))
+    good, bad = Sources(["notes"], suffixes=(".txt",), takes_text=True).items()
     assert good is not None
     assert bad is not None
     assert good.label == "notes/a.txt"
@@ -211,11 +211,13 @@ def test_a_line_that_is_not_utf_8_is_an_error_and_never_altered(duomo: Any, opti
     assert done.exit_code == 3
 
 
-def test_a_path_in_a_list_keeps_its_bytes(tmp_path: Path) -> None:
-    from duomo.cli.jobs.sources import Reading, gather
+def test_a_path_in_a_list_keeps_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from duomo.cli.jobs.sources import Sources
 
-    (tmp_path / "list").write_bytes(b"caf\xe9.txt\n")
-    (item,) = gather((), [str(tmp_path / "list")], (), Reading((".txt",), takes_text=True))
+    monkeypatch.chdir(tmp_path)
+    Path("list").write_bytes(b"caf\xe9.txt\n")
+    Path(os.fsdecode(b"caf\xe9.txt")).write_text("here")
+    (item,) = Sources(lists=["list"], suffixes=(".txt",), takes_text=True).items()
     assert item is not None
     assert item.value == Path(os.fsdecode(b"caf\xe9.txt"))
 

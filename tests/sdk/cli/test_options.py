@@ -6,19 +6,22 @@ from typing import Any, get_type_hints
 import click
 import pytest
 
-from duomo.cli import run
-from duomo.cli.jobs.options import JobOptions
+from duomo.cli import adapt, run
+from duomo.cli.jobs.options import AdaptOptions, JobOptions, RunOptions
 
 
-@pytest.mark.parametrize(("command", "options"), [(run.command, JobOptions)])
+@pytest.mark.parametrize(
+    ("command", "arguments", "options"),
+    [(run.command, [], RunOptions()), (adapt.command, ["a", "b"], AdaptOptions(adapter="a", sources=("b",)))],
+)
 def test_each_option_of_the_command_is_a_field_with_the_same_default(
-    command: click.Command, options: type[JobOptions], monkeypatch: pytest.MonkeyPatch
+    command: click.Command, arguments: list[str], options: JobOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DUOMO_OUTPUT", raising=False)
-    given = command.make_context("job", []).params
+    given = command.make_context("job", arguments).params
     assert set(given) == {each.name for each in dataclasses.fields(options)}
-    assert options(**given) == options()
-    assert Any not in get_type_hints(options).values()
+    assert type(options)(**given) == options
+    assert Any not in get_type_hints(type(options)).values()
 
 
 def test_options_stay_as_they_were_given() -> None:

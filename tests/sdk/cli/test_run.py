@@ -11,6 +11,8 @@ import pytest
 
 from duomo.cli.jobs import sources
 from duomo.cli.jobs.summary import Summary
+from duomo.runner import load
+from duomo.writers import open_writer
 
 CLASSIFY = ("run", "text-classification")
 
@@ -146,28 +148,38 @@ def test_a_vector_is_summed_up_in_a_table_and_whole_in_json(duomo: Any, picture:
     assert "6, 4" in duomo("run", "image-feature-extraction", str(picture), "-o", "table").stdout
 
 
-def test_csv_has_a_row_a_label_and_the_error_in_its_own_column(duomo: Any) -> None:
-    done = duomo(*CLASSIFY, "-t", "a,b", "-t", "poison", "-o", "csv")
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert [(row["id"], row["name"], row["score"]) for row in rows[:2]] == [("0", "a,b", "1"), ("0", "other", "0")]
-    assert rows[2]["error"] == "the model raised ValueError: poison in 'poison'"
+def test_csv_is_that_of_the_writers_package_wherever_it_goes(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "call.wav").write_bytes(b"RIFF")
+    for task, *given in (("text-classification", "-t", "a,b", "-t", "poison", "-t", "a\rb"),
+                         ("automatic-speech-recognition", f"{tmp_path}/call.wav", f"{tmp_path}/gone.wav")):  # fmt: skip
+        out, own = tmp_path / f"{task}.csv", tmp_path / "own.csv"
+        shown = duomo("run", task, *given, "-o", "csv").stdout_bytes
+        duomo("run", task, *given, "-O", str(out))
+        with load(task, "fake/echo" if "text" in task else "fake/scribe", catalog=duomo.catalog) as runner:
+            items = given[1::2] if "text" in task else [Path(each) for each in given]
+            with open_writer(own, runner.task.Result) as writer:
+                for outcome in runner.map(items):
+                    writer.write(outcome)
+        assert without_times(shown) == without_times(out.read_bytes()) == without_times(own.read_bytes())
 
 
-def test_a_carriage_return_breaks_no_row_of_csv(duomo: Any) -> None:
-    done = duomo(*CLASSIFY, "-t", "a\rb", "--top-k", "1", "-o", "csv")
-    (row,) = csv.DictReader(io.StringIO(done.stdout_bytes.decode(), newline=""))
-    assert row["name"] == "a\rb"
+def without_times(table: bytes) -> list[dict[str, str]]:
+    """The rows of a CSV, each with its columns; and lines must end as in RFC 4180."""
+    assert table.count(b"\r\n") == table.count(b"\n")
+    rows = list(csv.DictReader(io.StringIO(table.decode(), newline="")))
+    return [{name: text for name, text in row.items() if name != "ms"} for row in rows]
 
 
-def test_csv_has_a_row_for_an_item_in_which_nothing_was_found(duomo: Any, tmp_path: Path) -> None:
+def test_csv_has_a_row_for_each_item_also_where_nothing_was_found(duomo: Any, tmp_path: Path) -> None:
     for name in ("silence", "call"):
         (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
     args = [str(tmp_path / f"{name}.wav") for name in ("silence", "call", "gone")]
     done = duomo("run", "automatic-speech-recognition", *args, "-o", "csv")
-    silence, call, gone = csv.DictReader(io.StringIO(done.stdout))
-    assert silence == {"id": args[0], "start": "", "end": "", "text": "", "error": ""}
-    assert (call["id"], call["text"]) == (args[1], "call")
-    assert (gone["id"], gone["text"], gone["error"]) == (args[2], "", f"no audio file at '{args[2]}'")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["id"] for row in rows] == args
+    assert [row["text"] for row in rows] == ["", "this is call", ""]
+    assert [row["ok"] for row in rows] == ["true", "true", "false"]
+    assert [row["error.what"] for row in rows] == ["", "", f"no audio file at '{args[2]}'"]
 
 
 def test_text_is_the_rows_with_tabs(duomo: Any) -> None:
@@ -211,7 +223,7 @@ def test_a_plugins_renderer_is_a_format(duomo: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "begins"), [("jsonl", '{"schema"'), ("json", "[\n"), ("csv", "id,name"), ("txt", "a\t1")]
+    ("suffix", "begins"), [("jsonl", '{"schema"'), ("json", "[\n"), ("csv", "index,id,ok,top.name"), ("txt", "a\t1")]
 )
 def test_a_file_gets_the_format_of_its_name(duomo: Any, tmp_path: Path, suffix: str, begins: str) -> None:
     out = tmp_path / f"out.{suffix}"
@@ -435,8 +447,8 @@ def test_a_dry_run_with_a_file_says_so_and_writes_none(duomo: Any, tmp_path: Pat
 @pytest.mark.parametrize(
     ("task", "name", "known"),
     [
-        ("text-classification", "y.tsv", ".json, .jsonl, .ndjson, .csv, .txt, .parquet"),
-        ("text-to-speech", "y.mp3", ".wav, .json"),
+        ("text-classification", "y.tsv", ".jsonl, .ndjson, .json, .csv, .parquet, .srt, .vtt, .txt"),
+        ("text-to-speech", "y.mp3", ".wav, .jsonl"),
     ],
 )
 def test_a_file_of_unknown_format_is_refused(duomo: Any, tmp_path: Path, task: str, name: str, known: str) -> None:
@@ -486,3 +498,63 @@ def test_the_exit_code_says_how_many_failed(
 def test_debug_shows_where_a_model_failed(duomo: Any) -> None:
     assert "Traceback" not in duomo(*CLASSIFY, "-t", "poison").stderr
     assert "in preprocess" in duomo("--debug", *CLASSIFY, "-t", "poison").stderr
+
+
+def test_a_text_without_its_option_is_answered_with_the_option(duomo: Any) -> None:
+    done = duomo(*CLASSIFY, "I love it", "-o", "text")
+    assert done.exit_code == 1
+    assert "no text file at 'I love it'" in done.stderr
+    assert "fix: -t 'TEXT' runs on a text itself" in done.stderr
+
+
+def test_rows_of_a_csv_are_items_by_the_field_that_is_named(duomo: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text('id,text,note\nx,one,"a, b"\ny,,c\nz,three\n,"fo\nur",d\n', newline="")
+    lines = duomo.json(*CLASSIFY, str(file), "--field", "note")
+    assert [line["id"] for line in lines] == ["x", "y", f"{file}:4", f"{file}:5"]
+    assert labels([lines[0], lines[1], lines[3]]) == ["a, b", "c", "d"]
+    assert "row 4 has more or fewer cells than the header" in lines[2]["error"]["what"]
+    by_default = duomo.json(*CLASSIFY, str(file))
+    assert labels([by_default[0], by_default[3]]) == ["one", "fo\nur"]
+    assert duomo.json(*CLASSIFY, str(file), "--field", "text")[1]["error"]["what"] == f"{file}:3 has no field 'text'"
+    piped = duomo.json(*CLASSIFY, "-", "--input-format", "csv", "--field", "note", input=file.read_bytes())
+    assert [line["id"] for line in piped] == ["x", "y", "-:4", "-:5"]
+    whole = duomo.json(*CLASSIFY, str(file), "--input-format", "bytes")
+    assert labels(whole) == [file.read_text()]
+
+
+def test_rows_of_parquet_are_items_too(duomo: Any, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pa.table({"text": ["one", "two"], "n": [1, 2]}), tmp_path / "in.parquet")
+    assert labels(duomo.json(*CLASSIFY, f"{tmp_path}/in.parquet")) == ["one", "two"]
+
+
+def test_several_patterns_are_all_taken(duomo: Any, tmp_path: Path) -> None:
+    for name in ("a.log", "b.note", "c.txt"):
+        (tmp_path / name).write_text(name)
+    found = duomo.json(*CLASSIFY, str(tmp_path), "--glob", "*.log", "--glob", "*.note")
+    assert labels(found) == ["a.log", "b.note"]
+
+
+def test_a_file_may_be_named_by_either_option(duomo: Any, tmp_path: Path) -> None:
+    for option, name in (("-o", "a.jsonl"), ("-O", "b.jsonl"), ("-o", "c.csv"), ("-o", "folder/")):
+        done = duomo(*CLASSIFY, "-t", "one", option, f"{tmp_path}/{name}")
+        assert (done.exit_code, done.stdout) == (0, "")
+    assert (tmp_path / "a.jsonl").read_text().startswith('{"schema"')
+    assert (tmp_path / "c.csv").read_text().startswith("index,id,ok")
+    assert (tmp_path / "folder" / "0.json").exists()
+    assert "its ending is none of" in duomo(*CLASSIFY, "-t", "a", "-o", f"{tmp_path}/a.xyz").stderr
+    assert "Parquet holds whole outcomes, all in one file" in duomo(*CLASSIFY, "-t", "a", "-o", "parquet").stderr
+
+
+def test_cells_that_start_a_formula_are_made_texts_when_asked(duomo: Any) -> None:
+    words = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "plain", "1-1")
+    given = [part for word in words for part in ("-t", word)]
+    raw = duomo(*CLASSIFY, *given, "-o", "csv", "--fields", "labels.0.name,labels.0.score")
+    assert [row["labels.0.name"] for row in csv.DictReader(io.StringIO(raw.stdout))] == list(words)
+    safe = duomo(*CLASSIFY, *given, "-o", "csv", "--csv-safe", "--fields", "labels.0.name,labels.0.score")
+    rows = list(csv.DictReader(io.StringIO(safe.stdout)))
+    assert [row["labels.0.name"] for row in rows] == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "plain", "1-1"]
+    assert {row["labels.0.score"] for row in rows} == {"1.0"}

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from duomo.cli.app import App
-from duomo.cli.jobs.options import JobOptions
+from duomo.cli.jobs.options import RunOptions
 from duomo.errors import UnknownTask, UsageProblem, nearest
 
 
@@ -38,7 +38,7 @@ def _implied_task(app: App, model: str) -> str:
     return spec.task
 
 
-def parse_params(given: JobOptions) -> dict[str, Any]:
+def parse_params(given: RunOptions) -> dict[str, Any]:
     """The task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
     found: dict[str, list[Any]] = {}
     for param in given.params:

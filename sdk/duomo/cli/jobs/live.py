@@ -17,17 +17,17 @@ MOST_NAMED = 8
 class Live:
     """What `duomo.cli.jobs.progress.Progress` shows while a run goes on; with one worker the summary's line alone."""
 
-    def __init__(self, summary: Summary, executor: Executor) -> None:
+    def __init__(self, summary: Summary, executor: Executor | None) -> None:
         self._summary = summary
         self._executor = executor
-        self._devices = executor.devices()
+        self._devices = executor.devices() if executor is not None else []
         self._then = time.perf_counter()
         self._busy = [0.0] * len(self._devices)
 
     def text(self) -> str:
         """One line, or two; asked a few times a second."""
         line = self._summary.line()
-        if len(self._devices) < 2:
+        if self._executor is None or len(self._devices) < 2:
             return line
         stats = self._executor.stats()
         if not stats.replicas:

@@ -1,4 +1,4 @@
-"""What a result looks like in a table, in CSV and as text, found from its class and not from its task."""
+"""What a result looks like in a table and as text, found from its class and not from its task."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 
 import pydantic
 
-from duomo.cli.jobs.sources import dig
-from duomo.errors import BadOption, did_you_mean
+from duomo.tasks.base import Result
+from duomo.writers.columns import find, full_names
 
-OUTCOME_KEYS = ("schema", "index", "id", "ok", "result", "error", "meta")
 _MOST_ROWS = 20
 _BAR = 10
 
@@ -27,8 +26,9 @@ class View:
         fields: what the user chose instead, with dots; a name inside the result may stand alone.
     """
 
-    def __init__(self, cls: type[pydantic.BaseModel], fields: tuple[str, ...] = ()) -> None:
-        self.fields = tuple(_full(name, cls) for name in fields)
+    def __init__(self, cls: type[Result], fields: tuple[str, ...] = ()) -> None:
+        self.result = cls
+        self.fields = full_names(fields, cls)
         kinds = {name: field.annotation for name, field in cls.model_fields.items()}
         lists = {name: item for name, kind in kinds.items() if (item := _record_class(kind)) is not None}
         self.blob = next((name for name, kind in kinds.items() if kind is bytes), None)
@@ -41,10 +41,6 @@ class View:
             self.columns = list(lists[self.rows_of].model_fields)
         else:
             self.columns = ["text"] if "text" in kinds else list(kinds)
-
-    def record(self, record: dict[str, Any]) -> dict[str, Any]:
-        """An outcome's dict as JSON shows it: whole, or the chosen fields."""
-        return dict(zip(self.columns, self._chosen(record), strict=True)) if self.fields else record
 
     def rows(self, record: Mapping[str, Any]) -> Iterator[list[Any]]:
         """The values of the columns, a list for each row; none for a failed item."""
@@ -77,7 +73,7 @@ class View:
         return "\n".join("\t".join(plain(value) for value in row) for row in self.rows(record))
 
     def _chosen(self, record: Mapping[str, Any]) -> list[Any]:
-        return [_dig_or_none(record, path) for path in self.fields]
+        return [find(record, path) for path in self.fields]
 
     def _cell(self, name: str, value: Any) -> str:
         if name == self.blob:
@@ -112,24 +108,3 @@ def _record_class(kind: Any) -> type[pydantic.BaseModel] | None:
     if typing.get_origin(kind) is list and isinstance(inner[0], type) and issubclass(inner[0], pydantic.BaseModel):
         return inner[0]
     return None
-
-
-def _full(name: str, cls: type[pydantic.BaseModel]) -> str:
-    head = name.partition(".")[0]
-    if head in OUTCOME_KEYS:
-        return name
-    if head in cls.model_fields:
-        return f"result.{name}"
-    known = [*OUTCOME_KEYS, *cls.model_fields]
-    raise BadOption(
-        f"a result has no field '{head}'",
-        why=did_you_mean(head, known) or f"there are: {', '.join(known)}",
-        fix="--fields id," + ",".join(cls.model_fields),
-    )
-
-
-def _dig_or_none(record: Any, path: str) -> Any:
-    try:
-        return dig(record, path)
-    except KeyError:
-        return None

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import fnmatch
 import glob
 import itertools
-import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from duomo.data.rows import parse_json, read_csv, read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.inputs.source import is_url, open_source
 from duomo.inputs.text import Text
+from duomo.writers.columns import dig
 
 _PATIENCE_S = 0.05
-_RECORDS = (".jsonl", ".ndjson")
+_RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 
 
 class Item(NamedTuple):
@@ -31,66 +33,160 @@ class Item(NamedTuple):
     """Its id in the outcome; empty to take the runner's."""
 
 
-class Reading(NamedTuple):
-    """How inputs are to be read."""
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """All that one command line names, and how it is to be read."""
 
+    paths: Sequence[str] = ()
+    lists: Sequence[str] = ()
+    """Files with one path a line."""
+    texts: Sequence[str] = ()
     suffixes: tuple[str, ...] = ()
-    """Files taken from a folder; none for a task whose input is not one file."""
+    """Endings of files taken from a folder; none for a task whose input is not one file."""
     takes_text: bool = False
     recursive: bool = False
-    pattern: str = ""
-    """Of file names in a folder; instead of `suffixes`."""
+    patterns: Sequence[str] = ()
+    """File names taken from a folder, instead of those that end in `suffixes`."""
     format: str = "auto"
-    """``text`` (a record a line), ``jsonl``, ``bytes``, or ``auto``: by the task, and ``.jsonl`` by its name."""
+    """``text`` (a record a line), ``jsonl``, ``csv``, ``bytes`` (each file is one input), or ``auto``: standard input
+    by the task, files by their names."""
     field: str = ""
-    """Of a JSON record, with dots: ``result.text``."""
+    """The field of a record to run on, with dots: ``result.text``."""
     null: bool = False
     whole: bool = False
 
+    def items(self) -> Iterator[Item | None]:
+        """All items in the order: arguments, lists of paths, texts. Nothing is read before its turn.
 
-def gather(paths: Iterable[str], lists: Iterable[str], texts: Iterable[str], reading: Reading) -> Iterator[Item | None]:
-    """All items in the order: arguments, lists of paths, texts. Nothing is read before its turn.
+        None stands where standard input has no more yet: time to show what is there already.
+        """
+        for path in itertools.chain(self.paths, self._listed(self.lists)):
+            yield from self._from_path(path)
+        for text in self.texts:
+            yield Item(text, text)
 
-    None stands where standard input has no more yet: time to show what is there already.
-    """
-    for path in itertools.chain(paths, _listed(lists, reading)):
-        yield from _from_path(path, reading)
-    for text in texts:
-        yield Item(text, text)
+    def names(self) -> Iterator[str]:
+        """What all inputs but texts are called. No input is opened, and no list that can be read only once."""
+        yield from self.lists
+        unopened = dataclasses.replace(self, format="bytes")
+        for path in itertools.chain(self.paths, self._listed(filter(_is_at_rest, self.lists))):
+            if path == "-" or is_url(path):
+                yield path
+            else:
+                yield from (item.id for item in unopened._from_path(path) if item is not None)
 
-
-def names(paths: Iterable[str], lists: Iterable[str], reading: Reading) -> Iterator[str]:
-    """What all inputs but texts are called. No input is opened, and no list that can be read only once."""
-    unopened = reading._replace(format="bytes")
-    for path in itertools.chain(paths, _listed(filter(_is_at_rest, lists), reading)):
-        if path == "-" or is_url(path):
-            yield path
-        else:
-            yield from (item.id for item in _from_path(path, unopened) if item is not None)
-
-
-def count(paths: Iterable[str], lists: Collection[str], texts: Collection[str], reading: Reading) -> int | None:
-    """How many items there will be, where that can be told without reading an input twice."""
-    if reading.format in ("text", "jsonl") or not all(map(_is_at_rest, lists)):
-        return None
-    found = len(texts)
-    for name in names(paths, lists, reading):
-        if name == "-" or (reading.format == "auto" and name.endswith(_RECORDS)):
+    def count(self) -> int | None:
+        """How many items there will be, where that can be told without reading an input twice."""
+        if self.format not in ("auto", "bytes") or not all(map(_is_at_rest, self.lists)):
             return None
-        found += 1
-    return found
+        found = len(self.texts)
+        for name in itertools.islice(self.names(), len(self.lists), None):
+            if name == "-" or self._kind(name) != "bytes":
+                return None
+            found += 1
+        return found
 
+    def _kind(self, name: str) -> str:
+        """The format of a file."""
+        return _RECORDS.get(os.path.splitext(name)[1].lower(), "bytes") if self.format == "auto" else self.format
 
-def dig(record: Any, path: str) -> Any:
-    """The value at ``a.b.0`` in dicts and lists; `KeyError` where there is none."""
-    for part in path.split("."):
-        if isinstance(record, dict) and part in record:
-            record = record[part]
-        elif isinstance(record, list) and part.isdigit() and int(part) < len(record):
-            record = record[int(part)]
+    def _listed(self, lists: Iterable[str]) -> Iterator[str]:
+        for name in lists:
+            with _open(name) as file:
+                yield from (os.fsdecode(line) for line in _records(_lines(file, self.null)) if line is not None)
+
+    def _from_path(self, name: str) -> Iterator[Item | None]:
+        if name == "-":
+            yield from self._from_stdin()
+        elif is_url(name):
+            yield _from_url(name, self)
+        elif os.path.isdir(name):
+            yield from self._from_folder(name)
+        elif not os.path.exists(name) and glob.has_magic(name):
+            found = sorted(glob.glob(name, recursive=True))
+            for each in found:
+                yield from self._from_path(each)
+            if not found:
+                why = f"looked in {Path.cwd()}"
+                yield Item(name, InputMissing(f"nothing matches '{name}'", why=why, fix="check the pattern"), name)
         else:
-            raise KeyError(part)
-    return record
+            yield from self._from_file(name, self._kind(name))
+
+    def _from_file(self, name: str, kind: str) -> Iterator[Item | None]:
+        if self.takes_text and not os.path.exists(name):
+            what = "text" if ".txt" in self.suffixes else "text or image"
+            missing = InputMissing(
+                f"no {what} file at '{name}'",
+                why="a word without an option is the name of a file",
+                fix="-t 'TEXT' runs on a text itself, or check the name",
+            )
+            yield Item(name, missing, name)
+        elif kind == "bytes":
+            yield Item(name, Path(name), name)
+        else:
+            try:
+                file = _open(name)
+            except DuomoError as error:
+                yield Item(name, error, name)
+                return
+            with file:
+                yield from self._read(file, name, kind)
+
+    def _read(self, file: BinaryIO, name: str, kind: str) -> Iterator[Item | None]:
+        """The items of an open file or of standard input."""
+        if kind == "jsonl":
+            yield from _from_jsonl(name, _lines(file, False), self.field)
+        elif kind in ("csv", "parquet"):
+            rows = read_csv(file, name) if kind == "csv" else read_rows(name)
+            for number, row in enumerate(rows, 2 if kind == "csv" else 1):
+                place = f"{name}:{number}"
+                yield Item(place, row, place) if isinstance(row, DuomoError) else _from_record(place, row, self.field)
+        else:
+            for line in _records(_lines(file, self.null)):
+                yield _from_line(line) if line is not None else None
+
+    def _from_folder(self, folder: str) -> Iterator[Item]:
+        found = False
+        refused: list[OSError] = []
+        for root, folders, files in os.walk(folder, onerror=refused.append):
+            folders[:] = sorted(each for each in folders if not each.startswith(".")) if self.recursive else []
+            for file in sorted(files):
+                fits = any(fnmatch.fnmatch(file, pattern) for pattern in self.patterns)
+                if not self.patterns:
+                    fits = file.lower().endswith(self.suffixes)
+                if fits and not file.startswith("."):
+                    found = True
+                    path = os.path.join(root, file)
+                    yield Item(path, Path(path), path)
+        for error in refused:
+            place = str(error.filename)
+            yield Item(place, InputUnreadable(f"cannot read '{place}'", why=error.strerror or str(error)), place)
+        if not found and not refused:
+            wanted = " ".join(self.patterns or self.suffixes)
+            more = "-r looks into its folders too, --glob PATTERN takes other names"
+            nothing = InputMissing(
+                f"no fitting file in '{folder}'",
+                why=f"looked for {wanted}" if wanted else "this task's input is not one file",
+                fix=more if wanted else "--input-format jsonl",
+            )
+            yield Item(folder, nothing, folder)
+
+    def _from_stdin(self) -> Iterator[Item | None]:
+        if sys.stdin is None:
+            raise InputMissing("standard input is closed", why="'-' reads from it", fix="duomo run TASK - < FILE")
+        file = sys.stdin.buffer
+        kind = self.format
+        if kind == "auto":
+            if self.takes_text:
+                kind = "text" if ".txt" in self.suffixes or _looks_like_text(file) else "bytes"
+            else:
+                kind = "bytes" if self.suffixes else "jsonl"
+        if kind == "bytes" or self.whole:
+            data = file.read()
+            if data:
+                yield Item("-", data, "-")
+        else:
+            yield from self._read(file, "-", kind)
 
 
 def _is_at_rest(name: str) -> bool:
@@ -98,103 +194,14 @@ def _is_at_rest(name: str) -> bool:
     return name != "-" and os.path.isfile(name)
 
 
-def _listed(lists: Iterable[str], reading: Reading) -> Iterator[str]:
-    for name in lists:
-        with _open(name) as file:
-            yield from (os.fsdecode(line) for line in _records(_lines(file, reading.null)) if line is not None)
-
-
-def _from_path(name: str, reading: Reading) -> Iterator[Item | None]:
-    if name == "-":
-        yield from _from_stdin(reading)
-    elif is_url(name):
-        yield _from_url(name, reading)
-    elif os.path.isdir(name):
-        yield from _from_folder(name, reading)
-    elif not os.path.exists(name) and glob.has_magic(name):
-        found = sorted(glob.glob(name, recursive=True))
-        for each in found:
-            yield from _from_path(each, reading)
-        if not found:
-            why = f"looked in {Path.cwd()}"
-            yield Item(name, InputMissing(f"nothing matches '{name}'", why=why, fix="check the pattern"), name)
-    elif reading.format == "jsonl" or (reading.format == "auto" and name.endswith(_RECORDS)):
-        yield from _from_file(name, reading, _from_jsonl)
-    elif reading.format == "text":
-        yield from _from_file(name, reading, _from_lines)
-    else:
-        yield Item(name, Path(name), name)
-
-
-def _from_url(url: str, reading: Reading) -> Item:
-    # A str is a literal text to a task on texts, so the address is resolved here; pictures fetch their own.
-    if ".txt" not in reading.suffixes:
-        return Item(url, {"image": url} if reading.takes_text else url, url)
+def _from_url(url: str, sources: Sources) -> Item:
+    # A str is a literal text to a task on texts, so the address is resolved here; images fetch their own.
+    if ".txt" not in sources.suffixes:
+        return Item(url, {"image": url} if sources.takes_text else url, url)
     try:
         return Item(url, open_source(url, "text"), url)
     except DuomoError as error:
         return Item(url, error, url)
-
-
-def _from_folder(folder: str, reading: Reading) -> Iterator[Item]:
-    found = False
-    refused: list[OSError] = []
-    for root, folders, files in os.walk(folder, onerror=refused.append):
-        folders[:] = sorted(each for each in folders if not each.startswith(".")) if reading.recursive else []
-        for file in sorted(files):
-            fits = (
-                fnmatch.fnmatch(file, reading.pattern) if reading.pattern else file.lower().endswith(reading.suffixes)
-            )
-            if fits and not file.startswith("."):
-                found = True
-                path = os.path.join(root, file)
-                yield Item(path, Path(path), path)
-    for error in refused:
-        place = str(error.filename)
-        yield Item(place, InputUnreadable(f"cannot read '{place}'", why=error.strerror or str(error)), place)
-    if not found and not refused:
-        wanted = reading.pattern or " ".join(reading.suffixes)
-        nothing = InputMissing(
-            f"no fitting file in '{folder}'",
-            why=f"looked for {wanted}" if wanted else "this task's input is not one file",
-            fix="-r looks into its folders too, --glob PATTERN takes other names" if wanted else "--input-format jsonl",
-        )
-        yield Item(folder, nothing, folder)
-
-
-def _from_stdin(reading: Reading) -> Iterator[Item | None]:
-    if sys.stdin is None:
-        raise InputMissing("standard input is closed", why="'-' reads from it", fix="duomo run TASK - < FILE")
-    file = sys.stdin.buffer
-    kind = reading.format
-    if kind == "auto":
-        if reading.takes_text:
-            kind = "text" if ".txt" in reading.suffixes or _looks_like_text(file) else "bytes"
-        else:
-            kind = "bytes" if reading.suffixes else "jsonl"
-    if kind == "bytes" or reading.whole:
-        data = file.read()
-        if data:
-            yield Item("-", data, "-")
-    elif kind == "jsonl":
-        yield from _from_jsonl("-", _lines(file, False), reading)
-    else:
-        yield from _from_lines("-", _lines(file, reading.null), reading)
-
-
-def _from_file(name: str, reading: Reading, read: Any) -> Iterator[Item | None]:
-    try:
-        file = _open(name)
-    except DuomoError as error:
-        yield Item(name, error, name)
-        return
-    with file:
-        yield from read(name, _lines(file, reading.null and read is _from_lines), reading)
-
-
-def _from_lines(_name: str, lines: Iterable[bytes | None], _reading: Reading) -> Iterator[Item | None]:
-    for line in _records(lines):
-        yield _from_line(line) if line is not None else None
 
 
 def _from_line(line: bytes) -> Item:
@@ -205,19 +212,22 @@ def _from_line(line: bytes) -> Item:
     return Item(text, str(text))
 
 
-def _from_jsonl(name: str, lines: Iterable[bytes | None], reading: Reading) -> Iterator[Item | None]:
+def _from_jsonl(name: str, lines: Iterable[bytes | None], field: str) -> Iterator[Item | None]:
     number = 0
     for line in lines:
         number += line is not None
         if line is None or line.strip():
-            yield _from_json(f"{name}:{number}", line, reading.field) if line else None
+            yield _from_json(f"{name}:{number}", line, field) if line else None
 
 
 def _from_json(place: str, line: bytes, field: str) -> Item:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:  # lists in lists, deeper than they can be read
+        return _from_record(place, parse_json(line), field)
+    except ValueError as error:
         return Item(place, BadInput(f"{place} is not JSON", why=str(error), fix="write one JSON value a line"), place)
+
+
+def _from_record(place: str, record: Any, field: str) -> Item:
     # What an earlier `duomo run` wrote keeps its id, so that a result can be followed through the chain.
     known = isinstance(record, dict) and isinstance(record.get("id"), str)
     label = record["id"] if known else place

@@ -1,0 +1,193 @@
+"""The job of ``duomo run``: a task on whatever the command line names."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from duomo.catalog import resolve
+from duomo.cli.app import App
+from duomo.cli.jobs.arguments import parse_params, split_task
+from duomo.cli.jobs.job import Job
+from duomo.cli.jobs.options import RunOptions
+from duomo.cli.jobs.results import View
+from duomo.cli.jobs.sources import Item, Sources
+from duomo.cli.output import emit, settle
+from duomo.cli.tables import is_terminal
+from duomo.errors import UsageProblem
+from duomo.execution.base import FLUSH
+from duomo.inputs import TextOrImage
+
+if TYPE_CHECKING:
+    from duomo.execution.resuming.store import RunStore
+    from duomo.outcome import Outcome
+    from duomo.runner import Runner
+
+
+class TaskJob(Job[RunOptions]):
+    """One call of ``duomo run``, checked as far as possible before the model is loaded."""
+
+    def __init__(self, app: App, ctx: click.Context, options: RunOptions) -> None:
+        super().__init__(app, ctx, options)
+        self.name, paths = split_task(app, options.args, options.model)
+        self.spec = app.catalog.task(self.name)
+        self.task_class = resolve(self.spec.target, owner=f"task '{self.name}'")
+        self.params = parse_params(options)
+        """The task's own options."""
+        self.task_class.Options.parse(self.params)
+        self.sources = self._sources(paths)
+        self.settle_sink(View(self.task_class.Result, options.chosen_fields), self.sources.names)
+        if options.stream:
+            self._check_stream()
+        if options.resuming and not self.place.is_file and not self.place.is_folder:
+            raise UsageProblem(
+                "there is no file to go on with", why="--resume needs to know where results go", fix="-O out.jsonl"
+            )
+        self.items = self._first_fetched(self.sources.items())
+
+    def start(self, stack: contextlib.ExitStack) -> Iterator[Outcome[Any]]:
+        store = None
+        if self.options.resuming:
+            from duomo.execution.resuming.store import RunStore
+
+            store = stack.enter_context(RunStore(f"{Path(str(self.place.out))}.duomo", force=self.options.force))
+        runner = stack.enter_context(self.load())
+        self.executor = runner.executor
+        return self._outcomes(runner, store)
+
+    def count_items(self) -> int | None:
+        return self.sources.count()
+
+    def load(self) -> Runner[Any]:
+        """Load the model, where and how the options say."""
+        from duomo.runner import load
+
+        options = self.options
+        many = "," in options.device or options.device.lstrip("+-").isdigit()
+        return load(
+            self.name,
+            options.model,
+            device="auto" if many else options.device,
+            devices=options.device if many else None,
+            parallel=options.parallel,
+            dtype=options.dtype,
+            optimize=options.optimize,
+            executor=options.executor,
+            catalog=self.app.catalog,
+        )
+
+    def show_plan(self) -> None:
+        """Say which model would run on what, without loading it."""
+        from duomo.references import find_weights
+
+        options = self.options
+        weights, reference = find_weights(self.name, options.model, self.app.catalog)
+        labels = [item.label for item in self.items if item is not None]
+        record = {
+            "task": self.name,
+            "model": reference,
+            "plugin": self.app.catalog.plugin_of(weights.spec),
+            "weights": str(weights.path) if weights.path else None,
+            "executor": self.app.catalog.executor(options.executor).name,
+            "device": options.device,
+            "parallel": options.parallel,
+            "dtype": options.dtype,
+            "optimize": options.optimize,
+            "batch_size": options.batch_size,
+            "options": self.params,
+            "out": self.place.out,
+            "inputs": len(labels),
+            "first_inputs": labels[:5],
+        }
+        columns = {"TASK": "task", "MODEL": "model", "EXECUTOR": "executor", "DEVICE": "device", "INPUTS": "inputs"}
+        output = self.output
+        if self.place.out is not None:  # -o is the format of that file, which a dry run does not write
+            columns["OUT"] = "out"
+            output = settle(click.get_current_context(), "auto")
+        emit([record], columns, output, schema="duomo.plan/1")
+
+    def _sources(self, paths: list[str]) -> Sources:
+        options, spec = self.options, self.spec
+        takes_text = ".txt" in spec.suffixes or issubclass(self.task_class.Input, TextOrImage)
+        if options.texts and not takes_text:
+            raise UsageProblem(
+                f"{self.name} takes no text", why=f"its input is {self.task_class.Input.__name__}", fix=spec.example
+            )
+        if not (paths or options.lists or options.texts):
+            if sys.stdin is None or is_terminal(sys.stdin):
+                raise UsageProblem("there is nothing to run on", why="no input was named", fix=spec.example)
+            paths = ["-"]
+        return Sources(
+            paths,
+            options.lists,
+            options.texts,
+            suffixes=spec.suffixes,
+            takes_text=takes_text,
+            recursive=options.recursive,
+            patterns=options.patterns,
+            format=options.input_format,
+            field=options.field,
+            null=options.null,
+            whole=options.whole,
+        )
+
+    def _first_fetched(self, items: Iterator[Item | None]) -> Iterator[Item | None]:
+        """The same items; the first is fetched, since a model should not be loaded for nothing."""
+        first = next((item for item in items if item is not None), None)
+        if first is None:
+            raise UsageProblem(
+                "there is nothing to run on", why="standard input or the list is empty", fix=self.spec.example
+            )
+        return itertools.chain([first], items)
+
+    def _outcomes(self, runner: Runner[Any], store: RunStore | None) -> Iterator[Outcome[Any]]:
+        waiting: collections.deque[Item] = collections.deque()
+        by_label = self.output == "table" and not self.sink.view.fields
+
+        def values() -> Iterator[Any]:
+            for item in self.items:
+                if item is None:  # standard input has no more yet
+                    yield FLUSH
+                else:
+                    waiting.append(item)
+                    yield item.value
+
+        options = self.options
+        for outcome in runner.map(
+            values(),
+            batch_size=options.batch_size,
+            store=store,
+            retry_failed=options.retry_failed,
+            dedupe=options.dedupe,
+            max_failed=options.max_failed,
+            **self.params,
+        ):
+            item = waiting.popleft()
+            yield dataclasses.replace(outcome, id=item.label if by_label else item.id or str(outcome.index))
+
+    def _check_stream(self) -> None:
+        """Refuse what a stream cannot do, rather than pass over it."""
+        if self.place.is_folder or self.output not in ("table", "text", "json", "jsonl"):
+            raise UsageProblem(
+                "a stream is text or JSON lines, in one place",
+                why=f"'{self.place.out}' is a folder" if self.place.is_folder else f"the format is {self.output}",
+                fix="--stream -O out.txt, or leave out --stream",
+            )
+        if self.options.resuming:
+            raise UsageProblem("a stream is not kept, so there is nothing to go on with", fix="leave out --stream")
+        for name in ("batch_size", "max_failed", "dedupe", "stats", "fields"):
+            if getattr(self.options, name) not in (None, False, ""):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageProblem(
+                    f"--stream does not take {option}",
+                    why="it writes one input after the other, part by part",
+                    fix=f"leave out {option} or --stream",
+                )
