@@ -263,3 +263,35 @@ def test_an_evaluation_on_a_random_split_of_grouped_data_takes_a_reason(duomo, l
     assert refused.exit_code == 2
     assert "LEAK.SPLIT_RANDOM" in refused.stderr
     assert "to compare with a paper" in duomo(*base, "--because", "to compare with a paper", "-o", "table").stderr
+
+
+def test_records_have_what_inputs_of_a_task_have(duomo, table, tmp_path):
+    base = ("adapt", "thermometer", str(table))
+    first = duomo(*base, "--fail-fast", "-o", "jsonl")
+    assert [json.loads(line)["ok"] for line in first.stdout.splitlines()] == [True, True, False]
+    duomo(*base, "--stats", str(tmp_path / "stats.json"))
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert (stats["items"], stats["failed"]) == (6, 1)
+    assert duomo(*base, "-O", f"{tmp_path}/out/").exit_code == 3
+    assert len(list((tmp_path / "out").iterdir())) == 6
+    keys = duomo(*base, "-o", "shout").stdout.strip().split("!")
+    assert len(set(keys)) == 6
+    assert "wrote" in duomo(*base, "-o", str(tmp_path / "out.jsonl")).stderr
+
+
+def test_an_interrupted_run_of_records_shows_what_was_done(duomo, table, monkeypatch):
+    read = Thermometer.read
+
+    def interrupted(self, source):
+        for number, each in enumerate(read(self, source)):
+            if number == 4:
+                raise KeyboardInterrupt
+            yield each
+
+    monkeypatch.setattr(Thermometer, "read", interrupted)
+    monkeypatch.setattr(Thermometer, "batch_size", 1)
+    done = duomo("adapt", "thermometer", str(table), "-o", "csv")
+    assert done.exit_code == 130
+    assert len(done.stdout.splitlines()) == 5
+    assert "4 records: " in done.stderr
+    assert "interrupted after 4 records" in done.stderr

@@ -504,7 +504,7 @@ def test_a_text_without_its_option_is_answered_with_the_option(duomo: Any) -> No
     done = duomo(*CLASSIFY, "I love it", "-o", "text")
     assert done.exit_code == 1
     assert "no text file at 'I love it'" in done.stderr
-    assert "fix: -t 'TEXT' runs on a text itself" in done.stderr
+    assert "-t 'TEXT' runs on a text itself" in done.stderr
 
 
 def test_rows_of_a_csv_are_items_by_the_field_that_is_named(duomo: Any, tmp_path: Path) -> None:

@@ -117,8 +117,8 @@ class Sources:
             what = "text" if ".txt" in self.suffixes else "text or image"
             missing = InputMissing(
                 f"no {what} file at '{name}'",
-                why="a word without an option is the name of a file",
-                fix="-t 'TEXT' runs on a text itself, or check the name",
+                why=f"looked in {Path(name).absolute().parent}",
+                fix="check the path and its spelling; -t 'TEXT' runs on a text itself",
             )
             yield Item(name, missing, name)
         elif kind == "bytes":
