@@ -1,8 +1,10 @@
 """The walk with a fake model: order, isolation, laziness, options, hooks and the end."""
 
+import dataclasses
 import itertools
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -22,6 +24,8 @@ from duomo.errors import (
     WorkerContractError,
     WrongTask,
 )
+from duomo.execution.base import Entry, ItemResult, Timing
+from duomo.execution.stats import Stats
 from duomo.tasks import TextClassification
 from duomo.testing.fakes import EchoModel, FakePlugin, echo_spec, fake_catalog
 
@@ -538,3 +542,48 @@ def test_a_device_of_torch_is_known_by_its_name_and_a_number_is_told_how_to_say_
         with pytest.raises(UsageProblem) as caught:
             duomo.load("text-classification", catalog=fake_catalog(), device=wrong)
         assert fix in caught.value.fix
+
+
+class Own(duomo.Executor):
+    """The least that an executor must bring: everything is known beforehand."""
+
+    name = "own"
+
+    def load(self, job):
+        return duomo.Meta(job.task, job.reference, executor=self.name)
+
+    def run(self, item, options):
+        return str(item)
+
+    def map(self, entries, options, **limits):
+        for entry in entries:
+            yield self.outcome(entry, ItemResult(str(entry.item), truncated=True, timing=Timing(3, 0.5)))
+
+    def stream(self, item, options):
+        yield self.run(item, options)
+
+    def shutdown(self):
+        pass
+
+
+def test_an_executor_brings_its_own_half_and_no_more():
+    own = Own()
+    runner = duomo.load("text-classification", executor=own, catalog=fake_catalog())
+    one, two = runner.map(["one", "two"])
+    assert (one.index, one.id, one.result, two.result) == (0, "0", "one", "two")
+    assert one.meta == dataclasses.replace(runner.meta, truncated=True, batch=3, ms=0.5)
+    assert one.meta is two.meta, "items of a batch share it"
+    assert runner.executor.stats() == Stats()
+    assert runner.executor.health() == []
+    assert runner.executor.devices() == ["cpu"]
+    with pytest.raises(UsageProblem, match="already runs 'fake/echo'"):
+        duomo.load("text-classification", executor=own, catalog=fake_catalog())
+
+
+def test_no_more_shared_metas_are_kept_than_a_bound(monkeypatch):
+    monkeypatch.setattr("duomo.execution.base.MOST_METAS", 2)
+    own = Own()
+    own.start(SimpleNamespace(task="t", reference="r"))
+    made = [own.outcome(Entry(0, "0", None), ItemResult(timing=Timing(batch))).meta for batch in (1, 2, 3, 1)]
+    assert [meta.batch for meta in made] == [1, 2, 3, 1]
+    assert made[0] is not made[3], "it was forgotten in between"

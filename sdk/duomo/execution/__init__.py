@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ItemResult as ItemResult,
         Job as Job,
         ModelFacts as ModelFacts,
+        Timing as Timing,
     )
     from duomo.execution.inline import InlineExecutor as InlineExecutor
     from duomo.execution.plan import ExecutionPlan as ExecutionPlan
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "duomo.execution.base": "Entry Executor Flush ModelFacts ItemResult Job",
+        "duomo.execution.base": "Entry Executor Flush Timing ModelFacts ItemResult Job",
         "duomo.execution.inline": "InlineExecutor",
         "duomo.execution.plan": "ExecutionPlan",
         "duomo.execution.pools.crew": "Crew Event",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple, Self
 
+from duomo.errors import UsageProblem
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Meta, Outcome
@@ -15,6 +17,10 @@ from duomo.specs import ModelSpec
 
 MODES = ("none", "compile", "bf16", "int8", "onnx", "openvino")
 """How a model may be made faster; ``none`` is exact. What they do: `duomo.execution.speed.optimize`."""
+
+
+MOST_METAS = 1024
+"""How many batches an executor remembers the shared `Meta` of."""
 
 
 class Job(NamedTuple):
@@ -36,19 +42,27 @@ class Job(NamedTuple):
     """Over what it is spread."""
 
 
+class Timing(NamedTuple):
+    """How a batch ran: the same for all of its items."""
+
+    batch: int = 1
+    """Number of items."""
+    ms: float = 0.0
+    """Wall time divided by that number."""
+    difference: float = 0.0
+    """How far a speed mode moved the output, as in ``Meta``."""
+    replica: int = 0
+    """Which copy of the model ran it."""
+
+
 class ItemResult(NamedTuple):
-    """What became of one item in a worker."""
+    """What a worker made of one item."""
 
     result: Any = None
     error: ItemError | None = None
     truncated: bool = False
     windows: int = 1
-    batch: int = 1
-    ms: float = 0.0
-    difference: float = 0.0
-    """How far a speed mode moved the output, as in ``Meta``."""
-    replica: int = 0
-    """Which copy of the model ran it."""
+    timing: Timing = Timing()
 
     def unwrap(self) -> Any:
         """The result, or raise the item's error."""
@@ -87,10 +101,24 @@ class Executor(ABC):
     """Runs one job. ``start`` before use; ``shutdown`` is safe to call twice."""
 
     name: str
+    _job: Job | None = None
+    _meta: Meta
+    _metas: dict[tuple[Timing, bool, int], Meta]
 
-    @abstractmethod
     def start(self, job: Job) -> None:
         """Load the model; returns when it is ready or raises what prevented it."""
+        if self._job is not None:
+            raise UsageProblem(
+                f"this executor already runs '{self._job.reference}'",
+                why="an executor has one job",
+                fix=f"{type(self).__name__}() makes another",
+            )
+        self._meta, self._metas = self.load(job), {}
+        self._job = job
+
+    @abstractmethod
+    def load(self, job: Job) -> Meta:
+        """Load the model of a job, for `start`; gives what is the same for all results."""
 
     @abstractmethod
     def run(self, item: Any, options: Any) -> Any:
@@ -130,9 +158,9 @@ class Executor(ABC):
             future.set_exception(error)
         return future
 
-    @abstractmethod
     def meta(self) -> Meta:
         """What is the same for all results of the job."""
+        return self._meta
 
     def devices(self) -> list[str]:
         """Where each copy of the model runs."""
@@ -149,6 +177,33 @@ class Executor(ABC):
     @abstractmethod
     def shutdown(self) -> None:
         """Give the model and its memory back."""
+
+    def device_of(self, replica: int) -> str:
+        """Where a copy of the model runs."""
+        return self._meta.device
+
+    def outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
+        """The outcome of an entry from what a worker made of it."""
+        result, error, truncated, windows, timing = item_result
+        key = timing, truncated, windows
+        meta = self._metas.get(key) or self._meta_of(*key)
+        return Outcome(entry.index, entry.id, result, error, meta)
+
+    def _meta_of(self, timing: Timing, truncated: bool, windows: int) -> Meta:
+        """Build the Meta that items of a batch share: it costs more than all the rest of an outcome."""
+        if len(self._metas) >= MOST_METAS:
+            self._metas.clear()
+        meta = dataclasses.replace(
+            self._meta,
+            device=self.device_of(timing.replica),
+            batch=timing.batch,
+            ms=timing.ms,
+            truncated=truncated,
+            windows=windows,
+            difference=timing.difference,
+        )
+        self._metas[timing, truncated, windows] = meta
+        return meta
 
 
 class ModelFacts(NamedTuple):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job, ModelFacts
+from duomo.execution.base import Entry, Executor, Flush, Job, ModelFacts
 from duomo.execution.devices import describe_and_release
-from duomo.execution.scheduling.intake import take
+from duomo.execution.scheduling.intake import PATIENCE_S, take
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
 from duomo.execution.stats import Stats
@@ -21,8 +21,6 @@ from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import Meta, Outcome
 
 Prepare = Callable[[], Prepared]
-PATIENCE_S = 0.05
-"""A source slower than this (a person typing, a socket) is not waited for to fill the window."""
 
 
 class InlineExecutor(Executor):
@@ -33,9 +31,8 @@ class InlineExecutor(Executor):
     def __init__(self) -> None:
         self._worker: Worker | None = None
         self._total = Stats()
-        self._same: tuple[bool, int, int, float, float] | None = None
 
-    def start(self, job: Job) -> None:
+    def load(self, job: Job) -> Meta:
         """Load the model here. Raises `UsageProblem` when it should be spread over devices."""
         plan = job.plan
         if plan.dims.total > 1:
@@ -44,16 +41,10 @@ class InlineExecutor(Executor):
                 why="it is this process, one batch after another",
                 fix="executor='local' (-x local) runs a process for each device",
             )
-        if self._worker is not None:
-            raise UsageProblem(
-                f"this executor already runs '{self._worker.job.reference}'",
-                why="an executor has one job",
-                fix=f"{type(self).__name__}() makes another",
-            )
         if plan.devices:
             job = job._replace(device=plan.devices[0])
         self._worker = Worker(job)
-        self._meta = self._worker.meta(self.name)
+        return self._worker.meta(self.name)
 
     @property
     def worker(self) -> Worker:
@@ -100,9 +91,9 @@ class InlineExecutor(Executor):
                     except SystemicError as error:
                         stopped = error
                     settled = scheduler.settled()
-                    if on_settled is not None and (outcomes := list(itertools.starmap(self._outcome, settled))):
+                    if on_settled is not None and (outcomes := list(itertools.starmap(self.outcome, settled))):
                         on_settled(outcomes)
-                    yield from itertools.starmap(self._outcome, scheduler.emit())
+                    yield from itertools.starmap(self.outcome, scheduler.emit())
         finally:
             self._total.add(scheduler.counts)
         if broken := stopped or raised:
@@ -160,18 +151,4 @@ class InlineExecutor(Executor):
 
     def shutdown(self) -> None:
         """Drop the model."""
-        self._worker = None
-
-    def _outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
-        same = (item_result.truncated, item_result.windows, item_result.batch, item_result.ms, item_result.difference)
-        if same != self._same:  # batch-mates share one Meta: building it costs more than all the rest here
-            self._same = same
-            self._batch_meta = dataclasses.replace(
-                self._meta,
-                batch=item_result.batch,
-                ms=item_result.ms,
-                truncated=item_result.truncated,
-                windows=item_result.windows,
-                difference=item_result.difference,
-            )
-        return Outcome(entry.index, entry.id, item_result.result, item_result.error, self._batch_meta)
+        self._worker = self._job = None

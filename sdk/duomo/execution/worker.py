@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from duomo.catalog import resolve
 from duomo.errors import DuomoError, WorkerContractError
-from duomo.execution.base import ItemResult, Job
+from duomo.execution.base import ItemResult, Job, Timing
 from duomo.execution.devices import (
     describe_and_release,
     freeze,
@@ -146,10 +146,9 @@ class Worker:
             ]
         num = len(item_results)
         ms = round((prepared.seconds + time.perf_counter() - start) * 1000 / num, 3)
-        same = num, ms, self._difference, self.replica
-        return [
-            ItemResult(*item_result[:4], *same) for item_result in item_results
-        ]  # `_replace` takes three times as long
+        timing = Timing(num, ms, self._difference, self.replica)
+        # `_replace` takes three times as long
+        return [ItemResult(each.result, each.error, each.truncated, each.windows, timing) for each in item_results]
 
     @property
     def _difference(self) -> float:

@@ -136,7 +136,7 @@ class InProcessCrew(Crew):
             words, full = describe_and_release(error)
             self._events.append(Event("raised", replica, ticket, error=words, out_of_memory=full))
             return
-        item_results = [item_result._replace(replica=replica) for item_result in item_results]
+        item_results = [each._replace(timing=each.timing._replace(replica=replica)) for each in item_results]
         if nth in self._short_at.get(replica, ()):
             del item_results[-1]
         self._events.append(Event("done", replica, ticket, item_results, compute_s=self._batch_s))

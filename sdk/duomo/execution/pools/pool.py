@@ -7,7 +7,6 @@ machine, actors of a cluster, or devices of a simulation.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 import threading
 from collections import deque
@@ -17,16 +16,15 @@ from typing import Any
 
 from duomo.catalog import resolve
 from duomo.errors import SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job
+from duomo.execution.base import Entry, Executor, Flush, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, StreamRun
+from duomo.execution.scheduling.intake import PATIENCE_S
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.stats import ReplicaStats, Stats
 from duomo.outcome import Meta, Outcome
 
-PATIENCE_S = 0.05
-"""So long input is read before the pool looks after its workers again."""
 LOOK_S = 1.0
 """How often it looks for workers that hang."""
 
@@ -38,7 +36,6 @@ class PoolExecutor(Executor):
         self._crew = crew
         self._max_restarts = max_restarts
         self._hang_floor_s = hang_floor_s
-        self._job: Job | None = None
         self._closed = False
         self._runs: deque[Any] = deque()
         self._tickets = itertools.count()
@@ -48,21 +45,14 @@ class PoolExecutor(Executor):
         self._total = Stats()
         self._threads: ThreadPoolExecutor | None = None
 
-    def start(self, job: Job) -> None:
+    def load(self, job: Job) -> Meta:
         """Start the crew; every replica has loaded the model when this returns."""
-        if self._job is not None:
-            raise UsageProblem(
-                f"this executor already runs '{self._job.reference}'",
-                why="an executor has one job",
-                fix=f"{type(self).__name__}() makes another",
-            )
         self._estimate = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'").estimate
         if job.plan.dims.group > 1:
             resolve("duomo.execution.sharding.group:check", ("torch",), "a model on several devices")(job)
         self._facts = self._crew.start(job)
-        self._job = job
         self._table = ReplicaTable(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
-        self._meta = dataclasses.replace(self._facts.meta, executor=self.name)
+        return dataclasses.replace(self._facts.meta, executor=self.name)
 
     def run(self, item: Any, options: Any) -> Any:
         """One accepted item to its result."""
@@ -99,9 +89,9 @@ class PoolExecutor(Executor):
                 self._turn(run)
                 with self._changed:
                     settled, emitted = run.collect()
-                if on_settled is not None and (outcomes := list(itertools.starmap(self._outcome, settled))):
+                if on_settled is not None and (outcomes := list(itertools.starmap(self.outcome, settled))):
                     on_settled(outcomes)
-                yield from itertools.starmap(self._outcome, emitted)
+                yield from itertools.starmap(self.outcome, emitted)
         finally:
             self._leave(run)
         if run.error is not None:
@@ -125,13 +115,13 @@ class PoolExecutor(Executor):
         if run.error is not None:
             raise run.error
 
-    def meta(self) -> Meta:
-        """What is the same for all results; the device is that of the first replica."""
-        return self._meta
-
     def devices(self) -> list[str]:
         """Where each replica runs."""
         return [self._crew.devices(replica) for replica in range(self._crew.size)]
+
+    def device_of(self, replica: int) -> str:
+        """Where one replica runs."""
+        return self._crew.devices(replica)
 
     def health(self) -> list[str]:
         """One line for each replica that is not well."""
@@ -315,28 +305,6 @@ class PoolExecutor(Executor):
             why=f"each died {self._max_restarts + 1} times in a row; the last: {why}",
             fix="run a few items with executor='inline' to see what happens",
         )
-
-    def _outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
-        return Outcome(entry.index, entry.id, item_result.result, item_result.error, self._meta_of(item_result[2:]))
-
-    @functools.cached_property
-    def _meta_of(self) -> Callable[[tuple[Any, ...]], Meta]:
-        """Batch-mates share one Meta: building it costs more than all the rest."""
-
-        @functools.lru_cache(maxsize=1024)
-        def build(same: tuple[Any, ...]) -> Meta:
-            item_result = ItemResult(None, None, *same)
-            return dataclasses.replace(
-                self._meta,
-                device=self._crew.devices(item_result.replica),
-                batch=item_result.batch,
-                ms=item_result.ms,
-                truncated=item_result.truncated,
-                windows=item_result.windows,
-                difference=item_result.difference,
-            )
-
-        return build
 
 
 def _closed() -> UsageProblem:

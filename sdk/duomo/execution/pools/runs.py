@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
 from duomo.execution.base import Entry, Flush, ItemResult
-from duomo.execution.scheduling.intake import take
+from duomo.execution.scheduling.intake import PATIENCE_S, take
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
 from duomo.execution.stats import Counts
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from duomo.execution.pools.crew import Crew
 
 Known = Iterable[tuple[Entry, ItemResult]]
-SLOW_S = 0.05
-"""A source that takes longer for an item is slow …"""
 WAIT_SHARE = 0.25
-"""… and before it is asked again, results are waited for, for so much of the time it takes."""
+"""Before a slow source is asked again, results are waited for, for this share of the time it takes for an item."""
 
 
 class BatchRun:
@@ -94,7 +92,7 @@ class BatchRun:
         """How long to wait for results before the source is asked again."""
         if not self.wants_input:
             return alarm_s
-        return min(alarm_s, self._gap_s * WAIT_SHARE) if self._gap_s > SLOW_S else 0.0
+        return min(alarm_s, self._gap_s * WAIT_SHARE) if self._gap_s > PATIENCE_S else 0.0
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
         """What a replica should run next."""

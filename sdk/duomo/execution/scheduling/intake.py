@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.outcome import ItemError
 
+PATIENCE_S = 0.05
+"""How long input is read before what was read is worked on. A source that takes longer for one item is slow: a person
+who types, a socket."""
 BURST = 64
 """Items that are taken before the scheduler sees them, when they come fast."""
 
