@@ -21,9 +21,13 @@ class Bright:
     """A runner whose model says how bright a picture is."""
 
     def map(self, items, *, batch_size=None, **options):
-        from duomo.outcome import Meta, Outcome
+        from duomo.errors import DuomoError
+        from duomo.outcome import ItemError, Meta, Outcome
 
         for index, item in enumerate(items):
+            if isinstance(item, DuomoError):  # a record that needs no model, as for any runner
+                yield Outcome(index, str(index), None, ItemError.of(item), Meta("image-classification", "test/bright"))
+                continue
             score = float(item.mean()) / 255
             result = Classification.ranked(["opaque", "clear"], [score, 1 - score], 2)
             yield Outcome(index, str(index), result, None, Meta("image-classification", "test/bright"))
