@@ -19,9 +19,10 @@ from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
-from duomo.execution.pools.runs import BatchRun, StreamRun
+from duomo.execution.pools.runs import BatchRun, PoolRun, StreamRun
 from duomo.execution.scheduling.intake import PATIENCE_S
 from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.execution.stats import ReplicaStats, Stats
 from duomo.outcome import Meta, Outcome
 
@@ -37,7 +38,7 @@ class PoolExecutor(Executor):
         self._max_restarts = max_restarts
         self._hang_floor_s = hang_floor_s
         self._closed = False
-        self._runs: deque[Any] = deque()
+        self._runs: deque[PoolRun] = deque()
         self._tickets = itertools.count()
         self._changed = threading.Condition(threading.RLock())
         self._waiting = False
@@ -80,7 +81,7 @@ class PoolExecutor(Executor):
         """Batches of alike cost to whichever replica is free; outcomes in input order."""
         self._check_open()
         policy = Policy.of(self._job_plan, self._facts, self._crew.size, batch_size=batch_size, max_failed=max_failed)
-        run = BatchRun(policy, options, self._estimate, self._crew.now)
+        run = BatchRun(Scheduler(policy), options, self._estimate, self._crew.now)
         source = iter(entries)
         self._enter(run)
         try:
@@ -181,12 +182,12 @@ class PoolExecutor(Executor):
         if self._closed:
             raise _closed()
 
-    def _enter(self, run: Any) -> None:
+    def _enter(self, run: PoolRun) -> None:
         with self._changed:
             self._check_open()
             self._runs.append(run)
 
-    def _leave(self, run: Any) -> None:
+    def _leave(self, run: PoolRun) -> None:
         """What is still on its way for this run will be dropped when it comes."""
         with self._changed:
             run.is_gone = True
@@ -200,7 +201,7 @@ class PoolExecutor(Executor):
         while run.wants_input and (run.is_starving or now() < deadline):
             run.read(source, self._changed, deadline)
 
-    def _turn(self, run: Any) -> None:
+    def _turn(self, run: PoolRun) -> None:
         """Hand out what can be handed out, then wait until something happens, unless there is more to read."""
         with self._changed:
             if self._closed:

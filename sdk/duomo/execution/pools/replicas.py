@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from duomo.execution.pools.runs import PoolRun
+    from duomo.execution.scheduling.scheduler import Batch
 
 BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
 """How long a replica rests after its first, second … death in a row."""
@@ -24,9 +28,8 @@ class InFlight(NamedTuple):
     """A batch on its way."""
 
     ticket: int
-    run: Any
-    """Its ``pace`` is seconds a unit of cost took, smoothed; 0 until that is known."""
-    batch: Any
+    run: PoolRun
+    batch: Batch
     cost: int
 
 

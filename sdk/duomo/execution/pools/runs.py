@@ -1,15 +1,15 @@
-"""What one call of a pool wants done: many items by batches, or one item in parts."""
+"""What one caller wants done by the replicas of a pool: many items in batches, or one item in parts."""
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
 from duomo.execution.base import Entry, Flush, ItemResult
 from duomo.execution.scheduling.intake import PATIENCE_S, take
-from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
 from duomo.execution.stats import Counts
 from duomo.outcome import ItemError
@@ -17,33 +17,157 @@ from duomo.outcome import ItemError
 if TYPE_CHECKING:
     from duomo.execution.pools.crew import Crew
 
-Known = Iterable[tuple[Entry, ItemResult]]
+Settled = Iterable[tuple[Entry, ItemResult]]
 WAIT_SHARE = 0.25
 """Before a slow source is asked again, results are waited for, for this share of the time it takes for an item."""
 
 
-class BatchRun:
-    """Items through a scheduler. All but `read` is called under the pool's lock."""
+class PoolRun(ABC):
+    """The work of one caller. The pool calls all of it under its lock."""
 
-    def __init__(self, policy: Policy, options: Any, estimate: Callable[[Any], int], now: Callable[[], float]) -> None:
-        self._scheduler = Scheduler(policy)
+    def __init__(self) -> None:
+        self.has_news = False
+        """Whether the caller has something to collect."""
+        self.is_gone = False
+        """The caller has left: answers are dropped."""
+        self.pace = 0.0
+        """Seconds that a unit of cost takes, as the table finds."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> Counts:
+        """What its scheduler counts."""
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether all is given out, or nothing more will be."""
+
+    @property
+    @abstractmethod
+    def error(self) -> Exception | None:
+        """What to raise once it is over."""
+
+    @abstractmethod
+    def stop(self, error: Exception) -> None:
+        """End it for this reason."""
+
+    @abstractmethod
+    def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
+        """What a replica should run next; `idle` when it has nothing to do."""
+
+    @abstractmethod
+    def send(self, crew: Crew, replica: int, ticket: int, batch: Batch) -> None:
+        """Hand a batch to a crew."""
+
+    @abstractmethod
+    def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
+        """The batch ran."""
+
+    @abstractmethod
+    def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
+        """The batch raised as a whole."""
+
+    @abstractmethod
+    def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
+        """The worker of the batch died; if `blame`, most likely because of it."""
+
+    def cost(self, batch: Batch) -> int:
+        """Cost of a batch with padding; 0 when its time says nothing of others."""
+        return max(1, batch.padded)
+
+    def part(self, part: Any) -> None:  # noqa: B027 - most runs have no parts
+        """One part of a stream came."""
+
+    def patience(self, alarm_s: float) -> float:
+        """How long its caller may wait for news; `alarm_s` at most."""
+        return alarm_s
+
+
+class ScheduledRun(PoolRun):
+    """Items through a scheduler."""
+
+    def __init__(self, scheduler: Scheduler, options: Any) -> None:
+        super().__init__()
+        self._scheduler = scheduler
         self._options = options
+        self._stopped: Exception | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """What its scheduler counts."""
+        return self._scheduler.counts
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all is given out, or nothing more will be."""
+        return self._scheduler.finished or self._stopped is not None
+
+    @property
+    def error(self) -> Exception | None:
+        """What stopped it."""
+        return self._stopped
+
+    def stop(self, error: Exception) -> None:
+        """Give nothing more out, for this reason."""
+        self._stopped = self._stopped or error
+        self.has_news = True
+
+    def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
+        """What a replica should run next."""
+        return None if self._stopped is not None else self._scheduler.next_batch(replica, idle=idle)
+
+    def send(self, crew: Crew, replica: int, ticket: int, batch: Batch) -> None:
+        """Hand a batch to a crew."""
+        crew.send(replica, ticket, [entry.item for entry in batch.entries], self._options)
+
+    def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
+        """The batch ran."""
+        if len(item_results) != len(batch.entries):
+            num = len(batch.entries)
+            broken = WorkerContractError(
+                f"a worker answered for {len(item_results)} items where {num} were sent",
+                fix="report it to the executor's author",
+            )
+            self.raised(batch, ItemError.of(broken), out_of_memory=False)
+            return
+        self._apply(lambda: self._scheduler.settle(batch, item_results))
+
+    def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
+        """The batch raised as a whole."""
+        if error.type == "OptimizeRefused":
+            self.stop(error.to_exception())  # of no item: the run cannot go on
+            return
+        tell = self._scheduler.out_of_memory if out_of_memory else self._scheduler.fail
+        self._apply(lambda: tell(batch, error))
+
+    def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
+        """The worker of the batch died; if `blame`, most likely because of it."""
+        if not blame:
+            self._scheduler.give_back(batch, suspect=suspect)
+            return
+        why, trace = (error.why, error.traceback) if error is not None else ("", "")
+        self._apply(lambda: self._scheduler.lost(batch, why, trace))
+
+    def _apply(self, what: Callable[[], None]) -> None:
+        self.has_news = True
+        try:
+            what()
+        except SystemicError as error:
+            self.stop(error)
+
+
+class BatchRun(ScheduledRun):
+    """A call of `Executor.map`: it reads a source and gives out in order."""
+
+    def __init__(
+        self, scheduler: Scheduler, options: Any, estimate: Callable[[Any], int], now: Callable[[], float]
+    ) -> None:
+        super().__init__(scheduler, options)
         self._estimate = estimate
         self._now = now
         self._source_error: Exception | None = None
         self._gap_s = 0.0
-        self._stopped: Exception | None = None
-        self.has_news = False
-        """Whether `collect` may have something to give."""
-        self.is_gone = False
-        """Nobody reads any more."""
-        self.pace = 0.0
-        """Seconds a unit of cost takes, as the table finds."""
-
-    @property
-    def counts(self) -> Counts:
-        """Of the scheduler."""
-        return self._scheduler.counts
 
     @property
     def wants_input(self) -> bool:
@@ -56,19 +180,9 @@ class BatchRun:
         return self._scheduler.is_starving
 
     @property
-    def is_over(self) -> bool:
-        """Whether all is given out, or nothing more will be."""
-        return self._scheduler.finished or self._stopped is not None
-
-    @property
     def error(self) -> Exception | None:
-        """To be raised at the end: what stopped it, or what its source raised."""
+        """What stopped it, or what its source raised."""
         return self._stopped or self._source_error
-
-    def stop(self, error: Exception) -> None:
-        """Nothing more will come, for this reason."""
-        self._stopped = self._stopped or error
-        self.has_news = True
 
     def read(self, source: Iterator[Entry | Flush], lock: threading.Condition, deadline: float) -> None:
         """Take some entries from the source, without the lock.
@@ -94,90 +208,39 @@ class BatchRun:
             return alarm_s
         return min(alarm_s, self._gap_s * WAIT_SHARE) if self._gap_s > PATIENCE_S else 0.0
 
-    def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
-        """What a replica should run next."""
-        return None if self._stopped is not None else self._scheduler.next_batch(replica, idle=idle)
-
-    def cost(self, batch: Batch) -> int:
-        """Of a batch that is out, padding included."""
-        return max(1, batch.padded)
-
-    def send(self, crew: Crew, replica: int, ticket: int, batch: Batch) -> None:
-        """Hand a batch to a crew."""
-        crew.send(replica, ticket, [entry.item for entry in batch.entries], self._options)
-
-    def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
-        """It ran."""
-        if len(item_results) != len(batch.entries):
-            num = len(batch.entries)
-            broken = WorkerContractError(
-                f"a worker answered for {len(item_results)} items where {num} were sent",
-                fix="report it to the executor's author",
-            )
-            self.raised(batch, ItemError.of(broken), out_of_memory=False)
-            return
-        self._apply(lambda: self._scheduler.settle(batch, item_results))
-
-    def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
-        """It raised as a whole."""
-        if error.type == "OptimizeRefused":
-            self.stop(error.to_exception())  # of no item: the run cannot go on
-            return
-        tell = self._scheduler.out_of_memory if out_of_memory else self._scheduler.fail
-        self._apply(lambda: tell(batch, error))
-
-    def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
-        """Its worker died; if `blame`, most likely because of it."""
-        if not blame:
-            self._scheduler.give_back(batch, suspect=suspect)
-            return
-        why, trace = (error.why, error.traceback) if error is not None else ("", "")
-        self._apply(lambda: self._scheduler.lost(batch, why, trace))
-
-    def part(self, part: Any) -> None:
-        """Batches have no parts."""
-
-    def collect(self) -> tuple[Known, Known]:
-        """What ran to its item_result since the last time, and what is next in order; read both to their ends.
+    def collect(self) -> tuple[Settled, Settled]:
+        """What has settled since the last time, and what is next in order; read both to their ends.
 
         The second raises `SystemicError` after one failed item too many.
         """
         self.has_news = False
         return self._scheduler.settled(), self._scheduler.emit()
 
-    def _apply(self, what: Callable[[], None]) -> None:
-        self.has_news = True
-        try:
-            what()
-        except SystemicError as error:
-            self.stop(error)
 
+class StreamRun(PoolRun):
+    """A call of `Executor.stream`: one item whose result comes in parts."""
 
-class StreamRun:
-    """One item whose result comes in parts."""
-
-    wants_input = False
+    is_over = False
+    error: Exception | None = None
 
     def __init__(self, item: Any, options: Any) -> None:
+        super().__init__()
         self._batch: Batch | None = Batch((Entry(0, "0", item),))
         self._options = options
         self._parts: list[Any] = []
         self.sent: tuple[int, int] | None = None
         """Replica and ticket, while it is out."""
-        self.counts = Counts()
-        self.pace = 0.0
-        self.has_news = self.is_over = self.is_gone = False
-        self.error: Exception | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """Nothing: streams are not counted."""
+        return Counts()
 
     def stop(self, error: Exception | None) -> None:
-        """It has ended, one way or another."""
+        """End it, for this reason or because it is complete."""
         self.error = self.error or error
         self.is_over = self.has_news = True
         self.sent = None
-
-    def patience(self, alarm_s: float) -> float:
-        """Nothing but a part is of interest."""
-        return alarm_s
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
         """The item, once."""
@@ -185,7 +248,7 @@ class StreamRun:
         return batch
 
     def cost(self, batch: Batch) -> int:
-        """How long it takes says nothing of batches."""
+        """Zero: how long it takes says nothing of batches."""
         return 0
 
     def send(self, crew: Crew, replica: int, ticket: int, batch: Batch) -> None:
@@ -194,20 +257,20 @@ class StreamRun:
         self.sent = replica, ticket
 
     def part(self, part: Any) -> None:
-        """One more."""
+        """Keep one more part."""
         self._parts.append(part)
         self.has_news = True
 
     def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
-        """That was the last part."""
+        """The last part has come."""
         self.stop(None)
 
     def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
-        """No more parts."""
+        """No more parts will come."""
         self.stop(error.to_exception())
 
     def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
-        """What has begun cannot be begun again; what has not, can."""
+        """Start again if it has not begun; it cannot be begun twice."""
         if not blame and not self._parts:
             self._batch, self.sent = batch, None
             return
