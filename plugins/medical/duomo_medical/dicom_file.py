@@ -9,6 +9,8 @@ import logging
 import os
 import sys
 import warnings
+import zlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,10 @@ from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable,
 
 MAX_BYTES = 2 << 30
 """Larger files are refused before they are read."""
+MAX_INFLATED = 64 << 20
+"""Bytes that a deflated file may inflate to, whatever its own size; a larger one to `MAX_RATIO` times its size."""
+MAX_RATIO = 100
+"""Deflate reaches 1,032; images and headers stay far below this."""
 MAGIC = slice(128, 132)
 """Where a file of PS3.10 says ``DICM``, behind a preamble of any content."""
 MODALITIES = frozenset(
@@ -96,6 +102,7 @@ def read(source: str | os.PathLike[str] | bytes) -> DicomFile:
             fix="export it from the archive as a DICOM part 10 file",
         )
     with quiet():
+        _check_inflated(content)
         try:
             dataset = pydicom.dcmread(io.BytesIO(content))
             complete = _is_complete(dataset) and not _has_half_an_element(dataset, content)
@@ -142,6 +149,37 @@ def _bytes_of(source: str | os.PathLike[str] | bytes) -> bytes:
     if not size:
         raise InputUnreadable("this file is empty", fix="copy or download it again")
     return content
+
+
+def _check_inflated(content: bytes) -> None:
+    """Refuse a deflated file that inflates to more than it may, before pydicom holds all of it.
+
+    Raises:
+        InputTooLarge: It inflates to more than `MAX_INFLATED` and more than `MAX_RATIO` times its size.
+    """
+    file = io.BytesIO(content)
+    file.seek(MAGIC.stop)
+    try:
+        header = pydicom.filereader.data_element_generator(file, False, True, stop_when=lambda tag, *_: tag.group != 2)
+        syntax = next((each.value for each in header if each.tag == 0x00020010), b"")
+        if syntax.rstrip(b" \0").decode("ascii", "replace") != pydicom.uid.DeflatedExplicitVRLittleEndian:
+            return
+        deque(header, maxlen=0)
+    except Exception:  # the reader will say what is wrong with it
+        return
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    limit = min(max(MAX_INFLATED, MAX_RATIO * len(content)), MAX_BYTES)
+    size, rest = 0, content[file.tell() :]
+    with contextlib.suppress(zlib.error):  # the reader will say so
+        while rest and not inflater.eof:
+            size += len(inflater.decompress(rest, 1 << 20))
+            rest = inflater.unconsumed_tail
+            if size > limit:
+                raise InputTooLarge(
+                    f"this DICOM file inflates to more than {limit:,} bytes",
+                    why=f"it has {len(content):,} bytes; no image and no header deflates {MAX_RATIO} times",
+                    fix="have the archive send it as Explicit VR Little Endian",
+                )
 
 
 def _is_complete(dataset: Any) -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo_medical import orientation
+from duomo_medical.decoding import DecoderStopped, decode_encapsulated
 from duomo_medical.dicom_file import pydicom, quiet, value
 
 MAX_PIXELS = 1 << 30
@@ -87,7 +88,7 @@ def decode(dataset: Any) -> NDArray[Any]:
     _check_size(dataset)
     with quiet():
         try:
-            stored: NDArray[Any] = dataset.pixel_array
+            stored = _stored(dataset)
         except Exception as error:  # whatever a codec raises; its words may quote the file
             raise _undecodable(dataset, error) from None
         if str(value(dataset, "PhotometricInterpretation", "")).startswith("PALETTE"):
@@ -95,6 +96,13 @@ def decode(dataset: Any) -> NDArray[Any]:
     in_colour = stored.ndim > 2 and stored.shape[-1] == 3 and int(value(dataset, "SamplesPerPixel", 1)) == 3
     in_colour = in_colour or str(value(dataset, "PhotometricInterpretation", "")).startswith("PALETTE")
     return stored if stored.ndim == (4 if in_colour else 3) else stored[None]
+
+
+def _stored(dataset: Any) -> NDArray[Any]:
+    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax is not None and syntax.is_transfer_syntax and syntax.is_encapsulated and _decoders(syntax):
+        return decode_encapsulated(dataset)
+    return np.asarray(dataset.pixel_array)
 
 
 def develop(dataset: Any) -> Frames:
@@ -134,6 +142,8 @@ def _undecodable(dataset: Any, error: Exception) -> InputUnreadable:
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     if syntax is None or not syntax.is_transfer_syntax:
         why, fix = "its header does not name a transfer syntax", "send it again from the archive"
+    elif isinstance(error, DecoderStopped):
+        why, fix = f"{error}, as a damaged stream makes it", "send it again from the archive"
     elif "number of bytes" in str(error) or "less than expected" in str(error):
         why, fix = "there are fewer bytes of pixels than rows x columns x frames", "send it again: it was cut short"
     elif syntax.is_compressed and not _decoders(syntax):
