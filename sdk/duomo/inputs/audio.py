@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.limits import limits
+from duomo.inputs.seal import check_unsealed
 from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Audio:
             inner = value.get("audio", value.get("array"))
             rate = value.get("sampling_rate")
             value = inner if rate is None or not hasattr(inner, "__array__") else (inner, rate)
+        if is_url(value):
+            check_unsealed("this recording")
         if isinstance(value, str | os.PathLike) and not is_url(value):
             return cls(check_file(Path(value), "audio"), str(value))
         if isinstance(value, str | bytes | bytearray):

@@ -13,6 +13,7 @@ from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.rgb import as_uint8, to_rgb
+from duomo.inputs.seal import check_unsealed
 from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Image:
             return value
         if isinstance(value, dict) and "image" in value:
             value = value["image"]
+        if is_url(value):
+            check_unsealed("this image")
         if isinstance(value, str | os.PathLike) and not is_url(value):
             return cls(check_file(Path(value), "image"), str(value))
         if isinstance(value, str | bytes | bytearray):

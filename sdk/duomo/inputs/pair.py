@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from duomo.errors import BadInput
 from duomo.inputs.audio import Audio
@@ -17,6 +17,8 @@ from duomo.inputs.text import Text
 class TextPair:
     """Two texts that belong together."""
 
+    WIRE: ClassVar[Mapping[str, Any]] = {"text": Text, "text_pair": Text}
+    """Keys of the mapping that stands for it, and what each holds."""
     first: Text
     second: Text
     name: str = ""
@@ -34,6 +36,8 @@ class TextPair:
 class AudioPair:
     """Two recordings to compare."""
 
+    WIRE: ClassVar[Mapping[str, Any]] = {"audio": Audio, "audio_pair": Audio}
+    """Keys of the mapping that stands for it, and what each holds."""
     first: Audio
     second: Audio
     name: str = ""
@@ -51,6 +55,8 @@ class AudioPair:
 class Comparison:
     """One text and the texts to compare it with."""
 
+    WIRE: ClassVar[Mapping[str, Any]] = {"source": Text, "sentences": list[Text]}
+    """Keys of the mapping that stands for it, and what each holds."""
     source: Text
     sentences: tuple[Text, ...]
     name: str = ""
@@ -71,6 +77,8 @@ class Comparison:
 class Question:
     """A question, and the text that answers it."""
 
+    WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "context": Text}
+    """Keys of the mapping that stands for it, and what each holds."""
     question: Text
     context: Text
     name: str = ""
@@ -88,6 +96,8 @@ class Question:
 class PageQuestion:
     """A question, and the picture of a page that answers it."""
 
+    WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "image": Image}
+    """Keys of the mapping that stands for it, and what each holds."""
     question: Text
     image: Image
     name: str = ""

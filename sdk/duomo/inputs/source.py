@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from duomo.config import is_offline
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, Offline
 from duomo.inputs.limits import limits
+from duomo.inputs.seal import check_unsealed
 
 
 def is_url(value: object) -> bool:
@@ -24,6 +25,7 @@ def check_file(path: Path, what: str) -> Path:
 
     Raises `InputMissing`, `InputUnreadable` or `InputTooLarge`.
     """
+    check_unsealed(f"this {what}")
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -98,6 +100,7 @@ def memory_of(source: Any) -> int:
 
 
 def _download(url: str) -> bytes:
+    check_unsealed("this input")
     if is_offline():
         raise Offline(
             f"'{url}' needs the network",

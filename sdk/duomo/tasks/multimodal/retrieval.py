@@ -8,6 +8,7 @@ import pydantic
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from duomo.inputs import Audio, Image, TextOrImage
+from duomo.inputs.seal import check_unsealed
 from duomo.tasks.base import Options, Task
 from duomo.tasks.results import Embedding, SearchResult
 
@@ -32,6 +33,7 @@ def _pictures(value: Any) -> Any:
     from duomo.tasks import IMAGES
 
     if isinstance(value, str | Path):
+        check_unsealed("the images to search")
         folder = Path(value)
         if folder.is_dir():
             value = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
