@@ -25,6 +25,7 @@ DuomoError                    what happened · why · how to fix it
 │   ├── InputTooLarge         beyond a decoder limit (pixels, seconds, bytes)
 │   └── InputTooLong          longer than the model reads, under the policy ``long="error"``
 ├── ModelFailed               a model raised on an item
+├── BadOutput                 a model's result holds a number that is not finite
 ├── AdapterFailed             an industry adapter raised on a record
 ├── GuardRefused              a guard of an adapter stops the whole, not one record
 ├── ArtifactProblem           a fitted artefact is damaged, of another kind, or was changed
@@ -248,6 +249,12 @@ class ModelFailed(DuomoError):
     """A model raised on an item; the original exception is the cause."""
 
     code = "E-MODEL-FAILED"
+
+
+class BadOutput(DuomoError):
+    """A model's result for one item holds a number that is not finite; the others go on."""
+
+    code = "E-OUTPUT"
 
 
 class AdapterFailed(DuomoError):

@@ -20,6 +20,7 @@ from duomo.execution.devices import (
     torch_device,
     torch_dtype,
 )
+from duomo.execution.finite import check_output, check_results
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.weights import WeightsRef
@@ -188,7 +189,10 @@ class Worker:
         model = self.model
         try:
             output = model.forward(batch if self.device == "cpu" else move(batch, self._device))
+            masked = check_output(output)
             results = model.postprocess(output, features, options)
+            if masked:
+                check_results(results)
         except BaseException as error:
             if isinstance(error, Exception) or not _is_failure(error):
                 raise
