@@ -101,11 +101,12 @@ def test_every_link_leads_somewhere(page):
             assert (page.parent / target).exists(), f"{name(page)} links to {target}"
 
 
-def test_the_page_of_tasks_is_the_one_the_tasks_make():
-    spec = importlib.util.spec_from_file_location("make_tasks", ROOT / "docs" / "make_tasks.py")
+@pytest.mark.parametrize("name", ["tasks", "checkpoints"])
+def test_a_page_that_is_made_is_the_one_the_code_makes(name):
+    spec = importlib.util.spec_from_file_location(f"make_{name}", ROOT / "docs" / f"make_{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.page() == (ROOT / "docs" / "tasks.md").read_text("utf-8"), "make docs"
+    assert module.page() == (ROOT / "docs" / f"{name}.md").read_text("utf-8"), "make docs"
 
 
 def test_the_walk_names_files_classes_and_methods_that_exist():

@@ -140,7 +140,7 @@ class Nlp(Hooks):
                 loader="duomo_nlp.generation:CausalLM",
                 summary="any transformers decoder",
                 architectures=("*ForCausalLM", "*LMHeadModel"),
-                limits="greedy or nucleus sampling; decoders with a key-value cache",
+                limits="decoders with a key-value cache; no beam search",
             ),
             *(
                 FAMILY._replace(

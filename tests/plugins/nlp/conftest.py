@@ -151,6 +151,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def make_tokenizer() -> Callable[[], Tokenizer]:
+    """GPT-2's kind of tokenizer, trained once."""
+    trained = byte_level().to_str()
+    return lambda: Tokenizer.from_str(trained)
+
+
+@pytest.fixture(scope="session")
 def stable_cache() -> Path:
     """A cache that outlives the session, so that SmolLM2 is converted once a machine."""
     return Path(tempfile.gettempdir()) / "duomo-tests-cache"

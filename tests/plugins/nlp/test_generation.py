@@ -10,8 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import duomo
 from duomo.errors import BadInput, BadOption, InputTooLong
-from duomo_nlp import generation
-from duomo_nlp.decoders import kv_cache
+from duomo_nlp.decoders import kv_cache, loop
 from duomo_nlp.decoders.kv_cache import keep
 from duomo_nlp.decoders.writing import Writer
 
@@ -103,19 +102,19 @@ def test_prompts_that_wait_come_in_where_others_have_ended(
     runner: duomo.Runner[Any], monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     for name, value in {"AT_ONCE": 4, "GROUP": 2, "TOKENS_AT_ONCE": room}.items():
-        monkeypatch.setattr(generation, name, value)
+        monkeypatch.setattr(loop, name, value)
     items = [{"text": "the cat " * (1 + at * 5 % 7), "max_new_tokens": 2 + at * 7 % 11} for at in range(11)]
     expected = [runner(item, max_new_tokens=12) for item in items]
-    model = runner.executor.worker.model  # type: ignore[attr-defined]
+    reader = runner.executor.worker.model.reader  # type: ignore[attr-defined]
     sizes: list[tuple[int, int]] = []
-    read = model._read
-    monkeypatch.setattr(model, "_read", lambda ids, *rest: (sizes.append(tuple(ids.shape)), read(ids, *rest))[1])
+    read = reader.read
+    monkeypatch.setattr(reader, "read", lambda ids, *rest: (sizes.append(tuple(ids.shape)), read(ids, *rest))[1])
     assert [outcome.unwrap() for outcome in runner.map(items, max_new_tokens=12)] == expected
     steps = [rows for rows, new in sizes if new == 1]
     assert max(steps) <= 4
     written = sum(each.num_new_tokens - 1 for each in expected)
     assert sum(steps) == written, "no row is computed after its end"
-    if model._joins and room == 8192:
+    if reader.joins and room == 8192:
         assert len(steps) < 2 * written / 4, "places do not stay empty until the last of a batch has ended"
 
 

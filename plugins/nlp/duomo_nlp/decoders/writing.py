@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tokenizers import Tokenizer
 
@@ -10,17 +10,45 @@ BROKEN = "\ufffd"
 """What a tokenizer gives for the first bytes of a character whose last ones are still to come."""
 
 
+FIRST_MARK = 0xF0000
+"""Private characters of Unicode, which stand for special tokens while a stop text is looked for."""
+
+
+def marks_of(tokenizer: Tokenizer, stop: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """The special tokens that `stop` names, by id: their text, and a character that stands for it.
+
+    Special tokens decode to nothing, so a stop text with one of them would never be seen.
+    """
+    if not stop:
+        return {}
+    special = {id: each.content for id, each in tokenizer.get_added_tokens_decoder().items() if each.special}
+    named = [(id, text) for id, text in special.items() if any(text in each for each in stop)]
+    return {id: (text, chr(FIRST_MARK + at)) for at, (id, text) in enumerate(named)}
+
+
 class Writer:
     """The text of one row, as its tokens come."""
 
-    def __init__(self, tokenizer: Tokenizer, ends: frozenset[int], budget: int, stop: Sequence[str]) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        ends: frozenset[int],
+        budget: int,
+        stop: Sequence[str],
+        marks: Mapping[int, tuple[str, str]] | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self.ends = ends
         self.budget = budget
-        self.stop = [each for each in stop if each]
         self.text = ""
         self.num_tokens = 0
         self.finish_reason: str | None = None
+        self._marks = {id: mark for id, (_, mark) in (marks or {}).items()}
+        self._unmark = dict.fromkeys(map(ord, self._marks.values()))
+        marked = [*stop]
+        for text, mark in sorted((marks or {}).values(), key=lambda each: -len(each[0])):
+            marked = [each.replace(text, mark) for each in marked]
+        self.stop = [each for each in dict.fromkeys([*stop, *marked]) if each]
         self._window: list[int] = []
         self._shown = ""
         self._held = ""
@@ -29,22 +57,26 @@ class Writer:
         """Take one token; `finish_reason` is set when it is the last."""
         self.num_tokens += 1
         if token in self.ends:
-            self._finish("stop")
+            self.finish("stop")
             return
         self._decode(token)
         found = [self._held.find(each) for each in self.stop if each in self._held]
         if found:
-            self.text += self._held[: min(found)]
+            self._release(self._held[: min(found)])
             self.finish_reason = "stop"
         elif self.num_tokens == self.budget:
-            self._finish("length")
+            self.finish("length")
         else:
             keep = self._may_become_stop()
-            self.text += self._held[: len(self._held) - keep]
+            self._release(self._held[: len(self._held) - keep])
             self._held = self._held[len(self._held) - keep :]
 
     def _decode(self, token: int) -> None:
         # Only a few tokens are decoded again: those of the last piece, since some decoders treat a first token apart.
+        if token in self._marks:
+            self._held += self._undecoded() + self._marks[token]
+            self._window, self._shown = [], ""
+            return
         self._window.append(token)
         text = self.tokenizer.decode(self._window)
         if text.endswith(BROKEN):
@@ -53,9 +85,17 @@ class Writer:
         self._window = self._window[-1:]
         self._shown = self.tokenizer.decode(self._window)
 
-    def _finish(self, reason: str) -> None:
-        self.text += self._held + self.tokenizer.decode(self._window)[len(self._shown) :]
+    def finish(self, reason: str) -> None:
+        """End the answer with all that is held."""
+        self._release(self._held + self._undecoded())
         self.finish_reason = reason
+
+    def _release(self, text: str) -> None:
+        self.text += text.translate(self._unmark) if self._unmark else text
+
+    def _undecoded(self) -> str:
+        """The text of tokens whose last character has not come whole."""
+        return self.tokenizer.decode(self._window)[len(self._shown) :]
 
     def _may_become_stop(self) -> int:
         """How many last characters are the beginning of a stop text."""

@@ -31,9 +31,21 @@ class TextChunk(Result):
 class TextGenerationOptions(Options):
     """Options of text generation."""
 
-    max_new_tokens: int = Field(128, ge=1, description="stop after so many tokens")
-    temperature: float = Field(0.0, ge=0, description="0 takes the likeliest token; higher is more varied")
-    top_p: float = Field(1.0, gt=0, le=1, description="sample among the likeliest tokens of this joint probability")
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="stop after this many tokens; when left out, what the checkpoint says, or 128"
+    )
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        description="0 takes the likeliest token; higher is more varied; when left out, what the checkpoint says, or 0",
+    )
+    top_p: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="sample among the likeliest tokens of this joint probability; when left out, what the checkpoint"
+        " says, or 1",
+    )
     seed: int | None = Field(None, description="makes sampling repeatable")
     stop: tuple[str, ...] = Field((), description="end at any of these texts, which are left out")
     chat: bool | None = Field(

@@ -1,0 +1,117 @@
+"""What the files of a checkpoint may say, and what duomo does with each entry: applied, without effect, or refused.
+
+One table a file. The loaders read it, `docs/make_checkpoints.py` makes a page of it, and a test compares the two;
+so an entry that is neither applied nor refused cannot go unnoticed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+How = Literal["applied", "no effect", "refused"]
+
+
+class Entry(NamedTuple):
+    """One entry of a file."""
+
+    how: How
+    note: str = ""
+    neutral: tuple[Any, ...] = (None,)
+    """Values that ask for nothing."""
+    looks_back: bool = False
+    """Whether it changes scores by the text so far."""
+
+
+def _processor(note: str = "", *neutral: Any) -> Entry:
+    return Entry("applied", note, (None, *neutral), True)
+
+
+def _warper(note: str = "", *neutral: Any) -> Entry:
+    return Entry("applied", note or "when sampling", (None, *neutral))
+
+
+def _refused(note: str, *neutral: Any) -> Entry:
+    return Entry("refused", note, (None, *neutral))
+
+
+_BEAMS = Entry("no effect", "only for beam search")
+_SPEED = Entry("no effect", "how fast it is, not what is written")
+_SHAPE = Entry("no effect", "what `generate` hands back beside the text")
+
+GENERATION: dict[str, Entry] = {
+    "max_new_tokens": Entry("applied", "where the caller leaves `max_new_tokens` out"),
+    "max_length": Entry("applied", "prompt and answer, where neither says `max_new_tokens`"),
+    "min_length": _processor("", 0),
+    "min_new_tokens": _processor("", 0),
+    "stop_strings": Entry("applied", "stays in the text, as with `generate`; the option `stop` leaves its texts out"),
+    "eos_token_id": Entry("applied", "beside the tokenizer's own"),
+    "bos_token_id": Entry("applied", "begins a prompt that has no tokens"),
+    "pad_token_id": Entry("no effect", "rows that end leave the batch"),
+    "decoder_start_token_id": Entry("no effect", "only for encoder-decoders"),
+    "do_sample": Entry("applied", "where the caller leaves `temperature` out", (None, False)),
+    "temperature": _warper("where the caller leaves it out and `do_sample` is true", 1.0),
+    "top_k": _warper("when sampling; 50, as with `generate`, where `do_sample` is true and it is left out", 0),
+    "top_p": _warper("when sampling, where the caller leaves it out", 1.0),
+    "min_p": _warper(),
+    "top_h": _warper(),
+    "typical_p": _warper("", 1.0),
+    "epsilon_cutoff": _warper("", 0.0),
+    "eta_cutoff": _warper("", 0.0),
+    "renormalize_logits": Entry("no effect", "the order and the shares of tokens stay as they are"),
+    "repetition_penalty": _processor("", 1.0),
+    "encoder_repetition_penalty": _processor("of the prompt's tokens", 1.0),
+    "no_repeat_ngram_size": _processor("", 0),
+    "encoder_no_repeat_ngram_size": _processor("of the prompt's n-grams", 0),
+    "bad_words_ids": _processor("", []),
+    "sequence_bias": _processor("", {}, []),
+    "suppress_tokens": _processor("", []),
+    "begin_suppress_tokens": _processor("", []),
+    "forced_bos_token_id": _processor("after a prompt of one token"),
+    "forced_eos_token_id": _processor("as the last token of the budget"),
+    "exponential_decay_length_penalty": _processor(),
+    "remove_invalid_values": _processor("", False),
+    "num_beams": _refused("beam search is not written here", 1),
+    "num_beam_groups": _refused("beam search is not written here", 1),
+    "diversity_penalty": _refused("beam search is not written here", 0.0),
+    "constraints": _refused("beam search is not written here"),
+    "force_words_ids": _refused("beam search is not written here"),
+    "length_penalty": _BEAMS,
+    "early_stopping": _BEAMS,
+    "num_return_sequences": _refused("one prompt has one answer", 1),
+    "penalty_alpha": _refused("contrastive search is not written here", 0.0),
+    "dola_layers": _refused("decoding by contrasting layers is not written here"),
+    "guidance_scale": _refused("it needs a second pass without the prompt", 1, 1.0),
+    "watermarking_config": _refused("watermarks are not written here"),
+    "token_healing": _refused("prompts are not taken back", False),
+    "max_time": _refused("a result would depend on how busy the machine is"),
+    "use_mtp": _SPEED,
+    "use_cache": _SPEED,
+    "cache_implementation": _SPEED,
+    "cache_config": _SPEED,
+    "max_cache_len": _SPEED,
+    "prefill_chunk_size": _SPEED,
+    "compile_config": _SPEED,
+    "disable_compile": _SPEED,
+    "continuous_batching_config": _SPEED,
+    "low_memory": _SPEED,
+    "is_assistant": _SPEED,
+    "num_assistant_tokens": _SPEED,
+    "num_assistant_tokens_schedule": _SPEED,
+    "assistant_confidence_threshold": _SPEED,
+    "assistant_early_exit": _SPEED,
+    "assistant_lookbehind": _SPEED,
+    "assistant_ensemble_weight": _SPEED,
+    "target_lookbehind": _SPEED,
+    "prompt_lookup_num_tokens": _SPEED,
+    "max_matching_ngram_size": _SPEED,
+    "speculation_type": _SPEED,
+    "output_attentions": _SHAPE,
+    "output_hidden_states": _SHAPE,
+    "output_scores": _SHAPE,
+    "output_logits": _SHAPE,
+    "return_dict_in_generate": _SHAPE,
+    "transformers_version": Entry("no effect", "who saved it"),
+}
+"""``generation_config.json``, of decoders."""
+FILES: dict[str, dict[str, Entry]] = {"generation_config.json, for text-generation": GENERATION}
+"""Every table, by its file."""
