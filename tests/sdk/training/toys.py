@@ -99,11 +99,15 @@ class LettersTrainer(Letters, Trainable[Text]):
 
 
 class VariedTrainer(LettersTrainer):
-    """It drops letters of a text, and reads ``poison`` as a number that is not finite."""
+    """It drops letters of a text."""
 
     def augment(self, item: Text, draw: torch.Generator) -> Text:
         kept = torch.rand(len(item), generator=draw) > 0.2
         return Text("".join(letter for letter, keep in zip(item, kept.tolist(), strict=True) if keep))
+
+
+class PoisonTrainer(LettersTrainer):
+    """A text with ``poison`` in it has a loss that is not finite."""
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
         found = super().preprocess(items, options)
@@ -111,13 +115,6 @@ class VariedTrainer(LettersTrainer):
             if "poison" in item:
                 each["counts"] = each["counts"] * float("inf")
         return found
-
-
-class PoisonTrainer(LettersTrainer):
-    """A text with ``poison`` in it has a loss that is not finite."""
-
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
-        return VariedTrainer.preprocess(self, items, options)  # type: ignore[arg-type]
 
     def features(self, batch: dict[str, Tensor], upper: int) -> Tensor:
         # A batch norm would spread what is not finite over its batch, so that every row had such a loss.
@@ -135,3 +132,15 @@ class Toys(Hooks):
     @hookimpl
     def register_models(self) -> list[ModelSpec]:
         return [SPEC, VARIED, FORMULA, POISON]
+
+
+def train(rows: Any, out: str, settings: dict[str, Any], given: dict[str, Any]) -> None:
+    """Train in a process of its own; whoever started it may kill it."""
+    import duomo
+    from duomo.plugins.selection import Selection
+
+    torch.set_num_threads(1)
+    catalog = duomo.Catalog(Selection(allow=frozenset()), extra={"toys": Toys()})
+    duomo.finetune(
+        "text-classification", rows, out=out, recipe=duomo.Recipe(**settings), resume=True, catalog=catalog, **given
+    )

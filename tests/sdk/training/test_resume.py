@@ -1,0 +1,121 @@
+"""A training that was killed, and taken up again, ends with the very weights of one that was not."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from toys import train
+
+import duomo
+from duomo.errors import StoreMismatch
+from duomo.execution.pools.process import Child
+
+KILLS = 20
+SETTINGS = {"epochs": 12, "batch": 8, "lr": 0.02, "micro": 3, "checkpoint_s": 0.0}
+
+
+@pytest.mark.slow
+@pytest.mark.multiproc
+@pytest.mark.parametrize(
+    ("model", "how"),
+    [("toys/varied", "all"), ("toys/letters", "head")],
+    ids=["augmented, with dropout, accumulated", "a head on a cached trunk"],
+)
+def test_twenty_kills_leave_no_trace(rows, tmp_path, model, how):
+    given = {"model": model, "train": how}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run(rows, whole, given).join(60)
+    chance = random.Random(0)
+    for _ in range(KILLS):
+        child = run(rows, cut, given)
+        wanted = last_step(cut) + chance.randint(1, 2)
+        while child.is_alive and last_step(cut) < wanted:
+            time.sleep(0.0005)
+        time.sleep(chance.uniform(0, 0.004))  # anywhere between two steps, or while a checkpoint is written
+        child.kill()
+        child.join(10)
+    assert not (cut / "fit.json").exists(), "all kills came before the end"
+    run(rows, cut, given).join(60)
+    assert weights(cut) == weights(whole)
+    log = [(folder / "log.jsonl").read_text() for folder in (cut, whole)]
+    assert log[0] == log[1], "no step is logged twice, and none is missing"
+
+
+def last_step(out: Path) -> int:
+    return max((int(path.name[5:]) for path in out.glob("checkpoints/step-*")), default=0)
+
+
+def run(rows: object, out: Path, given: dict[str, object]) -> Child:
+    return Child(
+        train, (rows, str(out), SETTINGS, given), preload=("torch", "torch._dynamo", "duomo.training.finishing", "toys")
+    )
+
+
+def weights(out: Path) -> bytes:
+    return (out / "model.safetensors").read_bytes()
+
+
+def stopped(fit, rows, after: int, **given) -> None:
+    """Stop a training after so many steps, as Ctrl-C would."""
+
+    def stop(progress):
+        if progress.step == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(rows, on_step=stop, checkpoint_s=0.0, **given)
+
+
+def test_a_training_that_was_stopped_goes_on_in_the_middle_of_an_epoch(fit, rows):
+    undisturbed = fit(rows, out="whole", checkpoint_s=0.0)
+    stopped(fit, rows, after=7)
+    steps = []
+    resumed = fit(rows, resume=True, checkpoint_s=0.0, on_step=lambda progress: steps.append(progress.step))
+    assert steps[0] == 8
+    assert weights(resumed.folder) == weights(undisturbed.folder)
+    assert resumed.metrics == undisturbed.metrics
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"seed": 5}, "recipe.seed: 0 then, 5 now"),
+        ({"batch": 4}, "recipe.batch"),
+        ({"train": "all"}, "train: head then, all now"),
+        ({"model": "toys/varied", "validation": 0.5}, "training data"),
+    ],
+)
+def test_a_resume_with_something_else_shows_the_difference(fit, rows, given, named):
+    stopped(fit, rows, after=3)
+    with pytest.raises(StoreMismatch) as caught:
+        fit(rows, resume=True, **given)
+    assert named in str(caught.value)
+
+
+def test_a_resume_with_other_rows_is_refused(fit, rows):
+    stopped(fit, rows, after=3)
+    with pytest.raises(StoreMismatch, match="training data"):
+        fit([*rows, {"text": "shark", "label": "fish"}], resume=True)
+
+
+def test_a_folder_that_holds_another_run_is_refused(fit, rows, tmp_path):
+    stopped(fit, rows, after=3)
+    with pytest.raises(StoreMismatch, match="holds a training already"):
+        fit(rows)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    with pytest.raises(StoreMismatch, match="is not empty"):
+        fit(rows, out="full")
+
+
+def test_a_training_that_is_done_is_given_back(fit, rows):
+    done = fit(rows)
+    again = fit(rows, resume=True, on_step=lambda _: pytest.fail("a step was taken"))
+    assert again == done
+    with pytest.raises(StoreMismatch, match=r"recipe\.epochs"):
+        fit(rows, resume=True, epochs=9)
+
+
+def test_a_resume_of_nothing_begins(fit, rows):
+    assert isinstance(fit(rows, resume=True), duomo.Fit)
