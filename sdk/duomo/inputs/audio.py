@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
+from duomo.inputs.arrays import to_numpy
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
 from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, read_object
@@ -21,6 +22,8 @@ _BLOCK = 1 << 20
 """Samples that are decoded or resampled at a time."""
 _KERNEL = 1_000_000
 """About how many entries a resampling kernel may have; 44.1 kHz to 16 kHz has 76,000."""
+_LOUDEST = 10.0
+"""Mixes of several tracks and lossy files go a little beyond 1; integers cast to float go far beyond this."""
 _USUAL_RATE = 48_000
 """Hertz; recordings of `Limits.audio_seconds` at this rate are still taken, denser ones have to be shorter."""
 
@@ -111,6 +114,7 @@ class Audio:
             raise InputUnreadable(
                 f"{self._label()} holds samples that are not numbers", why="there are NaN or infinities in it"
             )
+        _check_level(mono, self._label())
         return mono if rate == sampling_rate else _resample(mono, rate, sampling_rate)
 
     def _label(self) -> str:
@@ -153,6 +157,17 @@ class Audio:
                 why=f"at {rate:,} Hz; the limit is {limits().audio_seconds:,} seconds at {_USUAL_RATE:,} Hz",
                 fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
             )
+
+
+def _check_level(mono: np.ndarray[Any, Any], label: str) -> None:
+    """Raise `BadInput` for samples that were never divided by what their integers could hold."""
+    least, most = float(mono.min()), float(mono.max())
+    if max(-least, most) > _LOUDEST:
+        raise BadInput(
+            f"the samples of {label} must lie in [-1, 1], these span {least:.4g} to {most:.4g}",
+            why="they look like integers that were cast to float; models would hear noise",
+            fix="divide them, those of 16 bits by 32768; or pass int16",
+        )
 
 
 def _read_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
@@ -201,7 +216,7 @@ def _resample(mono: np.ndarray[Any, Any], rate: int, target: int) -> np.ndarray[
 def _to_mono(value: Any) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    array = to_numpy(value, "pass floats in [-1, 1], or int16")
     if array.dtype == np.int16:
         array = array / np.float32(32768)
     elif not np.issubdtype(array.dtype, np.floating):
@@ -209,6 +224,6 @@ def _to_mono(value: Any) -> np.ndarray[Any, Any]:
     if array.ndim == 2:
         array = array.mean(axis=0 if array.shape[0] < array.shape[1] else 1)
     if array.ndim != 1:
-        raise BadInput(f"an array of shape {array.shape} is no recording", fix="pass (samples,) or (channels, samples)")
+        raise BadInput(f"an array of shape {array.shape} is not audio", fix="pass (samples,) or (channels, samples)")
     # A copy: a model may write into its samples, and the caller's array is not ours to change.
     return np.array(array, dtype=np.float32)

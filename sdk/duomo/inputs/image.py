@@ -39,7 +39,7 @@ class Image:
         """Take a path, URL, bytes, file object, PIL image, or an array or tensor.
 
         Arrays are (H, W), (H, W, 3) or (H, W, 4) of uint8, or of floats in [0, 1]; tensors may also
-        be (3, H, W). A mapping with key ``image`` is unwrapped.
+        be (3, H, W), unless that could as well be (H, W, 3). A mapping with key ``image`` is unwrapped.
         """
         if isinstance(value, cls):
             return value
@@ -148,6 +148,8 @@ class Image:
 
 def _check_size(picture: PIL.Image.Image, label: str) -> None:
     width, height = picture.size
+    if not width or not height:
+        raise BadInput(f"{label} has no pixels", why=f"its size is {width} x {height}", fix="leave it out")
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
 

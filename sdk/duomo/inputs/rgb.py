@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput
+from duomo.inputs.arrays import to_numpy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +16,8 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 """Tags of TIFF."""
 _SHALLOW = {"L;2": 85, "L;4": 17}
 """How far Pillow spreads the levels of PNGs of 2 and 4 bits; it leaves the level that stands for transparency."""
+_ROUNDING = 0.01
+"""How far floats may lie outside [0, 1] to be told to clip rather than to scale."""
 _DEEP = "RGB;16B"
 _LOW_BYTES = "RGB;16L"
 """The layout under which Pillow's reader of big-endian 16-bit colours finds their lower bytes."""
@@ -57,9 +60,17 @@ def as_uint8(value: Any) -> np.ndarray[Any, Any]:
     """
     import numpy as np
 
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3, 4):
-        array = array.transpose(1, 2, 0)
+    array = to_numpy(value, "pass (H, W, 3) of uint8, or of floats in [0, 1]")
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        is_last = array.shape[-1] in (1, 3, 4)
+        if is_last and hasattr(value, "detach"):
+            raise BadInput(
+                f"a tensor of shape {array.shape} does not say which axis holds the colours",
+                why="the first could, and so could the last",
+                fix="pass tensor.permute(1, 2, 0).numpy() where they come first, tensor.numpy() where they come last",
+            )
+        if not is_last:
+            array = array.transpose(1, 2, 0)
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
@@ -68,12 +79,7 @@ def as_uint8(value: Any) -> np.ndarray[Any, Any]:
             fix="pass (H, W), (H, W, 3), (H, W, 4) or, as a tensor, (3, H, W)",
         )
     if np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise BadInput(
-                f"float pixels must lie in [0, 1], these span {array.min():.3g} to {array.max():.3g}",
-                why="a guess at the range would silently change every prediction",
-                fix="divide by 255, or pass uint8",
-            )
+        _check_range(float(array.min()), float(array.max()))
         array = (array * 255).round()
     elif array.dtype != np.uint8:
         raise BadInput(f"pixels of type {array.dtype} are ambiguous", fix="pass uint8, or floats in [0, 1]")
@@ -82,6 +88,20 @@ def as_uint8(value: Any) -> np.ndarray[Any, Any]:
         alpha = array[..., 3:].astype(np.float32) / 255
         array = (array[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _check_range(least: float, most: float) -> None:
+    """Raise `BadInput` unless float pixels lie in [0, 1]; NaN does not."""
+    if least >= 0 and most <= 1:
+        return
+    slightly = least >= -_ROUNDING and most <= 1 + _ROUNDING
+    raise BadInput(
+        f"float pixels must lie in [0, 1], these span {least:.9g} to {most:.9g}",
+        why="they are off by about a rounding"
+        if slightly
+        else "a guess at the range would silently change every prediction",
+        fix="clip them: array.clip(0, 1)" if slightly else "divide by 255, or pass uint8",
+    )
 
 
 def _colour_key(image: PIL.Image.Image) -> Callable[[PIL.Image.Image], Any] | None:

@@ -188,7 +188,7 @@ def test_integers_other_than_int16_are_ambiguous():
 
 
 def test_three_axes_are_no_recording():
-    assert "(2, 3, 4) is no recording" in refusal((np.zeros((2, 3, 4)), RATE)).what
+    assert "(2, 3, 4) is not audio" in refusal((np.zeros((2, 3, 4)), RATE)).what
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
