@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import re
 import urllib.request
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,10 +15,30 @@ from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable,
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://|(data):[\w/+.-]*[;,]")
+"""How an address begins that is no path; a single letter is a drive of Windows."""
+
 
 def is_url(value: object) -> bool:
     """Whether it is an http(s) address."""
-    return isinstance(value, str) and value.startswith(("http://", "https://"))
+    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
+
+
+def path_of(value: str | os.PathLike[str], what: str) -> Path:
+    """The path that a caller names. Raises `InputMissing` for an address of a kind that is not fetched."""
+    found = _SCHEME.match(value) if isinstance(value, str) else None
+    if found is None:
+        return Path(value)
+    kind = (found[1] or found[2]).lower()
+    fixes = {
+        "file": f"pass the path: {value[found.end() :].removeprefix('localhost'):.200}",
+        "data": "decode it and pass the bytes: base64.b64decode(text.partition(',')[2])",
+    }
+    raise InputMissing(
+        f"no {what} file at '{value:.80}': this kind of address is not fetched",
+        why=f"{what} comes from http:// and https:// addresses, not from {kind}:",
+        fix=fixes.get(kind, "fetch it yourself and pass its path or bytes"),
+    )
 
 
 def check_file(path: Path, what: str) -> Path:
@@ -68,7 +89,7 @@ def open_source(source: Any, what: str) -> BinaryIO:
         return io.BytesIO(_download(source))
     if isinstance(source, str | os.PathLike):
         try:
-            return open(check_file(Path(source), what), "rb")
+            return open(check_file(path_of(source, what), what), "rb")
         except OSError as error:
             raise InputUnreadable(
                 f"cannot read '{source}'", why=error.strerror or str(error), fix="check its permissions"

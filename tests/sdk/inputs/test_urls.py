@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from duomo.errors import InputTooLarge, InputUnreadable, Offline
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable, Offline
 from duomo.inputs import Audio, Image
 
 
@@ -99,7 +99,24 @@ def test_offline_an_address_is_accepted_and_refused_when_read(site):
 
 
 @pytest.mark.usefixtures("online")
-@pytest.mark.parametrize("address", ["ftp://127.0.0.1/a.png", "file:///etc/hosts", "data:image/png;base64,AAAA"])
-def test_other_schemes_are_file_names(address):
-    with pytest.raises(InputUnreadable.__base__, match="no image file"):
-        Image.accept(address)
+def test_the_kind_of_an_address_may_be_written_large(site):
+    assert Image.accept(site.replace("http", "HTTP") + "/a.png").array().shape == (5, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "fix"),
+    [
+        ("file:///photos/a.png", "file", "pass the path: /photos/a.png"),
+        ("file://localhost/photos/a.png", "file", "pass the path: /photos/a.png"),
+        ("FTP://example.org/a.png", "ftp", "fetch it yourself"),
+        ("s3://bucket/a.png", "s3", "fetch it yourself"),
+        ("data:image/png;base64,iVBORw0KGgo=", "data", "base64.b64decode"),
+    ],
+)
+@pytest.mark.parametrize("cls", [Image, Audio])
+def test_an_address_that_is_not_fetched_is_no_path_that_is_not_there(cls, address, kind, fix):
+    with pytest.raises(BadInput, match="this kind of address is not fetched") as caught:
+        cls.accept(address)
+    assert address[:20] in caught.value.what, "no slash is lost"
+    assert caught.value.why.endswith(f"not from {kind}:")
+    assert fix in caught.value.fix

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from duomo.data.rows import parse_json, read_csv, read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
-from duomo.inputs.source import is_url, open_source
+from duomo.inputs.source import is_url, open_source, path_of
 from duomo.inputs.text import Text
 from duomo.writers.columns import dig
 
@@ -122,7 +122,10 @@ class Sources:
             )
             yield Item(name, missing, name)
         elif kind == "bytes":
-            yield Item(name, Path(name), name)
+            try:
+                yield Item(name, path_of(name, "input"), name)
+            except BadInput as error:
+                yield Item(name, error, name)
         else:
             try:
                 file = _open(name)
