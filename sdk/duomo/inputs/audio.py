@@ -12,7 +12,7 @@ from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMi
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
-from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, path_of, read_object
+from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ class Audio:
         if is_url(value):
             check_unsealed("this recording")
         if isinstance(value, str | os.PathLike) and not is_url(value):
-            return cls(check_file(path_of(value, "audio"), "audio"), str(value))
+            return cls(read_file(path_of(value, "audio"), "audio"), str(value))
         if isinstance(value, str | bytes | bytearray):
             return cls(value, name_of(value))
         if hasattr(value, "read"):

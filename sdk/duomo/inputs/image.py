@@ -13,7 +13,7 @@ from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.rgb import as_uint8, to_rgb
 from duomo.inputs.seal import check_unsealed
-from duomo.inputs.source import check_file, is_url, memory_of, name_of, open_source, path_of, read_object
+from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,7 @@ class Image:
         if is_url(value):
             check_unsealed("this image")
         if isinstance(value, str | os.PathLike) and not is_url(value):
-            return cls(check_file(path_of(value, "image"), "image"), str(value))
+            return cls(read_file(path_of(value, "image"), "image"), str(value))
         if isinstance(value, str | bytes | bytearray):
             return cls(value, name_of(value))
         if hasattr(value, "read"):

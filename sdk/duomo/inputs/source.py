@@ -6,6 +6,7 @@ import http.client
 import io
 import os
 import re
+import stat
 import urllib.request
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,8 @@ from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable,
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
 
+_PART = 1 << 20
+"""Bytes that are read from a pipe at a time."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://|(data):[\w/+.-]*[;,]")
 """How an address begins that is no path; a single letter is a drive of Windows."""
 
@@ -27,7 +30,7 @@ def is_url(value: object) -> bool:
 def path_of(value: str | os.PathLike[str], what: str) -> Path:
     """The path that a caller names. Raises `InputMissing` for an address of a kind that is not fetched."""
     found = _SCHEME.match(value) if isinstance(value, str) else None
-    if found is None:
+    if found is None or not isinstance(value, str):
         return Path(value)
     kind = (found[1] or found[2]).lower()
     fixes = {
@@ -48,7 +51,7 @@ def check_file(path: Path, what: str) -> Path:
     """
     check_unsealed(f"this {what}")
     try:
-        size = path.stat().st_size
+        found = path.stat()
     except FileNotFoundError:
         raise InputMissing(
             f"no {what} file at '{path}'",
@@ -62,23 +65,31 @@ def check_file(path: Path, what: str) -> Path:
             why=getattr(error, "strerror", None) or str(error),
             fix="check the path and its permissions",
         ) from None
-    if path.is_dir():
+    if stat.S_ISDIR(found.st_mode):
         raise InputUnreadable(
             f"'{path}' is a folder, not {what}",
             why="a single item is one file",
             fix=f"name a file in it; the command line takes folders: duomo run TASK '{path}'",
         )
-    if size == 0:
-        raise InputUnreadable(
-            f"'{path}' is empty", why="the file has 0 bytes", fix="check how it was written or copied"
-        )
-    if size > limits().file_bytes:
-        raise InputTooLarge(
-            f"'{path}' has {size:,} bytes",
-            why=f"the limit is {limits().file_bytes:,}",
-            fix=f"duomo config set limits.file_bytes {size}",
-        )
+    if stat.S_ISREG(found.st_mode):  # a pipe or device states no size
+        _check_size(path, found.st_size)
     return path
+
+
+def read_file(path: Path, what: str) -> Path | bytes:
+    """The path as from `check_file`; of a pipe or device its content, which can be read only once."""
+    check_file(path, what)
+    if path.is_file():
+        return path
+    content = bytearray()
+    try:
+        with open(path, "rb") as file:
+            while len(content) <= limits().file_bytes and (part := file.read(_PART)):
+                content += part
+    except OSError as error:
+        raise _not_read(path, error) from None
+    _check_size(path, len(content))
+    return bytes(content)
 
 
 def open_source(source: Any, what: str) -> BinaryIO:
@@ -91,9 +102,7 @@ def open_source(source: Any, what: str) -> BinaryIO:
         try:
             return open(check_file(path_of(source, what), what), "rb")
         except OSError as error:
-            raise InputUnreadable(
-                f"cannot read '{source}'", why=error.strerror or str(error), fix="check its permissions"
-            ) from None
+            raise _not_read(source, error) from None
     raise BadInput(f"cannot read {what} from {type(source).__name__}")
 
 
@@ -118,6 +127,25 @@ def memory_of(source: Any) -> int:
     if isinstance(source, bytes | bytearray):
         return len(source)
     return int(getattr(source, "nbytes", 0))
+
+
+def _not_read(path: Any, error: OSError) -> InputUnreadable:
+    return InputUnreadable(f"cannot read '{path}'", why=error.strerror or str(error), fix="check its permissions")
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size == 0:
+        raise InputUnreadable(
+            f"'{path}' is empty", why="the file has 0 bytes", fix="check how it was written or copied"
+        )
+    if size > limits().file_bytes:
+        raise InputTooLarge(
+            f"'{path}' has {size:,} bytes" if path.is_file() else f"'{path}' gives more than it may",
+            why=f"the limit is {limits().file_bytes:,}",
+            fix=f"duomo config set limits.file_bytes {size}"
+            if path.is_file()
+            else "duomo config set limits.file_bytes N",
+        )
 
 
 def _download(url: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
-from duomo.inputs.source import check_file, name_of
+from duomo.inputs.source import name_of, read_file
 
 
 class Text(str):
@@ -72,11 +72,12 @@ def _read(value: Any) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
         return str(value["text"])
     if isinstance(value, os.PathLike):
-        path = check_file(Path(value), "text")
+        found = read_file(Path(value), "text")
+        size = len(found) if isinstance(found, bytes) else found.stat().st_size
         # A character has at most 4 bytes; one more is for a byte order mark.
-        if path.stat().st_size > 4 * limits().text_chars + 4:
-            raise _too_long(path.stat().st_size, "bytes")
-        value = path.read_bytes()
+        if size > 4 * limits().text_chars + 4:
+            raise _too_long(size, "bytes")
+        value = found if isinstance(found, bytes) else found.read_bytes()
     elif hasattr(value, "read"):
         value = value.read()
     if isinstance(value, bytes | bytearray):
