@@ -57,7 +57,9 @@ class Audio:
             check_unsealed("this recording")
         if isinstance(value, str | os.PathLike) and not is_url(value):
             return cls(read_file(path_of(value, "audio"), "audio"), str(value))
-        if isinstance(value, str | bytes | bytearray):
+        if isinstance(value, bytearray | memoryview):
+            return cls(bytes(value))  # a copy: items are read ahead, and the buffer may be filled again
+        if isinstance(value, str | bytes):
             return cls(value, name_of(value))
         if hasattr(value, "read"):
             return cls(read_object(value), name_of(value))

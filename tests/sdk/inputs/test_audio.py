@@ -252,3 +252,11 @@ def test_three_hours_are_refused_without_reading_them(tmp_path):
 @pytest.mark.parametrize("value", [None, 3, [0.1, 0.2], {"sound": 1}, object(), (RATE, "a.wav")])
 def test_what_is_no_recording_at_all_is_refused_with_what_would_be(value):
     assert "(array, sampling_rate)" in refusal(value).fix
+
+
+@pytest.mark.parametrize("view", [lambda buffer: buffer, memoryview], ids=["bytearray", "memoryview"])
+def test_a_buffer_that_is_filled_again_does_not_change_what_was_accepted(tone, view):
+    buffer = bytearray(encoded(tone))
+    accepted = Audio.accept(view(buffer))
+    buffer[:] = bytes(len(buffer))
+    np.testing.assert_allclose(accepted.samples(), tone, atol=1e-4)

@@ -298,3 +298,11 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(picture, tmp_path, mo
     with pytest.raises(InputUnreadable, match="cannot read") as caught:
         image.pil()
     assert caught.value.why == "Permission denied"
+
+
+@pytest.mark.parametrize("view", [lambda buffer: buffer, memoryview], ids=["bytearray", "memoryview"])
+def test_a_buffer_that_is_filled_again_does_not_change_what_was_accepted(picture, view):
+    buffer = bytearray(encoded(picture))
+    accepted = Image.accept(view(buffer))
+    buffer[:] = bytes(len(buffer))
+    np.testing.assert_array_equal(accepted.array(), np.asarray(picture))
