@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMi
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
-from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object
+from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,15 +45,14 @@ class Audio:
         """Take a path, URL, bytes, file object, ``(array, sampling_rate)``, or a mapping.
 
         Arrays are float in [-1, 1] or int16, of shape (samples,), (channels, samples) or
-        (samples, channels). A mapping has ``audio`` (anything above) or ``array``, and
-        ``sampling_rate``; it is not changed.
+        (samples, channels). A mapping has ``audio``, which is anything above or a mapping; or ``array`` (``raw`` in
+        pipelines of transformers) and ``sampling_rate``; or ``bytes`` or ``path``, as rows of Hugging Face datasets
+        have. It is not changed.
         """
         if isinstance(value, cls):
             return value
-        if isinstance(value, dict):
-            inner = value.get("audio", value.get("array"))
-            rate = value.get("sampling_rate")
-            value = inner if rate is None or not hasattr(inner, "__array__") else (inner, rate)
+        if isinstance(value, Mapping):
+            return cls._of_mapping(value)
         if is_url(value):
             check_unsealed("this recording")
         if isinstance(value, str | os.PathLike) and not is_url(value):
@@ -77,6 +77,28 @@ class Audio:
             f"audio is expected, not {type(value).__name__}",
             fix="pass a path, URL, bytes, file object or (array, sampling_rate)",
         )
+
+    @classmethod
+    def _of_mapping(cls, value: Mapping[Any, Any]) -> Audio:
+        inner = value.get("audio", value)
+        if not isinstance(inner, Mapping):
+            rate = value.get("sampling_rate")
+            return cls.accept(inner if rate is None or not hasattr(inner, "__array__") else (inner, rate))
+        rate = inner.get("sampling_rate", value.get("sampling_rate"))
+        for samples in (inner.get("array"), inner.get("raw")):
+            if isinstance(samples, list | tuple) and rate is not None:
+                return cls.accept((_to_array(samples), rate))
+            if samples is not None:
+                return cls.accept(samples if rate is None else (samples, rate))
+        file = unpack_file(inner)
+        if file is None:
+            raise BadInput(
+                f"a mapping with {', '.join(map(repr, inner)) or 'nothing in it'} is not audio",
+                fix='pass {"audio": path or bytes}, {"array": array, "sampling_rate": 16000} or (array, sampling_rate)',
+            )
+        audio = cls.accept(file[0])
+        audio.name = audio.name or file[1]
+        return audio
 
     @property
     def source(self) -> Any:
@@ -159,6 +181,15 @@ class Audio:
                 why=f"at {rate:,} Hz; the limit is {limits().audio_seconds:,} seconds at {_USUAL_RATE:,} Hz",
                 fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
             )
+
+
+def _to_array(samples: list[Any] | tuple[Any, ...]) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    try:
+        return np.asarray(samples)
+    except ValueError as error:
+        raise BadInput("these samples are not an array", why=str(error), fix="pass a list of floats") from None
 
 
 def _check_level(mono: np.ndarray[Any, Any], label: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
@@ -13,7 +13,7 @@ from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.rgb import as_uint8, to_rgb
 from duomo.inputs.seal import check_unsealed
-from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object
+from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,12 +38,13 @@ class Image:
         """Take a path, URL, bytes, file object, PIL image, or an array or tensor.
 
         Arrays are (H, W), (H, W, 3) or (H, W, 4) of uint8, or of floats in [0, 1]; tensors may also
-        be (3, H, W), unless that could as well be (H, W, 3). A mapping with key ``image`` is unwrapped.
+        be (3, H, W), unless that could as well be (H, W, 3). A mapping with
+        ``image``, or with ``bytes`` or ``path`` as rows of Hugging Face datasets have, is unwrapped.
         """
         if isinstance(value, cls):
             return value
-        if isinstance(value, dict) and "image" in value:
-            value = value["image"]
+        if isinstance(value, Mapping):
+            return cls._of_mapping(value)
         if is_url(value):
             check_unsealed("this image")
         if isinstance(value, str | os.PathLike) and not is_url(value):
@@ -62,6 +63,21 @@ class Image:
             f"an image is expected, not {type(value).__name__}",
             fix="pass a path, URL, bytes, file object, PIL image, array (H, W, 3) or tensor (3, H, W)",
         )
+
+    @classmethod
+    def _of_mapping(cls, value: Mapping[Any, Any]) -> Image:
+        inner = value.get("image", value)
+        if not isinstance(inner, Mapping):
+            return cls.accept(inner)
+        file = unpack_file(inner)
+        if file is None:
+            raise BadInput(
+                f"a {type(value).__name__} with {', '.join(map(repr, inner)) or 'nothing in it'} is not an image",
+                fix='pass {"image": …}, or a path, URL, bytes, file object, PIL image, array or tensor',
+            )
+        image = cls.accept(file[0])
+        image.name = image.name or file[1]
+        return image
 
     @property
     def source(self) -> Any:

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -104,6 +105,14 @@ def open_source(source: Any, what: str) -> BinaryIO:
         except OSError as error:
             raise _not_read(source, error) from None
     raise BadInput(f"cannot read {what} from {type(source).__name__}")
+
+
+def unpack_file(value: Mapping[Any, Any]) -> tuple[Any, str] | None:
+    """The file in a row of Hugging Face datasets that was not decoded, ``{"bytes", "path"}``, and its name."""
+    content, path = value.get("bytes"), value.get("path")
+    if content is None and path is None:
+        return None
+    return (path if content is None else content), name_of(path)
 
 
 def read_object(file: Any) -> bytes:

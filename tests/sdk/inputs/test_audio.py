@@ -46,6 +46,13 @@ def test_every_shape_of_one_recording_gives_the_same_samples(tone, tmp_path):
         "mapping of an array": {"array": tone, "sampling_rate": RATE},
         "mapping of an array as audio": {"audio": tone, "sampling_rate": RATE},
         "mapping of a datasets row": {"path": "gone.wav", "array": tone, "sampling_rate": RATE},
+        "row of a dataset": {"audio": {"path": "gone.wav", "array": tone, "sampling_rate": RATE}, "text": "hello"},
+        "row whose rate stands outside": {"audio": {"array": tone}, "sampling_rate": RATE},
+        "dict of a pipeline": {"raw": tone, "sampling_rate": RATE},
+        "list of numbers": {"array": tone.tolist(), "sampling_rate": RATE},
+        "bytes of a row": {"audio": {"bytes": path.read_bytes(), "path": None}},
+        "path of a row": {"bytes": None, "path": str(path)},
+        "bytes and their name": {"bytes": path.read_bytes(), "path": "gone.wav"},
         "Audio": Audio.accept(path),
     }
     for name, value in shapes.items():
@@ -260,3 +267,21 @@ def test_a_buffer_that_is_filled_again_does_not_change_what_was_accepted(tone, v
     accepted = Audio.accept(view(buffer))
     buffer[:] = bytes(len(buffer))
     np.testing.assert_allclose(accepted.samples(), tone, atol=1e-4)
+
+
+def test_a_row_of_a_dataset_names_its_file(tone):
+    assert Audio.accept({"bytes": encoded(tone), "path": "gone.wav"}).name == "gone.wav"
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ({"audio": {"audio": {"array": 1}}}, "'audio' is not audio"),
+        ({"sound": 1}, "'sound' is not audio"),
+        ({}, "nothing in it"),
+        ({"array": [[1.0], [2.0, 3.0]], "sampling_rate": RATE}, "not an array"),
+        ({"array": [0.5], "sampling_rate": "fast"}, "sampling rate"),
+    ],
+)
+def test_a_mapping_that_holds_no_audio_says_what_it_holds(value, word):
+    assert word in refusal(value).what

@@ -61,6 +61,9 @@ def test_every_shape_of_one_picture_gives_the_same_pixels(picture, tmp_path):
         "CHW tensor": chw,
         "float CHW tensor": chw / 255,
         "mapping": {"image": path},
+        "row of a dataset": {"image": {"bytes": path.read_bytes(), "path": None}},
+        "bytes and their name": {"bytes": path.read_bytes(), "path": "gone.png"},
+        "path of a row": {"bytes": None, "path": str(path)},
         "Image": Image.accept(path),
     }
     for name, value in shapes.items():
