@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.arrays import to_numpy
@@ -157,13 +157,14 @@ class Audio:
             ) from None
         with open_source(self._source, "audio") as file:
             try:
-                with soundfile.SoundFile(file) as sound:
+                with soundfile.SoundFile(_Forgiving(file)) as sound:
                     self._check_length(sound.frames, sound.samplerate)
                     return _read_mono(sound), sound.samplerate
-            except soundfile.LibsndfileError as error:
+            except (soundfile.SoundFileError, ValueError, ArithmeticError, TypeError) as error:
+                why = getattr(error, "error_string", str(error)).rstrip(".")
                 raise InputUnreadable(
                     f"{self._label()} cannot be decoded",
-                    why=f"{error.error_string.rstrip('.')}; WAV, FLAC, OGG, MP3 and AIFF can be read; M4A cannot",
+                    why=f"{why}; WAV, FLAC, OGG, MP3 and AIFF can be read; M4A cannot",
                     fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
                 ) from None
 
@@ -181,6 +182,21 @@ class Audio:
                 why=f"at {rate:,} Hz; the limit is {limits().audio_seconds:,} seconds at {_USUAL_RATE:,} Hz",
                 fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
             )
+
+
+class _Forgiving:
+    """A file for libsndfile, which looks where damaged headers point; an exception there would go to stderr."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Stay where it is when asked for a place before the start."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return self._file.tell()
 
 
 def _to_array(samples: list[Any] | tuple[Any, ...]) -> np.ndarray[Any, Any]:
@@ -217,7 +233,8 @@ def _read_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
         if not len(block):
             break  # the header of some files, such as MP3, promises a little too much
         end += len(block)
-        np.mean(block, axis=1, out=mono[end - len(block) : end])
+        with np.errstate(all="ignore"):  # what is not a number is found later
+            np.mean(block, axis=1, out=mono[end - len(block) : end])
     return mono[:end]
 
 

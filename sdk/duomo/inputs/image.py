@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.rgb import as_uint8, to_rgb
@@ -151,9 +151,13 @@ class Image:
                 why=f"its first bytes are those of none of {', '.join(_FORMATS)}",
                 fix="check what the file really holds: file NAME; save another format as PNG",
             ) from None
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+        except (DuomoError, MemoryError):
+            raise
+        except Exception as error:  # a decoder raises whatever it trips over: RuntimeError, struct.error, IndexError …
             raise InputUnreadable(
-                f"{label} is damaged", why=str(error), fix="copy or download it again; it was probably cut short"
+                f"{label} is damaged",
+                why=str(error) or type(error).__name__,
+                fix="copy or download it again; it was probably cut short",
             ) from None
 
     def array(self) -> np.ndarray[Any, Any]:

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 UPRIGHT = 1
 _TAG = 0x0112
 _MODULES = r"PIL\."
-_SILENT = ("ignore", None, UserWarning, re.compile(_MODULES), 0)
+_SILENT = ("ignore", None, Warning, re.compile(_MODULES), 0)
 
 
 def silence_pillow() -> None:
-    """Keep Pillow's remarks on metadata off stderr; what matters about a file is said by our errors.
+    """Keep Pillow's remarks on files off stderr; what matters about a file is said by our errors.
 
     The filter covers Pillow's modules alone. It stays in force: one that comes and goes with each image would be lost
     or left behind when two threads decode at a time.
     """
     if _SILENT not in warnings.filters:
-        warnings.filterwarnings("ignore", category=UserWarning, module=_MODULES)
+        warnings.filterwarnings("ignore", category=Warning, module=_MODULES)
 
 
 def orientation(image: PIL.Image.Image) -> int:

@@ -1,0 +1,183 @@
+"""Decode damaged files, one after another, in a process that may die of it: ``python mutate.py FORMAT COUNT STATE``.
+
+Every file is a good one with a few bytes changed, cut or doubled, by a seed; every other PNG and OGG has its checksums
+made right again, or its decoder would look no further. What goes wrong is written as JSON on stdout; the seed of the
+file at hand is kept in STATE, so that a crash can be traced.
+"""
+
+import io
+import json
+import resource
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from duomo.errors import DuomoError
+from duomo.inputs import Audio, Image
+
+MEMORY = 6 * 1024**3
+"""Bytes of address space; beyond them an allocation fails, and MemoryError is no error of an item."""
+
+
+def images(format: str) -> list[bytes]:
+    import PIL.Image
+
+    rng = np.random.default_rng(0)
+    smooth = np.add.outer(np.arange(24) * 5, np.arange(40) * 3)[..., None] + np.array([0, 60, 120])
+    photo = PIL.Image.fromarray((smooth + rng.integers(0, 20, (24, 40, 3)) & 255).astype(np.uint8))
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "somebody"
+    palette = photo.quantize(16)
+    grey16 = PIL.Image.fromarray(rng.integers(0, 65535, (24, 40)).astype(np.uint16))
+    key = {"transparency": (200, 30, 30)}
+    frames = {"save_all": True, "append_images": [photo.rotate(90), photo.rotate(180)]}
+    made = {
+        "JPEG": [
+            (photo, {"exif": exif}),
+            (photo, {"progressive": True, "quality": 90}),
+            (photo.convert("CMYK"), {}),
+            (photo.convert("L"), {"restart_marker_blocks": 1}),
+        ],
+        "PNG": [
+            (photo, key),
+            (palette, {"transparency": 3}),
+            (grey16, {"transparency": 300}),
+            (photo.convert("RGBA"), {"exif": exif}),
+            (photo, frames),
+        ],
+        "GIF": [(palette, {"transparency": 3}), (photo, frames)],
+        "BMP": [(photo, {}), (palette, {}), (photo.convert("1"), {})],
+        "WEBP": [(photo, {"exif": exif}), (photo.convert("RGBA"), {"lossless": True}), (photo, frames)],
+        "TIFF": [
+            *((photo, {"compression": each}) for each in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")),
+            (photo.convert("1"), {"compression": "group4"}),
+            (grey16, {}),
+            (photo, frames),
+        ],
+        "AVIF": [(photo, {"exif": exif}), (photo.convert("RGBA"), {}), (photo, frames)],
+    }
+    files = []
+    for image, options in made[format]:
+        file = io.BytesIO()
+        image.save(file, format, **options)
+        files.append(file.getvalue())
+    return files
+
+
+def sounds(format: str) -> list[bytes]:
+    import soundfile
+
+    clock = np.arange(4000) / 16_000
+    tone = 0.5 * np.sin(2 * np.pi * 440 * clock) + 0.01 * np.random.default_rng(0).standard_normal(4000)
+    stereo = np.stack([tone, tone**2], axis=1)
+    made = {
+        "WAV": ["PCM_16", "PCM_24", "FLOAT", "ULAW", "IMA_ADPCM", "MS_ADPCM", "GSM610"],
+        "FLAC": ["PCM_16", "PCM_24"],
+        "OGG": ["VORBIS", "OPUS"],
+        "MP3": ["MPEG_LAYER_III"],
+        "AIFF": ["PCM_16", "PCM_S8", "ULAW"],
+        "CAF": ["PCM_16", "ALAC_16"],
+        "W64": ["PCM_16"],
+        "AU": ["PCM_16", "ULAW"],
+    }
+    files = []
+    for subtype in made[format]:
+        for samples in (tone, stereo) if subtype != "GSM610" else (tone,):
+            file = io.BytesIO()
+            soundfile.write(file, samples, 16_000, subtype, format=format)
+            files.append(file.getvalue())
+    return files
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """A file with one to six changes, half of them near its head, where sizes and tables stand."""
+    found = bytearray(data)
+    for _ in range(rng.integers(1, 7)):
+        reach = min(len(found), 128) if rng.random() < 0.5 else len(found)
+        at = int(rng.integers(0, max(1, reach)))
+        size = int(rng.integers(1, 9))
+        how = rng.integers(0, 6)
+        if how == 0:
+            found[at : at + 1] = bytes([found[at] ^ (1 << int(rng.integers(0, 8)))]) if found else b""
+        elif how == 1:
+            found[at : at + size] = rng.bytes(size)
+        elif how == 2:
+            found[at : at + size] = bytes([int(rng.choice([0, 255, 127, 128]))]) * size
+        elif how == 3:
+            del found[at : at + size]
+        elif how == 4:
+            found[at:at] = found[at : at + 8 * size]
+        elif rng.random() < 0.3:
+            del found[at:]
+    return bytes(found)
+
+
+def checked(data: bytes) -> bytes:
+    """A PNG or OGG with its checksums made right, as far as its structure can be followed."""
+    found = bytearray(data)
+    if data[:4] == b"\x89PNG":
+        at = 8
+        while at + 12 <= len(found) and (end := at + 8 + int.from_bytes(found[at : at + 4], "big")) + 4 <= len(found):
+            found[end : end + 4] = zlib.crc32(found[at + 4 : end]).to_bytes(4, "big")
+            at = end + 4
+    at = 0
+    while data[:4] == b"OggS" and at + 27 <= len(found):
+        end = at + 27 + found[at + 26] + sum(found[at + 27 : at + 27 + found[at + 26]])
+        found[at + 22 : at + 26] = bytes(4)
+        found[at + 22 : at + 26] = ogg_checksum(found[at:end]).to_bytes(4, "little")
+        at = end
+    return bytes(found)
+
+
+def ogg_checksum(page: bytes) -> int:
+    value = 0
+    for byte in page:
+        value = (value << 8) & 0xFFFFFFFF ^ OGG_TABLE[value >> 24 ^ byte]
+    return value
+
+
+def ogg_table() -> list[int]:
+    table = []
+    for byte in range(256):
+        value = byte << 24
+        for _ in range(8):
+            value = (value << 1) ^ (0x04C11DB7 if value & 0x80000000 else 0)
+        table.append(value & 0xFFFFFFFF)
+    return table
+
+
+OGG_TABLE = ogg_table()
+
+
+def main(format: str, count: int, state: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    is_image = format in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
+    files = images(format) if is_image else sounds(format)
+    read = (lambda data: Image.accept(data).array()) if is_image else (lambda data: Audio.accept(data).samples(16_000))
+    for data in files:
+        read(data)  # what is not damaged can be read
+    if not is_image:
+        Audio.accept((np.zeros(800), 8_000)).samples(16_000)  # loads what resamples
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wrong, refused = [], 0
+    for seed in range(count):
+        state.write_text(str(seed))
+        rng = np.random.default_rng(seed)
+        data = mutated(files[seed % len(files)], rng)
+        data = checked(data) if seed // len(files) % 2 else data
+        try:
+            read(data)
+        except DuomoError as error:
+            refused += 1
+            if not error.what or error.code == "E-DUOMO":
+                wrong.append((seed, repr(error)))
+        except BaseException as error:
+            wrong.append((seed, f"{type(error).__name__}: {error}"))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(json.dumps({"refused": refused, "wrong": wrong[:20], "grown_mib": grown}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

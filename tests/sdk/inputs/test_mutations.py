@@ -1,0 +1,36 @@
+"""Damaged files of every format: none ends the process, and none raises anything but an error of its item.
+
+Two hundred a format; two thousand when ``DUOMO_NIGHTLY`` is set. They are decoded in a process of their own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COUNT = 2000 if os.environ.get("DUOMO_NIGHTLY") else 200
+FORMATS = ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU"]
+GROWTH_MIB = 400
+"""What decoding may take under the limits below, torch's resampling included."""
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_damaged_files_fail_alone(format, config, tmp_path):
+    settings = config("[limits]\nimage_pixels = 1_000_000\naudio_seconds = 60")
+    state = tmp_path / "seed"
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", Path(__file__).with_name("mutate.py"), format, str(COUNT), state],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DUOMO_CONFIG": str(settings), "OMP_NUM_THREADS": "1"},
+        timeout=600,
+    )
+    assert ended.returncode == 0, f"file {state.read_text()} ended the process: {ended.stderr[-2000:]}"
+    found = json.loads(ended.stdout)
+    assert found["wrong"] == []
+    assert found["refused"] > COUNT / 10, "most of them are truly damaged"
+    assert found["grown_mib"] < GROWTH_MIB
+    assert "Traceback" not in ended.stderr
