@@ -23,6 +23,8 @@ _BLOCK = 1 << 20
 """Samples that are decoded or resampled at a time."""
 _KERNEL = 1_000_000
 """About how many entries a resampling kernel may have; 44.1 kHz to 16 kHz has 76,000."""
+_UNKNOWN = 1 << 62
+"""Fewer frames than libsndfile reports of a header that leaves the length open, as that of a FLAC from a pipe does."""
 _LOUDEST = 10.0
 """Mixes of several tracks and lossy files go a little beyond 1; integers cast to float go far beyond this."""
 _USUAL_RATE = 48_000
@@ -158,8 +160,10 @@ class Audio:
         with open_source(self._source, "audio") as file:
             try:
                 with soundfile.SoundFile(_Forgiving(file)) as sound:
-                    self._check_length(sound.frames, sound.samplerate)
-                    return _read_mono(sound), sound.samplerate
+                    if sound.frames < _UNKNOWN:
+                        self._check_length(sound.frames, sound.samplerate)
+                        return _read_mono(sound), sound.samplerate
+                    return self._read_stream(sound), sound.samplerate
             except (soundfile.SoundFileError, ValueError, ArithmeticError, TypeError) as error:
                 why = getattr(error, "error_string", str(error)).rstrip(".")
                 raise InputUnreadable(
@@ -167,6 +171,17 @@ class Audio:
                     why=f"{why}; WAV, FLAC, OGG, MP3 and AIFF can be read; M4A cannot",
                     fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
                 ) from None
+
+    def _read_stream(self, sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
+        """All of a file whose header leaves its length open, up to the limits."""
+        import numpy as np
+
+        blocks, frames = [], 0
+        while len(block := _next_mono(sound)):
+            frames += len(block)
+            self._check_length(frames, sound.samplerate)
+            blocks.append(block)
+        return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
 
     def _check_length(self, frames: int, rate: int) -> None:
         seconds = frames / rate
@@ -223,19 +238,27 @@ def _read_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
     """All of an open file as the mean of its channels, float32 of shape (frames,)."""
     import numpy as np
 
-    # Else soundfile seeks after every block, and from there MP3 and Opus are decoded wrong for a while.
-    sound.seekable = lambda: False
     mono = np.empty(sound.frames, np.float32)
     end = 0
     while end < len(mono):
-        size = min(max(1, _BLOCK // sound.channels), len(mono) - end)
-        block = sound.read(size, dtype="float32", always_2d=True)
+        block = _next_mono(sound)[: len(mono) - end]
         if not len(block):
             break  # the header of some files, such as MP3, promises a little too much
         end += len(block)
-        with np.errstate(all="ignore"):  # what is not a number is found later
-            np.mean(block, axis=1, out=mono[end - len(block) : end])
+        mono[end - len(block) : end] = block
     return mono[:end]
+
+
+def _next_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
+    """The next frames of an open file as the mean of its channels; none at its end."""
+    import numpy as np
+
+    # Else soundfile seeks after every block, and from there MP3 and Opus are decoded wrong for a while.
+    sound.seekable = lambda: False
+    block = sound.read(max(1, _BLOCK // sound.channels), dtype="float32", always_2d=True)
+    with np.errstate(all="ignore"):  # what is not a number is found later
+        mean: np.ndarray[Any, Any] = np.mean(block, axis=1)
+    return mean
 
 
 def _resample(mono: np.ndarray[Any, Any], rate: int, target: int) -> np.ndarray[Any, Any]:

@@ -285,3 +285,22 @@ def test_a_row_of_a_dataset_names_its_file(tone):
 )
 def test_a_mapping_that_holds_no_audio_says_what_it_holds(value, word):
     assert word in refusal(value).what
+
+
+def of_unknown_length(samples: np.ndarray) -> bytes:
+    """A FLAC as a program writes it into a pipe: the number of samples in its header is 0."""
+    data = bytearray(encoded(samples, format="FLAC"))
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("block", [1 << 20, 999])
+def test_a_flac_from_a_pipe_that_does_not_say_its_length_is_read_to_its_end(tone, block, monkeypatch):
+    monkeypatch.setattr("duomo.inputs.audio._BLOCK", block)
+    np.testing.assert_allclose(Audio.accept(of_unknown_length(np.tile(tone, 3))).samples(), np.tile(tone, 3), atol=1e-4)
+
+
+def test_the_limit_holds_for_a_flac_that_does_not_say_its_length(tone, config):
+    config("[limits]\naudio_seconds = 1")
+    assert isinstance(refusal(of_unknown_length(np.tile(tone, 30))), InputTooLarge)
