@@ -30,6 +30,7 @@ def is_url(value: object) -> bool:
 
 def path_of(value: str | os.PathLike[str], what: str) -> Path:
     """The path that a caller names. Raises `InputMissing` for an address of a kind that is not fetched."""
+    check_unsealed(f"this {what}")
     found = _SCHEME.match(value) if isinstance(value, str) else None
     if found is None or not isinstance(value, str):
         return Path(value)

@@ -11,6 +11,9 @@ import pytest
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, Offline
 from duomo.inputs import Audio, Image
+from duomo.inputs.seal import sealed
+
+LOCAL = "file://"
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +109,8 @@ def test_the_kind_of_an_address_may_be_written_large(site):
 @pytest.mark.parametrize(
     ("address", "kind", "fix"),
     [
-        ("file:///photos/a.png", "file", "pass the path: /photos/a.png"),
-        ("file://localhost/photos/a.png", "file", "pass the path: /photos/a.png"),
+        (f"{LOCAL}/photos/a.png", "file", "pass the path: /photos/a.png"),
+        (f"{LOCAL}localhost/photos/a.png", "file", "pass the path: /photos/a.png"),
         ("FTP://example.org/a.png", "ftp", "fetch it yourself"),
         ("s3://bucket/a.png", "s3", "fetch it yourself"),
         ("data:image/png;base64,iVBORw0KGgo=", "data", "base64.b64decode"),
@@ -120,3 +123,18 @@ def test_an_address_that_is_not_fetched_is_no_path_that_is_not_there(cls, addres
     assert address[:20] in caught.value.what, "no slash is lost"
     assert caught.value.why.endswith(f"not from {kind}:")
     assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("cls", [Image, Audio])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda value: value,
+        lambda value: {"path": value},
+        lambda value: {"audio": {"path": value}, "image": {"path": value}},
+    ],
+)
+@pytest.mark.parametrize("address", ["HTTP://example.org/a", f"{LOCAL}/etc/hostname", "/etc/hostname", "s3://bucket/a"])
+def test_a_sealed_border_holds_for_addresses_of_every_kind_and_for_rows(cls, wrap, address):
+    with sealed(), pytest.raises(BadInput, match="must be sent as bytes"):
+        cls.accept(wrap(address))
