@@ -1,13 +1,18 @@
 """Two good plugins among many bad ones, all in one process: the good live, each bad one is explained."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from duomo.hooks import Hooks, hookimpl
 from duomo.plugins.discovery import discover
+from duomo.plugins.host import PluginHost
+from duomo.plugins.selection import Selection
 
 GOOD = """
 from duomo import Hooks, ModelSpec, hookimpl
@@ -314,3 +319,34 @@ def test_a_blocked_plugin_says_who_blocked_it(world):
 
 def test_a_distribution_listed_twice_counts_once(world):
     assert [each["distribution"] for each in world["plugins"]].count("duomo-wren") == 1
+
+
+def test_a_plugin_that_takes_too_long_is_named_while_it_loads(monkeypatch):
+    named = threading.Event()
+
+    class Noticing(logging.Handler):
+        def emit(self, record):
+            if "plugin 'endless' (in-process) has been loading for" in record.getMessage():
+                named.set()
+
+    class Endless(Hooks):
+        @hookimpl
+        def register_models(self):
+            assert named.wait(60), "nobody was told"
+            return []
+
+    monkeypatch.setattr("duomo.plugins.host.SLOW_S", 0.01)
+    handler = Noticing()
+    logging.getLogger("duomo").addHandler(handler)
+    try:
+        host = PluginHost(Selection(allow=frozenset()), {"endless": Endless()})
+    finally:
+        logging.getLogger("duomo").removeHandler(handler)
+    [record] = [each for each in host.records if each.name == "endless"]
+    assert (record.state, named.is_set()) == ("ok", True)
+
+
+def test_a_plugin_that_loads_in_time_is_not_named(caplog):
+    with caplog.at_level(logging.WARNING, "duomo"):
+        PluginHost(Selection(allow=frozenset()), {"quick": Hooks()})
+    assert caplog.records == []

@@ -9,6 +9,7 @@ unless a `secret` keys them; an older copy of both still passes with one, so kee
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
@@ -66,6 +67,7 @@ class AuditLog:
         self.path = Path(path)
         self._secret = secret
         self._turn = threading.Lock()
+        is_new = not self.path.exists()
         try:
             self._file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the log is
         except OSError as error:
@@ -85,7 +87,7 @@ class AuditLog:
             self._file.close()
             raise
         self._lines, self.head = verdict.lines, verdict.head
-        if verdict.doubt:
+        if verdict.doubt and not is_new:
             self.append("head-missing")  # or the new head would hide that there was none
         self._note_head()
 
@@ -152,7 +154,14 @@ class AuditLog:
         with self._turn:
             if not self._file.closed:
                 self._note_head()
-                self._file.close()
+                try:
+                    self._file.close()
+                except OSError as error:  # what an earlier write left behind is written once more
+                    raise CannotWrite(
+                        f"the audit log '{self.path}' cannot be written",
+                        why=error.strerror or str(error),
+                        fix="make room",
+                    ) from None
 
     def _note_head(self) -> None:
         """Replaced in one step, so that whoever dies meanwhile leaves the old one or the new one."""
@@ -164,7 +173,8 @@ class AuditLog:
             draft.write_text(json.dumps(noted) + "\n", "utf-8")
             draft.replace(target)
         except OSError as error:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             raise CannotWrite(
                 f"the head of the audit log cannot be written to '{target}'",
                 why=error.strerror or str(error),
@@ -212,7 +222,7 @@ def _beside(verdict: Verdict, seen: set[str], path: Path, secret: bytes | None, 
     except OSError:
         # A log may have been moved without it, so that alone is no crime.
         doubt = f"there is no '{path.name}': whether lines at the end are gone cannot be told"
-        return verdict if is_end_known or not verdict.lines else verdict._replace(doubt=doubt)
+        return verdict if is_end_known else verdict._replace(doubt=doubt)
     except (ValueError, KeyError, TypeError):
         return verdict._replace(problem=f"'{path.name}' was edited: it is not what a log writes when it is closed")
     if said != _hash({"lines": lines, "head": head}, secret):

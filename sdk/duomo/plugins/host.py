@@ -22,8 +22,9 @@ import importlib
 import inspect
 import re
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pluggy
@@ -38,6 +39,10 @@ HEAVY = ("torch", "transformers", "torchvision", "torchaudio", "numpy", "pydanti
 NAME = re.compile(r"[a-z][a-z0-9-]*$")
 _VALUE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)$")
 RESERVED = frozenset({"builtin", "core", "dir", "duomo", "hf", "package"})
+
+
+SLOW_S = 5.0
+"""Seconds after which a plugin that is still loading is named; no Python code can be stopped safely from outside."""
 
 
 class Clash(ValueError):
@@ -93,7 +98,7 @@ class PluginHost:
         start = time.perf_counter()
         try:
             # What a plugin prints must not end up in the JSON that a command writes.
-            with contextlib.redirect_stdout(sys.stderr):
+            with contextlib.redirect_stdout(sys.stderr), _warned_when_slow(record):
                 plugin = record.plugin if record.plugin is not None else _load_object(record)
                 check_hooks(plugin)
                 self.manager.register(plugin, record.name)
@@ -123,6 +128,27 @@ class PluginHost:
                     raise Clash(f"{hook}(): '{spec.name}' is already registered by {owner}")
                 mine[key(hook, spec)] = f"plugin '{record.name}' ({record.origin})"
         self._taken |= mine
+
+
+@contextlib.contextmanager
+def _warned_when_slow(record: PluginRecord) -> Iterator[None]:
+    """Name a plugin that is still loading after `SLOW_S`, while it is."""
+
+    def warn() -> None:
+        import logging  # a plugin that loads in time does without
+
+        logging.getLogger("duomo").warning(
+            "plugin '%s' (%s) has been loading for %g s; duomo --disable-plugin %s leaves it out",
+            *(record.name, record.origin, SLOW_S, record.name),
+        )
+
+    timer = threading.Timer(SLOW_S, warn)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _load_object(record: PluginRecord) -> Hooks:

@@ -1,6 +1,7 @@
 """A log in which whatever was done to it afterwards shows, and the first place where it was done."""
 
 import json
+import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 
@@ -256,3 +257,42 @@ def test_no_single_changed_letter_goes_unseen(seed):
     letter = draw.choice([each for each in 'abcdef0123456789{}": ' if each != lines[at][place]])
     lines[at] = lines[at][:place] + letter + lines[at][place + 1 :]
     assert not _walk(lines, None)[0].ok
+
+
+def test_line_ends_of_another_system_are_no_edit(log):
+    for path in (log, log.with_name(log.name + ".head")):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert verify(log) == verify(log)._replace(lines=6, problem="", doubt="")
+    with AuditLog(log) as opened:
+        opened.append("result", key="k6", decision="accept")
+    verdict = verify(log)
+    assert (verdict.ok, verdict.lines, verdict.doubt) == (True, 7, "")
+
+
+def test_a_log_that_was_emptied_together_with_its_head_is_doubted(log):
+    log.write_bytes(b"")
+    log.with_name(log.name + ".head").unlink()
+    verdict = verify(log)
+    assert verdict.ok
+    assert "whether lines at the end are gone cannot be told" in verdict.doubt
+    with AuditLog(log):
+        pass
+    assert [json.loads(line)["event"] for line in lines_of(log)] == ["head-missing"]
+
+
+def test_a_new_log_begins_without_a_doubt(tmp_path):
+    with AuditLog(tmp_path / "new.log"):
+        pass
+    verdict = verify(tmp_path / "new.log")
+    assert (verdict.lines, verdict.doubt) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+def test_a_disk_that_is_full_when_the_log_is_closed_is_said_in_words(log):
+    opened = AuditLog(log)
+    opened._file.close()  # the log's own file is private: only so can the disk be full for it alone
+    opened._file = open("/dev/full", "a", encoding="utf-8")  # noqa: SIM115 - closed by the log
+    opened._file.write("left behind")
+    with pytest.raises(CannotWrite, match="cannot be written") as caught:
+        opened.close()
+    assert caught.value.why == "No space left on device"
