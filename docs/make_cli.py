@@ -13,7 +13,7 @@ from duomo.plugins.selection import Selection
 PAGE = Path(__file__).with_name("cli.md")
 HEAD = """# The command line
 
-<!-- Made by docs/make_cli.py; `make docs` writes it anew. -->
+<!-- Made by docs/make_cli.py; `make docs` writes it again. -->
 
 `duomo run TASK INPUT...` does one task on whatever it is given; the other commands say what there is and set it up.
 Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with their owner.
@@ -21,9 +21,18 @@ Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with t
 - **Input** is a path, a folder, a glob, a URL or `-`; a text is given with `-t`. Standard input is read only for `-`,
   or when nothing is named and it is not a terminal: one text a line, one JSON record a line with
   `--input-format jsonl`, or the bytes of one picture or recording.
-- **Output** is a table on a terminal and JSON lines in a pipe; `-o` (or `DUOMO_OUTPUT`) decides otherwise. Standard
-  output has results and nothing else; remarks, progress and errors go to standard error.
-- **Each input has its own fate.** One that cannot be used is a record with an `error`; the others go on, in order.
+  A `.jsonl`, `.csv` or `.parquet` file is an input a row: `--field` names the column, else the task's own key does
+  (`text`, `image`, `audio`). `--pair A B` gives two texts or files that are one input.
+- **Output** is a table on a terminal and JSON lines in a pipe; `-o` (or `DUOMO_OUTPUT`) decides otherwise. `-O out.csv`
+  and `-o out.csv` write a file, `-O folder/` a file for each input. Standard output has results and nothing else;
+  remarks, progress and errors go to standard error.
+- **CSV** is that of `duomo.writers`: one line an item, `index,id,ok,…,error.code,error.what,model,ms`. Texts are
+  written as they are, also one that a spreadsheet would run as a formula (`=…`, `+…`, `-…`, `@…`); with `--csv-safe`
+  such a cell begins with `'`. Use it where the texts are not yours and the file will be opened in a spreadsheet.
+- **Subtitles**: `-o srt` and `-o vtt` write the segments of a transcript, one file an input.
+- **Each input stands alone.** One that cannot be used is a record with an `error`; the others go on, in order.
+- **Global options** (`--offline`, `--quiet`, …) work before the command and behind it.
+- **Names of tasks** have aliases, such as `ner`, `ocr`, `asr` and `tts`; `duomo tasks show NAME` lists them.
 - **Errors** say what happened, why, and what to type next. With JSON output the same is a record,
   `{"schema": "duomo.error/1", ...}`, so that a program need not read words. `--debug` adds the traceback.
 - **Colour** follows the terminal, `NO_COLOR`, `FORCE_COLOR` and `--color`; progress shows only where standard output

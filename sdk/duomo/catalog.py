@@ -27,6 +27,7 @@ from duomo.plugins.requirements import missing_requirements
 from duomo.plugins.selection import Selection
 from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, TaskSpec
 from duomo.tasks import CORE_TASKS
+from duomo.tasks.aliases import ALIASES
 from duomo.weights import is_installed
 
 CORE_EXECUTORS = (
@@ -82,15 +83,20 @@ class Catalog:
             (record.origin for record in self.plugins if record.name == spec.plugin and record.state == "ok"), ""
         )
 
+    def find_task(self, name: str) -> TaskSpec | None:
+        """Look a task up by its name or by an alias such as ``ner``; None where nobody has it."""
+        return self.tasks.get(name) or self.tasks.get(ALIASES.get(name, ""))
+
     def task(self, name: str) -> TaskSpec:
-        """A task by name. Raises `UnknownTask` with the nearest names."""
-        if name not in self.tasks:
+        """A task by name or alias. Raises `UnknownTask` with the nearest names."""
+        found = self.find_task(name)
+        if found is None:
             raise UnknownTask(
                 f"no task named '{name}'",
                 why=f"{len(self.tasks)} tasks are known",
-                fix=f"{did_you_mean(name, self.tasks)}\nduomo tasks list".strip(),
+                fix=f"{did_you_mean(name, [*self.tasks, *ALIASES])}\nduomo tasks list".strip(),
             )
-        return self.tasks[name]
+        return found
 
     def model(self, name: str, task: str | None = None) -> ModelSpec:
         """A model by name, and for a model with several tasks by task.
@@ -135,10 +141,15 @@ class Catalog:
                 return spec
         if not able:
             families = [spec.name for spec in self.models if spec.task == task and spec.is_family]
+            missing = self._plugin_to_install(task)
             raise UnknownModel(
                 f"no model for {task} is at hand",
-                why="the installed plugins bring none of their own",
-                fix="name a checkpoint: -m hf:org/name or -m dir:PATH" if families else "duomo plugins list",
+                why=f"{missing} is not installed" if missing else "the installed plugins bring none of their own",
+                fix=install_line(missing)
+                if missing
+                else "name a checkpoint: -m hf:org/name or -m dir:PATH"
+                if families
+                else "duomo plugins list",
             )
         spec = able[0]
         raise WeightsMissing(
@@ -146,6 +157,12 @@ class Catalog:
             why=f"'{spec.name}' would do it, but {self.lacking(spec)}",
             fix=f"duomo models add {spec.packs[0] if spec.packs else spec.name}",
         )
+
+    def _plugin_to_install(self, task: str) -> str:
+        """The distribution of this project that has models for a task of the core; empty when it is here already."""
+        spec = self.find_task(task)
+        name = f"duomo-{spec.modality}" if spec is not None and spec in CORE_TASKS else ""
+        return "" if name in {record.distribution for record in self.plugins} else name
 
     def is_ready(self, spec: ModelSpec) -> bool:
         """Whether a model's weights and libraries are here, and those of the models it uses."""
@@ -199,15 +216,24 @@ class Catalog:
                 )
         names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
         near = nearest(name, names) or nearest(name, {spec.name for spec in self.models})
+        is_foreign = "/" in name and owner not in {record.name for record in self.plugins}
         return UnknownModel(
             f"no model named '{name}'" + (f" for task {task}" if task else ""),
             why=f"{len(names)} models are available" + (f"; the closest is '{near[0]}'" if near else ""),
-            fix=(f"-m {near[0]}\n" if near else "") + "duomo models list" + (f" --task {task}" if task else ""),
+            fix=(f"-m {near[0]}\n" if near else "")
+            + (f"-m hf:{name} takes a checkpoint from the hub\n" if is_foreign else "")
+            + "duomo models list"
+            + (f" --task {task}" if task else ""),
         )
 
     def _gather(self, hook: str, kind: type[S]) -> list[S]:
         """The specs of one hook; the host has already seen to it that their names are unique."""
         return [spec for spec in self.host.specs(hook) if isinstance(spec, kind)]
+
+
+def install_line(distribution: str) -> str:
+    """The commands that install one plugin of this project, or all of them."""
+    return f"pip install {distribution}, or pip install 'duomo[all]' for all plugins"
 
 
 def resolve(target: str, requires: Iterable[str] = (), owner: str = "") -> Any:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from duomo.catalog import Catalog
+from duomo.catalog import Catalog, install_line
 from duomo.config import cache_path, config_path, is_offline, load_config
 from duomo.errors import DuomoError
 from duomo.plugins.discovery import PluginRecord, unmet
@@ -34,6 +34,7 @@ def examine(catalog: Catalog) -> Iterator[Check]:
         ("network", _network),
         ("torch", _torch),
         ("distributions", lambda: _distributions(catalog.plugins)),
+        ("plugins", lambda: _plugins(catalog.plugins)),
         *((f"plugin {record.name}", lambda record=record: _plugin(record)) for record in catalog.plugins),
         ("models", lambda: _models(catalog)),
         *(
@@ -138,6 +139,11 @@ def _distributions(records: Iterable[PluginRecord]) -> Iterator[Check]:
             detail = f"installed {len(folders)} times: {', '.join(folders)}"
             fix = f"pip uninstall {name} until none is left, then install it again"
             yield Check(f"distribution {name}", "warn", detail, fix)
+
+
+def _plugins(records: list[PluginRecord]) -> Iterator[Check]:
+    if not records:
+        yield Check("plugins", "warn", "none is installed, so no task has a model", install_line("duomo-nlp"))
 
 
 def _plugin(record: PluginRecord) -> Iterator[Check]:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from duomo.catalog import Catalog
+from duomo.catalog import Catalog, install_line
 from duomo.errors import DuomoError, RequirementMissing, UnknownPack, UsageProblem, nearest
 from duomo.plugins.requirements import missing_requirements
 from duomo.specs import ModelSpec
@@ -55,6 +55,12 @@ def members(catalog: Catalog, names: Iterable[str]) -> list[ModelSpec]:
         bare = {spec.name.partition("/")[2] for spec in catalog.models}
         if "/" not in name and name not in bare:
             near = nearest(name, [*packs, *(spec.name for spec in catalog.models)])
+            if not catalog.models:
+                raise UnknownPack(
+                    f"no pack or model named '{name}'",
+                    why="models come with plugins, and no plugin is in use",
+                    fix=f"{install_line('duomo-nlp')}; duomo plugins list shows what is here",
+                )
             raise UnknownPack(
                 f"no pack or model named '{name}'",
                 why=f"the packs are: {', '.join(sorted(packs)) or 'none'}"

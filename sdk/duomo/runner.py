@@ -102,7 +102,7 @@ def load(
     catalog = catalog or _LOADING.get() or default_catalog()
     name = task if isinstance(task, str) or task is None else task.name
     if name is not None:
-        catalog.task(name)
+        name = catalog.task(name).name  # an alias, such as ner, is one task with its name
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise UsageProblem(f"no dtype '{dtype}'", fix="auto, float32, bfloat16 or float16")
     if optimize not in MODES:

@@ -6,6 +6,7 @@ One file a command; a command's file is imported only when that command is used,
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import sys
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from duomo.cli.app import App
-from duomo.errors import DuomoError
+from duomo.errors import DuomoError, UnknownPlugin
 
 COMMANDS = {
     "run": "Run a task on files, folders, texts or standard input.",
@@ -52,6 +53,8 @@ Exit codes:
   130  interrupted"""
 
 INTERRUPTED = 130
+PLUGIN_COMMANDS = {"demo": "duomo-multimodal"}
+"""Commands in the documentation that come with a plugin of this project, and its distribution."""
 
 
 class Root(click.Group):
@@ -64,9 +67,10 @@ class Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now. No plugin can take a built-in name."""
         if cmd_name in COMMANDS:
-            command: click.Command = importlib.import_module(f"duomo.cli.{cmd_name}").command
-            return command
-        return _app(ctx).plugin_command(cmd_name)
+            command: click.Command | None = importlib.import_module(f"duomo.cli.{cmd_name}").command
+        else:
+            command = _app(ctx).plugin_command(cmd_name)
+        return _with_globals(command) if command is not None else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -74,8 +78,18 @@ class Root(click.Group):
         """Find the command; a name nobody has is answered with the nearest one."""
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             known = self.list_commands(ctx)
-            if args[0] in _app(ctx).catalog.tasks:
+            catalog = _app(ctx).catalog
+            if catalog.find_task(args[0]) is not None:
                 raise click.UsageError(f"'{args[0]}' is a task, not a command: duomo run {args[0]} …", ctx)
+            owner = PLUGIN_COMMANDS.get(args[0], "")
+            if owner and owner not in {record.distribution for record in catalog.plugins}:
+                from duomo.catalog import install_line
+
+                raise UnknownPlugin(
+                    f"no command '{args[0]}' here",
+                    why=f"{owner} brings it, and is not installed",
+                    fix=install_line(owner),
+                )
             raise click.NoSuchCommand(args[0], possibilities=known, ctx=ctx)
         return super().resolve_command(ctx, args)
 
@@ -90,6 +104,7 @@ class Root(click.Group):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command; a reader that has seen enough ends it quietly."""
+        _app(ctx).configure(ctx, **ctx.params)  # before the command is looked for, which may be a plugin's
         try:
             super().invoke(ctx)
             if sys.stdout is not None:
@@ -159,12 +174,31 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
     if ctx is not None:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
         problem.fix = f"{ctx.command_path} --help"
-    if isinstance(error, click.NoSuchOption) and ctx is not None and ctx.parent is not None:
-        top = {name for option in cli.params for name in (*option.opts, *option.secondary_opts)}
-        if error.option_name in top:
-            problem.why = f"{error.option_name} is for all commands and comes before them"
-            problem.fix = f"duomo {error.option_name} {ctx.info_name} …"
     return problem
+
+
+def _with_globals(command: click.Command) -> click.Command:
+    """Let a command, and those in its group, take the global options too, where it has no such option itself."""
+    taken = {name for each in command.params for name in (*each.opts, *each.secondary_opts, each.name)}
+    for option in cli.params:
+        free = [name for name in option.opts if name not in taken]
+        if option.expose_value and free and option.name not in taken:
+            behind = copy.copy(option)
+            behind.opts, behind.expose_value, behind.is_eager, behind.envvar = free, False, True, None
+            behind.hidden, behind.callback = True, _set_global  # type: ignore[attr-defined]
+            command.params.append(behind)
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _with_globals(inner)
+    return command
+
+
+def _set_global(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    name = str(option.name)
+    if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE and not ctx.resilient_parsing:
+        root = ctx.find_root()
+        root.params[name] = (*root.params[name], *value) if option.multiple else value
+        _app(ctx).configure(root, **root.params)
+        ctx.color = root.color
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -200,10 +234,8 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
     default="auto",
     help="Progress on standard error.",
 )
-@click.pass_context
-def cli(ctx: click.Context, /, **options: Any) -> None:
-    """The root command."""
-    ctx.obj.configure(ctx, **options)
+def cli(**_options: Any) -> None:
+    """The root command; `Root.invoke` takes the options."""
 
 
 def main() -> NoReturn:

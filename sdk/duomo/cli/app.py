@@ -46,10 +46,14 @@ class App:
             if value:
                 ctx.call_on_close(functools.partial(_restore, name, os.environ.get(name)))
                 os.environ[name] = value
-        if self.verbose:
+        if self.verbose or self.quiet:
             import logging
 
-            logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+            if self.verbose:
+                logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+            logger = logging.getLogger("duomo")
+            ctx.call_on_close(functools.partial(logger.setLevel, logger.level))
+            logger.setLevel(logging.ERROR if self.quiet else logging.INFO)
 
     @functools.cached_property
     def catalog(self) -> Catalog:

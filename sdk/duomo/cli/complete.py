@@ -31,7 +31,8 @@ def complete_models(ctx: click.Context, _param: click.Parameter, begun: str) -> 
     """Names of models; of the task's alone where one is on the line already."""
     catalog = _app(ctx).catalog
     # Behind an option without its value click has not parsed the arguments; the shell's words are all there is.
-    task = next((word for word in os.environ.get("COMP_WORDS", "").split() if word in catalog.tasks), None)
+    words = os.environ.get("COMP_WORDS", "").split()
+    task = next((found.name for word in words if (found := catalog.find_task(word)) is not None), None)
     models = catalog.models
     fitting = [spec for spec in models if spec.task == task and not spec.is_family] or models
     return _offer({spec.name: spec.summary for spec in fitting}, begun)

@@ -46,7 +46,7 @@ def list_models(
     """List the models, one line for each task a model does."""
     catalog = app.catalog
     if task is not None:
-        catalog.task(task)
+        task = catalog.task(task).name
     if plugin is not None:
         _check_plugin(app, plugin)
     records = (

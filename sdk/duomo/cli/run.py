@@ -28,6 +28,14 @@ duomo run automatic-speech-recognition call.wav -o jsonl |
 @click.command("run", help=HELP)
 @click.argument("args", nargs=-1, metavar="[TASK] [INPUT]...", shell_complete=complete_run)
 @click.option("-t", "--text", "texts", metavar="TEXT", multiple=True, help="A literal text; may be given often.")
+@click.option(
+    "--pair",
+    "pairs",
+    metavar="A B",
+    nargs=2,
+    multiple=True,
+    help="Two texts or files that are one input, such as a question and the text that answers it.",
+)
 @click.option("--from-file", "lists", metavar="LIST", multiple=True, help="A file with one path a line.")
 @click.option("-r", "--recursive", is_flag=True, help="Look into folders in folders.")
 @click.option(

@@ -10,6 +10,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_tasks
 from duomo.cli.formats import echo_json, to_json
 from duomo.cli.output import emit, output_option
+from duomo.tasks.aliases import aliases_of
 
 
 @click.group("tasks")
@@ -30,7 +31,7 @@ def list_tasks(app: App, /, query: str, modality: str | None, output: str) -> No
     records = [
         {**spec._asdict(), "models": len(counts.get(spec.name, ()))}
         for spec in app.catalog.tasks.values()
-        if modality in (None, spec.modality) and _matches(query, spec.name, spec.summary)
+        if modality in (None, spec.modality) and _matches(query, spec.name, spec.summary, *aliases_of(spec.name))
     ]
     columns = {"TASK": "name", "MODALITY": "modality", "MODELS": "models", "SUMMARY": "summary"}
     emit(records, columns, output, schema="duomo.task/1", empty="no task is like that; all of them: duomo tasks list")
@@ -48,14 +49,19 @@ def show_task(app: App, /, task: str, output: str) -> None:
 
     spec = app.catalog.task(task)
     cls = resolve(spec.target, owner=f"task '{task}'")
+    task, others = spec.name, aliases_of(spec.name)
     models = sorted({model.name for model in app.catalog.models if model.task == task})
     schemas = {"options": cls.Options.model_json_schema(), "result": cls.Result.model_json_schema()}
     if output == "json":
-        echo_json({"schema": "duomo.task/1", **spec._asdict(), "models": models, **schemas}, indent=2)
+        echo_json(
+            {"schema": "duomo.task/1", **spec._asdict(), "aliases": others, "models": models, **schemas}, indent=2
+        )
         return
     click.echo(f"{click.style(spec.name, bold=True)}: {spec.summary}\n\n  {spec.example}\n")
     click.echo(f"input   {cls.Input.__name__}" + (f": {' '.join(spec.suffixes)}" if spec.suffixes else ""))
     click.echo(f"models  {', '.join(models) or 'none'}")
+    if others:
+        click.echo(f"aliases {', '.join(others)}")
     click.echo("\noptions\n" + ("\n".join(_fields(schemas["options"], mark_required=True)) or "  none"))
     click.echo("\nresult\n" + "\n".join(_fields(schemas["result"])))
     click.echo(f"\nThe JSON schemas: duomo tasks show {task} -o json")

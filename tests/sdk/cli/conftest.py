@@ -18,6 +18,7 @@ from duomo.cli.app import App
 from duomo.hooks import Hooks, hookimpl
 from duomo.model import Features, Model
 from duomo.specs import CommandSpec, ModelSpec, RendererSpec
+from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.nlp.generation import Generation, TextChunk
 from duomo.tasks.results import Embedding
 from duomo.tasks.speech import Segment, Transcript
@@ -73,6 +74,13 @@ class Looker(FakeModel):
         return Embedding.model_construct(vector=[float(each) for each in item.pil().size])
 
 
+class Matcher(FakeModel):
+    """Gives the lengths of a text and of those it is compared with as scores: 5.008."""
+
+    def answer(self, item: Any, options: Any) -> Similarity:
+        return Similarity.model_construct(scores=[len(item.source) + len(each) / 1000 for each in item.sentences])
+
+
 class Writer(FakeModel):
     """Goes on with the prompt in three parts; fails on ``poison``."""
 
@@ -120,7 +128,7 @@ class Extras(Hooks):
 
 
 FAKES = types.ModuleType("cli_fakes")
-for thing in (Speaker, Scribe, Looker, Writer, greet, shout, packed):
+for thing in (Speaker, Scribe, Looker, Matcher, Writer, greet, shout, packed):
     setattr(FAKES, thing.__name__ if isinstance(thing, type) else getattr(thing, "__name__", "greet"), thing)
 FAKES.greet = greet  # type: ignore[attr-defined]
 
@@ -134,6 +142,7 @@ MODELS = (
     model("speaker", "text-to-speech", "Speaker"),
     model("scribe", "automatic-speech-recognition", "Scribe"),
     model("looker", "image-feature-extraction", "Looker"),
+    model("matcher", "sentence-similarity", "Matcher"),
     model("writer", "text-generation", "Writer"),
     model("both", "text-classification", "Writer"),
     model("both", "text-generation", "Writer"),

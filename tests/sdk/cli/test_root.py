@@ -99,7 +99,6 @@ def test_a_builtin_name_is_never_a_plugins(duomo: Any) -> None:
             ("text-classification", "-t", "a"),
             "'text-classification' is a task, not a command: duomo run text-classification",
         ),
-        (("run", "text-classification", "-t", "a", "--offline"), "fix: duomo --offline run"),
         (("completion", "powershell"), "'bash', 'zsh', 'fish'"),
     ],
 )

@@ -1,6 +1,7 @@
 """What a run comes to: the progress line, the closing words, ``--stats``, ``--max-failed`` and ``--dedupe``."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,16 @@ def test_equal_inputs_are_computed_once_when_asked(duomo: Any, monkeypatch: pyte
     names = [json.loads(line)["result"]["labels"][0]["name"] for line in result.stdout.splitlines()]
     assert names == ["one", "two", "one"]
     assert sorted(computed) == ["one", "two"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+def test_a_full_disk_is_said_of_the_file_that_is_on_it(duomo: Any, tmp_path: Path) -> None:
+    for name, args in {
+        "stats.json": (*CLASSIFY, "-t", "a", "--stats"),
+        "hello.wav": ("run", "text-to-speech", "-t", "a", "-O"),
+    }.items():
+        (tmp_path / name).symlink_to("/dev/full")
+        done = duomo(*args, str(tmp_path / name))
+        assert done.exit_code == 1
+        assert f"'{tmp_path / name}' cannot be written" in done.stderr
+        assert "No space left on device" in done.stderr

@@ -13,7 +13,7 @@ from duomo.errors import UnknownTask, UsageProblem, nearest
 
 def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str, list[str]]:
     """The task and the inputs. The first argument is the task; with ``-m``, only if it is a task's name."""
-    if args and (model is None or args[0] in app.catalog.tasks):
+    if args and (model is None or app.catalog.find_task(args[0]) is not None):
         return app.catalog.task(args[0]).name, list(args[1:])
     if model is None:
         raise UsageProblem("name a task", why="duomo run does one task at a time", fix="duomo tasks list")

@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
@@ -22,6 +23,7 @@ from duomo.cli.output import settle
 from duomo.errors import CannotWrite
 from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Outcome
+from duomo.writers.base import explain_os_errors
 
 if TYPE_CHECKING:
     from duomo.execution.base import Executor
@@ -183,6 +185,6 @@ class Job(ABC, Generic[O]):
         if progress.was_shown and self.summary.done > 1:
             self.app.say(summary_line(record))
         if self.options.stats:
-            with open(self.options.stats, "w", encoding="utf-8") as file:
-                json.dump(record, file, indent=1)
-                file.write("\n")
+            path = Path(self.options.stats)
+            with explain_os_errors(path):
+                path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")

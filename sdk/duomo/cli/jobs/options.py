@@ -47,6 +47,7 @@ class RunOptions(JobOptions):
 
     args: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
     lists: tuple[str, ...] = ()
     recursive: bool = False
     patterns: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from duomo.cli.tables import cells, cut, is_terminal, table, table_width
 from duomo.errors import UsageProblem, nearest
 from duomo.outcome import Outcome
 from duomo.tasks.base import Result
-from duomo.writers.base import Writer
+from duomo.writers.base import Writer, explain_os_errors
 from duomo.writers.formats import WRITERS
 from duomo.writers.parquet import ParquetWriter
 from duomo.writers.subtitles import SubtitleWriter, check_subtitles
@@ -251,7 +251,8 @@ class _BlobWriter(Writer):
                 fix="-O FOLDER/",
             )
         path = Path(self._out) / self._names.next(outcome) if self._names is not None else Path(self._out)
-        path.write_bytes(data)
+        with explain_os_errors(path):
+            path.write_bytes(data)
         self.files.append(str(path))
 
     def close(self, *, complete: bool = True) -> None:

@@ -41,6 +41,8 @@ class Sources:
     lists: Sequence[str] = ()
     """Files with one path a line."""
     texts: Sequence[str] = ()
+    pairs: Sequence[tuple[str, str | list[str]]] = ()
+    """Inputs of two parts; the second of a comparison is a list."""
     suffixes: tuple[str, ...] = ()
     """Endings of files taken from a folder; none for a task whose input is not one file."""
     takes_text: bool = False
@@ -56,7 +58,7 @@ class Sources:
     whole: bool = False
 
     def items(self) -> Iterator[Item | None]:
-        """All items in the order: arguments, lists of paths, texts. Nothing is read before its turn.
+        """All items in the order: arguments, lists of paths, texts, pairs. Nothing is read before its turn.
 
         None stands where standard input has no more yet: time to show what is there already.
         """
@@ -64,6 +66,9 @@ class Sources:
             yield from self._from_path(path)
         for text in self.texts:
             yield Item(text, text)
+        for pair in self.pairs:
+            second = pair[1] if isinstance(pair[1], str) else pair[1][0]
+            yield Item(f"{pair[0]} · {second}", pair)
 
     def names(self) -> Iterator[str]:
         """What all inputs but texts are called. No input is opened, and no list that can be read only once."""
@@ -79,7 +84,7 @@ class Sources:
         """How many items there will be, where that can be told without reading an input twice."""
         if self.format not in ("auto", "bytes") or not all(map(_is_at_rest, self.lists)):
             return None
-        found = len(self.texts)
+        found = len(self.texts) + len(self.pairs)
         for name in itertools.islice(self.names(), len(self.lists), None):
             if name == "-" or self._kind(name) != "bytes":
                 return None

@@ -24,7 +24,7 @@ from duomo.cli.output import emit, settle
 from duomo.cli.tables import is_terminal
 from duomo.errors import UsageProblem
 from duomo.execution.base import FLUSH
-from duomo.inputs import TextOrImage
+from duomo.inputs import Comparison, TextOrImage
 
 if TYPE_CHECKING:
     from duomo.execution.resuming.store import RunStore
@@ -121,7 +121,7 @@ class TaskJob(Job[RunOptions]):
             raise UsageProblem(
                 f"{self.name} takes no text", why=f"its input is {self.task_class.Input.__name__}", fix=spec.example
             )
-        if not (paths or options.lists or options.texts):
+        if not (paths or options.lists or options.texts or options.pairs):
             if sys.stdin is None or is_terminal(sys.stdin):
                 raise UsageProblem("there is nothing to run on", why="no input was named", fix=spec.example)
             paths = ["-"]
@@ -129,6 +129,10 @@ class TaskJob(Job[RunOptions]):
             paths,
             options.lists,
             options.texts,
+            [
+                (first, [second] if issubclass(self.task_class.Input, Comparison) else second)
+                for first, second in options.pairs
+            ],
             suffixes=spec.suffixes,
             takes_text=takes_text,
             recursive=options.recursive,

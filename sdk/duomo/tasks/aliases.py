@@ -1,0 +1,37 @@
+"""Other names of tasks: those of the hub, and those that people type. A task's own name always comes first."""
+
+from __future__ import annotations
+
+_OTHERS = {
+    "image-classification": "classify-image image-recognition",
+    "image-feature-extraction": "image-embedding image-embeddings image-to-vector",
+    "face-detection": "detect-faces faces",
+    "optical-character-recognition": "ocr text-recognition",
+    "text-classification": "classify-text sentiment sentiment-analysis",
+    "token-classification": "entity-recognition named-entity-recognition ner pos-tagging",
+    "question-answering": "extractive-question-answering extractive-qa qa",
+    "zero-shot-classification": "zero-shot-text-classification",
+    "language-identification": "langid language-detection lid",
+    "feature-extraction": "embed embedding embeddings sentence-embedding sentence-embeddings text-embedding "
+    "text-embeddings text-feature-extraction",
+    "sentence-similarity": "semantic-textual-similarity similarity sts text-similarity",
+    "semantic-search": "retrieval text-retrieval text-search",
+    "text-generation": "causal-lm chat completion generate llm",
+    "automatic-speech-recognition": "asr speech-recognition speech-to-text stt transcribe transcription",
+    "voice-activity-detection": "speech-activity-detection vad",
+    "text-to-speech": "speech-synthesis text-to-audio tts",
+    "speaker-embedding": "speaker-embeddings voice-embedding",
+    "speaker-verification": "speaker-recognition verify-speaker",
+    "zero-shot-image-classification": "clip image-text-classification",
+    "document-question-answering": "docvqa document-qa",
+    "multimodal-embedding": "image-text-embedding multimodal-embeddings",
+    "image-search": "image-retrieval text-to-image-retrieval text-to-image-search",
+    "spoken-image-search": "voice-image-search",
+}
+ALIASES = {alias: task for task, others in _OTHERS.items() for alias in others.split()}
+"""Alias → the task that is meant."""
+
+
+def aliases_of(task: str) -> list[str]:
+    """The other names of a task."""
+    return _OTHERS.get(task, "").split()

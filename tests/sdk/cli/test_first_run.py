@@ -1,0 +1,98 @@
+"""The first minutes: no plugin is installed yet, and names are typed as other places have them."""
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from duomo.catalog import Catalog
+from duomo.cli import cli
+from duomo.cli.app import App
+from duomo.errors import UnknownModel
+from duomo.plugins.selection import Selection
+from duomo.runner import load
+from duomo.specs import ModelSpec
+from duomo.tasks import CORE_TASKS
+from duomo.tasks.aliases import ALIASES, aliases_of
+from duomo.testing.fakes import fake_catalog
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Calls ``duomo`` where no plugin is installed."""
+    monkeypatch.setattr("duomo.plugins.host.discover", list)
+    return lambda *args: CliRunner().invoke(cli, list(args), obj=App(Catalog(Selection())))
+
+
+@pytest.mark.parametrize(
+    ("args", "distribution"),
+    [
+        (("run", "text-classification", "-t", "a"), "duomo-nlp"),
+        (("run", "ocr", "-r", "."), "duomo-vision"),
+        (("run", "asr", "."), "duomo-speech"),
+        (("run", "multimodal-embedding", "-t", "a"), "duomo-multimodal"),
+        (("models", "add", "starter"), "duomo-nlp"),
+        (("demo",), "duomo-multimodal"),
+    ],
+)
+def test_without_plugins_what_to_install_is_said(bare: Any, args: tuple[str, ...], distribution: str) -> None:
+    done = bare(*args)
+    assert done.exit_code == 4
+    assert f"pip install {distribution}, or pip install 'duomo[all]'" in done.stderr
+
+
+def test_doctor_says_that_there_are_no_plugins(bare: Any) -> None:
+    shown = bare("doctor", "-o", "csv").stdout
+    assert "none is installed, so no task has a model" in shown
+    assert "pip install duomo-nlp, or pip install 'duomo[all]'" in shown
+
+
+def test_with_plugins_nobody_is_sent_to_pip(duomo: Any) -> None:
+    assert "none is installed" not in duomo("doctor", "-o", "csv").stdout
+    assert "duomo-nlp" not in duomo("models", "add", "startr").stderr
+    assert "No such command 'dmo'" in duomo("dmo").stderr
+
+
+@pytest.mark.parametrize("alias", sorted(ALIASES))
+def test_an_alias_means_a_task_and_hides_none(alias: str) -> None:
+    names = {spec.name for spec in CORE_TASKS}
+    assert ALIASES[alias] in names
+    assert alias not in names
+    assert alias in aliases_of(ALIASES[alias])
+    assert Catalog(Selection(allow=frozenset())).task(alias).name == ALIASES[alias]
+
+
+def test_every_alias_stands_once() -> None:
+    assert len(ALIASES) == sum(len(aliases_of(spec.name)) for spec in CORE_TASKS)
+
+
+def test_an_alias_works_wherever_a_task_is_named(duomo: Any) -> None:
+    [line] = duomo.json("run", "sentiment-analysis", "-t", "a")
+    assert line["meta"]["task"] == "text-classification"
+    assert duomo.json("run", "sentiment-analysis", "-m", "echo", "-t", "a")[0]["ok"]
+    assert "aliases classify-text, sentiment, sentiment-analysis" in duomo("tasks", "show", "sentiment").stdout
+    assert duomo("tasks", "list", "-q", "ocr", "-o", "text").stdout == "optical-character-recognition\n"
+    assert duomo("models", "list", "--task", "asr", "-o", "text").stdout == "fake/scribe\n"
+    assert "'tts' is a task, not a command" in duomo("tts", "-t", "a").stderr
+    with load("sentiment-analysis", catalog=duomo.catalog) as runner:
+        assert runner("x").top.name == "x"
+
+
+def test_a_bare_name_from_the_hub_is_answered_with_its_prefix() -> None:
+    catalog = fake_catalog(ModelSpec("fake/echo", "text-classification", "m:c", "", "MIT", weights="none"))
+    with pytest.raises(UnknownModel) as caught:
+        catalog.model("distilbert/distilbert-base-uncased")
+    assert "-m hf:distilbert/distilbert-base-uncased" in caught.value.fix
+    with pytest.raises(UnknownModel) as caught:
+        catalog.model("fake/ekho")
+    assert "hf:" not in caught.value.fix
+
+
+def test_pairs_are_given_on_the_command_line(duomo: Any) -> None:
+    pairs = ("run", "similarity", "--pair", "a cat", "a kitten", "--pair", "a dog", "a lorry")
+    [plan] = duomo.json(*pairs, "--dry-run")
+    assert (plan["inputs"], plan["first_inputs"]) == (2, ["a cat · a kitten", "a dog · a lorry"])
+    assert [line["result"]["scores"] for line in duomo.json(*pairs)] == [[5.008], [5.007]], "lengths of both parts"
+    assert duomo(*pairs, "-o", "table").stdout.splitlines()[1].split("  ")[0] == "a cat · a kitten"
+    [line] = duomo.json("run", "text-classification", "--pair", "a", "b")
+    assert line["error"]["code"] == "E-INPUT"
