@@ -31,6 +31,7 @@ DuomoError                    what happened · why · how to fix it
 ├── ArtifactProblem           a fitted artefact is damaged, of another kind, or was changed
 ├── AuditProblem              an audit log was changed, is in use, or would have to be
 ├── WorkerLost                a worker process died on an item
+├── DeadlinePassed            an item was not computed in the time it had
 ├── StoreProblem              a file that is not the store of a run, or is damaged
 │   ├── StoreLocked           another process is using it
 │   └── StoreMismatch         made with another model, other options or other versions
@@ -287,6 +288,12 @@ class WorkerLost(DuomoError):
     """A worker process died on an item, and again when it was tried alone."""
 
     code = "E-WORKER-LOST"
+
+
+class DeadlinePassed(DuomoError):
+    """An item waited until its deadline had passed, and was not computed."""
+
+    code = "E-DEADLINE"
 
 
 class StoreProblem(DuomoError):

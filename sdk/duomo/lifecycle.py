@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from duomo.errors import DuomoError, PluginBroken
@@ -15,7 +16,7 @@ T = TypeVar("T")
 
 
 class Lifecycle:
-    """The hooks of a set of plugins around each run; false when no plugin has any."""
+    """Calls the hooks of plugins around each run; false when no plugin has any."""
 
     def __init__(self, host: PluginHost) -> None:
         self._hooks = {name: host.implementing(name) for name in ("before_run", "after_run", "on_run_error")}
@@ -23,24 +24,12 @@ class Lifecycle:
     def __bool__(self) -> bool:
         return any(self._hooks.values())
 
-    def watch(
-        self,
-        compute: Callable[[Mapping[str, Any]], Iterator[T]],
-        meta: Meta,
-        options: Mapping[str, Any],
-        *,
-        one: bool = False,
-    ) -> Iterator[T]:
-        """Run `compute` with the options that ``before_run`` leaves, and pass on what it yields.
-
-        Args:
-            compute: takes options and yields outcomes, or the parts of one result.
-            meta: model, executor and device, which the plugins see.
-            options: as the caller gave them.
-            one: whether all that is yielded belongs to one item.
+    def begin(self, meta: Meta, options: Mapping[str, Any]) -> RunContext:
+        """Call ``before_run``, which may change the options of the context or refuse the run.
 
         Raises:
-            PluginBroken: ``before_run`` of a plugin raised.
+            DuomoError: as a plugin raised it, to refuse the run.
+            PluginBroken: ``before_run`` of a plugin raised anything else.
         """
         context = RunContext(meta.task, meta.model, meta.executor, meta.device, dict(options))
         for record, hook in self._hooks["before_run"]:
@@ -54,6 +43,52 @@ class Lifecycle:
                     why=f"its before_run raised {type(error).__name__}: {error}",
                     fix=f"report it to its author, or: duomo plugins disable {record.name}",
                 ) from error
+        return context
+
+    def end(self, context: RunContext, error: BaseException | None = None) -> None:
+        """Call ``after_run``, or ``on_run_error`` when an error ended the run.
+
+        These hooks only look on: one that fails is warned about and costs no result.
+        """
+        context.error = error
+        name = "after_run" if error is None else "on_run_error"
+        for record, hook in self._hooks[name]:
+            try:
+                hook(context)
+            except Exception as failure:
+                said = f"{name} raised {type(failure).__name__}: {failure}"
+                warnings.warn(f"plugin '{record.name}': {said}", stacklevel=2)
+
+    def end_of_one(self, context: RunContext, future: Future[Outcome[Any]]) -> None:
+        """Call `end` for a single item whose future is done; one that was cancelled counts as neither."""
+        error = None if future.cancelled() else future.exception()
+        if not future.cancelled() and error is None:
+            context.num_ok += future.result().ok
+            context.num_failed += not future.result().ok
+        self.end(context, error)
+
+    def watch(
+        self,
+        compute: Callable[[Mapping[str, Any]], Iterator[T]],
+        meta: Meta,
+        options: Mapping[str, Any],
+        *,
+        one: bool = False,
+    ) -> Iterator[T]:
+        """Pass on what `compute` yields, with the hooks around it, which are called when the first of it is asked for.
+
+        Args:
+            compute: takes options and yields outcomes, or the parts of one result.
+            meta: of the runner.
+            options: as the caller gave them; ``before_run`` may change them.
+            one: whether all that is yielded belongs to one item.
+        """
+        return self._watch(compute, meta, options, one) if self else compute(options)
+
+    def _watch(
+        self, compute: Callable[[Mapping[str, Any]], Iterator[T]], meta: Meta, options: Mapping[str, Any], one: bool
+    ) -> Iterator[T]:
+        context = self.begin(meta, options)
         try:
             for part in compute(context.options):
                 if isinstance(part, Outcome):
@@ -61,20 +96,11 @@ class Lifecycle:
                     context.num_failed += not part.ok
                 yield part
             context.num_ok += one
-        except GeneratorExit:  # whoever reads has seen enough
-            self._tell("after_run", context)
+        except GeneratorExit:  # the caller has seen enough
+            self.end(context)
             raise
-        except BaseException as error:  # Ctrl-C too: a hook that saw the start sees the end
+        except BaseException as error:  # Ctrl-C too: a hook that saw the beginning sees the end
             context.num_failed += one
-            context.error = error
-            self._tell("on_run_error", context)
+            self.end(context, error)
             raise
-        self._tell("after_run", context)
-
-    def _tell(self, name: str, context: RunContext) -> None:
-        """Call the hooks that only observe; one that fails is a warning and costs no result."""
-        for record, hook in self._hooks[name]:
-            try:
-                hook(context)
-            except Exception as error:
-                warnings.warn(f"plugin '{record.name}': {name} raised {type(error).__name__}: {error}", stacklevel=2)
+        self.end(context)

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, UsageProblem, did_you_mean
@@ -30,7 +30,8 @@ from duomo.references import find_weights
 from duomo.tasks.base import Options, Result, Task
 
 if TYPE_CHECKING:
-    from duomo.execution.resuming.resume import Resume
+    from concurrent.futures import Future
+
     from duomo.execution.resuming.store import RunStore
 
 In = TypeVar("In")
@@ -42,32 +43,22 @@ _LOADING: contextvars.ContextVar[Catalog | None] = contextvars.ContextVar("duomo
 """The catalog of the `load` in progress: a model that loads other models finds them in the same one."""
 
 
+class LoadOptions(TypedDict, total=False):
+    """The keywords of `load`, which describes them."""
+
+    device: str
+    dtype: str
+    optimize: str
+    executor: str | Executor
+    devices: Devices | None
+    parallel: str | ParallelDims | None
+    catalog: Catalog | None
+
+
 @overload
-def load(
-    task: AnyTask[R],
-    model: str | None = ...,
-    *,
-    device: str = ...,
-    dtype: str = ...,
-    optimize: str = ...,
-    executor: str | Executor = ...,
-    devices: Devices | None = ...,
-    parallel: str | ParallelDims | None = ...,
-    catalog: Catalog | None = ...,
-) -> Runner[R]: ...
+def load(task: AnyTask[R], model: str | None = ..., **options: Unpack[LoadOptions]) -> Runner[R]: ...
 @overload
-def load(
-    task: str | None = ...,
-    model: str | None = ...,
-    *,
-    device: str = ...,
-    dtype: str = ...,
-    optimize: str = ...,
-    executor: str | Executor = ...,
-    devices: Devices | None = ...,
-    parallel: str | ParallelDims | None = ...,
-    catalog: Catalog | None = ...,
-) -> Runner[Any]: ...
+def load(task: str | None = ..., model: str | None = ..., **options: Unpack[LoadOptions]) -> Runner[Any]: ...
 def load(
     task: str | AnyTask[Any] | None = None,
     model: str | None = None,
@@ -245,15 +236,47 @@ class Runner(Generic[R]):
         _check_count("batch_size", batch_size, 1)
         _check_count("max_failed", max_failed, 0)
         self._parse(options)  # wrong options raise here
-        entries = self._entries(items)
-        open_resume = None
-        if store is not None or dedupe:
+
+        def compute(options: Mapping[str, Any]) -> Iterator[Outcome[R]]:
+            parsed, entries = self._parse(options), self._entries(items)
+            if store is None and not dedupe:
+                return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
             from duomo.execution.resuming.resume import Resume  # most runs have no store
 
-            open_resume = functools.partial(Resume, self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
-        execute = functools.partial(self.executor.map, batch_size=batch_size, max_failed=max_failed)
-        compute = functools.partial(self._compute, entries, execute, open_resume)
-        return self._lifecycle.watch(compute, self.meta, options) if self._watched else compute(options)
+            resume = Resume(self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
+            resume.begin(self.meta, parsed)
+            new = resume.entries(entries)
+            outcomes = self.executor.map(
+                new, parsed, batch_size=batch_size, max_failed=max_failed, on_settled=resume.keep
+            )
+            return resume.outcomes(outcomes)
+
+        return self._lifecycle.watch(compute, self.meta, options)
+
+    def submit(self, item: Any, *, deadline_s: float | None = None, **options: Any) -> Future[Outcome[R]]:
+        """One item from any thread; its outcome comes in a future, also when it has an error.
+
+        Items that are submitted with equal options, by whichever thread, share batches; none costs another its
+        result. An item that is cancelled before its batch begins is not computed. `close` finishes what has begun.
+
+        Args:
+            item: what the task takes.
+            deadline_s: an item that has waited for longer is not computed; its outcome has the error
+                `DeadlinePassed`.
+            options: of the task.
+
+        Raises:
+            UsageProblem: the options or the deadline are wrong, or the runner is closed.
+        """
+        if deadline_s is not None and not (isinstance(deadline_s, int | float) and deadline_s >= 0):
+            raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
+        if not self._watched:
+            return self.executor.submit(self._entry(0, item), self._parse(options), deadline_s=deadline_s)
+        context = self._lifecycle.begin(self.meta, options)
+        entry, parsed = self._entry(0, item), self._parse(context.options)
+        future = self.executor.submit(entry, parsed, deadline_s=deadline_s)
+        future.add_done_callback(functools.partial(self._lifecycle.end_of_one, context))
+        return future
 
     def stream(self, item: Any, **options: Any) -> Iterator[Any]:
         """The parts of one result as they come, for models that generate."""
@@ -262,7 +285,7 @@ class Runner(Generic[R]):
         def parts(options: Mapping[str, Any]) -> Iterator[Any]:
             return self.executor.stream(accepted, self._parse(options))
 
-        return self._lifecycle.watch(parts, self.meta, options, one=True) if self._watched else parts(options)
+        return self._lifecycle.watch(parts, self.meta, options, one=True)
 
     def close(self) -> None:
         """Give the model and its memory back."""
@@ -306,18 +329,3 @@ class Runner(Generic[R]):
         """A path names its item; a str is a path only where files are meant."""
         is_path = isinstance(value, Path) or (isinstance(value, str) and issubclass(self.task.Input, Audio | Image))
         return str(value) if is_path and len(str(value)) < 1024 else ""
-
-    def _compute(
-        self,
-        entries: Iterable[Entry | Flush],
-        execute: Callable[..., Iterator[Outcome[R]]],
-        open_resume: Callable[[], Resume] | None,
-        options: Mapping[str, Any],
-    ) -> Iterator[Outcome[R]]:
-        parsed = self._parse(options)
-        if open_resume is None:
-            return execute(entries, parsed)
-        resume = open_resume()
-        resume.begin(self.meta, parsed)
-        new = resume.entries(entries)
-        return resume.outcomes(execute(new, parsed, on_settled=resume.keep))

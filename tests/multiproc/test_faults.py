@@ -163,16 +163,17 @@ def test_failures_alike_before_any_success_end_the_run(pool):
         list(pool.map(["crash"] * 200))
 
 
-def test_closing_while_workers_hang_leaves_no_process():
+def test_closing_while_workers_hang_leaves_no_process(monkeypatch):
+    monkeypatch.setattr("duomo.execution.submitting.DRAIN_S", 0.5)
     runner = load("cpu,cpu")
     pids = runner.executor.pids
-    futures = [runner.executor.submit(item, runner.task.Options()) for item in ("hangs", "grips")]
+    futures = [runner.submit(item) for item in ("hangs", "grips")]
     time.sleep(0.2)
     runner.close()
     assert wait_until_gone(pids) == []
     for future in futures:
         with pytest.raises(UsageProblem, match="closed"):
-            future.result(timeout=10)
+            future.result(timeout=10).unwrap()
 
 
 DRIVER = """

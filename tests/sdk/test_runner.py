@@ -418,12 +418,6 @@ def test_a_run_in_which_everything_fails_alike_is_stopped(echo):
     assert len(seen) < 100
 
 
-def test_a_result_can_be_waited_for(echo):
-    assert echo.executor.submit("hello", TextClassification.Options()).result().top.name == "hello"
-    with pytest.raises(ModelFailed, match="poison"):
-        echo.executor.submit("poison", TextClassification.Options()).result()
-
-
 def test_an_executor_counts_and_is_well(echo):
     list(echo.map(["a", "poison", "b"], batch_size=1))
     assert echo.executor.health() == []

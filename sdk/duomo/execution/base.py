@@ -149,11 +149,24 @@ class Executor(ABC):
     def stream(self, item: Any, options: Any) -> Iterator[Any]:
         """The parts of one result as they come."""
 
-    def submit(self, item: Any, options: Any) -> concurrent.futures.Future[Any]:
-        """Like `run`, but the result or error comes in a future."""
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    def submit(
+        self,
+        entry: Entry,
+        options: Any,
+        *,
+        deadline_s: float | None = None,
+    ) -> concurrent.futures.Future[Outcome[Any]]:
+        """One entry from any thread; it may share a batch with others of equal options.
+
+        Args:
+            entry: its outcome has index 0.
+            options: of the task.
+            deadline_s: an item that has waited for longer is not computed; its outcome has an error.
+        """
+        future: concurrent.futures.Future[Outcome[Any]] = concurrent.futures.Future()
         try:
-            future.set_result(self.run(item, options))
+            [outcome] = self.map([entry], options)
+            future.set_result(outcome)
         except Exception as error:
             future.set_exception(error)
         return future

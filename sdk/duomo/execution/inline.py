@@ -6,21 +6,49 @@ import concurrent.futures
 import dataclasses
 import functools
 import itertools
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
-from duomo.execution.base import Entry, Executor, Flush, Job, ModelFacts
+from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job, ModelFacts
 from duomo.execution.devices import describe_and_release
 from duomo.execution.scheduling.intake import PATIENCE_S, take
+from duomo.execution.scheduling.lanes import Lane
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
-from duomo.execution.stats import Stats
+from duomo.execution.stats import Counts, Stats
+from duomo.execution.submitting import Desk, Submitted, closed
 from duomo.execution.worker import Prepared, Worker
-from duomo.outcome import Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome
 
-Prepare = Callable[[], Prepared]
+
+class Pending(NamedTuple):
+    """A batch that is being prepared."""
+
+    batch: Batch
+    options: Any
+    prepared: Callable[[], Prepared]
+    """Waits until it is, or does it."""
+
+
+class Ran(NamedTuple):
+    """What came of a batch: its results, or what it raised."""
+
+    batch: Batch
+    item_results: Sequence[ItemResult]
+    error: ItemError | None = None
+    out_of_memory: bool = False
+
+    def tell(self, scheduler: Scheduler) -> None:
+        """Tell the scheduler that the batch is from."""
+        if self.error is None:
+            scheduler.settle(self.batch, self.item_results)
+        elif self.out_of_memory:
+            scheduler.out_of_memory(self.batch, self.error)
+        else:
+            scheduler.fail(self.batch, self.error)
 
 
 class InlineExecutor(Executor):
@@ -30,6 +58,8 @@ class InlineExecutor(Executor):
 
     def __init__(self) -> None:
         self._worker: Worker | None = None
+        self._desk: InlineDesk | None = None
+        self._starting = threading.Lock()
         self._total = Stats()
 
     def load(self, job: Job) -> Meta:
@@ -50,7 +80,7 @@ class InlineExecutor(Executor):
     def worker(self) -> Worker:
         """The worker; an executor that was shut down has none."""
         if self._worker is None:
-            raise UsageProblem("this runner is closed", why="its model was given back", fix="load the model again")
+            raise closed()
         return self._worker
 
     def run(self, item: Any, options: Any) -> Any:
@@ -76,7 +106,8 @@ class InlineExecutor(Executor):
         """
         plan, facts = self.worker.job.plan, ModelFacts.of(self.worker)
         scheduler = Scheduler(Policy.of(plan, facts, 1, batch_size=batch_size, max_failed=max_failed))
-        source, following = iter(entries), None
+        source = iter(entries)
+        following: Pending | None = None
         raised: Exception | None = None
         stopped: SystemicError | None = None
         try:
@@ -84,10 +115,10 @@ class InlineExecutor(Executor):
                 while not scheduler.finished and stopped is None:
                     try:
                         raised = self._read(source, scheduler) or raised
-                        current = following or self._start(scheduler, None, options)
-                        following = self._start(scheduler, pool, options) if current else None
-                        if current is not None:
-                            self._finish(*current, options, scheduler)
+                        batch = following or self._next(scheduler, options, None)
+                        following = self._next(scheduler, options, pool) if batch else None
+                        if batch is not None:
+                            self.compute(batch).tell(scheduler)
                     except SystemicError as error:
                         stopped = error
                     settled = scheduler.settled()
@@ -99,15 +130,40 @@ class InlineExecutor(Executor):
         if broken := stopped or raised:
             raise broken
 
-    def _start(
-        self, scheduler: Scheduler, pool: concurrent.futures.Executor | None, options: Any
-    ) -> tuple[Batch, Prepare] | None:
-        """The next batch and its preparation: in a thread, or for the first batch when it is needed."""
+    def submit(
+        self, entry: Entry, options: Any, *, deadline_s: float | None = None
+    ) -> concurrent.futures.Future[Outcome[Any]]:
+        """One entry from any thread; it shares a batch with others of equal options that wait."""
+        worker = self.worker
+        with self._starting:
+            if self._desk is None:
+                policy = Policy.of(worker.job.plan, ModelFacts.of(worker), 1, batch_size=None, max_failed=None)
+                self._desk = InlineDesk(self, policy)
+        return self._desk.submit(entry, options, deadline_s)
+
+    def _next(self, scheduler: Scheduler, options: Any, pool: concurrent.futures.Executor | None) -> Pending | None:
         batch = scheduler.next_batch()
-        if batch is None:
-            return None
+        return None if batch is None else self.prepare(batch, options, pool)
+
+    def prepare(self, batch: Batch, options: Any, pool: concurrent.futures.Executor | None) -> Pending:
+        """Have a batch prepared in a thread of `pool`; without one when it is computed."""
         prepare = functools.partial(self.worker.prepare, [entry.item for entry in batch.entries], options)
-        return batch, pool.submit(prepare).result if pool else prepare
+        return Pending(batch, options, pool.submit(prepare).result if pool else prepare)
+
+    def compute(self, pending: Pending) -> Ran:
+        """Run a batch. Raises `OptimizeRefused`, which is of no item: nothing can go on."""
+        batch, options, prepare = pending
+        try:
+            prepared = prepare()
+            start = time.perf_counter()
+            item_results = self.worker.compute(prepared, options)
+        except OptimizeRefused:
+            raise
+        except Exception as error:
+            return Ran(batch, (), *describe_and_release(error))
+        self._total.prepare_s += prepared.seconds
+        self._total.compute_s += time.perf_counter() - start
+        return Ran(batch, item_results)
 
     def _read(self, source: Iterator[Entry | Flush], scheduler: Scheduler) -> Exception | None:
         """Fill the window; what the source raises comes back, to be raised after what it gave is done."""
@@ -123,22 +179,6 @@ class InlineExecutor(Executor):
                 return taken.error
         return None
 
-    def _finish(self, batch: Batch, prepare: Prepare, options: Any, scheduler: Scheduler) -> None:
-        try:
-            prepared = prepare()
-            start = time.perf_counter()
-            item_results = self.worker.compute(prepared, options)
-            self._total.prepare_s += prepared.seconds
-            self._total.compute_s += time.perf_counter() - start
-        except OptimizeRefused:
-            raise  # of no item: the run cannot go on
-        except Exception as error:
-            cause, out_of_memory = describe_and_release(error)
-            tell = scheduler.out_of_memory if out_of_memory else scheduler.fail
-            tell(batch, cause)
-        else:
-            scheduler.settle(batch, item_results)
-
     def meta(self) -> Meta:
         """What is the same for all results of the job."""
         if self._worker is not None:
@@ -146,9 +186,62 @@ class InlineExecutor(Executor):
         return self._meta
 
     def stats(self) -> Stats:
-        """Counters of the runs that have ended, and the seconds of all."""
-        return dataclasses.replace(self._total)
+        """Counters of the runs that have ended and of what was submitted, and the seconds of all."""
+        total = dataclasses.replace(self._total)
+        if self._desk is not None:
+            self._desk.add_counts_to(total)
+        return total
 
     def shutdown(self) -> None:
-        """Drop the model."""
-        self._worker = self._job = None
+        """Finish the batches of what was submitted, and drop the model."""
+        if self._desk is not None:
+            self._desk.close()
+            self._desk.add_counts_to(self._total)
+        self._worker = self._job = self._desk = None
+
+
+class InlineDesk(Desk):
+    """Submitted items, a batch at a time; while one computes, a thread prepares the next."""
+
+    def __init__(self, executor: InlineExecutor, policy: Policy) -> None:
+        estimate = executor.worker.model.estimate
+        super().__init__(policy, estimate, executor.outcome, time.monotonic, threading.Condition())
+        self._executor = executor
+        self._pool = concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare")
+        self._following: tuple[Lane[Submitted], Pending] | None = None
+        self._forgotten = Counts()
+
+    def work(self) -> None:
+        """Compute one batch, and have the next one prepared."""
+        found, self._following = self._following or self._next(None), None
+        if found is not None:
+            lane, pending = found
+            following = self._next(self._pool)
+            ran = self._executor.compute(pending)
+            self._following = following
+            with self._changed:
+                ran.tell(lane.scheduler)
+
+    def forget(self, lane: Lane[Submitted]) -> None:
+        """Keep what a lane has counted."""
+        self._forgotten.add(lane.scheduler.counts)
+
+    def add_counts_to(self, total: Stats) -> None:
+        """Add what all lanes have counted."""
+        with self._changed:
+            for counts in (self._forgotten, *(lane.scheduler.counts for lane in self.lanes)):
+                total.add(counts)
+
+    def close(self) -> None:
+        """Finish what has begun."""
+        super().close()
+        self._pool.shutdown()
+
+    def _next(self, pool: concurrent.futures.Executor | None) -> tuple[Lane[Submitted], Pending] | None:
+        with self._changed:
+            self.expire()
+            found = self.lanes.next_batch()
+        if found is None:
+            return None
+        lane, batch = found
+        return lane, self._executor.prepare(batch, lane.options, pool)

@@ -12,7 +12,7 @@ class Counts:
     """What one scheduler counts."""
 
     items: int = 0
-    """Items given out, failed ones included."""
+    """Items given out, those that failed or were dropped included."""
     failed: int = 0
     batches: int = 0
     splits: int = 0
@@ -22,6 +22,8 @@ class Counts:
     """Batches that did not fit into memory."""
     lost: int = 0
     """Batches with which a worker died."""
+    dropped: int = 0
+    """Items taken back before they ran: their caller had left, or their deadline had passed."""
     cost: int = 0
     """Cost of all batches, in the unit of `Model.estimate`."""
     padded_cost: int = 0

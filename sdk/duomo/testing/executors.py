@@ -7,6 +7,7 @@ import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, TypeVar
 
 from duomo.catalog import Catalog
@@ -126,13 +127,23 @@ class ExecutorConformance(Suite):
 
     def test_one_item_is_called_and_submitted(self) -> None:
         """With its result, or its own error."""
-        options = self.runner.task.Options()
-        accept = self.runner.task.Input.accept
         assert self.runner("one").top.name == "one"
-        assert self.runner.executor.submit(accept("one"), options).result(timeout=60).top.name == "one"
-        failing = self.runner.executor.submit(accept("crash"), options)
-        for ask in (lambda: self.runner("crash"), lambda: failing.result(timeout=60)):
+        assert self.runner.submit("one").result(timeout=60).unwrap().top.name == "one"
+        failing = self.runner.submit("crash")
+        for ask in (lambda: self.runner("crash"), lambda: failing.result(timeout=60).unwrap()):
             assert "crash" in _raised(ModelFailed, ask).what
+
+    def test_what_many_threads_submit_comes_back_to_each(self) -> None:
+        """As one by one, whatever shares a batch; a bad item costs no other its result."""
+        texts = [*TEXTS, "", "poison", "crash", "mute"]
+        with ThreadPoolExecutor(16) as threads:
+            futures = list(threads.map(self.runner.submit, texts))
+            with_options = list(threads.map(lambda text: self.runner.submit(text, top_k=1), TEXTS))
+        outcomes = [future.result(timeout=60) for future in futures]
+        assert _names(outcomes[: len(TEXTS)]) == TEXTS
+        assert [outcome.ok for outcome in outcomes[len(TEXTS) :]] == [False] * 4
+        assert [len(future.result(timeout=60).unwrap().labels) for future in with_options] == [1] * len(TEXTS)
+        assert {outcome.index for outcome in outcomes} == {0}
 
     def test_parts_of_a_stream_come_in_order(self) -> None:
         """Also when the one before was not read to its end."""
@@ -175,8 +186,7 @@ class ExecutorConformance(Suite):
 
     def test_after_its_end_it_says_so(self) -> None:
         """A second shutdown is not an error; use after it gives one that says what to do."""
-        runner, options = self.runner, self.runner.task.Options()
-        accept = runner.task.Input.accept
+        runner = self.runner
         waiting = runner.map(TEXTS)
         next(waiting)
         runner.close()
@@ -186,7 +196,7 @@ class ExecutorConformance(Suite):
             lambda: runner("late"),
             lambda: list(runner.map(["late"])),
             lambda: list(runner.stream("late")),
-            lambda: runner.executor.submit(accept("late"), options).result(timeout=60),
+            lambda: runner.submit("late").result(timeout=60),
             lambda: list(waiting),
         )
         for ask in asks:

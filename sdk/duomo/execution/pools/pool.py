@@ -11,19 +11,21 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from duomo.catalog import resolve
 from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
+from duomo.execution.pools.desk import PoolDesk
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, PoolRun, StreamRun
 from duomo.execution.scheduling.intake import PATIENCE_S
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.execution.stats import ReplicaStats, Stats
+from duomo.execution.submitting import closed
 from duomo.outcome import Meta, Outcome
 
 LOOK_S = 1.0
@@ -44,7 +46,7 @@ class PoolExecutor(Executor):
         self._waiting = False
         self._next_look = 0.0
         self._total = Stats()
-        self._threads: ThreadPoolExecutor | None = None
+        self._desk: PoolDesk | None = None
 
     def load(self, job: Job) -> Meta:
         """Start the crew; every replica has loaded the model when this returns."""
@@ -60,14 +62,14 @@ class PoolExecutor(Executor):
         [outcome] = self.map([Entry(0, "0", item)], options)
         return outcome.unwrap()
 
-    def submit(self, item: Any, options: Any) -> Future[Any]:
-        """Like `run`, at once; as many run beside each other as the pool can hold."""
-        self._check_open()
+    def submit(self, entry: Entry, options: Any, *, deadline_s: float | None = None) -> Future[Outcome[Any]]:
+        """One entry from any thread; it shares a batch with others of equal options that wait."""
         with self._changed:
-            if self._threads is None:
-                room = min(64, self._crew.size * self._job_plan.prefetch + 1)
-                self._threads = ThreadPoolExecutor(room, "duomo-submit")
-            return self._threads.submit(self.run, item, options)
+            self._check_open()
+            if self._desk is None:
+                policy = self._policy(None, None)
+                self._desk = PoolDesk(self, policy, self._estimate, self.outcome, self._changed)
+        return self._desk.submit(entry, options, deadline_s)
 
     def map(
         self,
@@ -80,21 +82,21 @@ class PoolExecutor(Executor):
     ) -> Iterator[Outcome[Any]]:
         """Batches of alike cost to whichever replica is free; outcomes in input order."""
         self._check_open()
-        policy = Policy.of(self._job_plan, self._facts, self._crew.size, batch_size=batch_size, max_failed=max_failed)
-        run = BatchRun(Scheduler(policy), options, self._estimate, self._crew.now)
+        scheduler = Scheduler(self._policy(batch_size, max_failed))
+        run = BatchRun(scheduler, options, self._estimate, self._crew.now)
         source = iter(entries)
-        self._enter(run)
+        self.enter(run)
         try:
             while not run.is_over:
                 self._read(run, source)
-                self._turn(run)
+                self.turn(run)
                 with self._changed:
                     settled, emitted = run.collect()
                 if on_settled is not None and (outcomes := list(itertools.starmap(self.outcome, settled))):
                     on_settled(outcomes)
                 yield from itertools.starmap(self.outcome, emitted)
         finally:
-            self._leave(run)
+            self.leave(run)
         if run.error is not None:
             raise run.error
 
@@ -102,17 +104,17 @@ class PoolExecutor(Executor):
         """The parts of one result as they come."""
         self._check_open()
         run = StreamRun(item, options)
-        self._enter(run)
+        self.enter(run)
         try:
             while not run.is_over:
-                self._turn(run)
+                self.turn(run)
                 with self._changed:
                     parts = run.collect()
                 yield from parts
         finally:
             if run.sent is not None and not self._closed:
                 self._crew.cancel(*run.sent)
-            self._leave(run)
+            self.leave(run)
         if run.error is not None:
             raise run.error
 
@@ -158,41 +160,50 @@ class PoolExecutor(Executor):
         return total
 
     def shutdown(self) -> None:
-        """End the crew; whoever still waits for a result is told."""
+        """Finish the batches of what was submitted, and end the crew; whoever else waits for a result gets an error."""
+        if self._desk is not None:
+            self._desk.close()
         with self._changed:
             self._closed = True
             for run in self._runs:
-                run.stop(_closed())
-            self._changed.notify_all()
+                run.stop(closed())
+            self.wake()
             if self._waiting:
-                self._crew.wake()
                 self._changed.wait_for(lambda: not self._waiting, timeout=2 * LOOK_S)
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
         self._crew.shutdown()
 
-    @property
-    def _job_plan(self) -> Any:
+    def _policy(self, batch_size: int | None, max_failed: int | None) -> Policy:
         assert self._job is not None
-        return self._job.plan
+        return Policy.of(self._job.plan, self._facts, self._crew.size, batch_size=batch_size, max_failed=max_failed)
 
     def _check_open(self) -> None:
         if self._job is None:
             raise UsageProblem(f"'{self.name}' is not started", why="it has no job yet", fix="pass it to duomo.load")
         if self._closed:
-            raise _closed()
+            raise closed()
 
-    def _enter(self, run: PoolRun) -> None:
+    def enter(self, run: PoolRun) -> None:
+        """Have one more run take part."""
         with self._changed:
             self._check_open()
             self._runs.append(run)
 
-    def _leave(self, run: PoolRun) -> None:
-        """What is still on its way for this run will be dropped when it comes."""
+    def leave(self, run: PoolRun) -> None:
+        """Have a run take part no longer: what is still on its way for it will be dropped when it comes."""
         with self._changed:
             run.is_gone = True
             self._runs.remove(run)
             self._total.add(run.counts)
+
+    def now(self) -> float:
+        """The crew's clock."""
+        return self._crew.now()
+
+    def wake(self) -> None:
+        """Make a `turn` that waits return; called under the lock."""
+        self._changed.notify_all()
+        if self._waiting:
+            self._crew.wake()
 
     def _read(self, run: BatchRun, source: Iterator[Entry | Flush]) -> None:
         """Read ahead for a moment; the source runs in the caller's thread, and without the lock."""
@@ -201,7 +212,7 @@ class PoolExecutor(Executor):
         while run.wants_input and (run.is_starving or now() < deadline):
             run.read(source, self._changed, deadline)
 
-    def _turn(self, run: PoolRun) -> None:
+    def turn(self, run: PoolRun | PoolDesk) -> None:
         """Hand out what can be handed out, then wait until something happens, unless there is more to read."""
         with self._changed:
             if self._closed:
@@ -306,7 +317,3 @@ class PoolExecutor(Executor):
             why=f"each died {self._max_restarts + 1} times in a row; the last: {why}",
             fix="run a few items with executor='inline' to see what happens",
         )
-
-
-def _closed() -> UsageProblem:
-    return UsageProblem("this runner is closed", why="its workers were ended", fix="load the model again")

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import socket
-import time
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,6 +31,8 @@ from duomo.outcome import ItemError
 
 ANSWER_S = 5.0
 """A cluster's address must answer within this time."""
+LISTEN_S = 0.02
+"""How long a `wait` for answers does not notice that it is woken."""
 PLACE_S = 60.0
 """An actor that has found no place and loaded its model by then is given up, and tried again."""
 
@@ -83,6 +85,7 @@ class RayCrew(Crew):
         self._place_s = place_s
         self._replicas: dict[int, _Replica] = {}
         self._buried: list[Event] = []
+        self._woken = threading.Event()
         self._connected = False
 
     def start(self, job: Job) -> ModelFacts:
@@ -128,6 +131,7 @@ class RayCrew(Crew):
 
     def wait(self, timeout_s: float) -> list[Event]:
         """What the oldest tickets have answered, and who died."""
+        self._woken.clear()  # first: who wakes it later has sent what is not looked at below
         events, self._buried = self._buried, []
         owed = {
             ref: replica
@@ -135,15 +139,28 @@ class RayCrew(Crew):
             for ref in here.awaited
         }
         if events or not owed:
-            time.sleep(0 if events else timeout_s)
+            self._woken.wait(0 if events else timeout_s)
             return events
-        ready, _ = ray.wait(list(owed), num_returns=1, timeout=timeout_s)
-        if ready:
+        if self._first_of(list(owed), timeout_s):
             # One was worth waiting for; whatever else is there by now comes along.
             ready, _ = ray.wait(list(owed), num_returns=len(owed), timeout=0)
-        for replica in dict.fromkeys(owed[ref] for ref in ready):
-            events += self._read_events(replica)
+            for replica in dict.fromkeys(owed[ref] for ref in ready):
+                events += self._read_events(replica)
         return events + self._late()
+
+    def wake(self) -> None:
+        """Make a `wait` in another thread return soon."""
+        self._woken.set()
+
+    def _first_of(self, owed: list[Any], timeout_s: float) -> bool:
+        """Wait until one is there, or this crew is woken: Ray itself would not notice what was sent since."""
+        deadline = self.now() + timeout_s
+        while True:
+            left = deadline - self.now()
+            if ray.wait(owed, num_returns=1, timeout=max(0.0, min(left, LISTEN_S)))[0]:
+                return True
+            if left <= LISTEN_S or self._woken.is_set():
+                return False
 
     def restart(self, replica: int) -> None:
         """Place its actors anew, wherever there is room by now."""

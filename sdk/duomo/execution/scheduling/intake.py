@@ -57,14 +57,18 @@ def take(
             return Intake(items, time_s - before, True, error)
         if entry is FLUSH:
             return Intake(items, time_s - before, False, is_flush=True)
-        cost = size = 0
-        if entry.known is None:
-            try:
-                cost = estimate(entry.item)
-                size = getattr(entry.item, "nbytes", 0)
-            except Exception as error:  # of a plugin's code, or a damaged file: the item's own
-                entry = entry._replace(item=None, known=ItemResult(error=ItemError.of(error)))  # nor need it be held
-        items.append((entry, cost, size))
-        num_bytes -= size
+        sized = measured(entry, estimate)
+        items.append(sized)
+        num_bytes -= sized[2]
         before, time_s = time_s, now()
     return Intake(items, time_s - before, False)
+
+
+def measured(entry: Entry, estimate: Callable[[Any], int]) -> tuple[Entry, int, int]:
+    """An entry with its cost and its bytes; it fails alone when its cost cannot be estimated."""
+    if entry.known is not None:
+        return entry, 0, 0
+    try:
+        return entry, estimate(entry.item), getattr(entry.item, "nbytes", 0)
+    except Exception as error:  # of a plugin's code, or a damaged file: the item's own
+        return entry._replace(item=None, known=ItemResult(error=ItemError.of(error))), 0, 0  # nor need it be held

@@ -35,11 +35,13 @@ class Policy:
     retryable: frozenset[str] = frozenset({"ConnectionError", "TimeoutError"})
     """Names of exceptions worth one more try on a single item."""
     systemic_after: int = 32
-    """So many items failing alike before any success end the run: bisecting a million would not help."""
+    """This many items failing alike before any success end the run: bisecting a million would not help. 0 for never."""
     max_failed: int | None = None
     """More failed items than this end the run."""
     workers: int = 1
     """How many share the work; with one, the end of the input changes nothing."""
+    live: bool = False
+    """Items come when they come: what waits may be all there is, so it is shared out as at the end of the input."""
     slack: int = SLACK
     """Padding that is cheaper than one more batch."""
 
@@ -66,3 +68,7 @@ class Policy:
             max_failed=max_failed,
             workers=workers,
         )
+
+    def shared(self) -> Self:
+        """The same for items of many callers: failures of some end nothing for the others."""
+        return dataclasses.replace(self, systemic_after=0, max_failed=None, live=True)

@@ -116,6 +116,15 @@ class Scheduler:
         self._waiting.add(index, cost)
         self._cost_waiting += cost
 
+    def drop(self, index: int) -> bool:
+        """Take an item back, if no batch has had it; gives whether it was. Its place in the order is kept."""
+        if index not in self._entries or not self._waiting.remove(index, self._costs[index]):
+            return False
+        self._cost_waiting -= self._costs[index]
+        self._item_results[index] = ItemResult()
+        self.counts.dropped += 1
+        return True
+
     def flush(self) -> None:
         """Take no more input until all there is was emitted."""
         self._flushing = bool(self._entries)
@@ -250,7 +259,7 @@ class Scheduler:
             self._halve(batch)
         else:
             died = WorkerLost(
-                f"item {batch.entries[0].index} ended its worker {batch.tries + 1} times",
+                f"item {batch.entries[0].id} ended its worker {batch.tries + 1} times",
                 why=why or "the process died (a crash in native code, or the system took its memory)",
                 fix="run this item alone with executor='inline' to see the crash",
             )
@@ -285,7 +294,7 @@ class Scheduler:
     def _limit(self, worker: int) -> int:
         """Cost of a batch near the end of the input or before a flush: half of this worker's part; 0 for no limit."""
         workers = self.policy.workers
-        if not (self._ended or self._flushing) or workers == 1:
+        if not (self._ended or self._flushing or self.policy.live) or workers == 1:
             return 0
         # Who has not finished a batch yet counts as one of many alike.
         done = self._done.get(worker, 0)
@@ -323,7 +332,7 @@ class Scheduler:
             self._any_success = True
         elif not item_result.error.is_input:
             alike = self._alike[item_result.error.type] = self._alike.get(item_result.error.type, 0) + 1
-            if not self._any_success and alike >= self.policy.systemic_after:
+            if not self._any_success and 0 < self.policy.systemic_after <= alike:
                 raise SystemicError(
                     f"the run was stopped: the first {alike} items all failed alike",
                     why=item_result.error.what,

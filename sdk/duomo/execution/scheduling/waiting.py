@@ -80,6 +80,22 @@ class WaitingItems:
             waiting.append(index)
         self.num += 1
 
+    def remove(self, index: int, cost: int) -> bool:
+        """Take one back; gives whether it was here."""
+        key = cost if cost < EXACT else _bin(cost)
+        waiting = self._bins.get(key, deque())
+        if index not in waiting:
+            return False
+        was_oldest = waiting[0] == index
+        waiting.remove(index)
+        if not waiting:
+            del self._bins[key]
+            del self._keys[bisect.bisect_left(self._keys, key)]
+        elif was_oldest:
+            heapq.heappush(self._oldest, (waiting[0], key))
+        self.num -= 1
+        return True
+
     def cut(self, filling: BatchBuilder) -> list[int]:
         """Take the oldest and then its nearest in cost, as long as they fit; from the cheapest bin up."""
         keys, bins = self._keys, self._bins

@@ -271,11 +271,11 @@ def test_many_threads_get_their_own_results_and_futures_are_real():
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
-        futures = [runner.executor.submit(f"future {i}", runner.task.Options()) for i in range(30)]
+        futures = [runner.submit(f"future {i}") for i in range(30)]
         for thread in threads:
             thread.join(60)
         assert got == {number: [f"{number} {i}" for i in range(50)] for number in range(4)}
-        assert [future.result(timeout=60).top.name for future in futures] == [f"future {i}" for i in range(30)]
+        assert [future.result(timeout=60).unwrap().top.name for future in futures] == [f"future {i}" for i in range(30)]
 
 
 def test_closing_ends_what_other_threads_wait_for():
