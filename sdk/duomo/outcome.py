@@ -98,7 +98,7 @@ class ItemError:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome(Generic[R]):
-    """One item's item_result. Exactly one of `result` and `error` is set."""
+    """What came of one item. Exactly one of `result` and `error` is set."""
 
     index: int
     """Position in the input."""

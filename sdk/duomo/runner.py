@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, UsageProblem, did_you_mean
 from duomo.execution.base import FLUSH, MODES, Entry, Executor, Flush, ItemResult, Job
-from duomo.execution.devices import device_name
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.inputs import Audio, Image
@@ -29,14 +27,17 @@ from duomo.lifecycle import Lifecycle
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.parallel import ParallelDims
 from duomo.references import find_weights
-from duomo.tasks.base import Result, Task
+from duomo.tasks.base import Options, Result, Task
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from duomo.execution.resuming.store import RunStore
 
+In = TypeVar("In")
+O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
 R = TypeVar("R", bound=Result)
+T = TypeVar("T")
 AnyTask = type[Task[Any, Any, R]]
 _LOADING: contextvars.ContextVar[Catalog | None] = contextvars.ContextVar("duomo_loading", default=None)
 """The catalog of the `load` in progress: a model that loads other models finds them in the same one."""
@@ -96,14 +97,23 @@ def load(
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise UsageProblem(f"no dtype '{dtype}'", fix="auto, float32, bfloat16 or float16")
     if optimize not in MODES:
-        near = did_you_mean(optimize, MODES)
-        raise UsageProblem(f"no speed mode '{optimize}'", why=near, fix=f"one of {', '.join(MODES)}")
-    device = device_name(device)
+        raise UsageProblem(
+            f"no speed mode '{optimize}'", why=did_you_mean(optimize, MODES), fix=f"one of {', '.join(MODES)}"
+        )
+    device = _device_name(device)
     weights, reference = find_weights(name, model, catalog)
     spec = weights.spec
-    path = str(weights.path) if weights.path else None
-    plugin = catalog.plugin_of(spec)
-    job = Job(spec, spec.task, reference, path, weights.revision, plugin, device, dtype, optimize)
+    job = Job(
+        spec,
+        spec.task,
+        reference,
+        str(weights.path) if weights.path else None,
+        weights.revision,
+        catalog.plugin_of(spec),
+        device,
+        dtype,
+        optimize,
+    )
     named: Any = executor.name if isinstance(executor, Executor) else executor
     remote = any(known.remote for known in catalog.executors.values() if known.name == named)
     job = job._replace(plan=plan_for(job, named, devices, parallel, remote=remote))
@@ -141,12 +151,15 @@ def _kept(task: str, model: str | None, device: str) -> Runner[Any]:
     return load(task, model, device=device)
 
 
-def _check_many(items: object) -> None:
-    if isinstance(items, str | bytes | Path | Mapping) or not isinstance(items, Iterable):
-        raise UsageProblem(
-            f"map() takes many items, and {items!r:.80} was given",
-            fix="give a list, a generator or any other iterable; for one item call the runner: runner(item)",
-        )
+def _device_name(device: Any) -> str:
+    """A `torch.device` is known by its name, without an import of torch."""
+    if isinstance(device, str) or (type(device).__module__, type(device).__name__) == ("torch", "device"):
+        return str(device)
+    raise UsageProblem(
+        f"device={device!r} is no device",
+        why="a device is named, as torch names it",
+        fix=f'device="cuda:{device}"' if isinstance(device, int) else 'device="auto", "cpu" or "cuda:0"',
+    )
 
 
 def _check_count(name: str, value: Any, least: int) -> None:
@@ -211,7 +224,15 @@ class Runner(Generic[R]):
             StoreLocked: another run is using the store.
             SystemicError: the first items all failed alike, or more than `max_failed` did.
         """
-        _check_many(items)
+        if isinstance(items, str | bytes | Path | Mapping):
+            raise UsageProblem(
+                f"map() takes many items, and a single {type(items).__name__} was given",
+                fix="call the runner: runner(item)",
+            )
+        if not isinstance(items, Iterable):
+            raise UsageProblem(
+                f"map() takes many items, and {items!r} was given", fix="give a list, a generator or any other iterable"
+            )
         _check_count("batch_size", batch_size, 1)
         _check_count("max_failed", max_failed, 0)
         self._parse(options)  # wrong options raise here
@@ -249,11 +270,13 @@ class Runner(Generic[R]):
         """
         if deadline_s is not None and not (isinstance(deadline_s, int | float) and deadline_s >= 0):
             raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
-
-        def ask(options: Mapping[str, Any]) -> Future[Outcome[R]]:
+        if not self._watched:
             return self.executor.submit(self._entry(0, item), self._parse(options), deadline_s=deadline_s)
-
-        return self._lifecycle.watch_one(ask, self.meta, options)
+        context = self._lifecycle.begin(self.meta, options)
+        entry, parsed = self._entry(0, item), self._parse(context.options)
+        future = self.executor.submit(entry, parsed, deadline_s=deadline_s)
+        future.add_done_callback(functools.partial(self._lifecycle.end_of_one, context))
+        return future
 
     def stream(self, item: Any, **options: Any) -> Iterator[Any]:
         """The parts of one result as they come, for models that generate."""
@@ -284,8 +307,13 @@ class Runner(Generic[R]):
         return self._defaults
 
     def _entries(self, items: Iterable[Any]) -> Iterator[Entry | Flush]:
-        number = itertools.count()
-        return (FLUSH if item is FLUSH else self._entry(next(number), item) for item in items)
+        index = 0
+        for item in items:
+            if item is FLUSH:
+                yield FLUSH
+            else:
+                yield self._entry(index, item)
+                index += 1
 
     def _entry(self, index: int, value: Any) -> Entry:
         if isinstance(value, DuomoError):  # whoever gathers items may already know that one is lost

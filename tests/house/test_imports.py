@@ -19,6 +19,7 @@ LAYERS = [
     {"runner", "training"},
     {"adapters"},
     {"testing", "doctor", "scaffold"},
+    {"serving"},
     {"cli"},
 ]
 """The rooms of the core from the ground up: a module imports from its own layer and from those below it."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "adapt": "Run an industry adapter on records.",
     "audit": "Verify the log that an adapter writes.",
     "executors": "Where it runs: executors, and what this machine has.",
+    "serve": "Serve tasks and adapters over HTTP.",
     "plan": "Plan how MODEL is spread over devices, which need not be here.",
     "plugins": "What is installed: list, show, check, switch and write plugins.",
     "doctor": "What is wrong with this installation, and how to fix it.",

@@ -1,0 +1,102 @@
+"""``duomo serve``: tasks and adapters behind HTTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from duomo.cli.app import App
+
+
+@click.command("serve")
+@click.argument("tasks", nargs=-1)
+@click.option("-a", "--adapter", "adapters", multiple=True, help="An industry adapter to serve; may be given again.")
+@click.option("--audit", type=click.Path(path_type=Path), help="Write every verdict into this audit log.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+@click.option(
+    "--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Clients send its text."
+)
+@click.option("--no-token", is_flag=True, help="Let anybody in who reaches the address.")
+@click.option("--host-name", "hosts", multiple=True, help="A name the server goes by; may be given again.")
+@click.option("--allow-origin", "origins", multiple=True, help="A page of another server that may call this one.")
+@click.option("-x", "--executor", default="inline", show_default=True, help="Where models run.")
+@click.option("-d", "--device", default="auto", show_default=True, help="cpu, cuda:0, …")
+@click.option("--devices", default=None, help="How many, or their names.")
+@click.option("--most-wait", default=10.0, show_default=True, help="Seconds that work may wait; beyond, 429.")
+@click.option("--max-body", default=32 * 1024**2, show_default=True, help="Bytes of a request.")
+@click.option("--max-items", default=1000, show_default=True, help="Items of a request.")
+@click.option("--stop-after", default=30, show_default=True, help="Seconds to finish what has begun, at the end.")
+@click.option("--check", is_flag=True, help="Load everything, say what would be served, and end.")
+@click.pass_obj
+def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> None:
+    """Serve tasks and adapters over HTTP.
+
+    TASK=MODEL takes another model than the default; each task has its own types.
+
+    A page to try them, OpenAI's routes, /openapi.json, /metrics, /livez and /readyz come with it.
+    """
+    from duomo.errors import RequirementMissing, UsageProblem
+
+    try:
+        import uvicorn
+
+        from duomo import serving
+    except ImportError as error:
+        raise RequirementMissing(
+            "serving needs further libraries", why=str(error), fix="pip install 'duomo[serve]'"
+        ) from None
+    if not tasks and not given["adapters"]:
+        raise UsageProblem("nothing is named to serve", fix="duomo serve text-classification feature-extraction")
+    token = _token(given)
+    made = serving.app(
+        tasks,
+        adapters=given["adapters"],
+        audit=given["audit"],
+        token=token,
+        hosts=(given["host"], *given["hosts"]),
+        origins=given["origins"],
+        limits=serving.WireLimits(body_bytes=given["max_body"], items=given["max_items"]),
+        most_wait_s=given["most_wait"],
+        catalog=app.catalog,
+        load_options={key: given[key] for key in ("executor", "device", "devices")},
+    )
+    for name, each in made.state.hosted.items():
+        click.echo(f"{name}: {each.runner.meta.model} on {', '.join(each.runner.executor.devices())}", err=True)
+    if check:
+        return
+    settings = uvicorn.Config(
+        made,
+        host=given["host"],
+        port=given["port"],
+        log_level="warning",
+        timeout_graceful_shutdown=given["stop_after"],
+        timeout_keep_alive=30,
+        server_header=False,
+        date_header=False,
+    )
+    server = uvicorn.Server(settings)
+    socket = settings.bind_socket()
+    socket.listen(settings.backlog)  # whoever reads the address can connect at once
+    click.echo(f"http://{given['host']}:{socket.getsockname()[1]}", err=True)
+    server.run(sockets=[socket])
+
+
+def _token(given: dict[str, Any]) -> str:
+    from duomo.errors import UsageProblem
+    from duomo.serving.access import LOOPBACK
+
+    if given["token_file"] is not None:
+        token = given["token_file"].read_text("utf-8").strip()
+    else:
+        token = os.environ.get("DUOMO_TOKEN", "")
+    if not token and given["host"] not in LOOPBACK and not given["no_token"]:
+        raise UsageProblem(
+            f"{given['host']} can be reached from other machines, and there is no token",
+            why="whoever reaches it could use the models",
+            fix="--token-file FILE, the environment variable DUOMO_TOKEN, or --no-token",
+        )
+    return "" if given["no_token"] else token

@@ -1,0 +1,71 @@
+"""Who may talk to the server: the token, the Host header and the Origin header.
+
+A browser on the same machine reaches a loopback server from any page. Host is checked against DNS rebinding, Origin
+against requests that a foreign page makes.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from duomo.serving.replies import error_reply
+
+OPEN_PATHS = ("/livez", "/readyz")
+"""Paths that need no token, since an orchestrator asks for them."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+
+
+class Access:
+    """ASGI middleware: refuse what comes without the token, for another host, or from a foreign page.
+
+    Args:
+        app: what is guarded.
+        token: expected after ``Authorization: Bearer``; empty for none.
+        hosts: names this server is known by; loopback names always count, ``*`` allows all.
+        origins: pages of other servers that may call this one.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, token: str = "", hosts: Collection[str] = (), origins: Collection[str] = ()
+    ) -> None:
+        self.app = app
+        self._token = token.encode()
+        self._hosts = {*LOOPBACK, *(each.lower() for each in hosts)}
+        self._origins = {each.rstrip("/").lower() for each in origins}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is allowed."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refuse(scope["path"], headers)
+        if refusal is None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await error_reply(*refusal)(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]["what"][:120]})
+
+    def _refuse(self, path: str, headers: dict[bytes, str]) -> tuple[int, dict[str, Any]] | None:
+        host = headers.get(b"host", "").lower()
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if name not in self._hosts and "*" not in self._hosts:
+            return 421, _words("E-HOST", "this server does not go by that name", "start it with --host-name NAME")
+        origin = headers.get(b"origin", "").rstrip("/").lower()
+        own = {f"http://{host}", f"https://{host}"}
+        if origin and origin not in own and origin not in self._origins and "*" not in self._origins:
+            return 403, _words("E-ORIGIN", "a page of another origin may not call this server", "--allow-origin URL")
+        if self._token and path not in OPEN_PATHS:
+            scheme, _, given = headers.get(b"authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
+                return 401, _words("E-TOKEN", "the token is missing or wrong", "Authorization: Bearer TOKEN")
+        return None
+
+
+def _words(code: str, what: str, fix: str) -> dict[str, Any]:
+    return {"code": code, "what": what, "why": "", "fix": fix}

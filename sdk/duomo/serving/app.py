@@ -1,0 +1,136 @@
+"""The ASGI application: every task and adapter that it is given, with types, limits and metrics.
+
+    app = duomo.serving.app(tasks=["text-classification", "feature-extraction=nlp/minilm"])
+
+Serve it with any ASGI server, or mount it into an application of your own; ``duomo serve`` runs it with uvicorn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from duomo.adapters import Adapter, AuditLog, adapt
+from duomo.catalog import Catalog
+from duomo.runner import Runner, load
+from duomo.serving.access import Access
+from duomo.serving.hosted import Hosted
+from duomo.serving.metrics import CONTENT_TYPE, Metrics
+from duomo.serving.openai import OpenAIRoutes
+from duomo.serving.playground.page import PAGE_HEADERS, playground
+from duomo.serving.records import AdapterRoutes
+from duomo.serving.replies import JsonReply, error_reply
+from duomo.serving.routes import TaskRoutes
+from duomo.serving.schemas import openapi
+from duomo.serving.wire import WireLimits
+
+
+def app(
+    tasks: Iterable[str | Runner[Any]] = (),
+    *,
+    adapters: Iterable[str | Adapter[Any, Any]] = (),
+    audit: str | os.PathLike[str] | None = None,
+    token: str = "",
+    hosts: Collection[str] = (),
+    origins: Collection[str] = (),
+    limits: WireLimits = WireLimits(),  # noqa: B008 - it is immutable
+    most_wait_s: float = 10.0,
+    catalog: Catalog | None = None,
+    load_options: Mapping[str, Any] | None = None,
+) -> Starlette:
+    """Make the application; models are loaded now, so that the first request is not the slow one.
+
+    Args:
+        tasks: names of tasks, ``task=model`` for another model than the default, or loaded runners.
+        adapters: names of industry adapters, or adapters that are ready.
+        audit: an audit log that every verdict is written into.
+        token: what clients must send as a bearer token; empty for none.
+        hosts: names the server is known by, beside those of the loopback interface; ``*`` for any.
+        origins: pages of other servers that may call this one.
+        limits: what one request may ask for.
+        most_wait_s: seconds that work may wait before more is refused with 429.
+        catalog: the plugins to use; all installed ones when left out.
+        load_options: passed on to `duomo.load`: device, executor, devices, optimize and so on.
+
+    Raises:
+        DuomoError: a task or model is not known, or does not load.
+    """
+    runners = [each if isinstance(each, Runner) else _load(each, catalog, load_options or {}) for each in tasks]
+    hosted = {each.task.name: Hosted(each, most_wait_s=most_wait_s) for each in runners}
+    judges = [each if isinstance(each, Adapter) else adapt(each, catalog=catalog) for each in adapters]
+    metrics = Metrics()
+    routes, openai = TaskRoutes(hosted, limits, metrics), OpenAIRoutes(hosted, limits)
+    log = AuditLog(audit) if audit is not None else None
+    records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log)
+
+    async def ready(_: Request) -> Response:
+        reasons = {name: why for name, each in hosted.items() if (why := each.why_not_ready())}
+        return JsonReply(json.dumps({"ready": not reasons, "models": reasons}), 503 if reasons else 200)
+
+    async def alive(_: Request) -> Response:
+        return JsonReply('{"alive": true}')
+
+    async def description(_: Request) -> Response:
+        return JsonReply(json.dumps(openapi(hosted.values()), ensure_ascii=False))
+
+    async def numbers(_: Request) -> Response:
+        return Response(metrics.text(hosted.values()), media_type=CONTENT_TYPE)
+
+    async def page(_: Request) -> Response:
+        return Response(playground(hosted.values()), media_type="text/html", headers=PAGE_HEADERS)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        for each in hosted.values():
+            each.draining = True
+            each.runner.close()
+        for judge in judges:
+            judge.close()
+        if log is not None:
+            log.close()
+
+    made = Starlette(
+        routes=[
+            Route("/v1/tasks", routes.names),
+            Route("/v1/tasks/{task}", routes.describe, methods=["GET"]),
+            Route("/v1/tasks/{task}", routes.one, methods=["POST"]),
+            Route("/v1/tasks/{task}/map", routes.many, methods=["POST"]),
+            Route("/v1/adapters/{industry}/{name}", records.judge, methods=["POST"]),
+            Route("/v1/models", openai.models),
+            Route("/v1/chat/completions", openai.chat, methods=["POST"]),
+            Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
+            Route("/v1/audio/transcriptions", openai.transcriptions, methods=["POST"]),
+            Route("/v1/audio/speech", openai.speech, methods=["POST"]),
+            Route("/openapi.json", description),
+            Route("/metrics", numbers),
+            Route("/", page),
+            Route("/livez", alive),
+            Route("/readyz", ready),
+        ],
+        middleware=[Middleware(Access, token=token, hosts=hosts, origins=origins)],
+        exception_handlers={404: _not_found, 405: _not_found},
+        lifespan=lifespan,
+    )
+    made.state.hosted = hosted
+    return made
+
+
+def _load(name: str, catalog: Catalog | None, options: Mapping[str, Any]) -> Runner[Any]:
+    task, _, model = name.partition("=")
+    return load(task, model or None, catalog=catalog, **options)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    what = f"there is no {request.method} {request.url.path:.80}"
+    return error_reply(status, {"code": "E-ROUTE", "what": what, "why": "", "fix": "GET /openapi.json lists all"})

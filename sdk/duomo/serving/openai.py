@@ -1,0 +1,205 @@
+"""OpenAI's dialect: chat completions, embeddings, transcriptions and speech, translated to tasks and back."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask
+from duomo.inputs.seal import sealed
+from duomo.outcome import Outcome
+from duomo.serving.hosted import Hosted
+from duomo.serving.replies import JsonReply, error_reply, status_of
+from duomo.serving.wire import WireLimits, read_request
+
+_CHAT = {"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "temperature": "temperature",
+         "top_p": "top_p", "seed": "seed"}  # fmt: skip
+"""Their names of options → ours."""
+_IGNORED = frozenset({"model", "messages", "stream", "stop", "user", "n", "stream_options", "store", "metadata"})
+
+
+class OpenAIRoutes:
+    """Handlers in OpenAI's dialect, over the same hosted models.
+
+    Args:
+        hosted: models by the name of their task.
+        limits: what one request may ask for.
+    """
+
+    def __init__(self, hosted: Mapping[str, Hosted], limits: WireLimits) -> None:
+        self._hosted = hosted
+        self._limits = limits
+
+    async def models(self, request: Request) -> Response:
+        """``GET /v1/models``."""
+        del request
+        data = [
+            {"id": each.runner.meta.model, "object": "model", "created": int(each.since), "owned_by": name}
+            for name, each in self._hosted.items()
+        ]
+        return _json({"object": "list", "data": data})
+
+    async def chat(self, request: Request) -> Response:
+        """``POST /v1/chat/completions``, whole or as server-sent events."""
+        try:
+            hosted = self._served("text-generation")
+            body = await read_request(request, self._limits)
+            messages, options = [_message(each) for each in body.get("messages") or ()], _chat_options(body)
+            head = {
+                "id": f"chatcmpl-{uuid.uuid4().hex}",
+                "created": int(time.time()),
+                "model": hosted.runner.meta.model,
+            }
+            if body.get("stream"):
+                with sealed():
+                    parts = await asyncio.to_thread(hosted.runner.stream, messages, **options)
+                return StreamingResponse(_events(parts, head), media_type="text/event-stream")
+            outcome = await self._run(hosted, messages, options)
+            made = outcome.unwrap()
+        except DuomoError as error:
+            return _error(error)
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": made.text},
+            "finish_reason": made.finish_reason,
+        }
+        return _json({**head, "object": "chat.completion", "choices": [choice],
+                      "usage": _usage(made.num_prompt_tokens, made.num_new_tokens)})  # fmt: skip
+
+    async def embeddings(self, request: Request) -> Response:
+        """``POST /v1/embeddings``: a text or a list of texts, as numbers or as base64 of float32."""
+        try:
+            hosted = self._served("feature-extraction")
+            body = await read_request(request, self._limits)
+            texts = body.get("input")
+            texts = [texts] if isinstance(texts, str) else texts
+            if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
+                raise BadInput("input must be a text or a list of texts", fix='"input": ["a", "b"]')
+            if len(texts) > self._limits.items:
+                raise BadInput(f"{len(texts):,} texts are too many", why=f"the limit is {self._limits.items:,}")
+            outcomes = await asyncio.gather(*(self._run(hosted, text, {}) for text in texts))
+            vectors = [outcome.unwrap() for outcome in outcomes]
+        except DuomoError as error:
+            return _error(error)
+        compact = body.get("encoding_format") == "base64"
+        data = [
+            {"object": "embedding", "index": index, "embedding": _base64(each) if compact else list(each.vector)}
+            for index, each in enumerate(vectors)
+        ]
+        return _json({"object": "list", "data": data, "model": hosted.runner.meta.model, "usage": _usage(0, 0)})
+
+    async def transcriptions(self, request: Request) -> Response:
+        """``POST /v1/audio/transcriptions``: a form with the file."""
+        try:
+            hosted = self._served("automatic-speech-recognition")
+            body = await read_request(request, self._limits)
+            given = body["input"] if isinstance(body.get("input"), dict) else {"file": body.get("input")}
+            if not isinstance(given.get("file"), bytes):
+                raise BadInput("the form has no file", fix="curl -F file=@call.wav -F model=whisper …")
+            options = {"language": given["language"]} if given.get("language") else {}
+            said = (await self._run(hosted, given["file"], options)).unwrap()
+        except DuomoError as error:
+            return _error(error)
+        if given.get("response_format") == "text":
+            return Response(said.text + "\n", media_type="text/plain")
+        return _json({"text": said.text})
+
+    async def speech(self, request: Request) -> Response:
+        """``POST /v1/audio/speech``: a text to a WAV file."""
+        try:
+            hosted = self._served("text-to-speech")
+            body = await read_request(request, self._limits)
+            if body.get("response_format", "wav") != "wav":
+                raise BadOption("response_format must be wav", why="no other encoder is part of this server", fix="wav")
+            options = {"speed": body["speed"]} if "speed" in body else {}
+            spoken = (await self._run(hosted, body.get("input"), options)).unwrap()
+        except DuomoError as error:
+            return _error(error)
+        return Response(spoken.wav, media_type="audio/wav")
+
+    def _served(self, task: str) -> Hosted:
+        if task not in self._hosted:
+            raise UnknownTask(f"this server does not serve {task}", why=f"it serves {', '.join(self._hosted)}")
+        return self._hosted[task]
+
+    async def _run(self, hosted: Hosted, item: Any, options: dict[str, Any]) -> Outcome[Any]:
+        with sealed():
+            return await hosted.run(item, options, cost=hosted.cost_of(item))
+
+
+async def _events(parts: Iterator[Any], head: dict[str, Any]) -> AsyncIterator[bytes]:
+    """Server-sent events of a generation; closing this closes the generation."""
+
+    def event(delta: dict[str, str], reason: str | None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        return _event({**head, "object": "chat.completion.chunk", "choices": [choice]})
+
+    yield event({"role": "assistant", "content": ""}, None)
+    try:
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            yield event({"content": part.text} if part.text else {}, part.finish_reason)
+    except DuomoError as error:
+        yield _event({"error": _words(error)})
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            await asyncio.to_thread(close)
+    yield b"data: [DONE]\n\n"
+
+
+def _message(value: Any) -> Any:
+    """Join the text parts of a message's content; what is not text is refused."""
+    content = value.get("content") if isinstance(value, dict) else None
+    if not isinstance(content, list):
+        return value
+    texts = [str(part.get("text", "")) for part in content if isinstance(part, dict) and part.get("type") == "text"]
+    if len(texts) != len(content):
+        raise BadInput("a message holds a part that is not text", why="this model reads text only", fix="send text")
+    return {**value, "content": "".join(texts)}
+
+
+def _chat_options(body: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = [name for name, value in body.items() if name not in _IGNORED and name not in _CHAT and value is not None]
+    if unknown or body.get("n") not in (None, 1):
+        name = unknown[0] if unknown else "n"
+        raise BadOption(f"'{name}' cannot be honoured", why="this server would have to ignore it", fix="leave it out")
+    options = {ours: body[theirs] for theirs, ours in _CHAT.items() if body.get(theirs) is not None}
+    stop = body.get("stop")
+    if stop:
+        options["stop"] = [stop] if isinstance(stop, str) else stop
+    return options
+
+
+def _base64(embedding: Any) -> str:
+    return base64.b64encode(embedding.array.astype("<f4").tobytes()).decode()
+
+
+def _usage(prompt: int, completion: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _words(error: DuomoError) -> dict[str, Any]:
+    """Describe an error in OpenAI's shape, with our parts beside theirs."""
+    said = " ".join(filter(None, (f"{error.what}.", error.why and f"{error.why}.", error.fix)))
+    return {"message": said, "type": type(error).__name__, "param": None, "code": error.code,
+            "what": error.what, "why": error.why, "fix": error.fix}  # fmt: skip
+
+
+def _error(error: DuomoError) -> JsonReply:
+    return error_reply(status_of(error), _words(error))
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+
+
+def _json(value: Any) -> JsonReply:
+    return JsonReply(json.dumps(value, ensure_ascii=False))

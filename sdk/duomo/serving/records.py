@@ -1,0 +1,61 @@
+"""The route of adapters: records in, verdicts out, and the audit line written before the answer leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from duomo.adapters import Adapter, AuditLog
+from duomo.errors import BadInput, DuomoError, InputTooLarge, UnknownAdapter, did_you_mean
+from duomo.inputs.seal import sealed
+from duomo.serving.replies import JsonReply, reply_to
+from duomo.serving.wire import WireLimits, read_request
+
+
+class AdapterRoutes:
+    """Handlers over adapters. Records of one adapter run one request at a time, so that the audit chain has one order.
+
+    Args:
+        adapters: by name, ``plugin/thing``.
+        limits: what one request may ask for.
+        audit: a log that every outcome is written into.
+    """
+
+    def __init__(
+        self, adapters: Mapping[str, Adapter[Any, Any]], limits: WireLimits, audit: AuditLog | None = None
+    ) -> None:
+        self._adapters = adapters
+        self._limits = limits
+        self._audit = audit
+        self._turn = threading.Lock()
+
+    async def judge(self, request: Request) -> Response:
+        """``POST /v1/adapters/{industry}/{name}``: ``{"records": […]}`` to one outcome a line, in order."""
+        name = f"{request.path_params['industry']}/{request.path_params['name']}"
+        try:
+            if name not in self._adapters:
+                raise UnknownAdapter(
+                    f"this server has no adapter '{name:.80}'",
+                    why=did_you_mean(name, self._adapters) or f"it has {', '.join(self._adapters) or 'none'}",
+                )
+            body = await read_request(request, self._limits)
+            records = body.get("records")
+            if not isinstance(records, list) or not records:
+                raise BadInput("the body has no list of 'records'", fix='{"records": [{…}, …]}')
+            if len(records) > self._limits.items:
+                raise InputTooLarge(
+                    f"{len(records):,} records are too many", why=f"the limit is {self._limits.items:,}"
+                )
+            lines = await asyncio.to_thread(self._lines, self._adapters[name], records)
+        except DuomoError as error:
+            return reply_to(error)
+        return JsonReply(lines, media_type="application/x-ndjson", headers={"cache-control": "no-store"})
+
+    def _lines(self, adapter: Adapter[Any, Any], records: list[Any]) -> bytes:
+        with self._turn, sealed():
+            return b"".join(each.to_json().encode() + b"\n" for each in adapter.map(records, audit=self._audit))

@@ -1,0 +1,71 @@
+"""Answers: results as the bytes that pydantic writes, errors as code, what, why and fix with a status by their kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from duomo import errors
+from duomo.errors import DuomoError
+from duomo.outcome import ItemError, Meta, Outcome
+
+STATUS: tuple[tuple[type[DuomoError], int], ...] = (
+    (errors.DeadlinePassed, 504),
+    (errors.InputTooLarge, 413),
+    (errors.BadInput, 422),
+    (errors.UsageProblem, 400),
+    (errors.NotFound, 404),
+    (errors.Unavailable, 503),
+    (errors.SystemicError, 503),
+    (errors.GuardRefused, 422),
+    (errors.Aborted, 403),
+    (errors.DuomoError, 500),
+)
+"""HTTP status by branch of the error tree; the first that fits."""
+
+
+class JsonReply(Response):
+    """A body that is JSON text already."""
+
+    media_type = "application/json"
+
+
+def status_of(error: DuomoError | ItemError) -> int:
+    """Find the HTTP status of an error."""
+    kind = getattr(errors, error.type, DuomoError) if isinstance(error, ItemError) else type(error)
+    if not issubclass(kind, DuomoError):
+        return 500
+    return next(status for branch, status in STATUS if issubclass(kind, branch))
+
+
+def error_reply(status: int, words: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JsonReply:
+    """Answer with an error; the words are code, what, why and fix, and never a path or a traceback."""
+    return JsonReply(json.dumps({"error": dict(words)}, ensure_ascii=False), status, headers=dict(headers or {}))
+
+
+def reply_to(error: DuomoError | ItemError, headers: Mapping[str, str] | None = None) -> JsonReply:
+    """Answer with an error of ours."""
+    words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
+    return error_reply(status_of(error), words, headers)
+
+
+def result_reply(outcome: Outcome[Any]) -> JsonReply:
+    """Answer with one result and how it came about, or with its error."""
+    if outcome.error is not None:
+        return reply_to(outcome.error, meta_headers(outcome.meta))
+    assert outcome.result is not None
+    meta = json.dumps({name: getattr(outcome.meta, name) for name in outcome.meta.__slots__}, ensure_ascii=False)
+    body = f'{{"result": {outcome.result.model_dump_json()}, "meta": {meta}}}'
+    return JsonReply(body, headers=dict(meta_headers(outcome.meta)))
+
+
+def meta_headers(meta: Meta) -> dict[str, str]:
+    """Write model and revision as headers, where a proxy or a log sees them without reading the body."""
+    return {"x-duomo-model": _ascii(meta.model), "x-duomo-revision": _ascii(meta.revision)}
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode()

@@ -1,0 +1,197 @@
+"""The routes of tasks: one item, many items as they settle, and what a task is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from duomo.errors import BadInput, BadOption, DuomoError, InputTooLarge, UnknownTask, did_you_mean
+from duomo.inputs.seal import sealed
+from duomo.outcome import ItemError, Outcome
+from duomo.serving.hosted import Hosted
+from duomo.serving.metrics import Metrics
+from duomo.serving.replies import JsonReply, error_reply, reply_to, result_reply
+from duomo.serving.schemas import input_schema
+from duomo.serving.wire import WireLimits, read_request, to_item, to_options
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class TaskRoutes:
+    """Handlers over the hosted models.
+
+    Args:
+        hosted: models by the name of their task.
+        limits: what one request may ask for.
+        metrics: where requests and outcomes are counted.
+    """
+
+    def __init__(self, hosted: dict[str, Hosted], limits: WireLimits, metrics: Metrics) -> None:
+        self._hosted = hosted
+        self._limits = limits
+        self._metrics = metrics
+
+    async def one(self, request: Request) -> Response:
+        """``POST /v1/tasks/{task}``: one item to its result."""
+        start = time.perf_counter()
+        reply = await self._one(request)
+        task = request.path_params["task"]
+        if task in self._hosted:  # a name that a client made up is not a label
+            self._metrics.requests.labels(task, reply.status_code).inc()
+            self._metrics.seconds.labels(task).observe(time.perf_counter() - start)
+        return reply
+
+    async def _one(self, request: Request) -> Response:
+        try:
+            hosted = self._named(request)
+            body = await read_request(request, self._limits)
+            if "input" not in body:
+                raise BadInput("the body has no 'input'", fix='{"input": …, "options": {…}}')
+            with sealed():
+                item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
+                deadline_s = _deadline(request, body)
+                cost = hosted.cost_of(item)
+                retry = hosted.admission.retry_after_s(cost)
+                if retry is not None:
+                    return self._refuse(hosted, retry)
+                outcome = await _until_gone(request, hosted.run(item, options, deadline_s=deadline_s, cost=cost))
+        except DuomoError as error:
+            return reply_to(error)
+        if outcome is None:
+            self._metrics.cancelled.labels(hosted.task.name).inc()
+            return Response(status_code=499)
+        self._metrics.count(hosted.task.name, outcome)
+        return result_reply(outcome)
+
+    async def many(self, request: Request) -> Response:
+        """``POST /v1/tasks/{task}/map``: many items to outcomes, one line each, as they settle or in order."""
+        try:
+            hosted = self._named(request)
+            body = await read_request(request, self._limits)
+            items = body.get("items")
+            if not isinstance(items, list) or not items:
+                raise BadInput("the body has no list of 'items'", fix='{"items": [{…}, …], "options": {…}}')
+            if len(items) > self._limits.items:
+                raise InputTooLarge(
+                    f"the request has {len(items):,} items", why=f"the limit is {self._limits.items:,}",
+                    fix="send them in several requests",
+                )  # fmt: skip
+            with sealed():
+                options = to_options(body.get("options"))
+                hosted.task.Options.parse(options)
+            costs = [hosted.cost_of(item) for item in items]
+            retry = hosted.admission.retry_after_s(sum(costs))
+            if retry is not None:
+                return self._refuse(hosted, retry)
+        except DuomoError as error:
+            return reply_to(error)
+        in_order = request.query_params.get("order") == "input"
+        lines = self._outcomes(hosted, items, options, costs, in_order=in_order)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    async def describe(self, request: Request) -> Response:
+        """``GET /v1/tasks/{task}``: its input, options and result as JSON schemas, and its limits."""
+        try:
+            task = self._named(request).task
+        except DuomoError as error:
+            return reply_to(error)
+        record = {
+            "task": task.name,
+            "input": input_schema(task.Input),
+            "options": task.Options.model_json_schema(),
+            "result": task.Result.model_json_schema(),
+            "limits": self._limits._asdict(),
+        }
+        return JsonReply(json.dumps(record, ensure_ascii=False))
+
+    async def names(self, request: Request) -> Response:
+        """``GET /v1/tasks``: what is served."""
+        records = [{"task": name, "model": each.runner.meta.model} for name, each in self._hosted.items()]
+        return JsonReply(json.dumps({"tasks": records}, ensure_ascii=False))
+
+    def _named(self, request: Request) -> Hosted:
+        name = request.path_params["task"]
+        if name not in self._hosted:
+            raise UnknownTask(
+                f"this server has no task '{name:.80}'",
+                why=did_you_mean(name, self._hosted) or f"it has {', '.join(self._hosted)}",
+                fix="GET /v1/tasks",
+            )
+        return self._hosted[name]
+
+    def _refuse(self, hosted: Hosted, retry_s: int) -> Response:
+        hosted.counts.refused += 1
+        self._metrics.rejected.labels(hosted.task.name, "busy").inc()
+        words = {
+            "code": "E-BUSY",
+            "what": "too much work is waiting",
+            "why": f"{hosted.admission.wait_s():.1f} s of it, and {hosted.admission.most_wait_s:g} s may wait",
+            "fix": f"ask again in {retry_s} s",
+        }
+        return error_reply(429, words, {"retry-after": str(retry_s)})
+
+    async def _outcomes(
+        self, hosted: Hosted, items: list[Any], options: dict[str, Any], costs: list[float], *, in_order: bool
+    ) -> AsyncIterator[bytes]:
+        """Lines of outcomes. Those of a client that has gone are taken back, since closing this ends its tasks."""
+
+        async def settle(index: int) -> Outcome[Any]:
+            try:
+                with sealed():
+                    item = to_item(items[index], hosted.task.Input)
+                    outcome = await hosted.run(item, options, cost=costs[index])
+                self._metrics.count(hosted.task.name, outcome)
+                return _placed(outcome, index)
+            except DuomoError as error:
+                return Outcome(index, str(index), None, ItemError.of(error), hosted.runner.meta)
+
+        tasks = [asyncio.create_task(settle(index)) for index in range(len(items))]
+        try:
+            for each in tasks if in_order else asyncio.as_completed(tasks):
+                yield (await each).to_json().encode() + b"\n"
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _until_gone(request: Request, running: Any) -> Outcome[Any] | None:
+    """Wait for an outcome as long as the client waits; None when it has gone, and then the work is taken back."""
+    work = asyncio.ensure_future(running)
+    gone = asyncio.ensure_future(_disconnected(request))
+    done, _ = await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+    gone.cancel()
+    if work in done:
+        outcome: Outcome[Any] = work.result()
+        return outcome
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    return None
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _deadline(request: Request, body: dict[str, Any]) -> float | None:
+    """Read the seconds a client is ready to wait: ``deadline_s`` of the body, or the header x-deadline-s."""
+    given = body.get("deadline_s", request.headers.get("x-deadline-s"))
+    if given is None:
+        return None
+    try:
+        deadline_s = float(given)
+    except (TypeError, ValueError):
+        deadline_s = -1.0
+    if not 0 < deadline_s < 86_400:
+        raise BadOption(f"deadline_s cannot be {given!r:.40}", why="it is the seconds you are ready to wait", fix="2.5")
+    return deadline_s
+
+
+def _placed(outcome: Outcome[Any], index: int) -> Outcome[Any]:
+    return Outcome(index, str(index), outcome.result, outcome.error, outcome.meta)

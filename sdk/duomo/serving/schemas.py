@@ -1,0 +1,111 @@
+"""The OpenAPI description of a server, made of the tasks' own classes."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from duomo.inputs import Audio, Image, Prompt, Text
+from duomo.serving.hosted import Hosted
+from duomo.version import __version__
+
+MEDIA = {"type": "string", "description": "data:…;base64,… of the file's bytes; in a form, a file part"}
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "what", "why", "fix"],
+            "properties": {name: {"type": "string"} for name in ("code", "what", "why", "fix")},
+        }
+    },
+}
+
+
+def input_schema(input_class: type[Any]) -> dict[str, Any]:
+    """Describe in JSON what an input of this class looks like on the wire."""
+    if issubclass(input_class, Image | Audio):
+        return MEDIA
+    if issubclass(input_class, Text):
+        return {"type": "string", "minLength": 1}
+    if issubclass(input_class, Prompt):
+        message = {
+            "type": "object",
+            "required": ["role", "content"],
+            "properties": {"role": {"enum": ["system", "user", "assistant"]}, "content": {"type": "string"}},
+        }
+        chat = {"type": "object", "required": ["messages"], "properties": {"messages": _many(message)}}
+        return {"anyOf": [{"type": "string"}, _many(message), chat]}
+    wire = getattr(input_class, "WIRE", None)
+    if wire is None:
+        return {}
+    return {"type": "object", "required": list(wire), "properties": {name: _part(kind) for name, kind in wire.items()}}
+
+
+def openapi(hosted: Iterable[Hosted]) -> dict[str, Any]:
+    """Describe the whole server (OpenAPI 3.1)."""
+    paths: dict[str, Any] = {}
+    parts: dict[str, Any] = {"Error": ERROR}
+    for each in hosted:
+        task = each.task
+        for cls in (task.Options, task.Result):
+            schema = cls.model_json_schema(ref_template="#/components/schemas/{model}")
+            parts.update(schema.pop("$defs", {}))
+            parts[cls.__name__] = schema
+        body = {
+            "type": "object",
+            "required": ["input"],
+            "properties": {"input": input_schema(task.Input), "options": _ref(task.Options)},
+        }
+        answer = {"type": "object", "properties": {"result": _ref(task.Result), "meta": {"type": "object"}}}
+        paths[f"/v1/tasks/{task.name}"] = {
+            "post": {
+                "operationId": task.name,
+                "summary": (task.__doc__ or task.name).strip().splitlines()[0],
+                "requestBody": {"required": True, "content": _json(body)},
+                "responses": {
+                    "200": {"description": "the result", "content": _json(answer)},
+                    "default": {"description": "an error", "content": _json(_named("Error"))},
+                },
+            }
+        }
+        many = {"type": "object", "required": ["items"], "properties": {"items": _many(input_schema(task.Input)),
+                                                                          "options": _ref(task.Options)}}  # fmt: skip
+        paths[f"/v1/tasks/{task.name}/map"] = {
+            "post": {
+                "operationId": f"{task.name}-map",
+                "summary": "Many items: one outcome a line, as each is known",
+                "requestBody": {"required": True, "content": _json(many)},
+                "responses": {"200": {"description": "outcomes", "content": {"application/x-ndjson": {}}}},
+            }
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "duomo", "version": __version__},
+        "paths": paths,
+        "components": {"schemas": parts},
+    }
+
+
+def _part(kind: Any) -> dict[str, Any]:
+    if typing.get_origin(kind) is list:
+        return _many(_part(typing.get_args(kind)[0]))
+    return input_schema(kind)
+
+
+def _many(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": schema, "minItems": 1}
+
+
+def _ref(cls: type[Any]) -> dict[str, Any]:
+    return _named(cls.__name__)
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,192 @@
+"""From a request's body to what `Task.Input.accept` takes: bytes in the place of files, never a path or an address.
+
+In JSON an image or a recording is ``data:image/png;base64,…``. In a form (multipart/form-data) it is a file part.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from duomo.errors import BadInput, InputTooLarge
+from duomo.inputs import Audio, Image, TextOrImage
+
+MEDIA_KEYS = frozenset({"image", "audio", "image_pair", "audio_pair", "video"})
+"""Keys of an input under which bytes are expected, whatever the task."""
+
+
+class WireLimits(NamedTuple):
+    """What one request may ask for."""
+
+    body_bytes: int = 32 * 1024**2
+    """Bytes of a body, counted while it is read."""
+    items: int = 1000
+    """Items of one request."""
+    json_depth: int = 32
+    """Nesting of lists and objects."""
+    form_parts: int = 64
+    """Files and fields of a form."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read a body, counting. Raises `InputTooLarge` as soon as it is longer than `limit` bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(int(declared), limit)
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _too_large(size, limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
+    """Read a request as one object with ``input`` or ``items``, and ``options``.
+
+    Raises:
+        BadInput: the body is not JSON or a form, or nests deeper than allowed.
+        InputTooLarge: it is longer than allowed.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _read_form(request, limits)
+    if kind not in ("application/json", "text/json"):
+        raise BadInput(
+            f"a body of type '{kind}' is not understood",
+            why="the server takes application/json and multipart/form-data",
+            fix='Content-Type: application/json, and {"input": …, "options": {…}}',
+        )
+    body = parse_json(await read_body(request, limits.body_bytes), limits.json_depth)
+    if not isinstance(body, dict):
+        raise BadInput("the body is not a JSON object", fix='{"input": …, "options": {…}}')
+    return body
+
+
+def parse_json(text: bytes | str, depth: int) -> Any:
+    """Parse JSON of bounded nesting. Raises `BadInput`."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        what = str(error) if isinstance(error, ValueError) else "it nests too deeply"
+        raise BadInput("the body is not valid JSON", why=what, fix="check it with a JSON linter") from None
+    level: list[Any] = [value]
+    for _ in range(depth):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return value
+    raise BadInput(f"the JSON nests deeper than {depth} levels", fix="send it flatter")
+
+
+def to_item(value: Any, input_class: type[Any]) -> Any:
+    """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or a recording."""
+    if issubclass(input_class, Image | Audio):
+        return _media(value)
+    if issubclass(input_class, TextOrImage) and isinstance(value, str) and value.startswith("data:"):
+        return _media(value)
+    if isinstance(value, Mapping):
+        return {key: _media(each) if key in MEDIA_KEYS else each for key, each in value.items()}
+    if isinstance(value, list):
+        parts = [hint for name, hint in _hints(input_class).items() if name != "name"]
+        are_media = [isinstance(part, type) and issubclass(part, Image | Audio) for part in parts]
+        if any(are_media) and len(value) == len(parts):
+            return [_media(each) if media else each for each, media in zip(value, are_media, strict=True)]
+    return value
+
+
+def to_options(value: Any) -> dict[str, Any]:
+    """Check that options are an object, and put bytes in the place of ``data:`` texts."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadInput("options are not a JSON object", fix='"options": {"top_k": 3}')
+    return {key: [_decoded(each) for each in inner] if isinstance(inner, list) else _decoded(inner)
+            for key, inner in value.items()}  # fmt: skip
+
+
+def _media(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _media(each) if key in MEDIA_KEYS else each for key, each in value.items()}
+    if isinstance(value, str):
+        decoded = _decoded(value)
+        if decoded is value:
+            raise BadInput(
+                "an image or a recording is sent as bytes",
+                why=f"'{value[:40]}' is neither a data: text with base64 nor a file part",
+                fix="data:image/png;base64,… in JSON, or a form with a file part",
+            )
+        return decoded
+    return value
+
+
+def _decoded(value: Any) -> Any:
+    """Decode a ``data:…;base64,…`` text (RFC 2397) to bytes; anything else is returned as it is."""
+    if not isinstance(value, str) or not value.startswith("data:"):
+        return value
+    head, comma, content = value.partition(",")
+    if not comma or not head.endswith(";base64"):
+        return value
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadInput(
+            "the base64 of a data: text is damaged", why=str(error), fix="base64 of RFC 4648, padded"
+        ) from None
+
+
+async def _read_form(request: Request, limits: WireLimits) -> dict[str, Any]:
+    """Read a form: file parts are the input, ``options`` is a field with JSON, other fields belong to the input."""
+    declared = request.headers.get("content-length", "")
+    if not declared.isdigit() or int(declared) > limits.body_bytes:
+        raise _too_large(int(declared) if declared.isdigit() else -1, limits.body_bytes)
+    found: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
+    try:
+        form = request.form(max_files=limits.form_parts, max_fields=limits.form_parts, max_part_size=limits.body_bytes)
+        async with form as parts:
+            for name, part in parts.multi_items():
+                if isinstance(part, UploadFile):
+                    files[name] = await part.read()
+                else:
+                    found[name] = part
+    except Exception as error:  # starlette raises HTTPException, the parser its own
+        raise BadInput(
+            "the form cannot be read", why=str(getattr(error, "detail", error)), fix="curl -F image=@cat.png …"
+        ) from None
+    options = parse_json(found.pop("options", "{}"), limits.json_depth)
+    if "file" in files and len(files) == 1:
+        value: Any = files["file"]
+    elif len(files) == 1 and not found:
+        [value] = files.values()
+    else:
+        value = {**found, **files}
+    return {"input": value, "options": options}
+
+
+def _hints(input_class: type[Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(input_class)
+    except (NameError, TypeError):  # a stranger's class may name types that are not there at run time
+        return {}
+
+
+def _inside(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _too_large(size: int, limit: int) -> InputTooLarge:
+    sent = f"{size:,} bytes" if size >= 0 else "an unknown number of bytes"
+    return InputTooLarge(f"the body has {sent}", why=f"the limit is {limit:,}", fix="send fewer or smaller items")

@@ -1,0 +1,181 @@
+"""One line an attack: what a client must not get by sending it."""
+
+import base64
+import socket
+import threading
+
+import pytest
+
+import duomo
+from duomo import serving
+from duomo.inputs.seal import sealed
+from duomo.tasks import ImageSearch
+from duomo.testing import echo_spec, fake_catalog
+
+
+@pytest.fixture
+def listener():
+    """A server that counts who connects to it; nobody should."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        calls: list[object] = []
+        done = threading.Event()
+
+        def count() -> None:
+            while not done.is_set():
+                try:
+                    connection, _ = server.accept()
+                except TimeoutError:
+                    continue
+                calls.append(connection)
+                connection.close()
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        yield server.getsockname()[1], calls
+        done.set()
+        thread.join()
+
+
+@pytest.fixture
+def images(serve):
+    """A server of image-classification that never decodes, since nothing gets so far."""
+    catalog = fake_catalog(echo_spec(task="image-classification"))
+    return serve(duomo.load("image-classification", "fake/echo", catalog=catalog))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/etc/hostname",
+        "../../etc/hostname",
+        "file:///etc/hosts",
+        "~/.bashrc",
+        "C:\\Windows\\win.ini",
+        {"image": "/etc/hostname"},
+        {"image": {"image": "/etc/hostname"}},
+        ["/etc/hostname"],
+        "data:text/plain,/etc/hostname",
+    ],
+)
+def test_a_path_is_refused_without_saying_whether_it_exists(images, value):
+    reply = images.post("/v1/tasks/image-classification", json={"input": value})
+    assert reply.status_code == 422
+    assert "No such file" not in reply.text
+    assert reply.json()["error"]["code"] == "E-INPUT"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "169.254.169.254"])
+def test_an_address_is_never_fetched(images, listener, host):
+    port, calls = listener
+    reply = images.post("/v1/tasks/image-classification", json={"input": f"http://{host}:{port}/x.png"})
+    assert reply.status_code == 422
+    assert calls == []
+
+
+def test_options_pass_the_same_border(tmp_path, png):
+    (tmp_path / "a.png").write_bytes(png)
+    with sealed(), pytest.raises(duomo.DuomoError, match="must be sent as bytes"):
+        ImageSearch.Options.parse({"images": str(tmp_path)})
+    with sealed(), pytest.raises(duomo.DuomoError, match="must be sent as bytes"):
+        ImageSearch.Options.parse({"images": [str(tmp_path / "a.png")]})
+    with sealed():
+        assert len(ImageSearch.Options.parse({"images": [png]}).images) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 421),
+        ({"host": "evil.example:8000"}, 421),
+        ({"host": ""}, 421),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://localhost"}, 200),
+    ],
+)
+def test_a_foreign_host_or_origin_is_refused(serve, headers, status):
+    assert serve().get("/v1/tasks", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "given", [None, "", "Bearer", "Bearer wrong", "Basic secret", "Bearer secre", "Bearer secrets"]
+)
+def test_a_wrong_token_is_refused_everywhere_but_for_health(serve, given):
+    client = serve(token="secret")
+    headers = {} if given is None else {"authorization": given}
+    for path in ("/v1/tasks", "/metrics", "/", "/openapi.json"):
+        assert client.get(path, headers=headers).status_code == 401, path
+    assert client.get("/livez", headers=headers).status_code == 200
+    assert client.get("/v1/tasks", headers={"authorization": "Bearer secret"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{" * 100_000, "application/json", 422),
+        (b'{"input": ' + b"[" * 5000 + b"]" * 5000 + b"}", "application/json", 422),
+        (b'{"input": NaN}', "application/json", 422),
+        (b"\xff\xfe", "application/json", 422),
+        (b"", "application/json", 422),
+        (b"input=x", "application/x-www-form-urlencoded", 422),
+        (b"<x/>", "text/xml", 422),
+        (b"--b\r\nhalf a form", "multipart/form-data; boundary=b", 422),
+        (b"x", "multipart/form-data", 422),
+        (b'{"input": "' + b"a" * 2000 + b'"}', "application/json", 413),
+    ],
+)
+def test_a_body_that_is_not_one_is_refused(serve, body, kind, status):
+    client = serve(limits=serving.WireLimits(body_bytes=len(body) - 1 if status == 413 else 1_000_000))
+    reply = client.post("/v1/tasks/text-classification", content=body, headers={"content-type": kind})
+    assert reply.status_code == status
+    assert set(reply.json()["error"]) == {"code", "what", "why", "fix"}
+
+
+def test_a_body_without_a_length_is_counted_while_it_is_read(serve):
+    client = serve(limits=serving.WireLimits(body_bytes=1000))
+    sent = []
+
+    def chunks():
+        for _ in range(1000):
+            sent.append(1)
+            yield b"a" * 500
+
+    assert client.post("/v1/tasks/text-classification", content=chunks()).status_code == 413
+
+
+def test_too_many_items_are_refused(serve):
+    client = serve(limits=serving.WireLimits(items=3))
+    reply = client.post("/v1/tasks/text-classification/map", json={"items": ["a"] * 4})
+    assert (reply.status_code, reply.json()["error"]["what"]) == (413, "the request has 4 items")
+
+
+def test_a_form_of_too_many_parts_is_refused(serve):
+    client = serve(limits=serving.WireLimits(form_parts=5))
+    files = [("file", (f"{i}.txt", b"x")) for i in range(20)]
+    assert client.post("/v1/tasks/text-classification", files=files).status_code == 422
+
+
+@pytest.mark.embedded
+def test_a_file_of_a_form_and_one_in_json_give_what_the_runner_gives(serve, png):
+    runner = duomo.load("image-classification")
+    client, path = serve(runner), "/v1/tasks/image-classification"
+    expected = runner(png, top_k=1).top
+    form = client.post(path, files={"image": ("a.png", png)}, data={"options": '{"top_k": 1}'})
+    sent = "data:image/png;base64," + base64.b64encode(png).decode()
+    body = client.post(path, json={"input": sent, "options": {"top_k": 1}})
+    for reply in (form, body):
+        [label] = reply.json()["result"]["labels"]
+        assert label["name"] == expected.name
+        assert label["score"] == pytest.approx(expected.score, abs=1e-5)
+
+
+def test_damaged_base64_is_an_error_of_the_request(images):
+    reply = images.post("/v1/tasks/image-classification", json={"input": "data:image/png;base64,%%%"})
+    assert (reply.status_code, reply.json()["error"]["what"]) == (422, "the base64 of a data: text is damaged")
+
+
+def test_an_error_names_no_file_of_the_server(serve):
+    reply = serve().post("/v1/tasks/text-classification", json={"input": "crash"})
+    assert "site-packages" not in reply.text
+    assert "Traceback" not in reply.text

@@ -1,0 +1,112 @@
+"""What a client of the tasks' routes meets: results, errors by kind, and neighbours that stay alone."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+ONE = "/v1/tasks/text-classification"
+
+
+def test_one_item_comes_back_with_its_result_and_how_it_came_about(serve):
+    reply = serve().post(ONE, json={"input": "hello", "options": {"top_k": 1}})
+    assert reply.status_code == 200
+    assert reply.json()["result"] == {"labels": [{"name": "hello", "score": 1.0}]}
+    assert reply.json()["meta"]["model"] == reply.headers["x-duomo-model"] == "fake/echo"
+
+
+def test_the_answer_equals_that_of_the_runner(serve, faulty):
+    reply = serve().post(ONE, json={"input": "hello"})
+    assert reply.json()["result"] == json.loads(faulty("hello").model_dump_json())
+
+
+def test_many_items_come_back_as_lines_in_order(serve):
+    reply = serve().post(f"{ONE}/map?order=input", json={"items": ["a", "", "poison", "b"]})
+    lines = [json.loads(line) for line in reply.text.splitlines()]
+    assert [(line["index"], line["ok"]) for line in lines] == [(0, True), (1, False), (2, False), (3, True)]
+    assert lines[1]["error"]["code"] == "E-INPUT-UNREADABLE"
+    assert "poison" in lines[2]["error"]["what"]
+
+
+def test_many_items_may_come_back_in_any_order(serve):
+    reply = serve().post(f"{ONE}/map", json={"items": [f"item {i}" for i in range(20)]})
+    lines = [json.loads(line) for line in reply.text.splitlines()]
+    assert sorted(line["index"] for line in lines) == list(range(20))
+    assert all(line["result"]["labels"][0]["name"] == f"item {line['index']}" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"), [("poison", "E-MODEL-FAILED"), ("crash", "E-MODEL-FAILED"), ("mute", "E-CONTRACT")]
+)
+def test_one_bad_item_among_64_callers_fails_alone(serve, bad, code):
+    """In preprocess, in forward and in postprocess."""
+    client = serve()
+    texts = [f"text {i}" for i in range(63)] + [bad]
+    with ThreadPoolExecutor(64) as pool:
+        replies = list(pool.map(lambda text: client.post(ONE, json={"input": text}), texts))
+    assert [reply.status_code for reply in replies[:63]] == [200] * 63
+    assert replies[63].status_code == 500
+    assert replies[63].json()["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"input": "x", "options": {"topk": 1}}, 400, "Did you mean 'top_k'?"),
+        ({"input": "x", "options": [1]}, 422, "options are not a JSON object"),
+        ({"input": ""}, 422, "this text is empty"),
+        ({"inputs": "x"}, 422, "the body has no 'input'"),
+        ({"input": 7}, 422, "a text is expected, not int"),
+        ({"input": "x", "deadline_s": 0}, 400, "deadline_s cannot be 0"),
+        ({"input": "x", "deadline_s": "soon"}, 400, "deadline_s cannot be 'soon'"),
+        ([], 422, "the body is not a JSON object"),
+    ],
+)
+def test_a_wrong_body_is_answered_with_what_to_change(serve, body, status, words):
+    reply = serve().post(ONE, json=body)
+    assert reply.status_code == status
+    assert words in " ".join(reply.json()["error"].values())
+
+
+def test_an_unknown_task_is_answered_with_the_nearest(serve):
+    reply = serve().post("/v1/tasks/text-clasification", json={"input": "x"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "E-TASK-UNKNOWN")
+    assert "'text-classification'" in reply.json()["error"]["why"]
+
+
+def test_an_unknown_route_is_an_error_of_the_same_shape(serve):
+    reply = serve().get("/nowhere")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "E-ROUTE")
+
+
+def test_the_description_has_a_schema_for_every_part_it_names(serve):
+    text = serve().get("/openapi.json").text
+    named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert named <= set(json.loads(text)["components"]["schemas"])
+    assert ONE in json.loads(text)["paths"]
+
+
+def test_requests_outcomes_and_batches_are_counted(serve):
+    client = serve()
+    client.post(ONE, json={"input": "good"})
+    client.post(ONE, json={"input": "poison"})
+    text = client.get("/metrics").text
+    assert 'duomo_requests_total{status="200",task="text-classification"} 1.0' in text
+    assert 'duomo_items_total{code="ok",task="text-classification"} 1.0' in text
+    assert 'duomo_items_total{code="E-MODEL-FAILED",task="text-classification"} 1.0' in text
+    assert 'duomo_queue_items{task="text-classification"} 0.0' in text
+
+
+def test_a_made_up_task_is_no_label_of_a_metric(serve):
+    client = serve()
+    client.post("/v1/tasks/secret-name", json={"input": "x"})
+    assert "secret-name" not in client.get("/metrics").text
+
+
+def test_a_server_that_drains_is_not_ready(serve):
+    client = serve()
+    assert client.get("/readyz").json() == {"ready": True, "models": {}}
+    client.app.state.hosted["text-classification"].draining = True
+    assert client.get("/readyz").status_code == 503
+    assert client.post(ONE, json={"input": "x"}).json()["error"]["what"] == "this server is being shut down"
+    assert client.get("/livez").status_code == 200
