@@ -23,7 +23,7 @@ REPOSITORY = "https://github.com/duomo-ai/duomo"
 
 PUBLIC = [
     *("adapters", "adapters.statistics", "config", "errors", "execution", "inputs", "model", "parallel"),
-    *("pretrained", "tasks", "testing", "training", "weights", "writers"),
+    *("pretrained", "serving", "tasks", "testing", "training", "weights", "writers"),
 ]
 """The public modules below `duomo`, a page each."""
 
