@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters
-from duomo.cli.jobs.options import AdaptOptions, job_options
+from duomo.cli.jobs.options import AdaptOptions, options_of
 
 HELP = """Run an industry adapter on records.
 
@@ -25,25 +25,12 @@ duomo adapt medical/dicom-gateway scans/ --override PHI.PIXEL="checked by eye, t
 @click.command("adapt", help=HELP)
 @click.argument("adapter", shell_complete=complete_adapters)
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
-@click.option("-a", "--artifacts", metavar="DIR", help="What Adapter.save wrote: calibrator, policy and the like.")
-@click.option("--audit", "log", metavar="LOG", help="Append a line a record to this hash-chained log.")
-@click.option(
-    "--override",
-    "overrides",
-    metavar="CODE=REASON",
-    multiple=True,
-    help="Go on despite a finding that stops records; needs --audit.",
-)
-@click.option("--by", metavar="NAME", default="", show_default=False, help="Who answers for the overrides.")
-@click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …")
-@job_options
+@options_of(AdaptOptions)
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Run an adapter; the help is above."""
     from duomo.cli.jobs.records import RecordsJob
 
-    app = ctx.find_object(App)
-    assert app is not None
-    job = RecordsJob(app, ctx, AdaptOptions(**given))
+    job = RecordsJob(ctx.ensure_object(App), ctx, AdaptOptions(**given))
     job.execute()
     ctx.exit(job.exit_code)

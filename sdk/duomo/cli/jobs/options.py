@@ -1,4 +1,4 @@
-"""The options of jobs, typed: one field for each option of the command line, with the name that click gives it."""
+"""The options of jobs: each is one typed field, which the command line takes its option from."""
 
 from __future__ import annotations
 
@@ -14,21 +14,42 @@ F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("auto", "table", "json", "jsonl", "csv", "text", "parquet", "srt", "vtt")
 
 
+def option(names: str, metavar: str, help: str, default: Any = None, **settings: Any) -> Any:
+    """Make a field that is an option too; `names` are split at spaces, and `settings` go to `click.option`."""
+    return dataclasses.field(
+        default=default, metadata={"names": names.split(), "metavar": metavar or None, "help": help, **settings}
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JobOptions:
-    """What every job takes; the help of each stands beside its option, in `job_options` or in its command's file."""
+    """What every job takes."""
 
-    model: str | None = None
-    executor: str = "inline"
-    device: str = "auto"
-    batch_size: int | None = None
-    output: str = "auto"
-    out: str | None = None
-    fields: str = ""
-    csv_safe: bool = False
-    fail_fast: bool = False
-    max_failed: int | None = None
-    stats: str | None = None
+    model: str | None = option(
+        "-m --model", "NAME", "plugin/thing, hf:org/name or dir:PATH.", shell_complete=complete_models
+    )
+    executor: str = option("-x --executor", "NAME", "Where it runs.", "inline", shell_complete=complete_executors)
+    device: str = option("-d --device", "NAME", "auto, cpu, cuda:0 …; for run also a number, or cpu,cpu.", "auto")
+    batch_size: int | None = option(
+        "-b --batch-size", "N", "Items in one forward pass; the model's own.", type=click.IntRange(1)
+    )
+    output: str = option(
+        "-o --output",
+        "FORMAT|FILE",
+        f"{', '.join(FORMATS)}, a plugin's format, or a file as with -O.",
+        "auto",
+        envvar="DUOMO_OUTPUT",
+    )
+    out: str | None = option(
+        "-O --out", "FILE|DIR", "Write there, in the format of its suffix; a folder gets a file for each input."
+    )
+    fields: str = option("--fields", "A,B", "Only these fields, such as id,text or meta.ms.", "")
+    csv_safe: bool = option("--csv-safe", "", "Put ' before CSV cells that a spreadsheet runs as a formula.", False)
+    fail_fast: bool = option("--fail-fast/--keep-going", "", "Stop at the first input that fails.", False)
+    max_failed: int | None = option(
+        "--max-failed", "N", "Stop when more inputs than this have failed.", type=click.IntRange(0)
+    )
+    stats: str | None = option("--stats", "FILE", "Write counts, rates and times of the whole run to FILE as JSON.")
 
     @property
     def chosen_fields(self) -> tuple[str, ...]:
@@ -46,28 +67,39 @@ class RunOptions(JobOptions):
     """The options of ``duomo run``."""
 
     args: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
-    pairs: tuple[tuple[str, str], ...] = ()
-    lists: tuple[str, ...] = ()
-    recursive: bool = False
-    patterns: tuple[str, ...] = ()
-    parallel: str | None = None
-    dtype: str = "auto"
-    optimize: str = "none"
-    top_k: int | None = None
-    seed: int | None = None
-    long: str | None = None
-    params: tuple[str, ...] = ()
-    dedupe: bool = False
-    resume: bool = False
-    retry_failed: bool = False
-    force: bool = False
-    stream: bool = False
-    dry_run: bool = False
-    input_format: str = "auto"
-    field: str = ""
-    null: bool = False
-    whole: bool = False
+    texts: tuple[str, ...] = option("-t --text", "TEXT", "A literal text; may be given often.", ())
+    pairs: tuple[tuple[str, str], ...] = option(
+        "--pair", "A B", "Two texts or files that are one input, such as a question and its text.", (), nargs=2
+    )
+    lists: tuple[str, ...] = option("--from-file", "LIST", "A file with one path a line.", ())
+    recursive: bool = option("-r --recursive", "", "Look into folders in folders.", False)
+    patterns: tuple[str, ...] = option("--glob", "PATTERN", "File names to take from folders; may be given often.", ())
+    parallel: str | None = option(
+        "--parallel", "DIMS", "Copies and their devices, such as dp=2,tp=2; auto to have it planned."
+    )
+    dtype: str = option("--dtype", "NAME", "auto, float32, bfloat16 or float16.", "auto")
+    optimize: str = option(
+        "--optimize", "MODE", "A speed mode: none (exact), compile, bf16, int8, onnx or openvino.", "none"
+    )
+    top_k: int | None = option("--top-k", "N", "Short for -p top_k=N.", type=int)
+    seed: int | None = option("--seed", "N", "Short for -p seed=N.", type=int)
+    long: str | None = option("--long", "POLICY", "Short for -p long=POLICY: error, truncate or window.")
+    params: tuple[str, ...] = option("-p --param", "KEY=VALUE", "An option of the task; JSON or text.", ())
+    dedupe: bool = option("--dedupe", "", "Compute inputs of equal content once.", False)
+    resume: bool = option("--resume", "", "Keep what is done in FILE.duomo, and go on with what is in it.", False)
+    retry_failed: bool = option("--retry-failed", "", "Like --resume, and try again what failed.", False)
+    force: bool = option(
+        "--force", "", "Like --resume, and start over where the model or an option has changed.", False
+    )
+    stream: bool = option("--stream", "", "Print a generated text as it is written.", False)
+    dry_run: bool = option("--dry-run", "", "Only show what would run; nothing is written.", False)
+    input_format: str = option(
+        "--input-format", "", "The format of standard input and files.", "auto",
+        type=click.Choice(["auto", "text", "jsonl", "csv", "bytes"]),
+    )  # fmt: skip
+    field: str = option("--field", "NAME", "The field of a record or column of a CSV, such as result.text.", "")
+    null: bool = option("--null", "", "Texts on standard input and paths in lists end with NUL, not newline.", False)
+    whole: bool = option("--whole", "", "Standard input is one text, not one a line.", False)
 
     @property
     def resuming(self) -> bool:
@@ -80,50 +112,29 @@ class AdaptOptions(JobOptions):
 
     adapter: str = ""
     sources: tuple[str, ...] = ()
-    artifacts: str | None = None
-    log: str | None = None
-    overrides: tuple[str, ...] = ()
-    by: str = ""
+    artifacts: str | None = option("-a --artifacts", "DIR", "What Adapter.save wrote: calibrator, policy and the like.")
+    log: str | None = option("--audit", "LOG", "Append a line a record to this hash-chained log.")
+    overrides: tuple[str, ...] = option(
+        "--override", "CODE=REASON", "Go on despite a finding that stops records; needs --audit.", ()
+    )
+    by: str = option("--by", "NAME", "Who answers for the overrides.", "")
 
 
-_SHARED = (
-    click.option(
-        "-m", "--model", metavar="NAME", shell_complete=complete_models, help="plugin/thing, hf:org/name or dir:PATH."
-    ),
-    click.option(
-        "-x", "--executor", metavar="NAME", default="inline", shell_complete=complete_executors, help="Where it runs."
-    ),
-    click.option(
-        "-b", "--batch-size", metavar="N", type=click.IntRange(1), help="Items in one forward pass; the model's own."
-    ),
-    click.option(
-        "-o",
-        "--output",
-        metavar="FORMAT|FILE",
-        default="auto",
-        envvar="DUOMO_OUTPUT",
-        help=f"{', '.join(FORMATS)}, a plugin's format, or a file as with -O.",
-    ),
-    click.option(
-        "-O",
-        "--out",
-        metavar="FILE|DIR",
-        help="Write there, in the format of its suffix; a folder gets a file for each input.",
-    ),
-    click.option(
-        "--fields", metavar="A,B", default="", show_default=False, help="Only these fields, such as id,text or meta.ms."
-    ),
-    click.option("--csv-safe", is_flag=True, help="Put ' before CSV cells that a spreadsheet would run as a formula."),
-    click.option("--fail-fast/--keep-going", help="Stop at the first input that fails."),
-    click.option(
-        "--max-failed", metavar="N", type=click.IntRange(0), help="Stop when more inputs than this have failed."
-    ),
-    click.option("--stats", metavar="FILE", help="Write counts, rates and times of the whole run to FILE as JSON."),
-)
+def options_of(cls: type[JobOptions]) -> Callable[[F], F]:
+    """Make a decorator that gives a command the options of a class: its own first, then those of all jobs."""
+    fields = sorted(dataclasses.fields(cls), key=lambda field: field.name not in cls.__annotations__)
 
+    def add(command: F) -> F:
+        for field in reversed([field for field in fields if field.metadata]):
+            settings = dict(field.metadata)
+            names = settings.pop("names")
+            if isinstance(field.default, tuple):
+                settings["multiple"] = True
+            else:
+                settings |= {"default": field.default, "show_default": field.default != ""}
+            if isinstance(field.default, bool):
+                settings["is_flag"] = True
+            command = click.option(*names, field.name, **settings)(command)
+        return command
 
-def job_options(command: F) -> F:
-    """Add the options of `JobOptions` to a command."""
-    for option in reversed(_SHARED):
-        command = option(command)
-    return command
+    return add

@@ -20,11 +20,9 @@ from duomo.cli.jobs.results import View
 from duomo.cli.tables import cells, cut, is_terminal, table, table_width
 from duomo.errors import UsageProblem, nearest
 from duomo.outcome import Outcome
-from duomo.tasks.base import Result
 from duomo.writers.base import Writer, explain_os_errors
 from duomo.writers.formats import WRITERS
-from duomo.writers.parquet import ParquetWriter
-from duomo.writers.subtitles import SubtitleWriter, check_subtitles
+from duomo.writers.subtitles import check_subtitles
 from duomo.writers.text import TextWriter
 
 SUFFIXES = {**{suffix: suffix[1:] for suffix in WRITERS}, ".ndjson": "jsonl", ".txt": "text"}
@@ -40,16 +38,15 @@ class Place:
 
     format: str
     """A built-in format or a renderer's name; ``auto`` where neither option says it."""
-    out: str | None = None
+    out: str | None
     """The file or folder; None for standard output."""
-    renderer: Renderer | None = None
+    renderer: Renderer | None
 
     @classmethod
     def of(cls, output: str, out: str | None, catalog: Catalog) -> Place:
-        """Read both options. Raises `UsageProblem` for a format that nobody has."""
+        """Read both options. Raises `UsageProblem` for a format that does not exist."""
         known = [*FORMATS, *catalog.renderers]
-        suffix = os.path.splitext(output)[1]
-        if out is None and output not in known and (suffix or _is_folder(output)):
+        if out is None and output not in known and (os.path.splitext(output)[1] or _is_folder(output)):
             output, out = "auto", output
         if output not in known:
             near = nearest(output, known)
@@ -82,9 +79,9 @@ class Sink:
     view: View
     output: str
     """The format, settled."""
-    fields: tuple[str, ...] = ()
-    resume: bool = False
-    csv_safe: bool = False
+    fields: tuple[str, ...]
+    resume: bool
+    csv_safe: bool
 
     def check(self) -> None:
         """Raise `UsageProblem` for what a file's kind does not allow, and for a place that cannot be written to."""
@@ -108,28 +105,6 @@ class Sink:
         """Whether each result holds a whole file, which is written as it is."""
         return self.place.format == "auto" and self.place.out is not None and bool(self.view.blob) and not self.fields
 
-    def open(self) -> Writer:
-        """Open the writer that puts outcomes where they should go."""
-        if self.writes_blobs:
-            return _BlobWriter(self.view, str(self.place.out), to_folder=self.place.is_folder)
-        if self.place.is_folder:
-            return _FolderWriter(self)
-        if self.place.is_file:
-            return self.at(str(self.place.out), resume=self.resume)
-        return self.at(Console(is_json=self.output in ("json", "jsonl")))
-
-    def at(self, place: str | Console, *, resume: bool = False) -> Writer:
-        """Open a writer of this format on a file or on standard output."""
-        if self.place.renderer is not None:
-            return _RenderedWriter(place, self.view.result, resume=resume, renderer=self.place.renderer)
-        own = {"text": _PlainWriter, "table": _TableWriter}.get(self.output)
-        if own is not None:
-            return own(place, self.view.result, resume=resume, view=self.view)
-        cls = WRITERS[f".{self.output}"]
-        if issubclass(cls, ParquetWriter):
-            return cls(str(place), self.view.result, fields=self.fields)
-        return cls(place, self.view.result, resume=resume, fields=self.fields, csv_safe=self.csv_safe)
-
     @property
     def suffix(self) -> str:
         """The ending of files in a folder; empty where results do not go to one. Raises `UsageProblem`."""
@@ -143,6 +118,29 @@ class Sink:
         known = ", ".join(dict.fromkeys(SUFFIXES.values()))
         raise UsageProblem(
             f"a folder takes no '{self.output}'", why=f"its files are one of {known}", fix="-o json, or -O FILE"
+        )
+
+    def open(self) -> Writer:
+        """Open the writer that puts outcomes where they should go."""
+        if self.place.is_folder:
+            return _FolderWriter(self)
+        if self.place.is_file or self.writes_blobs:
+            return self.at(str(self.place.out), resume=self.resume)
+        return self.at(Console(is_json=self.output in ("json", "jsonl")))
+
+    def at(self, place: str | Console, *, resume: bool = False) -> Writer:
+        """Open a writer of this format on a file or on standard output."""
+        if self.writes_blobs:
+            return _BlobWriter(str(self.view.blob), str(place))
+        own = {"text": _PlainWriter, "table": _TableWriter}.get(self.output)
+        if own is not None or self.place.renderer is not None:
+            return (own or _RenderedWriter)(self, place, resume=resume)
+        return WRITERS[f".{self.output}"](
+            place,  # type: ignore[arg-type]  # Parquet goes to a file only, as `check` makes sure of
+            self.view.result,
+            resume=resume,
+            fields=self.fields,
+            csv_safe=self.csv_safe,
         )
 
 
@@ -164,59 +162,55 @@ class Console:
         """Do nothing: standard output stays open."""
 
 
-class _PlainWriter(TextWriter):
-    """The text of each result, or its rows with tabs between the values."""
+class _SinkWriter(TextWriter):
+    """Base class of the formats for people and of plugins' renderers."""
 
-    def __init__(self, place: str | Console, result: type[Result], *, view: View, resume: bool) -> None:
-        super().__init__(place, result, resume=resume)
-        self._view = view
+    def __init__(self, sink: Sink, place: str | Console, *, resume: bool) -> None:
+        super().__init__(place, sink.view.result, resume=resume)
+        self._sink, self._view = sink, sink.view
+        self._kept: list[Any] = []
+        """What is written at the end."""
+
+
+class _PlainWriter(_SinkWriter):
+    """The text of each result, or its rows with tabs between the values."""
 
     def write(self, outcome: Outcome[Any]) -> None:
         if outcome.result is not None:
             self._file.write(self._view.text(outcome.to_dict(), outcome.result) + "\n")
 
 
-class _TableWriter(_PlainWriter):
+class _TableWriter(_SinkWriter):
     """A table for people, written at the end."""
 
-    def __init__(self, place: str | Console, result: type[Result], *, view: View, resume: bool) -> None:
-        super().__init__(place, result, view=view, resume=resume)
-        self._rows: list[list[str]] = []
-
     def write(self, outcome: Outcome[Any]) -> None:
-        record = outcome.to_dict()
-        if self._view.fields:
-            self._rows += self._view.table_rows(record)
-            return
-        label = os.path.basename(outcome.id) if cells(outcome.id) > _LABEL_CELLS else outcome.id
-        rows = self._view.table_rows(record)
-        if outcome.result is None:
-            rows = [["error", *[""] * (len(self._view.columns) - 1)]]
-        labels = [cut(label or outcome.id, _LABEL_CELLS), *[""] * len(rows)]
-        self._rows += [[first, *row] for first, row in zip(labels, rows, strict=False)]
+        rows = self._view.table_rows(outcome.to_dict())
+        if not self._view.fields:
+            if outcome.result is None:
+                rows = [["error", *[""] * (len(self._view.columns) - 1)]]
+            label = os.path.basename(outcome.id) if cells(outcome.id) > _LABEL_CELLS else outcome.id
+            labels = [cut(label or outcome.id, _LABEL_CELLS), *[""] * len(rows)]
+            rows = [[first, *row] for first, row in zip(labels, rows, strict=False)]
+        self._kept += rows
 
     def close(self, *, complete: bool = True) -> None:
-        if self._rows:
+        if self._kept:
             header = [name.upper() for name in self._view.columns]
             header = header if self._view.fields else ["INPUT", *header]
-            text = table(header, self._rows, width=None if self.files else table_width(), wrap=True) + "\n"
+            text = table(header, self._kept, width=None if self.files else table_width(), wrap=True) + "\n"
             self._file.write(click.unstyle(text) if self.files else text)
         super().close(complete=complete)
 
 
-class _RenderedWriter(TextWriter):
+class _RenderedWriter(_SinkWriter):
     """What a plugin's renderer makes of all outcomes together. Raises `UsageProblem` for bytes on a terminal."""
 
-    def __init__(self, place: str | Console, result: type[Result], *, renderer: Renderer, resume: bool) -> None:
-        super().__init__(place, result, resume=resume)
-        self._render = renderer
-        self._records: list[dict[str, Any]] = []
-
     def write(self, outcome: Outcome[Any]) -> None:
-        self._records.append(outcome.to_dict())
+        self._kept.append(outcome.to_dict())
 
     def close(self, *, complete: bool = True) -> None:
-        drawn = self._render(self._records)
+        assert self._sink.place.renderer is not None
+        drawn = self._sink.place.renderer(self._kept)
         if isinstance(drawn, bytes) and not self.files and is_terminal(sys.stdout):
             raise UsageProblem("this output is not text", fix="-O FILE writes it to a file")
         self._file.write(drawn if isinstance(drawn, bytes) else drawn + "\n")
@@ -224,18 +218,10 @@ class _RenderedWriter(TextWriter):
 
 
 class _BlobWriter(Writer):
-    """The file that is in each result: a recording as .wav.
+    """The file that is in a result, such as a recording; `out` is a file for a single one, or ``-``."""
 
-    Args:
-        view: has the name of the field, which is the file's suffix as well.
-        out: a file for a single result, a folder, or ``-`` for standard output.
-        to_folder: whether `out` is a folder.
-    """
-
-    def __init__(self, view: View, out: str, *, to_folder: bool) -> None:
-        self._field, self._out = str(view.blob), out
-        self._names = _FreeNames(f".{view.blob}") if to_folder else None
-        self.files = []
+    def __init__(self, field: str, out: str) -> None:
+        self._field, self._out, self.files = field, out, []
 
     def write(self, outcome: Outcome[Any]) -> None:
         if outcome.result is None:
@@ -244,36 +230,32 @@ class _BlobWriter(Writer):
         if self._out == "-":
             sys.stdout.buffer.write(data)
             return
-        if self.files and self._names is None:
+        if self.files:
             raise UsageProblem(
-                f"'{self._out}' is one file, and there are several results",
-                why="the first is in it",
-                fix="-O FOLDER/",
+                f"'{self._out}' is one file, and there are several results", why="the first is in it", fix="-O FOLDER/"
             )
-        path = Path(self._out) / self._names.next(outcome) if self._names is not None else Path(self._out)
-        with explain_os_errors(path):
-            path.write_bytes(data)
-        self.files.append(str(path))
+        with explain_os_errors(Path(self._out)):
+            Path(self._out).write_bytes(data)
+        self.files.append(self._out)
 
     def close(self, *, complete: bool = True) -> None:
-        """Do nothing: each file was closed."""
+        """Do nothing: the file is written whole."""
 
 
 class _FolderWriter(Writer):
     """Each outcome in a file of its own."""
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        self._sink, self.files = sink, []
         self._names = _FreeNames(sink.suffix)
-        self.files = []
 
     def write(self, outcome: Outcome[Any]) -> None:
-        path = str(Path(str(self._sink.place.out)) / self._names.next(outcome))
-        if outcome.result is None and issubclass(WRITERS.get(self._sink.suffix, Writer), SubtitleWriter):
-            return  # there is no way to write an error in it
-        with self._sink.at(path) as writer:
+        name = self._names.next(outcome)
+        if outcome.result is None and self._sink.output in ("srt", "vtt"):
+            return  # a file of subtitles has no place for an error
+        with self._sink.at(os.path.join(str(self._sink.place.out), name)) as writer:
             writer.write(outcome)
-        self.files.append(path)
+        self.files += writer.files
 
     def close(self, *, complete: bool = True) -> None:
         """Do nothing: each file was closed."""
@@ -288,7 +270,7 @@ class _FreeNames:
         self._counts: dict[str, int] = {}
 
     def next(self, outcome: Outcome[Any]) -> str:
-        """Make the name for an outcome."""
+        """Name the file of an outcome."""
         # An id may be anything, in a record of JSON: too long for a name, or with what no name may have.
         stem = Path(outcome.id.replace("\0", "")).stem.strip("-")
         stem = stem.encode("utf-8", "backslashreplace")[:_STEM_BYTES].decode("utf-8", "ignore")
