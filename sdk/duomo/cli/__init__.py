@@ -62,11 +62,11 @@ class Root(click.Group):
     """The root group: built-in commands by name, those of plugins behind them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Built-in commands first, in the order of a user's need."""
+        """List the built-in commands in the order of a user's need, then those of plugins."""
         return [*COMMANDS, *_app(ctx).plugin_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now. No plugin can take a built-in name."""
+        """Import the command of that name. No plugin can take a built-in name."""
         if cmd_name in COMMANDS:
             command: click.Command | None = importlib.import_module(f"duomo.cli.{cmd_name}").command
         else:
@@ -76,7 +76,7 @@ class Root(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; a name nobody has is answered with the nearest one."""
+        """Find the command; an unknown name is answered with the nearest one."""
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             known = self.list_commands(ctx)
             catalog = _app(ctx).catalog
@@ -95,7 +95,7 @@ class Root(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands with one line each, from the table above: nothing is imported for it."""
+        """Write one line for each command, from the table above: nothing is imported for it."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
         added = _app(ctx).plugin_commands()
@@ -117,7 +117,7 @@ class Root(click.Group):
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
-        """Run, say what went wrong in our words, and exit with the code that stands for it."""
+        """Run, report what went wrong, and exit with the code that stands for it."""
         app = extra["obj"] = extra.get("obj") or App()
         extra["standalone_mode"] = False
         try:
@@ -129,7 +129,7 @@ class Root(click.Group):
             click.echo(error.format_message(), err=True)
             sys.exit(error.exit_code)
         except Exception as error:
-            problem = _in_words(error)
+            problem = _described(error)
             if isinstance(error, OSError) and error.filename is None:
                 # What cannot be written to cannot take an error record either.
                 app.output = ""
@@ -138,8 +138,8 @@ class Root(click.Group):
             sys.exit(problem.exit_code)
 
 
-def _in_words(error: Exception) -> DuomoError:
-    """What ended the command, with what, why and fix."""
+def _described(error: Exception) -> DuomoError:
+    """Describe what ended the command, with what, why and fix."""
     if isinstance(error, DuomoError):
         return error
     if isinstance(error, click.ClickException):
@@ -158,7 +158,7 @@ def _in_words(error: Exception) -> DuomoError:
 
 
 def _mute_stdout() -> None:
-    """The interpreter flushes standard output once more at exit; let that go nowhere."""
+    """Send standard output to nowhere: the interpreter flushes it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -236,11 +236,11 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
     help="Progress on standard error.",
 )
 def cli(**_options: Any) -> None:
-    """The root command; `Root.invoke` takes the options."""
+    """Do nothing: `Root.invoke` takes the options."""
 
 
 def main() -> NoReturn:
-    """Entry point of the ``duomo`` command."""
+    """Run the ``duomo`` command."""
     for stream in (sys.stdout, sys.stderr):
         # An ASCII terminal shows an escape rather than ending the run; in JSON it is even valid.
         if stream is not None:

@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters, complete_executors, complete_models
-from duomo.cli.formats import echo_json
+from duomo.cli.formats import echo_json, has_words, kind_of
 from duomo.cli.output import emit, output_option
 from duomo.errors import UsageProblem
 from duomo.plugins.requirements import missing_requirements
@@ -36,8 +36,7 @@ def list_adapters(app: App, /, query: str, industry: str | None, output: str) ->
     records = [
         {**spec._asdict(), "missing": missing_requirements(spec.requires)}
         for spec in sorted(app.catalog.adapters.values())
-        if industry in (None, spec.industry)
-        and all(word in f"{spec.name} {spec.industry} {spec.summary}".lower() for word in query.lower().split())
+        if industry in (None, spec.industry) and has_words(query, spec.name, spec.industry, spec.summary)
     ]
     columns = {
         "ADAPTER": "name",
@@ -90,7 +89,9 @@ def show_adapter(app: App, /, adapter: str, output: str) -> None:
     for part in ("input", "output"):
         fields = schemas.get(part, {}).get("properties", {})
         if fields:
-            click.echo(f"\n{part}\n" + "\n".join(f"  {name}: {_kind(field)}" for name, field in fields.items()))
+            click.echo(f"\n{part}")
+            for name, field in fields.items():
+                click.echo(f"  {name}: {kind_of(field)}  {field.get('description', '')}".rstrip())
     if spec.disclaimer:
         click.echo(f"\n{spec.disclaimer}")
     if problem:
@@ -133,7 +134,6 @@ def evaluate(app: App, /, adapter: str, sources: tuple[str, ...], split: str, ou
     """Fit on one side of a split that does not leak, judge on the other, and print the split with the numbers."""
     from duomo.adapters.adapting import adapt
 
-    _check_split(split, given["because"], is_fitted=given["artifacts"] is not None)
     chosen = _split(split, given["because"], is_fitted=given["artifacts"] is not None)
     with adapt(
         adapter,
@@ -152,7 +152,7 @@ def evaluate(app: App, /, adapter: str, sources: tuple[str, ...], split: str, ou
 
 
 def _show(app: App, report: Report, output: str) -> None:
-    """The report for people: the split first, because the numbers mean nothing without it."""
+    """Show the report to people: the split first, because the numbers mean nothing without it."""
     app.say(f"{report.adapter} {report.version}, {report.n} records judged, split by {report.split}")
     if report.unreadable:
         app.say(f"{report.unreadable} records could not be used")
@@ -166,7 +166,9 @@ def _show(app: App, report: Report, output: str) -> None:
         app.say(report.disclaimer)
 
 
-def _check_split(name: str, because: str, *, is_fitted: bool) -> None:
+def _split(name: str, because: str, *, is_fitted: bool) -> SplitPolicy | None:
+    from duomo.adapters import splits
+
     if because and name != "random":
         raise UsageProblem("--because is for a random split", why=f"the split is '{name}'", fix="leave it out")
     if is_fitted and name != "auto":
@@ -175,12 +177,7 @@ def _check_split(name: str, because: str, *, is_fitted: bool) -> None:
             why="what was fitted beforehand is judged as it is, by all records",
             fix="leave one of them out",
         )
-
-
-def _split(name: str, because: str, *, is_fitted: bool) -> SplitPolicy | None:
-    from duomo.adapters import splits
-
-    if is_fitted and name == "auto":
+    if is_fitted:
         return splits.AsFitted()
     if name == "random":
         return splits.Random(because=because)
@@ -199,16 +196,3 @@ def _schemas(spec: AdapterSpec) -> dict[str, Any]:
         "output": cls.Output.model_json_schema(),
         "result": DomainResult[cls.Output].model_json_schema(),  # type: ignore[name-defined]
     }
-
-
-def _kind(field: dict[str, Any]) -> str:
-    """The type of a field in a word, with its description."""
-    if "anyOf" in field:
-        kind = " or ".join(_kind(each) for each in field["anyOf"])
-    elif "$ref" in field:
-        kind = str(field["$ref"]).rpartition("/")[2]
-    elif "enum" in field:
-        kind = "|".join(map(str, field["enum"]))
-    else:
-        kind = str(field.get("type", "any"))
-    return kind + (f"  {field['description']}" if field.get("description") else "")

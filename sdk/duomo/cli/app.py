@@ -79,7 +79,7 @@ class App:
         return catalog
 
     def plugin_commands(self) -> dict[str, tuple[str, CommandSpec]]:
-        """Commands of plugins by name, each with the plugin that brings it; none when plugins cannot be looked for."""
+        """Find the commands of plugins by name, each with its plugin; none when plugins cannot be looked for."""
         try:
             records = self.catalog.plugins
         except DuomoError as error:
@@ -91,7 +91,7 @@ class App:
         return {spec.name: (owner, spec) for owner, spec in sorted(found, key=lambda pair: pair[1].name)}
 
     def plugin_command(self, name: str) -> click.Command | None:
-        """A plugin's command, imported now. Raises `PluginBroken` when that fails."""
+        """Import a plugin's command. Raises `PluginBroken` when that fails."""
         found = self.plugin_commands().get(name)
         if found is None:
             return None
@@ -102,16 +102,16 @@ class App:
         return command
 
     def say(self, text: str) -> None:
-        """A remark on standard error, unless quiet."""
+        """Write a remark to standard error, unless quiet."""
         if not self.quiet:
             click.echo(text, err=True, color=self.color)
 
     def warn(self, text: str) -> None:
-        """A warning on standard error, unless quiet."""
+        """Write a warning to standard error, unless quiet."""
         self.say(click.style("warning: ", fg="yellow") + text)
 
     def report(self, error: DuomoError, cause: BaseException) -> None:
-        """An error that ended the command: in words on standard error, and as a record where JSON is expected."""
+        """Report an error that ended the command: as text on standard error, and as a record where JSON is expected."""
         click.echo(describe(error), err=True, color=self.color)
         if self.debug:
             import traceback
@@ -126,7 +126,7 @@ class App:
 
 
 def describe(error: Any) -> str:
-    """What happened, why, and how to fix it as one types it, for anything with those three and a code."""
+    """Describe what happened, why, and what to type to fix it, for anything with those three and a code."""
     lines = [f"{click.style('error:', fg='red', bold=True)} {error.what}  [{error.code}]"]
     if error.why:
         lines.append("  why: " + error.why.replace("\n", "\n       "))
@@ -138,7 +138,7 @@ def describe(error: Any) -> str:
 
 
 def wants_color(choice: str) -> bool | None:
-    """True or False where somebody decided, None to follow the terminal."""
+    """Decide about colours: True or False where the user chose, None to follow the terminal."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):

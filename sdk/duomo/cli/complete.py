@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def complete_tasks(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of tasks."""
+    """Offer the names of tasks."""
     return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.tasks.values()}, begun)
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The task first, then files."""
+    """Offer tasks first, then files."""
     from click.shell_completion import CompletionItem
 
     if ctx.params.get("args"):
@@ -28,7 +28,7 @@ def complete_run(ctx: click.Context, param: click.Parameter, begun: str) -> list
 
 
 def complete_models(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of models; of the task's alone where one is on the line already."""
+    """Offer the names of models; only those of the task where one is on the line already."""
     catalog = _app(ctx).catalog
     # Behind an option without its value click has not parsed the arguments; the shell's words are all there is.
     words = os.environ.get("COMP_WORDS", "").split()
@@ -39,29 +39,29 @@ def complete_models(ctx: click.Context, _param: click.Parameter, begun: str) -> 
 
 
 def complete_packs(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of model packs, and of models that have a package."""
+    """Offer the names of model packs, and of models that have a package."""
     models = [spec for spec in _app(ctx).catalog.models if spec.packages or spec.packs]
     packs = {pack: "all models of this pack" for spec in models for pack in spec.packs}
     return _offer({**packs, **{spec.name: spec.summary for spec in models}}, begun)
 
 
 def complete_plugins(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of plugins, usable or not."""
+    """Offer the names of plugins, usable or not."""
     return _offer({record.name: f"{record.origin}, {record.state}" for record in _app(ctx).catalog.plugins}, begun)
 
 
 def complete_adapters(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of industry adapters."""
+    """Offer the names of industry adapters."""
     return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.adapters.values()}, begun)
 
 
 def complete_executors(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of executors."""
+    """Offer the names of executors."""
     return _offer({spec.name: spec.summary for spec in _app(ctx).catalog.executors.values()}, begun)
 
 
 def _app(ctx: click.Context) -> App:
-    """The root callback does not run for completion; the catalog is found without its options."""
+    """Find the app; for completion the global options are not read, so it may have to be made."""
     return ctx.find_object(App) or App()
 
 

@@ -27,7 +27,7 @@ _NAMED = ("models.default.", "models.alias.")
 
 
 def complete_keys(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of settings."""
+    """Offer the names of settings."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(key, help=text) for key, text in _known().items() if key.startswith(begun)]
@@ -102,7 +102,7 @@ def set_alias(app: App, /, name: str, model: str) -> None:
 
 
 def _known() -> dict[str, str]:
-    """Every key that can be set and what it is for; capitals stand for a name."""
+    """List every key that can be set and what it is for; capitals stand for a name."""
     import dataclasses
 
     from duomo.inputs.limits import Limits
@@ -150,7 +150,7 @@ def _put(key: str, value: Any) -> None:
     for name in tables:
         place = place.setdefault(name, {})
         if not isinstance(place, dict):
-            raise UsageProblem(f"'{name}' in {config_path()} is not a table", fix="mend the file")
+            raise UsageProblem(f"'{name}' in {config_path()} is not a table", fix="correct the file")
     if value is None:
         place.pop(last, None)
     else:
@@ -159,7 +159,7 @@ def _put(key: str, value: Any) -> None:
 
 
 def _parts(key: str) -> list[str]:
-    """Tables and name; names of tasks and aliases may have dots of their own."""
+    """Split a key into tables and name; names of tasks and aliases may have dots of their own."""
     return key.split(".", 2) if key.startswith("models.") else key.split(".")
 
 

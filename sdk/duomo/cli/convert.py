@@ -61,7 +61,7 @@ def _tensors(source: Path) -> dict[str, torch.Tensor]:
     if others:
         raise WeightsMismatch(
             f"'{source}' is not a table of tensors",
-            why=f"it holds {', '.join(map(str, others[:3]))}, which are no tensors",
+            why=f"it holds {', '.join(map(str, others[:3]))}, which are not tensors",
             fix="save model.state_dict() alone",
         )
     return loaded  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""``duomo doctor``: what is wrong with this installation, and how to mend it."""
+"""``duomo doctor``: what is wrong with this installation, and how to fix it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
 def command(ctx: click.Context, app: App, /, output: str) -> None:
     """What is wrong with this installation, and how to fix it.
 
-    Exit code 1 when something must be mended; warnings alone give 0.
+    Exit code 1 when something must be fixed; warnings alone give 0.
     """
     from duomo.doctor import examine
 
@@ -27,5 +27,5 @@ def command(ctx: click.Context, app: App, /, output: str) -> None:
     emit(checks, columns, output, schema="duomo.check/1")
     failed = sum(check["status"] == "fail" for check in checks)
     warned = sum(check["status"] == "warn" for check in checks)
-    app.say(f"{len(checks)} checks: {failed} to mend, {warned} to know about")
+    app.say(f"{len(checks)} checks: {failed} failed, {warned} with a warning")
     ctx.exit(1 if failed else 0)

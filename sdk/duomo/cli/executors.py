@@ -61,7 +61,7 @@ def show_executor(app: App, /, name: str | None, output: str) -> None:
 
 
 def _machine() -> dict[str, Any]:
-    """Processors, memory and accelerators as this process sees them."""
+    """Find the processors, memory and accelerators that this process sees."""
     # A container's share, not the host's, decides what a process may use.
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if sys.platform != "win32" else 0

@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models, complete_packs, complete_plugins, complete_tasks
-from duomo.cli.formats import echo_json
+from duomo.cli.formats import echo_json, has_words
 from duomo.cli.output import emit, output_option
 from duomo.cli.tables import size_text
 
@@ -56,7 +56,7 @@ def list_models(
         and plugin in (None, spec.plugin)
         and license in (None, spec.license)
         and (spec.is_family or not family)
-        and _matches(query, spec)
+        and has_words(query, spec.name, spec.task, spec.summary, *spec.tags, *spec.languages, *spec.packs)
     )
     columns = {
         "MODEL": "name",
@@ -212,7 +212,7 @@ def _record(app: App, spec: ModelSpec) -> dict[str, Any]:
 
 
 def _state(app: App, spec: ModelSpec) -> str:
-    """``ready``, ``family``, or what it lacks."""
+    """Describe the state of a model: ``ready``, ``family``, or what it lacks."""
     from duomo.weights import is_installed
 
     if spec.is_family:
@@ -220,11 +220,6 @@ def _state(app: App, spec: ModelSpec) -> str:
     if not is_installed(spec):
         return "not installed"
     return app.catalog.lacking(spec).removeprefix("it ").partition(":")[0] or "ready"
-
-
-def _matches(query: str, spec: ModelSpec) -> bool:
-    text = " ".join((spec.name, spec.task, spec.summary, *spec.tags, *spec.languages, *spec.packs)).lower()
-    return all(word in text for word in query.lower().split())
 
 
 def _check_plugin(app: App, name: str) -> None:

@@ -33,7 +33,7 @@ def output_option(command: F) -> F:
 
 
 def settle(ctx: click.Context, chosen: str) -> str:
-    """The format that ``auto`` means here; errors of this call follow it."""
+    """Choose the format that ``auto`` means here; errors of this call follow it."""
     if chosen == "auto":
         chosen = "table" if is_terminal(sys.stdout) else "jsonl"
     app = ctx.find_object(App)
@@ -72,7 +72,7 @@ def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: st
 
 
 def cell(record: Any, column: str | Callable[[Any], Any]) -> str:
-    """One cell as text: nothing for None, ``yes`` and ``no``, lists joined by commas."""
+    """Format one cell as text: nothing for None, ``yes`` and ``no``, lists joined by commas."""
     value = column(record) if callable(column) else record[column]
     if value is None:
         return ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from duomo.specs import ModelSpec
 
 BATCHES, MOST_ITEMS = 12, 400_000
-"""A simulation runs so many batches on each device, but no more items than this: they take about 3 s."""
+"""Batches on each device in a simulation, and the most items of all together: they take about 3 s."""
 SIGMA = 0.9
 """Spread of the logarithm of text lengths, as that of short texts from the web."""
 
@@ -106,7 +106,7 @@ def command(
 
 
 def _profile(app: App, model: str) -> tuple[ModelProfile, frozenset[str]]:
-    """The model's profile, and the ways in which it can be split."""
+    """Find the model's profile, and the ways in which it can be split."""
     from duomo.errors import UsageProblem
     from duomo.execution.planning.planner import AXES, axes_of
     from duomo.execution.planning.profile import profile_folder, profile_params, profile_weights, transformers_folder
@@ -143,7 +143,7 @@ def _profile(app: App, model: str) -> tuple[ModelProfile, frozenset[str]]:
 
 
 def _axes(app: App, folder: Path) -> frozenset[str]:
-    """What the family that loads such a checkpoint can do; none when no family does."""
+    """Find the ways in which the family of a checkpoint can be split; none when no family loads it."""
     import json
 
     from duomo.execution.planning.planner import axes_of
@@ -154,7 +154,7 @@ def _axes(app: App, folder: Path) -> frozenset[str]:
 
 
 def _on_disk(name: str, revision: str) -> Path:
-    """The folder of a hub checkpoint that was downloaded before. Raises `WeightsMissing`."""
+    """Find the folder of a hub checkpoint that was downloaded before. Raises `WeightsMissing`."""
     import huggingface_hub
 
     from duomo.errors import WeightsMissing
@@ -170,7 +170,7 @@ def _on_disk(name: str, revision: str) -> Path:
 
 
 def _timed(app: App, spec: ModelSpec) -> ModelProfile:
-    """A model of our own, run on a sample of its task; by its parameters where there is none."""
+    """Time a packaged model on a sample of its task; without a sample, profile it by its parameters."""
     from duomo.catalog import resolve
     from duomo.execution.base import Job
     from duomo.execution.planning.profile import profile_params, profile_timed
@@ -189,7 +189,7 @@ def _timed(app: App, spec: ModelSpec) -> ModelProfile:
 
 
 def _slow(text: str) -> tuple[float, float]:
-    """``0.1:0.5`` as two numbers."""
+    """Parse ``0.1:0.5`` as two numbers."""
     share, _, speed = text.partition(":")
     try:
         numbers = (float(share), float(speed)) if text else (0.0, 1.0)
@@ -201,7 +201,7 @@ def _slow(text: str) -> tuple[float, float]:
 
 
 def _simulate(planned: Planned, num: int, share: float, speed: float, faults: float, seed: int) -> Simulation:
-    """The plan's copies over `num` fake devices, with the speed that the planner predicts for one."""
+    """Run the plan's copies over `num` fake devices, with the speed that the planner predicts for one."""
     from duomo.execution.planning.costs import DRIVER_BATCH_S, DRIVER_ITEM_S, LAUNCH_S
     from duomo.execution.pools.simulate import Constants, fake_devices, simulate, text_lengths
 
@@ -245,7 +245,7 @@ def _show(planned: Planned) -> None:
     for title, lines in (("why", plan.reasons), ("rejected", plan.rejected)):
         if lines:
             click.echo(f"\n{title}\n" + "\n".join(f"  {line}" for line in lines))
-    click.echo("\nTimes are arithmetic, not measurements: duomo run --stats tells what a run took.")
+    click.echo("\nTimes are arithmetic, not measurements: duomo run --stats measures a run.")
 
 
 def _show_simulation(result: Simulation) -> None:

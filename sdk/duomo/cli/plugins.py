@@ -48,7 +48,7 @@ def list_plugins(app: App, /, output: str) -> None:
     unusable = sum(record.state in ("broken", "clash", "incompatible") for record in records)
     if unusable and output == "table":
         number = f"{unusable} plugins are" if unusable > 1 else "1 plugin is"
-        app.say(f"{number} not usable; `duomo doctor` explains how to mend it.")
+        app.say(f"{number} not usable; `duomo doctor` explains how to fix it.")
 
 
 @command.command("show")
@@ -57,7 +57,7 @@ def list_plugins(app: App, /, output: str) -> None:
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_obj
 def show_plugin(app: App, /, name: str, traceback: bool, output: str) -> None:
-    """Show one plugin: state, why and how to mend it, and all it brings."""
+    """Show one plugin: state, why and how to fix it, and all it brings."""
     found = _named(catalog_regardless(app).plugins, name)
     if output == "json":
         rows = [{**describe(record), "traceback": record.traceback, "specs": _specs(record)} for record in found]
@@ -144,7 +144,7 @@ def enable_plugin(app: App, /, name: str) -> None:
 
 
 def check(name: str, *, no_import: bool = False, progress: Any = None) -> list[Finding]:
-    """The findings of the conformance suite about one plugin, and unless `no_import` its models and adapters."""
+    """Run the conformance suite on one plugin, and unless `no_import` on its models and adapters."""
     from duomo.testing.plugins import MetadataConformance, PluginConformance
     from duomo.testing.suite import run
 
@@ -174,7 +174,7 @@ def check(name: str, *, no_import: bool = False, progress: Any = None) -> list[F
 
 
 def catalog_regardless(app: App) -> Catalog:
-    """The catalog, also where the configuration cannot be read or a strict user would be stopped."""
+    """Give the catalog, also where the configuration cannot be read or ``--strict-plugins`` would stop."""
     from duomo.catalog import Catalog
     from duomo.plugins.selection import Selection
 
@@ -187,7 +187,7 @@ def catalog_regardless(app: App) -> Catalog:
 
 
 def describe(record: PluginRecord) -> dict[str, Any]:
-    """A plugin as a JSON-safe record."""
+    """Describe a plugin as a JSON-safe record."""
     return {
         "name": record.name,
         "distribution": record.distribution,
@@ -204,7 +204,7 @@ def describe(record: PluginRecord) -> dict[str, Any]:
 
 
 def provides(counts: dict[str, int]) -> str:
-    """``2 models, 1 command``."""
+    """Format counts by kind as ``2 models, 1 command``."""
     return ", ".join(f"{count} {kind[:-1] if count == 1 else kind}" for kind, count in counts.items()) or "–"
 
 

@@ -11,7 +11,7 @@ import click
 
 
 def table(header: list[str], rows: list[list[str]], *, width: int | None = None, wrap: bool = False) -> str:
-    """Columns under headings, two spaces apart; East Asian letters count as the two cells they take.
+    """Format columns under headings, two spaces apart; East Asian letters count as the two cells they take.
 
     Args:
         header: the headings.
@@ -33,7 +33,7 @@ def table(header: list[str], rows: list[list[str]], *, width: int | None = None,
 
 
 def table_width() -> int | None:
-    """The terminal's width; None when the table does not go to one and nobody set ``COLUMNS``."""
+    """Find the terminal's width; None when the table does not go to one and ``COLUMNS`` is not set."""
     if "COLUMNS" not in os.environ and not is_terminal(sys.stdout):
         return None
     import shutil
@@ -42,14 +42,14 @@ def table_width() -> int | None:
 
 
 def cells(text: str) -> int:
-    """How many cells of a terminal a text takes: 2 for wide letters, 0 for marks above or below another."""
+    """Count the cells of a terminal that a text takes: 2 for wide letters, 0 for marks above or below another."""
     if text.isascii():
         return len(text)
     return sum(_cells(char) for char in text)
 
 
 def size_text(num_bytes: int) -> str:
-    """Bytes as people say them: ``0.4 MB``, ``86 MB``, ``1.2 GB``; empty for 0."""
+    """Format bytes as people say them: ``0.4 MB``, ``86 MB``, ``1.2 GB``; empty for 0."""
     if not num_bytes:
         return ""
     amount, unit = (num_bytes / 1e9, "GB") if num_bytes >= 1e9 else (num_bytes / 1e6, "MB")
@@ -57,19 +57,19 @@ def size_text(num_bytes: int) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """The text, or its beginning and ``…`` where it takes more cells than there are."""
+    """Cut a text that takes more cells than there are to its beginning and ``…``."""
     if cells(text) <= width:
         return text
     return _head(text, width - 1) + "…"
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a person looks at it; a stream that was closed is no terminal."""
+    """Check that a stream is a terminal; a closed one is not."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def _fit(widths: list[int], width: int, *, keep_all: bool) -> list[int]:
-    """Narrower or fewer columns, so that they go into `width` cells."""
+    """Make columns narrower or fewer, so that they go into `width` cells."""
     widths = [min(widths[0], 40), *widths[1:]]
     while (spare := sum(widths) + 2 * (len(widths) - 1) - width) > 0 and len(widths) > 1:
         at = max(range(1, len(widths)), key=widths.__getitem__) if keep_all else len(widths) - 1
@@ -96,7 +96,7 @@ def _line(texts: list[str], widths: list[int]) -> str:
 
 
 def _head(text: str, width: int) -> str:
-    """The longest beginning that fits."""
+    """Find the longest beginning that fits."""
     used = 0
     for at, char in enumerate(text):
         used += _cells(char)
@@ -119,5 +119,5 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """A control character would move the cursor or colour the terminal; show a space instead."""
+    """Replace control characters, which would move the cursor or colour the terminal, by spaces."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -8,7 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_tasks
-from duomo.cli.formats import echo_json, to_json
+from duomo.cli.formats import echo_json, has_words, kind_of, to_json
 from duomo.cli.output import emit, output_option
 from duomo.tasks.aliases import aliases_of
 
@@ -31,7 +31,7 @@ def list_tasks(app: App, /, query: str, modality: str | None, output: str) -> No
     records = [
         {**spec._asdict(), "models": len(counts.get(spec.name, ()))}
         for spec in app.catalog.tasks.values()
-        if modality in (None, spec.modality) and _matches(query, spec.name, spec.summary, *aliases_of(spec.name))
+        if modality in (None, spec.modality) and has_words(query, spec.name, spec.summary, *aliases_of(spec.name))
     ]
     columns = {"TASK": "name", "MODALITY": "modality", "MODELS": "models", "SUMMARY": "summary"}
     emit(records, columns, output, schema="duomo.task/1", empty="no task is like that; all of them: duomo tasks list")
@@ -67,32 +67,15 @@ def show_task(app: App, /, task: str, output: str) -> None:
     click.echo(f"\nThe JSON schemas: duomo tasks show {task} -o json")
 
 
-def _matches(query: str, *texts: str) -> bool:
-    text = " ".join(texts).lower()
-    return all(word in text for word in query.lower().split())
-
-
 def _fields(schema: dict[str, Any], *, mark_required: bool = False) -> list[str]:
-    """One line for each field of an object: name, type, default and description; parts of a list below it."""
+    """Format a line for each field of an object: name, type, default and description; parts of a list below it."""
     parts = schema.get("$defs", {})
     lines = []
     for name, field in schema.get("properties", {}).items():
         default = "" if field.get("default") is None else f" = {to_json(field['default'])}"
         need = " (required)" if mark_required and name in schema.get("required", ()) else ""
         text = field.get("description", "").split("\n")[0]
-        lines.append(f"  {name}: {_kind(field)}{default}{need}" + (f"  {text}" if text else ""))
+        lines.append(f"  {name}: {kind_of(field)}{default}{need}" + (f"  {text}" if text else ""))
         item = field.get("items", {}).get("$ref", "").rpartition("/")[2]
-        lines += [f"    {inner}: {_kind(each)}" for inner, each in parts.get(item, {}).get("properties", {}).items()]
+        lines += [f"    {inner}: {kind_of(each)}" for inner, each in parts.get(item, {}).get("properties", {}).items()]
     return lines
-
-
-def _kind(field: dict[str, Any]) -> str:
-    if "enum" in field:
-        return "|".join(map(str, field["enum"]))
-    if "anyOf" in field:
-        return " or ".join(_kind(each) for each in field["anyOf"] if each.get("type") != "null")
-    if field.get("type") == "array":
-        return f"list of {_kind(field['items'])}" if "items" in field else "list"
-    if "$ref" in field:
-        return str(field["$ref"]).rpartition("/")[2]
-    return str(field.get("type", "any"))

@@ -15,7 +15,7 @@ OUTCOME_KEYS = ("schema", "index", "id", "ok", "result", "error", "meta")
 
 
 def columns(cls: type[Result] | None, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted name and kind of each field; in the place of a result those of its own, of several kinds those of all."""
+    """Yield dotted name and kind of each field, those of inner results in their place (of all kinds it may have)."""
     for name, field in cls.model_fields.items() if cls is not None else ():
         kind = without_none(field.annotation)
         inner = _results(kind)
@@ -26,7 +26,7 @@ def columns(cls: type[Result] | None, prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _results(kind: Any) -> list[type[Result]]:
-    """The result classes that a field may hold; empty where it may hold anything else."""
+    """List the result classes that a field may hold; empty where it may hold anything else."""
     if typing.get_origin(kind) is typing.Annotated:
         kind = typing.get_args(kind)[0]
     kinds = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else [kind]
@@ -42,7 +42,7 @@ def class_of_top(result: type[Result]) -> type[Result] | None:
 
 
 def without_none(kind: Any) -> Any:
-    """The kind behind ``X | None``."""
+    """Find the kind behind ``X | None``."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         rest = [each for each in typing.get_args(kind) if each is not type(None)]
         return rest[0] if len(rest) == 1 else kind
@@ -50,7 +50,7 @@ def without_none(kind: Any) -> Any:
 
 
 def full_names(fields: Iterable[str], result: type[Result]) -> tuple[str, ...]:
-    """Dotted names from the outcome on: a field of the result may be named without ``result.``.
+    """Complete dotted names: a field of the result may be named without ``result.``.
 
     Raises:
         BadOption: neither an outcome nor the result has such a field.
@@ -93,7 +93,7 @@ def find(record: Any, path: str) -> Any:
 
 
 def cell(value: Any) -> str:
-    """Text as it is, nothing for None, everything else as in JSON."""
+    """Format a value as one cell: text as it is, nothing for None, everything else as in JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -36,7 +36,7 @@ class GrowingFile:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: `write` holds nothing back."""
+        """Do nothing: `write` holds nothing back."""
 
     def cut(self) -> None:
         """Say that no more will come: what an earlier run wrote beyond this place is cut off."""
@@ -45,12 +45,12 @@ class GrowingFile:
                 self._file.truncate(self._file.tell())
 
     def close(self) -> None:
-        """Close it; after a run that did not come to its end, rows of an earlier one stay."""
+        """Close it; after a run that ended early, rows of an earlier one stay."""
         with explain_os_errors(self.path):
             self._file.close()
 
     def _differing(self, data: bytes) -> bytes:
-        """Nothing where the file has `data` at this place; else `data`, and the file is cut off here."""
+        """Give nothing where the file has `data` at this place; else `data`, after cutting the file off here."""
         start = self._file.tell()
         if self._file.read(len(data)) == data:
             return b""

@@ -97,7 +97,7 @@ class ParquetWriter(Writer):
 
 
 def _as_text(value: Any) -> Any:
-    """The same value with all its strings valid text."""
+    """Make all strings in a value valid text."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):
@@ -113,7 +113,7 @@ def _arrow_schema(arrow: Any, result: type[Result]) -> Any:
 
 
 def _arrow_type(arrow: Any, kind: Any) -> Any:
-    """Arrow's type for the kind of a field."""
+    """Find Arrow's type for the kind of a field."""
     kind = without_none(kind)
     inner = typing.get_args(kind)
     if isinstance(kind, type) and issubclass(kind, Result):

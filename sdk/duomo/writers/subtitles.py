@@ -16,23 +16,26 @@ class SubtitleWriter(TextWriter):
     """Base class of both formats: the cues of one transcript, since the times of a second would start again at 0."""
 
     mark: str
-    """What stands between seconds and milliseconds."""
+    """The sign between seconds and milliseconds."""
     head = ""
-    _begun = False
+    escapes: dict[str, str]
+    """What may not stand in a text, and what is written instead, in this order."""
 
     def write(self, outcome: Outcome[Any]) -> None:
         if outcome.result is None:
             return
-        if self._begun:
+        if self._kept:
             raise UsageProblem(
                 "a file of subtitles holds one transcript",
                 why="there are several results, and the first is in it",
                 fix="-O FOLDER/ writes a file for each input",
             )
-        self._begun = True
+        self._kept.append(outcome.id)
         self._file.write(self.head)
         for number, (start, end, text) in enumerate(_cues(outcome.result), 1):
-            self._file.write(f"{number}\n{self._time(start)} --> {self._time(end)}\n{self._escape(text)}\n\n")
+            for sign, instead in self.escapes.items():
+                text = text.replace(sign, instead)
+            self._file.write(f"{number}\n{self._time(start)} --> {self._time(end)}\n{text}\n\n")
 
     def _prepare(self) -> None:
         check_subtitles(self._result)
@@ -42,17 +45,12 @@ class SubtitleWriter(TextWriter):
         minutes, seconds = divmod(seconds, 60)
         return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{self.mark}{ms:03}"
 
-    def _escape(self, text: str) -> str:
-        raise NotImplementedError
-
 
 class SrtWriter(SubtitleWriter):
-    """SubRip: numbered cues, a comma before the milliseconds."""
+    """SubRip: numbered cues, a comma before the milliseconds, and no way to write an arrow."""
 
     mark = ","
-
-    def _escape(self, text: str) -> str:
-        return text.replace("-->", "->")  # the format has no way to write it inside a text
+    escapes = {"-->": "->"}  # noqa: RUF012 - never changed
 
 
 class VttWriter(SubtitleWriter):
@@ -60,9 +58,7 @@ class VttWriter(SubtitleWriter):
 
     mark = "."
     head = "WEBVTT\n\n"
-
-    def _escape(self, text: str) -> str:
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}  # noqa: RUF012 - never changed
 
 
 def check_subtitles(result: type[Result]) -> None:

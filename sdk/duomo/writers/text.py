@@ -18,6 +18,8 @@ from duomo.writers.files import GrowingFile
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins with one of these for a formula."""
+_ENDS = {"error.code": "error.code", "error.what": "error.what", "model": "meta.model", "ms": "meta.ms"}
+"""The last columns, and where their values are in an outcome."""
 
 
 class TextFile(Protocol):
@@ -50,10 +52,13 @@ class TextWriter(Writer):
     ) -> None:
         self._fields = dict(zip(fields, full_names(fields, result), strict=True))
         self._result = result
-        self._csv_safe = csv_safe
+        self._resume, self._csv_safe = resume, csv_safe
         self.files = [os.fspath(place)] if isinstance(place, str | os.PathLike) else []
+        self._kept: list[Any] = []
+        """What is written only at the end."""
         self._prepare()
         self._file: TextFile = GrowingFile(place, resume=resume) if isinstance(place, str | os.PathLike) else place
+        self._begin()
 
     def close(self, *, complete: bool = True) -> None:
         if complete:
@@ -63,8 +68,11 @@ class TextWriter(Writer):
     def _prepare(self) -> None:
         """Refuse, before the file is touched, what this format cannot do."""
 
+    def _begin(self) -> None:
+        """Write what stands before the first outcome."""
+
     def _record(self, outcome: Outcome[Any]) -> dict[str, Any]:
-        """The outcome as a dict: whole, or the chosen fields."""
+        """Make a dict of an outcome: whole, or the chosen fields."""
         record = outcome.to_dict()
         return {name: find(record, path) for name, path in self._fields.items()} if self._fields else record
 
@@ -80,15 +88,11 @@ class JsonlWriter(TextWriter):
 class JsonWriter(TextWriter):
     """All outcomes as one JSON list, written when the writer is closed."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._records: list[dict[str, Any]] = []
-
     def write(self, outcome: Outcome[Any]) -> None:
-        self._records.append(self._record(outcome))
+        self._kept.append(self._record(outcome))
 
     def close(self, *, complete: bool = True) -> None:
-        self._file.write(_to_json(self._records, indent=2) + "\n")
+        self._file.write(_to_json(self._kept, indent=2) + "\n")
         super().close(complete=complete)
 
 
@@ -100,24 +104,21 @@ class CsvWriter(TextWriter):
     With `fields` those are the columns.
     """
 
-    def __init__(self, place: Any, result: type[Result], *, resume: bool = False, **options: Any) -> None:
-        self._columns = [name for name, _ in columns(result)]
-        self._top = [f"top.{name}" for name, _ in columns(class_of_top(result))]
+    def _prepare(self) -> None:
+        self._top = [f"top.{name}" for name, _ in columns(class_of_top(self._result))]
+        self._columns = [*self._top, *(name for name, _ in columns(self._result))]
         self._line = io.StringIO()
         # With this line end csv puts both \r and \n in quotes; with \n alone a lone \r would break the line.
         self._csv = csv.writer(self._line, lineterminator="\r\n")
-        self._resume = resume
-        super().__init__(place, result, resume=resume, **options)
+        self._heading = self._row(self._fields or ["index", "id", "ok", *self._columns, *_ENDS])
+        if self._resume and self.files and os.path.exists(self.files[0]):
+            _check_heading(self.files[0], self._heading)
+
+    def _begin(self) -> None:
         self._file.write(self._heading)
 
     def write(self, outcome: Outcome[Any]) -> None:
         self._file.write(self._row(map(self._cell, self._values(outcome))))
-
-    def _prepare(self) -> None:
-        names = ["index", "id", "ok", *self._top, *self._columns, "error.code", "error.what", "model", "ms"]
-        self._heading = self._row(self._fields or names)
-        if self._resume and self.files and os.path.exists(self.files[0]):
-            _check_heading(self.files[0], self._heading)
 
     def _values(self, outcome: Outcome[Any]) -> list[Any]:
         record = self._record(outcome)
@@ -127,9 +128,8 @@ class CsvWriter(TextWriter):
         if self._top and outcome.result is not None:
             with contextlib.suppress(IndexError):  # nothing found has no best
                 values["top"] = json.loads(outcome.result.top.model_dump_json())
-        cells = [find(values, name) for name in [*self._top, *self._columns]]
-        ends = [find(record, name) for name in ("error.code", "error.what", "meta.model", "meta.ms")]
-        return [outcome.index, outcome.id, outcome.ok, *cells, *ends]
+        cells = [find(values, name) for name in self._columns]
+        return [outcome.index, outcome.id, outcome.ok, *cells, *(find(record, path) for path in _ENDS.values())]
 
     def _cell(self, value: Any) -> str:
         text = cell(value)

@@ -558,3 +558,23 @@ def test_cells_that_start_a_formula_are_made_texts_when_asked(duomo: Any) -> Non
     rows = list(csv.DictReader(io.StringIO(safe.stdout)))
     assert [row["labels.0.name"] for row in rows] == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "plain", "1-1"]
     assert {row["labels.0.score"] for row in rows} == {"1.0"}
+
+
+def test_transcripts_are_written_as_subtitles(duomo: Any, tmp_path: Path) -> None:
+    for name in ("call", "talk", "silence"):
+        (tmp_path / f"{name}.wav").write_bytes(b"RIFF")
+    hear = ("run", "automatic-speech-recognition")
+    cue = "1\n00:00:00,000 --> 00:00:01,250\ncall\n\n"
+    assert duomo(*hear, f"{tmp_path}/call.wav", "-o", "srt").stdout == cue
+    duomo(*hear, f"{tmp_path}/call.wav", "-O", f"{tmp_path}/call.vtt")
+    assert (tmp_path / "call.vtt").read_text() == "WEBVTT\n\n" + cue.replace(",", ".")
+    done = duomo(*hear, str(tmp_path), f"{tmp_path}/gone.wav", "-o", "srt", "-O", f"{tmp_path}/out/")
+    assert done.exit_code == 3
+    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert written == {"call.srt": cue, "talk.srt": cue.replace("call", "talk"), "silence.srt": ""}
+    several = duomo(*hear, str(tmp_path), "-o", "srt")
+    assert several.exit_code == 2
+    assert "a file of subtitles holds one transcript" in several.stderr
+    refused = duomo(*CLASSIFY, "-t", "a", "-o", "vtt")
+    assert refused.exit_code == 2
+    assert "a Classification cannot be written as subtitles" in refused.stderr

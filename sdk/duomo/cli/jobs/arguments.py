@@ -12,7 +12,7 @@ from duomo.errors import UnknownTask, UsageProblem, nearest
 
 
 def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str, list[str]]:
-    """The task and the inputs. The first argument is the task; with ``-m``, only if it is a task's name."""
+    """Split arguments into task and inputs. The first is the task; with ``-m``, only if it names one."""
     if args and (model is None or app.catalog.find_task(args[0]) is not None):
         return app.catalog.task(args[0]).name, list(args[1:])
     if model is None:
@@ -39,7 +39,7 @@ def _implied_task(app: App, model: str) -> str:
 
 
 def parse_params(given: RunOptions) -> dict[str, Any]:
-    """The task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
+    """Parse the task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
     found: dict[str, list[Any]] = {}
     for param in given.params:
         key, equals, text = param.partition("=")

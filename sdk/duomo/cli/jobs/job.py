@@ -1,4 +1,4 @@
-"""One job of the command line: items through a model, each outcome to where it should go, and what is said about it."""
+"""One job of the command line: it runs items through a model, writes the outcomes and reports what failed."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class Job(ABC, Generic[O]):
         """Load what is needed, to be closed with `stack`, and give the outcomes, lazily and in order."""
 
     def count_items(self) -> int | None:
-        """How many items there will be, where that can be known without reading one twice."""
+        """Count the items, where that is possible without reading one twice."""
         return None
 
     def describe_counts(self) -> str:
-        """The closing words about items; empty when there is nothing to say."""
+        """Describe how items ended, for the closing line; empty when there is nothing to say."""
         done = self.summary.done
         retry = "; --retry-failed tries them again" if self.options.resuming else ""
         return f"{self.summary.failed} of {done} {self.noun} failed{retry}" if self.errors and done > 1 else ""
@@ -164,7 +164,7 @@ class Job(ABC, Generic[O]):
         return writer.files
 
     def _counted(self, outcomes: Iterator[Outcome[Any]], progress: Progress) -> Iterator[Outcome[Any]]:
-        """Outcomes as they come; ends early, with what was done so far, when something stops the job."""
+        """Count outcomes as they come; end early, with what was done so far, when something stops the job."""
         live = Live(self.summary, self.executor)
         try:
             for outcome in outcomes:

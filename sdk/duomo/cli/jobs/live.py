@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from duomo.execution.stats import Stats
 
 MOST_NAMED = 8
-"""More workers than this are told of together."""
+"""The most workers that are named one by one."""
 
 
 class Live:
@@ -25,7 +25,7 @@ class Live:
         self._busy = [0.0] * len(self._devices)
 
     def text(self) -> str:
-        """One line, or two; asked a few times a second."""
+        """Describe the progress in one line or two; called a few times a second."""
         line = self._summary.line()
         if self._executor is None or len(self._devices) < 2:
             return line
@@ -45,7 +45,7 @@ class Live:
         return f"{line}\n  {' · '.join(parts)}"
 
     def _shares(self, stats: Stats) -> list[str]:
-        """Of the time since the last look, how much each worker computed."""
+        """Compute each worker's share of busy time since the last call."""
         now = time.perf_counter()
         busy = [replica.busy_s for replica in stats.replicas]
         passed = max(1e-6, now - self._then)

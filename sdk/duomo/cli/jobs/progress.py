@@ -33,7 +33,7 @@ class Progress:
 
     @property
     def is_shown(self) -> bool:
-        """Whether anybody can see it."""
+        """Whether it is on the screen now."""
         return self._bar is not None
 
     def __enter__(self) -> Self:

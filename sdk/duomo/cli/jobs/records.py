@@ -94,7 +94,7 @@ class RecordsJob(Job[AdaptOptions]):
         return f"{words}\n{self.spec.disclaimer}" if done and self.spec.disclaimer else words
 
     def _view(self) -> View:
-        """A table has decision, score and the plain fields of the verdict; JSON and CSV have everything."""
+        """Choose what a table shows: decision, score and the plain fields of the verdict; JSON and CSV have all."""
         payload = adapter_class(self.spec).Output
         chosen = self.options.chosen_fields
         if not chosen and self.output in ("table", "text"):

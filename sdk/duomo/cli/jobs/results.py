@@ -43,7 +43,7 @@ class View:
             self.columns = ["text"] if "text" in kinds else list(kinds)
 
     def rows(self, record: Mapping[str, Any]) -> Iterator[list[Any]]:
-        """The values of the columns, a list for each row; none for a failed item."""
+        """Yield the values of the columns, a list for each row; nothing for a failed item."""
         result = record["result"]
         if self.fields:
             yield self._chosen(record)
@@ -55,7 +55,7 @@ class View:
             yield [result[name] for name in self.columns]
 
     def table_rows(self, record: Mapping[str, Any]) -> list[list[str]]:
-        """Rows for people: rounded numbers, a bar beside a score, long lists cut short."""
+        """Make rows for people: rounded numbers, a bar beside a score, long lists cut short."""
         rows = [
             [self._cell(name, value) for name, value in zip(self.columns, row, strict=True)]
             for row in self.rows(record)
@@ -67,7 +67,7 @@ class View:
         return rows
 
     def text(self, record: Mapping[str, Any], result: Any) -> str:
-        """The result's own text where it has one, else its rows with tabs between the values."""
+        """Give the result's own text where it has one, else its rows with tabs between the values."""
         if self.has_text and not self.fields:
             return str(result.text)
         return "\n".join("\t".join(plain(value) for value in row) for row in self.rows(record))
@@ -86,7 +86,7 @@ class View:
 
 
 def plain(value: Any, digits: int = 6) -> str:
-    """A JSON value as one cell: numbers short, a list of numbers with commas, anything nested as JSON."""
+    """Format a JSON value as one cell: numbers short, simple lists with commas, anything nested as JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -103,7 +103,7 @@ def plain(value: Any, digits: int = 6) -> str:
 
 
 def _record_class(kind: Any) -> type[pydantic.BaseModel] | None:
-    """What a ``list[Label]`` is a list of."""
+    """Find the class that a ``list[Label]`` holds."""
     inner = typing.get_args(kind)
     if typing.get_origin(kind) is list and isinstance(inner[0], type) and issubclass(inner[0], pydantic.BaseModel):
         return inner[0]

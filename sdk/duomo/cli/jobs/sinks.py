@@ -168,8 +168,6 @@ class _SinkWriter(TextWriter):
     def __init__(self, sink: Sink, place: str | Console, *, resume: bool) -> None:
         super().__init__(place, sink.view.result, resume=resume)
         self._sink, self._view = sink, sink.view
-        self._kept: list[Any] = []
-        """What is written at the end."""
 
 
 class _PlainWriter(_SinkWriter):

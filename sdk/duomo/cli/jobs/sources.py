@@ -58,7 +58,7 @@ class Sources:
     whole: bool = False
 
     def items(self) -> Iterator[Item | None]:
-        """All items in the order: arguments, lists of paths, texts, pairs. Nothing is read before its turn.
+        """Yield all items in the order: arguments, lists of paths, texts, pairs. Nothing is read before its turn.
 
         None stands where standard input has no more yet: time to show what is there already.
         """
@@ -71,7 +71,7 @@ class Sources:
             yield Item(f"{pair[0]} · {second}", pair)
 
     def names(self) -> Iterator[str]:
-        """What all inputs but texts are called. No input is opened, and no list that can be read only once."""
+        """Yield the names of all inputs but texts. No input is opened, and no list that can be read only once."""
         yield from self.lists
         unopened = dataclasses.replace(self, format="bytes")
         for path in itertools.chain(self.paths, self._listed(filter(_is_at_rest, self.lists))):
@@ -81,7 +81,7 @@ class Sources:
                 yield from (item.id for item in unopened._from_path(path) if item is not None)
 
     def count(self) -> int | None:
-        """How many items there will be, where that can be told without reading an input twice."""
+        """Count the items, where that is possible without reading an input twice."""
         if self.format not in ("auto", "bytes") or not all(map(_is_at_rest, self.lists)):
             return None
         found = len(self.texts) + len(self.pairs)
@@ -92,7 +92,7 @@ class Sources:
         return found
 
     def _kind(self, name: str) -> str:
-        """The format of a file."""
+        """Choose the format of a file."""
         return _RECORDS.get(os.path.splitext(name)[1].lower(), "bytes") if self.format == "auto" else self.format
 
     def _listed(self, lists: Iterable[str]) -> Iterator[str]:
@@ -141,7 +141,7 @@ class Sources:
                 yield from self._read(file, name, kind)
 
     def _read(self, file: BinaryIO, name: str, kind: str) -> Iterator[Item | None]:
-        """The items of an open file or of standard input."""
+        """Yield the items of an open file or of standard input."""
         if kind == "jsonl":
             yield from _from_jsonl(name, _lines(file, False), self.field)
         elif kind in ("csv", "parquet"):
@@ -198,7 +198,7 @@ class Sources:
 
 
 def _is_at_rest(name: str) -> bool:
-    """Whether a list can be read twice, as a pipe cannot."""
+    """Check that a list can be read twice, as a pipe cannot."""
     return name != "-" and os.path.isfile(name)
 
 
@@ -255,7 +255,7 @@ def _from_record(place: str, record: Any, field: str) -> Item:
 
 
 def _records(lines: Iterable[bytes | None]) -> Iterator[bytes | None]:
-    """Lines without their ends; empty ones are left out, None is handed on."""
+    """Yield lines without their ends; empty ones are left out, None is handed on."""
     for line in lines:
         record = line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") if line is not None else None
         if record is None or record.decode("utf-8", "replace").strip():
@@ -263,7 +263,7 @@ def _records(lines: Iterable[bytes | None]) -> Iterator[bytes | None]:
 
 
 def _lines(file: BinaryIO, null: bool) -> Iterable[bytes | None]:
-    """Lines, or parts between NUL bytes; None where the next has not been written yet."""
+    """Yield lines, or parts between NUL bytes; None where the next has not been written yet."""
     if null:
         return file.read().split(b"\0")
     try:
@@ -274,7 +274,7 @@ def _lines(file: BinaryIO, null: bool) -> Iterable[bytes | None]:
 
 
 def _arriving(file: Any, descriptor: int) -> Iterator[bytes | None]:
-    """Lines of a pipe or a terminal. Whoever writes slowly should see results before the next line."""
+    """Yield lines of a pipe or a terminal, and None where a slow writer should see results before the next line."""
     import select
 
     begun: bytes = file.read1() if file.peek() else b""

@@ -51,7 +51,7 @@ def stream(job: TaskJob) -> None:
 
 
 def _parts(job: TaskJob, runner: Runner[Any], item: Item) -> Iterator[Any]:
-    """The parts of one result, and last what kept it from its end."""
+    """Yield the parts of one result, and last the error that ended it early."""
     try:
         if isinstance(item.value, Exception):
             raise item.value

@@ -1,4 +1,4 @@
-"""What a run comes to: counted as outcomes pass, for the progress line, the closing words and ``--stats``."""
+"""Counts of a run, taken as outcomes pass: for the progress line, the closing line and ``--stats``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Summary:
         self._start = time.perf_counter()
 
     def begin(self, total: int | None = None) -> None:
-        """The model is loaded, and the clock starts; `total` is how many items there will be, if that is known."""
+        """Start the clock, once the model is loaded; `total` is the number of items, if that is known."""
         self.total = total
         self._start = time.perf_counter()
 
@@ -46,7 +46,7 @@ class Summary:
             self._bins[round(math.log(outcome.meta.ms, STEP))] += 1
 
     def line(self) -> str:
-        """How far the run is, in a few words."""
+        """Format the progress of the run as one line."""
         seconds = time.perf_counter() - self._start
         rate = self.done / seconds if seconds > 0 else 0.0
         parts = [f"{self.done:,} of {self.total:,}" if self.total else f"{self.done:,} done"]
@@ -60,7 +60,7 @@ class Summary:
         return " · ".join(parts)
 
     def record(self, stats: Stats) -> dict[str, Any]:
-        """All figures, JSON-safe.
+        """Give all figures, JSON-safe.
 
         Args:
             stats: of the executor.
@@ -88,7 +88,7 @@ class Summary:
         }
 
     def _quantile(self, share: float) -> float | None:
-        """Milliseconds that so many of the items stayed within, to five percent."""
+        """Find the milliseconds that a share of the items stayed within, to five percent."""
         seen, wanted = 0, share * self._bins.total()
         for bin_, count in sorted(self._bins.items()):
             seen += count
@@ -98,7 +98,7 @@ class Summary:
 
 
 def summary_line(record: Mapping[str, Any]) -> str:
-    """The figures that matter most, as one line."""
+    """Format the figures that matter most as one line."""
     stages = record["seconds_by_stage"]
     parts = [f"{record['items']:,} items in {record['seconds']:.1f} s ({record['items_per_s'] or 0:,.1f}/s)"]
     if record["failed"]:
@@ -114,7 +114,7 @@ def summary_line(record: Mapping[str, Any]) -> str:
 
 
 def peak_memory_mib() -> int | None:
-    """The most memory this process has held; None where the system does not tell."""
+    """Ask for the most memory this process has held, in MiB; None where the system does not say."""
     try:
         import resource
     except ImportError:  # Windows

@@ -144,7 +144,7 @@ class TaskJob(Job[RunOptions]):
         )
 
     def _first_fetched(self, items: Iterator[Item | None]) -> Iterator[Item | None]:
-        """The same items; the first is fetched, since a model should not be loaded for nothing."""
+        """Give the same items with the first one fetched, so that no model is loaded for nothing."""
         first = next((item for item in items if item is not None), None)
         if first is None:
             raise UsageProblem(
