@@ -66,13 +66,21 @@ def free_memory() -> None:
 def describe_and_release(error: BaseException) -> tuple[ItemError, bool]:
     """What a batch raised, in words, and whether memory ran out.
 
-    The frames of an error hold the batch, and outcomes hold the error: they are let go. Memory is given back.
+    The frames of an error hold the batch, and outcomes hold the error: the frames of all that is chained to it are
+    released. Memory is given back.
     """
     words, out_of_memory = ItemError.of(error), is_out_of_memory(error)
-    each: BaseException | None = error
-    while each is not None and each.__traceback__ is not None:
+    chained: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while chained:
+        each = chained.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
         each.__traceback__ = None
-        each = each.__cause__ or each.__context__
+        chained += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            chained += each.exceptions
     if out_of_memory:
         free_memory()
     return words, out_of_memory

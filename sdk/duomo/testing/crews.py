@@ -131,12 +131,12 @@ class InProcessCrew(Crew):
         try:
             if len(items) > self._fits.get(replica, len(items)):
                 raise MemoryError(f"{len(items)} items do not fit replica {replica}")
+            self._worker.replica = replica
             item_results = self._worker.compute(self._worker.prepare(items, options), options)
         except Exception as error:
             words, full = describe_and_release(error)
             self._events.append(Event("raised", replica, ticket, error=words, out_of_memory=full))
             return
-        item_results = [each._replace(timing=each.timing._replace(replica=replica)) for each in item_results]
         if nth in self._short_at.get(replica, ()):
             del item_results[-1]
         self._events.append(Event("done", replica, ticket, item_results, compute_s=self._batch_s))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from duomo.errors import DeviceUnavailable
-from duomo.execution.devices import is_out_of_memory, move, pick_device, torch_dtype
+from duomo.execution.devices import describe_and_release, is_out_of_memory, move, pick_device, torch_dtype
 
 
 class Pair(NamedTuple):
@@ -67,3 +67,24 @@ def test_running_out_of_memory_is_told_from_other_errors():
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
     assert not is_out_of_memory(RuntimeError("shapes do not match"))
     assert not is_out_of_memory(ValueError("can't allocate memory"))
+
+
+def raised(error):
+    """With a frame."""
+    try:
+        raise error
+    except type(error) as caught:
+        return caught
+
+
+def test_all_that_is_chained_to_an_error_lets_its_frames_go():
+    cause, context, deeper, member = (raised(KeyError(name)) for name in ("cause", "context", "deeper", "member"))
+    group = raised(ExceptionGroup("several", [member]))
+    error = raised(ValueError("last"))
+    error.__cause__, error.__context__ = cause, context
+    context.__context__, deeper.__context__ = deeper, error  # a circle
+    cause.__cause__, cause.__traceback__ = group, None  # the chain goes on behind one that has no frames
+    words, _ = describe_and_release(error)
+    assert "last" in words.what
+    assert "deeper" in words.traceback or "context" in words.traceback or "cause" in words.traceback
+    assert [each.__traceback__ for each in (error, cause, context, deeper, group, member)] == [None] * 6

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from duomo.execution.base import Entry, ItemResult
-from duomo.execution.pools.runs import PoolRun, ScheduledRun
+from duomo.execution.pools.runs import Pace, PoolRun, ScheduledRun
 from duomo.execution.scheduling.lanes import Lane
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch
@@ -27,6 +27,9 @@ class Turns(Protocol):
     def wake(self) -> None:
         """Make a `turn` that waits return."""
 
+    def pace_of(self, options: object) -> Pace:
+        """How fast batches with these options run."""
+
     def enter(self, run: PoolRun) -> None:
         """Have one more run take part."""
 
@@ -37,8 +40,8 @@ class Turns(Protocol):
 class LaneRun(ScheduledRun):
     """The items of one lane."""
 
-    def __init__(self, lane: Lane[Submitted], expire: Callable[[], None]) -> None:
-        super().__init__(lane.scheduler, lane.options)
+    def __init__(self, lane: Lane[Submitted], pace: Pace, expire: Callable[[], None]) -> None:
+        super().__init__(lane.scheduler, lane.options, pace)
         self._expire = expire
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
@@ -79,7 +82,7 @@ class PoolDesk(Desk):
         with self._changed:
             for lane in self.lanes:
                 if lane not in self._runs:
-                    self._runs[lane] = LaneRun(lane, self.expire)
+                    self._runs[lane] = LaneRun(lane, self._pool.pace_of(lane.options), self.expire)
                     self._pool.enter(self._runs[lane])
         self._pool.turn(self)
         with self._changed:

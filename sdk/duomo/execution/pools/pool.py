@@ -20,14 +20,17 @@ from duomo.execution.base import Entry, Executor, Flush, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.desk import PoolDesk
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
-from duomo.execution.pools.runs import BatchRun, PoolRun, StreamRun
+from duomo.execution.pools.runs import BatchRun, Pace, PoolRun, StreamRun
 from duomo.execution.scheduling.intake import PATIENCE_S
+from duomo.execution.scheduling.lanes import same_options
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.execution.stats import ReplicaStats, Stats
 from duomo.execution.submitting import closed
 from duomo.outcome import Meta, Outcome
 
+MOST_PACES = 16
+"""Different options that a pool remembers the pace of."""
 LOOK_S = 1.0
 """How often it looks for workers that hang."""
 
@@ -41,6 +44,7 @@ class PoolExecutor(Executor):
         self._hang_floor_s = hang_floor_s
         self._closed = False
         self._runs: deque[PoolRun] = deque()
+        self._paces: deque[tuple[object, Pace]] = deque(maxlen=MOST_PACES)
         self._tickets = itertools.count()
         self._changed = threading.Condition(threading.RLock())
         self._waiting = False
@@ -83,7 +87,7 @@ class PoolExecutor(Executor):
         """Batches of alike cost to whichever replica is free; outcomes in input order."""
         self._check_open()
         scheduler = Scheduler(self._policy(batch_size, max_failed))
-        run = BatchRun(scheduler, options, self._estimate, self._crew.now)
+        run = BatchRun(scheduler, options, self.pace_of(options), self._estimate, self._crew.now)
         source = iter(entries)
         self.enter(run)
         try:
@@ -199,6 +203,15 @@ class PoolExecutor(Executor):
         """The crew's clock."""
         return self._crew.now()
 
+    def pace_of(self, options: object) -> Pace:
+        """How fast batches with these options run, as far as that is known from earlier runs."""
+        with self._changed:
+            for known, pace in self._paces:
+                if same_options(known, options):
+                    return pace
+            self._paces.appendleft((options, Pace()))
+            return self._paces[0][1]
+
     def wake(self) -> None:
         """Make a `turn` that waits return; called under the lock."""
         self._changed.notify_all()
@@ -270,10 +283,11 @@ class PoolExecutor(Executor):
                 seat.since = now
                 seat.flying[0].run.part(event.part)
         else:
-            sent = self._table.answered(replica, event.ticket, now, took=event.compute_s)
+            ran = event.kind == "done"
+            sent = self._table.answered(replica, event.ticket, now, took=event.compute_s, ran=ran)
             if sent is None or sent.run.is_gone:
                 return
-            if event.kind == "done":
+            if ran:
                 self._table.seats[replica].items += len(event.item_results)
                 self._total.prepare_s += event.prepare_s
                 self._total.compute_s += event.compute_s

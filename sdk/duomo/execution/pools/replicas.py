@@ -18,10 +18,11 @@ BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
 MAX_RESTARTS = 8
 """Deaths of a replica in a row, with no batch done in between, after which it is given up."""
 HANG_FLOOR_S = 60.0
+"""Seconds before which no batch, and no part of a stream, is taken to hang."""
 HANG_FACTOR = 20.0
-"""A batch may take so many times what one of its cost took so far in its run, since options change it …"""
+"""A batch may take this many times as long as one of its cost took so far with its options …"""
 FIRST_FACTOR = 10.0
-"""… and the first one so many times the floor: it may compile, or warm up a device."""
+"""… and the first one with these options this many times the floor, as may the start of a replica."""
 
 
 class InFlight(NamedTuple):
@@ -36,7 +37,7 @@ class InFlight(NamedTuple):
 class ReplicaState:
     """One replica."""
 
-    __slots__ = ("alone", "busy_s", "deaths", "flying", "items", "restarts", "since", "state", "why")
+    __slots__ = ("alone", "busy_s", "deaths", "flying", "is_warm", "items", "restarts", "since", "state", "why")
 
     def __init__(self) -> None:
         self.state = "ready"
@@ -45,8 +46,10 @@ class ReplicaState:
         """Unanswered, oldest first."""
         self.alone = False
         """It runs something that nothing else may be blamed for."""
+        self.is_warm = False
+        """It has answered since it started."""
         self.since = 0.0
-        """When the oldest began."""
+        """When the oldest began, or the last part of a stream came."""
         self.deaths = 0
         self.restarts = 0
         self.items = 0
@@ -94,10 +97,17 @@ class ReplicaTable:
         self.num_flying += 1
         self._reopen(replica)
 
-    def answered(self, replica: int, ticket: int, now: float, *, took: float = 0.0) -> InFlight | None:
+    def answered(
+        self, replica: int, ticket: int, now: float, *, took: float = 0.0, ran: bool = True
+    ) -> InFlight | None:
         """The batch with this ticket, which has come back; None for one that was given up on.
 
-        How long it `took` is known best by the worker: the caller may have looked away in between.
+        Args:
+            replica: that answered.
+            ticket: of the batch.
+            now: the time.
+            took: seconds, as the worker has measured them: the driver may have looked away in between.
+            ran: whether it ran to its end. One that raised says nothing of how long batches take.
         """
         seat = self.seats[replica]
         if not (seat.flying and seat.flying[0].ticket == ticket):
@@ -109,7 +119,8 @@ class ReplicaTable:
         seat.deaths = 0
         took = took or now - seat.since
         seat.busy_s += took
-        if sent.cost:
+        seat.is_warm = seat.is_warm or ran
+        if sent.cost and ran:
             pace = took / sent.cost
             sent.run.pace = 0.9 * sent.run.pace + 0.1 * pace if sent.run.pace else pace
         seat.since = now
@@ -125,7 +136,7 @@ class ReplicaTable:
         had = list(seat.flying)
         self.num_flying -= len(had)
         seat.flying.clear()
-        seat.alone = False
+        seat.alone = seat.is_warm = False
         seat.why = why
         seat.deaths += 1
         if seat.deaths > self._max_restarts:
@@ -166,8 +177,10 @@ class ReplicaTable:
                 late.append((replica, f"it took more than {FIRST_FACTOR * self._floor:.3g} s to start"))
             if seat.state == "ready" and seat.flying and now - seat.since > self._floor:
                 oldest = seat.flying[0]
+                # A stream has no cost; its next part should come within the floor.
+                is_known = bool(oldest.run.pace) if oldest.cost else seat.is_warm
                 predicted = HANG_FACTOR * oldest.run.pace * oldest.cost
-                allowed = max(self._floor, predicted or FIRST_FACTOR * self._floor)
+                allowed = max(self._floor, predicted if is_known else FIRST_FACTOR * self._floor)
                 if now - seat.since > allowed:
                     late.append((replica, f"it took more than {allowed:.3g} s for one batch"))
         return late

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,16 +23,32 @@ WAIT_SHARE = 0.25
 """Before a slow source is asked again, results are waited for, for this share of the time it takes for an item."""
 
 
+@dataclasses.dataclass(slots=True)
+class Pace:
+    """How fast batches with certain options run; runs with equal ones share it."""
+
+    seconds: float = 0.0
+    """Of a unit of cost, smoothed; 0 until that is known."""
+
+
 class PoolRun(ABC):
     """The work of one caller. The pool calls all of it under its lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
         self.has_news = False
         """Whether the caller has something to collect."""
         self.is_gone = False
         """The caller has left: answers are dropped."""
-        self.pace = 0.0
-        """Seconds that a unit of cost takes, as the table finds."""
+        self._pace = pace
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a unit of cost takes, as the table of replicas finds."""
+        return self._pace.seconds
+
+    @pace.setter
+    def pace(self, seconds: float) -> None:
+        self._pace.seconds = seconds
 
     @property
     @abstractmethod
@@ -87,8 +104,8 @@ class PoolRun(ABC):
 class ScheduledRun(PoolRun):
     """Items through a scheduler."""
 
-    def __init__(self, scheduler: Scheduler, options: Any) -> None:
-        super().__init__()
+    def __init__(self, scheduler: Scheduler, options: Any, pace: Pace) -> None:
+        super().__init__(pace)
         self._scheduler = scheduler
         self._options = options
         self._stopped: Exception | None = None
@@ -161,9 +178,9 @@ class BatchRun(ScheduledRun):
     """A call of `Executor.map`: it reads a source and gives out in order."""
 
     def __init__(
-        self, scheduler: Scheduler, options: Any, estimate: Callable[[Any], int], now: Callable[[], float]
+        self, scheduler: Scheduler, options: Any, pace: Pace, estimate: Callable[[Any], int], now: Callable[[], float]
     ) -> None:
-        super().__init__(scheduler, options)
+        super().__init__(scheduler, options, pace)
         self._estimate = estimate
         self._now = now
         self._source_error: Exception | None = None
@@ -224,10 +241,12 @@ class StreamRun(PoolRun):
     error: Exception | None = None
 
     def __init__(self, item: Any, options: Any) -> None:
-        super().__init__()
+        super().__init__(Pace())
         self._batch: Batch | None = Batch((Entry(0, "0", item),))
         self._options = options
         self._parts: list[Any] = []
+        self._tries = 0
+        self._has_begun = False
         self.sent: tuple[int, int] | None = None
         """Replica and ticket, while it is out."""
 
@@ -259,7 +278,7 @@ class StreamRun(PoolRun):
     def part(self, part: Any) -> None:
         """Keep one more part."""
         self._parts.append(part)
-        self.has_news = True
+        self.has_news = self._has_begun = True
 
     def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
         """The last part has come."""
@@ -270,9 +289,10 @@ class StreamRun(PoolRun):
         self.stop(error.to_exception())
 
     def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
-        """Start again if it has not begun; it cannot be begun twice."""
-        if not blame and not self._parts:
-            self._batch, self.sent = batch, None
+        """Start once more if no part has come: the replica may have died before it came to it."""
+        self._tries += blame
+        if not self._has_begun and self._tries < 2:
+            self._batch, self.sent = dataclasses.replace(batch, alone=batch.alone or suspect), None
             return
         self.stop(
             WorkerLost(

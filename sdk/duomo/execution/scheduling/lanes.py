@@ -170,16 +170,17 @@ class Lanes(Generic[T]):
 
     def _lane(self, options: object) -> Lane[T]:
         for lane in self._lanes:
-            if lane.options is options or _equal(lane.options, options):
+            if same_options(lane.options, options):
                 return lane
         lane = Lane[T](options, self._policy)
         self._lanes.append(lane)
         return lane
 
 
-def _equal(one: object, other: object) -> bool:
+def same_options(one: object, other: object) -> bool:
+    """Whether items with these options may share a batch."""
     try:
-        return bool(one == other)
+        return one is other or bool(one == other)
     except Exception:  # arrays among the options, say: they have no one truth value
         return False
 

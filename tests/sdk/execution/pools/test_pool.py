@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import duomo
-from duomo.errors import SystemicError, UsageProblem
+from duomo.errors import SystemicError, UsageProblem, WorkerLost
 from duomo.execution.base import Entry
 from duomo.execution.pools.replicas import BACKOFF_S
 from duomo.execution.stats import Stats
@@ -259,6 +259,37 @@ def test_a_stream_and_a_run_within_a_run_share_the_replicas():
             word = outcome.unwrap().top.name
             assert list(runner.stream(f"{word} more")) == [word, "more"]
             assert runner(word).top.name == word
+
+
+class DiesBeforeIt(InProcessCrew):
+    """As a replica that has just died: a stream that is sent to it never begins there."""
+
+    deaths = 1
+
+    def stream(self, replica, ticket, item, options):
+        if self.deaths:
+            self.deaths -= 1
+            self._die(replica, "it died a moment ago")
+        else:
+            super().stream(replica, ticket, item, options)
+
+
+def test_a_stream_that_was_sent_to_a_dead_replica_begins_elsewhere():
+    with load(DiesBeforeIt(2)) as runner:
+        assert list(runner.stream("one two")) == ["one", "two"]
+    crew = DiesBeforeIt(2)
+    crew.deaths = 2
+    with load(crew) as runner, pytest.raises(WorkerLost, match="the worker of a stream died"):
+        list(runner.stream("one two"))
+
+
+def test_a_single_call_that_hangs_on_a_warm_pool_is_found_at_the_floor():
+    with load(InProcessCrew(1), hang_floor_s=60.0) as runner:
+        runner("warm")
+        before = runner.executor.now()
+        with pytest.raises(WorkerLost, match="ended its worker 2 times"):
+            runner("hangs")
+        assert 120 <= runner.executor.now() - before < 130, "two tries of a minute, and not of ten"
 
 
 def test_many_threads_get_their_own_results_and_futures_are_real():
