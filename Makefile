@@ -14,7 +14,7 @@ LIBRARIES := $(VENV)/.libraries-$(call checksum,constraints.txt requirements*.tx
 MODELS := $(VENV)/.models-$(call checksum,plugins/*/*/plugin.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format bench docs site wheels setup clean
+.PHONY: help demo test test-fast mutants check format bench docs site wheels setup clean
 
 help:  ## say what there is
 	@echo "usage: make TARGET"
@@ -30,6 +30,9 @@ test: check $(MODELS)  ## everything that must hold before a commit: lint, types
 test-fast: $(LIBRARIES)  ## the tests that need no weights and no processes
 	@echo "==> fast tests (about five minutes on two cores)"
 	@$(VENV)/bin/python -m pytest -q -m "not embedded and not multiproc and not slow and not gpu"
+
+mutants: $(LIBRARIES)  ## change the pure core line by line; its own unit tests must notice 85 % (minutes)
+	@$(VENV)/bin/python tests/mutation/run.py --json build/mutants.json
 
 check: $(LIBRARIES)  ## lint, types, and the rules of the house; seconds when nothing changed
 	@echo "==> ruff"

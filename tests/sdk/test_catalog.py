@@ -3,7 +3,7 @@
 import pytest
 
 from duomo import Hooks, TaskSpec, hookimpl
-from duomo.catalog import Catalog, resolve
+from duomo.catalog import Catalog, default_catalog, resolve, use_catalog
 from duomo.errors import (
     PluginBroken,
     RequirementMissing,
@@ -14,7 +14,8 @@ from duomo.errors import (
     WrongTask,
 )
 from duomo.plugins.selection import Selection
-from duomo.testing.fakes import FakePlugin, echo_spec, fake_catalog
+from duomo.specs import CommandSpec, ExecutorSpec, RendererSpec
+from duomo.testing.fakes import THERMOMETER, FakePlugin, echo_spec, fake_catalog
 
 
 def catalog_of(**plugins: Hooks) -> Catalog:
@@ -198,3 +199,120 @@ def test_a_target_is_imported_or_explained(tmp_path, monkeypatch):
 
 def test_a_requirement_for_another_python_is_not_missing():
     resolve("duomo.outcome:Meta", ("no-such-library>=1; python_version < '3'",))
+
+
+class Everything(Hooks):
+    """Brings one of each that is no model."""
+
+    @hookimpl
+    def register_adapters(self):
+        return [THERMOMETER._replace(name="all/heat")]
+
+    @hookimpl
+    def register_commands(self):
+        return [CommandSpec("all", "duomo.outcome:Meta", "does all")]
+
+    @hookimpl
+    def register_renderers(self):
+        return [RendererSpec("all", "duomo.outcome:Meta", "shows all")]
+
+    @hookimpl
+    def register_executors(self):
+        return [ExecutorSpec("all", "duomo.outcome:Meta", "runs all")]
+
+
+def test_what_a_plugin_registers_is_found_by_its_name():
+    catalog = catalog_of(all=Everything())
+    assert list(catalog.adapters) == ["all/heat"]
+    assert list(catalog.commands) == list(catalog.renderers) == ["all"]
+    assert list(catalog.executors) == ["inline", "local", "ray", "all"]
+    assert [name for name, spec in catalog.executors.items() if spec.remote] == ["ray"]
+
+
+def test_a_model_is_traced_to_its_own_plugin_among_others():
+    catalog = fake_catalog(all=Everything(), radar=Broken())
+    for record in catalog.plugins:
+        record.distribution, record.version = f"duomo-{record.name}", "1.0"
+    assert catalog.plugin_of(catalog.model("fake/echo")) == "duomo-fake 1.0"
+    assert catalog.plugin_of(echo_spec("all/echo")) == "duomo-all 1.0"
+    assert catalog.plugin_of(echo_spec("radar/clouds")) == "", "a plugin that did not load brings nothing"
+    assert catalog.plugin_of(echo_spec("nobody/echo")) == ""
+
+
+def test_a_bare_name_of_several_models_offers_the_first_of_them():
+    both = fake_catalog(other=FakePlugin(echo_spec("other/echo")))
+    with pytest.raises(UnknownModel) as caught:
+        both.model("echo")
+    assert caught.value.fix == "write fake/echo"
+    with pytest.raises(UnknownModel):
+        both.model("nobody/echo")
+
+
+def test_who_does_another_task_is_said_without_families_and_other_tasks():
+    catalog = fake_catalog(
+        echo_spec("fake/echo"),
+        echo_spec("fake/asked", task="language-identification"),
+        echo_spec("fake/family", task="language-identification", weights="given", architectures=("X*",)),
+        echo_spec("fake/other", task="sentence-similarity"),
+    )
+    with pytest.raises(WrongTask) as caught:
+        catalog.model("fake/echo", "language-identification")
+    assert caught.value.fix == "for language-identification: fake/asked"
+    with pytest.raises(WrongTask) as caught:
+        catalog.model("fake/echo", "text-generation")
+    assert caught.value.fix == "for text-generation: no model is installed"
+
+
+def test_a_family_of_another_task_is_no_reason_to_ask_for_a_checkpoint():
+    family = echo_spec("fake/auto", task="language-identification", weights="given", architectures=("X*",))
+    with pytest.raises(UnknownModel) as caught:
+        fake_catalog(family, echo_spec("fake/random", weights="")).default_model("text-classification")
+    assert caught.value.fix == "duomo plugins list"
+
+
+def test_one_architecture_that_fits_is_enough():
+    family = echo_spec("fake/bert", weights="given", architectures=("Bert*", "Roberta*"))
+    assert fake_catalog(family).families(None, ["Unknown", "RobertaForMaskedLM"]) == [family]
+    assert fake_catalog(echo_spec(architectures=("Bert*",))).families(None, ["BertModel"]) == [], "it has weights"
+
+
+def test_the_nearest_model_of_the_task_is_offered_before_others():
+    catalog = fake_catalog(echo_spec("fake/ecko", task="language-identification"), echo_spec("fake/echoes"))
+    with pytest.raises(UnknownModel) as caught:
+        catalog.model("fake/echo", "text-classification")
+    assert caught.value.what == "no model named 'fake/echo' for task text-classification"
+    assert caught.value.why == "1 models are available; the closest is 'fake/echoes'"
+    assert caught.value.fix == "-m fake/echoes\nduomo models list --task text-classification"
+
+
+def test_a_model_near_only_to_those_of_another_task_is_offered_too():
+    catalog = fake_catalog(echo_spec("fake/echoes", task="language-identification"))
+    with pytest.raises(UnknownModel) as caught:
+        catalog.model("fake/echo", "text-classification")
+    assert caught.value.why == "0 models are available; the closest is 'fake/echoes'"
+    with pytest.raises(UnknownModel) as caught:
+        catalog.model("fake/echo")
+    assert caught.value.what == "no model named 'fake/echo'"
+    assert caught.value.fix == "-m fake/echoes\nduomo models list"
+
+
+def test_a_target_of_nobody_is_named_by_itself():
+    with pytest.raises(RequirementMissing, match=r"^duomo.outcome:Meta needs no-such-library>=1"):
+        resolve("duomo.outcome:Meta", ("no-such-library>=1",))
+    with pytest.raises(PluginBroken, match=r"^duomo.outcome:None_ cannot be imported"):
+        resolve("duomo.outcome:None_")
+    with pytest.raises(PluginBroken, match=r"^model 'a/b' cannot be imported"):
+        resolve("duomo.outcome:None_", owner="model 'a/b'")
+
+
+def test_the_catalog_of_the_process_is_made_once_and_may_be_another():
+    mine = fake_catalog()
+    use_catalog(mine)
+    try:
+        assert default_catalog() is mine
+        use_catalog(None)
+        installed = default_catalog()
+        assert installed is not mine
+        assert default_catalog() is installed
+    finally:
+        use_catalog(None)

@@ -166,7 +166,9 @@ def simulate(bars: Bars, strategy: Strategy, costs: Costs = FREE, *, fill: Fill 
         prices = getattr(bars, fill)[t]
         if target is not None:
             moved = book.rebalance(target, prices, marks)
-            traded += float(np.nansum(np.abs(moved) * prices)) / book.value(np.where(np.isnan(prices), marks, prices))
+            worth = book.value(np.where(np.isnan(prices), marks, prices))
+            if worth > 0:  # what is sold after a ruin is a share of nothing
+                traded += float(np.nansum(np.abs(moved) * prices)) / worth
             trades += [
                 Trade(bars.times[t], bars.symbols[j], float(moved[j]), float(prices[j]),
                       float(abs(moved[j]) * prices[j] * costs.rate))
@@ -199,7 +201,7 @@ class _Book:
         cost = 0.0
         wanted = self.shares.copy()
         for _ in range(50):  # costs lower the equity that they are a share of: a contraction, settled in a few rounds
-            wanted[tradable] = target[tradable] * (worth - cost) / prices[tradable]
+            wanted[tradable] = target[tradable] * max(0.0, worth - cost) / prices[tradable]
             new = float(np.nansum(np.abs(wanted - self.shares) * prices) * self.costs.rate)
             if abs(new - cost) < 1e-15:
                 break

@@ -1,136 +1,19 @@
 """The engine and the backtest adapter: no future is seen, costs cost, and doubtful panels say so."""
 
-import dataclasses
 import datetime as dt
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
 
 from duomo.errors import BadInput, BadOption, ModelFailed
 from duomo_finance import made_up
 from duomo_finance.backtest import Backtest, Job, Plan, Rule, signal
-from duomo_finance.bars import Bars, read_bars
-from duomo_finance.engine import Costs, History, simulate
+from duomo_finance.bars import read_bars
+from duomo_finance.engine import Costs, simulate
 from duomo_finance.performance import best_of, chance_above, deflated_sharpe, performance, probabilistic_sharpe
 from duomo_finance.portfolio import KINDS, Optimiser
 from duomo_finance.strategies import Hold, Table, WalkForward, audit_signals
-
-DAY = dt.timedelta(days=1)
-
-
-def panel(closes, opens=None):
-    """Bars of (bars, symbols) closes, a day apart."""
-    close = np.asarray(closes, dtype=float)
-    start = close if opens is None else np.asarray(opens, dtype=float)
-    times = tuple(made_up.MONDAY + i * DAY for i in range(len(close)))
-    high, low = np.maximum(start, close), np.minimum(start, close)
-    return Bars(times, tuple(f"S{j}" for j in range(close.shape[1])), start, high, low, close, np.ones(close.shape))
-
-
-def walk(seed, num_bars=60, num_symbols=2):
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 0.02, (num_bars, num_symbols)), axis=0))
-    return panel(close, close * np.exp(random.normal(0, 0.005, close.shape)))
-
-
-class Momentum:
-    """Long what rose over five bars, short what fell: trades every bar, and remembers what it wanted."""
-
-    def __init__(self):
-        self.wanted = []
-
-    def decide(self, history):
-        rose = history.close[-1] / history.close[-6] - 1 if len(history) > 5 else np.zeros(len(history.symbols))
-        self.wanted.append(np.tanh(rose))
-        return self.wanted[-1]
-
-
-class EveryThing:
-    """Keeps all it is shown, and tries to reach beyond."""
-
-    def __init__(self):
-        self.reached = []
-
-    def decide(self, history):
-        behind = history.close.base
-        self.reached.append(np.isnan(behind[len(history) :]).all())
-        with pytest.raises(ValueError, match="read-only"):
-            history.close[0] = 0
-        return
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), cut=st.integers(10, 55))
-def test_appending_or_shuffling_the_future_never_changes_past_positions(seed, cut):
-    bars = walk(seed)
-    random = np.random.default_rng(seed)
-    asked = [Momentum() for _ in range(3)]
-    before = simulate(bars, asked[0], Costs(commission_bps=5))
-    order = np.r_[np.arange(cut), cut + random.permutation(len(bars) - cut)]
-    shuffled = dataclasses.replace(
-        bars, **{name: getattr(bars, name)[order] for name in ("open", "high", "low", "close", "volume")}
-    )
-    after = simulate(shuffled, asked[1], Costs(commission_bps=5))
-    short = simulate(bars.until(cut), asked[2], Costs(commission_bps=5))
-    for other in asked[1:]:  # also what is wanted after the last common bar, and filled at the first that differs
-        np.testing.assert_array_equal(other.wanted[:cut], asked[0].wanted[:cut])
-    for other in (after, short):
-        np.testing.assert_array_equal(other.shares[:cut], before.shares[:cut])
-        np.testing.assert_array_equal(other.equity[:cut], before.equity[:cut])
-    past = [trade for trade in before.trades if trade.time < bars.times[cut]]
-    assert list(short.trades) == past
-
-
-def test_there_is_no_future_in_memory_to_be_reached():
-    spy = EveryThing()
-    simulate(walk(0), spy)
-    assert len(spy.reached) == 60
-    assert all(spy.reached)
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_buy_and_hold_returns_the_ratio_of_prices(seed):
-    bars = walk(seed, num_symbols=1)
-    run = simulate(bars, Hold((1.0,)))
-    assert run.equity[-1] == pytest.approx(bars.close[-1, 0] / bars.open[1, 0], abs=1e-9)
-    at_close = simulate(bars, Hold((1.0,)), fill="close")
-    assert at_close.equity[-1] == pytest.approx(bars.close[-1, 0] / bars.close[1, 0], abs=1e-9)
-    assert len(run.trades) == 1, "holding all of one thing is no reason to trade"
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), low=st.floats(0, 50), more=st.floats(0.1, 50))
-def test_higher_costs_never_leave_more(seed, low, more):
-    bars = walk(seed)
-    cheap = simulate(bars, Momentum(), Costs(commission_bps=low))
-    dear = simulate(bars, Momentum(), Costs(commission_bps=low + more))
-    assert dear.equity[-1] < cheap.equity[-1]
-    assert (dear.equity <= cheap.equity + 1e-12).all()
-
-
-def test_equity_is_cash_and_shares_and_costs_are_what_is_missing():
-    bars = panel([[100.0], [100.0], [100.0], [100.0]])
-    flat = simulate(bars, Table(np.array([[0.0], [1.0], [0.0], [1.0]])), Costs(commission_bps=10, spread_bps=20))
-    assert flat.equity[-1] == pytest.approx(1 - flat.costs, abs=1e-12)
-    assert flat.costs == pytest.approx(sum(each.cost for each in flat.trades), abs=1e-12)
-    assert flat.equity[1] == pytest.approx(1 / 1.002, abs=1e-9), "all is invested after the costs, not before"
-    assert flat.weights[1, 0] == pytest.approx(1.0)
-
-
-def test_shorts_pay_for_what_they_borrow():
-    bars = panel([[100.0]] * 367)
-    run = simulate(bars, Hold((-1.0,)), Costs(borrow_bps_per_year=100))
-    assert run.equity[-1] == pytest.approx(0.99, abs=1e-3)
-
-
-def test_what_has_no_bar_is_not_traded_and_keeps_its_last_price():
-    close = np.array([[10.0, 10.0], [10.0, np.nan], [11.0, np.nan], [12.0, 20.0]])
-    run = simulate(panel(close), Hold((0.5, 0.5)), fill="close")
-    assert [each.symbol for each in run.trades] == ["S0"]
-    assert run.equity[-1] == pytest.approx(0.5 + 0.5 * 1.2)
 
 
 def moving_average(bars, fast=10, slow=20):
@@ -265,8 +148,10 @@ def test_sharpe_ratios_are_discounted_for_length_tails_and_tries():
 
 
 def test_figures_of_a_run_that_can_be_checked_by_hand():
-    times = [[100.0], [100.0], [110.0], [99.0], [121.0]]
-    made = performance(simulate(panel(times), Hold((1.0,)), fill="close"))
+    days = [made_up.MONDAY + dt.timedelta(days=day) for day in range(5)]
+    closes = (100.0, 100.0, 110.0, 99.0, 121.0)
+    bars, _ = read_bars({"time": day, "close": close} for day, close in zip(days, closes, strict=True))
+    made = performance(simulate(bars, Hold((1.0,)), fill="close"))
     assert made["total_return"] == pytest.approx(0.21)
     assert made["max_drawdown"] == pytest.approx(0.1)
     assert made["num_trades"] == 1
@@ -350,40 +235,6 @@ def test_a_file_is_one_panel_and_the_plan_is_json(tmp_path):
     report = loaded.evaluate(loaded.read(path))
     assert report.split == "walk-forward within each panel"
     assert report.metrics["sharpe"] == payload.metrics["sharpe"]
-
-
-def test_history_tells_what_is_known_and_held():
-    class Ask:
-        seen: History
-
-        def decide(self, history):
-            self.seen = history
-            return np.array([0.25, 0.25])
-
-    ask, bars = Ask(), walk(1)
-    run = simulate(bars, ask)
-    assert ask.seen.now == bars.times[-1]
-    assert ask.seen.times == bars.times
-    assert ask.seen.returns(5).shape == (5, 2)
-    assert (ask.seen.open == bars.open).all()
-    assert (ask.seen.low <= ask.seen.high).all()
-    np.testing.assert_array_equal(ask.seen.weights, run.weights[-1])
-
-
-@pytest.mark.parametrize("fill", ["open", "close"])
-def test_a_short_position_is_charged_for_the_nights_it_is_held_and_no_others(fill):
-    # Sold short on Monday and bought back on Tuesday: one night, not the weekend before.
-    times = [dt.datetime(2024, 1, 4) + dt.timedelta(days=day) for day in (0, 1, 4, 5, 6)]
-    flat, _ = read_bars({"time": time, "close": 100.0} for time in times)
-
-    class Overnight:
-        def decide(self, history):
-            return {2: np.array([-1.0]), 3: np.array([0.0])}.get(len(history))
-
-    run = simulate(flat, Overnight(), Costs(borrow_bps_per_year=365.25), fill=fill)
-    assert run.shares[:, 0].tolist() == [0, 0, -0.01, 0, 0]
-    assert run.costs == pytest.approx(1e-4)
-    assert run.equity[-1] == pytest.approx(1 - 1e-4)
 
 
 def test_panels_too_short_for_a_volatility_are_refused_and_cost_no_other():

@@ -1,88 +1,28 @@
-"""A run that is killed, refused, filled up or changed, and what its store then gives back."""
+"""The store of a run by itself: what comes back, what is refused, and what a kill leaves of it."""
 
 import dataclasses
 import itertools
-import json
-import os
 import random
-import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
+import threading
 import time
-import tracemalloc
-from collections import Counter
-from contextlib import closing
 from pathlib import Path
-from typing import ClassVar
 
-import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-import duomo
-from duomo import Hooks, hookimpl
-from duomo.errors import (
-    BadOption,
-    CannotWrite,
-    StoreLocked,
-    StoreMismatch,
-    StoreProblem,
-    SystemicError,
-)
-from duomo.execution.resuming import resume, store
-from duomo.execution.resuming.store import GROUP_ROWS, RunStore
+from duomo.errors import CannotWrite, StoreLocked, StoreMismatch, StoreProblem
+from duomo.execution.resuming.store import RunStore
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks.multimodal import SearchResult
 from duomo.tasks.results import Classification, Embedding, Hit
 from duomo.tasks.speech import Segment, Transcript
 from duomo.tasks.speech.synthesis import Speech
 from duomo.tasks.vision.reading import Page, TextLine
-from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
 META = Meta("text-classification", "fake/echo", "in-process")
 MADE_WITH = {"model": "fake/echo", "option top_k": "null"}
 CAT = Classification.ranked(["cat", "dog"], [0.75, 0.25])
-
-
-class Counting(EchoModel):
-    """Notes every text it computes; texts in `broken` fail."""
-
-    calls: ClassVar[Counter[str]] = Counter()
-    broken: ClassVar[set[str]] = set()
-
-    def forward(self, batch):
-        Counting.calls.update(batch)
-        if Counting.broken & set(batch):
-            raise ValueError("broken for now")
-        return super().forward(batch)
-
-
-class Seeing(EchoModel):
-    """Takes pictures."""
-
-    @staticmethod
-    def estimate(item):
-        return 1
-
-    def preprocess(self, items, options):
-        return [{"text": "a picture"} for _ in items]
-
-
-@pytest.fixture
-def runner(monkeypatch):
-    monkeypatch.setitem(sys.modules, "the_store_tests", sys.modules[__name__])
-    Counting.calls, Counting.broken = Counter(), set()
-    with duomo.load(
-        "text-classification", catalog=fake_catalog(echo_spec(loader="the_store_tests:Counting"))
-    ) as runner:
-        yield runner
-
-
-@pytest.fixture
-def path(tmp_path) -> Path:
-    return tmp_path / "run.store"
 
 
 def opened(path: Path, **changes: str) -> RunStore:
@@ -91,93 +31,19 @@ def opened(path: Path, **changes: str) -> RunStore:
     return opened
 
 
-def asked(path: Path, query: str) -> list[tuple]:
-    """What the file says when SQLite itself is asked."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        return db.execute(query).fetchall()
-
-
-def as_a_kill_leaves_it(path: Path, to: Path) -> Path:
-    """The files as they lie on the disk now, although the store is open."""
-    to.mkdir()
-    for each in path.parent.glob(path.name + "*"):
-        shutil.copy(each, to)
-    return to / path.name
-
-
-def is_whole(path: Path) -> bool:
-    return asked(path, "PRAGMA integrity_check") == [("ok",)]
-
-
-def rows(path: Path) -> list[tuple]:
-    assert is_whole(path)
-    return asked(path, "SELECT id, status, attempts FROM rows ORDER BY rowid")
-
-
 def some(count: int) -> list[tuple[bytes, Outcome]]:
     return [(b"%d" % i, Outcome(i, str(i), CAT, None, META)) for i in range(count)]
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """The time in seconds, in a list of one."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
 # What comes back
-
-
-ITEMS = [f"text {'x' * (97 * i % 31)} {i}" for i in range(60)]
-
-
-def test_a_second_run_gives_equal_outcomes_and_computes_nothing(runner, path):
-    items = [*ITEMS, "poison", "crash", "mute"]
-    first = list(runner.map(items, store=path))
-    calls = Counting.calls.copy()
-    assert list(runner.map(items, store=path)) == first
-    assert [outcome.ok for outcome in first[-4:]] == [True, False, False, False]
-    assert Counting.calls == calls
-
-
-def test_a_flush_moves_nothing_in_a_store(runner, path):
-    words = ["one", "two", "one", "", "three"]
-    flushed = [each for word in words for each in (word, duomo.FLUSH)]
-    first = list(runner.map(flushed, store=path, dedupe=True))
-    calls = Counting.calls.copy()
-    again = list(runner.map(words, store=path))
-    assert [(each.index, each.id, each.result) for each in first] == [(e.index, e.id, e.result) for e in again]
-    assert Counting.calls == calls, "nothing was computed again"
-    assert calls["one"] == 1
-
-
-def test_a_store_changes_no_outcome(runner, path):
-    items = ["", *ITEMS, "poison", None]
-
-    def without_times(outcomes):
-        return [(each.index, each.id, each.result, each.error) for each in outcomes]
-
-    assert without_times(runner.map(items, store=path)) == without_times(runner.map(items))
-
-
-def test_what_is_refused_at_the_border_is_looked_at_anew(runner, path, tmp_path):
-    late = tmp_path / "late.txt"
-    assert [each.ok for each in runner.map(["a", late], store=path)] == [True, False]
-    late.write_text("here I am")
-    assert [each.ok for each in runner.map(["a", late], store=path)] == [True, True]
-    assert Counting.calls == {"a": 1, "here I am": 1}
-
-
-def test_only_a_changed_file_is_computed_again(runner, path, tmp_path):
-    for name in ("one", "two"):
-        (tmp_path / name).write_text(name)
-    files = [tmp_path / "one", tmp_path / "two"]
-    list(runner.map(files, store=path))
-    files[0].write_text("ONE")
-    os.utime(files[1], (0, 0))
-    assert [each.result.top.name for each in runner.map(files, store=path)] == ["ONE", "two"]
-    assert Counting.calls == {"one": 1, "two": 1, "ONE": 1}
-
-
-def test_new_items_are_computed_among_old_ones_in_their_places(runner, path):
-    list(runner.map(ITEMS[:40:2], store=path))
-    (old := Counting.calls.copy()).update(ITEMS[20:])
-    longer = ITEMS[:40:2] + ITEMS[20:]
-    assert [each.result.top.name for each in runner.map(longer, store=path)] == longer
-    assert Counting.calls == old
 
 
 @pytest.mark.parametrize("result", [
@@ -212,30 +78,62 @@ def test_any_text_and_any_name_come_back_the_same(tmp_path_factory, name, id):
         assert store.get(id, b"1").error == error
 
 
-def test_an_error_comes_back_with_all_its_words_and_raises_as_ours(runner, path):
-    [first] = runner.map(["poison"], store=path)
-    [again] = runner.map(["poison"], store=path)
-    assert "raise ValueError" in again.error.traceback
-    assert (again.error.type, again.error.fix) == ("ValueError", first.error.fix)
-    with pytest.raises(duomo.errors.ModelFailed, match="poison"):
-        again.unwrap()
+def test_what_is_not_there_is_none(path):
+    with opened(path) as kept:
+        kept.put(some(2))
+    with opened(path) as kept:
+        assert kept.get("0", b"another digest") is None
+        assert kept.get("7", b"0") is None
+        assert kept.get("1", b"1") is not None
 
 
-# Trying again
+def test_before_a_run_has_begun_there_is_nothing(path):
+    with RunStore(path) as kept:
+        assert kept.get("0", b"0") is None
+        assert kept.counts() == {"ok": 0, "failed": 0}
 
 
-def test_retrying_computes_the_failed_items_and_no_other(runner, path):
-    Counting.broken = {ITEMS[3], ITEMS[50]}
-    first = list(runner.map(ITEMS, store=path))
-    assert [each.index for each in first if not each.ok] == [3, 50]
-    Counting.broken, Counting.calls = set(), Counter()
-    assert list(runner.map(ITEMS, store=path)) == first, "a failure is an outcome too"
-    assert not Counting.calls
-    second = list(runner.map(ITEMS, store=path, retry_failed=True))
-    assert all(each.ok for each in second)
-    assert set(Counting.calls) == {ITEMS[3], ITEMS[50]}
-    attempts = {id: (status, count) for id, status, count in rows(path)}
-    assert (attempts["3"], attempts["4"]) == (("ok", 2), ("ok", 1))
+def test_what_this_session_adds_is_for_the_next(path):
+    failed = Outcome(7, "7", None, ItemError("E-X", "it broke"), dataclasses.replace(META, ms=7.0))
+    with opened(path) as kept:
+        kept.put([*some(2), (b"7", failed)])
+        kept.flush()
+        assert kept.get("0", b"0") is None, "nothing was there when it was opened"
+        assert kept.counts() == {"ok": 2, "failed": 1}
+    with opened(path) as kept:
+        assert [kept.get(each, each.encode()).meta.ms for each in "0717"] == [0.0, 7.0, 0.0, 7.0]
+        assert kept.get("7", b"7").error == failed.error
+        assert kept.get("7", b"7").result is None
+
+
+def test_a_row_that_is_put_again_is_another_attempt(path, rows):
+    with opened(path) as kept:
+        kept.put([(b"0", Outcome(0, "0", None, ItemError("E-X", "it broke"), META))])
+        kept.flush()
+        kept.put(some(1))
+    assert rows(path) == [("0", "ok", 2)]
+
+
+def test_the_order_of_what_it_was_made_with_is_no_difference(path):
+    opened(path).close()
+    with RunStore(path) as kept:
+        kept.begin(dict(reversed(MADE_WITH.items())))
+
+
+def test_a_store_may_be_used_in_another_thread(path, rows):
+    kept, errors = opened(path), []
+
+    def use():
+        try:
+            kept.put(some(40))
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    kept.close()
+    assert (errors, len(rows(path))) == ([], 40)
 
 
 # Something else than before
@@ -254,277 +152,55 @@ def test_something_else_is_refused_with_the_difference(path, changes, words):
     assert "--force" in caught.value.fix
 
 
-def test_options_are_compared_before_anything_is_read(runner, path):
-    list(runner.map(["a"], store=path))
-    with pytest.raises(StoreMismatch, match="something else") as caught:
-        runner.map((pytest.fail("read") for _ in "x"), store=path, top_k=1)
-    assert caught.value.why == "option top_k was null, now 1"
-    assert list(runner.map(["a"], store=path)), "the refused call left the store open for others"
-
-
-def test_all_that_decides_about_results_is_compared(runner):
-    made_with = resume.fingerprint(runner.meta, runner.task.Options())
-    assert set(made_with) >= {"task", "model", "plugin", "revision", "dtype", "duomo"} | {
-        f"option {name}" for name in ("top_k", "multi_label", "long")
-    }
-    assert not {"device", "executor", "batch", "ms"} & set(made_with), "a run may go on elsewhere"
-
-
-def test_an_option_that_is_long_or_no_json_is_compared_by_its_content(tmp_path):
-    import PIL.Image
-
-    from duomo.tasks.multimodal import ImageSearchOptions
-    from duomo.tasks.nlp.embedding import SemanticSearchOptions
-
-    def made_with(options):
-        return resume.fingerprint(META, options)
-
-    for name in ("a.png", "b.png"):
-        PIL.Image.new("RGB", (2, 2)).save(tmp_path / name)
-    before = made_with(ImageSearchOptions(images=str(tmp_path)))
-    assert made_with(ImageSearchOptions(images=str(tmp_path))) == before
-    PIL.Image.new("RGB", (3, 3)).save(tmp_path / "b.png")
-    assert made_with(ImageSearchOptions(images=str(tmp_path))) != before
-    long = [SemanticSearchOptions(corpus=["word " * 50 + end]) for end in ("a", "b")]
-    assert made_with(long[0]) != made_with(long[1])
-    assert all(len(text) < 200 for text in made_with(long[0]).values())
-
-
-def test_force_starts_anew_and_going_back_finds_the_old_rows(runner, path):
-    first = list(runner.map(ITEMS, store=path))
-    with RunStore(path, force=True) as forced:
-        assert [len(each.result.labels) for each in runner.map(ITEMS, store=forced, top_k=1)] == [1] * 60
-    assert Counting.calls == dict.fromkeys(ITEMS, 2)
-    assert list(runner.map(ITEMS, store=path)) == first
-    assert Counting.calls == dict.fromkeys(ITEMS, 2)
-
-
-class Halving(Hooks):
-    """A plugin that changes an option before the run."""
-
-    @hookimpl
-    def before_run(self, ctx):
-        ctx.options["top_k"] = 1
-
-
-def test_options_that_a_plugin_changed_are_what_counts(path):
-    with duomo.load("text-classification", catalog=fake_catalog(watching=Halving())) as runner:
-        first = list(runner.map(["a"], store=path))
-        assert list(runner.map(["a"], store=path)) == first
-    with duomo.load("text-classification", catalog=fake_catalog()) as runner:
-        assert list(runner.map(["a"], store=path, top_k=1)) == first
-        with pytest.raises(StoreMismatch):
-            runner.map(["a"], store=path)
-
-
-# Lazy, bounded, interrupted
-
-
-def test_a_finished_run_is_given_back_lazily_and_in_flat_memory(runner, path):
-    def run(count):
-        items = (f"item {i}" for i in range(count))
-        return sum(1 for _ in runner.map(items, store=path, batch_size=32))
-
-    def peak(count):
-        tracemalloc.start()
-        assert run(count) == count
-        top = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return top
-
-    run(6_000)
-    Counting.calls.clear()
-    small, large = peak(2_000), peak(6_000)
-    assert not Counting.calls
-    assert large < small * 1.2
-    read = itertools.count()
-    outcomes = runner.map((f"item {next(read)}" for _ in itertools.count()), store=path)
-    assert [each.index for each in itertools.islice(outcomes, 3)] == [0, 1, 2]
-    outcomes.close()
-    assert next(read) < 5_000
-
-
-def test_what_was_computed_is_kept_before_its_turn_comes(runner, path, tmp_path):
-    items = ["long " * 30 if i % 4 == 0 else "short" for i in range(200)]
-    outcomes = runner.map((f"{i} {text}" for i, text in enumerate(items)), store=path)
-    first = next(outcomes)
-    assert first.index == 0
-    computed = sum(Counting.calls.values())
-    outcomes.close()
-    assert computed > 1
-    assert len(rows(path)) == sum(Counting.calls.values())
-
-
-def test_a_consumer_that_stops_loses_nothing_and_lets_the_store_go(runner, path):
-    for outcome in runner.map(ITEMS, store=path, batch_size=4):
-        if outcome.index == 20:
-            break
-    del outcome
-    assert len(list(runner.map(ITEMS, store=path, batch_size=4))) == 60
-    assert set(Counting.calls.values()) == {1}
-
-
-def test_a_source_that_raises_and_a_run_that_is_stopped_keep_what_was_done(runner, path):
-    def source():
-        yield from ITEMS[:10]
-        raise OSError("the disk is gone")
-
-    with pytest.raises(OSError, match="the disk is gone"):
-        list(runner.map(source(), store=path))
-    assert len(rows(path)) == 10
-
-
-def test_failures_without_any_success_are_kept_unless_they_stop_the_run(runner, path):
-    Counting.broken = set(ITEMS)
-    assert not any(each.ok for each in runner.map(ITEMS[:5], store=path))
-    assert [each.ok for each in runner.map(ITEMS[:5], store=path)] == [False] * 5
-    with pytest.raises(SystemicError):
-        list(runner.map(ITEMS, store=path, batch_size=1))
-    assert len(rows(path)) == 5, "nothing was wrong with these items"
-    Counting.broken = set()
-    again = list(runner.map(ITEMS, store=path))
-    assert [each.index for each in again if not each.ok] == [0, 1, 2, 3, 4]
-    assert all(each.ok for each in runner.map(ITEMS, store=path, retry_failed=True))
-
-
-def test_an_item_that_the_executor_refuses_is_refused_again(runner, path, monkeypatch):
-    def estimate(item):
-        if item == "odd":
-            raise ValueError("no cost")
-        return 1
-
-    monkeypatch.setattr(Counting, "estimate", staticmethod(estimate))
-    for _ in range(2):
-        outcomes = list(runner.map(["a", "odd", "b"], store=path, dedupe=True))
-        assert [each.ok for each in outcomes] == [True, False, True]
-    assert len(rows(path)) == 2
-
-
-def test_a_wrong_option_does_not_even_make_a_store(runner, path):
-    with pytest.raises(BadOption):
-        runner.map(["a"], store=path, top_n=1)
-    assert not path.exists()
-
-
-def test_an_open_store_may_be_given_and_stays_open(runner, path):
-    with RunStore(path) as kept:
-        list(runner.map(ITEMS[:5], store=kept))
-        list(runner.map(ITEMS[:8], store=kept))
-        assert kept.counts() == {"ok": 8, "failed": 0}
-    assert set(Counting.calls.values()) == {1}
-    with pytest.raises(StoreProblem, match="closed"):
-        runner.map(["a"], store=kept)
-
-
-# Repetitions
-
-
-def test_equal_items_are_computed_once_and_keep_their_places(runner):
-    items = [f"word {i * i % 7}" for i in range(50)]
-    outcomes = list(runner.map(items, dedupe=True, batch_size=3))
-    assert [each.result.top.name for each in outcomes] == items
-    assert [(each.index, each.id) for each in outcomes] == [(i, str(i)) for i in range(50)]
-    assert Counting.calls == dict.fromkeys(items, 1)
-    list(runner.map(items, batch_size=3))
-    assert sum(Counting.calls.values()) > len(set(items)) + 40, "only when asked"
-
-
-def test_repeated_failures_fail_alike_and_refused_items_are_left_alone(runner):
-    items = ["a", "poison", "", "a", "poison", None, ""]
-    outcomes = list(runner.map(items, dedupe=True))
-    assert [each.ok for each in outcomes] == [True, False, False, True, False, False, False]
-    assert outcomes[1].error == outcomes[4].error
-    assert [each.index for each in outcomes] == list(range(7))
-
-
-def test_repetitions_have_rows_of_their_own_in_a_store(runner, path):
-    items = ["a", "b", "a", "a", "b"]
-    first = list(runner.map(items, dedupe=True, store=path))
-    assert sorted(id for id, _, _ in rows(path)) == ["0", "1", "2", "3", "4"]
-    assert list(runner.map(items, store=path)) == first
-    assert Counting.calls == {"a": 1, "b": 1}
-    more = list(runner.map([*items, "a"], dedupe=True, store=path))
-    assert more[:5] == first
-    assert Counting.calls == {"a": 1, "b": 1}, "repeating what the store has needs no run either"
-
-
-def test_repeats_of_what_failed_on_a_sick_machine_are_computed_again_with_it(runner, path):
-    texts = [text for at in range(40) for text in (f"text {at}",) * 2]
-    Counting.broken = set(texts)
-    with pytest.raises(SystemicError, match="all failed alike"):
-        list(runner.map(texts, store=path, dedupe=True, batch_size=1))
-    Counting.broken = set()
-    assert all(outcome.ok for outcome in runner.map(texts, store=path, dedupe=True))
-
-
-@pytest.mark.parametrize("known", [{"dedupe": True}, {"store": "run.store"}])
-def test_an_item_that_cannot_be_told_from_others_fails_alone(tmp_path, known):
-    class Lazy:
-        shape = (2, 2, 3)
-
-        def __array__(self, *_, **__):
-            raise RuntimeError("chunk 3 is damaged")
-
-    known = {name: tmp_path / value if name == "store" else value for name, value in known.items()}
-    catalog = fake_catalog(echo_spec(task="image-classification", loader="the_store_tests:Seeing"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "the_store_tests", sys.modules[__name__])
-        with duomo.load("image-classification", "fake/echo", catalog=catalog) as runner:
-            pictures = [np.full((2, 2, 3), 1, np.uint8), Lazy(), np.full((2, 2, 3), 2, np.uint8)]
-            oks = [outcome.ok for outcome in runner.map(pictures, **known)]
-    assert oks == [True, False, True]
-
-
-def test_failures_that_are_known_count_too(runner, path):
-    Counting.broken = {"bad"}
-    with pytest.raises(SystemicError, match="more than 2 items failed"):
-        list(runner.map(["good", *["bad"] * 3000], dedupe=True, max_failed=2))
-    list(runner.map(["good", "bad", "bad.", "bad.."], store=path, batch_size=1))
-    with pytest.raises(SystemicError, match="more than 0 items failed"):
-        list(runner.map(["good", "bad"], store=path, max_failed=0))
-
-
-def test_so_many_distinct_inputs_are_remembered_and_no_more(runner, monkeypatch):
-    monkeypatch.setattr(resume, "DEDUPE_ITEMS", 4)
-    items = [*"abcd", "a", *"efg", "a", "b"]
-    assert len(list(runner.map([f"{each} text" for each in items], dedupe=True, batch_size=1))) == len(items)
-    assert Counting.calls["a text"] == 1, "seen again in between"
-    assert Counting.calls["b text"] == 2
-
-
-@settings(max_examples=40)
-@given(items=st.lists(st.sampled_from(["a", "b", "cc", "poison", ""]), max_size=30), size=st.integers(1, 5))
-def test_no_mixture_of_repetitions_moves_or_changes_an_item(items, size):
-    with duomo.load("text-classification", catalog=fake_catalog()) as runner:
-        items = ["a", *items]
-        plain, deduped = (list(runner.map(items, batch_size=size, dedupe=dedupe)) for dedupe in (False, True))
-    assert [(e.index, e.id, e.result, e.error and e.error.what) for e in deduped] == [
-        (e.index, e.id, e.result, e.error and e.error.what) for e in plain
-    ]
+def test_with_force_runs_share_a_file_and_keep_their_own_rows(path):
+    other = {**MADE_WITH, "option top_k": "3"}
+    with opened(path) as kept:
+        kept.put(some(2))
+    with RunStore(path, force=True) as kept:
+        kept.begin(other)
+        assert kept.get("0", b"0") is None
+        kept.put(some(1))
+        kept.flush()
+        assert kept.counts() == {"ok": 1, "failed": 0}
+        kept.begin(MADE_WITH)
+        assert kept.counts() == {"ok": 2, "failed": 0}
+        assert kept.get("1", b"1") is not None
 
 
 # Committed in groups, and never torn
 
 
-def test_rows_are_committed_in_groups_of_32_or_half_a_second(path, tmp_path, monkeypatch):
-    now = 100.0
-    monkeypatch.setattr(store.time, "monotonic", lambda: now)
-    kept, all_rows = opened(path), some(40)
-    kept.put(all_rows[: GROUP_ROWS - 1])
-    assert len(rows(as_a_kill_leaves_it(path, tmp_path / "31"))) == 0
-    kept.put(all_rows[GROUP_ROWS - 1 : GROUP_ROWS])
-    assert len(rows(as_a_kill_leaves_it(path, tmp_path / "32"))) == GROUP_ROWS
-    now += 0.6
-    kept.put(all_rows[GROUP_ROWS : GROUP_ROWS + 1])
-    assert len(rows(as_a_kill_leaves_it(path, tmp_path / "33"))) == GROUP_ROWS + 1
-    kept.put(all_rows[GROUP_ROWS + 1 :])
+@pytest.mark.parametrize(("num", "kept_num"), [(31, 0), (32, 32), (33, 33)])
+def test_a_group_is_committed_when_it_has_32_rows(path, tmp_path, clock, rows, as_a_kill_leaves_it, num, kept_num):
+    kept = opened(path)
+    kept.put(some(num))
+    assert len(rows(as_a_kill_leaves_it(path, tmp_path / "now"))) == kept_num
     kept.close()
-    kept.close()
-    assert len(rows(path)) == 40
-    assert [each.name for each in tmp_path.glob("run.store*")] == ["run.store"], "one file when it is closed"
+    assert len(rows(path)) == num
 
 
-def test_a_log_that_is_torn_anywhere_loses_whole_groups_from_the_end_and_no_more(path, tmp_path):
+def test_a_group_is_committed_half_a_second_after_the_last(path, tmp_path, clock, rows, as_a_kill_leaves_it):
+    kept, seen = opened(path), []
+    for number, later in enumerate((0.0, 0.25, 0.25, 0.25, 0.25)):
+        clock[0] += later
+        kept.put(some(5)[number : number + 1])
+        seen.append(len(rows(as_a_kill_leaves_it(path, tmp_path / str(number)))))
+    kept.close()
+    assert seen == [0, 0, 3, 3, 5]
+
+
+def test_a_closed_store_is_one_file_and_may_be_closed_again(path, tmp_path, rows):
+    kept = opened(path)
+    kept.put(some(3))
+    kept.close()
+    kept.close()
+    assert len(rows(path)) == 3
+    assert [each.name for each in tmp_path.glob("run.store*")] == ["run.store"]
+    with pytest.raises(StoreProblem, match="is closed"):
+        kept.counts()
+
+
+def test_a_torn_log_loses_whole_groups_from_its_end_only(path, tmp_path, as_a_kill_leaves_it):
     kept = opened(path)
     for start in range(0, 160, 32):
         kept.put(some(160)[start : start + 32])
@@ -552,192 +228,54 @@ def test_a_file_that_is_no_store_is_left_alone(path):
     assert path.read_text() == "dear diary\n" * 1000
 
 
-def test_a_database_of_another_program_is_left_alone(path):
+def test_a_database_of_another_program_is_left_alone(path, asked):
     asked(path, "CREATE TABLE precious (a)")
     with pytest.raises(StoreProblem, match="database, but no store"):
         RunStore(path)
     assert asked(path, "SELECT name FROM sqlite_master") == [("precious",)]
 
 
-def test_a_row_that_does_not_fit_the_result_class_is_no_result(runner, path):
-    list(runner.map(["a"], store=path))
-    asked(path, """UPDATE rows SET result = '{"labels": 7}'""")
-    with pytest.raises(StoreProblem, match="item '0' cannot be read"):
-        list(runner.map(["a"], store=path))
+def test_a_refused_file_is_let_go_at_once(path, asked):
+    asked(path, "CREATE TABLE precious (a)")
+    with pytest.raises(StoreProblem) as caught:
+        RunStore(path)
+    asked(path, "INSERT INTO precious VALUES (1)")
+    assert "another program made it" in caught.value.why, "whoever keeps the error keeps no lock"
 
 
-@pytest.mark.parametrize("place", ["no/such/folder/run.store", "."])
-def test_a_place_that_cannot_be_written_is_said_before_anything_is_read(runner, tmp_path, place):
-    with pytest.raises(CannotWrite) as caught:
-        runner.map((pytest.fail("read") for _ in "x"), store=tmp_path / place)
-    assert caught.value.why.startswith("there is no folder" if "no" in place else "unable to open")
-
-
-def test_a_full_disk_ends_the_run_in_words_and_costs_nothing_that_was_kept(runner, path, monkeypatch):
-    items = [f"{i} {'x' * 2000}" for i in range(200)]
-    small = RunStore(path)
-    small._db.execute("PRAGMA max_page_count = 60")
-    with pytest.raises(CannotWrite, match="cannot be written") as caught:
-        list(runner.map(items, store=small))
-    assert "full" in caught.value.why
-    small.close()
-    kept = len(rows(path))
-    assert 0 < kept < 200
-    assert [each.result.top.name for each in runner.map(items, store=path)] == items
-    assert sum(Counting.calls.values()) <= 200 + GROUP_ROWS + 4
-
-
-def test_an_error_of_the_disk_is_said_in_words(path, monkeypatch):
-    class Failing:
-        def __init__(self, db):
-            self.execute, self.close = db.execute, db.close
-
-        def executemany(self, *_):
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorname = "SQLITE_IOERR_WRITE"
-            raise error
-
-    kept = opened(path)
-    monkeypatch.setattr(kept, "_db", Failing(kept._db))
-    with pytest.raises(CannotWrite, match="cannot be written") as caught:
-        kept.put(some(GROUP_ROWS))
-    assert caught.value.why == "disk I/O error"
-    kept.close()
-    assert rows(path) == []
-
-
-def test_a_file_that_vanishes_before_it_is_read_is_an_error_of_its_own(runner, path, tmp_path, monkeypatch):
-    from duomo.inputs import Text
-
-    @dataclasses.dataclass
-    class OnDisk:
-        source: Path
-        name: str = ""
-
-    monkeypatch.setattr(runner, "_accept", lambda value: value)
-    items = [Text.accept("a"), OnDisk(tmp_path / "gone.txt", "gone.txt"), Text.accept("b")]
-    outcomes = runner.map(items, store=path)
-    assert [(each.ok, each.error and each.error.code) for each in outcomes] == [
-        (True, None), (False, "E-INPUT-UNREADABLE"), (True, None)]  # fmt: skip
-
-
-def test_a_second_run_is_kept_out_at_once(runner, path):
-    outcomes = runner.map(ITEMS, store=path)
-    next(outcomes)
-    with pytest.raises(StoreLocked, match="in use") as caught:
-        runner.map((pytest.fail("read") for _ in "x"), store=path)
-    assert "another run has it open" in caught.value.why
-    outcomes.close()
-    assert len(list(runner.map(ITEMS, store=path))) == 60
-
-
-# Real processes, really killed
-
-
-CHILD = """
-import json, sys, time
-import duomo
-from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
-from duomo.writers import open_writer
-
-folder, output, pause = sys.argv[1:]
-
-class Slow(EchoModel):
-    def forward(self, batch):
-        with open(f"{folder}/calls", "a") as file:
-            file.write("".join(f"{json.dumps(text)}\\n" for text in batch))
-        time.sleep(float(pause) * len(batch))
-        return batch
-
-items = [f"{i} 猫\\n" + "x" * (97 * i % 61) for i in range(400)]
-items[7] = items[300] = "poison"
-with (
-    duomo.load("text-classification", catalog=fake_catalog(echo_spec(loader="__main__:Slow"))) as runner,
-    open_writer(f"{folder}/{output}", runner.task.Result, resume=True) as writer,
-):
-    for outcome in runner.map(items, store=f"{folder}/run.store"):
-        writer.write(outcome)
-"""
-
-
-def start(folder: Path, output: str, pause: float = 0.002) -> subprocess.Popen:
-    """Run `CHILD`; `pause` is in seconds for each item."""
-    command = [sys.executable, "-c", CHILD, str(folder), output, str(pause)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def calls(folder: Path) -> list[str]:
-    """What was computed; the last line may be torn."""
-    path = folder / "calls"
-    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")] if path.exists() else []
-
-
-def wait_for_call(number: int, folder: Path, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while len(calls(folder)) < number and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def table(path: Path) -> list:
-    """The rows of an output file without what differs from run to run."""
-    if path.suffix == ".csv":
-        import csv
-
-        with open(path, newline="", encoding="utf-8") as file:
-            return [{**row, "ms": None} for row in csv.DictReader(file)]
-    if path.suffix == ".parquet":
-        import pyarrow.parquet
-
-        records = pyarrow.parquet.read_table(path).to_pylist()
-    else:
-        records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    return [{**each, "meta": {**each["meta"], "ms": None, "batch": None}} for each in records]
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    """The folder of a run that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    for output in ("out.jsonl", "out.csv", "out.parquet"):
-        assert start(folder, output).wait(60) == 0
-    assert len(calls(folder)) == 398, "the second and the third run found all in the store"
-    return folder
-
-
-@pytest.mark.multiproc
-@pytest.mark.parametrize("output", ["out.jsonl", "out.csv", "out.parquet"])
-def test_killed_again_and_again_no_row_is_lost_twice_or_computed_beyond_a_group(tmp_path, uninterrupted, output):
-    dice, kills = random.Random(output), 0
-    for number in range(5):
-        process = start(tmp_path, output, pause=0.005)
-        if number > 0:  # the first is killed on its way in
-            wait_for_call(len(calls(tmp_path)) + 1, tmp_path, process)
-        time.sleep(dice.uniform(0.0, 0.2))
-        process.kill()
-        kills += process.wait() == -signal.SIGKILL
-        assert is_whole(as_a_kill_leaves_it(tmp_path / "run.store", tmp_path / f"kill {number}"))
-    assert start(tmp_path, output).wait(60) == 0
-    assert kills >= 3
-    assert table(tmp_path / output) == table(uninterrupted / output)
-    done = Counter(calls(tmp_path))
-    assert set(done) == set(calls(uninterrupted))
-    group_and_batch = GROUP_ROWS + 2 * EchoModel.batch_size
-    assert sum(done.values()) - len(done) <= kills * group_and_batch
-
-
-@pytest.mark.multiproc
-def test_the_output_grows_while_the_run_goes_on_and_a_kill_frees_the_store(tmp_path):
-    process, out, sizes = start(tmp_path, "out.jsonl", pause=0.05), tmp_path / "out.jsonl", []
-    for number in (8, 24, 40):
-        wait_for_call(number, tmp_path, process)
-        sizes.append(out.stat().st_size)
-    assert 0 < sizes[0] < sizes[1] < sizes[2]
+def test_a_store_in_use_is_locked_until_it_is_closed(path):
+    first = opened(path)
     with pytest.raises(StoreLocked):
-        RunStore(tmp_path / "run.store")
-    second = start(tmp_path, "other.jsonl")
-    assert second.wait(60) == 1
-    assert "is in use" in second.stderr.read()
-    process.kill()
-    process.wait()
-    RunStore(tmp_path / "run.store").close()
+        RunStore(path)
+    first.close()
+    RunStore(path).close()
+
+
+def test_an_error_of_the_disk_costs_its_group_and_no_other(path, rows, monkeypatch):
+    class Failing(sqlite3.Connection):
+        """Writes the rows of a group and then finds the disk broken, the first time."""
+
+        groups = itertools.count()
+
+        def executemany(self, *args):
+            super().executemany(*args)
+            if next(Failing.groups) == 0:
+                error = sqlite3.OperationalError("disk I/O error")
+                error.sqlite_errorname = "SQLITE_IOERR_WRITE"
+                raise error
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, factory=Failing, **kwargs))
+    kept, all_rows = opened(path), some(64)
+    with pytest.raises(CannotWrite, match="cannot be written") as caught:
+        kept.put(all_rows[:32])
+    assert caught.value.why == "disk I/O error"
+    kept.put(all_rows[32:])
+    kept.close()
+    monkeypatch.undo()
+    assert [id for id, _, _ in rows(path)] == [str(i) for i in range(32, 64)]
+
+
+def test_a_store_says_in_its_header_that_it_is_ours(path, asked):
+    opened(path).close()
+    assert asked(path, "PRAGMA application_id") == [(int.from_bytes(b"duom"),)]

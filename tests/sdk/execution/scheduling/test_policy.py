@@ -1,5 +1,7 @@
 """The bounds of a run, from the plan, the model and the caller."""
 
+import dataclasses
+
 import pytest
 
 import duomo
@@ -7,14 +9,40 @@ from duomo.execution.base import Entry, Job, ModelFacts
 from duomo.execution.inline import InlineExecutor
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.scheduling.policy import MOST_BYTES, MOST_ITEMS, WINDOW_BYTES, Policy
+from duomo.execution.scheduling.waiting import SLACK
 from duomo.outcome import Meta
 from duomo.testing import echo_spec
 
 FACTS = ModelFacts(Meta("task", "model"), batch_size=256, batch_budget=2048, packed=True)
 
 
-def policy(plan=None, workers=1, batch_size=None, facts=FACTS):
-    return Policy.of(plan or ExecutionPlan(), facts, workers, batch_size=batch_size, max_failed=None)
+def policy(plan=None, workers=1, batch_size=None, max_failed=None, facts=FACTS):
+    return Policy.of(plan or ExecutionPlan(), facts, workers, batch_size=batch_size, max_failed=max_failed)
+
+
+def test_a_run_of_which_nothing_is_said_has_these_bounds():
+    assert dataclasses.asdict(Policy()) == {
+        "max_items": 32,
+        "budget": 0,
+        "packed": False,
+        "window_items": 1024,
+        "window_bytes": 256 * 2**20,
+        "retryable": {"ConnectionError", "TimeoutError"},
+        "systemic_after": 32,
+        "max_failed": None,
+        "workers": 1,
+        "slack": SLACK,
+    }
+
+
+def test_what_the_caller_bounds_is_kept():
+    found = policy(workers=3, batch_size=8, max_failed=5)
+    assert (found.max_items, found.max_failed, found.workers) == (8, 5, 3)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_whether_a_model_packs_is_the_models_own(packed):
+    assert policy(facts=FACTS._replace(packed=packed)).packed is packed
 
 
 @pytest.mark.parametrize(
@@ -26,16 +54,17 @@ def policy(plan=None, workers=1, batch_size=None, facts=FACTS):
         (ExecutionPlan(batch_budget=65_536), 8, (8, 65_536)),
     ],
 )
-def test_a_plan_that_bounds_the_cost_of_a_batch_is_not_held_to_the_models_own_bounds(plan, batch_size, expected):
+def test_a_plan_that_bounds_a_batch_replaces_the_models_own_bounds(plan, batch_size, expected):
     found = policy(plan, batch_size=batch_size)
     assert (found.max_items, found.budget) == expected
     assert found.packed
 
 
-def test_the_window_grows_with_the_workers_up_to_a_bound_in_bytes():
+def test_the_window_grows_with_the_workers_up_to_its_bytes():
     assert policy(ExecutionPlan(window_items=2048), workers=4).window_items == 8192
     assert policy(workers=4).window_bytes == 4 * WINDOW_BYTES
     assert policy(workers=1024).window_bytes == MOST_BYTES
+    assert (MOST_ITEMS, WINDOW_BYTES, MOST_BYTES) == (4096, 256 * 2**20, 2 * 2**30)
 
 
 def test_one_device_runs_the_batches_that_were_planned_for_it():
