@@ -10,7 +10,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.formats import echo_json, write_csv
-from duomo.cli.tables import is_terminal, table, table_width
+from duomo.cli.tables import fit, is_terminal, table, table_width
 
 FORMATS = ("auto", "table", "json", "jsonl", "csv", "text")
 Record = Mapping[str, Any]
@@ -65,10 +65,17 @@ def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: st
             click.echo(cell(record, first))
     else:
         rows = [[cell(record, each) for each in columns.values()] for record in records]
-        if rows:
-            click.echo(table(list(columns), rows, width=table_width()))
-        else:
-            click.echo(empty, err=True)
+        ctx = click.get_current_context(silent=True)
+        app = (ctx.find_object(App) if ctx is not None else None) or App()
+        if not rows:
+            app.say(empty)
+            return
+        click.echo(table(list(columns), rows, width=table_width()))
+        left_out = list(columns)[len(fit(list(columns), rows, table_width())) :]
+        if left_out:
+            app.say(
+                f"not shown in {table_width()} columns: {', '.join(left_out)}; all of it: -o csv, or a wider terminal"
+            )
 
 
 def cell(record: Any, column: str | Callable[[Any], Any]) -> str:

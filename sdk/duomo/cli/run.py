@@ -20,6 +20,8 @@ when there is no input at all and it is not a terminal. TASK may be left out whe
 duomo run image-classification cat.jpg photos/ --top-k 3
 duomo run text-classification -t "I love it" -t "I hate it"
 duomo run automatic-speech-recognition "calls/*.wav" -o csv -O calls.csv
+duomo run automatic-speech-recognition calls/ -o srt -O subtitles/
+duomo run semantic-search -t "lost card" --param-file corpus=answers.txt
 duomo run text-to-speech -t "Hello" -O hello.wav
 duomo run automatic-speech-recognition call.wav -o jsonl |
     duomo run text-classification --field result.text --input-format jsonl -"""

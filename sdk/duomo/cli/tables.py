@@ -21,15 +21,19 @@ def table(header: list[str], rows: list[list[str]], *, width: int | None = None,
         wrap: keep all there is, going on in the next line where a cell is too long.
     """
     rows = [[_one_line(text) for text in row] for row in rows]
-    widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    if width is not None:
-        widths = _fit(widths, width, keep_all=wrap)
+    widths = fit(header, rows, width, wrap=wrap)
     lines = [click.style(_line(header, widths), bold=True)]
     for row in rows:
         parts = [_wrap(text, limit) if wrap else [cut(text, limit)] for text, limit in zip(row, widths, strict=False)]
         height = max(len(part) for part in parts)
         lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
     return "\n".join(lines)
+
+
+def fit(header: list[str], rows: list[list[str]], width: int | None, *, wrap: bool = False) -> list[int]:
+    """Compute the widths of the columns of `table`; fewer than there are headings where not all fit."""
+    widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    return widths if width is None else _fit(widths, width, keep_all=wrap)
 
 
 def table_width() -> int | None:

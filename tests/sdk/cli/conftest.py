@@ -143,6 +143,8 @@ MODELS = (
     model("scribe", "automatic-speech-recognition", "Scribe"),
     model("looker", "image-feature-extraction", "Looker"),
     model("matcher", "sentence-similarity", "Matcher"),
+    model("search", "semantic-search", "Matcher"),
+    model("zero", "zero-shot-classification", "Matcher"),
     model("writer", "text-generation", "Writer"),
     model("both", "text-classification", "Writer"),
     model("both", "text-generation", "Writer"),

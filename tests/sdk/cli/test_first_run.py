@@ -96,3 +96,20 @@ def test_pairs_are_given_on_the_command_line(duomo: Any) -> None:
     assert duomo(*pairs, "-o", "table").stdout.splitlines()[1].split("  ")[0] == "a cat · a kitten"
     [line] = duomo.json("run", "text-classification", "--pair", "a", "b")
     assert line["error"]["code"] == "E-INPUT"
+
+
+def test_a_corpus_is_given_on_the_command_line(duomo: Any, tmp_path: Any) -> None:
+    (tmp_path / "corpus.txt").write_text("one\n\n two \nthree\n")
+    search = ("run", "semantic-search", "-t", "a", "-m", "fake/search", "--dry-run")
+
+    def corpus(*args: str) -> Any:
+        return duomo.json(*search, *args)[0]["options"]["corpus"]
+
+    assert corpus("-p", "corpus=only") == ["only"]
+    assert corpus("-p", "corpus=a", "-p", "corpus=b") == ["a", "b"]
+    assert corpus("-p", 'corpus=["a"]') == ["a"]
+    assert corpus("--param-file", f"corpus={tmp_path}/corpus.txt") == ["one", " two ", "three"]
+    labels = ("run", "zero-shot-classification", "-t", "a", "-m", "fake/zero", "--dry-run", "-p", "labels=x,y")
+    assert duomo.json(*labels)[0]["options"]["labels"] == "x,y", "the option splits it itself"
+    assert "no text file at 'gone'" in duomo(*search, "--param-file", "corpus=gone").stderr
+    assert "--param-file corpus=texts.txt" in duomo(*search, "--param-file", "corpus").stderr

@@ -102,3 +102,13 @@ def test_sizes_read_as_people_say_them() -> None:
         "76 MB",
         "1.2 GB",
     ]
+
+
+def test_columns_that_find_no_room_are_named(duomo: Any) -> None:
+    wide = duomo("tasks", "list", "-o", "table", env={"COLUMNS": "160"})
+    assert "SUMMARY" in wide.stdout
+    assert wide.stderr == ""
+    narrow = duomo("tasks", "list", "-o", "table", env={"COLUMNS": "45"})
+    assert narrow.stdout.splitlines()[0].split() == ["TASK", "MODALITY"]
+    assert narrow.stderr == "not shown: MODELS, SUMMARY; -o csv has all\n"
+    assert duomo("-q", "tasks", "list", "-o", "table", env={"COLUMNS": "45"}).stderr == ""

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import typing
+from pathlib import Path
 from typing import Any
+
+import pydantic
+from pydantic.fields import FieldInfo
 
 from duomo.cli.app import App
 from duomo.cli.jobs.options import RunOptions
 from duomo.errors import UnknownTask, UsageProblem, nearest
+from duomo.inputs.source import check_file
+from duomo.tasks.base import Options
 
 
 def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str, list[str]]:
@@ -38,18 +45,37 @@ def _implied_task(app: App, model: str) -> str:
     return spec.task
 
 
-def parse_params(given: RunOptions) -> dict[str, Any]:
+def parse_params(given: RunOptions, known: type[Options]) -> dict[str, Any]:
     """Parse the task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
     found: dict[str, list[Any]] = {}
     for param in given.params:
-        key, equals, text = param.partition("=")
-        if not equals or not key:
-            raise UsageProblem(f"'{param}' is not KEY=VALUE", fix="-p top_k=3")
+        key, text = _split(param, "-p top_k=3")
         try:
             value = json.loads(text)
         except ValueError:
             value = text
-        found.setdefault(key.replace("-", "_"), []).append(value)
+        found.setdefault(key, []).append(value)
     options = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+    for key in options:
+        if len(found[key]) == 1 and isinstance(options[key], str) and _is_list(known.model_fields.get(key)):
+            options[key] = found[key]
+    for param in given.param_files:
+        key, name = _split(param, "--param-file corpus=texts.txt")
+        lines = check_file(Path(name), "text").read_text("utf-8-sig", "backslashreplace").splitlines()
+        options[key] = [line for line in lines if line.strip()]
     short = {"top_k": given.top_k, "seed": given.seed, "long": given.long}
     return {**options, **{name: value for name, value in short.items() if value is not None}}
+
+
+def _split(param: str, example: str) -> tuple[str, str]:
+    key, equals, text = param.partition("=")
+    if not equals or not key:
+        raise UsageProblem(f"'{param}' is not KEY=VALUE", fix=example)
+    return key.replace("-", "_"), text
+
+
+def _is_list(field: FieldInfo | None) -> bool:
+    """Check that an option holds several values, and does not split a text itself."""
+    if field is None or typing.get_origin(field.annotation) not in (tuple, list):
+        return False
+    return not any(isinstance(each, pydantic.BeforeValidator) for each in field.metadata)

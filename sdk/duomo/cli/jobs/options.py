@@ -85,6 +85,9 @@ class RunOptions(JobOptions):
     seed: int | None = option("--seed", "N", "Short for -p seed=N.", type=int)
     long: str | None = option("--long", "POLICY", "Short for -p long=POLICY: error, truncate or window.")
     params: tuple[str, ...] = option("-p --param", "KEY=VALUE", "An option of the task; JSON or text.", ())
+    param_files: tuple[str, ...] = option(
+        "--param-file", "KEY=FILE", "An option of the task whose values are the lines of FILE, such as a corpus.", ()
+    )
     dedupe: bool = option("--dedupe", "", "Compute inputs of equal content once.", False)
     resume: bool = option("--resume", "", "Keep what is done in FILE.duomo, and go on with what is in it.", False)
     retry_failed: bool = option("--retry-failed", "", "Like --resume, and try again what failed.", False)

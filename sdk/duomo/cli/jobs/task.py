@@ -40,7 +40,7 @@ class TaskJob(Job[RunOptions]):
         self.name, paths = split_task(app, options.args, options.model)
         self.spec = app.catalog.task(self.name)
         self.task_class = resolve(self.spec.target, owner=f"task '{self.name}'")
-        self.params = parse_params(options)
+        self.params = parse_params(options, self.task_class.Options)
         """The task's own options."""
         self.task_class.Options.parse(self.params)
         self.sources = self._sources(paths)
