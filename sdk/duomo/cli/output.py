@@ -73,9 +73,7 @@ def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: st
         click.echo(table(list(columns), rows, width=table_width()))
         left_out = list(columns)[len(fit(list(columns), rows, table_width())) :]
         if left_out:
-            app.say(
-                f"not shown in {table_width()} columns: {', '.join(left_out)}; all of it: -o csv, or a wider terminal"
-            )
+            app.say(f"not shown: {', '.join(left_out)}; -o csv has all")
 
 
 def cell(record: Any, column: str | Callable[[Any], Any]) -> str:
