@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +16,7 @@ from typing import Any, NamedTuple
 from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job, ModelFacts
 from duomo.execution.devices import describe_and_release
-from duomo.execution.scheduling.intake import PATIENCE_S, take
+from duomo.execution.scheduling.intake import Reader
 from duomo.execution.scheduling.lanes import Lane
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
@@ -106,15 +108,16 @@ class InlineExecutor(Executor):
         """
         plan, facts = self.worker.job.plan, ModelFacts.of(self.worker)
         scheduler = Scheduler(Policy.of(plan, facts, 1, batch_size=batch_size, max_failed=max_failed))
-        source = iter(entries)
+        reader = Reader(
+            entries, scheduler, self.worker.model.estimate, time.perf_counter, contextlib.nullcontext(), math.inf
+        )
         following: Pending | None = None
-        raised: Exception | None = None
         stopped: SystemicError | None = None
         try:
             with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
                 while not scheduler.finished and stopped is None:
                     try:
-                        raised = self._read(source, scheduler) or raised
+                        reader.fill()
                         batch = following or self._next(scheduler, options, None)
                         following = self._next(scheduler, options, pool) if batch else None
                         if batch is not None:
@@ -127,7 +130,7 @@ class InlineExecutor(Executor):
                     yield from itertools.starmap(self.outcome, scheduler.emit())
         finally:
             self._total.add(scheduler.counts)
-        if broken := stopped or raised:
+        if broken := stopped or reader.error:
             raise broken
 
     def submit(
@@ -164,20 +167,6 @@ class InlineExecutor(Executor):
         self._total.prepare_s += prepared.seconds
         self._total.compute_s += time.perf_counter() - start
         return Ran(batch, item_results)
-
-    def _read(self, source: Iterator[Entry | Flush], scheduler: Scheduler) -> Exception | None:
-        """Fill the window; what the source raises comes back, to be raised after what it gave is done."""
-        deadline = time.perf_counter() + PATIENCE_S
-        while scheduler.wants_input and (scheduler.is_starving or time.perf_counter() < deadline):
-            taken = take(source, self.worker.model.estimate, scheduler.room, time.perf_counter, deadline)
-            for entry, cost, size in taken.items:
-                scheduler.offer(entry, cost, size)
-            if taken.is_flush:
-                scheduler.flush()
-            if taken.is_over:
-                scheduler.end()
-                return taken.error
-        return None
 
     def meta(self) -> Meta:
         """What is the same for all results of the job."""

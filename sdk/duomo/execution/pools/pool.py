@@ -21,7 +21,7 @@ from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.desk import PoolDesk
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, Pace, PoolRun, StreamRun
-from duomo.execution.scheduling.intake import PATIENCE_S
+from duomo.execution.scheduling.intake import PATIENCE_S, Reader
 from duomo.execution.scheduling.lanes import same_options
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
@@ -31,6 +31,8 @@ from duomo.outcome import Meta, Outcome
 
 MOST_PACES = 16
 """Different options that a pool remembers the pace of."""
+WAIT_SHARE = 0.25
+"""Before a slow source is asked again, results are waited for, for this share of the time it takes for an item."""
 LOOK_S = 1.0
 """How often it looks for workers that hang."""
 
@@ -87,12 +89,12 @@ class PoolExecutor(Executor):
         """Batches of alike cost to whichever replica is free; outcomes in input order."""
         self._check_open()
         scheduler = Scheduler(self._policy(batch_size, max_failed))
-        run = BatchRun(scheduler, options, self.pace_of(options), self._estimate, self._crew.now)
-        source = iter(entries)
+        reader = Reader(entries, scheduler, self._estimate, self._crew.now, self._changed, WAIT_SHARE)
+        run = BatchRun(scheduler, options, self.pace_of(options), reader)
         self.enter(run)
         try:
             while not run.is_over:
-                self._read(run, source)
+                run.read()
                 self.turn(run)
                 with self._changed:
                     settled, emitted = run.collect()
@@ -217,13 +219,6 @@ class PoolExecutor(Executor):
         self._changed.notify_all()
         if self._waiting:
             self._crew.wake()
-
-    def _read(self, run: BatchRun, source: Iterator[Entry | Flush]) -> None:
-        """Read ahead for a moment; the source runs in the caller's thread, and without the lock."""
-        now = self._crew.now
-        deadline = now() + PATIENCE_S
-        while run.wants_input and (run.is_starving or now() < deadline):
-            run.read(source, self._changed, deadline)
 
     def turn(self, run: PoolRun | PoolDesk) -> None:
         """Hand out what can be handed out, then wait until something happens, unless there is more to read."""

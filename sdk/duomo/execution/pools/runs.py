@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import SystemicError, WorkerContractError, WorkerLost
-from duomo.execution.base import Entry, Flush, ItemResult
-from duomo.execution.scheduling.intake import PATIENCE_S, take
+from duomo.execution.base import Entry, ItemResult
+from duomo.execution.scheduling.intake import Reader
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
 from duomo.execution.stats import Counts
 from duomo.outcome import ItemError
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from duomo.execution.pools.crew import Crew
 
 Settled = Iterable[tuple[Entry, ItemResult]]
-WAIT_SHARE = 0.25
-"""Before a slow source is asked again, results are waited for, for this share of the time it takes for an item."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -177,53 +174,26 @@ class ScheduledRun(PoolRun):
 class BatchRun(ScheduledRun):
     """A call of `Executor.map`: it reads a source and gives out in order."""
 
-    def __init__(
-        self, scheduler: Scheduler, options: Any, pace: Pace, estimate: Callable[[Any], int], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, options: Any, pace: Pace, reader: Reader) -> None:
         super().__init__(scheduler, options, pace)
-        self._estimate = estimate
-        self._now = now
-        self._source_error: Exception | None = None
-        self._gap_s = 0.0
-
-    @property
-    def wants_input(self) -> bool:
-        """Whether there is room, and more to come."""
-        return self._scheduler.wants_input and self._stopped is None
-
-    @property
-    def is_starving(self) -> bool:
-        """Whether there is nothing to do but to read."""
-        return self._scheduler.is_starving
+        self._reader = reader
 
     @property
     def error(self) -> Exception | None:
         """What stopped it, or what its source raised."""
-        return self._stopped or self._source_error
+        return self._stopped or self._reader.error
 
-    def read(self, source: Iterator[Entry | Flush], lock: threading.Condition, deadline: float) -> None:
-        """Take some entries from the source, without the lock.
-
-        They are handed in a few at a time, since the lock and all these calls cost more than an item.
-        What the source raises waits until all it gave before is done.
-        """
-        taken = take(source, self._estimate, self._scheduler.room, self._now, deadline)
-        self._gap_s = taken.gap_s
-        with lock:
-            for entry, cost, size in taken.items:
-                self._scheduler.offer(entry, cost, size)
+    def read(self) -> None:
+        """Read ahead for a moment, without the lock."""
+        if self._stopped is None:
+            self._reader.fill()
             self.has_news = self.has_news or self._scheduler.can_emit
-            if taken.is_flush:
-                self._scheduler.flush()
-            if taken.is_over:
-                self._source_error = taken.error
-                self._scheduler.end()
 
     def patience(self, alarm_s: float) -> float:
         """How long to wait for results before the source is asked again."""
-        if not self.wants_input:
+        if not self._scheduler.wants_input:
             return alarm_s
-        return min(alarm_s, self._gap_s * WAIT_SHARE) if self._gap_s > PATIENCE_S else 0.0
+        return min(alarm_s, self._reader.spared_s)
 
     def collect(self) -> tuple[Settled, Settled]:
         """What has settled since the last time, and what is next in order; read both to their ends.

@@ -141,6 +141,11 @@ class Scheduler:
         return self._ended and not self._entries
 
     @property
+    def is_empty(self) -> bool:
+        """Whether all that was offered has been emitted."""
+        return not self._entries
+
+    @property
     def is_starving(self) -> bool:
         """Whether there is nothing to run and nothing to give out now."""
         return not (self._waiting.num or self._redo or self._suspects or self.can_emit)

@@ -233,6 +233,27 @@ def test_a_refused_item_of_a_slow_source_is_given_out_before_the_next_is_read():
             assert next(outcomes).ok
 
 
+def test_items_that_come_together_from_a_slow_source_are_given_out_before_the_next_is_asked_for():
+    given, given_when_asked = [], []
+
+    def source():
+        for item in ("a", "b", "", "c", "d", "e"):
+            if not item:
+                time.sleep(0.3)
+                continue
+            given_when_asked.append(len(given))
+            yield item
+
+    with duomo.load("text-classification", catalog=CATALOG) as inline, load(RealTime(1)) as pooled:
+        for runner in (inline, pooled):
+            given.clear()
+            given_when_asked.clear()
+            for outcome in runner.map(source(), batch_size=1):
+                given.append(outcome.unwrap().top.name)  # noqa: PERF401 - the source looks at it meanwhile
+            assert given == list("abcde")
+            assert given_when_asked[-2:] == [3, 4], "d and e came with c, and waited for nothing"
+
+
 def test_items_are_let_go_once_they_are_given_out():
     class Probe(str):
         alive = most = 0

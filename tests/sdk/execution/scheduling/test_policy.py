@@ -31,6 +31,7 @@ def test_a_run_of_which_nothing_is_said_has_these_bounds():
         "systemic_after": 32,
         "max_failed": None,
         "workers": 1,
+        "live": False,
         "slack": SLACK,
     }
 
