@@ -54,6 +54,46 @@ def test_what_loading_raises_in_a_worker_is_told_with_its_traceback():
     assert "inline" in caught.value.fix
 
 
+FORK_SERVER_DIES = """
+import os, sys
+os.environ.update(PYTHONPATH=os.getcwd(), DRIVER=str(os.getpid()), MARK=sys.argv[1])
+sys.path.insert(0, os.getcwd())
+import duomo
+from duomo.testing import echo_spec, fake_catalog
+catalog = fake_catalog(echo_spec(loader="fragile:Model"))
+try:
+    duomo.load("text-classification", executor="local", devices="cpu,cpu", catalog=catalog)
+except duomo.DuomoError as error:
+    print(error.code, error.what, error.why, sep="|")
+"""
+FRAGILE = """
+import os, signal
+from duomo.testing import EchoModel as Model
+if os.environ["DRIVER"] != str(os.getpid()):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in Linux's /proc")
+def test_a_fork_server_that_is_killed_while_it_starts_is_an_error_and_leaves_no_process(tmp_path):
+    (tmp_path / "fragile.py").write_text(FRAGILE, "utf-8")
+    mark = f"mark-{tmp_path.name}"
+    done = script(tmp_path, FORK_SERVER_DIES, mark)
+    assert done.stdout.strip().split("|") == [
+        "E-UNAVAILABLE",
+        "a worker process could not be started",
+        "the process that starts workers ended while it started one",
+    ], done.stderr
+    assert not [each for each in Path("/proc").glob("[0-9]*") if mark in environment_of(each)]
+
+
+def environment_of(process: Path) -> str:
+    try:
+        return (process / "environ").read_text("utf-8", "replace")
+    except OSError:  # it has ended, or is another user's
+        return ""
+
+
 def test_a_worker_that_dies_while_it_loads_says_how():
     with pytest.raises(WorkerLost, match=r"worker \d did not start") as caught:
         load(echo_spec(loader="acting:Dying"))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from duomo.errors import UsageProblem
+from duomo.errors import Unavailable, UsageProblem
 from duomo.execution.base import Job, ModelFacts
 from duomo.execution.devices import accelerators, pick_device, torch_in_use
 from duomo.execution.plan import ExecutionPlan
@@ -132,6 +132,13 @@ class LocalCrew(Crew):
             for replica in range(self.size):
                 self.restart(replica)
             return self._all_ready()
+        except OSError as error:
+            self.shutdown()
+            raise Unavailable(
+                "a worker process could not be started",
+                why=str(error),
+                fix="start again; if it goes on, free memory and processes, or use executor='inline'",
+            ) from error
         except BaseException:
             self.shutdown()
             raise

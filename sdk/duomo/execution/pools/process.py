@@ -35,6 +35,9 @@ class Child:
             child of each decides what else it has.
         with_main: whether the child needs what the driver's ``__main__`` defines. Otherwise it is not run
             again there, and a script needs no ``if __name__ == "__main__"``.
+
+    Raises:
+        OSError: there are too many processes or files, or the fork server has ended.
     """
 
     def __init__(
@@ -50,7 +53,10 @@ class Child:
                 stack.enter_context(_fork_server(preload))
             # A daemon is ended when this process ends in the ordinary way.
             self._process = context.Process(target=target, args=tuple(args), name="duomo-worker", daemon=True)
-            self._process.start()
+            try:
+                self._process.start()
+            except (EOFError, ConnectionError) as error:  # to click an EOFError is Ctrl-D
+                raise ChildProcessError("the process that starts workers ended while it started one") from error
         self.pid: int = self._process.pid
         self.sentinel: int = self._process.sentinel
 
