@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from duomo.errors import DuomoError, PluginBroken
 from duomo.hooks import RunContext
 from duomo.outcome import Meta, Outcome
 from duomo.plugins.host import PluginHost
 
+if TYPE_CHECKING:
+    from duomo.tasks.base import Result
+
 T = TypeVar("T")
+R = TypeVar("R", bound="Result")
 
 
 class Lifecycle:
@@ -59,12 +64,34 @@ class Lifecycle:
                 said = f"{name} raised {type(failure).__name__}: {failure}"
                 warnings.warn(f"plugin '{record.name}': {said}", stacklevel=2)
 
-    def end_of_one(self, context: RunContext, future: Future[Outcome[Any]]) -> None:
-        """Call `end` for a single item whose future is done; one that was cancelled counts as neither."""
-        error = None if future.cancelled() else future.exception()
-        if not future.cancelled() and error is None:
-            context.num_ok += future.result().ok
-            context.num_failed += not future.result().ok
+    def watch_one(
+        self, ask: Callable[[Mapping[str, Any]], Future[Outcome[R]]], meta: Meta, options: Mapping[str, Any]
+    ) -> Future[Outcome[R]]:
+        """The future that `ask` gives for a single item, with the hooks around it.
+
+        Args:
+            ask: takes options.
+            meta: of the runner.
+            options: as the caller gave them; ``before_run`` may change them.
+        """
+        if not self:
+            return ask(options)
+        context = self.begin(meta, options)
+        try:
+            future = ask(context.options)
+        except BaseException as error:
+            self.end(context, error)
+            raise
+        future.add_done_callback(functools.partial(self._end_of_one, context))
+        return future
+
+    def _end_of_one(self, context: RunContext, future: Future[Outcome[R]]) -> None:
+        error = None
+        if not future.cancelled():  # a cancelled item counts as neither
+            error = future.exception()
+            ok = error is None and future.result().ok
+            context.num_ok += ok
+            context.num_failed += not ok
         self.end(context, error)
 
     def watch(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, UsageProblem, did_you_mean
 from duomo.execution.base import FLUSH, MODES, Entry, Executor, Flush, ItemResult, Job
+from duomo.execution.devices import device_name
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.inputs import Audio, Image
@@ -27,17 +29,14 @@ from duomo.lifecycle import Lifecycle
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.parallel import ParallelDims
 from duomo.references import find_weights
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import Result, Task
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from duomo.execution.resuming.store import RunStore
 
-In = TypeVar("In")
-O = TypeVar("O", bound=Options)  # noqa: E741 - the field's letter for options
 R = TypeVar("R", bound=Result)
-T = TypeVar("T")
 AnyTask = type[Task[Any, Any, R]]
 _LOADING: contextvars.ContextVar[Catalog | None] = contextvars.ContextVar("duomo_loading", default=None)
 """The catalog of the `load` in progress: a model that loads other models finds them in the same one."""
@@ -97,23 +96,14 @@ def load(
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise UsageProblem(f"no dtype '{dtype}'", fix="auto, float32, bfloat16 or float16")
     if optimize not in MODES:
-        raise UsageProblem(
-            f"no speed mode '{optimize}'", why=did_you_mean(optimize, MODES), fix=f"one of {', '.join(MODES)}"
-        )
-    device = _device_name(device)
+        near = did_you_mean(optimize, MODES)
+        raise UsageProblem(f"no speed mode '{optimize}'", why=near, fix=f"one of {', '.join(MODES)}")
+    device = device_name(device)
     weights, reference = find_weights(name, model, catalog)
     spec = weights.spec
-    job = Job(
-        spec,
-        spec.task,
-        reference,
-        str(weights.path) if weights.path else None,
-        weights.revision,
-        catalog.plugin_of(spec),
-        device,
-        dtype,
-        optimize,
-    )
+    path = str(weights.path) if weights.path else None
+    plugin = catalog.plugin_of(spec)
+    job = Job(spec, spec.task, reference, path, weights.revision, plugin, device, dtype, optimize)
     named: Any = executor.name if isinstance(executor, Executor) else executor
     remote = any(known.remote for known in catalog.executors.values() if known.name == named)
     job = job._replace(plan=plan_for(job, named, devices, parallel, remote=remote))
@@ -151,15 +141,12 @@ def _kept(task: str, model: str | None, device: str) -> Runner[Any]:
     return load(task, model, device=device)
 
 
-def _device_name(device: Any) -> str:
-    """A `torch.device` is known by its name, without an import of torch."""
-    if isinstance(device, str) or (type(device).__module__, type(device).__name__) == ("torch", "device"):
-        return str(device)
-    raise UsageProblem(
-        f"device={device!r} is no device",
-        why="a device is named, as torch names it",
-        fix=f'device="cuda:{device}"' if isinstance(device, int) else 'device="auto", "cpu" or "cuda:0"',
-    )
+def _check_many(items: object) -> None:
+    if isinstance(items, str | bytes | Path | Mapping) or not isinstance(items, Iterable):
+        raise UsageProblem(
+            f"map() takes many items, and {items!r:.80} was given",
+            fix="give a list, a generator or any other iterable; for one item call the runner: runner(item)",
+        )
 
 
 def _check_count(name: str, value: Any, least: int) -> None:
@@ -176,8 +163,7 @@ class Runner(Generic[R]):
         self._accept: Callable[[Any], Any] = task.Input.accept
         self._lifecycle = Lifecycle(catalog.host)
         self._watched = bool(self._lifecycle)
-        # Options are checked once: most calls of a runner use the same ones.
-        self._defaults: Any = None
+        self._defaults: Any = None  # options are checked once: most calls of a runner use the same ones
 
     @property
     def meta(self) -> Meta:
@@ -224,15 +210,7 @@ class Runner(Generic[R]):
             StoreLocked: another run is using the store.
             SystemicError: the first items all failed alike, or more than `max_failed` did.
         """
-        if isinstance(items, str | bytes | Path | Mapping):
-            raise UsageProblem(
-                f"map() takes many items, and a single {type(items).__name__} was given",
-                fix="call the runner: runner(item)",
-            )
-        if not isinstance(items, Iterable):
-            raise UsageProblem(
-                f"map() takes many items, and {items!r} was given", fix="give a list, a generator or any other iterable"
-            )
+        _check_many(items)
         _check_count("batch_size", batch_size, 1)
         _check_count("max_failed", max_failed, 0)
         self._parse(options)  # wrong options raise here
@@ -245,11 +223,9 @@ class Runner(Generic[R]):
 
             resume = Resume(self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
             resume.begin(self.meta, parsed)
-            new = resume.entries(entries)
-            outcomes = self.executor.map(
-                new, parsed, batch_size=batch_size, max_failed=max_failed, on_settled=resume.keep
-            )
-            return resume.outcomes(outcomes)
+            new, keep = resume.entries(entries), resume.keep
+            ran = self.executor.map(new, parsed, batch_size=batch_size, max_failed=max_failed, on_settled=keep)
+            return resume.outcomes(ran)
 
         return self._lifecycle.watch(compute, self.meta, options)
 
@@ -270,13 +246,11 @@ class Runner(Generic[R]):
         """
         if deadline_s is not None and not (isinstance(deadline_s, int | float) and deadline_s >= 0):
             raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
-        if not self._watched:
+
+        def ask(options: Mapping[str, Any]) -> Future[Outcome[R]]:
             return self.executor.submit(self._entry(0, item), self._parse(options), deadline_s=deadline_s)
-        context = self._lifecycle.begin(self.meta, options)
-        entry, parsed = self._entry(0, item), self._parse(context.options)
-        future = self.executor.submit(entry, parsed, deadline_s=deadline_s)
-        future.add_done_callback(functools.partial(self._lifecycle.end_of_one, context))
-        return future
+
+        return self._lifecycle.watch_one(ask, self.meta, options)
 
     def stream(self, item: Any, **options: Any) -> Iterator[Any]:
         """The parts of one result as they come, for models that generate."""
@@ -307,13 +281,8 @@ class Runner(Generic[R]):
         return self._defaults
 
     def _entries(self, items: Iterable[Any]) -> Iterator[Entry | Flush]:
-        index = 0
-        for item in items:
-            if item is FLUSH:
-                yield FLUSH
-            else:
-                yield self._entry(index, item)
-                index += 1
+        number = itertools.count()
+        return (FLUSH if item is FLUSH else self._entry(next(number), item) for item in items)
 
     def _entry(self, index: int, value: Any) -> Entry:
         if isinstance(value, DuomoError):  # whoever gathers items may already know that one is lost

@@ -8,7 +8,7 @@ import importlib.util
 import sys
 from typing import Any
 
-from duomo.errors import DeviceUnavailable
+from duomo.errors import DeviceUnavailable, UsageProblem
 from duomo.model import Model
 from duomo.outcome import ItemError
 
@@ -84,6 +84,17 @@ def describe_and_release(error: BaseException) -> tuple[ItemError, bool]:
     if out_of_memory:
         free_memory()
     return words, out_of_memory
+
+
+def device_name(device: object) -> str:
+    """The name of a device that a caller gave: a `torch.device` is known by it, without an import of torch."""
+    if isinstance(device, str) or (type(device).__module__, type(device).__name__) == ("torch", "device"):
+        return str(device)
+    raise UsageProblem(
+        f"device={device!r} is not a device",
+        why="a device is named, as torch names it",
+        fix=f'device="cuda:{device}"' if isinstance(device, int) else 'device="auto", "cpu" or "cuda:0"',
+    )
 
 
 def pick_device(name: str) -> str:
