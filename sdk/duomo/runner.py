@@ -30,6 +30,7 @@ from duomo.outcome import ItemError, Meta, Outcome
 from duomo.parallel import ParallelDims
 from duomo.references import find_weights
 from duomo.tasks.base import Result, Task
+from duomo.weights import folder_identity
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -133,11 +134,13 @@ def run(task: str | AnyTask[Any], item: Any, *, model: str | None = None, device
         DuomoError: the item's own error, or what kept the model from loading.
     """
     name = task if isinstance(task, str) else task.name
-    return _kept(name, model, device)(item, **options)
+    return _kept(name, model, device, folder_identity(model))(item, **options)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept(task: str, model: str | None, device: str) -> Runner[Any]:
+def _kept(task: str, model: str | None, device: str, identity: str) -> Runner[Any]:
+    """The runner for a model; `identity` is another when the weights in its folder were replaced."""
+    del identity
     return load(task, model, device=device)
 
 

@@ -40,9 +40,19 @@ class WeightsRef(NamedTuple):
         assert self.path is not None, "this model has no weights"
         return self.path if self.path.is_dir() else self.path.parent
 
+    @property
+    def network_folder(self) -> Path:
+        """The folder with the network and its tokenizer: `folder`, or the one in it that ``modules.json`` names."""
+        return network_folder(self.folder)
+
     def config(self) -> dict[str, Any]:
-        """The folder's ``config.json``, or an empty dict."""
-        return _read_json(self.folder / "config.json")
+        """The network's ``config.json``, or an empty dict."""
+        return _read_json(self.network_folder / "config.json")
+
+    def architectures(self) -> list[str]:
+        """What the folder can be loaded as: its ``architectures``, and ``SentenceTransformer`` where it is one."""
+        named = self.config().get("architectures") or []
+        return [*named, "SentenceTransformer"] if (self.folder / "modules.json").is_file() else [*named]
 
     def family(self) -> str:
         """The model that a folder in duomo layout names in ``duomo.json``; empty in transformers layout."""
@@ -151,8 +161,29 @@ def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
         raise WeightsMissing(
             f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
         )
-    refuse_pickles(folder)
+    refuse_pickles(network_folder(folder))
     return WeightsRef(spec, folder, f"files:{_folder_digest(folder)[:12]}")
+
+
+def folder_identity(reference: str | os.PathLike[str] | None) -> str:
+    """Which folder a model reference means, and what is in it now; empty where it means no folder."""
+    text = os.fspath(reference or "").removeprefix("dir:")
+    if not text or not os.path.isdir(path := os.path.expanduser(text)):
+        return ""
+    return f"{os.path.abspath(path)}:{_folder_digest(Path(path))}"
+
+
+def network_folder(folder: Path) -> Path:
+    """Where the network of `folder` lies: sentence-transformers used to keep it in a folder of its own.
+
+    Never outside `folder`, whatever ``modules.json`` says.
+    """
+    file = folder / "modules.json"
+    for step in _read_list(file) if file.is_file() else ():
+        inner = folder / str(step.get("path", ""))
+        if str(step.get("type", "")).endswith(".Transformer") and inner.resolve().is_relative_to(folder.resolve()):
+            return inner if (inner / "config.json").is_file() else folder
+    return folder
 
 
 def refuse_pickles(folder: Path) -> None:
@@ -198,7 +229,7 @@ def fetch_from_hub(spec: ModelSpec, name: str, revision: str) -> WeightsRef:
             fix="check the network; or download it elsewhere and use dir:PATH",
         ) from None
     path = Path(folder)
-    refuse_pickles(path)
+    refuse_pickles(network_folder(path))
     return WeightsRef(spec, path, path.name)
 
 
@@ -258,10 +289,23 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text("utf-8"))
     except ValueError as error:
-        raise WeightsMismatch(
-            f"'{file}' is damaged", why=str(error), fix="save or download the checkpoint again"
-        ) from None
+        raise _damaged(file, error) from None
     return dict(found)
+
+
+def _read_list(file: Path) -> list[dict[str, Any]]:
+    """A JSON list of objects. Raises `WeightsMismatch` when it is damaged."""
+    import json
+
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise _damaged(file, error) from None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _damaged(file: Path, error: Exception) -> WeightsMismatch:
+    return WeightsMismatch(f"'{file}' is damaged", why=str(error), fix="save or download the checkpoint again")
 
 
 def _folder_digest(folder: Path) -> str:
@@ -269,7 +313,8 @@ def _folder_digest(folder: Path) -> str:
     import hashlib
 
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*")):
+    inner = network_folder(folder)
+    for path in sorted((*folder.glob("*"), *(inner.glob("*") if inner != folder else ()))):
         if path.is_file():
-            digest.update(f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}".encode())
+            digest.update(f"{path.relative_to(folder)}:{path.stat().st_size}:{path.stat().st_mtime_ns}".encode())
     return digest.hexdigest()

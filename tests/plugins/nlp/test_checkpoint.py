@@ -1,6 +1,7 @@
 """Checkpoints are loaded whole, or refused with the reason."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,25 @@ def test_the_longest_text_that_fits_is_found_from_the_config(checkpoint: Make, k
     assert runner("a" + " a" * (limit - 3)).top.score > 0
     with pytest.raises(duomo.BadInput, match=f"{limit + 1} tokens and the model reads {limit}"):
         runner("a" + " a" * (limit - 2))
+
+
+def test_run_takes_the_weights_that_are_in_the_folder_now(
+    checkpoint: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named in each way a folder can be named, and by the same relative path from another place."""
+    first, second = checkpoint("bert", AutoModel), checkpoint("bert", AutoModel, initializer_range=0.1)
+    expected = [load(folder, "feature-extraction")("the cat").vector for folder in (first, second)]
+    assert expected[0] != expected[1]
+    for name in ("here", "dir:here", Path("here")):
+        found = []
+        for place, folder in enumerate((first, second)):
+            shutil.copytree(folder, tmp_path / "one" / "here", dirs_exist_ok=True)
+            monkeypatch.chdir(tmp_path / "one")
+            found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type]
+            shutil.copytree(folder, tmp_path / f"other{place}" / "here", dirs_exist_ok=True)
+        monkeypatch.chdir(tmp_path / "other0")
+        found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type]
+        assert found == [*expected, expected[0]], name
 
 
 def test_loading_prints_nothing(checkpoint: Make, capfd: pytest.CaptureFixture[str]) -> None:
