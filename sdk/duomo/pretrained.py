@@ -45,7 +45,7 @@ def load_network(
     try:
         with quiet():
             network, found = auto.from_pretrained(
-                weights.folder,
+                weights.network_folder,
                 use_safetensors=True,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # so that they are reported, and refused in our words
@@ -90,7 +90,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
     """
     try:
         with quiet():
-            return auto.from_pretrained(weights.folder, **_SAFE)
+            return auto.from_pretrained(weights.network_folder, **_SAFE)
     except (OSError, ValueError, ImportError) as error:
         _refuse_own_code(weights, error)
         raise WeightsMissing(

@@ -56,7 +56,7 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
     named = weights.family()
     if named:
         return weights._replace(spec=catalog.model(named, task))
-    architectures = weights.config().get("architectures") or []
+    architectures = weights.architectures()
     fitting = catalog.families(task, architectures)
     if fitting:
         return weights._replace(spec=fitting[0])

@@ -44,20 +44,38 @@ def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokeni
     return wrapper, fast
 
 
+LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
+"""How configs call the number of tokens that the model reads; the first that is there counts."""
+SENTENCE_CONFIGS = tuple(
+    f"sentence_{kind}_config.json"
+    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+"""Where sentence-transformers keeps how texts are read; the first that is there counts."""
+
+
 def max_tokens(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, weights: WeightsRef) -> int:
     """How many tokens fit, special ones included: the least that tokenizer, config and folder say."""
     config = network.config.get_text_config()
-    limits = [tokenizer.model_max_length, getattr(config, "max_position_embeddings", None)]
+    said = (getattr(config, name, None) for name in LIMITS)
+    limits = [tokenizer.model_max_length, next((each for each in said if isinstance(each, int) and each > 0), None)]
     for name, module in network.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             # RoBERTa and its kin count positions from padding_idx + 1, so that the last rows do not exist.
             limits.append(module.num_embeddings - module.padding_idx - 1)
-    limits.append(read_json(weights, "sentence_bert_config.json").get("max_seq_length"))
+    limits.append(read_sentence_config(weights).get("max_seq_length"))
     known = [limit for limit in limits if limit is not None and 0 < limit < UNLIMITED]
     return min(known, default=FALLBACK)
 
 
-def read_json(weights: WeightsRef, name: str) -> Any:
-    """A JSON file of the folder; an empty dict when it is not there."""
-    file = weights.folder / name
+def read_sentence_config(weights: WeightsRef) -> Any:
+    """How a sentence-transformers folder reads texts; an empty dict where it is none."""
+    for name in SENTENCE_CONFIGS:
+        if found := read_json(weights, name, beside=True):
+            return found
+    return {}
+
+
+def read_json(weights: WeightsRef, name: str, *, beside: bool = False) -> Any:
+    """A JSON file of the folder, or with `beside` of the one that the network lies in; an empty dict without one."""
+    file = (weights.network_folder if beside else weights.folder) / name
     return json.loads(file.read_text("utf-8")) if file.is_file() else {}

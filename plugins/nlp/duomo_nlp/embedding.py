@@ -10,23 +10,23 @@ A text of several windows (``long=window``) has the mean of their vectors, weigh
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModel
 
 from duomo import Text, WeightsRef
-from duomo.errors import WeightsMismatch
+from duomo.errors import WrongTask
 from duomo.inputs import Comparison
 from duomo.model import Features, In, R
 from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
-from duomo_nlp.checkpoint import read_json
 from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.heads import first_states, hidden_states
-from duomo_nlp.encoders.rows import Rows, by_length, by_row, pack
+from duomo_nlp.encoders.rows import Rows, by_length, by_row
+from duomo_nlp.sentences import CORPUS, lower_case, read_recipe
 
 TEMPERATURE = 0.05
 """Cosines are divided by it before the softmax: the usual scale of 20 of sentence-transformers' contrastive losses."""
@@ -34,14 +34,24 @@ FITTING = 0.15
 """Under ``multi_label`` a label with this cosine scores 0.5. Of 39 sentences on 13 topics, MiniLM puts
 87 % of the right labels above it and 97 % of the wrong ones below."""
 TEXTS_AT_ONCE = 1024
-"""Texts of a corpus are tokenized and embedded so many at a time."""
+"""Texts of a corpus that are tokenized and embedded at a time."""
 
-Batch = tuple[list[Rows], str]
-"""What `SentenceEncoder.forward` reads: all windows of all texts, and how to pool them."""
+
+class Batch(NamedTuple):
+    """All windows of all texts."""
+
+    parts: list[Rows]
+    pooling: tuple[str, ...]
+    skips: list[int]
+    """How many first tokens of each window are not pooled: those of a prompt that does not count."""
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> Batch:
+        """The same on another device."""
+        return self._replace(parts=[rows.to(device, non_blocking=non_blocking) for rows in self.parts])
 
 
 class SentenceEncoder(Encoder[In, R]):
-    """What the four models below share: texts to pooled vectors. Their features hold ``texts``: ids by text, window."""
+    """What the four models below share: texts to pooled vectors. Their features hold ``texts``: windows by text."""
 
     auto = AutoModel
     # Only hidden states are read: heads of other tasks are surplus, and a pooler may be missing.
@@ -51,55 +61,86 @@ class SentenceEncoder(Encoder[In, R]):
         packed.enable(self.network)
 
     def configure(self, weights: WeightsRef) -> None:
-        self.pooling = _pooling_of(weights)
+        self.recipe = read_recipe(weights)
+        config = self.network.config
+        if config.is_encoder_decoder or (is_decoder(weights) and not self.recipe.is_described):
+            raise WrongTask(
+                f"'{weights.folder}' does not make vectors of texts",
+                why="it is a decoder, and no file beside it says which of its vectors stands for a text",
+                fix="use an encoder, or a sentence-transformers folder",
+            )
+        config.use_cache = False  # a decoder's keys and values are not read again
+        lower_case(weights, self.tokenizer)
+        self.special = frozenset(
+            self.tokenizer.token_to_id(each.content)
+            for each in self.tokenizer.get_added_tokens_decoder().values()
+            if each.special
+        )
         self.embed_known = functools.lru_cache(maxsize=4)(self.embed)
 
-    def read(self, groups: Sequence[Sequence[str]], long: str, pooling: str | None = None) -> list[Features]:
-        """One features dict a group of texts."""
-        cut = iter(windows.read(self.tokenizer, [text for group in groups for text in group], long))
+    def read(
+        self, groups: Sequence[Sequence[str]], long: str, prompt: str = "", pooling: str | None = None
+    ) -> list[Features]:
+        """One features dict a group of texts, each with `prompt` before it."""
+        texts = [prompt + text if prompt else text for group in groups for text in group]
+        cut = iter(windows.read(self.tokenizer, texts, long))
+        skip = 0 if self.recipe.includes_prompt or not prompt else self._length_of(prompt)
         features = []
         for group in groups:
-            texts = [next(cut) for _ in group]
+            found = [next(cut) for _ in group]
             features.append(
                 {
-                    "texts": [[window.ids for window in text] for text in texts],
-                    "truncated": any(windows.was_cut(text, long) for text in texts),
-                    "windows": max(len(text) for text in texts),
-                    "pooling": pooling or self.pooling,
+                    "texts": found,
+                    "truncated": any(windows.was_cut(text, long) for text in found),
+                    "windows": max(len(text) for text in found),
+                    "pooling": self.recipe.pooling if pooling is None else (pooling,),
+                    "skip": skip,
                 }
             )
         return features
 
+    def _length_of(self, prompt: str) -> int:
+        """Tokens at the beginning of a text that are its prompt's, with the special ones before it."""
+        ids = self.tokenizer.encode(prompt).ids
+        return len(ids) - (bool(ids) and ids[-1] in self.special)
+
     def collate(self, features: list[Features]) -> Batch:
         rows = [window for each in features for text in each["texts"] for window in text]
-        return pack(rows), features[0]["pooling"]
+        # A prompt is in the first window of its text.
+        skips = [each["skip"] * (not at) for each in features for text in each["texts"] for at in range(len(text))]
+        return Batch(self.pack(rows), features[0]["pooling"], skips if any(skips) else [])
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Pooled vectors, (windows, D), not normalised."""
-        parts, pooling = batch
-        return torch.cat([self._pooled(rows, pooling) for rows in parts])
-
-    def _pooled(self, rows: Rows, pooling: str) -> torch.Tensor:
-        """Token vectors to one a row, special tokens included as in Sentence-BERT."""
-        if pooling == "cls":
-            return first_states(self.network, rows)
-        groups = by_length(hidden_states(self.network, rows), rows.groups)
-        return by_row([group.amax(1) if pooling == "max" else group.mean(1) for group in groups], rows)
+        skips = iter(batch.skips)
+        return torch.cat(
+            [
+                pool(self.network, rows, batch.pooling, [next(skips) for _ in rows.back] if batch.skips else None)
+                for rows in batch.parts
+            ]
+        )
 
     def vectors(self, output: torch.Tensor, features: list[Features]) -> torch.Tensor:
         """One vector a text, (texts, D) in float32."""
         weights = [[len(window) for window in text] for each in features for text in each["texts"]]
-        return windows.mean_by_text(output.float(), weights)
+        return windows.mean_by_text(output.float(), weights)[:, : self.recipe.dims]
 
-    def embed(self, texts: tuple[str, ...], long: str) -> torch.Tensor:
-        """Normalised vectors of many texts, (texts, D), on the network's device."""
+    def comparable(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Vectors as `alike` takes them: of length 1, unless the checkpoint was trained for another likeness."""
+        return normalize(vectors) if self.recipe.similarity == "cosine" else vectors
+
+    def alike(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """How alike vectors (A, D) and (B, D) are, (A, B), as the checkpoint was trained for; more is more alike."""
+        return LIKENESS[self.recipe.similarity](a, b)
+
+    def embed(self, texts: tuple[str, ...], long: str, prompt: str = "") -> torch.Tensor:
+        """Comparable vectors of many texts, (texts, D), on the network's device."""
         parts = []
         for at in range(0, len(texts), TEXTS_AT_ONCE):
-            features = self.read([[text] for text in texts[at : at + TEXTS_AT_ONCE]], long)
+            features = self.read([[text] for text in texts[at : at + TEXTS_AT_ONCE]], long, prompt)
             # The worker never sees these, so they are moved here.
-            rows, pooling = self.collate(features)
-            output = self.forward(([each.to(self.network.device) for each in rows], pooling))
-            parts.append(normalize(self.vectors(output, features)))
+            output = self.forward(self.collate(features).to(self.network.device))
+            parts.append(self.comparable(self.vectors(output, features)))
         return torch.cat(parts)
 
 
@@ -107,7 +148,8 @@ class FeatureExtraction(SentenceEncoder[Text, Embedding]):
     """A text as a vector."""
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
-        return self.read([[item] for item in items], options.long, options.pooling)
+        prompt = self.recipe.prompt(options.prompt, options.prompt_name)
+        return self.read([[item] for item in items], options.long, prompt, options.pooling)
 
     def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Embedding]:
         vectors = self.vectors(output, features)
@@ -124,24 +166,26 @@ class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
         return sum(1 + len(text) // 5 for text in (item.source, *item.sentences))
 
     def preprocess(self, items: Sequence[Comparison], options: Any) -> list[Features]:
-        return self.read([[item.source, *item.sentences] for item in items], options.long)
+        prompt = self.recipe.prompt(options.prompt, options.prompt_name)
+        return self.read([[item.source, *item.sentences] for item in items], options.long, prompt)
 
     def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Similarity]:
-        vectors = normalize(self.vectors(output, features))
+        vectors = self.comparable(self.vectors(output, features))
         groups = torch.split(vectors, [len(each["texts"]) for each in features])
-        return [Similarity.model_construct(scores=(each[1:] @ each[0]).clamp(-1, 1).tolist()) for each in groups]
+        return [Similarity.model_construct(scores=self.alike(each[:1], each[1:])[0].tolist()) for each in groups]
 
 
 class SemanticSearch(SentenceEncoder[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
-        features = self.read([[item] for item in items], options.long)
+        prompt = self.recipe.prompt(options.prompt, options.prompt_name, usual=("query",))
+        features = self.read([[item] for item in items], options.long, prompt)
         return [{**each, "query": str(item)} for item, each in zip(items, features, strict=True)]
 
     def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[SearchResult]:
-        corpus = self.embed_known(options.corpus, options.long)
-        scores = normalize(self.vectors(output, features)) @ corpus.T
+        corpus = self.embed_known(options.corpus, options.long, self.recipe.prompt(None, None, usual=CORPUS))
+        scores = self.alike(self.comparable(self.vectors(output, features)), corpus)
         best = scores.topk(min(options.top_k, len(options.corpus)))
         results = []
         for each, values, places in zip(features, best.values.tolist(), best.indices.tolist(), strict=True):
@@ -165,7 +209,7 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
 
     def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Classification]:
         labels = self.embed_known(tuple(options.template.replace("{}", name) for name in options.labels), options.long)
-        cosines = normalize(self.vectors(output, features)) @ labels.T
+        cosines = cosine(normalize(self.vectors(output, features)), normalize(labels))
         if options.multi_label:
             scores = torch.sigmoid((cosines - FITTING) / TEMPERATURE)
         else:
@@ -173,29 +217,70 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
         return [Classification.ranked(options.labels, each) for each in scores.tolist()]
 
 
+def pool(network: Any, rows: Rows, pooling: tuple[str, ...], skips: list[int] | None) -> torch.Tensor:
+    """Token vectors to one a row, special tokens included as in Sentence-BERT, (R, D)."""
+    if pooling == ("cls",) and skips is None:
+        return first_states(network, rows)
+    groups = by_length(hidden_states(network, rows), rows.groups)
+    if skips is None:
+        return by_row([torch.cat([_POOLED[name](group) for name in pooling], -1) for group in groups], rows)
+    ordered = torch.tensor(skips, device=rows.back.device).new_empty(len(skips))
+    ordered[rows.back] = torch.tensor(skips, device=rows.back.device)
+    parts = torch.split(ordered, [len(group) for group in groups])
+    return by_row(
+        [
+            torch.stack([_pooled_from(row, skip, pooling) for row, skip in zip(group, part.tolist(), strict=True)])
+            for group, part in zip(groups, parts, strict=True)
+        ],
+        rows,
+    )
+
+
+def _pooled_from(row: torch.Tensor, skip: int, pooling: tuple[str, ...]) -> torch.Tensor:
+    """One row (L, H) pooled without its first `skip` tokens; the last one counts in any case."""
+    skip = min(skip, len(row) - 1)
+    kept, first = row[None, skip:], skip + 1
+    return torch.cat(
+        [_weighted(kept, first) if name == "weighted_mean" else _POOLED[name](kept) for name in pooling], -1
+    )[0]
+
+
+def _weighted(group: torch.Tensor, first: int = 1) -> torch.Tensor:
+    """Mean with weights that grow with the place of a token in its text (Muennighoff 2022, SGPT)."""
+    places = torch.arange(first, first + group.shape[1], device=group.device, dtype=torch.float32)[:, None]
+    return ((group.float() * places).sum(1) / places.sum()).to(group.dtype)
+
+
+_POOLED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "mean": lambda group: group.mean(1),
+    "max": lambda group: group.amax(1),
+    "cls": lambda group: group[:, 0],
+    "last": lambda group: group[:, -1],
+    "mean_sqrt_len": lambda group: group.sum(1) / group.shape[1] ** 0.5,
+    "weighted_mean": _weighted,
+}
+"""(C, L, H) to (C, H), for rows that are pooled whole."""
+
+
 def normalize(vectors: torch.Tensor) -> torch.Tensor:
-    """Vectors (B, D) scaled to length 1."""
-    lengths: torch.Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    return vectors / lengths
+    """Vectors (B, D) scaled to length 1; one of zeros stays."""
+    return torch.nn.functional.normalize(vectors, dim=-1)
 
 
-def _pooling_of(weights: WeightsRef) -> str:
-    """The pooling that a sentence-transformers folder asks for; ``mean`` where it asks for none.
+def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Of vectors of length 1, (A, B), in [-1, 1]."""
+    return (a @ b.T).clamp(-1, 1)
 
-    Raises `WeightsMismatch` for steps after the encoder that are not written here: leaving
-    them out would give other vectors than the checkpoint's own.
-    """
-    steps = {each["type"].rpartition(".")[2]: each["path"] for each in read_json(weights, "modules.json")}
-    surplus = sorted(steps.keys() - {"Transformer", "Pooling", "Normalize"})
-    config = read_json(weights, f"{steps['Pooling']}/config.json") if "Pooling" in steps else {}
-    asked = {config[key] for key in ("pooling_mode",) if key in config}
-    asked |= {key.removeprefix("pooling_mode_") for key, on in config.items() if on is True}
-    asked -= {"include_prompt"}
-    names = {"mean_tokens": "mean", "mean": "mean", "cls_token": "cls", "cls": "cls", "max_tokens": "max", "max": "max"}
-    if surplus or len(asked) > 1 or not asked <= names.keys():
-        raise WeightsMismatch(
-            f"'{weights.folder}' makes its vectors in a way that duomo does not know",
-            why=f"modules.json asks for {', '.join([*surplus, *sorted(asked)])}",
-            fix="use a checkpoint with one pooling (mean, cls or max) and no layer after it",
-        )
-    return names[asked.pop()] if asked else "mean"
+
+LIKENESS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "cosine": cosine,
+    "dot": lambda a, b: a @ b.T,
+    "euclidean": lambda a, b: -torch.cdist(a, b),
+    "manhattan": lambda a, b: -torch.cdist(a, b, p=1.0),
+}
+"""(A, D) and (B, D) to (A, B); more is more alike. Distances are below zero, as sentence-transformers has them."""
+
+
+def is_decoder(weights: WeightsRef) -> bool:
+    """Whether the folder holds a decoder, by the name of its architecture."""
+    return any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in weights.config().get("architectures") or ())

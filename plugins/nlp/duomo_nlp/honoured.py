@@ -113,5 +113,91 @@ GENERATION: dict[str, Entry] = {
     "transformers_version": Entry("no effect", "who saved it"),
 }
 """``generation_config.json``, of decoders."""
-FILES: dict[str, dict[str, Entry]] = {"generation_config.json, for text-generation": GENERATION}
+_TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+_LIBRARIES = "arguments for other libraries"
+SENTENCE: dict[str, Entry] = {
+    "max_seq_length": Entry("applied", "where tokenizer and config do not say less"),
+    "do_lower_case": Entry("applied"),
+    "transformer_task": _refused("the last hidden states are read, and nothing else", "feature-extraction"),
+    "modality_config": _refused("texts only", _TEXT_ONLY),
+    "module_output_name": _refused("", "token_embeddings"),
+    "unpad_inputs": Entry("no effect", "nothing is padded here"),
+    "processing_kwargs": _refused(_LIBRARIES),
+    "model_args": _refused(_LIBRARIES),
+    "model_kwargs": _refused(_LIBRARIES),
+    "tokenizer_args": _refused(_LIBRARIES),
+    "processor_kwargs": _refused(_LIBRARIES),
+    "config_args": _refused(_LIBRARIES),
+    "config_kwargs": _refused(_LIBRARIES),
+    "query_length": _refused("many vectors a text"),
+    "document_length": _refused("many vectors a text"),
+    "query_expansion": _refused("many vectors a text"),
+}
+"""``sentence_bert_config.json``; what is not here is refused too."""
+SENTENCES: dict[str, Entry] = {
+    "prompts": Entry(
+        "applied",
+        "by the options `prompt` and `prompt_name`; a search takes `query` for what is searched "
+        "for, and `document`, `passage` or `corpus` for what is searched, where they are there",
+    ),
+    "default_prompt_name": Entry("applied"),
+    "similarity_fn_name": _refused("only those of single vectors", "cosine", "dot", "euclidean", "manhattan"),
+    "truncate_dim": Entry("applied"),
+    "model_type": _refused("", "SentenceTransformer"),
+    "requirements": Entry("no effect", "what its author had installed"),
+    "__version__": Entry("no effect", "who saved it"),
+}
+"""``config_sentence_transformers.json``."""
+POOLING: dict[str, Entry] = {
+    "pooling_mode": Entry("applied", "cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken, or several"),
+    "pooling_mode_cls_token": Entry("applied", "the old name"),
+    "pooling_mode_max_tokens": Entry("applied", "the old name"),
+    "pooling_mode_mean_tokens": Entry("applied", "the old name"),
+    "pooling_mode_mean_sqrt_len_tokens": Entry("applied", "the old name"),
+    "pooling_mode_weightedmean_tokens": Entry("applied", "the old name"),
+    "pooling_mode_lasttoken": Entry("applied", "the old name"),
+    "include_prompt": Entry("applied"),
+    "embedding_dimension": Entry("no effect", "the network says"),
+    "word_embedding_dimension": Entry("no effect", "the network says"),
+}
+"""The config of the pooling step."""
+STEPS: dict[str, Entry] = {
+    "Transformer": Entry("applied", "in the folder itself, or in one of its own such as `0_Transformer`"),
+    "Pooling": Entry("applied"),
+    "Normalize": Entry("applied", "by the option `normalize`, which is on"),
+    **{
+        name: _refused("a layer after the pooling, or another kind of encoder")
+        for name in ("Dense", "LayerNorm", "CNN", "LSTM", "WeightedLayerPooling", "WordEmbeddings", "WordWeights",
+                     "BoW", "StaticEmbedding", "CLIPModel", "Router", "Asym")
+    },
+    "Dropout": Entry("no effect", "only in training"),
+}  # fmt: skip
+"""The steps of ``modules.json``."""
+TOKENIZER: dict[str, Entry] = {
+    "truncation_side": Entry("applied", "which end of a text stays under `long=truncate`; a prompt keeps its end"),
+    "model_max_length": Entry("applied", "where the config does not say less"),
+    "model_input_names": Entry("applied", "`token_type_ids` where they are named and the network reads them"),
+    "chat_template": Entry("applied", "for text-generation, where the option `chat` does not say otherwise"),
+    "eos_token": Entry("applied", "ends an answer"),
+    "padding_side": Entry("no effect", "encoders run without padding, decoders are padded on the left"),
+}
+"""``tokenizer_config.json``, beside what the tokenizer does with a text, which is its own."""
+CONFIG: dict[str, Entry] = {
+    "id2label": Entry("applied", "as text; a label without a name is refused"),
+    "problem_type": Entry("applied", "`multi_label_classification`; `regression` is refused"),
+    "max_position_embeddings": Entry("applied", "and `n_positions`, `max_seq_len`, `seq_length` and the like"),
+    "rope_parameters": Entry("applied", "longrope too: rows on both sides of its turn never share a pass"),
+    "attention_type": Entry("applied", "of BigBird, for each text by its length"),
+}
+"""``config.json``, beside what transformers builds the network from."""
+_OLD = "sentence_bert_config.json, or sentence_roberta_config.json and the like"
+FILES: dict[str, dict[str, Entry]] = {
+    "config.json": CONFIG,
+    "tokenizer_config.json": TOKENIZER,
+    "generation_config.json, for text-generation": GENERATION,
+    "modules.json, of sentence-transformers folders": STEPS,
+    _OLD: SENTENCE,
+    "config_sentence_transformers.json": SENTENCES,
+    "1_Pooling/config.json": POOLING,
+}
 """Every table, by its file."""

@@ -78,16 +78,19 @@ FAMILY = ModelSpec(
     limits="needs a tokenizer.json, or files from which transformers makes one",
 )
 ENCODERS = (
+    "SentenceTransformer",
     "*ForMaskedLM",
     *(
         f"{name}Model"
         for name in (
-            "Albert", "Bert", "Camembert", "Deberta", "DebertaV2", "DistilBert", "Electra", "EuroBert", "MobileBert",
-            "ModernBert", "MPNet", "NomicBert", "Roberta", "RobertaPreLayerNorm", "XLMRoberta", "XLMRobertaXL",
+            "Albert", "Bert", "BigBird", "Camembert", "ConvBert", "Data2VecText", "Deberta", "DebertaV2", "DistilBert",
+            "Electra", "Ernie", "EuroBert", "FNet", "Flaubert", "Funnel", "IBert", "JinaEmbeddingsV3", "Longformer",
+            "MPNet", "MegatronBert", "MobileBert", "ModernBert", "NomicBert", "Nystromformer", "RemBert", "RoCBert",
+            "RoFormer", "Roberta", "RobertaPreLayerNorm", "SqueezeBert", "XLM", "XLMRoberta", "XLMRobertaXL", "XLNet",
         )
     ),
 )  # fmt: skip
-"""Architectures with one vector a token of a text; ``*Model`` would also claim pictures and sound."""
+"""Architectures with one vector a token of a text, and folders that say so; ``*Model`` would claim images."""
 
 
 class Nlp(Hooks):

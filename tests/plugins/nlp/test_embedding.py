@@ -225,7 +225,7 @@ def test_any_encoder_gives_its_own_hidden_states_pooled(checkpoint: Make, kind: 
             torch.testing.assert_close(torch.tensor(outcome.unwrap().vector), pool(hidden), atol=1e-5, rtol=0)
 
 
-def add_modules(folder: Path, pooling: dict[str, bool], *more: str) -> None:
+def add_modules(folder: Path, pooling: dict[str, Any], *more: str) -> None:
     """Lay the files of sentence-transformers beside a checkpoint."""
     kinds = ["Transformer", "Pooling", *more]
     modules = [
@@ -249,10 +249,10 @@ def test_a_sentence_transformers_folder_brings_its_own_pooling_and_length(checkp
 
 
 @pytest.mark.parametrize(
-    ("pooling", "more"), [({"pooling_mode_lasttoken": True}, ()), ({"pooling_mode_mean_tokens": True}, ("Dense",))]
+    ("pooling", "more"), [({"pooling_mode": "attention"}, ()), ({"pooling_mode_mean_tokens": True}, ("Dense",))]
 )
 def test_steps_we_do_not_have_are_refused_rather_than_left_out(
-    checkpoint: Make, pooling: dict[str, bool], more: tuple[str, ...]
+    checkpoint: Make, pooling: dict[str, Any], more: tuple[str, ...]
 ) -> None:
     folder = checkpoint("bert", AutoModel)
     add_modules(folder, pooling, *more)

@@ -11,6 +11,9 @@ from duomo.tasks.base import LongPolicy, Options, Result, Task
 from duomo.tasks.options import LONG
 from duomo.tasks.results import Embedding, SearchResult
 
+PROMPT = "a text before each text; what the checkpoint says when left out, and nothing when empty"
+PROMPT_NAME = "the name of one of the checkpoint's prompts, instead of `prompt`"
+
 
 class FeatureExtractionOptions(Options):
     """Options of text feature extraction."""
@@ -19,6 +22,8 @@ class FeatureExtractionOptions(Options):
         None, description="how token vectors become one; the model's own way when left out"
     )
     normalize: bool = Field(True, description="scale the vector to length 1")
+    prompt: str | None = Field(None, description=PROMPT)
+    prompt_name: str | None = Field(None, description=PROMPT_NAME)
     long: LongPolicy = Field("error", description=LONG)
 
 
@@ -32,7 +37,10 @@ class FeatureExtraction(Task[Text, FeatureExtractionOptions, Embedding]):
 
 
 class Similarity(Result):
-    """Cosine with each sentence, in [-1, 1], in the order they were given."""
+    """Likeness of each sentence, in the order they were given: cosine, in [-1, 1].
+
+    A checkpoint that was trained for a dot product or a distance gives that; a distance is below zero.
+    """
 
     scores: list[float]
 
@@ -40,6 +48,8 @@ class Similarity(Result):
 class SentenceSimilarityOptions(Options):
     """Options of sentence similarity."""
 
+    prompt: str | None = Field(None, description=PROMPT)
+    prompt_name: str | None = Field(None, description=PROMPT_NAME)
     long: LongPolicy = Field("error", description=LONG)
 
 
@@ -57,6 +67,8 @@ class SemanticSearchOptions(Options):
 
     corpus: tuple[str, ...] = Field(min_length=1, description="the texts to search, as a list")
     top_k: int = Field(5, ge=1, description="how many hits to give, best first")
+    prompt: str | None = Field(None, description=PROMPT.replace("each text", "what is searched for"))
+    prompt_name: str | None = Field(None, description=PROMPT_NAME)
     long: LongPolicy = Field("error", description=LONG)
 
 
