@@ -30,6 +30,7 @@ def changes(source):
     ("a.b = c", [("a.b = c", "pass")]),
     ("'a docstring'", []),
     ("import a", []),
+    ("x = zip(a, b, strict=True)", []),
     ("if TYPE_CHECKING: f()", []),
     ("@f(1)\ndef g(a: h(2) = 3) -> i(4): pass", [("3", "4")]),
 ])  # fmt: skip

@@ -64,7 +64,9 @@ def _sites(node: ast.AST, where: str) -> Iterator[tuple[ast.AST, str, int | None
 
 
 def _is_not_run(node: ast.AST) -> bool:
-    """Whether a statement only documents or imports."""
+    """Whether a node only documents, imports, or checks what cannot be otherwise (``zip(..., strict=True)``)."""
+    if isinstance(node, ast.keyword):
+        return node.arg == "strict"
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -41,6 +41,12 @@ def test_what_the_caller_bounds_is_kept():
     assert (found.max_items, found.max_failed, found.workers) == (8, 5, 3)
 
 
+def test_among_many_callers_the_failures_of_some_end_nothing():
+    shared = policy(workers=3, batch_size=8, max_failed=5).shared()
+    assert (shared.systemic_after, shared.max_failed, shared.live) == (0, None, True)
+    assert (shared.max_items, shared.workers) == (8, 3)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_whether_a_model_packs_is_the_models_own(packed):
     assert policy(facts=FACTS._replace(packed=packed)).packed is packed

@@ -1,5 +1,6 @@
 """The scheduler, driven by hand and by hypothesis: no process, no clock."""
 
+import dataclasses
 import random
 
 import pytest
@@ -9,6 +10,7 @@ from duomo.errors import SystemicError
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
+from duomo.execution.stats import Counts
 from duomo.outcome import ItemError
 
 
@@ -332,3 +334,353 @@ def test_batches_before_a_flush_are_shared_out_as_at_the_end():
         return [len(batch.entries) for worker in (0, 1) if (batch := scheduler.next_batch(worker))]
 
     assert sizes(Scheduler.flush) == sizes(Scheduler.end) == [10, 7]
+
+
+# Line by line: what is counted, bounded and tried again
+
+
+def good(batch):
+    return [ItemResult(result=each.index) for each in batch.entries]
+
+
+def sizes(scheduler, num, worker=0):
+    """Items of the next batches of a worker, each of which runs well."""
+    found = []
+    while len(found) < num and (batch := scheduler.next_batch(worker)) is not None:
+        found.append(len(batch.entries))
+        scheduler.settle(batch, good(batch))
+    return found
+
+
+def test_bytes_leave_the_window_with_their_items():
+    scheduler = Scheduler(Policy(window_items=10, window_bytes=100, max_items=2))
+    for size in (60, 0, 40):
+        assert scheduler.wants_input
+        scheduler.offer(entry(scheduler.counts.items + 10 - scheduler.room[0]), size=size)
+    assert scheduler.room == (7, 0)
+    assert not scheduler.wants_input, "the window is full to its last byte"
+    scheduler.settle(first := scheduler.next_batch(), good(first))
+    assert [each.index for each, _ in scheduler.emit()] == [0, 1]
+    assert scheduler.room == (9, 60)
+    assert scheduler.wants_input
+    scheduler.settle(last := scheduler.next_batch(), good(last))
+    list(scheduler.emit())
+    assert scheduler.room == (10, 100)
+
+
+def test_one_item_above_the_bytes_of_the_window_is_let_in_alone():
+    scheduler = Scheduler(Policy(window_items=10, window_bytes=100))
+    scheduler.offer(entry(0), size=150)
+    assert not scheduler.wants_input
+
+
+def test_all_that_happens_is_counted_once():
+    scheduler = Scheduler(Policy(max_items=4))
+    fill(scheduler, [10, 10, 30, 30])
+    scheduler.fail(scheduler.next_batch(), problem())
+    small, large = scheduler.next_batch(), scheduler.next_batch()
+    scheduler.settle(small, good(small))
+    scheduler.out_of_memory(large, problem("OutOfMemoryError"))
+    third, fourth = scheduler.next_batch(), scheduler.next_batch()
+    scheduler.fail(third, problem("TimeoutError"))
+    scheduler.lost(fourth)
+    again, alone = scheduler.next_batch(idle=False), scheduler.next_batch()
+    scheduler.fail(again, problem("TimeoutError"))
+    scheduler.settle(alone, good(alone))
+    assert [each.error is not None for _, each in scheduler.emit()] == [False, False, True, False]
+    assert scheduler.counts == Counts(
+        items=4, failed=1, batches=7, splits=2, retries=1, ooms=1, lost=1, cost=280, padded_cost=320
+    )
+
+
+def test_items_without_failures_are_counted_as_well():
+    scheduler = Scheduler(Policy(max_items=2))
+    fill(scheduler, [1] * 6)
+    sizes(scheduler, 2)
+    list(scheduler.emit())
+    assert scheduler.counts.items == 4
+    sizes(scheduler, 1)
+    list(scheduler.emit())
+    assert scheduler.counts.items == 6
+
+
+def test_as_many_failures_as_are_allowed_do_not_stop_the_run():
+    scheduler = Scheduler(Policy(max_items=4, max_failed=2))
+    fill(scheduler, [1] * 4)
+    bad = [ItemResult(error=problem()), ItemResult(error=problem()), ItemResult(result=2), ItemResult(error=problem())]
+    scheduler.settle(scheduler.next_batch(), bad)
+    out = []
+    with pytest.raises(SystemicError, match="more than 2 items failed") as caught:
+        out.extend(each.index for each, _ in scheduler.emit())
+    assert "item 3" in caught.value.why
+    assert scheduler.counts.failed == 3
+    allowed = Scheduler(Policy(max_items=4, max_failed=3))
+    fill(allowed, [1] * 4)
+    allowed.settle(allowed.next_batch(), bad)
+    assert len(list(allowed.emit())) == 4
+
+
+def test_a_batch_is_the_workers_who_asked_for_it():
+    scheduler = Scheduler(Policy(max_items=1))
+    fill(scheduler, [1] * 3)
+    assert scheduler.next_batch().worker == 0
+    second, third = scheduler.next_batch(3), scheduler.next_batch(4)
+    assert (second.worker, third.worker) == (3, 4)
+    scheduler.fail(second, problem("TimeoutError"))
+    scheduler.lost(third)
+    assert scheduler.next_batch(5, idle=False).worker == 5
+    assert scheduler.next_batch(6).worker == 6
+
+
+def test_an_item_costs_one_unless_it_is_said():
+    scheduler = Scheduler(Policy())
+    scheduler.offer(entry(0))
+    batch = scheduler.next_batch()
+    assert (batch.cost, batch.padded, batch.tries, batch.alone) == (1, 1, 0, False)
+    assert scheduler.room[1] == Policy().window_bytes, "and has no bytes"
+
+
+# A worker dies
+
+
+def test_a_batch_that_died_runs_again_whole_and_alone():
+    scheduler = Scheduler(Policy(max_items=4))
+    fill(scheduler, [1] * 8)
+    first = scheduler.next_batch()
+    scheduler.lost(first)
+    assert not scheduler.is_starving
+    other = scheduler.next_batch(1, idle=False)
+    assert other.entries[0].index == 4, "a worker with something to do is given no suspect"
+    again = scheduler.next_batch(2)
+    assert (again.entries, again.alone, again.tries) == (first.entries, True, 1)
+    scheduler.lost(again)
+    halves = [scheduler.next_batch(), scheduler.next_batch()]
+    assert [[each.index for each in half.entries] for half in halves] == [[0, 1], [2, 3]]
+    assert all(half.alone and half.tries == 1 for half in halves)
+    assert scheduler.next_batch() is None
+
+
+@pytest.mark.parametrize(("why", "said"), [("", "the process died"), ("it was killed", "it was killed")])
+def test_an_item_alone_is_named_at_its_second_death(why, said):
+    scheduler = Scheduler(Policy())
+    scheduler.offer(Entry(0, "cat.jpg", 0))
+    for _ in range(2):
+        assert not scheduler.can_emit
+        scheduler.lost(scheduler.next_batch(), why, "a traceback")
+    [(_, result)] = scheduler.emit()
+    assert result.error.what == "item cat.jpg ended its worker 2 times"
+    assert result.error.why.startswith(said)
+    assert result.error.traceback == "a traceback"
+
+
+@pytest.mark.parametrize(("said", "is_suspect"), [({}, True), ({"suspect": True}, True), ({"suspect": False}, False)])
+def test_what_a_dead_worker_had_not_begun_runs_again(said, is_suspect):
+    scheduler = Scheduler(Policy())
+    fill(scheduler, [1])
+    scheduler.give_back(scheduler.next_batch(), **said)
+    assert (scheduler.next_batch(idle=False) is None) == is_suspect
+
+
+def test_a_suspect_that_is_given_back_stays_one():
+    scheduler = Scheduler(Policy())
+    fill(scheduler, [1])
+    scheduler.lost(scheduler.next_batch())
+    scheduler.give_back(scheduler.next_batch(), suspect=False)
+    assert scheduler.next_batch(idle=False) is None
+    batch = scheduler.next_batch()
+    assert (batch.alone, batch.tries) == (True, 1)
+
+
+# Memory runs out
+
+
+def test_after_out_of_memory_batches_grow_back_by_a_quarter():
+    scheduler = Scheduler(Policy(max_items=1000, budget=100, window_items=10_000))
+    fill(scheduler, [1] * 8000)
+    first = scheduler.next_batch()
+    scheduler.out_of_memory(first, problem("OutOfMemoryError"))
+    assert len(first.entries) == 100
+    assert sizes(scheduler, 68) == [50] * 16 + [63] * 16 + [79] * 16 + [99] * 16 + [100] * 4
+
+
+def test_another_time_out_of_memory_starts_the_count_again():
+    scheduler = Scheduler(Policy(max_items=1000, budget=100, window_items=10_000))
+    fill(scheduler, [1] * 8000)
+    scheduler.out_of_memory(scheduler.next_batch(), problem("OutOfMemoryError"))
+    assert sizes(scheduler, 10) == [50] * 10
+    scheduler.out_of_memory(scheduler.next_batch(), problem("OutOfMemoryError"))
+    assert sizes(scheduler, 17) == [25] * 16 + [32]
+
+
+def test_without_a_budget_batches_grow_back_slowly_too():
+    scheduler = Scheduler(Policy(max_items=100, window_items=10_000))
+    fill(scheduler, [1] * 4000)
+    scheduler.out_of_memory(scheduler.next_batch(), problem("OutOfMemoryError"))
+    assert sizes(scheduler, 17) == [50] * 16 + [63]
+
+
+def test_what_did_not_fit_one_worker_is_no_bound_for_others():
+    scheduler = Scheduler(Policy(max_items=100, workers=2, window_items=10_000))
+    for index in range(1000):
+        scheduler.offer(entry(index), 1)
+    batch = scheduler.next_batch(1)
+    scheduler.out_of_memory(batch, problem("OutOfMemoryError"))
+    assert sizes(scheduler, 4, worker=0) == [50, 50, 100, 100], "its halves, and then what it always had"
+    assert sizes(scheduler, 1, worker=1) == [50]
+
+
+@pytest.mark.parametrize("kind", ["OutOfMemoryError", "TimeoutError"])
+def test_an_item_that_does_not_fit_alone_fails_at_once(kind):
+    scheduler = Scheduler(Policy())
+    scheduler.offer(entry(0), 1)
+    scheduler.offer(entry(1), 1000)
+    scheduler.out_of_memory(scheduler.next_batch(), problem(kind))
+    [(_, result)] = scheduler.emit()
+    assert result.error.type == kind
+    assert len(scheduler.next_batch().entries) == 1
+
+
+def test_an_item_of_no_cost_leaves_a_budget_of_one():
+    scheduler = Scheduler(Policy(max_items=9))
+    fill(scheduler, [0] * 4)
+    scheduler.out_of_memory(scheduler.next_batch(), problem("OutOfMemoryError"))
+    assert sizes(scheduler, 9) == [2, 2]
+    scheduler = Scheduler(Policy(max_items=1))
+    for index in range(9):
+        scheduler.offer(entry(index), 1)
+    scheduler.out_of_memory(scheduler.next_batch(), problem("OutOfMemoryError"))
+    assert sizes(scheduler, 3) == [1, 1, 1]
+
+
+# All fail alike
+
+
+def test_what_succeeds_beside_failures_shows_that_not_all_fail():
+    scheduler = Scheduler(Policy(max_items=40, systemic_after=32))
+    fill(scheduler, [1] * 40)
+    scheduler.settle(scheduler.next_batch(), [ItemResult(error=problem())] * 39 + [ItemResult(result=0)])
+    assert len(list(scheduler.emit())) == 40
+
+
+def test_after_a_good_batch_no_number_of_failures_is_systemic():
+    scheduler = Scheduler(Policy(max_items=1, systemic_after=5))
+    fill(scheduler, [1] * 20)
+    sizes(scheduler, 1)
+    while (batch := scheduler.next_batch()) is not None:
+        scheduler.fail(batch, problem())
+    assert len(list(scheduler.emit())) == 20
+
+
+def fail_all(scheduler, *kinds, **error):
+    """Fail an item for each kind of error; the number that came before the run was stopped."""
+    fill(scheduler, [1] * len(kinds))
+    for number, kind in enumerate(kinds):
+        try:
+            scheduler.fail(scheduler.next_batch(), dataclasses.replace(problem(kind), **error))
+        except SystemicError as stopped:
+            return number + 1, stopped
+    return None, None
+
+
+def test_failures_are_alike_by_their_kind():
+    kinds = ["ValueError", "TypeError"] * 4
+    assert fail_all(Scheduler(Policy(max_items=1, systemic_after=5)), *kinds) == (None, None)
+    assert fail_all(Scheduler(Policy(max_items=1, systemic_after=4)), *kinds)[0] == 7
+
+
+@pytest.mark.parametrize(("after", "stopped_at"), [(0, None), (1, 1), (3, 3), (9, None)])
+def test_the_first_failures_alike_stop_the_run(after, stopped_at):
+    assert fail_all(Scheduler(Policy(max_items=1, systemic_after=after)), *["ValueError"] * 8)[0] == stopped_at
+
+
+def test_a_stopped_run_says_what_to_do_as_the_error_does():
+    _, stopped = fail_all(Scheduler(Policy(max_items=1, systemic_after=1)), "ValueError", fix="buy a disk")
+    assert stopped.fix == "buy a disk"
+    _, stopped = fail_all(Scheduler(Policy(max_items=1, systemic_after=1)), "ValueError")
+    assert "nothing was wrong with the items" in stopped.fix
+
+
+# Near the end of the input
+
+
+def near_the_end(num=100, workers=2, done=(), **policy):
+    """A scheduler that knows its last `num` items of cost 1, after workers have settled what they have `done`."""
+    scheduler = Scheduler(Policy(max_items=1000, workers=workers, window_items=10_000, slack=10**9, **policy))
+    for worker, cost in enumerate(done):
+        scheduler.offer(entry(worker), cost)
+        scheduler.settle(batch := scheduler.next_batch(worker), good(batch))
+    list(scheduler.emit())
+    for index in range(len(done), len(done) + num):
+        scheduler.offer(entry(index), 1)
+    return scheduler
+
+
+def ended(*args, **kwargs):
+    scheduler = near_the_end(*args, **kwargs)
+    scheduler.end()
+    return scheduler
+
+
+def sent(scheduler, worker, num=1):
+    """Items of the next batches, none of which comes back."""
+    return [len(scheduler.next_batch(worker).entries) for _ in range(num)]
+
+
+def test_while_input_may_come_a_batch_is_as_large_as_ever():
+    assert sent(near_the_end(), 0) == [100]
+    assert sent(ended(workers=1), 0) == [100], "one worker shares with nobody"
+
+
+@pytest.mark.parametrize("last", ["end", "flush"])
+def test_near_the_end_a_worker_gets_half_of_its_part(last):
+    scheduler = near_the_end()
+    getattr(scheduler, last)()
+    assert sent(scheduler, 0, 6) == [25, 18, 14, 10, 8, 6]
+    assert sent(near_the_end(live=True), 0, 2) == [25, 18]
+
+
+def test_parts_near_the_end_are_by_what_each_has_done():
+    assert sent(ended(400, done=(30, 10)), 0) == [150], "three quarters, and half of that"
+    assert sent(ended(400, done=(30, 10)), 1) == [50]
+    assert sent(ended(400, workers=4, done=(30, 10)), 3) == [50], "who has not finished yet counts as one of four"
+
+
+def test_near_the_end_no_batch_is_less_than_a_quarter_of_the_usual():
+    assert sent(ended(80, done=(400, 400)), 0, 1) == [80], "its part would be 20, and a quarter of 400 is more"
+    assert sent(ended(80, workers=4, done=(120, 120)), 2, 1) == [30]
+
+
+def test_a_slow_worker_is_given_less_than_a_quarter():
+    # 200 a batch as a rule; it did a tenth of the work of two: 200 / 4, and of that a fifth.
+    assert sent(ended(20, done=(360, 40)), 1) == [10]
+
+
+def test_the_last_items_go_one_by_one_at_least():
+    assert sent(ended(2), 0, 2) == [1, 1]
+
+
+def test_what_was_dropped_is_no_work_to_share():
+    scheduler = near_the_end(100)
+    for index in range(60):
+        assert scheduler.drop(index)
+    scheduler.end()
+    assert sent(scheduler, 0) == [10]
+
+
+# Items that are taken back
+
+
+def test_an_item_no_batch_has_had_is_taken_back_once():
+    scheduler = Scheduler(Policy(max_items=2))
+    fill(scheduler, [1, 500, 1])
+    assert [scheduler.drop(index) for index in (1, 1, 7)] == [True, False, False]
+    assert scheduler.counts.dropped == 1
+    batch = scheduler.next_batch()
+    assert [each.index for each in batch.entries] == [0, 2]
+    assert not scheduler.drop(0), "it runs already"
+    assert scheduler.counts.dropped == 1
+    assert scheduler.next_batch() is None
+    scheduler.settle(batch, good(batch))
+    assert [(each.index, result.result) for each, result in scheduler.emit()] == [(0, 0), (1, None), (2, 2)]
+    assert [each.index for each, _ in scheduler.settled()] == [0, 2], "it did not run"
+    assert not scheduler.drop(0), "it is gone"

@@ -181,6 +181,32 @@ def test_a_large_cost_counts_as_the_highest_of_its_place():
         assert batch.offered == [(highest, 1)]
 
 
+def test_an_item_is_taken_back_once_and_only_from_its_place():
+    items = waiting(5, 5, 300, 301, 9)
+    assert items.remove(1, 5)
+    assert not items.remove(1, 5)
+    assert not items.remove(4, 7), "nothing of that cost waits"
+    assert items.remove(2, 300)
+    assert items.num == 3
+    assert items.cut(Recording()) == [0, 4, 3]
+
+
+def test_the_next_oldest_leads_when_the_oldest_is_taken_back():
+    items, batch = waiting(5, 50, 5, 90), Recording()
+    assert items.remove(0, 5)
+    assert items.cut(Recording(1, 0)) == [1]
+    assert items.cut(batch) == [2, 3]
+    assert batch.offered == [(5, 1), (90, 1)]
+
+
+def test_a_cost_whose_last_item_is_taken_back_is_gone():
+    items, batch = waiting(5, 9), Recording()
+    assert items.remove(0, 5)
+    assert items.cut(batch) == [1]
+    assert batch.offered == [(9, 1)]
+    assert items.num == 0
+
+
 class Plain:
     """`WaitingItems` as a list, in as many lines as its definition has sentences."""
 
@@ -192,6 +218,11 @@ class Plain:
         while cost >= EXACT and (highest + 1) >> (cost.bit_length() - 8) == cost >> (cost.bit_length() - 8):
             highest += 1
         self.items.append((highest, index))
+
+    def remove(self, index):
+        found = [each for each in self.items if each[1] == index]
+        self.items = [each for each in self.items if each not in found]
+        return bool(found)
 
     def cut(self, filling):
         costs = sorted({cost for cost, _ in self.items})
@@ -216,17 +247,21 @@ class Plain:
         st.tuples(
             st.lists(st.one_of(st.integers(0, 20), st.integers(250, 300), st.integers(0, 5000)), max_size=12),
             st.lists(st.integers(0, 3), min_size=1, max_size=4),
+            st.lists(st.integers(0, 20), max_size=4),
         ),
         max_size=6,
     )
 )
 def test_batches_are_those_of_the_plain_definition(rounds):
-    fast, plain, index = WaitingItems(), Plain(), 0
-    for costs, takes in rounds:
+    fast, plain, given_costs = WaitingItems(), Plain(), []
+    for costs, takes, dropped in rounds:
         for cost in costs:
-            fast.add(index, cost)
-            plain.add(index, cost)
-            index += 1
+            fast.add(len(given_costs), cost)
+            plain.add(len(given_costs), cost)
+            given_costs.append(cost)
+        for index in dropped:
+            if index < len(given_costs):
+                assert fast.remove(index, given_costs[index]) == plain.remove(index)
         takes = [max(1, takes[0]), *takes[1:], 0]
         if plain.items:
             rank = {at: cost for cost, at in plain.items}
