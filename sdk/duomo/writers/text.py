@@ -18,8 +18,6 @@ from duomo.writers.files import GrowingFile
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins with one of these for a formula."""
-_ENDS = {"error.code": "error.code", "error.what": "error.what", "model": "meta.model", "ms": "meta.ms"}
-"""The last columns, and where their values are in an outcome."""
 
 
 class TextFile(Protocol):
@@ -110,7 +108,9 @@ class CsvWriter(TextWriter):
         self._line = io.StringIO()
         # With this line end csv puts both \r and \n in quotes; with \n alone a lone \r would break the line.
         self._csv = csv.writer(self._line, lineterminator="\r\n")
-        self._heading = self._row(self._fields or ["index", "id", "ok", *self._columns, *_ENDS])
+        self._heading = self._row(
+            self._fields or ["index", "id", "ok", *self._columns, "error.code", "error.what", "model", "ms"]
+        )
         if self._resume and self.files and os.path.exists(self.files[0]):
             _check_heading(self.files[0], self._heading)
 
@@ -118,7 +118,7 @@ class CsvWriter(TextWriter):
         self._file.write(self._heading)
 
     def write(self, outcome: Outcome[Any]) -> None:
-        self._file.write(self._row(map(self._cell, self._values(outcome))))
+        self._file.write(self._row(map(_safe_cell if self._csv_safe else cell, self._values(outcome))))
 
     def _values(self, outcome: Outcome[Any]) -> list[Any]:
         record = self._record(outcome)
@@ -129,17 +129,20 @@ class CsvWriter(TextWriter):
             with contextlib.suppress(IndexError):  # nothing found has no best
                 values["top"] = json.loads(outcome.result.top.model_dump_json())
         cells = [find(values, name) for name in self._columns]
-        return [outcome.index, outcome.id, outcome.ok, *cells, *(find(record, path) for path in _ENDS.values())]
-
-    def _cell(self, value: Any) -> str:
-        text = cell(value)
-        return f"'{text}" if self._csv_safe and isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
+        error, meta = outcome.error, outcome.meta
+        ends = [error and error.code, error and error.what, meta.model, meta.ms]
+        return [outcome.index, outcome.id, outcome.ok, *cells, *ends]
 
     def _row(self, cells: Any) -> str:
         self._line.seek(0)
         self._line.truncate()
         self._csv.writerow(cells)
         return self._line.getvalue()
+
+
+def _safe_cell(value: Any) -> str:
+    text = cell(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
 
 
 def _check_heading(path: str, heading: str) -> None:

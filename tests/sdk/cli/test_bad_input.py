@@ -154,7 +154,7 @@ def test_a_url_while_offline_is_an_error_of_that_item(duomo: Any) -> None:
     assert "needs the network" in error["what"]
 
 
-def test_a_url_of_a_picture_is_no_text_where_both_are_welcome() -> None:
+def test_the_url_of_an_image_is_not_a_text_where_both_are_taken() -> None:
     from duomo.cli.jobs.sources import Sources
     from duomo.tasks import IMAGES
 

@@ -47,7 +47,7 @@ def test_doctor_says_that_there_are_no_plugins(bare: Any) -> None:
     assert "pip install duomo-nlp, or pip install 'duomo[all]'" in shown
 
 
-def test_with_plugins_nobody_is_sent_to_pip(duomo: Any) -> None:
+def test_with_plugins_pip_is_not_suggested(duomo: Any) -> None:
     assert "none is installed" not in duomo("doctor", "-o", "csv").stdout
     assert "duomo-nlp" not in duomo("models", "add", "startr").stderr
     assert "No such command 'dmo'" in duomo("dmo").stderr

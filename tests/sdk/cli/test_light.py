@@ -60,7 +60,7 @@ def test_nothing_heavy_is_imported_to_look_around() -> None:
     assert json.loads(done.stdout.splitlines()[-1]) == {}
 
 
-def test_a_version_is_told_before_any_plugin_is_looked_for() -> None:
+def test_the_version_is_shown_before_any_plugin_is_looked_for() -> None:
     code = (
         "import sys; sys.argv = ['duomo', '--version']; from duomo.cli import main\n"
         "try: main()\nexcept SystemExit: print('duomo.plugins.host' in sys.modules)"

@@ -31,7 +31,7 @@ def test_a_few_workers_are_named_with_how_busy_they_were_since_the_last_look(mon
         assert "fake:0 0% · fake:1 0%" in live.text()
 
 
-def test_many_workers_are_told_of_together(monkeypatch):
+def test_many_workers_are_summed_up_together(monkeypatch):
     clock(monkeypatch, 1.0)
     with load(InProcessPool(InProcessCrew(64))) as runner:
         live = Live(Summary(), runner.executor)

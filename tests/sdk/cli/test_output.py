@@ -90,7 +90,7 @@ def test_columns_limits_a_table_that_goes_to_a_pipe() -> None:
 
 
 @pytest.mark.parametrize("output", FORMATS[1:])
-def test_no_records_is_no_failure(output: str) -> None:
+def test_no_records_are_not_a_failure(output: str) -> None:
     assert shown(output, []).strip() in ("nothing", "[]", "", "name,count,tags,ready")
 
 

@@ -72,7 +72,7 @@ def test_what_failed_is_tried_again_only_when_asked(duomo: Any, tmp_path: Path, 
     assert calls == ["crash"]
 
 
-def test_another_option_is_refused_with_the_difference_and_force_starts_anew(
+def test_another_option_is_refused_with_the_difference_and_force_starts_over(
     duomo: Any, tmp_path: Path, calls: list[str]
 ) -> None:
     out = tmp_path / "out.jsonl"

@@ -158,7 +158,7 @@ def test_a_bug_is_called_one_and_shows_its_traceback_only_on_request() -> None:
     assert "Traceback" in invoke(ZeroDivisionError("by zero"), "--debug").stderr
 
 
-def test_what_the_operating_system_refuses_is_no_bug_of_ours() -> None:
+def test_what_the_operating_system_refuses_is_not_called_a_bug() -> None:
     done = invoke(PermissionError(13, "Permission denied", "/etc/shadow"))
     assert done.exit_code == 1
     assert done.stderr.startswith("error: cannot read or write /etc/shadow")

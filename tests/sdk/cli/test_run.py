@@ -258,7 +258,7 @@ def test_a_file_is_never_named_like_an_earlier_one(duomo: Any, tmp_path: Path, m
         assert sorted(labels([json.loads(path.read_text())[0] for path in out.iterdir()])) == sorted(inputs)
 
 
-def test_an_id_that_is_no_name_of_a_file_is_made_one(duomo: Any, tmp_path: Path) -> None:
+def test_an_id_that_cannot_name_a_file_is_changed_so_that_it_can(duomo: Any, tmp_path: Path) -> None:
     ids = ("long " * 60, "猫" * 100, "b\0", "\0", "\ud800", "last")
     lines = "".join(json.dumps({"id": each, "text": "a"}) + "\n" for each in ids)
     args = ("-", "--input-format", "jsonl", "--field", "text", "-O", f"{tmp_path}/out/")

@@ -126,7 +126,7 @@ def outcome_of(index: int, id: str, result: Result) -> Outcome:
     return Outcome(index, id, result, None, META)
 
 
-def test_a_name_that_is_no_text_is_written_all_the_same(tmp_path):
+def test_a_name_that_is_not_valid_text_is_written_all_the_same(tmp_path):
     odd = [outcome_of(0, os.fsdecode(b"caf\xe9.jpg"), labels("a"))]
     written(tmp_path / "out.jsonl", odd)
     assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["id"] == odd[0].id
@@ -136,16 +136,16 @@ def test_a_name_that_is_no_text_is_written_all_the_same(tmp_path):
     assert read_parquet(tmp_path / "out.parquet")[0]["id"] == "caf\\udce9.jpg"
 
 
-def test_a_name_that_is_no_text_may_be_in_an_error_or_a_result(tmp_path):
+def test_a_name_that_is_not_valid_text_may_be_in_an_error_or_a_result(tmp_path):
     name = os.fsdecode(b"bad\xff.jpg")
     odd = outcomes(
-        [ItemError.of(BadInput(f"'{name}' is no picture", fix=f"look at {name}")), labels("a"), labels(name)]
+        [ItemError.of(BadInput(f"'{name}' is not an image", fix=f"look at {name}")), labels("a"), labels(name)]
     )
     with open_writer(tmp_path / "out.parquet", Classification) as writer:
         for outcome in odd:
             writer.write(outcome)
     bad, good, named = read_parquet(tmp_path / "out.parquet")
-    assert (bad["error"]["what"], bad["error"]["fix"]) == (r"'bad\udcff.jpg' is no picture", r"look at bad\udcff.jpg")
+    assert (bad["error"]["what"], bad["error"]["fix"]) == (r"'bad\udcff.jpg' is not an image", r"look at bad\udcff.jpg")
     assert good["result"]["labels"][0]["name"] == "a"
     assert named["result"]["labels"][0]["name"] == r"bad\udcff.jpg"
 
