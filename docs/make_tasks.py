@@ -14,6 +14,7 @@ PAGE = Path(__file__).with_name("tasks.md")
 INPUTS = {
     "Audio": "a recording",
     "AudioPair": "two recordings",
+    "Candidates": "a query and the texts that may answer it",
     "Comparison": "a text and the texts to compare it with",
     "Image": "a picture",
     "Prompt": "a text or a chat",

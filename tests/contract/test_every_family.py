@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BertConfig,
+    BertForMaskedLM,
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
@@ -31,7 +32,8 @@ from transformers import (
 from duomo import default_catalog
 from duomo.testing import ModelConformance
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] i love this camera a the parcel came late ada was born in london red ball face".split()
+WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK]".split()
+WORDS += "i love this camera a the parcel came late ada was born in london red ball face".split()
 SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
 PICTURES = {**SIZES, "image_size": 32, "patch_size": 16}
 TEXTS = {**SIZES, "vocab_size": len(WORDS), "max_position_embeddings": 64}
@@ -44,6 +46,7 @@ def save_tokenizer(folder: Path) -> None:
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    special["mask_token"] = "[MASK]"
     PreTrainedTokenizerFast(tokenizer_object=words, eos_token="[SEP]", **special).save_pretrained(folder)
 
 
@@ -102,6 +105,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "sentence-similarity"): bert(BertModel),
     ("nlp/transformers", "semantic-search"): bert(BertModel),
     ("nlp/transformers", "text-generation"): llama,
+    ("nlp/transformers", "fill-mask"): bert(BertForMaskedLM),
+    ("nlp/transformers", "text-ranking"): bert(BertForSequenceClassification, ("score",)),
     ("vision/transformers", "image-classification"): vit,
     ("vision/torchvision", "image-classification"): torchvision,
     ("multimodal/transformers", "zero-shot-image-classification"): clip,

@@ -145,6 +145,19 @@ class Nlp(Hooks):
                 architectures=("*ForCausalLM", "*LMHeadModel"),
                 limits="decoders with a key-value cache; no beam search",
             ),
+            FAMILY._replace(
+                task="fill-mask",
+                loader="duomo_nlp.filling:FillMask",
+                summary="any transformers checkpoint for masked language modelling",
+                architectures=("*ForMaskedLM",),
+                limits="one token a mask; longer words have several masks",
+            ),
+            FAMILY._replace(
+                task="text-ranking",
+                loader="duomo_nlp.ranking:TextRanking",
+                summary="any cross-encoder: a transformers checkpoint that gives a pair of texts one score",
+                limits="one pass a text; first choose among many by semantic-search",
+            ),
             *(
                 FAMILY._replace(
                     task=task, loader=f"duomo_nlp.embedding:{loader}", summary=summary, architectures=ENCODERS

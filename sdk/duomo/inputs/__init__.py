@@ -8,12 +8,13 @@ the model, with limits.
 from duomo.inputs.audio import Audio
 from duomo.inputs.image import Image
 from duomo.inputs.limits import Limits, limits
-from duomo.inputs.pair import AudioPair, Comparison, PageQuestion, Question, TextOrImage, TextPair
+from duomo.inputs.pair import AudioPair, Candidates, Comparison, PageQuestion, Question, TextOrImage, TextPair
 from duomo.inputs.text import Prompt, Text
 
 __all__ = [
     "Audio",
     "AudioPair",
+    "Candidates",
     "Comparison",
     "Image",
     "Limits",

@@ -74,6 +74,26 @@ class Comparison:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Candidates:
+    """A query, and the texts that may answer it."""
+
+    query: Text
+    texts: tuple[Text, ...]
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> Candidates:
+        """Take ``(query, [text, …])`` or ``{"query", "texts"}``."""
+        if isinstance(value, cls):
+            return value
+        query, texts = _two(value, ("query", "texts"), "a query and a list of texts")
+        parts = list(texts) if isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping) else []
+        if not parts:
+            raise BadInput("texts must be a list of at least one text", fix='("who won?", ["we won", "it rained"])')
+        return cls(Text.accept(query), tuple(Text.accept(each) for each in parts))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Question:
     """A question, and the text that answers it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -15,3 +15,7 @@ def _split_commas(value: Any) -> Any:
 
 Names = Annotated[list[str], BeforeValidator(_split_commas), Field(min_length=1)]
 """A list of names; a str is split at commas."""
+
+LongOrCut = Literal["error", "truncate"]
+"""What to do with a long input of a task that cannot read windows."""
+CUT = "for a text longer than the model reads: error or truncate"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from duomo.inputs import (
     Audio,
     AudioPair,
+    Candidates,
     Comparison,
     Image,
     PageQuestion,
@@ -138,11 +139,13 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (AudioPair, lambda: list(zip(voices(), reversed(voices()), strict=True)), (b"no", b"recording")),
     (TextPair, lambda: [(text, "a camera") for text in texts()], object()),
     (Comparison, lambda: [(text, ["a good camera", "a lorry"]) for text in texts()], object()),
+    (Candidates, lambda: [("Who was born in London?", texts()[at:]) for at in range(3)], object()),
     (Question, lambda: [("Who was born in London?", text) for text in texts()], object()),
     (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is not an image")),
     (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is not an image"),
 )
 _ITEMS: dict[str, Callable[[], list[Any]]] = {
+    "fill-mask": lambda: ["I love this [MASK].", "Ada [MASK] was born in [MASK].", "The [MASK] came two days late."],
     "optical-character-recognition": pages,
     "image-search": lambda: ["a red ball", "a face", "mountains"],
     "text-to-speech": lambda: ["Hello.", "Good morning to you.", "It is late."],

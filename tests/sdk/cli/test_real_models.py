@@ -19,6 +19,8 @@ CHECKPOINTS = {
     "token-classification": "BertForTokenClassification",
     "question-answering": "BertForQuestionAnswering",
     "document-question-answering": "BertForQuestionAnswering",
+    "fill-mask": "BertForMaskedLM",
+    "text-ranking": "BertForSequenceClassification",
 }
 """Tasks without a model of their own, and what their examples call PATH."""
 

@@ -33,11 +33,22 @@ if TYPE_CHECKING:
         TokenClassification as TokenClassification,
         TokenClassificationOptions as TokenClassificationOptions,
     )
+    from duomo.tasks.nlp.filling import (
+        FilledMask as FilledMask,
+        Filling as Filling,
+        FillMask as FillMask,
+        FillMaskOptions as FillMaskOptions,
+        MaskedText as MaskedText,
+    )
     from duomo.tasks.nlp.generation import (
         Generation as Generation,
         TextChunk as TextChunk,
         TextGeneration as TextGeneration,
         TextGenerationOptions as TextGenerationOptions,
+    )
+    from duomo.tasks.nlp.ranking import (
+        TextRanking as TextRanking,
+        TextRankingOptions as TextRankingOptions,
     )
     from duomo.tasks.results import (
         Classification as Classification,
@@ -91,6 +102,20 @@ TASKS = (
         """-t "small cat" -p 'corpus=["a kitten", "a lorry"]'""",
     ),
     row(
+        "text-ranking",
+        "nlp.ranking:TextRanking",
+        "texts in the order in which they answer a query",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"query": "Who won?", "texts": ["We won", "It rained"]}'""",
+    ),
+    row(
+        "fill-mask",
+        "nlp.filling:FillMask",
+        "the words that fit where a text has a mask",
+        TEXTS,
+        '-m dir:PATH -t "Paris is the [MASK] of France."',
+    ),
+    row(
         "text-generation", "nlp.generation:TextGeneration", "go on from a prompt or a chat", TEXTS, '-t "Write a haiku"'
     ),
 )
@@ -104,7 +129,9 @@ __getattr__, __dir__, __all__ = face(
         " SemanticSearchOptions SentenceSimilarity SentenceSimilarityOptions Similarity",
         "duomo.tasks.nlp.extraction": "Answer Answers Entities QuestionAnswering"
         " QuestionAnsweringOptions Span TokenClassification TokenClassificationOptions",
+        "duomo.tasks.nlp.filling": "FillMask FillMaskOptions FilledMask Filling MaskedText",
         "duomo.tasks.nlp.generation": "Generation TextChunk TextGeneration TextGenerationOptions",
+        "duomo.tasks.nlp.ranking": "TextRanking TextRankingOptions",
         "duomo.tasks.results": "Classification Embedding SearchResult",
     },
 )

@@ -1,0 +1,91 @@
+"""Masks filled, against transformers' own pipeline; scores agree within 1e-5."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForMaskedLM, AutoTokenizer, pipeline
+
+import duomo
+from duomo.errors import BadOption, WeightsProblem
+
+Make = Callable[..., Path]
+KINDS = ["bert", "distilbert", "electra", "modernbert", "deberta-v2", "roberta", "mpnet"]
+TEXTS = [
+    "the [MASK] sat on the mat.",
+    "Ada met [MASK] in [MASK]",
+    "a dog and [MASK]",
+    "the cat ran to the [MASK] one two",
+]
+
+
+@pytest.fixture(
+    scope="module", params=["bert", "distilbert", "electra", "modernbert", "deberta-v2", "roberta", "mpnet"]
+)
+def folder(request: pytest.FixtureRequest, checkpoint: Make) -> Path:
+    folder = checkpoint(request.param, AutoModelForMaskedLM)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    mask = "[MASK]" if "[MASK]" in tokenizer.get_vocab() else "<unk>"
+    tokenizer.add_special_tokens({"mask_token": mask})
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_fillings_are_those_of_the_pipeline_alone_and_in_a_batch(folder: Path) -> None:
+    runner = duomo.load("fill-mask", f"dir:{folder}", device="cpu")
+    bare = pipeline("fill-mask", str(folder), device="cpu")
+    outcomes = list(runner.map(TEXTS, top_k=3, batch_size=4))
+    for text, outcome in zip(TEXTS, outcomes, strict=True):
+        expected = bare(text.replace("[MASK]", bare.tokenizer.mask_token), top_k=3)
+        expected = [expected] if isinstance(expected[0], dict) else expected
+        for result in (outcome.unwrap(), runner(text, top_k=3)):
+            for mask, wanted in zip(result.masks, expected, strict=True):
+                assert [each.token for each in mask.fillings] == [each["token"] for each in wanted]
+                for each, other in zip(mask.fillings, wanted, strict=True):
+                    assert (each.token_str, each.sequence) == (other["token_str"], other["sequence"])
+                    assert each.score == pytest.approx(other["score"], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def bert(checkpoint: Make) -> duomo.Runner:
+    folder = checkpoint("bert", AutoModelForMaskedLM)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"mask_token": "[MASK]"})
+    tokenizer.save_pretrained(folder)
+    return duomo.load("fill-mask", f"dir:{folder}", device="cpu")
+
+
+def test_targets_are_ranked_among_themselves_and_keep_their_scores(bert: duomo.Runner) -> None:
+    everything = bert(TEXTS[0], top_k=1000).masks[0].fillings
+    some = bert(TEXTS[0], targets="cat, dog, cat").masks[0].fillings
+    assert {each.token_str for each in some} == {"cat", "dog"}
+    assert [each for each in everything if each.token_str in ("cat", "dog")] == some
+    assert sum(each.score for each in everything) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_target_of_several_tokens_is_refused_by_name(bert: duomo.Runner) -> None:
+    with pytest.raises(BadOption, match="'targets' cannot hold 'camera'"):
+        bert(TEXTS[0], targets=["cat", "camera"])
+
+
+def test_a_text_without_a_mask_is_an_error_of_its_own(bert: duomo.Runner) -> None:
+    bad, good = bert.map(["the cat sat", TEXTS[0]], batch_size=2)
+    assert "has no mask" in bad.error.what
+    assert "[MASK]" in bad.error.fix
+    assert good.ok
+
+
+def test_a_long_text_is_an_error_or_cut_and_a_mask_behind_the_cut_is_told(bert: duomo.Runner) -> None:
+    early, late = "[MASK] sat on " + "the mat " * 60, "the mat " * 60 + "[MASK]"
+    refused = next(bert.map([early]))
+    assert "tokens and the model reads 64" in refused.error.what
+    cut, lost = bert.map([early, late], long="truncate")
+    assert cut.meta.truncated
+    assert len(cut.unwrap().masks) == 1
+    assert "behind its cut end" in lost.error.why
+
+
+def test_a_tokenizer_without_a_mask_is_refused(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModelForMaskedLM)
+    with pytest.raises(WeightsProblem, match="no mask token"):
+        duomo.load("fill-mask", f"dir:{folder}", device="cpu")
