@@ -8,6 +8,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
     BertConfig,
     BertForMaskedLM,
     BertForQuestionAnswering,
@@ -64,6 +66,15 @@ def llama(folder: Path) -> None:
     save_tokenizer(folder)
 
 
+def bart(folder: Path) -> None:
+    sizes = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64}
+    special = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 3}
+    config = BartConfig(vocab_size=len(WORDS), **sizes, **heads, **special, forced_eos_token_id=3, init_std=0.3)
+    BartForConditionalGeneration(config).save_pretrained(folder)
+    save_tokenizer(folder)
+
+
 def vit(folder: Path) -> None:
     ViTForImageClassification(ViTConfig(**PICTURES, num_labels=3)).save_pretrained(folder)
     ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
@@ -105,6 +116,9 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "sentence-similarity"): bert(BertModel),
     ("nlp/transformers", "semantic-search"): bert(BertModel),
     ("nlp/transformers", "text-generation"): llama,
+    ("nlp/transformers", "translation"): bart,
+    ("nlp/transformers", "summarization"): bart,
+    ("nlp/transformers", "text2text-generation"): bart,
     ("nlp/transformers", "fill-mask"): bert(BertForMaskedLM),
     ("nlp/transformers", "text-ranking"): bert(BertForSequenceClassification, ("score",)),
     ("vision/transformers", "image-classification"): vit,

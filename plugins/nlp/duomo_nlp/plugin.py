@@ -92,6 +92,18 @@ ENCODERS = (
 )  # fmt: skip
 """Architectures with one vector a token of a text, and folders that say so; ``*Model`` would claim images."""
 
+SEQ2SEQ = (
+    *(
+        f"{name}ForConditionalGeneration"
+        for name in (
+            "Bart", "BigBirdPegasus", "Blenderbot", "BlenderbotSmall", "LED", "LongT5", "M2M100", "MBart", "MT5", "Mvp",
+            "NllbMoe", "Pegasus", "PegasusX", "PLBart", "T5", "UMT5",
+        )
+    ),
+    "MarianMTModel",
+)  # fmt: skip
+"""Encoder-decoders of texts; ``*ForConditionalGeneration`` would also claim speech and pictures."""
+
 
 class Nlp(Hooks):
     """Text: embedding, classification, search, languages, chat."""
@@ -157,6 +169,20 @@ class Nlp(Hooks):
                 loader="duomo_nlp.ranking:TextRanking",
                 summary="any cross-encoder: a transformers checkpoint that gives a pair of texts one score",
                 limits="one pass a text; first choose among many by semantic-search",
+            ),
+            *(
+                FAMILY._replace(
+                    task=task,
+                    loader=f"duomo_nlp.seq2seq:{loader}",
+                    summary=f"any transformers encoder-decoder, {what}",
+                    architectures=SEQ2SEQ,
+                    limits="greedy or beam search; Marian and M2M100 tokenizers need the extra 'translation'",
+                )
+                for task, loader, what in (
+                    ("translation", "Translate", "languages as its checkpoint names them"),
+                    ("summarization", "Summarization", "in words of its own"),
+                    ("text2text-generation", "Text2TextGeneration", "with its own prefix and bounds"),
+                )
             ),
             *(
                 FAMILY._replace(

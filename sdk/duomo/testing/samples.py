@@ -155,6 +155,9 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "zero-shot-image-classification": lambda: {"labels": ["a ball", "a mountain", "a face"]},
     "semantic-search": lambda: {"corpus": ["a camera", "a parcel", "a mathematician"], "top_k": 2},
     "text-generation": lambda: {"max_new_tokens": 4},
+    "translation": lambda: {"max_new_tokens": 4},
+    "summarization": lambda: {"max_new_tokens": 4},
+    "text2text-generation": lambda: {"max_new_tokens": 4},
     "image-search": lambda: {"images": pictures(), "top_k": 2},
     "spoken-image-search": lambda: {"images": pictures(), "top_k": 2},
 }

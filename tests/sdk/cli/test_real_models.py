@@ -20,6 +20,7 @@ CHECKPOINTS = {
     "question-answering": "BertForQuestionAnswering",
     "document-question-answering": "BertForQuestionAnswering",
     "fill-mask": "BertForMaskedLM",
+    **dict.fromkeys(("translation", "summarization", "text2text-generation"), "BartForConditionalGeneration"),
     "text-ranking": "BertForSequenceClassification",
 }
 """Tasks without a model of their own, and what their examples call PATH."""
@@ -62,7 +63,10 @@ def test_the_example_of_every_task_is_a_command_that_would_run(
     if spec.name in CHECKPOINTS:
         sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
         config = transformers.BertConfig(vocab_size=8, max_position_embeddings=8, **sizes)
-        getattr(transformers, CHECKPOINTS[spec.name])(config).save_pretrained("PATH")
+        transformers.BertModel(config).save_pretrained("PATH")
+        # A dry run reads no tensor.
+        written = json.loads(Path("PATH/config.json").read_text("utf-8"))
+        Path("PATH/config.json").write_text(json.dumps(written | {"architectures": [CHECKPOINTS[spec.name]]}), "utf-8")
     words = shlex.split(spec.example)
     given = None
     if "<<<" in words:

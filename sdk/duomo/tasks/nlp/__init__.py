@@ -50,6 +50,17 @@ if TYPE_CHECKING:
         TextRanking as TextRanking,
         TextRankingOptions as TextRankingOptions,
     )
+    from duomo.tasks.nlp.writing import (
+        GeneratedText as GeneratedText,
+        Summarization as Summarization,
+        SummarizationOptions as SummarizationOptions,
+        Summary as Summary,
+        Text2TextGeneration as Text2TextGeneration,
+        Text2TextOptions as Text2TextOptions,
+        Translate as Translate,
+        Translation as Translation,
+        TranslationOptions as TranslationOptions,
+    )
     from duomo.tasks.results import (
         Classification as Classification,
         Embedding as Embedding,
@@ -116,6 +127,27 @@ TASKS = (
         '-m dir:PATH -t "Paris is the [MASK] of France."',
     ),
     row(
+        "translation",
+        "nlp.writing:Translate",
+        "a text in another language",
+        TEXTS,
+        '-m dir:PATH -t "Good morning" -p tgt_lang=fra_Latn',
+    ),
+    row(
+        "summarization",
+        "nlp.writing:Summarization",
+        "what a text says, in fewer words",
+        TEXTS,
+        '-m dir:PATH -t "A long report …"',
+    ),
+    row(
+        "text2text-generation",
+        "nlp.writing:Text2TextGeneration",
+        "a text written from a text",
+        TEXTS,
+        '-m dir:PATH -t "Is a whale a fish?"',
+    ),
+    row(
         "text-generation", "nlp.generation:TextGeneration", "go on from a prompt or a chat", TEXTS, '-t "Write a haiku"'
     ),
 )
@@ -132,6 +164,8 @@ __getattr__, __dir__, __all__ = face(
         "duomo.tasks.nlp.filling": "FillMask FillMaskOptions FilledMask Filling MaskedText",
         "duomo.tasks.nlp.generation": "Generation TextChunk TextGeneration TextGenerationOptions",
         "duomo.tasks.nlp.ranking": "TextRanking TextRankingOptions",
+        "duomo.tasks.nlp.writing": "GeneratedText Summarization SummarizationOptions Summary Text2TextGeneration"
+        " Text2TextOptions Translate Translation TranslationOptions",
         "duomo.tasks.results": "Classification Embedding SearchResult",
     },
 )

@@ -1,0 +1,229 @@
+"""Encoder-decoders: the same tokens as `generate` of transformers on each text alone, languages, lengths, refusals."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    BartConfig,
+    LEDConfig,
+    M2M100Config,
+    MarianConfig,
+    MBartConfig,
+    MBartTokenizer,
+    NllbTokenizer,
+    PreTrainedTokenizerFast,
+    T5Config,
+)
+
+import duomo
+from duomo.errors import BadOption, WeightsProblem
+from duomo_nlp.splitting import parts_of
+
+from .conftest import byte_level
+
+TEXTS = ["the cat sat on the mat.", "Ada met Bob in Paris and London", "a dog", "one two three. four five six!"]
+SIZES: dict[str, Any] = {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4}
+SIZES |= {"decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "init_std": 0.3}
+BYTES = {"vocab_size": 400, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
+LETTERS = {token: at for at, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", *"▁abcdefghijklmnopqrstuvwxyz.,"])}
+Make = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def seq2seq(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Make a folder of an encoder-decoder; ``**generation`` goes into its generation config."""
+
+    def make(config: Any, tokenizer: Any = None, **generation: Any) -> Path:
+        folder = tmp_path_factory.mktemp(config.model_type)
+        torch.manual_seed(0)
+        network = AutoModelForSeq2SeqLM.from_config(config)
+        for name, value in generation.items():
+            setattr(network.generation_config, name, value)
+        network.save_pretrained(folder)
+        special = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+        tokenizer = tokenizer or PreTrainedTokenizerFast(tokenizer_object=byte_level(), **special)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+def bart(**settings: Any) -> BartConfig:
+    return BartConfig(**SIZES | BYTES | {"max_position_embeddings": 64} | settings)
+
+
+def t5(**settings: Any) -> T5Config:
+    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "initializer_factor": 3.0}
+    return T5Config(**BYTES | sizes | {"decoder_start_token_id": 1} | settings)
+
+
+def led() -> LEDConfig:
+    sizes = {"attention_window": 8, "max_encoder_position_embeddings": 64, "max_decoder_position_embeddings": 48}
+    return LEDConfig(**SIZES | BYTES | sizes)
+
+
+def bare(folder: Path, text: str, **settings: Any) -> str:
+    """One text, unpadded, by transformers alone."""
+    network, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    if "src_lang" in settings:
+        tokenizer.src_lang = settings.pop("src_lang")
+    inputs = tokenizer(text, return_tensors="pt", return_token_type_ids=False)
+    if network.config.model_type == "led":
+        inputs["global_attention_mask"] = torch.zeros_like(inputs.input_ids)
+        inputs["global_attention_mask"][:, 0] = 1
+    with torch.inference_mode():
+        tokens = network.generate(**inputs, **settings)
+    return tokenizer.batch_decode(tokens, skip_special_tokens=True)[0]
+
+
+@pytest.mark.parametrize("config", [bart, t5, led], ids=["bart", "t5", "led"])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_texts_are_those_of_generate_alone_and_in_a_batch(seq2seq: Make, config: Any, beams: int) -> None:
+    folder = seq2seq(config())
+    runner = duomo.load("text2text-generation", f"dir:{folder}", device="cpu")
+    options = {"max_new_tokens": 12, "num_beams": beams}
+    for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, **options), strict=True):
+        expected = bare(folder, text, **options)
+        assert outcome.unwrap().generated_text == expected
+        assert runner(text, **options).text == expected
+
+
+def test_what_a_checkpoint_says_about_a_task_holds(seq2seq: Make) -> None:
+    own = {"summarization": {"prefix": "the cat ", "max_length": 9, "min_length": 7, "num_beams": 2}}
+    folder = seq2seq(t5(task_specific_params=own))
+    runner = duomo.load("summarization", f"dir:{folder}", device="cpu")
+    expected = bare(folder, "the cat " + TEXTS[1], max_length=9, min_length=7, num_beams=2)
+    assert runner(TEXTS[1]).summary_text == expected
+    shorter = runner(TEXTS[1], max_new_tokens=3)
+    assert (shorter.num_new_tokens, shorter.finish_reason) == (3, "length")
+
+
+def test_a_summary_that_ends_by_itself_says_so(seq2seq: Make) -> None:
+    folder = seq2seq(bart(), forced_eos_token_id=2, max_length=6)
+    result = duomo.run("summarization", TEXTS[0], model=f"dir:{folder}", device="cpu")
+    assert result.finish_reason == "stop"
+    assert 1 <= result.num_new_tokens <= 5
+
+
+@pytest.mark.parametrize("task", ["summarization", "translation"])
+def test_a_long_text_is_an_error_cut_or_read_in_parts_of_whole_sentences(seq2seq: Make, task: str) -> None:
+    folder = seq2seq(bart())
+    runner = duomo.load(task, f"dir:{folder}", device="cpu")
+    long = " ".join(["the cat sat on the mat.", "Ada met Bob in Paris.", "a dog ran to London!"] * 8)
+    options = {"max_new_tokens": 5}
+    refused, good = runner.map([long, TEXTS[0]], **options)
+    assert "tokens and the model reads 64" in refused.error.what
+    assert good.ok
+    [cut] = runner.map([long], long="truncate", **options)
+    assert cut.meta.truncated
+    [whole] = runner.map([long], long="window", **options)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    parts = parts_of(long, lambda text: len(tokenizer(text).input_ids) <= 64)
+    assert whole.meta.windows == len(parts) > 1
+    assert " ".join(parts) == long
+    assert whole.unwrap().text == " ".join(bare(folder, part, **options) for part in parts)
+    [endless] = runner.map(["the cat " * 60], long="window", **options)
+    assert "one sentence alone is longer" in endless.error.why
+
+
+def test_more_tokens_than_the_decoder_has_positions_are_refused(seq2seq: Make) -> None:
+    folder = seq2seq(bart())
+    with pytest.raises(BadOption, match="'max_new_tokens' cannot be 64"):
+        duomo.run("text2text-generation", "a dog", model=f"dir:{folder}", device="cpu", max_new_tokens=64)
+
+
+def test_a_checkpoint_that_samples_is_refused_by_name(seq2seq: Make) -> None:
+    folder = seq2seq(bart(), do_sample=True)
+    with pytest.raises(WeightsProblem, match="do_sample=True"):
+        duomo.load("summarization", f"dir:{folder}", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def nllb(seq2seq: Make) -> Path:
+    tokenizer = NllbTokenizer(vocab=LETTERS, merges=[], src_lang="eng_Latn")
+    return seq2seq(
+        M2M100Config(**SIZES | BYTES | {"vocab_size": len(tokenizer), "max_position_embeddings": 64}), tokenizer
+    )
+
+
+def test_nllb_is_told_both_languages(nllb: Path) -> None:
+    runner = duomo.load("translation", f"dir:{nllb}", device="cpu")
+    target = AutoTokenizer.from_pretrained(nllb).convert_tokens_to_ids("deu_Latn")
+    options = {"src_lang": "fra_Latn", "tgt_lang": "deu_Latn", "max_new_tokens": 8}
+    for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, **options), strict=True):
+        expected = bare(nllb, text, src_lang="fra_Latn", forced_bos_token_id=target, max_new_tokens=8)
+        assert outcome.unwrap().translation_text == expected == runner(text, **options).text
+    own = bare(nllb, TEXTS[0], forced_bos_token_id=target, max_new_tokens=8)
+    assert runner(TEXTS[0], tgt_lang="deu_Latn", max_new_tokens=8).text == own
+
+
+@pytest.mark.parametrize(
+    ("languages", "message"),
+    [
+        ({"src_lang": "fr", "tgt_lang": "deu_Latn"}, "'src_lang' cannot be fr"),
+        ({"src_lang": "fra_Latn", "tgt_lang": "deu_Latin"}, "'tgt_lang' cannot be deu_Latin"),
+        ({}, "'tgt_lang' is required"),
+    ],
+)
+def test_an_unknown_language_is_an_error(nllb: Path, languages: dict[str, str], message: str) -> None:
+    runner = duomo.load("translation", f"dir:{nllb}", device="cpu")
+    with pytest.raises(BadOption, match=message):
+        runner(TEXTS[0], **languages)
+
+
+def test_the_first_mbart_starts_from_the_target_language(seq2seq: Make) -> None:
+    vocab = [(token, -float(at)) for token, at in LETTERS.items()]
+    tokenizer = MBartTokenizer(vocab=vocab, src_lang="en_XX")
+    config = MBartConfig(**SIZES | BYTES | {"vocab_size": len(tokenizer), "max_position_embeddings": 64})
+    folder = seq2seq(config, tokenizer)
+    target = AutoTokenizer.from_pretrained(folder).convert_tokens_to_ids("ro_RO")
+    expected = bare(folder, TEXTS[0], decoder_start_token_id=target, max_new_tokens=8)
+    result = duomo.run("translation", TEXTS[0], model=f"dir:{folder}", device="cpu", tgt_lang="ro_RO", max_new_tokens=8)
+    assert result.text == expected
+
+
+def test_t5_translates_the_pairs_that_its_config_names(seq2seq: Make) -> None:
+    pairs = {f"translation_en_to_{code}": {"prefix": f"{code} the ", "max_length": 8} for code in ("de", "fr")}
+    folder = seq2seq(t5(task_specific_params=pairs))
+    runner = duomo.load("translation", f"dir:{folder}", device="cpu")
+    assert runner(TEXTS[1], src_lang="en", tgt_lang="de").text == bare(folder, "de the " + TEXTS[1], max_length=8)
+    with pytest.raises(BadOption, match="cannot be en and es") as caught:
+        runner(TEXTS[1], src_lang="en", tgt_lang="es")
+    assert caught.value.why == "this checkpoint translates en to de, en to fr"
+
+
+def test_marian_knows_its_pair(seq2seq: Make, tmp_path: Path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    from transformers import MarianTokenizer
+
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS * 20), model_writer=trained, vocab_size=40, minloglevel=2, hard_vocab_limit=False
+    )
+    (tmp_path / "source.spm").write_bytes(trained.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
+    words = [pieces.id_to_piece(at) for at in range(len(pieces))]
+    vocab = {word: at for at, word in enumerate(["</s>", "<unk>", *(w for w in words if w[0] != "<"), "<pad>"])}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocab), "utf-8")
+    spm = str(tmp_path / "source.spm")
+    tokenizer = MarianTokenizer(spm, spm, str(tmp_path / "vocab.json"), source_lang="en", target_lang="de")
+    pad = vocab["<pad>"]
+    config = MarianConfig(
+        **SIZES | {"vocab_size": len(vocab), "pad_token_id": pad, "decoder_start_token_id": pad, "eos_token_id": 0},
+        max_position_embeddings=64,
+        decoder_vocab_size=len(vocab),
+    )
+    folder = seq2seq(config, tokenizer)
+    runner = duomo.load("translation", f"dir:{folder}", device="cpu")
+    for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, max_new_tokens=8), strict=True):
+        assert outcome.unwrap().text == bare(folder, text, max_new_tokens=8)
+    assert runner(TEXTS[0], src_lang="en", tgt_lang="de", max_new_tokens=8).text
+    with pytest.raises(BadOption, match="'tgt_lang' cannot be fr"):
+        runner(TEXTS[0], tgt_lang="fr")
