@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -92,7 +93,7 @@ def command(
             "objective": objective,
             "dtype": dtype,
             "length": planned.length,
-            "profile": _record_of(profile),
+            "profile": dataclasses.asdict(profile),
             "hardware": facts(known),
             **planned.record(),
             "simulation": result.record() if result else None,
@@ -266,9 +267,3 @@ def _show_simulation(result: Simulation) -> None:
         rows["limit"] = f"the driver, busy for {result.driver_s:.3f} s: split the input between several"
     for title, text in rows.items():
         click.echo(f"{title:<11} {text}")
-
-
-def _record_of(profile: Any) -> dict[str, Any]:
-    import dataclasses
-
-    return dataclasses.asdict(profile)

@@ -16,8 +16,8 @@ from duomo.writers.base import Writer
 from duomo.writers.columns import cell, class_of_top, columns, find, full_names
 from duomo.writers.files import GrowingFile
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins with one of these for a formula."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet takes a cell that begins with one of these for a formula; the last four are the full-width signs."""
 
 
 class TextFile(Protocol):

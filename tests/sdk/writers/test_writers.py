@@ -388,7 +388,7 @@ def test_a_result_of_one_of_several_kinds_has_the_columns_of_all(tmp_path):
     assert rows == [["sure", "0.5", "", ""], ["between", "", "0.0", "1.0"], ["", "", "", ""]]
 
 
-@pytest.mark.parametrize("start", list("=+-@\t\r"))
+@pytest.mark.parametrize("start", list("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
 def test_a_text_that_starts_a_formula_is_marked_on_request_and_a_number_never(tmp_path, start):
     some = [outcome_of(-1, f"{start}1", labels(f"{start}cmd|' /C calc'!A0"))]
     written(tmp_path / "raw.csv", some)
