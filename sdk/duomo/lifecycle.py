@@ -29,7 +29,7 @@ class Lifecycle:
     def __bool__(self) -> bool:
         return any(self._hooks.values())
 
-    def begin(self, meta: Meta, options: Mapping[str, Any]) -> RunContext:
+    def begin(self, meta: Meta, options: Mapping[str, object]) -> RunContext:
         """Call ``before_run``, which may change the options of the context or refuse the run.
 
         Raises:
@@ -65,9 +65,9 @@ class Lifecycle:
                 warnings.warn(f"plugin '{record.name}': {said}", stacklevel=2)
 
     def watch_one(
-        self, ask: Callable[[Mapping[str, Any]], Future[Outcome[R]]], meta: Meta, options: Mapping[str, Any]
+        self, ask: Callable[[Mapping[str, Any]], Future[Outcome[R]]], meta: Meta, options: Mapping[str, object]
     ) -> Future[Outcome[R]]:
-        """The future that `ask` gives for a single item, with the hooks around it.
+        """Return the future that `ask` gives for a single item, with the hooks around it.
 
         Args:
             ask: takes options.
@@ -98,7 +98,7 @@ class Lifecycle:
         self,
         compute: Callable[[Mapping[str, Any]], Iterator[T]],
         meta: Meta,
-        options: Mapping[str, Any],
+        options: Mapping[str, object],
         *,
         one: bool = False,
     ) -> Iterator[T]:
@@ -113,7 +113,7 @@ class Lifecycle:
         return self._watch(compute, meta, options, one) if self else compute(options)
 
     def _watch(
-        self, compute: Callable[[Mapping[str, Any]], Iterator[T]], meta: Meta, options: Mapping[str, Any], one: bool
+        self, compute: Callable[[Mapping[str, Any]], Iterator[T]], meta: Meta, options: Mapping[str, object], one: bool
     ) -> Iterator[T]:
         context = self.begin(meta, options)
         try:

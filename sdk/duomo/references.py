@@ -13,7 +13,7 @@ from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_fol
 
 
 def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple[WeightsRef, str]:
-    """The weights and the full reference for what the caller named, or for the task's default."""
+    """Find the weights and the full reference for what the caller named, or for the task's default."""
     if model is None:
         if task is None:
             raise UsageProblem("name a task or a model", fix='duomo.load("image-classification")')
@@ -44,7 +44,7 @@ def _locate(spec: ModelSpec, catalog: Catalog) -> WeightsRef:
 
 
 def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
-    """A checkpoint the caller named: fetched, then given to the family that its config calls for."""
+    """Fetch a checkpoint that the caller named, and give it to the family that its config calls for."""
     unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")
     path = _from_hooks(str(ref), catalog)
     if path is not None:

@@ -124,11 +124,11 @@ def load(
 
 
 @overload
-def run(task: AnyTask[R], item: Any, *, model: str | None = ..., device: str = ..., **options: Any) -> R: ...
+def run(task: AnyTask[R], item: object, *, model: str | None = ..., device: str = ..., **options: Any) -> R: ...
 @overload
-def run(task: str, item: Any, *, model: str | None = ..., device: str = ..., **options: Any) -> Any: ...
+def run(task: str, item: object, *, model: str | None = ..., device: str = ..., **options: Any) -> Any: ...
 def run(task: str | AnyTask[Any], item: Any, *, model: str | None = None, device: str = "auto", **options: Any) -> Any:
-    """One item through one task. The last two models stay loaded; use `load` to hold on to one.
+    """Run one item through one task. The last two models stay loaded; use `load` to hold on to one.
 
     Raises:
         DuomoError: the item's own error, or what kept the model from loading.
@@ -152,7 +152,7 @@ def _check_many(items: object) -> None:
         )
 
 
-def _check_count(name: str, value: Any, least: int) -> None:
+def _check_count(name: str, value: object, least: int) -> None:
     if value is not None and (not isinstance(value, int) or value < least):
         raise UsageProblem(f"{name} must be a whole number of at least {least}, not {value!r}", fix=f"{name}=32")
 
@@ -173,8 +173,8 @@ class Runner(Generic[R]):
         """Model, revision, device and so on, as every outcome of this runner has them."""
         return self.executor.meta()
 
-    def __call__(self, item: Any, **options: Any) -> R:
-        """One item to its result; raises the item's error."""
+    def __call__(self, item: object, **options: Any) -> R:
+        """Compute one item; raises the item's error."""
         if self._watched:
             [outcome] = self.map([item], **options)
             return outcome.unwrap()
@@ -183,7 +183,7 @@ class Runner(Generic[R]):
 
     def map(
         self,
-        items: Iterable[Any],
+        items: Iterable[object],
         *,
         batch_size: int | None = None,
         max_failed: int | None = None,
@@ -192,7 +192,7 @@ class Runner(Generic[R]):
         dedupe: bool = False,
         **options: Any,
     ) -> Iterator[Outcome[R]]:
-        """Many items, read lazily; one `Outcome` each, in the order of the input.
+        """Compute many items, read lazily; one `Outcome` each, in the order of the input.
 
         A bad item becomes an outcome with an error and costs no other its result. Wrong options
         raise at once, before anything is read.
@@ -218,7 +218,7 @@ class Runner(Generic[R]):
         _check_count("max_failed", max_failed, 0)
         self._parse(options)  # wrong options raise here
 
-        def compute(options: Mapping[str, Any]) -> Iterator[Outcome[R]]:
+        def compute(options: Mapping[str, object]) -> Iterator[Outcome[R]]:
             parsed, entries = self._parse(options), self._entries(items)
             if store is None and not dedupe:
                 return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
@@ -232,8 +232,8 @@ class Runner(Generic[R]):
 
         return self._lifecycle.watch(compute, self.meta, options)
 
-    def submit(self, item: Any, *, deadline_s: float | None = None, **options: Any) -> Future[Outcome[R]]:
-        """One item from any thread; its outcome comes in a future, also when it has an error.
+    def submit(self, item: object, *, deadline_s: float | None = None, **options: Any) -> Future[Outcome[R]]:
+        """Take one item from any thread; its outcome comes in a future, also when it has an error.
 
         Items that are submitted with equal options, by whichever thread, share batches; none costs another its
         result. An item that is cancelled before its batch begins is not computed. `close` finishes what has begun.
@@ -250,16 +250,16 @@ class Runner(Generic[R]):
         if deadline_s is not None and not (isinstance(deadline_s, int | float) and deadline_s >= 0):
             raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
 
-        def ask(options: Mapping[str, Any]) -> Future[Outcome[R]]:
+        def ask(options: Mapping[str, object]) -> Future[Outcome[R]]:
             return self.executor.submit(self._entry(0, item), self._parse(options), deadline_s=deadline_s)
 
         return self._lifecycle.watch_one(ask, self.meta, options)
 
-    def stream(self, item: Any, **options: Any) -> Iterator[Any]:
-        """The parts of one result as they come, for models that generate."""
+    def stream(self, item: object, **options: Any) -> Iterator[Any]:
+        """Yield the parts of one result as they come, for models that generate."""
         accepted = self._accept(item)
 
-        def parts(options: Mapping[str, Any]) -> Iterator[Any]:
+        def parts(options: Mapping[str, object]) -> Iterator[Any]:
             return self.executor.stream(accepted, self._parse(options))
 
         return self._lifecycle.watch(parts, self.meta, options, one=True)
@@ -276,19 +276,19 @@ class Runner(Generic[R]):
     ) -> None:
         self.close()
 
-    def _parse(self, options: Mapping[str, Any]) -> Any:
+    def _parse(self, options: Mapping[str, object]) -> Any:
         if options:
             return self.task.Options.parse(dict(options))
         if self._defaults is None:
             self._defaults = self.task.Options.parse({})
         return self._defaults
 
-    def _entries(self, items: Iterable[Any]) -> Iterator[Entry | Flush]:
+    def _entries(self, items: Iterable[object]) -> Iterator[Entry | Flush]:
         number = itertools.count()
         return (FLUSH if item is FLUSH else self._entry(next(number), item) for item in items)
 
-    def _entry(self, index: int, value: Any) -> Entry:
-        if isinstance(value, DuomoError):  # whoever gathers items may already know that one is lost
+    def _entry(self, index: int, value: object) -> Entry:
+        if isinstance(value, DuomoError):  # what gathers the items may know already that one is lost
             return Entry(index, str(index), None, ItemResult(error=ItemError.of(value)))
         try:
             item = self._accept(value)
@@ -297,7 +297,7 @@ class Runner(Generic[R]):
             return Entry(index, self._name(value) or str(index), None, ItemResult(error=ItemError.of(error)))
         return Entry(index, getattr(item, "name", "") or str(index), item)
 
-    def _name(self, value: Any) -> str:
-        """A path names its item; a str is a path only where files are meant."""
+    def _name(self, value: object) -> str:
+        """Name an item by its path; a str is a path only where files are meant."""
         is_path = isinstance(value, Path) or (isinstance(value, str) and issubclass(self.task.Input, Audio | Image))
         return str(value) if is_path and len(str(value)) < 1024 else ""

@@ -102,7 +102,7 @@ class Walk:
                 raise SystemicError(
                     f"{failed} records failed",
                     why=f"the last one: {outcome.error.what}",
-                    fix="mend them, or allow more",
+                    fix="fix them, or allow more",
                 )
 
     def _open(self, index: int, item: Any) -> _Passage:

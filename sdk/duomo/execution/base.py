@@ -65,7 +65,7 @@ class ItemResult(NamedTuple):
     timing: Timing = Timing()
 
     def unwrap(self) -> Any:
-        """The result, or raise the item's error."""
+        """Return the result, or raise the item's error."""
         if self.error is not None:
             raise self.error.to_exception()
         return self.result
@@ -76,7 +76,7 @@ class Entry(NamedTuple):
 
     index: int  # type: ignore[assignment]  # a field, not tuple.index
     id: str
-    item: Any
+    item: object
     known: ItemResult | None = None
     """Known beforehand: it was refused at the border, or an earlier run did it. Such an item is not run."""
 
@@ -121,14 +121,14 @@ class Executor(ABC):
         """Load the model of a job, for `start`; gives what is the same for all results."""
 
     @abstractmethod
-    def run(self, item: Any, options: Any) -> Any:
-        """One accepted item to its result; raises the item's error."""
+    def run(self, item: object, options: object) -> Any:
+        """Compute one accepted item; raises the item's error."""
 
     @abstractmethod
     def map(
         self,
         entries: Iterable[Entry | Flush],
-        options: Any,
+        options: object,
         *,
         batch_size: int | None = None,
         max_failed: int | None = None,
@@ -146,17 +146,17 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def stream(self, item: Any, options: Any) -> Iterator[Any]:
-        """The parts of one result as they come."""
+    def stream(self, item: object, options: object) -> Iterator[Any]:
+        """Yield the parts of one result as they come."""
 
     def submit(
         self,
         entry: Entry,
-        options: Any,
+        options: object,
         *,
         deadline_s: float | None = None,
     ) -> concurrent.futures.Future[Outcome[Any]]:
-        """One entry from any thread; it may share a batch with others of equal options.
+        """Take one entry from any thread; it may share a batch with others of equal options.
 
         Args:
             entry: its outcome has index 0.
@@ -172,15 +172,15 @@ class Executor(ABC):
         return future
 
     def meta(self) -> Meta:
-        """What is the same for all results of the job."""
+        """Return what is the same for all results of the job."""
         return self._meta
 
     def devices(self) -> list[str]:
-        """Where each copy of the model runs."""
+        """Return where each copy of the model runs."""
         return [self.meta().device]
 
     def health(self) -> list[str]:
-        """One line for each worker that is not well; empty when all is."""
+        """Return one line for each worker that is not well; empty when all is."""
         return []
 
     def stats(self) -> Stats:
@@ -192,11 +192,11 @@ class Executor(ABC):
         """Give the model and its memory back."""
 
     def device_of(self, replica: int) -> str:
-        """Where a copy of the model runs."""
+        """Return where a copy of the model runs."""
         return self._meta.device
 
     def outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
-        """The outcome of an entry from what a worker made of it."""
+        """Return the outcome of an entry from what a worker made of it."""
         result, error, truncated, windows, timing = item_result
         key = timing, truncated, windows
         meta = self._metas.get(key) or self._meta_of(*key)
@@ -220,7 +220,7 @@ class Executor(ABC):
 
 
 class ModelFacts(NamedTuple):
-    """What a worker tells when its model is loaded."""
+    """What a worker knows of its model once it is loaded."""
 
     meta: Meta
     batch_size: int
@@ -229,6 +229,6 @@ class ModelFacts(NamedTuple):
 
     @classmethod
     def of(cls, worker: Any) -> Self:
-        """Of a `Worker`."""
+        """Read them from a `Worker`."""
         model = worker.model
         return cls(worker.meta(""), model.batch_size, model.batch_budget, model.packed)

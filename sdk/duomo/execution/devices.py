@@ -23,7 +23,7 @@ def torch_in_use() -> Any:
 
 
 def networks(model: Model[Any, Any]) -> dict[str, Any]:
-    """The networks that a model holds as plain attributes, by name."""
+    """Return the networks that a model holds as plain attributes, by name."""
     torch = torch_in_use()
     if torch is None:
         return {}
@@ -64,7 +64,7 @@ def free_memory() -> None:
 
 
 def describe_and_release(error: BaseException) -> tuple[ItemError, bool]:
-    """What a batch raised, in words, and whether memory ran out.
+    """Describe what a batch raised, and say whether memory ran out.
 
     The frames of an error hold the batch, and outcomes hold the error: the frames of all that is chained to it are
     released. Memory is given back.
@@ -87,7 +87,7 @@ def describe_and_release(error: BaseException) -> tuple[ItemError, bool]:
 
 
 def device_name(device: object) -> str:
-    """The name of a device that a caller gave: a `torch.device` is known by it, without an import of torch."""
+    """Return the name of a device that a caller gave: a `torch.device` is known by it, without an import of torch."""
     if isinstance(device, str) or (type(device).__module__, type(device).__name__) == ("torch", "device"):
         return str(device)
     raise UsageProblem(
@@ -98,7 +98,7 @@ def device_name(device: object) -> str:
 
 
 def pick_device(name: str) -> str:
-    """The device a name means here: ``auto`` is the first GPU, else the CPU. Raises `DeviceUnavailable`."""
+    """Find the device that a name means here: ``auto`` is the first GPU, else the CPU. Raises `DeviceUnavailable`."""
     torch = torch_in_use()
     if name == "auto":
         return "cuda:0" if torch is not None and torch.cuda.is_available() else "cpu"
@@ -118,7 +118,7 @@ def pick_device(name: str) -> str:
 
 
 def accelerators() -> tuple[str, ...]:
-    """The GPUs of this machine by name; empty when there is none, or no torch to use one with."""
+    """Return the GPUs of this machine by name; empty when there is none, or no torch to use one with."""
     if importlib.util.find_spec("torch") is None:
         return ()
     import torch
@@ -127,7 +127,7 @@ def accelerators() -> tuple[str, ...]:
 
 
 def move(batch: Any, device: Any) -> Any:
-    """A batch with every tensor in it on `device`; dicts, lists and tuples are looked into."""
+    """Move every tensor of a batch to `device`; dicts, lists and tuples are looked into."""
     if hasattr(batch, "to"):
         return batch.to(device, non_blocking=True)
     if isinstance(batch, dict):
@@ -140,12 +140,12 @@ def move(batch: Any, device: Any) -> Any:
 
 
 def torch_device(name: str) -> Any:
-    """The device as torch has it, or its name when torch is not in use."""
+    """Return the device as torch has it, or its name when torch is not in use."""
     torch = torch_in_use()
     return name if torch is None else torch.device(name)
 
 
 def torch_dtype(name: str) -> Any:
-    """The dtype as torch has it, or its name when torch is not in use."""
+    """Return the dtype as torch has it, or its name when torch is not in use."""
     torch = torch_in_use()
     return name if torch is None else getattr(torch, "float32" if name == "auto" else name)

@@ -37,7 +37,7 @@ def _not_finite(why: str) -> BadOutput:
 
 
 def _sum(output: Any) -> float:
-    """The sum of all floating tensors and arrays in `output`: NaN wins, and infinities of both signs are NaN."""
+    """Add up all floating tensors and arrays in `output`: NaN wins, and infinities of both signs are NaN."""
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(output, torch.Tensor):
         if output.dtype is torch.float32:

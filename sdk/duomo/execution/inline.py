@@ -30,7 +30,7 @@ class Pending(NamedTuple):
     """A batch that is being prepared."""
 
     batch: Batch
-    options: Any
+    options: object
     prepared: Callable[[], Prepared]
     """Waits until it is, or does it."""
 
@@ -85,18 +85,18 @@ class InlineExecutor(Executor):
             raise closed()
         return self._worker
 
-    def run(self, item: Any, options: Any) -> Any:
-        """One accepted item to its result."""
+    def run(self, item: object, options: object) -> Any:
+        """Compute one accepted item."""
         return self.worker.run(item, options)
 
-    def stream(self, item: Any, options: Any) -> Iterator[Any]:
-        """The parts of one result as they come."""
+    def stream(self, item: object, options: object) -> Iterator[Any]:
+        """Yield the parts of one result as they come."""
         return self.worker.stream(item, options)
 
     def map(
         self,
         entries: Iterable[Entry | Flush],
-        options: Any,
+        options: object,
         *,
         batch_size: int | None = None,
         max_failed: int | None = None,
@@ -134,9 +134,9 @@ class InlineExecutor(Executor):
             raise broken
 
     def submit(
-        self, entry: Entry, options: Any, *, deadline_s: float | None = None
+        self, entry: Entry, options: object, *, deadline_s: float | None = None
     ) -> concurrent.futures.Future[Outcome[Any]]:
-        """One entry from any thread; it shares a batch with others of equal options that wait."""
+        """Take one entry from any thread; it shares a batch with others of equal options that wait."""
         worker = self.worker
         with self._starting:
             if self._desk is None:
@@ -144,11 +144,11 @@ class InlineExecutor(Executor):
                 self._desk = InlineDesk(self, policy)
         return self._desk.submit(entry, options, deadline_s)
 
-    def _next(self, scheduler: Scheduler, options: Any, pool: concurrent.futures.Executor | None) -> Pending | None:
+    def _next(self, scheduler: Scheduler, options: object, pool: concurrent.futures.Executor | None) -> Pending | None:
         batch = scheduler.next_batch()
         return None if batch is None else self.prepare(batch, options, pool)
 
-    def prepare(self, batch: Batch, options: Any, pool: concurrent.futures.Executor | None) -> Pending:
+    def prepare(self, batch: Batch, options: object, pool: concurrent.futures.Executor | None) -> Pending:
         """Have a batch prepared in a thread of `pool`; without one when it is computed."""
         prepare = functools.partial(self.worker.prepare, [entry.item for entry in batch.entries], options)
         return Pending(batch, options, pool.submit(prepare).result if pool else prepare)
@@ -169,7 +169,7 @@ class InlineExecutor(Executor):
         return Ran(batch, item_results)
 
     def meta(self) -> Meta:
-        """What is the same for all results of the job."""
+        """Return what is the same for all results of the job."""
         if self._worker is not None:
             self._meta = self._worker.meta(self.name)
         return self._meta

@@ -24,7 +24,7 @@ class ExecutionPlan:
     devices: tuple[str, ...] = ()
     """One name a worker, those of one copy next to each other; empty: the executor's own choice."""
     threads: int = 0
-    """Of each worker; 0 leaves it to the executor."""
+    """Threads of each worker; 0 leaves it to the executor."""
     batch_budget: int = 0
     """Cost of one batch; 0 for the model's own."""
     prefetch: int = 2
@@ -37,6 +37,6 @@ class ExecutionPlan:
     """What was considered, and the number that spoke against it."""
 
     def devices_of(self, replica: int) -> tuple[str, ...]:
-        """The devices of one copy."""
+        """Return the devices of one copy."""
         group = self.dims.group
         return self.devices[replica * group : (replica + 1) * group]

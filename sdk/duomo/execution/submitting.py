@@ -33,7 +33,7 @@ class Submitted(Future[Outcome[Any]]):
         """Take the item back, unless its batch has begun; gives whether that was so."""
         if self._withdraw(self):
             super().cancel()
-            self.set_running_or_notify_cancel()  # as it is here that whoever waits for several is told
+            self.set_running_or_notify_cancel()  # only this wakes a caller that waits for several
         return self.cancelled()
 
 
@@ -81,7 +81,7 @@ class Desk(ABC):
     def forget(self, lane: Lane[Submitted]) -> None:
         """Let go of a lane that has been idle for long; called under the lock."""
 
-    def submit(self, entry: Entry, options: Any, deadline_s: float | None) -> Future[Outcome[Any]]:
+    def submit(self, entry: Entry, options: object, deadline_s: float | None) -> Future[Outcome[Any]]:
         """Take an item in; returns at once.
 
         Args:
@@ -120,7 +120,7 @@ class Desk(ABC):
         while self._has_work():
             try:
                 self.work()
-            except BaseException as error:  # a fault of ours, or of a crew's: whoever waits must hear of it
+            except BaseException as error:  # a fault of ours, or of a crew: no caller may wait for ever
                 self._abandon(error)
             with self._changed:
                 self.expire()
@@ -156,7 +156,7 @@ class Desk(ABC):
 
 
 def closed() -> UsageProblem:
-    """The error of a runner that is used after its end."""
+    """Return the error of a runner that is used after its end."""
     return UsageProblem("this runner is closed", why="its model was given back", fix="load the model again")
 
 

@@ -31,7 +31,7 @@ Windows = list[Features | ItemError]
 class Prepared(NamedTuple):
     """A batch that is ready for the device."""
 
-    items: Sequence[Any]
+    items: Sequence[object]
     windows: list[Windows | ItemError]
     """For each item the features of its windows (one, unless it was long), or why there are none."""
     chunks: list[tuple[list[Features], Any]]
@@ -45,7 +45,7 @@ class Worker:
     no_grad = staticmethod(no_grad)
     """The context in which the model's methods run."""
     replica = 0
-    """Which copy of the model this is; whoever starts several says so."""
+    """Which copy of the model this is; set by what starts several."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -67,7 +67,7 @@ class Worker:
         return cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
 
     def meta(self, executor: str) -> Meta:
-        """What is the same for all results of this worker."""
+        """Return what is the same for all results of this worker."""
         dtype = "float32" if self.dtype == "auto" else self.dtype
         job = self.job
         return Meta(
@@ -82,8 +82,8 @@ class Worker:
             difference=self._difference,
         )
 
-    def run(self, item: Any, options: Any) -> Any:
-        """One item to its result. Raises `DuomoError`; what the model raised is its cause."""
+    def run(self, item: object, options: object) -> Any:
+        """Compute one item. Raises `DuomoError`; what the model raised is its cause."""
         try:
             if self._splits:
                 return self.compute(self.prepare([item], options), options)[0].unwrap()
@@ -97,12 +97,12 @@ class Worker:
                 raise
             raise ItemError.of(error).to_exception() from error
 
-    def stream(self, item: Any, options: Any) -> Iterator[Any]:
-        """The parts of one result as they come."""
+    def stream(self, item: object, options: object) -> Iterator[Any]:
+        """Yield the parts of one result as they come."""
         parts: Iterator[Any] | None = None
         while True:
             try:
-                # Entered anew for each part: a grad mode held across a yield would leak into the caller.
+                # Entered again for each part: a grad mode held across a yield would leak into the caller.
                 with self.no_grad():
                     parts = parts or self.model.stream(item, options)
                     part = next(parts, None)
@@ -116,7 +116,7 @@ class Worker:
                 return
             yield part
 
-    def prepare(self, items: Sequence[Any], options: Any) -> Prepared:
+    def prepare(self, items: Sequence[object], options: object) -> Prepared:
         """Decode, tokenize and collate on the CPU; safe in a thread beside `compute`.
 
         An item that cannot be split or preprocessed fails alone.
@@ -131,8 +131,8 @@ class Worker:
             ]
         return Prepared(items, windows, chunks, time.perf_counter() - start)
 
-    def compute(self, prepared: Prepared, options: Any) -> list[ItemResult]:
-        """One item_result for each item of a prepared batch, in order.
+    def compute(self, prepared: Prepared, options: object) -> list[ItemResult]:
+        """Compute a prepared batch; one result for each item, in order.
 
         What the forward pass raises is raised: the caller knows how to cut the batch.
         """
@@ -156,7 +156,7 @@ class Worker:
         """How far the speed mode moved the output of the first batch; 0 before it, and where there is none."""
         return self._trial.difference if self._trial is not None else 0.0
 
-    def _windows(self, items: Sequence[Any], options: Any) -> list[Windows | ItemError]:
+    def _windows(self, items: Sequence[object], options: object) -> list[Windows | ItemError]:
         if not self._splits:
             return [each if isinstance(each, ItemError) else [each] for each in self._preprocess(items, options)]
         parts = [self._split(item, options) for item in items]
@@ -164,7 +164,7 @@ class Worker:
         features = iter(self._preprocess(flat, options) if flat else [])
         return [some if isinstance(some, ItemError) else [next(features) for _ in some] for some in parts]
 
-    def _split(self, item: Any, options: Any) -> list[Any] | ItemError:
+    def _split(self, item: object, options: object) -> list[Any] | ItemError:
         try:
             return self.model.split(item, options)
         except BaseException as error:
@@ -172,8 +172,8 @@ class Worker:
                 raise
             return describe_and_release(error)[0]
 
-    def _preprocess(self, items: Sequence[Any], options: Any) -> Windows:
-        """All at once; when that raises, one by one to find the culprits."""
+    def _preprocess(self, items: Sequence[object], options: object) -> Windows:
+        """Preprocess all at once; when that raises, one by one to find the culprits."""
         try:
             features = self.model.preprocess(items, options)
         except BaseException as error:
@@ -185,7 +185,7 @@ class Worker:
         self._same_length("preprocess", features, items)
         return list(features)
 
-    def _finish(self, features: list[Features], batch: Any, options: Any) -> list[Any]:
+    def _finish(self, features: list[Features], batch: Any, options: object) -> list[Any]:
         model = self.model
         try:
             output = model.forward(batch if self.device == "cpu" else move(batch, self._device))
@@ -196,12 +196,12 @@ class Worker:
         except BaseException as error:
             if isinstance(error, Exception) or not _is_failure(error):
                 raise
-            raise RuntimeError(f"{type(error).__name__}: {error}") from error  # whoever cuts batches knows `Exception`s
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error  # only an `Exception` is handled
         self._same_length("postprocess", results, features)
         return results
 
-    def _join(self, item: Any, item_results: list[ItemResult], options: Any) -> ItemResult:
-        """The item_result of an item from those of its windows."""
+    def _join(self, item: object, item_results: list[ItemResult], options: object) -> ItemResult:
+        """Make the result of an item from those of its windows."""
         if len(item_results) == 1:
             return item_results[0]
         lost = next((item_result for item_result in item_results if item_result.error is not None), None)
@@ -213,7 +213,7 @@ class Worker:
             return ItemResult(error=ItemError.of(error))
         return ItemResult(result, None, any(item_result.truncated for item_result in item_results), len(item_results))
 
-    def _same_length(self, step: str, got: Sequence[Any], items: Sequence[Any]) -> None:
+    def _same_length(self, step: str, got: Sequence[Any], items: Sequence[object]) -> None:
         if len(got) != len(items):
             raise WorkerContractError(
                 f"'{self.job.spec.name}' gave {len(got)} from {step}() for {len(items)} items",
@@ -223,7 +223,7 @@ class Worker:
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Whether an error is of the model and its item. A panic in Rust, as of a tokenizer, is, and is no `Exception`."""
+    """Whether an error is the fault of the model or its item. A panic in Rust is, and it is not an `Exception`."""
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 

@@ -61,7 +61,7 @@ class InProcessCrew(Crew):
         self._worker = Worker(job)
         return ModelFacts.of(self._worker)
 
-    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
+    def send(self, replica: int, ticket: int, items: Sequence[Any], options: object) -> None:
         """Put it at the end of the line."""
         self.sent.append((replica, [str(item) for item in items]))
         if any("unsendable" in item for item in items):
@@ -70,7 +70,7 @@ class InProcessCrew(Crew):
         if any("lurks" in item for item in items):
             self._die(replica, "it died while preparing")
 
-    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
+    def stream(self, replica: int, ticket: int, item: object, options: object) -> None:
         """All parts at once, when its turn comes."""
         self._lines[replica].append((ticket, item, options))
 

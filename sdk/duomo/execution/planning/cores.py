@@ -28,7 +28,7 @@ from duomo.parallel import ParallelDims
 def plan_cpu(
     profile: ModelProfile, device: Device, items: int | None, dtype: str, length: float, objective: str
 ) -> Planned:
-    """One process with all cores, or a process a core: worth it only beyond the start of the processes."""
+    """Plan one process with all cores, or a process a core: worth it only beyond the start of the processes."""
     cores, units = device.cores, CPU_UNITS.get(profile.unit, 8)
     core = device.full / cores * MFU_CPU
     flops = profile.flops(1.0, length)

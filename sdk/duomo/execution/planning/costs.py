@@ -13,7 +13,7 @@ from duomo.parallel import ParallelDims
 CONTEXT = 1.5e9
 """Bytes that CUDA, its libraries and the allocator take before the first weight."""
 USABLE = 0.9
-"""Of the rest; fragments take what is left."""
+"""Share of the rest that is planned with; fragments take what is left."""
 PROCESS = 0.7e9
 """Bytes of a Python process with torch and transformers in it (507 to 758 MiB measured)."""
 LATENCY = 10e-6
@@ -21,7 +21,7 @@ LATENCY = 10e-6
 LAUNCH_S = 100e-6
 """Seconds to launch the kernels of one layer (10 to 15 of them): no step on a GPU is shorter."""
 MICROBATCHES = 4
-"""A pipeline cuts a batch in so many parts for each of its stages."""
+"""Parts into which a pipeline cuts a batch, for each of its stages."""
 DRIVER_S = 100e-6
 """What the one driver may spend on a batch, if it is to feed all copies."""
 DRIVER_BATCH_S, DRIVER_ITEM_S = 20e-6, 4e-6
@@ -32,9 +32,9 @@ BUDGETS = {"token": (512, 65_536, 1_048_576)}
 ITEM_BUDGETS = (1, 256, 4096)
 """Units of a batch: the least, the most, and the most where the driver needs long steps."""
 CPU_UNITS = {"token": 2048}
-"""Units of a batch on a CPU, where larger ones gain nothing; of what is no text 8."""
+"""Units of a batch on a CPU, where larger ones gain nothing; 8 of what is not text."""
 THREADS = 0.5
-"""So many threads of one process do the work of their number to this power: 2 give 1.41 where 2 processes give 2."""
+"""N threads of one process do the work of N to this power: 2 give 1.41 where 2 processes give 2."""
 START_S, LOAD = 2.2, 0.5e9
 """Seconds until worker processes have torch, and bytes of weights they load in a second."""
 TIE = 0.01
@@ -47,7 +47,7 @@ class Estimate(NamedTuple):
     dims: ParallelDims
     devices: tuple[Device, ...]
     units: int
-    """Of one batch."""
+    """Seconds of one batch."""
     memory: float
     """Bytes on the fullest device."""
     room: float
@@ -57,7 +57,7 @@ class Estimate(NamedTuple):
     rate: float
     """Units a second, of all copies, as fast as one driver can feed them."""
     link_share: float
-    """Of a step, on the way between devices."""
+    """Share of a step that is spent between devices."""
     item_s: float
     """Seconds of one item alone."""
 
@@ -79,7 +79,7 @@ class Planned:
         return self.estimate.rate / self.length
 
     def record(self) -> dict[str, Any]:
-        """All of it, JSON-safe."""
+        """Return all of it, JSON-safe."""
         best, plan = self.estimate, self.plan
         return {
             "executor": plan.executor,
@@ -122,7 +122,7 @@ def room_on(device: Device) -> float:
 def step_time(
     profile: ModelProfile, device: Device, dims: ParallelDims, dtype: str, units: float, length: float
 ) -> tuple[float, float]:
-    """Seconds of one batch in one group of a kind of device, and the share of it spent on the way between them."""
+    """Return the seconds of one batch in one group of devices of a kind, and the share spent between them."""
     size, (_, pp, tp) = SIZES[dtype], dims
     compute = profile.flops(units, length) / (dims.group * device.peak(dtype) * MFU)
     reading = (profile.params - profile.embedding_params) * size / dims.group / device.bandwidth
@@ -140,5 +140,5 @@ def step_time(
 
 
 def count(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
+    """Write a number with its noun."""
     return f"{number:,} {one if number == 1 else many}"

@@ -23,7 +23,7 @@ class Device(NamedTuple):
     half: float
     """FLOP/s in bfloat16, or float16 where that is all there is."""
     full: float
-    """FLOP/s in float32 without TF32, as torch computes unless told otherwise."""
+    """FLOP/s in float32 without TF32, as torch computes by default."""
     bandwidth: float
     link: float = 25e9
     """Bytes a second to a neighbour, one way. 25 GB/s is what PCIe 4.0 x16 (32 GB/s) gives in practice."""
@@ -31,7 +31,7 @@ class Device(NamedTuple):
     name: str = ""
     """As executors call it, such as ``cuda:0``; empty for a device that is not here."""
     cores: int = 1
-    """Of a CPU."""
+    """Threads of a CPU."""
     free: float = 0.0
     """Bytes not in use; 0 when not probed."""
 
@@ -60,11 +60,11 @@ DEVICES = {
 }
 ALIASES = {"A100": "A100-80", "4090": "RTX4090", "RTX-4090": "RTX4090", "H100-80": "H100"}
 CORE = Device("cpu", 0, 80e9, 80e9, 10e9, 5e9, "1024-cube float32 torch.mm on one Zen 3 core: 78 to 90 GFLOP/s")
-"""One CPU core. Half precision is no faster without AMX, and is not planned for."""
+"""One CPU core. Half precision is not faster without AMX, and is not planned for."""
 
 
 def parse_devices(text: str) -> tuple[Device, ...]:
-    """The devices that a user names: ``8xH100``, ``2xA10,2xT4``, ``cpu``, ``cpu:4``, ``cuda``, ``auto``.
+    """Parse the devices that a user names: ``8xH100``, ``2xA10,2xT4``, ``cpu``, ``cpu:4``, ``cuda``, ``auto``.
 
     ``auto``, ``cuda`` and ``cpu`` are what is here; ``cpu:4`` is four cores of a machine like this one.
 
@@ -90,7 +90,7 @@ def _parse_one(part: str, text: str) -> list[Device]:
     if re.fullmatch(r"cpu(:\d+)?", part):
         cores = int(part[4:] or 0) if ":" in part else 0
         if ":" in part and not 1 <= cores <= 4096:
-            raise UsageProblem(f"'{part}' is no number of cores", fix="--devices cpu:2")
+            raise UsageProblem(f"'{part}' is not a number of cores", fix="--devices cpu:2")
         return [_cpu(cores)]
     if re.fullmatch(r"cuda(:\d+)?", part):
         here = [device for device in local_devices() if not device.is_cpu]
@@ -110,7 +110,7 @@ def _parse_one(part: str, text: str) -> list[Device]:
             fix=f"--devices {text.replace(part, example, 1)}",
         )
     if not 1 <= int(count) <= 65536:
-        raise UsageProblem(f"'{part}' is no number of devices", fix=f"--devices 8x{name}")
+        raise UsageProblem(f"'{part}' is not a number of devices", fix=f"--devices 8x{name}")
     return [DEVICES[ALIASES.get(name, name)]] * int(count)
 
 
@@ -122,7 +122,7 @@ def _nearest(kind: str) -> str:
 
 
 def local_devices() -> tuple[Device, ...]:
-    """The GPUs that torch sees here, or the CPU."""
+    """Return the GPUs that torch sees here, or the CPU."""
     import torch
 
     gpus = []
@@ -133,7 +133,7 @@ def local_devices() -> tuple[Device, ...]:
 
 
 def _like(name: str, total: float) -> Device:
-    """The data sheet for a name as the driver gives it, such as ``NVIDIA A100-SXM4-40GB``."""
+    """Find the data sheet for a name as the driver gives it, such as ``NVIDIA A100-SXM4-40GB``."""
     plain = re.sub(r"[^A-Z0-9]", "", name.upper())
     fitting = [device for kind, device in DEVICES.items() if kind.partition("-")[0] in plain]
     if fitting:
@@ -146,7 +146,7 @@ def _like(name: str, total: float) -> Device:
 
 
 def _cpu(cores: int) -> Device:
-    """This machine's CPU, or so many cores of one like it."""
+    """Describe this machine's CPU, or a number of cores of one like it."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     num = cores or here
     memory, free = _memory()
@@ -177,7 +177,7 @@ def _memory() -> tuple[float, float]:
 
 
 def describe(devices: tuple[Device, ...]) -> str:
-    """The devices in a word, as one would name them: ``8xH100``, ``2xA10,2xT4``, ``cpu:2``."""
+    """Name the devices in a word: ``8xH100``, ``2xA10,2xT4``, ``cpu:2``."""
     if devices[0].is_cpu:
         return f"cpu:{devices[0].cores}"
     counts: dict[str, int] = {}
@@ -187,7 +187,7 @@ def describe(devices: tuple[Device, ...]) -> str:
 
 
 def facts(devices: tuple[Device, ...]) -> list[dict[str, Any]]:
-    """One record for each kind, JSON-safe, with where the figures come from."""
+    """Make one record for each kind, JSON-safe, with where the figures come from."""
     kinds = {device.kind: device for device in devices}
     return [
         {

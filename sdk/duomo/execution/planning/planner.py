@@ -57,7 +57,7 @@ def make_plan(
         objective: ``throughput`` of many items, or ``latency`` of one.
         items: how many there will be, where that is known: processes must be worth their start.
         dtype: of weights and activations.
-        length: tokens of a usual item; 128 when left out, or 1 for what is no text.
+        length: tokens of a usual item; 128 when left out, or 1 for what is not text.
         axes: ways the model can be split: ``tp`` inside layers, ``pp`` between them.
 
     Raises:
@@ -87,7 +87,7 @@ def make_plan(
 
 
 def plan_for_job(job: Job, devices: Sequence[str], items: int | None = None) -> ExecutionPlan:
-    """The plan for a job on devices of this machine, for ``duomo.load(parallel="auto")``.
+    """Return the plan for a job on devices of this machine, for ``duomo.load(parallel="auto")``.
 
     Args:
         job: what is to run.
@@ -106,7 +106,7 @@ def plan_for_job(job: Job, devices: Sequence[str], items: int | None = None) -> 
 
 
 def axes_of(loader: str, path: Path | None) -> frozenset[str]:
-    """The ways in which the class that a spec names can split this checkpoint."""
+    """Return the ways in which the class that a spec names can split this checkpoint."""
     from duomo.catalog import resolve
     from duomo.pretrained import load_config
 
@@ -167,7 +167,7 @@ def _splits(profile: ModelProfile, count: int, axes: frozenset[str], rejected: l
 def _estimate(
     profile: ModelProfile, devices: tuple[Device, ...], dims: ParallelDims, dtype: str, length: float
 ) -> Estimate | str:
-    """What this way does with the largest batch that fits, or why none does."""
+    """Estimate what this way does with the largest batch that fits, or say why none does."""
     least, most, at_most = BUDGETS.get(profile.unit, ITEM_BUDGETS)
     room = min(room_on(device) for device in devices)
     groups = devices[:: dims.group]
@@ -238,7 +238,7 @@ def _execution(
 
 
 def _window(items: float, copies: int) -> int:
-    """Items to read ahead for each copy, of so many in a batch.
+    """Find how many items to read ahead for each copy, from how many are in a batch.
 
     Four batches keep a copy busy while results wait for their turn; 64 over all copies have neighbours
     alike enough that little is padded (simulated: 18 % at 7 batches, 5 % at 60).
@@ -286,7 +286,7 @@ def _refusal(
     axes: frozenset[str],
     rejected: list[str],
 ) -> DoesNotFit:
-    """The numbers of the nearest miss, and the nearest that works: fewer bytes, more devices, larger ones."""
+    """Explain by the nearest miss in numbers, and the nearest that works: fewer bytes, more devices, larger ones."""
     biggest = max(devices, key=lambda device: device.memory)
     more = [[biggest] * num for num in (2, 4, 8, 16, 32, 64, 128) if num > len(devices)]
     larger = sorted((each for each in DEVICES.values() if each.memory > biggest.memory), key=lambda each: each.memory)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Bytes of a number; ``auto`` is float32."""
 _FORMAT = 1
-"""Raised when what is measured changes, so that kept profiles are measured anew."""
+"""Raised when what is measured changes, so that kept profiles are measured again."""
 _SHORT, _LONG = (64, 16), (8, 128)
 """(rows, length) of the two batches that tell the linear part of a text model from its attention."""
 
@@ -48,7 +48,7 @@ class ModelProfile:
     unit: str = "item"
     flops_a_unit: float = 0.0
     flops_a_pair: float = 0.0
-    """Of attention, for each token with each token of its item."""
+    """FLOPs of attention, for each token with each token of its item."""
     activations: float = 0.0
     """Numbers alive at the peak, for each unit of a batch; kernels that fuse attention are assumed."""
     cache: float = 0.0
@@ -56,20 +56,20 @@ class ModelProfile:
     how: str = "counted on the meta device"
 
     def flops(self, units: float, length: float = 1.0) -> float:
-        """FLOPs of a forward pass over so many units, in items of `length` units."""
+        """Count the FLOPs of a forward pass over `units` units, in items of `length` units."""
         return units * (self.flops_a_unit + self.flops_a_pair * (length if self.unit == "token" else 0.0))
 
     def bytes(self, dtype: str) -> int:
-        """Of all weights."""
+        """Bytes of all weights."""
         return self.params * SIZES[dtype]
 
 
 def profile_folder(path: str | os.PathLike[str]) -> ModelProfile:
-    """The profile of a checkpoint in transformers format: its folder, or only its ``config.json``.
+    """Return the profile of a checkpoint in transformers format: its folder, or only its ``config.json``.
 
     Raises:
         InputMissing: no such file.
-        InputUnreadable: it is no JSON.
+        InputUnreadable: it is not JSON.
         Unavailable: transformers does not know the architecture.
     """
     file = Path(path).expanduser()
@@ -85,12 +85,12 @@ def profile_folder(path: str | os.PathLike[str]) -> ModelProfile:
         if not isinstance(config, dict):
             raise ValueError(f"it is a {type(config).__name__}, not an object")
     except ValueError as error:
-        raise InputUnreadable(f"'{file}' is no configuration", why=str(error), fix="save it again") from None
+        raise InputUnreadable(f"'{file}' is not a configuration", why=str(error), fix="save it again") from None
     return profile_config(config, str(path))
 
 
 def profile_config(config: Mapping[str, Any], name: str) -> ModelProfile:
-    """The profile of an architecture, from the cache where it is known there."""
+    """Return the profile of an architecture, from the cache where it is known there."""
     key = hashlib.sha256(json.dumps([_FORMAT, dict(config)], sort_keys=True).encode()).hexdigest()[:24]
     kept = _cache() / f"{key}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
@@ -105,7 +105,7 @@ def profile_config(config: Mapping[str, Any], name: str) -> ModelProfile:
 
 
 def profile_weights(name: str, spec: ModelSpec, path: Path | None) -> ModelProfile:
-    """The profile of what a spec loads from a file or folder: by its configuration, else by its parameters."""
+    """Return the profile of what a spec loads from a file or folder: by its configuration, else by its parameters."""
     folder = transformers_folder(path)
     if folder is not None:
         return dataclasses.replace(profile_folder(folder), name=name)
@@ -113,7 +113,7 @@ def profile_weights(name: str, spec: ModelSpec, path: Path | None) -> ModelProfi
 
 
 def transformers_folder(path: Path | None) -> Path | None:
-    """The folder of a file, or the folder itself, if it is in transformers format."""
+    """Return the folder of a file, or the folder itself, if it is in transformers format."""
     folder = path if path is None or path.is_dir() else path.parent
     if folder is None or not (folder / "config.json").is_file():
         return None
@@ -126,14 +126,14 @@ def transformers_folder(path: Path | None) -> Path | None:
 
 
 def profile_params(name: str, params: int, size: int = 0) -> ModelProfile:
-    """What is known of a model by the number of its parameters, or by the size of its file in float32."""
+    """Estimate what can be known of a model by the number of its parameters, or by the size of its file in float32."""
     params = params or size // 4
     how = "by the number of parameters alone, each used once for an item: convolutions take far longer"
     return ModelProfile(name, params, flops_a_unit=2.0 * params, how=how)
 
 
 def profile_timed(spec: ModelSpec, forward: Callable[[], Any], num_items: int) -> ModelProfile:
-    """What a loaded model takes, by the CPU time of its forward pass here; kernels of our own defy the counter.
+    """Measure what a loaded model takes, by the CPU time of its forward pass here; kernels of our own defy the counter.
 
     Args:
         spec: its parameters or bytes.
@@ -212,7 +212,7 @@ def _measure_text(network: Any, settings: Any) -> dict[str, float]:
     """FLOPs are a·tokens + b·tokens·length: two batches of different length tell a and b.
 
     Activations are taken from the short one: the meta device computes attention with its matrix of
-    scores, which fused kernels never hold, and at 16 tokens it is no part of the peak.
+    scores, which fused kernels never hold, and at 16 tokens they are not part of the peak.
     """
     flops, peaks = zip(
         *(
@@ -232,7 +232,7 @@ def _measure_text(network: Any, settings: Any) -> dict[str, float]:
 
 
 def _inputs(network: Any, settings: Any, rows: int, length: int) -> dict[str, Any]:
-    """A batch of zeros on the meta device, as the network's ``forward`` names it."""
+    """Return a batch of zeros on the meta device, as the network's ``forward`` names it."""
     import torch
 
     inner = getattr(settings, "vision_config", settings)
@@ -268,7 +268,7 @@ def _run(forward: Any, *networks: torch.nn.Module) -> tuple[float, float]:
 
 
 def _alive_mode(*networks: torch.nn.Module) -> Any:
-    """A dispatch mode that adds up the storages which operations make, until they are freed."""
+    """Return a dispatch mode that adds up the storages which operations make, until they are freed."""
     import weakref
 
     from torch.utils._python_dispatch import TorchDispatchMode

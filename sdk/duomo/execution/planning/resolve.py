@@ -25,7 +25,7 @@ def plan_for(
     *,
     remote: bool = False,
 ) -> ExecutionPlan:
-    """The plan that a caller describes; what was left open follows from the rest, or comes from the planner.
+    """Return the plan that a caller describes; what was left open follows from the rest, or comes from the planner.
 
     Args:
         job: with the device that was asked for, a kind or a name.
@@ -76,7 +76,7 @@ def _planned(job: Job, executor: str, names: tuple[str, ...], remote: bool) -> E
 
 
 def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
-    """One name a device; where only their number is given, those of `kind` or the first that are here."""
+    """Find one name for each device; where only their number is given, those of `kind` or the first that are here."""
     if devices is None:
         return ()
     if isinstance(devices, str) and devices.strip().lstrip("+-").isdigit():
@@ -123,6 +123,6 @@ def _check_total(num: int) -> None:
 
 
 def _nearest(dims: ParallelDims, num: int) -> str:
-    """Sizes that fit so many devices: the same groups when they go in, else copies only."""
+    """Find sizes that fit a number of devices: the same groups when they go in, else copies only."""
     nearest = dims._replace(dp=num // dims.group) if num % dims.group == 0 else ParallelDims(num)
     return f"{nearest}, or {dims.total} devices"

@@ -33,11 +33,11 @@ class RayWorker:
         self._cancelled: set[int] = set()
 
     def where(self) -> str:
-        """The address of its node; answered as soon as it has a place."""
+        """Return the address of its node; answered as soon as it has a place."""
         return str(ray.util.get_node_ip_address())
 
     def rendezvous(self) -> str:
-        """Where the ranks of its group meet: the first rank chooses, since it knows its node."""
+        """Choose where the ranks of its group meet: the first rank does, since it knows its node."""
         from duomo.execution.sharding.group import new_rendezvous
 
         return new_rendezvous()
@@ -52,16 +52,16 @@ class RayWorker:
             return child.describe(error)
         return Loaded(ModelFacts.of(self._worker), self.where())
 
-    def prepare(self, ticket: int, items: Sequence[Any], options: Any) -> None:
-        """The part of a batch that the device is not needed for."""
+    def prepare(self, ticket: int, items: Sequence[object], options: object) -> None:
+        """Do the part of a batch that needs no device."""
         slot = self._slot(ticket)
         try:
             slot.set_result(self._worker.prepare(items, options))
         except Exception as error:
             slot.set_exception(error)
 
-    def compute(self, ticket: int, options: Any) -> Event:
-        """The rest of it."""
+    def compute(self, ticket: int, options: object) -> Event:
+        """Do the rest of a batch."""
         try:
             prepared = self._slot(ticket).result()
             start = time.perf_counter()
@@ -75,7 +75,7 @@ class RayWorker:
         answer = [] if self._post.rank else item_results
         return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
 
-    def stream(self, ticket: int, item: Any, options: Any) -> Any:
+    def stream(self, ticket: int, item: object, options: object) -> Any:
         """Events of one item that comes in parts; the last is ``done`` or ``raised``."""
         replica = self._post.replica
         try:
@@ -109,7 +109,7 @@ THREADS = {
 
 
 def with_threads() -> type[RayWorker]:
-    """The actor's class with each method on its thread; marked late, since the mark is Ray's."""
+    """Return the actor's class with each method on its thread; marked late, since the mark is Ray's."""
 
     class Placed(RayWorker):
         pass

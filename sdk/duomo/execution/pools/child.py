@@ -61,7 +61,7 @@ def main(wires: ChildPipes, job: Job, post: RankInfo) -> None:
         check_plugin(job)
         worker = load_worker(job, post)
         facts = ModelFacts.of(worker)
-    except BaseException as error:  # whatever keeps it from starting is told, not only shown
+    except BaseException as error:  # whatever keeps it from starting goes to the driver, not only to the terminal
         channel.send("failed", body=describe(error))
         return
     channel.send("ready", body=facts)
@@ -69,7 +69,7 @@ def main(wires: ChildPipes, job: Job, post: RankInfo) -> None:
 
 
 def check_plugin(job: Job) -> None:
-    """A worker must run the very code that the driver knows. Raises `PluginBroken`."""
+    """Check that a worker runs the very code that the driver knows. Raises `PluginBroken`."""
     distribution, _, version = job.plugin.rpartition(" ")
     if not distribution:
         return  # it lives in no distribution: nothing to compare
@@ -86,7 +86,7 @@ def check_plugin(job: Job) -> None:
 
 
 def describe(error: BaseException) -> ItemError:
-    """What kept a worker from starting, as text with its traceback."""
+    """Describe what kept a worker from starting, with its traceback as text."""
     text = "".join(traceback.format_exception(error))
     if isinstance(error, PluginBroken) and isinstance(error.__cause__, ImportError | AttributeError):
         fix = "a worker imports it by name: install its module or put it on PYTHONPATH, or use executor='inline'"
@@ -103,14 +103,14 @@ def unreadable(message: Message) -> ItemError:
     words = f"{type(message.unreadable).__name__}: {message.unreadable}"
     fix = "move the class into a module that both can import"
     if message.kind in ("batch", "stream"):
-        told: DuomoError = BadInput("a worker cannot read what was sent to it", why=words, fix=fix)
+        error: DuomoError = BadInput("a worker cannot read what was sent to it", why=words, fix=fix)
     else:
-        told = ModelFailed("what a worker sent back cannot be read here", why=words, fix=fix)
-    return ItemError.of(told)
+        error = ModelFailed("what a worker sent back cannot be read here", why=words, fix=fix)
+    return ItemError.of(error)
 
 
 def load_worker(job: Job, post: RankInfo) -> Any:
-    """A worker with its model, alone or as a rank of its group."""
+    """Load a worker with its model, alone or as a rank of its group."""
     _set_threads(post.threads)
     if post.world > 1:
         from duomo.execution.sharding.group import GroupWorker
@@ -160,7 +160,7 @@ class _Service:
             del message, prepared
 
     def _listen(self) -> None:
-        """The pipe is also the line of life: when the driver is gone, so is this process, even while it loads."""
+        """Read messages. When the driver is gone this process ends, even while it loads."""
         try:
             while True:
                 message = self._channel.recv()

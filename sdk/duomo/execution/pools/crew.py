@@ -1,4 +1,4 @@
-"""What a pool drives, wherever it runs: the replicas of a model, and what they have to say."""
+"""What a pool drives, wherever it runs: the replicas of a model, and what happens at them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from duomo.execution.base import ItemResult, Job, ModelFacts
 from duomo.outcome import ItemError
 
 AFTERMATH = "PeerLost"
-"""The error of a rank that could not go on because of another, which has the cause to tell."""
+"""The error of a rank that could not go on because of another, which has the cause."""
 START_LIMIT_S = 600.0
-"""By then a worker has loaded its model, even if its weights come over a network."""
+"""Seconds in which a worker has loaded its model, even if its weights come over a network."""
 
 
 class Event(NamedTuple):
-    """What one replica has to say."""
+    """What happened at one replica."""
 
     kind: str
     """``ready`` (again), ``done``, ``raised``, ``part`` (of a stream), or ``lost`` (it died)."""
     replica: int
     ticket: int = -1
     item_results: Sequence[ItemResult] = ()
-    """Of ``done``."""
+    """What a batch came to, with ``done``."""
     part: Any = None
     error: ItemError | None = None
-    """Of ``raised``; of ``lost`` how it ended."""
+    """What a batch raised, with ``raised``; how the replica ended, with ``lost``."""
     out_of_memory: bool = False
     blame: bool = True
-    """Of ``lost``: whether its oldest batch is under suspicion, or it was ended for another reason."""
+    """With ``lost``: whether its oldest batch is under suspicion, or it was ended for another reason."""
     prepare_s: float = 0.0
     compute_s: float = 0.0
 
@@ -44,33 +44,33 @@ class Crew(ABC):
 
     @abstractmethod
     def start(self, job: Job) -> ModelFacts:
-        """Start all; returns when each is ready, or raises what the first that failed had to say."""
+        """Start all; returns when each is ready, or raises what kept the first that failed from it."""
 
     @abstractmethod
-    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
+    def send(self, replica: int, ticket: int, items: Sequence[object], options: object) -> None:
         """Hand over a batch; does not wait for it. Raises when the items cannot be sent at all.
 
         What is sent to a replica that is gone is dropped: its ``lost`` follows, and gives the batch back.
         """
 
     @abstractmethod
-    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
+    def stream(self, replica: int, ticket: int, item: object, options: object) -> None:
         """Like `send`, for one item whose result comes in parts; ``done`` without item_results ends it."""
 
     @abstractmethod
     def cancel(self, replica: int, ticket: int) -> None:
-        """Nobody wants the rest of a stream."""
+        """Give up the rest of a stream."""
 
     @abstractmethod
     def wait(self, timeout_s: float) -> list[Event]:
-        """What happened, as soon as something has. Of one replica in order; tickets in the order they were sent."""
+        """Give what happened, as soon as something has: for each replica in order, tickets as they were sent."""
 
     def wake(self) -> None:  # noqa: B027 - nothing is right for a crew that never waits long
         """Make a `wait` in another thread return soon."""
 
     @abstractmethod
     def restart(self, replica: int) -> None:
-        """Start a dead replica again; ``ready`` or ``lost`` will tell how it went."""
+        """Start a dead replica again; ``ready`` or ``lost`` follows."""
 
     @abstractmethod
     def kill(self, replica: int, why: str) -> None:
@@ -78,14 +78,14 @@ class Crew(ABC):
 
     @abstractmethod
     def devices(self, replica: int) -> str:
-        """Where it runs, for people."""
+        """Say where a replica runs, for people."""
 
     def now(self) -> float:
-        """Seconds that only grow."""
+        """Read a clock that only grows, in seconds."""
         return time.monotonic()
 
     def bytes_moved(self) -> int:
-        """How much went between driver and workers; 0 where that is not known."""
+        """Count the bytes that went between driver and workers; 0 where that is not known."""
         return 0
 
     @abstractmethod
@@ -94,7 +94,7 @@ class Crew(ABC):
 
 
 def cause_of(raised: Sequence[Event], *, all_spoke: bool) -> Event | None:
-    """What went wrong in a group, of what its ranks have raised.
+    """Find what went wrong in a group, from what its ranks have raised.
 
     None as long as only those have raised who suffer from another, which has not spoken yet: it may be dead.
     """
@@ -103,17 +103,17 @@ def cause_of(raised: Sequence[Event], *, all_spoke: bool) -> Event | None:
 
 
 def unsendable(error: Exception) -> ItemError:
-    """Of an item that did not go through `Crew.send`."""
-    told = BadInput(
+    """Make the error of an item that did not go through `Crew.send`."""
+    refused = BadInput(
         "the item cannot be sent to a worker",
         why=f"{type(error).__name__}: {error}",
         fix="pass a path, bytes or an array, or run with executor='inline'",
     )
-    return ItemError.of(told)
+    return ItemError.of(refused)
 
 
 def not_started(worker: str, error: ItemError, fix: str = "") -> DuomoError:
-    """The error of one worker as that of the whole, with its traceback as text; `fix` where it tells none itself."""
+    """Make the error of one worker that of the whole, with its traceback as text; `fix` where it has none itself."""
     kind = type(error.to_exception())
     kind = Unavailable if kind is ModelFailed else kind
     why = "\n".join(filter(None, (error.why, error.traceback.rstrip())))
@@ -121,5 +121,5 @@ def not_started(worker: str, error: ItemError, fix: str = "") -> DuomoError:
 
 
 def not_restarted(error: OSError | EOFError) -> ItemError:
-    """Of a replica that `Crew.restart` had no means for."""
+    """Make the error of a replica that `Crew.restart` had no means for."""
     return ItemError("E-WORKER-LOST", "a worker could not be started again", str(error), type="WorkerLost")

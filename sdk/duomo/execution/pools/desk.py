@@ -22,13 +22,13 @@ class Turns(Protocol):
         """Send out what can be sent, and wait until there is news."""
 
     def now(self) -> float:
-        """The crew's clock."""
+        """Return the time by the crew's clock."""
 
     def wake(self) -> None:
         """Make a `turn` that waits return."""
 
     def pace_of(self, options: object) -> Pace:
-        """How fast batches with these options run."""
+        """Return how fast batches with these options run."""
 
     def enter(self, run: PoolRun) -> None:
         """Have one more run take part."""
@@ -45,7 +45,7 @@ class LaneRun(ScheduledRun):
         self._expire = expire
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
-        """What a replica should run next, of items that are not late."""
+        """Return what a replica should run next, of items that are not late."""
         self._expire()
         return super().next_batch(replica, idle=idle)
 
@@ -73,7 +73,7 @@ class PoolDesk(Desk):
         return bool(self._late) or any(run.has_news for run in self._runs.values())
 
     def patience(self, alarm_s: float) -> float:
-        """How long to wait for news: until the next deadline, `alarm_s` at most."""
+        """Return how long to wait for news: until the next deadline, `alarm_s` at most."""
         deadline = self.lanes.next_deadline()
         return alarm_s if deadline is None else max(0.0, min(alarm_s, deadline - self._now()))
 

@@ -34,7 +34,7 @@ class LocalExecutor(PoolExecutor):
 
     Args:
         max_restarts: deaths of a worker in a row after which it is given up.
-        hang_floor_s: no batch is taken to hang before so many seconds.
+        hang_floor_s: seconds before which no batch is taken to hang.
     """
 
     name = "local"
@@ -74,7 +74,7 @@ class _Rank:
             theirs.close()  # or its end would never be seen
 
     def next_message(self) -> Message:
-        """What it says; when it is gone and has said all, a message of our own that it failed."""
+        """Read what it says; when it is gone and has said all, make a message that it failed."""
         try:
             message = self.channel.recv()
         except (EOFError, OSError):
@@ -86,7 +86,7 @@ class _Rank:
         return Message("failed", body=child.unreadable(message))
 
     def ending(self) -> ItemError:
-        """How it ended, and what it wrote while dying, such as the stack of a crash."""
+        """Say how it ended, with what it wrote while dying, such as the stack of a crash."""
         words = "".join(os.pread(slot.descriptor, 16384, 0).decode("utf-8", "replace") for slot in self._words)
         return ItemError("E-WORKER-LOST", "a worker died", self.child.ending, "", "WorkerLost", words)
 
@@ -143,26 +143,26 @@ class LocalCrew(Crew):
             self.shutdown()
             raise
 
-    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
-        """To every rank, through its own pipe."""
+    def send(self, replica: int, ticket: int, items: Sequence[object], options: object) -> None:
+        """Send a batch to every rank, through its own pipe."""
         self._send(replica, "batch", ticket, (items, options))
 
-    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
-        """To every rank."""
+    def stream(self, replica: int, ticket: int, item: object, options: object) -> None:
+        """Send a stream to every rank."""
         self._send(replica, "stream", ticket, (item, options))
 
     def cancel(self, replica: int, ticket: int) -> None:
-        """To every rank."""
+        """Ask every rank to stop a stream."""
         self._send(replica, "cancel", ticket)
 
     def wait(self, timeout_s: float) -> list[Event]:
-        """What came through the pipes, and who died."""
+        """Give what came through the pipes, and which replicas died."""
         events: list[Event] = []
         for key, _ in self._selector.select(timeout_s):
             rank: _Rank | None = key.data
             if rank is None:
                 self._woken.recv_bytes()
-            elif rank in self._ranks[rank.post.replica]:  # not one that was buried a moment ago
+            elif rank in self._ranks[rank.post.replica]:  # not one that was found dead a moment ago
                 events += self._read_events(rank)
         return events
 
@@ -198,11 +198,11 @@ class LocalCrew(Crew):
             rank.child.kill()
 
     def devices(self, replica: int) -> str:
-        """The names of its devices."""
+        """Name the devices of a replica."""
         return "+".join(self._plan.devices_of(replica))
 
     def bytes_moved(self) -> int:
-        """How much went between driver and workers."""
+        """Count the bytes that went between driver and workers."""
         return self._moved + sum(rank.channel.bytes_moved for ranks in self._ranks for rank in ranks)
 
     def shutdown(self) -> None:
@@ -214,7 +214,7 @@ class LocalCrew(Crew):
 
     @property
     def pids(self) -> list[int]:
-        """Of all ranks that are there now."""
+        """Process ids of all ranks that are there now."""
         return [rank.child.pid for ranks in self._ranks for rank in ranks]
 
     def _all_ready(self) -> ModelFacts:
@@ -222,10 +222,10 @@ class LocalCrew(Crew):
         missing = sum(len(ranks) for ranks in self._ranks)
         deadline = self.now() + START_LIMIT_S
         while missing:
-            told = self._selector.select(max(0.0, deadline - self.now()))
-            if not told:
+            ready = self._selector.select(max(0.0, deadline - self.now()))
+            if not ready:
                 raise self._too_slow()
-            for key, _ in told:
+            for key, _ in ready:
                 rank: _Rank = key.data
                 if rank.is_ready and rank.child.is_alive:
                     continue
@@ -239,7 +239,7 @@ class LocalCrew(Crew):
         return first
 
     def _too_slow(self) -> Exception:
-        """Of the first rank that has not loaded its model in time, with where it hangs."""
+        """Make the error of the first rank that has not loaded its model in time, with where it hangs."""
         rank = next(rank for ranks in self._ranks for rank in ranks if not rank.is_ready)
         rank.child.dump_stack()
         rank.child.kill()
@@ -248,7 +248,7 @@ class LocalCrew(Crew):
         return not_started(rank.post.name, dataclasses.replace(rank.ending(), why=why))
 
     def _read_events(self, rank: _Rank) -> list[Event]:
-        """Everything a rank has to say, and behind it its death."""
+        """Read everything that a rank says, and behind it its death."""
         events: list[Event] = []
         replica = rank.post.replica
         while True:
@@ -275,7 +275,7 @@ class LocalCrew(Crew):
                 return events
 
     def _done(self, rank: _Rank, message: Message) -> list[Event]:
-        """The first rank's answer, once all ranks of its group have answered."""
+        """Give the first rank's answer, once all ranks of its group have answered."""
         replica, ticket = rank.post.replica, message.ticket
         answers = self._answers.setdefault((replica, ticket), [])
         answers.insert(0 if rank.post.rank == 0 else len(answers), message)
@@ -285,12 +285,12 @@ class LocalCrew(Crew):
         return [Event("done", replica, ticket, item_results, prepare_s=prepare_s, compute_s=compute_s)]
 
     def _cause(self, replica: int) -> Event | None:
-        """What went wrong in a group, once it is known."""
+        """Find what went wrong in a group, once it is known."""
         raised = [rank.raised for rank in self._ranks[replica] if rank.raised is not None]
         return cause_of(raised, all_spoke=len(raised) == len(self._ranks[replica]))
 
     def _mark_dead(self, replica: int, error: ItemError | None, *, blame: bool = True) -> Event:
-        """Let go of a replica that died or must; whoever of its ranks still lives is ended."""
+        """Let go of a replica that died or must; those of its ranks that still live are ended."""
         if replica in self._reasons and error is not None:
             error = dataclasses.replace(error, why=self._reasons.pop(replica))
         self._end(replica)
@@ -319,12 +319,12 @@ class LocalCrew(Crew):
     def _send(self, replica: int, kind: str, ticket: int, body: Any = None) -> None:
         with self._talking:
             for rank in self._ranks[replica]:
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed, and told
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed
                     rank.channel.send(kind, ticket, body)
 
 
 def with_devices(job: Job) -> ExecutionPlan:
-    """The job's plan with a device for each worker. Raises `DeviceUnavailable`, or `UsageProblem` for far too many."""
+    """Give the job's plan a device for each worker. Raises `DeviceUnavailable`, or `UsageProblem` for far too many."""
     names = job.plan.devices
     if not names and job.device == "auto" and torch_in_use():
         names = accelerators()
@@ -341,7 +341,7 @@ def with_devices(job: Job) -> ExecutionPlan:
 
 
 def within(device: str, threads: int) -> tuple[str, dict[str, str]]:
-    """A device's name inside a process that sees no other, and the environment of that process."""
+    """Give a device's name inside a process that sees no other, and the environment of that process."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     if not device.startswith("cuda:"):
         return device, environment
@@ -352,7 +352,7 @@ def within(device: str, threads: int) -> tuple[str, dict[str, str]]:
 
 
 def _threads_for(num_workers: int) -> int:
-    """As many as the user's environment says, or else each worker's share of the cores."""
+    """Take as many as the user's environment says, or else each worker's share of the cores."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked):
         return int(asked)

@@ -63,13 +63,13 @@ class PoolExecutor(Executor):
         self._table = ReplicaTable(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
         return dataclasses.replace(self._facts.meta, executor=self.name)
 
-    def run(self, item: Any, options: Any) -> Any:
-        """One accepted item to its result."""
+    def run(self, item: object, options: object) -> Any:
+        """Compute one accepted item."""
         [outcome] = self.map([Entry(0, "0", item)], options)
         return outcome.unwrap()
 
-    def submit(self, entry: Entry, options: Any, *, deadline_s: float | None = None) -> Future[Outcome[Any]]:
-        """One entry from any thread; it shares a batch with others of equal options that wait."""
+    def submit(self, entry: Entry, options: object, *, deadline_s: float | None = None) -> Future[Outcome[Any]]:
+        """Take one entry from any thread; it shares a batch with others of equal options that wait."""
         with self._changed:
             self._check_open()
             if self._desk is None:
@@ -80,7 +80,7 @@ class PoolExecutor(Executor):
     def map(
         self,
         entries: Iterable[Entry | Flush],
-        options: Any,
+        options: object,
         *,
         batch_size: int | None = None,
         max_failed: int | None = None,
@@ -106,8 +106,8 @@ class PoolExecutor(Executor):
         if run.error is not None:
             raise run.error
 
-    def stream(self, item: Any, options: Any) -> Iterator[Any]:
-        """The parts of one result as they come."""
+    def stream(self, item: object, options: object) -> Iterator[Any]:
+        """Yield the parts of one result as they come."""
         self._check_open()
         run = StreamRun(item, options)
         self.enter(run)
@@ -125,15 +125,15 @@ class PoolExecutor(Executor):
             raise run.error
 
     def devices(self) -> list[str]:
-        """Where each replica runs."""
+        """Return where each replica runs."""
         return [self._crew.devices(replica) for replica in range(self._crew.size)]
 
     def device_of(self, replica: int) -> str:
-        """Where one replica runs."""
+        """Return where one replica runs."""
         return self._crew.devices(replica)
 
     def health(self) -> list[str]:
-        """One line for each replica that is not well."""
+        """Return one line for each replica that is not well."""
         if self._job is None or self._closed:
             return []
         return [
@@ -166,7 +166,7 @@ class PoolExecutor(Executor):
         return total
 
     def shutdown(self) -> None:
-        """Finish the batches of what was submitted, and end the crew; whoever else waits for a result gets an error."""
+        """Finish the batches of what was submitted, and end the crew; all else that waits gets an error."""
         if self._desk is not None:
             self._desk.close()
         with self._changed:
@@ -202,11 +202,11 @@ class PoolExecutor(Executor):
             self._total.add(run.counts)
 
     def now(self) -> float:
-        """The crew's clock."""
+        """Return the time by the crew's clock."""
         return self._crew.now()
 
     def pace_of(self, options: object) -> Pace:
-        """How fast batches with these options run, as far as that is known from earlier runs."""
+        """Return how fast batches with these options run, as far as that is known from earlier runs."""
         with self._changed:
             for known, pace in self._paces:
                 if same_options(known, options):
@@ -292,7 +292,7 @@ class PoolExecutor(Executor):
                 sent.run.raised(sent.batch, event.error, out_of_memory=event.out_of_memory)
 
     def _mark_dead(self, event: Event, now: float) -> None:
-        """A replica died: only its oldest batch can be to blame, the rest runs again."""
+        """Note that a replica died: only its oldest batch can be to blame, the rest runs again."""
         why = event.error.why if event.error else "the process died"
         had = self._table.died(event.replica, now, why)
         for place, sent in enumerate(had):
@@ -309,7 +309,7 @@ class PoolExecutor(Executor):
                 self._mark_dead(Event("lost", replica, error=not_restarted(error)), now)
         if self._table.all_lost:
             for run in self._runs:
-                run.stop(self._nobody_left(self._table.seats[0].why))
+                run.stop(self._no_worker_left(self._table.seats[0].why))
 
     def _look_for_hangs(self) -> None:
         now = self._crew.now()
@@ -319,7 +319,7 @@ class PoolExecutor(Executor):
         for replica, why in self._table.overdue(now):
             self._crew.kill(replica, why)
 
-    def _nobody_left(self, why: str) -> SystemicError:
+    def _no_worker_left(self, why: str) -> SystemicError:
         num = self._crew.size
         return SystemicError(
             f"the run was stopped: no worker is left of {num}",

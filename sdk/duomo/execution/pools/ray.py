@@ -1,6 +1,6 @@
 """The same pool over actors of a Ray cluster: one that is there already, or one started here for the purpose.
 
-An actor is what a process is to `duomo.execution.pools.local`. Ray places it, moves what it is sent, and tells when
+An actor is what a process is to `duomo.execution.pools.local`. Ray places it, moves what it is sent, and says when
 its node has died; batches, order and faults remain the scheduler's. Ray's own batch machinery is not used.
 """
 
@@ -30,11 +30,11 @@ from duomo.execution.pools.pool import PoolExecutor
 from duomo.outcome import ItemError
 
 ANSWER_S = 5.0
-"""A cluster's address must answer within this time."""
+"""Seconds within which a cluster's address must answer."""
 LISTEN_S = 0.02
-"""How long a `wait` for answers does not notice that it is woken."""
+"""Seconds for which a `wait` for answers does not notice that it is woken."""
 PLACE_S = 60.0
-"""An actor that has found no place and loaded its model by then is given up, and tried again."""
+"""Seconds after which an actor that has found no place, or not loaded its model, is given up and tried again."""
 
 
 class RayExecutor(PoolExecutor):
@@ -54,7 +54,7 @@ class RayExecutor(PoolExecutor):
 
 
 class _Replica:
-    """The actors of one copy of the model, and what they owe."""
+    """The actors of one copy of the model, and the answers they owe."""
 
     def __init__(self, actors: list[Any], group: Any, deadline: float) -> None:
         self.actors = actors
@@ -65,11 +65,11 @@ class _Replica:
         self.pending: dict[int, list[Any]] = {}
         """Ticket → what each rank will answer with, oldest first."""
         self.heard: set[Any] = set()
-        """Of the oldest ticket: who has answered already, and need not be waited for."""
+        """Ranks that have answered the oldest ticket, and need not be waited for."""
 
     @property
     def awaited(self) -> list[Any]:
-        """What comes next from it. Of streams only the first rank's counts."""
+        """What comes next from it; of a stream only the first rank's answers count."""
         refs = self.loading or next(iter(self.pending.values()), [])
         if refs and isinstance(refs[0], ray.ObjectRefGenerator):
             return refs[:1]
@@ -104,8 +104,8 @@ class RayCrew(Crew):
             raise
         return loaded[0].facts
 
-    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
-        """To every rank. What is sent goes into the object store once."""
+    def send(self, replica: int, ticket: int, items: Sequence[object], options: object) -> None:
+        """Send a batch to every rank; what is sent goes into the object store once."""
         here = self._replicas.get(replica)
         if here is None:
             return  # the pool has yet to hear of its loss
@@ -114,8 +114,8 @@ class RayCrew(Crew):
             actor.prepare.remote(ticket, shared, options)
         here.pending[ticket] = [actor.compute.remote(ticket, options) for actor in here.actors]
 
-    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
-        """To every rank."""
+    def stream(self, replica: int, ticket: int, item: object, options: object) -> None:
+        """Send a stream to every rank."""
         here = self._replicas.get(replica)
         if here is None:
             return
@@ -124,18 +124,18 @@ class RayCrew(Crew):
         ]
 
     def cancel(self, replica: int, ticket: int) -> None:
-        """To every rank."""
+        """Ask every rank to stop a stream."""
         here = self._replicas.get(replica)
         for actor in here.actors if here is not None else ():  # it may have died a moment ago
             actor.cancel.remote(ticket)
 
     def wait(self, timeout_s: float) -> list[Event]:
-        """What the oldest tickets have answered, and who died."""
+        """Give what the oldest tickets have answered, and which replicas died."""
         self._woken.clear()  # first: who wakes it later has sent what is not looked at below
         events, self._buried = self._buried, []
         owed = {
             ref: replica
-            for replica, here in list(self._replicas.items())  # another thread may start one anew meanwhile
+            for replica, here in list(self._replicas.items())  # another thread may start one again meanwhile
             for ref in here.awaited
         }
         if events or not owed:
@@ -163,7 +163,7 @@ class RayCrew(Crew):
                 return False
 
     def restart(self, replica: int) -> None:
-        """Place its actors anew, wherever there is room by now."""
+        """Place its actors again, wherever there is room by now."""
         self._launch(replica, self._place_s)
 
     def kill(self, replica: int, why: str) -> None:
@@ -201,7 +201,7 @@ class RayCrew(Crew):
         self._connected = True
 
     def _check_placed(self) -> None:
-        """What is there may be taken by others, and then a start would wait without a word."""
+        """Raise `Unavailable` when others use what the workers need: their start would wait without a word."""
         asked = [actor.where.remote() for here in self._replicas.values() for actor in here.actors]
         _, waiting = ray.wait(asked, num_returns=len(asked), timeout=self._place_s)
         if waiting:
@@ -234,23 +234,23 @@ class RayCrew(Crew):
         self._replicas[replica] = here
 
     def _loaded(self, replica: int) -> Loaded:
-        """What its first rank has to say at the start; raises what kept any of them from it."""
+        """Give what the first rank of a replica says at its start; raise what kept any rank from it."""
         here = self._replicas[replica]
         try:
-            told: list[Any] = ray.get(here.loading, timeout=max(0.0, here.deadline - self.now()))
+            answers: list[Any] = ray.get(here.loading, timeout=max(0.0, here.deadline - self.now()))
         except RayError as error:
-            told = [_ending(error)]
-        failed = next((each for each in told if isinstance(each, ItemError)), None)
+            answers = [_ending(error)]
+        failed = next((each for each in answers if isinstance(each, ItemError)), None)
         if failed is not None:
             fix = "every node needs the same packages and weights as this machine"
             raise not_started(f"worker {replica}", failed, fix)
         here.heard.clear()
-        here.loading, here.node = [], told[0].node
-        first: Loaded = told[0]
+        here.loading, here.node = [], answers[0].node
+        first: Loaded = answers[0]
         return first
 
     def _read_events(self, replica: int) -> list[Event]:
-        """Everything that one replica has answered, in order of the tickets."""
+        """Give all that one replica has answered, in order of the tickets."""
         here = self._replicas[replica]
         try:
             if here.loading:
@@ -273,8 +273,8 @@ class RayCrew(Crew):
                     break
                 continue
             there = _there(refs)
-            told: list[Event] = ray.get(there)
-            raised = [event for event in told if event.kind == "raised"]
+            answered: list[Event] = ray.get(there)
+            raised = [event for event in answered if event.kind == "raised"]
             if len(refs) > 1 and (cause := cause_of(raised, all_spoke=len(there) == len(refs))) is not None:
                 # The other ranks wait for it in a collective, and would until that times out.
                 return [*events, cause, *self._mark_dead(cause.replica, cause.error, blame=False, now=True)]
@@ -283,11 +283,11 @@ class RayCrew(Crew):
                 break
             here.heard.clear()
             del here.pending[ticket]
-            events.append(told[0])
+            events.append(answered[0])
         return events
 
     def _parts(self, here: _Replica, ticket: int, streams: list[Any]) -> list[Event]:
-        """What a stream has given so far; that of the first rank counts."""
+        """Give what a stream has come to so far; that of the first rank counts."""
         events: list[Event] = []
         while _there(streams[:1]):
             event: Event = ray.get(next(streams[0]))
@@ -327,19 +327,19 @@ class RayCrew(Crew):
 
 
 def _there(refs: Sequence[Any]) -> list[Any]:
-    """Those that need not be waited for, in their order."""
+    """Give those that need not be waited for, in their order."""
     ready: list[Any] = ray.wait(list(refs), num_returns=len(refs), timeout=0)[0]
     return ready
 
 
 def _ending(error: Exception) -> ItemError:
-    """How an actor ended, in a line."""
+    """Say in a line how an actor ended."""
     why = str(error).strip().splitlines()
     return ItemError("E-WORKER-LOST", "a worker died", why[0] if why else type(error).__name__, type="WorkerLost")
 
 
 def with_devices(job: Job, resources: Mapping[str, float]) -> ExecutionPlan:
-    """The job's plan with a device for each worker; ``auto`` is a GPU where the cluster has one for each of them.
+    """Give the job's plan a device for each worker; ``auto`` is a GPU where the cluster has one for each of them.
 
     Args:
         job: whose devices are kinds or names of the cluster.
@@ -364,7 +364,7 @@ def with_devices(job: Job, resources: Mapping[str, float]) -> ExecutionPlan:
 
 
 def _kind(device: str) -> str:
-    """What Ray calls it."""
+    """Give Ray's name of a kind of device."""
     return "GPU" if device.startswith("cuda") else "CPU"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from duomo.execution.scheduling.scheduler import Batch
 
 BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
-"""How long a replica rests after its first, second … death in a row."""
+"""Seconds that a replica rests after its first, second … death in a row."""
 MAX_RESTARTS = 8
 """Deaths of a replica in a row, with no batch done in between, after which it is given up."""
 HANG_FLOOR_S = 60.0
@@ -45,9 +45,9 @@ class ReplicaState:
         self.flying: deque[InFlight] = deque()
         """Unanswered, oldest first."""
         self.alone = False
-        """It runs something that nothing else may be blamed for."""
+        """Whether it runs a batch that nothing may stand beside."""
         self.is_warm = False
-        """It has answered since it started."""
+        """Whether it has answered since it started."""
         self.since = 0.0
         """When the oldest began, or the last part of a stream came."""
         self.deaths = 0
@@ -55,7 +55,7 @@ class ReplicaState:
         self.items = 0
         self.busy_s = 0.0
         self.why = ""
-        """Of its last death."""
+        """How it last died."""
 
 
 class ReplicaTable:
@@ -69,25 +69,25 @@ class ReplicaTable:
         self._max_restarts = max_restarts
         self._floor = hang_floor_s
         self._open: list[dict[int, None]] = [{} for _ in range(self._depth)]
-        """By number of batches in flight, those with room for more, longest waiting first."""
+        """Replicas with room for more by number of batches in flight, longest waiting first."""
         self._open[0] = dict.fromkeys(range(size))
         self._resting: list[tuple[float, int]] = []
         self.num_flying = 0
         self.num_lost = 0
 
     def pick(self) -> int | None:
-        """The replica with the least to do, if any has room."""
+        """Pick the replica with the least to do, if any has room."""
         for level in self._open:
             if level:
                 return next(iter(level))
         return None
 
     def is_idle(self, replica: int) -> bool:
-        """Whether it has nothing to do."""
+        """Say whether a replica has nothing to do."""
         return not self.seats[replica].flying
 
     def sent(self, replica: int, sent: InFlight, now: float, *, alone: bool = False) -> None:
-        """A batch is on its way; `alone` lets nothing else in until it is back."""
+        """Note that a batch is on its way; `alone` lets nothing else in until it is back."""
         seat = self.seats[replica]
         self._shut(replica)
         if not seat.flying:
@@ -100,7 +100,7 @@ class ReplicaTable:
     def answered(
         self, replica: int, ticket: int, now: float, *, took: float = 0.0, ran: bool = True
     ) -> InFlight | None:
-        """The batch with this ticket, which has come back; None for one that was given up on.
+        """Note that the batch with this ticket came back; gives it, or None for one that was given up.
 
         Args:
             replica: that answered.
@@ -128,7 +128,7 @@ class ReplicaTable:
         return sent
 
     def died(self, replica: int, now: float, why: str) -> list[InFlight]:
-        """What it had, oldest first; it rests, or is given up after too many deaths in a row."""
+        """Take back what a dead replica had, oldest first; it rests, or is given up after too many deaths in a row."""
         seat = self.seats[replica]
         if seat.state == "lost":
             return []
@@ -149,7 +149,7 @@ class ReplicaTable:
         return had
 
     def rested(self, now: float) -> list[int]:
-        """Those that should be started again now."""
+        """Give those that should be started again now."""
         due = []
         while self._resting and self._resting[0][0] <= now:
             replica = heapq.heappop(self._resting)[1]
@@ -160,17 +160,17 @@ class ReplicaTable:
         return due
 
     def is_ready(self, replica: int, now: float) -> None:
-        """It has started again."""
+        """Note that a replica has started again."""
         seat = self.seats[replica]
         seat.state, seat.since = "ready", now
         self._reopen(replica)
 
     def next_alarm(self, now: float) -> float:
-        """Seconds until somebody is rested; a second when nobody is resting."""
+        """Give the seconds until a replica has rested; a second when none is resting."""
         return max(0.0, min(1.0, self._resting[0][0] - now)) if self._resting else 1.0
 
     def overdue(self, now: float) -> list[tuple[int, str]]:
-        """Replicas that have worked on one batch, or on their start, for too long; and what to say of each."""
+        """Find replicas that have worked on one batch, or on their start, for too long; with the reason for each."""
         late = []
         for replica, seat in enumerate(self.seats):
             if seat.state == "starting" and now - seat.since > FIRST_FACTOR * self._floor:

@@ -25,7 +25,7 @@ class Pace:
     """How fast batches with certain options run; runs with equal ones share it."""
 
     seconds: float = 0.0
-    """Of a unit of cost, smoothed; 0 until that is known."""
+    """Seconds of a unit of cost, smoothed; 0 until that is known."""
 
 
 class PoolRun(ABC):
@@ -68,7 +68,7 @@ class PoolRun(ABC):
 
     @abstractmethod
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
-        """What a replica should run next; `idle` when it has nothing to do."""
+        """Return what a replica should run next; `idle` when it has nothing to do."""
 
     @abstractmethod
     def send(self, crew: Crew, replica: int, ticket: int, batch: Batch) -> None:
@@ -76,32 +76,32 @@ class PoolRun(ABC):
 
     @abstractmethod
     def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
-        """The batch ran."""
+        """Take the results of a batch."""
 
     @abstractmethod
     def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
-        """The batch raised as a whole."""
+        """Note that a batch raised as a whole."""
 
     @abstractmethod
     def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
-        """The worker of the batch died; if `blame`, most likely because of it."""
+        """Note that the worker of a batch died; if `blame`, most likely because of it."""
 
     def cost(self, batch: Batch) -> int:
         """Cost of a batch with padding; 0 when its time says nothing of others."""
         return max(1, batch.padded)
 
     def part(self, part: Any) -> None:  # noqa: B027 - most runs have no parts
-        """One part of a stream came."""
+        """Take one part of a stream."""
 
     def patience(self, alarm_s: float) -> float:
-        """How long its caller may wait for news; `alarm_s` at most."""
+        """Return how long its caller may wait for news; `alarm_s` at most."""
         return alarm_s
 
 
 class ScheduledRun(PoolRun):
     """Items through a scheduler."""
 
-    def __init__(self, scheduler: Scheduler, options: Any, pace: Pace) -> None:
+    def __init__(self, scheduler: Scheduler, options: object, pace: Pace) -> None:
         super().__init__(pace)
         self._scheduler = scheduler
         self._options = options
@@ -128,7 +128,7 @@ class ScheduledRun(PoolRun):
         self.has_news = True
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
-        """What a replica should run next."""
+        """Return what a replica should run next."""
         return None if self._stopped is not None else self._scheduler.next_batch(replica, idle=idle)
 
     def send(self, crew: Crew, replica: int, ticket: int, batch: Batch) -> None:
@@ -136,7 +136,7 @@ class ScheduledRun(PoolRun):
         crew.send(replica, ticket, [entry.item for entry in batch.entries], self._options)
 
     def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
-        """The batch ran."""
+        """Take the results of a batch."""
         if len(item_results) != len(batch.entries):
             num = len(batch.entries)
             broken = WorkerContractError(
@@ -148,7 +148,7 @@ class ScheduledRun(PoolRun):
         self._apply(lambda: self._scheduler.settle(batch, item_results))
 
     def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
-        """The batch raised as a whole."""
+        """Note that a batch raised as a whole."""
         if error.type == "OptimizeRefused":
             self.stop(error.to_exception())  # of no item: the run cannot go on
             return
@@ -156,7 +156,7 @@ class ScheduledRun(PoolRun):
         self._apply(lambda: tell(batch, error))
 
     def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
-        """The worker of the batch died; if `blame`, most likely because of it."""
+        """Note that the worker of a batch died; if `blame`, most likely because of it."""
         if not blame:
             self._scheduler.give_back(batch, suspect=suspect)
             return
@@ -174,7 +174,7 @@ class ScheduledRun(PoolRun):
 class BatchRun(ScheduledRun):
     """A call of `Executor.map`: it reads a source and gives out in order."""
 
-    def __init__(self, scheduler: Scheduler, options: Any, pace: Pace, reader: Reader) -> None:
+    def __init__(self, scheduler: Scheduler, options: object, pace: Pace, reader: Reader) -> None:
         super().__init__(scheduler, options, pace)
         self._reader = reader
 
@@ -190,13 +190,13 @@ class BatchRun(ScheduledRun):
             self.has_news = self.has_news or self._scheduler.can_emit
 
     def patience(self, alarm_s: float) -> float:
-        """How long to wait for results before the source is asked again."""
+        """Return how long to wait for results before the source is asked again."""
         if not self._scheduler.wants_input:
             return alarm_s
         return min(alarm_s, self._reader.spared_s)
 
     def collect(self) -> tuple[Settled, Settled]:
-        """What has settled since the last time, and what is next in order; read both to their ends.
+        """Return what has settled since the last time, and what is next in order; read both to their ends.
 
         The second raises `SystemicError` after one failed item too many.
         """
@@ -210,7 +210,7 @@ class StreamRun(PoolRun):
     is_over = False
     error: Exception | None = None
 
-    def __init__(self, item: Any, options: Any) -> None:
+    def __init__(self, item: object, options: object) -> None:
         super().__init__(Pace())
         self._batch: Batch | None = Batch((Entry(0, "0", item),))
         self._options = options
@@ -232,7 +232,7 @@ class StreamRun(PoolRun):
         self.sent = None
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
-        """The item, once."""
+        """Give the item, once."""
         batch, self._batch = self._batch, None
         return batch
 
@@ -251,11 +251,11 @@ class StreamRun(PoolRun):
         self.has_news = self._has_begun = True
 
     def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
-        """The last part has come."""
+        """Note that the last part has come."""
         self.stop(None)
 
     def raised(self, batch: Batch, error: ItemError, *, out_of_memory: bool) -> None:
-        """No more parts will come."""
+        """Note that no more parts will come."""
         self.stop(error.to_exception())
 
     def lost(self, batch: Batch, error: ItemError | None, *, blame: bool, suspect: bool) -> None:
@@ -273,6 +273,6 @@ class StreamRun(PoolRun):
         )
 
     def collect(self) -> list[Any]:
-        """The parts since the last time."""
+        """Return the parts since the last time."""
         parts, self._parts, self.has_news = self._parts, [], False
         return parts

@@ -41,7 +41,7 @@ class Constants(NamedTuple):
     """What the virtual clock is driven by."""
 
     batch_s: float = 0.002
-    """Of each batch on a device, whatever is in it."""
+    """Seconds of each batch on a device, whatever is in it."""
     units_per_s: float = 400_000.0
     """Padded cost that a device of speed 1 works off in a second."""
     driver_s: float = 0.0
@@ -72,14 +72,14 @@ class Simulation:
     driver_us_per_batch: float
     """CPU time of pool and scheduler on this machine, without transport."""
     dispatch_us_per_batch: float
-    """Of it for handing a batch out and taking it back; the rest is reading items and giving out results."""
+    """The part of it for handing a batch out and taking it back; the rest is reading items and giving out results."""
     faults: dict[str, int]
     """Deaths, hangs and batches that did not fit, all survived."""
     constants: dict[str, Any]
 
     @property
     def efficiency(self) -> float:
-        """Of the ideal."""
+        """The ideal time as a share of the real one."""
         return self.ideal_s / self.makespan_s
 
     @property
@@ -94,7 +94,7 @@ class Simulation:
         return self.driver_us_per_batch / self.items_per_batch
 
     def record(self) -> dict[str, Any]:
-        """All of it, JSON-safe and labelled."""
+        """Return all of it, JSON-safe and labelled."""
         return {
             "simulation": True,
             **{name: _rounded(value) for name, value in dataclasses.asdict(self).items()},
@@ -175,7 +175,7 @@ def text_lengths(num: int, seed: int, *, median: float = 20.0, sigma: float = 0.
 def fake_devices(
     num: int, *, slow: float = 0.0, slow_speed: float = 0.5, faults: float = 0.0, seed: int = 0
 ) -> list[FakeDevice]:
-    """So many devices, a share of them slow, and a share of batches in which a device dies.
+    """Make a number of devices, a share of them slow, and a share of batches in which a device dies.
 
     Args:
         num: how many.
@@ -238,12 +238,12 @@ class FakeCrew(Crew):
         """CPU seconds of the simulation itself."""
 
     def start(self, job: Job) -> ModelFacts:
-        """Nothing to load."""
+        """Do nothing."""
         budget, max_items = self._bounds
         meta = Meta(job.task, job.reference, job.plugin, job.revision, "fake", "float32", "simulation")
         return ModelFacts(meta, max_items, budget, self._constants.packed)
 
-    def send(self, replica: int, ticket: int, items: Sequence[Any], options: Any) -> None:
+    def send(self, replica: int, ticket: int, items: Sequence[Any], options: object) -> None:
         """Decide now what will become of the batch, and when."""
         began = time.process_time()
         constants, device = self._constants, self._devices[replica]
@@ -271,7 +271,7 @@ class FakeCrew(Crew):
         self.send_s += time.process_time() - began
 
     def wait(self, timeout_s: float) -> list[Event]:
-        """All that is due by now; when nothing is, the clock goes on to what is next."""
+        """Give all that is due by now; when nothing is, the clock goes on to what is next."""
         began = time.process_time()
         events: list[Event] = []
         limit = self._now + timeout_s
@@ -291,32 +291,32 @@ class FakeCrew(Crew):
         return events
 
     def restart(self, replica: int) -> None:
-        """It will be ready after a while."""
+        """Have it ready after a while."""
         self._free[replica] = self._now + self._constants.restart_s
         self._push(self._free[replica], replica, Event("ready", replica))
 
     def kill(self, replica: int, why: str) -> None:
-        """It is gone, and what it had with it."""
+        """End it, and lose what it had."""
         error = dataclasses.replace(_DIED, why=why)
         self._push(self._now, replica, Event("lost", replica, error=error))
 
-    def stream(self, replica: int, ticket: int, item: Any, options: Any) -> None:
-        """Nothing here generates."""
+    def stream(self, replica: int, ticket: int, item: object, options: object) -> None:
+        """Refuse: nothing here generates."""
         raise NotImplementedError
 
     def cancel(self, replica: int, ticket: int) -> None:
-        """Nothing is streamed."""
+        """Do nothing."""
 
     def devices(self, replica: int) -> str:
-        """Its number."""
+        """Return its number."""
         return f"fake:{replica}"
 
     def now(self) -> float:
-        """The virtual clock."""
+        """Return the time by the virtual clock."""
         return self._now
 
     def shutdown(self) -> None:
-        """Nothing to end."""
+        """Do nothing."""
 
     def _push(self, when: float, replica: int, event: Event) -> None:
         self._order += 1
@@ -332,24 +332,24 @@ class SimulatedModel(Model[int, Any]):
 
     @classmethod
     def load(cls, weights: Any, *, device: Any, dtype: Any) -> Self:  # noqa: ARG003
-        """Nothing to load."""
+        """Do nothing."""
         return cls()
 
     @staticmethod
     def estimate(item: int) -> int:
-        """The item."""
+        """Return the item."""
         return item
 
-    def preprocess(self, items: Sequence[int], options: Any) -> list[Features]:
-        """Nothing to do."""
+    def preprocess(self, items: Sequence[int], options: object) -> list[Features]:
+        """Do nothing."""
         return [{"cost": item} for item in items]
 
     def forward(self, batch: Any) -> Any:
-        """Nothing to do."""
+        """Do nothing."""
         return batch
 
-    def postprocess(self, output: Any, features: list[Features], options: Any) -> list[Any]:
-        """Nothing comes out."""
+    def postprocess(self, output: Any, features: list[Features], options: object) -> list[Any]:
+        """Return nothing for each item."""
         return [None for _ in features]
 
 
@@ -365,5 +365,5 @@ _JOB = Job(
 )
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> Any:
     return round(value, 6) if isinstance(value, float) else value

@@ -19,7 +19,7 @@ COUNTED = frozenset({"batch", "stream", "done", "raised"})
 _HEAD = struct.Struct("<BqiI")
 """Kind, ticket, slot (-1: none) and number of parts; the lengths of the parts follow."""
 _PAGE = 2**20
-"""Slots grow by this, so that messages of about one size need not map them anew."""
+"""Slots grow by this, so that messages of about one size need not map them again."""
 
 
 class Message(NamedTuple):
@@ -80,8 +80,8 @@ class Slot:
 class Channel:
     """One end of a conversation.
 
-    The n-th counted message in a direction lies in slot n modulo their number, if it is big: whoever
-    sends must not have more of them unanswered than there are slots, and answers come in order.
+    The n-th counted message in a direction lies in slot n modulo their number, if it is big: the
+    sender must not have more of them unanswered than there are slots, and answers come in order.
     """
 
     def __init__(self, pipe: Connection, outgoing: list[Slot], incoming: list[Slot]) -> None:
@@ -109,7 +109,7 @@ class Channel:
         self.bytes_moved += sum(lengths)
 
     def recv(self) -> Message:
-        """The next message; raises `EOFError` when the other side is gone."""
+        """Read the next message; raises `EOFError` when the other side is gone."""
         frame = memoryview(self.pipe.recv_bytes())
         kind, ticket, slot, num = _HEAD.unpack_from(frame)
         lengths = list(struct.unpack_from(f"<{num}Q", frame, _HEAD.size))

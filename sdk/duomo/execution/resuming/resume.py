@@ -14,9 +14,10 @@ from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.execution.resuming.store import RunStore
 from duomo.inputs.digest import digest
 from duomo.outcome import ItemError, Meta, Outcome
+from duomo.tasks.base import Options
 
 DEDUPE_ITEMS = 16_384
-"""So many distinct inputs, those last seen, are remembered with their outcomes to recognize repetitions."""
+"""Distinct inputs, those last seen, that are remembered with their outcomes to recognize repetitions."""
 _OF_ONE_ITEM = {"device", "executor", "batch", "ms", "truncated", "windows", "difference"}
 
 
@@ -64,7 +65,7 @@ class Resume:
         self._any_success = False
         self._seen: OrderedDict[bytes, _Place] = OrderedDict()
 
-    def begin(self, meta: Meta, options: Any) -> None:
+    def begin(self, meta: Meta, options: Options) -> None:
         """Say what the run is made with. Raises `StoreMismatch` when the store was made with something else."""
         if self._store is None:
             return
@@ -75,7 +76,7 @@ class Resume:
             raise
 
     def entries(self, entries: Iterable[Entry | Flush]) -> Iterator[Entry | Flush]:
-        """The same entries; those that are known bring their result instead of an item."""
+        """Pass entries on; those that are known bring their result instead of an item."""
         for entry in entries:
             if entry is FLUSH:
                 yield entry
@@ -99,7 +100,7 @@ class Resume:
         self._store.put(pair for pair in pairs if not self._waits(pair[1].error))
 
     def outcomes(self, outcomes: Iterable[Outcome[Any]]) -> Iterator[Outcome[Any]]:
-        """What the executor gives, in order, with the known outcomes in their places."""
+        """Pass on what the executor gives, in order, with the known outcomes in their places."""
         try:
             for outcome in outcomes:
                 place = self._order.popleft()
@@ -130,7 +131,7 @@ class Resume:
         if place.outcome is not None:
             return entry._replace(
                 item=None, known=ItemResult(error=place.outcome.error)
-            )  # failures count, whoever made them
+            )  # failures count, in whichever session they happened
         if place.first is not None:
             known = place.first.outcome
             return entry._replace(item=None, known=ItemResult(error=known.error if known is not None else None))
@@ -158,7 +159,7 @@ class Resume:
             self._seen.popitem(last=False)
 
     def _settle(self, place: _Place, outcome: Outcome[Any]) -> Outcome[Any]:
-        """The outcome of an item that ran, or of one that repeats it; the first of them came out before."""
+        """Settle an item that ran, or one that repeats it; the first of them came out before."""
         if place.first is None:
             self._running.pop(outcome.index, None)  # still there when the executor refused it without a run
             place.outcome = outcome
@@ -179,8 +180,8 @@ class Resume:
             self._store.flush()
 
 
-def fingerprint(meta: Meta, options: Any) -> dict[str, str]:
-    """All that decides about results, by name: task, model, revision, dtype, options and versions.
+def fingerprint(meta: Meta, options: Options) -> dict[str, str]:
+    """Collect all that decides about results, by name: task, model, revision, dtype, options and versions.
 
     Device and executor are not among them: a run may be carried on elsewhere.
     """
@@ -191,8 +192,8 @@ def fingerprint(meta: Meta, options: Any) -> dict[str, str]:
     return {**parts, "duomo": __version__, **chosen}
 
 
-def _show(value: Any) -> str:
-    """An option's value in words, or a digest of one that is long or no JSON."""
+def _show(value: object) -> str:
+    """Return an option's value in words, or a digest of one that is long or no JSON."""
     try:
         text = json.dumps(value, ensure_ascii=False)
     except TypeError:

@@ -99,7 +99,7 @@ class RunStore:
             self._any = first is not None
 
     def get(self, id: str, digest: bytes) -> Row | None:
-        """What an item came to in an earlier session of this run."""
+        """Return what an item came to in an earlier session of this run."""
         if not self._any:
             return None
         with self._explained():
@@ -135,7 +135,7 @@ class RunStore:
         self._committed = time.monotonic()
 
     def counts(self) -> dict[str, int]:
-        """How many rows are ``ok`` and how many ``failed``, as far as they are committed."""
+        """Count how many rows are ``ok`` and how many ``failed``, as far as they are committed."""
         with self._explained():
             query = "SELECT status, COUNT(*) FROM rows WHERE run = ? GROUP BY status"
             return {"ok": 0, "failed": 0, **dict(self._db.execute(query, (self._run,)))}
@@ -177,7 +177,7 @@ class RunStore:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """What SQLite raises, in our words."""
+        """Explain what SQLite raises."""
         try:
             yield
         except sqlite3.ProgrammingError as error:
@@ -195,9 +195,9 @@ class RunStore:
             )
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return StoreProblem(
-                f"'{self.path}' is no store of a run, or is damaged",
+                f"'{self.path}' is not a store of a run, or is damaged",
                 why=str(error),
-                fix="name another file, or remove this one and start anew",
+                fix="name another file, or remove this one and start again",
             )
         why = str(error) if self.path.parent.is_dir() else f"there is no folder '{self.path.parent}'"
         return CannotWrite(
@@ -212,7 +212,7 @@ class RunStore:
         return StoreMismatch(
             f"the run in '{self.path}' was made with something else",
             why="; ".join(words),
-            fix="go back to that, name another store, or start anew with force (--force)",
+            fix="go back to that, name another store, or start over with force (--force)",
         )
 
     def _meta_json(self, meta: Meta) -> str:
@@ -244,5 +244,5 @@ def _error_json(error: ItemError | None) -> str | None:
 
 
 def _utf8(text: str) -> str:
-    """A file's name need not be valid text, but SQLite wants it to be."""
+    """Make a file's name valid text, which SQLite wants it to be."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -163,7 +163,7 @@ def take(
 
 
 def measured(entry: Entry, estimate: Callable[[Any], int]) -> tuple[Entry, int, int]:
-    """An entry with its cost and its bytes; it fails alone when its cost cannot be estimated."""
+    """Return an entry with its cost and its bytes; it fails alone when its cost cannot be estimated."""
     if entry.known is not None:
         return entry, 0, 0
     try:

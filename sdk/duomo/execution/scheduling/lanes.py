@@ -57,7 +57,7 @@ class Lane(Generic[T]):
         return self.scheduler.drop(index) and self._tickets.pop(index, None) is not None
 
     def answers(self) -> Iterator[tuple[T, ItemResult]]:
-        """What has settled since the last time."""
+        """Return what has settled since the last time."""
         for entry, item_result in self.scheduler.settled():
             yield self._tickets.pop(entry.index), item_result
         deque(self.scheduler.emit(), maxlen=0)  # in order, only so that it is forgotten
@@ -132,7 +132,7 @@ class Lanes(Generic[T]):
         return self._deadlines[0][0] if self._deadlines else None
 
     def next_batch(self, worker: int = 0, *, idle: bool = True) -> tuple[Lane[T], Batch] | None:
-        """What `worker` should run next, as `Scheduler.next_batch`; the lanes take turns."""
+        """Return what `worker` should run next, as `Scheduler.next_batch`; the lanes take turns."""
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
@@ -142,7 +142,7 @@ class Lanes(Generic[T]):
         return None
 
     def answers(self) -> list[tuple[T, ItemResult]]:
-        """What has settled since the last time, in any order."""
+        """Return what has settled since the last time, in any order."""
         found = [each for lane in self._lanes for each in lane.answers()]
         for ticket, _ in found:
             del self._places[ticket]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from duomo.execution.plan import ExecutionPlan
 
 MOST_ITEMS = 4096
-"""In a batch whose cost the plan bounds."""
+"""Items in a batch whose cost the plan bounds."""
 WINDOW_BYTES = 256 * 1024**2
-"""Of items read ahead, for each worker …"""
+"""Bytes of items read ahead, for each worker …"""
 MOST_BYTES = 2 * 1024**3
 """… and for all of them."""
 
@@ -49,7 +49,7 @@ class Policy:
     def of(
         cls, plan: ExecutionPlan, facts: ModelFacts, workers: int, *, batch_size: int | None, max_failed: int | None
     ) -> Self:
-        """What a plan and a model ask for; where the plan bounds the cost of a batch, the model's bounds make way.
+        """Take the bounds of a plan and a model; where the plan bounds the cost of a batch, its bounds hold.
 
         Args:
             plan: of the job.
@@ -70,5 +70,5 @@ class Policy:
         )
 
     def shared(self) -> Self:
-        """The same for items of many callers: failures of some end nothing for the others."""
+        """Return the same for items of many callers: failures of some end nothing for the others."""
         return dataclasses.replace(self, systemic_after=0, max_failed=None, live=True)

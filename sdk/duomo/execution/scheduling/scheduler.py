@@ -50,7 +50,7 @@ class Batch:
     alone: bool = False
     """A worker that held it died: the next must hold nothing else, or the wrong batch would be blamed."""
     cost: int = 0
-    """Of its items together."""
+    """Cost of its items together."""
     padded: int = 0
     """The same with padding."""
 
@@ -130,7 +130,7 @@ class Scheduler:
         self._flushing = bool(self._entries)
 
     def end(self) -> None:
-        """No more input will come."""
+        """Note that no more input will come."""
         self._ended = True
 
     # What goes out
@@ -156,12 +156,12 @@ class Scheduler:
         return self._next in self._item_results
 
     def settled(self) -> Iterator[tuple[Entry, ItemResult]]:
-        """What has run to its item_result since the last call, whatever its place in the order."""
+        """Give the results of what ran since the last call, whatever its place in the order."""
         settled, self._settled = self._settled, []
         return (pair for entries, item_results in settled for pair in zip(entries, item_results, strict=True))
 
     def emit(self) -> Iterator[tuple[Entry, ItemResult]]:
-        """What is settled and next in order, to be read to its end.
+        """Give what is settled and next in order, to be read to its end.
 
         Raises `SystemicError` after one failed item too many.
         """
@@ -183,7 +183,7 @@ class Scheduler:
         return zip(entries, item_results, strict=True)  # it makes no tuple for each item, as a generator does
 
     def _count(self, pairs: Iterable[tuple[Entry, ItemResult]]) -> Iterator[tuple[Entry, ItemResult]]:
-        """The same pairs, until too many have failed."""
+        """Pass the pairs on until too many have failed."""
         for entry, item_result in pairs:
             self.counts.items += 1
             self.counts.failed += item_result.error is not None
@@ -192,7 +192,7 @@ class Scheduler:
                 raise SystemicError(
                     f"the run was stopped: more than {self.policy.max_failed} items failed",
                     why=f"the last was item {entry.index}: {item_result.error.what}",
-                    fix="mend the input, or allow more failures",
+                    fix="fix the input, or allow more failures",
                 )
 
     @property
@@ -202,7 +202,7 @@ class Scheduler:
     # What runs
 
     def next_batch(self, worker: int = 0, *, idle: bool = True) -> Batch | None:
-        """What `worker` should run next: first what has to be done again, then a fresh batch.
+        """Give what `worker` should run next: first what has to be done again, then a fresh batch.
 
         A worker that still has something to do, one that is not `idle`, is given no suspect.
         """
@@ -220,10 +220,10 @@ class Scheduler:
         return batch
 
     def settle(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
-        """The batch ran; some of its items may have failed on their own."""
+        """Take the results of a batch that ran; some of its items may have failed on their own."""
         assert len(item_results) == len(batch.entries), "one item_result for each entry"
         if any([item_result.error is not None for item_result in item_results]):  # noqa: C419 - a list is faster than a generator
-            # Successes first: what fails beside them is no sign that everything does.
+            # Successes first: a failure beside them does not mean that everything fails.
             pairs = sorted(zip(batch.entries, item_results, strict=True), key=lambda pair: pair[1].error is not None)
             for entry, item_result in pairs:
                 self._conclude(entry, item_result)
@@ -236,7 +236,7 @@ class Scheduler:
         self._grow(batch.worker)
 
     def fail(self, batch: Batch, error: ItemError) -> None:
-        """The batch raised as a whole."""
+        """Note that a batch raised as a whole."""
         if len(batch.entries) > 1:
             self._halve(batch)
         elif error.type in self.policy.retryable and batch.tries == 0:
@@ -246,7 +246,7 @@ class Scheduler:
             self._conclude(batch.entries[0], ItemResult(error=error))
 
     def out_of_memory(self, batch: Batch, error: ItemError) -> None:
-        """The batch did not fit: halve it, and what this worker is given from now on."""
+        """Note that a batch did not fit: halve it, and what this worker is given from now on."""
         self.counts.ooms += 1
         self._streaks[batch.worker] = 0
         self._budgets[batch.worker] = max(1, batch.padded // 2)
@@ -256,7 +256,7 @@ class Scheduler:
             self.fail(dataclasses.replace(batch, tries=1), error)
 
     def lost(self, batch: Batch, why: str = "", traceback: str = "") -> None:
-        """The worker died with it: try it once more whole, then halve it until the culprit stands alone."""
+        """Note that a worker died with a batch: try it once more, then halve it until the culprit stands alone."""
         self.counts.lost += 1
         if batch.tries == 0:
             self._again(dataclasses.replace(batch, tries=1, alone=True))
@@ -272,13 +272,13 @@ class Scheduler:
             self._conclude(batch.entries[0], ItemResult(error=error))
 
     def give_back(self, batch: Batch, *, suspect: bool = True) -> None:
-        """The worker died before it came to this one, as far as can be seen: run it again, but alone."""
+        """Take a batch back whose worker died before it came to it, as far as can be seen: run it again, but alone."""
         self._again(dataclasses.replace(batch, alone=batch.alone or suspect))
 
     # Inner workings
 
     def _cut(self, worker: int) -> Batch:
-        """The oldest waiting item and its nearest in cost, within the bounds."""
+        """Cut the oldest waiting item and its nearest in cost, within the bounds."""
         policy = self.policy
         filling = BatchBuilder(
             policy.max_items,
@@ -331,7 +331,7 @@ class Scheduler:
                 self._budgets[worker] = grown
 
     def _conclude(self, entry: Entry, item_result: ItemResult) -> None:
-        """One item that ran has its item_result; stop the run when failures look like no item's own."""
+        """Keep the result of one item that ran; stop the run when failures do not look like the items' own."""
         self._settled.append(((entry,), (item_result,)))
         if item_result.error is None:
             self._any_success = True
@@ -341,7 +341,7 @@ class Scheduler:
                 raise SystemicError(
                     f"the run was stopped: the first {alike} items all failed alike",
                     why=item_result.error.what,
-                    fix=item_result.error.fix or "mend the cause; nothing was wrong with the items themselves",
+                    fix=item_result.error.fix or "fix the cause; nothing was wrong with the items themselves",
                 )
         # At-least-once execution, exactly-once emission.
         self._item_results.setdefault(entry.index, item_result)

@@ -12,9 +12,10 @@ import heapq
 from collections import deque
 
 PADDING = 0.25
-"""A batch may be padded by so much of its real cost …"""
+"""Share of its real cost by which a batch may be padded …"""
 SLACK = 64
-"""… and by as much as starting one more batch would cost (about 64 tokens of a small encoder on a CPU)."""
+"""… and cost by which it may be padded besides, since starting one more batch costs as much: about 64 tokens of a
+small encoder on a CPU."""
 EXACT = 256
 """Costs below this have a bin each; above, those that agree in their leading eight bits share one (0.8 %)."""
 
@@ -25,15 +26,15 @@ class BatchBuilder:
     def __init__(self, max_items: int, budget: int, limit: int, packed: bool, slack: int = SLACK) -> None:
         self._max_items = max_items
         self._budget = budget
-        """Of the cost with padding; 0 for none."""
+        """Most cost with padding; 0 for no bound."""
         self._limit = limit
-        """Of the cost without; 0 for none."""
+        """Most cost without padding; 0 for no bound."""
         self._packed = packed
         self._slack = slack
         self._num = self._total = self._top = 0
 
     def take(self, cost: int, waiting: int) -> int:
-        """How many of so many that wait join; the first item of all always does."""
+        """Let as many of `waiting` items of this cost join as fit; gives how many. The very first always fits."""
         num, total, top = self._num, self._total, max(self._top, cost)
         most = min(waiting, self._max_items - num)
         if self._budget and self._packed:
@@ -69,7 +70,7 @@ class WaitingItems:
         """A heap of (index, bin): the oldest of each bin, and some that no longer are."""
 
     def add(self, index: int, cost: int) -> None:
-        """One more."""
+        """Add one."""
         key = cost if cost < EXACT else _bin(cost)
         waiting = self._bins.get(key)
         if waiting is None:
@@ -127,7 +128,7 @@ class WaitingItems:
         return [*reversed(below), *above]
 
     def _oldest_bin(self) -> int:
-        """The bin in which the oldest is."""
+        """Find the bin in which the oldest is."""
         while True:
             index, key = self._oldest[0]
             waiting = self._bins.get(key)
@@ -137,6 +138,6 @@ class WaitingItems:
 
 
 def _bin(cost: int) -> int:
-    """The highest cost with the same leading eight bits."""
+    """Find the highest cost with the same leading eight bits."""
     shift = cost.bit_length() - 8
     return cost | ((1 << shift) - 1)

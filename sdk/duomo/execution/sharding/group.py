@@ -1,8 +1,8 @@
 """A worker that is one rank of a model-parallel group: the same walk at every rank, the forward pass cut.
 
 Every rank is given the same items and prepares the same batches; rank 0's results are the answer. After
-an exception the ranks may be out of step, and nothing can bring them back: whoever drives them reports
-it past the collectives, and ends and starts the whole group anew.
+an exception the ranks may be out of step, and nothing can bring them back: the driver reports
+it past the collectives, and ends and starts the whole group again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LEFT_S = 3600.0
 
 
 def new_rendezvous() -> str:
-    """Where the ranks of one start of a group on this machine meet. Those that others left behind are removed."""
+    """Make a place where the ranks of one start of a group on this machine meet; removes those left behind."""
     for place in Path(tempfile.gettempdir()).glob(f"{PLACE}*-*"):
         if _is_left(place):
             shutil.rmtree(place, ignore_errors=True)
@@ -93,7 +93,7 @@ def check(job: Job) -> None:
 def _plans(
     cls: type[Model[Any, Any]], config: Any, dims: ParallelDims, name: str
 ) -> tuple[parallel.PipelinePlan | None, parallel.TensorPlan | None]:
-    """What is to be done to a network with this `config`. Raises `UsageProblem`."""
+    """Find what is to be done to a network with this `config`. Raises `UsageProblem`."""
     split = pipeline.check(cls.pipeline_split(config), dims.pp, name) if dims.pp > 1 else None
     plan = tensor.check(cls.tensor_plan(config), dims.tp, name) if dims.tp > 1 else None
     return split, plan
@@ -143,18 +143,18 @@ class GroupWorker(Worker):
                 self._cut(network, must=True)
         return model
 
-    def run(self, item: Any, options: Any) -> Any:
-        """One item to its result; at rank 0 it is the answer."""
+    def run(self, item: object, options: object) -> Any:
+        """Compute one item; at rank 0 the result is the answer."""
         return self.compute(self.prepare([item], options), options)[0].unwrap()
 
-    def compute(self, prepared: Prepared, options: Any) -> list[ItemResult]:
-        """One item_result for each item. Raises `PeerLost` when another rank is why it could not be computed."""
+    def compute(self, prepared: Prepared, options: object) -> list[ItemResult]:
+        """Compute a batch; one result for each item. Raises `PeerLost` when it failed because of another rank."""
         with parallel.in_group(self.ranks):
             self._same_batch(prepared)
             return super().compute(prepared, options)
 
-    def stream(self, item: Any, options: Any) -> Iterator[Any]:
-        """The parts of one result; to be read to its end at every rank."""
+    def stream(self, item: object, options: object) -> Iterator[Any]:
+        """Yield the parts of one result; to be read to its end at every rank."""
         parts = super().stream(item, options)
         while True:
             with parallel.in_group(self.ranks):
@@ -169,7 +169,7 @@ class GroupWorker(Worker):
             self.ranks.close()
 
     def _cut(self, network: Any, must: bool = False) -> Any:
-        """The share of a network; a small one beside it, for which there is no plan, stays whole unless it `must`."""
+        """Cut the share of a network; a small one beside it that has no plan stays whole unless it `must`."""
         name, dims, cls = self.job.reference, self.job.plan.dims, type_of(self.job)
         config = getattr(network, "config", None)
         lacks = (dims.tp > 1 and cls.tensor_plan(config) is None) or (
@@ -202,13 +202,13 @@ def _is_inherited(cls: type[Model[Any, Any]], method: str) -> bool:
 
 
 def type_of(job: Job) -> type[Model[Any, Any]]:
-    """The class of a job's model."""
+    """Return the class of a job's model."""
     cls: type[Model[Any, Any]] = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'")
     return cls
 
 
 def _shapes(batch: Any) -> Any:
-    """The structure of a batch, a shape in the place of each tensor."""
+    """Return the structure of a batch, a shape in the place of each tensor."""
     if isinstance(batch, torch.Tensor):
         return tuple(batch.shape)
     if isinstance(batch, dict):

@@ -6,7 +6,7 @@ without its backward half: a stage computes one and sends it on while the stage 
 Every stage calls the network's own forward. What differs is in the network: layers of other stages are
 gone, the first layer here takes what the stage before sends, the last one here sends what it gives.
 What a stage computes after that is of no use, and replaced by what the last stage shares. All ranks
-have the same inputs, so that each knows every shape, and nobody needs to be told one.
+have the same inputs, so that each knows every shape, and none is sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MICROBATCHES = 4
 
 
 def check(plan: PipelinePlan | None, pp: int, name: str) -> PipelinePlan:
-    """The plan, if it has layers for `pp` stages. Raises `UsageProblem` with what can be done instead."""
+    """Check that the plan has layers for `pp` stages. Raises `UsageProblem` with what can be done instead."""
     if plan is None:
         raise UsageProblem(
             f"'{name}' has no pipeline split",
@@ -61,7 +61,7 @@ def balance(sizes: Sequence[int], stages: int, first: int = 0, last: int = 0) ->
 
     @functools.cache
     def best(end: int, stage: int) -> tuple[int, int]:
-        """The least largest stage when `stage` ends before layer `end`, and where it then starts."""
+        """Find the least largest stage when `stage` ends before layer `end`, and where it then starts."""
         extra = (first if stage == 0 else 0) + (last if stage == stages - 1 else 0)
         if stage == 0:
             return sums[end] + extra, 0
@@ -138,7 +138,7 @@ class Pipeline:
             layers[-1].register_forward_hook(self._send)
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
-        """One batch: cut into microbatches, unless it continues or begins a key-value cache."""
+        """Run one batch, cut into microbatches unless it continues or begins a key-value cache."""
         inputs = dict(zip(self._names, args, strict=False)) | inputs
         rows = {len(each) for each in inputs.values() if isinstance(each, Tensor) and each.ndim}
         keeps_cache = inputs.get("use_cache") or inputs.get("past_key_values") is not None
@@ -154,7 +154,7 @@ class Pipeline:
         return type(outputs[0])(**{key: torch.cat([each[key] for each in outputs]) for key in outputs[0]})
 
     def run(self, microbatches: Sequence[dict[str, Any]]) -> list[Any]:
-        """The network's output for each, the same at every stage."""
+        """Run each; gives the network's output, the same at every stage."""
         outputs = [self._forward(**inputs) for inputs in microbatches]
         for wait in self._sending:
             wait()
@@ -175,7 +175,7 @@ class Pipeline:
         self._given = _hidden(output)
 
     def _compare(self, _layer: nn.Module, args: tuple[Any, ...]) -> None:
-        """What a layer gives must be what the next one takes, or what is sent to the next stage would be wrong."""
+        """Check that a layer gives what the next one takes, or what is sent to the next stage would be wrong."""
         assert self._given is not None
         if args[0].data_ptr() != self._given.data_ptr():
             raise WorkerContractError(

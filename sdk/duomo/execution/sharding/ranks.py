@@ -67,11 +67,11 @@ class Ranks(ABC):
 
     @abstractmethod
     def share(self, tensor: Tensor) -> Tensor:
-        """The last stage's tensor, at every stage; `tensor` gives its shape elsewhere."""
+        """Return the last stage's tensor, at every stage; `tensor` gives its shape elsewhere."""
 
     @abstractmethod
     def from_first_rank(self, tensor: Tensor) -> Tensor:
-        """The first rank's tensor, at every rank."""
+        """Return the first rank's tensor, at every rank."""
 
     @abstractmethod
     def close(self) -> None:
@@ -153,7 +153,7 @@ class TorchRanks(Ranks):
 
 
 def _stay_on_this_machine() -> None:
-    """A group that meets at a file needs no network, and nobody out there should be able to speak with it."""
+    """Keep a group that meets at a file from the network: nothing outside should be able to speak with it."""
     here = {name for _, name in socket.if_nameindex()} if hasattr(socket, "if_nameindex") else set()
     for loopback in here & {"lo", "lo0"}:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)

@@ -39,7 +39,7 @@ class SummedLinear(nn.Linear):
 
 
 def check(plan: TensorPlan | None, tp: int, name: str) -> TensorPlan:
-    """The plan, if it can be followed by `tp` ranks. Raises `UsageProblem` with what can be done instead."""
+    """Check that the plan can be followed by `tp` ranks. Raises `UsageProblem` with what can be done instead."""
     if plan is None:
         raise UsageProblem(
             f"'{name}' has no tensor plan",
@@ -122,7 +122,7 @@ def _as_linear(module: Any, name: str) -> tuple[Tensor, Tensor | None]:
 
 
 def _share(tensor: Tensor, dim: int, parts: int, ranks: Ranks, name: str) -> Tensor:
-    """This rank's share of each of `parts` equal parts along `dim`, as a copy, so that the whole can go."""
+    """Return this rank's share of each of `parts` equal parts along `dim`, as a copy, so that the whole can go."""
     size = tensor.shape[dim]
     if size % (parts * ranks.tp):
         raise WorkerContractError(

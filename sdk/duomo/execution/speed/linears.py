@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 ROWS = 16
-"""The layout is chosen for so many; the result is right for any, and the speed of thousands was the same."""
+"""Rows that the layout is chosen for; the result is right for any number, and thousands were as fast."""
 
 LEAST = 2**17
 """Weights of a layer: a call costs some 12 µs more than torch's own, which in a smaller layer is not won back."""

@@ -89,7 +89,7 @@ class Trial:
         model.forward = self  # type: ignore[method-assign]
 
     def __call__(self, batch: Any) -> Any:
-        """The faster output of the first batch. Raises `OptimizeRefused`, and from then on always."""
+        """Compute the first batch in both ways. Raises `OptimizeRefused`, and from then on always."""
         if self._refused is not None:
             raise self._refused
         expected = self._exact(batch)
@@ -111,7 +111,7 @@ class Trial:
         return output
 
     def _compare(self, expected: Any, output: Any) -> float:
-        """The difference, if it is small enough and no label changes. Raises `OptimizeRefused`."""
+        """Measure the difference, which must be small enough and change no label. Raises `OptimizeRefused`."""
         before, after = list(_tensors(expected)), list(_tensors(output))
         if not before:
             raise _refusal(self._mode, "the model's output has no tensors that could be compared")
@@ -181,7 +181,7 @@ def _rebuilt(
 
 
 def _in_bfloat16(layer: nn.Module) -> nn.Module | None:
-    """Autocast would do without, but would cast the weights anew for every batch."""
+    """Autocast would do without, but would cast the weights again for every batch."""
     return copy.deepcopy(layer).to(torch.bfloat16) if type(layer) in PLAIN else None
 
 

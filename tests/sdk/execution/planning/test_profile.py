@@ -145,7 +145,7 @@ def test_a_loaded_model_is_timed():
     ("content", "error", "words"),
     [
         (None, InputMissing, "no config.json at"),
-        ("{", InputUnreadable, "is no configuration"),
+        ("{", InputUnreadable, "is not a configuration"),
         ("[1]", InputUnreadable, "it is a list, not an object"),
         ('{"model_type": "no-such-model"}', Unavailable, "transformers cannot build it"),
         ('{"hidden_size": 64}', Unavailable, "transformers cannot build it"),

@@ -166,7 +166,7 @@ def test_deaths_with_work_done_in_between_do_not_add_up():
         assert counts(runner, "restarts")[0] > 50
 
 
-def test_with_nobody_left_the_run_ends_after_what_was_done():
+def test_with_no_worker_left_the_run_ends_after_what_was_done():
     crew = InProcessCrew(1, die_at={0: range(3, 99)}, broken={0})
     with load(crew, max_restarts=2) as runner:
         run = runner.map([f"text {i}" for i in range(20)], batch_size=1)

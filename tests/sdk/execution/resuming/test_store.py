@@ -223,7 +223,7 @@ def test_a_torn_log_loses_whole_groups_from_its_end_only(path, tmp_path, as_a_ki
 
 def test_a_file_that_is_no_store_is_left_alone(path):
     path.write_text("dear diary\n" * 1000)
-    with pytest.raises(StoreProblem, match="no store of a run"):
+    with pytest.raises(StoreProblem, match="is not a store of a run"):
         RunStore(path)
     assert path.read_text() == "dear diary\n" * 1000
 
