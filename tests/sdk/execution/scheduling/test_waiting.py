@@ -98,6 +98,18 @@ def test_the_usual_slack_is_64_and_the_usual_padding_a_quarter():
     assert batch.take(11, 9) == 1, "89 of padding, and 91.75 are allowed"
 
 
+def test_an_item_that_pays_for_its_own_padding_always_joins():
+    batch = builder(slack=0)
+    batch.take(5, 1)
+    assert batch.take(4, 3) == 3, "1 of padding each, which is a quarter of 4"
+
+
+def test_padding_below_one_an_item_is_bounded_too():
+    batch = builder(slack=0)
+    batch.take(4, 1)
+    assert batch.take(3, 9) == 4, "each adds a quarter to what is padded too much, and 1 is allowed"
+
+
 def joins(batch, cost, *, max_items, budget, limit, packed, slack):
     """Whether one more item may join, by the definition of each bound."""
     grown = [*batch, cost]

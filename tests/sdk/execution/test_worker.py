@@ -1,0 +1,353 @@
+"""One model on one device: windows, results in number, and faults narrowed to their item."""
+
+import sys
+import time
+
+import pytest
+import torch
+
+from duomo.errors import DuomoError, InputUnreadable, ModelFailed, WorkerContractError
+from duomo.execution.base import Job
+from duomo.execution.worker import Worker
+from duomo.tasks.nlp import TextClassification
+from duomo.testing.fakes import EchoModel, echo_spec
+
+OPTIONS = TextClassification.Options()
+
+
+class PanicException(BaseException):  # as libraries in Rust name it
+    pass
+
+
+class Long(EchoModel):
+    """Cuts a text into its words and joins their labels; ``uncut`` cannot be cut, ``unjoined`` not be joined."""
+
+    def split(self, item, options):
+        if "uncut" in item:
+            raise ValueError("it cannot be cut")
+        if "interrupt" in item:
+            raise KeyboardInterrupt
+        return item.split()
+
+    def preprocess(self, items, options):
+        assert items, "nothing to do is not worth a call"
+        return [{**each, "truncated": "cut" in each["text"]} for each in super().preprocess(items, options)]
+
+    def merge(self, item, results, options):
+        if "unjoined" in item:
+            raise ValueError("it cannot be joined")
+        return "+".join(result.top.name for result in results)
+
+
+class Net(EchoModel):
+    """Holds a network."""
+
+    def __init__(self):
+        self.net = torch.nn.Linear(2048, 2048).train()
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Makes a worker of a class of models, with fields of its job changed."""
+    monkeypatch.setitem(sys.modules, "the_worker_tests", sys.modules[__name__])
+
+    def make(cls=EchoModel, spec=None, **changes):
+        monkeypatch.setattr(sys.modules[__name__], "Made", cls, raising=False)
+        spec = spec or echo_spec(loader="the_worker_tests:Made")
+        return Worker(Job(spec, "text-classification", "fake/echo", None, "", "", "cpu")._replace(**changes))
+
+    return make
+
+
+def computed(worker, *items):
+    return worker.compute(worker.prepare(items, OPTIONS), OPTIONS)
+
+
+def names(results):
+    return [each.result.top.name if each.error is None else each.error.type for each in results]
+
+
+# Results
+
+
+def test_each_item_has_one_result_in_order(made):
+    results = computed(made(), "a", "b", "c")
+    assert names(results) == ["a", "b", "c"]
+    assert {(each.windows, each.truncated, each.timing.batch, each.timing.replica) for each in results} == {
+        (1, False, 3, 0)
+    }
+    assert {each.timing.difference for each in results} == {0.0}
+
+
+def test_a_result_says_which_copy_of_the_model_made_it(made):
+    worker = made()
+    worker.replica = 3
+    assert computed(worker, "a")[0].timing.replica == 3
+
+
+def test_the_time_of_a_batch_is_shared_by_its_items(made, monkeypatch):
+    clock = iter([10.0, 10.5, 20.0, 21.000123])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    worker = made()
+    prepared = worker.prepare(["a", "b", "c"], OPTIONS)
+    assert prepared.seconds == 0.5
+    assert [each.timing.ms for each in worker.compute(prepared, OPTIONS)] == [500.041] * 3
+
+
+def test_one_item_alone_is_its_result(made):
+    worker = made()
+    assert worker.run("a", OPTIONS).top.name == "a"
+    assert made(Long).run("a b", OPTIONS) == "a+b"
+
+
+def test_what_was_cut_by_the_model_is_said(made):
+    class Cutting(EchoModel):
+        def preprocess(self, items, options):
+            return [{"text": item, "truncated": len(item) > 3, "windows": len(item)} for item in items]
+
+    assert [(each.truncated, each.windows) for each in computed(made(Cutting), "long text", "a")] == [
+        (True, 9), (False, 1)]  # fmt: skip
+
+
+def test_the_meta_is_that_of_the_job(made):
+    meta = made(revision="r1", plugin="duomo-fake 1.0").meta("inline")
+    assert (meta.task, meta.model, meta.plugin, meta.revision) == (
+        "text-classification", "fake/echo", "duomo-fake 1.0", "r1")  # fmt: skip
+    assert (meta.device, meta.dtype, meta.executor, meta.optimize, meta.difference) == (
+        "cpu", "float32", "inline", "none", 0.0)  # fmt: skip
+    assert made(dtype="bfloat16").meta("").dtype == "bfloat16"
+
+
+# The network
+
+
+def test_a_network_neither_trains_nor_keeps_gradients(made):
+    net = made(Net).model.net
+    assert not net.training
+    assert not any(each.requires_grad for each in net.parameters())
+
+
+def test_no_step_of_the_model_records_gradients(made):
+    seen = []
+
+    class Watching(EchoModel):
+        def preprocess(self, items, options):
+            seen.append(torch.is_grad_enabled())
+            return super().preprocess(items, options)
+
+        def forward(self, batch):
+            seen.append(torch.is_grad_enabled())
+            return super().forward(batch)
+
+    worker = made(Watching)
+    worker.run("a", OPTIONS)
+    computed(worker, "a")
+    assert seen == [False] * 4
+    assert torch.is_grad_enabled()
+
+
+def test_a_networks_linear_layers_are_packed_on_the_cpu_only(made, monkeypatch):
+    packed = []
+    monkeypatch.setattr("duomo.execution.speed.linears.pack", lambda nets: packed.extend(nets))
+    worker = made(Net)
+    assert packed == [worker.model.net]
+
+
+def test_a_speed_mode_is_applied_and_its_difference_told(made, monkeypatch):
+    class Trial:
+        difference = 0.25
+
+    asked = []
+    monkeypatch.setattr("duomo.execution.speed.optimize.optimize", lambda *args: asked.append(args) or Trial())
+    worker = made(optimize="bf16")
+    assert asked == [(worker.model, "bf16", "cpu")]
+    assert computed(worker, "a")[0].timing.difference == 0.25
+    assert worker.meta("").difference == 0.25
+
+
+def test_a_batch_is_moved_to_a_device_that_is_not_the_cpu(made, monkeypatch):
+    moved = []
+    monkeypatch.setattr("duomo.execution.worker.move", lambda batch, device: moved.append((batch, device)) or batch)
+    worker = made()
+    computed(worker, "a")
+    assert moved == []
+    worker.device = "meta"
+    computed(worker, "a")
+    assert moved == [(["a"], torch.device("cpu"))]
+
+
+# Windows
+
+
+def test_windows_share_a_batch_and_are_joined_to_their_items(made):
+    results = computed(made(Long), "a b c", "d", "e cut f")
+    assert [each.result for each in results[::2]] == ["a+b+c", "e+cut+f"]
+    assert results[1].result.top.name == "d", "one window needs no joining"
+    assert [(each.windows, each.truncated) for each in results] == [(3, False), (1, False), (3, True)]
+    assert {each.timing.batch for each in results} == {3}
+
+
+def test_windows_are_computed_in_batches_of_the_models_own_size(made):
+    sizes = []
+
+    class Counting(Long):
+        batch_size = 4
+
+        def forward(self, batch):
+            sizes.append(len(batch))
+            return super().forward(batch)
+
+    assert computed(made(Counting), "a b c d e f g h i j")[0].result == "a+b+c+d+e+f+g+h+i+j"
+    assert sizes == [4, 4, 2]
+
+
+def test_an_item_that_cannot_be_cut_or_joined_fails_alone(made):
+    results = computed(made(Long), "a b", "uncut text", "c", "unjoined text")
+    assert [each.error and each.error.what for each in results] == [
+        None,
+        "the model raised ValueError: it cannot be cut",
+        None,
+        "the model raised ValueError: it cannot be joined",
+    ]
+    assert [each.error.type for each in computed(made(Long), "uncut one")] == ["ValueError"]
+
+
+def test_an_item_fails_by_the_first_of_its_windows(made):
+    results = computed(made(Long), "a poison1 poison2", "b c")
+    assert "poison1" in results[0].error.what
+    assert results[1].result == "b+c"
+
+
+# Faults
+
+
+def test_an_item_that_cannot_be_read_fails_alone(made):
+    assert names(computed(made(), "a", "poison", "b")) == ["a", "ValueError", "b"]
+    assert names(computed(made(), "poison")) == ["ValueError"]
+
+
+def test_an_item_is_read_again_only_when_its_batch_raised(made):
+    reads = []
+
+    class Reading(EchoModel):
+        def preprocess(self, items, options):
+            reads.append(list(items))
+            return super().preprocess(items, options)
+
+    worker = made(Reading)
+    computed(worker, "a", "poison")
+    assert reads == [["a", "poison"], ["a"], ["poison"]]
+    reads.clear()
+    computed(worker, "poison")
+    assert reads == [["poison"]]
+
+
+def test_what_the_forward_pass_raises_is_the_callers(made):
+    with pytest.raises(RuntimeError, match="crash in the forward pass"):
+        computed(made(), "a", "crash")
+
+
+@pytest.mark.parametrize(("step", "item"), [("preprocess", "few"), ("postprocess", "mute")])
+def test_results_out_of_number_are_an_error_of_the_model(made, step, item):
+    class Few(EchoModel):
+        def preprocess(self, items, options):
+            return super().preprocess(items, options)[: 0 if "few" in items else None]
+
+    with pytest.raises(WorkerContractError) as caught:
+        computed(made(Few), item)
+    assert caught.value.what == f"'fake/echo' gave 0 from {step}() for 1 items"
+    assert caught.value.fix == "report it to the author of fake"
+    with pytest.raises(WorkerContractError, match="0 from") as caught:
+        computed(made(Few, plugin="duomo-fake 1.0"), item)
+    assert caught.value.fix == "report it to the author of duomo-fake 1.0"
+
+
+def raising(error):
+    class Raising(EchoModel):
+        def forward(self, batch):
+            raise error
+
+        def stream(self, item, options):
+            yield "first"
+            raise error
+
+    return Raising
+
+
+def test_an_item_alone_raises_our_error_with_the_models_as_its_cause(made):
+    cause = ValueError("no such label")
+    with pytest.raises(ModelFailed, match="no such label") as caught:
+        made(raising(cause)).run("a", OPTIONS)
+    assert caught.value.__cause__ is cause
+
+
+def test_an_error_of_ours_stays_as_it_is(made):
+    own = InputUnreadable("'a' cannot be read")
+    worker = made(raising(own))
+    for use in (lambda: worker.run("a", OPTIONS), lambda: list(worker.stream("a", OPTIONS))):
+        with pytest.raises(DuomoError) as caught:
+            use()
+        assert caught.value is own
+
+
+def test_a_panic_is_an_error_and_an_interrupt_is_not(made):
+    panic = made(raising(PanicException("index out of bounds")))
+    with pytest.raises(ModelFailed, match="PanicException: index out of bounds"):
+        panic.run("a", OPTIONS)
+    with pytest.raises(RuntimeError, match="PanicException: index out of bounds"):
+        computed(panic, "a")
+    interrupted = made(raising(KeyboardInterrupt()))
+    for use in (lambda: interrupted.run("a", OPTIONS), lambda: computed(interrupted, "a")):
+        with pytest.raises(KeyboardInterrupt):
+            use()
+    with pytest.raises(KeyboardInterrupt):
+        made(Long).prepare(["interrupt"], OPTIONS)
+
+    class Leaving(EchoModel):
+        def preprocess(self, items, options):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made(Leaving).prepare(["a", "b"], OPTIONS)
+
+
+def test_numbers_that_are_not_finite_are_found_where_outputs_hide_them(made, monkeypatch):
+    checked = []
+    monkeypatch.setattr("duomo.execution.worker.check_results", checked.append)
+    for masked, expected in ((False, 0), (True, 1)):
+        monkeypatch.setattr("duomo.execution.worker.check_output", lambda output, masked=masked: masked)
+        computed(made(), "a")
+        assert len(checked) == expected
+
+
+# Streams
+
+
+class Speaking(EchoModel):
+    """Says a text word by word."""
+
+    def stream(self, item, options):
+        for word in item.split():
+            if word == "poison":
+                raise ValueError("poison in it")
+            if word == "interrupt":
+                raise KeyboardInterrupt
+            assert not torch.is_grad_enabled()
+            yield word
+
+
+def test_the_parts_of_a_stream_come_one_by_one_to_its_end(made):
+    parts = made(Speaking).stream("a b c", OPTIONS)
+    assert next(parts) == "a"
+    assert torch.is_grad_enabled(), "between the parts the caller's mode holds"
+    assert list(parts) == ["b", "c"]
+
+
+def test_a_stream_gives_what_came_before_its_error(made):
+    parts, got = made(Speaking).stream("a poison b", OPTIONS), []
+    with pytest.raises(ModelFailed, match="poison in it") as caught:
+        got.extend(parts)
+    assert got == ["a"]
+    assert isinstance(caught.value.__cause__, ValueError)
+    with pytest.raises(KeyboardInterrupt):
+        list(made(Speaking).stream("interrupt", OPTIONS))
