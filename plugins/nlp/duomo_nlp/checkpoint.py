@@ -46,6 +46,8 @@ def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokeni
 
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
 """How configs call the number of tokens that the model reads; the first that is there counts."""
+ALIBI = {"bloom": 2048}
+"""Tokens of the rows on which architectures without positions were trained, where their config need not say."""
 SENTENCE_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
@@ -61,10 +63,10 @@ def max_tokens(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, wei
     for name, module in network.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             # RoBERTa and its kin count positions from padding_idx + 1, so that the last rows do not exist.
-            limits.append(module.num_embeddings - module.padding_idx - 1)
+            limits.append(len(module.weight) - module.padding_idx - 1)
     limits.append(read_sentence_config(weights).get("max_seq_length"))
     known = [limit for limit in limits if limit is not None and 0 < limit < UNLIMITED]
-    return min(known, default=FALLBACK)
+    return min(known, default=ALIBI.get(config.model_type, FALLBACK))
 
 
 def read_sentence_config(weights: WeightsRef) -> Any:

@@ -24,7 +24,7 @@ from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
-from duomo_nlp.encoders.heads import first_states, hidden_states
+from duomo_nlp.encoders.heads import first_states, hidden_states, keep_sparse
 from duomo_nlp.encoders.rows import Rows, by_length, by_row
 from duomo_nlp.sentences import CORPUS, lower_case, read_recipe
 
@@ -58,6 +58,7 @@ class SentenceEncoder(Encoder[In, R]):
     unused = ("pooler.",)
 
     def enable(self) -> None:
+        keep_sparse(self.network)
         packed.enable(self.network)
 
     def configure(self, weights: WeightsRef) -> None:

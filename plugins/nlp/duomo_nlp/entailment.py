@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from duomo import Text, WeightsRef
-from duomo.errors import WrongTask
+from duomo.errors import BadOption, WrongTask
 from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo_nlp.encoders import heads, windows
@@ -39,15 +39,24 @@ class ZeroShotClassification(Encoder[Text, Classification]):
         names = [name.lower() for name in labels_of(self.network.config)]
         entailed = [index for index, name in enumerate(names) if name.startswith("entail")]
         denied = [index for index, name in enumerate(names) if name.startswith(("contra", "not"))]
-        if not (entailed and denied):
+        if not entailed or len(names) < 2:
             raise WrongTask(
                 f"'{weights.folder}' does not do zero-shot-classification",
-                why=f"it does not tell entailment from contradiction: its labels are {', '.join(names)}",
+                why=f"it does not tell entailment: its labels are {', '.join(names)}",
                 fix="use a checkpoint that was trained on natural language inference, or nlp/minilm",
             )
-        self.entailed, self.denied = entailed[0], denied[0]
+        self.entailed = entailed[0]
+        # Of two labels the other one denies, whatever it is called; of more, one must say so.
+        others = denied or ([1 - self.entailed] if len(names) == 2 else [])
+        self.denied = others[0] if others else None
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        if self.denied is None and (options.multi_label or len(options.labels) == 1):
+            raise BadOption(
+                "this checkpoint cannot score each label on its own",
+                why="none of its labels says contradiction, and the label's own score is entailment against that",
+                fix="leave multi_label out, and give two labels or more",
+            )
         template = TEMPLATE if options.template == "{}" else options.template
         hypotheses = [template.replace("{}", label) for label in options.labels]
         pairs = [(text, hypothesis) for text in items for hypothesis in hypotheses]

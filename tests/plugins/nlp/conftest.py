@@ -158,6 +158,19 @@ def make_tokenizer() -> Callable[[], Tokenizer]:
 
 
 @pytest.fixture(scope="session")
+def make_wordpiece() -> Callable[[], Tokenizer]:
+    """BERT's kind of tokenizer, whose first token has a type of its own."""
+    tokenizer = wordpiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:2 $A [SEP]",
+        pair="[CLS]:2 $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    built = tokenizer.to_str()
+    return lambda: Tokenizer.from_str(built)
+
+
+@pytest.fixture(scope="session")
 def stable_cache() -> Path:
     """A cache that outlives the session, so that SmolLM2 is converted once a machine."""
     return Path(tempfile.gettempdir()) / "duomo-tests-cache"

@@ -5,20 +5,24 @@ A family adds what is its own: `preprocess` (texts to windows of tokens), `forwa
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from tokenizers import Encoding, Tokenizer
 
 from duomo import Model, WeightsRef
-from duomo.errors import WrongTask
+from duomo.errors import WeightsMismatch, WrongTask
 from duomo.model import Features, In, R
 from duomo.parallel import PipelinePlan, TensorPlan
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.encoders import heads
 from duomo_nlp.encoders.rows import BUDGET, Rows, pack
+
+Types = Literal["never", "pairs", "always"]
+"""When a network is given the type of each token: which text of a pair it belongs to, or what its tokenizer says."""
 
 
 class Encoder(Model[In, R]):
@@ -37,11 +41,11 @@ class Encoder(Model[In, R]):
     batch_budget = BUDGET
     packed = True
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, limit: int, has_types: bool, weights: WeightsRef) -> None:
+    def __init__(self, network: Any, tokenizer: Tokenizer, limit: int, types: Types, weights: WeightsRef) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.limit = limit
-        self.has_types = has_types
+        self.types = types
         self.enable()
         self.configure(weights)
 
@@ -68,9 +72,13 @@ class Encoder(Model[In, R]):
         network = load_network(cls.auto, weights, device, dtype, unused=cls.unused)
         wrapper, tokenizer = load_tokenizer(weights)
         limit = max_tokens(network, wrapper, weights)
-        tokenizer.enable_truncation(limit, stride=limit // cls.overlap if cls.overlap else 0, strategy=cls.cuts)
-        has_types = "token_type_ids" in wrapper.model_input_names and getattr(network.config, "type_vocab_size", 0) > 1
-        return cls(network, tokenizer, limit, has_types, weights)
+        tokenizer.enable_truncation(
+            limit,
+            stride=limit // cls.overlap if cls.overlap else 0,
+            strategy=cls.cuts,
+            direction=wrapper.truncation_side,
+        )
+        return cls(network, tokenizer, limit, _types_of(network, wrapper, tokenizer), weights)
 
     @classmethod
     def tensor_plan(cls, config: Any) -> TensorPlan | None:
@@ -90,13 +98,38 @@ class Encoder(Model[In, R]):
 
     def pack(self, windows: Sequence[Encoding], pairs: bool = False) -> list[Rows]:
         """Lay windows end to end; those of pairs with the type of each token, where the network reads it."""
-        types = [window.type_ids for window in windows] if pairs and self.has_types else None
+        read = self.types == "always" or (pairs and self.types == "pairs")
+        types = [window.type_ids for window in windows] if read else None
         return pack([window.ids for window in windows], types)
 
 
 def labels_of(config: Any) -> list[str]:
-    """The names of a network's labels, in order."""
-    return [config.id2label[index] for index in range(config.num_labels)]
+    """The names of a network's labels, in order, as text.
+
+    Raises:
+        WeightsMismatch: a label has no name, so results could not say what they mean.
+    """
+    names = [config.id2label.get(index) for index in range(config.num_labels)]
+    lost = [index for index, name in enumerate(names) if name is None]
+    if lost:
+        raise WeightsMismatch(
+            f"the labels of '{config.name_or_path}' have gaps",
+            why=f"id2label in its config.json has no name for {', '.join(map(str, lost[:5]))}",
+            fix=f"name all {len(names)} labels there, by their numbers from 0",
+        )
+    return [str(name) for name in names]
+
+
+def _types_of(network: Any, wrapper: Any, tokenizer: Tokenizer) -> Types:
+    """When the checkpoint's own tokenizer and network use token types."""
+    size = getattr(network.config, "type_vocab_size", None)
+    if "token_type_ids" not in wrapper.model_input_names or (size is not None and size < 2):
+        return "never"
+    if "token_type_ids" not in inspect.signature(network.forward).parameters:
+        return "never"
+    # Networks with a table of types take zeros where nothing is given; others, such as XLNet, do something else then.
+    takes_zeros = size is not None
+    return "pairs" if takes_zeros and not any(tokenizer.encode("a").type_ids) else "always"
 
 
 def refuse_regression(weights: WeightsRef, config: Any, task: str) -> None:

@@ -36,8 +36,23 @@ def enable(network: Any) -> None:
     if getattr(network.config, "pad_token_id", None) is None:
         # Decoders classify by the last token that is not padding, and must know which is: none, in rows without any.
         network.config.pad_token_id = -1
+    keep_sparse(network)
     if network.config.model_type in SEQUENCE_HEADS:
         packed.enable(network.base_model)
+
+
+def keep_sparse(network: Any) -> None:
+    """Let BigBird choose its attention for each batch: by itself it goes over to the full one for good."""
+    body, config = network.base_model, network.config
+    if config.model_type != "big_bird" or config.attention_type != "block_sparse":
+        return
+    least = (5 + 2 * config.num_random_blocks) * config.block_size
+
+    def choose(_: Any, args: Any, given: dict[str, Any]) -> None:
+        ids = given["input_ids"] if "input_ids" in given else args[0]
+        body.set_attention_type("block_sparse" if ids.shape[1] > least else "original_full")
+
+    body.register_forward_pre_hook(choose, with_kwargs=True)
 
 
 def sequence_logits(network: Any, rows: Rows) -> Tensor:

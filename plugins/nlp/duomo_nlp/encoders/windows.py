@@ -20,7 +20,8 @@ def read(
     Args:
         tokenizer: with truncation enabled.
         texts: any strings, or pairs of which the truncation's strategy says which is cut.
-        long: ``error`` raises for a text of more than one window, ``truncate`` keeps the first, ``window`` all.
+        long: ``error`` raises for a text of more than one window, ``truncate`` keeps the first (the last, where the
+            checkpoint's tokenizer cuts on the left), ``window`` all.
         offsets: whether character offsets are needed; tokenizing is a third quicker without.
 
     Raises:
@@ -31,7 +32,15 @@ def read(
     for text, windows in zip(texts, cut, strict=True):
         if len(windows) > 1 and long == "error":
             raise _too_long(text, windows, tokenizer)
-    return cut if long == "window" else [windows[:1] for windows in cut]
+    if long != "window":
+        return [windows[:1] for windows in cut]
+    return [windows[::-1] for windows in cut] if _cuts_left(tokenizer) else cut
+
+
+def _cuts_left(tokenizer: Tokenizer) -> bool:
+    """Whether windows are made from the end of the text."""
+    assert tokenizer.truncation is not None
+    return bool(tokenizer.truncation["direction"] == "left")
 
 
 def was_cut(windows: list[Encoding], long: str) -> bool:
@@ -61,13 +70,14 @@ def _too_long(text: str | tuple[str, str], windows: list[Encoding], tokenizer: T
     assert truncation is not None
     limit, stride = truncation["max_length"], truncation["stride"]
     cut = int(truncation["strategy"] == "only_second")
-    # Each window has the special tokens anew, and the text of a pair that is not cut.
+    # Each window has the special tokens again, and the text of a pair that is not cut.
     repeated = stride + sum(part != cut for part in windows[-1].sequence_ids)
     count = sum(len(window) for window in windows) - (len(windows) - 1) * repeated
     long = text if isinstance(text, str) else text[cut]
     shown = long if len(long) <= 40 else long[:39] + "…"
+    lost, kept = ("beginning", "end") if _cuts_left(tokenizer) else ("end", "beginning")
     return InputTooLong(
         f"this text has {count:,} tokens and the model reads {limit:,}: {shown!r}",
-        why="cutting it silently would lose its end",
-        fix="long=truncate reads the beginning, long=window reads all of it in parts",
+        why=f"cutting it silently would lose its {lost}",
+        fix=f"long=truncate reads the {kept}, long=window reads all of it in parts",
     )
