@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,12 +43,16 @@ class Server:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
+    def metrics(self) -> str:
+        with urllib.request.urlopen(self.address + "/metrics", timeout=START_S) as reply:
+            text: str = reply.read().decode()
+            return text
+
     def wait_until_waiting(self, num: int) -> None:
         """Return once this many items wait or run; fail after a minute."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            with urllib.request.urlopen(self.address + "/metrics", timeout=START_S) as reply:
-                counts = re.findall(r"^duomo_queue_items\S* (\S+)", reply.read().decode(), re.MULTILINE)
+            counts = re.findall(r"^duomo_queue_items\S* (\S+)", self.metrics(), re.MULTILINE)
             if sum(map(float, counts)) >= num:
                 return
             time.sleep(0.01)
@@ -139,3 +144,45 @@ def test_check_loads_everything_and_ends():
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "")
     assert "text-classification: nlp/vader" in done.stderr
+
+
+def test_what_its_clients_have_left_is_not_computed():
+    """64 clients hang up; most of what they asked for is taken back, and the next client is answered."""
+    server = Server("feature-extraction")
+    try:
+        host, port = server.address.removeprefix("http://").split(":")
+        body = json.dumps({"input": "good " * 250}).encode()
+        head = f"POST /v1/tasks/feature-extraction HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
+        request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+        clients = [socket.create_connection((host, int(port))) for _ in range(64)]
+        for client in clients:
+            client.sendall(request)
+        server.wait_until_waiting(33)
+        for client in clients:
+            client.close()
+        assert server.post("/v1/tasks/feature-extraction", b'{"input": "next"}')[0] == 200
+        text = server.metrics()
+        left = float(re.findall(r"^duomo_cancelled_total\S* (\S+)", text, re.MULTILINE)[0])
+        computed = sum(map(float, re.findall(r"^duomo_items_total\S* (\S+)", text, re.MULTILINE)))
+        assert left + computed == 65
+        assert computed <= 1 + 64 * 0.5
+        assert re.findall(r"^duomo_queue_items\S* (\S+)", text, re.MULTILINE) == ["0.0"]
+    finally:
+        server.process.kill()
+        server.process.wait(60)
+
+
+def test_more_work_than_may_wait_is_refused_with_a_time_to_come_back():
+    server = Server("feature-extraction", "--most-wait", "0.5")
+    try:
+        body = json.dumps({"input": "good " * 250}).encode()
+        with ThreadPoolExecutor(64) as pool:
+            replies = list(pool.map(lambda _: server.post("/v1/tasks/feature-extraction", body), range(256)))
+        statuses = [status for status, _ in replies]
+        assert set(statuses) == {200, 429}
+        refused = [json.loads(body)["error"] for status, body in replies if status == 429]
+        assert all(each["code"] == "E-BUSY" and re.fullmatch(r"ask again in \d+ s", each["fix"]) for each in refused)
+        assert f'duomo_rejected_total{{reason="busy",task="feature-extraction"}} {len(refused)}.0' in server.metrics()
+    finally:
+        server.process.kill()
+        server.process.wait(60)
