@@ -1,5 +1,6 @@
 """Runs with a store: killed, refused, filled up, changed or repeated, and what the next run makes of it."""
 
+import collections
 import dataclasses
 import itertools
 import json
@@ -229,22 +230,22 @@ def test_options_that_a_plugin_changed_are_what_counts(path):
 
 
 def test_a_finished_run_is_given_back_lazily_and_in_flat_memory(runner, path):
-    def run(count):
-        items = (f"item {i}" for i in range(count))
-        return sum(1 for _ in runner.map(items, store=path, batch_size=32))
+    def run():
+        return runner.map((f"item {i}" for i in range(12_000)), store=path, batch_size=32)
 
-    def peak(count):
+    def peak(use):
         tracemalloc.start()
-        assert run(count) == count
+        use(run())
         top = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return top
 
-    run(6_000)
+    collections.deque(run(), maxlen=0)
     Counting.calls.clear()
-    small, large = peak(2_000), peak(6_000)
+    # How far a thread reads ahead differs from run to run, but it is a window, and not the whole input.
+    passing, holding = peak(lambda outcomes: collections.deque(outcomes, maxlen=0)), peak(list)
     assert not Counting.calls
-    assert large < small * 1.2
+    assert passing < holding / 3
     read = itertools.count()
     outcomes = runner.map((f"item {next(read)}" for _ in itertools.count()), store=path)
     assert [each.index for each in itertools.islice(outcomes, 3)] == [0, 1, 2]
