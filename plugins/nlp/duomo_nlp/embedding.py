@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModel
 
 from duomo import Text, WeightsRef
-from duomo.errors import WrongTask
+from duomo.errors import BadOption, InputTooLong, WrongTask
 from duomo.inputs import Comparison
 from duomo.model import Features, In, R
 from duomo.tasks.nlp.embedding import Similarity
@@ -138,7 +138,12 @@ class SentenceEncoder(Encoder[In, R]):
         """Comparable vectors of many texts, (texts, D), on the network's device."""
         parts = []
         for at in range(0, len(texts), TEXTS_AT_ONCE):
-            features = self.read([[text] for text in texts[at : at + TEXTS_AT_ONCE]], long, prompt)
+            try:
+                features = self.read([[text] for text in texts[at : at + TEXTS_AT_ONCE]], long, prompt)
+            except InputTooLong as error:  # a text of the options, and no fault of the item
+                raise BadOption(
+                    f"a text to compare with is too long: {error.what}", why=error.why, fix=error.fix
+                ) from None
             # The worker never sees these, so they are moved here.
             output = self.forward(self.collate(features).to(self.network.device))
             parts.append(self.comparable(self.vectors(output, features)))

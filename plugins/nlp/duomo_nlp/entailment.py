@@ -59,6 +59,7 @@ class ZeroShotClassification(Encoder[Text, Classification]):
             )
         template = TEMPLATE if options.template == "{}" else options.template
         hypotheses = [template.replace("{}", label) for label in options.labels]
+        self._check_length(hypotheses)
         pairs = [(text, hypothesis) for text in items for hypothesis in hypotheses]
         cut = iter(windows.read(self.tokenizer, pairs, options.long))
         features = []
@@ -72,6 +73,19 @@ class ZeroShotClassification(Encoder[Text, Classification]):
                 }
             )
         return features
+
+    def _check_length(self, hypotheses: list[str]) -> None:
+        """At least half of a row is for the text; few labels are long enough to be worth counting."""
+        for hypothesis in hypotheses:
+            if len(hypothesis.encode()) <= self.limit // 2 - 4:  # a token takes a byte at least
+                continue
+            counted = self.tokenizer.encode(hypothesis, "")  # as the first text, which may be cut
+            if counted.overflowing or len(counted) > self.limit // 2:
+                raise BadOption(
+                    f"a label is too long for a model that reads {self.limit:,} tokens: {hypothesis[:39]!r}…",
+                    why="text and label share a row, and no more than half of it is for the label",
+                    fix="shorten the label, or the template",
+                )
 
     def collate(self, features: list[Features]) -> list[Rows]:
         return self.pack([window for each in features for pair in each["pairs"] for window in pair], pairs=True)

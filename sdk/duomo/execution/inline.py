@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from duomo.errors import OptimizeRefused, SystemicError, UsageProblem
+from duomo.errors import BadOption, OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job, ModelFacts
 from duomo.execution.devices import describe_and_release
 from duomo.execution.scheduling.intake import Reader
@@ -112,7 +112,7 @@ class InlineExecutor(Executor):
             entries, scheduler, self.worker.model.estimate, time.perf_counter, contextlib.nullcontext(), math.inf
         )
         following: Pending | None = None
-        stopped: SystemicError | None = None
+        stopped: SystemicError | BadOption | None = None
         try:
             with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
                 while not scheduler.finished and stopped is None:
@@ -122,7 +122,7 @@ class InlineExecutor(Executor):
                         following = self._next(scheduler, options, pool) if batch else None
                         if batch is not None:
                             self.compute(batch).tell(scheduler)
-                    except SystemicError as error:
+                    except (SystemicError, BadOption) as error:
                         stopped = error
                     settled = scheduler.settled()
                     if on_settled is not None and (outcomes := list(itertools.starmap(self.outcome, settled))):

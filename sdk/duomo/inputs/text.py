@@ -142,7 +142,12 @@ def _message(value: Any) -> dict[str, str]:
             why="a message is a dict with a role (system, user or assistant) and a content (a str)",
             fix='[{"role": "user", "content": "Hello!"}]',
         )
-    return {"role": value["role"], "content": value["content"]}
+    content = value["content"]
+    if len(content) > limits().text_chars:
+        raise _too_long(len(content), "characters")
+    if not content.isascii():
+        _check_characters(content)
+    return {"role": value["role"], "content": content}
 
 
 def _no_messages() -> tuple[dict[str, str], ...]:

@@ -96,3 +96,20 @@ def test_a_template_without_a_place_for_the_label_is_refused(checkpoint: Make) -
     runner = duomo.load("zero-shot-classification", f"dir:{folder}", device="cpu")
     with pytest.raises(BadOption, match="option 'template' cannot be 'about this'"):
         runner("a dog", labels=["cat", "dog"], template="about this")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"labels": ["cat", "one " * 60]},
+        {"labels": ["cat"], "template": "a " * 60 + "{}"},
+        {"labels": ["cat", "a\ud83d"]},
+    ],
+)
+def test_a_label_that_cannot_be_read_is_one_error_of_the_call(checkpoint: Make, options: dict[str, Any]) -> None:
+    names = {0: "contradiction", 1: "neutral", 2: "entailment"}
+    folder = checkpoint("bert", AutoModelForSequenceClassification, id2label=names)
+    runner = duomo.load("zero-shot-classification", f"dir:{folder}", device="cpu")
+    for call in (lambda: runner("the cat", **options), lambda: list(runner.map(["the cat", "a dog"] * 9, **options))):
+        with pytest.raises(BadOption, match=r"too long|half a character"):
+            call()

@@ -247,3 +247,20 @@ def test_a_decoder_makes_vectors_where_its_folder_says_how(checkpoint: Make) -> 
     torch.testing.assert_close(vectors(runner), expected, atol=1e-5, rtol=0)
     text = duomo.load("text-generation", f"dir:{folder}", device="cpu")
     assert text("the cat", max_new_tokens=3).num_new_tokens <= 3
+
+
+LONG = "one " * 60
+
+
+@pytest.mark.parametrize(
+    ("task", "option"),
+    [("semantic-search", {"corpus": ["a dog", LONG]}), ("semantic-search", {"corpus": ["a", "b\ud83d"]})],
+)
+def test_an_option_at_fault_is_one_error_of_the_call(checkpoint: Make, task: str, option: dict[str, Any]) -> None:
+    folder = describe(checkpoint("bert", AutoModel), {})
+    runner = duomo.load(task, f"dir:{folder}", device="cpu")
+    with pytest.raises(BadOption, match=r"too long|half a character"):
+        runner("a dog", **option)
+    with pytest.raises(BadOption, match=r"too long|half a character"):
+        list(runner.map(TEXTS[:5], **option))
+    assert [outcome.ok for outcome in runner.map(TEXTS[:5], corpus=["a dog"])] == [True] * 5

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 import duomo
-from duomo.errors import SystemicError
+from duomo.errors import BadOption, SystemicError
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
 
@@ -35,6 +35,8 @@ class Delicate(EchoModel):
             raise PanicException("index out of bounds: the len is 3 but the index is 7")
         if any("short" in item for item in items):
             return super().preprocess(items, options)[:-1]
+        if any("option" in item for item in items):
+            raise BadOption("the label is too long")
         if any("leave" in item for item in items):
             raise KeyboardInterrupt
         return super().preprocess(items, options)
@@ -193,3 +195,11 @@ def test_a_failed_outcome_that_is_kept_does_not_keep_its_batch(monkeypatch: pyte
         assert "KeyError: 'inner'" in outcomes[0].error.traceback
         with pytest.raises(duomo.DuomoError, match="outer"):
             outcomes[0].unwrap()
+
+
+def test_an_option_that_only_the_model_can_judge_ends_the_run_with_its_own_error(delicate: duomo.Runner[Any]) -> None:
+    outcomes = delicate.map(["a", "b", "option", "c"], batch_size=2)
+    found = []
+    with pytest.raises(BadOption, match="too long"):
+        found.extend(outcomes)
+    assert all(outcome.ok for outcome in found), "what came before is given out, and no item is blamed"

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable
 from duomo.inputs import AudioPair, Comparison, Image, Prompt, Text, TextOrImage, TextPair
+from duomo.inputs.limits import Limits
 
 
 def test_every_shape_of_one_text_is_the_same_text(tmp_path):
@@ -175,3 +176,11 @@ def test_half_a_character_is_refused_before_it_ends_a_whole_run():
         Text.accept("cut off emoji \ud83d")
     assert caught.value.why == r"'\ud83d' at position 14 is a surrogate without its other half"
     assert Text.accept("\U0001f63a") == "😺"
+
+
+def test_a_message_of_a_chat_is_read_as_carefully_as_a_text(monkeypatch):
+    with pytest.raises(InputUnreadable, match="half a character"):
+        Prompt.accept([{"role": "user", "content": "a\ud83d"}])
+    monkeypatch.setattr("duomo.inputs.text.limits", lambda: Limits(text_chars=5))
+    with pytest.raises(InputTooLarge, match="6 characters"):
+        Prompt.accept([{"role": "user", "content": "abcdef"}])

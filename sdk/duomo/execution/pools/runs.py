@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from duomo.errors import SystemicError, WorkerContractError, WorkerLost
+from duomo.errors import BadOption, SystemicError, WorkerContractError, WorkerLost
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.intake import Reader
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
@@ -167,7 +167,7 @@ class ScheduledRun(PoolRun):
         self.has_news = True
         try:
             what()
-        except SystemicError as error:
+        except (SystemicError, BadOption) as error:
             self.stop(error)
 
 

@@ -27,7 +27,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from duomo.errors import SystemicError, WorkerLost
+from duomo.errors import BadOption, SystemicError, WorkerLost
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.waiting import BatchBuilder, WaitingItems
@@ -332,6 +332,8 @@ class Scheduler:
 
     def _conclude(self, entry: Entry, item_result: ItemResult) -> None:
         """Keep the result of one item that ran; stop the run when failures do not look like the items' own."""
+        if item_result.error is not None and item_result.error.code == BadOption.code:
+            raise item_result.error.to_exception()  # only the model could tell; every item would fail of it
         self._settled.append(((entry,), (item_result,)))
         if item_result.error is None:
             self._any_success = True

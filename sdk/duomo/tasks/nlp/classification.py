@@ -6,7 +6,7 @@ from pydantic import Field
 
 from duomo.inputs import Text
 from duomo.tasks.base import LongPolicy, Options, Task
-from duomo.tasks.options import LONG, Names
+from duomo.tasks.options import LONG, Names, Words
 from duomo.tasks.results import Classification
 
 
@@ -31,7 +31,7 @@ class ZeroShotClassificationOptions(Options):
     """Options of zero-shot classification."""
 
     labels: Names = Field(description="the labels to choose among, as a list or separated by commas")
-    template: str = Field(
+    template: Words = Field(
         "{}", pattern=r"\{\}", description="a sentence around each label, such as 'This text is about {}.'"
     )
     multi_label: bool = Field(False, description="score each label on its own instead of against the others")

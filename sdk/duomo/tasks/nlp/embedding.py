@@ -8,7 +8,7 @@ from pydantic import Field
 
 from duomo.inputs import Comparison, Text
 from duomo.tasks.base import LongPolicy, Options, Result, Task
-from duomo.tasks.options import LONG
+from duomo.tasks.options import LONG, Words
 from duomo.tasks.results import Embedding, SearchResult
 
 PROMPT = "a text before each text; what the checkpoint says when left out, and nothing when empty"
@@ -22,7 +22,7 @@ class FeatureExtractionOptions(Options):
         None, description="how token vectors become one; the model's own way when left out"
     )
     normalize: bool = Field(True, description="scale the vector to length 1")
-    prompt: str | None = Field(None, description=PROMPT)
+    prompt: Words | None = Field(None, description=PROMPT)
     prompt_name: str | None = Field(None, description=PROMPT_NAME)
     long: LongPolicy = Field("error", description=LONG)
 
@@ -48,7 +48,7 @@ class Similarity(Result):
 class SentenceSimilarityOptions(Options):
     """Options of sentence similarity."""
 
-    prompt: str | None = Field(None, description=PROMPT)
+    prompt: Words | None = Field(None, description=PROMPT)
     prompt_name: str | None = Field(None, description=PROMPT_NAME)
     long: LongPolicy = Field("error", description=LONG)
 
@@ -65,9 +65,9 @@ class SentenceSimilarity(Task[Comparison, SentenceSimilarityOptions, Similarity]
 class SemanticSearchOptions(Options):
     """Options of semantic search."""
 
-    corpus: tuple[str, ...] = Field(min_length=1, description="the texts to search, as a list")
+    corpus: tuple[Words, ...] = Field(min_length=1, description="the texts to search, as a list")
     top_k: int = Field(5, ge=1, description="how many hits to give, best first")
-    prompt: str | None = Field(None, description=PROMPT.replace("each text", "what is searched for"))
+    prompt: Words | None = Field(None, description=PROMPT.replace("each text", "what is searched for"))
     prompt_name: str | None = Field(None, description=PROMPT_NAME)
     long: LongPolicy = Field("error", description=LONG)
 
