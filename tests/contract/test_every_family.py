@@ -96,6 +96,17 @@ def wav2vec2(folder: Path) -> None:
     Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
 
 
+def dense(kind: str) -> Callable[[Path], None]:
+    """As in the tests of the vision plugin."""
+
+    def save(folder: Path) -> None:
+        from tests.plugins.vision import tiny
+
+        tiny.save(getattr(tiny, kind), folder)
+
+    return save
+
+
 def torchvision(folder: Path) -> None:
     from torchvision.models import mobilenet_v3_small
 
@@ -123,6 +134,12 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "text-ranking"): bert(BertForSequenceClassification, ("score",)),
     ("vision/transformers", "image-classification"): vit,
     ("vision/torchvision", "image-classification"): torchvision,
+    ("vision/transformers", "object-detection"): dense("yolos"),
+    ("vision/transformers", "zero-shot-object-detection"): dense("owl_vit"),
+    ("vision/transformers", "semantic-segmentation"): dense("segformer"),
+    ("vision/transformers", "instance-segmentation"): dense("mask_former"),
+    ("vision/transformers", "panoptic-segmentation"): dense("mask_former"),
+    ("vision/transformers", "depth-estimation"): dense("dpt"),
     ("multimodal/transformers", "zero-shot-image-classification"): clip,
     ("multimodal/transformers", "multimodal-embedding"): clip,
     ("multimodal/transformers", "image-search"): clip,

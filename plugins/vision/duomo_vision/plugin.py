@@ -86,6 +86,21 @@ TORCHVISION = ModelSpec(
     weights="given",
 )
 
+DETECTORS = tuple(
+    f"{name}ForObjectDetection"
+    for name in (
+        "ConditionalDetr", "DFine", "DabDetr", "DeformableDetr", "Detr", "RTDetr", "RTDetrV2", "TableTransformer",
+        "Yolos",
+    )
+)  # fmt: skip
+"""Detectors of a fixed set of labels; ``*ForObjectDetection`` would also claim those that are told what to find."""
+UNIVERSAL = (
+    "EomtForUniversalSegmentation",
+    "Mask2FormerForUniversalSegmentation",
+    "MaskFormerForInstanceSegmentation",
+)
+"""Segmenters that do all three kinds."""
+
 
 class Vision(Hooks):
     """Pictures: classification, embedding, faces, reading print."""
@@ -103,6 +118,53 @@ class Vision(Hooks):
             PADDLE_OCR,
             TRANSFORMERS,
             TORCHVISION,
+            *(
+                TRANSFORMERS._replace(
+                    task=task,
+                    loader=f"duomo_vision.{loader}",
+                    summary=f"any {what} in transformers format",
+                    architectures=architectures,
+                    limits=limits,
+                )
+                for task, loader, what, architectures, limits in (
+                    ("object-detection", "detecting:ObjectDetector", "detector of its own labels", DETECTORS, ""),
+                    (
+                        "zero-shot-object-detection",
+                        "detecting:ZeroShotObjectDetector",
+                        "OWL-ViT or OWLv2",
+                        ("OwlViTForObjectDetection", "Owlv2ForObjectDetection"),
+                        "labels of at most 16 tokens",
+                    ),
+                    (
+                        "semantic-segmentation",
+                        "segmenting:SemanticSegmenter",
+                        "semantic or universal segmenter",
+                        ("*ForSemanticSegmentation", *UNIVERSAL),
+                        "",
+                    ),
+                    (
+                        "instance-segmentation",
+                        "segmenting:InstanceSegmenter",
+                        "universal segmenter",
+                        UNIVERSAL,
+                        "",
+                    ),
+                    (
+                        "panoptic-segmentation",
+                        "segmenting:PanopticSegmenter",
+                        "universal segmenter",
+                        UNIVERSAL,
+                        "",
+                    ),
+                    (
+                        "depth-estimation",
+                        "depth:DepthEstimator",
+                        "depth estimator",
+                        ("*ForDepthEstimation",),
+                        "most give a relative depth, not metres",
+                    ),
+                )
+            ),
         )
 
 

@@ -21,6 +21,12 @@ CHECKPOINTS = {
     "document-question-answering": "BertForQuestionAnswering",
     "fill-mask": "BertForMaskedLM",
     **dict.fromkeys(("translation", "summarization", "text2text-generation"), "BartForConditionalGeneration"),
+    "object-detection": "DetrForObjectDetection",
+    "zero-shot-object-detection": "OwlViTForObjectDetection",
+    "semantic-segmentation": "SegformerForSemanticSegmentation",
+    "instance-segmentation": "MaskFormerForInstanceSegmentation",
+    "panoptic-segmentation": "MaskFormerForInstanceSegmentation",
+    "depth-estimation": "DPTForDepthEstimation",
     "text-ranking": "BertForSequenceClassification",
 }
 """Tasks without a model of their own, and what their examples call PATH."""

@@ -15,17 +15,35 @@ if TYPE_CHECKING:
         ImageFeatureExtraction as ImageFeatureExtraction,
         ImageFeatureExtractionOptions as ImageFeatureExtractionOptions,
     )
+    from duomo.tasks.vision.depth import (
+        DepthEstimation as DepthEstimation,
+        DepthEstimationOptions as DepthEstimationOptions,
+        DepthMap as DepthMap,
+    )
     from duomo.tasks.vision.detection import (
         Box as Box,
         Detections as Detections,
         FaceDetection as FaceDetection,
         FaceDetectionOptions as FaceDetectionOptions,
+        ObjectDetection as ObjectDetection,
+        ObjectDetectionOptions as ObjectDetectionOptions,
+        ZeroShotObjectDetection as ZeroShotObjectDetection,
+        ZeroShotObjectDetectionOptions as ZeroShotObjectDetectionOptions,
     )
     from duomo.tasks.vision.reading import (
         CharacterRecognition as CharacterRecognition,
         CharacterRecognitionOptions as CharacterRecognitionOptions,
         Page as Page,
         TextLine as TextLine,
+    )
+    from duomo.tasks.vision.segmentation import (
+        InstanceSegmentation as InstanceSegmentation,
+        InstanceSegmentationOptions as InstanceSegmentationOptions,
+        Mask as Mask,
+        PanopticSegmentation as PanopticSegmentation,
+        Segmentation as Segmentation,
+        SemanticSegmentation as SemanticSegmentation,
+        SemanticSegmentationOptions as SemanticSegmentationOptions,
     )
 
 TASKS = (
@@ -38,6 +56,44 @@ TASKS = (
         "cat.jpg",
     ),
     row("face-detection", "vision.detection:FaceDetection", "where the faces are", IMAGES, "people.jpg"),
+    row(
+        "object-detection",
+        "vision.detection:ObjectDetection",
+        "which things are in a picture, and where",
+        IMAGES,
+        "cat.jpg -m dir:PATH",
+    ),
+    row(
+        "zero-shot-object-detection",
+        "vision.detection:ZeroShotObjectDetection",
+        "where things are that are named on the spot",
+        IMAGES,
+        'cat.jpg -m dir:PATH -p labels="a cat,a sofa"',
+    ),
+    row(
+        "semantic-segmentation",
+        "vision.segmentation:SemanticSegmentation",
+        "a label for each pixel",
+        IMAGES,
+        "street.jpg -m dir:PATH",
+    ),
+    row(
+        "instance-segmentation",
+        "vision.segmentation:InstanceSegmentation",
+        "a mask for each thing",
+        IMAGES,
+        "street.jpg -m dir:PATH",
+    ),
+    row(
+        "panoptic-segmentation",
+        "vision.segmentation:PanopticSegmentation",
+        "a mask for each thing and each kind of stuff",
+        IMAGES,
+        "street.jpg -m dir:PATH",
+    ),
+    row(
+        "depth-estimation", "vision.depth:DepthEstimation", "how far away things are", IMAGES, "street.jpg -m dir:PATH"
+    ),
     row("optical-character-recognition", "vision.reading:CharacterRecognition", "read a page", IMAGES, "page.png"),
 )
 
@@ -46,8 +102,12 @@ __getattr__, __dir__, __all__ = face(
     {
         "duomo.tasks.vision.classification": "DECODE Decode ImageClassification"
         " ImageClassificationOptions ImageFeatureExtraction ImageFeatureExtractionOptions",
-        "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions",
+        "duomo.tasks.vision.depth": "DepthEstimation DepthEstimationOptions DepthMap",
+        "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions ObjectDetection"
+        " ObjectDetectionOptions ZeroShotObjectDetection ZeroShotObjectDetectionOptions",
         "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Page TextLine",
+        "duomo.tasks.vision.segmentation": "InstanceSegmentation InstanceSegmentationOptions Mask PanopticSegmentation"
+        " Segmentation SemanticSegmentation SemanticSegmentationOptions",
         "duomo.tasks.results": "Classification Embedding",
     },
 )

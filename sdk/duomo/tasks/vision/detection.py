@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from pydantic import Field
 
 from duomo.inputs import Image
 from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.options import Names
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 
 class Box(Result):
@@ -26,6 +32,13 @@ class Detections(Result):
     width: int
     height: int
 
+    def draw(self, image: Any) -> PIL.Image.Image:
+        """Draw the boxes on `image`, which may be whatever the task takes; a picture of its own comes back."""
+        from duomo.tasks.vision.drawing import Frame, draw_boxes
+
+        frames = [Frame(each.label, each.score, each.xmin, each.ymin, each.xmax, each.ymax) for each in self.boxes]
+        return draw_boxes(image, frames, (self.width, self.height))
+
 
 class FaceDetectionOptions(Options):
     """Options of face detection."""
@@ -39,4 +52,36 @@ class FaceDetection(Task[Image, FaceDetectionOptions, Detections]):
     name = "face-detection"
     Input = Image
     Options = FaceDetectionOptions
+    Result = Detections
+
+
+class ObjectDetectionOptions(Options):
+    """Options of object detection."""
+
+    threshold: float = Field(0.5, ge=0, le=1, description="leave out boxes less sure than this")
+
+
+class ObjectDetection(Task[Image, ObjectDetectionOptions, Detections]):
+    """Which things are in a picture, and where."""
+
+    name = "object-detection"
+    Input = Image
+    Options = ObjectDetectionOptions
+    Result = Detections
+
+
+class ZeroShotObjectDetectionOptions(Options):
+    """Options of zero-shot object detection."""
+
+    labels: Names = Field(description="the things to look for, as a list or separated by commas")
+    template: str = Field("{}", pattern=r"\{\}", description="a sentence around each label, such as 'a photo of {}'")
+    threshold: float = Field(0.1, ge=0, le=1, description="leave out boxes less sure than this")
+
+
+class ZeroShotObjectDetection(Task[Image, ZeroShotObjectDetectionOptions, Detections]):
+    """Where things are that are named on the spot."""
+
+    name = "zero-shot-object-detection"
+    Input = Image
+    Options = ZeroShotObjectDetectionOptions
     Result = Detections

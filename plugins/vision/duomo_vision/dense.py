@@ -1,0 +1,120 @@
+"""What detectors, segmenters and depth estimators of transformers share: pictures of any size, in groups of one size.
+
+Padding reaches the backbones of this kind, so the mates of a picture would change its scores. Here each picture is
+prepared alone, and those that come out with one size share a pass: nothing is padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from torch import Tensor
+from transformers import AutoImageProcessor
+
+from duomo import Image, Model, WeightsRef
+from duomo.model import Features, R
+from duomo.pretrained import load_network, load_processor
+
+MEGAPIXEL = 1_000_000
+
+
+class Group(NamedTuple):
+    """Pictures of one size."""
+
+    inputs: dict[str, Tensor]
+    """What the network takes, each (B, …)."""
+    places: list[int]
+    """Which picture of the batch each row is."""
+
+
+class Read(NamedTuple):
+    """What the network said of a group."""
+
+    output: Any
+    places: list[int]
+
+
+class Dense(Model[Image, R]):
+    """A network with an image processor, whose post-processing is the processor's own."""
+
+    auto: ClassVar[Any]
+    """The Auto class that builds the network."""
+
+    batch_size = 8
+    batch_budget = 8 * MEGAPIXEL
+    packed = True  # groups of one size: nothing is padded
+
+    def __init__(self, network: Any, processor: Any, weights: WeightsRef) -> None:
+        self.network = network
+        self.processor = processor
+        self.labels: dict[int, str] = dict(getattr(network.config, "id2label", None) or {})
+        self.configure(weights)
+
+    def configure(self, weights: WeightsRef) -> None:
+        """Take from the checkpoint what else this family needs; raise where it is not there."""
+
+    @classmethod
+    def auto_for(cls, weights: WeightsRef) -> Any:
+        """The Auto class for this checkpoint."""
+        del weights
+        return cls.auto
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Load network and image processor, whole; raises `WeightsProblem` for what cannot be used."""
+        network = load_network(cls.auto_for(weights), weights, dtype=dtype).to(device)
+        return cls(network, load_processor(AutoImageProcessor, weights, "image processor"), weights)
+
+    @staticmethod
+    def estimate(item: Image) -> int:
+        del item
+        return MEGAPIXEL  # processors resize: what a picture costs hardly depends on its size
+
+    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
+        features: list[Features] = []
+        for item in items:
+            picture = item.pil()
+            prepared = self.processor(images=[picture], return_tensors="pt")
+            inputs = {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
+            features.append({"inputs": inputs, "size": (picture.height, picture.width)})
+        return features
+
+    def collate(self, features: list[Features]) -> list[Group]:
+        groups: dict[torch.Size, list[int]] = {}
+        for at, each in enumerate(features):
+            groups.setdefault(each["inputs"]["pixel_values"].shape, []).append(at)
+        parts = [([features[at]["inputs"] for at in some], some) for some in groups.values()]
+        return [
+            Group({name: torch.cat([each[name] for each in inputs]) for name in inputs[0]}, some)
+            for inputs, some in parts
+        ]
+
+    def forward(self, batch: list[Group]) -> list[Read]:
+        """The network's own output for each group, in float32."""
+        return [Read(_floats(self.network(**self.inputs(group))), group.places) for group in batch]
+
+    def inputs(self, group: Group) -> dict[str, Any]:
+        """What the network takes, pictures in its precision."""
+        return {name: each.to(self.network.dtype) if each.is_floating_point() else each
+                for name, each in group.inputs.items()}  # fmt: skip
+
+    def postprocess(self, output: list[Read], features: list[Features], options: Any) -> list[R]:
+        results: dict[int, R] = {}
+        for read in output:
+            sizes = [features[at]["size"] for at in read.places]
+            results.update(zip(read.places, self.results(read.output, sizes, options), strict=True))
+        return [results[at] for at in range(len(features))]
+
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[R]:
+        """One result a picture of a group; `sizes` are (height, width) of the pictures."""
+        raise NotImplementedError
+
+
+def _floats(output: Any) -> Any:
+    """The same output with its tensors in float32."""
+    for name, value in output.items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            output[name] = value.float()
+    return output

@@ -1,0 +1,20 @@
+"""Depth by the estimators of transformers: DPT, Depth Anything, GLPN, ZoeDepth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import AutoModelForDepthEstimation
+
+from duomo.tasks.vision.depth import DepthMap
+from duomo_vision.dense import Dense
+
+
+class DepthEstimator(Dense[DepthMap]):
+    """A depth for each pixel, brought to the size of the picture by the processor's own post-processing."""
+
+    auto = AutoModelForDepthEstimation
+
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[DepthMap]:
+        found = self.processor.post_process_depth_estimation(output, sizes)
+        return [DepthMap.of(each["predicted_depth"].float().cpu().numpy()) for each in found]

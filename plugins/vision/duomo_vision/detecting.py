@@ -1,0 +1,100 @@
+"""Objects with boxes, by any detector of transformers: DETR and its kin, YOLOS, RT-DETR; OWL-ViT by labels."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForObjectDetection,
+    AutoModelForZeroShotObjectDetection,
+    AutoTokenizer,
+)
+
+from duomo import Image, WeightsRef
+from duomo.errors import BadOption
+from duomo.model import Features
+from duomo.pretrained import load_network, load_processor
+from duomo.tasks.vision.detection import Box, Detections
+from duomo_vision.dense import Dense, Group
+
+
+class ObjectDetector(Dense[Detections]):
+    """Boxes over a threshold, the surest first."""
+
+    auto = AutoModelForObjectDetection
+
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Detections]:
+        found = self.processor.post_process_object_detection(output, options.threshold, target_sizes=sizes)
+        return [
+            detections(
+                [
+                    (self.labels[label], score, box)
+                    for label, score, box in zip(
+                        each["labels"].tolist(), each["scores"].tolist(), each["boxes"].tolist(), strict=True
+                    )
+                ],
+                size,
+            )
+            for each, size in zip(found, sizes, strict=True)
+        ]
+
+
+class ZeroShotObjectDetector(Dense[Detections]):
+    """OWL-ViT: each label has scores of its own, so one box may have several labels; a picture is read once."""
+
+    auto = AutoModelForZeroShotObjectDetection
+
+    def __init__(self, network: Any, processor: Any, weights: WeightsRef, tokenizer: Any) -> None:
+        super().__init__(network, processor, weights)
+        self.tokenizer = tokenizer
+        self.max_tokens: int = network.config.text_config.max_position_embeddings
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        network = load_network(cls.auto, weights, dtype=dtype).to(device)
+        processor = load_processor(AutoImageProcessor, weights, "image processor")
+        return cls(network, processor, weights, load_processor(AutoTokenizer, weights, "tokenizer"))
+
+    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
+        texts = [options.template.replace("{}", label) for label in options.labels]
+        tokens = self.tokenizer(texts, padding="max_length", max_length=self.max_tokens, return_tensors="pt")
+        if tokens["input_ids"].shape[1] > self.max_tokens:
+            raise BadOption(
+                f"option 'labels' holds a text of {tokens['input_ids'].shape[1]} tokens",
+                why=f"this model reads {self.max_tokens}",
+                fix="say it in fewer words",
+            )
+        text = {name: tokens[name] for name in ("input_ids", "attention_mask")}
+        return [{**each, "text": text} for each in super().preprocess(items, options)]
+
+    def collate(self, features: list[Features]) -> list[Group]:
+        text = features[0]["text"]
+        return [
+            # One row of text a label, anew for each picture.
+            Group(group.inputs | {name: each.repeat(len(group.places), 1) for name, each in text.items()}, group.places)
+            for group in super().collate(features)
+        ]
+
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Detections]:
+        found: list[list[tuple[str, float, list[float]]]] = [[] for _ in sizes]
+        for at, label in enumerate(options.labels):
+            one = copy.copy(output)
+            one["logits"] = output["logits"][..., at : at + 1]
+            read = self.processor.post_process_object_detection(one, options.threshold, torch.tensor(sizes))
+            for picture, each in zip(found, read, strict=True):
+                scored = zip(each["scores"].tolist(), each["boxes"].tolist(), strict=True)
+                picture += [(label, score, box) for score, box in scored]
+        return [detections(each, size) for each, size in zip(found, sizes, strict=True)]
+
+
+def detections(found: list[tuple[str, float, list[float]]], size: tuple[int, int]) -> Detections:
+    """The result of (label, score, corners), the surest first."""
+    boxes = [
+        Box.model_construct(label=label, score=score, xmin=box[0], ymin=box[1], xmax=box[2], ymax=box[3])
+        for label, score, box in sorted(found, key=lambda each: -each[1])
+    ]
+    return Detections.model_construct(boxes=boxes, width=size[1], height=size[0])

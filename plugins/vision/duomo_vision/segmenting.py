@@ -1,0 +1,97 @@
+"""Masks by the segmenters of transformers: SegFormer and its kin, MaskFormer, Mask2Former, EoMT, DETR."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from transformers import (
+    AutoModelForImageSegmentation,
+    AutoModelForSemanticSegmentation,
+    AutoModelForUniversalSegmentation,
+)
+
+from duomo import WeightsRef
+from duomo.errors import WrongTask
+from duomo.tasks.vision.segmentation import Mask, Segmentation
+from duomo_vision.dense import Dense
+
+
+class Segmenter(Dense[Segmentation]):
+    """A network whose processor turns its output into masks."""
+
+    method: str
+    """The processor's own post-processing."""
+
+    @classmethod
+    def auto_for(cls, weights: WeightsRef) -> Any:
+        [name, *_] = weights.config().get("architectures") or [""]
+        if name.endswith("ForSemanticSegmentation"):
+            return AutoModelForSemanticSegmentation
+        return AutoModelForImageSegmentation if name == "DetrForSegmentation" else AutoModelForUniversalSegmentation
+
+    def configure(self, weights: WeightsRef) -> None:
+        if not hasattr(self.processor, self.method):
+            raise WrongTask(
+                f"'{weights.folder}' does not do {self.method.removeprefix('post_process_').replace('_', '-')}",
+                why=f"its {type(self.processor).__name__} has no {self.method}",
+                fix="use a checkpoint whose image processor has it",
+            )
+
+
+class SemanticSegmenter(Segmenter):
+    """One mask for each label that some pixel has."""
+
+    method = "post_process_semantic_segmentation"
+
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Segmentation]:
+        maps = self.processor.post_process_semantic_segmentation(output, target_sizes=sizes)
+        results = []
+        for each, size in zip(maps, sizes, strict=True):
+            pixels = each.cpu().numpy()
+            masks = [
+                Mask.model_construct(label=self.labels[label], score=None, mask=Mask.png(pixels == label))
+                for label in np.unique(pixels).tolist()
+                if label in self.labels
+            ]
+            results.append(Segmentation.model_construct(segments=masks, width=size[1], height=size[0]))
+        return results
+
+
+class InstanceSegmenter(Segmenter):
+    """One mask for each thing, the surest first."""
+
+    method = "post_process_instance_segmentation"
+    extra: ClassVar[dict[str, Any]] = {}
+
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Segmentation]:
+        found = getattr(self.processor, self.method)(
+            output,
+            threshold=options.threshold,
+            mask_threshold=options.mask_threshold,
+            overlap_mask_area_threshold=options.overlap_threshold,
+            target_sizes=sizes,
+            **self.extra,
+        )
+        return [self._masks(each, size) for each, size in zip(found, sizes, strict=True)]
+
+    def _masks(self, found: dict[str, Any], size: tuple[int, int]) -> Segmentation:
+        pixels = torch.as_tensor(found["segmentation"]).cpu().numpy()
+        masks = [
+            Mask.model_construct(
+                label=self.labels[each["label_id"]],
+                score=float(each["score"]),
+                mask=Mask.png(pixels == each["id"]),
+            )
+            for each in sorted(found["segments_info"], key=lambda each: -each["score"])
+        ]
+        return Segmentation.model_construct(segments=masks, width=size[1], height=size[0])
+
+
+class PanopticSegmenter(InstanceSegmenter):
+    """One mask for each thing and each kind of stuff."""
+
+    method = "post_process_panoptic_segmentation"
+    extra: ClassVar[dict[str, Any]] = {"label_ids_to_fuse": set()}
+    """No checkpoint says which labels are stuff: as in the pipeline, things that touch stay apart."""

@@ -1,0 +1,75 @@
+"""Results drawn on the pictures they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from duomo.errors import BadInput
+from duomo.inputs import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+
+COLORS = ((230, 57, 70), (29, 122, 210), (42, 157, 90), (233, 150, 30), (142, 68, 173), (0, 150, 160), (214, 51, 132))
+"""One a label, in the order in which labels appear; far apart for most eyes."""
+OPACITY = 0.5
+
+
+class Frame(NamedTuple):
+    """A box, in pixels."""
+
+    label: str
+    score: float
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+def draw_boxes(image: Any, frames: Sequence[Frame], size: tuple[int, int]) -> PIL.Image.Image:
+    """A copy of `image`, of `size` (width, height), with a frame and a label for each box, the first on top."""
+    import PIL.ImageDraw
+
+    picture = _opened(image, *size)
+    pen = PIL.ImageDraw.Draw(picture)
+    colors = _colors(frame.label for frame in frames)
+    width = max(1, round(max(picture.size) / 300))
+    for box in reversed(frames):
+        left, right = sorted((box.xmin, box.xmax))
+        top, bottom = sorted((box.ymin, box.ymax))
+        pen.rectangle((left, top, right, bottom), outline=colors[box.label], width=width)
+        said = f"{box.label} {box.score:.2f}"
+        place = (max(left, 0), max(top - 12, 0))
+        pen.rectangle(pen.textbbox(place, said), fill=colors[box.label])
+        pen.text(place, said, fill="white")
+    return picture
+
+
+def draw_masks(image: Any, masks: Sequence[tuple[str, np.ndarray[Any, Any]]], size: tuple[int, int]) -> PIL.Image.Image:
+    """A copy of `image`, of `size` (width, height), with each mask (H, W) of bools in a color of its label."""
+    import numpy as np
+    import PIL.Image
+
+    picture = _opened(image, *size)
+    pixels = np.asarray(picture).astype(np.float32)
+    colors = _colors(label for label, _ in masks)
+    for label, mask in masks:
+        pixels[mask] = (1 - OPACITY) * pixels[mask] + OPACITY * np.asarray(colors[label], np.float32)
+    return PIL.Image.fromarray(pixels.round().astype(np.uint8), "RGB")
+
+
+def _opened(image: Any, width: int, height: int) -> PIL.Image.Image:
+    picture = Image.accept(image).pil().copy()
+    if picture.size != (width, height):
+        raise BadInput(
+            f"this picture is {picture.width}x{picture.height}, and the result is of one of {width}x{height}",
+            why="places are in pixels of the picture that the model saw",
+            fix="draw on the picture that was given to the model",
+        )
+    return picture
+
+
+def _colors(labels: Iterable[str]) -> dict[str, tuple[int, int, int]]:
+    return {label: COLORS[at % len(COLORS)] for at, label in enumerate(dict.fromkeys(labels))}

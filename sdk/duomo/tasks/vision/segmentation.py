@@ -1,0 +1,103 @@
+"""Masks of things and stuff in images."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from duomo.inputs import Image
+from duomo.tasks.base import Options, Result, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+
+
+class Mask(Result):
+    """The pixels of one thing, or of one kind of stuff."""
+
+    label: str
+    score: float | None = None
+    """How sure the model is, in [0, 1]; None where it scores pixels and not things."""
+    mask: bytes
+    """A PNG of one bit a pixel, as large as the picture: white where it is."""
+
+    @property
+    def array(self) -> np.ndarray[Any, Any]:
+        """The mask as bool of shape (H, W)."""
+        import numpy as np
+        import PIL.Image
+
+        return np.asarray(PIL.Image.open(io.BytesIO(self.mask)).convert("1"))
+
+    @staticmethod
+    def png(array: np.ndarray[Any, Any]) -> bytes:
+        """Write bools (H, W) as the content of `mask`."""
+        import numpy as np
+        import PIL.Image
+
+        written = io.BytesIO()
+        PIL.Image.fromarray(array.astype(np.uint8) * 255, "L").convert("1", dither=PIL.Image.Dither.NONE).save(
+            written, "PNG"
+        )
+        return written.getvalue()
+
+
+class Segmentation(Result):
+    """Masks, and the size of the upright picture that they lie on."""
+
+    segments: list[Mask]
+    width: int
+    height: int
+
+    def draw(self, image: Any) -> PIL.Image.Image:
+        """Lay the masks on `image`, which may be whatever the task takes; a picture of its own comes back."""
+        from duomo.tasks.vision.drawing import draw_masks
+
+        return draw_masks(image, [(each.label, each.array) for each in self.segments], (self.width, self.height))
+
+
+class SemanticSegmentationOptions(Options):
+    """Semantic segmentation has no options."""
+
+
+class SemanticSegmentation(Task[Image, SemanticSegmentationOptions, Segmentation]):
+    """A label for each pixel: one mask a label, in the order of the model's labels."""
+
+    name = "semantic-segmentation"
+    Input = Image
+    Options = SemanticSegmentationOptions
+    Result = Segmentation
+
+
+class InstanceSegmentationOptions(Options):
+    """Options of instance segmentation."""
+
+    threshold: float = Field(0.5, ge=0, le=1, description="leave out things less sure than this")
+    mask_threshold: float = Field(0.5, ge=0, le=1, description="a pixel belongs to a thing from this probability on")
+    overlap_threshold: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="leave out things of which less than this share is left behind surer ones",
+    )
+
+
+class InstanceSegmentation(Task[Image, InstanceSegmentationOptions, Segmentation]):
+    """A mask for each thing."""
+
+    name = "instance-segmentation"
+    Input = Image
+    Options = InstanceSegmentationOptions
+    Result = Segmentation
+
+
+class PanopticSegmentation(Task[Image, InstanceSegmentationOptions, Segmentation]):
+    """A mask for each thing and each kind of stuff; no pixel is in two."""
+
+    name = "panoptic-segmentation"
+    Input = Image
+    Options = InstanceSegmentationOptions
+    Result = Segmentation

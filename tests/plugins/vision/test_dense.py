@@ -1,0 +1,173 @@
+"""Detection, segmentation and depth against transformers' pipelines: labels and pixels alike, scores within 1e-4,
+boxes within a pixel (theirs are whole numbers); a batch of pictures of any size gives what one by one gives."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from transformers import pipeline
+
+import duomo
+from duomo.errors import BadOption, WrongTask
+from duomo.testing.samples import pictures
+from duomo_vision.dense import Dense
+
+from . import tiny
+
+Make = Callable[[], tuple[Any, Any]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Make], Path]:
+    made: dict[Make, Path] = {}
+
+    def get(make: Make) -> Path:
+        if make not in made:
+            made[make] = tiny.save(make, tmp_path_factory.mktemp(make.__name__))
+        return made[make]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[Any]:
+    """Two of one size, so that they share a pass, and two others."""
+    first, second, third = pictures()
+    return [first, first[:, ::-1].copy(), second, third]
+
+
+def both(runner: duomo.Runner[Any], photos: list[Any], **options: Any) -> list[tuple[Any, Any]]:
+    """Each result in a batch and alone."""
+    outcomes = runner.map(photos, batch_size=len(photos), **options)
+    return [(outcome.unwrap(), runner(photo, **options)) for outcome, photo in zip(outcomes, photos, strict=True)]
+
+
+@pytest.mark.parametrize("make", [tiny.detr, tiny.yolos, tiny.rt_detr])
+def test_boxes_are_those_of_the_pipeline(folder: Any, photos: list[Any], make: Make) -> None:
+    runner = duomo.load("object-detection", f"dir:{folder(make)}", device="cpu")
+    bare = pipeline("object-detection", str(folder(make)), device="cpu")
+    for photo, results in zip(photos, both(runner, photos, threshold=0.2), strict=True):
+        expected = sorted(bare(PIL.Image.fromarray(photo), threshold=0.2), key=lambda each: -each["score"])
+        assert expected
+        for result in results:
+            assert (result.height, result.width) == photo.shape[:2]
+            assert [box.label for box in result.boxes] == [each["label"] for each in expected]
+            for box, other in zip(result.boxes, expected, strict=True):
+                assert box.score == pytest.approx(other["score"], abs=1e-4)
+                for side, value in other["box"].items():
+                    assert getattr(box, side) == pytest.approx(value, abs=1.01)
+
+
+def test_pictures_of_one_size_share_a_pass_and_others_do_not(
+    folder: Any, photos: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[list[int]] = []
+    before = Dense.forward
+    monkeypatch.setattr(
+        Dense, "forward", lambda self, batch: (passes.append([len(g.places) for g in batch]), before(self, batch))[1]
+    )
+    runner = duomo.load("object-detection", f"dir:{folder(tiny.detr)}", device="cpu")
+    assert len(list(runner.map(photos, batch_size=4))) == 4
+    assert passes == [[2, 1, 1]]
+
+
+@pytest.mark.parametrize("make", [tiny.segformer, tiny.mask_former])
+def test_semantic_masks_are_those_of_the_pipeline(folder: Any, photos: list[Any], make: Make) -> None:
+    runner = duomo.load("semantic-segmentation", f"dir:{folder(make)}", device="cpu")
+    bare = pipeline("image-segmentation", str(folder(make)), device="cpu")
+    for photo, results in zip(photos, both(runner, photos), strict=True):
+        same_masks(results, bare(PIL.Image.fromarray(photo), subtask="semantic"), photo)
+        assert sum(segment.array.sum() for segment in results[0].segments) == photo.shape[0] * photo.shape[1]
+
+
+@pytest.mark.parametrize("kind", ["instance", "panoptic"])
+def test_masks_of_things_are_those_of_the_pipeline(folder: Any, photos: list[Any], kind: str) -> None:
+    runner = duomo.load(f"{kind}-segmentation", f"dir:{folder(tiny.mask_former)}", device="cpu")
+    bare = pipeline("image-segmentation", str(folder(tiny.mask_former)), device="cpu")
+    own = {"threshold": 0.1, "mask_threshold": 0.4, "overlap_threshold": 0.1}
+    theirs = {"threshold": 0.1, "mask_threshold": 0.4, "overlap_mask_area_threshold": 0.1}
+    for photo, results in zip(photos, both(runner, photos, **own), strict=True):
+        expected = bare(PIL.Image.fromarray(photo), subtask=kind, **theirs)
+        assert expected
+        same_masks(results, sorted(expected, key=lambda each: -each["score"]), photo)
+    assert runner(photos[0], threshold=1.0).segments == []
+
+
+def same_masks(results: tuple[Any, Any], expected: list[dict[str, Any]], photo: Any) -> None:
+    for result in results:
+        assert [segment.label for segment in result.segments] == [each["label"] for each in expected]
+        for segment, each in zip(result.segments, expected, strict=True):
+            assert segment.array.shape == photo.shape[:2]
+            assert (segment.array != (np.asarray(each["mask"]) > 0)).mean() < 1e-3
+            score = each["score"]
+            assert segment.score == (None if score is None else pytest.approx(score, abs=1e-4))
+
+
+@pytest.mark.parametrize("make", [tiny.dpt, tiny.depth_anything])
+def test_depths_are_those_of_the_pipeline(folder: Any, photos: list[Any], make: Make) -> None:
+    runner = duomo.load("depth-estimation", f"dir:{folder(make)}", device="cpu")
+    bare = pipeline("depth-estimation", str(folder(make)), device="cpu")
+    for photo, results in zip(photos, both(runner, photos), strict=True):
+        expected = bare(PIL.Image.fromarray(photo))
+        depths = expected["predicted_depth"].numpy()
+        for result in results:
+            assert result.array.shape == depths.shape == photo.shape[:2]
+            np.testing.assert_allclose(result.array, depths, atol=1e-4 * max(1.0, float(np.ptp(depths))))
+            assert result.minimum == pytest.approx(float(depths.min()), abs=1e-5)
+            apart = np.abs(np.asarray(result.image, dtype=int) - np.asarray(expected["depth"], dtype=int))
+            assert apart.max() <= 1
+
+
+def test_labels_on_the_spot_have_the_boxes_of_the_pipeline(folder: Any, photos: list[Any]) -> None:
+    runner = duomo.load("zero-shot-object-detection", f"dir:{folder(tiny.owl_vit)}", device="cpu")
+    bare = pipeline("zero-shot-object-detection", str(folder(tiny.owl_vit)), device="cpu")
+    labels = ["a ball", "the red face", "sky"]
+    for photo, results in zip(photos, both(runner, photos, labels=labels, threshold=0.3), strict=True):
+        picture = PIL.Image.fromarray(photo)
+        # The pipeline pads no text, and the network reads at the last token: so must the lengths be alike.
+        expected = bare(picture, candidate_labels=labels, threshold=0.3)
+        assert expected
+        for result in results:
+            found = sorted((box.label, box.score, box.xmin, box.ymax) for box in result.boxes)
+            wanted = sorted((e["label"], e["score"], e["box"]["xmin"], e["box"]["ymax"]) for e in expected)
+            assert [each[0] for each in found] == [each[0] for each in wanted]
+            for mine, theirs in zip(found, wanted, strict=True):
+                assert mine[1] == pytest.approx(theirs[1], abs=1e-4)
+                assert mine[2:] == pytest.approx(theirs[2:], abs=1.01)
+
+
+def test_a_label_of_too_many_tokens_and_a_template_without_a_place_are_refused(folder: Any, photos: list[Any]) -> None:
+    runner = duomo.load("zero-shot-object-detection", f"dir:{folder(tiny.owl_vit)}", device="cpu")
+    with pytest.raises(BadOption, match="'labels' holds a text of 32 tokens"):
+        runner(photos[0], labels=["the sky " * 15])
+    with pytest.raises(BadOption, match="template"):
+        runner(photos[0], labels=["sky"], template="a photo")
+
+
+def test_a_damaged_picture_costs_no_other_its_boxes(folder: Any, photos: list[Any]) -> None:
+    runner = duomo.load("object-detection", f"dir:{folder(tiny.detr)}", device="cpu")
+    bad, good = runner.map([b"no picture", photos[0]], batch_size=2)
+    assert "not a picture" in bad.error.what or "not an image" in bad.error.what
+    assert good.ok
+
+
+def test_boxes_and_masks_are_drawn_on_the_picture_they_are_of(folder: Any, photos: list[Any]) -> None:
+    photo = photos[2]
+    boxes = duomo.run("object-detection", photo, model=f"dir:{folder(tiny.detr)}", device="cpu", threshold=0.2)
+    drawn = np.asarray(boxes.draw(photo))
+    assert drawn.shape == photo.shape
+    assert (drawn != photo).any(-1).mean() > 0.001
+    masks = duomo.run("semantic-segmentation", photo, model=f"dir:{folder(tiny.segformer)}", device="cpu")
+    drawn = np.asarray(masks.draw(photo)).astype(int)
+    colors = {tuple(np.round(2 * drawn[m] - photo[m]).mean(0).round()) for m in (s.array for s in masks.segments)}
+    assert len(colors) == len(masks.segments)
+    with pytest.raises(duomo.BadInput, match="the result is of one of"):
+        boxes.draw(photos[3])
+
+
+def test_a_segmenter_of_pixels_does_not_do_instances(folder: Any) -> None:
+    with pytest.raises(WrongTask, match="instance-segmentation"):
+        duomo.load("instance-segmentation", f"dir:{folder(tiny.segformer)}", device="cpu")

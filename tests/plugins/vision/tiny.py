@@ -1,0 +1,122 @@
+"""Tiny random checkpoints of dense vision, each 5 to 1,000 KB; 32 channels, because of GroupNorm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers as tf
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+LABELS = {0: "a ball", 1: "a face", 2: "sky"}
+NAMES: dict[str, Any] = {"id2label": LABELS, "label2id": {name: at for at, name in LABELS.items()}}
+PLAIN: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+DETR: dict[str, Any] = {"d_model": 32, "num_queries": 6, "encoder_layers": 2, "decoder_layers": 2}
+DETR |= {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
+
+
+def resnet() -> tf.ResNetConfig:
+    return tf.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8, 16, 32], depths=[1] * 4, out_features=["stage4"])
+
+
+def detr() -> tuple[Any, Any]:
+    config = tf.DetrConfig(**NAMES | DETR, use_timm_backbone=False, backbone_config=resnet())
+    return tf.DetrForObjectDetection(config), tf.DetrImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
+
+
+def yolos() -> tuple[Any, Any]:
+    config = tf.YolosConfig(**NAMES | PLAIN, image_size=[64, 64], patch_size=16, num_detection_tokens=6)
+    return tf.YolosForObjectDetection(config), tf.YolosImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
+
+
+def rt_detr() -> tuple[Any, Any]:
+    backbone = tf.RTDetrResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16, 16, 32], depths=[1, 1, 1, 1], out_features=["stage2", "stage3", "stage4"]
+    )
+    config = tf.RTDetrConfig(
+        **NAMES, backbone_config=backbone, d_model=32, encoder_hidden_dim=32, num_queries=6, decoder_layers=2,
+        encoder_in_channels=[16, 16, 32], decoder_in_channels=[32, 32, 32], encoder_layers=1, encoder_ffn_dim=64,
+        decoder_ffn_dim=64, encoder_attention_heads=4, decoder_attention_heads=4, anchor_image_size=None,
+    )  # fmt: skip
+    return tf.RTDetrForObjectDetection(config), tf.RTDetrImageProcessor(size={"height": 64, "width": 64})
+
+
+def segformer() -> tuple[Any, Any]:
+    config = tf.SegformerConfig(
+        **NAMES, hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 2, 2],
+        decoder_hidden_size=16,
+    )  # fmt: skip
+    processor = tf.SegformerImageProcessor(size={"height": 64, "width": 64})
+    return tf.SegformerForSemanticSegmentation(config), processor
+
+
+def mask_former() -> tuple[Any, Any]:
+    backbone = tf.SwinConfig(
+        image_size=64, patch_size=4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    decoder = tf.DetrConfig(**DETR, use_timm_backbone=False, backbone_config=resnet())
+    config = tf.MaskFormerConfig(
+        **NAMES, fpn_feature_size=32, mask_feature_size=32, backbone_config=backbone, decoder_config=decoder
+    )
+    processor = tf.MaskFormerImageProcessor(size={"shortest_edge": 64, "longest_edge": 96}, ignore_index=255)
+    return tf.MaskFormerForInstanceSegmentation(config), processor
+
+
+def dpt() -> tuple[Any, Any]:
+    config = tf.DPTConfig(
+        **PLAIN | {"num_hidden_layers": 4}, image_size=64, patch_size=16, backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8, is_hybrid=False,
+    )  # fmt: skip
+    return tf.DPTForDepthEstimation(config), tf.DPTImageProcessor(size={"height": 64, "width": 64})
+
+
+def depth_anything() -> tuple[Any, Any]:
+    backbone = tf.Dinov2Config(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=4, image_size=56, patch_size=14,
+        out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False,
+    )  # fmt: skip
+    config = tf.DepthAnythingConfig(
+        backbone_config=backbone, neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8, reassemble_hidden_size=32,
+        patch_size=14, head_hidden_size=8,
+    )  # fmt: skip
+    processor = tf.DPTImageProcessor(size={"height": 56, "width": 56}, keep_aspect_ratio=True, ensure_multiple_of=14)
+    return tf.DepthAnythingForDepthEstimation(config), processor
+
+
+def owl_vit() -> tuple[Any, Any]:
+    text = PLAIN | {"vocab_size": 16, "max_position_embeddings": 16}
+    vision = PLAIN | {"image_size": 64, "patch_size": 16}
+    config = tf.OwlViTConfig(text_config=text, vision_config=vision, projection_dim=32)
+    processor = tf.OwlViTImageProcessor(size={"height": 64, "width": 64}, do_center_crop=False)
+    return tf.OwlViTForObjectDetection(config), processor
+
+
+def tokenizer(folder: Path) -> None:
+    words = "[PAD] [UNK] [CLS] [SEP] a ball face red the sky".split()
+    fast = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
+    fast.pre_tokenizer = pre_tokenizers.Whitespace()
+    special = [("[CLS]", 2), ("[SEP]", 3)]
+    fast.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=special)
+    tf.PreTrainedTokenizerFast(
+        tokenizer_object=fast, pad_token="[PAD]", unk_token="[UNK]", model_max_length=16
+    ).save_pretrained(folder)
+
+
+def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> Path:
+    """Write a checkpoint whose labels are not all alike sure."""
+    torch.manual_seed(0)
+    network, processor = make()
+    with torch.no_grad():
+        for name, each in network.named_parameters():
+            if "queries" in name:
+                each.normal_(0, 3)
+            elif each.dim() > 1 and ("class" in name or "mask_embed" in name or "transformer_module.decoder" in name):
+                each.normal_(0, 0.5)
+    network.eval().save_pretrained(folder)
+    processor.save_pretrained(folder)
+    if make is owl_vit:
+        tokenizer(folder)
+    return folder
