@@ -274,7 +274,7 @@ def normalize(vectors: torch.Tensor) -> torch.Tensor:
 
 
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Of vectors of length 1, (A, B), in [-1, 1]."""
+    """Cosines of vectors of length 1, (A, B), in [-1, 1]."""
     return (a @ b.T).clamp(-1, 1)
 
 

@@ -22,7 +22,7 @@ from duomo_nlp.encoders.encoder import Encoder, labels_of
 from duomo_nlp.encoders.rows import Rows
 
 TEMPLATE = "This example is {}."
-"""Stands in for the task's bare "{}": a word alone is no hypothesis."""
+"""Stands in for the task's bare "{}": a word alone is not a hypothesis."""
 
 
 class ZeroShotClassification(Encoder[Text, Classification]):

@@ -70,7 +70,7 @@ class FillMask(Encoder[Text, MaskedText]):
         """Cannot be spread over stages: its head reads the masks alone."""
 
     def preprocess(self, items: Sequence[Text], options: FillMaskOptions) -> list[Features]:
-        self._targets(options)  # an error of every item, told before anything is computed
+        self._targets(options)  # an error of every item, raised before anything is computed
         texts = [self._with_masks(item) for item in items]
         features: list[Features] = []
         for text, [encoding, *_] in zip(texts, windows.read(self.tokenizer, texts, options.long), strict=True):

@@ -1,4 +1,4 @@
-"""The languages of an encoder-decoder: how its checkpoint is told what to read and what to write.
+"""The languages of an encoder-decoder: how its checkpoint is set to what it reads and writes.
 
 by token    NLLB, mBART, M2M100: a code before or behind the text, and one that the decoder begins with
 by prefix   T5: "translate English to German: ", of ``task_specific_params``; Marian with several targets: ">>fra<< "
@@ -109,7 +109,7 @@ class Languages:
 
 
 def _tokens(tokenizer: Any) -> dict[str, int]:
-    """The token of each language, by its code, for tokenizers that are told one."""
+    """The token of each language, by its code, for tokenizers that take one."""
     if not hasattr(type(tokenizer), "src_lang"):
         return {}
     by_code = getattr(tokenizer, "lang_code_to_token", None)

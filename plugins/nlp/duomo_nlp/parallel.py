@@ -52,7 +52,7 @@ ATTENTION = frozenset({"chunked_attention", "full_attention", "sliding_attention
 
 
 def tensor_plan(config: Any) -> TensorPlan | None:
-    """Of the encoders above and GPT-2; of other decoders the plan that transformers has for them."""
+    """The plan of the encoders above and GPT-2; of other decoders the one that transformers has."""
     styles = STYLES.get(config.model_type) or getattr(config, "base_model_tp_plan", None)
     if not styles:
         return None
@@ -65,7 +65,7 @@ def tensor_plan(config: Any) -> TensorPlan | None:
 
 
 def pipeline_split(config: Any) -> PipelinePlan | None:
-    """Of the encoders above and GPT-2, and of decoders that transformers can cut and that are plain stacks."""
+    """The split of the encoders above, GPT-2, and decoders that transformers can cut and that are plain stacks."""
     if config.model_type in SPLITS:
         layers, first, last = SPLITS[config.model_type]
     elif getattr(config, "base_model_pp_plan", None) and _is_a_plain_stack(config):

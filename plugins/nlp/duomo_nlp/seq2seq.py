@@ -139,7 +139,7 @@ class Seq2Seq(Model[Text, Any]):
         )
 
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
-        settings = self._settings(options)  # an error of every item, told before anything is read
+        settings = self._settings(options)  # an error of every item, raised before anything is read
         prefix, source = self._reading(options)
         with self.languages.reading(source):
             rows = self.tokenizer([prefix + item for item in items], truncation=False, verbose=False).input_ids
@@ -210,7 +210,7 @@ class Seq2Seq(Model[Text, Any]):
         return self.task_params.get(self.task, {})
 
     def _reading(self, options: Any) -> tuple[str, str | None]:
-        """What is put before each text, and the language that the tokenizer is told."""
+        """What is put before each text, and the language that the tokenizer is set to."""
         return str(self._params(options).get("prefix", self.prefix)), None
 
     def _settings(self, options: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 from transformers import (
     CONFIG_MAPPING,
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -217,3 +218,48 @@ def test_entailment_without_contradiction_needs_labels_to_compare(checkpoint: Ma
     folder = checkpoint("bert", AutoModelForSequenceClassification, id2label={0: "good", 1: "bad"})
     with pytest.raises(WrongTask, match="zero-shot"):
         duomo.load("zero-shot-classification", f"dir:{folder}", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("task", "auto", "options"),
+    [
+        ("text-classification", AutoModelForSequenceClassification, {}),
+        ("token-classification", AutoModelForTokenClassification, {"threshold": 0.5}),
+        ("feature-extraction", AutoModel, {}),
+        ("semantic-search", AutoModel, {"corpus": ["a", "on"]}),
+    ],
+)
+def test_an_infinite_weight_is_an_error_of_the_texts_that_meet_it(
+    checkpoint: Make, task: str, auto: Any, options: dict[str, Any]
+) -> None:
+    """Even where no number shows it, as in names: no span is as sure as the threshold."""
+    folder = checkpoint("bert", auto)
+    runner = duomo.load(task, f"dir:{folder}", device="cpu")
+    model = runner.executor.worker.model  # type: ignore[attr-defined]
+    whole = [runner(text, **options) for text in ("the cat", "on mat")]
+    with torch.no_grad():
+        model.network.get_input_embeddings().weight[model.tokenizer.token_to_id("dog")] = torch.inf
+    outcomes = list(runner.map(["the cat", "a dog", "on mat"], **options))
+    assert [outcome.error and outcome.error.code for outcome in outcomes] == [None, "E-OUTPUT", None]
+    for outcome, expected in zip((outcomes[0], outcomes[2]), whole, strict=True):
+        assert type(outcome.unwrap()) is type(expected)
+        assert len(outcome.unwrap().model_dump_json()) == pytest.approx(len(expected.model_dump_json()), abs=80)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "said", "limit"),
+    [
+        ("bloom", {"hidden_size": 32}, {}, 2048),
+        ("bloom", {"hidden_size": 32}, {"seq_length": 99}, 99),
+        ("mpt", {"d_model": 32, "n_layers": 2, "max_seq_len": 77}, {}, 77),
+    ],
+)
+def test_decoders_without_positions_read_what_their_config_says(
+    tmp_path: Path, make_tokenizer: Any, kind: str, config: dict[str, Any], said: dict[str, Any], limit: int
+) -> None:
+    sizes = {"vocab_size": 400, "n_layer": 2, "n_head": 4, "n_heads": 4, "bos_token_id": 0, "eos_token_id": 2}
+    AutoModelForCausalLM.from_config(CONFIG_MAPPING[kind](**(sizes | config))).save_pretrained(tmp_path)
+    edit(tmp_path, "config.json", **said)
+    PreTrainedTokenizerFast(tokenizer_object=make_tokenizer(), eos_token="</s>").save_pretrained(tmp_path)
+    runner = duomo.load("text-generation", f"dir:{tmp_path}", device="cpu")
+    assert runner.executor.worker.model.context == limit  # type: ignore[attr-defined]

@@ -82,7 +82,7 @@ def token_logits(network: Any, rows: Rows) -> Tensor:
 
 
 def answer_logits(network: Any, rows: Rows) -> Tensor:
-    """Of start and end of an answer, (N, 2), in the order of the input."""
+    """Logits of start and end of an answer, (N, 2), in the order of the input."""
     if not packed.is_enabled(network):
         parts = [network(**batch) for batch in batches(rows)]
         flat = torch.cat([torch.stack([part.start_logits, part.end_logits], -1).flatten(0, 1) for part in parts])

@@ -169,7 +169,7 @@ def _last_layer(
     first_only: bool,
     **rest: Any,
 ) -> Tensor:
-    """The last of BERT's layers, (1, N, H) to (1, N, H), or with `first_only` to (1, R, H): nobody reads the others."""
+    """The last of BERT's layers, (1, N, H) to (1, N, H), or with `first_only` to (1, R, H): the others are not read."""
     if not first_only:
         return forward(hidden, *args, groups=groups, **rest)
     first = torch.cat([rows[:, 0] for rows in by_length(hidden[0], groups)])[None]

@@ -11,7 +11,7 @@ class PageAnswer(Answer):
     """An answer, and where on the page its lines are; `start` and `end` count in the text of the page."""
 
     corners: list[list[tuple[float, float]]]
-    """Of each line that the answer touches: four corners (x, y) in pixels, clockwise from the top left."""
+    """Four corners of each line that the answer touches: (x, y) in pixels, clockwise from the top left."""
 
 
 class PageAnswers(Result):

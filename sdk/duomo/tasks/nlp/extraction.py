@@ -66,7 +66,7 @@ class QuestionAnsweringOptions(Options):
     """Options of question answering."""
 
     top_k: int = Field(1, ge=1, description="how many answers to give, surest first")
-    max_answer_tokens: int = Field(30, ge=1, description="an answer is no longer than so many tokens")
+    max_answer_tokens: int = Field(30, ge=1, description="an answer is no longer than this many tokens")
     may_abstain: bool = Field(
         False, description="give only answers surer than that there is none; for models that were trained to tell"
     )

@@ -25,7 +25,7 @@ class Text2TextOptions(Options):
     """Options of text-to-text generation."""
 
     max_new_tokens: int | None = Field(
-        None, ge=1, description="stop after so many tokens; the checkpoint's own bound when left out, else 256"
+        None, ge=1, description="stop after this many tokens; the checkpoint's own bound when left out, else 256"
     )
     num_beams: int | None = Field(
         None, ge=1, description="beams of the search, 1 for greedy; the checkpoint's own when left out"
