@@ -37,7 +37,7 @@ class Calibration(Artifact):
 
     kind: ClassVar[str] = "retail.forecast-calibration/1"
     settings: str
-    """Fingerprint of the settings it holds for."""
+    """The settings it holds for, by `Settings.calibrated_as`."""
     levels: tuple[float, ...]
     steps: list[list[float]]
     """(horizon, levels), in units of a series' spread."""
@@ -77,7 +77,7 @@ def calibrate(series: Sequence[Clean], settings: Settings) -> Calibration:
     at_totals = [_levels(totals[:, k], settings.levels, f"the first {k + 1} steps") for k in range(settings.horizon)]
     realised, checked = _realised(origins, settings)
     return Calibration(
-        settings=settings.fingerprint,
+        settings=settings.calibrated_as,
         levels=settings.levels,
         steps=at_steps,
         totals=at_totals,

@@ -76,7 +76,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
     def calibration(self) -> Calibration | None:
         """What `fit` made, as long as it belongs to the settings."""
         found = self.artifacts.get("calibration")
-        fits = isinstance(found, Calibration) and found.settings == self.settings.fingerprint
+        fits = isinstance(found, Calibration) and found.settings == self.settings.calibrated_as
         return found if fits and isinstance(found, Calibration) else None
 
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:

@@ -19,6 +19,8 @@ from duomo_retail.seasons import adjust
 from duomo_retail.timeline import STEPS
 
 Array = NDArray[np.float64]
+SPREAD = 2
+"""Number of the definition of `spread`; calibrations of another one are stale."""
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
@@ -40,6 +42,11 @@ class Settings(Artifact):
         if self.levels[-1] >= 1:
             raise ValueError(f"levels must ascend within (0, 1): {self.levels}")
         return self
+
+    @property
+    def calibrated_as(self) -> str:
+        """What a calibration must name to hold: these settings, and the unit in which it counts errors."""
+        return f"{self.fingerprint}/{SPREAD}"
 
     def season(self, step: str) -> int:
         """Steps in a season of a series with this step."""
@@ -63,12 +70,13 @@ def predict(series: Sequence[Clean], settings: Settings) -> list[Array]:
 
 
 def spread(series: Clean, season: int, point: Array) -> float:
-    """What the errors of a forecast are measured in: its series' own noise, and what is usual at its level.
+    """Measure what the errors of a forecast are counted in: its series' own noise, and what is usual at its level.
 
-    The geometric mean of the mean error of a plain smoothing, seasons aside, and the root of the level forecast.
-    A year of one article says little about its own noise, and counts of sales vary with the root of their mean; on
-    weekly groceries stock by either of them alone costs more (`docs/retail.md`). All series of a panel should be in
-    one kind of unit.
+    The geometric mean of two deviations. The first is the mean error of a plain smoothing, seasons aside. The second
+    is that of counts that vary more than by chance: what is counted in pieces varies with the root of their number,
+    and everything by a tenth of its level. A year of one article says little about its own noise; on weekly groceries
+    stock by either deviation alone costs more (`docs/retail.md`). Both are in the series' own unit: a series in
+    another unit has the same intervals in that unit, whatever else is in its panel.
     """
     usual = float(np.abs(series.values).mean())
     if usual == 0:
@@ -76,7 +84,12 @@ def spread(series: Clean, season: int, point: Array) -> float:
     adjusted = adjust(series.values[None], season, 1).values[0]
     own: float = _smoothing_error(adjusted) * usual / (float(np.abs(adjusted).mean()) or 1.0)
     level = max(float(np.mean(point)), usual / 10)
-    return math.sqrt(max(own, usual / 1000) * math.sqrt(level))
+    return math.sqrt(max(own, usual / 1000) * math.hypot(math.sqrt(level * _piece(series, usual)), level / 10))
+
+
+def _piece(series: Clean, otherwise: float) -> float:
+    """The least difference between two sales: one piece where pieces are sold, next to nothing for a measure."""
+    return float(np.diff(np.unique(series.sold[series.known])).min(initial=otherwise))
 
 
 def _smoothing_error(values: Array) -> float:

@@ -61,6 +61,32 @@ def test_a_fitted_adapter_reports_what_its_intervals_covered(shop: list[dict[str
     assert step.quantiles[0] < step.mean < step.quantiles[-1]
 
 
+@pytest.mark.parametrize("times", [1000.0, 0.001, 7.3])
+@pytest.mark.parametrize("pieces", [True, False])
+def test_a_series_in_another_unit_has_its_intervals_in_that_unit(times: float, pieces: bool) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.poisson(rng.uniform(5, 200, (30, 1)), (30, 60)) if pieces else rng.gamma(20, 5, (30, 60))
+    panel = data.panel(rows.astype(float))
+    other = [{**each, "y": [times * value for value in each["y"]]} if i % 2 else each for i, each in enumerate(panel)]
+    plain = adapter(horizon=3, period=1)
+    here, there = plain.fit(plain.records(panel)), plain.fit(plain.records(other))
+    for i, (a, b) in enumerate(zip(panel, other, strict=True)):
+        before, after = here(a).payload, there(b).payload
+        scale = times if i % 2 else 1.0
+        for one, two in zip(before.steps, after.steps, strict=True):
+            np.testing.assert_allclose(two.quantiles, scale * np.array(one.quantiles), rtol=1e-9, atol=1e-9 * scale)
+        np.testing.assert_allclose(after.totals, scale * np.array(before.totals), rtol=1e-9, atol=1e-9 * scale)
+
+
+def test_a_calibration_in_another_unit_of_errors_is_stale(shop: list[dict[str, Any]]) -> None:
+    """What was fitted before `spread` had its present definition names the settings alone."""
+    plain = adapter(horizon=3, period=1)
+    fitted = plain.fit(plain.records(shop))
+    old = fitted.artifacts["calibration"].model_copy(update={"settings": fitted.settings.fingerprint})
+    fitted.artifacts["calibration"] = old
+    assert [each.code for each in fitted(shop[0]).findings] == ["CALIB.STALE"]
+
+
 def test_totals_are_narrower_than_sums_of_quantiles(shop: list[dict[str, Any]]) -> None:
     plain = adapter(horizon=4, period=1)
     found = plain.fit(plain.records(shop))(shop[3]).payload
