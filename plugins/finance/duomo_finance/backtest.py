@@ -18,6 +18,7 @@ from duomo.tasks.base import Result
 from duomo_finance import made_up
 from duomo_finance.bars import Bars, check_bars, read_bars
 from duomo_finance.engine import Costs, Fill, History, Run, Strategy, simulate
+from duomo_finance.lookahead import audit_rule
 from duomo_finance.performance import performance
 from duomo_finance.plugin import BACKTEST
 from duomo_finance.portfolio import Optimiser
@@ -264,11 +265,12 @@ class Backtest(Adapter[Job, BacktestResult]):
 
 
 def _audit(record: Record[Job]) -> Iterator[Finding]:
-    """Signals are bent futures; strategies that are asked bar by bar cannot see any."""
+    """Look for the future in what the caller gave; the plan's own strategies decide by what they are shown."""
     rule = record.payload.rule
-    if rule is None or hasattr(rule.what, "decide"):
+    if rule is None:
         return
-    yield from audit_signals(rule.what, record.payload.bars)
+    found = [] if hasattr(rule.what, "decide") else audit_signals(rule.what, record.payload.bars)
+    yield from found or audit_rule(rule.what, record.payload.bars)
 
 
 def signal(function: Signals, bars: Bars | Sequence[Mapping[str, Any]], name: str = "") -> Job:

@@ -184,6 +184,17 @@ def simulate(bars: Bars, strategy: Strategy, costs: Costs = FREE, *, fill: Fill 
     return Run(bars.times, bars.symbols, equity, shares, weights, tuple(trades), book.paid, traded / years)
 
 
+def ask(bars: Bars, strategy: Strategy) -> list[Vector | None]:
+    """Ask a strategy after each bar what to hold, without trading; it is told that it holds what it wanted."""
+    history = History(bars)
+    said: list[Vector | None] = []
+    for t in range(len(bars)):
+        history._append(bars, t)
+        said.append(_checked(strategy.decide(history), bars, t))
+        history.weights = history.weights if said[-1] is None else said[-1].copy()
+    return said
+
+
 class _Book:
     """Cash and shares."""
 

@@ -54,7 +54,7 @@ class WalkForward:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Weights worked out beforehand, row t to be held during bar t; audit them first with `audit_signals`."""
+    """Weights worked out beforehand, row t to be held during bar t; they cannot be audited, as their function can."""
 
     weights: Vector
 
@@ -72,13 +72,13 @@ def audit_signals(signals: Signals, bars: Bars, *, num_probes: int = 24, seed: i
     The future is bent at several moments: prices from bar t on are shuffled and raised or lowered tenfold, far enough
     to turn a slow signal, too, and the weights up to and including row t are compared. A signal that uses the close
     of the bar whose return it earns fails, as does a centred mean, a scaling over the whole history, or a fill
-    backwards. A strategy given as `Strategy` needs no such test: it is never shown what has not happened.
+    backwards. What a strategy or a function knows by itself is looked for by `duomo_finance.lookahead`.
     """
-    honest = _weights(signals, bars)
+    honest = weights_of(signals, bars)
     random = np.random.default_rng(seed)
     probes = np.unique(np.linspace(1, len(bars) - 1, num_probes).astype(int))
     for t, factor in itertools.product(map(int, probes), (10.0, 0.1)):
-        bent = _weights(signals, _bend(bars, t, factor, random))
+        bent = weights_of(signals, bend(bars, t, factor, random))
         changed = ~np.isclose(bent[: t + 1], honest[: t + 1], rtol=1e-9, atol=1e-12, equal_nan=True)
         if changed.any():
             row, column = np.argwhere(changed)[-1]
@@ -96,8 +96,8 @@ def audit_signals(signals: Signals, bars: Bars, *, num_probes: int = 24, seed: i
     return []
 
 
-def _bend(bars: Bars, t: int, factor: float, random: np.random.Generator) -> Bars:
-    """The same bars with another future: those from `t` on in another order, at other prices."""
+def bend(bars: Bars, t: int, factor: float, random: np.random.Generator) -> Bars:
+    """Give the same bars another future: those from `t` on in another order, at other prices."""
     order: Sequence[int] = [*range(t), *(t + random.permutation(len(bars) - t))]
     scale = np.ones((len(bars), 1))
     scale[t:] = factor * np.exp(random.normal(0.0, 0.3, (len(bars) - t, 1)))
@@ -105,7 +105,8 @@ def _bend(bars: Bars, t: int, factor: float, random: np.random.Generator) -> Bar
     return dataclasses.replace(bars, **parts, volume=bars.volume[order])
 
 
-def _weights(signals: Signals, bars: Bars) -> Vector:
+def weights_of(signals: Signals, bars: Bars) -> Vector:
+    """Work out the weights of signals, (bars, symbols). Raises `BadInput` for another shape."""
     weights = np.asarray(signals(bars), dtype=np.float64)
     if weights.ndim == 1:
         weights = weights[:, None]

@@ -1,14 +1,17 @@
 """The engine and the backtest adapter: no future is seen, costs cost, and doubtful panels say so."""
 
+import dataclasses
 import datetime as dt
+import functools
 import math
 
 import numpy as np
 import pytest
 
+from duomo.adapters import AuditLog, Override
 from duomo.errors import BadInput, BadOption, ModelFailed
 from duomo_finance import made_up
-from duomo_finance.backtest import Backtest, Job, Plan, Rule, signal
+from duomo_finance.backtest import Backtest, Job, MovingAverage, Plan, Rule, signal
 from duomo_finance.bars import read_bars
 from duomo_finance.engine import Costs, simulate
 from duomo_finance.performance import best_of, chance_above, deflated_sharpe, performance, probabilistic_sharpe
@@ -155,6 +158,135 @@ def test_figures_of_a_run_that_can_be_checked_by_hand():
     assert made["total_return"] == pytest.approx(0.21)
     assert made["max_drawdown"] == pytest.approx(0.1)
     assert made["num_trades"] == 1
+
+
+# What a strategy knows beyond what it is shown.
+
+
+def tomorrow(bars):
+    """Weights that follow the next bar's return."""
+    rise = np.vstack([np.zeros((1, bars.close.shape[1])), np.diff(np.log(bars.close), axis=0)])
+    return np.sign(rise) / bars.close.shape[1]
+
+
+class Holding:
+    """Holds whatever it was given, and decides by it."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def decide(self, history):
+        t = len(history)
+        return np.sign(self.held[t] - self.held[t - 1]) if t < len(self.held) else None
+
+
+class Mixing(Holding):
+    """Decides by what it is shown and by what it holds."""
+
+    def decide(self, history):
+        ahead = super().decide(history)
+        return None if ahead is None else ahead * (1.0 if history.close[-1, 0] > 50 else 0.5)
+
+
+class Bookkeeper:
+    """Keeps a book of its own, and knows no more than it was shown."""
+
+    def __init__(self):
+        self.seen = []
+
+    def decide(self, history):
+        self.seen.append(history.close[-1].copy())
+        return np.sign(self.seen[-1] - self.seen[max(len(self.seen) - 6, 0)]) / len(history.symbols)
+
+
+class Calendar:
+    """Decides by the month alone, which everybody knows."""
+
+    def decide(self, history):
+        return np.full(len(history.symbols), 0.0 if history.now.month in (5, 6) else 0.5)
+
+
+BARS, _ = read_bars(made_up.bars(120, 2))
+CLOSES = BARS.close
+
+
+def reads_a_global(bars):
+    return np.vstack([np.zeros((1, 2)), np.sign(np.diff(CLOSES, axis=0))]) / 2
+
+
+@dataclasses.dataclass
+class InADictionary:
+    days: dict
+
+    def decide(self, history):
+        return self.days.get(history.now)
+
+
+def closed_over(close):
+    return lambda bars: np.vstack([np.zeros((1, 2)), np.sign(np.diff(close, axis=0))]) / 2
+
+
+class OnlyItsNumber:
+    """Draws its decisions from a seed that was found by trying."""
+
+    def decide(self, history):
+        return np.random.default_rng(len(history)).uniform(-1, 1, len(history.symbols))
+
+
+@pytest.mark.parametrize(
+    ("what", "blocks"),
+    [
+        (Holding(CLOSES), True),
+        (Mixing(CLOSES), True),
+        (Holding(BARS.close.tolist()), True),
+        (functools.partial(lambda bars, close: np.sign(close - 50.0), close=CLOSES), True),
+        (closed_over(CLOSES), True),
+        (reads_a_global, True),
+        (Holding(np.cumsum(tomorrow(BARS), axis=0)), False),
+        (Table(tomorrow(BARS)), False),
+        (InADictionary(dict(zip(BARS.times, tomorrow(BARS), strict=True))), False),
+        (OnlyItsNumber(), False),
+    ],
+    ids=lambda what: getattr(what, "__name__", type(what).__name__),
+)
+def test_what_a_strategy_knows_by_itself_is_a_leak_or_could_not_be_audited(what, blocks):
+    result = Backtest()(Job(BARS, Rule(what, "rule")))
+    [found] = [each for each in result.findings if each.code == "LEAK.FUTURE"]
+    assert found.severity == ("block" if blocks else "refer")
+    assert ("could not be audited" in found.text) == (not blocks)
+    assert found.fix
+    assert result.decision.outcome == "refer"
+    assert (result.payload is None) == blocks
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        Bookkeeper(),
+        Calendar(),
+        Hold((0.5, 0.5)),
+        MovingAverage(5, 10),
+        WalkForward(lambda history: np.array([0.5, 0.5]), 20, 10),
+        shifted,
+    ],
+    ids=lambda what: getattr(what, "__name__", type(what).__name__),
+)
+def test_a_strategy_that_knows_what_it_is_shown_passes_the_audit_and_is_left_as_it_was(what):
+    result = Backtest()(Job(BARS, Rule(what, "rule")))
+    assert [each.code for each in result.findings] == []
+    assert result.payload is not None
+    assert len(getattr(what, "seen", BARS.times)) == len(BARS), "asked once a bar, by the run alone"
+
+
+def test_a_person_may_vouch_for_data_that_was_known_in_time(tmp_path):
+    vouched = Override("LEAK.FUTURE", "analysts' ratings, each dated before its bar", "R. Viewer")
+    job = Job(BARS, Rule(Table(tomorrow(BARS)), "ratings"))
+    with AuditLog(tmp_path / "decisions.log") as log:
+        [outcome] = Backtest().map([job], overrides=[vouched], audit=log)
+    [found] = outcome.result.findings
+    assert "analysts' ratings" in found.overridden
+    assert outcome.result.decision is None
+    assert outcome.result.payload is not None
 
 
 # Bad input.
