@@ -206,10 +206,15 @@ class InlineDesk(Desk):
         if found is not None:
             lane, pending = found
             following = self._next(self._pool)
-            ran = self._executor.compute(pending)
-            self._following = following
-            with self._changed:
-                ran.tell(lane.scheduler)
+            try:
+                ran = self._executor.compute(pending)
+                with self._changed:
+                    ran.tell(lane.scheduler)
+            except (SystemicError, BadOption) as error:  # of these options, or of the model
+                with self._changed:
+                    self.refuse(lane, error)
+            if following is not None and following[0] in self.lanes:
+                self._following = following
 
     def forget(self, lane: Lane[Submitted]) -> None:
         """Keep what a lane has counted."""

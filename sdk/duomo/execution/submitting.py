@@ -77,6 +77,12 @@ class Desk(ABC):
         """Take back what is late, to be answered; called under the lock."""
         self._late += self.lanes.expire(self._now())
 
+    def refuse(self, lane: Lane[Submitted], error: Exception) -> None:
+        """Answer all that is in a lane with an error that is of no item; called under the lock."""
+        item_result = ItemResult(error=ItemError.of(error))
+        self._late += [(future, item_result) for future in self.lanes.abandon(lane)]
+        self.forget(lane)
+
     @abstractmethod
     def forget(self, lane: Lane[Submitted]) -> None:
         """Let go of a lane that has been idle for long; called under the lock."""

@@ -11,7 +11,7 @@ import pytest
 
 import duomo
 from duomo import Hooks, hookimpl
-from duomo.errors import Aborted, UsageProblem
+from duomo.errors import Aborted, BadOption, UsageProblem
 from duomo.testing import fake_catalog
 from duomo.testing.crews import InProcessCrew, InProcessPool
 from duomo.testing.fakes import EchoModel, echo_spec
@@ -27,6 +27,8 @@ class Gated(EchoModel):
     entered: ClassVar[threading.Event]
     opened: ClassVar[threading.Event]
     computed: ClassVar[list[str]]
+    wrong = 13
+    """Labels that it cannot give."""
 
     def forward(self, batch: Any) -> Any:
         if "gate" in batch:
@@ -34,6 +36,11 @@ class Gated(EchoModel):
             assert self.opened.wait(WAIT_S)
         self.computed.extend(batch)
         return super().forward(batch)
+
+    def postprocess(self, output: Any, features: Any, options: Any) -> Any:
+        if options.top_k == self.wrong:
+            raise BadOption(f"top_k={self.wrong} is more than there are")
+        return super().postprocess(output, features, options)
 
 
 @pytest.fixture
@@ -157,6 +164,17 @@ def test_items_with_other_options_have_batches_of_their_own(runner: duomo.Runner
     outcomes = results(futures)
     assert [len(outcome.unwrap().labels) for outcome in outcomes] == [1, 2, 1, 2]
     assert {outcome.meta.batch for outcome in outcomes} == {2}
+
+
+def test_an_option_that_is_at_fault_ends_its_own_lane_and_no_other(runner: duomo.Runner[Any]) -> None:
+    block(runner)
+    wrong = [runner.submit(text, top_k=Gated.wrong) for text in TEXTS[:6]]
+    right = [runner.submit(text, top_k=1) for text in TEXTS[:6]]
+    Gated.opened.set()
+    assert {outcome.error.code for outcome in results(wrong)} == {"E-OPTION"}
+    assert names(results(right)) == TEXTS[:6]
+    assert runner.submit("again", top_k=Gated.wrong).result(WAIT_S).error.code == "E-OPTION"
+    assert runner.submit("again").result(WAIT_S).ok
 
 
 def test_closing_finishes_what_has_begun_and_says_so_of_the_rest(runner: duomo.Runner[Any]) -> None:

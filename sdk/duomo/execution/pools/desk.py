@@ -12,7 +12,7 @@ from duomo.execution.scheduling.lanes import Lane
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch
 from duomo.execution.submitting import Desk, Submitted
-from duomo.outcome import ItemError, Outcome
+from duomo.outcome import Outcome
 
 
 class Turns(Protocol):
@@ -89,9 +89,7 @@ class PoolDesk(Desk):
             for lane, run in list(self._runs.items()):
                 run.has_news = False
                 if run.error is not None:
-                    item_result = ItemResult(error=ItemError.of(run.error))
-                    self._late += [(future, item_result) for future in self.lanes.abandon(lane)]
-                    self.forget(lane)
+                    self.refuse(lane, run.error)
 
     def wake(self) -> None:
         """Make a `work` that waits look at what has come."""
