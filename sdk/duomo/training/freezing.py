@@ -41,7 +41,7 @@ def choose(model: Trainable[object], train: Train, reference: str) -> Trained:
             fix=f"train=1 to {num_layers}, 'head' or 'all'",
         )
     layers = tuple(f"{parts.stack}.{at}" for at in range(num_layers - train, num_layers))
-    return Trained((*parts.head, *layers), train)
+    return Trained((*parts.head, *parts.above, *layers), train)
 
 
 def _stack(network: nn.Module, parts: Parts, reference: str) -> nn.ModuleList:

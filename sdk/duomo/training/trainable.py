@@ -41,6 +41,8 @@ class Parts(NamedTuple):
     """What stands on the stack of layers and is trained first: pooler, dropout, classifier."""
     stack: str = ""
     """The ``ModuleList`` of layers, the lowest first; empty where there is none."""
+    above: tuple[str, ...] = ()
+    """What lies between stack and head, such as a norm; trained with the upper layers."""
 
 
 class Trainable(ABC, Generic[In]):

@@ -1,0 +1,204 @@
+"""How classifiers of images are trained: checkpoints of transformers and torchvision, and EfficientNet-lite0.
+
+What feeds the head is caught where the head is called, so that no architecture needs code of its own: a frozen network
+runs up to its head once for each image, and the head trains on what was caught.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
+
+from duomo import Image, WeightsRef, pretrained
+from duomo.errors import WrongTask
+from duomo.model import Features
+from duomo.training import Parts, Trainable
+from duomo_vision import efficientnet, torchvision_models
+from duomo_vision.checkpoint import load_state
+from duomo_vision.decoding import decode
+from duomo_vision.resizing import Resize
+
+
+class _Caught(Exception):
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.value = value
+
+
+class ImageTrainer(Trainable[Image]):
+    """A network with one head at its end."""
+
+    network: Any
+    head: str
+    """The dotted name of the head."""
+    stack = ""
+    """The ``ModuleList`` of layers, where there is one."""
+    above: tuple[str, ...] = ()
+
+    def parts(self) -> Parts:
+        return Parts((self.head,), self.stack, self.above)
+
+    def collate(self, features: list[Features]) -> Tensor:
+        """(B, …), stacked."""
+        return torch.stack([each["pixels"] for each in features])
+
+    def logits(self, batch: Tensor) -> Tensor:
+        """(B, labels)."""
+        logits: Tensor = self.network(self.normalize(batch))
+        return logits
+
+    def normalize(self, batch: Tensor) -> Tensor:
+        """Pixels as the network takes them."""
+        return batch
+
+    def has_trunk(self, upper: int) -> bool:
+        return upper == 0
+
+    def features(self, batch: Tensor, upper: int) -> Tensor:
+        """What the head is given of each image, (B, …)."""
+        handle = self.network.get_submodule(self.head).register_forward_pre_hook(_catch)
+        try:
+            self.logits(batch)
+        except _Caught as caught:
+            return caught.value
+        finally:
+            handle.remove()
+        raise RuntimeError(f"the network never calls its head '{self.head}'")
+
+    def logits_from(self, features: Sequence[Tensor], upper: int) -> Tensor:
+        stacked = features if isinstance(features, Tensor) else torch.stack(list(features))
+        logits: Tensor = self.network.get_submodule(self.head)(stacked)
+        return logits
+
+
+def _catch(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    raise _Caught(inputs[0])
+
+
+class CheckpointTrainer(ImageTrainer):
+    """Any ``…ForImageClassification`` of transformers."""
+
+    def __init__(self, network: Any, processor: Any, labels: Sequence[str]) -> None:
+        self.network, self.processor, self.labels = network, processor, list(labels)
+        self.resize = Resize.of(processor)
+        beside = [name for name, _ in network.named_children() if name != network.base_model_prefix]
+        self.head = beside[-1]
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        known = pretrained.load_config(weights.folder).id2label
+        network = pretrained.load_network(AutoModelForImageClassification, weights, dtype=dtype, may_be_surplus=False)
+        if not set(labels) <= set(known.values()):
+            network = _with_labels(network, weights, labels, dtype)
+        processor = pretrained.load_processor(AutoImageProcessor, weights, "image processor")
+        names = [network.config.id2label[at] for at in range(network.config.num_labels)]
+        return cls(network.to(device), processor, names)
+
+    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
+        if self.resize is None:
+            prepared = self.processor([item.pil() for item in items], return_tensors="pt")
+        else:
+            resized = [self.resize(decode(item, 2 * self.resize.longest)) for item in items]
+            prepared = self.processor(resized, do_resize=False, return_tensors="pt")
+        return [{"pixels": each} for each in prepared["pixel_values"]]
+
+    def logits(self, batch: Tensor) -> Tensor:
+        logits: Tensor = self.network(pixel_values=batch).logits
+        return logits
+
+    def save(self, folder: Path) -> None:
+        with pretrained.quiet():
+            self.network.save_pretrained(folder)
+            self.processor.save_pretrained(folder)
+
+
+def _with_labels(network: Any, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> Any:
+    """The same network with a new head for `labels`."""
+    names = dict(enumerate(labels))
+    config = AutoConfig.from_pretrained(
+        weights.folder, local_files_only=True, id2label=names, label2id={name: at for at, name in names.items()}
+    )
+    config.problem_type = None
+    with pretrained.quiet():
+        new = AutoModelForImageClassification.from_config(config, dtype=dtype)
+    own = new.state_dict()
+    kept = {name: each for name, each in network.state_dict().items() if own[name].shape == each.shape}
+    prefix = f"{network.base_model_prefix}."
+    lost = [name for name in own if name.startswith(prefix) and name not in kept]
+    if lost:
+        raise WrongTask(
+            f"'{weights.folder}' cannot be given other labels", why=f"{lost[0]} depends on their number",
+            fix="use another architecture",
+        )  # fmt: skip
+    new.load_state_dict({name: each for name, each in kept.items() if name.startswith(prefix)}, strict=False)
+    return new
+
+
+class TorchvisionTrainer(ImageTrainer):
+    """A classifier of torchvision, from a folder in duomo layout."""
+
+    def __init__(self, network: nn.Module, about: torchvision_models.Description, labels: Sequence[str]) -> None:
+        self.network, self.about, self.labels = network, about, list(labels)
+        self.head = list(dict(network.named_children()))[-1]
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        about = torchvision_models.read_description(weights)
+        state = load_file(weights.folder / "model.safetensors")
+        names = about.labels if set(labels) <= set(about.labels) else list(labels)
+        network = torchvision_models.build(about.architecture, len(names))
+        model = cls(network, about, names)
+        if names is not about.labels:
+            # The head is new; all below it is whole, or `load_state` raises.
+            own = network.state_dict()
+            state.update({name: own[name] for name in own if name.startswith(f"{model.head}.")})
+        load_state(network, state, str(weights.folder))
+        network.to(device, dtype)
+        return model
+
+    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
+        return [{"pixels": self.about.transform(item, 2 * self.about.transform.resize)} for item in items]
+
+    def save(self, folder: Path) -> None:
+        about = self.about
+        torchvision_models.save(
+            self.network, folder, architecture=about.architecture, labels=self.labels, transform=about.transform
+        )
+
+
+class LiteTrainer(ImageTrainer):
+    """EfficientNet-lite0, from ImageNet or from a folder that this wrote."""
+
+    head = "_fc"
+    stack = "_blocks"
+    above = ("_conv_head", "_bn1")
+
+    def __init__(self, network: efficientnet.Network, labels: Sequence[str]) -> None:
+        self.network, self.labels = network, list(labels)
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        network, known = efficientnet.open_network(weights)
+        if not set(labels) <= set(known):
+            network._fc = nn.Linear(network._fc.in_features, len(labels))
+            known = list(labels)
+        return cls(network.to(device, dtype), known)
+
+    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
+        return [{"pixels": efficientnet.resize(decode(item, efficientnet.SCALED))} for item in items]
+
+    def normalize(self, batch: Tensor) -> Tensor:
+        return efficientnet.normalize(batch, self.network._fc.weight.dtype)
+
+    def save(self, folder: Path) -> None:
+        about = {"model": "vision/efficientnet-lite0", "labels": list(self.labels)}
+        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
+        save_file(tensors, folder / "model.safetensors")
