@@ -72,7 +72,7 @@ class ImageTrainer(Trainable[Image]):
             handle.remove()
         raise RuntimeError(f"the network never calls its head '{self.head}'")
 
-    def logits_from(self, features: Sequence[Tensor], upper: int) -> Tensor:
+    def logits_from(self, features: Sequence[Tensor] | Tensor, upper: int) -> Tensor:
         stacked = features if isinstance(features, Tensor) else torch.stack(list(features))
         logits: Tensor = self.network.get_submodule(self.head)(stacked)
         return logits
@@ -126,8 +126,9 @@ def _with_labels(network: Any, weights: WeightsRef, labels: Sequence[str], dtype
         weights.folder, local_files_only=True, id2label=names, label2id={name: at for at, name in names.items()}
     )
     config.problem_type = None
+    auto: Any = AutoModelForImageClassification
     with pretrained.quiet():
-        new = AutoModelForImageClassification.from_config(config, dtype=dtype)
+        new = auto.from_config(config, dtype=dtype)
     own = new.state_dict()
     kept = {name: each for name, each in network.state_dict().items() if own[name].shape == each.shape}
     prefix = f"{network.base_model_prefix}."

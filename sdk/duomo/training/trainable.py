@@ -122,14 +122,14 @@ class Trainable(ABC, Generic[In]):
         del draw
         return item
 
-    def features(self, batch: Any, upper: int) -> Sequence[Tensor]:
+    def features(self, batch: Any, upper: int) -> Sequence[Tensor] | Tensor:
         """What the layers below the `upper` highest ones give, one tensor a row: computed once when those are frozen.
 
         Optional; `logits_from` goes on from there.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what lies below its head")
 
-    def logits_from(self, features: Sequence[Tensor], upper: int) -> Any:
+    def logits_from(self, features: Sequence[Tensor] | Tensor, upper: int) -> Any:
         """As `logits`, from what `features` gave for these rows."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its head goes on")
 

@@ -26,7 +26,7 @@ class Upper:
     """A batch that starts above the trunk."""
 
     model: Trainable[Any]
-    features: Sequence[Tensor]
+    features: Sequence[Tensor] | Tensor
     upper: int
     targets: list[Any]
 
@@ -75,7 +75,7 @@ class TrunkRows:
         """The rows as one batch."""
         del seeds
         if isinstance(self._features, Tensor):
-            features: Sequence[Tensor] = self._features[list(rows)]  # type: ignore[assignment]
+            features: Sequence[Tensor] | Tensor = self._features[list(rows)]
         else:
             features = [self._features[row] for row in rows]
         return Upper(self.model, features, self.upper, self.rows.targets(rows))

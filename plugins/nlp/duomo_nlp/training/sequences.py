@@ -62,10 +62,10 @@ class Sequences(EncoderTrainer[Text]):
             return super().features(batch, upper)
         return [row for rows in batch for row in self._read(rows)]
 
-    def logits_from(self, features: Sequence[Tensor], upper: int) -> Tensor:
+    def logits_from(self, features: Sequence[Tensor] | Tensor, upper: int) -> Tensor:
         if not upper:
             return self._head(features if isinstance(features, Tensor) else torch.stack(list(features)))
-        states, back = above(self.base, features, upper, first_only=True)
+        states, back = above(self.base, list(features), upper, first_only=True)
         return self._head(states[back])
 
     def _head(self, read: Tensor) -> Tensor:
