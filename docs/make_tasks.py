@@ -17,6 +17,7 @@ INPUTS = {
     "Candidates": "a query and the texts that may answer it",
     "Comparison": "a text and the texts to compare it with",
     "Image": "a picture",
+    "ImageQuestion": "a question and a picture",
     "Prompt": "a text or a chat",
     "Text": "a text",
     "TextOrImage": "a text or a picture",

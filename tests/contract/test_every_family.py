@@ -8,6 +8,9 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    ASTConfig,
+    ASTFeatureExtractor,
+    ASTForAudioClassification,
     BartConfig,
     BartForConditionalGeneration,
     BertConfig,
@@ -107,6 +110,24 @@ def dense(kind: str) -> Callable[[Path], None]:
     return save
 
 
+def captioner(folder: Path) -> None:
+    from tests.plugins.multimodal import tiny
+
+    tiny.blip(folder)
+
+
+def vilt(folder: Path) -> None:
+    from tests.plugins.multimodal import tiny
+
+    tiny.vilt(folder)
+
+
+def spectrogram(folder: Path) -> None:
+    config = ASTConfig(**SIZES, num_labels=3, max_length=256, num_mel_bins=32)
+    ASTForAudioClassification(config).save_pretrained(folder)
+    ASTFeatureExtractor(max_length=256, num_mel_bins=32).save_pretrained(folder)
+
+
 def torchvision(folder: Path) -> None:
     from torchvision.models import mobilenet_v3_small
 
@@ -140,6 +161,9 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("vision/transformers", "instance-segmentation"): dense("mask_former"),
     ("vision/transformers", "panoptic-segmentation"): dense("mask_former"),
     ("vision/transformers", "depth-estimation"): dense("dpt"),
+    ("multimodal/captioner", "image-captioning"): captioner,
+    ("multimodal/vilt", "visual-question-answering"): vilt,
+    ("speech/transformers", "audio-classification"): spectrogram,
     ("multimodal/transformers", "zero-shot-image-classification"): clip,
     ("multimodal/transformers", "multimodal-embedding"): clip,
     ("multimodal/transformers", "image-search"): clip,

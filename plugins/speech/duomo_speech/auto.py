@@ -46,7 +46,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         self.vad = vad
         decoder = network.config.get_text_config(decoder=True)
         places = [getattr(decoder, name, None) for name in ("max_target_positions", "max_position_embeddings")]
-        self.least_s = _field(network.config) / extractor.sampling_rate
+        self.least_s = receptive_field(network.config) / extractor.sampling_rate
         self.max_tokens = min([MAX_TOKENS, *(place - 1 for place in places if place)])
 
     @classmethod
@@ -141,7 +141,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         return ids.tolist()
 
 
-def _field(config: Any) -> int:
+def receptive_field(config: Any) -> int:
     """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state; 1 for other networks."""
     field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of so many
     kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())

@@ -127,6 +127,13 @@ RESEMBLYZER_VERIFICATION = RESEMBLYZER._replace(
     summary="whether two voices are one person's, by the cosine of their vectors",
 )
 
+SEQUENCE_CLASSIFIERS = tuple(
+    f"{name}ForSequenceClassification"
+    for name in ("Data2VecAudio", "Hubert", "SEW", "SEWD", "UniSpeech", "UniSpeechSat", "Wav2Vec2", "Wav2Vec2Bert",
+                 "Wav2Vec2Conformer", "WavLM")
+)  # fmt: skip
+"""Classifiers of recordings; ``*ForSequenceClassification`` would also claim those of texts."""
+
 
 class Speech(Hooks):
     """Sound: recognition, voice activity, speech, speakers."""
@@ -139,6 +146,15 @@ class Speech(Hooks):
             WHISPER_BASE,
             WHISPER_FAMILY,
             TRANSFORMERS,
+            TRANSFORMERS._replace(
+                task="audio-classification",
+                loader="duomo_speech.classification:AudioClassifier",
+                summary="any transformers checkpoint for audio classification",
+                uses=(),
+                architectures=("*ForAudioClassification", *SEQUENCE_CLASSIFIERS),
+                tags=(),
+                limits="one label a recording, not a time; what is longer than it hears is read in windows or refused",
+            ),
             HIBARI,
             RESEMBLYZER,
             RESEMBLYZER_VERIFICATION,

@@ -8,7 +8,16 @@ the model, with limits.
 from duomo.inputs.audio import Audio
 from duomo.inputs.image import Image
 from duomo.inputs.limits import Limits, limits
-from duomo.inputs.pair import AudioPair, Candidates, Comparison, PageQuestion, Question, TextOrImage, TextPair
+from duomo.inputs.pair import (
+    AudioPair,
+    Candidates,
+    Comparison,
+    ImageQuestion,
+    PageQuestion,
+    Question,
+    TextOrImage,
+    TextPair,
+)
 from duomo.inputs.text import Prompt, Text
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "Candidates",
     "Comparison",
     "Image",
+    "ImageQuestion",
     "Limits",
     "PageQuestion",
     "Prompt",

@@ -113,6 +113,24 @@ class Question:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ImageQuestion:
+    """A question about a picture."""
+
+    question: Text
+    image: Image
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: Any) -> ImageQuestion:
+        """Take ``(question, image)`` or ``{"question", "image"}``."""
+        if isinstance(value, cls):
+            return value
+        question, image = _two(value, ("question", "image"), "a question and a picture")
+        picture = Image.accept(image)
+        return cls(Text.accept(question), picture, picture.name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class PageQuestion:
     """A question, and the picture of a page that answers it."""
 

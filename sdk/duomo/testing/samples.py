@@ -11,6 +11,7 @@ from duomo.inputs import (
     Candidates,
     Comparison,
     Image,
+    ImageQuestion,
     PageQuestion,
     Prompt,
     Question,
@@ -141,6 +142,7 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (Comparison, lambda: [(text, ["a good camera", "a lorry"]) for text in texts()], object()),
     (Candidates, lambda: [("Who was born in London?", texts()[at:]) for at in range(3)], object()),
     (Question, lambda: [("Who was born in London?", text) for text in texts()], object()),
+    (ImageQuestion, lambda: [("a red ball", each) for each in pictures()], ("a ball", b"this is not an image")),
     (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is not an image")),
     (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is not an image"),
 )
@@ -158,6 +160,7 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "object-detection": lambda: {"threshold": 0.2},
     "instance-segmentation": lambda: {"threshold": 0.1},
     "panoptic-segmentation": lambda: {"threshold": 0.1},
+    "image-captioning": lambda: {"max_new_tokens": 4},
     "text-generation": lambda: {"max_new_tokens": 4},
     "translation": lambda: {"max_new_tokens": 4},
     "summarization": lambda: {"max_new_tokens": 4},

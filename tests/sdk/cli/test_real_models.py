@@ -27,6 +27,9 @@ CHECKPOINTS = {
     "instance-segmentation": "MaskFormerForInstanceSegmentation",
     "panoptic-segmentation": "MaskFormerForInstanceSegmentation",
     "depth-estimation": "DPTForDepthEstimation",
+    "image-captioning": "BlipForConditionalGeneration",
+    "visual-question-answering": "ViltForQuestionAnswering",
+    "audio-classification": "Wav2Vec2ForSequenceClassification",
     "text-ranking": "BertForSequenceClassification",
 }
 """Tasks without a model of their own, and what their examples call PATH."""

@@ -6,6 +6,15 @@ from duomo.lazy import face
 from duomo.tasks.table import IMAGES, SOUNDS, row
 
 if TYPE_CHECKING:
+    from duomo.tasks.multimodal.captioning import (
+        Caption as Caption,
+        ImageCaptioning as ImageCaptioning,
+        ImageCaptioningOptions as ImageCaptioningOptions,
+        VisualAnswer as VisualAnswer,
+        VisualAnswers as VisualAnswers,
+        VisualQuestionAnswering as VisualQuestionAnswering,
+        VisualQuestionAnsweringOptions as VisualQuestionAnsweringOptions,
+    )
     from duomo.tasks.multimodal.classification import (
         ZeroShotImageClassification as ZeroShotImageClassification,
         ZeroShotImageClassificationOptions as ZeroShotImageClassificationOptions,
@@ -35,6 +44,20 @@ TASKS = (
         "choose among labels for a picture",
         IMAGES,
         'cat.jpg -p labels="a cat,a dog"',
+    ),
+    row(
+        "image-captioning",
+        "multimodal.captioning:ImageCaptioning",
+        "what is to be seen, in words",
+        IMAGES,
+        "cat.jpg -m dir:PATH",
+    ),
+    row(
+        "visual-question-answering",
+        "multimodal.captioning:VisualQuestionAnswering",
+        "what a picture says to a question",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"question": "What is on the sofa?", "image": "cat.jpg"}'""",
     ),
     row(
         "document-question-answering",
@@ -69,6 +92,8 @@ TASKS = (
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
+        "duomo.tasks.multimodal.captioning": "Caption ImageCaptioning ImageCaptioningOptions VisualAnswer VisualAnswers"
+        " VisualQuestionAnswering VisualQuestionAnsweringOptions",
         "duomo.tasks.multimodal.classification": "ZeroShotImageClassification ZeroShotImageClassificationOptions",
         "duomo.tasks.multimodal.documents": "DocumentQuestionAnswering PageAnswer PageAnswers",
         "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions"

@@ -6,12 +6,16 @@ from duomo.lazy import face
 from duomo.tasks.table import SOUNDS, TEXTS, row
 
 if TYPE_CHECKING:
-    from duomo.tasks.results import Embedding as Embedding
+    from duomo.tasks.results import Classification as Classification, Embedding as Embedding
     from duomo.tasks.speech.activity import (
         Interval as Interval,
         VoiceActivity as VoiceActivity,
         VoiceActivityDetection as VoiceActivityDetection,
         VoiceActivityDetectionOptions as VoiceActivityDetectionOptions,
+    )
+    from duomo.tasks.speech.classification import (
+        AudioClassification as AudioClassification,
+        AudioClassificationOptions as AudioClassificationOptions,
     )
     from duomo.tasks.speech.recognition import (
         Segment as Segment,
@@ -43,6 +47,13 @@ TASKS = (
     row(
         "voice-activity-detection", "speech.activity:VoiceActivityDetection", "when somebody speaks", SOUNDS, "call.wav"
     ),
+    row(
+        "audio-classification",
+        "speech.classification:AudioClassification",
+        "a label for a recording",
+        SOUNDS,
+        "call.wav -m dir:PATH",
+    ),
     row("text-to-speech", "speech.synthesis:TextToSpeech", "say a text aloud", TEXTS, '-t "Hello" -O hello.wav'),
     row("speaker-embedding", "speech.speakers:SpeakerEmbedding", "a voice as a vector", SOUNDS, "call.wav"),
     row(
@@ -58,10 +69,11 @@ __getattr__, __dir__, __all__ = face(
     __name__,
     {
         "duomo.tasks.speech.activity": "Interval VoiceActivity VoiceActivityDetection VoiceActivityDetectionOptions",
+        "duomo.tasks.speech.classification": "AudioClassification AudioClassificationOptions",
         "duomo.tasks.speech.recognition": "Segment SpeechRecognition SpeechRecognitionOptions Transcript",
         "duomo.tasks.speech.speakers": "SpeakerEmbedding SpeakerEmbeddingOptions"
         " SpeakerVerification SpeakerVerificationOptions Verification",
         "duomo.tasks.speech.synthesis": "Speech TextToSpeech TextToSpeechOptions",
-        "duomo.tasks.results": "Embedding",
+        "duomo.tasks.results": "Classification Embedding",
     },
 )

@@ -1,0 +1,92 @@
+"""What a picture says to a question, by ViLT: one score a known answer, each by a sigmoid of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from transformers import AutoImageProcessor, AutoModelForVisualQuestionAnswering, AutoTokenizer
+
+from duomo import Model, WeightsRef
+from duomo.errors import InputTooLong
+from duomo.inputs import ImageQuestion
+from duomo.model import Features
+from duomo.pretrained import load_network, load_processor
+from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
+
+
+class VisualQuestionAnswerer(Model[ImageQuestion, VisualAnswers]):
+    """Pictures and questions of one shape share a pass: ViLT's patches change with the size of their mates."""
+
+    batch_size = 8
+
+    def __init__(self, network: Any, processor: Any, tokenizer: Any) -> None:
+        self.network = network
+        self.processor = processor
+        self.tokenizer = tokenizer
+        self.max_tokens = min(network.config.max_position_embeddings, tokenizer.model_max_length)
+        self.answers: dict[int, str] = network.config.id2label
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        network = load_network(AutoModelForVisualQuestionAnswering, weights, dtype=dtype).to(device)
+        processor = load_processor(AutoImageProcessor, weights, "image processor")
+        return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
+
+    def preprocess(self, items: Sequence[ImageQuestion], options: VisualQuestionAnsweringOptions) -> list[Features]:
+        return [self._features(item, options.long) for item in items]
+
+    def collate(self, features: list[Features]) -> list[dict[str, Any]]:
+        groups: dict[Any, list[int]] = {}
+        for at, each in enumerate(features):
+            groups.setdefault(tuple(tensor.shape for tensor in each["inputs"].values()), []).append(at)
+        return [
+            {name: torch.cat([features[at]["inputs"][name] for at in some]) for name in features[some[0]]["inputs"]}
+            | {"places": some}
+            for some in groups.values()
+        ]
+
+    def forward(self, batch: list[dict[str, Any]]) -> Tensor:
+        """Scores of the known answers, (B, answers)."""
+        scores: dict[int, Tensor] = {}
+        for group in batch:
+            inputs = {name: each for name, each in group.items() if name != "places"}
+            inputs["pixel_values"] = inputs["pixel_values"].to(self.network.dtype)
+            with torch.random.fork_rng(devices=[]):  # ViLT shuffles its patches, which moves sums by a rounding
+                torch.manual_seed(0)
+                logits = self.network(**inputs).logits.float()
+            scores.update(zip(group["places"], logits.sigmoid(), strict=True))
+        return torch.stack([scores[at] for at in range(len(scores))])
+
+    def postprocess(
+        self, output: Tensor, features: list[Features], options: VisualQuestionAnsweringOptions
+    ) -> list[VisualAnswers]:
+        best, places = output.topk(min(options.top_k, output.shape[-1]))
+        return [
+            VisualAnswers.model_construct(
+                answers=[
+                    VisualAnswer.model_construct(answer=self.answers[place], score=score)
+                    for score, place in zip(scores, row, strict=True)
+                ]
+            )
+            for scores, row in zip(best.tolist(), places.tolist(), strict=True)
+        ]
+
+    def _features(self, item: ImageQuestion, long: str) -> Features:
+        text = dict(self.tokenizer(str(item.question), return_tensors="pt", verbose=False))
+        length = text["input_ids"].shape[1]
+        if length > self.max_tokens:
+            if long == "error":
+                raise InputTooLong(
+                    f"this question has {length} tokens and the model reads {self.max_tokens}: {item.question[:39]!r}…",
+                    why="cutting it silently would lose its end",
+                    fix="ask in fewer words, or long=truncate",
+                )
+            text = dict(
+                self.tokenizer(str(item.question), return_tensors="pt", truncation=True, max_length=self.max_tokens)
+            )
+        prepared = self.processor(images=[item.image.pil()], return_tensors="pt")
+        inputs = text | {name: prepared[name] for name in ("pixel_values", "pixel_mask")}
+        return {"inputs": inputs, "truncated": length > self.max_tokens}

@@ -1,0 +1,27 @@
+"""Labels for recordings."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from duomo.inputs import Audio
+from duomo.tasks.base import LongPolicy, Options, Task
+from duomo.tasks.results import Classification
+
+
+class AudioClassificationOptions(Options):
+    """Options of audio classification."""
+
+    top_k: int = Field(5, ge=1, description="how many labels to give, best first")
+    long: LongPolicy = Field(
+        "error", description="for a recording longer than the model hears: error, truncate or window (their mean)"
+    )
+
+
+class AudioClassification(Task[Audio, AudioClassificationOptions, Classification]):
+    """A label for a recording: a sound, a word, a mood, a language, as the checkpoint was trained."""
+
+    name = "audio-classification"
+    Input = Audio
+    Options = AudioClassificationOptions
+    Result = Classification

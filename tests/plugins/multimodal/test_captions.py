@@ -1,0 +1,83 @@
+"""Captions with the tokens of `generate`, answers with the scores of bare ViLT (within 1e-5), alone and in a batch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+import torch
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, ViltForQuestionAnswering
+
+import duomo
+from duomo.errors import WeightsProblem
+from duomo.testing.samples import pictures
+
+from . import tiny
+
+QUESTIONS = ["what is on the ball", "a red face", "the sky"]
+
+
+@pytest.mark.parametrize("make", [tiny.blip, tiny.vision_encoder_decoder])
+@pytest.mark.parametrize("beams", [1, 2])
+def test_captions_are_those_of_generate(make: Callable[..., Path], beams: int, tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    network = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    processor, tokenizer = AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    runner = duomo.load("image-captioning", f"dir:{folder}", device="cpu")
+    options = {"max_new_tokens": 8, "num_beams": beams}
+    texts = set()
+    for photo, outcome in zip(pictures(), runner.map(pictures(), batch_size=3, **options), strict=True):
+        pixels = processor(images=[PIL.Image.fromarray(photo)], return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            tokens = network.generate(pixel_values=pixels, **options)
+        expected = tokenizer.decode(tokens[0], skip_special_tokens=True).strip()
+        assert outcome.unwrap().generated_text == expected == runner(photo, **options).text
+        assert 1 <= outcome.unwrap().num_new_tokens <= 8
+        texts.add(expected)
+    assert any(texts)
+
+
+def test_a_captioner_that_samples_is_refused(tmp_path: Path) -> None:
+    folder = tiny.vision_encoder_decoder(tmp_path, do_sample=True)
+    with pytest.raises(WeightsProblem, match="do_sample=True"):
+        duomo.load("image-captioning", f"dir:{folder}", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def vilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.vilt(tmp_path_factory.mktemp("vilt"))
+
+
+@pytest.fixture(scope="module")
+def answerer(vilt: Path) -> duomo.Runner[Any]:
+    return duomo.load("visual-question-answering", f"dir:{vilt}", device="cpu")
+
+
+def test_answers_are_those_of_bare_vilt(vilt: Path, answerer: duomo.Runner[Any]) -> None:
+    network = ViltForQuestionAnswering.from_pretrained(vilt).eval()
+    processor, tokenizer = AutoImageProcessor.from_pretrained(vilt), AutoTokenizer.from_pretrained(vilt)
+    items = [(question, photo) for question in QUESTIONS for photo in pictures()]
+    for (question, photo), outcome in zip(items, answerer.map(items, batch_size=9), strict=True):
+        pixels = processor([PIL.Image.fromarray(photo)], return_tensors="pt")
+        inputs = {**tokenizer(question, return_tensors="pt"), **pixels}
+        with torch.inference_mode():
+            scores = network(**inputs).logits[0].sigmoid().tolist()
+        expected = {network.config.id2label[at]: score for at, score in enumerate(scores)}
+        for result in (outcome.unwrap(), answerer({"question": question, "image": photo})):
+            assert {each.answer: each.score for each in result.answers} == pytest.approx(expected, abs=1e-5)
+            assert result.top.score == max(each.score for each in result.answers)
+    assert len(answerer(items[0], top_k=2).answers) == 2
+
+
+def test_bad_questions_and_pictures_are_errors_of_their_items(answerer: duomo.Runner[Any]) -> None:
+    photo = pictures()[0]
+    items = [(QUESTIONS[0], b"no picture"), (QUESTIONS[0], photo), ("", photo), ("the sky " * 9, photo), photo]
+    damaged, good, empty, long, alone = answerer.map(items, batch_size=5)
+    assert good.ok
+    assert "empty" in empty.error.what
+    assert "20 tokens and the model reads 12" in long.error.what
+    assert not damaged.ok
+    assert not alone.ok
+    [cut] = answerer.map([items[3]], long="truncate")
+    assert cut.meta.truncated
