@@ -63,7 +63,8 @@ def max_tokens(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, wei
     for name, module in network.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             # RoBERTa and its kin count positions from padding_idx + 1, so that the last rows do not exist.
-            limits.append(len(module.weight) - module.padding_idx - 1)
+            size = getattr(module, "num_embeddings", None) or len(module.weight)  # a quantized one has no such name
+            limits.append(size - module.padding_idx - 1)
     limits.append(read_sentence_config(weights).get("max_seq_length"))
     known = [limit for limit in limits if limit is not None and 0 < limit < UNLIMITED]
     return min(known, default=ALIBI.get(config.model_type, FALLBACK))
