@@ -10,11 +10,12 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 from xml.parsers import expat
 
 from duomo.adapters import Finding, find
 from duomo.errors import InputTooLarge, InputUnreadable
+from duomo_finance.transformations import ZERO, key_of, transform_text
 
 XBRLI = "{http://www.xbrl.org/2003/instance}"
 XBRLDI = "{http://xbrl.org/2006/xbrldi}"
@@ -22,7 +23,12 @@ IX = ("{http://www.xbrl.org/2013/inlineXBRL}", "{http://www.xbrl.org/2008/inline
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 SKIPPED = ("http://www.xbrl.org/2003/linkbase", "http://www.xbrl.org/2003/instance")
 MAX_BYTES = 100_000_000
-ZERO_FORMATS = ("zerodash", "fixed-zero", "numdash")
+MAX_DEPTH = 500
+"""Elements inside one another; a page has some dozens."""
+MAX_DIGITS = 60
+"""Places before or after the point; more is a slip, and would make texts of any length."""
+TEXT_SHARE = 8
+"""Texts of all facts may have this many times the length of the filing: they nest, and share continuations."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +91,13 @@ def parse(data: bytes) -> Filing:
             why="an XBRL instance begins with <xbrl>, an inline one has ix: elements",
             fix="pass the instance document, not a schema or linkbase",
         )
-    return _Reader(root, prefixes, inline).filing()
+    return _Reader(root, prefixes, inline, TEXT_SHARE * len(data)).filing()
 
 
 class _Reader:
-    def __init__(self, root: ET.Element, prefixes: dict[str, str], inline: bool) -> None:
+    def __init__(self, root: ET.Element, prefixes: dict[str, str], inline: bool, left: int) -> None:
+        self.left = left
+        """Characters that texts may still have."""
         self.root, self.prefixes, self.inline = root, prefixes, inline
         self.findings: list[Finding] = []
         self.contexts = {each.get("id", ""): _context(each) for each in root.iter(f"{XBRLI}context")}
@@ -101,14 +109,19 @@ class _Reader:
         return Filing(tuple(facts), tuple(self.findings), self.inline)
 
     def _plain(self) -> Iterator[Fact | None]:
-        for each in self.root:
+        waiting = list(reversed(self.root))
+        while waiting:
+            each = waiting.pop()
             space, _, name = str(each.tag)[1:].partition("}")
             if space in SKIPPED:
                 continue
             if each.get("contextRef") is None:
-                continue  # a tuple's members are read below; anything else without a context is no fact
-            text = "" if each.get(XSI_NIL) in ("true", "1") else "".join(each.itertext()).strip()
-            number = self._decimal(text, name, "") if each.get("unitRef") is not None and text else None
+                waiting += reversed(each)  # a tuple: its members are facts
+                continue
+            text = "" if _is_nil(each) else "".join(each.itertext()).strip()
+            number = None
+            if each.get("unitRef") is not None and text:
+                number = self._fraction(each, name) if len(each) else self._decimal(text, name, "")
             yield self._fact(each, name, space, text, number)
 
     def _inline(self) -> Iterator[Fact | None]:
@@ -120,13 +133,54 @@ class _Reader:
             prefix, _, name = each.get("name", "").rpartition(":")
             space = self.prefixes.get(prefix, prefix)
             if kind == "nonNumeric":
-                yield self._fact(each, name, space, _text(each, continued), None)
+                yield self._fact(each, name, space, self._shown(each, name, continued), None)
             elif kind == "nonFraction":
-                text = "" if each.get(XSI_NIL) in ("true", "1") else _text(each, {})
-                number = self._decimal(text, name, each.get("format", "").rpartition(":")[2]) if text else None
-                if number is not None:
-                    number = number.scaleb(int(each.get("scale") or 0)) * (-1 if each.get("sign") == "-" else 1)
-                yield self._fact(each, name, space, text, number, numeric=True)
+                form = each.get("format", "")
+                text = "" if _is_nil(each) else _text(each, {})
+                given = bool(text) or (key_of(form) in ZERO and not _is_nil(each))
+                number = self._decimal(text, name, form) if given else None
+                yield self._fact(each, name, space, text, self._scaled(each, name, number), numeric=True)
+            elif kind == "fraction":
+                yield self._fact(each, name, space, _text(each, {}), self._fraction(each, name), numeric=True)
+
+    def _shown(self, each: ET.Element, name: str, continued: dict[str | None, ET.Element]) -> str:
+        """The text of a fact, transformed where it has a format; empty when there is too much of it."""
+        if _is_nil(each) or self.left <= 0:
+            return ""
+        text = _text(each, continued)
+        self.left -= len(text)
+        if self.left <= 0:
+            self._find("QUALITY.FORMAT", f"the texts from '{name}' on are left out: they repeat one another", name,
+                       "share no continuation between facts")  # fmt: skip
+            return ""
+        form = each.get("format", "")
+        try:
+            return transform_text(text, form) if form else text
+        except ValueError as error:
+            self._find("QUALITY.FORMAT", f"'{name}' has the format {form}: {error}", name,
+                       "look at the page; the value is the text that is shown", severity="warn")  # fmt: skip
+            return text
+
+    def _scaled(self, each: ET.Element, name: str, number: Decimal | None) -> Decimal | None:
+        """A number with its scale and its sign."""
+        if number is None:
+            return None
+        scale = each.get("scale") or "0"
+        if not re.fullmatch(r"[+-]?\d{1,2}", scale):
+            self._find("INPUT.UNREADABLE", f"'{name}' has the scale '{scale[:20]}'", name,
+                       "the scale is a whole number of digits, 6 for millions; the number was left out")  # fmt: skip
+            return None
+        return number.scaleb(int(scale)) * (-1 if each.get("sign") == "-" else 1)
+
+    def _fraction(self, each: ET.Element, name: str) -> Decimal | None:
+        """A fact of numerator and denominator."""
+        parts = [part for kind in ("numerator", "denominator") for part in each.iter() if _local(part.tag) == kind]
+        found = [self._decimal(_text(part, {}), name, part.get("format", "")) for part in parts]
+        if len(found) != 2 or found[0] is None or not found[1]:
+            self._find("INPUT.UNREADABLE", f"'{name}' is not a fraction of two numbers", name,
+                       "give a numerator and a denominator that is not 0")  # fmt: skip
+            return None
+        return found[0] / found[1]
 
     def _fact(
         self, each: ET.Element, name: str, space: str, text: str, number: Decimal | None, *, numeric: bool = False
@@ -141,14 +195,16 @@ class _Reader:
             self._find("UNITS.MISSING", f"'{name}' is a number without a unit", name,
                        "add the unitRef; the fact was left out")  # fmt: skip
             return None
-        return Fact(name, space, text, number, unit, _decimals(each), context)
+        return Fact(name, space, text, number, unit, _decimals(each, number), context)
 
     def _decimal(self, text: str, name: str, form: str) -> Decimal | None:
-        plain = re.sub(r"[\s\u00a0\u202f]", "", text)
-        key = form.lower().replace("ixt:", "")
-        if key.startswith(ZERO_FORMATS) or (plain in ("-", "–", "—") and form):
+        plain = re.sub(r"[\s\u00a0\u202f'’]", "", text)
+        key = key_of(form)
+        if key in ZERO or (plain in ("-", "–", "—") and form):
             return Decimal(0)
-        if "comma" in key:
+        if key.startswith("numunitdecimal"):
+            plain = ".".join(re.findall(r"\d[\d,.]*", plain)).replace(",", "")
+        elif "comma" in key:
             plain = plain.replace(".", "").replace(",", ".")
         elif form:
             plain = plain.replace(",", "")
@@ -156,18 +212,18 @@ class _Reader:
             found = Decimal(plain)
         except InvalidOperation:
             found = None
-        if found is None or not found.is_finite():
+        if found is None or not found.is_finite() or abs(found.adjusted()) > MAX_DIGITS:
             self._find(
                 "INPUT.UNREADABLE",
-                f"'{name}' has a unit and is no number{f' in format {form}' if form else ''}",
+                f"'{name}' has a unit and is not a number{f' in format {form}' if form else ''}",
                 name,
                 "look at the format attribute; the value is kept as text",
             )
             return None
         return found
 
-    def _find(self, code: str, text: str, field: str, fix: str) -> None:
-        self.findings.append(find(code, text, field=field, fix=fix, severity="refer"))
+    def _find(self, code: str, text: str, field: str, fix: str, severity: Literal["refer", "warn"] = "refer") -> None:
+        self.findings.append(find(code, text, field=field, fix=fix, severity=severity))
 
 
 def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
@@ -179,8 +235,20 @@ def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
     def tag(name: str) -> str:
         return "{" + name if "}" in name else name
 
+    depth = 0
+
     def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise InputUnreadable(f"the filing nests more than {MAX_DEPTH} elements", why="no page does",
+                                  fix="pass the instance document as it was filed")  # fmt: skip
         builder.start(tag(name), {tag(key): value for key, value in attributes.items()})
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag(name))
 
     def declare(*_: Any) -> None:
         raise InputUnreadable(
@@ -192,7 +260,7 @@ def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
     def remember(prefix: str | None, uri: str) -> None:
         prefixes.setdefault(prefix or "", uri)
 
-    parser.StartElementHandler, parser.EndElementHandler = start, lambda name: builder.end(tag(name))
+    parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler, parser.EntityDeclHandler = builder.data, declare
     parser.StartNamespaceDeclHandler = remember
     try:
@@ -212,10 +280,14 @@ def _context(element: ET.Element) -> Context:
         return (found.text or "").strip() if found is not None else ""
 
     members = []
-    for each in element.iter():
-        if each.tag in (f"{XBRLDI}explicitMember", f"{XBRLDI}typedMember"):
-            axis = each.get("dimension", "").rpartition(":")[2]
-            members.append((axis, "".join(each.itertext()).strip().rpartition(":")[2]))
+    holders = [each for name in ("segment", "scenario") for each in element.iter(XBRLI + name)]
+    for each in (part for holder in holders for part in holder):
+        value = " ".join("".join(each.itertext()).split())
+        # Before XBRL had dimensions, a segment held elements of any name; they qualify a fact all the same.
+        if str(each.tag).startswith(XBRLDI):
+            members.append((each.get("dimension", "").rpartition(":")[2], value.rpartition(":")[2]))
+        else:
+            members.append((_local(each.tag), value))
     return Context(text("identifier"), text("startDate"), text("endDate") or text("instant"), tuple(sorted(members)))
 
 
@@ -228,9 +300,18 @@ def _unit(element: ET.Element) -> str:
     return f"{measures(above)}/{measures(below)}" if above is not None else measures(element)
 
 
-def _decimals(element: ET.Element) -> int | None:
-    given = element.get("decimals", "")
-    return int(given) if re.fullmatch(r"[+-]?\d+", given) else None
+def _decimals(element: ET.Element, number: Decimal | None) -> int | None:
+    """Digits after the point that are accurate, as `decimals` says or as follows from `precision`."""
+    given, precision = element.get("decimals", ""), element.get("precision", "")
+    if re.fullmatch(r"[+-]?\d{1,4}", given):
+        return int(given)
+    if re.fullmatch(r"\d{1,4}", precision) and number and not given:
+        return int(precision) - number.adjusted() - 1
+    return None
+
+
+def _is_nil(element: ET.Element) -> bool:
+    return element.get(XSI_NIL) in ("true", "1")
 
 
 def _text(element: ET.Element, continued: dict[str | None, ET.Element]) -> str:

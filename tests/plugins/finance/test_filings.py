@@ -203,3 +203,140 @@ def test_a_chain_of_continuations_that_bites_its_tail_ends():
         )
     )
     assert found["Note"].value == "onetwothree"
+
+
+# Facts in tuples, qualified contexts, and what inline XBRL shows instead of what it says.
+
+
+def test_members_of_a_tuple_are_facts_however_deep():
+    found, result = fields(
+        instance(
+            '<us:Director><us:DirectorName contextRef="year">A. Ash</us:DirectorName><us:Pay>'
+            '<us:Salary contextRef="year" unitRef="usd" decimals="0">100</us:Salary></us:Pay></us:Director>' + BALANCE
+        )
+    )
+    assert found["DirectorName"].value == "A. Ash"
+    assert found["Salary"].number == 100
+    assert {"Assets", "Liabilities", "StockholdersEquity"} <= set(found)
+    assert result.findings == []
+
+
+@pytest.mark.parametrize("holder", ["segment", "scenario"])
+def test_a_segment_that_is_not_a_dimension_qualifies_its_facts(holder):
+    held = f"<xbrli:{holder}><us:region>EMEA</us:region></xbrli:{holder}>"
+    identifier = '<xbrli:identifier scheme="x">0001</xbrli:identifier>'
+    inside, after = (held, "") if holder == "segment" else ("", held)
+    context = (
+        f'<xbrli:context id="part"><xbrli:entity>{identifier}{inside}</xbrli:entity>'
+        f"<xbrli:period><xbrli:instant>2024-12-31</xbrli:instant></xbrli:period>{after}</xbrli:context>"
+    )
+    text = instance(context + BALANCE.replace('contextRef="now"', 'contextRef="part"'))
+    found, result = fields(text)
+    assert found["Assets"].dimensions == {"region": "EMEA"}
+    assert result.payload.checks == [], "sums of a part are not those of the company"
+
+
+def test_a_fraction_is_its_quotient():
+    found, _ = fields(
+        instance(
+            '<us:Share contextRef="now" unitRef="usd"><xbrli:numerator>1</xbrli:numerator>'
+            "<xbrli:denominator>4</xbrli:denominator></us:Share>"
+        )
+    )
+    assert found["Share"].number == Decimal("0.25")
+
+
+@pytest.mark.parametrize(
+    ("form", "shown", "value"),
+    [
+        ("ixt:date-day-month-year", "31.12.2024", "2024-12-31"),
+        ("ixt:date-month-day-year", "12/31/24", "2024-12-31"),
+        ("ixt:date-monthname-day-year-en", "December 31, 2024", "2024-12-31"),
+        ("ixt:datemonthdayyearen", "Dec. 31st, 2024", "2024-12-31"),
+        ("ixt:date-day-monthname-year-en", "31 December 2024", "2024-12-31"),
+        ("ixt:date-year-month-day", "2024年12月31", "2024-12-31"),
+        ("ixt:dateslashus", "12/31/2024", "2024-12-31"),
+        ("ixt:date-monthname-day-en", "December 31", "--12-31"),
+        ("ixt:date-monthname-year-en", "December 2024", "2024-12"),
+        ("ixt:fixed-true", "☒", "true"),
+        ("ixt:fixed-false", "no", "false"),
+        ("ixt:booleanfalse", "no", "false"),
+        ("ixt:fixed-empty", "none", ""),
+        ("ixt-sec:boolballotbox", "☐", "false"),
+    ],
+)
+def test_texts_are_transformed_as_their_format_says(form, shown, value):
+    if "年" in shown:
+        shown = shown.replace("年", "-").replace("月", "-")
+    body = f'<ix:nonNumeric name="us:Shown" contextRef="year" format="{form}">{shown}</ix:nonNumeric>'
+    found, result = fields(inline(body))
+    assert found["Shown"].value == value
+    assert result.findings == []
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("ixt:date-day-month-year", "31.13.2024"),
+        ("ixt:date-day-month-year", "soon"),
+        ("ixt-sec:durwordsen", "five years"),
+    ],
+)
+def test_a_text_that_cannot_be_transformed_stays_with_a_finding_on_its_fact(form, shown):
+    body = f'<ix:nonNumeric name="us:Shown" contextRef="year" format="{form}">{shown}</ix:nonNumeric>'
+    found, result = fields(inline(body))
+    assert found["Shown"].value == shown
+    [finding] = result.findings
+    assert (finding.code, finding.field, finding.severity) == ("QUALITY.FORMAT", "Shown", "warn")
+
+
+def number(attributes, shown):
+    return fields(
+        inline(f'<ix:nonFraction name="us:Debt" contextRef="now" unitRef="usd" {attributes}>{shown}</ix:nonFraction>')
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "shown", "value"),
+    [
+        ('decimals="0" format="ixt:fixed-zero"', "", "0"),
+        ('decimals="0" format="ixt:zerodash"', "—", "0"),
+        ('decimals="2" format="ixt:num-unit-decimal"', "12 EUR 50", "12.50"),
+        ('decimals="0" format="ixt:num-dot-decimal-apos"', "1'234", "1234"),
+        ('precision="2" scale="3"', "12", "12000"),
+    ],
+)
+def test_numbers_are_what_their_format_says(attributes, shown, value):
+    found, result = number(attributes, shown)
+    assert found["Debt"].number == Decimal(value)
+    assert result.findings == []
+
+
+def test_a_precision_is_a_number_of_decimals():
+    assert number('precision="2" scale="3"', "12")[0]["Debt"].decimals == -3
+    assert number('precision="5"', "1.25")[0]["Debt"].decimals == 4
+    assert number('precision="INF"', "1.25")[0]["Debt"].decimals is None
+
+
+@pytest.mark.parametrize(("attributes", "shown"), [('scale="six"', "12"), ('scale="9999999"', "12"), ("", "1e999999")])
+def test_a_number_beyond_reason_costs_its_own_fact(attributes, shown):
+    found, result = number(f'decimals="0" {attributes}', shown)
+    assert found["Debt"].number is None
+    assert [(each.code, each.field) for each in result.findings] == [("INPUT.UNREADABLE", "Debt")]
+
+
+def test_a_continuation_that_many_facts_share_does_not_multiply():
+    long = "word " * 20_000
+    body = "".join(
+        f'<ix:nonNumeric name="us:N{i}" contextRef="year" continuedAt="c">a</ix:nonNumeric>' for i in range(1000)
+    )
+    text = inline(f'{body}<ix:continuation id="c">{long}</ix:continuation>')
+    filed = xbrl.parse(text.encode())
+    assert len(filed.facts) == 1000
+    assert sum(len(each.value) for each in filed.facts) <= xbrl.TEXT_SHARE * len(text)
+    assert [each.code for each in filed.findings] == ["QUALITY.FORMAT"]
+
+
+def test_elements_nested_without_end_are_refused():
+    with pytest.raises(InputUnreadable, match="nests more than"):
+        xbrl.parse(instance("<us:T>" * 5000 + "</us:T>" * 5000).encode())

@@ -1,0 +1,74 @@
+"""Transformations of inline XBRL: from what a page shows to what the fact says.
+
+Names are those of the Transformation Rules Registries 1 to 5 (XBRL International), with the spellings of older ones.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+
+_MONTHS = {name.lower(): i for i in range(1, 13) for name in (calendar.month_name[i], calendar.month_abbr[i])}
+_MONTHS["sept"] = 9
+_FIXED = {
+    "fixedtrue": "true", "booleantrue": "true", "fixedfalse": "false", "booleanfalse": "false",
+    "fixedempty": "", "nocontent": "",
+}  # fmt: skip
+_ALIASES = {
+    "dateslashus": "datemonthdayyear", "dateslasheu": "datedaymonthyear", "datedotus": "datemonthdayyear",
+    "datedoteu": "datedaymonthyear", "datelongus": "datemonthdayyear", "dateshortus": "datemonthdayyear",
+    "datelonguk": "datedaymonthyear", "dateshortuk": "datedaymonthyear", "datelongmonthyear": "datemonthyear",
+    "dateshortmonthyear": "datemonthyear", "datelongyearmonth": "dateyearmonth", "dateshortyearmonth": "dateyearmonth",
+    "datelongdaymonth": "datedaymonth", "datelongmonthday": "datemonthday",
+}  # fmt: skip
+_PARTS = ("yearmonthday", "daymonthyear", "monthdayyear", "monthyear", "yearmonth", "daymonth", "monthday")
+ZERO = ("fixedzero", "zerodash", "numdash")
+"""Formats that mean zero, whatever is shown, and be it nothing."""
+
+
+def key_of(form: str) -> str:
+    """A format's local name without hyphens: ``ixt:date-day-month-year`` is ``datedaymonthyear``."""
+    return form.rpartition(":")[2].replace("-", "").lower()
+
+
+def transform_text(text: str, form: str) -> str:
+    """Turn shown text into the fact's value.
+
+    Raises:
+        ValueError: The format is not known here, or the text is not in it.
+    """
+    key = key_of(form)
+    if key in _FIXED:
+        return _FIXED[key]
+    if key == "boolballotbox":
+        return {"☐": "false", "☑": "true", "☒": "true"}[text] if text in ("☐", "☑", "☒") else _refuse(text)
+    plain = _ALIASES.get(key, key).replace("monthname", "month").removesuffix("en")
+    order = plain.removeprefix("date")
+    if not plain.startswith("date") or order not in _PARTS:
+        raise ValueError("the format is not known here")
+    return _date(text, re.findall("year|month|day", order))
+
+
+def _date(text: str, order: list[str]) -> str:
+    words = re.findall(r"\d+|[^\W\d_]+", re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text.lower()))
+    words = [word for word in words if word not in ("of", "the", "day")]
+    if len(words) != len(order):
+        _refuse(text)
+    found = {}
+    for name, word in zip(order, words, strict=True):
+        if not word.isdigit() and not (name == "month" and word in _MONTHS):
+            _refuse(text)
+        found[name] = int(word) if word.isdigit() else _MONTHS[word]
+    if "year" in found and found["year"] < 100:
+        found["year"] += 2000
+    # 2000 has every day that any year has.
+    dt.date(found.get("year", 2000), found["month"], found.get("day", 1))
+    year, month, day = found.get("year"), f"{found['month']:02}", found.get("day")
+    if year is None:
+        return f"--{month}-{day:02}"
+    return f"{year:04}-{month}" if day is None else f"{year:04}-{month}-{day:02}"
+
+
+def _refuse(text: str) -> str:
+    raise ValueError(f"'{text[:40]}' is not in it")
