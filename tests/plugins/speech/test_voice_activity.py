@@ -11,7 +11,7 @@ import torch
 from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.weights import find_package_file
 from duomo_speech import silero
-from duomo_speech.silero import FRAME, SileroNetwork, SileroVad, speech_intervals
+from duomo_speech.silero import FRAME, speech_intervals
 
 pytestmark = pytest.mark.embedded
 RATE = 16_000
@@ -30,29 +30,26 @@ def utils() -> ModuleType:
     return module
 
 
-def test_the_network_equals_the_packaged_jit_when_it_has_its_weights(recording):
+def test_probabilities_equal_those_of_the_packaged_jit(vad, recording):
     jit = torch.jit.load(packaged("data/silero_vad.jit"))
-    theirs = {name.removeprefix("_model."): tensor for name, tensor in jit.state_dict().items()}
-    network = SileroNetwork()
-    ours = {
-        "stft_conv.weight": theirs["stft.forward_basis_buffer"],
-        **{f"final_conv.{kind}": theirs[f"decoder.decoder.2.{kind}"] for kind in ("weight", "bias")},
-        **{
-            f"lstm.{kind}_l0": theirs[f"decoder.rnn.{kind}"]
-            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        },
-        **{
-            f"conv{at + 1}.{kind}": theirs[f"encoder.{at}.reparam_conv.{kind}"]
-            for at in range(4)
-            for kind in ("weight", "bias")
-        },
-    }
-    network.load_state_dict(ours)
     samples = silero.Audio.accept(recording("beckett.wav")).samples(RATE)
     samples = samples[: len(samples) // FRAME * FRAME]
     with torch.no_grad():
         expected = [jit(torch.from_numpy(frame)[None], RATE).item() for frame in samples.reshape(-1, FRAME)]
-    np.testing.assert_allclose(SileroVad(network.eval()).probabilities(samples), expected, atol=4e-6)
+    np.testing.assert_allclose(vad.executor.worker.model.probabilities(samples), expected, atol=4e-6)
+
+
+def test_probabilities_equal_those_of_the_packaged_onnx(vad, recording):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(packaged("data/silero_vad.onnx"), providers=["CPUExecutionProvider"])
+    samples = silero.Audio.accept(recording("beckett.wav")).samples(RATE)[: 100 * FRAME]
+    state, context, expected = np.zeros((2, 1, 128), np.float32), np.zeros((1, 64), np.float32), []
+    for frame in samples.reshape(-1, 1, FRAME):
+        heard = np.concatenate([context, frame], axis=1)
+        found, state = session.run(None, {"input": heard, "state": state, "sr": np.array(RATE)})
+        context = heard[:, -64:]
+        expected.append(found.item())
+    np.testing.assert_allclose(vad.executor.worker.model.probabilities(samples), expected, atol=4e-6)
 
 
 @pytest.mark.parametrize(
