@@ -61,3 +61,30 @@ def test_a_text_with_nothing_to_say_is_refused_alone(tts, text):
     assert good.ok
     assert bad.error.code == BadInput.code
     assert "English" in bad.error.why
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("Hello 你好 world.", "'你好'"),
+        ("Привет мир", "'Привет', 'мир'"),
+        ("He said שלום and left.", "'שלום'"),
+        ("Room ٣", "'٣'"),
+        ("Καλημέρα, everybody", "'Καλημέρα'"),
+        ("one а two", "'а'"),
+    ],
+)
+def test_words_that_the_voice_would_leave_out_or_spell_are_refused(tts, text, left_out):
+    good, bad = tts.map(["Hello.", text])
+    assert good.ok
+    assert bad.error.code == "E-INPUT"
+    assert bad.error.what == f"this voice cannot say {left_out}"
+
+
+@pytest.mark.parametrize(
+    "text", ["Zoë Müller-Łódź, señor", "an α-helix", "5 µm at 10 °C", "Ｆｕｌｌ width", "x² ≤ ½ 🙂", "№ 5"]
+)
+def test_latin_letters_with_any_mark_and_signs_are_no_foreign_words(text):
+    from duomo_speech.hibari_tts import foreign_words
+
+    assert foreign_words(text) == []
