@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from duomo.errors import UnsafeWeights, WeightsMissing, WeightsProblem
+from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 from duomo.parallel import shard_if_grouped
 from duomo.weights import WeightsRef, check_tensors
 
@@ -98,6 +98,33 @@ def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
             why=str(error).strip().splitlines()[0],
             fix=f"save it beside the model: {what.replace(' ', '_')}.save_pretrained(folder)",
         ) from None
+
+
+def labels_of(config: Any) -> list[str]:
+    """The names of a network's labels, in order, as text.
+
+    Raises:
+        WeightsMismatch: a label has no name, so results could not say what they mean.
+    """
+    names = [config.id2label.get(index) for index in range(config.num_labels)]
+    lost = [index for index, name in enumerate(names) if name is None]
+    if lost:
+        raise WeightsMismatch(
+            f"the labels of '{config.name_or_path}' have gaps",
+            why=f"id2label in its config.json has no name for {', '.join(map(str, lost[:5]))}",
+            fix=f"name all {len(names)} labels there, by their numbers from 0",
+        )
+    return [str(name) for name in names]
+
+
+def refuse_regression(weights: WeightsRef, config: Any, task: str) -> None:
+    """Raise `WrongTask` for a network that was trained to give a number."""
+    if config.problem_type == "regression":
+        raise WrongTask(
+            f"'{weights.folder}' does not do {task}",
+            why="it was trained for regression: it gives a number, not labels",
+            fix="use a checkpoint that was trained on labels",
+        )
 
 
 @contextlib.contextmanager

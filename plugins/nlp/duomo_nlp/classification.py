@@ -10,9 +10,10 @@ from transformers import AutoModelForSequenceClassification
 
 from duomo import Text, WeightsRef
 from duomo.model import Features
+from duomo.pretrained import labels_of, refuse_regression
 from duomo.tasks.results import Classification
 from duomo_nlp.encoders import heads, windows
-from duomo_nlp.encoders.encoder import Encoder, labels_of, refuse_regression
+from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.rows import Rows
 
 

@@ -16,9 +16,10 @@ from transformers import AutoModelForSequenceClassification
 from duomo import Text, WeightsRef
 from duomo.errors import BadOption, WrongTask
 from duomo.model import Features
+from duomo.pretrained import labels_of
 from duomo.tasks.results import Classification
 from duomo_nlp.encoders import heads, windows
-from duomo_nlp.encoders.encoder import Encoder, labels_of
+from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.rows import Rows
 
 TEMPLATE = "This example is {}."

@@ -20,9 +20,10 @@ from transformers import AutoModelForTokenClassification
 
 from duomo import Text, WeightsRef
 from duomo.model import Features
+from duomo.pretrained import labels_of
 from duomo.tasks.nlp.extraction import Entities, Span
 from duomo_nlp.encoders import heads, windows
-from duomo_nlp.encoders.encoder import Encoder, labels_of
+from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.rows import Rows
 
 OUTSIDE = "O"

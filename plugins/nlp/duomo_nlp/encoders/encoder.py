@@ -13,7 +13,6 @@ import torch
 from tokenizers import Encoding, Tokenizer
 
 from duomo import Model, WeightsRef
-from duomo.errors import WeightsMismatch, WrongTask
 from duomo.model import Features, In, R
 from duomo.parallel import PipelinePlan, TensorPlan
 from duomo_nlp import parallel
@@ -103,23 +102,6 @@ class Encoder(Model[In, R]):
         return pack([window.ids for window in windows], types)
 
 
-def labels_of(config: Any) -> list[str]:
-    """The names of a network's labels, in order, as text.
-
-    Raises:
-        WeightsMismatch: a label has no name, so results could not say what they mean.
-    """
-    names = [config.id2label.get(index) for index in range(config.num_labels)]
-    lost = [index for index, name in enumerate(names) if name is None]
-    if lost:
-        raise WeightsMismatch(
-            f"the labels of '{config.name_or_path}' have gaps",
-            why=f"id2label in its config.json has no name for {', '.join(map(str, lost[:5]))}",
-            fix=f"name all {len(names)} labels there, by their numbers from 0",
-        )
-    return [str(name) for name in names]
-
-
 def _types_of(network: Any, wrapper: Any, tokenizer: Tokenizer) -> Types:
     """When the checkpoint's own tokenizer and network use token types."""
     size = getattr(network.config, "type_vocab_size", None)
@@ -130,13 +112,3 @@ def _types_of(network: Any, wrapper: Any, tokenizer: Tokenizer) -> Types:
     # Networks with a table of types take zeros where nothing is given; others, such as XLNet, do something else then.
     takes_zeros = size is not None
     return "pairs" if takes_zeros and not any(tokenizer.encode("a").type_ids) else "always"
-
-
-def refuse_regression(weights: WeightsRef, config: Any, task: str) -> None:
-    """Raise `WrongTask` for a network that was trained to give a number."""
-    if config.problem_type == "regression":
-        raise WrongTask(
-            f"'{weights.folder}' does not do {task}",
-            why="it was trained for regression: it gives a number, not labels",
-            fix="use a checkpoint that was trained on labels",
-        )
