@@ -11,21 +11,22 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from duomo import Image, Model, Result, WeightsRef
+from duomo import Image, WeightsRef
 from duomo.errors import WeightsMismatch
+from duomo.model import R
 from duomo.tasks.results import Classification, Embedding
 from duomo.tasks.vision import ImageClassificationOptions, ImageFeatureExtractionOptions
 from duomo.weights import verify
 from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
-from duomo_vision.fusing import fuse_for_inference
+from duomo_vision.image_model import ImageModel
 from duomo_vision.ranking import best_labels
 
 SIZE = 224
@@ -36,8 +37,6 @@ SCALED = 2 * SIZE
 LABELS = Path(__file__).with_name("imagenet.txt")
 """The names of the 1000 classes, in order: here as a file, since importing torchvision for them takes a second."""
 BN_EPS = 1e-3
-
-R = TypeVar("R", bound=Result)
 
 
 class Stage(NamedTuple):
@@ -178,18 +177,13 @@ def resize(picture: Tensor) -> Tensor:
     return F.interpolate(cropped[None], (SIZE, SIZE), mode="bicubic", antialias=True)[0].permute(1, 2, 0)
 
 
-class EfficientNetLite(Model[Image, R]):
+class EfficientNetLite(ImageModel[R]):
     """What classifying and embedding share: the network and the way pictures get to it."""
-
-    # On a CPU small batches win: the activations of more pictures fall out of the cache.
-    batch_size: ClassVar[int] = 4
 
     def __init__(
         self, network: Network, device: torch.device, dtype: torch.dtype, labels: Sequence[str] | None = None
     ) -> None:
-        self.network = network.to(device, dtype)
-        fuse_for_inference(self.network, SIZE)
-        self.dtype = dtype
+        super().__init__(network.to(dtype), SIZE, device, dtype)
         self.labels = list(labels) if labels is not None else imagenet_labels()
 
     @classmethod
@@ -201,10 +195,6 @@ class EfficientNetLite(Model[Image, R]):
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
         at_least = SCALED if options.decode == "scaled" else None
         return [{"pixels": resize(decode(item, at_least))} for item in items]
-
-    def collate(self, features: list[dict[str, Tensor]]) -> Tensor:
-        """(B, 224, 224, 3) uint8."""
-        return torch.stack([each["pixels"] for each in features])
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Bytes (B, H, W, 3) → (B, 3, H, W) in about [-1, 1], channels last in memory as the convolutions want."""
@@ -233,7 +223,8 @@ class Embedder(EfficientNetLite[Embedding]):
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, 224, 224, 3) uint8 → (B, 1280)."""
-        return self.network.features(self.normalize(batch)).float()
+        features: Tensor = self.network.features(self.normalize(batch))
+        return features.float()
 
     def postprocess(
         self, output: Tensor, features: list[dict[str, Tensor]], options: ImageFeatureExtractionOptions

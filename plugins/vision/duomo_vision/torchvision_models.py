@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import pydantic
 import torch
@@ -20,12 +20,12 @@ from torchvision import models
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from duomo import Image, Model, WeightsRef
+from duomo import Image, WeightsRef
 from duomo.errors import WeightsMismatch, did_you_mean
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
 from duomo_vision.checkpoint import load_state
-from duomo_vision.fusing import fuse_for_inference
+from duomo_vision.image_model import ImageModel
 from duomo_vision.ranking import best_labels
 
 
@@ -119,17 +119,13 @@ def build(architecture: str, num_classes: int) -> nn.Module:
     return network
 
 
-class TorchvisionClassifier(Model[Image, Classification]):
+class TorchvisionClassifier(ImageModel[Classification]):
     """One classifier; scores sum to 1."""
 
-    batch_size: ClassVar[int] = 4
-
     def __init__(self, network: nn.Module, about: Description, device: torch.device, dtype: torch.dtype) -> None:
-        self.network = network.eval().to(device, dtype)
-        fuse_for_inference(self.network, about.transform.crop)
+        super().__init__(network.to(dtype), about.transform.crop, device, dtype)
         self.labels = about.labels
         self.transform = about.transform
-        self.dtype = dtype
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -142,10 +138,6 @@ class TorchvisionClassifier(Model[Image, Classification]):
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
         at_least = 2 * self.transform.resize if options.decode == "scaled" else None
         return [{"pixels": self.transform(item, at_least)} for item in items]
-
-    def collate(self, features: list[dict[str, Tensor]]) -> Tensor:
-        """(B, 3, crop, crop)."""
-        return torch.stack([each["pixels"] for each in features])
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, 3, crop, crop) → probabilities (B, labels)."""

@@ -197,3 +197,24 @@ def test_pictures_that_stay_of_different_sizes_are_still_all_classified(resnet: 
     for outcome, picture in zip(runner.map(pictures, batch_size=4), pictures, strict=True):
         expected = [label.score for label in runner(picture).labels]
         assert [label.score for label in outcome.unwrap().labels] == pytest.approx(expected, abs=1e-5)
+
+
+def relabel(folder: Path, names: dict[str, Any]) -> Path:
+    config = json.loads((folder / "config.json").read_text())
+    config["id2label"] = names
+    config.pop("label2id", None)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_labels_that_are_not_text_become_text(broken: Path) -> None:
+    relabel(broken, {"0": 0, "1": 1.5, "2": "two"})
+    result = duomo.load("image-classification", f"dir:{broken}", device="cpu")(np.zeros((8, 8, 3), np.uint8))
+    assert {label.name for label in result.labels} == {"0", "1.5", "two"}
+
+
+@pytest.mark.parametrize("names", [{"1": "a", "2": "b", "3": "c"}, {"0": "a", "2": "b", "3": None}])
+def test_labels_with_gaps_are_refused_at_load(broken: Path, names: dict[str, Any]) -> None:
+    with pytest.raises(WeightsMismatch, match="have gaps") as caught:
+        duomo.load("image-classification", f"dir:{relabel(broken, names)}", device="cpu")
+    assert "id2label" in caught.value.why
