@@ -1,4 +1,4 @@
-"""From a picture's file to its pixels as a tensor, by the shortest way that gives what Pillow gives."""
+"""From an image's file to its pixels as a tensor, by the shortest way that gives what Pillow gives."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,21 +21,24 @@ FLIPS = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}
 """By EXIF orientation, the axes of (3, H, W) that are turned round; from 5 on height and width change places first."""
 
 
-def decode(image: Image, at_least: int | None = None) -> Tensor:
-    """An upright picture as uint8 of shape (3, H, W), channels last in memory.
+Operator = Callable[[Tensor, int, bool], Tensor]
+"""``decode_jpeg`` of torchvision: data, mode, whether to turn by EXIF."""
+Decoder = Callable[[bytes, int | None], Tensor | None]
+"""From a colour JPEG, and `at_least` of `decode`, to (3, H, W) as stored; None for what it leaves to Pillow."""
 
-    Pixels equal those of `Image.pil`, and so do `at_least` and the errors. A colour JPEG decoded whole goes through
-    torchvision's decoder: the same library, but Pillow's way into a tensor takes as long again as its decoding.
+
+def decode(image: Image, at_least: int | None = None) -> Tensor:
+    """An upright image as uint8 of shape (3, H, W), channels last in memory.
+
+    Pixels equal those of `Image.pil`, and so do `at_least` and the errors. A colour JPEG goes through a faster decoder
+    where there is one: it is the same library, but Pillow's way into a tensor takes as long again as its decoding.
     """
-    jpeg = image.jpeg_to_turn() if at_least is None else None
-    if jpeg is not None and (decoder := _jpeg_decoder()) is not None:
+    decoder = _jpeg_decoder()
+    jpeg = image.jpeg_to_turn() if decoder is not None else None
+    if jpeg is not None and decoder is not None:
         content, orientation = jpeg
-        try:
-            # The decoder's own reading of EXIF looks no further than the first segment that could hold it.
-            pixels = decoder(torch.frombuffer(bytearray(content), dtype=torch.uint8), RGB, False)
-        except RuntimeError:
-            pass  # damaged; Pillow says how
-        else:
+        pixels = decoder(content, at_least)
+        if pixels is not None:
             return turn(pixels, orientation)
     return torch.from_numpy(np.array(image.pil(at_least))).permute(2, 0, 1)
 
@@ -49,8 +53,48 @@ def turn(pixels: Tensor, orientation: int) -> Tensor:
 
 
 @functools.cache
-def _jpeg_decoder() -> Callable[[Tensor, int, bool], Tensor] | None:
-    """The operator of torchvision (data, mode, whether to turn by EXIF), or None where its library is not found.
+def _jpeg_decoder() -> Decoder | None:
+    """The fastest decoder that is installed, or None."""
+    with contextlib.suppress(ImportError):
+        import simplejpeg
+
+        return functools.partial(_by_simplejpeg, simplejpeg)
+    operator = _torchvision_operator()
+    return functools.partial(_by_torchvision, operator) if operator is not None else None
+
+
+def _by_simplejpeg(simplejpeg: Any, content: bytes, at_least: int | None) -> Tensor | None:
+    """libjpeg-turbo 3: about two thirds of the time of the one in torchvision."""
+    try:
+        smallest = (0, 0)
+        if at_least is not None:
+            height, width, *_ = simplejpeg.decode_jpeg_header(content)
+            scale = _scale(height, width, at_least)
+            smallest = (-(-height // scale), -(-width // scale))  # else it may come smaller by 4/3 or 8/3, too
+        pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=smallest[0], min_width=smallest[1])
+    except ValueError:
+        return None  # damaged; Pillow says how
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def _scale(height: int, width: int, at_least: int) -> int:
+    """How much smaller Pillow's ``draft`` makes an image: by 8, 4, 2 or 1."""
+    most = min(height // at_least, width // at_least)
+    return next((scale for scale in (8, 4, 2) if most >= scale), 1)
+
+
+def _by_torchvision(operator: Operator, content: bytes, at_least: int | None) -> Tensor | None:
+    if at_least is not None:
+        return None  # it decodes whole images only
+    try:
+        # Its own reading of EXIF looks no further than the first segment that could hold it.
+        return operator(torch.frombuffer(bytearray(content), dtype=torch.uint8), RGB, False)
+    except RuntimeError:
+        return None  # damaged; Pillow says how
+
+
+def _torchvision_operator() -> Operator | None:
+    """The operator of torchvision, or None where its library is not found.
 
     Only the library is loaded: importing torchvision takes longer than classifying twenty photos.
     """
@@ -59,6 +103,6 @@ def _jpeg_decoder() -> Callable[[Tensor, int, bool], Tensor] | None:
         for library in Path(folder).glob("image*.so"):
             with contextlib.suppress(OSError):  # built for another torch
                 torch.ops.load_library(library)  # type: ignore[no-untyped-call]
-                decoder: Callable[[Tensor, int, bool], Tensor] = torch.ops.image.decode_jpeg
-                return decoder
+                operator: Operator = torch.ops.image.decode_jpeg
+                return operator
     return None

@@ -2,6 +2,9 @@
 
 import copy
 import io
+import itertools
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from transformers import (
 )
 
 import duomo
-from duomo.errors import InputUnreadable
+from duomo.errors import BadInput, InputUnreadable
 from duomo.export.graph import NEEDS, plain
 from duomo_vision import decoding
 from duomo_vision.decoding import decode
@@ -98,11 +101,72 @@ def test_whatever_is_no_colour_jpeg_decodes_as_before(awkward: list[Any], photo:
         assert torch.equal(decode(image), by_pillow(image))
 
 
-def test_without_the_library_of_torchvision_pillow_decodes(photo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = duomo.Image.accept(photo("skimage/data/rocket.jpg"))
-    fast = decode(image)
-    monkeypatch.setattr(decoding, "_jpeg_decoder", lambda: None)
-    assert torch.equal(decode(image), fast)
+def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    """As on a machine where `library` is not installed."""
+    if library == "simplejpeg":
+        monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    elif library == "torchvision":
+        monkeypatch.setattr(decoding, "_torchvision_operator", lambda: None)
+    decoding._jpeg_decoder.cache_clear()
+
+
+@pytest.fixture(params=["all", "no simplejpeg", "neither"])
+def libraries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The decoder that is at hand is a process-wide choice, so its cache is private but must be emptied here."""
+    if request.param != "all":
+        without(monkeypatch, "simplejpeg")
+    if request.param == "neither":
+        without(monkeypatch, "torchvision")
+    decoding._jpeg_decoder.cache_clear()
+    yield request.param
+    monkeypatch.undo()
+    decoding._jpeg_decoder.cache_clear()
+
+
+def jpegs(photo: Any) -> Iterator[bytes]:
+    """Photos of many sizes, subsamplings, qualities and kinds of JPEG."""
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"progressive": True},
+        {"keep_rgb": True},
+        {"restart_marker_rows": 1},
+        {"optimize": True},
+    ]
+    for name in ("sklearn/datasets/images/china.jpg", "skimage/data/chelsea.png", "skimage/data/astronaut.png"):
+        whole = PIL.Image.open(photo(name)).convert("RGB")
+        for size in (whole.size, (33, 17), (1, 1), (8, 100), (255, 254), (449, 901)):
+            for subsampling, kind in itertools.product((0, 1, 2), kinds):
+                file = io.BytesIO()
+                if "keep_rgb" not in kind:
+                    kind = {**kind, "subsampling": subsampling}
+                whole.resize(size).save(file, "JPEG", quality=(10, 75, 100)[subsampling], **kind)
+                yield file.getvalue()
+
+
+@pytest.mark.parametrize("at_least", [None, 1, 16, 60, 448])
+def test_every_jpeg_decodes_to_the_pixels_of_pillow(at_least: int | None, libraries: str, photo: Any) -> None:
+    for data in itertools.islice(jpegs(photo), None, None, 5 if libraries == "all" else 17):
+        image = duomo.Image.accept(data)
+        expected = torch.from_numpy(np.array(image.pil(at_least))).permute(2, 0, 1)
+        assert torch.equal(decode(image, at_least), expected)
+
+
+def test_a_damaged_jpeg_is_read_as_by_pillow_or_refused_as_by_pillow(libraries: str, photo: Any) -> None:
+    rng = np.random.default_rng(0)
+    file = io.BytesIO()
+    PIL.Image.open(photo("skimage/data/chelsea.png")).resize((60, 40)).save(file, "JPEG")
+    for _ in range(300):
+        data = bytearray(file.getvalue())
+        for at in rng.integers(2, len(data), 3):
+            data[at] ^= 1 << int(rng.integers(0, 8))
+        image = duomo.Image.accept(bytes(data))
+        try:
+            expected = by_pillow(image)
+        except BadInput as error:
+            with pytest.raises(type(error)):
+                decode(image)
+        else:
+            assert torch.equal(decode(image), expected)
 
 
 def test_damaged_jpegs_are_refused_in_our_words(damaged: list[Path]) -> None:
