@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -69,20 +70,24 @@ class BoostedTrees(Artifact):
     def log_odds(self, rows: Sequence[Values]) -> Vector:
         """Log odds of default, (rows,)."""
         x = _columns(self.fields, self.categories, rows)
-        total = np.full(len(x), self.baseline)
-        for tree in self.trees:
-            total += _leaf_values(tree, x)
-        return total
+        return np.asarray(self.baseline + self._forest.leaf_values(x).sum(axis=1))
+
+    @functools.cached_property
+    def _forest(self) -> _Forest:
+        return _Forest(self.trees)
 
     def pd(self, rows: Sequence[Values]) -> Vector:
         """Probability of default, (rows,)."""
         return expit(self.log_odds(rows))
 
-    def reasons(self, card: Scorecard, row: Values, catalogue: Catalogue) -> list[Reason]:
-        """The fields whose typical good value would lower this applicant's log odds most, one at a time."""
-        better = [improved(card, row, name) for name in self.fields]
-        odds = self.log_odds([row, *better])
-        gained = odds[0] - odds[1:]
+    def gains(self, card: Scorecard, rows: Sequence[Values]) -> Vector:
+        """How far the typical good value of each field alone would lower the log odds, (rows, fields)."""
+        better = [improved(card, row, name) for row in rows for name in self.fields]
+        after = self.log_odds(better).reshape(len(rows), len(self.fields))
+        return np.asarray(self.log_odds(rows)[:, None] - after)
+
+    def reasons(self, card: Scorecard, row: Values, gained: Vector, catalogue: Catalogue) -> list[Reason]:
+        """The fields whose typical good value would lower this applicant's log odds most, by its row of `gains`."""
         worst = [int(i) for i in np.argsort(-gained, kind="stable")[:MAX_REASONS] if gained[i] > 0.05]
         return [reason_for(card, i, row, float(-gained[i]), catalogue) for i in worst]
 
@@ -110,14 +115,36 @@ def _tree(nodes: Any) -> Tree:
     )
 
 
-def _leaf_values(tree: Tree, x: Vector) -> Vector:
-    feature, threshold = np.array(tree.feature), np.array(tree.threshold)
-    left, right, missing = np.array(tree.left), np.array(tree.right), np.array(tree.missing_left)
-    at = np.zeros(len(x), dtype=np.intp)
-    rows = np.arange(len(x))
-    while (inner := left[at] >= 0).any():
-        i, node = rows[inner], at[inner]
-        value = x[i, feature[node]]
-        goes_left = np.where(np.isnan(value), missing[node], value <= threshold[node])
-        at[i] = np.where(goes_left, left[node], right[node])
-    return np.array(tree.value)[at]
+class _Forest:
+    """The nodes of all trees in one array each, so that all rows go down all trees at once."""
+
+    def __init__(self, trees: Sequence[Tree]) -> None:
+        self.roots = np.cumsum([0, *(len(tree.value) for tree in trees)])[:-1].astype(np.int32)
+        first = np.repeat(self.roots, [len(tree.value) for tree in trees])
+        self.feature = _joined([tree.feature for tree in trees], np.int32)
+        self.threshold = _joined([tree.threshold for tree in trees], np.float64)
+        left, right = (_joined([getattr(tree, side) for tree in trees], np.int32) for side in ("left", "right"))
+        self.leaf = left < 0
+        # A leaf leads to itself: a row that has arrived may be asked again.
+        itself = np.arange(len(left), dtype=np.int32)
+        self.left, self.right = np.where(self.leaf, itself, left + first), np.where(self.leaf, itself, right + first)
+        self.missing_left = _joined([tree.missing_left for tree in trees], np.bool_)
+        self.value = _joined([tree.value for tree in trees], np.float64)
+
+    def leaf_values(self, x: Vector) -> Vector:
+        """What each tree adds for each row, (rows, trees)."""
+        at = np.tile(self.roots, (len(x), 1))
+        rows = np.arange(len(x))[:, None]
+        missing = np.isnan(x)
+        holes = bool(missing.any())
+        while not self.leaf[at].all():
+            feature = self.feature[at]
+            goes_left = x[rows, feature] <= self.threshold[at]
+            if holes:
+                goes_left = np.where(missing[rows, feature], self.missing_left[at], goes_left)
+            at = np.where(goes_left, self.left[at], self.right[at])
+        return np.asarray(self.value[at])
+
+
+def _joined(parts: Sequence[Sequence[Any]], kind: Any) -> NDArray[Any]:
+    return np.concatenate([np.asarray(each, kind) for each in parts]) if parts else np.zeros(0, kind)

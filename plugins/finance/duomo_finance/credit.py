@@ -180,10 +180,11 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
         return self.card.values(record.payload)
 
     def score(self, prepared: Sequence[Any]) -> list[tuple[float, NDArray[np.float64], Any]]:
-        """PD, points by field, and the values they were made of."""
+        """PD; points by field, or from trees what each field would gain; and the values they were made of."""
         trees = self.artifacts.get("trees")
-        pds = trees.pd(prepared) if isinstance(trees, BoostedTrees) else self.card.pd(prepared)
-        return list(zip(map(float, pds), self.card.points(prepared), prepared, strict=True))
+        if isinstance(trees, BoostedTrees):
+            return list(zip(map(float, trees.pd(prepared)), trees.gains(self.card, prepared), prepared, strict=True))
+        return list(zip(map(float, self.card.pd(prepared)), self.card.points(prepared), prepared, strict=True))
 
     def interpret(self, case: Case[dict[str, Any]]) -> Probability:
         method, ref = self._source
@@ -193,7 +194,7 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
         catalogue: Catalogue = self.applications.catalogue
         trees = self.artifacts.get("trees")
         if isinstance(trees, BoostedTrees):
-            return trees.reasons(self.card, case.raw[2], catalogue)
+            return trees.reasons(self.card, case.raw[2], case.raw[1], catalogue)
         return adverse_reasons(self.card, case.raw[2], catalogue)
 
     def result(self, case: Case[dict[str, Any]]) -> CreditResult:

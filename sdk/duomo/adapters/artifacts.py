@@ -72,8 +72,8 @@ class Artifact(pydantic.BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, which has a fingerprint of its own."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in ("fingerprint", "ref"):
-            copied.__dict__.pop(name, None)
+        for name in set(copied.__dict__) - set(type(self).model_fields):  # cached properties, as of the fingerprint
+            del copied.__dict__[name]
         return copied
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -384,3 +384,19 @@ def test_too_little_history_is_said_before_anything_is_fitted(credit_rows):
         blank.prepare(blank.record(credit_rows[0]))
     with pytest.raises(UsageProblem, match="does not know what an application looks like"):
         CreditScore().record({})
+
+
+def test_all_trees_at_once_give_what_scikit_learn_gives_with_holes_and_one_by_one():
+    sklearn = pytest.importorskip("sklearn.ensemble")
+    from duomo_finance import boosting
+
+    random = np.random.default_rng(0)
+    x = random.normal(size=(600, 3))
+    y = (x[:, 0] + random.normal(size=600) > 0).astype(float)
+    x[random.random(x.shape) < 0.1] = np.nan
+    model = sklearn.HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(x, y)
+    forest = boosting._Forest([boosting._tree(stage[0].nodes) for stage in model._predictors])  # as `fit` reads them
+    ours = float(np.asarray(model._baseline_prediction).ravel()[0]) + forest.leaf_values(x).sum(axis=1)
+    np.testing.assert_allclose(ours, model.decision_function(x), atol=1e-9)
+    alone = np.concatenate([forest.leaf_values(row[None]) for row in x])
+    np.testing.assert_array_equal(alone, forest.leaf_values(x))
