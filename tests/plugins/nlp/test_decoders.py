@@ -9,7 +9,7 @@ import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 import duomo
-from duomo.errors import BadOutput
+from duomo.errors import BadOutput, WrongTask
 from duomo_nlp.decoders.writing import Writer, marks_of
 
 Tiny = Callable[..., "Decoder"]
@@ -42,6 +42,9 @@ LEARNED = ("bart", "mbart", "marian", "pegasus", "blenderbot", "blenderbot-small
 KINDS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(LEARNED, ENCODER_DECODER),
     "bamba": HYBRID | {"attn_layer_indices": [1]},
+    "granitemoehybrid": HYBRID
+    | {"layer_types": ["mamba", "attention"], "num_local_experts": 2, "num_experts_per_tok": 1},
+    "jamba": PLAIN | {"attn_layer_offset": 1, "attn_layer_period": 2, "num_experts": 2, "mamba_d_state": 8},
     "bloom": {"vocab_size": 400, "n_layer": 2, "n_head": 4, "hidden_size": 32, "bos_token_id": 0, "eos_token_id": 2},
     "gpt_neox": PLAIN | {"rotary_pct": 0.5},
     "mpt": {"vocab_size": 400, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 96},
@@ -121,6 +124,18 @@ def test_a_decoder_with_a_cache_writes_what_whole_passes_write(tiny: Tiny, kind:
             ids = [*ids, int(logits[0, -1].argmax())]
         assert result.text == decoder.tokenizer.decode(ids[result.num_prompt_tokens :], skip_special_tokens=True)
     assert outcomes == [decoder.runner(prompt, max_new_tokens=NEW) for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [("recurrent_gemma", {"block_types": ["recurrent", "attention"], "lru_width": 32, "head_dim": 8}), ("mamba", {})],
+)
+def test_a_decoder_that_keeps_its_state_otherwise_is_refused_at_load(
+    tiny: Tiny, kind: str, config: dict[str, Any]
+) -> None:
+    with pytest.raises(WrongTask, match="cannot be used for text-generation") as caught:
+        tiny(kind, **config)
+    assert "another form than a key-value cache" in caught.value.why
 
 
 TURN = 12

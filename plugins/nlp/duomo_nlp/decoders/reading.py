@@ -15,12 +15,16 @@ FROM_MASK = frozenset({"bloom", "mpt"})
 """Decoders that take no positions and need none: they read distances off the mask (ALiBi)."""
 
 
+STATEFUL = frozenset({"recurrent_gemma"})
+"""Decoders that take a cache and hand none back: their layers hold the state of the last text themselves."""
+
+
 class Reader:
     """A network, and what is true of its inputs."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         known = inspect.signature(network.forward).parameters
-        if "past_key_values" not in known:
+        if "past_key_values" not in known or network.config.model_type in STATEFUL:
             raise WrongTask(
                 f"{type(network).__name__} cannot be used for text-generation here",
                 why="it keeps its state in another form than a key-value cache",
