@@ -46,7 +46,7 @@ CORE_NAMES = {
     "register_tasks": [spec.name for spec in CORE_TASKS],
     "register_executors": [spec.name for spec in CORE_EXECUTORS],
     "register_commands": [
-        *("adapt", "adapters", "audit", "bench", "completion", "config", "doctor", "env", "eval"),
+        *("adapt", "adapters", "audit", "bench", "completion", "config", "doctor", "env", "eval", "evaluate"),
         *("executors", "models", "plan", "plugins", "run", "serve", "tasks", "train"),
     ],
     "register_renderers": ["auto", "csv", "json", "jsonl", "table", "text"],

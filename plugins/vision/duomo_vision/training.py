@@ -95,11 +95,14 @@ class CheckpointTrainer(ImageTrainer):
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         known = pretrained.load_config(weights.folder).id2label
         network = pretrained.load_network(AutoModelForImageClassification, weights, dtype=dtype, may_be_surplus=False)
-        if not set(labels) <= set(known.values()):
+        is_new = not set(labels) <= set(known.values())
+        if is_new:
             network = _with_labels(network, weights, labels, dtype)
         processor = pretrained.load_processor(AutoImageProcessor, weights, "image processor")
         names = [network.config.id2label[at] for at in range(network.config.num_labels)]
-        return cls(network.to(device), processor, names)
+        model = cls(network.to(device), processor, names)
+        model.has_new_head = is_new
+        return model
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
         if self.resize is None:
@@ -156,7 +159,8 @@ class TorchvisionTrainer(ImageTrainer):
         names = about.labels if set(labels) <= set(about.labels) else list(labels)
         network = torchvision_models.build(about.architecture, len(names))
         model = cls(network, about, names)
-        if names is not about.labels:
+        model.has_new_head = names is not about.labels
+        if model.has_new_head:
             # The head is new; all below it is whole, or `load_state` raises.
             own = network.state_dict()
             state.update({name: own[name] for name in own if name.startswith(f"{model.head}.")})
@@ -187,10 +191,13 @@ class LiteTrainer(ImageTrainer):
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         network, known = efficientnet.open_network(weights)
-        if not set(labels) <= set(known):
+        is_new = not set(labels) <= set(known)
+        if is_new:
             network._fc = nn.Linear(network._fc.in_features, len(labels))
             known = list(labels)
-        return cls(network.to(device, dtype), known)
+        model = cls(network.to(device, dtype), known)
+        model.has_new_head = is_new
+        return model
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
         return [{"pixels": efficientnet.resize(decode(item, efficientnet.SCALED))} for item in items]

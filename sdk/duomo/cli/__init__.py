@@ -25,6 +25,8 @@ COMMANDS = {
     "adapters": "What it is for: list, show, fit and evaluate industry adapters.",
     "adapt": "Run an industry adapter on records.",
     "audit": "Verify the log that an adapter writes.",
+    "train": "Train a model on rows with labels.",
+    "evaluate": "Score a model on rows with labels.",
     "executors": "Where it runs: executors, and what this machine has.",
     "serve": "Serve tasks and adapters over HTTP.",
     "plan": "Plan how MODEL is spread over devices, which need not be here.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from duomo.lazy import face
 
 if TYPE_CHECKING:
+    from duomo.training.checking import check as check, evaluate as evaluate
     from duomo.training.fit import Fit as Fit, Interval as Interval
     from duomo.training.fitting import finetune as finetune
     from duomo.training.losses import Losses as Losses
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
+        "duomo.training.checking": "check evaluate",
         "duomo.training.fit": "Fit Interval",
         "duomo.training.fitting": "finetune",
         "duomo.training.order": "Order",

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from duomo.errors import CannotWrite
+from duomo.training import lora
 from duomo.training.card import card
 from duomo.training.fit import FILE, Fit, RowReport
 from duomo.training.metrics import Classes
+from duomo.training.pictures import draw
 from duomo.version import __version__
 
 if TYPE_CHECKING:
@@ -51,9 +53,11 @@ def finish(training: Training) -> Fit:
     )
     try:
         _write_model(training, out)
+        confusion = None
         if held and isinstance(held.metric, Classes):
             confusion = {"labels": held.metric.labels, "rows_are": "labels", "counts": held.metric.confusion}
             (out / "confusion.json").write_text(json.dumps(confusion) + "\n", "utf-8")
+        draw(out, fit.curves, confusion)
         (out / "card.md").write_text(card(fit), "utf-8")
         (out / FILE).write_text(json.dumps(fit.to_dict(), indent=2, ensure_ascii=False) + "\n", "utf-8")
     except OSError as error:
@@ -73,6 +77,8 @@ def _write_model(training: Training, out: Path) -> None:
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir()
     training.model.network.eval()
+    if training.request.train == "lora":
+        lora.merge(training.model.network)
     training.model.save(writing)
     for file in sorted(writing.iterdir()):
         target = out / file.name

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from torch import nn
 
 from duomo.errors import UsageProblem
+from duomo.training import lora
 from duomo.training.trainable import Parts, Trainable
 
 Train = Literal["head", "all", "lora"] | int
@@ -23,7 +24,7 @@ class Trained(NamedTuple):
     """Layers of the stack that are trained, counted from the top; None where there is nothing frozen below."""
 
 
-def choose(model: Trainable[object], train: Train, reference: str) -> Trained:
+def choose(model: Trainable[object], train: Train, reference: str, rank: int = 4) -> Trained:
     """The modules that `train` means. Raises `UsageProblem` where a network has no such parts."""
     if train == "all":
         return Trained(("",), None)
@@ -32,8 +33,10 @@ def choose(model: Trainable[object], train: Train, reference: str) -> Trained:
         raise UsageProblem(
             f"'{reference}' does not say what its head is", why=f"train={train!r} needs to know", fix="train='all'"
         )
-    if train == "head" or train == "lora":
+    if train == "head":
         return Trained(parts.head, 0)
+    if train == "lora":
+        return Trained(lora.add(model.network, parts.head, rank, reference), None)
     num_layers = len(_stack(model.network, parts, reference))
     if not 0 < train <= num_layers:
         raise UsageProblem(

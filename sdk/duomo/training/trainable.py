@@ -56,6 +56,8 @@ class Trainable(ABC, Generic[In]):
 
     network: nn.Module
     labels: Sequence[str] = ()
+    has_new_head: bool = False
+    """Whether `open` made a head, since the checkpoint has none for these labels."""
 
     @classmethod
     @abstractmethod

@@ -61,7 +61,7 @@ class Training:
 
     def prepare(self) -> None:
         """Read and check everything, before the first step. Raises `BadInput` for data that cannot be learnt from."""
-        self._read()
+        self.read()
         self._freeze()
         self._make_loop()
         self.fingerprint = self._fingerprint()
@@ -97,7 +97,8 @@ class Training:
         """Compare what the network says with labels."""
         return evaluate(self.model, rows, len(labels), labels)
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Read and check all rows, and open the network."""
         request, cls = self.request, self.start.trainer()
         label = default_label(cls.kind) if request.label == "label" else request.label
         material = read_material(self.task, self.spec, cls.kind, request.data, request.validation, label, request.input)
@@ -151,7 +152,13 @@ class Training:
 
     def _freeze(self) -> None:
         request = self.request
-        self.trained = freezing.choose(self.model, request.train, self.start.reference)  # type: ignore[arg-type]
+        torch.default_generator.manual_seed(mix(self.recipe.seed, "additions"))
+        self.trained = freezing.choose(
+            self.model,
+            request.train,  # type: ignore[arg-type]
+            self.start.reference,
+            self.recipe.lora_rank,
+        )
         self.parameters = freezing.freeze(self.model.network, self.trained.modules)
         upper = self.trained.upper
         self.train_source: Rows = self.train_rows

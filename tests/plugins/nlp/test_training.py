@@ -10,7 +10,9 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoToke
 
 import duomo
 from duomo import Recipe
+from duomo.errors import BadInput
 from duomo.specs import ModelSpec
+from duomo.training import evaluate
 from duomo.weights import open_folder
 from duomo_nlp.training.sequences import Sequences
 
@@ -121,3 +123,40 @@ def test_a_head_whose_labels_are_known_is_kept_and_one_whose_are_not_is_new(chec
     assert torch.equal(
         new.network.bert.encoder.layer[0].output.dense.weight, trained.bert.encoder.layer[0].output.dense.weight
     )
+
+
+def test_lora_trains_a_few_numbers_and_is_merged_into_an_ordinary_checkpoint(checkpoint, tmp_path):
+    rows = [{"text": f"the {word} {at}", "label": word} for word in ("cat", "dog") for at in range(10)]
+    start = checkpoint("bert", AutoModel, hidden_size=64, intermediate_size=256)
+    fit = duomo.finetune(
+        "text-classification",
+        rows,
+        model=f"dir:{start}",
+        train="lora",
+        validation=0,
+        out=tmp_path / "out",
+        recipe=Recipe(epochs=4, batch=4, lr=1e-2),
+    )
+    kept = AutoModel.from_pretrained(fit.folder).state_dict()
+    before = AutoModel.from_pretrained(start).state_dict()
+    changed = {name for name in before if not torch.equal(kept[name], before[name])}
+    assert changed == {name for name in kept if "pooler" in name or (name.endswith("weight") and "dense" in name)} | {
+        name for name in kept if name.endswith(("query.weight", "key.weight", "value.weight"))
+    }
+    with_additions = sum(loss for _, loss in fit.rows.highest_losses) / len(rows)
+    merged = evaluate("text-classification", rows, model=f"dir:{fit.folder}")
+    assert merged.scores["loss"].value == pytest.approx(with_additions, abs=1e-5)
+
+
+def test_a_model_is_evaluated_on_rows_with_its_own_labels_alone(checkpoint):
+    names = {0: "neg", 1: "pos"}
+    folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=2, id2label=names)
+    rows = [
+        {"text": text, "label": label} for text, label in zip(TEXTS, ["neg", "pos", "neg", "pos", "neg"], strict=True)
+    ]
+    found = evaluate("text-classification", rows, model=f"dir:{folder}")
+    runner = duomo.load("text-classification", f"dir:{folder}")
+    right = sum(runner(row["text"]).top.name == row["label"] for row in rows)
+    assert found.scores["accuracy"].value == right / 5
+    with pytest.raises(BadInput, match="does not know the labels"):
+        evaluate("text-classification", [*rows, {"text": "a dog", "label": "other"}], model=f"dir:{folder}")

@@ -51,10 +51,12 @@ class EncoderTrainer(Trainable[In]):
 
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
-        network = open_network(cls.auto, weights, labels, dtype).to(device)
+        network, is_new = open_network(cls.auto, weights, labels, dtype)
+        network = network.to(device)
         wrapper, tokenizer = load_tokenizer(weights)
         names = [network.config.id2label[at] for at in range(network.config.num_labels)] if labels else []
         model = cls(network, wrapper, tokenizer, names)
+        model.has_new_head = is_new
         model.cut_to(max_tokens(network, wrapper, weights))
         return model
 
@@ -98,15 +100,15 @@ class EncoderTrainer(Trainable[In]):
         return flat
 
 
-def open_network(auto: Any, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> Any:
-    """The network with a head for `labels`: the checkpoint's own where it knows them all, else a new one.
+def open_network(auto: Any, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> tuple[Any, bool]:
+    """The network with a head for `labels`, and whether it is new: the checkpoint's own where it knows them all.
 
     The encoder is whole or `WeightsMismatch` is raised; a pooler that the checkpoint lacks is new.
     """
     config = pretrained.load_config(weights.folder)
     names = {} if config is None else config.id2label
     if _has_head(auto, weights) and (not labels or set(labels) <= set(names.values())):
-        return pretrained.load_network(auto, weights, dtype=dtype)
+        return pretrained.load_network(auto, weights, dtype=dtype), False
     base = pretrained.load_network(AutoModel, weights, dtype=dtype, may_miss=("pooler.",))
     changes: dict[str, Any] = {}
     if labels:
@@ -117,7 +119,7 @@ def open_network(auto: Any, weights: WeightsRef, labels: Sequence[str], dtype: t
     with pretrained.quiet():
         network = auto.from_config(config, dtype=dtype)
     network.base_model.load_state_dict(base.state_dict(), strict=False)
-    return network
+    return network, True
 
 
 def _has_head(auto: Any, weights: WeightsRef) -> bool:

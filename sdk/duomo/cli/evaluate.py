@@ -1,0 +1,55 @@
+"""``duomo evaluate``: how good a model is on rows with labels."""
+
+from __future__ import annotations
+
+import click
+
+from duomo.cli.app import App
+from duomo.cli.complete import complete_models
+from duomo.cli.formats import echo_json
+from duomo.cli.output import settle
+
+
+@click.command("evaluate")
+@click.argument("task")
+@click.argument("data")
+@click.option(
+    "-m", "--model", metavar="NAME", required=True, shell_complete=complete_models, help="dir:FOLDER, or a name."
+)
+@click.option("--label", metavar="COLUMN", default="label", help="The column of the labels.")
+@click.option("--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one.")
+@click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …")
+@click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    task: str,
+    data: str,
+    model: str,
+    label: str,
+    input_: str | None,
+    device: str,
+    output: str,
+) -> None:
+    r"""Score a model on rows with labels.
+
+    Each score has the interval in which it lies with 95 % confidence.
+
+    \b
+    duomo evaluate text-classification test.csv --label stars -m dir:stars/
+    """
+    from duomo.cli.train import show_scores
+    from duomo.training.checking import evaluate
+
+    settle(ctx, output)
+    app: App = ctx.obj
+    found = evaluate(task, data, model=model, label=label, input=input_, device=device, catalog=app.catalog)
+    if output == "json":
+        scores = {name: each._asdict() for name, each in found.scores.items()}
+        left = [vars(each) for each in found.left_out]
+        echo_json({"task": task, "model": model, "rows": found.num_rows, "scores": scores, "left_out": left}, indent=2)
+        return
+    show_scores(found.scores)
+    for each in found.left_out[:10]:
+        click.echo(f"left out: {each.id}: {each.what}", err=True)

@@ -1,0 +1,178 @@
+"""``duomo train``: labelled rows to a model folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from duomo.cli.app import App
+from duomo.cli.complete import complete_models
+from duomo.cli.formats import echo_json
+from duomo.cli.output import settle
+
+if TYPE_CHECKING:
+    from duomo.training.checking import Checked
+    from duomo.training.fit import Fit
+    from duomo.training.fitting import Progress as At
+    from duomo.training.metrics import Interval
+
+SHOWN = 10
+
+
+@click.command("train")
+@click.argument("task")
+@click.argument("data")
+@click.option("-O", "--out", metavar="FOLDER", required=True, help="Where the trained model is written.")
+@click.option(
+    "-m", "--model", metavar="NAME", shell_complete=complete_models, help="What to start from; the task's default."
+)
+@click.option("--label", metavar="COLUMN", default="label", help="The column of the labels.")
+@click.option("--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one.")
+@click.option("--train", metavar="WHAT", default="head", help="head, all, lora, or a number of upper layers.")
+@click.option("--validation", metavar="SHARE|DATA", default="0.2", help="Rows held out, or data of its own.")
+@click.option("--epochs", metavar="N", type=int, help="Times that each row is read; 3.")
+@click.option("--batch", metavar="N", type=int, help="Rows of one update; 16.")
+@click.option("--lr", metavar="RATE", type=float, help="Highest learning rate; 1e-3 for a head, 5e-5 otherwise.")
+@click.option("--seed", metavar="N", type=int, help="Of order, dropout and new layers; 0.")
+@click.option("--max-failed", metavar="N", type=int, help="Rows that may be left out; 20.")
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Another setting of the recipe.")
+@click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …")
+@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@click.option("--check", is_flag=True, help="Read and check the rows, and take no step.")
+@click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
+@click.pass_context
+def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, **given: Any) -> None:
+    r"""Train a model on rows with labels.
+
+    DATA is a file of rows, or a folder with a class for each folder in it. FOLDER is then a model: duomo run TASK -m dir:FOLDER. Beside it lie card.md with the scores, log.jsonl and the
+    rows it finds hardest.
+
+    \b
+    duomo train text-classification reviews.csv --label stars -O stars/
+    duomo train image-classification birds/ --train 2 --epochs 10 -O birds-model/
+    duomo train text-classification reviews.csv -O stars/ --check
+    """
+    from pathlib import Path
+
+    from duomo.training.fitting import finetune
+    from duomo.training.request import Request
+
+    settle(ctx, output)
+    app: App = ctx.obj
+    what = {
+        "task": task, "data": data, "label": given["label"], "input": given["input_"], "model": given["model"],
+        "train": _train(given["train"]), "validation": _validation(given["validation"]), "device": given["device"],
+        "recipe": _recipe(given),
+    }  # fmt: skip
+    if given["check"]:
+        from duomo.training.checking import check
+
+        checked = check(Request(**what, out=Path(out)), app.catalog)
+        _show_checked(checked, output)
+        return
+    shown = _Shown(app)
+    try:
+        fit = finetune(**what, out=out, resume=given["resume"], catalog=app.catalog, on_step=shown.step)
+    finally:
+        shown.close()
+    if output == "json":
+        echo_json(fit.to_dict(), indent=2)
+    else:
+        _show_fit(fit)
+
+
+class _Shown:
+    """A line on standard error that follows a training."""
+
+    def __init__(self, app: App) -> None:
+        from duomo.cli.jobs.progress import Progress
+
+        self._progress = Progress(app, wanted=True, to_file=True)
+        self._progress.__enter__()
+        self._began: float | None = None
+        self._first = 0
+
+    def step(self, at: At) -> None:
+        """Show where it is."""
+        if self._began is None:
+            self._began, self._first = time.perf_counter(), at.step
+        self._progress.say(lambda: self._line(at))
+
+    def _line(self, at: At) -> str:
+        seconds = time.perf_counter() - (self._began or 0.0)
+        done = max(1, at.step - self._first)
+        left = seconds / done * (at.total - at.step)
+        scores = "".join(f" · {name} {value:.3f}" for name, value in at.scores.items() if name != "loss")
+        rate = f"{at.rows / max(seconds, 1e-6):,.0f} rows/s"
+        where = f"epoch {at.epoch}/{at.epochs} · step {at.step}/{at.total}"
+        return f"{where} · loss {at.loss:.4f}{scores} · {rate} · {left:.0f} s left"
+
+    def close(self) -> None:
+        """Clear the line."""
+        self._progress.stop()
+
+
+def _train(text: str) -> str | int:
+    return int(text) if text.isdigit() else text
+
+
+def _validation(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _recipe(given: dict[str, Any]) -> Any:
+    import json
+
+    from duomo.errors import UsageProblem
+    from duomo.training.recipe import Recipe
+
+    values = {name: given[name] for name in ("epochs", "batch", "lr", "seed", "max_failed") if given[name] is not None}
+    for setting in given["settings"]:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageProblem(f"'{setting}' is not NAME=VALUE", fix="--set schedule=cosine")
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return Recipe.parse(values)
+
+
+def _show_checked(checked: Checked, output: str) -> None:
+    if output == "json":
+        record = checked._asdict()
+        record["findings"] = [each._asdict() for each in checked.findings]
+        record["left_out"] = [vars(each) for each in checked.left_out]
+        echo_json(record, indent=2)
+        return
+    click.echo(f"{checked.trained:,} rows to train on, {checked.held_out:,} held out, {len(checked.left_out)} left out")
+    if checked.labels:
+        click.echo(f"labels: {', '.join(checked.labels)}")
+    for finding in checked.findings:
+        click.echo(f"{finding.level}: {finding.what}")
+        for name, text in (("why", finding.why), ("fix", finding.fix), ("rows", ", ".join(finding.rows))):
+            if text:
+                click.echo(f"  {name}: {text}")
+    for left in checked.left_out[:SHOWN]:
+        click.echo(f"left out: {left.id}: {left.what}")
+
+
+def _show_fit(fit: Fit) -> None:
+    show_scores(fit.metrics)
+    rows = fit.rows
+    click.echo(f"{rows.trained:,} rows trained, {rows.validated:,} held out, {len(rows.left_out)} left out")
+    for left in rows.left_out[:SHOWN]:
+        click.echo(f"left out: {left.id}: {left.what}", err=True)
+    click.echo(f"duomo run {fit.task} -m dir:{fit.folder} …", file=sys.stdout)
+
+
+def show_scores(scores: dict[str, Interval]) -> None:
+    """Print scores with their intervals."""
+    for name, each in scores.items():
+        click.echo(f"{name:<20} {each.value:.4f}  ({each.low:.4f} to {each.high:.4f}, of {each.num_rows:,})")

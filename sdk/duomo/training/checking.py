@@ -1,0 +1,102 @@
+"""Looking without training: what is in the data, and how good a trained model is on rows with labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from duomo.catalog import Catalog, default_catalog
+from duomo.data.examples import Finding
+from duomo.errors import BadInput
+from duomo.training.fit import LeftOut
+from duomo.training.metrics import Interval
+from duomo.training.request import Request
+from duomo.training.starts import find_start
+
+
+class Checked(NamedTuple):
+    """What a training would read."""
+
+    trained: int
+    held_out: int
+    labels: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def check(request: Request, catalog: Catalog | None = None) -> Checked:
+    """Read and check all that a training would, and take no step. Raises what the training would raise."""
+    catalog = catalog or default_catalog()
+    start = find_start(request.task, request.model, catalog)
+    start.trainer()
+    import torch
+
+    from duomo.training.training import Training
+
+    with torch.random.fork_rng():
+        training = Training(request, start, catalog.task(request.task))
+        training.read()
+    return Checked(
+        len(training.train_labels),
+        len(training.held_labels),
+        tuple(training.labels),
+        tuple(training.findings),
+        tuple(training.left_out),
+    )
+
+
+class Evaluated(NamedTuple):
+    """Scores of a model on rows with labels."""
+
+    scores: dict[str, Interval]
+    num_rows: int
+    left_out: tuple[LeftOut, ...]
+
+
+def evaluate(
+    task: str,
+    data: Any,
+    *,
+    model: str,
+    label: str = "label",
+    input: str | None = None,
+    device: str = "auto",
+    catalog: Catalog | None = None,
+) -> Evaluated:
+    """Compare what a model says of rows with their labels; each row counts once.
+
+    Args:
+        task: what the model does.
+        data: rows, as `duomo.finetune` takes them.
+        model: a model that could be trained for `task`, such as ``dir:FOLDER``.
+        label: the column of the label.
+        input: the column of the input, where it has not a usual name.
+        device: ``auto``, ``cpu``, ``cuda:0`` …
+        catalog: the plugins to use; all installed ones when left out.
+
+    Raises:
+        BadInput: there is no row, or a label that the model does not know.
+    """
+    catalog = catalog or default_catalog()
+    request = Request(
+        task=task, data=data, out=Path(), label=label, input=input, model=model, validation=0, device=device
+    )
+    start = find_start(task, model, catalog)
+    start.trainer()
+    import torch
+
+    from duomo.training.training import Training
+
+    unlimited = dataclasses.replace(request.recipe, max_failed=2**62)
+    with torch.random.fork_rng():
+        training = Training(dataclasses.replace(request, recipe=unlimited), start, catalog.task(task))
+        training.read()
+        if training.model.has_new_head:
+            raise BadInput(
+                f"'{model}' does not know the labels of these rows",
+                why=f"the rows have {', '.join(training.labels[:8])}",
+                fix="evaluate it on rows with its own labels, or train it on these: duomo train",
+            )
+        found = training.evaluate(training.train_rows, training.train_labels)
+    return Evaluated(found.scores, len(training.train_labels), tuple(training.left_out))

@@ -1,0 +1,94 @@
+"""`duomo train` and `duomo evaluate`, on a checkpoint made here."""
+
+import csv
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from duomo.cli import cli
+
+WORDS = "the a robin wren cod hake sat swam flew here there".split()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    vocab = {word: at for at, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=len(vocab), max_position_embeddings=32, **sizes)).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    kinds = {"bird": ("robin", "wren"), "fish": ("cod", "hake")}
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "kind"])
+        for kind, names in kinds.items():
+            for name in names:
+                places = itertools.product(("the", "a"), ("sat", "swam", "flew"), ("here", "there"))
+                writer.writerows((f"{a} {name} {b} {c}", kind) for a, b, c in places)
+        writer.writerow(["", "bird"])
+    return path
+
+
+def run(*args: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, [str(arg) for arg in args])
+    return done.exit_code, done.output
+
+
+def test_a_table_becomes_a_model_that_is_evaluated_and_run(base, table, tmp_path):
+    out = tmp_path / "out"
+    code, said = run(
+        "train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}", "--train", "all",
+        "--epochs", "8", "--lr", "0.01", "-O", out, "--set", "schedule=cosine", "--resume",
+    )  # fmt: skip
+    assert code == 0, said
+    assert "rows trained" in said
+    assert "rows.csv:49" in said, "the row without a text is named"
+    code, said = run("evaluate", "text-classification", table, "--label", "kind", "-m", f"dir:{out}", "-o", "json")
+    assert code == 0, said
+    assert json.loads(said[said.index("{") :])["scores"]["accuracy"]["value"] > 0.9
+    code, said = run("run", "text-classification", "-m", f"dir:{out}", "-t", "the wren flew here", "-o", "jsonl")
+    assert json.loads(said)["result"]["labels"][0]["name"] == "bird"
+    assert (out / "curves.svg").read_text().startswith("<?xml")
+    assert (out / "confusion.svg").exists()
+
+
+def test_check_reads_and_takes_no_step(base, table, tmp_path):
+    table.write_text(table.read_text() + "the robin sat here,fish\n")
+    code, said = run(
+        "train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}", "-O", tmp_path / "out", "--check"
+    )
+    assert code == 0, said
+    assert "labels: bird, fish" in said
+    assert "1 inputs have two labels or more" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "named"),
+    [
+        (["--label", "kinds"], 1, "Did you mean"),
+        (["--label", "kind", "--train", "torso"], 2, "a number of upper layers"),
+        (["--label", "kind", "--set", "batchs=3"], 2, "batch"),
+        (["--label", "kind", "--train", "9"], 2, "has 1 layers"),
+    ],
+)
+def test_a_call_that_is_off_is_answered_in_words(base, table, tmp_path, more, code, named):
+    found, said = run("train", "text-classification", table, "-m", f"dir:{base}", "-O", tmp_path / "out", *more)
+    assert named in said
+    assert found == code
