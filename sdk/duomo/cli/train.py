@@ -47,8 +47,8 @@ SHOWN = 10
 def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, **given: Any) -> None:
     r"""Train a model on rows with labels.
 
-    DATA is a file of rows, or a folder with a class for each folder in it. FOLDER is then a model: duomo run TASK -m dir:FOLDER. Beside it lie card.md with the scores, log.jsonl and the
-    rows it finds hardest.
+    DATA is a file of rows, or a folder with a class for each folder in it. FOLDER is then a model:
+    duomo run TASK -m dir:FOLDER. Beside it lie card.md with the scores, log.jsonl and the rows it finds hardest.
 
     \b
     duomo train text-classification reviews.csv --label stars -O stars/
