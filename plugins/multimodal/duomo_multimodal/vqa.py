@@ -13,7 +13,7 @@ from duomo import Model, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.inputs import ImageQuestion
 from duomo.model import Features
-from duomo.pretrained import load_network, load_processor
+from duomo.pretrained import labels_of, load_network, load_processor
 from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
 
 
@@ -27,7 +27,7 @@ class VisualQuestionAnswerer(Model[ImageQuestion, VisualAnswers]):
         self.processor = processor
         self.tokenizer = tokenizer
         self.max_tokens = min(network.config.max_position_embeddings, tokenizer.model_max_length)
-        self.answers: dict[int, str] = network.config.id2label
+        self.answers = labels_of(network.config)
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:

@@ -13,9 +13,9 @@ from torch import Tensor
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import InputTooLong, InputUnreadable, WrongTask
+from duomo.errors import InputTooLong, InputUnreadable
 from duomo.model import Features
-from duomo.pretrained import load_network
+from duomo.pretrained import labels_of, load_network, refuse_regression
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import AudioClassificationOptions
 from duomo_speech.auto import receptive_field
@@ -38,19 +38,14 @@ class AudioClassifier(Model[Audio, Classification]):
         self.rate: int = extractor.sampling_rate
         self.least = receptive_field(network.config)
         self.most = _heard(network.config, extractor)
-        self.labels: list[str] = [network.config.id2label[at] for at in range(network.config.num_labels)]
+        self.labels = labels_of(network.config)
         self.is_multi_label = network.config.problem_type == "multi_label_classification"
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Load network and feature extractor, whole; raises `WrongTask` for one that was trained for regression."""
         network = load_network(AutoModelForAudioClassification, weights)
-        if network.config.problem_type == "regression":
-            raise WrongTask(
-                f"'{weights.folder}' does not do audio-classification",
-                why="it was trained for regression: it gives a number, not labels",
-                fix="use a checkpoint that was trained on labels",
-            )
+        refuse_regression(weights, network.config, "audio-classification")
         return cls(network.to(device, dtype), load_part(AutoFeatureExtractor, weights))
 
     @staticmethod

@@ -15,7 +15,7 @@ from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import Features, R
-from duomo.pretrained import load_network, load_processor
+from duomo.pretrained import labels_of, load_network, load_processor
 
 MEGAPIXEL = 1_000_000
 
@@ -49,7 +49,7 @@ class Dense(Model[Image, R]):
     def __init__(self, network: Any, processor: Any, weights: WeightsRef) -> None:
         self.network = network
         self.processor = processor
-        self.labels: dict[int, str] = dict(getattr(network.config, "id2label", None) or {})
+        self.labels = dict(enumerate(labels_of(network.config))) if getattr(network.config, "id2label", None) else {}
         self.configure(weights)
 
     def configure(self, weights: WeightsRef) -> None:
