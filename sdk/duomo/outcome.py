@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import traceback as tb
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from duomo.tasks.base import Result
 
 R = TypeVar("R", bound="Result")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class Outcome(Generic[R]):
             "id": self.id,
             "ok": self.ok,
             # By way of JSON text, because only there does pydantic turn NaN, which is not JSON, into null.
-            "result": json.loads(self.result.model_dump_json()) if self.result is not None else None,
+            "result": json.loads(result_json(self.result)) if self.result is not None else None,
             "error": self.error.to_dict() if self.error is not None else None,
             "meta": dataclasses.asdict(self.meta),
         }
@@ -138,6 +140,22 @@ class Outcome(Generic[R]):
         head = {"schema": "duomo.outcome/1", "index": self.index, "id": self.id, "ok": self.ok}
         tail = {"error": self.error and self.error.to_dict(), "meta": dataclasses.asdict(self.meta)}
         # The result's text as pydantic writes it: reading and writing a long vector again takes five times as long.
-        result = self.result.model_dump_json() if self.result is not None else "null"
+        result = result_json(self.result) if self.result is not None else "null"
         first, last = json.dumps(head, ensure_ascii=False), json.dumps(tail, ensure_ascii=False)
         return f'{first[:-1]}, "result": {result}, {last[1:]}'
+
+
+def result_json(result: Result) -> str:
+    """A result as JSON text, in which NaN is null; half a character, a lone surrogate, is spelled out."""
+    try:
+        return result.model_dump_json()
+    except ValueError:  # it holds half a character, for which UTF-8 has no bytes
+        from pydantic_core import to_json
+
+        return to_json(json.loads(exact_json(result)), inf_nan_mode="null").decode()
+
+
+def exact_json(result: Result) -> str:
+    """A result as Python's JSON text, in which NaN stays NaN; half a character is spelled out."""
+    text = json.dumps(result.model_dump(mode="json"), ensure_ascii=False)
+    return text if text.isascii() else _HALF.sub(lambda half: rf"\\u{ord(half[0]):04x}", text)

@@ -103,3 +103,12 @@ def test_an_outcome_crosses_processes_and_its_error_keeps_its_class():
     assert knotted.error.type == "Knotted"
     with pytest.raises(ModelFailed, match="knotted"):
         knotted.unwrap()
+
+
+def test_half_a_character_in_a_result_is_spelled_out_and_does_not_cost_the_file():
+    outcome = Outcome(0, "a", Classification.ranked(["猫\udc80"], [float("nan")]), None, META)
+    line = outcome.to_json()
+    line.encode("utf-8")
+    result = json.loads(line, parse_constant=pytest.fail)["result"]
+    assert result == outcome.to_dict()["result"]
+    assert (result["labels"][0]["name"], result["labels"][0]["score"]) == ("猫\\udc80", None)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from duomo import errors
 from duomo.errors import DuomoError
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, result_json
 
 STATUS: tuple[tuple[type[DuomoError], int], ...] = (
     (errors.DeadlinePassed, 504),
@@ -58,7 +58,7 @@ def result_reply(outcome: Outcome[Any]) -> JsonReply:
         return reply_to(outcome.error, meta_headers(outcome.meta))
     assert outcome.result is not None
     meta = json.dumps({name: getattr(outcome.meta, name) for name in outcome.meta.__slots__}, ensure_ascii=False)
-    body = f'{{"result": {outcome.result.model_dump_json()}, "meta": {meta}}}'
+    body = f'{{"result": {result_json(outcome.result)}, "meta": {meta}}}'
     return JsonReply(body, headers=dict(meta_headers(outcome.meta)))
 
 

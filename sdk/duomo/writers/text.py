@@ -10,7 +10,7 @@ import os
 from typing import Any, Protocol
 
 from duomo.errors import CannotWrite
-from duomo.outcome import Outcome
+from duomo.outcome import Outcome, result_json
 from duomo.tasks.base import Result
 from duomo.writers.base import Writer
 from duomo.writers.columns import cell, class_of_top, columns, find, full_names
@@ -127,7 +127,7 @@ class CsvWriter(TextWriter):
         values = {"top": None, **(record["result"] or {})}
         if self._top and outcome.result is not None:
             with contextlib.suppress(IndexError):  # nothing found has no best
-                values["top"] = json.loads(outcome.result.top.model_dump_json())
+                values["top"] = json.loads(result_json(outcome.result.top))
         cells = [find(values, name) for name in self._columns]
         error, meta = outcome.error, outcome.meta
         ends = [error and error.code, error and error.what, meta.model, meta.ms]

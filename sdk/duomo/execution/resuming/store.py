@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from duomo.errors import CannotWrite, DuomoError, StoreLocked, StoreMismatch, StoreProblem
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, exact_json, result_json
 
 GROUP_ROWS = 32
 GROUP_S = 0.5
@@ -231,9 +231,9 @@ class RunStore:
 def _result_json(result: Any) -> str | None:
     if result is None:
         return None
-    text: str = result.model_dump_json()
+    text = result_json(result)
     # Where a result holds NaN or an infinity, pydantic writes null, which could not be read back as a number.
-    return json.dumps(result.model_dump(mode="json")) if "null" in text else text
+    return exact_json(result) if "null" in text else text
 
 
 def _error_json(error: ItemError | None) -> str | None:

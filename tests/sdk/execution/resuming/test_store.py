@@ -279,3 +279,16 @@ def test_an_error_of_the_disk_costs_its_group_and_no_other(path, rows, monkeypat
 def test_a_store_says_in_its_header_that_it_is_ours(path, asked):
     opened(path).close()
     assert asked(path, "PRAGMA application_id") == [(int.from_bytes(b"duom"),)]
+
+
+def test_a_result_with_half_a_character_is_kept_and_comes_back_spelled_out(path):
+    result = Classification.ranked(["half \udc80", "nan"], [float("nan"), 0.5])
+    with RunStore(path) as store:
+        store.begin({})
+        store.put([(b"1", Outcome(0, "a", result, None, META))])
+    with RunStore(path) as again:
+        again.begin({})
+        row = again.get("a", b"1")
+    assert row is not None
+    found = Classification.model_validate_json(row.result)
+    assert {each.name for each in found.labels} == {"half \\udc80", "nan"}
