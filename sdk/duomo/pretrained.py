@@ -11,7 +11,7 @@ from typing import Any
 
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 from duomo.parallel import shard_if_grouped
-from duomo.weights import WeightsRef, check_tensors
+from duomo.weights import WeightsRef, check_tensors, first_line
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
 # Left out, trust_remote_code makes transformers ask on the terminal, and a hasty "y" would run a stranger's code.
@@ -56,7 +56,7 @@ def load_network(
         _refuse_own_code(weights, error)
         raise WeightsProblem(
             f"'{weights.folder}' cannot be loaded",
-            why=str(error).strip().splitlines()[0],
+            why=first_line(error),
             fix="download or save it again, whole; transformers must know its model_type",
         ) from error
     missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
@@ -95,7 +95,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
         _refuse_own_code(weights, error)
         raise WeightsMissing(
             f"'{weights.folder}' has no {what} that can be used",
-            why=str(error).strip().splitlines()[0],
+            why=first_line(error),
             fix=f"save it beside the model: {what.replace(' ', '_')}.save_pretrained(folder)",
         ) from None
 

@@ -207,13 +207,31 @@ def refuse_pickles(folder: Path) -> None:
 def fetch_from_hub(spec: ModelSpec, name: str, revision: str) -> WeightsRef:
     """A checkpoint from the hub's local cache, downloaded first if need be and allowed."""
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     offline = is_offline()
     try:
         folder = huggingface_hub.snapshot_download(
             name, revision=revision or None, local_files_only=offline, allow_patterns=_HUB_FILES
         )
+    except HFValidationError as error:
+        raise AmbiguousReference(
+            f"'hf:{name}' is not a hub reference",
+            why=first_line(error),
+            fix="write hf:org/name or hf:org/name@revision",
+        ) from None
+    except GatedRepoError:  # the hub's errors count it among those that are not there
+        raise WeightsMissing(
+            f"the model '{name}' is gated",
+            why="its owners give it to those who accept their licence",
+            fix="accept the licence on the model's page, and log in: hf auth login",
+        ) from None
     except RepositoryNotFoundError:
         raise WeightsMissing(f"the hub has no model '{name}'", fix="check the name, or log in: hf auth login") from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
@@ -225,12 +243,17 @@ def fetch_from_hub(spec: ModelSpec, name: str, revision: str) -> WeightsRef:
             ) from None
         raise WeightsMissing(
             f"'hf:{name}' could not be downloaded",
-            why=str(error).strip().splitlines()[0],
+            why=first_line(error),
             fix="check the network; or download it elsewhere and use dir:PATH",
         ) from None
     path = Path(folder)
     refuse_pickles(network_folder(path))
     return WeightsRef(spec, path, path.name)
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says first; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def file_digest(*paths: Path) -> str:

@@ -6,11 +6,14 @@ import json
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import pytest
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from hypothesis import given, strategies as st
 
 import duomo
-from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
+from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem
+from duomo.pretrained import load_network, load_processor
 from duomo.specs import ModelSpec
 from duomo.weights import (
     WeightsRef,
@@ -221,3 +224,45 @@ def test_a_checkpoint_with_any_tensor_amiss_is_refused():
     with pytest.raises(WeightsMismatch) as caught:
         check_tensors("fake/thing", ["d", "c", "b", "a"], ["x"], ["w"])
     assert caught.value.why == "tensors: 4 missing (a, b, c, …); 1 unexpected (x); 1 of the wrong shape (w)"
+
+
+@pytest.mark.parametrize("name", ["org/na..me", "org/-name", "org/name.git"])
+def test_what_the_hub_would_not_take_as_a_name_is_not_a_hub_reference(name):
+    with pytest.raises(AmbiguousReference) as caught:
+        locate(SPEC._replace(weights=f"hf:{name}"))
+    assert caught.value.what == f"'hf:{name}' is not a hub reference"
+    assert "repo_id" in caught.value.why.lower().replace(" ", "_")
+
+
+@pytest.mark.parametrize(
+    ("error", "what", "why"),
+    [
+        (GatedRepoError, "the model 'org/name' is gated", "accept their licence"),
+        (RepositoryNotFoundError, "the hub has no model 'org/name'", ""),
+        (ConnectionError, "'hf:org/name' could not be downloaded", "ConnectionError"),
+    ],
+)
+def test_what_keeps_the_hub_from_giving_a_model_is_named(monkeypatch, error, what, why):
+    def refuse(*_, **__):
+        raise error.__new__(error)  # without a text
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    monkeypatch.setattr("duomo.weights.is_offline", lambda: False)
+    with pytest.raises(WeightsMissing) as caught:
+        locate(SPEC._replace(weights="hf:org/name"))
+    assert caught.value.what == what
+    assert why in caught.value.why
+    assert "hf auth login" in caught.value.fix or error is ConnectionError
+
+
+def test_a_checkpoint_that_fails_without_a_word_is_named_by_its_error(tmp_path):
+    class Silent:
+        @staticmethod
+        def from_pretrained(*_, **__):
+            raise OSError
+
+    weights = WeightsRef(SPEC, tmp_path)
+    for load in (lambda: load_network(Silent, weights), lambda: load_processor(Silent, weights, "tokenizer")):
+        with pytest.raises((WeightsProblem, WeightsMissing)) as caught:
+            load()
+        assert caught.value.why == "OSError"
