@@ -224,7 +224,7 @@ class Runner(Generic[R]):
                 return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
             from duomo.execution.resuming.resume import Resume  # most runs have no store
 
-            resume = Resume(self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe)
+            resume = Resume(self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe, max_failed=max_failed)
             resume.begin(self.meta, parsed)
             new, keep = resume.entries(entries), resume.keep
             ran = self.executor.map(new, parsed, batch_size=batch_size, max_failed=max_failed, on_settled=keep)

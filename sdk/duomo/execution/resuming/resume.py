@@ -12,6 +12,7 @@ from typing import Any
 from duomo.errors import DuomoError, StoreProblem
 from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.execution.resuming.store import RunStore
+from duomo.execution.scheduling.scheduler import too_many_failed
 from duomo.inputs.digest import digest
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks.base import Options
@@ -43,6 +44,7 @@ class Resume:
         store: where outcomes are kept: a file, which is closed at the end of the run, or an open store.
         retry_failed: run items again that failed in an earlier session.
         dedupe: run items of equal content once.
+        max_failed: as in `Executor.map`, which does not know of a repeat of an item that it still runs.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Resume:
         *,
         retry_failed: bool = False,
         dedupe: bool = False,
+        max_failed: int | None = None,
     ) -> None:
         self._result = result
         self._store = RunStore(store) if isinstance(store, str | os.PathLike) else store
         self._owned = self._store is not store
         self._retry_failed = retry_failed
         self._dedupe = dedupe
+        self._max_failed = max_failed
         self._order: deque[_Place | None] = deque()
         """For each item read and not given out its place; None for one refused at the border."""
         self._running: dict[int, bytes] = {}
@@ -100,16 +104,20 @@ class Resume:
         self._store.put(pair for pair in pairs if not self._waits(pair[1].error))
 
     def outcomes(self, outcomes: Iterable[Outcome[Any]]) -> Iterator[Outcome[Any]]:
-        """Pass on what the executor gives, in order, with the known outcomes in their places."""
+        """Pass on what the executor gives, in order, with the known outcomes in their places.
+
+        Raises `SystemicError` after one failed item too many, known failures and repeats of one included.
+        """
+        failed = 0
         try:
-            for outcome in outcomes:
+            for given in outcomes:
                 place = self._order.popleft()
-                if place is None:
-                    yield outcome
-                elif place.outcome is not None:
-                    yield place.outcome
-                else:
-                    yield self._settle(place, outcome)
+                outcome = given if place is None else place.outcome or self._settle(place, given)
+                yield outcome
+                if outcome.error is not None:
+                    failed += 1
+                    if self._max_failed is not None and failed > self._max_failed:
+                        raise too_many_failed(self._max_failed, outcome.index, outcome.error)
             if self._store is not None:
                 self._store.put(self._held)
         finally:

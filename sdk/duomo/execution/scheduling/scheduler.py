@@ -55,6 +55,15 @@ class Batch:
     """The same with padding."""
 
 
+def too_many_failed(max_failed: int | None, index: int, error: ItemError) -> SystemicError:
+    """Make the error that ends a run in which more items failed than its caller allows."""
+    return SystemicError(
+        f"the run was stopped: more than {max_failed} items failed",
+        why=f"the last was item {index}: {error.what}",
+        fix="fix the input, or allow more failures",
+    )
+
+
 class Scheduler:
     """See the module's docstring for the conversation with a driver."""
 
@@ -189,11 +198,7 @@ class Scheduler:
             self.counts.failed += item_result.error is not None
             yield entry, item_result
             if item_result.error is not None and self._is_over_budget:
-                raise SystemicError(
-                    f"the run was stopped: more than {self.policy.max_failed} items failed",
-                    why=f"the last was item {entry.index}: {item_result.error.what}",
-                    fix="fix the input, or allow more failures",
-                )
+                raise too_many_failed(self.policy.max_failed, entry.index, item_result.error)
 
     @property
     def _is_over_budget(self) -> bool:

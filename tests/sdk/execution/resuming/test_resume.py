@@ -584,3 +584,10 @@ def test_the_output_grows_meanwhile_and_a_kill_frees_the_store(tmp_path):
     process.kill()
     process.wait()
     RunStore(tmp_path / "run.store").close()
+
+
+def test_repeats_of_a_failure_count_however_soon_they_come(runner):
+    run = runner.map(["good", *["bad poison"] * 10], dedupe=True, max_failed=2)
+    assert [next(run).ok for _ in range(4)] == [True, False, False, False]
+    with pytest.raises(SystemicError, match="more than 2 items failed"):
+        next(run)
