@@ -36,6 +36,9 @@ MAX_MV = 20.0
 MAX_SILENCE = 2.5
 """Usual RR intervals without a beat, at either end or between, from which something is missing."""
 MIN_SNR_DB = 6.0
+MIN_CONCENTRATION = 0.35
+"""How much of a lead's steepness must lie in its beats beyond the share of time that they take: 0 for a periodic signal
+without complexes (a sine has 0.2 at most), 1 for complexes alone. The least of twelve leads of a patient is 0.74."""
 IRREGULAR = 0.12
 """Spread of RR intervals as a share of their mean (robust) from which a rhythm is called irregular."""
 
@@ -123,7 +126,9 @@ class EcgMonitor(Adapter[Recording, EcgVerdict]):
             few = len(case.record.payload.leads) < MIN_LEADS
             case.find(
                 "QUALITY.LEADS_DISAGREE" if few else "QUALITY.SNR",
-                f"{len(used)} usable lead, and {MIN_LEADS} must agree" if few else "too few leads without noise",
+                f"{len(used)} usable lead, and {MIN_LEADS} must agree"
+                if few
+                else "too few leads show a heartbeat above their noise",
                 fix="record more leads" if few else "check the electrodes and record again",
             )
         rates = [60_000 / each for each in map(self._rr, reading.beats.values(), [case] * 2) if each]
@@ -223,7 +228,12 @@ def _quality(signal: NDArray[np.float64], beats: NDArray[np.int64], rate: float)
     noise = float(np.std(np.diff(signal)[~near[1:]])) * np.sqrt(rate / 250) + 1e-6
     tops = [np.abs(band[max(at - int(0.06 * rate), 0) : at + int(0.06 * rate)]).max() for at in beats]
     snr = 20 * float(np.log10(np.median(tops) / (4 * noise)))
-    return snr, "" if snr >= MIN_SNR_DB else "noise"
+    if snr < MIN_SNR_DB:
+        return snr, "noise"
+    # A QRS complex is steep and short. A sine or a triangle moves as much between its turning points as at them.
+    slope = np.gradient(qrs.bandpass(signal, rate, 0.5, 40)) ** 2
+    share, time = float(slope[near].sum() / slope.sum()), float(near.mean())
+    return snr, "" if share - time >= MIN_CONCENTRATION * (1 - time) else "no heartbeat"
 
 
 def _is_in_millivolts(record: Record[Recording]) -> Iterator[Finding]:

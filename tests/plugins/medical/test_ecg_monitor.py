@@ -193,3 +193,35 @@ def test_two_methods_that_differ_are_both_named():
     assert refused.refused == "two methods differ by more than 15%: 76 and 60 ms"
     assert intervals._agree("qrs", 80.0, 84.0).ms == 82.0
     assert "beyond 50 to 220" in intervals._agree("qrs", 206.0, 300.0).refused
+
+
+TIME = np.arange(2500) / 250
+
+
+@pytest.mark.parametrize(
+    "wave",
+    [
+        *(np.sin(2 * np.pi * hertz * TIME) for hertz in (0.8, 1.0, 1.2, 2.0, 3.0)),
+        *(np.arcsin(np.sin(2 * np.pi * hertz * TIME)) for hertz in (0.8, 1.0, 1.5, 2.0)),
+        np.sin(2 * np.pi * 1.2 * TIME) + 0.3 * np.sin(2 * np.pi * 2.4 * TIME),
+        np.exp(2 * np.sin(2 * np.pi * 1.1 * TIME)) / 7,
+    ],
+    ids=[
+        *(f"sine {each}" for each in (0.8, 1, 1.2, 2, 3)),
+        *(f"triangle {each}" for each in (0.8, 1, 1.5, 2)),
+        "two sines",
+        "pulse",
+    ],
+)
+def test_a_periodic_signal_that_is_not_a_heartbeat_is_not_given_a_rate(wave):
+    found = EcgMonitor()(Recording(np.outer(wave, (1, 0.8, -1)), ("I", "II", "III"), 250.0))
+    assert found.decision.outcome == "refer"
+    assert found.payload.rate_bpm is None
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.05])
+@pytest.mark.parametrize("bpm", [35, 70, 120, 180, 220])
+def test_a_heartbeat_of_any_rate_is_one(bpm, noise):
+    found = EcgMonitor()(made_up(bpm=bpm, noise=noise, seconds=20))
+    assert found.decision.outcome == "accept"
+    assert found.payload.rate_bpm == pytest.approx(bpm, rel=0.01)
