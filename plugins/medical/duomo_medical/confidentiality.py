@@ -48,6 +48,24 @@ DROP_NUMBERS = frozenset(
     """.split()
 )
 
+BODY_PARTS = frozenset(
+    """
+    ABDOMEN ABDOMENPELVIS ADRENAL ANKLE AORTA ARM AXILLA BACK BLADDER BRAIN BREAST BRONCHUS BUTTOCK CALCANEUS CALF
+    CAROTID CEREBELLUM CERVIX CHEEK CHEST CHESTABDOMEN CHESTABDPELVIS CIRCLEOFWILLIS CLAVICLE COCCYX COLON CORNEA
+    CORONARYARTERY CSPINE CTSPINE DUODENUM EAR ELBOW ESOPHAGUS EXTREMITY EYE EYELID FACE FEMUR FINGER FOOT
+    GALLBLADDER HAND HEAD HEADNECK HEART HIP HUMERUS ILEUM ILIUM IAC JAW JEJUNUM KIDNEY KNEE LARYNX LEG LIVER LSPINE
+    LSSPINE LUNG MANDIBLE MAXILLA MEDIASTINUM MOUTH NECK NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV NOSE ORBIT
+    OVARY PANCREAS PARATHYROID PAROTID PATELLA PELVIS PENIS PHARYNX PROSTATE RECTUM RIB SCALP SCAPULA SCROTUM
+    SHOULDER SINUS SJOINT SKIN SKULL SPINE SPLEEN SSPINE STERNUM STOMACH SUBMANDIBULAR TESTIS THIGH THUMB THYMUS
+    THYROID TIBIA TLSPINE TMJ TOE TONGUE TRACHEA TSPINE ULNA URETER URETHRA UTERUS VAGINA VULVA WHOLEBODY WRIST
+    ZYGOMA
+    """.split()
+)
+"""Terms of BodyPartExamined (PS3.16 Annex L); any other word in it may be a name, and goes."""
+
+MOST_DIGITS = 5
+"""A count of series, images or acquisitions with more digits is a number that somebody was given."""
+
 PALETTES = frozenset(
     f"{segmented}{colour}PaletteColorLookupTable{part}"
     for colour in ("Red", "Green", "Blue", "Alpha")
@@ -101,6 +119,10 @@ DUMMY = {"TextValue": "REMOVED", "PersonName": "REMOVED", "SegmentLabel": "SEGME
 STANDARD_SCHEMES = frozenset("DCM SCT SRT SNM3 UCUM LN RADLEX RFC3066 MDC FMA ISO3166_1 ISO639_1 UMLS".split())
 """Code schemes anyone can look up; the words of a private scheme go."""
 
+CODE_FORMS = {"SCT": r"\d{6,18}", "SRT": r"[A-Z0-9]{1,2}-[A-Z0-9]{3,8}", "SNM3": r"[A-Z0-9]{1,2}-[A-Z0-9]{3,8}",
+              "DCM": r"1\d{5}|[A-Z]{2,16}", "LN": r"\d{1,5}-\d", "RADLEX": r"RID\d{1,6}"}  # fmt: skip
+"""What codes of a standard scheme look like; something else under its name may be a number of a patient."""
+
 HARMLESS_WORDS = frozenset("anonymous anonymized removed unknown none chest head brain abdomen axial original".split())
 """Descriptions that are one of DICOM's own words; codes with the same word stay."""
 
@@ -111,3 +133,38 @@ NEVER_KEPT_GROUPS = (0x0002, 0x0004)
 def is_curve_or_overlay(group: int) -> bool:
     """Repeating groups 50xx (curves, with audio) and 60xx (overlays: a second picture, often with the name in it)."""
     return group & 0xFF00 in (0x5000, 0x6000)
+
+
+def is_code(code: str, scheme: str) -> bool:
+    """Whether it can be a code of this scheme: its form, and for SNOMED CT and LOINC its check digit."""
+    form = CODE_FORMS.get(scheme)
+    if form is not None and not re.fullmatch(form, code):
+        return False
+    if scheme == "SCT":
+        return _verhoeff(code)
+    return scheme != "LN" or _mod10(code.replace("-", ""))
+
+
+_TURNS = ("1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258")
+
+
+def _verhoeff(digits: str) -> bool:
+    """Whether the last digit is Verhoeff's check digit of the others, as in every SNOMED CT identifier."""
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) if place % 8 == 0 else int(_TURNS[place % 8 - 1][int(digit)])
+        # The dihedral group of a pentagon: turns and reflections.
+        check = _compose(check, value)
+    return check == 0
+
+
+def _compose(one: int, other: int) -> int:
+    if one < 5:
+        return (one + other) % 5 if other < 5 else 5 + (one + other) % 5
+    return 5 + (one - other) % 5 if other < 5 else (one - other) % 5
+
+
+def _mod10(digits: str) -> bool:
+    """Whether the last digit is Luhn's check digit of the others, as in every LOINC code."""
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
+    return sum(each - 9 * (each > 9) for each in doubled) % 10 == 0

@@ -46,6 +46,7 @@ class _Cleaner:
         self.pseudonyms = pseudonyms
         self.patient = patient
         self.words = words
+        self.digits = frozenset(run.lstrip("0") for word in words for run in re.findall(r"\d+", word))
 
     def dataset(self, dataset: Any) -> Any:
         clean = pydicom.Dataset()
@@ -85,8 +86,19 @@ class _Cleaner:
         if kind in profile.BULK:
             return element.value if keyword in profile.PIXELS and not nested else None
         if kind in profile.NUMBERS:
-            return None if keyword in profile.DROP_NUMBERS else element.value
+            return None if keyword in profile.DROP_NUMBERS or self._is_a_given_number(element) else element.value
+        if keyword in ("CodeValue", "LongCodeValue"):
+            coded = coded or not profile.is_code(
+                str(element.value).strip(), str(value(parent, "CodingSchemeDesignator"))
+            )
         return self.text(keyword, kind, element.value, coded)
+
+    def _is_a_given_number(self, element: Any) -> bool:
+        """Whether a number is one that somebody was given: too long for a count, or in one of the texts that go."""
+        texts = [str(each).strip().partition(".")[0] for each in _list(element.value)]
+        counts = element.keyword.endswith("Number") and str(element.VR) == "IS"
+        long = [text.lstrip("+-0") for text in texts if len(text.lstrip("+-0")) > profile.MOST_DIGITS]
+        return bool(long) and (counts or any(text in self.digits for text in long))
 
     def text(self, keyword: str, kind: str, held: Any, coded: bool) -> Any:
         if keyword in profile.DUMMY:
@@ -96,6 +108,8 @@ class _Cleaner:
             return held if kept and (keyword == "CodeMeaning" or _CODED.fullmatch(str(held).strip())) else "REMOVED"
         if self._names_someone(held):
             return None
+        if keyword == "BodyPartExamined":
+            return held if str(held).replace(" ", "").upper() in profile.BODY_PARTS else None
         if kind == "CS":
             kept = keyword not in profile.DROP_CODES and all(_CODE.fullmatch(str(each).strip()) for each in _list(held))
             return held if kept else None

@@ -452,3 +452,61 @@ def test_no_socket_is_opened(gateway):
 def test_a_secret_that_can_be_guessed_is_no_secret():
     with pytest.raises(ValueError, match="16 bytes at least, this one has 5"):
         Pseudonyms(b"short")
+
+
+def coded(scheme, code, meaning):
+    item = pydicom.Dataset()
+    item.CodingSchemeDesignator, item.CodeValue, item.CodeMeaning = scheme, code, meaning
+    return [item]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "planted"),
+    [
+        ("BodyPartExamined", "ADA SMITHSON"),
+        ("BodyPartExamined", "SMITHSON"),
+        ("SeriesNumber", 48213378),
+        ("AcquisitionNumber", 48213378),
+        ("AnatomicRegionSequence", coded("SCT", "48213378", "Ada Smithson")),
+        ("AnatomicRegionSequence", coded("LN", "4821-9", "Ada Smithson")),
+        ("AnatomicRegionSequence", coded("DCM", "48213378", "Ada Smithson")),
+    ],
+)
+def test_a_name_or_number_in_a_coded_or_numeric_element_goes_though_it_stands_nowhere_else(gateway, keyword, planted):
+    result = gateway(dicom_bytes(**{keyword: planted}))
+    assert result.decision.outcome == "accept"
+    assert b"48213378" not in result.payload.content
+    assert b"SMITHSON" not in result.payload.content.upper()
+    assert str(clean(result.payload.content).get("SeriesNumber", "")) != "48213378"
+
+
+def test_a_number_that_is_the_patients_elsewhere_goes_whatever_it_is_called(gateway):
+    content = dicom_bytes(PatientID="MRN-48213378", SliceLocation=48213378, InstanceNumber=7)
+    after = clean(gateway(content).payload.content)
+    assert "SliceLocation" not in after
+    assert after.InstanceNumber == 7
+
+
+def test_what_is_a_term_a_count_or_a_code_stays(gateway):
+    content = dicom_bytes(
+        BodyPartExamined="CHEST",
+        SeriesNumber=40_001,
+        SliceLocation=-1234.5678,
+        AnatomicRegionSequence=coded("SCT", "39607008", "Lung"),
+    )
+    after = clean(gateway(content).payload.content)
+    assert after.BodyPartExamined == "CHEST"
+    assert after.SeriesNumber == 40_001
+    assert after.SliceLocation == -1234.5678
+    assert after.AnatomicRegionSequence[0].CodeValue == "39607008"
+
+
+def test_codes_that_the_standard_names_have_the_form_of_their_scheme():
+    from pydicom.sr._concepts_dict import concepts  # the tables behind `codes`, whose names alone are public
+
+    for scheme, least in (("SCT", 0.999), ("LN", 0.98), ("DCM", 0.98)):
+        known = {str(code) for name in concepts[scheme].values() for code in name}
+        assert len(known) > 500
+        assert sum(confidentiality.is_code(each, scheme) for each in known) >= least * len(known)
+    wrong = [f"3960700{digit}" for digit in range(10) if digit != 8]
+    assert not any(confidentiality.is_code(each, "SCT") for each in wrong)
