@@ -1,8 +1,9 @@
-"""Any CLIP or SigLIP checkpoint in transformers format: one space of texts and pictures, learnt from pairs.
+"""Any CLIP, SigLIP or SigLIP 2 checkpoint in transformers format: one space of texts and images, learnt from pairs.
 
 CLIP: Radford et al. 2021, https://arxiv.org/abs/2103.00020. A softmax over the labels, as it was trained.
 SigLIP: Zhai et al. 2023, https://arxiv.org/abs/2303.15343. A sigmoid for each label on its own, so that the
 scores need not sum to 1; its texts are always padded to the full length, for so it was trained.
+SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same; its images keep their shape, as patches.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class DualEncoder(Space[Any, Any]):
         self.network = network
         self.tokenizer = tokenizer
         self.image_processor = image_processor
-        self.is_siglip = network.config.model_type == "siglip"
+        self.is_siglip = network.config.model_type in ("siglip", "siglip2")
         self.max_tokens: int = network.config.text_config.max_position_embeddings
 
     @classmethod
@@ -48,11 +49,16 @@ class DualEncoder(Space[Any, Any]):
         return parallel.tensor_plan(config)
 
     def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
-        return list(self.image_processor(pictures, return_tensors="pt")["pixel_values"]) if pictures else []
+        """What the image processor makes of each image: pixels, or patches with their mask and arrangement."""
+        if not pictures:
+            return []
+        inputs = self.image_processor(pictures, return_tensors="pt")
+        return [{name: tensor[row] for name, tensor in inputs.items()} for row in range(len(pictures))]
 
     def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
-        pixels_BCHW = torch.stack(prepared).to(self.network.device, self.network.dtype)
-        return _unit(self.network.get_image_features(pixel_values=pixels_BCHW))
+        inputs = {name: torch.stack([each[name] for each in prepared]).to(self.network.device) for name in prepared[0]}
+        inputs["pixel_values"] = inputs["pixel_values"].to(self.network.dtype)
+        return _unit(self.network.get_image_features(**inputs))
 
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
         padding = "max_length" if self.is_siglip else "longest"
@@ -75,15 +81,15 @@ class DualEncoder(Space[Any, Any]):
 
 
 class DualEncoderZeroShot(DualEncoder, ZeroShot):
-    """CLIP or SigLIP for zero-shot-image-classification."""
+    """CLIP, SigLIP or SigLIP 2 for zero-shot-image-classification."""
 
 
 class DualEncoderEmbed(DualEncoder, Embed):
-    """CLIP or SigLIP for multimodal-embedding."""
+    """CLIP, SigLIP or SigLIP 2 for multimodal-embedding."""
 
 
 class DualEncoderSearch(DualEncoder, Search):
-    """CLIP or SigLIP for image-search."""
+    """CLIP, SigLIP or SigLIP 2 for image-search."""
 
 
 def _unit(features: Any) -> torch.Tensor:

@@ -33,7 +33,7 @@ def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
         summary,
         "Apache-2.0",
         weights="given",
-        architectures=("CLIPModel", "SiglipModel"),
+        architectures=("CLIPModel", "SiglipModel", "Siglip2Model"),
     )
 
 

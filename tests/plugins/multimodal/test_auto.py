@@ -9,10 +9,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    AutoTokenizer,
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
     PreTrainedTokenizerFast,
+    Siglip2Config,
+    Siglip2ImageProcessor,
+    Siglip2Model,
     SiglipConfig,
     SiglipImageProcessor,
     SiglipModel,
@@ -60,6 +64,18 @@ def siglip_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def siglip2_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("siglip2")
+    torch.manual_seed(0)
+    text = {**TEXT, "vocab_size": len(WORDS), "max_position_embeddings": 12}
+    vision = {**TEXT, "patch_size": 8, "num_patches": 16}
+    Siglip2Model(Siglip2Config(text_config=text, vision_config=vision)).save_pretrained(folder)
+    Siglip2ImageProcessor(patch_size=8, max_num_patches=16).save_pretrained(folder)
+    _tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def pictures():
     noise = np.random.default_rng(0)
     return [PIL.Image.fromarray(noise.integers(0, 255, (40, w, 3), dtype=np.uint8)) for w in (40, 60, 33, 80, 51)]
@@ -102,7 +118,20 @@ def test_siglip_scores_are_the_sigmoids_of_the_bare_model_on_texts_padded_to_ful
     assert [label.score for label in result.labels] == sorted(expected.tolist(), reverse=True)
 
 
-@pytest.mark.parametrize("kind", ["clip_folder", "siglip_folder"])
+def test_siglip2_scores_are_the_sigmoids_of_the_bare_model_on_patches(siglip2_folder, pictures):
+    bare = Siglip2Model.from_pretrained(siglip2_folder).eval()
+    processor = Siglip2ImageProcessor.from_pretrained(siglip2_folder)
+    tokenizer = AutoTokenizer.from_pretrained(siglip2_folder, padding_side="right")
+    tokens = tokenizer(LABELS, padding="max_length", max_length=12, return_tensors="pt")["input_ids"]
+    with duomo.load("zero-shot-image-classification", f"dir:{siglip2_folder}") as runner:
+        outcomes = list(runner.map(pictures, labels=LABELS, template="{}", batch_size=len(pictures)))
+    for picture, outcome in zip(pictures, outcomes, strict=True):
+        with torch.no_grad():
+            logits = bare(input_ids=tokens, **processor(picture, return_tensors="pt")).logits_per_image
+        assert _scores(outcome.unwrap()) == pytest.approx(logits[0].sigmoid().tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["clip_folder", "siglip_folder", "siglip2_folder"])
 def test_a_batch_gives_what_one_by_one_gives(kind, pictures, request):
     with duomo.load("multimodal-embedding", f"dir:{request.getfixturevalue(kind)}") as embed:
         items = [pictures[0], "a cat", pictures[1], "a red car dog", pictures[2]]
@@ -112,7 +141,7 @@ def test_a_batch_gives_what_one_by_one_gives(kind, pictures, request):
             assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["clip_folder", "siglip_folder"])
+@pytest.mark.parametrize("kind", ["clip_folder", "siglip_folder", "siglip2_folder"])
 def test_a_picture_finds_itself(kind, pictures, request):
     with duomo.load("image-search", f"dir:{request.getfixturevalue(kind)}") as search:
         result = search(pictures[3], images=pictures, top_k=2)
