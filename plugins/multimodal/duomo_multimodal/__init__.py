@@ -1,1 +1,1 @@
-"""Pictures, text and speech in one space."""
+"""Images, text and speech in one space."""

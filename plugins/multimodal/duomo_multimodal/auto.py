@@ -2,7 +2,7 @@
 
 CLIP: Radford et al. 2021, https://arxiv.org/abs/2103.00020. A softmax over the labels, as it was trained.
 SigLIP: Zhai et al. 2023, https://arxiv.org/abs/2303.15343. A sigmoid for each label on its own, so that the
-scores need not sum to 1; its texts are always padded to the full length, for so it was trained.
+scores need not sum to 1; its texts are always padded to the full length, as in training.
 SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same; its images keep their shape, as patches.
 """
 
@@ -25,7 +25,7 @@ from duomo_multimodal.space import Embed, Search, Space, ZeroShot
 
 
 class DualEncoder(Space[Any, Any]):
-    """The space: a text encoder and a picture encoder that end in the same projection."""
+    """The space: a text encoder and an image encoder that end in the same projection."""
 
     template = "This is a photo of {}."
 

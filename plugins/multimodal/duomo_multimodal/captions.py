@@ -1,6 +1,6 @@
-"""What is to be seen in a picture, in words, by BLIP and by encoder-decoders of a picture and a text.
+"""What is to be seen in an image, in words, by BLIP and by encoder-decoders of an image and a text.
 
-TrOCR is one of the latter: on the picture of one line it writes down what the line says.
+TrOCR is one of the latter: on the image of one line it writes down what the line says.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNREAD = ("encoder.pooler.",)
 
 
 class Batch(NamedTuple):
-    """Pictures of one size, and how they are written about."""
+    """Images of one size, and how they are written about."""
 
     pixels: Tensor
     """(B, 3, H, W)."""
@@ -67,7 +67,7 @@ class Captioner(Model[Image, Caption]):
         return Batch(torch.stack([each["pixels"] for each in features]), features[0]["options"])
 
     def forward(self, batch: Batch) -> list[list[int]]:
-        """Tokens for each picture, from the one that the decoder starts with."""
+        """Tokens for each image, from the one that the decoder starts with."""
         config = GenerationConfig.from_dict(self.network.generation_config.to_dict())
         if batch.options.num_beams is not None:
             config.num_beams = batch.options.num_beams

@@ -1,11 +1,11 @@
-"""ConSE: a shared space of texts and pictures out of a classifier and a sentence embedder, with no training.
+"""ConSE: a shared space of texts and images out of a classifier and a sentence embedder, with no training.
 
-A picture is the mean of what its likeliest classes are called: z(picture) = Σ p(c) · E(name of c) over the
+An image is the mean of what its likeliest classes are called: z(image) = Σ p(c) · E(name of c) over the
 `TOP_K` best classes c, where E embeds a sentence. Both sides are centred on the mean class name, or every
 cosine would be high: all class names are, first of all, names of things.
 
 Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014
-(https://arxiv.org/abs/1312.5650); centring and the mean over a picture and its mirror image are ours.
+(https://arxiv.org/abs/1312.5650); centring and the mean over an image and its mirror image are ours.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the networks of this plugin are cut over several devices: both encoders of CLIP and SigLIP in one way.
 
-There is no pipeline split: texts and pictures go through two stacks of layers, not one.
+There is no pipeline split: texts and images go through two stacks of layers, not one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STYLES = {
 
 
 def tensor_plan(config: Any) -> TensorPlan | None:
-    """Of CLIP and SigLIP."""
+    """Say how the layers of CLIP and SigLIP are cut; None for other networks."""
     if config.model_type not in ("clip", "siglip"):
         return None
     text, vision = config.text_config, config.vision_config

@@ -38,7 +38,7 @@ def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
 
 
 class Multimodal(Hooks):
-    """Pictures, text and speech in one space."""
+    """Images, text and speech in one space."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:

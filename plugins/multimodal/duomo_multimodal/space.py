@@ -1,4 +1,4 @@
-"""What any model can do that puts texts and pictures into one space: choose labels, embed, search.
+"""What any model can do that puts texts and images into one space: choose labels, embed, search.
 
 A space is a subclass of `Space` that says how it embeds; it becomes a model for a task by joining
 it with one of the three classes at the end: ``class ConseSearch(Conse, Search)``.
@@ -27,11 +27,11 @@ In = TypeVar("In")
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
 _KEPT = 20_000
-"""Vectors of pictures that are kept for the next search, unless one gallery alone has more."""
+"""Vectors of images that are kept for the next search, unless one gallery alone has more."""
 
 
 class Space(Model[In, R]):
-    """Texts and pictures as vectors of length 1; the nearer, the more alike in meaning."""
+    """Texts and images as vectors of length 1; the nearer, the more alike in meaning."""
 
     batch_size = 8
     template = "{}"
@@ -39,11 +39,11 @@ class Space(Model[In, R]):
 
     @abstractmethod
     def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
-        """Do what can be done to RGB pictures on the CPU, ahead of `embed_pictures`."""
+        """Do what can be done to RGB images on the CPU, ahead of `embed_pictures`."""
 
     @abstractmethod
     def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
-        """Embed pictures as (N, D) on the CPU, each row of length 1."""
+        """Embed images as (N, D) on the CPU, each row of length 1."""
 
     @abstractmethod
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
@@ -51,14 +51,14 @@ class Space(Model[In, R]):
 
     @abstractmethod
     def probabilities(self, cosines: torch.Tensor) -> torch.Tensor:
-        """Turn cosines of pictures with labels, (N, labels), into scores in [0, 1]."""
+        """Turn cosines of images with labels, (N, labels), into scores in [0, 1]."""
 
     def collate(self, features: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Leave texts and pictures of one batch side by side; they go through different networks."""
+        """Leave texts and images of one batch side by side; they go through different networks."""
         return features
 
     def forward(self, batch: list[dict[str, Any]]) -> torch.Tensor:
-        """Embed each text or prepared picture: (N, D)."""
+        """Embed each text or prepared image: (N, D)."""
         is_text = torch.tensor(["text" in each for each in batch])
         parts = []
         if is_text.any():
@@ -71,13 +71,13 @@ class Space(Model[In, R]):
         return vectors
 
     def features(self, items: Sequence[TextOrImage]) -> list[dict[str, Any]]:
-        """Texts as they are; pictures decoded and prepared."""
+        """Texts as they are; images decoded and prepared."""
         pictures = iter(self.prepare([item.image.pil() for item in items if item.image is not None]))
         return [{"text": str(i.text)} if i.text is not None else {"picture": next(pictures)} for i in items]
 
 
 class ZeroShot(Space[Image, Classification]):
-    """Choose among labels for a picture: the cosine with each label, as a probability."""
+    """Choose among labels for an image: the cosine with each label, as a probability."""
 
     def preprocess(self, items: Sequence[Image], options: ZeroShotImageClassificationOptions) -> list[dict[str, Any]]:
         return [{"picture": each} for each in self.prepare([item.pil() for item in items])]
@@ -107,7 +107,7 @@ class ZeroShot(Space[Image, Classification]):
 
 
 class Embed(Space[TextOrImage, Embedding]):
-    """Texts and pictures as vectors that can be compared with each other."""
+    """Texts and images as vectors that can be compared with each other."""
 
     def preprocess(self, items: Sequence[TextOrImage], options: Any) -> list[dict[str, Any]]:
         return self.features(items)
@@ -117,7 +117,7 @@ class Embed(Space[TextOrImage, Embedding]):
 
 
 class Search(Space[TextOrImage, SearchResult]):
-    """Find the pictures nearest to a text or a picture; each picture is embedded once."""
+    """Find the images nearest to a text or an image; each image is embedded once."""
 
     def preprocess(self, items: Sequence[TextOrImage], options: ImageSearchOptions) -> list[dict[str, Any]]:
         features = self.features(items)
@@ -135,9 +135,9 @@ class Search(Space[TextOrImage, SearchResult]):
         ]
 
     def _gallery(self, images: tuple[Image, ...]) -> torch.Tensor:
-        """Vectors of the pictures to search, (N, D): only those not seen before are embedded.
+        """Vectors of the images to search, (N, D): only those not seen before are embedded.
 
-        Raises `BadOption` that names the first picture that cannot be read: it fails every query.
+        Raises `BadOption` that names the first image that cannot be read: it fails every query.
         """
         known = self._known
         keys = [_of_gallery(images, index, _identity) for index in range(len(images))]
@@ -171,7 +171,7 @@ def _of_gallery(images: Sequence[Image], index: int, read: Callable[[Image], T])
 
 
 def _identity(image: Image) -> Hashable:
-    """What tells a picture from others: for a file its path and time, else its pixels."""
+    """What tells an image from others: for a file its path and time, else its pixels."""
     if isinstance(image.source, os.PathLike):
         stat = os.stat(image.source)
         return str(image.source), stat.st_mtime_ns, stat.st_size

@@ -1,4 +1,4 @@
-"""Find pictures by asking aloud: what a recogniser hears becomes the query of an image search."""
+"""Find images by asking aloud: what a recogniser hears becomes the query of an image search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture says to a question, by ViLT: one score a known answer, each by a sigmoid of its own."""
+"""What an image says to a question, by ViLT: one score a known answer, each by a sigmoid of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, Visua
 
 
 class VisualQuestionAnswerer(Model[ImageQuestion, VisualAnswers]):
-    """Pictures and questions of one shape share a pass: ViLT's patches change with the size of their mates."""
+    """Images and questions of one shape share a pass: ViLT's patches change with the size of their mates."""
 
     batch_size = 8
 

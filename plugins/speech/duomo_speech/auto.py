@@ -30,7 +30,7 @@ MAX_TOKENS = 448  # for 30 s of speech; checkpoints that set no limit of their o
 class AutoSpeechRecognition(Model[Any, Transcript]):
     """Speech recognition with a checkpoint the caller names; one segment a window.
 
-    A CTC network hears up to 30 s whole, since it writes nothing where nobody speaks. All else is cut into
+    A CTC network hears up to 30 s whole, since it writes nothing where there is no speech. All else is cut into
     windows of speech first.
     """
 
@@ -55,7 +55,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         is_ctc = any(name.endswith("ForCTC") for name in weights.config()["architectures"])
         network = load_network(AutoModelForCTC if is_ctc else AutoModelForSpeechSeq2Seq, weights)
         for module in list(network.modules()):
-            # wav2vec 2.0 would compute the normalised weight of its positional convolution anew at each pass.
+            # wav2vec 2.0 would compute the normalised weight of its positional convolution at each pass.
             for name in list(getattr(module, "parametrizations", ())):
                 parametrize.remove_parametrizations(module, name)
         extractor, tokenizer = load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights)
@@ -70,7 +70,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         return item.size_hint
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of at most 30 s; none when nobody speaks, or for less sound than gives a CTC network one state."""
+        """Windows of at most 30 s; none where no one speaks, or for less sound than gives a CTC network one state."""
         if options.language is not None or options.task != "transcribe":
             raise BadOption(
                 "this checkpoint takes no language and does not translate",
@@ -143,7 +143,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
 
 def receptive_field(config: Any) -> int:
     """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state; 1 for other networks."""
-    field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of so many
+    field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of this many
     kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
         field = (field - 1) * stride + kernel

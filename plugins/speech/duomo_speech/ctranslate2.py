@@ -44,7 +44,7 @@ def read_whisper(data: bytes) -> dict[str, Tensor]:
         return {**tensors, "proj_out.weight": tensors["model.decoder.embed_tokens.weight"]}
     except (struct.error, KeyError, ValueError) as error:
         raise WeightsMismatch(
-            "this is no CTranslate2 Whisper checkpoint of version 6 in floating point",
+            "this is not a CTranslate2 Whisper checkpoint of version 6 in floating point",
             why=f"reading it failed: {type(error).__name__} {error}",
             fix="install the package that holds it again",
         ) from None

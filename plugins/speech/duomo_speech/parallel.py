@@ -38,7 +38,7 @@ def whisper_plan(config: Any) -> TensorPlan:
 
 
 def ctc_plan(config: Any) -> TensorPlan | None:
-    """Of wav2vec 2.0 and HuBERT; the convolutions before the encoder stay whole."""
+    """Say how the layers of wav2vec 2.0 and HuBERT are cut; the convolutions before the encoder stay whole."""
     if config.model_type not in ("hubert", "wav2vec2"):
         return None
     return TensorPlan(

@@ -56,7 +56,7 @@ WHISPER_BASE = WHISPER_TINY_EN._replace(
     ),
     packs=("multilingual",),
     languages=(),
-    limits="The language is found anew in each window of 30 s. Few of the 99 languages are as good as English.",
+    limits="The language is found again in each window of 30 s. Few of the 99 languages are as good as English.",
 )
 
 

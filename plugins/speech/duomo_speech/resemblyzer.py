@@ -102,7 +102,7 @@ class _Resemblyzer(Model[Any, Any]):
         As in the package, the level is raised before pauses are looked for.
 
         Raises:
-            InputUnreadable: nobody speaks.
+            InputUnreadable: there is no speech in it.
         """
         samples = raised(recording.samples(SAMPLING_RATE))
         stretches = [
@@ -113,7 +113,7 @@ class _Resemblyzer(Model[Any, Any]):
             seconds = len(samples) / SAMPLING_RATE
             raise InputUnreadable(
                 "no voice was found in " + (f"'{recording.name}'" if recording.name else "this recording"),
-                why=f"nobody speaks in its {seconds:.1f} seconds, so there is no voice to describe",
+                why=f"no speech was detected in its {seconds:.1f} seconds",
                 fix="see where a voice is heard: duomo run voice-activity-detection FILE",
             )
         return np.concatenate(stretches)

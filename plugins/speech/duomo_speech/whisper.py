@@ -66,7 +66,7 @@ class Whisper(Model[Any, Transcript]):
         return item.size_hint
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of speech; none when nobody speaks."""
+        """Windows of speech; none where no one speaks."""
         self._prompt(options)
         return speech_windows(item.samples(SAMPLING_RATE), self.vad, options)
 
@@ -145,7 +145,7 @@ class Whisper(Model[Any, Transcript]):
     def _hear(self, mels: list[Tensor], steps: list[int], prompt: tuple[int | None, ...]) -> list[list[int]]:
         """Tokens of each window, to its end: Whisper may stop where it announces that more is said, or run out of room.
 
-        It then hears the rest from the last time it wrote; what it wrote after that time it writes anew.
+        It then hears the rest from the last time it wrote; what it wrote after that time it writes again.
         """
         decoder = self._encode(mels)
         prompt_BP = self._prompts(decoder, prompt, len(mels))
@@ -257,7 +257,7 @@ class Whisper(Model[Any, Transcript]):
 
 
 def _trimmed(steps: int) -> int:
-    """States of a trimmed encoder for so many of speech."""
+    """Number of states of a trimmed encoder for this many states of speech."""
     return min(steps + round(MARGIN_S / STEP_S), MAX_STEPS)
 
 

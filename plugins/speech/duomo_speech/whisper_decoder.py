@@ -45,7 +45,7 @@ class WhisperDecoder:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew; what was heard stays."""
+        """Forget what was written; what was heard stays."""
         self.written: list[KeysValues] = []
         self.length = 0
 
@@ -105,7 +105,7 @@ def _keys_values(attention: Any, x_BTD: Tensor) -> KeysValues:
 
 
 def _heads(attention: Any, x_BTD: Tensor) -> Tensor:
-    """(B, T, D) to (B, heads, T, D of a head), laid out anew because each step reads all of it."""
+    """(B, T, D) to (B, heads, T, D of a head), copied because each step reads all of it."""
     x_BTHD = x_BTD.view(*x_BTD.shape[:2], attention.num_heads, attention.head_dim)
     return x_BTHD.transpose(1, 2).contiguous()
 

@@ -1,4 +1,4 @@
-"""Cut a recording at its pauses into windows that a recognizer hears at once, leaving out what is no speech."""
+"""Cut a recording at its pauses into windows that a recognizer hears at once, leaving out what is not speech."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load_vad() -> SileroVad:
 
 
 def speech_windows(samples: np.ndarray, vad: SileroVad, options: SpeechRecognitionOptions) -> list[Window]:
-    """The speech in (samples,) at 16 kHz as windows in order; none when nobody speaks.
+    """The speech in (samples,) at 16 kHz as windows in order; none where no one speaks.
 
     Raises `InputTooLong` under the policy ``long="error"`` when one window does not hold it all.
     """

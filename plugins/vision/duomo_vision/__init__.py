@@ -1,1 +1,1 @@
-"""Pictures: classification, embedding, faces, reading print."""
+"""Images: classification, embedding, faces, reading print."""

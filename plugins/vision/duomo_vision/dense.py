@@ -1,6 +1,6 @@
-"""What detectors, segmenters and depth estimators of transformers share: pictures of any size, in groups of one size.
+"""What detectors, segmenters and depth estimators of transformers share: images of any size, in groups of one size.
 
-Padding reaches the backbones of this kind, so the mates of a picture would change its scores. Here each picture is
+Padding reaches the backbones of this kind, so the mates of an image would change its scores. Here each image is
 prepared alone, and those that come out with one size share a pass: nothing is padded.
 """
 
@@ -21,12 +21,12 @@ MEGAPIXEL = 1_000_000
 
 
 class Group(NamedTuple):
-    """Pictures of one size."""
+    """Images of one size."""
 
     inputs: dict[str, Tensor]
     """What the network takes, each (B, …)."""
     places: list[int]
-    """Which picture of the batch each row is."""
+    """Which image of the batch each row is."""
 
 
 class Read(NamedTuple):
@@ -70,7 +70,7 @@ class Dense(Model[Image, R]):
     @staticmethod
     def estimate(item: Image) -> int:
         del item
-        return MEGAPIXEL  # processors resize: what a picture costs hardly depends on its size
+        return MEGAPIXEL  # processors resize: what an image costs hardly depends on its size
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
         features: list[Features] = []
@@ -96,7 +96,7 @@ class Dense(Model[Image, R]):
         return [Read(_floats(self.network(**self.inputs(group))), group.places) for group in batch]
 
     def inputs(self, group: Group) -> dict[str, Any]:
-        """What the network takes, pictures in its precision."""
+        """What the network takes, images in its precision."""
         return {name: each.to(self.network.dtype) if each.is_floating_point() else each
                 for name, each in group.inputs.items()}  # fmt: skip
 
@@ -108,7 +108,7 @@ class Dense(Model[Image, R]):
         return [results[at] for at in range(len(features))]
 
     def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[R]:
-        """One result a picture of a group; `sizes` are (height, width) of the pictures."""
+        """One result an image of a group; `sizes` are (height, width) of the images."""
         raise NotImplementedError
 
 

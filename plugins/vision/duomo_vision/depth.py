@@ -11,7 +11,7 @@ from duomo_vision.dense import Dense
 
 
 class DepthEstimator(Dense[DepthMap]):
-    """A depth for each pixel, brought to the size of the picture by the processor's own post-processing."""
+    """A depth for each pixel, brought to the size of the image by the processor's own post-processing."""
 
     auto = AutoModelForDepthEstimation
 

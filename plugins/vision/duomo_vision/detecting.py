@@ -44,7 +44,7 @@ class ObjectDetector(Dense[Detections]):
 
 
 class ZeroShotObjectDetector(Dense[Detections]):
-    """OWL-ViT: each label has scores of its own, so one box may have several labels; a picture is read once."""
+    """OWL-ViT: each label has scores of its own, so one box may have several labels; an image is read once."""
 
     auto = AutoModelForZeroShotObjectDetection
 
@@ -74,7 +74,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
     def collate(self, features: list[Features]) -> list[Group]:
         text = features[0]["text"]
         return [
-            # One row of text a label, anew for each picture.
+            # One row of text a label, again for each image.
             Group(group.inputs | {name: each.repeat(len(group.places), 1) for name, each in text.items()}, group.places)
             for group in super().collate(features)
         ]

@@ -1,4 +1,4 @@
-"""EfficientNet-lite0: what is in a picture, or the picture as a vector.
+"""EfficientNet-lite0: what is in an image, or the image as a vector.
 
 The network of Tan & Le 2019 (https://arxiv.org/abs/1905.11946) without squeeze-and-excitation and with
 ReLU6 for swish, as published for edge devices in ``tensorflow/tpu/models/official/efficientnet/lite``.
@@ -31,7 +31,7 @@ from duomo_vision.ranking import best_labels
 
 SIZE = 224
 CROP = SIZE / (SIZE + 32)
-"""Side of the centre crop relative to the shorter side of the picture."""
+"""Side of the centre crop relative to the shorter side of the image."""
 SCALED = 2 * SIZE
 """What a side is left with at least when a big JPEG is decoded at a fraction of its size."""
 LABELS = Path(__file__).with_name("imagenet.txt")
@@ -169,7 +169,7 @@ def normalize(pixels: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def resize(picture: Tensor) -> Tensor:
-    """Centre crop of a picture (3, H, W) of any size as uint8 of shape (224, 224, 3), bicubic with antialiasing."""
+    """Centre crop of an image (3, H, W) of any size as uint8 of shape (224, 224, 3), bicubic with antialiasing."""
     height, width = picture.shape[1:]
     side = max(1, int(CROP * min(height, width)))
     top, left = (height - side + 1) // 2, (width - side + 1) // 2  # odd pixels as in the TPU repository
@@ -178,7 +178,7 @@ def resize(picture: Tensor) -> Tensor:
 
 
 class EfficientNetLite(ImageModel[R]):
-    """What classifying and embedding share: the network and the way pictures get to it."""
+    """What classifying and embedding share: the network and the way images get to it."""
 
     def __init__(
         self, network: Network, device: torch.device, dtype: torch.dtype, labels: Sequence[str] | None = None

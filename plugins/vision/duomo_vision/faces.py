@@ -23,18 +23,18 @@ LONGEST_SIDE = 512
 WINDOW = 24
 """Side of the cascade's own window in pixels: nothing smaller can be found."""
 SMALLEST_FACE = 0.1
-"""Relative to the shorter side of the picture; below it chance hits outnumber faces."""
+"""Relative to the shorter side of the image; below it chance hits outnumber faces."""
 SCALE_STEP = 1.1
 SAME_FACE_IOU = 0.4
 HALF_SURE = 6
-"""So many agreeing windows score 0.5."""
+"""Agreeing windows that score 0.5."""
 
 
 class FaceCascade(Model[Image, Detections]):
     """Upright faces seen from the front.
 
     A box's score is n / (n + 6) for n windows that agree on it. It orders boxes by how stable they
-    are and is no probability: 0.5 is six windows, 0.75 eighteen.
+    are and is not a probability: 0.5 is six windows, 0.75 eighteen.
     """
 
     def __init__(self, cascade: Cascade) -> None:
@@ -48,7 +48,7 @@ class FaceCascade(Model[Image, Detections]):
         return cls(Cascade(str(weights.path)))
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Any]]:
-        """Pixels (H, W, 3) uint8 of at most 512 a side, the picture's own size and how much it was scaled."""
+        """Pixels (H, W, 3) uint8 of at most 512 a side, the image's own size and how much it was scaled."""
         features = []
         for item in items:
             picture = item.pil()
@@ -59,15 +59,15 @@ class FaceCascade(Model[Image, Detections]):
         return features
 
     def collate(self, features: list[dict[str, Any]]) -> list[NDArray[np.uint8]]:
-        """Pictures of any size side by side: the cascade takes one at a time."""
+        """Images of any size side by side: the cascade takes one at a time."""
         return [each["pixels"] for each in features]
 
     def forward(self, batch: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
-        """Windows that passed, (windows, 3) for each picture: left, top and side in pixels."""
+        """Windows that passed, (windows, 3) for each image: left, top and side in pixels."""
         return [self.windows(pixels) for pixels in batch]
 
     def windows(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Every window of one picture (H, W, 3) that passes, unmerged, (windows, 3): left, top, side."""
+        """Every window of one image (H, W, 3) that passes, unmerged, (windows, 3): left, top, side."""
         largest = min(pixels.shape[:2])
         if largest < WINDOW:
             return np.empty((0, 3))

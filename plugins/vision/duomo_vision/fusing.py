@@ -1,8 +1,8 @@
 """A trained convolutional network made faster where it stands: fewer steps, the same results up to rounding.
 
 Batch norms go into the convolutions before them. On a CPU activations go there too, and weights are laid out as
-oneDNN computes with them, which it would otherwise do anew at every call. What follows what is not guessed from names
-or order: the network runs once on a small picture and is watched.
+oneDNN computes with them, which it would otherwise do at every call. What follows what is not guessed from names
+or order: the network runs once on a small image and is watched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 SIDE = 64
-"""Of the small picture: enough for five halvings, and quick."""
+"""Side of the small image: enough for five halvings, and quick."""
 TOLERANCE = 1e-4
 """Relative to the largest output: ten times what rounding makes of it, and far below what a wrong step would."""
 ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
@@ -29,9 +29,9 @@ ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
 
 
 def fuse_for_inference(network: nn.Module, side: int) -> None:
-    """Change `network` for inference in evaluation mode on pictures of about `side` pixels a side.
+    """Change `network` for inference in evaluation mode on images of about `side` pixels a side.
 
-    A network without batch norms stays as it is. So does one that cannot take a small picture, or gives something
+    A network without batch norms stays as it is. So does one that cannot take a small image, or gives something
     else for it afterwards.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
@@ -48,7 +48,7 @@ def fuse_for_inference(network: nn.Module, side: int) -> None:
         for name, module in _faster(original, sizes, followers, side / SIDE).items():
             network.set_submodule(name, module)
         difference = (_logits(network(picture)) - before).abs().max()
-        if not difference <= TOLERANCE * before.abs().max():  # not a number is no proof
+        if not difference <= TOLERANCE * before.abs().max():  # NaN proves nothing
             for name in (*sizes, *followers.values()):
                 network.set_submodule(name, original[name])
 
@@ -71,7 +71,7 @@ class PackedConv2d(nn.Conv2d):
         packed = torch.ops.mkldnn._reorder_convolution_weight(conv.weight, *self.shape, input_size)
         self.weight = nn.Parameter(packed, requires_grad=False)
         self.bias = conv.bias
-        self.fused = (activation,)  # within a tuple: it is no layer of its own any more
+        self.fused = (activation,)  # within a tuple: it is not a layer of its own any more
         self.end = ("none", []) if activation is None else ACTIVATIONS[type(activation)]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,12 +16,12 @@ KNOWN = frozenset({"deit", "vit"})
 
 
 def tensor_plan(config: Any) -> TensorPlan | None:
-    """Of ViT and DeiT."""
+    """Say how the layers of ViT and DeiT are cut; None for other networks."""
     if config.model_type not in KNOWN:
         return None
     return TensorPlan(VIT, {"attention heads": config.num_attention_heads, "inner units": config.intermediate_size})
 
 
 def pipeline_split(config: Any) -> PipelinePlan | None:
-    """Of ViT and DeiT; what makes patches of a picture is small and stays everywhere."""
+    """Say where the layers of ViT and DeiT are; what makes patches of an image is small and stays on every device."""
     return PipelinePlan("layers", config.num_hidden_layers) if config.model_type in KNOWN else None

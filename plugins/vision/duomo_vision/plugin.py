@@ -96,7 +96,7 @@ DETECTORS = tuple(
         "Yolos",
     )
 )  # fmt: skip
-"""Detectors of a fixed set of labels; ``*ForObjectDetection`` would also claim those that are told what to find."""
+"""Detectors of a fixed set of labels; ``*ForObjectDetection`` would also claim those that are given what to find."""
 UNIVERSAL = (
     "EomtForUniversalSegmentation",
     "Mask2FormerForUniversalSegmentation",
@@ -106,7 +106,7 @@ UNIVERSAL = (
 
 
 class Vision(Hooks):
-    """Pictures: classification, embedding, faces, reading print."""
+    """Images: classification, embedding, faces, reading print."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:

@@ -13,11 +13,11 @@ MODES: dict[Any, str] = {2: "bilinear", 3: "bicubic"}
 SIZES = ({"height", "width"}, {"shortest_edge"})
 """The keys of a processor's `size` that are known here."""
 TRIALS = ((3, 48, 64), (3, 64, 40), (3, 600, 500))
-"""Shapes of pictures a processor is tried with: wide, high, and bigger than what most networks take."""
+"""Shapes of images a processor is tried with: wide, high, and bigger than what most networks take."""
 
 
 class Resize(NamedTuple):
-    """To one size, or to a length of the shorter side that keeps the picture's shape."""
+    """To one size, or to a length of the shorter side that keeps the image's shape."""
 
     mode: str
     height: int = 0
@@ -28,7 +28,7 @@ class Resize(NamedTuple):
     def of(cls, processor: Any) -> Resize | None:
         """The resizing of `processor`, or None if it cannot be taken out of it.
 
-        Whether it can is tried out: pictures of random bytes, resized here and by `processor` for the rest, must
+        Whether it can is tried out: images of random bytes, resized here and by `processor` for the rest, must
         come out as when it does all itself, to the last bit.
         """
         size = dict(getattr(processor, "size", None) or {})
@@ -42,7 +42,7 @@ class Resize(NamedTuple):
             try:
                 whole = processor([picture], return_tensors="pt")["pixel_values"]
                 split = processor([resize(picture)], do_resize=False, return_tensors="pt")["pixel_values"]
-            except (RuntimeError, TypeError, ValueError):  # it wants pictures or arguments of another kind
+            except (RuntimeError, TypeError, ValueError):  # it wants images or arguments of another kind
                 return None
             if not torch.equal(whole, split):
                 return None

@@ -30,7 +30,7 @@ from duomo_vision.ranking import best_labels
 
 
 class Transform(pydantic.BaseModel):
-    """How a picture is prepared; the defaults are those of torchvision's first ImageNet weights."""
+    """How an image is prepared; the defaults are those of torchvision's first ImageNet weights."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -40,7 +40,7 @@ class Transform(pydantic.BaseModel):
     """Side of the centre crop."""
     interpolation: InterpolationMode = InterpolationMode.BILINEAR
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    """Of red, green and blue, for pixels in [0, 1]."""
+    """Means of red, green and blue, for pixels in [0, 1]."""
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __call__(self, image: Image, at_least: int | None = None) -> Tensor:
@@ -77,10 +77,10 @@ def save(
         folder: made if need be; files of these names in it are replaced.
         architecture: the name ``torchvision.models.get_model`` knows it by.
         labels: one name for each output of the network, in order.
-        transform: how its pictures were prepared in training.
+        transform: how its images were prepared in training.
 
     Raises:
-        WeightsMismatch: the network is not that architecture with so many labels.
+        WeightsMismatch: the network is not that architecture with this many labels.
     """
     load_state(build(architecture, len(labels)), network.state_dict(), architecture)
     folder = Path(folder)

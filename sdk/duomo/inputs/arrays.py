@@ -15,7 +15,7 @@ def to_numpy(value: Any, fix: str) -> np.ndarray[Any, Any]:
 
     Args:
         value: the array, or a tensor of torch.
-        fix: what the caller is told to pass instead, where it cannot be read.
+        fix: advice on what to pass instead, where it cannot be read.
 
     Raises:
         BadInput: it has no elements that NumPy could hold: bfloat16, sparse, on the device "meta", an error of its own.

@@ -40,7 +40,7 @@ class Audio:
         self._source = source
         self.name = name
         self.sampling_rate = sampling_rate
-        """Of an array, in hertz; 0 for a file, which knows its own."""
+        """Hertz of an array; 0 for a file, which states its own."""
 
     @classmethod
     def accept(cls, value: Any) -> Audio:

@@ -1,4 +1,4 @@
-"""Pictures."""
+"""Images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 
 
 class Image:
-    """A picture that is decoded when a model asks for it."""
+    """An image that is decoded when a model asks for it."""
 
     __slots__ = ("_source", "name")
 
@@ -93,9 +93,9 @@ class Image:
         """Decode to RGB, upright (EXIF orientation applied), transparency on white.
 
         With `at_least` a JPEG may come smaller by 2, 4 or 8 (its decoder then skips the work), as
-        long as neither side falls below so many pixels; other formats come whole.
+        long as neither side falls below this many pixels; other formats come whole.
 
-        Raises `InputUnreadable` for what is no picture or is cut short, `InputTooLarge` beyond
+        Raises `InputUnreadable` for what is not an image or is cut short, `InputTooLarge` beyond
         ``limits.image_pixels``; the size is known before any pixel is decoded.
         """
         import PIL.Image
@@ -127,7 +127,7 @@ class Image:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[PIL.Image.Image]:
-        """The picture with its size checked and no pixel decoded; what goes wrong within is said in our words."""
+        """The image with its size checked and no pixel decoded; what goes wrong within is said in our words."""
         import PIL.Image
 
         silence_pillow()

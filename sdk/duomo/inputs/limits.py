@@ -13,7 +13,7 @@ class Limits:
     """Beyond these an input is refused before it is decoded. Set with ``duomo config set limits.NAME N``."""
 
     image_pixels: int = 100_000_000
-    """Width times height of a picture."""
+    """Width times height of an image."""
     audio_seconds: int = 2 * 3600
     """Length of a recording."""
     text_chars: int = 10_000_000

@@ -114,7 +114,7 @@ class Question:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImageQuestion:
-    """A question about a picture."""
+    """A question about an image."""
 
     question: Text
     image: Image
@@ -132,7 +132,7 @@ class ImageQuestion:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PageQuestion:
-    """A question, and the picture of a page that answers it."""
+    """A question, and the image of a page that answers it."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "image": Image}
     """Keys of the mapping that stands for it, and what each holds."""
@@ -152,7 +152,7 @@ class PageQuestion:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TextOrImage:
-    """A text or a picture, for models that hold both in one space. Exactly one part is set."""
+    """A text or an image, for models that hold both in one space. Exactly one part is set."""
 
     text: Text | None = None
     image: Image | None = None
@@ -160,7 +160,7 @@ class TextOrImage:
 
     @classmethod
     def accept(cls, value: Any) -> TextOrImage:
-        """Take ``{"text": …}`` or ``{"image": …}``; alone, a ``str`` is a text and everything else a picture."""
+        """Take ``{"text": …}`` or ``{"image": …}``; alone, a ``str`` is a text and everything else an image."""
         if isinstance(value, cls):
             return value
         if isinstance(value, Image):

@@ -17,7 +17,7 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 _SHALLOW = {"L;2": 85, "L;4": 17}
 """How far Pillow spreads the levels of PNGs of 2 and 4 bits; it leaves the level that stands for transparency."""
 _ROUNDING = 0.01
-"""How far floats may lie outside [0, 1] to be told to clip rather than to scale."""
+"""How far floats may lie outside [0, 1] for the advice to be clipping rather than scaling."""
 _DEEP = "RGB;16B"
 _LOW_BYTES = "RGB;16L"
 """The layout under which Pillow's reader of big-endian 16-bit colours finds their lower bytes."""

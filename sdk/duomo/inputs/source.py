@@ -20,7 +20,7 @@ from duomo.inputs.seal import check_unsealed
 _PART = 1 << 20
 """Bytes that are read from a pipe at a time."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://|(data):[\w/+.-]*[;,]")
-"""How an address begins that is no path; a single letter is a drive of Windows."""
+"""How an address begins that is not a path; a single letter is a drive of Windows."""
 
 
 def is_url(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The demo in the terminal: a table that grows while it runs, or plain lines where nobody watches."""
+"""The demo in the terminal: a table that grows while it runs, or plain lines where no terminal shows it."""
 
 from __future__ import annotations
 
