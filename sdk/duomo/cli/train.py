@@ -39,7 +39,8 @@ SHOWN = 10
 @click.option("--seed", metavar="N", type=int, help="Of order, dropout and new layers; 0.")
 @click.option("--max-failed", metavar="N", type=int, help="Rows that may be left out; 20.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Another setting of the recipe.")
-@click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …")
+@click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …; several: cpu,cpu.")
+@click.option("--parallel", metavar="DIMS", help="Copies that share each batch, such as dp=2.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
 @click.option("--check", is_flag=True, help="Read and check the rows, and take no step.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
@@ -75,7 +76,9 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
         return
     shown = _Shown(app)
     try:
-        fit = finetune(**what, out=out, resume=given["resume"], catalog=app.catalog, on_step=shown.step)
+        several = {"devices": what["device"]} if "," in given["device"] else {}
+        placed = {"parallel": given["parallel"], **several}
+        fit = finetune(**what, **placed, out=out, resume=given["resume"], catalog=app.catalog, on_step=shown.step)
     finally:
         shown.close()
     if output == "json":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from duomo.data.examples import Example, Finding
@@ -24,7 +24,7 @@ def check_names(names: Sequence[str], column: str) -> None:
             why="there is nothing to tell apart",
             fix=f"add rows of another class, or name another column than '{column}'",
         )
-    if len(distinct) > max(20, len(names) // 2) and all(_is_fraction(name) for name in distinct):
+    if len(distinct) > max(20, len(names) // 2) and _are_numbers(distinct):
         raise BadInput(
             f"column '{column}' holds numbers, and names of classes are meant",
             why=f"{len(distinct)} distinct values in {len(names)} rows, such as {names[0]}",
@@ -122,8 +122,10 @@ def _finding(level: str, what: str, rows: Sequence[int], examples: Sequence[Exam
     return Finding(level, what, why, fix, tuple(examples[at].id for at in rows[:SHOWN]), len(rows))
 
 
-def _is_fraction(name: str) -> bool:
+def _are_numbers(names: Iterable[str]) -> bool:
+    """Whether all are numbers, and some of them no whole ones."""
     try:
-        return float(name) != int(float(name)) or len(name) > 3
-    except (ValueError, OverflowError):
+        numbers = [float(name) for name in names]
+    except ValueError:
         return False
+    return any(not number.is_integer() for number in numbers)

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from duomo.training.loop import Peers
 from duomo.training.metrics import Classes, Interval, Loss, Metric, Numbers
+from duomo.training.order import share
 from duomo.training.rows import Rows
 from duomo.training.trainable import Trainable, name_of
 
@@ -48,8 +50,8 @@ def metric_for(model: Trainable[Any]) -> Metric | None:
 
 
 @torch.no_grad()
-def evaluate(model: Trainable[Any], rows: Rows, count: int, labels: Sequence[Any]) -> Evaluation:
-    """Run rows 0 to `count` and compare.
+def evaluate(model: Trainable[Any], rows: Rows, labels: Sequence[Any], peers: Peers | None = None) -> Evaluation:
+    """Run all rows, each on one of the copies, and compare; the same comes out on all of them.
 
     The network is in evaluation mode meanwhile; what was in training mode is put back.
     """
@@ -57,8 +59,9 @@ def evaluate(model: Trainable[Any], rows: Rows, count: int, labels: Sequence[Any
     model.network.eval()
     metric, loss, row_losses = metric_for(model), Loss(), []
     try:
-        for start in range(0, count, AT_ONCE):
-            part = range(start, min(start + AT_ONCE, count))
+        own = share(range(len(labels)), peers.rank, peers.size) if peers else range(len(labels))
+        for start in range(0, len(own), AT_ONCE):
+            part = own[start : start + AT_ONCE]
             batch = rows.batch(part)
             output = batch.output()
             sums, counts = (each.tolist() for each in model.losses(output, batch.targets))
@@ -71,4 +74,16 @@ def evaluate(model: Trainable[Any], rows: Rows, count: int, labels: Sequence[Any
     finally:
         for module in training:
             module.training = True
-    return Evaluation(loss, metric, row_losses)
+    found = Evaluation(loss, metric, row_losses)
+    return found if peers is None or peers.size == 1 else _join(peers.gather(found))
+
+
+def _join(parts: list[Evaluation]) -> Evaluation:
+    """The evaluation of all rows from those of the copies."""
+    first, *others = parts
+    for each in others:
+        first.loss.rows += each.loss.rows
+        first.row_losses += each.row_losses
+        if first.metric is not None and each.metric is not None:
+            first.metric.merge(each.metric)
+    return first

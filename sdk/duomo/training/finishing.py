@@ -14,6 +14,7 @@ import torch
 from duomo.errors import CannotWrite
 from duomo.training import lora
 from duomo.training.card import card
+from duomo.training.evaluating import Evaluation
 from duomo.training.fit import FILE, Fit, RowReport
 from duomo.training.metrics import Classes
 from duomo.training.pictures import draw
@@ -48,9 +49,18 @@ def finish(training: Training) -> Fit:
             tuple((ids[row], own.row_losses[row]) for row in order[:HARDEST]),
         ),
         tuple(training.findings),
-        tuple(training.journal.lines()),
+        tuple(training.journal.lines()) if training.peers.rank == 0 else (),
         _record(training),
     )
+    if training.peers.rank == 0:
+        _write(training, fit, held)
+        training.journal.close()
+        training.ledger.remove()
+    return fit
+
+
+def _write(training: Training, fit: Fit, held: Evaluation | None) -> None:
+    out = fit.folder
     try:
         _write_model(training, out)
         confusion = None
@@ -66,9 +76,6 @@ def finish(training: Training) -> Fit:
             why=str(error),
             fix="make room; --resume writes it again from the last checkpoint",
         ) from error
-    training.journal.close()
-    training.ledger.remove()
-    return fit
 
 
 def _write_model(training: Training, out: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog, default_catalog
-from duomo.errors import StoreMismatch
+from duomo.errors import StoreMismatch, UsageProblem
+from duomo.parallel import ParallelDims
 from duomo.training.fit import FILE, Fit
 from duomo.training.recipe import Recipe
 from duomo.training.request import Request
@@ -42,6 +43,8 @@ def finetune(
     validation: Any = 0.2,
     recipe: Recipe | None = None,
     device: str = "auto",
+    devices: str | None = None,
+    parallel: str | ParallelDims | None = None,
     resume: bool = False,
     catalog: Catalog | None = None,
     on_step: Callable[[Progress], None] | None = None,
@@ -60,6 +63,8 @@ def finetune(
         validation: the share of rows to hold out, or data of its own.
         recipe: epochs, batch, learning rate and the like.
         device: ``auto``, ``cpu``, ``cuda:0`` …
+        devices: names of several, ``"cuda:0,cuda:1"``; with `parallel` alone, ``cpu`` for each copy.
+        parallel: copies of the model that share each batch, ``"dp=2"``.
         resume: go on with a training of the same rows, base and recipe that was stopped.
         catalog: the plugins to use; all installed ones when left out.
         on_step: called after each step.
@@ -77,7 +82,40 @@ def finetune(
     )  # fmt: skip
     refuse_other(folder, resume)
     catalog = catalog or default_catalog()
-    return run(request, catalog, on_step)
+    places = placement(devices, parallel, device)
+    if len(places) > 1:
+        return run_on(places, request, catalog, on_step)
+    return run(dataclasses.replace(request, device=places[0]), catalog, on_step)
+
+
+def placement(devices: str | None, parallel: str | ParallelDims | None, device: str) -> list[str]:
+    """The device of each copy. Raises `UsageProblem` for ways to be parallel that training has not."""
+    names = [name.strip() for name in (devices or "").split(",") if name.strip()]
+    dims = ParallelDims.parse(parallel) if isinstance(parallel, str) else parallel or ParallelDims(dp=len(names) or 1)
+    if dims.group > 1:
+        raise UsageProblem(
+            f"training cannot be spread as {dims}",
+            why="copies of the model share a batch here; cutting a model that is trained is not written",
+            fix=f"dp={dims.total}: a whole copy on each device",
+        )
+    names = names or [device if dims.dp == 1 else "cpu" if device == "auto" else device] * dims.dp
+    if len(names) != dims.dp:
+        raise UsageProblem(
+            f"{dims} and {len(names)} devices do not fit", fix=f"name {dims.dp} devices, or dp={len(names)}"
+        )
+    return names
+
+
+def run_on(places: list[str], request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None) -> Fit:
+    """Do what a request asks for, in a process for each place."""
+    start = find_start(request.task, request.model, catalog)
+    start.trainer()
+    from duomo.training.distributed.launch import train_on
+
+    if not isinstance(request.data, str | os.PathLike) and not hasattr(request.data, "columns"):
+        request = dataclasses.replace(request, data=list(request.data))  # each process reads all rows
+    tell = None if on_step is None else lambda at: on_step(Progress(*at))
+    return train_on(places, request, start, catalog.task(request.task), tell)
 
 
 def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None = None) -> Fit:
@@ -92,10 +130,9 @@ def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] 
     with torch.random.fork_rng():  # dropout is seeded at each step: the caller's numbers stay their own
         training = Training(request, start, catalog.task(request.task))
         training.prepare()
-        if request.resume and (request.out / FILE).is_file():  # it is done already
-            fit = Fit.read(request.out)
-            training.check_same(fit.record["fingerprint"])
-            return fit
+        done = training.finished()
+        if done is not None:
+            return done
         training.begin()
         rows = 0
         for step in training.run():

@@ -24,8 +24,9 @@ class Journal:
         self.path = path
         self._every = max(1, total // LINES)
         self._file = path.open("r+b" if kept else "wb")
-        self._file.truncate(kept)
-        self._file.seek(kept)
+        if path.is_file():
+            self._file.truncate(kept)
+            self._file.seek(kept)
         self._sum = 0.0
         self._steps = 0
 
@@ -44,7 +45,8 @@ class Journal:
     def flush(self) -> int:
         """Bring all lines to the disk; how many bytes there are."""
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if self.path.is_file():
+            os.fsync(self._file.fileno())
         return self._file.tell()
 
     def lines(self) -> list[dict[str, Any]]:

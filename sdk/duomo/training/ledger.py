@@ -40,11 +40,12 @@ class Ledger:
 
     Args:
         folder: made when needed.
+        writes: whether this process is the one that writes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self.folder = folder
-        for left in folder.glob(f"{_WRITING}*"):  # by a run that was killed while writing
+        for left in folder.glob(f"{_WRITING}*") if writes else ():  # by a run that was killed while writing
             shutil.rmtree(left, ignore_errors=True)
 
     def save(

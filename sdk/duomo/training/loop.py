@@ -53,6 +53,13 @@ class Peers:
     def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
         """Add up each gradient over all copies, in place."""
 
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all copies, in the order of their ranks."""
+        return [value]
+
+    def from_first(self, tensors: Sequence[Tensor]) -> None:
+        """Make tensors those of the first copy, in place."""
+
     def norm(self, gradients: Sequence[Tensor]) -> Tensor:
         """The norm of all gradients together, after `sum_gradients`."""
         return torch.nn.utils.get_total_norm(gradients)

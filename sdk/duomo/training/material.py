@@ -92,7 +92,7 @@ def _labelled(examples: Sequence[Example], kind: Kind, failed: list[tuple[str, I
         try:
             label = name_of(each.label) if kind == "classes" else read_number(each.label)
             if kind == "classes" and isinstance(each.label, list | dict | tuple):
-                raise BadInput(f"label {each.label!r:.60} is not a name", fix="one name for each row")
+                raise BadInput(f"label {each.label!r:.60} is not a name", why="it is several", fix="one name a row")
             kept.append(each._replace(label=label))
         except BadInput as error:
             failed.append((each.id, ItemError.of(error)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -69,6 +70,6 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def share(rows: list[int], rank: int, ranks: int) -> list[int]:
+def share(rows: Sequence[int], rank: int, ranks: int) -> Sequence[int]:
     """The rows of a batch that one of several copies reads: a contiguous slice."""
     return rows[len(rows) * rank // ranks : len(rows) * (rank + 1) // ranks]

@@ -8,9 +8,11 @@ finish      best weights → the model folder, with what is worth knowing beside
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +24,7 @@ from duomo.execution.devices import pick_device
 from duomo.specs import TaskSpec
 from duomo.training import freezing, optimizers
 from duomo.training.evaluating import Evaluation, evaluate
-from duomo.training.fit import LeftOut
+from duomo.training.fit import FILE, Fit, LeftOut
 from duomo.training.journal import Journal
 from duomo.training.ledger import Ledger
 from duomo.training.loop import Loop, Peers, Step
@@ -69,8 +71,19 @@ class Training:
     def begin(self) -> None:
         """Open the folder, and go on from its last checkpoint where that is asked for. Raises `StoreMismatch`."""
         self.request.out.mkdir(parents=True, exist_ok=True)
-        self.ledger = Ledger(self.request.out / "checkpoints")
-        self.journal = Journal(self.request.out / "log.jsonl", self.loop.total, self._resume())
+        self.ledger = Ledger(self.request.out / "checkpoints", writes=self.peers.rank == 0)
+        kept = self._resume()
+        self.peers.gather(None)  # no rank writes before all have read
+        path = Path(os.devnull) if self.peers.rank else self.request.out / "log.jsonl"
+        self.journal = Journal(path, self.loop.total, kept)
+
+    def finished(self) -> Fit | None:
+        """What the folder holds already, when a training that ended is resumed. Raises `StoreMismatch` for another."""
+        if not self.request.resume or not (self.request.out / FILE).is_file():
+            return None
+        fit = Fit.read(self.request.out)
+        self.check_same(fit.record["fingerprint"])
+        return fit
 
     def run(self) -> Iterator[Step]:
         """Take the steps that are left, and keep them."""
@@ -95,7 +108,7 @@ class Training:
 
     def evaluate(self, rows: Rows, labels: list[Any]) -> Evaluation:
         """Compare what the network says with labels."""
-        return evaluate(self.model, rows, len(labels), labels)
+        return evaluate(self.model, rows, labels, self.peers)
 
     def read(self) -> None:
         """Read and check all rows, and open the network."""
@@ -166,7 +179,7 @@ class Training:
         if upper is not None and self.model.has_trunk(upper) and not self.train_rows.varied:
             sources = [TrunkRows(self.model, rows, upper) for rows in (self.train_rows, self.held_rows)]
             for each in sources:
-                each.compute()
+                each.compute(self.peers)
             self.train_source, self.held_source = sources
 
     def _make_loop(self) -> None:
@@ -200,6 +213,8 @@ class Training:
         self.journal.step(step.number, step.loss, lr=step.lr, norm=step.norm)
 
     def _end_epoch(self, step: Step) -> None:
+        # Each copy has seen other rows, and so has other statistics of batch norms.
+        self.peers.from_first(list(freezing.trained_buffers(self.model.network, self.trained.modules).values()))
         if not self.held_labels:
             self.best_step = self.step
             return

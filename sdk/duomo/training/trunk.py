@@ -7,13 +7,15 @@ inputs are not varied, so that its output is a constant of the row.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from duomo.training.batches import cut
+from duomo.training.loop import Peers
+from duomo.training.order import share
 from duomo.training.rows import PreparedRows
 from duomo.training.trainable import Trainable
 
@@ -49,21 +51,20 @@ class TrunkRows:
         self._features: Tensor | list[Tensor] = []
 
     @torch.no_grad()
-    def compute(self, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Run the trunk over all rows, alike costs together."""
+    def compute(self, peers: Peers) -> None:
+        """Run the trunk over all rows, each on one of the copies, alike costs together."""
         count = len(self.rows)
         costs = self.rows.costs(range(count))
-        order = sorted(range(count), key=costs.__getitem__)
-        found: list[Tensor | None] = [None] * count
-        done = 0
+        order = sorted(share(range(count), peers.rank, peers.size), key=costs.__getitem__)
+        found: dict[int, Tensor] = {}
         sorted_costs = [costs[row] for row in order]
         for part in cut(order, sorted_costs, most=AT_ONCE, budget=self.model.batch_budget, packed=self.model.packed):
             features = self.model.features(self.rows.batch(part).inputs, self.upper)
             for row, each in zip(part, features, strict=True):
                 found[row] = each.clone()  # a slice would keep the whole pass
-            done += len(part)
-            progress(done)
-        kept = [each for each in found if each is not None]
+        for other in peers.gather(found) if peers.size > 1 else ():
+            found.update(other)
+        kept = [found[row] for row in range(count)]
         alike = len({each.shape for each in kept}) == 1
         self._features = torch.stack(kept) if alike else kept
 

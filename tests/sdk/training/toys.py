@@ -123,6 +123,17 @@ class PoisonTrainer(LettersTrainer):
         return states + torch.where(bad, float("inf"), 0.0)
 
 
+class StillTrainer(LettersTrainer):
+    """Without dropout."""
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: Any, dtype: Any) -> Self:
+        model = super().open(weights, labels=labels, device=device, dtype=dtype)
+        model.network.drop.p = 0.0
+        return model
+
+
+STILL = SPEC._replace(name="toys/still", trainer="toys:StillTrainer")
 POISON = SPEC._replace(name="toys/poison", trainer="toys:PoisonTrainer")
 
 
@@ -131,7 +142,7 @@ class Toys(Hooks):
 
     @hookimpl
     def register_models(self) -> list[ModelSpec]:
-        return [SPEC, VARIED, FORMULA, POISON]
+        return [SPEC, VARIED, FORMULA, POISON, STILL]
 
 
 def train(rows: Any, out: str, settings: dict[str, Any], given: dict[str, Any]) -> None:

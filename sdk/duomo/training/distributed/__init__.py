@@ -1,0 +1,1 @@
+"""Training on several devices: copies of the model that add up their gradients (``dp``)."""

@@ -1,0 +1,56 @@
+"""What runs in the process of one copy: the same walk as in a single process, rank 0 writing the folder."""
+
+from __future__ import annotations
+
+import os
+from multiprocessing.connection import Connection
+
+import torch
+
+from duomo.execution.pools.process import follow_driver
+from duomo.outcome import ItemError
+from duomo.specs import TaskSpec
+from duomo.training.distributed.peers import TorchPeers
+from duomo.training.finishing import finish
+from duomo.training.fit import Fit
+from duomo.training.request import Request
+from duomo.training.starts import Start
+from duomo.training.training import Training
+
+
+def main(
+    rank: int,
+    size: int,
+    rendezvous: str,
+    timeout_s: float,
+    request: Request,
+    start: Start,
+    spec: TaskSpec,
+    pipe: Connection,
+) -> None:
+    """Train as rank `rank` of `size`, and tell the driver of each step, of the end or of what was raised."""
+    follow_driver(())
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
+    try:
+        peers = TorchPeers(rank, size, rendezvous, torch.device(request.device), timeout_s)
+        fit = _train(Training(request, start, spec, peers), pipe)
+        peers.close()
+        pipe.send(("done", fit if rank == 0 else None))
+    except BaseException as error:
+        pipe.send(("raised", ItemError.of(error), type(error).__name__))
+    pipe.close()
+
+
+def _train(training: Training, pipe: Connection) -> Fit:
+    training.prepare()
+    done = training.finished()
+    if done is not None:
+        return done
+    training.begin()
+    rows = 0
+    for step in training.run():
+        rows += step.num_rows
+        scores = {name: each[0] for name, each in training.scores.items()}
+        epochs = training.recipe.epochs
+        pipe.send(("step", (step.number + 1, training.loop.total, step.epoch + 1, epochs, step.loss, scores, rows)))
+    return finish(training)

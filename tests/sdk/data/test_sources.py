@@ -1,0 +1,120 @@
+"""Rows out of files, folders, tables and loops, and what is said of data that holds none."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from duomo.data.reading import read_examples
+from duomo.errors import BadInput, InputMissing, UsageProblem
+from duomo.tasks import ImageClassification, QuestionAnswering, TextClassification
+
+PAIRS = [("good", "a"), ("bad", "b")]
+SUFFIXES = (".png",)
+
+
+def read(data, task=TextClassification, label="label", **given):
+    return read_examples(data, task, SUFFIXES, label=label, **given)
+
+
+def as_csv(path):
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in PAIRS))
+
+
+def as_jsonl(path):
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in PAIRS))
+
+
+def as_parquet(path):
+    pd.DataFrame(PAIRS, columns=["text", "label"]).to_parquet(path)
+
+
+@pytest.mark.parametrize(("name", "write"), [("r.csv", as_csv), ("r.jsonl", as_jsonl), ("r.parquet", as_parquet)])
+def test_a_file_of_rows(tmp_path, name, write):
+    write(tmp_path / name)
+    found = read(tmp_path / name)
+    assert [(str(each.item), each.label) for each in found.examples] == PAIRS
+    assert [each.id for each in found.examples] == [f"{name}:1", f"{name}:2"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PAIRS,
+        [{"text": text, "label": label} for text, label in PAIRS],
+        pd.DataFrame(PAIRS, columns=["text", "label"]),
+        ({"label": label, "text": text} for text, label in PAIRS),
+    ],
+    ids=["pairs", "mappings", "data frame", "generator"],
+)
+def test_whatever_can_be_looped_over(data):
+    assert [(str(each.item), each.label) for each in read(data).examples] == PAIRS
+
+
+@pytest.fixture
+def images(tmp_path):
+    for name in ("robin/1.png", "robin/2.png", "wren/1.png", "wren/notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"not empty")
+    return tmp_path
+
+
+def test_a_folder_has_a_class_for_each_folder_in_it(images):
+    found = read(images, ImageClassification)
+    assert [(each.id, each.label) for each in found.examples] == [
+        ("robin/1.png", "robin"),
+        ("robin/2.png", "robin"),
+        ("wren/1.png", "wren"),
+    ]
+
+
+def test_metadata_beside_the_files_names_each(images):
+    (images / "metadata.csv").write_text("file_name,label\nrobin/1.png,bird\nwren/9.png,bird\n")
+    found = read(images, ImageClassification)
+    assert [(each.id, each.label) for each in found.examples] == [("metadata.csv:1", "bird")]
+    ((id, error),) = found.failed
+    assert id == "metadata.csv:2"
+    assert error.code == "E-INPUT-MISSING"
+
+
+def test_an_input_of_several_parts_is_the_rest_of_the_row():
+    found = read([{"question": "Who?", "context": "Ada.", "answers": "x"}], QuestionAnswering, label="answers")
+    assert found.examples[0].item.question == "Who?"
+
+
+def test_a_folder_without_classes_is_named_row_by_row(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"x")
+    with pytest.raises(BadInput, match="no row to train on") as caught:
+        read(tmp_path, ImageClassification)
+    assert "no label" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "error", "named"),
+    [
+        ([{"text": "a", "labels": "b"}], {}, BadInput, "Did you mean 'labels'?"),
+        ([{"a": "x", "b": "y", "label": "z"}], {}, BadInput, "which column is the input cannot be told: a, b"),
+        ([{"a": "x", "label": "z"}], {"input": "c"}, BadInput, "no column 'c' to read"),
+        ([], {}, BadInput, "the data is empty"),
+        ([{"text": "x", "label": ""}], {}, BadInput, "this row has no label"),
+        ([{"text": "x", "label": float("nan")}], {}, BadInput, "this row has no label"),
+        (7, {}, UsageProblem, "rows cannot come from a int"),
+        ({"text": "x"}, {}, UsageProblem, "rows cannot come from a dict"),
+        ("nowhere.csv", {}, InputMissing, "no data at 'nowhere.csv'"),
+    ],
+)
+def test_data_that_cannot_be_read_says_why(data, given, error, named):
+    with pytest.raises(error) as caught:
+        read(data, **given)
+    assert named in str(caught.value)
+
+
+def test_an_empty_folder_says_what_it_should_hold(tmp_path):
+    with pytest.raises(InputMissing, match="holds nothing to train on"):
+        read(tmp_path, ImageClassification)
+
+
+def test_ids_are_distinct_whatever_the_rows_call_themselves():
+    rows = [{"id": "x", "text": "a", "label": "b"}] * 3
+    assert len({each.id for each in read(rows).examples}) == 3

@@ -1,0 +1,73 @@
+"""Data and calls that cannot be learnt from are answered before the first step, with the reason and a way out."""
+
+import pytest
+
+from duomo.errors import BadInput, UnknownModel, UnknownTask, UsageProblem, WrongTask
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ([{"text": f"t {at}", "label": "bird"} for at in range(9)], "every row has the label 'bird'"),
+        ([{"text": f"t {at}", "label": at / 7} for at in range(30)], "holds numbers, and names of classes are meant"),
+        ([{"text": "a", "stars": 1}], "there is no column 'label' to learn"),
+        ([{"text": "a", "label": ["x", "y"]}], "is not a name"),
+    ],
+)
+def test_labels_that_cannot_be_learnt(fit, rows, named):
+    with pytest.raises(BadInput) as caught:
+        fit(rows)
+    assert named in str(caught.value)
+    assert caught.value.why
+    assert caught.value.fix
+
+
+def test_whole_numbers_are_names_in_their_order(fit):
+    rows = [{"text": f"{'abc'[at % 3] * 5} {at}", "label": (at % 3) * 9 + 1} for at in range(30)]
+    assert fit(rows).labels == ("1", "10", "19")
+
+
+def test_a_validation_part_of_its_own_is_checked_against_the_training_part(fit, rows):
+    held = [rows[0], {"text": "a shark", "label": "fish"}, {"text": "a newt", "label": "amphibian"}]
+    found = fit(rows, validation=held)
+    assert found.rows.validated == 2
+    assert [each.what for each in found.rows.left_out] == ["label 'amphibian' is unknown"]
+    assert any("1 held-out rows are in the training part too" in each.what for each in found.findings)
+
+
+def test_a_class_with_one_row_is_reported(fit, rows):
+    found = fit([*rows, {"text": "a newt", "label": "amphibian"}])
+    assert any("fewer than 2 rows to train on: amphibian" in each.what for each in found.findings)
+
+
+@pytest.mark.parametrize("share", [1, 1.5, -0.1])
+def test_a_share_that_is_none(fit, rows, share):
+    with pytest.raises(UsageProblem, match="is not a share"):
+        fit(rows, validation=share)
+
+
+def test_a_model_that_cannot_be_trained_names_the_nearest_that_can(fit, rows):
+    with pytest.raises(WrongTask) as caught:
+        fit(rows, model="toys/formula")
+    assert "no network that could learn" in caught.value.why
+    assert "-m toys/letters" in caught.value.fix
+
+
+def test_names_that_nobody_registered(fit, rows, catalog, tmp_path):
+    import duomo
+
+    with pytest.raises(UnknownModel, match="toys/leters"):
+        fit(rows, model="toys/leters")
+    with pytest.raises(UnknownTask, match="text-clasification"):
+        duomo.finetune("text-clasification", rows, out=tmp_path / "x", catalog=catalog)
+
+
+@pytest.mark.parametrize("train", ["torso", 0, -1, True, 1.5])
+def test_what_is_trained_is_a_known_word_or_a_number_of_layers(fit, rows, train):
+    with pytest.raises(UsageProblem, match="train cannot be"):
+        fit(rows, train=train)
+
+
+def test_more_layers_than_there_are(fit, rows):
+    with pytest.raises(UsageProblem, match="has 2 layers, so 3 of them cannot be trained"):
+        fit(rows, train=3)

@@ -1,0 +1,148 @@
+"""Copies that share each batch: the weights of one process, rows counted once, and a death that leaves no trace."""
+
+import os
+import signal
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import duomo
+from duomo.errors import BadInput, UsageProblem
+from duomo.training.distributed import launch
+from duomo.training.fitting import placement
+from duomo.training.loop import Loop
+from duomo.training.request import Request
+from duomo.training.starts import find_start
+
+pytestmark = pytest.mark.multiproc
+STILL = {"model": "toys/still", "train": 2, "epochs": 3, "batch": 6, "lr": 0.02}
+
+
+def difference(first, second) -> float:
+    one, two = (load_file(each.folder / "model.safetensors") for each in (first, second))
+    return max(float((one[name].double() - two[name].double()).abs().max()) for name in one)
+
+
+def test_two_copies_end_with_the_weights_of_one(fit, rows):
+    alone, together = fit(rows, out="one", **STILL), fit(rows, out="two", parallel="dp=2", **STILL)
+    assert difference(alone, together) < 1e-5
+    assert together.metrics["accuracy"] == alone.metrics["accuracy"]
+    assert together.rows.validated == alone.rows.validated
+    assert together.metrics["loss"].num_rows == alone.rows.validated, "each row counts once"
+    hardest = [id for id, _ in alone.rows.highest_losses]
+    assert {id for id, _ in together.rows.highest_losses} == set(hardest)
+
+
+def test_with_dropout_and_a_batch_norm_two_runs_are_equal_bit_for_bit(fit, rows):
+    first, second = (
+        fit(rows, out=out, model="toys/varied", train="all", parallel="dp=2", batch=16, micro=4) for out in "ab"
+    )
+    assert difference(first, second) == 0
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_that_dies_is_named_and_the_weights_are_those_of_an_undisturbed_run(
+    rows, catalog, tmp_path, monkeypatch, rank
+):
+    recipe = duomo.Recipe(epochs=6, batch=16, micro=4, lr=0.02, checkpoint_s=0.0)
+    start = find_start("text-classification", "toys/varied", catalog)
+    spec = catalog.task("text-classification")
+    children = []
+    original = launch.Child
+
+    def spy(*args, **kwargs):
+        children.append(original(*args, **kwargs))
+        return children[-1]
+
+    monkeypatch.setattr(launch, "Child", spy)
+    losses = []
+
+    def train(out: str, kill_at: int | None):
+        def on_step(at):
+            if at[0] == kill_at and not losses:
+                os.kill(children[-2 + rank].pid, signal.SIGKILL)
+                killed.append(time.monotonic())
+
+        killed: list[float] = []
+        request = Request(
+            task="text-classification", data=rows, out=tmp_path / out, model="toys/varied", train="all", recipe=recipe
+        )
+        return launch.train_on(
+            ["cpu", "cpu"],
+            request,
+            start,
+            spec,
+            on_step,
+            lambda lost: losses.append((lost, time.monotonic() - killed[0])),
+        )
+
+    whole = train("whole", None)
+    with pytest.warns(UserWarning, match=f"rank {rank} on cpu was lost after step"):
+        cut = train("cut", 7)
+    ((lost, seconds),) = losses
+    assert lost.rank == rank
+    assert "SIGKILL" in lost.reason
+    assert seconds < 2
+    assert difference(whole, cut) == 0
+    assert not any(child.is_alive for child in children)
+
+
+def test_a_row_whose_loss_is_not_finite_on_one_copy_is_left_out_on_all(fit, rows):
+    poisoned = [*rows, {"text": "poison", "label": "bird"}]
+    found = fit(poisoned, model="toys/poison", train=2, validation=0, parallel="dp=2")
+    assert [each.id for each in found.rows.left_out] == [str(len(rows))]
+    assert all(tensor.isfinite().all() for tensor in load_file(found.folder / "model.safetensors").values())
+
+
+def test_what_a_rank_raises_is_raised(fit, rows):
+    with pytest.raises(BadInput, match="every row has the label"):
+        fit([row for row in rows if row["label"] == "bird"], parallel="dp=2")
+
+
+def test_a_training_of_one_process_goes_on_in_two_and_back(fit, rows):
+    def stopped(after, **given):
+        def stop(progress):
+            if progress.step == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fit(rows, on_step=stop, checkpoint_s=0.0, **STILL, **given)
+
+    alone = fit(rows, out="one", **STILL)
+    stopped(4)
+    stopped(9, resume=True, parallel="dp=2")
+    assert difference(alone, fit(rows, resume=True, **STILL)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("devices", "parallel", "named"),
+    [
+        (None, "tp=2", "dp=2: a whole copy on each device"),
+        (None, "dp=2,pp=2", "dp=4: a whole copy on each device"),
+        ("cpu,cpu,cpu", "dp=2", "name 2 devices, or dp=3"),
+        (None, "ddp=2", "ddp"),
+    ],
+)
+def test_ways_to_be_parallel_that_there_are_not(devices, parallel, named):
+    with pytest.raises(UsageProblem) as caught:
+        placement(devices, parallel, "auto")
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("micro", [8, 1])
+def test_gradients_do_not_depend_on_how_the_batch_is_cut(fit, rows, monkeypatch, micro):
+    """Sums and counts: 1 × 24 rows and others, with class weights."""
+    kept = []
+    update = Loop._update
+
+    def spy(self, number, lr, count):
+        kept.append(torch.cat([each.grad.flatten().double() / count for each in self.parameters.values()]))
+        return update(self, number, lr, count)
+
+    monkeypatch.setattr(Loop, "_update", spy)
+    settings = {**STILL, "batch": 24, "max_steps": 1, "class_weight": {"bird": 3.0, "fish": 0.5}}
+    fit(rows, out="whole", micro=24, **settings)
+    fit(rows, out="cut", micro=micro, **settings)
+    assert float((kept[1] - kept[0]).norm() / kept[0].norm()) < 1e-6
