@@ -1,0 +1,99 @@
+"""Write docs/coverage.md from the catalog of this repository's plugins; tests/docs compares the two."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from duomo.catalog import Catalog
+from duomo.specs import ModelSpec, TaskSpec
+from duomo.tasks import CORE_TASKS
+
+PAGE = Path(__file__).with_name("coverage.md")
+PLUGINS = ("vision", "nlp", "speech", "multimodal")
+HEAD = """# Coverage
+
+<!-- Made by docs/make_coverage.py; `make docs` writes it again. -->
+
+Each task, what runs it, and how that is tested. *Default* is the model that answers when none is named; where no
+installed package carries weights, it is a checkpoint that you name: the one given here is a good start, and `hf:`
+fetches it. *Pipeline* says whether transformers 5 has a pipeline for the task: yes, removed in version 5, or never.
+Every model and every family passes the conformance suite (valid results, a batch equals one by one, faults stay with
+their item); *equal to* is what its results are compared with besides, on the same tiny random checkpoint.
+"""
+PIPELINES = frozenset(
+    """audio-classification automatic-speech-recognition depth-estimation document-question-answering
+    feature-extraction fill-mask image-classification image-feature-extraction object-detection text-classification
+    text-generation text-to-speech token-classification zero-shot-classification zero-shot-image-classification
+    zero-shot-object-detection semantic-segmentation instance-segmentation panoptic-segmentation""".split()
+)
+REMOVED = frozenset(
+    """image-captioning question-answering summarization text2text-generation translation
+    visual-question-answering""".split()
+)
+START = {
+    "audio-classification": "MIT/ast-finetuned-audioset-10-10-0.4593",
+    "depth-estimation": "depth-anything/Depth-Anything-V2-Small-hf",
+    "document-question-answering": "deepset/minilm-uncased-squad2",
+    "fill-mask": "answerdotai/ModernBERT-base",
+    "image-captioning": "Salesforce/blip-image-captioning-base",
+    "instance-segmentation": "facebook/mask2former-swin-tiny-coco-instance",
+    "object-detection": "PekingU/rtdetr_r18vd",
+    "panoptic-segmentation": "facebook/mask2former-swin-tiny-coco-panoptic",
+    "question-answering": "deepset/minilm-uncased-squad2",
+    "semantic-segmentation": "nvidia/segformer-b0-finetuned-ade-512-512",
+    "summarization": "facebook/bart-large-cnn",
+    "text-ranking": "cross-encoder/ms-marco-MiniLM-L6-v2",
+    "text2text-generation": "google/flan-t5-small",
+    "token-classification": "dslim/bert-base-NER",
+    "translation": "facebook/nllb-200-distilled-600M",
+    "visual-question-answering": "dandelin/vilt-b32-finetuned-vqa",
+    "zero-shot-object-detection": "google/owlvit-base-patch32",
+}
+"""Where nothing is embedded: a checkpoint to start with."""
+EQUAL = {
+    "audio-classification": ("the pipeline, scores to 1e-5", "speech/test_classification.py"),
+    "depth-estimation": ("the pipeline, 1e-4 of the range", "vision/test_dense.py"),
+    "fill-mask": ("the pipeline, scores to 1e-5", "nlp/test_filling.py"),
+    "image-captioning": ("`generate`, the same tokens", "multimodal/test_captions.py"),
+    "instance-segmentation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_dense.py"),
+    "object-detection": ("the pipeline, scores to 1e-4, boxes to a pixel", "vision/test_dense.py"),
+    "panoptic-segmentation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_dense.py"),
+    "semantic-segmentation": ("the pipeline, 1 pixel in 1,000", "vision/test_dense.py"),
+    "summarization": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
+    "text-generation": ("`generate`, the same tokens", "nlp/test_generation.py"),
+    "text-ranking": ("`CrossEncoder`, scores to 1e-5", "nlp/test_ranking.py"),
+    "text2text-generation": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
+    "translation": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
+    "visual-question-answering": ("the bare network, scores to 1e-5", "multimodal/test_captions.py"),
+    "zero-shot-classification": ("the bare network, scores to 1e-5", "nlp/test_entailment.py"),
+    "zero-shot-object-detection": ("the pipeline, scores to 1e-4, boxes to a pixel", "vision/test_dense.py"),
+}
+"""What a task's results are compared with, and the test that does it, below tests/plugins."""
+
+
+def page() -> str:
+    """The whole page."""
+    specs = [spec for spec in Catalog().models if spec.plugin in PLUGINS]
+    lines = [HEAD, "| task | models | families | default | pipeline | equal to |", "|---|---|---|---|---|---|"]
+    return "\n".join(
+        [*lines, *(line(task, [spec for spec in specs if spec.task == task.name]) for task in CORE_TASKS), ""]
+    )
+
+
+def line(task: TaskSpec, specs: list[ModelSpec]) -> str:
+    """The row of one task."""
+    own = [spec for spec in specs if not spec.is_family]
+    pipeline = "yes" if task.name in PIPELINES else "removed" if task.name in REMOVED else "never"
+    said, test = EQUAL.get(task.name, ("", ""))
+    equal = f"[{said}](../tests/plugins/{test})" if said else ""
+    default = f"`{own[0].name}`" if own else f"`-m hf:{START[task.name]}`"
+    cells = (f"`{task.name}`", names(own), names(spec for spec in specs if spec.is_family), default, pipeline, equal)
+    return f"| {' | '.join(cells)} |"
+
+
+def names(specs: Iterable[ModelSpec]) -> str:
+    """Names of models, each once."""
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(spec.name for spec in specs))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
