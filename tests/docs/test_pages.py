@@ -101,7 +101,7 @@ def test_every_link_leads_somewhere(page):
             assert (page.parent / target).exists(), f"{name(page)} links to {target}"
 
 
-@pytest.mark.parametrize("name", ["tasks", "checkpoints", "limits"])
+@pytest.mark.parametrize("name", ["tasks", "checkpoints", "limits", "coverage"])
 def test_a_page_that_is_made_is_the_one_the_code_makes(name):
     spec = importlib.util.spec_from_file_location(f"make_{name}", ROOT / "docs" / f"make_{name}.py")
     module = importlib.util.module_from_spec(spec)
