@@ -189,7 +189,7 @@ def _known_later(field: Field) -> str:
 def _check_number(field: Field, value: Any, row: Row, key: str) -> list[Finding]:
     number = _number(value)
     if math.isnan(number):
-        return [find("INPUT.UNREADABLE", f"'{field.name}' is no number: {type(value).__name__}", field=field.name,
+        return [find("INPUT.UNREADABLE", f"'{field.name}' is not a number: {type(value).__name__}", field=field.name,
                      record=key, fix="a plain number, without separators and units")]  # fmt: skip
     stated = row.get(f"{field.name}_unit")
     if not is_missing(stated) and field.unit and str(stated).lower() != field.unit.lower():

@@ -43,7 +43,7 @@ class Plan(Artifact):
     optimiser: str = "min-variance"
     window: int = pydantic.Field(default=252, ge=2)
     every: int = pydantic.Field(default=60, ge=1)
-    """Of ``optimiser``: bars to fit on, and between two fits."""
+    """Bars that ``optimiser`` fits on, and those between two fits."""
     commission_bps: float = 0.0
     spread_bps: float = 10.0
     slippage_bps: float = 0.0
@@ -62,7 +62,7 @@ class Plan(Artifact):
 
     @property
     def costs(self) -> Costs:
-        """Of trading."""
+        """What trading costs."""
         return Costs(self.commission_bps, self.spread_bps, self.slippage_bps, self.borrow_bps_per_year)
 
     def make(self, bars: Bars) -> Strategy:
@@ -145,7 +145,7 @@ class BacktestResult(Payload):
     curve: list[Point]
     trades: list[Fills]
     var: VarTest | None
-    """Of the strategy's own returns; None for a history too short to test it."""
+    """Test of the strategy's own returns; None for a history too short to test it."""
 
 
 class Once(AsFitted):

@@ -128,7 +128,7 @@ def _problem(row: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
     if name not in row:
         return "INPUT.MISSING_COLUMN", "there is no 'time' (or 'date')", "time", "name the column of the bar's time"
     if _time(row) is None:
-        return "INPUT.UNREADABLE", f"'{name}' is no date", name, "ISO 8601, such as 2024-03-28"
+        return "INPUT.UNREADABLE", f"'{name}' is not a date", name, "ISO 8601, such as 2024-03-28"
     if "close" not in row:
         return "INPUT.MISSING_COLUMN", "there is no 'close'", "close", "name the column of closing prices"
     for price in ("close", *(each for each in PRICES if each != "close" and row.get(each) not in (None, ""))):
@@ -136,7 +136,7 @@ def _problem(row: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
         if not np.isfinite(value) or value <= 0:
             return (
                 "INPUT.UNREADABLE",
-                f"'{price}' is no positive number",
+                f"'{price}' is not a positive number",
                 price,
                 "leave the row out where nothing traded",
             )

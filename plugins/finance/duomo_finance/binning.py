@@ -19,7 +19,7 @@ NUM_QUANTILES = 12
 MIN_SHARE = 0.03
 """A smaller bin is merged with its neighbour, a rarer level with the other rare ones."""
 PRIOR_ROWS = 10.0
-"""Every bin is pulled towards the overall rate as if it had so many more average rows."""
+"""Every bin is pulled towards the overall rate as if it had this many more average rows."""
 MISSING = "missing"
 OTHER = "other"
 

@@ -33,7 +33,7 @@ class Costs:
 
     @property
     def rate(self) -> float:
-        """Of one trade."""
+        """Share of one trade that it costs."""
         return (self.commission_bps + self.spread_bps / 2 + self.slippage_bps) / 1e4
 
 
@@ -59,12 +59,12 @@ class History:
 
     @property
     def times(self) -> tuple[dt.datetime, ...]:
-        """Of the bars known."""
+        """Times of the bars known."""
         return tuple(self._times)
 
     @property
     def now(self) -> dt.datetime:
-        """Of the last bar known."""
+        """Time of the last bar known."""
         return self._times[-1]
 
     @property
@@ -185,7 +185,7 @@ def simulate(bars: Bars, strategy: Strategy, costs: Costs = FREE, *, fill: Fill 
 
 
 def ask(bars: Bars, strategy: Strategy) -> list[Vector | None]:
-    """Ask a strategy after each bar what to hold, without trading; it is told that it holds what it wanted."""
+    """Ask a strategy after each bar what to hold, without trading; it sees that it holds what it wanted."""
     history = History(bars)
     said: list[Vector | None] = []
     for t in range(len(bars)):
@@ -244,7 +244,7 @@ def _checked(target: Vector | None, bars: Bars, t: int) -> Vector | None:
     weights = np.asarray(target, dtype=np.float64)
     if weights.shape != (len(bars.symbols),) or not np.isfinite(weights).all():
         raise ModelFailed(
-            f"the strategy's answer after {bars.times[t]:%Y-%m-%d} is no set of weights",
+            f"the strategy's answer after {bars.times[t]:%Y-%m-%d} is not a set of weights",
             why=f"shape {weights.shape}, and {len(bars.symbols)} finite numbers are needed",
             fix="return one number a symbol, or None to leave things as they are",
         )

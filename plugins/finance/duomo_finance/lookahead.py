@@ -101,7 +101,7 @@ def _holds_prices(data: Any, bars: Bars) -> bool:
 
 
 def _carried(what: Any, least: int, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """Data of at least so many rows that an object can reach, with the name under which it does."""
+    """Data of at least this many rows that an object can reach, with the name under which it does."""
     if id(what) in seen or depth < 0 or isinstance(what, types.ModuleType | type | str | bytes | int | float):
         return
     seen.add(id(what))

@@ -57,7 +57,7 @@ NEWS_SENTIMENT = AdapterSpec(
     "the tone of a news item as of a moment, with the tickers it names",
     "finance",
     tasks=("text-classification",),
-    disclaimer=f"{SUPPORTS} Tone is no forecast of prices.",
+    disclaimer=f"{SUPPORTS} Tone is not a forecast of prices.",
     intended_use="to sort and search news by tone and company",
     not_for=("trading without a test on later prices", "languages and styles that its model was not made for"),
     inputs=("csv", "jsonl", "parquet"),

@@ -59,7 +59,7 @@ class Found(Result):
     name: str
     text: str
     value: Decimal | None
-    """None for an answer that is no single amount, such as a date."""
+    """None for an answer that is not a single amount, such as a date."""
     currency: str
     """From its symbol; empty without one."""
     score: float

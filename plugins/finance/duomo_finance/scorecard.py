@@ -16,7 +16,7 @@ from duomo_finance.binning import Bins, bin_category, bin_number
 
 Vector = NDArray[np.float64]
 Values = Mapping[str, float | str | None]
-"""Of one applicant, by field."""
+"""Values of one applicant, by field."""
 
 BASE_POINTS = 600.0
 BASE_ODDS = 50.0

@@ -1,4 +1,4 @@
-"""Strategies: hold, follow signals whose honesty was tested, fit anew on the past every so often."""
+"""Strategies: hold, follow signals whose honesty was tested, fit again on the past at intervals."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Hold:
 
 @dataclasses.dataclass
 class WalkForward:
-    """Every so many bars fit on the past `window` and hold the answer until the next time.
+    """Fit every few bars on the past `window` and hold the answer until the next time.
 
     Args:
         fit: Weights from what is known, such as `duomo_finance.portfolio.Optimiser`.
-        window: Bars to fit on; nothing is held before there are so many.
+        window: Bars to fit on; nothing is held before there are this many.
         every: Bars between two fits.
     """
 

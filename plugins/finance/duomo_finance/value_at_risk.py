@@ -29,11 +29,11 @@ class VarTest(Result):
     breaches: int
     rate: float
     kupiec_p: float
-    """Of the right number of breaches (Kupiec 1995)."""
+    """Chance of this many breaches or a rarer number (Kupiec 1995)."""
     independence_p: float
     """That a breach does not call the next one (Christoffersen 1998)."""
     conditional_p: float
-    """Of both together."""
+    """Chance of both together."""
 
     @property
     def passed(self) -> bool:
@@ -67,7 +67,7 @@ def filtered_historical(returns: Vector, start: int, level: float, window: int =
 def garch(
     *, asymmetric: bool = True, dist: Literal["normal", "t", "skewt"] = "skewt", refit_every: int | None = 60
 ) -> Forecast:
-    """A GARCH(1,1) forecast by the library arch, fitted again every so many bars.
+    """A GARCH(1,1) forecast by the library arch, fitted again every few bars.
 
     Args:
         asymmetric: Losses raise volatility more than gains (GJR). On S&P 500 2008-2018 this and the skewed
@@ -153,5 +153,5 @@ def var_test(breached: ArrayLike, level: float, method: str = "given") -> VarTes
 
 
 def _likelihood(p: float, misses: int, hits: int) -> float:
-    """Log likelihood of so many misses and hits, with 0 log 0 = 0."""
+    """Log likelihood of this many misses and hits, with 0 log 0 = 0."""
     return (misses * math.log1p(-p) if misses and p < 1 else 0.0) + (hits * math.log(p) if hits and p > 0 else 0.0)

@@ -268,7 +268,7 @@ def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
         return builder.close(), prefixes
     except (expat.ExpatError, AssertionError, ET.ParseError) as error:
         raise InputUnreadable(
-            "the filing is no well-formed XML",
+            "the filing is not well-formed XML",
             why=str(error),
             fix="inline XBRL is XHTML: close every tag, and write &#160; for &nbsp;",
         ) from None

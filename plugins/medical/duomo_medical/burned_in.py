@@ -14,7 +14,7 @@ Reader = Callable[[NDArray[np.uint8]], Iterable[Any]]
 """A page (H, W, 3) to its lines, each with ``text`` and ``corners``: the core's OCR task gives such."""
 
 MAX_PASSES = 4
-"""Painting over a line can uncover the one beside it; what is still read after so many is for a person."""
+"""Painting over a line can uncover the one beside it; what is still read after this many is for a person."""
 _MAX_ENLARGED = 1280
 """Frames whose longer side is below half of this are read at twice or four times their size."""
 _CROWDED = 0.25

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 EDITION = "PS3.15 2025c, basic profile by allow list 1"
-"""Written into each file, so that it can be told by which rules it was cleaned."""
+"""Written into each file, so that one can see by which rules it was cleaned."""
 
 METHODS = (
     ("113100", "Basic Application Confidentiality Profile"),
@@ -39,7 +39,7 @@ DROP_CODES = frozenset(
     PatientSpeciesDescription ResponsiblePersonRole BarcodeValue
     """.split()
 )
-"""Of type CS, and about the patient, or written by hand."""
+"""Elements of type CS that are about the patient, or written by hand."""
 
 DROP_NUMBERS = frozenset(
     """
@@ -127,7 +127,7 @@ HARMLESS_WORDS = frozenset("anonymous anonymized removed unknown none chest head
 """Descriptions that are one of DICOM's own words; codes with the same word stay."""
 
 NEVER_KEPT_GROUPS = (0x0002, 0x0004)
-"""Written anew (file meta), or refused (directories)."""
+"""Written again (file meta), or refused (directories)."""
 
 
 def is_curve_or_overlay(group: int) -> bool:

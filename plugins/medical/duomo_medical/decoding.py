@@ -180,7 +180,7 @@ def _decoded(file: bytes) -> bytes:
 
 
 def _limit_memory(more: int) -> None:
-    """Let this process grow by so many bytes from here, where the system can limit that."""
+    """Let this process grow by this many bytes from here, where the system can limit that."""
     try:
         import resource
 

@@ -97,7 +97,7 @@ def read(source: str | os.PathLike[str] | bytes) -> DicomFile:
     content = _bytes_of(source)
     if content[MAGIC] != b"DICM":
         raise InputUnreadable(
-            "this is no DICOM file",
+            "this is not a DICOM file",
             why="bytes 128 to 131 are not 'DICM', whatever the name of the file says",
             fix="export it from the archive as a DICOM part 10 file",
         )

@@ -20,7 +20,7 @@ NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V
 MIN_SECONDS = 5.0
 """A shorter piece has too few beats for two detectors to disagree about."""
 MIN_RATE, MAX_RATE = 100.0, 20_000.0
-"""Samples a second: below, a QRS complex has too few; above, it is no ECG."""
+"""Samples a second: below, a QRS complex has too few; above, it is not an ECG."""
 
 
 class Recording(NamedTuple):
@@ -101,7 +101,7 @@ def from_csv(text: str) -> Recording:
     except (ValueError, IndexError):
         raise InputUnreadable(
             "this table of an ECG is damaged",
-            why="a cell is no number, or rows differ in length",
+            why="a cell is not a number, or rows differ in length",
             fix="export it again",
         ) from None
     steps = np.diff(times)
@@ -121,7 +121,7 @@ def checked(recording: Recording) -> Recording:
             f"this ECG lasts {recording.seconds:.1f} seconds", why=f"{MIN_SECONDS:g} are the least", fix="record longer"
         )
     if not np.isfinite(recording.signal).all():
-        raise BadInput("this ECG has samples that are no numbers", fix="cut them out; a gap is no signal")
+        raise BadInput("this ECG has samples that are not numbers", fix="cut them out; a gap is no signal")
     return recording
 
 

@@ -104,7 +104,7 @@ class ImageClassify(Adapter[DicomFile, ImageVerdict]):
                 fix="give the window that the model was trained with (Expects.window)",
             )
         if isinstance(case.score, Uncalibrated) and "policy" not in self.artifacts:
-            return Decision(outcome="refer", reason="CALIB.MISSING: the score ranks and is no probability")
+            return Decision(outcome="refer", reason="CALIB.MISSING: the score ranks and is not a probability")
         return super().decide(case)
 
     def result(self, case: Case[DicomFile]) -> ImageVerdict:

@@ -17,7 +17,7 @@ AGREE = 0.15
 """How far two methods may differ, as a share of their mean."""
 BEFORE_S, AFTER_S = 0.35, 0.55
 PLAUSIBLE = {"pr": (80.0, 320.0), "qrs": (50.0, 220.0), "qt": (220.0, 650.0)}
-"""Milliseconds; what lies outside is no interval but a mistake."""
+"""Milliseconds; what lies outside is a mistake."""
 Signal = NDArray[np.float64]
 
 

@@ -43,7 +43,7 @@ class Pseudonyms:
         return low + int.from_bytes(self._digest("days", patient)[:4], "big") % (high - low + 1)
 
     def date(self, date: str, patient: str) -> str:
-        """``YYYYMMDD`` moved back; empty for what is no date, because what it is cannot be known."""
+        """``YYYYMMDD`` moved back; empty for what is not a date, because what it is cannot be known."""
         try:
             day = datetime.datetime.strptime(date.replace(".", "").strip()[:8], "%Y%m%d")
             return (day - datetime.timedelta(days=self.days(patient))).strftime("%Y%m%d")

@@ -50,7 +50,7 @@ class Variable(pydantic.BaseModel):
             return
         number = number_of(row[self.name])
         if number is None and not is_empty(row[self.name]):
-            yield find("QUALITY.FORMAT", f"'{self.name}' is no number; the usual value stands in for it",
+            yield find("QUALITY.FORMAT", f"'{self.name}' is not a number; the usual value stands in for it",
                        field=self.name, record=record, fix="write it as a number with a decimal point")  # fmt: skip
         elif number is None:
             yield find("INPUT.MISSING_VALUE", f"'{self.name}' is empty; the usual value stands in for it",

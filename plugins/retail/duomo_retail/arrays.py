@@ -20,7 +20,7 @@ class ArrayArtifact(Artifact):
 
     kind: ClassVar[str] = ""
     sha256: str
-    """Of the array's bytes, and so part of the fingerprint."""
+    """SHA-256 of the array's bytes, and so part of the fingerprint."""
     shape: tuple[int, ...]
     _array: NDArray[np.float32] | None = pydantic.PrivateAttr(default=None)
     _path: str = pydantic.PrivateAttr(default="")

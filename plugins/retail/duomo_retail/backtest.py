@@ -144,7 +144,7 @@ def _of_quantiles(
 
 
 def _mean(values: Array) -> float:
-    """Of those that are there; NaN where none is, as when all series are constant."""
+    """Mean of those that are there; NaN where none is, as when all series are constant."""
     given = values[~np.isnan(values)]
     return float(given.mean()) if len(given) else float("nan")
 

@@ -31,7 +31,7 @@ from duomo_retail.plugin import CHURN
 
 MOST_REASONS = 3
 PARTS = 4
-"""Of the records, each once left out and scored, to calibrate by."""
+"""Scores of the records, each once left out and scored, to calibrate by."""
 
 
 class ChurnRisk(Payload):
@@ -41,7 +41,7 @@ class ChurnRisk(Payload):
     churn_probability: float | None
     """None without a calibrator."""
     expected_gain: float | None
-    """Of making the offer, where costs are known."""
+    """Gain of making the offer, where costs are known."""
 
 
 class Offer(Policy):
@@ -49,9 +49,9 @@ class Offer(Policy):
 
     kind: ClassVar[str] = "retail.offer/1"
     value: float
-    """Of a subscriber who stays."""
+    """Worth of a subscriber who stays."""
     cost: float
-    """Of the offer, whether it works or not."""
+    """Cost of the offer, whether it works or not."""
     success: float = 0.3
     """Share of leavers whom it keeps."""
 

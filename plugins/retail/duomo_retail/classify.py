@@ -33,11 +33,11 @@ class Term(Artifact):
     mean: float = 0.0
     scale: float = 1.0
     knots: list[float] = pydantic.Field(default_factory=list)
-    """Of a number, in standard deviations from its mean: where its slope may change."""
+    """Knots of a number, in standard deviations from its mean: where its slope may change."""
     weights: list[float] = pydantic.Field(default_factory=list)
-    """Of a number: its slope per standard deviation, and what each knot adds to it."""
+    """Weights of a number: its slope per standard deviation, and what each knot adds to it."""
     categories: dict[str, float] = pydantic.Field(default_factory=dict)
-    """Of a category: for each value; 0 for one that was not seen."""
+    """Weight of each value of a category; 0 for one that was not seen."""
 
     def contribution(self, row: Row) -> float:
         """To the log-odds of this row; 0 where the value is missing."""
@@ -83,7 +83,7 @@ class Logistic(Artifact):
         return {term.column: term.contribution(row) for term in self.terms}
 
     def log_odds(self, row: Row) -> float:
-        """Of one row."""
+        """Log-odds of one row."""
         return self.intercept + sum(self.contributions(row).values())
 
 
@@ -123,7 +123,7 @@ def _is_number(value: Any) -> bool:
 def _number(value: Any, column: str) -> float:
     if not _is_number(value):
         raise BadInput(
-            f"'{column}' is no number",
+            f"'{column}' is not a number",
             why="it was one in the rows that were learnt from",
             fix=f"correct '{column}'",
         )

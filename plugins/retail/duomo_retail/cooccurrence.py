@@ -20,7 +20,7 @@ from duomo_retail.arrays import ArrayArtifact
 RIDGE = 200.0
 NEIGHBOURS = 50
 MOST_ITEMS = 20_000
-"""An inverse of so many items takes 3 GB and minutes; beyond, leave out what is taken seldom."""
+"""An inverse of this many items takes 3 GB and minutes; beyond, leave out what is taken seldom."""
 
 
 class Suggested(NamedTuple):

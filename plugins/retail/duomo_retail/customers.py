@@ -69,9 +69,9 @@ class CustomerWorth(Payload):
     """By the model; nobody observes whether a customer has left."""
     expected_purchases: float
     expected_value: float
-    """Of one purchase; everybody's mean where there was none to repeat."""
+    """Value of one purchase; everybody's mean where there was none to repeat."""
     lifetime_value: float
-    """Of the purchases expected within the horizon, discounted."""
+    """Value of the purchases expected within the horizon, discounted."""
     horizon: float
     currency: str
 
@@ -233,7 +233,7 @@ def _summary(customer: Customer, window: Window) -> _Seen:
             fix="give one amount a date",
         )
     if not np.isfinite(customer.amounts).all():
-        raise BadInput("a customer with an amount that is no number", why="NaN and infinity cannot be added up",
+        raise BadInput("a customer with an amount that is not a number", why="NaN and infinity cannot be added up",
                        fix="correct 'amounts', or leave the purchase out")  # fmt: skip
     end = dt.date.fromisoformat(window.end)
     by_unit: dict[int, float] = {}
@@ -271,7 +271,7 @@ def _usable(records: Sequence[Record[Customer]], window: Window) -> list[_Seen]:
 
 
 def _last_day(records: Sequence[Record[Customer]]) -> str:
-    """Of all purchases whose date can be read."""
+    """The last day of all purchases whose date can be read."""
     days = []
     for text in (each for record in records for each in record.payload.dates):
         try:

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 WINDOW = 9
 """Periods of the running median."""
 RIDGE = (1.0, 0.05)
-"""Of promotion and log price: as much as one promoted period, or five periods at 10 % off."""
+"""Ridge of promotion and log price: as much as one promoted period, or five periods at 10 % off."""
 MOST_UPLIFT = np.log(6.0)
 MOST_ELASTICITY = 6.0
 

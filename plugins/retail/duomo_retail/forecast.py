@@ -52,7 +52,7 @@ class Forecast(Payload):
     """Demand of the first k periods together at each level: not the sum of quantiles, which would be too wide."""
     calibrated: bool
     realised_coverage: dict[str, float]
-    """Of past central intervals: nominal share and what they held."""
+    """Coverage of past central intervals: nominal share and what they held."""
     unknown_periods: int
     """Periods of the history that were no evidence of demand: stock-outs, gaps, returns."""
 

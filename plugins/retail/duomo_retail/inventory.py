@@ -39,7 +39,7 @@ class StockPolicy(Payload):
     expected_cost: float
     """Holding, shortage and ordering, per period."""
     expected_cost_interval: tuple[float, float]
-    """Of the mean over 400 periods or a few more, 95 %."""
+    """Interval of the mean over 400 periods or a few more, 95 %."""
     fill_rate: float
     """Expected share of demand met from stock; for order-up-to levels, at least that."""
     cycle_service: float
@@ -236,7 +236,7 @@ def _plan(question: StockQuestion) -> tuple[Plan, dict[str, float]]:
 
 
 def _draws(question: StockQuestion, periods: int) -> Array:
-    """Equally likely demands of so many periods: as given for one and for all.
+    """Equally likely demands of several periods: as given for one and for all.
 
     In between, the mean grows with time and the spread with its root, as of periods that know nothing of each other.
     """

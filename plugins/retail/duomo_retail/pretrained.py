@@ -18,7 +18,7 @@ from duomo.errors import RequirementMissing, UsageProblem
 
 Array = NDArray[np.float64]
 SEED = 0
-"""Of the first generation of Chronos, which draws samples."""
+"""Architecture of the first generation of Chronos, which draws samples."""
 
 
 def forecast(series: Sequence[Array], horizon: int, folder: str) -> list[Array]:

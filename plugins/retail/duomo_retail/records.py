@@ -27,7 +27,7 @@ class DemandSeries(Inputs):
     """Whether the article could be bought throughout the period."""
     currency: list[str | None] = pydantic.Field(default_factory=list)
     unit: list[str | None] = pydantic.Field(default_factory=list)
-    """Of `y`, such as ``pieces`` or ``kg``."""
+    """Unit of `y`, such as ``pieces`` or ``kg``."""
 
 
 class StockQuestion(Inputs):
@@ -59,12 +59,12 @@ class StockQuestion(Inputs):
     pack_size: float = pydantic.Field(default=0.0, ge=0)
     """Orders are whole multiples of it; 0 for any amount."""
     unit: str = ""
-    """Of the quantiles, the stock and the pack."""
+    """Unit of the quantiles, the stock and the pack."""
     cost_unit: str = ""
     """Costs are per this unit; the same as `unit` when left empty."""
     currency: str = ""
     ordering_currency: str = ""
-    """Of `ordering`, when it is not `currency`."""
+    """Currency of `ordering`, when it is not `currency`."""
 
 
 class Product(Inputs):

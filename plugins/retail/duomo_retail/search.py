@@ -50,7 +50,7 @@ class ProductIndex(ArrayArtifact):
         return Lexicon([text.split() for text in self.texts])
 
     def cosines(self, query: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Of a vector of length 1 with each product, (products,), block by block."""
+        """Cosines of a vector of length 1 with each product, (products,), block by block."""
         parts = [self.array[i : i + BLOCK] @ query for i in range(0, len(self.ids), BLOCK)]
         return np.concatenate(parts).astype(float)
 
@@ -127,7 +127,7 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
         return {"image": query.image} if query.image else {"text": " ".join(words(query.text))}
 
     def interpret(self, case: Case[ShopperQuery]) -> Uncalibrated | None:
-        """The best hit's score: it orders products, and is no probability that one is right."""
+        """The best hit's score: it orders products, and is not a probability that one is right."""
         index, query, ranking = self.index, case.record.payload, self.ranking
         cosines = index.cosines(np.asarray(case.raw.vector, np.float32))
         asked = words(query.text)

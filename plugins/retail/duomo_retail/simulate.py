@@ -114,7 +114,7 @@ def fixed_lots(low: Array, quantity: Array) -> Ordering:
 
 
 def every(periods: int, policy: Ordering) -> Ordering:
-    """Review only every so many periods: (R, S) from `up_to`, (R, s, S) from `at_or_below`."""
+    """Review only every few periods: (R, S) from `up_to`, (R, s, S) from `at_or_below`."""
 
     def order(period: int, position: Array) -> Array:
         return policy(period, position) if period % periods == 0 else np.zeros_like(position)

@@ -21,7 +21,7 @@ CHUNK = 128
 """Series fitted at once: the arrays of a grid stay in the processor's cache."""
 ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 BETAS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4)
-"""Of the level's own smoothing: the trend moves more slowly than the level."""
+"""Shares of the level's own smoothing: the trend moves more slowly than the level."""
 PHIS = (0.8, 0.85, 0.9, 0.95, 0.98)
 
 

@@ -52,7 +52,7 @@ def quantile_newsvendor(levels: Sequence[float], values: Sequence[float], holdin
 
 
 def expected_cost(stock: float, demand: Array, holding: float, shortage: float) -> float:
-    """Of having `stock` against equally likely demands, (n,)."""
+    """Expected cost of having `stock` against equally likely demands, (n,)."""
     over = np.maximum(stock - demand, 0.0).mean()
     under = np.maximum(demand - stock, 0.0).mean()
     return float(holding * over + shortage * under)
@@ -127,7 +127,7 @@ def reorder_quantity(lead: Array, rate: float, ordering: float, holding: float, 
 
 
 class _Costs:
-    """Expected holding and shortage cost of a period that begins with so many units."""
+    """Expected holding and shortage cost of a period that begins with this many units."""
 
     def __init__(self, probabilities: Array, holding: float, shortage: float) -> None:
         self.probabilities, self.holding, self.shortage = probabilities, holding, shortage

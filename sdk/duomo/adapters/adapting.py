@@ -84,7 +84,7 @@ def adapter_class(spec: AdapterSpec) -> type[Adapter[Any, Any]]:
     if not (isinstance(cls, type) and issubclass(cls, Adapter)):
         raise PluginBroken(
             f"adapter '{spec.name}' cannot be used",
-            why=f"'{spec.target}' is no subclass of duomo.adapters.Adapter",
+            why=f"'{spec.target}' is not a subclass of duomo.adapters.Adapter",
             fix="report it to the plugin's author (duomo plugins list)",
         )
     return cls

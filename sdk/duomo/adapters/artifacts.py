@@ -19,13 +19,13 @@ _KINDS: dict[str, type[Artifact]] = {}
 
 
 class FittedOn(pydantic.BaseModel):
-    """The data that something was fitted on, as far as it may be told."""
+    """The data that something was fitted on, as far as it may be said."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     n: int
     sha256: str = ""
-    """Of the data set, by whatever means its owner digests it."""
+    """Digest of the data set, by whatever means its owner digests it."""
     prevalence: float | None = None
     start: str = ""
     end: str = ""
@@ -92,7 +92,7 @@ class Artifact(pydantic.BaseModel):
         return target
 
     def placed(self, path: Path) -> Self:
-        """Itself, told which file it was read from; one with an array beside its JSON finds it there."""
+        """Itself, knowing which file it was read from; one with an array beside its JSON finds it there."""
         del path
         return self
 
@@ -100,7 +100,7 @@ class Artifact(pydantic.BaseModel):
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read one of this class, or of a class below it.
 
-        Raises `ArtifactProblem` when it was changed, is of another kind, or is no artefact at all.
+        Raises `ArtifactProblem` when it was changed, is of another kind, or is not an artefact at all.
         """
         source = Path(path)
         try:
@@ -112,7 +112,7 @@ class Artifact(pydantic.BaseModel):
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactProblem(
-                f"'{source}' is no artefact", why=f"{type(error).__name__}: {error}", fix="save it again"
+                f"'{source}' is not an artefact", why=f"{type(error).__name__}: {error}", fix="save it again"
             ) from None
         if _digest(kind, content) != sha256:
             raise ArtifactProblem(
@@ -169,7 +169,7 @@ def load_folder(folder: str | os.PathLike[str], adapter: str) -> dict[str, Artif
         listed = {str(name): str(each["sha256"]) for name, each in manifest["artifacts"].items()}
         owner = manifest["adapter"]
         if any(not name.replace("-", "_").isidentifier() for name in listed):
-            raise ValueError("a name in it is no name of an artefact")
+            raise ValueError("a name in it is not the name of an artefact")
     except OSError as error:
         raise ArtifactProblem(
             f"no fitted adapter in '{source}'",

@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
     problem: str = ""
     """What is wrong with the next line, or with the end; empty when nothing is."""
     doubt: str = ""
-    """What could not be told although nothing is wrong."""
+    """What could not be checked although nothing is wrong."""
 
     @property
     def ok(self) -> bool:
@@ -252,7 +252,7 @@ def _problem(text: str, seq: int, head: str, secret: bytes | None) -> str:
         line = json.loads(text)
         found, said, before = line["seq"], line["hash"], line["prev_hash"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return "is no line of an audit log" if text.endswith("\n") else "is cut off"
+        return "is not a line of an audit log" if text.endswith("\n") else "is cut off"
     if said != _hash({name: value for name, value in line.items() if name != "hash"}, secret):
         return "was edited: its content does not have the hash it bears"
     if found != seq:

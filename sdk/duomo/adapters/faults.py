@@ -1,4 +1,4 @@
-"""How what goes wrong with a record is told: in whose code, and in no words of a record that is about a person."""
+"""Errors of a record: whose code raised them, without words of a record that is about a person."""
 
 from __future__ import annotations
 

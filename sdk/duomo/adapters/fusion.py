@@ -30,7 +30,7 @@ Scorer = Callable[[Sequence[Any]], Sequence[Mapping[str, float] | float]]
 
 
 class Fused(Payload):
-    """The likeliest class, and what it was told by."""
+    """The likeliest class, and what it follows from."""
 
     label: str
     probabilities: dict[str, float]
@@ -132,7 +132,7 @@ class FusionAdapter(Adapter[Mapping[str, Any], Fused]):
         unknown = sorted({str(each.label) for each in records} - set(self.classes))
         if unknown:
             raise UsageProblem(
-                f"the label '{unknown[0]}' is no class of '{self.spec.name}'",
+                f"the label '{unknown[0]}' is not a class of '{self.spec.name}'",
                 why=f"its classes are {', '.join(self.classes)}",
                 fix="set label_field, and leave unlabelled records out",
             )

@@ -44,9 +44,9 @@ class Costs(Policy):
 
     kind: ClassVar[str] = "duomo.costs/1"
     false_accept: float = pydantic.Field(gt=0)
-    """Of accepting a record whose event happens."""
+    """Cost of accepting a record whose event happens."""
     false_reject: float = pydantic.Field(gt=0)
-    """Of rejecting one whose event does not happen."""
+    """Cost of rejecting one whose event does not happen."""
 
     def decide(self, score: Score | None) -> Decision:
         value = as_probability(score, "a cost policy").value

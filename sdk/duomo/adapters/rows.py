@@ -64,7 +64,7 @@ def _payload(layout: RowLayout, row: dict[str, Any], key: str) -> tuple[Any, tup
         return row, ()
     if not (isinstance(cls, type) and issubclass(cls, pydantic.BaseModel)):
         return cls(**row), ()
-    # An empty cell is no value: fields with a default take it, the others are missing.
+    # An empty cell is not a value: fields with a default take it, the others are missing.
     row = {name: each for name, each in row.items() if each is not None}
     known = _names(cls)
     try:

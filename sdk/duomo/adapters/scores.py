@@ -80,7 +80,7 @@ class Interval(Result):
         if not self.high >= self.low:  # nor may one of them be no number
             raise ValueError(f"the interval ends at {self.high}, before it begins at {self.low}")
         if self.value is not None and math.isnan(self.value):
-            raise ValueError("the forecast inside the interval is no number")
+            raise ValueError("the forecast inside the interval is not a number")
         return self
 
 

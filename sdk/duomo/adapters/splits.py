@@ -47,7 +47,7 @@ class SplitPolicy(ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Group(SplitPolicy):
-    """No group on both sides: the groups in so many `parts`, each once to judge by."""
+    """No group on both sides: the groups in `parts`, each once to judge by."""
 
     parts: int = 5
     seed: int = 0

@@ -17,6 +17,6 @@ def first_of(error: pydantic.ValidationError) -> tuple[str, str, str]:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     kind, message = first["type"], first["msg"]
     words = message[0].lower() + message[1:] if kind in _DISCREET else "a check of the adapter failed"
-    # Inside a field positions are told and names are not: those of a dict are data.
+    # Inside a field positions are shown and names are not: those of a dict are data.
     place = [str(each) for at, each in enumerate(first["loc"]) if not at or isinstance(each, int)]
     return kind, ".".join(place), words

@@ -125,7 +125,7 @@ def test_a_strategy_that_answers_nonsense_is_an_error_of_that_panel_only():
             return np.array([math.nan, 1.0, 2.0])
 
     bars, _ = read_bars(made_up.bars(60, 2))
-    with pytest.raises(ModelFailed, match="is no set of weights"):
+    with pytest.raises(ModelFailed, match="is not a set of weights"):
         simulate(bars, Wrong())
     outcomes = list(Backtest().map([Job(bars, Rule(Wrong(), "wrong")), bars]))
     assert [each.ok for each in outcomes] == [False, True]

@@ -184,7 +184,7 @@ def test_what_is_no_filing_is_an_error_and_the_others_go_on(tmp_path, monkeypatc
     items = [good, "<html><p>not closed</html>", "<schema xmlns='x'/>", b"%PDF-1.7", tmp_path / "none.xbrl", 7, good]
     outcomes = list(DocumentFields().map(items))
     assert [each.ok for each in outcomes] == [True, False, False, False, False, False, True]
-    assert "no well-formed XML" in outcomes[1].error.what
+    assert "not well-formed XML" in outcomes[1].error.what
     assert "close every tag" in outcomes[1].error.fix
     assert "the root element is <schema>" in outcomes[2].error.what
     assert "no filing 'none.xbrl'" in outcomes[4].error.what

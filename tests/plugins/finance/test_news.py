@@ -30,7 +30,7 @@ def test_an_item_has_a_tone_and_its_companies(news):
     assert made.payload.polarity > 0.5
     assert [(each.ticker, each.first) for each in made.payload.tickers] == [("AAPL", "Apple"), ("F", "Ford Motor")]
     assert made.payload.source == "wire"
-    assert made.score.kind == "uncalibrated", "nobody calibrated it, so it is no probability"
+    assert made.score.kind == "uncalibrated", "nobody calibrated it, so it is not a probability"
     assert made.provenance.model.startswith("nlp/vader")
     assert made.payload.as_of == made.payload.published
 

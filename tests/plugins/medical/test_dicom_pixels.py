@@ -114,7 +114,7 @@ def test_a_series_whose_slices_lie_differently_is_refused():
 @pytest.mark.parametrize(
     ("content", "what", "why"),
     [
-        (b"Name: Jane Doe\n" * 20, "this is no DICOM file", "bytes 128 to 131 are not 'DICM'"),
+        (b"Name: Jane Doe\n" * 20, "this is not a DICOM file", "bytes 128 to 131 are not 'DICM'"),
         (b"", "this file is empty", ""),
         (dicom_bytes()[:-700], "this DICOM file is damaged", "longer than what is left of the file"),
         (dicom_bytes()[:180], "this DICOM file is damaged", ""),

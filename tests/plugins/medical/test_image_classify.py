@@ -46,7 +46,7 @@ def test_a_score_that_nobody_calibrated_is_for_a_person_and_says_so():
     assert result.score.kind == "uncalibrated"
     assert not result.payload.calibrated
     assert result.decision.outcome == "refer"
-    assert result.decision.reason == "CALIB.MISSING: the score ranks and is no probability"
+    assert result.decision.reason == "CALIB.MISSING: the score ranks and is not a probability"
     assert result.human_review == "required"
     assert "no accuracy" in ImageClassify.__doc__
 

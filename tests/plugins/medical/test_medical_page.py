@@ -13,7 +13,7 @@ def test_the_page_of_medicine_runs(capsys):
     source = "\n".join(re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE))
     exec(compile(source, "docs/medical.md", "exec"), {"__name__": "__main__"})
     said = capsys.readouterr().out
-    assert said.startswith("refer\naccept\nthis is no DICOM file\n")
+    assert said.startswith("refer\naccept\nthis is not a DICOM file\n")
     assert "refer None UNITS.MISMATCH" in said
     assert "west | AUC" in said
     assert "['DATE', 'ID', 'NUMBER', 'PHONE']" in said

@@ -63,7 +63,7 @@ def test_a_column_that_is_missing_or_no_number_is_named() -> None:
     adapter = Churn.example()
     with pytest.raises(BadInput, match=r"INPUT\.MISSING_COLUMN: no 'plan'"):
         adapter({"customer_id": "p", "months": 2})
-    with pytest.raises(BadInput, match="'months' is no number"):
+    with pytest.raises(BadInput, match="'months' is not a number"):
         adapter({**ROW, "months": "two"})
     with pytest.raises(BadInput, match="does not say whether the customer left"):
         adapter.fit(adapter.records([{**ROW, "churn": "perhaps"}]))
@@ -87,7 +87,7 @@ def test_a_number_that_is_missing_by_nan_adds_nothing_and_one_that_is_infinite_i
     by_none = adapter({"customer_id": "p", "months": None, "plan": "a"}).payload
     assert adapter({"customer_id": "p", "months": float("nan"), "plan": "a"}).payload == by_none
     for value in ("inf", "nan", float("inf")):
-        with pytest.raises(BadInput, match="'months' is no number"):
+        with pytest.raises(BadInput, match="'months' is not a number"):
             adapter({"customer_id": "p", "months": value, "plan": "a"})
 
 

@@ -121,7 +121,7 @@ def test_a_customer_that_cannot_be_used_costs_the_fit_of_no_other() -> None:
     assert mixed.artifacts == clean.artifacts
     outcomes = list(mixed.map([*odd, people[0]]))
     assert [outcome.ok for outcome in outcomes] == [False, False, False, False, True]
-    assert outcomes[3].error.what == "a customer with an amount that is no number"
+    assert outcomes[3].error.what == "a customer with an amount that is not a number"
 
 
 def test_a_row_that_lacks_a_cell_costs_itself_only(tmp_path: Path) -> None:

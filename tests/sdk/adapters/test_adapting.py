@@ -44,7 +44,7 @@ def test_a_missing_library_is_answered_with_the_line_for_pip():
 def test_a_target_that_is_no_adapter_is_the_plugins_fault():
     with pytest.raises(PluginBroken, match="cannot be used") as caught:
         duomo.adapt("shop/prices", catalog=fake_catalog(shop=Shop()))
-    assert "no subclass of duomo.adapters.Adapter" in caught.value.why
+    assert "not a subclass of duomo.adapters.Adapter" in caught.value.why
 
 
 def test_a_model_is_for_adapters_that_call_a_task():

@@ -41,7 +41,7 @@ def test_an_artefact_that_was_changed_is_refused(sigmoid, tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", "{}", "\x80\x04pickle"])
 def test_a_file_that_is_no_artefact_is_refused(text, tmp_path):
     (tmp_path / "x.json").write_text(text)
-    with pytest.raises(ArtifactProblem, match="is no artefact"):
+    with pytest.raises(ArtifactProblem, match="is not an artefact"):
         Artifact.load(tmp_path / "x.json")
 
 
@@ -120,7 +120,7 @@ def test_artefacts_of_another_adapter_are_refused(thermometer, tmp_path):
     (folder / "adapter.json").write_text(text.replace('"policy"', '"../policy"'))
     with pytest.raises(ArtifactProblem, match="cannot be read") as caught:
         Thermometer.load(folder)
-    assert "no name of an artefact" in caught.value.why
+    assert "not the name of an artefact" in caught.value.why
     (folder / "adapter.json").write_text("{")
     with pytest.raises(ArtifactProblem, match="cannot be read"):
         Thermometer.load(folder)

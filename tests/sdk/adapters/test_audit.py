@@ -98,11 +98,11 @@ def write_it_all_anew(lines):
         (remove, "line 4 has number 4 where 3 is due", 3),
         (swap, "line 4 has number 4 where 3 is due", 3),
         (repeat, "line 4 has number 2 where 3 is due", 3),
-        (scribble, "line 4 is no line of an audit log", 3),
+        (scribble, "line 4 is not a line of an audit log", 3),
         (cut_a_line, "line 6 is cut off", 5),
         (cut_the_end, "it has 4 lines, and 6 were noted", 4),
         (say_it_twice, "line 4 was edited: it says the same to a program", 3),
-        (nest, "line 4 is no line of an audit log", 3),
+        (nest, "line 4 is not a line of an audit log", 3),
         (write_it_all_anew, "line 6 is another than was noted in 'audit.jsonl.head': it was exchanged", 6),
     ],
 )

@@ -180,7 +180,7 @@ def test_two_classes_are_told_by_numbers_that_rise_with_the_second():
 def test_an_unfitted_one_has_no_say():
     [outcome] = DigitFusion().map(world()[2][:1])
     assert "CALIB.MISSING: 'made/digit' was not fitted" in outcome.error.what
-    with pytest.raises(UsageProblem, match="the label 'x' is no class"):
+    with pytest.raises(UsageProblem, match="the label 'x' is not a class"):
         DigitFusion().fit(DigitFusion().records([{**world()[2][0], "label": "x"}]))
 
 

@@ -37,7 +37,7 @@ def conformal_quantile(scores: Sequence[float] | np.ndarray[Any, Any], level: fl
     ordered = np.sort(np.asarray(scores, float))
     if np.isnan(ordered).any():
         raise UsageProblem(
-            "a calibration score is no number",
+            "a calibration score is not a number",
             why="a record has no forecast, no answer, or a scale of 0",
             fix="leave such records out beforehand",
         )

@@ -115,7 +115,7 @@ def test_records_of_no_group_leave_everybodys_quantile_alone():
         (lambda: ConformalSets.fit([{"a": 0.9}] * 20, ["a"] * 20, groups=["x"] * 10), "10 groups for 20 records"),
         (lambda: ConformalInterval.fit([1.0] * 20, [1.0]), "20 forecasts, 1 observations and 20 scales"),
         (lambda: ConformalInterval.fit([1.0] * 20, [2.0] * 20, scales=[1, 0] * 10), "a scale is not above 0"),
-        (lambda: ConformalInterval.fit([1.0] * 20, [1.0, math.nan] * 10), "a calibration score is no number"),
+        (lambda: ConformalInterval.fit([1.0] * 20, [1.0, math.nan] * 10), "a calibration score is not a number"),
     ],
 )
 def test_calibration_data_that_do_not_fit_together_are_refused(fit, words):
