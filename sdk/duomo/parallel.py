@@ -115,7 +115,7 @@ _GROUP: ContextVar[Any] = ContextVar("duomo_group", default=None)
 _PLACE: ContextVar[Callable[[Any], Any] | None] = ContextVar("duomo_place", default=None)
 
 
-def from_first_rank(values: Any) -> Any:
+def from_first_rank(values: object) -> Any:
     """A tensor that decides how a loop goes on, such as the tokens drawn: in a group the first rank's, for all.
 
     Ranks that go on differently would wait for each other for ever. Outside a group `values` themselves.
@@ -124,13 +124,13 @@ def from_first_rank(values: Any) -> Any:
     return values if group is None else group.from_first_rank(values)
 
 
-def shard_if_grouped(network: Any) -> Any:
+def shard_if_grouped(network: object) -> Any:
     """A network that was just loaded, cut to this rank's share; outside a group the network itself."""
     place = _PLACE.get()
     return network if place is None else place(network)
 
 
-def stages_of(network: Any) -> int:
+def stages_of(network: object) -> int:
     """Over how many stages a network's layers are spread; 1 when it is whole.
 
     More than one means: give it rows padded to a `schedule`, with a mask, and ``run_stages`` runs them all.
@@ -139,7 +139,7 @@ def stages_of(network: Any) -> int:
 
 
 @contextlib.contextmanager
-def in_group(group: Any, place: Callable[[Any], Any] | None = None) -> Iterator[None]:
+def in_group(group: object, place: Callable[[Any], Any] | None = None) -> Iterator[None]:
     """Make `group` the one that `from_first_rank` asks and `place` what `shard_if_grouped` does; for workers."""
     tokens = _GROUP.set(group), _PLACE.set(place)
     try:

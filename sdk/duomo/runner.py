@@ -127,7 +127,9 @@ def load(
 def run(task: AnyTask[R], item: object, *, model: str | None = ..., device: str = ..., **options: Any) -> R: ...
 @overload
 def run(task: str, item: object, *, model: str | None = ..., device: str = ..., **options: Any) -> Any: ...
-def run(task: str | AnyTask[Any], item: Any, *, model: str | None = None, device: str = "auto", **options: Any) -> Any:
+def run(
+    task: str | AnyTask[Any], item: object, *, model: str | None = None, device: str = "auto", **options: Any
+) -> Any:
     """Run one item through one task. The last two models stay loaded; use `load` to hold on to one.
 
     Raises:

@@ -150,7 +150,7 @@ def value_of(row: Row, field: Field) -> float | str | None:
     return None if is_missing(value) else str(value)
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a cell says nothing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
@@ -186,7 +186,7 @@ def _known_later(field: Field) -> str:
     return ""
 
 
-def _check_number(field: Field, value: Any, row: Row, key: str) -> list[Finding]:
+def _check_number(field: Field, value: object, row: Row, key: str) -> list[Finding]:
     number = _number(value)
     if math.isnan(number):
         return [find("INPUT.UNREADABLE", f"'{field.name}' is not a number: {type(value).__name__}", field=field.name,

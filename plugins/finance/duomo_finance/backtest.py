@@ -178,7 +178,7 @@ class Backtest(Adapter[Job, BacktestResult]):
             rows.append(row)
         yield rows
 
-    def record(self, value: Any, position: int = 0) -> Record[Job]:
+    def record(self, value: object, position: int = 0) -> Record[Job]:
         found: list[Finding] = []
         if isinstance(value, Job | Bars):
             job = value if isinstance(value, Job) else Job(value)

@@ -132,7 +132,7 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
                                fix="adapter = adapter.fit(adapter.records(rows))")  # fmt: skip
         return found
 
-    def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
+    def record(self, value: object, position: int = 0) -> Record[dict[str, Any]]:
         """A row as a record: protected columns aside, the answer aside, and what is wrong with it said."""
         form = self.applications
         made = form.record(value, position, self.secret)

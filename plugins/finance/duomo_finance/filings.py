@@ -89,7 +89,7 @@ class DocumentFields(Adapter[bytes, FilingFields]):
         else:
             yield path
 
-    def record(self, value: Any, position: int = 0) -> Record[bytes]:
+    def record(self, value: object, position: int = 0) -> Record[bytes]:
         key = str(position)
         if isinstance(value, os.PathLike):
             key = Path(value).name

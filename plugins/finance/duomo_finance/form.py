@@ -29,7 +29,7 @@ class Form(Artifact):
         """Column of the person or account: it never stands on both sides of a split."""
         return ""
 
-    def record(self, value: Any, position: int, secret: bytes | None) -> Record[dict[str, Any]]:
+    def record(self, value: object, position: int, secret: bytes | None) -> Record[dict[str, Any]]:
         """Make a record of a row: names as pseudonyms, the answer aside, and findings for what is wrong with it.
 
         Raises:

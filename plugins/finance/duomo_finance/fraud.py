@@ -113,7 +113,7 @@ class Fraud(Adapter[dict[str, Any], FraudAlert]):
                                fix="adapter = adapter.fit(adapter.records(past_rows))")  # fmt: skip
         return found
 
-    def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
+    def record(self, value: object, position: int = 0) -> Record[dict[str, Any]]:
         return self.payments.record(value, position, self.secret)
 
     def fit(self, records: Sequence[Record[dict[str, Any]]]) -> Self:

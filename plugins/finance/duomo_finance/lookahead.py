@@ -87,7 +87,7 @@ def _is_constant(decisions: Vector) -> bool:
     return len(taken) < 2 or bool((taken == taken[0]).all())
 
 
-def _holds_prices(data: Any, bars: Bars) -> bool:
+def _holds_prices(data: object, bars: Bars) -> bool:
     """Whether more than half of the panel's closes are in it."""
     if isinstance(data, Bars):
         data = data.close
@@ -100,7 +100,7 @@ def _holds_prices(data: Any, bars: Bars) -> bool:
     return len(np.unique(closes)) > 2 and bool(np.isin(closes, values).mean() > 0.5)
 
 
-def _carried(what: Any, least: int, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _carried(what: object, least: int, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """Data of at least this many rows that an object can reach, with the name under which it does."""
     if id(what) in seen or depth < 0 or isinstance(what, types.ModuleType | type | str | bytes | int | float):
         return
@@ -112,14 +112,14 @@ def _carried(what: Any, least: int, path: str, depth: int, seen: set[int]) -> It
         yield from _carried(each, least, f"{path}.{name}" if path else name, depth - 1, seen)
 
 
-def _rows(what: Any) -> int:
+def _rows(what: object) -> int:
     if isinstance(what, Bars | list | tuple | dict | set | frozenset):
         return len(what)
     shape = getattr(what, "shape", None)  # numpy, pandas, polars
     return int(shape[0]) if isinstance(shape, tuple) and shape and isinstance(shape[0], int) else 0
 
 
-def _parts(what: Any) -> Iterator[tuple[str, Any]]:
+def _parts(what: object) -> Iterator[tuple[str, Any]]:
     """What an object is made of, each with its name."""
     if isinstance(what, Mapping):
         yield from ((str(key), each) for key, each in what.items())

@@ -111,7 +111,7 @@ class NewsSentiment(Adapter[NewsItem, NewsTone]):
         super().__init__(runner=runner, artifacts=artifacts, secret=secret)
         self.entities = entities
 
-    def record(self, value: Any, position: int = 0) -> Record[NewsItem]:
+    def record(self, value: object, position: int = 0) -> Record[NewsItem]:
         """An item that knows since when its text is known: asked for an earlier moment, it is LEAK.FUTURE."""
         record: Record[NewsItem] = super().record(value, position)
         item = record.payload

@@ -103,7 +103,7 @@ class DocumentScan(Adapter[Any, ScanFields]):
         found = self.artifacts.get("questions")
         return found if isinstance(found, Questions) else None
 
-    def record(self, value: Any, position: int = 0) -> Record[Any]:
+    def record(self, value: object, position: int = 0) -> Record[Any]:
         return Record(value, str(position))
 
     def prepare(self, record: Record[Any]) -> Any:
@@ -218,7 +218,7 @@ def statement(*lines: tuple[str, str]) -> Any:
     return np.asarray(page)
 
 
-def _neighbour(label: Any, lines: Sequence[Any]) -> tuple[Any, str] | None:
+def _neighbour(label: object, lines: Sequence[Any]) -> tuple[Any, str] | None:
     left, top, right, bottom = _box(label)
     beside = []
     for each in lines:

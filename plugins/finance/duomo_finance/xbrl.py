@@ -10,7 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Literal
 from xml.parsers import expat
 
 from duomo.adapters import Finding, find
@@ -250,7 +250,7 @@ def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
         depth -= 1
         builder.end(tag(name))
 
-    def declare(*_: Any) -> None:
+    def declare(*_: object) -> None:
         raise InputUnreadable(
             "the filing declares entities of its own",
             why="they can expand without bound or read files",
@@ -335,5 +335,5 @@ def _text(element: ET.Element, continued: dict[str | None, ET.Element]) -> str:
     return " ".join("".join(parts).split())
 
 
-def _local(tag: Any) -> str:
+def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]

@@ -7,6 +7,12 @@ patient, answers with an array, and is used for many items; after a crash the ne
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
 import atexit
 import contextlib
 import io
@@ -41,7 +47,7 @@ class DecoderStopped(DecoderFailed):
     """The decoder died, or was stopped because it took too long; the message is ours."""
 
 
-def decode_encapsulated(dataset: Any) -> NDArray[Any]:
+def decode_encapsulated(dataset: Dataset) -> NDArray[Any]:
     """Decode the pixels of a data set with an encapsulated transfer syntax in the child process.
 
     Raises:
@@ -51,7 +57,7 @@ def decode_encapsulated(dataset: Any) -> NDArray[Any]:
     return _CHILD.ask(_pixel_module(dataset), COPIES * _image_bytes(dataset))
 
 
-def _pixel_module(dataset: Any) -> bytes:
+def _pixel_module(dataset: Dataset) -> bytes:
     """A DICOM file of the elements that describe the pixels, and of nothing else."""
     part: Any = pydicom.Dataset()
     for tag in dataset.keys():  # noqa: SIM118
@@ -68,7 +74,7 @@ def _pixel_module(dataset: Any) -> bytes:
     return file.getvalue()
 
 
-def _image_bytes(dataset: Any) -> int:
+def _image_bytes(dataset: Dataset) -> int:
     """Bytes of the decoded image as the header describes it; 0 where it does not."""
     names = ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
     try:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
 import io
 import re
 from collections.abc import Iterable
@@ -19,7 +25,7 @@ _CODE = re.compile(r"[A-Z0-9_ ]{0,16}")
 _CODED = re.compile(r"[\w.:\-/{}\[\]%]{1,64}")
 
 
-def deidentify(dataset: Any, pseudonyms: Pseudonyms, *, pixels_cleaned: bool) -> Any:
+def deidentify(dataset: Dataset, pseudonyms: Pseudonyms, *, pixels_cleaned: bool) -> Any:
     """A new data set in Explicit VR Little Endian without names, numbers, dates, private elements and overlays.
 
     Pixels are written uncompressed: a JPEG may carry comments, and a verifier must be able to read every byte.
@@ -48,7 +54,7 @@ class _Cleaner:
         self.words = words
         self.digits = frozenset(run.lstrip("0") for word in words for run in re.findall(r"\d+", word))
 
-    def dataset(self, dataset: Any) -> Any:
+    def dataset(self, dataset: Dataset) -> Any:
         clean = pydicom.Dataset()
         coded = _is_private_code(dataset)
         nested = not hasattr(dataset, "file_meta")
@@ -100,7 +106,7 @@ class _Cleaner:
         long = [text.lstrip("+-0") for text in texts if len(text.lstrip("+-0")) > profile.MOST_DIGITS]
         return bool(long) and (counts or any(text in self.digits for text in long))
 
-    def text(self, keyword: str, kind: str, held: Any, coded: bool) -> Any:
+    def text(self, keyword: str, kind: str, held: object, coded: bool) -> Any:
         if keyword in profile.DUMMY:
             return profile.DUMMY[keyword]
         if keyword in ("CodeValue", "CodeMeaning", "LongCodeValue", "CodingSchemeDesignator"):
@@ -115,7 +121,7 @@ class _Cleaner:
             return held if kept else None
         return held if keyword in profile.KEEP_TEXT else None
 
-    def _names_someone(self, held: Any) -> bool:
+    def _names_someone(self, held: object) -> bool:
         texts = [str(each).casefold() for each in _list(held)]
         # A short name counts as a whole word only: every text has an "an" in it.
         tokens = {token for text in texts for token in re.split(r"[\W_]+", text)}
@@ -124,7 +130,7 @@ class _Cleaner:
         return any(word in text for text in texts for word in long) or bool(tokens & self.words)
 
 
-def _words(dataset: Any) -> frozenset[str]:
+def _words(dataset: Dataset) -> frozenset[str]:
     """Every text of this file that goes, and parts of names: none may come back inside a text that is kept.
 
     An institution that is called like its scanner costs the file its Manufacturer; that is cheap.
@@ -148,7 +154,7 @@ def _words(dataset: Any) -> frozenset[str]:
     return frozenset(found - profile.HARMLESS_WORDS)
 
 
-def _all_elements(dataset: Any) -> Iterable[Any]:
+def _all_elements(dataset: Dataset) -> Iterable[Any]:
     for tag in list(dataset.keys()):
         try:
             element = dataset[tag]
@@ -194,7 +200,7 @@ def _samples(parent: Any, held: bytes) -> bytes:
     return held[: end + end % 2]
 
 
-def _is_private_code(dataset: Any) -> bool:
+def _is_private_code(dataset: Dataset) -> bool:
     scheme = str(value(dataset, "CodingSchemeDesignator", ""))
     coded = any(name in dataset for name in ("CodeValue", "LongCodeValue", "URNCodeValue", "CodeMeaning"))
     return coded and scheme not in profile.STANDARD_SCHEMES
@@ -239,7 +245,7 @@ def to_bytes(clean: Any) -> bytes:
     return file.getvalue()
 
 
-def native_pixels(dataset: Any, stored: np.ndarray[Any, Any]) -> None:
+def native_pixels(dataset: Dataset, stored: np.ndarray[Any, Any]) -> None:
     """Write decoded pixels back, uncompressed, with nothing in bits or bytes that hold no pixel.
 
     Unused high bits once held overlays, and bytes behind the last pixel are never shown: both can hide text.
@@ -278,7 +284,7 @@ def native_pixels(dataset: Any, stored: np.ndarray[Any, Any]) -> None:
         dataset.PhotometricInterpretation = "RGB"
 
 
-def _list(held: Any) -> list[Any]:
+def _list(held: object) -> list[Any]:
     if held is None:
         return []
     return list(held) if isinstance(held, pydicom.multival.MultiValue | list | tuple) else [held]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
 import contextlib
 import hashlib
 import io
@@ -64,7 +70,7 @@ class DicomFile:
 
     __slots__ = ("content", "dataset")
 
-    def __init__(self, dataset: Any, content: bytes) -> None:
+    def __init__(self, dataset: Dataset, content: bytes) -> None:
         self.dataset = dataset
         self.content = content
 
@@ -117,7 +123,7 @@ def read(source: str | os.PathLike[str] | bytes) -> DicomFile:
     return DicomFile(dataset, content)
 
 
-def value(dataset: Any, keyword: str, default: Any = None) -> Any:
+def value(dataset: Dataset, keyword: str, default: object = None) -> Any:
     """An element's value, or `default` where it is absent, empty or not what its type says."""
     try:
         with quiet():
@@ -127,7 +133,7 @@ def value(dataset: Any, keyword: str, default: Any = None) -> Any:
     return default if found is None or found == "" else found
 
 
-def modality(dataset: Any) -> str:
+def modality(dataset: Dataset) -> str:
     """Modality where it is one of DICOM's own terms; whatever else stands there may be a name."""
     found = str(value(dataset, "Modality", ""))
     return found if found in MODALITIES else ""
@@ -182,7 +188,7 @@ def _check_inflated(content: bytes) -> None:
                 )
 
 
-def _is_complete(dataset: Any) -> bool:
+def _is_complete(dataset: Dataset) -> bool:
     """Whether every element has all its bytes; pydicom reads what there is and says nothing."""
     for tag in list(dataset.keys()):
         raw = dataset.get_item(tag)
@@ -193,7 +199,7 @@ def _is_complete(dataset: Any) -> bool:
     return True
 
 
-def _has_half_an_element(dataset: Any, content: bytes) -> bool:
+def _has_half_an_element(dataset: Dataset, content: bytes) -> bool:
     """Whether the file ends within the eight bytes that say what comes next, which pydicom passes over."""
     last = dataset.get_item(max(dataset.keys())) if len(dataset) else None
     start, length = getattr(last, "value_tell", None), getattr(last, "length", None)

@@ -7,6 +7,12 @@ Pixels come first, because the header knows the names that OCR has to look for; 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
 import copy
 import hashlib
 import os
@@ -79,7 +85,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
     def __init__(
         self,
         *,
-        runner: Any = None,
+        runner: object = None,
         artifacts: Mapping[str, Artifact] | None = None,
         secret: bytes | str | None = None,
         ocr: burned_in.Reader | Literal["auto", "none"] = "auto",
@@ -190,7 +196,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
         verdict = verifier.verify(file.content, content, reader)
         return Cleaned(content, frames, redaction, verdict, looked)
 
-    def _vouched_for(self, dataset: Any) -> bool:
+    def _vouched_for(self, dataset: Dataset) -> bool:
         kinds = value(dataset, "ImageType", [])
         kinds = {str(each).strip().upper() for each in ([kinds] if isinstance(kinds, str) else kinds)}
         says_so = value(dataset, "BurnedInAnnotation") == "YES"
@@ -200,7 +206,7 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
         return value(dataset, "Modality") in self.text_free and not (kinds & COPIES or says_so or pictured)
 
 
-def _lines_of(page: Any) -> Any:
+def _lines_of(page: object) -> Any:
     """The lines of what an OCR gave: the core's task has them in ``lines``."""
     return getattr(page, "lines", page)
 

@@ -94,7 +94,7 @@ class EcgMonitor(Adapter[Recording, EcgVerdict]):
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
         yield from files_of(source)
 
-    def record(self, value: Any, position: int = 0) -> Record[Recording]:
+    def record(self, value: object, position: int = 0) -> Record[Recording]:
         if isinstance(value, DuomoError):
             raise value
         if isinstance(value, Record):
@@ -259,7 +259,7 @@ def _rhythm(beats: NDArray[np.int64]) -> str:
     return "irregular" if max(spread, float(rr.std()) / 2) > IRREGULAR * float(rr.mean()) else "regular"
 
 
-def _content(source: Any) -> bytes:
+def _content(source: object) -> bytes:
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | os.PathLike):

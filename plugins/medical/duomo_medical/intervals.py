@@ -37,7 +37,7 @@ class Marks(NamedTuple):
     t: float
 
 
-def measure(signal: Any, beats: NDArray[np.int64], rate: float) -> dict[str, Interval]:
+def measure(signal: object, beats: NDArray[np.int64], rate: float) -> dict[str, Interval]:
     """PR, QRS and QT of a recording (samples, leads) whose beats are known; each by two methods, or refused."""
     median = median_beat(signal, beats, rate)
     if median is None:

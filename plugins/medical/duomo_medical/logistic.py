@@ -27,7 +27,7 @@ class Logistic(Artifact):
     intercept: float
 
     @classmethod
-    def fit(cls, names: list[str], matrix: Any, labels: Any) -> Self:
+    def fit(cls, names: list[str], matrix: object, labels: object) -> Self:
         """Fit to numbers (n, variables), NaN where missing, and labels 0 or 1 (n,), by Newton's method."""
         x, y = np.asarray(matrix, float), np.asarray(labels, float)
         if len(x) < 2 * len(names) or len(set(y.tolist())) < 2:
@@ -52,13 +52,13 @@ class Logistic(Artifact):
             fitted_on=FittedOn(n=len(y), prevalence=float(y.mean())),
         )
 
-    def contributions(self, matrix: Any) -> NDArray[np.float64]:
+    def contributions(self, matrix: object) -> NDArray[np.float64]:
         """What each variable adds to the log-odds beyond the average patient, (n, variables)."""
         x = np.asarray(matrix, float).reshape(-1, len(self.names))
         x = np.where(np.isnan(x), self.medians, x)
         return np.asarray((x - self.means) / self.scales * self.coefficients)
 
-    def log_odds(self, matrix: Any) -> NDArray[np.float64]:
+    def log_odds(self, matrix: object) -> NDArray[np.float64]:
         """Uncalibrated log-odds, (n,)."""
         return np.asarray(self.intercept + self.contributions(matrix).sum(1))
 

@@ -6,6 +6,12 @@ screen the patient's left is on the right, the back (axial) or the feet (coronal
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -38,7 +44,7 @@ class Turn(NamedTuple):
         return frames[:, :, ::-1] if self.flip_columns else frames
 
 
-def of_dataset(dataset: Any) -> Turn:
+def of_dataset(dataset: Dataset) -> Turn:
     """The turn an image needs; an image without geometry stays as it is."""
     cosines = value(dataset, "ImageOrientationPatient")
     if cosines is None:

@@ -8,6 +8,12 @@ contrast (padding), raw counts where Hounsfield units belong (modality LUT), lef
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,12 +79,12 @@ class Frames(NamedTuple):
         return float(inside.min()), float(inside.max())
 
 
-def has_pixels(dataset: Any) -> bool:
+def has_pixels(dataset: Dataset) -> bool:
     """Whether there is an image in it."""
     return any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 
 
-def decode(dataset: Any) -> NDArray[Any]:
+def decode(dataset: Dataset) -> NDArray[Any]:
     """Stored values, (frames, rows, columns) or (frames, rows, columns, 3) in RGB.
 
     Raises `BadInput` without pixels, `InputTooLarge`, or `InputUnreadable` that says why they cannot be decoded.
@@ -98,14 +104,14 @@ def decode(dataset: Any) -> NDArray[Any]:
     return stored if stored.ndim == (4 if in_colour else 3) else stored[None]
 
 
-def _stored(dataset: Any) -> NDArray[Any]:
+def _stored(dataset: Dataset) -> NDArray[Any]:
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     if syntax is not None and syntax.is_transfer_syntax and syntax.is_encapsulated and _decoders(syntax):
         return decode_encapsulated(dataset)
     return np.asarray(dataset.pixel_array)
 
 
-def develop(dataset: Any) -> Frames:
+def develop(dataset: Dataset) -> Frames:
     """All steps but the window, which `Frames.to_uint8` applies."""
     stored = decode(dataset)
     turn = orientation.of_dataset(dataset)
@@ -126,7 +132,7 @@ def develop(dataset: Any) -> Frames:
     return Frames(turn.apply(values), unit, padding, inverted, window, turn.directions)
 
 
-def _check_size(dataset: Any) -> None:
+def _check_size(dataset: Dataset) -> None:
     names = ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel")
     try:
         sizes = [int(value(dataset, name, 1)) for name in names]
@@ -138,7 +144,7 @@ def _check_size(dataset: Any) -> None:
         )
 
 
-def _undecodable(dataset: Any, error: Exception) -> InputUnreadable:
+def _undecodable(dataset: Dataset, error: Exception) -> InputUnreadable:
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     if syntax is None or not syntax.is_transfer_syntax:
         why, fix = "its header does not name a transfer syntax", "send it again from the archive"
@@ -157,14 +163,14 @@ def _undecodable(dataset: Any, error: Exception) -> InputUnreadable:
     return InputUnreadable("the pixels of this DICOM file cannot be decoded", why=why, fix=fix)
 
 
-def _decoders(syntax: Any) -> bool:
+def _decoders(syntax: object) -> bool:
     try:
         return bool(pydicom.pixels.get_decoder(syntax).is_available)
     except NotImplementedError:
         return False
 
 
-def _through_palette(dataset: Any, stored: NDArray[Any]) -> NDArray[Any]:
+def _through_palette(dataset: Dataset, stored: NDArray[Any]) -> NDArray[Any]:
     try:
         return np.asarray(pydicom.pixels.apply_color_lut(stored, dataset))
     except Exception:
@@ -181,7 +187,7 @@ def _colour(stored: NDArray[Any]) -> NDArray[np.uint8]:
     return (stored.astype(np.float64) / np.iinfo(stored.dtype).max * 255).round().astype(np.uint8)
 
 
-def _modality(dataset: Any, stored: NDArray[Any]) -> NDArray[np.float32]:
+def _modality(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.float32]:
     """Stored numbers to the modality's unit, by table or by slope and intercept."""
     with quiet():
         try:
@@ -194,7 +200,7 @@ def _modality(dataset: Any, stored: NDArray[Any]) -> NDArray[np.float32]:
             ) from None
 
 
-def _padding(dataset: Any, stored: NDArray[Any], hounsfield: NDArray[Any] | None) -> NDArray[np.bool_] | None:
+def _padding(dataset: Dataset, stored: NDArray[Any], hounsfield: NDArray[Any] | None) -> NDArray[np.bool_] | None:
     """Where the scanner stored a sentinel: as declared, or below what a CT can measure."""
     mask: NDArray[np.bool_] | None = None
     declared = value(dataset, "PixelPaddingValue")
@@ -207,7 +213,7 @@ def _padding(dataset: Any, stored: NDArray[Any], hounsfield: NDArray[Any] | None
     return mask
 
 
-def _file_window(dataset: Any) -> tuple[float, float] | None:
+def _file_window(dataset: Dataset) -> tuple[float, float] | None:
     """The first window of the file; one may be stored as several."""
     centre, width = value(dataset, "WindowCenter"), value(dataset, "WindowWidth")
     if centre is None or width is None:

@@ -82,7 +82,7 @@ class TabularRisk(Adapter[Row, Risk]):
             )
         return found
 
-    def record(self, value: Any, position: int = 0) -> Record[Row]:
+    def record(self, value: object, position: int = 0) -> Record[Row]:
         if isinstance(value, DuomoError):
             raise value
         if isinstance(value, Record):

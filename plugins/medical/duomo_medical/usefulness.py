@@ -26,7 +26,7 @@ def calibration_line(probabilities: Any, labels: Any) -> tuple[float, float]:
     return float(slope), float(intercept)
 
 
-def net_benefit(probabilities: Any, labels: Any, threshold: float) -> float:
+def net_benefit(probabilities: object, labels: object, threshold: float) -> float:
     """True positives a patient, less the false ones at the odds of the threshold (Vickers and Elkin, MDM 2006).
 
     Treating nobody has 0; a risk that helps has more than that and more than treating everybody.

@@ -119,7 +119,7 @@ class Variables(Artifact):
         """The names of the columns, in the order in which they are used."""
         return [each.name for each in self.variables]
 
-    def answer(self, held: Any) -> float | None:
+    def answer(self, held: object) -> float | None:
         """1.0 where a cell of `outcome` says that it happened, 0.0 where it says otherwise, None where it is empty."""
         if is_empty(held):
             return None
@@ -151,7 +151,7 @@ def number_of(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def is_empty(value: Any) -> bool:
+def is_empty(value: object) -> bool:
     """Whether a cell holds nothing: None, spaces, or the NaN that tables write for it."""
     return value is None or not str(value).strip() or value != value
 

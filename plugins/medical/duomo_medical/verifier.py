@@ -6,6 +6,12 @@ collects those values from the original, wherever they stand, and looks for thei
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
 import datetime
 import io
 import re
@@ -113,7 +119,7 @@ def verify(original: bytes, output: bytes, read: Reader | None = None) -> Verdic
         )
 
 
-def identifying(dataset: Any) -> Iterator[Evidence]:
+def identifying(dataset: Dataset) -> Iterator[Evidence]:
     """All values of a data set that identify: by keyword, by type (names, dates, UIDs), and all private text."""
     codecs = _codecs(dataset)
     for tag, element, keyword in _walk(dataset):
@@ -169,7 +175,7 @@ def _encoded(text: str, codecs: Iterable[str]) -> Iterator[bytes]:
             continue
 
 
-def _codecs(dataset: Any) -> list[str]:
+def _codecs(dataset: Dataset) -> list[str]:
     declared = dataset.get("SpecificCharacterSet") or []
     try:
         own = pydicom.charset.convert_encodings(declared)
@@ -185,7 +191,7 @@ def _occurs(needle: bytes, haystack: bytes) -> bool:
     return re.search(rb"(?<![0-9.])" + re.escape(needle) + rb"(?![0-9])", haystack) is not None
 
 
-def _walk(dataset: Any) -> Iterator[tuple[Any, Any, str]]:
+def _walk(dataset: Dataset) -> Iterator[tuple[Any, Any, str]]:
     """Every element, with those of the header and of all sequences."""
     for part in (getattr(dataset, "file_meta", None) or (), dataset):
         for tag in list(part.keys()) if part else ():

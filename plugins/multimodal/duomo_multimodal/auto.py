@@ -8,6 +8,12 @@ SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same; its
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -45,7 +51,7 @@ class DualEncoder(Space[Any, Any]):
         return cls(network.to(device), tokenizer, image_processor)
 
     @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
         return parallel.tensor_plan(config)
 
     def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:

@@ -5,7 +5,11 @@ There is no pipeline split: texts and images go through two stacks of layers, no
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
 
 from duomo.parallel import TensorPlan
 
@@ -17,7 +21,7 @@ STYLES = {
 }
 
 
-def tensor_plan(config: Any) -> TensorPlan | None:
+def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of CLIP and SigLIP are cut; None for other networks."""
     if config.model_type not in ("clip", "siglip"):
         return None

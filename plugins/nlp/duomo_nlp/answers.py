@@ -10,6 +10,12 @@ answer    widened to whole words; text is context[start:end]
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -48,7 +54,7 @@ class QuestionAnswering(Encoder[Question, Answers]):
             )
 
     @classmethod
-    def pipeline_split(cls, config: Any) -> None:
+    def pipeline_split(cls, config: PreTrainedConfig) -> None:
         """Cannot be spread over stages: its two outputs a token are not gathered from them."""
 
     @staticmethod

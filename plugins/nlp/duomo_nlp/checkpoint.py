@@ -19,7 +19,7 @@ FALLBACK = 512
 
 
 def load_network(
-    auto: Any, weights: WeightsRef, device: torch.device, dtype: torch.dtype, unused: tuple[str, ...] = ()
+    auto: object, weights: WeightsRef, device: torch.device, dtype: torch.dtype, unused: tuple[str, ...] = ()
 ) -> Any:
     """The network on its device; tensors that begin with one of `unused` are never read and may be missing."""
     return pretrained.load_network(auto, weights, dtype=dtype, may_miss=unused).to(device)

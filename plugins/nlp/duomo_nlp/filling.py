@@ -7,6 +7,12 @@ score     softmax over the whole vocabulary, also when only some tokens are aske
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,7 +72,7 @@ class FillMask(Encoder[Text, MaskedText]):
         self.mask_id = number
 
     @classmethod
-    def pipeline_split(cls, config: Any) -> None:
+    def pipeline_split(cls, config: PreTrainedConfig) -> None:
         """Cannot be spread over stages: its head reads the masks alone."""
 
     def preprocess(self, items: Sequence[Text], options: FillMaskOptions) -> list[Features]:

@@ -12,6 +12,12 @@ device.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
@@ -89,11 +95,11 @@ class CausalLM(Model[Prompt, Generation]):
         return cls(network, wrapper, fast, max_tokens(network, wrapper, weights))
 
     @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
         return parallel.tensor_plan(config)
 
     @classmethod
-    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
         return parallel.pipeline_split(config)
 
     @staticmethod

@@ -22,15 +22,15 @@ class Entry(NamedTuple):
     """Whether it changes scores by the text so far."""
 
 
-def _processor(note: str = "", *neutral: Any) -> Entry:
+def _processor(note: str = "", *neutral: object) -> Entry:
     return Entry("applied", note, (None, *neutral), True)
 
 
-def _warper(note: str = "", *neutral: Any) -> Entry:
+def _warper(note: str = "", *neutral: object) -> Entry:
     return Entry("applied", note or "when sampling", (None, *neutral))
 
 
-def _refused(note: str, *neutral: Any) -> Entry:
+def _refused(note: str, *neutral: object) -> Entry:
     return Entry("refused", note, (None, *neutral))
 
 

@@ -6,7 +6,11 @@ have to be cut too.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
 
 from duomo.parallel import PipelinePlan, TensorPlan
 
@@ -51,7 +55,7 @@ ATTENTION = frozenset({"chunked_attention", "full_attention", "sliding_attention
 """Kinds of layers that keep keys and values, and from these know how far a text has come."""
 
 
-def tensor_plan(config: Any) -> TensorPlan | None:
+def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """The plan of the encoders above and GPT-2; of other decoders the one that transformers has."""
     styles = STYLES.get(config.model_type) or getattr(config, "base_model_tp_plan", None)
     if not styles:
@@ -64,7 +68,7 @@ def tensor_plan(config: Any) -> TensorPlan | None:
     return TensorPlan(styles, divisible, DIVIDED.get(config.model_type, {}))
 
 
-def pipeline_split(config: Any) -> PipelinePlan | None:
+def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:
     """The split of the encoders above, GPT-2, and decoders that transformers can cut and that are plain stacks."""
     if config.model_type in SPLITS:
         layers, first, last = SPLITS[config.model_type]
@@ -75,7 +79,7 @@ def pipeline_split(config: Any) -> PipelinePlan | None:
     return PipelinePlan(layers, config.num_hidden_layers, first, last)
 
 
-def _is_a_plain_stack(config: Any) -> bool:
+def _is_a_plain_stack(config: PreTrainedConfig) -> bool:
     """Whether every layer has attention and a cache of its own: another stage may have what a layer borrows."""
     kinds = set(getattr(config, "layer_types", None) or ())
     return kinds <= ATTENTION and not getattr(config, "num_kv_shared_layers", 0)

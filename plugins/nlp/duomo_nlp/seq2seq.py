@@ -204,12 +204,12 @@ class Seq2Seq(Model[Text, Any]):
             results.append(self.result.model_construct(**fields))
         return results
 
-    def _params(self, options: Any) -> dict[str, Any]:
+    def _params(self, options: object) -> dict[str, Any]:
         """What the checkpoint says about this task."""
         del options
         return self.task_params.get(self.task, {})
 
-    def _reading(self, options: Any) -> tuple[str, str | None]:
+    def _reading(self, options: object) -> tuple[str, str | None]:
         """What is put before each text, and the language that the tokenizer is set to."""
         return str(self._params(options).get("prefix", self.prefix)), None
 

@@ -77,7 +77,7 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
     label_field = "churn"
     protected = ("female", "gender", "sex", "age", "senior_citizen", "marital_status", "nationality", "ethnicity")
 
-    def record(self, value: Any, position: int = 0) -> Record[Mapping[str, Any]]:
+    def record(self, value: object, position: int = 0) -> Record[Mapping[str, Any]]:
         record = super().record(value, position)
         if not isinstance(record.payload, Mapping):
             raise BadInput(

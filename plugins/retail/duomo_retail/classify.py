@@ -108,7 +108,7 @@ def _bent(z: Array, knots: Sequence[float]) -> Array:
     return np.stack([z, *(np.maximum(z - knot, 0.0) for knot in knots)], axis=1)
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     """Whether a cell says nothing; pandas says so by NaN."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 

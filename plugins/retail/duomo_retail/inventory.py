@@ -99,7 +99,7 @@ class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
     Output = StockPolicy
     key_field = "sku"
 
-    def record(self, value: Any, position: int = 0) -> Record[StockQuestion]:
+    def record(self, value: object, position: int = 0) -> Record[StockQuestion]:
         if isinstance(value, Mapping):  # in a table, lists are texts such as "0.1 0.5 0.9"
             value = {
                 name: each.split() if isinstance(each, str) and name in _LISTS else each for name, each in value.items()

@@ -90,7 +90,7 @@ class Recommend(Adapter[History, Recommendations]):
             )
         return found
 
-    def record(self, value: Any, position: int = 0) -> Record[History]:
+    def record(self, value: object, position: int = 0) -> Record[History]:
         """A history in the order of its times, where it has times: what is called last must be last."""
         record: Record[History] = super().record(value, position)
         items, times = record.payload.items, record.payload.times

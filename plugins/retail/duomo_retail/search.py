@@ -111,7 +111,7 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
         found = self.artifacts.get("ranking")
         return found if isinstance(found, Ranking) else _DEFAULTS
 
-    def record(self, value: Any, position: int = 0) -> Record[ShopperQuery]:
+    def record(self, value: object, position: int = 0) -> Record[ShopperQuery]:
         if isinstance(value, str):
             value = {"text": value}
         return super().record(value, position)

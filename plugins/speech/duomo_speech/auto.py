@@ -6,6 +6,12 @@ has a file of its own, `duomo_speech.whisper`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -62,7 +68,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         return cls(network.to(device, dtype), is_ctc, extractor, tokenizer, load_vad())
 
     @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
         return parallel.ctc_plan(config)
 
     @staticmethod
@@ -141,7 +147,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         return ids.tolist()
 
 
-def receptive_field(config: Any) -> int:
+def receptive_field(config: PreTrainedConfig) -> int:
     """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state; 1 for other networks."""
     field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of this many
     kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())

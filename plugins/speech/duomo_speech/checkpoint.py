@@ -16,7 +16,7 @@ PARTS: dict[Any, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def load_part(cls: Any, weights: WeightsRef) -> Any:
+def load_part(cls: object, weights: WeightsRef) -> Any:
     """The tokenizer or feature extractor of a checkpoint.
 
     Raises `WeightsMissing` when there is none: left alone, transformers makes an empty tokenizer up.

@@ -5,6 +5,12 @@ Each window is prepared alone, and those of one shape share a pass: padding woul
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -107,7 +113,7 @@ class AudioClassifier(Model[Audio, Classification]):
         return {"inputs": inputs, "windows": len(inputs), "truncated": is_long and long == "truncate"}
 
 
-def _heard(config: Any, extractor: Any) -> int:
+def _heard(config: PreTrainedConfig, extractor: Any) -> int:
     """The samples that the network hears at once; 0 where it hears any number."""
     if config.model_type == "audio-spectrogram-transformer":
         return int(extractor.max_length * FRAME_S * extractor.sampling_rate)

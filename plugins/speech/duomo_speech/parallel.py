@@ -5,7 +5,11 @@ There is no pipeline split: Whisper has two stacks of layers, and most of the ot
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
 
 from duomo.parallel import TensorPlan
 
@@ -23,7 +27,7 @@ WAV2VEC2 = {
 }
 
 
-def whisper_plan(config: Any) -> TensorPlan:
+def whisper_plan(config: PreTrainedConfig) -> TensorPlan:
     """Encoder and decoder; ours asks an attention for its number of heads."""
     return TensorPlan(
         WHISPER,
@@ -37,7 +41,7 @@ def whisper_plan(config: Any) -> TensorPlan:
     )
 
 
-def ctc_plan(config: Any) -> TensorPlan | None:
+def ctc_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of wav2vec 2.0 and HuBERT are cut; the convolutions before the encoder stay whole."""
     if config.model_type not in ("hubert", "wav2vec2"):
         return None

@@ -8,6 +8,12 @@ decoded greedily in batches, under Whisper's own rules for timestamp tokens.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 import types
 from collections.abc import Sequence
 from typing import Any, Self
@@ -58,7 +64,7 @@ class Whisper(Model[Any, Transcript]):
         return cls(network.to(device, dtype), vocabulary, load_vad())
 
     @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
         return parallel.whisper_plan(config)
 
     @staticmethod

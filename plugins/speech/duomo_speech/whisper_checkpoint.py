@@ -101,7 +101,7 @@ def _from_folder(weights: WeightsRef) -> tuple[Any, Vocabulary]:
     return network, _tuned(vocabulary, steering)
 
 
-def _tuned(vocabulary: Vocabulary, steering: Any) -> Vocabulary:
+def _tuned(vocabulary: Vocabulary, steering: object) -> Vocabulary:
     """With the language and task of a generation config, or of its older ``forced_decoder_ids`` where it has neither.
 
     Source: ``_retrieve_init_tokens`` of transformers' ``generation_whisper.py``.

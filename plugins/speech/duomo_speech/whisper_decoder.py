@@ -83,7 +83,7 @@ class WhisperDecoder:
         self.silence_B11T = None if self.silence_B11T is None else moved(self.silence_B11T)
         return order
 
-    def _listen(self, at: int, attention: Any, y_BND: Tensor) -> Tensor:
+    def _listen(self, at: int, attention: object, y_BND: Tensor) -> Tensor:
         if not self.apart:
             return _attend(attention, y_BND, self.heard[at], mask=self.silence_B11T)
         query = _query(attention, y_BND)
@@ -111,7 +111,7 @@ def _heads(attention: Any, x_BTD: Tensor) -> Tensor:
 
 
 def _attend(
-    attention: Any, y_BND: Tensor, keys_values: KeysValues, *, mask: Tensor | None = None, is_causal: bool = False
+    attention: object, y_BND: Tensor, keys_values: KeysValues, *, mask: Tensor | None = None, is_causal: bool = False
 ) -> Tensor:
     query = _query(attention, y_BND)
     mixed = F.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, is_causal=is_causal, scale=1.0)

@@ -6,6 +6,12 @@ transformers also `load` and `preprocess`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -77,11 +83,11 @@ class CheckpointModel(ImageModel[R]):
         return cls(network, processor, device, dtype, weights)
 
     @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
         return parallel.tensor_plan(config)
 
     @classmethod
-    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
         return parallel.pipeline_split(config)
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:

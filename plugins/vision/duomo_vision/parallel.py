@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
 
 from duomo.parallel import PipelinePlan, TensorPlan
 
@@ -15,13 +19,13 @@ VIT = {
 KNOWN = frozenset({"deit", "vit"})
 
 
-def tensor_plan(config: Any) -> TensorPlan | None:
+def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of ViT and DeiT are cut; None for other networks."""
     if config.model_type not in KNOWN:
         return None
     return TensorPlan(VIT, {"attention heads": config.num_attention_heads, "inner units": config.intermediate_size})
 
 
-def pipeline_split(config: Any) -> PipelinePlan | None:
+def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:
     """Say where the layers of ViT and DeiT are; what makes patches of an image is small and stays on every device."""
     return PipelinePlan("layers", config.num_hidden_layers) if config.model_type in KNOWN else None

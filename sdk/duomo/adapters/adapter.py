@@ -33,7 +33,7 @@ class Adapter(AdapterContract[P, D]):
         secret: of pseudonyms; ``DUOMO_PSEUDONYM_KEY`` or this process's own when left out.
     """
 
-    def __call__(self, item: Any) -> DomainResult[D]:
+    def __call__(self, item: object) -> DomainResult[D]:
         """One record to its result; raises the record's error."""
         [outcome] = self.map([item])
         return outcome.unwrap()

@@ -138,7 +138,7 @@ class Artifact(pydantic.BaseModel):
             ) from None
 
 
-def _digest(kind: str, content: Any) -> str:
+def _digest(kind: str, content: object) -> str:
     text = json.dumps([kind, content], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

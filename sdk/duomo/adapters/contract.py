@@ -118,7 +118,7 @@ class AdapterContract(ABC, Generic[P, D]):
         """Whatever `map` takes, lazily, from a file; an item that is lost is yielded as its `DuomoError`."""
         return read_rows(source)
 
-    def record(self, value: Any, position: int = 0) -> Record[P]:
+    def record(self, value: object, position: int = 0) -> Record[P]:
         """One row as a record; what is a `Record` already never comes here. Raises `BadInput` with a remedy."""
         return to_record(self.layout, value, position)
 
@@ -235,7 +235,7 @@ class AdapterContract(ABC, Generic[P, D]):
         """Take many records through the stages; one `Outcome` each, in the order of the input."""
 
 
-def accept(adapter: AdapterContract[Any, Any], item: Any, position: int) -> Record[Any]:
+def accept(adapter: AdapterContract[Any, Any], item: object, position: int) -> Record[Any]:
     """An item of `Adapter.map` as a record: what is one already passes, and what is lost raises its error."""
     if isinstance(item, DuomoError):
         raise item

@@ -73,7 +73,7 @@ def pseudonym(identifier: str, secret: bytes | str | None = None) -> str:
     return hmac.new(secret_key(secret), identifier.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def digest_of(payload: Any, secret: bytes | None = None) -> str:
+def digest_of(payload: object, secret: bytes | None = None) -> str:
     """SHA-256 of a payload's content, keyed where it holds personal data: a plain one could be guessed back."""
     data = payload if isinstance(payload, bytes) else _canonical(payload).encode()
     if secret is not None:
@@ -81,7 +81,7 @@ def digest_of(payload: Any, secret: bytes | None = None) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _canonical(value: Any) -> str:
+def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=_plain, separators=(",", ":"))
 
 

@@ -31,7 +31,7 @@ class RowLayout(NamedTuple):
     """Makes pseudonyms of keys and groups; None where records are not about people."""
 
 
-def to_record(layout: RowLayout, value: Any, position: int) -> Record[Any]:
+def to_record(layout: RowLayout, value: object, position: int) -> Record[Any]:
     """Make a record of a row; what is a payload already is wrapped. Raises `BadInput` with a remedy."""
     if not isinstance(value, Mapping):
         if layout.payload is None or isinstance(value, layout.payload):

@@ -105,7 +105,7 @@ class Walk:
                     fix="fix them, or allow more",
                 )
 
-    def _open(self, index: int, item: Any) -> _Passage:
+    def _open(self, index: int, item: object) -> _Passage:
         passage = _Passage(index, str(index))
         try:
             from duomo.adapters.contract import Case  # the module above this one

@@ -140,7 +140,7 @@ def _typed(app: App, key: str, value: str) -> Any:
     return app.catalog.model(value).name
 
 
-def _put(key: str, value: Any) -> None:
+def _put(key: str, value: object) -> None:
     """Write one key, or remove it where the value is None."""
     import copy
 

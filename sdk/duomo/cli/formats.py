@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(value: object, indent: int | None = None) -> str:
     """Write a value as JSON, readable and not escaped."""
     import json
 
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def echo_json(value: Any, *, indent: int | None = None) -> None:
+def echo_json(value: object, *, indent: int | None = None) -> None:
     """Write a value as JSON to standard output."""
     click.echo(for_stdout(to_json(value, indent)))
 

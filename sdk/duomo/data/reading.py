@@ -70,7 +70,7 @@ def read_examples(
     return Read(_with_distinct_ids(examples), failed)
 
 
-def _is_missing(label: Any) -> bool:
+def _is_missing(label: object) -> bool:
     return label is None or label != label or (isinstance(label, str) and not label.strip())
 
 

@@ -32,7 +32,7 @@ class RawRow(NamedTuple):
     """The folder that relative paths in it start from."""
 
 
-def rows_of(data: Any, suffixes: tuple[str, ...]) -> Iterator[RawRow]:
+def rows_of(data: object, suffixes: tuple[str, ...]) -> Iterator[RawRow]:
     """The rows of a file, a folder, a table or any other iterable, in their order.
 
     Args:

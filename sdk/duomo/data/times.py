@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from duomo.errors import BadInput
 
 
-def parse_time(value: Any, field: str, record: str = "") -> dt.datetime | None:
+def parse_time(value: object, field: str, record: str = "") -> dt.datetime | None:
     """Read a cell as a moment: a datetime, a date (its midnight), or text in ISO 8601; None where it is empty.
 
     Args:

@@ -126,7 +126,7 @@ def accelerators() -> tuple[str, ...]:
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
 
 
-def move(batch: Any, device: Any) -> Any:
+def move(batch: object, device: object) -> Any:
     """Move every tensor of a batch to `device`; dicts, lists and tuples are looked into."""
     if hasattr(batch, "to"):
         return batch.to(device, non_blocking=True)

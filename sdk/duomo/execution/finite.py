@@ -9,7 +9,7 @@ from typing import Any
 from duomo.errors import BadOutput
 
 
-def check_output(output: Any) -> bool:
+def check_output(output: object) -> bool:
     """Raise `BadOutput` where what the network gave holds NaN or infinity; True where it holds minus infinity.
 
     A score of minus infinity may be meant, as a mask: it is an error only where it reaches a result.
@@ -36,7 +36,7 @@ def _not_finite(why: str) -> BadOutput:
     )
 
 
-def _sum(output: Any) -> float:
+def _sum(output: object) -> float:
     """Add up all floating tensors and arrays in `output`: NaN wins, and infinities of both signs are NaN."""
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(output, torch.Tensor):
@@ -56,7 +56,7 @@ def _sum(output: Any) -> float:
     return 0.0
 
 
-def _is_finite(value: Any) -> bool:
+def _is_finite(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):

@@ -185,7 +185,7 @@ class Worker:
         self._same_length("preprocess", features, items)
         return list(features)
 
-    def _finish(self, features: list[Features], batch: Any, options: object) -> list[Any]:
+    def _finish(self, features: list[Features], batch: object, options: object) -> list[Any]:
         model = self.model
         try:
             output = model.forward(batch if self.device == "cpu" else move(batch, self._device))

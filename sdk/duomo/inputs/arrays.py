@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def to_numpy(value: Any, fix: str) -> np.ndarray[Any, Any]:
+def to_numpy(value: object, fix: str) -> np.ndarray[Any, Any]:
     """Convert anything that calls itself an array; a tensor is copied from its device.
 
     Args:

@@ -43,7 +43,7 @@ class Audio:
         """Hertz of an array; 0 for a file, which states its own."""
 
     @classmethod
-    def accept(cls, value: Any) -> Audio:
+    def accept(cls, value: object) -> Audio:
         """Take a path, URL, bytes, file object, ``(array, sampling_rate)``, or a mapping.
 
         Arrays are float in [-1, 1] or int16, of shape (samples,), (channels, samples) or
@@ -286,7 +286,7 @@ def _resample(mono: np.ndarray[Any, Any], rate: int, target: int) -> np.ndarray[
     return resampled
 
 
-def _to_mono(value: Any) -> np.ndarray[Any, Any]:
+def _to_mono(value: object) -> np.ndarray[Any, Any]:
     import numpy as np
 
     array = to_numpy(value, "pass floats in [-1, 1], or int16")

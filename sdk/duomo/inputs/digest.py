@@ -17,7 +17,7 @@ CONTENT_BYTES = 8 * 1024**2
 path, size and time of change, since reading it would take longer than deciding to trust the clock."""
 
 
-def digest(item: Any) -> bytes:
+def digest(item: object) -> bytes:
     """SHA-256 of an accepted item: of its text, bytes, samples or pixels, and of files as `CONTENT_BYTES` says.
 
     An item's `name` does not count. A URL counts as its address: nothing is fetched.
@@ -78,14 +78,14 @@ def _feed_file(update: Callable[[bytes], None], path: Path) -> None:
         update(b"f" + hashlib.file_digest(file, "sha256").digest())
 
 
-def _feed_array(update: Callable[[bytes], None], value: Any) -> None:
+def _feed_array(update: Callable[[bytes], None], value: object) -> None:
     import numpy as np
 
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     _feed_all(update, [str(array.dtype), array.shape, array.tolist() if array.dtype == object else array.tobytes()])
 
 
-def _fields(item: Any) -> Iterator[tuple[str, Any]]:
+def _fields(item: object) -> Iterator[tuple[str, Any]]:
     """What an input class holds, but for the item's name."""
     if dataclasses.is_dataclass(item):
         names = [field.name for field in dataclasses.fields(item)]

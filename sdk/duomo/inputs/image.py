@@ -29,12 +29,12 @@ class Image:
 
     __slots__ = ("_source", "name")
 
-    def __init__(self, source: Any, name: str = "") -> None:
+    def __init__(self, source: object, name: str = "") -> None:
         self._source = source
         self.name = name
 
     @classmethod
-    def accept(cls, value: Any) -> Image:
+    def accept(cls, value: object) -> Image:
         """Take a path, URL, bytes, file object, PIL image, or an array or tensor.
 
         Arrays are (H, W), (H, W, 3) or (H, W, 4) of uint8, or of floats in [0, 1]; tensors may also

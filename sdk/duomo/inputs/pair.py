@@ -24,7 +24,7 @@ class TextPair:
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> TextPair:
+    def accept(cls, value: object) -> TextPair:
         """Take ``(first, second)`` or ``{"text", "text_pair"}``."""
         if isinstance(value, cls):
             return value
@@ -43,7 +43,7 @@ class AudioPair:
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> AudioPair:
+    def accept(cls, value: object) -> AudioPair:
         """Take ``(first, second)`` or ``{"audio", "audio_pair"}``."""
         if isinstance(value, cls):
             return value
@@ -62,7 +62,7 @@ class Comparison:
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> Comparison:
+    def accept(cls, value: object) -> Comparison:
         """Take ``(source, [sentence, …])`` or ``{"source", "sentences"}``."""
         if isinstance(value, cls):
             return value
@@ -77,12 +77,14 @@ class Comparison:
 class Candidates:
     """A query, and the texts that may answer it."""
 
+    WIRE: ClassVar[Mapping[str, Any]] = {"query": Text, "texts": list[Text]}
+    """Keys of the mapping that stands for it, and what each holds."""
     query: Text
     texts: tuple[Text, ...]
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> Candidates:
+    def accept(cls, value: object) -> Candidates:
         """Take ``(query, [text, …])`` or ``{"query", "texts"}``."""
         if isinstance(value, cls):
             return value
@@ -104,7 +106,7 @@ class Question:
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> Question:
+    def accept(cls, value: object) -> Question:
         """Take ``(question, context)`` or ``{"question", "context"}``."""
         if isinstance(value, cls):
             return value
@@ -116,12 +118,14 @@ class Question:
 class ImageQuestion:
     """A question about an image."""
 
+    WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "image": Image}
+    """Keys of the mapping that stands for it, and what each holds."""
     question: Text
     image: Image
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> ImageQuestion:
+    def accept(cls, value: object) -> ImageQuestion:
         """Take ``(question, image)`` or ``{"question", "image"}``."""
         if isinstance(value, cls):
             return value
@@ -141,7 +145,7 @@ class PageQuestion:
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> PageQuestion:
+    def accept(cls, value: object) -> PageQuestion:
         """Take ``(question, image)`` or ``{"question", "image"}``."""
         if isinstance(value, cls):
             return value
@@ -159,7 +163,7 @@ class TextOrImage:
     name: str = ""
 
     @classmethod
-    def accept(cls, value: Any) -> TextOrImage:
+    def accept(cls, value: object) -> TextOrImage:
         """Take ``{"text": …}`` or ``{"image": …}``; alone, a ``str`` is a text and everything else an image."""
         if isinstance(value, cls):
             return value
@@ -176,7 +180,7 @@ class TextOrImage:
         return cls.accept(Image.accept(value))
 
 
-def _two(value: Any, keys: tuple[str, str], what: str) -> tuple[Any, Any]:
+def _two(value: object, keys: tuple[str, str], what: str) -> tuple[Any, Any]:
     if isinstance(value, Mapping) and all(key in value for key in keys):
         return value[keys[0]], value[keys[1]]
     if isinstance(value, tuple | list) and len(value) == 2:

@@ -53,7 +53,7 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("RGB")
 
 
-def as_uint8(value: Any) -> np.ndarray[Any, Any]:
+def as_uint8(value: object) -> np.ndarray[Any, Any]:
     """Pixels of an array or tensor as (H, W, 3) uint8, transparency on white.
 
     Raises `BadInput` for what could mean several things.

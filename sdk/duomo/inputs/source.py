@@ -124,7 +124,7 @@ def read_object(file: Any) -> bytes:
     return data
 
 
-def name_of(source: Any) -> str:
+def name_of(source: object) -> str:
     """A short name for messages and for `Outcome.id`; empty when it has none."""
     if isinstance(source, str | os.PathLike):
         return str(source)
@@ -132,14 +132,14 @@ def name_of(source: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def memory_of(source: Any) -> int:
+def memory_of(source: object) -> int:
     """Bytes that a source holds in memory, roughly."""
     if isinstance(source, bytes | bytearray):
         return len(source)
     return int(getattr(source, "nbytes", 0))
 
 
-def _not_read(path: Any, error: OSError) -> InputUnreadable:
+def _not_read(path: object, error: OSError) -> InputUnreadable:
     return InputUnreadable(f"cannot read '{path}'", why=error.strerror or str(error), fix="check its permissions")
 
 

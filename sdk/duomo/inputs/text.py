@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
@@ -31,7 +31,7 @@ class Text(str):
         return len(self)
 
     @classmethod
-    def accept(cls, value: Any) -> Self:
+    def accept(cls, value: object) -> Self:
         """Take a str, bytes, `pathlib.Path`, text file object, or a mapping with key ``text``."""
         if isinstance(value, cls):
             return value
@@ -68,7 +68,7 @@ def _check_characters(text: str) -> None:
         ) from None
 
 
-def _read(value: Any) -> str:
+def _read(value: object) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
         return str(value["text"])
     if isinstance(value, os.PathLike):
@@ -109,7 +109,7 @@ class Prompt:
     """Fewer tokens than the option of that name allows."""
 
     @classmethod
-    def accept(cls, value: Any) -> Prompt:
+    def accept(cls, value: object) -> Prompt:
         """Take whatever `Text` takes (one user message), or a list of ``{"role", "content"}`` messages.
 
         A mapping with key ``text`` or ``messages`` may say its own ``max_new_tokens``.
@@ -126,7 +126,7 @@ class Prompt:
         return cls(({"role": "user", "content": str(text)},), str(text), text.name, budget)
 
 
-def _budget(value: Any) -> int | None:
+def _budget(value: object) -> int | None:
     if value is not None and (type(value) is not int or value < 1):
         raise BadInput(
             f"max_new_tokens of a prompt cannot be {value!r:.80}", fix="an int of at least 1, or leave it out"
@@ -134,7 +134,7 @@ def _budget(value: Any) -> int | None:
     return value
 
 
-def _message(value: Any) -> dict[str, str]:
+def _message(value: object) -> dict[str, str]:
     roles = ("system", "user", "assistant")
     if not isinstance(value, Mapping) or not isinstance(value.get("content"), str) or value.get("role") not in roles:
         raise BadInput(

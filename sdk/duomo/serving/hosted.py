@@ -48,12 +48,12 @@ class Hosted:
         reasons = ["it is being shut down"] if self.draining else []
         return reasons + self.runner.executor.health()
 
-    def cost_of(self, item: Any) -> float:
+    def cost_of(self, item: object) -> float:
         """Guess what an item costs before it is accepted: its characters or bytes, at least 1."""
         return float(max(1, len(item))) if isinstance(item, str | bytes | list | dict) else 1.0
 
     async def run(
-        self, item: Any, options: dict[str, Any], *, deadline_s: float | None = None, cost: float = 1.0
+        self, item: object, options: dict[str, Any], *, deadline_s: float | None = None, cost: float = 1.0
     ) -> Outcome[Any]:
         """Submit one item and wait for its outcome; whoever stops waiting takes the item back.
 

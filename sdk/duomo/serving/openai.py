@@ -130,7 +130,7 @@ class OpenAIRoutes:
             raise UnknownTask(f"this server does not serve {task}", why=f"it serves {', '.join(self._hosted)}")
         return self._hosted[task]
 
-    async def _run(self, hosted: Hosted, item: Any, options: dict[str, Any]) -> Outcome[Any]:
+    async def _run(self, hosted: Hosted, item: object, options: dict[str, Any]) -> Outcome[Any]:
         with sealed():
             return await hosted.run(item, options, cost=hosted.cost_of(item))
 
@@ -201,5 +201,5 @@ def _event(value: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
 
 
-def _json(value: Any) -> JsonReply:
+def _json(value: object) -> JsonReply:
     return JsonReply(json.dumps(value, ensure_ascii=False))

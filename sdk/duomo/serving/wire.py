@@ -87,7 +87,7 @@ def parse_json(text: bytes | str, depth: int) -> Any:
     raise BadInput(f"the JSON nests deeper than {depth} levels", fix="send it flatter")
 
 
-def to_item(value: Any, input_class: type[Any]) -> Any:
+def to_item(value: object, input_class: type[Any]) -> Any:
     """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or a recording."""
     if issubclass(input_class, Image | Audio):
         return _media(value)
@@ -103,7 +103,7 @@ def to_item(value: Any, input_class: type[Any]) -> Any:
     return value
 
 
-def to_options(value: Any) -> dict[str, Any]:
+def to_options(value: object) -> dict[str, Any]:
     """Check that options are an object, and put bytes in the place of ``data:`` texts."""
     if value is None:
         return {}
@@ -113,7 +113,7 @@ def to_options(value: Any) -> dict[str, Any]:
             for key, inner in value.items()}  # fmt: skip
 
 
-def _media(value: Any) -> Any:
+def _media(value: object) -> Any:
     if isinstance(value, Mapping):
         return {key: _media(each) if key in MEDIA_KEYS else each for key, each in value.items()}
     if isinstance(value, str):
@@ -128,7 +128,7 @@ def _media(value: Any) -> Any:
     return value
 
 
-def _decoded(value: Any) -> Any:
+def _decoded(value: object) -> Any:
     """Decode a ``data:…;base64,…`` text (RFC 2397) to bytes; anything else is returned as it is."""
     if not isinstance(value, str) or not value.startswith("data:"):
         return value
@@ -179,7 +179,7 @@ def _hints(input_class: type[Any]) -> dict[str, Any]:
         return {}
 
 
-def _inside(value: Any) -> Any:
+def _inside(value: object) -> Any:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 

@@ -63,7 +63,7 @@ class Input(Protocol):
     name: str
 
     @classmethod
-    def accept(cls, value: Any) -> Any:
+    def accept(cls, value: object) -> Any:
         """Take every reasonable shape, or raise `BadInput`."""
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 LONG = "for a text longer than the model reads: error, truncate or window"
 
 
-def _split_commas(value: Any) -> Any:
+def _split_commas(value: object) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 

@@ -48,7 +48,7 @@ class EchoModel(Model[Any, Classification]):
     batch_size = 4
 
     @classmethod
-    def load(cls, weights: Any, *, device: Any, dtype: Any) -> Self:  # noqa: ARG003
+    def load(cls, weights: object, *, device: object, dtype: object) -> Self:  # noqa: ARG003
         return cls()
 
     @staticmethod
@@ -98,7 +98,7 @@ class FaultyModel(EchoModel):
             raise MemoryError("more than two heavy texts")
         return super().forward(batch)
 
-    def stream(self, item: Any, options: Any) -> Iterator[str]:
+    def stream(self, item: object, options: object) -> Iterator[str]:
         for word in str(item).split():
             yield self.forward([word])[0]
 

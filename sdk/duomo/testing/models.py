@@ -266,7 +266,7 @@ def _first(found: Iterator[str]) -> str:
     return next((each for each in found if each), "")
 
 
-def _strange(value: Any, path: str = "") -> str:
+def _strange(value: object, path: str = "") -> str:
     """The first thing in a dumped result that is not plain data."""
     if isinstance(value, dict):
         return _first(_strange(each, f"{path}.{key}") for key, each in value.items())

@@ -139,7 +139,7 @@ class ThreadRanks(Ranks):
     def close(self) -> None:
         """Threads end by themselves."""
 
-    def _exchange(self, barrier: threading.Barrier, keys: Iterable[Any], own: Any, tensor: Tensor) -> list[Tensor]:
+    def _exchange(self, barrier: threading.Barrier, keys: Iterable[Any], own: object, tensor: Tensor) -> list[Tensor]:
         if own is not None:
             self._group.notes[own] = tensor
         barrier.wait(PATIENCE_S)

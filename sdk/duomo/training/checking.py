@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from duomo.catalog import Catalog, default_catalog
 from duomo.data.examples import Finding
@@ -56,7 +56,7 @@ class Evaluated(NamedTuple):
 
 def evaluate(
     task: str,
-    data: Any,
+    data: object,
     *,
     model: str,
     label: str = "label",

@@ -33,14 +33,14 @@ class Progress(NamedTuple):
 
 def finetune(
     task: str,
-    data: Any,
+    data: object,
     *,
     out: str | os.PathLike[str],
     label: str = "label",
     input: str | None = None,
     model: str | None = None,
     train: str | int = "head",
-    validation: Any = 0.2,
+    validation: object = 0.2,
     recipe: Recipe | None = None,
     device: str = "auto",
     devices: str | None = None,

@@ -39,7 +39,7 @@ def left_out(id: str, error: ItemError) -> LeftOut:
 
 
 def read_material(
-    task: Any, spec: TaskSpec, kind: Kind, data: Any, validation: Any, label: str | None, input: str | None
+    task: object, spec: TaskSpec, kind: Kind, data: object, validation: object, label: str | None, input: str | None
 ) -> Material:
     """Read the data, and validation data that is not a share of it.
 
@@ -72,7 +72,7 @@ def read_material(
     return Material([*own, *other], len(own), [left_out(id, error) for id, error in failed])
 
 
-def _is_share(validation: Any) -> bool:
+def _is_share(validation: object) -> bool:
     if validation is None or isinstance(validation, int | float):
         share = float(validation or 0)
         if not 0 <= share < 1:

@@ -68,7 +68,7 @@ class PreparedRows:
         self,
         model: Trainable[Any],
         examples: Sequence[Example],
-        options: Any,
+        options: object,
         device: torch.device,
         *,
         varied: bool = False,

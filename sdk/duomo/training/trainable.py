@@ -146,7 +146,7 @@ class Trainable(ABC, Generic[In]):
         return type(self).features is not Trainable.features
 
 
-def _place(label: Any, place: dict[str, int]) -> int:
+def _place(label: object, place: dict[str, int]) -> int:
     name = name_of(label)
     if name not in place:
         raise BadInput(
@@ -157,6 +157,6 @@ def _place(label: Any, place: dict[str, int]) -> int:
     return place[name]
 
 
-def name_of(label: Any) -> str:
+def name_of(label: object) -> str:
     """A label as a name: texts without white space around them, whole numbers and truth values as they print."""
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()

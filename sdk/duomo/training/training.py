@@ -293,5 +293,5 @@ class Training:
             )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value!s:.16}"

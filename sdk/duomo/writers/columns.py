@@ -25,7 +25,7 @@ def columns(cls: type[Result] | None, prefix: str = "") -> Iterator[tuple[str, A
             yield prefix + name, kind
 
 
-def _results(kind: Any) -> list[type[Result]]:
+def _results(kind: object) -> list[type[Result]]:
     """List the result classes that a field may hold; empty where it may hold anything else."""
     if typing.get_origin(kind) is typing.Annotated:
         kind = typing.get_args(kind)[0]
@@ -41,7 +41,7 @@ def class_of_top(result: type[Result]) -> type[Result] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Result) else None
 
 
-def without_none(kind: Any) -> Any:
+def without_none(kind: object) -> Any:
     """Find the kind behind ``X | None``."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         rest = [each for each in typing.get_args(kind) if each is not type(None)]
@@ -72,7 +72,7 @@ def _full(name: str, cls: type[Result]) -> str:
     )
 
 
-def dig(record: Any, path: str) -> Any:
+def dig(record: object, path: str) -> Any:
     """Look up the value at ``a.b.0`` in dicts and lists. Raises `KeyError` where there is none."""
     for part in path.split("."):
         if isinstance(record, dict) and part in record:
@@ -84,7 +84,7 @@ def dig(record: Any, path: str) -> Any:
     return record
 
 
-def find(record: Any, path: str) -> Any:
+def find(record: object, path: str) -> Any:
     """Look up the value at ``a.b.0``; None where there is none."""
     try:
         return dig(record, path)
@@ -92,7 +92,7 @@ def find(record: Any, path: str) -> Any:
         return None
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """Format a value as one cell: text as it is, nothing for None, everything else as in JSON."""
     if value is None:
         return ""

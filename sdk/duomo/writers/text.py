@@ -140,7 +140,7 @@ class CsvWriter(TextWriter):
         return self._line.getvalue()
 
 
-def _safe_cell(value: Any) -> str:
+def _safe_cell(value: object) -> str:
     text = cell(value)
     return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
 
@@ -160,5 +160,5 @@ def _check_heading(path: str, heading: str) -> None:
     )
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
+def _to_json(value: object, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)

@@ -32,7 +32,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.keys, self.values = self._keys, self._values = layer.keys, layer.values
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write (B, H, new, D) behind what there is."""
         del args, kwargs

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 import inspect
 from typing import Any
 
@@ -45,7 +51,7 @@ class Reader:
         """On which side of `turn` a row of `length` tokens is: rows of both sides cannot share a pass."""
         return self.turn is not None and length > self.turn
 
-    def read(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> Any:
+    def read(self, ids: torch.Tensor, mask: torch.Tensor, cache: object) -> Any:
         """The network on the next tokens (B, new), with a mask for all tokens so far (B, L)."""
         inputs: dict[str, Any] = dict(self._extra)
         padded = not bool(mask.all())
@@ -69,7 +75,7 @@ def _first_position(network: PreTrainedModel) -> int:
     return 0
 
 
-def _turn(config: Any) -> int | None:
+def _turn(config: PreTrainedConfig) -> int | None:
     """Where a config with longrope goes over from its short factors to its long ones (Ding et al. 2024)."""
     said = getattr(config.get_text_config(decoder=True), "rope_parameters", None) or {}
     parts = [said, *(each for each in said.values() if isinstance(each, dict))]

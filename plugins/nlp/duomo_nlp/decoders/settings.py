@@ -6,6 +6,12 @@ batch as it is alone. `duomo_nlp.honoured` has the table of every setting.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -77,7 +83,9 @@ def _by_row(settings: Settings, row: Prompted) -> list[Processor]:
 class Settings:
     """The generation config of one checkpoint, read once."""
 
-    def __init__(self, config: Any, ends: frozenset[int], wrapper: PreTrainedTokenizerBase, folder: Any) -> None:
+    def __init__(
+        self, config: PreTrainedConfig, ends: frozenset[int], wrapper: PreTrainedTokenizerBase, folder: object
+    ) -> None:
         self.config = config
         self.ends = sorted(ends)
         self.asked = asked_for(config)
@@ -142,7 +150,7 @@ class Settings:
 UNKNOWN = Entry("refused", "a setting of a newer transformers")
 
 
-def asked_for(config: Any) -> set[str]:
+def asked_for(config: PreTrainedConfig) -> set[str]:
     """The names of all settings with a value that asks for something; keys that transformers does not know left out."""
     known = vars(generation.GenerationConfig())
     found = set()

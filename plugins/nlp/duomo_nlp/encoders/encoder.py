@@ -5,6 +5,12 @@ A family adds what is its own: `preprocess` (texts to windows of tokens), `forwa
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
 import inspect
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -80,11 +86,11 @@ class Encoder(Model[In, R]):
         return cls(network, tokenizer, limit, _types_of(network, wrapper, tokenizer), weights)
 
     @classmethod
-    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
         return parallel.tensor_plan(config)
 
     @classmethod
-    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
         return parallel.pipeline_split(config)
 
     @staticmethod

@@ -21,7 +21,7 @@ SPARE = 2
 """RoBERTa and its kin count positions from 2, so that the last ones do not exist."""
 
 
-def row_logits(network: Any, rows: Rows) -> Tensor:
+def row_logits(network: object, rows: Rows) -> Tensor:
     """(R, labels), in the order of the input."""
     found: dict[int, Tensor] = {}
     for places, _, output in _run(network, rows):
@@ -29,7 +29,7 @@ def row_logits(network: Any, rows: Rows) -> Tensor:
     return torch.stack([found[place] for place in range(len(found))])[rows.back]
 
 
-def token_values(network: Any, rows: Rows, name: str) -> Tensor:
+def token_values(network: object, rows: Rows, name: str) -> Tensor:
     """An output of the network for each token, (N, …), in the order of the groups."""
     found: dict[int, Tensor] = {}
     for places, lengths, output in _run(network, rows):

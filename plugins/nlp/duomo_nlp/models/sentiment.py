@@ -39,7 +39,7 @@ class Vader(Model[Text, Classification]):
         self.analyzer = analyzer
 
     @classmethod
-    def load(cls, weights: WeightsRef, *, device: Any, dtype: Any) -> Self:
+    def load(cls, weights: WeightsRef, *, device: object, dtype: object) -> Self:
         del device, dtype  # no tensors
         return cls(SentimentIntensityAnalyzer(str(weights.path), str(weights.folder / "emoji_utf8_lexicon.txt")))
 

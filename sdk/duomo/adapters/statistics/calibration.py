@@ -86,7 +86,7 @@ class Temperature(Calibrator):
     temperature: float = pydantic.Field(gt=0)
 
     @classmethod
-    def fit(cls, logits: Any, labels: Sequence[int], *, event: str = "", fitted_on: FittedOn | None = None) -> Self:
+    def fit(cls, logits: object, labels: Sequence[int], *, event: str = "", fitted_on: FittedOn | None = None) -> Self:
         """Fit to logits (n, classes) and the number of the right class (n,) by the least log-loss."""
         z, y = np.asarray(logits, float), np.asarray(labels, int)
         if z.ndim != 2 or len(z) != len(y) or not len(y):
@@ -109,7 +109,7 @@ class Temperature(Calibrator):
         on = fitted_on or FittedOn(n=len(y))
         return cls(temperature=float(np.exp((low + high) / 2)), event=event, fitted_on=on)
 
-    def softmax(self, logits: Any) -> np.ndarray[Any, Any]:
+    def softmax(self, logits: object) -> np.ndarray[Any, Any]:
         """Probabilities of shape (n, classes) from logits of the same shape."""
         scaled = np.atleast_2d(np.asarray(logits, float)) / self.temperature
         raised = np.exp(scaled - scaled.max(1, keepdims=True))

@@ -63,7 +63,9 @@ class Conformal(Artifact):
         return self.quantiles.get(group or WHOLE, self.quantiles[WHOLE])
 
     @classmethod
-    def _fit(cls, scores: Any, level: float, groups: Sequence[str | None] | None, fitted_on: FittedOn | None) -> Self:
+    def _fit(
+        cls, scores: object, level: float, groups: Sequence[str | None] | None, fitted_on: FittedOn | None
+    ) -> Self:
         values = np.asarray(scores, float)
         if groups and len(groups) != len(values):
             raise UsageProblem(f"{len(groups)} groups for {len(values)} records", fix="one a record, or None for it")

@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("auto", "table", "json", "jsonl", "csv", "text", "parquet", "srt", "vtt")
 
 
-def option(names: str, metavar: str, help: str, default: Any = None, **settings: Any) -> Any:
+def option(names: str, metavar: str, help: str, default: object = None, **settings: Any) -> Any:
     """Make a field that is an option too; `names` are split at spaces, and `settings` go to `click.option`."""
     return dataclasses.field(
         default=default, metadata={"names": names.split(), "metavar": metavar or None, "help": help, **settings}

@@ -85,7 +85,7 @@ class View:
         return plain(value, digits=4)
 
 
-def plain(value: Any, digits: int = 6) -> str:
+def plain(value: object, digits: int = 6) -> str:
     """Format a JSON value as one cell: numbers short, simple lists with commas, anything nested as JSON."""
     if value is None:
         return ""
@@ -102,7 +102,7 @@ def plain(value: Any, digits: int = 6) -> str:
     return str(value)
 
 
-def _record_class(kind: Any) -> type[pydantic.BaseModel] | None:
+def _record_class(kind: object) -> type[pydantic.BaseModel] | None:
     """Find the class that a ``list[Label]`` holds."""
     inner = typing.get_args(kind)
     if typing.get_origin(kind) is list and isinstance(inner[0], type) and issubclass(inner[0], pydantic.BaseModel):

@@ -312,5 +312,5 @@ def _num_params(*networks: torch.nn.Module) -> tuple[int, int]:
     return sum(each.numel() for each in params.values()), looked_up
 
 
-def _first(settings: Any, *names: str) -> Any:
+def _first(settings: object, *names: str) -> Any:
     return next((found for name in names if (found := getattr(settings, name, None)) is not None), None)

@@ -316,7 +316,7 @@ class LocalCrew(Crew):
             file = Path(self._meeting_places.pop(replica).removeprefix("file://"))
             shutil.rmtree(file.parent, ignore_errors=True)
 
-    def _send(self, replica: int, kind: str, ticket: int, body: Any = None) -> None:
+    def _send(self, replica: int, kind: str, ticket: int, body: object = None) -> None:
         with self._talking:
             for rank in self._ranks[replica]:
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed

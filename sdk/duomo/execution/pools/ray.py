@@ -56,7 +56,7 @@ class RayExecutor(PoolExecutor):
 class _Replica:
     """The actors of one copy of the model, and the answers they owe."""
 
-    def __init__(self, actors: list[Any], group: Any, deadline: float) -> None:
+    def __init__(self, actors: list[Any], group: object, deadline: float) -> None:
         self.actors = actors
         self.group = group
         self.deadline = deadline

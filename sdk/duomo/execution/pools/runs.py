@@ -90,7 +90,7 @@ class PoolRun(ABC):
         """Cost of a batch with padding; 0 when its time says nothing of others."""
         return max(1, batch.padded)
 
-    def part(self, part: Any) -> None:  # noqa: B027 - most runs have no parts
+    def part(self, part: object) -> None:  # noqa: B027 - most runs have no parts
         """Take one part of a stream."""
 
     def patience(self, alarm_s: float) -> float:
@@ -245,7 +245,7 @@ class StreamRun(PoolRun):
         crew.stream(replica, ticket, batch.entries[0].item, self._options)
         self.sent = replica, ticket
 
-    def part(self, part: Any) -> None:
+    def part(self, part: object) -> None:
         """Keep one more part."""
         self._parts.append(part)
         self.has_news = self._has_begun = True

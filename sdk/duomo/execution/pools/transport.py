@@ -91,7 +91,7 @@ class Channel:
         self._num_sent = 0
         self.bytes_moved = 0
 
-    def send(self, kind: str, ticket: int = -1, body: Any = None) -> None:
+    def send(self, kind: str, ticket: int = -1, body: object = None) -> None:
         """Send anything that can be pickled; arrays in it are not copied on the way into memory."""
         buffers: list[pickle.PickleBuffer] = []
         stream = pickle.dumps(body, protocol=5, buffer_callback=buffers.append)

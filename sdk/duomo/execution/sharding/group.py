@@ -91,7 +91,7 @@ def check(job: Job) -> None:
 
 
 def _plans(
-    cls: type[Model[Any, Any]], config: Any, dims: ParallelDims, name: str
+    cls: type[Model[Any, Any]], config: object, dims: ParallelDims, name: str
 ) -> tuple[parallel.PipelinePlan | None, parallel.TensorPlan | None]:
     """Find what is to be done to a network with this `config`. Raises `UsageProblem`."""
     split = pipeline.check(cls.pipeline_split(config), dims.pp, name) if dims.pp > 1 else None
@@ -207,7 +207,7 @@ def type_of(job: Job) -> type[Model[Any, Any]]:
     return cls
 
 
-def _shapes(batch: Any) -> Any:
+def _shapes(batch: object) -> Any:
     """Return the structure of a batch, a shape in the place of each tensor."""
     if isinstance(batch, torch.Tensor):
         return tuple(batch.shape)

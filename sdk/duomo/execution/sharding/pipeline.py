@@ -137,7 +137,7 @@ class Pipeline:
         if not ranks.is_last:
             layers[-1].register_forward_hook(self._send)
 
-    def __call__(self, *args: Any, **inputs: Any) -> Any:
+    def __call__(self, *args: object, **inputs: Any) -> Any:
         """Run one batch, cut into microbatches unless it continues or begins a key-value cache."""
         inputs = dict(zip(self._names, args, strict=False)) | inputs
         rows = {len(each) for each in inputs.values() if isinstance(each, Tensor) and each.ndim}
@@ -168,10 +168,10 @@ class Pipeline:
     def _receive(self, _layer: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return (self._ranks.recv(torch.empty_like(args[0], memory_format=torch.contiguous_format)), *args[1:])
 
-    def _send(self, _layer: nn.Module, _args: Any, output: Any) -> None:
+    def _send(self, _layer: nn.Module, _args: object, output: object) -> None:
         self._sending.append(self._ranks.send(_hidden(output).contiguous()))
 
-    def _remember(self, _layer: nn.Module, _args: Any, output: Any) -> None:
+    def _remember(self, _layer: nn.Module, _args: object, output: object) -> None:
         self._given = _hidden(output)
 
     def _compare(self, _layer: nn.Module, args: tuple[Any, ...]) -> None:
@@ -206,7 +206,7 @@ def _found(pattern: str, modules: dict[str, nn.Module], name: str, kind: type = 
     return found
 
 
-def _shorten(network: Any, own: range) -> None:
+def _shorten(network: object, own: range) -> None:
     """Make the network's config that of a network with these layers only: caches are built from it."""
     config = getattr(network, "config", None)
     if config is not None and hasattr(config, "num_hidden_layers"):

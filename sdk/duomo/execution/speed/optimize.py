@@ -88,7 +88,7 @@ class Trial:
         self._refused: OptimizeRefused | None = None
         model.forward = self  # type: ignore[method-assign]
 
-    def __call__(self, batch: Any) -> Any:
+    def __call__(self, batch: object) -> Any:
         """Compute the first batch in both ways. Raises `OptimizeRefused`, and from then on always."""
         if self._refused is not None:
             raise self._refused
@@ -110,7 +110,7 @@ class Trial:
         del self._networks, self._faster
         return output
 
-    def _compare(self, expected: Any, output: Any) -> float:
+    def _compare(self, expected: object, output: object) -> float:
         """Measure the difference, which must be small enough and change no label. Raises `OptimizeRefused`."""
         before, after = list(_tensors(expected)), list(_tensors(output))
         if not before:
@@ -132,7 +132,7 @@ def _refusal(mode: str, why: str, fix: str = EXACT) -> OptimizeRefused:
     return OptimizeRefused(f"the speed mode {mode} was refused", why=why, fix=fix)
 
 
-def _tensors(output: Any) -> Iterator[Tensor]:
+def _tensors(output: object) -> Iterator[Tensor]:
     """Every tensor or array in an output; dicts, lists and tuples are looked into."""
     if hasattr(output, "shape"):
         yield torch.as_tensor(output)
@@ -161,7 +161,7 @@ def _need_compiler() -> None:
 
 
 def _autocast(forward: Callable[[Any], Any], kind: str) -> Callable[[Any], Any]:
-    def run(batch: Any) -> Any:
+    def run(batch: object) -> Any:
         with torch.autocast(kind, torch.bfloat16):
             return forward(batch)
 

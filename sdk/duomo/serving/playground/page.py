@@ -46,7 +46,7 @@ def input_fields(input_class: type[Any]) -> list[dict[str, str]]:
     return [{"name": name, "kind": _kind(kind)} for name, kind in wire.items()]
 
 
-def _kind(input_class: Any) -> str:
+def _kind(input_class: object) -> str:
     if not isinstance(input_class, type):
         return "texts"
     return next((kind for cls, kind in _KINDS if issubclass(input_class, cls)), "json")

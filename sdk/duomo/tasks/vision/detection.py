@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -32,7 +32,7 @@ class Detections(Result):
     width: int
     height: int
 
-    def draw(self, image: Any) -> PIL.Image.Image:
+    def draw(self, image: object) -> PIL.Image.Image:
         """Draw the boxes on `image`, which may be whatever the task takes; a picture of its own comes back."""
         from duomo.tasks.vision.drawing import Frame, draw_boxes
 

@@ -28,7 +28,7 @@ class Frame(NamedTuple):
     ymax: float
 
 
-def draw_boxes(image: Any, frames: Sequence[Frame], size: tuple[int, int]) -> PIL.Image.Image:
+def draw_boxes(image: object, frames: Sequence[Frame], size: tuple[int, int]) -> PIL.Image.Image:
     """A copy of `image`, of `size` (width, height), with a frame and a label for each box, the first on top."""
     import PIL.ImageDraw
 
@@ -47,7 +47,9 @@ def draw_boxes(image: Any, frames: Sequence[Frame], size: tuple[int, int]) -> PI
     return picture
 
 
-def draw_masks(image: Any, masks: Sequence[tuple[str, np.ndarray[Any, Any]]], size: tuple[int, int]) -> PIL.Image.Image:
+def draw_masks(
+    image: object, masks: Sequence[tuple[str, np.ndarray[Any, Any]]], size: tuple[int, int]
+) -> PIL.Image.Image:
     """A copy of `image`, of `size` (width, height), with each mask (H, W) of bools in a color of its label."""
     import numpy as np
     import PIL.Image
@@ -60,7 +62,7 @@ def draw_masks(image: Any, masks: Sequence[tuple[str, np.ndarray[Any, Any]]], si
     return PIL.Image.fromarray(pixels.round().astype(np.uint8), "RGB")
 
 
-def _opened(image: Any, width: int, height: int) -> PIL.Image.Image:
+def _opened(image: object, width: int, height: int) -> PIL.Image.Image:
     picture = Image.accept(image).pil().copy()
     if picture.size != (width, height):
         raise BadInput(

@@ -52,7 +52,7 @@ class Segmentation(Result):
     width: int
     height: int
 
-    def draw(self, image: Any) -> PIL.Image.Image:
+    def draw(self, image: object) -> PIL.Image.Image:
         """Lay the masks on `image`, which may be whatever the task takes; a picture of its own comes back."""
         from duomo.tasks.vision.drawing import draw_masks
 
