@@ -79,5 +79,5 @@ def test_joined_projections_are_taken_apart_and_named_as_transformers_does():
     ids=["empty", "zip", "other-model", "other-version", "cut-short", "unknown-type", "no-embeddings", "quantized"],
 )
 def test_a_file_that_is_something_else_is_refused(data):
-    with pytest.raises(WeightsMismatch, match="no CTranslate2 Whisper checkpoint"):
+    with pytest.raises(WeightsMismatch, match="not a CTranslate2 Whisper checkpoint"):
         read_whisper(data)
