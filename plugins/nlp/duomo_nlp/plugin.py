@@ -136,6 +136,8 @@ class Nlp(Hooks):
                 loader="duomo_nlp.entities:TokenClassification",
                 summary="any transformers checkpoint for token classification",
                 architectures=("*ForTokenClassification",),
+                trainer="duomo_nlp.training.tokens:Tokens",
+                bases=("nlp/minilm", *ENCODERS),
             ),
             FAMILY._replace(
                 task="question-answering",

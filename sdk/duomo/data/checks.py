@@ -46,6 +46,19 @@ def read_number(label: Any) -> float:
     return number
 
 
+def check_spans(label: Any, length: int) -> None:
+    """Raise `BadInput` unless a label is a list of spans that lie in a text of `length` characters."""
+    fix = '[{"start": 0, "end": 3, "label": "PER"}]'
+    if not isinstance(label, list) or not all(isinstance(span, dict) for span in label):
+        raise BadInput(f"label {label!r:.60} is not a list of spans", why="each is a mapping", fix=fix)
+    for span in label:
+        start, end, name = (span.get(key) for key in ("start", "end", "label"))
+        if type(start) is not int or type(end) is not int or not isinstance(name, str) or not name:
+            raise BadInput(f"span {span!r:.80} has not all of start, end and label", why="it marks a stretch", fix=fix)
+        if not 0 <= start < end <= length:
+            raise BadInput(f"span {span!r:.80} is not in its text", why=f"which has {length} characters", fix=fix)
+
+
 def check_rows(
     examples: Sequence[Example],
     contents: Sequence[str],

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from duomo.training.loop import Peers
-from duomo.training.metrics import Classes, Interval, Loss, Metric, Numbers
+from duomo.training.metrics import Classes, Interval, Loss, Metric, Numbers, Tokens
 from duomo.training.order import share
 from duomo.training.rows import Rows
-from duomo.training.trainable import Trainable, name_of
+from duomo.training.trainable import Trainable
 
 AT_ONCE = 32
 """Rows of one forward pass."""
@@ -46,6 +46,8 @@ def metric_for(model: Trainable[Any]) -> Metric | None:
     """The metric of a kind of label; None where the loss says it all."""
     if model.kind == "classes":
         return Classes(model.labels)
+    if model.kind == "spans":
+        return Tokens()
     return Numbers() if model.kind == "number" else None
 
 
@@ -68,8 +70,7 @@ def evaluate(model: Trainable[Any], rows: Rows, labels: Sequence[Any], peers: Pe
             loss.add(sums, counts)
             row_losses += [total / max(1.0, n) for total, n in zip(sums, counts, strict=True)]
             if metric is not None:
-                given = [labels[row] for row in part]
-                wanted = [name_of(each) for each in given] if model.kind == "classes" else given
+                wanted = model.wanted(batch.targets, [labels[row] for row in part])
                 metric.add(model.predictions(output, batch.targets), wanted)
     finally:
         for module in training:

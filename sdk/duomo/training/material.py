@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from duomo.data.checks import check_names, check_rows, read_number
+from duomo.data.checks import check_names, check_rows, check_spans, read_number
 from duomo.data.examples import Example, Finding, content
 from duomo.data.reading import read_examples
 from duomo.data.splits import split
@@ -85,11 +85,15 @@ def _is_share(validation: object) -> bool:
 
 def _labelled(examples: Sequence[Example], kind: Kind, failed: list[tuple[str, ItemError]]) -> list[Example]:
     """The examples with their labels read; those whose label is of another kind are failed."""
-    if kind not in ("classes", "number"):
+    if kind not in ("classes", "number", "spans"):
         return list(examples)
     kept = []
     for each in examples:
         try:
+            if kind == "spans":
+                check_spans(each.label, len(each.item))
+                kept.append(each)
+                continue
             label = name_of(each.label) if kind == "classes" else read_number(each.label)
             if kind == "classes" and isinstance(each.label, list | dict | tuple):
                 raise BadInput(f"label {each.label!r:.60} is not a name", why="it is several", fix="one name a row")
@@ -104,6 +108,8 @@ def _labelled(examples: Sequence[Example], kind: Kind, failed: list[tuple[str, I
 def names_of(examples: Sequence[Example], kind: Kind) -> list[str]:
     """The names to tell apart, sorted; whole numbers by their size."""
     names = {each.label for each in examples} if kind == "classes" else set()
+    if kind == "spans":
+        names = {span["label"] for each in examples for span in each.label}
     return sorted(names, key=lambda name: (not name.lstrip("-").isdigit(), _number(name), name))
 
 

@@ -103,8 +103,36 @@ class Classes(Metric):
             return Interval(math.nan, math.nan, math.nan, 0)
         draws = max(20, min(RESAMPLES, CELLS // matrix.numel()))
         resampled = torch.poisson(matrix.expand(draws, *matrix.shape), generator=torch.Generator().manual_seed(0))
-        low, high = macro_f1(resampled).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-        return Interval(float(macro_f1(matrix)), low, high, total)
+        low, high = self._f1(resampled).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+        return Interval(float(self._f1(matrix)), low, high, total)
+
+    def _f1(self, confusion: Any) -> Any:
+        return macro_f1(confusion)
+
+
+class Tokens(Classes):
+    """A name for each token of each row; F1 is the mean over the names, ``O`` (no name) left out."""
+
+    outside = "O"
+
+    def __init__(self) -> None:
+        super().__init__([self.outside])
+
+    def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
+        for row, wanted in zip(predictions, labels, strict=True):
+            super().add(row, wanted)
+        self._see()
+
+    def merge(self, other: Self) -> None:
+        super().merge(other)
+        self._see()
+
+    def _see(self) -> None:
+        names = {name for pair in self.pairs for name in pair} - {self.outside}
+        self.labels = [self.outside, *sorted(names)]
+
+    def _f1(self, confusion: Any) -> Any:
+        return macro_f1(confusion, skipped=1)
 
 
 class Numbers(Metric):
@@ -147,8 +175,11 @@ def wilson(right: int, total: int) -> Interval:
     return Interval(share, max(0.0, middle - half), min(1.0, middle + half), total)
 
 
-def macro_f1(confusion: Any) -> Any:
-    """Mean F1 over the classes that occur as label or prediction, of one or more confusion matrices (…, C, C)."""
-    right = confusion.diagonal(dim1=-2, dim2=-1)
-    either = confusion.sum(-1) + confusion.sum(-2)
+def macro_f1(confusion: Any, skipped: int = 0) -> Any:
+    """Mean F1 over the classes that occur as label or prediction, of one or more confusion matrices (…, C, C).
+
+    The first `skipped` classes have no F1 of their own.
+    """
+    right = confusion.diagonal(dim1=-2, dim2=-1)[..., skipped:]
+    either = (confusion.sum(-1) + confusion.sum(-2))[..., skipped:]
     return (2 * right / either.clamp(min=1)).sum(-1) / (either > 0).sum(-1).clamp(min=1)

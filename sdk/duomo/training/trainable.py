@@ -106,6 +106,10 @@ class Trainable(ABC, Generic[In]):
         """What the network says of each row, in the shape of a label: by default the likeliest name."""
         return [self.labels[at] for at in output.argmax(-1).tolist()]
 
+    def wanted(self, targets: Sequence[Any], labels: Sequence[Any]) -> list[Any]:
+        """What `predictions` would say, were all right: by default the labels as names."""
+        return [name_of(label) for label in labels] if self.kind == "classes" else list(labels)
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the folder that ``dir:FOLDER`` loads, in transformers or duomo layout, weights as safetensors."""

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
 
 import duomo
 from duomo import Recipe
@@ -15,6 +20,7 @@ from duomo.specs import ModelSpec
 from duomo.training import evaluate
 from duomo.weights import open_folder
 from duomo_nlp.training.sequences import Sequences
+from duomo_nlp.training.tokens import Tokens
 
 TEXTS = ["the cat sat on the mat", "a dog", "Ada met Bob in Paris and London", "one two three", "the end"]
 LABELS = ["b", "a", "b", "a", "b"]
@@ -56,9 +62,10 @@ def test_losses_and_gradients_equal_those_of_transformers(checkpoint, kind):
 
 
 @pytest.mark.parametrize("upper", [0, 1, 2])
+@pytest.mark.parametrize("cls", [Sequences, Tokens])
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "modernbert", "roberta"])
-def test_what_is_computed_once_gives_what_the_whole_network_gives(checkpoint, kind, upper):
-    model = opened(Sequences, checkpoint(kind, AutoModel), ["a", "b"])
+def test_what_is_computed_once_gives_what_the_whole_network_gives(checkpoint, kind, cls, upper):
+    model = opened(cls, checkpoint(kind, AutoModel), ["a", "b"])
     if not model.has_trunk(upper):
         assert upper
         assert kind in ("distilbert", "modernbert")
@@ -160,3 +167,55 @@ def test_a_model_is_evaluated_on_rows_with_its_own_labels_alone(checkpoint):
     assert found.scores["accuracy"].value == right / 5
     with pytest.raises(BadInput, match="does not know the labels"):
         evaluate("text-classification", [*rows, {"text": "a dog", "label": "other"}], model=f"dir:{folder}")
+
+
+def tagged(words: dict[str, str]) -> list[dict[str, Any]]:
+    """Sentences in which each of `words` bears its label."""
+    rows = []
+    for word, label in words.items():
+        for before in ("the", "a dog", "one two three", "to the cat", "and a", "sat on"):
+            text = f"{before} {word} ran"
+            start = text.index(word)
+            rows.append({"text": text, "spans": [{"start": start, "end": start + len(word), "label": label}]})
+    return rows
+
+
+@pytest.mark.parametrize("kind", ["bert", "modernbert", "mpnet", "roberta"])
+def test_losses_of_tokens_equal_those_of_transformers(checkpoint, kind):
+    tags = {0: "O", 1: "B-PER", 2: "I-PER"}
+    folder = checkpoint(kind, AutoModelForTokenClassification, num_labels=3, id2label=tags)
+    model = opened(Tokens, folder, ["PER"])
+    model.network.eval()
+    features = model.preprocess(TEXTS, Whole)
+    spans = [[{"start": 0, "end": 3, "label": "PER"}]] * len(TEXTS)
+    targets = model.targets(spans, features)
+    losses = model.losses(model.logits(model.collate(features)), targets)
+    reference = AutoModelForTokenClassification.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for text, target, row, count in zip(TEXTS, targets, *losses, strict=True):
+        logits = reference(**tokenizer(text, return_tensors="pt")).logits[0]
+        torch.testing.assert_close(row, cross_entropy(logits, target, reduction="sum"), atol=1e-4, rtol=1e-4)
+        assert count == (target != -100).sum() > 0
+
+
+@pytest.mark.parametrize("train", [1, "all"])
+def test_spans_are_learnt_and_the_folder_finds_them(checkpoint, tmp_path, train):
+    rows = tagged({"Ada": "PER", "Bob": "PER", "Paris": "LOC", "London": "LOC"})
+    bad = [{"text": "Ada", "spans": [{"start": 0, "end": 9, "label": "PER"}]}, {"text": "Bob", "spans": "PER"}]
+    start = checkpoint("bert", AutoModel, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    fit = duomo.finetune(
+        "token-classification",
+        [*rows, *bad],
+        model=f"dir:{start}",
+        train=train,
+        validation=0,
+        out=tmp_path / "out",
+        recipe=Recipe(epochs=100, batch=8, lr=2e-3),
+    )
+    assert fit.labels == ("LOC", "PER")
+    assert {each.what.split(" is ")[-1] for each in fit.rows.left_out} == {"not in its text", "not a list of spans"}
+    assert evaluate("token-classification", rows, model=f"dir:{fit.folder}").scores["macro_f1"].value > 0.9
+    runner = fit.load()
+    found = [[(span.text, span.label) for span in runner(row["text"]).spans] for row in rows]
+    wanted = [[(row["text"][s["start"] : s["end"]], s["label"]) for s in row["spans"]] for row in rows]
+    assert sum(one == other for one, other in zip(found, wanted, strict=True)) >= 0.9 * len(rows)

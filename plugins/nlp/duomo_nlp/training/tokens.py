@@ -1,0 +1,107 @@
+"""Names and terms in a text: any transformers encoder with a head for tokens.
+
+Labels are spans, ``{"start": 0, "end": 3, "label": "PER"}``, in characters. The first token of a span is ``B-``, the
+others ``I-``; a piece inside a word has no loss, since in inference it follows the word's first piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from tokenizers import Encoding
+from torch import Tensor
+from transformers import AutoModelForTokenClassification
+
+from duomo import Text, WeightsRef
+from duomo.errors import BadInput
+from duomo.model import Features
+from duomo.training import Losses
+from duomo.training.objectives import IGNORED, token_cross_entropy
+from duomo_nlp.encoders import windows
+from duomo_nlp.encoders.heads import hidden_states
+from duomo_nlp.encoders.rows import Rows, batches, by_token
+from duomo_nlp.entities import OUTSIDE, split_tag
+from duomo_nlp.training.encoders import EncoderTrainer, above
+
+
+class Tokens(EncoderTrainer[Text]):
+    """Cross-entropy over the tags of tokens."""
+
+    kind = "spans"
+    auto = AutoModelForTokenClassification
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        tags = [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+        return super().open(weights, labels=tags, device=device, dtype=dtype)
+
+    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+        return [
+            {"ids": text[0].ids, "encoding": text[0], "truncated": len(text) > 1 or bool(text[0].overflowing)}
+            for text in windows.read(self.tokenizer, items, "truncate", offsets=True)
+        ]
+
+    def targets(self, labels: Sequence[Any], features: Sequence[Features]) -> list[Tensor]:
+        """(L,) for each row."""
+        place = {tag: at for at, tag in enumerate(self.labels)}
+        return [self._tags(spans, each["encoding"], place) for spans, each in zip(labels, features, strict=True)]
+
+    def _tags(self, spans: Any, encoding: Encoding, place: dict[str, int]) -> Tensor:
+        inside_word = getattr(self.tokenizer.model, "continuing_subword_prefix", None)
+        found = [place[OUTSIDE]] * len(encoding)
+        covered, opened = 0, set[int]()
+        for at, (start, end) in enumerate(encoding.offsets):
+            is_inside = bool(inside_word and encoding.tokens[at].startswith(inside_word)) or start < covered
+            if encoding.special_tokens_mask[at] or is_inside:
+                found[at] = IGNORED
+                continue
+            covered = end
+            for number, span in enumerate(spans):
+                if start < span["end"] and end > span["start"]:
+                    tag = f"{'I' if number in opened else 'B'}-{span['label']}"
+                    if tag not in place:
+                        raise BadInput(f"label {span['label']!r} is unknown", why="it is not in the training part")
+                    found[at] = place[tag]
+                    opened.add(number)
+                    break
+        return torch.tensor(found)
+
+    def logits(self, batch: list[Rows]) -> Tensor:
+        """(N, tags), the tokens of all rows end to end."""
+        return torch.cat([by_token(self._flat(rows), rows) for rows in batch])
+
+    def _flat(self, rows: Rows) -> Tensor:
+        if not self.is_packed:
+            return torch.cat([self.network(**each).logits.flatten(0, 1) for each in batches(rows)])
+        return self._head(hidden_states(self.base, rows))
+
+    def logits_from(self, features: Sequence[Tensor] | Tensor, upper: int) -> Tensor:
+        rows = list(features)
+        if not upper:
+            return self._head(torch.cat(rows))
+        states, back = above(self.base, rows, upper, first_only=False)
+        lengths = sorted(len(each) for each in rows)
+        parts = torch.split(states, lengths)
+        return self._head(torch.cat([parts[at] for at in back]))
+
+    def _head(self, states: Tensor) -> Tensor:
+        network = self.network
+        if hasattr(network, "head"):  # ModernBERT
+            return network.classifier(network.drop(network.head(states)))  # type: ignore[no-any-return]
+        return network.classifier(network.dropout(states))  # type: ignore[no-any-return]
+
+    def losses(self, output: Tensor, targets: Sequence[Tensor]) -> Losses:
+        return token_cross_entropy(output, targets)
+
+    def predictions(self, output: Tensor, targets: Sequence[Tensor]) -> list[list[str]]:
+        """Labels of the tokens that have one, without their prefix."""
+        rows = torch.split(output.argmax(-1).cpu(), [len(row) for row in targets])
+        return [self._names(row[target != IGNORED]) for row, target in zip(rows, targets, strict=True)]
+
+    def wanted(self, targets: Sequence[Tensor], labels: Sequence[Any]) -> list[list[str]]:
+        return [self._names(target[target != IGNORED]) for target in targets]
+
+    def _names(self, places: Tensor) -> list[str]:
+        return [split_tag(self.labels[at])[1] or OUTSIDE for at in places.tolist()]
