@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from duomo.training.fit import Fit as Fit, Interval as Interval
     from duomo.training.fitting import finetune as finetune
     from duomo.training.losses import Losses as Losses
+    from duomo.training.objectives import (
+        IGNORED as IGNORED,
+        cross_entropy as cross_entropy,
+        squared_error as squared_error,
+        token_cross_entropy as token_cross_entropy,
+    )
     from duomo.training.order import Order as Order
     from duomo.training.recipe import Recipe as Recipe
     from duomo.training.trainable import Parts as Parts, Trainable as Trainable
@@ -25,6 +31,7 @@ __getattr__, __dir__, __all__ = face(
         "duomo.training.checking": "check evaluate",
         "duomo.training.fit": "Fit Interval",
         "duomo.training.fitting": "finetune",
+        "duomo.training.objectives": "IGNORED cross_entropy squared_error token_cross_entropy",
         "duomo.training.order": "Order",
         "duomo.training.recipe": "Recipe",
         "duomo.training.losses": "Losses",

@@ -17,8 +17,7 @@ from transformers import AutoModelForTokenClassification
 from duomo import Text, WeightsRef
 from duomo.errors import BadInput
 from duomo.model import Features
-from duomo.training import Losses
-from duomo.training.objectives import IGNORED, token_cross_entropy
+from duomo.training import IGNORED, Losses, token_cross_entropy
 from duomo_nlp.encoders import windows
 from duomo_nlp.encoders.heads import hidden_states
 from duomo_nlp.encoders.rows import Rows, batches, by_token
