@@ -32,7 +32,7 @@ def command(
     device: str,
     output: str,
 ) -> None:
-    r"""Score a model on rows with labels.
+    """Score a model on rows with labels.
 
     Each score has the interval in which it lies with 95 % confidence.
 

@@ -63,7 +63,7 @@ def command(
     seed: int,
     output: str,
 ) -> None:
-    r"""Plan how MODEL is spread over devices, which need not be here.
+    """Plan how MODEL is spread over devices, which need not be here.
 
     MODEL is a name of the catalog, a folder (dir:PATH) or a config.json of a checkpoint in
     transformers format, or hf:org/name that is on this disk. Its weights are not needed. A checkpoint

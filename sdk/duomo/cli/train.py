@@ -46,7 +46,7 @@ SHOWN = 10
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
 def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, **given: Any) -> None:
-    r"""Train a model on rows with labels.
+    """Train a model on rows with labels.
 
     DATA is a file of rows, or a folder with a class for each folder in it. FOLDER is then a model:
     duomo run TASK -m dir:FOLDER. Beside it lie card.md with the scores, log.jsonl and the rows it finds hardest.

@@ -265,3 +265,8 @@ def test_colour_is_the_users_choice(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     assert wants_color(choice) is wanted
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_shows_no_mark_of_its_layout(duomo, name):
+    assert "\\b" not in duomo(name, "--help").stdout
