@@ -1,6 +1,7 @@
 """The metadata we read ourselves agrees with the libraries that would read it for us."""
 
 import importlib.metadata
+import subprocess
 import sys
 from pathlib import Path
 
@@ -84,3 +85,14 @@ def test_plain_requirements_are_judged_as_packaging_judges_them(tmp_path: Path, 
 def test_an_extra_that_nobody_asked_for_is_not_missing():
     assert missing_requirements(["no-such-thing>=1; extra == 'all'", "no-such-thing; sys_platform == 'none'"]) == []
     assert missing_requirements(["no-such-thing", "not a requirement!"]) == ["no-such-thing", "not a requirement!"]
+
+
+def test_a_line_for_an_extra_with_another_condition_is_not_asked_for_and_wakes_no_packaging():
+    """As the metadata of a wheel writes it."""
+    line = "nosuch-library>=1.5; (python_version < '3.99') and extra == 'codecs'"
+    code = (
+        "import sys; from duomo.plugins.requirements import missing_requirements\n"
+        f"print(missing_requirements([{line!r}]), 'packaging' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "False"]
