@@ -56,7 +56,7 @@ class ModelSpec(NamedTuple):
     """What it cannot do, in a sentence a user should read."""
     trainer: str = ""
     """Where the `duomo.training.Trainable` lives that trains this model: ``"duomo_nlp.training:Sequences"``; empty for
-    a model that cannot be trained."""
+    a model that cannot be trained. With the tag ``from-scratch`` it may start from no weights."""
     bases: tuple[str, ...] = ()
     """Other checkpoints that `trainer` starts from, giving them a head for this task: patterns over ``architectures``,
     and names of the catalog."""

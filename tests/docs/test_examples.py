@@ -18,6 +18,7 @@ SAYS = {
     "own_plugin.py": ["['loud', 'calm']", "audit: house/shouting did 2 item(s)"],
     "retail.py": ["80 % intervals held", "STOCKOUT.CENSORED: out of stock in 5 of 78", "of weeks served"],
     "speech.py": ["s: speech", "sixteen years|16 years", "one voice"],
+    "train_texts.py": ["accuracy", "row 48 left out: this text is empty", "weather kitchen"],
     "typed_task.py": ["face 0.", "Did you mean 'threshold'?"],
 }
 

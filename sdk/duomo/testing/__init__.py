@@ -10,7 +10,8 @@ A plugin's tests are this file and whatever else its author wants to know:
     class TestTiny(ModelConformance):
         model = "birds/tiny"
 
-Industry adapters have a suite of their own, `AdapterConformance`.
+Industry adapters have a suite of their own, `AdapterConformance`, and so have models that can be trained,
+`TrainableConformance`.
 
 The same checks without a file: ``duomo plugins check birds``.
 """
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from duomo.testing.plugins import MetadataConformance as MetadataConformance, PluginConformance as PluginConformance
     from duomo.testing.ranks import ThreadGroup as ThreadGroup, difference_when_cut as difference_when_cut
     from duomo.testing.samples import Sample as Sample, sample_for as sample_for
+    from duomo.testing.trainables import TrainableConformance as TrainableConformance
 
 __getattr__, __dir__, __all__ = face(
     __name__,
@@ -54,5 +56,6 @@ __getattr__, __dir__, __all__ = face(
         "duomo.testing.plugins": "MetadataConformance PluginConformance",
         "duomo.testing.ranks": "ThreadGroup difference_when_cut",
         "duomo.testing.samples": "Sample sample_for",
+        "duomo.testing.trainables": "TrainableConformance",
     },
 )

@@ -47,7 +47,7 @@ class Recipe:
     lora_rank: int = 4
     """Rank of the matrices that ``train="lora"`` adds."""
     checkpoint_s: float = 60.0
-    """Seconds between checkpoints inside an epoch; one is written after each epoch too. It changes no update."""
+    """Seconds between checkpoints; the best epoch has one too. It changes no update."""
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch", 1), ("max_failed", 0), ("lora_rank", 1)):

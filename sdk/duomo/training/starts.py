@@ -48,6 +48,9 @@ def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
     able = [spec for spec in catalog.models if spec.task == task and spec.trainer]
     if model is None:
         model = _default(task, able, catalog)
+    scratch = next((spec for spec in able if spec.name == model and "from-scratch" in spec.tags), None)
+    if scratch is not None:
+        return Start(scratch, WeightsRef(scratch, None, "random"), scratch.name, scratch.license)
     weights, reference = find_weights(None, model, catalog)
     found = weights.spec
     own = [spec for spec in able if spec.name == found.name]

@@ -94,7 +94,9 @@ class Training:
             is_end = self.loop.order.is_last_of_epoch(step.number) or self.step == self.loop.total
             if is_end:
                 self._end_epoch(step)
-            if is_end or time.perf_counter() - kept >= self.recipe.checkpoint_s:
+            is_best = is_end and bool(self.held_labels) and self.best_step == self.step
+            is_last = self.step == self.loop.total
+            if is_best or is_last or time.perf_counter() - kept >= self.recipe.checkpoint_s:
                 self._keep()
                 kept = time.perf_counter()
             yield step
