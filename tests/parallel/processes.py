@@ -140,7 +140,7 @@ def drive(world: int, runs: list[Any], patience_s: float = 120.0) -> dict[str, A
         pipes.append(here)
         ranks.append(process)
     answers: list[list[Any]] = [[] for _ in ranks]
-    trouble = None
+    trouble = survivor = None
     start = time.monotonic()
     while trouble is None and any(len(each) < len(runs) for each in answers):
         ready = wait([*pipes, *(each.sentinel for each in ranks)], patience_s)
@@ -154,14 +154,15 @@ def drive(world: int, runs: list[Any], patience_s: float = 120.0) -> dict[str, A
                     kind, said = "lost", [process.exitcode]
                 if kind == "done":
                     answers[rank].extend(said)
+                elif kind == "raised" and said[0] == "PeerLost":
+                    survivor = (kind, *said)  # it may hear of a death before this loop sees it
                 else:
                     trouble = (kind, rank, *said)
             elif process.sentinel in ready and trouble is None:
                 trouble = ("lost", rank, process.exitcode)
     seconds = time.monotonic() - start
     # When one has died, what the survivor says by itself is of interest too.
-    survivor = None
-    if trouble is not None and trouble[0] == "lost" and pipes[1 - trouble[1]].poll(10):
+    if survivor is None and trouble is not None and trouble[0] == "lost" and pipes[1 - trouble[1]].poll(10):
         survivor = pipes[1 - trouble[1]].recv()
     for process in ranks:
         process.kill()
