@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter as Adapter
     from duomo.adapters.adapting import adapt as adapt
     from duomo.catalog import Catalog as Catalog, default_catalog as default_catalog
+    from duomo.client.client import Client as Client
     from duomo.errors import BadInput as BadInput, DuomoError as DuomoError
     from duomo.execution.base import FLUSH as FLUSH, Executor as Executor
     from duomo.execution.resuming.store import RunStore as RunStore
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = face(
         "duomo.adapters.adapter": "Adapter",
         "duomo.adapters.adapting": "adapt",
         "duomo.catalog": "Catalog default_catalog",
+        "duomo.client.client": "Client",
         "duomo.errors": "BadInput DuomoError",
         "duomo.execution.base": "FLUSH Executor",
         "duomo.execution.resuming.store": "RunStore",

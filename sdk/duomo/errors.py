@@ -12,7 +12,9 @@ DuomoError                    what happened · why · how to fix it
 │   ├── RequirementMissing    a library is not installed
 │   ├── DeviceUnavailable     no such device on this machine
 │   ├── DoesNotFit            a model needs more memory than the devices have, however it is split
-│   └── Offline               needs the network, and the network is off
+│   ├── Offline               needs the network, and the network is off
+│   ├── ServerBusy            a server has more work than it takes
+│   └── ServerLost            a server does not answer, or not as one of ours does
 ├── WeightsProblem            weights that must not or cannot be used
 │   ├── UnsafeWeights         a pickle: loading it could run code
 │   └── WeightsMismatch       missing, surplus or misshapen tensors, or a wrong digest
@@ -36,6 +38,7 @@ DuomoError                    what happened · why · how to fix it
 │   ├── StoreLocked           another process is using it
 │   └── StoreMismatch         made with another model, other options or other versions
 ├── CannotWrite               the disk is full, or the place is read-only or not there
+├── AccessRefused             a server does not let this caller in
 ├── SystemicError             a run was stopped, because failing is not the items' own fault
 │   └── OptimizeRefused       a speed mode moves the output too far on real input, or cannot work
 └── Aborted                   a plugin's ``before_run`` refused the run
@@ -176,6 +179,18 @@ class Offline(Unavailable):
     """Needs the network, and the network is off."""
 
     code = "E-OFFLINE"
+
+
+class ServerBusy(Unavailable):
+    """A server has more work than it takes."""
+
+    code = "E-BUSY"
+
+
+class ServerLost(Unavailable):
+    """A server does not answer, or not as one of ours does."""
+
+    code = "E-SERVER"
 
 
 class WeightsProblem(DuomoError):
@@ -319,6 +334,13 @@ class CannotWrite(DuomoError):
     """The disk is full, or the place is read-only or not there."""
 
     code = "E-WRITE"
+
+
+class AccessRefused(DuomoError):
+    """A server does not let this caller in: no token or a wrong one, or a foreign host or page."""
+
+    code = "E-ACCESS"
+    exit_code = 4
 
 
 class SystemicError(DuomoError):

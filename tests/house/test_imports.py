@@ -16,7 +16,7 @@ LAYERS = [
     {"tasks", "model", "outcome", "weights", "parallel"},
     {"catalog", "data", "export", "lifecycle", "packs", "pretrained", "writers"},
     {"execution", "references"},
-    {"runner", "training"},
+    {"client", "runner", "training"},
     {"adapters"},
     {"testing", "doctor", "scaffold"},
     {"serving"},

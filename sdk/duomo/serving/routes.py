@@ -188,7 +188,7 @@ def _deadline(request: Request, body: dict[str, Any]) -> float | None:
         deadline_s = float(given)
     except (TypeError, ValueError):
         deadline_s = -1.0
-    if not 0 < deadline_s < 86_400:
+    if not 0 <= deadline_s < 86_400:
         raise BadOption(f"deadline_s cannot be {given!r:.40}", why="it is the seconds you are ready to wait", fix="2.5")
     return deadline_s
 

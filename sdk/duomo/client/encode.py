@@ -1,0 +1,99 @@
+"""What goes over the wire: inputs and options as JSON, with bytes in the place of files."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from duomo.errors import BadInput
+from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage
+from duomo.inputs.source import open_source
+from duomo.tasks.base import Options
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+def encode_item(item: object) -> Json:
+    """Write an accepted input as the JSON that a server takes.
+
+    Raises:
+        BadInput: a file cannot be read, or the value has no JSON form.
+    """
+    if isinstance(item, Text):
+        return str(item)
+    if isinstance(item, Image):
+        return _data(_image_bytes(item))
+    if isinstance(item, Audio):
+        return _data(_audio_bytes(item))
+    if isinstance(item, TextOrImage):
+        return {"text": str(item.text)} if item.text is not None else {"image": encode_item(item.image)}
+    if isinstance(item, Prompt):
+        if item.text and item.max_new_tokens is None:
+            return item.text  # a server's model decides whether a plain text is wrapped in its chat template
+        chat: dict[str, Json] = {"text": item.text} if item.text else {"messages": [{**m} for m in item.messages]}
+        return chat if item.max_new_tokens is None else {**chat, "max_new_tokens": item.max_new_tokens}
+    wire = getattr(item, "WIRE", None)
+    if wire is not None:
+        # The fields of an input of several parts stand in the order of their keys on the wire.
+        parts = [getattr(item, name) for name in getattr(item, "__dataclass_fields__", ()) if name != "name"]
+        return {key: encode_item(part) for key, part in zip(wire, parts, strict=True)}
+    return encode_value(item)
+
+
+def encode_value(value: object) -> Json:
+    """Write any value as JSON; bytes, images and files become ``data:`` texts."""
+    if isinstance(value, Image | Audio | Text | Prompt | TextOrImage):
+        return encode_item(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _data(bytes(value))
+    if isinstance(value, Path):
+        return _data(_read(value))
+    if isinstance(value, Mapping):
+        return {str(key): encode_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [encode_value(each) for each in value]
+    raise BadInput(
+        f"a {type(value).__name__} cannot be sent to a server",
+        why="it has no form in JSON",
+        fix="pass texts, numbers, bytes, or a list or mapping of them",
+    )
+
+
+def encode_options(options: Options) -> dict[str, Json]:
+    """Write the options that were set."""
+    return {name: encode_value(getattr(options, name)) for name in options.model_fields_set}
+
+
+def _data(content: bytes) -> str:
+    return "data:application/octet-stream;base64," + base64.b64encode(content).decode()
+
+
+def _read(source: str | os.PathLike[str] | bytes, what: str = "input") -> bytes:
+    if isinstance(source, bytes):
+        return source
+    with open_source(source, what) as file:
+        return file.read()
+
+
+def _image_bytes(image: Image) -> bytes:
+    if isinstance(image.source, str | bytes | os.PathLike):
+        return _read(image.source, "image")
+    buffer = io.BytesIO()
+    image.pil().save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _audio_bytes(audio: Audio) -> bytes:
+    if isinstance(audio.source, str | bytes | os.PathLike):
+        return _read(audio.source, "audio")
+    import soundfile
+
+    buffer = io.BytesIO()
+    samples = audio.samples(audio.sampling_rate)
+    soundfile.write(buffer, samples, audio.sampling_rate, format="WAV", subtype="FLOAT")  # as exact as the array
+    return buffer.getvalue()
