@@ -1,0 +1,170 @@
+"""Frames of a video, decoded by PyAV (extra ``video``), for whatever reads videos: files, and live sources.
+
+`VideoReader` opens a file, bytes or the address of a stream, and says size, rate and length. Its `frames` come in
+order with their time; a frame is converted to RGB, upright, only when `Frame.rgb` is called. Files are opened with the
+containers in `CONTAINERS` only: playlists, which name other files and addresses, are refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+
+from duomo.errors import InputTooLarge, InputUnreadable, RequirementMissing
+from duomo.inputs.limits import limits
+from duomo.inputs.source import check_file
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
+
+CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,gif,mpjpeg,ivf,h264,hevc,m4v"
+"""Names that FFmpeg gives to the kinds of files that are read."""
+STREAMS = f"rtsp,sdp,rtp,mjpeg,{CONTAINERS}"
+"""The same for addresses."""
+
+
+class Frame(NamedTuple):
+    """One decoded frame."""
+
+    number: int
+    """Its place in the video, from 0."""
+    time_s: float
+    """Seconds from the start of the video, by its own time stamp."""
+    picture: av.VideoFrame
+    """As the decoder gave it."""
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """Convert to uint8 (H, W, 3), turned upright where the video says how it was held."""
+        import numpy as np
+
+        pixels = self.picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        turns = round(getattr(self.picture, "rotation", 0) / 90) % 4
+        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+
+class VideoReader:
+    """An open video.
+
+    Args:
+        source: a path, bytes, or the address of a stream, which is used as it is.
+        timeout_s: seconds to wait for a stream to open, and for each part of it.
+        name: what errors call it; the source's own name when left out.
+
+    Raises:
+        RequirementMissing: PyAV is not installed.
+        InputMissing: no such file.
+        InputUnreadable: it is not a video, has no pictures, or cannot be reached.
+        InputTooLarge: a frame has more pixels than ``limits.image_pixels``.
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | bytes, *, timeout_s: float = 10.0, name: str = "") -> None:
+        av = _av()
+        self.name = name or (os.fspath(source) if isinstance(source, str | os.PathLike) else "this video")
+        is_address = isinstance(source, str) and "://" in source
+        file: str | BinaryIO
+        if isinstance(source, bytes):
+            file = io.BytesIO(source)
+        else:
+            file = str(source) if is_address else str(check_file(Path(source), "video"))
+        options = {"format_whitelist": STREAMS if is_address else CONTAINERS}
+        if is_address:
+            options["rtsp_transport"] = "tcp"
+        else:
+            options["protocol_whitelist"] = "file,pipe"
+        with self._explained("open"):
+            self._container = av.open(file, options=options, timeout=timeout_s if is_address else None)
+        streams = self._container.streams.video
+        if not streams:
+            self.close()
+            raise InputUnreadable(
+                f"'{self.name}' has no pictures", why="no video stream is in it", fix="check the file"
+            )
+        self._stream = streams[0]
+        self._stream.thread_type = "AUTO"
+        self.width, self.height = self._stream.width, self._stream.height
+        if self.width * self.height > limits().image_pixels:
+            self.close()
+            raise InputTooLarge(
+                f"'{self.name}' has frames of {self.width} x {self.height} pixels",
+                why=f"the limit is {limits().image_pixels:,} pixels",
+                fix=f"duomo config set limits.image_pixels {self.width * self.height}",
+            )
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second on average, as the file says; None where it does not."""
+        rate = self._stream.average_rate
+        return float(rate) if rate else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Length, as the file says; None where it does not, as streams do."""
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        whole = self._container.duration
+        return whole / 1_000_000 if whole else None
+
+    @property
+    def num_frames(self) -> int | None:
+        """Number of frames, as the file says; None where it does not."""
+        return self._stream.frames or None
+
+    def frames(self) -> Iterator[Frame]:
+        """Decode frames in order, to the end; raises `InputUnreadable` where the stream is damaged or breaks off."""
+        first: float | None = None
+        index = 0
+        decoded = self._container.decode(self._stream)
+        while True:
+            with self._explained("decode"):
+                picture = next(decoded, None)
+            if picture is None:
+                return
+            time_s = picture.time if picture.time is not None else index / (self.rate or 25.0)
+            first = time_s if first is None else first
+            yield Frame(index, time_s - first, picture)
+            index += 1
+
+    def close(self) -> None:
+        """Close the file or the connection."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _explained(self, step: str) -> Iterator[None]:
+        """Raise what FFmpeg says in our words."""
+        av = _av()
+        try:
+            yield
+        except (av.FFmpegError, OSError, ValueError) as error:
+            why = getattr(error, "strerror", "") or str(error) or type(error).__name__
+            raise InputUnreadable(
+                f"cannot {step} '{self.name}' as a video",
+                why=why,
+                fix="check what it holds: ffprobe NAME"
+                if "://" not in self.name
+                else "check the address and the network",
+            ) from None
+
+
+def _av() -> ModuleType:
+    """PyAV, imported late. Raises `RequirementMissing`."""
+    try:
+        import av
+    except ImportError as error:
+        raise RequirementMissing("reading video needs PyAV", why=str(error), fix="pip install 'duomo[video]'") from None
+    av.logging.set_level(av.logging.PANIC)  # what goes wrong is raised
+    return av

@@ -1,0 +1,79 @@
+"""Frames of a video: in order, with their times, and refused where the file is not what it says."""
+
+import av
+import numpy as np
+import pytest
+
+from duomo.errors import InputMissing, InputTooLarge, InputUnreadable
+from duomo.inputs.frames import VideoReader
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Ten grey frames, each brighter by 20, at ten a second."""
+    path = tmp_path_factory.mktemp("video") / "clip.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for at in range(10):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), at * 20, np.uint8), format="rgb24")
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+    return path
+
+
+def test_frames_come_in_order_with_their_times(clip):
+    with VideoReader(clip) as video:
+        assert (video.width, video.height, video.rate, video.num_frames) == (64, 48, 10.0, 10)
+        assert video.seconds == pytest.approx(1.0)
+        frames = list(video.frames())
+    assert [each.number for each in frames] == list(range(10))
+    assert [each.time_s for each in frames] == pytest.approx([at / 10 for at in range(10)])
+
+
+def test_a_frame_is_rgb_as_it_was_drawn(clip):
+    with VideoReader(clip) as video:
+        levels = [int(each.rgb().mean()) for each in video.frames()]
+    assert levels == pytest.approx([at * 20 for at in range(10)], abs=2)
+
+
+def test_the_bytes_of_a_file_are_the_same_video(clip):
+    with VideoReader(clip.read_bytes()) as video:
+        assert len(list(video.frames())) == 10
+
+
+def test_what_is_not_there_or_not_a_video_is_said(tmp_path):
+    with pytest.raises(InputMissing):
+        VideoReader(tmp_path / "none.mp4")
+    (tmp_path / "text.mp4").write_bytes(b"hello " * 100)
+    with pytest.raises(InputUnreadable, match="cannot open"):
+        VideoReader(tmp_path / "text.mp4")
+
+
+def test_a_file_cut_short_is_unreadable_and_not_shorter(clip):
+    content = clip.read_bytes()
+    with pytest.raises(InputUnreadable), VideoReader(content[: len(content) // 2]) as video:
+        list(video.frames())
+
+
+def test_a_playlist_opens_no_other_file(clip, tmp_path):
+    lists = {
+        "hls.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{clip}\n#EXT-X-ENDLIST\n",
+        "concat.txt": f"ffconcat version 1.0\nfile {clip}\n",
+    }
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text)
+        for source in (tmp_path / name, text.encode()):
+            with pytest.raises(InputUnreadable):
+                VideoReader(source)
+
+
+def test_frames_beyond_the_limit_of_pixels_are_refused(clip, config):
+    config("[limits]\nimage_pixels = 1000")
+    with pytest.raises(InputTooLarge, match="64 x 48"):
+        VideoReader(clip)
+
+
+def test_an_address_that_nobody_answers_is_an_error():
+    with pytest.raises(InputUnreadable, match="cannot open"):
+        VideoReader("rtsp://127.0.0.1:9/none", timeout_s=2)
