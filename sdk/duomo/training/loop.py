@@ -102,6 +102,7 @@ class Loop:
         if recipe.max_steps is not None:
             self.total = min(self.total, recipe.max_steps)
         self._weights = row_weights
+        _spare_single_values(model.network)
         self._device = next(iter(self.parameters.values())).device
         self._backend = None if self._device.type == "cpu" else torch.get_device_module(self._device)
 
@@ -114,12 +115,20 @@ class Loop:
         lost: list[int] = []
         while True:
             rows = [row for row in self.order.rows(number) if row not in self.left_out]
+            error: Exception | None = None
             try:
-                found, bad = self._gradients(number, share(rows, self.peers.rank, self.peers.size))
-            except Exception as error:
-                if not is_out_of_memory(error) or self.peers.size > 1 or not self._halve(len(rows)):
+                found, flags = self._gradients(number, share(rows, self.peers.rank, self.peers.size))
+            except Exception as raised:
+                if not is_out_of_memory(raised):
                     raise
+                error, found, flags = raised, self._nothing(), [0] * len(self.order.rows(number))
+            found, flags, is_short = self._exchange(found, flags, is_short=error is not None)
+            if is_short:
+                # All copies cut alike, so that all of them do the step again.
+                if not self._halve(-(-len(rows) // self.peers.size)) and error is not None:
+                    raise error
                 continue
+            bad = [row for row, flag in zip(self.order.rows(number), flags, strict=True) if flag]
             if not bad:
                 break
             lost += bad
@@ -129,10 +138,13 @@ class Loop:
         norm = self._update(number, lr, count) if count else 0.0
         return Step(number, self.order.epoch(number), loss / count if count else 0.0, norm, lr, len(rows), tuple(lost))
 
+    def _nothing(self) -> Tensor:
+        return torch.zeros(2, dtype=torch.float64, device=self._device)
+
     def _gradients(self, number: int, rows: Sequence[int]) -> tuple[Tensor, list[int]]:
-        """Add up the gradients of all copies' rows; the sums of losses and counts, and the rows that are not finite."""
+        """Add up the gradients of `rows`; sums of losses and counts, and 1 for each row of the batch not finite."""
         self.optimizer.zero_grad()
-        found = torch.zeros(2, dtype=torch.float64, device=self._device)
+        found = self._nothing()
         finite = []
         for at, part in enumerate(self._cut(rows)):
             batch = self.rows.batch(part, [self.order.row_seed(number, row) for row in part])
@@ -152,18 +164,23 @@ class Loop:
         for part, flag in finite:
             for row, is_finite in zip(part, flag.tolist(), strict=True):
                 flags[place[row]] = int(not is_finite)
-        if self.peers.size > 1:
-            found, flags = self._exchange(found, flags)
-        bad = [row for row, flag in zip(place, flags, strict=True) if flag]
-        return found, bad
-
-    def _exchange(self, found: Tensor, flags: list[int]) -> tuple[Tensor, list[int]]:
-        """Make sums and flags those of all copies; gradients too, unless the step has to be done again."""
-        both = self.peers.sum(torch.cat((found, found.new_tensor(flags))))
-        found, flags = both[:2], both[2:].int().tolist()
-        if not any(flags):
-            self.peers.sum_gradients([self._gradient(each) for each in self.parameters.values()])
         return found, flags
+
+    def _exchange(self, found: Tensor, flags: list[int], *, is_short: bool) -> tuple[Tensor, list[int], bool]:
+        """Make sums and flags those of all copies; gradients too, unless the step has to be done again.
+
+        Args:
+            found: sums of losses and counts.
+            flags: 1 for each row of the batch that is not finite.
+            is_short: whether this copy ran out of memory.
+        """
+        if self.peers.size == 1:
+            return found, flags, is_short
+        all_of = self.peers.sum(torch.cat((found, found.new_tensor([*flags, int(is_short)]))))
+        found, [*flags, short] = all_of[:2], all_of[2:].int().tolist()
+        if not any(flags) and not short:
+            self.peers.sum_gradients([self._gradient(each) for each in self.parameters.values()])
+        return found, flags, bool(short)
 
     def _update(self, number: int, lr: float, count: float) -> float:
         gradients = [self._gradient(each) for each in self.parameters.values()]
@@ -203,7 +220,11 @@ class Loop:
             )
 
     def _halve(self, num_rows: int) -> bool:
-        """Make micro-batches half as large; False when one row alone is too much."""
+        """Make micro-batches half as large; False when one row alone is too much.
+
+        Args:
+            num_rows: of the largest share of a copy.
+        """
         used = min(self.micro, num_rows)
         self.optimizer.zero_grad()
         free_memory()
@@ -215,3 +236,24 @@ class Loop:
         torch.default_generator.manual_seed(seed)
         if self._backend is not None:
             self._backend.manual_seed(seed)
+
+
+def _spare_single_values(network: nn.Module) -> None:
+    """Let batch norms use their running statistics where a channel has one value: it has no variance."""
+
+    def before(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        values = inputs[0]
+        if module.training and values.numel() == values.shape[1]:
+            module.training = False
+            single.add(module)
+
+    def after(module: nn.Module, _inputs: object, _output: object) -> None:
+        if module in single:
+            single.remove(module)
+            module.training = True
+
+    single = set[nn.Module]()
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
+            module.register_forward_pre_hook(before)
+            module.register_forward_hook(after)

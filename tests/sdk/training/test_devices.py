@@ -96,6 +96,12 @@ def test_a_row_whose_loss_is_not_finite_on_one_copy_is_left_out_on_all(fit, rows
     assert all(tensor.isfinite().all() for tensor in load_file(found.folder / "model.safetensors").values())
 
 
+def test_memory_that_runs_out_on_one_copy_halves_the_micro_batches_of_all(fit, rows):
+    alone = fit(rows, out="one", **STILL)
+    together = fit(rows, out="two", **{**STILL, "model": "toys/hungry"}, parallel="dp=2")
+    assert difference(alone, together) < 1e-5
+
+
 def test_what_a_rank_raises_is_raised(fit, rows):
     with pytest.raises(BadInput, match="every row has the label"):
         fit([row for row in rows if row["label"] == "bird"], parallel="dp=2")

@@ -135,3 +135,12 @@ def test_classes_are_weighted_as_asked(fit, rows):
     assert weights(named) == weights(balanced)
     with pytest.raises(BadInput, match="class_weight names cow"):
         fit(few, out="cow", class_weight={"cow": 2.0})
+
+
+def test_a_batch_norm_takes_a_micro_batch_of_one_row(fit, rows):
+    """25 rows in batches of 8 leave one over; with micro=1 each row is alone."""
+    found = fit(rows[:17] + rows[-8:], train="all", validation=0)
+    assert all(tensor.isfinite().all() for tensor in load_file(found.folder / "model.safetensors").values())
+    alone = fit(rows, out="alone", train="all", validation=0, micro=1, epochs=8)
+    losses = [line["loss"] for line in alone.curves if "loss" in line]
+    assert losses[-1] < losses[0]

@@ -133,6 +133,19 @@ class StillTrainer(LettersTrainer):
         return model
 
 
+class HungryTrainer(StillTrainer):
+    """Two rows fill its memory, in the second of two processes."""
+
+    def logits_from(self, features: Any, upper: int) -> Tensor:
+        import torch.distributed as dist
+
+        is_second = dist.is_initialized() and dist.get_rank() == 1
+        if is_second and torch.is_grad_enabled() and len(features) > 1:
+            raise MemoryError
+        return super().logits_from(features, upper)
+
+
+HUNGRY = SPEC._replace(name="toys/hungry", trainer="toys:HungryTrainer")
 STILL = SPEC._replace(name="toys/still", trainer="toys:StillTrainer")
 POISON = SPEC._replace(name="toys/poison", trainer="toys:PoisonTrainer")
 
@@ -142,7 +155,7 @@ class Toys(Hooks):
 
     @hookimpl
     def register_models(self) -> list[ModelSpec]:
-        return [SPEC, VARIED, FORMULA, POISON, STILL]
+        return [SPEC, VARIED, FORMULA, POISON, STILL, HUNGRY]
 
 
 def train(rows: Any, out: str, settings: dict[str, Any], given: dict[str, Any]) -> None:
