@@ -254,6 +254,6 @@ def _spare_single_values(network: nn.Module) -> None:
 
     single = set[nn.Module]()
     for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) and module.training:
             module.register_forward_pre_hook(before)
             module.register_forward_hook(after)
