@@ -87,7 +87,7 @@ class Model(ABC, Generic[In, R]):
         """Join the results of the windows that `split` made."""
         raise TypeError(f"{type(self).__name__}.split() cut an input but merge() is not written")
 
-    def stream(self, item: In, options: object) -> Iterator[Any]:
+    def stream(self, item: In, options: Any) -> Iterator[Any]:
         """Yield parts of one result as they come; only for models that generate."""
         raise UsageProblem(
             f"{type(self).__name__} does not stream",

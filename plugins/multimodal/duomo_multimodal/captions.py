@@ -59,7 +59,7 @@ class Captioner(Model[Image, Caption]):
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
 
-    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Image], options: ImageCaptioningOptions) -> list[Features]:
         prepared = [self.processor(images=[item.pil()], return_tensors="pt")["pixel_values"][0] for item in items]
         return [{"pixels": each, "options": options} for each in prepared]
 
@@ -80,7 +80,9 @@ class Captioner(Model[Image, Caption]):
         tokens: list[list[int]] = self.network.generate(pixel_values=pixels, generation_config=config).tolist()
         return tokens
 
-    def postprocess(self, output: list[list[int]], features: list[Features], options: Any) -> list[Caption]:
+    def postprocess(
+        self, output: list[list[int]], features: list[Features], options: ImageCaptioningOptions
+    ) -> list[Caption]:
         texts = self.tokenizer.batch_decode(output, skip_special_tokens=True)
         return [self._caption(tokens, text.strip()) for tokens, text in zip(output, texts, strict=True)]
 

@@ -19,7 +19,7 @@ import torch
 from duomo import Image, Model, Result
 from duomo.errors import BadInput, BadOption
 from duomo.inputs import TextOrImage
-from duomo.tasks.multimodal import ImageSearchOptions
+from duomo.tasks.multimodal import ImageSearchOptions, MultimodalEmbeddingOptions
 from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 
@@ -109,10 +109,12 @@ class ZeroShot(Space[Image, Classification]):
 class Embed(Space[TextOrImage, Embedding]):
     """Texts and images as vectors that can be compared with each other."""
 
-    def preprocess(self, items: Sequence[TextOrImage], options: Any) -> list[dict[str, Any]]:
+    def preprocess(self, items: Sequence[TextOrImage], options: MultimodalEmbeddingOptions) -> list[dict[str, Any]]:
         return self.features(items)
 
-    def postprocess(self, output: torch.Tensor, features: list[dict[str, Any]], options: Any) -> list[Embedding]:
+    def postprocess(
+        self, output: torch.Tensor, features: list[dict[str, Any]], options: MultimodalEmbeddingOptions
+    ) -> list[Embedding]:
         return [Embedding.model_construct(vector=row) for row in output.tolist()]
 
 

@@ -28,6 +28,7 @@ from duomo import WeightsRef
 from duomo.errors import InputTooLong, WrongTask
 from duomo.inputs import Question
 from duomo.model import Features
+from duomo.tasks.nlp import QuestionAnsweringOptions
 from duomo.tasks.nlp.extraction import Answer, Answers
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.encoder import Encoder
@@ -61,7 +62,7 @@ class QuestionAnswering(Encoder[Question, Answers]):
     def estimate(item: Any) -> int:
         return 2 + (len(item.question) + len(item.context)) // 5
 
-    def preprocess(self, items: Sequence[Question], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Question], options: QuestionAnsweringOptions) -> list[Features]:
         for item in items:
             self._check_question(item.question)
         pairs = [(str(item.question), str(item.context)) for item in items]
@@ -84,7 +85,7 @@ class QuestionAnswering(Encoder[Question, Answers]):
         """Logits of start and end of each token, all windows end to end, (N, 2)."""
         return torch.cat([heads.answer_logits(self.network, rows) for rows in batch])
 
-    def postprocess(self, output: Tensor, features: list[Features], options: Any) -> list[Answers]:
+    def postprocess(self, output: Tensor, features: list[Features], options: QuestionAnsweringOptions) -> list[Answers]:
         rows = iter(torch.split(output.float(), [len(row) for each in features for row in each["encodings"]]))
         results = []
         for each in features:
@@ -108,7 +109,9 @@ class QuestionAnswering(Encoder[Question, Answers]):
                 fix="ask in fewer words",
             )
 
-    def _best(self, encodings: list[Encoding], rows: list[Tensor], options: Any) -> list[tuple[float, int, int]]:
+    def _best(
+        self, encodings: list[Encoding], rows: list[Tensor], options: QuestionAnsweringOptions
+    ) -> list[tuple[float, int, int]]:
         """(score, start, end) of distinct answers in characters of the context, the surest first."""
         totals = torch.cat([row[_may_hold(encoding)] for encoding, row in zip(encodings, rows, strict=True)])
         norm = totals.logsumexp(0).sum()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification
@@ -11,6 +10,7 @@ from transformers import AutoModelForSequenceClassification
 from duomo import Text, WeightsRef
 from duomo.model import Features
 from duomo.pretrained import labels_of, refuse_regression
+from duomo.tasks.nlp import TextClassificationOptions
 from duomo.tasks.results import Classification
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.encoder import Encoder
@@ -31,7 +31,7 @@ class TextClassification(Encoder[Text, Classification]):
         self.labels = labels_of(config)
         self.multi_label = config.problem_type == "multi_label_classification" or len(self.labels) == 1
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:
         return [
             {"encodings": text, "windows": len(text), "truncated": windows.was_cut(text, options.long)}
             for text in windows.read(self.tokenizer, items, options.long)
@@ -41,7 +41,9 @@ class TextClassification(Encoder[Text, Classification]):
         """Logits, (windows, labels)."""
         return torch.cat([heads.sequence_logits(self.network, rows) for rows in batch])
 
-    def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Classification]:
+    def postprocess(
+        self, output: torch.Tensor, features: list[Features], options: TextClassificationOptions
+    ) -> list[Classification]:
         logits = output.float()
         scores = logits.sigmoid() if options.multi_label or self.multi_label else logits.softmax(-1)
         means = windows.mean_by_text(scores, [[1] * len(each["encodings"]) for each in features])

@@ -20,6 +20,12 @@ from duomo import Text, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WrongTask
 from duomo.inputs import Comparison
 from duomo.model import Features, In, R
+from duomo.tasks.nlp import (
+    FeatureExtractionOptions,
+    SemanticSearchOptions,
+    SentenceSimilarityOptions,
+    ZeroShotClassificationOptions,
+)
 from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 from duomo_nlp.encoders import packed, windows
@@ -153,11 +159,13 @@ class SentenceEncoder(Encoder[In, R]):
 class FeatureExtraction(SentenceEncoder[Text, Embedding]):
     """A text as a vector."""
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: FeatureExtractionOptions) -> list[Features]:
         prompt = self.recipe.prompt(options.prompt, options.prompt_name)
         return self.read([[item] for item in items], options.long, prompt, options.pooling)
 
-    def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Embedding]:
+    def postprocess(
+        self, output: torch.Tensor, features: list[Features], options: FeatureExtractionOptions
+    ) -> list[Embedding]:
         vectors = self.vectors(output, features)
         if options.normalize:
             vectors = normalize(vectors)
@@ -171,11 +179,13 @@ class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
     def estimate(item: Any) -> int:
         return sum(1 + len(text) // 5 for text in (item.source, *item.sentences))
 
-    def preprocess(self, items: Sequence[Comparison], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Comparison], options: SentenceSimilarityOptions) -> list[Features]:
         prompt = self.recipe.prompt(options.prompt, options.prompt_name)
         return self.read([[item.source, *item.sentences] for item in items], options.long, prompt)
 
-    def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Similarity]:
+    def postprocess(
+        self, output: torch.Tensor, features: list[Features], options: SentenceSimilarityOptions
+    ) -> list[Similarity]:
         vectors = self.comparable(self.vectors(output, features))
         groups = torch.split(vectors, [len(each["texts"]) for each in features])
         return [Similarity.model_construct(scores=self.alike(each[:1], each[1:])[0].tolist()) for each in groups]
@@ -184,12 +194,14 @@ class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
 class SemanticSearch(SentenceEncoder[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: SemanticSearchOptions) -> list[Features]:
         prompt = self.recipe.prompt(options.prompt, options.prompt_name, usual=("query",))
         features = self.read([[item] for item in items], options.long, prompt)
         return [{**each, "query": str(item)} for item, each in zip(items, features, strict=True)]
 
-    def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[SearchResult]:
+    def postprocess(
+        self, output: torch.Tensor, features: list[Features], options: SemanticSearchOptions
+    ) -> list[SearchResult]:
         corpus = self.embed_known(options.corpus, options.long, self.recipe.prompt(None, None, usual=CORPUS))
         scores = self.alike(self.comparable(self.vectors(output, features)), corpus)
         best = scores.topk(min(options.top_k, len(options.corpus)))
@@ -210,10 +222,12 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
     sigmoid of (cosine - `FITTING`) / `TEMPERATURE`. They rank well and are not calibrated.
     """
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
         return self.read([[item] for item in items], options.long)
 
-    def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Classification]:
+    def postprocess(
+        self, output: torch.Tensor, features: list[Features], options: ZeroShotClassificationOptions
+    ) -> list[Classification]:
         labels = self.embed_known(tuple(options.template.replace("{}", name) for name in options.labels), options.long)
         cosines = cosine(normalize(self.vectors(output, features)), normalize(labels))
         if options.multi_label:

@@ -8,7 +8,6 @@ has a model that reads the labels once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification
@@ -17,6 +16,7 @@ from duomo import Text, WeightsRef
 from duomo.errors import BadOption, WrongTask
 from duomo.model import Features
 from duomo.pretrained import labels_of
+from duomo.tasks.nlp import ZeroShotClassificationOptions
 from duomo.tasks.results import Classification
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.encoder import Encoder
@@ -51,7 +51,7 @@ class ZeroShotClassification(Encoder[Text, Classification]):
         others = denied or ([1 - self.entailed] if len(names) == 2 else [])
         self.denied = others[0] if others else None
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
         if self.denied is None and (options.multi_label or len(options.labels) == 1):
             raise BadOption(
                 "this checkpoint cannot score each label on its own",
@@ -95,7 +95,9 @@ class ZeroShotClassification(Encoder[Text, Classification]):
         """Logits, (windows of pairs, labels of the network)."""
         return torch.cat([heads.sequence_logits(self.network, rows) for rows in batch])
 
-    def postprocess(self, output: torch.Tensor, features: list[Features], options: Any) -> list[Classification]:
+    def postprocess(
+        self, output: torch.Tensor, features: list[Features], options: ZeroShotClassificationOptions
+    ) -> list[Classification]:
         logits = windows.mean_by_text(output.float(), [[1] * len(pair) for each in features for pair in each["pairs"]])
         if options.multi_label or len(options.labels) == 1:
             scores = logits[:, [self.denied, self.entailed]].softmax(-1)[:, 1].view(len(features), -1)

@@ -12,7 +12,7 @@ models are trained; so does a token that shares its character with the one befor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from tokenizers import Encoding
@@ -21,6 +21,7 @@ from transformers import AutoModelForTokenClassification
 from duomo import Text, WeightsRef
 from duomo.model import Features
 from duomo.pretrained import labels_of
+from duomo.tasks.nlp import TokenClassificationOptions
 from duomo.tasks.nlp.extraction import Entities, Span
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.encoder import Encoder
@@ -52,7 +53,7 @@ class TokenClassification(Encoder[Text, Entities]):
         self.inside_word: str | None = getattr(self.tokenizer.model, "continuing_subword_prefix", None)
         self.labels = labels_of(self.network.config)
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: TokenClassificationOptions) -> list[Features]:
         return [
             {
                 "text": str(item),
@@ -71,7 +72,7 @@ class TokenClassification(Encoder[Text, Entities]):
         return best.values, best.indices
 
     def postprocess(
-        self, output: tuple[torch.Tensor, torch.Tensor], features: list[Features], options: Any
+        self, output: tuple[torch.Tensor, torch.Tensor], features: list[Features], options: TokenClassificationOptions
     ) -> list[Entities]:
         lengths = [len(encoding) for each in features for encoding in each["encodings"]]
         rows = zip(*([row.tolist() for row in torch.split(values, lengths)] for values in output), strict=True)

@@ -106,7 +106,7 @@ class CausalLM(Model[Prompt, Generation]):
     def estimate(item: Any) -> int:
         return 1 + sum(len(message["content"]) for message in item.messages) // 5
 
-    def preprocess(self, items: Sequence[Prompt], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:
         chat = bool(self.wrapper.chat_template) if options.chat is None else options.chat
         texts = [self._render(item, chat) for item in items]
         # A chat template writes the special tokens itself.
@@ -131,7 +131,9 @@ class CausalLM(Model[Prompt, Generation]):
             pass
         return rows
 
-    def postprocess(self, output: list[Row], features: list[Features], options: Any) -> list[Generation]:
+    def postprocess(
+        self, output: list[Row], features: list[Features], options: TextGenerationOptions
+    ) -> list[Generation]:
         for row in output:
             if row.error is not None:
                 raise row.error
@@ -145,7 +147,7 @@ class CausalLM(Model[Prompt, Generation]):
             for row, each in zip(output, features, strict=True)
         ]
 
-    def stream(self, item: Prompt, options: Any) -> Iterator[TextChunk]:
+    def stream(self, item: Prompt, options: TextGenerationOptions) -> Iterator[TextChunk]:
         batch = self.collate(self.preprocess([item], options)).to(self.device)
         [row] = rows = self._rows(batch)
         sent = 0

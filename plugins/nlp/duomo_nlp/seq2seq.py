@@ -22,6 +22,7 @@ from duomo import Model, Text, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WeightsProblem
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
+from duomo.tasks.nlp import TranslationOptions
 from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
 from duomo_nlp.checkpoint import max_tokens
 from duomo_nlp.languages import Languages
@@ -204,12 +205,12 @@ class Seq2Seq(Model[Text, Any]):
             results.append(self.result.model_construct(**fields))
         return results
 
-    def _params(self, options: object) -> dict[str, Any]:
+    def _params(self, options: Any) -> dict[str, Any]:
         """What the checkpoint says about this task."""
         del options
         return self.task_params.get(self.task, {})
 
-    def _reading(self, options: object) -> tuple[str, str | None]:
+    def _reading(self, options: Any) -> tuple[str, str | None]:
         """What is put before each text, and the language that the tokenizer is set to."""
         return str(self._params(options).get("prefix", self.prefix)), None
 
@@ -270,14 +271,14 @@ class Translate(Seq2Seq):
     result = Translation
     field = "translation_text"
 
-    def _params(self, options: Any) -> dict[str, Any]:
+    def _params(self, options: TranslationOptions) -> dict[str, Any]:
         return self.languages.params(options.src_lang, options.tgt_lang)
 
-    def _reading(self, options: Any) -> tuple[str, str | None]:
+    def _reading(self, options: TranslationOptions) -> tuple[str, str | None]:
         prefix = str(self._params(options).get("prefix", self.prefix))
         return prefix + self.languages.prefix(options.tgt_lang), self.languages.source(options.src_lang)
 
-    def _settings(self, options: Any) -> dict[str, Any]:
+    def _settings(self, options: TranslationOptions) -> dict[str, Any]:
         return {**super()._settings(options), **self.languages.start(options.tgt_lang)}
 
 

@@ -107,7 +107,7 @@ class Dense(Model[Image, R]):
             results.update(zip(read.places, self.results(read.output, sizes, options), strict=True))
         return [results[at] for at in range(len(features))]
 
-    def results(self, output: object, sizes: list[tuple[int, int]], options: object) -> list[R]:
+    def results(self, output: object, sizes: list[tuple[int, int]], options: Any) -> list[R]:
         """One result an image of a group; `sizes` are (height, width) of the images."""
         raise NotImplementedError
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import AutoModelForDepthEstimation
 
+from duomo.tasks.vision import DepthEstimationOptions
 from duomo.tasks.vision.depth import DepthMap
 from duomo_vision.dense import Dense
 
@@ -15,6 +16,6 @@ class DepthEstimator(Dense[DepthMap]):
 
     auto = AutoModelForDepthEstimation
 
-    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[DepthMap]:
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: DepthEstimationOptions) -> list[DepthMap]:
         found = self.processor.post_process_depth_estimation(output, sizes)
         return [DepthMap.of(each["predicted_depth"].float().cpu().numpy()) for each in found]

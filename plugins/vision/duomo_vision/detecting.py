@@ -18,6 +18,7 @@ from duomo import Image, WeightsRef
 from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
+from duomo.tasks.vision import ObjectDetectionOptions, ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Box, Detections
 from duomo_vision.dense import Dense, Group
 
@@ -27,7 +28,7 @@ class ObjectDetector(Dense[Detections]):
 
     auto = AutoModelForObjectDetection
 
-    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Detections]:
+    def results(self, output: Any, sizes: list[tuple[int, int]], options: ObjectDetectionOptions) -> list[Detections]:
         found = self.processor.post_process_object_detection(output, options.threshold, target_sizes=sizes)
         return [
             detections(
@@ -59,7 +60,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, weights, load_processor(AutoTokenizer, weights, "tokenizer"))
 
-    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Image], options: ZeroShotObjectDetectionOptions) -> list[Features]:
         texts = [options.template.replace("{}", label) for label in options.labels]
         tokens = self.tokenizer(texts, padding="max_length", max_length=self.max_tokens, return_tensors="pt")
         if tokens["input_ids"].shape[1] > self.max_tokens:
@@ -79,7 +80,9 @@ class ZeroShotObjectDetector(Dense[Detections]):
             for group in super().collate(features)
         ]
 
-    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Detections]:
+    def results(
+        self, output: Any, sizes: list[tuple[int, int]], options: ZeroShotObjectDetectionOptions
+    ) -> list[Detections]:
         found: list[list[tuple[str, float, list[float]]]] = [[] for _ in sizes]
         for at, label in enumerate(options.labels):
             one = copy.copy(output)

@@ -47,7 +47,7 @@ class FaceCascade(Model[Image, Detections]):
         verify(weights.spec)
         return cls(Cascade(str(weights.path)))
 
-    def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Any]]:
+    def preprocess(self, items: Sequence[Image], options: FaceDetectionOptions) -> list[dict[str, Any]]:
         """Pixels (H, W, 3) uint8 of at most 512 a side, the image's own size and how much it was scaled."""
         features = []
         for item in items:

@@ -47,7 +47,9 @@ class PaddleOCR(Model[Image, Page]):
         )
         return cls(engine)
 
-    def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, NDArray[np.uint8]]]:
+    def preprocess(
+        self, items: Sequence[Image], options: CharacterRecognitionOptions
+    ) -> list[dict[str, NDArray[np.uint8]]]:
         """Pixels (H, W, 3) uint8, blue first as the networks were trained."""
         return [{"pixels": np.ascontiguousarray(item.array()[..., ::-1])} for item in items]
 

@@ -14,6 +14,7 @@ from transformers import (
 
 from duomo import WeightsRef
 from duomo.errors import WrongTask
+from duomo.tasks.vision import InstanceSegmentationOptions, SemanticSegmentationOptions
 from duomo.tasks.vision.segmentation import Mask, Segmentation
 from duomo_vision.dense import Dense
 
@@ -45,7 +46,9 @@ class SemanticSegmenter(Segmenter):
 
     method = "post_process_semantic_segmentation"
 
-    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Segmentation]:
+    def results(
+        self, output: Any, sizes: list[tuple[int, int]], options: SemanticSegmentationOptions
+    ) -> list[Segmentation]:
         maps = self.processor.post_process_semantic_segmentation(output, target_sizes=sizes)
         results = []
         for each, size in zip(maps, sizes, strict=True):
@@ -65,7 +68,9 @@ class InstanceSegmenter(Segmenter):
     method = "post_process_instance_segmentation"
     extra: ClassVar[dict[str, Any]] = {}
 
-    def results(self, output: Any, sizes: list[tuple[int, int]], options: Any) -> list[Segmentation]:
+    def results(
+        self, output: Any, sizes: list[tuple[int, int]], options: InstanceSegmentationOptions
+    ) -> list[Segmentation]:
         found = getattr(self.processor, self.method)(
             output,
             threshold=options.threshold,

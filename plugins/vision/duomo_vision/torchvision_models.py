@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import pydantic
 import torch
@@ -135,7 +135,7 @@ class TorchvisionClassifier(ImageModel[Classification]):
         load_state(network, load_file(weights.folder / "model.safetensors"), str(weights.folder))
         return cls(network, about, device, dtype)
 
-    def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
+    def preprocess(self, items: Sequence[Image], options: ImageClassificationOptions) -> list[dict[str, Tensor]]:
         at_least = 2 * self.transform.resize if options.decode == "scaled" else None
         return [{"pixels": self.transform(item, at_least)} for item in items]
 

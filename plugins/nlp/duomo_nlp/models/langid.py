@@ -9,6 +9,7 @@ from py3langid.langid import LanguageIdentifier
 
 from duomo import Model, Text, WeightsRef
 from duomo.model import Features
+from duomo.tasks.nlp import LanguageIdentificationOptions
 from duomo.tasks.results import Classification
 
 
@@ -33,7 +34,7 @@ class LanguageIdentification(Model[Text, Classification]):
     def estimate(item: Any) -> int:
         return 1 + len(item) // 5
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: LanguageIdentificationOptions) -> list[Features]:
         return [{"text": str(item)} for item in items]
 
     def collate(self, features: list[Features]) -> list[str]:
@@ -44,7 +45,7 @@ class LanguageIdentification(Model[Text, Classification]):
         return [self.identifier.rank(text) for text in batch]
 
     def postprocess(
-        self, output: list[list[tuple[str, float]]], features: list[Features], options: Any
+        self, output: list[list[tuple[str, float]]], features: list[Features], options: LanguageIdentificationOptions
     ) -> list[Classification]:
         return [
             Classification.ranked([name for name, _ in ranking], [score for _, score in ranking], options.top_k)

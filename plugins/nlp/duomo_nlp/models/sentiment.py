@@ -12,6 +12,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from duomo import Model, Text, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.model import Features
+from duomo.tasks.nlp import TextClassificationOptions
 from duomo.tasks.results import Classification
 
 LABELS = ("positive", "neutral", "negative")
@@ -47,7 +48,7 @@ class Vader(Model[Text, Classification]):
     def estimate(item: Any) -> int:
         return 1 + len(item) // 5
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:
         return [self._read(str(item), options.long) for item in items]
 
     def collate(self, features: list[Features]) -> list[list[str]]:
@@ -58,7 +59,7 @@ class Vader(Model[Text, Classification]):
         return [[self.analyzer.polarity_scores(part) for part in parts] for parts in batch]
 
     def postprocess(
-        self, output: list[list[dict[str, float]]], features: list[Features], options: Any
+        self, output: list[list[dict[str, float]]], features: list[Features], options: TextClassificationOptions
     ) -> list[Classification]:
         return [self._result(parts, options) for parts in output]
 
@@ -76,7 +77,7 @@ class Vader(Model[Text, Classification]):
             return {"parts": parts[:1], "truncated": len(parts) > 1}
         return {"parts": parts, "windows": len(parts)}
 
-    def _result(self, parts: list[dict[str, float]], options: Any) -> Classification:
+    def _result(self, parts: list[dict[str, float]], options: TextClassificationOptions) -> Classification:
         mean = {key: sum(part[key] for part in parts) / len(parts) for key in ("compound", "pos", "neu", "neg")}
         if options.multi_label:
             scores = [mean["pos"], mean["neu"], mean["neg"]]
