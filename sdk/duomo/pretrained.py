@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 from duomo.parallel import shard_if_grouped
 from duomo.weights import WeightsRef, check_tensors, first_line
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+Network = Any
+"""A network of transformers: every architecture names its parts differently, and no class of theirs says how."""
+Processor = Any
+"""An image processor, feature extractor or tokenizer of transformers: settings and methods differ by family."""
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
 # Left out, trust_remote_code makes transformers ask on the terminal, and a hasty "y" would run a stranger's code.
@@ -117,7 +125,7 @@ def labels_of(config: Any) -> list[str]:
     return [str(name) for name in names]
 
 
-def refuse_regression(weights: WeightsRef, config: Any, task: str) -> None:
+def refuse_regression(weights: WeightsRef, config: PreTrainedConfig, task: str) -> None:
     """Raise `WrongTask` for a network that was trained to give a number."""
     if config.problem_type == "regression":
         raise WrongTask(

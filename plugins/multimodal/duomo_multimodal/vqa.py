@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -16,13 +16,19 @@ from duomo.model import Features
 from duomo.pretrained import labels_of, load_network, load_processor
 from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers.image_processing_utils import BaseImageProcessor
+
 
 class VisualQuestionAnswerer(Model[ImageQuestion, VisualAnswers]):
     """Images and questions of one shape share a pass: ViLT's patches change with the size of their mates."""
 
     batch_size = 8
 
-    def __init__(self, network: Any, processor: Any, tokenizer: Any) -> None:
+    def __init__(
+        self, network: PreTrainedModel, processor: BaseImageProcessor, tokenizer: PreTrainedTokenizerBase
+    ) -> None:
         self.network = network
         self.processor = processor
         self.tokenizer = tokenizer

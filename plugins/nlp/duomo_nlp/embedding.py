@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from transformers import AutoModel
@@ -33,6 +33,9 @@ from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.heads import first_states, hidden_states, keep_sparse
 from duomo_nlp.encoders.rows import Rows, by_length, by_row
 from duomo_nlp.sentences import CORPUS, lower_case, read_recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 TEMPERATURE = 0.05
 """Cosines are divided by it before the softmax: the usual scale of 20 of sentence-transformers' contrastive losses."""
@@ -237,7 +240,7 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
         return [Classification.ranked(options.labels, each) for each in scores.tolist()]
 
 
-def pool(network: Any, rows: Rows, pooling: tuple[str, ...], skips: list[int] | None) -> torch.Tensor:
+def pool(network: PreTrainedModel, rows: Rows, pooling: tuple[str, ...], skips: list[int] | None) -> torch.Tensor:
     """Token vectors to one a row, special tokens included as in Sentence-BERT, (R, D)."""
     if pooling == ("cls",) and skips is None:
         return first_states(network, rows)

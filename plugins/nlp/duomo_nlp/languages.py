@@ -10,15 +10,20 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadOption, did_you_mean
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 class Languages:
     """What a tokenizer and a config know of languages."""
 
-    def __init__(self, tokenizer: Any, task_params: dict[str, dict[str, Any]], network: Any) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, task_params: dict[str, dict[str, Any]], network: PreTrainedModel
+    ) -> None:
         self.tokenizer = tokenizer
         self.tokens = _tokens(tokenizer)
         self.targets = list(getattr(tokenizer, "supported_language_codes", None) or [])

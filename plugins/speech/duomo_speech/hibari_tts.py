@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from hibari import SAMPLE_RATE, Hibari
@@ -17,6 +17,9 @@ from hibari.voices import DEFAULT, VOICES, voice_path
 from duomo import Model, Text, WeightsRef
 from duomo.errors import BadInput, BadOption, WeightsMissing, did_you_mean
 from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
+
+if TYPE_CHECKING:
+    import torch
 
 _READ = ("LATIN", "FEMININE ORDINAL", "MASCULINE ORDINAL")
 """How the names of the letters begin that are read beside those of ASCII."""
@@ -31,7 +34,7 @@ class HibariTts(Model[Text, Speech]):
         self.voices = {name: Hibari(name) for name in VOICES if _is_here(name)}
 
     @classmethod
-    def load(cls, weights: WeightsRef, *, device: Any, dtype: Any) -> Self:
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Load the voice of the package, on the CPU and in its own precision: the only ones it has."""
         del weights, device, dtype
         return cls()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 import types
@@ -50,7 +50,7 @@ class Whisper(Model[Any, Transcript]):
     batch_budget = 2**26  # half an hour of 16-bit sound
     packed = True
 
-    def __init__(self, network: Any, vocabulary: Vocabulary, vad: SileroVad) -> None:
+    def __init__(self, network: PreTrainedModel, vocabulary: Vocabulary, vad: SileroVad) -> None:
         self.network = network
         self.vocabulary = vocabulary
         self.vad = vad

@@ -15,7 +15,7 @@ from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import Features, R
-from duomo.pretrained import labels_of, load_network, load_processor
+from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor
 
 MEGAPIXEL = 1_000_000
 
@@ -46,7 +46,7 @@ class Dense(Model[Image, R]):
     batch_budget = 8 * MEGAPIXEL
     packed = True  # groups of one size: nothing is padded
 
-    def __init__(self, network: Any, processor: Any, weights: WeightsRef) -> None:
+    def __init__(self, network: Network, processor: Processor, weights: WeightsRef) -> None:
         self.network = network
         self.processor = processor
         self.labels = dict(enumerate(labels_of(network.config))) if getattr(network.config, "id2label", None) else {}

@@ -8,7 +8,7 @@ but around a real face many neighbouring windows pass, and around a chance hit f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import PIL.Image
@@ -18,6 +18,9 @@ from skimage.feature import Cascade
 from duomo import Image, Model, WeightsRef
 from duomo.tasks.vision.detection import Box, Detections, FaceDetectionOptions
 from duomo.weights import verify
+
+if TYPE_CHECKING:
+    import torch
 
 LONGEST_SIDE = 512
 WINDOW = 24
@@ -41,7 +44,7 @@ class FaceCascade(Model[Image, Detections]):
         self.cascade = cascade
 
     @classmethod
-    def load(cls, weights: WeightsRef, *, device: Any, dtype: Any) -> Self:
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Read the cascade's XML after comparing its digest."""
         del device, dtype  # it runs on the CPU
         verify(weights.spec)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers.image_processing_utils import BaseImageProcessor
 
 
 from collections.abc import Sequence
@@ -59,7 +60,12 @@ class CheckpointModel(ImageModel[R]):
     """Whether tensors without a place in the network are fine."""
 
     def __init__(
-        self, network: Any, processor: Any, device: torch.device, dtype: torch.dtype, weights: WeightsRef
+        self,
+        network: PreTrainedModel,
+        processor: BaseImageProcessor,
+        device: torch.device,
+        dtype: torch.dtype,
+        weights: WeightsRef,
     ) -> None:
         super().__init__(network, SIDE, device, dtype)
         self.processor = processor

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from rapidocr import RapidOCR
 from duomo import Image, Model, WeightsRef
 from duomo.tasks.vision.reading import CharacterRecognitionOptions, Page, TextLine
 from duomo.weights import verify
+
+if TYPE_CHECKING:
+    import torch
 
 DETECTOR = "PP-OCRv6_det_small.onnx"
 SLENDER = 30  # times as long as wide; the engine makes such pages nothing, or of many millions of pixels
@@ -31,7 +34,7 @@ class PaddleOCR(Model[Image, Page]):
         self.engine = engine
 
     @classmethod
-    def load(cls, weights: WeightsRef, *, device: Any, dtype: Any) -> Self:
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Point the engine at the files of the wheel, so that it downloads nothing."""
         del device, dtype  # it runs on the CPU
         verify(weights.spec)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from transformers.image_processing_utils import BaseImageProcessor
 
 MODES: dict[Any, str] = {2: "bilinear", 3: "bicubic"}
 """By Pillow's number for the filter."""
@@ -25,7 +28,7 @@ class Resize(NamedTuple):
     shortest_edge: int = 0
 
     @classmethod
-    def of(cls, processor: Any) -> Resize | None:
+    def of(cls, processor: BaseImageProcessor) -> Resize | None:
         """The resizing of `processor`, or None if it cannot be taken out of it.
 
         Whether it can is tried out: images of random bytes, resized here and by `processor` for the rest, must

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -24,6 +24,10 @@ from duomo_vision import efficientnet, torchvision_models
 from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
 from duomo_vision.resizing import Resize
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers.image_processing_utils import BaseImageProcessor
 
 
 class _Caught(Exception):
@@ -85,7 +89,7 @@ def _catch(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 class CheckpointTrainer(ImageTrainer):
     """Any ``…ForImageClassification`` of transformers."""
 
-    def __init__(self, network: Any, processor: Any, labels: Sequence[str]) -> None:
+    def __init__(self, network: PreTrainedModel, processor: BaseImageProcessor, labels: Sequence[str]) -> None:
         self.network, self.processor, self.labels = network, processor, list(labels)
         self.resize = Resize.of(processor)
         beside = [name for name, _ in network.named_children() if name != network.base_model_prefix]
@@ -122,7 +126,7 @@ class CheckpointTrainer(ImageTrainer):
             self.processor.save_pretrained(folder)
 
 
-def _with_labels(network: Any, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> Any:
+def _with_labels(network: PreTrainedModel, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> Any:
     """The same network with a new head for `labels`."""
     names = dict(enumerate(labels))
     config = AutoConfig.from_pretrained(

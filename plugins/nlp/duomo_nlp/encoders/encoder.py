@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 import inspect
@@ -21,6 +21,7 @@ from tokenizers import Encoding, Tokenizer
 from duomo import Model, WeightsRef
 from duomo.model import Features, In, R
 from duomo.parallel import PipelinePlan, TensorPlan
+from duomo.pretrained import Network
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.encoders import heads
@@ -46,7 +47,7 @@ class Encoder(Model[In, R]):
     batch_budget = BUDGET
     packed = True
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, limit: int, types: Types, weights: WeightsRef) -> None:
+    def __init__(self, network: Network, tokenizer: Tokenizer, limit: int, types: Types, weights: WeightsRef) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.limit = limit
@@ -108,7 +109,7 @@ class Encoder(Model[In, R]):
         return pack([window.ids for window in windows], types)
 
 
-def _types_of(network: Any, wrapper: Any, tokenizer: Tokenizer) -> Types:
+def _types_of(network: PreTrainedModel, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer) -> Types:
     """When the checkpoint's own tokenizer and network use token types."""
     size = getattr(network.config, "type_vocab_size", None)
     if "token_type_ids" not in wrapper.model_input_names or (size is not None and size < 2):

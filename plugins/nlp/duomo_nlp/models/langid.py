@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from py3langid.langid import LanguageIdentifier
 
@@ -11,6 +11,9 @@ from duomo import Model, Text, WeightsRef
 from duomo.model import Features
 from duomo.tasks.nlp import LanguageIdentificationOptions
 from duomo.tasks.results import Classification
+
+if TYPE_CHECKING:
+    import torch
 
 
 class LanguageIdentification(Model[Text, Classification]):
@@ -26,7 +29,7 @@ class LanguageIdentification(Model[Text, Classification]):
         self.identifier = identifier
 
     @classmethod
-    def load(cls, weights: WeightsRef, *, device: Any, dtype: Any) -> Self:
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         del device, dtype  # no tensors
         return cls(LanguageIdentifier.from_modelpath(weights.path, norm_probs=True))
 

@@ -22,6 +22,7 @@ from duomo.errors import InputMissing, InputUnreadable, Unavailable
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
     from duomo.specs import ModelSpec
 
@@ -208,7 +209,7 @@ def _measure_config(config: dict[str, Any], name: str) -> ModelProfile:
     return ModelProfile(name, params, tables, unit=unit, **sizes)
 
 
-def _measure_text(network: Any, settings: Any) -> dict[str, float]:
+def _measure_text(network: PreTrainedModel, settings: Any) -> dict[str, float]:
     """FLOPs are a·tokens + b·tokens·length: two batches of different length tell a and b.
 
     Activations are taken from the short one: the meta device computes attention with its matrix of
@@ -231,7 +232,7 @@ def _measure_text(network: Any, settings: Any) -> dict[str, float]:
     }
 
 
-def _inputs(network: Any, settings: Any, rows: int, length: int) -> dict[str, Any]:
+def _inputs(network: PreTrainedModel, settings: Any, rows: int, length: int) -> dict[str, Any]:
     """Return a batch of zeros on the meta device, as the network's ``forward`` names it."""
     import torch
 

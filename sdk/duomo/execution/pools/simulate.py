@@ -12,7 +12,7 @@ import heapq
 import random
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from duomo.execution.base import Entry, ItemResult, Job, ModelFacts
 from duomo.execution.plan import ExecutionPlan
@@ -22,6 +22,9 @@ from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
 from duomo.parallel import ParallelDims
 from duomo.specs import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
 
 
 class FakeDevice(NamedTuple):
@@ -331,7 +334,7 @@ class SimulatedModel(Model[int, Any]):
     """Items are their own cost."""
 
     @classmethod
-    def load(cls, weights: Any, *, device: Any, dtype: Any) -> Self:  # noqa: ARG003
+    def load(cls, weights: Any, *, device: torch.device, dtype: torch.dtype) -> Self:  # noqa: ARG003
         """Do nothing."""
         return cls()
 

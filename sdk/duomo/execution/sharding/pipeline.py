@@ -15,7 +15,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from torch import Tensor, nn
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.execution.sharding.ranks import Ranks
 from duomo.parallel import PipelinePlan, matches
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 MICROBATCHES = 4
 """For each stage: of (p - 1) / (m + p - 1) idle time, two stages then have a ninth."""
@@ -121,7 +124,7 @@ class Blank(nn.Module):
 class Pipeline:
     """Stands in the place of a network's ``forward``, at every stage."""
 
-    def __init__(self, network: Any, layers: Sequence[nn.Module], ranks: Ranks, name: str) -> None:
+    def __init__(self, network: PreTrainedModel, layers: Sequence[nn.Module], ranks: Ranks, name: str) -> None:
         functools.update_wrapper(self, network.forward)  # its signature can still be asked for
         self._forward: Callable[..., Any] = network.forward
         self._names = list(inspect.signature(network.forward).parameters)
