@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+    from duomo.pretrained import Network, Processor
+
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -35,7 +37,7 @@ class DualEncoder(Space[Any, Any]):
 
     template = "This is a photo of {}."
 
-    def __init__(self, network: Any, tokenizer: Any, image_processor: Any) -> None:
+    def __init__(self, network: Network, tokenizer: Processor, image_processor: Processor) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.image_processor = image_processor

@@ -6,7 +6,7 @@ TrOCR is one of the latter: on the image of one line it writes down what the lin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from duomo.errors import WeightsProblem
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network, Processor
 
 BOUND = 64
 """New tokens, where neither the caller nor the checkpoint says."""
@@ -41,7 +44,7 @@ class Captioner(Model[Image, Caption]):
 
     batch_size = 8
 
-    def __init__(self, network: Any, processor: Any, tokenizer: Any) -> None:
+    def __init__(self, network: Network, processor: Processor, tokenizer: Processor) -> None:
         self.network = network
         self.processor = processor
         self.tokenizer = tokenizer

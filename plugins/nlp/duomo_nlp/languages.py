@@ -17,6 +17,8 @@ from duomo.errors import BadOption, did_you_mean
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from duomo.pretrained import Processor
+
 
 class Languages:
     """What a tokenizer and a config know of languages."""
@@ -113,7 +115,7 @@ class Languages:
                 self.tokenizer.src_lang = before
 
 
-def _tokens(tokenizer: Any) -> dict[str, int]:
+def _tokens(tokenizer: Processor) -> dict[str, int]:
     """The token of each language, by its code, for tokenizers that take one."""
     if not hasattr(type(tokenizer), "src_lang"):
         return {}

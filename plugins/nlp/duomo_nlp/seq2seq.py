@@ -12,7 +12,7 @@ beams). Sampling and the like are refused, since the same text must give the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
 from duomo_nlp.checkpoint import max_tokens
 from duomo_nlp.languages import Languages
 from duomo_nlp.splitting import parts_of
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network, Processor
 
 BOUND = 256
 """New tokens, where neither the caller nor the checkpoint says: transformers' own 20 would cut most sentences."""
@@ -76,7 +79,7 @@ class Seq2Seq(Model[Text, Any]):
     batch_budget = 8192
     packed = True  # groups of alike lengths: hardly anything is padded
 
-    def __init__(self, network: Any, tokenizer: Any, limit: int, weights: WeightsRef) -> None:
+    def __init__(self, network: Network, tokenizer: Processor, limit: int, weights: WeightsRef) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.limit = limit

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+    from duomo.pretrained import Network, Processor
+
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -44,7 +46,9 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
     batch_budget = 2**26  # half an hour of 16-bit sound
     packed = True
 
-    def __init__(self, network: Any, is_ctc: bool, extractor: Any, tokenizer: Any, vad: SileroVad) -> None:
+    def __init__(
+        self, network: Network, is_ctc: bool, extractor: Processor, tokenizer: Processor, vad: SileroVad
+    ) -> None:
         self.network = network
         self.is_ctc = is_ctc
         self.extractor = extractor

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+    from duomo.pretrained import Network, Processor
+
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -38,7 +40,7 @@ class AudioClassifier(Model[Audio, Classification]):
     batch_budget = 2**26
     packed = True  # groups of one length: nothing is padded beyond what the feature extractor does itself
 
-    def __init__(self, network: Any, extractor: Any) -> None:
+    def __init__(self, network: Network, extractor: Processor) -> None:
         self.network = network
         self.extractor = extractor
         self.rate: int = extractor.sampling_rate
@@ -113,7 +115,7 @@ class AudioClassifier(Model[Audio, Classification]):
         return {"inputs": inputs, "windows": len(inputs), "truncated": is_long and long == "truncate"}
 
 
-def _heard(config: PreTrainedConfig, extractor: Any) -> int:
+def _heard(config: PreTrainedConfig, extractor: Processor) -> int:
     """The samples that the network hears at once; 0 where it hears any number."""
     if config.model_type == "audio-spectrogram-transformer":
         return int(extractor.max_length * FRAME_S * extractor.sampling_rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from duomo.pretrained import load_network
 from duomo.weights import check_tensors, find_parts
 from duomo_speech.checkpoint import load_part
 from duomo_speech.ctranslate2 import read_whisper
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Processor
 
 NUM_ENGLISH_ONLY = 51_864  # tokens of a model without languages; all others have more
 
@@ -40,7 +43,9 @@ class Vocabulary(NamedTuple):
     """What the checkpoint does when a call names no task."""
 
     @classmethod
-    def of(cls, tokenizer: Any, suppressed: list[int], suppressed_first: list[int], is_multilingual: bool) -> Self:
+    def of(
+        cls, tokenizer: Processor, suppressed: list[int], suppressed_first: list[int], is_multilingual: bool
+    ) -> Self:
         """Look the special tokens up."""
         start, end, transcribe, translate, no_timestamps = tokenizer.convert_tokens_to_ids(
             ["<|startoftranscript|>", "<|endoftext|>", "<|transcribe|>", "<|translate|>", "<|notimestamps|>"]

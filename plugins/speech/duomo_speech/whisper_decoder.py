@@ -6,12 +6,15 @@ Source: Radford et al. 2022, https://arxiv.org/abs/2212.04356. The layers are tr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network
 
 KeysValues = tuple[Tensor, Tensor]
 """Both of shape (B, heads, T, D of a head)."""
@@ -20,7 +23,7 @@ KeysValues = tuple[Tensor, Tensor]
 class WhisperDecoder:
     """What a batch of windows has heard and written so far."""
 
-    def __init__(self, network: Any, hidden: list[Tensor]) -> None:
+    def __init__(self, network: Network, hidden: list[Tensor]) -> None:
         """Compute what each layer hears, once for all steps.
 
         Args:

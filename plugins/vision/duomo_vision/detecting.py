@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from transformers import (
@@ -21,6 +21,9 @@ from duomo.pretrained import load_network, load_processor
 from duomo.tasks.vision import ObjectDetectionOptions, ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Box, Detections
 from duomo_vision.dense import Dense, Group
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network, Processor
 
 
 class ObjectDetector(Dense[Detections]):
@@ -49,7 +52,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
 
     auto = AutoModelForZeroShotObjectDetection
 
-    def __init__(self, network: Any, processor: Any, weights: WeightsRef, tokenizer: Any) -> None:
+    def __init__(self, network: Network, processor: Processor, weights: WeightsRef, tokenizer: Processor) -> None:
         super().__init__(network, processor, weights)
         self.tokenizer = tokenizer
         self.max_tokens: int = network.config.text_config.max_position_embeddings

@@ -7,7 +7,7 @@ group wise  an architecture that is not here runs as a whole, each group of equa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from duomo.parallel import stages_of
 from duomo_nlp.encoders import packed, staged
 from duomo_nlp.encoders.packed import LIKE_BERT, is_enabled
 from duomo_nlp.encoders.rows import Rows, batches, by_length, by_row, by_token
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network
 
 # From the vectors that a head reads, as (R, 1, H), to logits (R, labels): what each architecture's
 # forward does after its encoder. Dropout is left out, for it does nothing in evaluation mode.
@@ -31,7 +34,7 @@ SEQUENCE_HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
 }
 
 
-def enable(network: Any) -> None:
+def enable(network: Network) -> None:
     """Let a network with a head run packed, where its architecture can."""
     if getattr(network.config, "pad_token_id", None) is None:
         # Decoders classify by the last token that is not padding, and must know which is: none, in rows without any.
@@ -41,7 +44,7 @@ def enable(network: Any) -> None:
         packed.enable(network.base_model)
 
 
-def keep_sparse(network: Any) -> None:
+def keep_sparse(network: Network) -> None:
     """Let BigBird choose its attention for each batch: by itself it goes over to the full one for good."""
     body, config = network.base_model, network.config
     if config.model_type != "big_bird" or config.attention_type != "block_sparse":
@@ -55,7 +58,7 @@ def keep_sparse(network: Any) -> None:
     body.register_forward_pre_hook(choose, with_kwargs=True)
 
 
-def sequence_logits(network: Any, rows: Rows) -> Tensor:
+def sequence_logits(network: Network, rows: Rows) -> Tensor:
     """(R, labels), in the order of the input."""
     if stages_of(network) > 1:
         return staged.row_logits(network, rows)
@@ -69,7 +72,7 @@ def sequence_logits(network: Any, rows: Rows) -> Tensor:
     return SEQUENCE_HEADS[network.config.model_type](network, read[:, None])
 
 
-def token_logits(network: Any, rows: Rows) -> Tensor:
+def token_logits(network: Network, rows: Rows) -> Tensor:
     """(N, labels), in the order of the input."""
     if stages_of(network) > 1:
         flat = staged.token_values(network, rows, "logits")
@@ -81,7 +84,7 @@ def token_logits(network: Any, rows: Rows) -> Tensor:
     return by_token(flat, rows)
 
 
-def answer_logits(network: Any, rows: Rows) -> Tensor:
+def answer_logits(network: Network, rows: Rows) -> Tensor:
     """Logits of start and end of an answer, (N, 2), in the order of the input."""
     if not packed.is_enabled(network):
         parts = [network(**batch) for batch in batches(rows)]

@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,6 +24,9 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from duomo.parallel import stages_of
 from duomo_nlp.encoders.rows import Groups, Rows, by_length
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network
 
 IMPLEMENTATION = "duomo_packed"
 
@@ -58,7 +61,7 @@ def enable(network: PreTrainedModel) -> bool:
     return True
 
 
-def _disable(network: Any, before: str) -> Any:
+def _disable(network: Network, before: str) -> Any:
     """Undo `enable`."""
     del network.plain
     network.set_attn_implementation(before)

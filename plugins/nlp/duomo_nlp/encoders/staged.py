@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from duomo.parallel import schedule, stages_of
 
 if TYPE_CHECKING:
+    from duomo.pretrained import Network
     from duomo_nlp.encoders.rows import Rows
 
 SPARE = 2
@@ -37,7 +38,7 @@ def token_values(network: object, rows: Rows, name: str) -> Tensor:
     return torch.cat([found[place] for place in range(len(found))])
 
 
-def _run(network: Any, rows: Rows) -> Iterator[tuple[tuple[int, ...], list[int], Any]]:
+def _run(network: Network, rows: Rows) -> Iterator[tuple[tuple[int, ...], list[int], Any]]:
     """For each microbatch the places of its rows among the sorted ones, their lengths, and the network's output."""
     lengths = [length for count, length in rows.groups for _ in range(count)]
     config = network.config

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import torch
 from tokenizers import Tokenizer
@@ -23,6 +23,9 @@ from duomo_nlp.checkpoint import load_tokenizer, max_tokens
 from duomo_nlp.encoders import packed
 from duomo_nlp.encoders.heads import hidden_states
 from duomo_nlp.encoders.rows import Groups, Rows, by_token, pack
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network
 
 In = TypeVar("In")
 BUDGET = 4096
@@ -40,7 +43,7 @@ class EncoderTrainer(Trainable[In]):
     network: Any
 
     def __init__(
-        self, network: Any, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer, labels: Sequence[str]
+        self, network: Network, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer, labels: Sequence[str]
     ) -> None:
         self.network = network
         self.wrapper = wrapper
