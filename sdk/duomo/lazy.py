@@ -18,7 +18,7 @@ def face(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], 
     """
     where = {name: module for module, names in homes.items() for name in names.split()}
 
-    def get(name: str) -> Any:
+    def get(name: str) -> object:
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(where[name]), name)

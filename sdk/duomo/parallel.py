@@ -198,7 +198,7 @@ class ParallelDims(NamedTuple):
         return ",".join(named) or "dp=1"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     renamed = {"agreed": from_first_rank, "placed": shard_if_grouped}
     if name not in renamed:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

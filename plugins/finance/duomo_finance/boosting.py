@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from duomo.errors import RequirementMissing
 from duomo_finance.binning import Bins
 from duomo_finance.reasons import MAX_REASONS, Catalogue, improved, reason_for
 from duomo_finance.scorecard import Scorecard, Values
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 Vector = NDArray[np.float64]
 ITERATIONS, LEARNING_RATE, LEAVES = 150, 0.06, 12
@@ -102,7 +105,7 @@ def _columns(names: Sequence[str], categories: dict[str, Bins], rows: Sequence[V
     return np.column_stack(columns)
 
 
-def _tree(nodes: Any) -> Tree:
+def _tree(nodes: NDArray[Any]) -> Tree:
     leaf = nodes["is_leaf"].astype(bool)
     return Tree(
         feature=np.where(leaf, 0, nodes["feature_idx"]).tolist(),
@@ -146,5 +149,5 @@ class _Forest:
         return np.asarray(self.value[at])
 
 
-def _joined(parts: Sequence[Sequence[Any]], kind: Any) -> NDArray[Any]:
+def _joined(parts: Sequence[Sequence[Any]], kind: DTypeLike) -> NDArray[Any]:
     return np.concatenate([np.asarray(each, kind) for each in parts]) if parts else np.zeros(0, kind)

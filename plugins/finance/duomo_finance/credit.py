@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pydantic
@@ -36,6 +36,9 @@ from duomo_finance.plugin import CREDIT_SCORE
 from duomo_finance.reasons import Catalogue, ReasonText, adverse_reasons
 from duomo_finance.reports import CreditReport, report
 from duomo_finance.scorecard import Scorecard, score_of
+
+if TYPE_CHECKING:
+    from duomo import Runner
 
 TELLS_ALL = 0.95
 """A single field above this AUC is treated as a leak of the target."""
@@ -102,7 +105,7 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
     def __init__(
         self,
         *,
-        runner: Any = None,
+        runner: Runner[Any] | None = None,
         artifacts: Mapping[str, Artifact] | None = None,
         secret: bytes | str | None = None,
         boost: bool = False,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from duomo.adapters import Finding, auc, find
 from duomo.tasks.base import Result
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FOUR_FIFTHS = 0.8
 """The four-fifths rule of 29 CFR 1607.4 D: a ratio below it is evidence of adverse impact, not proof."""
@@ -99,7 +102,15 @@ def fairness_report(
     )
 
 
-def _group(name: str, here: Any, base: Any, yes: Any, p: Any, y: Any, random: np.random.Generator) -> GroupReport:
+def _group(
+    name: str,
+    here: NDArray[Any],
+    base: NDArray[Any],
+    yes: NDArray[Any],
+    p: NDArray[Any],
+    y: NDArray[Any],
+    random: np.random.Generator,
+) -> GroupReport:
     rate, of_base, n, n_base = float(yes[here].mean()), float(yes[base].mean()), int(here.sum()), int(base.sum())
     # Resampling 0s and 1s with replacement is a binomial draw of their mean.
     ratios = (random.binomial(n, rate, NUM_RESAMPLES) / n) / np.maximum(
@@ -151,7 +162,7 @@ def _calibration(attribute: str, group: GroupReport) -> list[Finding]:
 
 
 def _proxies(
-    attribute: str, name_of: Any, features: Mapping[str, NDArray[np.float64]], names: list[str]
+    attribute: str, name_of: NDArray[Any], features: Mapping[str, NDArray[np.float64]], names: list[str]
 ) -> list[Finding]:
     found = []
     for feature, column in features.items():
@@ -170,7 +181,7 @@ def _proxies(
     return found
 
 
-def _mean(values: Any) -> float:
+def _mean(values: NDArray[Any]) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pydantic
@@ -31,6 +31,9 @@ from duomo_finance.form import Form, screened
 from duomo_finance.metrics import among_top, average_precision
 from duomo_finance.plugin import FRAUD
 from duomo_finance.surprise import Surprise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_REASONS = 4
 MIN_ROWS = 200
@@ -184,7 +187,7 @@ class Fraud(Adapter[dict[str, Any], FraudAlert]):
     def samples(cls) -> list[Any]:
         return made_up.transactions(12, share=0.3, seed=2)
 
-    def _reason(self, i: int, row: Any, part: float, side: str) -> Reason:
+    def _reason(self, i: int, row: Mapping[str, object], part: float, side: str) -> Reason:
         field, tails = self.surprise.fields[i], self.surprise.tails[i]
         value = row[field.name]
         if side in ("high", "low") and isinstance(value, float):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydicom import Dataset
+    from pydicom.dataelem import DataElement
 
 
 import io
@@ -70,7 +73,7 @@ class _Cleaner:
                 clean.add_new(tag, str(element.VR), kept)
         return clean
 
-    def element(self, element: Any, parent: Any, *, coded: bool, nested: bool) -> Any:
+    def element(self, element: DataElement, parent: Dataset, *, coded: bool, nested: bool) -> object:
         """The value to keep, or None to drop the element."""
         keyword, kind = element.keyword, str(element.VR)
         if keyword.startswith(profile.WHERE_ON_EARTH):
@@ -99,14 +102,14 @@ class _Cleaner:
             )
         return self.text(keyword, kind, element.value, coded)
 
-    def _is_a_given_number(self, element: Any) -> bool:
+    def _is_a_given_number(self, element: DataElement) -> bool:
         """Whether a number is one that somebody was given: too long for a count, or in one of the texts that go."""
         texts = [str(each).strip().partition(".")[0] for each in _list(element.value)]
         counts = element.keyword.endswith("Number") and str(element.VR) == "IS"
         long = [text.lstrip("+-0") for text in texts if len(text.lstrip("+-0")) > profile.MOST_DIGITS]
         return bool(long) and (counts or any(text in self.digits for text in long))
 
-    def text(self, keyword: str, kind: str, held: object, coded: bool) -> Any:
+    def text(self, keyword: str, kind: str, held: object, coded: bool) -> object:
         if keyword in profile.DUMMY:
             return profile.DUMMY[keyword]
         if keyword in ("CodeValue", "CodeMeaning", "LongCodeValue", "CodingSchemeDesignator"):
@@ -167,7 +170,7 @@ def _all_elements(dataset: Dataset) -> Iterable[Any]:
             yield element
 
 
-def _is_its_own_type(element: Any) -> bool:
+def _is_its_own_type(element: DataElement) -> bool:
     """Whether an element of the dictionary has the type that the dictionary gives it.
 
     A comment that calls itself a row of numbers would be written again, byte by byte.
@@ -178,12 +181,12 @@ def _is_its_own_type(element: Any) -> bool:
     return str(element.VR) in (own, *own.split(" or "))
 
 
-def _is_about_the_subject(item: Any) -> bool:
+def _is_about_the_subject(item: Dataset) -> bool:
     names = value(item, "ConceptNameCodeSequence")
     return bool(names) and str(value(names[0], "CodeValue", "")) in profile.ABOUT_THE_SUBJECT
 
 
-def _table(parent: Any, keyword: str, held: Any) -> Any:
+def _table(parent: Dataset, keyword: str, held: object) -> object:
     """As many numbers as the table says it has: words can stand behind the last one."""
     described = _list(value(parent, profile.TABLES[keyword]))
     if len(described) != 3:
@@ -192,7 +195,7 @@ def _table(parent: Any, keyword: str, held: Any) -> Any:
     return held[: 2 * count] if isinstance(held, bytes) else _list(held)[:count]
 
 
-def _samples(parent: Any, held: bytes) -> bytes:
+def _samples(parent: Dataset, held: bytes) -> bytes:
     """The bytes that hold a sample of a channel."""
     names = ("NumberOfWaveformChannels", "NumberOfWaveformSamples", "WaveformBitsAllocated")
     channels, samples, bits = (int(value(parent, name, 0)) for name in names)
@@ -206,13 +209,13 @@ def _is_private_code(dataset: Dataset) -> bool:
     return coded and scheme not in profile.STANDARD_SCHEMES
 
 
-def _identify(clean: Any, original: Any, pseudonym: str) -> None:
+def _identify(clean: Dataset, original: Dataset, pseudonym: str) -> None:
     if "PatientName" in original or "PatientID" in original:
         clean.PatientName = f"ANON^{pseudonym}"
         clean.PatientID = pseudonym
 
 
-def _state_method(clean: Any, pixels_cleaned: bool) -> None:
+def _state_method(clean: Dataset, pixels_cleaned: bool) -> None:
     """(0012,0062) to (0012,0064): that it was done, by which rules, and in codes."""
     methods = [*profile.METHODS, *([profile.PIXELS_CLEANED] if pixels_cleaned else [])]
     clean.PatientIdentityRemoved = "YES"
@@ -225,7 +228,7 @@ def _state_method(clean: Any, pixels_cleaned: bool) -> None:
         clean.BurnedInAnnotation = "NO"
 
 
-def _file_meta(clean: Any) -> None:
+def _file_meta(clean: Dataset) -> None:
     """A header of our own: no preamble, no application titles, no private information."""
     meta = pydicom.dataset.FileMetaDataset()
     clean.SpecificCharacterSet = "ISO_IR 192"
@@ -237,7 +240,7 @@ def _file_meta(clean: Any) -> None:
     clean.preamble = b"\0" * 128
 
 
-def to_bytes(clean: Any) -> bytes:
+def to_bytes(clean: Dataset) -> bytes:
     """The file of a data set that `deidentify` made."""
     file = io.BytesIO()
     with quiet():
@@ -290,6 +293,6 @@ def _list(held: object) -> list[Any]:
     return list(held) if isinstance(held, pydicom.multival.MultiValue | list | tuple) else [held]
 
 
-def _each(held: Any, change: Any) -> Any:
+def _each(held: object, change: Callable[[Any], object]) -> object:
     changed = [change(each) for each in _list(held)]
     return changed if len(changed) > 1 else (changed[0] if changed else "")

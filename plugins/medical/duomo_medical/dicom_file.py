@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from pydicom import Dataset
 
 
@@ -42,7 +44,7 @@ MODALITIES = frozenset(
 """Defined terms of PS3.3 C.7.3.1.1.1 (2025c)."""
 
 
-def _import_pydicom() -> Any:
+def _import_pydicom() -> ModuleType:
     """Import pydicom with ``dl`` kept out of reach.
 
     python-gdcm, which pydicom wakes, tries ``import dl`` (a module of Python 2), and a folder of that name in the

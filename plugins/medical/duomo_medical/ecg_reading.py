@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from duomo.errors import BadInput, InputUnreadable
 from duomo_medical import dicom_file
 from duomo_medical.dicom_file import DicomFile, quiet, value
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -139,14 +142,14 @@ def made_up(*, leads: int = 3, rate: float = 250.0, seconds: float = 10.0, bpm: 
     return Recording(np.outer(clean, gains) + rng.normal(0, noise, (len(t), leads)), NAMES[:leads], rate)
 
 
-def _unit_of(channel: Any) -> str:
+def _unit_of(channel: Dataset) -> str:
     units = value(channel, "ChannelSensitivityUnitsSequence")
     sensitivity = value(channel, "ChannelSensitivity")
     known = units and sensitivity is not None and math.isfinite(float(sensitivity))
     return str(value(units[0], "CodeValue", "")) if known else ""
 
 
-def _lead_of(channel: Any, position: int) -> str:
+def _lead_of(channel: Dataset, position: int) -> str:
     """The lead's short name; channels bear no free text that is passed on."""
     source = value(channel, "ChannelSourceSequence")
     meaning = str(value(source[0], "CodeMeaning", "")) if source else ""

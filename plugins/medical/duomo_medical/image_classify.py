@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pydantic
@@ -19,6 +19,9 @@ from duomo_medical import dicom_gateway, pixels
 from duomo_medical.dicom_file import DicomFile, modality, read
 from duomo_medical.plugin import IMAGE_CLASSIFY
 from duomo_medical.pseudonyms import Pseudonyms, of_any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_SATURATED = 0.98
 """Share of pixels that may be black or white; more of them mean a wrong window or range."""
@@ -77,7 +80,7 @@ class ImageClassify(Adapter[DicomFile, ImageVerdict]):
     def guards(self, phase: str) -> Sequence[Any]:
         return (self._is_its_modality,) if phase == "input" else ()
 
-    def prepare(self, record: Record[DicomFile]) -> Any:
+    def prepare(self, record: Record[DicomFile]) -> NDArray[Any]:
         """A picture (H, W, 3) of uint8. Raises `BadInput` for several frames, which are several records."""
         frames = pixels.develop(record.payload.dataset)
         if len(frames.values) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, find, pseudonym
 from duomo.errors import BadInput, DuomoError, InputMissing
@@ -11,6 +11,9 @@ from duomo.tasks.base import Result
 from duomo_medical.phi_names import by_tagger, joined, tagger
 from duomo_medical.phi_rules import Span, by_shape, known, without_measurements
 from duomo_medical.plugin import NOTE_DEID
+
+if TYPE_CHECKING:
+    import os
 
 MAX_CHARACTERS = 200_000
 MEASURED_LEAK = 0.10
@@ -48,7 +51,7 @@ class NoteDeid(Adapter[dict[str, Any], CleanNote]):
     key_field = "note"
     batch_size = 1
 
-    def read(self, source: Any) -> Iterator[Any]:
+    def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
         from pathlib import Path
 
         path = Path(source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pydicom import Dataset
 
 
@@ -35,7 +36,7 @@ class Turn(NamedTuple):
     directions: str = ""
     """Where columns and rows run to afterwards, such as ``LP``; empty when the file does not say."""
 
-    def apply(self, frames: Any) -> Any:
+    def apply(self, frames: NDArray[Any]) -> NDArray[Any]:
         """Turn an array (frames, rows, columns, …)."""
         if self.transpose:
             frames = frames.swapaxes(1, 2)

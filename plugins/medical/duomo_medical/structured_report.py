@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from duomo.adapters import DomainResult
 from duomo.errors import GuardRefused, RequirementMissing
@@ -10,10 +10,13 @@ from duomo_medical.dicom_file import quiet
 from duomo_medical.image_classify import ImageVerdict
 from duomo_medical.pseudonyms import Pseudonyms
 
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
 SCHEME = "99DUOMO"
 
 
-def measurement_report(result: DomainResult[ImageVerdict], image: Any, pseudonyms: Pseudonyms) -> Any:
+def measurement_report(result: DomainResult[ImageVerdict], image: Dataset, pseudonyms: Pseudonyms) -> Dataset:
     """A data set to store beside the image: CompletionFlag PARTIAL, VerificationFlag UNVERIFIED, never more.
 
     Args:

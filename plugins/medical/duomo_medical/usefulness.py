@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from duomo.adapters import fit_logistic, logit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RIDGE = 1e-6
 """Penalty that keeps the line finite where the risks separate the outcomes."""
@@ -14,7 +17,7 @@ THRESHOLDS = (0.1, 0.2, 0.3)
 """Risks from which a clinician might act; which one is right depends on the treatment."""
 
 
-def calibration_line(probabilities: Any, labels: Any) -> tuple[float, float]:
+def calibration_line(probabilities: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
     """Slope and intercept of the truth on the log-odds of the risks (Cox, Biometrika 1958); 1 and 0 are perfect.
 
     A slope below 1 says that risks are too extreme, as those of an overfitted model are. The intercept is that of
@@ -36,7 +39,7 @@ def net_benefit(probabilities: object, labels: object, threshold: float) -> floa
     return float(np.mean(treated & ill) - harm * np.mean(treated & ~ill))
 
 
-def decision_curve(probabilities: Any, labels: Any) -> dict[str, float]:
+def decision_curve(probabilities: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
     """Net benefit at each of `THRESHOLDS`, and that of treating everybody."""
     found = {}
     for threshold in THRESHOLDS:

@@ -205,7 +205,7 @@ def _walk(dataset: Dataset) -> Iterator[tuple[Any, Any, str]]:
                     yield from _walk(item)
 
 
-def _unchanged(before: Any, after: Any) -> list[str]:
+def _unchanged(before: Dataset, after: Dataset) -> list[str]:
     """Identifying elements, however short, with a value that the original had under the same name."""
     old: dict[str, set[str]] = {}
     for _, element, keyword in _walk(before):
@@ -218,7 +218,7 @@ def _unchanged(before: Any, after: Any) -> list[str]:
     ]
 
 
-def _problems(after: Any, output: bytes) -> Iterator[str]:
+def _problems(after: Dataset, output: bytes) -> Iterator[str]:
     if any(output[:128]):
         yield "the preamble is not empty"
     if after.get("PatientIdentityRemoved") != "YES":
@@ -244,7 +244,7 @@ def _problems(after: Any, output: bytes) -> Iterator[str]:
             yield f"{keyword} is in the header of the file"
 
 
-def _lines(after: Any, read: Reader) -> list[Any]:
+def _lines(after: Dataset, read: Reader) -> list[Any]:
     if "PixelData" not in after:
         return []
     stored = after.pixel_array

@@ -90,7 +90,7 @@ class ZeroShot(Space[Image, Classification]):
         return [Classification.ranked(options.labels, row) for row in scores]
 
     @functools.cached_property
-    def _labels(self) -> Any:
+    def _labels(self) -> Callable[[tuple[str, ...], str], torch.Tensor]:
         """Vectors of a set of labels, kept: most runs ask for the same ones again and again."""
 
         @functools.lru_cache(maxsize=16)

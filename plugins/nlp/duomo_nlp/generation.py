@@ -103,7 +103,7 @@ class CausalLM(Model[Prompt, Generation]):
         return parallel.pipeline_split(config)
 
     @staticmethod
-    def estimate(item: Any) -> int:
+    def estimate(item: Prompt) -> int:
         return 1 + sum(len(message["content"]) for message in item.messages) // 5
 
     def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:

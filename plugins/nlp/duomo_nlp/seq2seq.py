@@ -115,7 +115,7 @@ class Seq2Seq(Model[Text, Any]):
         return cls(network, tokenizer, min(limit, tokenizer.model_max_length), weights)
 
     @staticmethod
-    def estimate(item: Any) -> int:
+    def estimate(item: Text) -> int:
         return 1 + len(item) // 5
 
     def generation(self, settings: dict[str, Any]) -> GenerationConfig:

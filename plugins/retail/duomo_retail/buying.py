@@ -7,13 +7,16 @@ contract: a customer who left says nothing, and can only be guessed from a silen
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Artifact, FittedOn
 from duomo.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Array = NDArray[np.float64]
 
@@ -137,7 +140,7 @@ def _gamma_gamma(parameters: Array, x: Array, value: Array) -> float:
     return float(terms.sum())
 
 
-def _maximise(likelihood: Any, count: int) -> list[float]:
+def _maximise(likelihood: Callable[[Array], float], count: int) -> list[float]:
     """Positive parameters of the greatest likelihood, by their logarithms; a simplex, and then a polish."""
     from scipy.optimize import minimize
 

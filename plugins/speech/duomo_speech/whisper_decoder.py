@@ -6,7 +6,7 @@ Source: Radford et al. 2022, https://arxiv.org/abs/2212.04356. The layers are tr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -93,7 +93,7 @@ class WhisperDecoder:
         rows = zip(torch.split(query, 1), self.apart[at], strict=True)
         return _out(attention, torch.cat([F.scaled_dot_product_attention(q, *heard, scale=1.0) for q, heard in rows]))
 
-    def _write(self, at: int, layer: Any, y_BND: Tensor) -> KeysValues:
+    def _write(self, at: int, layer: Network, y_BND: Tensor) -> KeysValues:
         keys, values = _keys_values(layer.self_attn, y_BND)
         if at == len(self.written):
             self.written.append((keys, values))
@@ -103,11 +103,11 @@ class WhisperDecoder:
         return self.written[at]
 
 
-def _keys_values(attention: Any, x_BTD: Tensor) -> KeysValues:
+def _keys_values(attention: Network, x_BTD: Tensor) -> KeysValues:
     return _heads(attention, attention.k_proj(x_BTD)), _heads(attention, attention.v_proj(x_BTD))
 
 
-def _heads(attention: Any, x_BTD: Tensor) -> Tensor:
+def _heads(attention: Network, x_BTD: Tensor) -> Tensor:
     """(B, T, D) to (B, heads, T, D of a head), copied because each step reads all of it."""
     x_BTHD = x_BTD.view(*x_BTD.shape[:2], attention.num_heads, attention.head_dim)
     return x_BTHD.transpose(1, 2).contiguous()
@@ -121,10 +121,10 @@ def _attend(
     return _out(attention, mixed)
 
 
-def _query(attention: Any, y_BND: Tensor) -> Tensor:
+def _query(attention: Network, y_BND: Tensor) -> Tensor:
     return _heads(attention, attention.q_proj(y_BND) * attention.scaling)  # scaled first, as in transformers
 
 
-def _out(attention: Any, mixed: Tensor) -> Tensor:
+def _out(attention: Network, mixed: Tensor) -> Tensor:
     out_BND: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
     return out_BND

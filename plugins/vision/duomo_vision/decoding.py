@@ -7,13 +7,16 @@ import functools
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from duomo import Image
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 RGB = 3
 """`torchvision.io.ImageReadMode.RGB`."""
@@ -63,7 +66,7 @@ def _jpeg_decoder() -> Decoder | None:
     return functools.partial(_by_torchvision, operator) if operator is not None else None
 
 
-def _by_simplejpeg(simplejpeg: Any, content: bytes, at_least: int | None) -> Tensor | None:
+def _by_simplejpeg(simplejpeg: ModuleType, content: bytes, at_least: int | None) -> Tensor | None:
     """libjpeg-turbo 3: about two thirds of the time of the one in torchvision."""
     try:
         smallest = (0, 0)

@@ -11,7 +11,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
 from safetensors.torch import load_file
@@ -192,7 +192,9 @@ class EfficientNetLite(ImageModel[R]):
         network, labels = open_network(weights)
         return cls(network, device, dtype, labels)
 
-    def preprocess(self, items: Sequence[Image], options: Any) -> list[dict[str, Tensor]]:
+    def preprocess(
+        self, items: Sequence[Image], options: ImageClassificationOptions | ImageFeatureExtractionOptions
+    ) -> list[dict[str, Tensor]]:
         at_least = SCALED if options.decode == "scaled" else None
         return [{"pixels": resize(decode(item, at_least))} for item in items]
 

@@ -108,7 +108,7 @@ class CheckpointModel(ImageModel[R]):
         return [{"pixels": each} for each in prepared["pixel_values"]]
 
 
-def _image_processor() -> Any:
+def _image_processor() -> type[Any]:
     from transformers import AutoImageProcessor  # not every model of this file needs it
 
     return AutoImageProcessor

@@ -127,7 +127,7 @@ class AdapterContract(ABC, Generic[P, D]):
         del phase
         return ()
 
-    def prepare(self, record: Record[P]) -> Any:
+    def prepare(self, record: Record[P]) -> object:
         """The input of the task, or of `score`; pure, and blind to `record.protected` and `record.label`."""
         return record
 

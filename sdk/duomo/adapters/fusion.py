@@ -55,7 +55,7 @@ class FusionAdapter(Adapter[Mapping[str, Any], Fused]):
     def scorer(self, part: str) -> Scorer:
         """What scores the values of a part; asked for once a batch."""
 
-    def prepare(self, record: Record[Mapping[str, Any]]) -> Any:
+    def prepare(self, record: Record[Mapping[str, Any]]) -> object:
         return {part: record.payload.get(part) for part in self.parts}
 
     def score(self, prepared: Sequence[Any]) -> Sequence[Any]:

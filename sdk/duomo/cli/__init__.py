@@ -237,7 +237,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
     default="auto",
     help="Progress on standard error.",
 )
-def cli(**_options: Any) -> None:
+def cli(**_options: object) -> None:
     """Do nothing: `Root.invoke` takes the options."""
 
 

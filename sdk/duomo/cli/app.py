@@ -15,6 +15,7 @@ from duomo.errors import DuomoError, PluginBroken
 
 if TYPE_CHECKING:
     from duomo.catalog import Catalog
+    from duomo.outcome import ItemError
     from duomo.specs import CommandSpec
 
 
@@ -125,7 +126,7 @@ class App:
             echo_json([record] if self.output == "json" else record)
 
 
-def describe(error: Any) -> str:
+def describe(error: DuomoError | ItemError) -> str:
     """Describe what happened, why, and what to type to fix it, for anything with those three and a code."""
     lines = [f"{click.style('error:', fg='red', bold=True)} {error.what}  [{error.code}]"]
     if error.why:

@@ -123,7 +123,7 @@ def _check_key(key: str) -> None:
     )
 
 
-def _typed(app: App, key: str, value: str) -> Any:
+def _typed(app: App, key: str, value: str) -> object:
     if key.startswith("limits."):
         if not value.replace("_", "").isdigit() or int(value) < 1:
             raise BadOption(f"'{key}' must be a whole number above 0, not '{value}'")

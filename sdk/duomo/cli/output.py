@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from duomo.cli.app import App
 from duomo.cli.formats import echo_json, write_csv
 from duomo.cli.tables import fit, is_terminal, table, table_width
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMATS = ("auto", "table", "json", "jsonl", "csv", "text")
 Record = Mapping[str, Any]
@@ -76,7 +79,7 @@ def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: st
             app.say(f"not shown: {', '.join(left_out)}; -o csv has all")
 
 
-def cell(record: Any, column: str | Callable[[Any], Any]) -> str:
+def cell(record: Mapping[str, Any], column: str | Callable[[Any], Any]) -> str:
     """Format one cell as text: nothing for None, ``yes`` and ``no``, lists joined by commas."""
     value = column(record) if callable(column) else record[column]
     if value is None:

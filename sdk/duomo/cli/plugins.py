@@ -16,6 +16,8 @@ from duomo.plugins.discovery import PluginRecord, discover, unmet
 from duomo.plugins.distributions import canonical
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from duomo.catalog import Catalog
     from duomo.testing.suite import Finding
 
@@ -143,7 +145,7 @@ def enable_plugin(app: App, /, name: str) -> None:
     _change(app, name, disable=False)
 
 
-def check(name: str, *, no_import: bool = False, progress: Any = None) -> list[Finding]:
+def check(name: str, *, no_import: bool = False, progress: Callable[[str], None] | None = None) -> list[Finding]:
     """Run the conformance suite on one plugin, and unless `no_import` on its models and adapters."""
     from duomo.testing.plugins import MetadataConformance, PluginConformance
     from duomo.testing.suite import run

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from typing import IO
 
 
 def table(header: list[str], rows: list[list[str]], *, width: int | None = None, wrap: bool = False) -> str:
@@ -67,7 +70,7 @@ def cut(text: str, width: int) -> str:
     return _head(text, width - 1) + "…"
 
 
-def is_terminal(stream: Any) -> bool:
+def is_terminal(stream: IO[Any] | None) -> bool:
     """Check that a stream is a terminal; a closed one is not."""
     return stream is not None and not stream.closed and stream.isatty()
 

@@ -122,7 +122,7 @@ def _train(text: str) -> str | int:
     return int(text) if text.isdigit() else text
 
 
-def _validation(text: str) -> Any:
+def _validation(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:

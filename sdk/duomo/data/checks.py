@@ -46,7 +46,7 @@ def read_number(label: Any) -> float:
     return number
 
 
-def check_spans(label: Any, length: int) -> None:
+def check_spans(label: object, length: int) -> None:
     """Raise `BadInput` unless a label is a list of spans that lie in a text of `length` characters."""
     fix = '[{"start": 0, "end": 3, "label": "PER"}]'
     if not isinstance(label, list) or not all(isinstance(span, dict) for span in label):

@@ -94,7 +94,7 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
         yield row if isinstance(row, dict) else lost
 
 
-def parse_json(line: bytes) -> Any:
+def parse_json(line: bytes) -> object:
     """Parse one JSON value. Raises `ValueError`, also for lists in lists deeper than can be read."""
     try:
         return json.loads(line)

@@ -77,7 +77,7 @@ class _Call(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         return self.network(*args, **kwargs)
 
 
@@ -98,7 +98,7 @@ class Exported(nn.Module):
         self.config: Any = getattr(self._network[0], "config", None)
         self.device = torch.device("cpu")
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, *args: object, **kwargs: object) -> object:
         """What the network gives. Raises `OptimizeRefused` when it cannot be exported."""
         leaves, spec = pytree.tree_flatten((args, kwargs))
         tensors = [each for each in leaves if isinstance(each, Tensor)]

@@ -103,7 +103,7 @@ class Audio:
         return audio
 
     @property
-    def source(self) -> Any:
+    def source(self) -> object:
         """What was handed in."""
         return self._source
 

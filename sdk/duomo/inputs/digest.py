@@ -7,10 +7,13 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.errors import InputUnreadable, UsageProblem
 from duomo.inputs.orientation import orientation
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 CONTENT_BYTES = 8 * 1024**2
 """Files up to this size, such as photos and short clips, are compared by what is in them; a longer one by its
@@ -63,7 +66,7 @@ def _feed(update: Callable[[Any], None], value: Any) -> None:
         _feed_all(update, [part for pair in _fields(value) for part in pair])
 
 
-def _feed_all(update: Callable[[bytes], None], values: Any) -> None:
+def _feed_all(update: Callable[[bytes], None], values: Collection[object]) -> None:
     update(b"l%d:" % len(values))
     for each in values:
         _feed(update, each)

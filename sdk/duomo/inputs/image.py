@@ -80,7 +80,7 @@ class Image:
         return image
 
     @property
-    def source(self) -> Any:
+    def source(self) -> object:
         """What was handed in."""
         return self._source
 

@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,6 +19,9 @@ from duomo.outcome import Outcome
 from duomo.serving.hosted import Hosted
 from duomo.serving.replies import JsonReply, error_reply, status_of
 from duomo.serving.wire import WireLimits, read_request
+
+if TYPE_CHECKING:
+    from duomo.tasks.results import Embedding
 
 _CHAT = {"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "temperature": "temperature",
          "top_p": "top_p", "seed": "seed"}  # fmt: skip
@@ -178,7 +181,7 @@ def _chat_options(body: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _base64(embedding: Any) -> str:
+def _base64(embedding: Embedding) -> str:
     return base64.b64encode(embedding.array.astype("<f4").tobytes()).decode()
 
 

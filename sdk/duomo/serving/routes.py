@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,6 +19,9 @@ from duomo.serving.metrics import Metrics
 from duomo.serving.replies import JsonReply, error_reply, reply_to, result_reply
 from duomo.serving.schemas import input_schema
 from duomo.serving.wire import WireLimits, read_request, to_item, to_options
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -160,7 +163,7 @@ class TaskRoutes:
                 task.cancel()
 
 
-async def _until_gone(request: Request, running: Any) -> Outcome[Any] | None:
+async def _until_gone(request: Request, running: Awaitable[Outcome[Any]]) -> Outcome[Any] | None:
     """Wait for an outcome as long as the client waits; None when it has gone, and then the work is taken back."""
     work = asyncio.ensure_future(running)
     gone = asyncio.ensure_future(_disconnected(request))

@@ -10,13 +10,17 @@ import binascii
 import json
 import typing
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from duomo.errors import BadInput, InputTooLarge
 from duomo.inputs import Audio, Image, TextOrImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import NoReturn
 
 MEDIA_KEYS = frozenset({"image", "audio", "image_pair", "audio_pair", "video"})
 """Keys of an input under which bytes are expected, whatever the task."""
@@ -72,7 +76,7 @@ async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
     return body
 
 
-def parse_json(text: bytes | str, depth: int) -> Any:
+def parse_json(text: bytes | str, depth: int) -> object:
     """Parse JSON of bounded nesting. Raises `BadInput`."""
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
@@ -87,7 +91,7 @@ def parse_json(text: bytes | str, depth: int) -> Any:
     raise BadInput(f"the JSON nests deeper than {depth} levels", fix="send it flatter")
 
 
-def to_item(value: object, input_class: type[Any]) -> Any:
+def to_item(value: object, input_class: type[Any]) -> object:
     """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or a recording."""
     if issubclass(input_class, Image | Audio):
         return _media(value)
@@ -113,7 +117,7 @@ def to_options(value: object) -> dict[str, Any]:
             for key, inner in value.items()}  # fmt: skip
 
 
-def _media(value: object) -> Any:
+def _media(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _media(each) if key in MEDIA_KEYS else each for key, each in value.items()}
     if isinstance(value, str):
@@ -128,7 +132,7 @@ def _media(value: object) -> Any:
     return value
 
 
-def _decoded(value: object) -> Any:
+def _decoded(value: object) -> object:
     """Decode a ``data:…;base64,…`` text (RFC 2397) to bytes; anything else is returned as it is."""
     if not isinstance(value, str) or not value.startswith("data:"):
         return value
@@ -179,11 +183,11 @@ def _hints(input_class: type[Any]) -> dict[str, Any]:
         return {}
 
 
-def _inside(value: object) -> Any:
+def _inside(value: object) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import pydantic
 
 from duomo.errors import BadOption, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Options(pydantic.BaseModel):
@@ -63,7 +66,7 @@ class Input(Protocol):
     name: str
 
     @classmethod
-    def accept(cls, value: object) -> Any:
+    def accept(cls, value: object) -> Self:
         """Take every reasonable shape, or raise `BadInput`."""
 
 
@@ -81,7 +84,7 @@ class Task(Generic[In, O, R]):
     Result: ClassVar[type[Any]]
 
 
-def _bad_option(cls: type[Options], problem: Any) -> BadOption:
+def _bad_option(cls: type[Options], problem: ErrorDetails) -> BadOption:
     name = ".".join(str(part) for part in problem["loc"]) or "options"
     known = ", ".join(cls.model_fields) or "none"
     if problem["type"] == "extra_forbidden":

@@ -331,7 +331,7 @@ def _same(got: Sequence[Outcome[Any]], wanted: Sequence[Outcome[Any]], tolerance
         assert not found, f"{when} a result differs: {found}"
 
 
-def _essence(outcome: Outcome[Any]) -> Any:
+def _essence(outcome: Outcome[Any]) -> object:
     """A result without what goes by its place in the stream: key and id may be a position."""
     if outcome.result is None:
         return outcome.error.to_dict() if outcome.error is not None else None

@@ -206,14 +206,14 @@ class ExecutorConformance(Suite):
 
 
 @functools.lru_cache(maxsize=1)
-def _start(suite: Any) -> Runner[Any]:
+def _start(suite: ExecutorConformance) -> Runner[Any]:
     gc.collect()  # the one before may still hold a machine's devices
     name, devices = suite.executor, suite.devices
     return load("text-classification", "fake/echo", executor=name, devices=devices, catalog=_catalog(suite))
 
 
 @functools.cache
-def _catalog(suite: Any) -> Catalog:
+def _catalog(suite: ExecutorConformance) -> Catalog:
     return suite.catalog or Catalog(extra={"fake": FakePlugin(faulty_spec())})
 
 

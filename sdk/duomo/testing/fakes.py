@@ -6,7 +6,7 @@ import ctypes
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from duomo.catalog import Catalog
 from duomo.hooks import Hooks, hookimpl
@@ -14,6 +14,11 @@ from duomo.model import Features, Model
 from duomo.plugins.selection import Selection
 from duomo.specs import AdapterSpec, ModelSpec
 from duomo.tasks.results import Classification
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+    from duomo.tasks.nlp import TextClassificationOptions
 
 THERMOMETER = AdapterSpec(
     "fake/thermometer",
@@ -52,10 +57,10 @@ class EchoModel(Model[Any, Classification]):
         return cls()
 
     @staticmethod
-    def estimate(item: Any) -> int:
+    def estimate(item: Sized) -> int:
         return len(item)
 
-    def preprocess(self, items: Sequence[Any], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Any], options: object) -> list[Features]:
         for item in items:
             if "poison" in item:
                 raise ValueError(f"poison in {item!r}")
@@ -69,7 +74,9 @@ class EchoModel(Model[Any, Classification]):
             raise RuntimeError("crash in the forward pass")
         return batch
 
-    def postprocess(self, output: list[str], features: list[Features], options: Any) -> list[Classification]:
+    def postprocess(
+        self, output: list[str], features: list[Features], options: TextClassificationOptions
+    ) -> list[Classification]:
         kept = [text for text in output if "mute" not in text]
         return [Classification.ranked([text, "other"], [1.0, 0.0], options.top_k) for text in kept]
 

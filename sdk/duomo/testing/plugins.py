@@ -239,5 +239,5 @@ def _finds(module: str) -> bool:
         return False
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value

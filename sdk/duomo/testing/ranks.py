@@ -48,7 +48,7 @@ class ThreadGroup:
             raise (own or errors)[0]
         return [future.result() for future in futures]
 
-    def _at(self, rank: ThreadRanks, work: Callable[[T], Any], one: T) -> Any:
+    def _at(self, rank: ThreadRanks, work: Callable[[T], Any], one: T) -> object:
         try:
             with parallel.in_group(rank), torch.no_grad():
                 return work(one)

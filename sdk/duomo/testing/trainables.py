@@ -149,6 +149,6 @@ class TrainableConformance(Suite):
         training.read()
         return training
 
-    def _input(self, row: dict[str, Any]) -> Any:
+    def _input(self, row: dict[str, Any]) -> object:
         rest = [value for name, value in row.items() if name != self.label]
         return rest[0] if len(rest) == 1 else {name: value for name, value in row.items() if name != self.label}

@@ -53,7 +53,7 @@ class Peers:
     def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
         """Add up each gradient over all copies, in place."""
 
-    def gather(self, value: Any) -> list[Any]:
+    def gather(self, value: object) -> list[Any]:
         """The values of all copies, in the order of their ranks."""
         return [value]
 

@@ -6,11 +6,14 @@ folder is an ordinary checkpoint that every executor loads.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from duomo.errors import RequirementMissing, UsageProblem
+
+if TYPE_CHECKING:
+    import torch
 
 
 def add(network: nn.Module, head: tuple[str, ...], rank: int, reference: str) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ def add(network: nn.Module, head: tuple[str, ...], rank: int, reference: str) ->
     return (*head, *added)
 
 
-def merge(network: Any) -> None:
+def merge(network: torch.nn.Module) -> None:
     """Make each addition part of its layer, and the layer an ordinary one again."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 

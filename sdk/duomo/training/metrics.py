@@ -11,7 +11,10 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Z95 = 1.96
 RESAMPLES, CELLS = 1000, 20_000_000
@@ -106,7 +109,7 @@ class Classes(Metric):
         low, high = self._f1(resampled).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
         return Interval(float(self._f1(matrix)), low, high, total)
 
-    def _f1(self, confusion: Any) -> Any:
+    def _f1(self, confusion: Tensor) -> Tensor:
         return macro_f1(confusion)
 
 
@@ -131,7 +134,7 @@ class Tokens(Classes):
         names = {name for pair in self.pairs for name in pair} - {self.outside}
         self.labels = [self.outside, *sorted(names)]
 
-    def _f1(self, confusion: Any) -> Any:
+    def _f1(self, confusion: Tensor) -> Tensor:
         return macro_f1(confusion, skipped=1)
 
 
@@ -175,7 +178,7 @@ def wilson(right: int, total: int) -> Interval:
     return Interval(share, max(0.0, middle - half), min(1.0, middle + half), total)
 
 
-def macro_f1(confusion: Any, skipped: int = 0) -> Any:
+def macro_f1(confusion: Tensor, skipped: int = 0) -> Tensor:
     """Mean F1 over the classes that occur as label or prediction, of one or more confusion matrices (…, C, C).
 
     The first `skipped` classes have no F1 of their own.

@@ -6,7 +6,6 @@ Cross-entropy is in nats, as in Goodfellow et al. 2016, "Deep Learning", section
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,7 +47,7 @@ def token_cross_entropy(logits: Tensor, targets: Sequence[Tensor]) -> Losses:
     return Losses(_by_row(each, lengths), _by_row((flat != IGNORED).float(), lengths))
 
 
-def _by_row(values: Any, lengths: list[int]) -> Tensor:
+def _by_row(values: Tensor, lengths: list[int]) -> Tensor:
     """(N,) → (B,), the sum over each row's tokens."""
     owner = torch.repeat_interleave(torch.tensor(lengths, device=values.device))
     found: Tensor = values.new_zeros(len(lengths)).index_add(0, owner, values)

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -35,6 +35,9 @@ from duomo.training.rows import PreparedRows, Rows
 from duomo.training.starts import Start
 from duomo.training.trainable import Trainable
 from duomo.training.trunk import TrunkRows
+
+if TYPE_CHECKING:
+    from duomo.tasks.base import Options
 
 
 class Training:
@@ -150,7 +153,7 @@ class Training:
             if names_of(examples[: self._num_own], cls.kind) == self.labels:
                 return prepared
 
-    def _options(self) -> Any:
+    def _options(self) -> Options | None:
         """The task's options; a text that is too long is cut, and counted in the report."""
         values = {"long": "truncate"} if "long" in self.task.Options.model_fields else {}
         required = [name for name, field in self.task.Options.model_fields.items() if field.is_required()]

@@ -41,7 +41,7 @@ def class_of_top(result: type[Result]) -> type[Result] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Result) else None
 
 
-def without_none(kind: object) -> Any:
+def without_none(kind: object) -> object:
     """Find the kind behind ``X | None``."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         rest = [each for each in typing.get_args(kind) if each is not type(None)]

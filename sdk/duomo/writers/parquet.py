@@ -96,7 +96,7 @@ class ParquetWriter(Writer):
                 self._file.write_table(table)
 
 
-def _as_text(value: object) -> Any:
+def _as_text(value: object) -> object:
     """Make all strings in a value valid text."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")

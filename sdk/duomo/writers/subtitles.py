@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
 from duomo.tasks.base import Result
 from duomo.writers.columns import columns
 from duomo.writers.text import TextWriter
+
+if TYPE_CHECKING:
+    from duomo.tasks.speech import Transcript
 
 
 class SubtitleWriter(TextWriter):
@@ -71,7 +74,7 @@ def check_subtitles(result: type[Result]) -> None:
         )
 
 
-def _cues(result: Any) -> Iterator[tuple[int, int, str]]:
+def _cues(result: Transcript) -> Iterator[tuple[int, int, str]]:
     """Start and end in milliseconds, and the text on one line; segments without text are left out."""
     for segment in result.segments:
         text = " ".join(segment.text.split())  # an empty line would end the cue

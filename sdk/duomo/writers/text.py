@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import os
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from duomo.errors import CannotWrite
 from duomo.outcome import Outcome, result_json
@@ -15,6 +15,9 @@ from duomo.tasks.base import Result
 from duomo.writers.base import Writer
 from duomo.writers.columns import cell, class_of_top, columns, find, full_names
 from duomo.writers.files import GrowingFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A spreadsheet takes a cell that begins with one of these for a formula; the last four are the full-width signs."""
@@ -133,7 +136,7 @@ class CsvWriter(TextWriter):
         ends = [error and error.code, error and error.what, meta.model, meta.ms]
         return [outcome.index, outcome.id, outcome.ok, *cells, *ends]
 
-    def _row(self, cells: Any) -> str:
+    def _row(self, cells: Iterable[object]) -> str:
         self._line.seek(0)
         self._line.truncate()
         self._csv.writerow(cells)

@@ -95,7 +95,7 @@ class Encoder(Model[In, R]):
         return parallel.pipeline_split(config)
 
     @staticmethod
-    def estimate(item: Any) -> int:
+    def estimate(item: Sequence[Any]) -> int:
         return 1 + len(item) // 5
 
     def collate(self, features: list[Features]) -> Any:

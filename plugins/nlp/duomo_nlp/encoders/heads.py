@@ -51,7 +51,7 @@ def keep_sparse(network: Network) -> None:
         return
     least = (5 + 2 * config.num_random_blocks) * config.block_size
 
-    def choose(_: Any, args: Any, given: dict[str, Any]) -> None:
+    def choose(_: object, args: Any, given: dict[str, Any]) -> None:
         ids = given["input_ids"] if "input_ids" in given else args[0]
         body.set_attention_type("block_sparse" if ids.shape[1] > least else "original_full")
 

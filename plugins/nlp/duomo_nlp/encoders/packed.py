@@ -61,7 +61,7 @@ def enable(network: PreTrainedModel) -> bool:
     return True
 
 
-def _disable(network: Network, before: str) -> Any:
+def _disable(network: Network, before: str) -> Network:
     """Undo `enable`."""
     del network.plain
     network.set_attn_implementation(before)
@@ -157,17 +157,17 @@ def _bounds(groups: Groups, device: torch.device) -> tuple[Tensor, int]:
     return torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device), max(lengths)
 
 
-def _intermediate(own: Any, forward: Callable[[Tensor], Tensor], hidden: Tensor) -> Tensor:
+def _intermediate(own: Network, forward: Callable[[Tensor], Tensor], hidden: Tensor) -> Tensor:
     """The wide half of a layer, (1, N, H) to (1, N, 4H): where the worker made its layer one that can, in one step."""
     at_once: Callable[[Tensor], Tensor] | None = getattr(own.dense, "gelu", None)
     return forward(hidden) if at_once is None else at_once(hidden)
 
 
 def _last_layer(
-    layer: Any,
+    layer: Network,
     forward: Callable[..., Tensor],
     hidden: Tensor,
-    *args: Any,
+    *args: object,
     groups: Groups,
     first_only: bool,
     **rest: Any,

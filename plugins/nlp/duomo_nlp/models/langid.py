@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from py3langid.langid import LanguageIdentifier
 
@@ -34,7 +34,7 @@ class LanguageIdentification(Model[Text, Classification]):
         return cls(LanguageIdentifier.from_modelpath(weights.path, norm_probs=True))
 
     @staticmethod
-    def estimate(item: Any) -> int:
+    def estimate(item: Text) -> int:
         return 1 + len(item) // 5
 
     def preprocess(self, items: Sequence[Text], options: LanguageIdentificationOptions) -> list[Features]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
@@ -45,7 +45,7 @@ class Vader(Model[Text, Classification]):
         return cls(SentimentIntensityAnalyzer(str(weights.path), str(weights.folder / "emoji_utf8_lexicon.txt")))
 
     @staticmethod
-    def estimate(item: Any) -> int:
+    def estimate(item: Text) -> int:
         return 1 + len(item) // 5
 
     def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:

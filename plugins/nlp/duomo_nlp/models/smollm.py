@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from gguf import GGUFReader, dequantize
@@ -22,6 +22,9 @@ from duomo.errors import Unavailable
 from duomo.pretrained import quiet
 from duomo.weights import check_tensors, verify
 from duomo_nlp.generation import CausalLM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMES = {
     "token_embd": "model.embed_tokens",
@@ -145,5 +148,5 @@ def _halves(tensor: torch.Tensor, heads: int) -> torch.Tensor:
     return tensor.view(heads, rows // heads // 2, 2, columns).transpose(1, 2).reshape(rows, columns)
 
 
-def _values(reader: GGUFReader) -> Any:
+def _values(reader: GGUFReader) -> Callable[[str], Any]:
     return lambda key: reader.fields[key].contents()

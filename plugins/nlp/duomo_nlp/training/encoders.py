@@ -125,12 +125,12 @@ def open_network(auto: Any, weights: WeightsRef, labels: Sequence[str], dtype: t
     return network, True
 
 
-def _has_head(auto: Any, weights: WeightsRef) -> bool:
+def _has_head(auto: type[Any], weights: WeightsRef) -> bool:
     suffix = auto.__name__.removeprefix("AutoModel")
     return any(name.endswith(suffix) for name in weights.config().get("architectures") or ())
 
 
-def below(base: Any, upper: int, rows: Rows) -> Tensor:
+def below(base: Network, upper: int, rows: Rows) -> Tensor:
     """Hidden states (N, H) from below the `upper` highest layers of an encoder, in the order of the groups."""
     if not upper:
         return hidden_states(base, rows)
@@ -142,7 +142,7 @@ def below(base: Any, upper: int, rows: Rows) -> Tensor:
         base.encoder.layer = stack
 
 
-def above(base: Any, features: Sequence[Tensor], upper: int, *, first_only: bool) -> tuple[Tensor, list[int]]:
+def above(base: Network, features: Sequence[Tensor], upper: int, *, first_only: bool) -> tuple[Tensor, list[int]]:
     """Run the `upper` highest layers of a BERT on hidden states of rows, (L, H) each.
 
     Returns:

@@ -6,7 +6,7 @@ From the vectors that a head reads to logits: what each architecture's own ``for
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from duomo_nlp.encoders.heads import first_states, hidden_states
 from duomo_nlp.encoders.packed import LIKE_BERT
 from duomo_nlp.encoders.rows import Rows, batches, by_length, by_row
 from duomo_nlp.training.encoders import EncoderTrainer, above
+
+if TYPE_CHECKING:
+    from duomo.tasks.nlp import TextClassificationOptions
 
 HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "bert": lambda network, first: network.classifier(network.dropout(network.bert.pooler(first))),
@@ -38,7 +41,7 @@ class Sequences(EncoderTrainer[Text]):
 
     auto = AutoModelForSequenceClassification
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:
         return [
             {"ids": text[0].ids, "truncated": windows.was_cut(text, options.long)}
             for text in windows.read(self.tokenizer, items, options.long)

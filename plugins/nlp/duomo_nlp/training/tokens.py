@@ -7,7 +7,7 @@ others ``I-``; a piece inside a word has no loss, since in inference it follows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from tokenizers import Encoding
@@ -24,6 +24,9 @@ from duomo_nlp.encoders.rows import Rows, batches, by_token
 from duomo_nlp.entities import OUTSIDE, split_tag
 from duomo_nlp.training.encoders import EncoderTrainer, above
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class Tokens(EncoderTrainer[Text]):
     """Cross-entropy over the tags of tokens."""
@@ -36,7 +39,7 @@ class Tokens(EncoderTrainer[Text]):
         tags = [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
         return super().open(weights, labels=tags, device=device, dtype=dtype)
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: object) -> list[Features]:
         return [
             {"ids": text[0].ids, "encoding": text[0], "truncated": len(text) > 1 or bool(text[0].overflowing)}
             for text in windows.read(self.tokenizer, items, "truncate", offsets=True)
@@ -47,7 +50,7 @@ class Tokens(EncoderTrainer[Text]):
         place = {tag: at for at, tag in enumerate(self.labels)}
         return [self._tags(spans, each["encoding"], place) for spans, each in zip(labels, features, strict=True)]
 
-    def _tags(self, spans: Any, encoding: Encoding, place: dict[str, int]) -> Tensor:
+    def _tags(self, spans: Iterable[dict[str, Any]], encoding: Encoding, place: dict[str, int]) -> Tensor:
         inside_word = getattr(self.tokenizer.model, "continuing_subword_prefix", None)
         found = [place[OUTSIDE]] * len(encoding)
         covered, opened = 0, set[int]()

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ray
 
@@ -15,6 +15,9 @@ from duomo.execution.devices import describe_and_release
 from duomo.execution.pools import child
 from duomo.execution.pools.crew import Event
 from duomo.outcome import ItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Loaded(NamedTuple):
@@ -75,7 +78,7 @@ class RayWorker:
         answer = [] if self._post.rank else item_results
         return Event("done", self._post.replica, ticket, answer, prepare_s=prepared.seconds, compute_s=seconds)
 
-    def stream(self, ticket: int, item: object, options: object) -> Any:
+    def stream(self, ticket: int, item: object, options: object) -> Iterator[Event]:
         """Events of one item that comes in parts; the last is ``done`` or ``raised``."""
         replica = self._post.replica
         try:

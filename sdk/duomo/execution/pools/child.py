@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 import traceback
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo.errors import BadInput, DuomoError, ModelFailed, PluginBroken, Unavailable
 from duomo.execution.base import Job, ModelFacts
@@ -17,6 +17,9 @@ from duomo.execution.devices import describe_and_release, torch_in_use
 from duomo.execution.pools.process import follow_driver
 from duomo.execution.pools.transport import Channel, Message, Slot
 from duomo.outcome import ItemError
+
+if TYPE_CHECKING:
+    from duomo.execution.worker import Prepared
 
 
 class RankInfo(NamedTuple):
@@ -184,7 +187,7 @@ class _Service:
                     prepared = error
             self._prepared.put((message, prepared))
 
-    def _answer(self, message: Message, prepared: Any) -> None:
+    def _answer(self, message: Message, prepared: Prepared) -> None:
         start = time.perf_counter()
         item_results = self._worker.compute(prepared, message.body[1])
         seconds = (prepared.seconds, time.perf_counter() - start)

@@ -26,6 +26,8 @@ from duomo.specs import ModelSpec
 if TYPE_CHECKING:
     import torch
 
+    from duomo.weights import WeightsRef
+
 
 class FakeDevice(NamedTuple):
     """One replica of a simulation."""
@@ -334,7 +336,7 @@ class SimulatedModel(Model[int, Any]):
     """Items are their own cost."""
 
     @classmethod
-    def load(cls, weights: Any, *, device: torch.device, dtype: torch.dtype) -> Self:  # noqa: ARG003
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:  # noqa: ARG003
         """Do nothing."""
         return cls()
 
@@ -347,11 +349,11 @@ class SimulatedModel(Model[int, Any]):
         """Do nothing."""
         return [{"cost": item} for item in items]
 
-    def forward(self, batch: Any) -> Any:
+    def forward(self, batch: object) -> object:
         """Do nothing."""
         return batch
 
-    def postprocess(self, output: Any, features: list[Features], options: object) -> list[Any]:
+    def postprocess(self, output: object, features: list[Features], options: object) -> list[Any]:
         """Return nothing for each item."""
         return [None for _ in features]
 
@@ -368,5 +370,5 @@ _JOB = Job(
 )
 
 
-def _rounded(value: object) -> Any:
+def _rounded(value: object) -> object:
     return round(value, 6) if isinstance(value, float) else value

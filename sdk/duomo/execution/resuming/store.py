@@ -18,10 +18,13 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from duomo.errors import CannotWrite, DuomoError, StoreLocked, StoreMismatch, StoreProblem
 from duomo.outcome import ItemError, Meta, Outcome, exact_json, result_json
+
+if TYPE_CHECKING:
+    from duomo.tasks.base import Result
 
 GROUP_ROWS = 32
 GROUP_S = 0.5
@@ -228,7 +231,7 @@ class RunStore:
         return known
 
 
-def _result_json(result: Any) -> str | None:
+def _result_json(result: Result | None) -> str | None:
     if result is None:
         return None
     text = result_json(result)

@@ -168,7 +168,7 @@ class GroupWorker(Worker):
         with contextlib.suppress(RuntimeError):  # from torch, when one is gone already
             self.ranks.close()
 
-    def _cut(self, network: Any, must: bool = False) -> Any:
+    def _cut(self, network: torch.nn.Module, must: bool = False) -> torch.nn.Module:
         """Cut the share of a network; a small one beside it that has no plan stays whole unless it `must`."""
         name, dims, cls = self.job.reference, self.job.plan.dims, type_of(self.job)
         config = getattr(network, "config", None)
@@ -207,7 +207,7 @@ def type_of(job: Job) -> type[Model[Any, Any]]:
     return cls
 
 
-def _shapes(batch: object) -> Any:
+def _shapes(batch: object) -> object:
     """Return the structure of a batch, a shape in the place of each tensor."""
     if isinstance(batch, torch.Tensor):
         return tuple(batch.shape)

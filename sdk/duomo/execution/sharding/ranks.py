@@ -137,7 +137,7 @@ class TorchRanks(Ranks):
         if dist.is_initialized():
             dist.destroy_process_group()
 
-    def _call(self, name: str, function: Callable[..., Any], *args: object, **kwargs: Any) -> Any:
+    def _call(self, name: str, function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
         if name:
             self.counts[name] += 1
         try:

@@ -52,7 +52,7 @@ class PackedLinear(nn.Linear):
         out: Tensor = torch.ops.mkldnn._linear_pointwise(input, self.packed, self.bias, "gelu", [], "none")
         return out
 
-    def __reduce__(self) -> Any:  # what is packed can be neither copied nor pickled
+    def __reduce__(self) -> tuple[Any, ...]:  # what is packed can be neither copied nor pickled
         return _repacked, (self.packed.to_dense(), self.bias)
 
 

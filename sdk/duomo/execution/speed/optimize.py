@@ -88,7 +88,7 @@ class Trial:
         self._refused: OptimizeRefused | None = None
         model.forward = self  # type: ignore[method-assign]
 
-    def __call__(self, batch: object) -> Any:
+    def __call__(self, batch: object) -> object:
         """Compute the first batch in both ways. Raises `OptimizeRefused`, and from then on always."""
         if self._refused is not None:
             raise self._refused
@@ -161,7 +161,7 @@ def _need_compiler() -> None:
 
 
 def _autocast(forward: Callable[[Any], Any], kind: str) -> Callable[[Any], Any]:
-    def run(batch: object) -> Any:
+    def run(batch: object) -> object:
         with torch.autocast(kind, torch.bfloat16):
             return forward(batch)
 

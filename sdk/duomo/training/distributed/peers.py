@@ -53,7 +53,7 @@ class TorchPeers(Peers):
         for each, summed in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
             each.copy_(summed.view_as(each))
 
-    def gather(self, value: Any) -> list[Any]:
+    def gather(self, value: object) -> list[Any]:
         found: list[Any] = [None] * self.size
         with self._named("all_gather"):
             dist.all_gather_object(found, value)
