@@ -61,8 +61,12 @@ class Artifact(pydantic.BaseModel):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of its kind and content; worked out once, for every result names it."""
-        return _digest(self.kind, self.model_dump(mode="json"))
+        """SHA-256 of its kind and of what differs from the defaults; worked out once, for every result names it.
+
+        One that was loaded has the fingerprint that it was saved with. So a class may gain a field with a default
+        without making others of what was fitted; a default that changes its meaning needs a new `kind`.
+        """
+        return _digest(self.kind, self.model_dump(mode="json", exclude_defaults=True))
 
     @functools.cached_property
     def ref(self) -> ArtifactRef:
@@ -79,7 +83,9 @@ class Artifact(pydantic.BaseModel):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as JSON with its fingerprint. Raises `CannotWrite`."""
         content = self.model_dump(mode="json")
-        text = json.dumps({"kind": self.kind, "sha256": _digest(self.kind, content), "content": content}, indent=1)
+        seal = _digest(self.kind, [self.fingerprint, content])
+        written = {"kind": self.kind, "fingerprint": self.fingerprint, "sha256": seal, "content": content}
+        text = json.dumps(written, indent=1)
         target = Path(path)
         try:
             target.write_text(text + "\n", "utf-8")
@@ -106,6 +112,8 @@ class Artifact(pydantic.BaseModel):
         try:
             data = json.loads(source.read_text("utf-8"))
             kind, sha256, content = data["kind"], data["sha256"], data["content"]
+            # Files of 0.1.0 bear one digest, of the content, which is the fingerprint too.
+            fingerprint = data.get("fingerprint", sha256)
         except OSError as error:
             raise ArtifactProblem(
                 f"no artefact at '{source}'", why=error.strerror or str(error), fix="fit and save it first"
@@ -114,7 +122,7 @@ class Artifact(pydantic.BaseModel):
             raise ArtifactProblem(
                 f"'{source}' is not an artefact", why=f"{type(error).__name__}: {error}", fix="save it again"
             ) from None
-        if _digest(kind, content) != sha256:
+        if _digest(kind, [fingerprint, content] if "fingerprint" in data else content) != sha256:
             raise ArtifactProblem(
                 f"'{source}' was changed after it was saved",
                 why="its content does not have the fingerprint it bears",
@@ -128,7 +136,9 @@ class Artifact(pydantic.BaseModel):
                 fix="name the right file, or load the adapter that it belongs to",
             )
         try:
-            return found.model_validate(content).placed(source)
+            loaded = found.model_validate(content).placed(source)
+            loaded.__dict__["fingerprint"] = fingerprint  # where the cached property looks first
+            return loaded
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             raise ArtifactProblem(

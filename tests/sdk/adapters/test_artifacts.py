@@ -126,3 +126,39 @@ def test_artefacts_of_another_adapter_are_refused(thermometer, tmp_path):
         Thermometer.load(folder)
     with pytest.raises(ArtifactProblem, match="no fitted adapter in"):
         Thermometer.load(tmp_path / "gone")
+
+
+def test_a_field_that_a_class_gains_changes_neither_what_was_saved_nor_its_name(tmp_path):
+    """A later version of a class loads the folder of an earlier one, and names what is in it as before."""
+    from duomo.adapters.artifacts import load_folder, save_folder
+
+    class Nest(Artifact):
+        kind = "tests.nest/1"
+        eggs: int
+        colour: str = "blue"
+
+    old = Nest(eggs=3)
+    save_folder(tmp_path, "birds/nest", "1", {"nest": old})
+    before = old.fingerprint
+    # A class of the same module and name takes its place, as when a later version is imported.
+
+    class Later(Artifact):
+        __qualname__ = Nest.__qualname__
+        kind = "tests.nest/1"
+        eggs: int
+        colour: str = "blue"
+        height_m: float = 4.0
+
+    found = load_folder(tmp_path, "birds/nest")["nest"]
+    assert (type(found), found.eggs, found.height_m) == (Later, 3, 4.0)
+    assert found.fingerprint == before == Later(eggs=3).fingerprint
+    assert Later(eggs=3, height_m=5.0).fingerprint != before
+    save_folder(tmp_path / "again", "birds/nest", "1", {"nest": found})
+    assert load_folder(tmp_path / "again", "birds/nest")["nest"].fingerprint == before
+
+
+def test_a_fingerprint_that_was_changed_is_refused(sigmoid, tmp_path):
+    path = sigmoid.save(tmp_path / "sigmoid.json")
+    path.write_text(path.read_text().replace(sigmoid.fingerprint, "0" * 64))
+    with pytest.raises(ArtifactProblem, match="was changed after it was saved"):
+        Sigmoid.load(path)
