@@ -16,6 +16,7 @@ from duomo.execution.scheduling.scheduler import too_many_failed
 from duomo.inputs.digest import digest
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.tasks.base import Options
+from duomo.version import RESULTS
 
 DEDUPE_ITEMS = 16_384
 """Distinct inputs, those last seen, that are remembered with their outcomes to recognize repetitions."""
@@ -74,7 +75,7 @@ class Resume:
         if self._store is None:
             return
         try:
-            self._store.begin(fingerprint(meta, options))
+            self._store.begin(fingerprint(meta, options), assumed(options))
         except DuomoError:
             self._end()
             raise
@@ -189,15 +190,21 @@ class Resume:
 
 
 def fingerprint(meta: Meta, options: Options) -> dict[str, str]:
-    """Collect all that decides about results, by name: task, model, revision, dtype, options and versions.
+    """Collect all that decides about results, by name: task, model, revision, dtype, options and numbers of versions.
 
     Device and executor are not among them: a run may be carried on elsewhere.
     """
-    from duomo.version import __version__
-
     parts = {name: str(value) for name, value in dataclasses.asdict(meta).items() if name not in _OF_ONE_ITEM}
     chosen = {f"option {name}": _show(getattr(options, name)) for name in type(options).model_fields}
-    return {**parts, "duomo": __version__, **chosen}
+    return {**parts, "results": str(RESULTS), **chosen}
+
+
+def assumed(options: Options) -> dict[str, str]:
+    """Collect what a fingerprint means where it lacks an option or a field of `Meta`: the defaults of this version."""
+    fields = {name: field for name, field in type(options).model_fields.items() if not field.is_required()}
+    chosen = {f"option {name}": _show(field.get_default(call_default_factory=True)) for name, field in fields.items()}
+    of_meta = {field.name: str(field.default) for field in dataclasses.fields(Meta)}
+    return {**of_meta, **chosen}
 
 
 def _show(value: object) -> str:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from duomo.errors import CannotWrite, DuomoError, StoreLocked, StoreMismatch, StoreProblem
 from duomo.outcome import ItemError, Meta, Outcome, exact_json, result_json
+from duomo.version import RESULTS_BEFORE
 
 if TYPE_CHECKING:
     from duomo.tasks.base import Result
@@ -87,17 +88,26 @@ class RunStore:
             self._db.close()
             raise
 
-    def begin(self, fingerprint: Mapping[str, str]) -> None:
-        """Say what the rows are made with. Raises `StoreMismatch` when those in the file were made otherwise."""
+    def begin(self, fingerprint: Mapping[str, str], assumed: Mapping[str, str] | None = None) -> None:
+        """Say what the rows are made with. Raises `StoreMismatch` when those in the file were made otherwise.
+
+        Args:
+            fingerprint: what decides about results, by name.
+            assumed: what is meant where a fingerprint in the file, of an earlier version, does not have a name.
+        """
         text = json.dumps(fingerprint, sort_keys=True)
         with self._explained():
             known = dict(self._db.execute("SELECT fingerprint, run FROM runs ORDER BY run"))
-            if known and text not in known and not self.force:
+            like = _alike(fingerprint, assumed or {})
+            # The latest first; the very same before one that means the same.
+            runs = [run for written, run in known.items() if _alike(json.loads(written), assumed or {}) == like][::-1]
+            found = known.get(text, next(iter(runs), None))
+            if known and found is None and not self.force:
                 raise self._mismatch(json.loads(list(known)[-1]), fingerprint)
-            if text not in known:
+            if found is None:
                 self._db.execute("INSERT INTO runs (fingerprint) VALUES (?)", (text,))
-                known[text] = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
-            self._run = known[text]
+                found = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+            self._run = found
             first = self._db.execute("SELECT 1 FROM rows WHERE run = ? LIMIT 1", (self._run,)).fetchone()
             self._any = first is not None
 
@@ -210,8 +220,9 @@ class RunStore:
         )
 
     def _mismatch(self, old: Mapping[str, str], new: Mapping[str, str]) -> StoreMismatch:
-        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        words = [f"{name} was {old.get(name, 'not set')}, now {new.get(name, 'not set')}" for name in changed]
+        before, now = _alike(old, {}), _alike(new, {})
+        changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        words = [f"{name} was {before.get(name, 'not set')}, now {now.get(name, 'not set')}" for name in changed]
         return StoreMismatch(
             f"the run in '{self.path}' was made with something else",
             why="; ".join(words),
@@ -229,6 +240,18 @@ class RunStore:
             known = Meta(**json.loads(text))
             self._meta = (known, text)
         return known
+
+
+def _alike(fingerprint: Mapping[str, str], assumed: Mapping[str, str]) -> dict[str, str]:
+    """What a fingerprint means, whichever version wrote it: versions as numbers of results, and no defaults."""
+    parts = dict(fingerprint)
+    version = parts.pop("duomo", None)
+    if version is not None:
+        parts["results"] = str(RESULTS_BEFORE.get(version, version))
+    distribution, _, release = parts.get("plugin", "").rpartition(" ")
+    if distribution:  # what its models give changes with a new major version, or with the number of results
+        parts["plugin"] = f"{distribution} {release.split('.')[0]}"
+    return {name: value for name, value in parts.items() if assumed.get(name) != value}
 
 
 def _result_json(result: Result | None) -> str | None:

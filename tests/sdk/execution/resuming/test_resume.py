@@ -173,10 +173,55 @@ def test_options_are_compared_before_anything_is_read(runner, path):
 
 def test_all_that_decides_about_results_is_compared(runner):
     made_with = resume.fingerprint(runner.meta, runner.task.Options())
-    assert set(made_with) >= {"task", "model", "plugin", "revision", "dtype", "duomo"} | {
+    assert set(made_with) >= {"task", "model", "plugin", "revision", "dtype", "results"} | {
         f"option {name}" for name in ("top_k", "multi_label", "long")
     }
     assert not {"device", "executor", "batch", "ms"} & set(made_with), "a run may go on elsewhere"
+
+
+OLD = {
+    "task": "text-classification", "model": "fake/echo", "plugin": "birds 1.2.0", "revision": "abc", "dtype": "float32",
+    "optimize": "none", "duomo": "0.1.0", "option top_k": "null",
+}  # fmt: skip
+"""What 0.1.0 wrote into a store, without the options that came later."""
+
+
+@pytest.mark.parametrize(
+    ("change", "goes_on"),
+    [
+        ({"duomo": None, "results": "1"}, True),
+        ({"duomo": None, "results": "1", "option prompt": "null"}, True),
+        ({"duomo": None, "results": "1", "plugin": "birds 1.9.4"}, True),
+        ({"duomo": None, "results": "2"}, False),
+        ({"duomo": None, "results": "1", "option prompt": '"query: "'}, False),
+        ({"duomo": None, "results": "1", "plugin": "birds 2.0.0"}, False),
+        ({"duomo": None, "results": "1", "revision": "abd"}, False),
+        ({"duomo": None, "results": "1", "option top_k": "5"}, False),
+        ({"duomo": "0.0.9"}, False),
+    ],
+)
+def test_a_store_of_an_earlier_version_is_gone_on_with_while_results_are_the_same(path, change, goes_on):
+    """A later version adds options with defaults; its number of results says whether it computes the same."""
+    now = {name: value for name, value in {**OLD, **change}.items() if value is not None}
+    assumed = {"option top_k": "null", "option prompt": "null"}
+    with RunStore(path) as store:
+        store.begin(OLD)
+        store.put([(b"digest", duomo.Outcome(0, "a", None, duomo.ItemError("E-INPUT", "no text"), META))])
+    with RunStore(path) as store:
+        if goes_on:
+            store.begin(now, assumed)
+            assert store.get("a", b"digest") is not None
+        else:
+            with pytest.raises(StoreMismatch) as caught:
+                store.begin(now, assumed)
+            assert " was " in caught.value.why
+
+
+def test_a_default_that_changed_is_a_difference(path):
+    with RunStore(path) as store:
+        store.begin(OLD)
+    with RunStore(path) as store, pytest.raises(StoreMismatch, match="something else"):
+        store.begin({**OLD, "option top_k": "5"}, {"option top_k": "5"})
 
 
 def test_an_option_that_is_long_or_no_json_is_compared_by_its_content(tmp_path):

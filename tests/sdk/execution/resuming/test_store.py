@@ -142,7 +142,7 @@ def test_a_store_may_be_used_in_another_thread(path, rows):
 @pytest.mark.parametrize(("changes", "words"), [
     ({"model": "fake/other"}, "model was fake/echo, now fake/other"),
     ({"option top_k": "3"}, "option top_k was null, now 3"),
-    ({"duomo": "9.9"}, "duomo was not set, now 9.9"),
+    ({"duomo": "9.9"}, "results was not set, now 9.9"),
 ])  # fmt: skip
 def test_something_else_is_refused_with_the_difference(path, changes, words):
     opened(path).close()
