@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     )
     from duomo.inputs import Audio as Audio, Image as Image, Prompt as Prompt, Text as Text
     from duomo.model import Model as Model
-    from duomo.outcome import ItemError as ItemError, Meta as Meta, Outcome as Outcome
+    from duomo.outcome import (
+        Failure as Failure,
+        ItemError as ItemError,
+        Meta as Meta,
+        Outcome as Outcome,
+        Success as Success,
+    )
     from duomo.plugins.discovery import PluginRecord as PluginRecord
     from duomo.plugins.selection import Selection as Selection
-    from duomo.runner import Runner as Runner, load as load, run as run
+    from duomo.runner import Runner as Runner
     from duomo.specs import (
         AdapterSpec as AdapterSpec,
         Check as Check,
@@ -44,9 +50,10 @@ if TYPE_CHECKING:
     from duomo.training.fit import Fit as Fit
     from duomo.training.fitting import finetune as finetune
     from duomo.training.recipe import Recipe as Recipe
+    from duomo.typed import load as load, run as run
     from duomo.weights import WeightsRef as WeightsRef
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.adapters.adapter": "Adapter",
@@ -59,15 +66,16 @@ __getattr__, __dir__, __all__ = face(
         "duomo.hooks": "Hooks RunContext WeightsContext hookimpl",
         "duomo.inputs": "Audio Image Prompt Text",
         "duomo.model": "Model",
-        "duomo.outcome": "ItemError Meta Outcome",
+        "duomo.outcome": "Failure ItemError Meta Outcome Success",
         "duomo.plugins.discovery": "PluginRecord",
         "duomo.plugins.selection": "Selection",
-        "duomo.runner": "Runner load run",
+        "duomo.runner": "Runner",
         "duomo.specs": "AdapterSpec Check CommandSpec ExecutorSpec ModelSpec RendererSpec TaskSpec",
         "duomo.tasks.base": "Options Result Task",
         "duomo.training.fit": "Fit",
         "duomo.training.fitting": "finetune",
         "duomo.training.recipe": "Recipe",
+        "duomo.typed": "load run",
         "duomo.weights": "WeightsRef",
     },
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 
-def face(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Make ``__getattr__``, ``__dir__`` and ``__all__`` of a package.
+def face(package: str, homes: Mapping[str, str]) -> None:
+    """Give a package its ``__getattr__``, ``__dir__`` and ``__all__``.
+
+    They are set here and not assigned in the package: to a type checker a module with a ``__getattr__`` has every
+    name there is, so that a misspelt one would pass.
 
     Args:
         package: its ``__name__``.
@@ -17,15 +19,16 @@ def face(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], 
             ``TYPE_CHECKING`` in the package, as ``from module import Name as Name``; a test compares the two.
     """
     where = {name: module for module, names in homes.items() for name in names.split()}
+    module = sys.modules[package]
 
     def get(name: str) -> object:
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(where[name]), name)
-        setattr(sys.modules[package], name, value)
+        setattr(module, name, value)
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *where})
+        return sorted({*vars(module), *where})
 
-    return get, names, sorted(where)
+    vars(module).update(__getattr__=get, __dir__=names, __all__=sorted(where))

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 import traceback as tb
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from duomo import errors
 from duomo.errors import DuomoError, ModelFailed
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from duomo.tasks.base import Result
 
 R = TypeVar("R", bound="Result")
+R_co = TypeVar("R_co", bound="Result", covariant=True)
+MYPY = False
+"""True to mypy alone, which knows the name."""
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -99,23 +102,29 @@ class ItemError:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Outcome(Generic[R]):
+class OutcomeBase(Generic[R_co]):
     """What came of one item. Exactly one of `result` and `error` is set."""
 
     index: int
     """Position in the input."""
     id: str
     """The file's name, or the position as text."""
-    result: R | None
+    result: R_co | None
     error: ItemError | None
     meta: Meta
+
+    if not TYPE_CHECKING:  # to a type checker an outcome is one of two classes, of which neither is made by this name
+
+        def __new__(cls, index=0, id="", result=None, error=None, meta=None):  # noqa: ARG004
+            kind = (Success if error is None else Failure) if cls is OutcomeBase else cls
+            return object.__new__(kind)
 
     @property
     def ok(self) -> bool:
         """Whether there is a result."""
         return self.error is None
 
-    def unwrap(self) -> R:
+    def unwrap(self) -> R_co:
         """The result, or raise the item's error."""
         if self.error is not None:
             raise self.error.to_exception()
@@ -143,6 +152,54 @@ class Outcome(Generic[R]):
         result = result_json(self.result) if self.result is not None else "null"
         first, last = json.dumps(head, ensure_ascii=False), json.dumps(tail, ensure_ascii=False)
         return f'{first[:-1]}, "result": {result}, {last[1:]}'
+
+
+class Success(OutcomeBase[R_co]):
+    """The outcome of an item that has a result."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        result: R_co
+
+        @property
+        def ok(self) -> Literal[True]: ...
+
+        # mypy narrows an outcome by `if outcome.ok`; pyright does not narrow by the truth of an attribute, and would
+        # complain after every such `if`.
+        if MYPY:
+            error: None
+        else:
+            error: Any
+
+
+class Failure(OutcomeBase[R_co]):
+    """The outcome of an item that has an error."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        error: ItemError
+
+        @property
+        def ok(self) -> Literal[False]: ...
+
+        if MYPY:
+            result: None
+        else:
+            result: Any
+
+
+if TYPE_CHECKING:
+    Outcome: TypeAlias = Success[R_co] | Failure[R_co]
+    """What came of one item: after ``if outcome.ok`` it has a result, else an error."""
+else:
+    Outcome = OutcomeBase
+
+
+def outcome_of(index: int, id: str, result: R | None, error: ItemError | None, meta: Meta) -> Outcome[R]:
+    """Make the outcome of an item: a `Failure` if there is an error, else a `Success`."""
+    return Success(index, id, result, None, meta) if error is None else Failure(index, id, None, error, meta)
 
 
 def result_json(result: Result) -> str:

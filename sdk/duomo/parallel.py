@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from duomo.errors import UsageProblem, did_you_mean
 
@@ -198,9 +198,11 @@ class ParallelDims(NamedTuple):
         return ",".join(named) or "dp=1"
 
 
-def __getattr__(name: str) -> object:
-    renamed = {"agreed": from_first_rank, "placed": shard_if_grouped}
-    if name not in renamed:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(f"duomo.parallel.{name} is now {renamed[name].__name__}", DeprecationWarning, stacklevel=2)
-    return renamed[name]
+if not TYPE_CHECKING:  # to a type checker, a module with a __getattr__ has every name there is
+
+    def __getattr__(name: str) -> object:
+        renamed = {"agreed": from_first_rank, "placed": shard_if_grouped}
+        if name not in renamed:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        warnings.warn(f"duomo.parallel.{name} is now {renamed[name].__name__}", DeprecationWarning, stacklevel=2)
+        return renamed[name]

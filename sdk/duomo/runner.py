@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import DuomoError, UsageProblem, did_you_mean
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from duomo.execution.resuming.store import RunStore
 
 R = TypeVar("R", bound=Result)
+R_co = TypeVar("R_co", bound=Result, covariant=True)
 AnyTask = type[Task[Any, Any, R]]
 _LOADING: contextvars.ContextVar[Catalog | None] = contextvars.ContextVar("duomo_loading", default=None)
 """The catalog of the `load` in progress: a model that loads other models finds them in the same one."""
@@ -55,10 +56,30 @@ class LoadOptions(TypedDict, total=False):
     catalog: Catalog | None
 
 
-@overload
-def load(task: AnyTask[R], model: str | None = ..., **options: Unpack[LoadOptions]) -> Runner[R]: ...
-@overload
-def load(task: str | None = ..., model: str | None = ..., **options: Unpack[LoadOptions]) -> Runner[Any]: ...
+class RunOptions(TypedDict, total=False):
+    """The keywords of `run` beside the options of the task."""
+
+    model: str | None
+    device: str
+    dtype: str
+
+
+class MapOptions(TypedDict, total=False):
+    """The keywords of `Runner.map` beside the options of the task."""
+
+    batch_size: int | None
+    max_failed: int | None
+    store: str | os.PathLike[str] | RunStore | None
+    retry_failed: bool
+    dedupe: bool
+
+
+class SubmitOptions(TypedDict, total=False):
+    """The keywords of `Runner.submit` beside the options of the task."""
+
+    deadline_s: float | None
+
+
 def load(
     task: str | AnyTask[Any] | None = None,
     model: str | None = None,
@@ -123,27 +144,50 @@ def load(
     return Runner(task_class, place, catalog)
 
 
-@overload
-def run(task: AnyTask[R], item: object, *, model: str | None = ..., device: str = ..., **options: Any) -> R: ...
-@overload
-def run(task: str, item: object, *, model: str | None = ..., device: str = ..., **options: Any) -> Any: ...
 def run(
-    task: str | AnyTask[Any], item: object, *, model: str | None = None, device: str = "auto", **options: Any
+    task: str | AnyTask[Any],
+    item: object,
+    /,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    **options: Any,
 ) -> Any:
     """Run one item through one task. The last two models stay loaded; use `load` to hold on to one.
+
+    Args:
+        task: a task's name or class.
+        item: what the task takes.
+        model: as `load` takes it.
+        device: as `load` takes it.
+        dtype: as `load` takes it.
+        options: of the task.
 
     Raises:
         DuomoError: the item's own error, or what kept the model from loading.
     """
     name = task if isinstance(task, str) else task.name
-    return _kept(name, model, device, folder_identity(model))(item, **options)
+    _check_for_load(options)
+    return _kept(name, model, device, dtype, folder_identity(model))(item, **options)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept(task: str, model: str | None, device: str, identity: str) -> Runner[Any]:
+def _kept(task: str, model: str | None, device: str, dtype: str, identity: str) -> Runner[Any]:
     """The runner for a model; `identity` is another when the weights in its folder were replaced."""
     del identity
-    return load(task, model, device=device)
+    return load(task, model, device=device, dtype=dtype)
+
+
+def _check_for_load(options: Mapping[str, object]) -> None:
+    """Raise `UsageProblem` for a keyword of `load` among the options of `run`."""
+    for name in ("optimize", "executor", "devices", "parallel", "catalog"):
+        if name in options:
+            raise UsageProblem(
+                f"run() has no keyword '{name}'",
+                why="it says how a model is loaded, and load() does that",
+                fix=f"runner = duomo.load(task, {name}=…), then runner(item)",
+            )
 
 
 def _check_many(items: object) -> None:
@@ -159,10 +203,10 @@ def _check_count(name: str, value: object, least: int) -> None:
         raise UsageProblem(f"{name} must be a whole number of at least {least}, not {value!r}", fix=f"{name}=32")
 
 
-class Runner(Generic[R]):
+class Runner(Generic[R_co]):
     """A loaded model: call it with one item, or `map` it over many."""
 
-    def __init__(self, task: AnyTask[R], executor: Executor, catalog: Catalog) -> None:
+    def __init__(self, task: AnyTask[R_co], executor: Executor, catalog: Catalog) -> None:
         self.task = task
         self.executor = executor
         self._accept: Callable[[Any], Any] = task.Input.accept
@@ -175,12 +219,12 @@ class Runner(Generic[R]):
         """Model, revision, device and so on, as every outcome of this runner has them."""
         return self.executor.meta()
 
-    def __call__(self, item: object, **options: Any) -> R:
+    def __call__(self, item: object, **options: object) -> R_co:
         """Compute one item; raises the item's error."""
         if self._watched:
-            [outcome] = self.map([item], **options)
+            [outcome] = self._map([item], options)
             return outcome.unwrap()
-        result: R = self.executor.run(self._accept(item), self._parse(options))
+        result: R_co = self.executor.run(self._accept(item), self._parse(options))
         return result
 
     def map(
@@ -192,8 +236,8 @@ class Runner(Generic[R]):
         store: str | os.PathLike[str] | RunStore | None = None,
         retry_failed: bool = False,
         dedupe: bool = False,
-        **options: Any,
-    ) -> Iterator[Outcome[R]]:
+        **options: object,
+    ) -> Iterator[Outcome[R_co]]:
         """Compute many items, read lazily; one `Outcome` each, in the order of the input.
 
         A bad item becomes an outcome with an error and costs no other its result. Wrong options
@@ -218,23 +262,9 @@ class Runner(Generic[R]):
         _check_many(items)
         _check_count("batch_size", batch_size, 1)
         _check_count("max_failed", max_failed, 0)
-        self._parse(options)  # wrong options raise here
+        return self._map(items, options, batch_size, max_failed, store, retry_failed=retry_failed, dedupe=dedupe)
 
-        def compute(options: Mapping[str, object]) -> Iterator[Outcome[R]]:
-            parsed, entries = self._parse(options), self._entries(items)
-            if store is None and not dedupe:
-                return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
-            from duomo.execution.resuming.resume import Resume  # most runs have no store
-
-            resume = Resume(self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe, max_failed=max_failed)
-            resume.begin(self.meta, parsed)
-            new, keep = resume.entries(entries), resume.keep
-            ran = self.executor.map(new, parsed, batch_size=batch_size, max_failed=max_failed, on_settled=keep)
-            return resume.outcomes(ran)
-
-        return self._lifecycle.watch(compute, self.meta, options)
-
-    def submit(self, item: object, *, deadline_s: float | None = None, **options: Any) -> Future[Outcome[R]]:
+    def submit(self, item: object, *, deadline_s: float | None = None, **options: object) -> Future[Outcome[R_co]]:
         """Take one item from any thread; its outcome comes in a future, also when it has an error.
 
         Items that are submitted with equal options, by whichever thread, share batches; none costs another its
@@ -252,12 +282,12 @@ class Runner(Generic[R]):
         if deadline_s is not None and not (isinstance(deadline_s, int | float) and deadline_s >= 0):
             raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
 
-        def ask(options: Mapping[str, object]) -> Future[Outcome[R]]:
+        def ask(options: Mapping[str, object]) -> Future[Outcome[R_co]]:
             return self.executor.submit(self._entry(0, item), self._parse(options), deadline_s=deadline_s)
 
         return self._lifecycle.watch_one(ask, self.meta, options)
 
-    def stream(self, item: object, **options: Any) -> Iterator[Any]:
+    def stream(self, item: object, **options: object) -> Iterator[Any]:
         """Yield the parts of one result as they come, for models that generate."""
         accepted = self._accept(item)
 
@@ -277,6 +307,33 @@ class Runner(Generic[R]):
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _map(
+        self,
+        items: Iterable[object],
+        options: Mapping[str, object],
+        batch_size: int | None = None,
+        max_failed: int | None = None,
+        store: str | os.PathLike[str] | RunStore | None = None,
+        *,
+        retry_failed: bool = False,
+        dedupe: bool = False,
+    ) -> Iterator[Outcome[R_co]]:
+        self._parse(options)  # wrong options raise here
+
+        def compute(options: Mapping[str, object]) -> Iterator[Outcome[R_co]]:
+            parsed, entries = self._parse(options), self._entries(items)
+            if store is None and not dedupe:
+                return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
+            from duomo.execution.resuming.resume import Resume  # most runs have no store
+
+            resume = Resume(self.task.Result, store, retry_failed=retry_failed, dedupe=dedupe, max_failed=max_failed)
+            resume.begin(self.meta, parsed)
+            new, keep = resume.entries(entries), resume.keep
+            ran = self.executor.map(new, parsed, batch_size=batch_size, max_failed=max_failed, on_settled=keep)
+            return resume.outcomes(ran)
+
+        return self._lifecycle.watch(compute, self.meta, options)
 
     def _parse(self, options: Mapping[str, object]) -> Any:
         if options:

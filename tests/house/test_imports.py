@@ -17,7 +17,7 @@ LAYERS = [
     {"catalog", "data", "export", "lifecycle", "packs", "pretrained", "writers"},
     {"execution", "references"},
     {"client", "runner", "training"},
-    {"adapters"},
+    {"adapters", "typed"},
     {"testing", "doctor", "scaffold"},
     {"serving"},
     {"cli"},

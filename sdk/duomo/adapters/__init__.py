@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     )
     from duomo.data.times import parse_time as parse_time
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.adapters.adapter": "Adapter",

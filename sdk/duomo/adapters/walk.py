@@ -21,7 +21,7 @@ from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
 from duomo.errors import AdapterFailed, AuditProblem, BadInput, SystemicError, UsageProblem
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.plugins.distributions import find_distribution
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class Walk:
                 result = self._result(passage.case, meta, ran_task=passage.ran_task, is_open=passage.is_open)
             except Exception as error:
                 passage.error = error_of(self.adapter, error)
-        return Outcome(passage.index, passage.id, result, passage.error, meta)
+        return outcome_of(passage.index, passage.id, result, passage.error, meta)
 
     def _result(self, case: Case[Any], meta: Meta, *, ran_task: bool, is_open: bool) -> DomainResult[Any]:
         adapter = self.adapter

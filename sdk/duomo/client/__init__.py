@@ -7,4 +7,4 @@ from duomo.lazy import face
 if TYPE_CHECKING:
     from duomo.client.client import Client as Client
 
-__getattr__, __dir__, __all__ = face(__name__, {"duomo.client.client": "Client"})
+face(__name__, {"duomo.client.client": "Client"})

@@ -15,7 +15,7 @@ from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.client.encode import Json, encode_item, encode_options
 from duomo.client.replies import Line, error_of, line_class
 from duomo.errors import DuomoError, RequirementMissing, ServerBusy, ServerLost, UsageProblem
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import Failure, ItemError, Meta, Outcome
 from duomo.tasks.base import Result
 
 if TYPE_CHECKING:
@@ -282,5 +282,5 @@ class _Mapping(Generic[R]):
         meta = next((each.meta for each in found.values()), Meta(self._task.name, ""))
         for each in chunk:
             if each.error is not None:
-                found[each.position] = Outcome(each.position, each.id, None, each.error, meta)
+                found[each.position] = Failure(each.position, each.id, None, each.error, meta)
         return [outcome for _, outcome in sorted(found.items())]

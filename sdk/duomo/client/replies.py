@@ -13,7 +13,7 @@ import pydantic
 
 from duomo import errors
 from duomo.errors import DuomoError
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.tasks.base import Result
 
 R = TypeVar("R", bound=Result)
@@ -34,7 +34,7 @@ class Line(pydantic.BaseModel, Generic[R]):
     def outcome(self, index: int, id: str) -> Outcome[R]:
         """Return it as an `Outcome` with the index and name that the caller knows the item by."""
         meta = Meta(**{name: value for name, value in self.meta.items() if name in _META})  # type: ignore[arg-type]
-        return Outcome(index, id, self.result, None if self.error is None else item_error(self.error), meta)
+        return outcome_of(index, id, self.result, None if self.error is None else item_error(self.error), meta)
 
 
 def line_class(result_class: type[R]) -> type[Line[R]]:

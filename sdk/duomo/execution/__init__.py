@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from duomo.execution.stats import ReplicaStats as ReplicaStats, Stats as Stats
     from duomo.execution.worker import Worker as Worker
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.execution.base": "Entry Executor Flush Timing ModelFacts ItemResult Job",

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 from duomo.errors import UsageProblem
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.stats import Stats
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.specs import ModelSpec
 
 MODES = ("none", "compile", "bf16", "int8", "onnx", "openvino")
@@ -200,7 +200,7 @@ class Executor(ABC):
         result, error, truncated, windows, timing = item_result
         key = timing, truncated, windows
         meta = self._metas.get(key) or self._meta_of(*key)
-        return Outcome(entry.index, entry.id, result, error, meta)
+        return outcome_of(entry.index, entry.id, result, error, meta)
 
     def _meta_of(self, timing: Timing, truncated: bool, windows: int) -> Meta:
         """Build the Meta that items of a batch share: it costs more than all the rest of an outcome."""

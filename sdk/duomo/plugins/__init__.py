@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from duomo.plugins.host import PluginHost as PluginHost
     from duomo.plugins.selection import Selection as Selection
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.plugins.discovery": "PluginRecord State discover",

@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from duomo.serving.app import app as app
     from duomo.serving.wire import WireLimits as WireLimits
 
-__getattr__, __dir__, __all__ = face(__name__, {"duomo.serving.app": "app", "duomo.serving.wire": "WireLimits"})
+face(__name__, {"duomo.serving.app": "app", "duomo.serving.wire": "WireLimits"})

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from duomo.errors import BadInput, BadOption, DuomoError, InputTooLarge, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
-from duomo.outcome import ItemError, Outcome
+from duomo.outcome import Failure, ItemError, Outcome, outcome_of
 from duomo.serving.hosted import Hosted
 from duomo.serving.metrics import Metrics
 from duomo.serving.replies import JsonReply, error_reply, reply_to, result_reply
@@ -152,7 +152,7 @@ class TaskRoutes:
                 self._metrics.count(hosted.task.name, outcome)
                 return _placed(outcome, index)
             except DuomoError as error:
-                return Outcome(index, str(index), None, ItemError.of(error), hosted.runner.meta)
+                return Failure(index, str(index), None, ItemError.of(error), hosted.runner.meta)
 
         tasks = [asyncio.create_task(settle(index)) for index in range(len(items))]
         try:
@@ -197,4 +197,4 @@ def _deadline(request: Request, body: dict[str, Any]) -> float | None:
 
 
 def _placed(outcome: Outcome[Any], index: int) -> Outcome[Any]:
-    return Outcome(index, str(index), outcome.result, outcome.error, outcome.meta)
+    return outcome_of(index, str(index), outcome.result, outcome.error, outcome.meta)

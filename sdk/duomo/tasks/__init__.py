@@ -1,26 +1,24 @@
 """The shared vocabulary: what each task takes, which options it has and what it gives back.
 
-This page joins the tables of the modalities, so that listing tasks imports nothing heavy; the classes live in
-`duomo.tasks.vision`, `nlp`, `speech` and `multimodal`, and are reachable from here by name.
+This page joins the modalities, so that listing tasks imports nothing heavy; the classes live in `duomo.tasks.vision`,
+`nlp`, `speech` and `multimodal`, and all of them, tasks, options and results, are reachable from here by name.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
+from duomo.lazy import face
 from duomo.specs import TaskSpec
 from duomo.tasks import multimodal, nlp, speech, vision
 from duomo.tasks.table import IMAGES as IMAGES, SOUNDS as SOUNDS, TEXTS as TEXTS
 
-CORE_TASKS: tuple[TaskSpec, ...] = (*vision.TASKS, *nlp.TASKS, *speech.TASKS, *multimodal.TASKS)
+if TYPE_CHECKING:
+    from duomo.tasks.multimodal import *  # noqa: F403
+    from duomo.tasks.nlp import *  # type: ignore[assignment]  # noqa: F403 - TASKS alone is in all of them
+    from duomo.tasks.speech import *  # type: ignore[assignment]  # noqa: F403 - TASKS alone is in all of them
+    from duomo.tasks.vision import *  # type: ignore[assignment]  # noqa: F403 - TASKS alone is in all of them
 
-_CLASSES = {spec.target.rpartition(":")[2]: spec.target.partition(":")[0] for spec in CORE_TASKS}
+_MODALITIES = (vision, nlp, speech, multimodal)
 
+CORE_TASKS: tuple[TaskSpec, ...] = tuple(spec for modality in _MODALITIES for spec in modality.TASKS)
 
-def __getattr__(name: str) -> Any:
-    if name in _CLASSES:
-        return getattr(importlib.import_module(_CLASSES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_CLASSES})
+face(__name__, {modality.__name__: " ".join(vars(modality)["__all__"]) for modality in _MODALITIES})

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from duomo.testing.samples import Sample as Sample, sample_for as sample_for
     from duomo.testing.trainables import TrainableConformance as TrainableConformance
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.execution.pools.simulate": "FakeDevice Simulation fake_devices simulate",

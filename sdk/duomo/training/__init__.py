@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from duomo.training.recipe import Recipe as Recipe
     from duomo.training.trainable import Parts as Parts, Trainable as Trainable
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.training.checking": "check evaluate",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         TextWriter as TextWriter,
     )
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.writers.base": "Writer",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from duomo.adapters.statistics.stacking import Stack as Stack
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.adapters.statistics.calibration": "Calibrator Isotonic Sigmoid Temperature pool_adjacent",

@@ -11,7 +11,7 @@ from duomo.cli.jobs.sinks import Console
 from duomo.cli.jobs.sources import Item
 from duomo.cli.jobs.task import TaskJob
 from duomo.errors import UsageProblem
-from duomo.outcome import ItemError, Outcome
+from duomo.outcome import Failure, ItemError
 from duomo.runner import Runner
 from duomo.writers.files import GrowingFile
 
@@ -40,7 +40,7 @@ def stream(job: TaskJob) -> None:
                         file.write(part.text)
                 if begun:
                     file.write("\n")
-                job.count(Outcome(index, name, None, error, runner.meta))
+                job.count(Failure(index, name, None, error, runner.meta))
                 if error is not None and job.options.fail_fast:
                     break
     except KeyboardInterrupt as stopped:

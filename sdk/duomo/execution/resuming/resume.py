@@ -14,7 +14,7 @@ from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.execution.resuming.store import RunStore
 from duomo.execution.scheduling.scheduler import too_many_failed
 from duomo.inputs.digest import digest
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.tasks.base import Options
 from duomo.version import RESULTS
 
@@ -158,7 +158,7 @@ class Resume:
             raise StoreProblem(
                 f"what the store has of item '{entry.id}' cannot be read", why=str(error), fix="name another store"
             ) from None
-        return Outcome(entry.index, entry.id, result, row.error, row.meta)
+        return outcome_of(entry.index, entry.id, result, row.error, row.meta)
 
     def _remember(self, key: bytes, place: _Place) -> None:
         if place.first is None:  # repetitions all point at the first: a chain of them would never be freed
@@ -175,7 +175,7 @@ class Resume:
             return outcome
         known = place.first.outcome
         assert known is not None, "outcomes come in the order of their entries"
-        place.outcome = Outcome(outcome.index, outcome.id, known.result, known.error, known.meta)
+        place.outcome = outcome_of(outcome.index, outcome.id, known.result, known.error, known.meta)
         if self._waits(known.error):
             self._held.append((place.digest, place.outcome))
         elif self._store is not None:

@@ -89,7 +89,7 @@ TASKS = (
     ),
 )
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.tasks.multimodal.captioning": "Caption ImageCaptioning ImageCaptioningOptions VisualAnswer VisualAnswers"

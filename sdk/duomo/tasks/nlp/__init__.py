@@ -152,7 +152,7 @@ TASKS = (
     ),
 )
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.tasks.nlp.classification": "LanguageIdentification LanguageIdentificationOptions TextClassification"

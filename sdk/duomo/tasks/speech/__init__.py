@@ -65,7 +65,7 @@ TASKS = (
     ),
 )
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.tasks.speech.activity": "Interval VoiceActivity VoiceActivityDetection VoiceActivityDetectionOptions",

@@ -97,7 +97,7 @@ TASKS = (
     row("optical-character-recognition", "vision.reading:CharacterRecognition", "read a page", IMAGES, "page.png"),
 )
 
-__getattr__, __dir__, __all__ = face(
+face(
     __name__,
     {
         "duomo.tasks.vision.classification": "DECODE Decode ImageClassification"
