@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -39,9 +40,9 @@ from duomo.testing import ModelConformance
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK]".split()
 WORDS += "i love this camera a the parcel came late ada was born in london red ball face".split()
-SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
-PICTURES = {**SIZES, "image_size": 32, "patch_size": 16}
-TEXTS = {**SIZES, "vocab_size": len(WORDS), "max_position_embeddings": 64}
+SIZES: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+PICTURES: dict[str, Any] = {**SIZES, "image_size": 32, "patch_size": 16}
+TEXTS: dict[str, Any] = {**SIZES, "vocab_size": len(WORDS), "max_position_embeddings": 64}
 
 
 def save_tokenizer(folder: Path) -> None:
@@ -50,7 +51,7 @@ def save_tokenizer(folder: Path) -> None:
     words.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    special: dict[str, Any] = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     special["mask_token"] = "[MASK]"
     PreTrainedTokenizerFast(tokenizer_object=words, eos_token="[SEP]", **special).save_pretrained(folder)
 
@@ -70,16 +71,22 @@ def llama(folder: Path) -> None:
 
 
 def bart(folder: Path) -> None:
-    sizes = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24}
+    sizes = {
+        "d_model": 16,
+        "encoder_layers": 1,
+        "decoder_layers": 2,
+        "encoder_ffn_dim": 24,
+        "decoder_ffn_dim": 24,
+    }
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64}
-    special = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 3}
-    config = BartConfig(vocab_size=len(WORDS), **sizes, **heads, **special, forced_eos_token_id=3, init_std=0.3)
+    special: dict[str, Any] = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 3}
+    config = BartConfig(vocab_size=len(WORDS), **special | sizes | heads, forced_eos_token_id=3, init_std=0.3)
     BartForConditionalGeneration(config).save_pretrained(folder)
     save_tokenizer(folder)
 
 
 def vit(folder: Path) -> None:
-    ViTForImageClassification(ViTConfig(**PICTURES, num_labels=3)).save_pretrained(folder)
+    ViTForImageClassification(ViTConfig(**PICTURES | {"num_labels": 3})).save_pretrained(folder)
     ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
 
 
@@ -91,8 +98,12 @@ def clip(folder: Path) -> None:
 
 
 def wav2vec2(folder: Path) -> None:
-    convolutions = {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
-    Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=32, pad_token_id=0, **SIZES, **convolutions)).save_pretrained(folder)
+    convolutions = {
+        "conv_dim": (16,) * 7,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 4,
+    }
+    Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=32, pad_token_id=0, **SIZES, **convolutions)).save_pretrained(folder)  # type: ignore[arg-type]
     letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
     (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(letters)}))
     Wav2Vec2CTCTokenizer(folder / "vocab.json").save_pretrained(folder)
@@ -123,7 +134,7 @@ def vilt(folder: Path) -> None:
 
 
 def spectrogram(folder: Path) -> None:
-    config = ASTConfig(**SIZES, num_labels=3, max_length=256, num_mel_bins=32)
+    config = ASTConfig(**SIZES | {"num_labels": 3}, max_length=256, num_mel_bins=32)
     ASTForAudioClassification(config).save_pretrained(folder)
     ASTFeatureExtractor(max_length=256, num_mel_bins=32).save_pretrained(folder)
 

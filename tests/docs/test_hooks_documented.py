@@ -25,7 +25,7 @@ def test_no_heading_describes_a_hook_that_is_gone():
     assert set(SECTIONS) == set(HOOKS)
 
 
-@pytest.mark.parametrize("state", State.__args__)
+@pytest.mark.parametrize("state", State.__args__)  # type: ignore[attr-defined]
 def test_every_state_is_explained(state):
     assert f"\n| {state} |" in TEXT
 

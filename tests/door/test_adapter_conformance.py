@@ -119,11 +119,11 @@ class Pair(Thermometer):
 class Undecided(Thermometer):
     @classmethod
     def example(cls):
-        cls.times = getattr(cls, "times", 0) + 1
+        cls.times = getattr(cls, "times", 0) + 1  # type: ignore[attr-defined]
         return (
             super()
             .example()
-            .fit([cls().record({**row, "celsius": row["celsius"] + cls.times}) for row in cls.samples()])
+            .fit([cls().record({**row, "celsius": row["celsius"] + cls.times}) for row in cls.samples()])  # type: ignore[attr-defined]
         )
 
 

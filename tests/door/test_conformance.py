@@ -102,7 +102,7 @@ def suite_of(monkeypatch) -> Callable[[type[Model]], ModelConformance]:
 
     def make(cls: type[Model]) -> ModelConformance:
         module = types.ModuleType("models_under_test")
-        module.Model = cls
+        module.Model = cls  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "models_under_test", module)
         attributes = {
             "model": "fake/echo",

@@ -82,7 +82,7 @@ def test_a_plugin_that_the_program_hands_over_keeps_its_name_against_an_installe
 @pytest.mark.parametrize("how", ["block", "allow"])
 def test_an_unknown_name_is_warned_about_with_the_nearest(birds, how):
     with pytest.warns(UserWarning, match=r"no plugin named 'robbin' is installed; did you mean 'robin'\?"):
-        Catalog(Selection(**{how: frozenset({"robbin"})}))
+        Catalog(Selection(**{how: frozenset({"robbin"})}))  # type: ignore[arg-type]
 
 
 def test_known_names_are_not_warned_about(birds):

@@ -1,6 +1,7 @@
 """Packed encoders on a GPU: in half precision one kernel for rows of all lengths, in float32 group by group."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +12,17 @@ from duomo_nlp.encoders.heads import hidden_states
 from duomo_nlp.encoders.rows import by_token, pack
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")]
-SIZE = {"vocab_size": 99, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 96, "pad_token_id": 1}
+SIZE: dict[str, Any] = {
+    "vocab_size": 99,
+    "hidden_size": 64,
+    "num_attention_heads": 4,
+    "intermediate_size": 96,
+    "pad_token_id": 1,
+}
 NETWORKS = {
     "bert": lambda: BertModel(BertConfig(**SIZE, num_hidden_layers=3)),
     "modernbert": lambda: ModernBertModel(
-        ModernBertConfig(**SIZE, num_hidden_layers=4, local_attention=16, global_attn_every_n_layers=2)
+        ModernBertConfig(**SIZE, num_hidden_layers=4, local_attention=16, global_attn_every_n_layers=2)  # type: ignore[call-arg]
     ),
 }
 
@@ -30,7 +37,7 @@ def test_packed_rows_equal_rows_alone_in_float32_on_the_cpu(name, dtype, toleran
     packed.enable(fast)
     with torch.inference_mode():
         [batch] = pack(rows)
-        found = torch.split(by_token(hidden_states(fast, batch.to("cuda")), batch), [len(r) for r in rows])
+        found = torch.split(by_token(hidden_states(fast, batch.to("cuda")), batch), [len(r) for r in rows])  # type: ignore[arg-type]
         for row, hidden in zip(rows, found, strict=True):
             expected = network(input_ids=torch.tensor([row])).last_hidden_state[0]
             torch.testing.assert_close(hidden.float().cpu(), expected, atol=tolerance, rtol=tolerance)

@@ -3,6 +3,7 @@
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,12 @@ def test_two_actors_share_one_model_and_one_that_is_killed_costs_no_row(cluster,
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"the river rose by a foot and fell again".split()]
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
     BertForSequenceClassification(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(tmp_path)
     tokenizer = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -101,7 +107,7 @@ def test_two_actors_share_one_model_and_one_that_is_killed_costs_no_row(cluster,
         shared = [outcome.unwrap().top.score for outcome in runner.map(texts)]
         outcomes = runner.map(texts * 5, batch_size=1)
         disturbed = [next(outcomes).unwrap().top.score]
-        ray.kill(runner.executor._crew._replicas[0].actors[1])  # the other notices, and is not to blame
+        ray.kill(runner.executor._crew._replicas[0].actors[1])  # type: ignore[attr-defined]  # the other notices, and is not to blame
         disturbed += [outcome.unwrap().top.score for outcome in outcomes]
         assert runner.executor.stats().restarts >= 1
     cluster.remove_node(node)

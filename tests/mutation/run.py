@@ -76,7 +76,7 @@ class Report(NamedTuple):
         return [each for each in self.target.unseen if not any(_is(each, mutant) for mutant in self.survivors)]
 
 
-class Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+class Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):  # type: ignore[misc]
     """Finds one module, with other code than its file has."""
 
     def __init__(self, target: Target, code: CodeType) -> None:

@@ -57,13 +57,13 @@ from duomo.weights import find_package_file
 
 torch.set_num_threads(1)
 WORDS = "[PAD] [UNK] [CLS] [SEP] i love this camera a the parcel came late ada was born in london red ball face".split()
-SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4}
-RANDOM = {"initializer_range": 0.3}
-TEXTS = {**SIZES, **RANDOM, "vocab_size": len(WORDS), "max_position_embeddings": 64}
-PICTURES = {**SIZES, **RANDOM, "image_size": 32, "patch_size": 16}
+SIZES: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4}
+RANDOM: dict[str, Any] = {"initializer_range": 0.3}
+TEXTS: dict[str, Any] = {**SIZES, **RANDOM, "vocab_size": len(WORDS), "max_position_embeddings": 64}
+PICTURES: dict[str, Any] = {**SIZES, **RANDOM, "image_size": 32, "patch_size": 16}
 SENTENCES = [" ".join(np.random.default_rng(at).choice(WORDS[4:], 1 + 7 * at % 23)) for at in range(12)]
 ENTAILMENT = {"id2label": {0: "entailment", 1: "contradiction"}, "label2id": {"entailment": 0, "contradiction": 1}}
-LABELS = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
+LABELS: dict[str, Any] = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
 WHISPER_SPECIAL = ["<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>", "<|nospeech|>"]
 
 
@@ -137,8 +137,13 @@ def whisper(folder: Path) -> None:
         "<|notimestamps|>",
         *(f"<|{at / 50:.2f}|>" for at in range(1501)),
     ]
-    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_layers": 2, "decoder_layers": 2}
-    ids = {
+    heads = {
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+    }
+    ids: dict[str, Any] = {
         "bos_token_id": 3,
         "eos_token_id": words.index("<|endoftext|>"),
         "pad_token_id": 0,
@@ -146,7 +151,7 @@ def whisper(folder: Path) -> None:
     }
     config = WhisperConfig(
         vocab_size=len(words), d_model=32, encoder_ffn_dim=48, decoder_ffn_dim=48, num_mel_bins=80,
-        max_target_positions=24, init_std=0.3, **heads, **ids,
+        max_target_positions=24, init_std=0.3, **ids | heads,
     )  # fmt: skip
     network = WhisperForConditionalGeneration(config)
     network.generation_config.suppress_tokens = network.generation_config.begin_suppress_tokens = []
@@ -174,7 +179,7 @@ GENERATE = {"max_new_tokens": 8}
 GPT2 = {"n_embd": 32, "n_layer": 4, "n_head": 4, "n_positions": 64, "bos_token_id": 2, "eos_token_id": 3}
 ENDS = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
 DISTILBERT = {"dim": 32, "hidden_dim": 48, "n_layers": 4, "n_heads": 4}
-CROPPED = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+CROPPED: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
 FAMILIES = {
     "bert": Family(
         "text-classification", text(BertForSequenceClassification, BertConfig, **LABELS), SENTENCES, {}, scores
@@ -289,7 +294,7 @@ def with_plan(job: Any, pp: int, tp: int) -> Any:
 @pytest.fixture(scope="session")
 def job_of(whole: Callable[[str], Whole]) -> Callable[..., Any]:
     """A family's job with a plan."""
-    return lambda name, pp=1, tp=1: with_plan(whole(name).runner.executor.worker.job, pp, tp)
+    return lambda name, pp=1, tp=1: with_plan(whole(name).runner.executor.worker.job, pp, tp)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
@@ -306,7 +311,7 @@ def cut_job() -> Callable[..., tuple[ThreadGroup, list[GroupWorker]]]:
 @pytest.fixture(scope="session")
 def cut(whole: Callable[[str], Whole], cut_job: Callable[..., Any]) -> Callable[..., Any]:
     """A family's model over ranks that are threads: the group, and its workers."""
-    return lambda name, **dims: cut_job(whole(name).runner.executor.worker.job, **dims)
+    return lambda name, **dims: cut_job(whole(name).runner.executor.worker.job, **dims)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from torch import nn
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from transformers import AutoModelForSequenceClassification
-from transformers.distributed import DistributedConfig
+from transformers.distributed import DistributedConfig  # type: ignore[attr-defined]
 
 import duomo
 from duomo.execution.sharding.group import GroupWorker, new_rendezvous
@@ -74,7 +74,7 @@ class OwnShards(Simple):
     @classmethod
     def load(cls, weights, *, device, dtype):
         model = cls()
-        mesh = dist.init_device_mesh("cpu", (dist.get_world_size(),))
+        mesh = dist.init_device_mesh("cpu", (dist.get_world_size(),))  # type: ignore[attr-defined]
         parallelize_module(model.network, mesh, {"0": ColwiseParallel(), "2": RowwiseParallel()})
         return model
 
@@ -159,11 +159,11 @@ def drive(world: int, runs: list[Any], patience_s: float = 120.0) -> dict[str, A
                 else:
                     trouble = (kind, rank, *said)
             elif process.sentinel in ready and trouble is None:
-                trouble = ("lost", rank, process.exitcode)
+                trouble = ("lost", rank, process.exitcode)  # type: ignore[assignment]
     seconds = time.monotonic() - start
     # When one has died, what the survivor says by itself is of interest too.
-    if survivor is None and trouble is not None and trouble[0] == "lost" and pipes[1 - trouble[1]].poll(10):
-        survivor = pipes[1 - trouble[1]].recv()
+    if survivor is None and trouble is not None and trouble[0] == "lost" and pipes[1 - trouble[1]].poll(10):  # type: ignore[misc]
+        survivor = pipes[1 - trouble[1]].recv()  # type: ignore[misc]
     for process in ranks:
         process.kill()
         process.join()
@@ -175,5 +175,5 @@ if __name__ == "__main__":
     with open(sys.argv[1], "rb") as file:
         asked = pickle.load(file)
     said = [drive(world, runs) for world, runs in asked]
-    with open(sys.argv[2], "wb") as file:
-        pickle.dump(said, file)
+    with open(sys.argv[2], "wb") as answer:
+        pickle.dump(said, answer)

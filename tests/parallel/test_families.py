@@ -1,5 +1,7 @@
 """Every family with a plan, cut in threads of this process: what one device gives, with the exchanges of theory."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
@@ -102,7 +104,7 @@ def logits_agree(name, dims, whole, cut):
     network = whole(name).runner.executor.worker.model.network
     torch.manual_seed(0)
     if name in SPOKEN:
-        inputs = {"input_values": torch.randn(2, 8000)}
+        inputs: dict[str, Any] = {"input_values": torch.randn(2, 8000)}
     else:
         inputs = {"input_ids": torch.randint(4, 20, (5, 9)), "use_cache": False}
     with torch.no_grad():
@@ -130,7 +132,7 @@ def test_what_must_be_divided_is_read_from_the_config(kind, extra, inner):
     [("gemma3n_text", {}), ("qwen3_5_text", {"layer_types": ["linear_attention", "full_attention"]}), ("lfm2", {})],
 )
 def test_a_decoder_that_is_no_plain_stack_has_no_pipeline_split(kind, extra):
-    assert CausalLM.pipeline_split(CONFIG_MAPPING[kind](num_hidden_layers=2, **extra)) is None
+    assert CausalLM.pipeline_split(CONFIG_MAPPING[kind](num_hidden_layers=2, **extra)) is None  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("dims", [{"tp": 2}, {"pp": 2}], ids=str)
@@ -142,20 +144,23 @@ def test_a_decoder_with_a_sliding_window_keeps_its_cache_in_step(dims, whole, cu
 
 @pytest.mark.parametrize("name", ["gemma2", "gpt_neox", "granite", "olmo2", "qwen3"])
 def test_decoders_are_cut_by_the_plans_that_transformers_has_for_them(name):
-    sizes = {"vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4}
+    sizes: dict[str, Any] = {"vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4}
     sizes |= {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "initializer_range": 0.3}
 
     def config():
-        return CONFIG_MAPPING[name](**sizes, pad_token_id=0, bos_token_id=1, eos_token_id=2)
+        return CONFIG_MAPPING[name](**sizes, pad_token_id=0, bos_token_id=1, eos_token_id=2)  # type: ignore[call-arg]
 
     def build():
         torch.manual_seed(0)
         return AutoModelForCausalLM.from_config(config())
 
     ids = torch.arange(4, 40).view(6, 6)
-    plans = {"tensor_plan": CausalLM.tensor_plan(config()), "pipeline_split": CausalLM.pipeline_split(config())}
+    plans: dict[str, Any] = {
+        "tensor_plan": CausalLM.tensor_plan(config()),
+        "pipeline_split": CausalLM.pipeline_split(config()),
+    }
     for dims in ({"tp": 2}, {"pp": 2}):
-        moved = difference_when_cut(build, lambda network: network(ids, use_cache=False).logits[:, -1], **plans, **dims)
+        moved = difference_when_cut(build, lambda network: network(ids, use_cache=False).logits[:, -1], **plans, **dims)  # type: ignore[arg-type]
         assert moved < 1e-4, "of logits up to 10 and more"
 
 
@@ -203,7 +208,7 @@ def test_whisper_from_a_package_hears_the_same_over_three_ranks(recording_of_bec
     with duomo.load("automatic-speech-recognition", "speech/whisper-tiny.en", device="cpu") as runner:
         whole = runner(recording_of_beckett)
         item, options = runner.task.Input.accept(recording_of_beckett), runner.task.Options.parse({})
-        group, workers = cut_job(runner.executor.worker.job, tp=3)  # six heads, and weights that are no checkpoint
+        group, workers = cut_job(runner.executor.worker.job, tp=3)  # type: ignore[attr-defined]  # six heads, and weights that are no checkpoint
     prepare = [worker.prepare([item], options) for worker in workers]
     item_results = group.run(lambda at: workers[at].compute(prepare[at], options), range(3))
     assert [item_result.unwrap() for [item_result] in item_results] == [whole] * 3
@@ -277,7 +282,7 @@ def test_weights_that_are_a_file_beside_a_config_are_refused_before_any_worker_s
 
 def test_a_model_without_plans_is_refused_with_what_works(job_of, whole):
     with duomo.load("text-classification", "nlp/vader") as runner:
-        plain = runner.executor.worker.job
+        plain = runner.executor.worker.job  # type: ignore[attr-defined]
     for dims, word in (({"tp": 2}, "tensor plan"), ({"pp": 2}, "pipeline split")):
         with pytest.raises(UsageProblem, match=f"'nlp/vader' has no {word}"):
             groups.check(plain._replace(plan=job_of("bert", **dims).plan))

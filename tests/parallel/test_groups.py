@@ -40,9 +40,9 @@ def run(tmp_path, asked):
 @pytest.fixture(scope="module")
 def two(tmp_path_factory, folders, whole, job_of):
     """Two processes run every family, with tp=2 and with pp=2, and BERT as transformers cuts it."""
-    names = [(name, {"tp": 2}) for name in TENSOR] + [(name, {"pp": 2}) for name in PIPELINE]
+    names: list[tuple[str, object]] = [(name, {"tp": 2}) for name in TENSOR] + [(name, {"pp": 2}) for name in PIPELINE]  # type: ignore[assignment]
     runs = [
-        {"job": job_of(name, **dims), "items": [whole(name).items], "options": whole(name).options}
+        {"job": job_of(name, **dims), "items": [whole(name).items], "options": whole(name).options}  # type: ignore[arg-type]
         for name, dims in names
     ]
     names.append(("bert", ("by transformers",)))
@@ -158,7 +158,7 @@ def test_a_group_that_loses_a_rank_is_started_anew_and_every_row_comes_out(folde
     ) as runner:
         outcomes = runner.map(family.items * 3, batch_size=4, **family.options)
         found = [next(outcomes).unwrap()]
-        os.kill(runner.executor.pids[1], signal.SIGKILL)
+        os.kill(runner.executor.pids[1], signal.SIGKILL)  # type: ignore[attr-defined]
         found += [outcome.unwrap() for outcome in outcomes]
         assert differ("bert", whole("bert").results * 3, found) < TOLERANCE
         assert runner.executor.stats().restarts == 1

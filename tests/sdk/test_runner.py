@@ -463,7 +463,7 @@ def test_hooks_see_the_end_of_a_run_that_nobody_reads_on():
     watcher = Watcher()
     outcomes = watched(watcher).map(["a", "b", "c"])
     next(outcomes)
-    outcomes.close()
+    outcomes.close()  # type: ignore[attr-defined]
     assert watcher.seen == [("before", 0, 0), ("after", 1, 0)]
 
 
@@ -473,7 +473,7 @@ class Nested(EchoModel):
     @classmethod
     def load(cls, weights, *, device, dtype):
         model = cls()
-        model.inner = duomo.load("text-classification", "fake/echo")
+        model.inner = duomo.load("text-classification", "fake/echo")  # type: ignore[attr-defined]
         return model
 
 
@@ -481,7 +481,7 @@ def test_a_model_that_loads_another_finds_it_in_the_callers_catalog_and_shares_i
     echo = echo_spec(weights="")
     nested = echo_spec("fake/nested", loader=f"{module}:Nested", uses=("text-classification=fake/echo",))
     with duomo.load("text-classification", "fake/nested", catalog=fake_catalog(echo, nested)) as runner:
-        assert runner.executor.worker.model.inner("hello").top.name == "hello"
+        assert runner.executor.worker.model.inner("hello").top.name == "hello"  # type: ignore[attr-defined]
         assert runner.meta.revision == "random"
 
 
@@ -495,7 +495,7 @@ def test_an_executor_that_overrides_run_is_asked():
     with duomo.load("text-classification", executor=Loud(), catalog=fake_catalog()) as runner:
         assert runner("quiet").top.name == "QUIET"
     with pytest.raises(UsageProblem, match="not an executor"):
-        duomo.load("text-classification", executor=Loud, catalog=fake_catalog())
+        duomo.load("text-classification", executor=Loud, catalog=fake_catalog())  # type: ignore[call-overload]
 
 
 def test_a_text_that_fails_goes_by_its_position_as_one_that_works():
@@ -530,11 +530,11 @@ def test_what_map_cannot_do_is_refused_at_the_call(echo, wrong, words):
 def test_a_device_of_torch_is_known_by_its_name_and_a_number_is_told_how_to_say_it():
     import torch
 
-    with duomo.load("text-classification", catalog=fake_catalog(), device=torch.device("cpu")) as runner:
+    with duomo.load("text-classification", catalog=fake_catalog(), device=torch.device("cpu")) as runner:  # type: ignore[call-overload]
         assert runner.meta.device == "cpu"
     for wrong, fix in ((0, 'device="cuda:0"'), (None, '"cpu"')):
         with pytest.raises(UsageProblem) as caught:
-            duomo.load("text-classification", catalog=fake_catalog(), device=wrong)
+            duomo.load("text-classification", catalog=fake_catalog(), device=wrong)  # type: ignore[call-overload]
         assert fix in caught.value.fix
 
 
@@ -577,7 +577,7 @@ def test_an_executor_brings_its_own_half_and_no_more():
 def test_no_more_shared_metas_are_kept_than_a_bound(monkeypatch):
     monkeypatch.setattr("duomo.execution.base.MOST_METAS", 2)
     own = Own()
-    own.start(SimpleNamespace(task="t", reference="r"))
+    own.start(SimpleNamespace(task="t", reference="r"))  # type: ignore[arg-type]
     made = [own.outcome(Entry(0, "0", None), ItemResult(timing=Timing(batch))).meta for batch in (1, 2, 3, 1)]
     assert [meta.batch for meta in made] == [1, 2, 3, 1]
     assert made[0] is not made[3], "it was forgotten in between"

@@ -57,4 +57,4 @@ def test_measures_that_can_be_worked_out_by_hand():
     assert average_precision([4, 3, 2, 1], [1, 0, 1, 0]) == pytest.approx((1 + 2 / 3) / 2)
     assert average_precision([1, 1], [1, 0]) == 0.5
     assert math.isnan(average_precision([1, 2], [0, 0]))
-    assert among_top([5, 4, 3, 2], [1, 0, 1, 1], 2) == (0.5, pytest.approx(1 / 3))
+    assert among_top([5, 4, 3, 2], [1, 0, 1, 1], 2) == (0.5, pytest.approx(1 / 3))  # type: ignore[comparison-overlap]

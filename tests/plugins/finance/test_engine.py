@@ -72,9 +72,9 @@ def test_appending_or_shuffling_the_future_never_changes_past_positions(seed, cu
     short = simulate(bars.until(cut), asked[2], Costs(commission_bps=5))
     for other in asked[1:]:  # also what is wanted after the last common bar, and filled at the first that differs
         np.testing.assert_array_equal(other.wanted[:cut], asked[0].wanted[:cut])
-    for other in (after, short):
-        np.testing.assert_array_equal(other.shares[:cut], before.shares[:cut])
-        np.testing.assert_array_equal(other.equity[:cut], before.equity[:cut])
+    for run in (after, short):
+        np.testing.assert_array_equal(run.shares[:cut], before.shares[:cut])
+        np.testing.assert_array_equal(run.equity[:cut], before.equity[:cut])
     past = [trade for trade in before.trades if trade.time < bars.times[cut]]
     assert list(short.trades) == past
 

@@ -40,7 +40,7 @@ def test_each_extra_is_named_with_its_line(monkeypatch):
     card = CreditScore.example().card
     rows = [card.values(row) for row in made_up.applications(100)]
     with pytest.raises(RequirementMissing) as missing:
-        BoostedTrees.fit(card, rows, np.arange(100) % 2.0)
+        BoostedTrees.fit(card, rows, np.arange(100) % 2.0)  # type: ignore[arg-type]
     assert missing.value.fix == "pip install 'duomo-finance[boosting]'"
     optimised = Backtest(artifacts={"plan": Plan(strategy="optimiser", window=50)})
     [outcome] = optimised.map([made_up.bars(80, 2)])

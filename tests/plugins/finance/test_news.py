@@ -71,7 +71,7 @@ def test_any_model_of_the_task_will_do_and_its_own_labels_stay():
         def close(self):
             pass
 
-    adapter = NewsSentiment(runner=Two())
+    adapter = NewsSentiment(runner=Two())  # type: ignore[arg-type]
     made = adapter(item("whatever"))
     assert made.payload.label == "ham"
     assert made.payload.polarity is None
@@ -84,10 +84,10 @@ def test_names_come_from_a_second_model_when_one_is_given(news):
         start = text.index("Ada")
         return Entities(spans=[Span(label="PER", score=0.9, text="Ada", start=start, end=start + 3)])
 
-    both = NewsSentiment(runner=news.runner, entities=names)
+    both = NewsSentiment(runner=news.runner, entities=names)  # type: ignore[arg-type]
     made = both(item("A great day for Ada"))
     assert [(each.label, each.text, each.start) for each in made.payload.entities] == [("PER", "Ada", 16)]
-    wrong = NewsSentiment(runner=news.runner, entities=lambda text: SimpleNamespace())
+    wrong = NewsSentiment(runner=news.runner, entities=lambda text: SimpleNamespace())  # type: ignore[arg-type]
     with pytest.raises(UsageProblem, match="is of another task"):
         wrong(item("A great day"))
 

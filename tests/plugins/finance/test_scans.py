@@ -1,6 +1,7 @@
 """Scanned statements: labels, the numbers beside them, and what a person must look at."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_amounts_are_read_as_statements_print_them(text, amount):
 def line(text, x, y, score=0.99):
     width, height = 10 * len(text), 20
     corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
-    return TextLine(text=text, score=score, corners=[tuple(map(float, each)) for each in corners])
+    return TextLine(text=text, score=score, corners=[tuple(map(float, each)) for each in corners])  # type: ignore[misc]
 
 
 def test_a_number_belongs_to_the_label_on_its_line():
@@ -56,7 +57,7 @@ class Reader:
 
 def test_every_figure_goes_to_a_person_with_what_is_doubtful():
     adapter = DocumentScan(
-        runner=Reader(line("Total assets", 0, 0), line("1,000", 400, 0), line("Total liabilities", 0, 40, 0.7),
+        runner=Reader(line("Total assets", 0, 0), line("1,000", 400, 0), line("Total liabilities", 0, 40, 0.7),  # type: ignore[arg-type]
                       line("600", 400, 40), line("Total equity", 0, 80), line("410", 400, 80))
     )  # fmt: skip
     result = adapter("page.png")
@@ -67,12 +68,12 @@ def test_every_figure_goes_to_a_person_with_what_is_doubtful():
         ("QUALITY.FORMAT", "sums"),
     }
     assert result.payload.sums_hold is False
-    assert result.score.value == 0.7
+    assert result.score.value == 0.7  # type: ignore[union-attr]
 
 
 def test_what_was_not_found_is_named_and_labels_can_be_ones_own():
     labels = Labels(words={"iban": ("iban",), "due": ("amount due", "total due")})
-    adapter = DocumentScan(runner=Reader(line("Amount due: € 12,50", 0, 0)), artifacts={"labels": labels})
+    adapter = DocumentScan(runner=Reader(line("Amount due: € 12,50", 0, 0)), artifacts={"labels": labels})  # type: ignore[arg-type]
     result = adapter("page.png")
     assert [(each.name, each.value, each.currency) for each in result.payload.fields] == [
         ("due", Decimal("12.50"), "EUR")
@@ -113,7 +114,12 @@ def answerer(tmp_path_factory):
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     ).save_pretrained(folder)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+    }
     set_seed(3)
     config = BertConfig(vocab_size=len(vocab), initializer_range=0.3, max_position_embeddings=128, **sizes)
     BertForQuestionAnswering(config).save_pretrained(folder)
@@ -130,8 +136,8 @@ def test_a_checkpoint_that_the_user_names_answers_what_no_label_finds(answerer, 
     with duomo.load("question-answering", answerer) as model:
         own = {name: model((asked[name], text), may_abstain=True).top for name in ("paid_by", "iban")}
     assert any(own.values()), "the made-up checkpoint must answer something, or this test says nothing"
-    with DocumentScan.load(tmp_path, runner=Reader(*lines)) as adapter:
-        adapter.runner.close = lambda: None
+    with DocumentScan.load(tmp_path, runner=Reader(*lines)) as adapter:  # type: ignore[arg-type]
+        adapter.runner.close = lambda: None  # type: ignore[method-assign]
         result = adapter("page.png")
     found = {each.name: each for each in result.payload.fields}
     assert (found["due"].value, found["due"].question) == (Decimal("12.50"), ""), "a label comes before a question"
@@ -170,7 +176,7 @@ def test_an_answer_is_an_amount_only_where_it_is_nothing_else_and_an_unsure_one_
     model = Answerer(total=("$ 1,200.50", 0.95), until=("30 days\nof 3 may", 0.4))
     monkeypatch.setattr(duomo, "load", lambda task, name: {("question-answering", "house/answers"): model}[task, name])
     questions = Questions(model="house/answers", asked={"total": "total", "until": "until", "vat": "vat"})
-    result = DocumentScan(runner=Reader(*lines), artifacts={"questions": questions})("page.png")
+    result = DocumentScan(runner=Reader(*lines), artifacts={"questions": questions})("page.png")  # type: ignore[arg-type]
     found = {each.name: each for each in result.payload.fields}
     assert (found["total"].value, found["total"].currency, found["total"].score) == (Decimal("1200.50"), "USD", 0.8)
     assert (found["until"].value, found["until"].score) == (None, 0.4)
@@ -179,11 +185,11 @@ def test_an_answer_is_an_amount_only_where_it_is_nothing_else_and_an_unsure_one_
     assert {(each.code, each.field) for each in result.findings} == {
         ("INPUT.MISSING_VALUE", "vat"), ("QUALITY.SNR", "total"), ("QUALITY.SNR", "until"),
     }  # fmt: skip
-    assert result.score.value == 0.4
+    assert result.score.value == 0.4  # type: ignore[union-attr]
 
 
 def test_an_empty_page_is_not_asked_about(monkeypatch):
     monkeypatch.setattr(duomo, "load", lambda *_: pytest.fail("no model is needed for an empty page"))
     questions = Questions(model="house/answers", asked={"total": "total"})
-    result = DocumentScan(runner=Reader(), artifacts={"questions": questions})("page.png")
+    result = DocumentScan(runner=Reader(), artifacts={"questions": questions})("page.png")  # type: ignore[arg-type]
     assert result.payload.missing == ["total"]

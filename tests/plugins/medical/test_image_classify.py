@@ -35,7 +35,7 @@ class Bright:
 
 def adapter(**expects):
     given = {"expects": Expects(**expects)} if expects else {}
-    return ImageClassify(runner=Bright(), artifacts=given)
+    return ImageClassify(runner=Bright(), artifacts=given)  # type: ignore[arg-type]
 
 
 RAMP = np.tile(np.arange(64, dtype=np.int16) * 40 - 1024, (64, 1))
@@ -53,7 +53,7 @@ def test_a_score_that_nobody_calibrated_is_for_a_person_and_says_so():
 
 def test_a_threshold_does_not_take_the_score_for_a_probability():
     given = {"expects": Expects(modalities=("OT",)), "policy": Threshold(threshold=0.5)}
-    [outcome] = ImageClassify(runner=Bright(), artifacts=given).map([dicom_bytes()])
+    [outcome] = ImageClassify(runner=Bright(), artifacts=given).map([dicom_bytes()])  # type: ignore[arg-type]
     assert outcome.error.what.startswith("CALIB.MISSING: a threshold policy needs a probability")
 
 

@@ -71,7 +71,7 @@ class Canned(Model):
     @classmethod
     def load(cls, weights, *, device, dtype):
         model = cls()
-        model.answer = ANSWERS.get(weights.spec.task)
+        model.answer = ANSWERS.get(weights.spec.task)  # type: ignore[attr-defined]
         return model
 
     def preprocess(self, items, options):
@@ -84,7 +84,7 @@ class Canned(Model):
         return batch
 
     def postprocess(self, output, features, options):
-        return [self.answer(each["item"], options) for each in output]
+        return [self.answer(each["item"], options) for each in output]  # type: ignore[attr-defined]
 
     def stream(self, item, options):
         yield TextChunk(text="The capital of Italy ")

@@ -25,13 +25,13 @@ def test_captions_are_those_of_generate(make: Callable[..., Path], beams: int, t
     network = AutoModelForImageTextToText.from_pretrained(folder).eval()
     processor, tokenizer = AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     runner = duomo.load("image-captioning", f"dir:{folder}", device="cpu")
-    options = {"max_new_tokens": 8, "num_beams": beams}
+    options: dict[str, Any] = {"max_new_tokens": 8, "num_beams": beams}
     texts = set()
     for photo, outcome in zip(pictures(), runner.map(pictures(), batch_size=3, **options), strict=True):
         pixels = processor(images=[PIL.Image.fromarray(photo)], return_tensors="pt")["pixel_values"]
         with torch.inference_mode():
             tokens = network.generate(pixel_values=pixels, **options)
-        expected = tokenizer.decode(tokens[0], skip_special_tokens=True).strip()
+        expected = tokenizer.decode(tokens[0], skip_special_tokens=True).strip()  # type: ignore[union-attr]
         assert outcome.unwrap().generated_text == expected == runner(photo, **options).text
         assert 1 <= outcome.unwrap().num_new_tokens <= 8
         texts.add(expected)

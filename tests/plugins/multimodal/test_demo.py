@@ -74,7 +74,7 @@ def play(monkeypatch, tmp_path):
         result = CliRunner().invoke(demo, ["--out", str(tmp_path / "out"), "--no-open", *arguments])
         return result, tmp_path / "out" / "index.html"
 
-    run.spec = canned.spec
+    run.spec = canned.spec  # type: ignore[attr-defined]
     return run
 
 

@@ -1,5 +1,7 @@
 """Questions on pages: what is read is what is asked about, and the answer has its place."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -26,7 +28,12 @@ def runner(tmp_path_factory):
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     ).save_pretrained(folder)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+    }
     config = BertConfig(vocab_size=len(vocab), initializer_range=0.3, max_position_embeddings=128, **sizes)
     BertForQuestionAnswering(config).save_pretrained(folder)
     with duomo.load("document-question-answering", f"dir:{folder}") as runner:

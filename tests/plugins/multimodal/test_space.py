@@ -37,8 +37,8 @@ class Colours(Search):
         return cosines
 
 
-def run(model, queries, images, **options):
-    options = ImageSearchOptions.parse({"images": images, **options})
+def run(model, queries, images, **given):
+    options = ImageSearchOptions.parse({"images": images, **given})
     features = model.preprocess([TextOrImage.accept(query) for query in queries], options)
     return model.postprocess(model.forward(model.collate(features)), features, options)
 

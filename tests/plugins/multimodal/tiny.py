@@ -49,7 +49,7 @@ def vilt(folder: Path) -> Path:
     )
     torch.manual_seed(0)
     tf.ViltForQuestionAnswering(config).save_pretrained(folder)
-    tf.ViltImageProcessor(size={"shortest_edge": 32}, size_divisor=16).save_pretrained(folder)
+    tf.ViltImageProcessor(size={"shortest_edge": 32}, size_divisor=16).save_pretrained(folder)  # type: ignore[call-arg]
     save_tokenizer(folder)
     return folder
 

@@ -37,13 +37,13 @@ def test_fillings_are_those_of_the_pipeline_alone_and_in_a_batch(folder: Path) -
     outcomes = list(runner.map(TEXTS, top_k=3, batch_size=4))
     for text, outcome in zip(TEXTS, outcomes, strict=True):
         expected = bare(text.replace("[MASK]", bare.tokenizer.mask_token), top_k=3)
-        expected = [expected] if isinstance(expected[0], dict) else expected
+        expected = [expected] if isinstance(expected[0], dict) else expected  # type: ignore[list-item]
         for result in (outcome.unwrap(), runner(text, top_k=3)):
             for mask, wanted in zip(result.masks, expected, strict=True):
-                assert [each.token for each in mask.fillings] == [each["token"] for each in wanted]
+                assert [each.token for each in mask.fillings] == [each["token"] for each in wanted]  # type: ignore[index]
                 for each, other in zip(mask.fillings, wanted, strict=True):
-                    assert (each.token_str, each.sequence) == (other["token_str"], other["sequence"])
-                    assert each.score == pytest.approx(other["score"], abs=1e-5)
+                    assert (each.token_str, each.sequence) == (other["token_str"], other["sequence"])  # type: ignore[index]
+                    assert each.score == pytest.approx(other["score"], abs=1e-5)  # type: ignore[index]
 
 
 @pytest.fixture(scope="module")

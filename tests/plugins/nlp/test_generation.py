@@ -61,7 +61,7 @@ def test_greedy_text_is_that_of_generate(folder: Path, runner: duomo.Runner[Any]
 
 def test_a_batch_gives_what_one_by_one_gives(runner: duomo.Runner[Any]) -> None:
     for options in ({}, {"temperature": 1.0, "seed": 7}, {"temperature": 0.7, "top_p": 0.8, "seed": 1}):
-        together = [outcome.unwrap() for outcome in runner.map(PROMPTS, batch_size=3, max_new_tokens=20, **options)]
+        together = [outcome.unwrap() for outcome in runner.map(PROMPTS, batch_size=3, max_new_tokens=20, **options)]  # type: ignore[arg-type]
         assert together == [runner(prompt, max_new_tokens=20, **options) for prompt in PROMPTS]
 
 
@@ -88,7 +88,9 @@ def test_prompts_of_all_lengths_with_budgets_of_their_own_give_what_one_by_one_g
     runner: duomo.Runner[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kv_cache, "ROOM", 3)
-    items = [{"text": "the cat " * (1 + at * 5 % 7), "max_new_tokens": 1 + at * 7 % 11} for at in range(9)]
+    items: list[dict[str, Any]] = [
+        {"text": "the cat " * (1 + at * 5 % 7), "max_new_tokens": 1 + at * 7 % 11} for at in range(9)
+    ]
     together = [outcome.unwrap() for outcome in runner.map(items, batch_size=9, max_new_tokens=8)]
     assert together == [runner(item, max_new_tokens=8) for item in items]
     assert max(each.num_new_tokens for each in together) == 8
@@ -103,7 +105,9 @@ def test_prompts_that_wait_come_in_where_others_have_ended(
 ) -> None:
     for name, value in {"AT_ONCE": 4, "GROUP": 2, "TOKENS_AT_ONCE": room}.items():
         monkeypatch.setattr(loop, name, value)
-    items = [{"text": "the cat " * (1 + at * 5 % 7), "max_new_tokens": 2 + at * 7 % 11} for at in range(11)]
+    items: list[dict[str, Any]] = [
+        {"text": "the cat " * (1 + at * 5 % 7), "max_new_tokens": 2 + at * 7 % 11} for at in range(11)
+    ]
     expected = [runner(item, max_new_tokens=12) for item in items]
     reader = runner.executor.worker.model.reader  # type: ignore[attr-defined]
     sizes: list[tuple[int, int]] = []

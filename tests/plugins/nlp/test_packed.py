@@ -1,6 +1,7 @@
 """Packed encoders give what padded ones give, for every architecture that claims to pack and for those that cannot."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from duomo_nlp.encoders import packed
 from duomo_nlp.encoders.heads import first_states, hidden_states
 from duomo_nlp.encoders.rows import by_length, by_row, by_token, pack
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 99,
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -47,7 +48,7 @@ NETWORKS = {
         DistilBertConfig(vocab_size=99, dim=32, n_layers=2, n_heads=4, hidden_dim=48, pad_token_id=1)
     ),
     "modernbert": lambda: ModernBertModel(
-        ModernBertConfig(**{**SMALL, "num_hidden_layers": 4}, local_attention=16, global_attn_every_n_layers=2)
+        ModernBertConfig(**{**SMALL, "num_hidden_layers": 4}, local_attention=16, global_attn_every_n_layers=2)  # type: ignore[call-arg]
     ),
     "mpnet": lambda: MPNetModel(MPNetConfig(**SMALL)),
 }
@@ -96,7 +97,7 @@ def attention_of_all_lengths(q, k, v, cu_q, cu_k, max_q, max_k, *, scale=None, w
         mask = ((apart >= -left) & (apart <= right))[: one.stop - one.start]
         rows = (each.transpose(0, 1) for each in (q[one], k[other], v[other]))
         parts.append(
-            torch.nn.functional.scaled_dot_product_attention(*rows, attn_mask=mask, scale=scale).transpose(0, 1)
+            torch.nn.functional.scaled_dot_product_attention(*rows, attn_mask=mask, scale=scale).transpose(0, 1)  # type: ignore[misc]
         )
     return torch.cat(parts)
 
@@ -117,7 +118,7 @@ def test_one_call_for_rows_of_all_lengths_asks_for_the_same_attention(name, monk
         [batch] = pack(rows)
         expected = hidden_states(network, batch), first_states(network, batch)
         monkeypatch.setattr(packed, "takes_all_lengths", lambda _: True)
-        monkeypatch.setattr(packed.varlen, "varlen_attn", call)
+        monkeypatch.setattr(packed.varlen, "varlen_attn", call)  # type: ignore[attr-defined]
         found = hidden_states(network, batch), first_states(network, batch)
     assert len(calls) == 2 * network.config.num_hidden_layers
     for one, other in zip(found, expected, strict=True):
@@ -138,7 +139,7 @@ def test_the_plain_form_for_other_runtimes_is_the_network_as_it_was(name):
         packed.enable(network)
         other = plain(network)
         assert packed.is_enabled(network)
-        assert not packed.is_enabled(other)
+        assert not packed.is_enabled(other)  # type: ignore[arg-type]
         torch.testing.assert_close(other(input_ids=ids).last_hidden_state, expected, atol=1e-6, rtol=0)
 
 

@@ -38,7 +38,7 @@ def test_scores_and_order_are_those_of_the_cross_encoder(folder: Path, activatio
     runner = duomo.load("text-ranking", f"dir:{folder}", device="cpu")
     bare = CrossEncoder(str(folder), device="cpu", local_files_only=True)
     for item, outcome in zip(ITEMS, runner.map(ITEMS, batch_size=3), strict=True):
-        query, texts = item if isinstance(item, tuple) else (item["query"], item["texts"])
+        query, texts = item if isinstance(item, tuple) else (item["query"], item["texts"])  # type: ignore[index]
         scores = bare.predict([(query, text) for text in texts], convert_to_numpy=True).tolist()
         for result in (outcome.unwrap(), runner(item)):
             assert {hit.index: hit.score for hit in result.hits} == pytest.approx(dict(enumerate(scores)), abs=1e-5)

@@ -88,7 +88,7 @@ def bare(folder: Path, text: str, **settings: Any) -> str:
 def test_texts_are_those_of_generate_alone_and_in_a_batch(seq2seq: Make, config: Any, beams: int) -> None:
     folder = seq2seq(config())
     runner = duomo.load("text2text-generation", f"dir:{folder}", device="cpu")
-    options = {"max_new_tokens": 12, "num_beams": beams}
+    options: dict[str, Any] = {"max_new_tokens": 12, "num_beams": beams}
     for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, **options), strict=True):
         expected = bare(folder, text, **options)
         assert outcome.unwrap().generated_text == expected
@@ -117,7 +117,7 @@ def test_a_long_text_is_an_error_cut_or_read_in_parts_of_whole_sentences(seq2seq
     folder = seq2seq(bart())
     runner = duomo.load(task, f"dir:{folder}", device="cpu")
     long = " ".join(["the cat sat on the mat.", "Ada met Bob in Paris.", "a dog ran to London!"] * 8)
-    options = {"max_new_tokens": 5}
+    options: dict[str, Any] = {"max_new_tokens": 5}
     refused, good = runner.map([long, TEXTS[0]], **options)
     assert "tokens and the model reads 64" in refused.error.what
     assert good.ok
@@ -156,7 +156,7 @@ def nllb(seq2seq: Make) -> Path:
 def test_nllb_is_told_both_languages(nllb: Path) -> None:
     runner = duomo.load("translation", f"dir:{nllb}", device="cpu")
     target = AutoTokenizer.from_pretrained(nllb).convert_tokens_to_ids("deu_Latn")
-    options = {"src_lang": "fra_Latn", "tgt_lang": "deu_Latn", "max_new_tokens": 8}
+    options: dict[str, Any] = {"src_lang": "fra_Latn", "tgt_lang": "deu_Latn", "max_new_tokens": 8}
     for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, **options), strict=True):
         expected = bare(nllb, text, src_lang="fra_Latn", forced_bos_token_id=target, max_new_tokens=8)
         assert outcome.unwrap().translation_text == expected == runner(text, **options).text

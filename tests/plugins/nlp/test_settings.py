@@ -108,7 +108,7 @@ def tiny(checkpoint: Make, tmp_path_factory: pytest.TempPathFactory) -> Checkpoi
 @pytest.mark.parametrize("name", GREEDY)
 def test_a_setting_holds_as_in_generate_alone_and_in_a_batch(tiny: Checkpoint, name: str) -> None:
     asked = GREEDY[name]
-    options = {} if {"max_new_tokens", "max_length"} & asked.keys() else {"max_new_tokens": NEW}
+    options: dict[str, Any] = {} if {"max_new_tokens", "max_length"} & asked.keys() else {"max_new_tokens": NEW}
     prompts = [*PROMPTS, "!"] if name == "forced_bos_token_id" else PROMPTS
     expected = [tiny.generate(prompt, asked) for prompt in prompts]
     assert expected[: len(tiny.plain)] != tiny.plain or len(prompts) > len(PROMPTS), "the setting changes something"

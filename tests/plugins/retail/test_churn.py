@@ -37,7 +37,7 @@ def test_protected_attributes_are_taken_out_before_any_model_sees_them() -> None
     adapter = Churn()
     rows = [{**ROW, "months": i % 24, "gender": "mf"[i % 2], "churn": "yes" if i % 24 < 6 else "no"} for i in range(96)]
     fitted = adapter.fit(adapter.records(rows))
-    assert {each.column for each in fitted.artifacts["model"].terms} == {"months", "plan"}
+    assert {each.column for each in fitted.artifacts["model"].terms} == {"months", "plan"}  # type: ignore[attr-defined]
     assert fitted({**ROW, "gender": "f"}).payload == fitted({**ROW, "gender": "m"}).payload
 
 
@@ -72,7 +72,7 @@ def test_a_column_that_is_missing_or_no_number_is_named() -> None:
 def test_a_value_that_is_unknown_or_new_speaks_neither_way() -> None:
     adapter = Churn.example()
     model = adapter.artifacts["model"]
-    assert model.contributions({"months": None, "plan": "zzz"}) == {"months": 0.0, "plan": 0.0}
+    assert model.contributions({"months": None, "plan": "zzz"}) == {"months": 0.0, "plan": 0.0}  # type: ignore[attr-defined]
 
 
 def test_what_was_fitted_is_json(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_slip_in_a_column_of_numbers_does_not_make_it_one_of_categories() -> N
     rows = [{"customer_id": str(i), "months": i % 24, "plan": "abc"[i % 3], "churn": i % 24 < 6} for i in range(96)]
     rows[7]["months"] = "six"
     fitted = Churn().fit(Churn().records(rows))
-    [months] = [term for term in fitted.artifacts["model"].terms if term.column == "months"]
+    [months] = [term for term in fitted.artifacts["model"].terms if term.column == "months"]  # type: ignore[attr-defined]
     assert months.weights
     assert not months.categories
     assert Churn().evaluate(rows).metrics["auc"] > 0.95

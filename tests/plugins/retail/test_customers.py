@@ -39,7 +39,7 @@ def test_the_holdout_is_missed_by_less_than_a_tenth(fitted: Any) -> None:
     adapter, people = fitted
     results = [each.unwrap().payload for each in adapter.map(people)]
     first = np.datetime64("0001-01-01")
-    came = [len({(np.datetime64(d) - first).astype(int) // 7 for d in each["dates"] if d > "1997-09-30"})
+    came = [len({(np.datetime64(d) - first).astype(int) // 7 for d in each["dates"] if d > "1997-09-30"})  # type: ignore[attr-defined]
             for each in people]  # fmt: skip
     expected = np.array([each.expected_purchases for each in results])
     assert sum(came) == 1788

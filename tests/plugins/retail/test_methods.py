@@ -74,8 +74,8 @@ def test_another_unit_gives_the_same_forecast_in_that_unit(sales: np.ndarray, un
 
 def test_a_straight_line_goes_on() -> None:
     line = 10 + 2.0 * np.arange(40)
-    np.testing.assert_allclose(methods.forecast([line], 1, 3, "dynamic-theta")[0], [90, 92, 94], rtol=0.01)
-    np.testing.assert_allclose(methods.forecast([line], 1, 3, "smoothing")[0], [90, 92, 94], rtol=0.01)
+    np.testing.assert_allclose(methods.forecast([line], 1, 3, "dynamic-theta")[0], [90, 92, 94], rtol=0.01)  # type: ignore[arg-type, list-item]
+    np.testing.assert_allclose(methods.forecast([line], 1, 3, "smoothing")[0], [90, 92, 94], rtol=0.01)  # type: ignore[arg-type, list-item]
 
 
 def test_seasons_are_found_taken_out_and_put_back() -> None:

@@ -170,7 +170,7 @@ def test_a_row_of_no_series_costs_itself_only() -> None:
      ("promo", -1.0, "a promotion is 1")],
 )  # fmt: skip
 def test_a_number_that_cannot_be_is_named_with_its_series_and_period(field: str, value: float, why: str) -> None:
-    values = {"y": [5.0] * 12, "price": [1.0] * 12, "promo": [0.0] * 12}
+    values: dict[str, Any] = {"y": [5.0] * 12, "price": [1.0] * 12, "promo": [0.0] * 12}
     values[field][4] = value
     with pytest.raises(BadInput) as wrong:
         clean(DemandSeries(unique_id="tea", ds=list(range(12)), **values))

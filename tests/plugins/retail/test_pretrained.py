@@ -20,7 +20,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     from transformers import T5Config
 
     patches = {"context_length": 32, "prediction_length": 8, "input_patch_size": 4, "input_patch_stride": 4}
-    config = T5Config(
+    config = T5Config(  # type: ignore[call-arg]
         vocab_size=2, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0,
         chronos_pipeline_class="ChronosBoltPipeline",
         chronos_config={**patches, "quantiles": [0.1, 0.5, 0.9], "use_reg_token": True},

@@ -1,6 +1,7 @@
 """Any transformers recognizer: small random checkpoints saved here, beside their bare networks."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from duomo_speech.auto import AutoSpeechRecognition
 
 pytestmark = pytest.mark.embedded  # the pauses of long recordings are found by Silero VAD
 RATE = 16_000
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 32,
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -67,8 +68,9 @@ def runner(ctc):
     return duomo.load("automatic-speech-recognition", f"dir:{ctc[0]}", device="cpu")
 
 
-def by_hand(folder, network, samples: np.ndarray) -> str:
+def by_hand(ctc, samples: np.ndarray) -> str:
     """The text of the bare network on the whole recording."""
+    folder, network = ctc
     inputs = Wav2Vec2FeatureExtractor.from_pretrained(folder)(samples, sampling_rate=RATE, return_tensors="pt")
     with torch.no_grad():
         ids = network(**inputs).logits.argmax(-1)[0]
@@ -79,7 +81,7 @@ def test_a_ctc_checkpoint_equals_its_bare_network(ctc, runner, spoken):
     assert isinstance(runner.executor.worker.model, AutoSpeechRecognition)
     transcript = runner((spoken[0], RATE))
     assert len(transcript.text) > 5
-    assert transcript.text == by_hand(*ctc, spoken[0])
+    assert transcript.text == by_hand(ctc, spoken[0])
     (segment,) = transcript.segments
     assert (segment.start, segment.end) == (0, pytest.approx(len(spoken[0]) / RATE))
 
@@ -95,7 +97,7 @@ def test_a_long_recording_is_cut_at_its_pauses(ctc, runner, long_recording, spok
     assert outcome.meta.windows == 2
     assert outcome.unwrap().text == f"{first.text} {second.text}"
     cut = long_recording[round(second.start * RATE) : round(second.end * RATE)]
-    assert second.text == by_hand(*ctc, cut)
+    assert second.text == by_hand(ctc, cut)
     assert second.start == pytest.approx(len(spoken[1]) / RATE + 60, abs=0.5)
 
 
@@ -104,8 +106,8 @@ def test_a_clip_too_short_for_one_state_is_an_empty_transcript(ctc, runner, spok
     items = [(samples[:length], RATE) for length in (1, 100, 399, 400)] + [(spoken[0], RATE)]
     *short, just, whole = [outcome.unwrap() for outcome in runner.map(items, batch_size=5)]
     assert [(each.text, each.segments) for each in short] == [("", [])] * 3
-    assert just.text == by_hand(*ctc, samples)
-    assert whole.text == by_hand(*ctc, spoken[0])
+    assert just.text == by_hand(ctc, samples)
+    assert whole.text == by_hand(ctc, spoken[0])
 
 
 def test_options_it_cannot_obey_are_refused(runner, spoken):
@@ -162,4 +164,4 @@ def test_a_sequence_to_sequence_checkpoint_equals_its_bare_network(tmp_path, spo
     with torch.no_grad():
         mask = torch.ones(1, len(window)).long()
         ids = network.generate(torch.from_numpy(window)[None], attention_mask=mask, max_new_tokens=23)
-    assert transcript.text == tokenizer.decode(ids[0], skip_special_tokens=True).strip()
+    assert transcript.text == tokenizer.decode(ids[0], skip_special_tokens=True).strip()  # type: ignore[union-attr]

@@ -30,8 +30,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Make:
             tf.Wav2Vec2ForSequenceClassification(config).save_pretrained(folder)
             tf.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
         else:
-            config = tf.ASTConfig(**NAMES | SIZES | settings, max_length=128, num_mel_bins=32)
-            tf.ASTForAudioClassification(config).save_pretrained(folder)
+            spectrum = tf.ASTConfig(**NAMES | SIZES | settings, max_length=128, num_mel_bins=32)
+            tf.ASTForAudioClassification(spectrum).save_pretrained(folder)
             tf.ASTFeatureExtractor(max_length=128, num_mel_bins=32).save_pretrained(folder)
         return folder
 

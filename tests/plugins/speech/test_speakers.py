@@ -98,8 +98,8 @@ def test_vectors_equal_a_plain_computation_of_the_formulas(speakers, spoken):
 
 def mel_windows(samples: np.ndarray) -> list[np.ndarray]:
     """Windows of 160 frames every 77, as the package cuts them from librosa's mel spectrogram."""
-    starts = range(0, int(np.ceil((len(samples) + 1) / 160)) - 160 + 77 + 1, 77)
-    starts = [at for at in starts if at == 0 or (len(samples) - at * 160) / 25_600 >= 0.75]
+    every = range(0, int(np.ceil((len(samples) + 1) / 160)) - 160 + 77 + 1, 77)
+    starts = [at for at in every if at == 0 or (len(samples) - at * 160) / 25_600 >= 0.75]
     padded = np.pad(samples, (200, 200 + max(0, (starts[-1] + 160) * 160 - len(samples))))
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
     frames = np.lib.stride_tricks.sliding_window_view(padded, 400)[::160]

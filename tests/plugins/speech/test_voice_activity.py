@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from duomo.inputs import Audio
 from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.weights import find_package_file
 from duomo_speech import silero
@@ -32,7 +33,7 @@ def utils() -> ModuleType:
 
 def test_probabilities_equal_those_of_the_packaged_jit(vad, recording):
     jit = torch.jit.load(packaged("data/silero_vad.jit"))
-    samples = silero.Audio.accept(recording("beckett.wav")).samples(RATE)
+    samples = Audio.accept(recording("beckett.wav")).samples(RATE)
     samples = samples[: len(samples) // FRAME * FRAME]
     with torch.no_grad():
         expected = [jit(torch.from_numpy(frame)[None], RATE).item() for frame in samples.reshape(-1, FRAME)]
@@ -42,7 +43,7 @@ def test_probabilities_equal_those_of_the_packaged_jit(vad, recording):
 def test_probabilities_equal_those_of_the_packaged_onnx(vad, recording):
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(packaged("data/silero_vad.onnx"), providers=["CPUExecutionProvider"])
-    samples = silero.Audio.accept(recording("beckett.wav")).samples(RATE)[: 100 * FRAME]
+    samples = Audio.accept(recording("beckett.wav")).samples(RATE)[: 100 * FRAME]
     state, context, expected = np.zeros((2, 1, 128), np.float32), np.zeros((1, 64), np.float32), []
     for frame in samples.reshape(-1, 1, FRAME):
         heard = np.concatenate([context, frame], axis=1)
@@ -63,7 +64,7 @@ def test_probabilities_equal_those_of_the_packaged_onnx(vad, recording):
 )
 def test_stretches_of_speech_equal_those_of_the_package(vad, recording, utils, options):
     options = VoiceActivityDetectionOptions.parse(options)
-    samples = silero.Audio.accept(recording("two_cities.wav")).samples(RATE)
+    samples = Audio.accept(recording("two_cities.wav")).samples(RATE)
     probabilities = vad.executor.worker.model.probabilities(samples)
     expected = utils.get_speech_timestamps_from_probs(
         probabilities.tolist(),
@@ -79,7 +80,7 @@ def test_stretches_of_speech_equal_those_of_the_package(vad, recording, utils, o
 
 
 def test_a_recording_is_read_in_blocks_that_leave_no_seam(vad, recording, monkeypatch):
-    samples = silero.Audio.accept(recording("beckett.wav")).samples(RATE)
+    samples = Audio.accept(recording("beckett.wav")).samples(RATE)
     model = vad.executor.worker.model
     whole = model.probabilities(samples)
     monkeypatch.setattr(silero, "BLOCK", 7)

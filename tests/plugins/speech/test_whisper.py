@@ -226,7 +226,7 @@ def checkpoint(tmp_path_factory):
 
 def test_a_transformers_folder_equals_the_bare_network(checkpoint, spoken):
     runner = duomo.load("automatic-speech-recognition", f"dir:{checkpoint}", device="cpu")
-    model = runner.executor.worker.model
+    model = runner.executor.worker.model  # type: ignore[attr-defined]
     assert isinstance(model, Whisper)
     bare = WhisperForConditionalGeneration.from_pretrained(checkpoint).eval()
     windows = model.split(duomo.Audio.accept((spoken[0], RATE)), OPTIONS)
@@ -250,7 +250,7 @@ def tuned(checkpoint, tmp_path):
         steering = json.loads((checkpoint / "generation_config.json").read_text())
         del steering["_from_model_config"]  # with it, transformers drops what it does not know
         (tmp_path / "generation_config.json").write_text(json.dumps(steering | entries))
-        return duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu").executor.worker.model
+        return duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu").executor.worker.model  # type: ignore[attr-defined]
 
     return load
 

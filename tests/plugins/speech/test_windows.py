@@ -30,7 +30,7 @@ class Detector:
 
 
 def cut(seconds: float, detector: Detector, options: SpeechRecognitionOptions = OPTIONS) -> list[tuple[float, float]]:
-    windows = speech_windows(np.zeros(int(seconds * SAMPLING_RATE), np.float32), detector, options)
+    windows = speech_windows(np.zeros(int(seconds * SAMPLING_RATE), np.float32), detector, options)  # type: ignore[arg-type]
     return [(window.start_s, window.end_s) for window in windows]
 
 

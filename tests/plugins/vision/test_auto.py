@@ -26,7 +26,7 @@ import duomo
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WrongTask
 
 LABELS = {0: "a cat", 1: "a dog", 2: "neither"}
-NAMES = {"id2label": LABELS, "label2id": {name: index for index, name in LABELS.items()}}
+NAMES: dict[str, Any] = {"id2label": LABELS, "label2id": {name: index for index, name in LABELS.items()}}
 SMALL: dict[str, Any] = {"image_size": 32, "patch_size": 8, "hidden_size": 32, "num_hidden_layers": 2}
 SMALL |= {"num_attention_heads": 2, "intermediate_size": 64}
 
@@ -65,7 +65,7 @@ def test_scores_equal_those_of_bare_transformers(
     folder: Path = request.getfixturevalue(family)
     runner = duomo.load("image-classification", f"dir:{folder}", device="cpu")
     cls = {"vit": ViTForImageClassification, "resnet": ResNetForImageClassification}[family]
-    network, processor = cls.from_pretrained(folder).eval(), AutoImageProcessor.from_pretrained(folder)
+    network, processor = cls.from_pretrained(folder).eval(), AutoImageProcessor.from_pretrained(folder)  # type: ignore[attr-defined]
     for picture in awkward:
         inputs = processor(images=duomo.Image.accept(picture).pil(), return_tensors="pt")
         with torch.inference_mode():
@@ -90,14 +90,14 @@ def test_a_batch_of_mixed_pictures_gives_what_one_by_one_gives(
 def test_a_multi_label_checkpoint_scores_each_label_on_its_own(tmp_path: Path) -> None:
     config = ViTConfig(**SMALL, **NAMES, problem_type="multi_label_classification")
     network = ViTForImageClassification(config)
-    torch.nn.init.constant_(network.classifier.bias, 9.0)
+    torch.nn.init.constant_(network.classifier.bias, 9.0)  # type: ignore[arg-type]
     runner = duomo.load("image-classification", f"dir:{write(tmp_path, network)}", device="cpu")
     assert all(label.score > 0.9 for label in runner(PIL.Image.new("RGB", (50, 40))).labels)
 
 
 def test_a_single_label_has_a_score_of_its_own_as_in_transformers(tmp_path: Path) -> None:
     torch.manual_seed(3)
-    folder = write(tmp_path, ViTForImageClassification(ViTConfig(**SMALL, num_labels=1, initializer_range=0.5)))
+    folder = write(tmp_path, ViTForImageClassification(ViTConfig(**SMALL, num_labels=1, initializer_range=0.5)))  # type: ignore[call-arg]
     picture = PIL.Image.new("RGB", (50, 40), "teal")
     (label,) = duomo.load("image-classification", f"dir:{folder}", device="cpu")(picture).labels
     (expected,) = pipeline("image-classification", str(folder), device="cpu")(picture)
@@ -106,7 +106,7 @@ def test_a_single_label_has_a_score_of_its_own_as_in_transformers(tmp_path: Path
 
 
 def test_a_regression_checkpoint_is_refused(tmp_path: Path) -> None:
-    network = ViTForImageClassification(ViTConfig(**SMALL, num_labels=1, problem_type="regression"))
+    network = ViTForImageClassification(ViTConfig(**SMALL, num_labels=1, problem_type="regression"))  # type: ignore[call-arg]
     with pytest.raises(WrongTask, match="does not do image-classification") as caught:
         duomo.load("image-classification", f"dir:{write(tmp_path, network)}", device="cpu")
     assert "a number, not labels" in caught.value.why

@@ -224,7 +224,7 @@ def trained(network: nn.Module) -> nn.Module:
 def logits(network: nn.Module, picture: Tensor) -> Tensor:
     with torch.inference_mode():
         output: Any = network(picture)
-    return output if isinstance(output, Tensor) else output.logits  # type: ignore[no-any-return]
+    return output if isinstance(output, Tensor) else output.logits
 
 
 def batch_norms(network: nn.Module) -> int:

@@ -23,8 +23,8 @@ def random_network(architecture: str) -> torch.nn.Module:
     network = models.get_model(architecture, num_classes=3)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
-            module.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
     return network.eval()
 
 

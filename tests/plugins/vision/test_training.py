@@ -23,7 +23,7 @@ from duomo.training.starts import find_start
 from duomo_vision.torchvision_models import build, save
 
 COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220)}
-SETTINGS = {"epochs": 12, "batch": 8, "lr": 3e-2}
+SETTINGS: dict[str, Any] = {"epochs": 12, "batch": 8, "lr": 3e-2}
 CONFIGS = {
     "vit": ViTConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=32),
     "resnet": ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic"),

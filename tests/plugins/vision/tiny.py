@@ -18,11 +18,11 @@ DETR |= {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ff
 
 
 def resnet() -> tf.ResNetConfig:
-    return tf.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8, 16, 32], depths=[1] * 4, out_features=["stage4"])
+    return tf.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8, 16, 32], depths=[1] * 4, out_features=["stage4"])  # type: ignore[call-arg]
 
 
 def detr() -> tuple[Any, Any]:
-    config = tf.DetrConfig(**NAMES | DETR, use_timm_backbone=False, backbone_config=resnet())
+    config = tf.DetrConfig(**NAMES | DETR, use_timm_backbone=False, backbone_config=resnet())  # type: ignore[call-arg]
     return tf.DetrForObjectDetection(config), tf.DetrImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
 
 
@@ -32,7 +32,7 @@ def yolos() -> tuple[Any, Any]:
 
 
 def rt_detr() -> tuple[Any, Any]:
-    backbone = tf.RTDetrResNetConfig(
+    backbone = tf.RTDetrResNetConfig(  # type: ignore[call-arg]
         embedding_size=8, hidden_sizes=[8, 16, 16, 32], depths=[1, 1, 1, 1], out_features=["stage2", "stage3", "stage4"]
     )
     config = tf.RTDetrConfig(
@@ -53,11 +53,11 @@ def segformer() -> tuple[Any, Any]:
 
 
 def mask_former() -> tuple[Any, Any]:
-    backbone = tf.SwinConfig(
+    backbone = tf.SwinConfig(  # type: ignore[call-arg]
         image_size=64, patch_size=4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
         out_features=["stage1", "stage2", "stage3", "stage4"],
     )  # fmt: skip
-    decoder = tf.DetrConfig(**DETR, use_timm_backbone=False, backbone_config=resnet())
+    decoder = tf.DetrConfig(**DETR, use_timm_backbone=False, backbone_config=resnet())  # type: ignore[call-arg]
     config = tf.MaskFormerConfig(
         **NAMES, fpn_feature_size=32, mask_feature_size=32, backbone_config=backbone, decoder_config=decoder
     )
@@ -74,7 +74,7 @@ def dpt() -> tuple[Any, Any]:
 
 
 def depth_anything() -> tuple[Any, Any]:
-    backbone = tf.Dinov2Config(
+    backbone = tf.Dinov2Config(  # type: ignore[call-arg]
         hidden_size=32, num_hidden_layers=4, num_attention_heads=4, image_size=56, patch_size=14,
         out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False,
     )  # fmt: skip

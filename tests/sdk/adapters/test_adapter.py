@@ -165,7 +165,7 @@ def test_a_protected_attribute_among_the_features_stops_the_record(thermometer):
 
 def test_a_protected_attribute_as_a_field_of_the_payload_is_refused_when_the_adapter_is_made():
     class Biased(Thermometer):
-        protected = ("operator", "load")
+        protected = ("operator", "load")  # type: ignore[assignment]
 
     with pytest.raises(GuardRefused, match=r"FAIR.PROHIBITED_BASIS: 'load' is protected, and a field of Reading"):
         Biased()
@@ -309,7 +309,7 @@ def test_records_that_need_no_model_are_given_out_before_more_than_a_window_is_r
         outcomes = notes.map(words)
         assert next(outcomes).result.payload is None
         assert len(read) <= 1024
-        outcomes.close()
+        outcomes.close()  # type: ignore[attr-defined]
 
 
 def test_what_came_to_a_model_before_the_source_broke_has_its_result():

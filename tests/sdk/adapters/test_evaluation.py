@@ -69,6 +69,8 @@ def test_a_data_set_that_a_guard_stops_is_not_judged_by():
 
 def test_answers_are_hidden_while_records_are_judged():
     class Peeking(Thermometer):
+        seen: list[object]
+
         def prepare(self, record):
             self.seen.append(record.label)
             return super().prepare(record)

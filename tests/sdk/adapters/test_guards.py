@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_protected_attributes_are_found_in_dicts_and_objects():
 def test_a_feature_that_tells_the_answer_is_found_and_others_are_not():
     draw = random.Random(0)
     labels = [int(draw.random() < 0.3) for _ in range(300)]
-    features = {
+    features: dict[str, list[Any]] = {
         "income": [draw.gauss(30, 5) - 3 * label for label in labels],
         "recovered": [draw.gauss(0, 1) + 20 * label for label in labels],
         "grade": ["E" if label else "A" for label in labels],

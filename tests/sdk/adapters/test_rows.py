@@ -131,7 +131,7 @@ def test_a_column_of_another_name_than_its_field_is_read():
         load: float = pydantic.Field(1.0, alias="load_1")
 
     class Terse(Thermometer):
-        Input = Short
+        Input = Short  # type: ignore[assignment]
 
     record = Terse().record({"machine": "a", "celsius_1": 70, "load_1": 2})
     assert (record.payload.celsius, record.payload.load, record.findings) == (70.0, 2.0, ())
@@ -143,7 +143,7 @@ def test_a_place_in_a_field_is_told_by_number_and_not_by_name():
         fevers: dict[str, float] = pydantic.Field(default_factory=dict)
 
     class Nurse(Thermometer):
-        Input = Ward
+        Input = Ward  # type: ignore[assignment]
 
     assert "'beds.1' cannot be used" in error_of(Nurse(), {"machine": "m", "beds": [1, "x"]}).what
     error = error_of(Nurse(), {"machine": "m", "beds": [], "fevers": {"Lovelace": "high"}})
@@ -161,7 +161,7 @@ def test_a_check_that_quotes_the_value_is_not_passed_on():
             raise PydanticCustomError("long_name", "the name {name} is too long", {"name": name})
 
     class Roll(Thermometer):
-        Input = Person
+        Input = Person  # type: ignore[assignment]
 
     error = error_of(Roll(), {"machine": "m", "name": "Ada Lovelace"})
     assert error.why == "a check of the adapter failed"

@@ -3,6 +3,7 @@
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import pytest
@@ -70,7 +71,12 @@ def test_the_example_of_every_task_is_a_command_that_would_run(
     PIL.Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "a.png")
     monkeypatch.chdir(tmp_path)
     if spec.name in CHECKPOINTS:
-        sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+        sizes: dict[str, Any] = {
+            "hidden_size": 8,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 8,
+        }
         config = transformers.BertConfig(vocab_size=8, max_position_embeddings=8, **sizes)
         transformers.BertModel(config).save_pretrained("PATH")
         # A dry run reads no tensor.

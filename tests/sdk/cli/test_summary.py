@@ -2,12 +2,12 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from duomo.cli.jobs import summary
 from duomo.cli.jobs.summary import Summary, summary_line
 from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Meta, Outcome
@@ -23,7 +23,7 @@ def outcome(ms: float = 2.0, *, failed: bool = False, **meta: Any) -> Outcome[An
 
 def test_the_line_tells_rate_time_left_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(summary.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     count = Summary()
     count.begin(1000)
     for index in range(250):

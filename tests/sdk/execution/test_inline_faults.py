@@ -143,7 +143,7 @@ def test_a_consumer_that_stops_reading_stops_the_reading(delicate: duomo.Runner[
     before = len(read)
     time.sleep(0.1)
     assert len(read) == before <= 4096
-    outcomes.close()
+    outcomes.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("duomo-prepare")]
 
 

@@ -12,7 +12,7 @@ from duomo.execution.worker import Worker
 from duomo.tasks.nlp import TextClassification
 from duomo.testing.fakes import EchoModel, echo_spec
 
-OPTIONS = TextClassification.Options()
+OPTIONS = TextClassification.Options.parse({})
 
 
 class PanicException(BaseException):  # as libraries in Rust name it

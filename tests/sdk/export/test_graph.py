@@ -126,7 +126,7 @@ class Letters(EchoModel):
         return torch.stack([each["x"] for each in features])
 
     def forward(self, batch: Any) -> Any:
-        return self.network(batch).softmax(-1)
+        return self.network(batch).softmax(-1)  # type: ignore[attr-defined]
 
     def postprocess(self, output: Any, features: Any, options: Any) -> list[Any]:
         from duomo.tasks.results import Classification
@@ -138,7 +138,7 @@ class Reaching(Letters):
     """Uses a part of its network, which is not there in another runtime."""
 
     def forward(self, batch: Any) -> Any:
-        return self.network[2](self.network[:2](batch)).softmax(-1)
+        return self.network[2](self.network[:2](batch)).softmax(-1)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

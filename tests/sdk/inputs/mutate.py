@@ -59,7 +59,7 @@ def images(format: str) -> list[bytes]:
         "AVIF": [(photo, {"exif": exif}), (photo.convert("RGBA"), {}), (photo, frames)],
     }
     files = []
-    for image, options in made[format]:
+    for image, options in made[format]:  # type: ignore[attr-defined]
         file = io.BytesIO()
         image.save(file, format, **options)
         files.append(file.getvalue())
@@ -126,7 +126,7 @@ def checked(data: bytes) -> bytes:
     while data[:4] == b"OggS" and at + 27 <= len(found):
         end = at + 27 + found[at + 26] + sum(found[at + 27 : at + 27 + found[at + 26]])
         found[at + 22 : at + 26] = bytes(4)
-        found[at + 22 : at + 26] = ogg_checksum(found[at:end]).to_bytes(4, "little")
+        found[at + 22 : at + 26] = ogg_checksum(bytes(found[at:end])).to_bytes(4, "little")
         at = end
     return bytes(found)
 

@@ -17,7 +17,7 @@ from duomo.inputs.digest import digest
 SOUND = np.linspace(-1, 1, 100, dtype=np.float32)
 
 
-def picture(mode: str = "RGB", colour: object = 0, size: tuple[int, int] = (2, 3)) -> PIL.Image.Image:
+def picture(mode: str = "RGB", colour: int | tuple[int, ...] = 0, size: tuple[int, int] = (2, 3)) -> PIL.Image.Image:
     return PIL.Image.new(mode, size, colour)
 
 

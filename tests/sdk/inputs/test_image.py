@@ -97,7 +97,7 @@ def test_a_photo_taken_sideways_is_turned_upright(picture, how):
     data = encoded(picture, "JPEG", exif=exif, quality=95)
     upright = Image.accept(data if how == "file" else PIL.Image.open(io.BytesIO(data))).pil()
     assert upright.size == (5, 6)
-    assert upright.getpixel((4, 0))[2] > upright.getpixel((0, 5))[2]  # the blue corner is now top right
+    assert upright.getpixel((4, 0))[2] > upright.getpixel((0, 5))[2]  # type: ignore[index]  # the blue corner is now top right
 
 
 def test_transparency_lies_on_white():

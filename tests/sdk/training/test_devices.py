@@ -50,7 +50,7 @@ def test_a_rank_that_dies_is_named_and_the_weights_are_those_of_an_undisturbed_r
     start = find_start("text-classification", "toys/varied", catalog)
     spec = catalog.task("text-classification")
     children = []
-    original = launch.Child
+    original = launch.Child  # type: ignore[attr-defined]
 
     def spy(*args, **kwargs):
         children.append(original(*args, **kwargs))

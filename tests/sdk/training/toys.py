@@ -83,7 +83,7 @@ class Letters(Model[Text, Classification]):
         return [Classification.ranked(self.labels, row) for row in output.tolist()]
 
 
-class LettersTrainer(Letters, Trainable[Text]):
+class LettersTrainer(Letters, Trainable[Text]):  # type: ignore[misc]
     """The same in training."""
 
     @classmethod

@@ -29,7 +29,7 @@ FAILED = ItemError.of(BadInput("no 'cat'", why="it, left\nhome"))
 
 
 def outcomes(results: list) -> list[Outcome]:
-    return [Outcome(i, f"item {i}", *((None, each) if isinstance(each, ItemError) else (each, None)), META)
+    return [Outcome(i, f"item {i}", *((None, each) if isinstance(each, ItemError) else (each, None)), META)  # type: ignore[call-arg]
             for i, each in enumerate(results)]  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_nothing_found_has_no_best(tmp_path):
     assert (row["top.name"], row["labels"]) == ("", "[]")
 
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)  # type: ignore[arg-type]
 
 
 @settings(max_examples=60)
@@ -326,7 +326,7 @@ def test_a_row_torn_by_a_full_disk_is_healed_by_the_next_run(tmp_path, monkeypat
     with pytest.raises(CannotWrite), open_writer(path, Classification) as writer:
         for outcome in MANY[:6]:
             writer.write(outcome)
-        monkeypatch.setattr(writer._file, "_file", Full())
+        monkeypatch.setattr(writer._file, "_file", Full())  # type: ignore[attr-defined]
         writer.write(MANY[6])
     assert not path.read_bytes().endswith(b"\n")
     assert written(path, MANY, resume=True) == whole
@@ -429,7 +429,7 @@ def test_json_goes_to_any_file_that_takes_text(name):
     from duomo.writers import WRITERS
 
     stream = Stream()
-    with WRITERS[os.path.splitext(name)[1]](stream, Classification) as writer:
+    with WRITERS[os.path.splitext(name)[1]](stream, Classification) as writer:  # type: ignore[arg-type]
         writer.write(MANY[1])
     assert writer.files == []
     assert stream.complete

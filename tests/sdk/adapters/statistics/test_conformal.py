@@ -89,7 +89,7 @@ def test_intervals_cover_and_follow_the_scale():
     draw = np.random.default_rng(0)
     scale = draw.uniform(0.5, 3, 4000)
     truth = draw.normal(10, scale)
-    fitted = ConformalInterval.fit([10] * 2000, truth[:2000], 0.8, scales=scale[:2000])
+    fitted = ConformalInterval.fit([10] * 2000, truth[:2000], 0.8, scales=scale[:2000])  # type: ignore[arg-type]
     made = [fitted(10.0, scale=float(each)) for each in scale[2000:]]
     assert coverage(made, list(truth[2000:])) == pytest.approx(0.8, abs=0.03)
     assert fitted(10.0, scale=2.0).high - 10 == pytest.approx(2 * (fitted(10.0).high - 10))

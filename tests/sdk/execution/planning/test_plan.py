@@ -155,7 +155,7 @@ def test_sizes_that_do_not_fit_the_devices_are_refused_with_what_would_fit(num, 
     assert caught.value.fix == fix
 
 
-@pytest.mark.parametrize("dims", [ParallelDims(dp=0), ParallelDims(tp=-2), ParallelDims(pp=1.5)])
+@pytest.mark.parametrize("dims", [ParallelDims(dp=0), ParallelDims(tp=-2), ParallelDims(pp=1.5)])  # type: ignore[arg-type]
 def test_sizes_given_as_dims_are_checked_too(dims):
     with pytest.raises(UsageProblem, match="is not a valid size"):
         ask("cpu", dims)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,7 +60,7 @@ def test_flops_of_text_models_are_those_that_torch_counts(cls, architecture, siz
 
 @pytest.mark.parametrize(("cls", "architecture"), [(BERT, "BertModel"), (LLAMA, "LlamaForCausalLM")])
 def test_flops_of_transformers_are_two_a_weight_and_attention(cls, architecture):
-    sizes = {"num_hidden_layers": 2} if cls is LLAMA else {}
+    sizes: dict[str, Any] = {"num_hidden_layers": 2} if cls is LLAMA else {}
     found = profile_config(config(cls, architecture, **sizes), architecture)
     units, length = 1024, 128
     weights = found.params - found.embedding_params
@@ -102,7 +103,7 @@ def test_activations_are_eleven_times_the_width_and_what_a_real_run_holds():
     sizes = {"hidden_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 512}
     found = profile_config(config(BERT, "BertModel", **sizes), "bert")
     assert found.activations == pytest.approx(11 * 128, rel=0.02)
-    network = transformers.BertModel(BERT(**sizes)).eval()
+    network = transformers.BertModel(BERT(**sizes)).eval()  # type: ignore[arg-type]
     ids = torch.zeros(8, 128, dtype=torch.long)
     _, peak = profiles._run(lambda: network(ids), network)
     assert found.activations * 4 * 8 * 128 == pytest.approx(peak, rel=0.05)

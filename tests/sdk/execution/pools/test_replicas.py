@@ -21,7 +21,7 @@ class Run:
 
 
 def batch(ticket=0, run=None, cost=10):
-    return InFlight(ticket, run or Run(), f"batch {ticket}", cost)
+    return InFlight(ticket, run or Run(), f"batch {ticket}", cost)  # type: ignore[arg-type]
 
 
 def table(size=1, depth=1, **bounds):

@@ -235,11 +235,11 @@ def test_an_option_that_is_long_or_no_json_is_compared_by_its_content(tmp_path):
 
     for name in ("a.png", "b.png"):
         PIL.Image.new("RGB", (2, 2)).save(tmp_path / name)
-    before = made_with(ImageSearchOptions(images=str(tmp_path)))
-    assert made_with(ImageSearchOptions(images=str(tmp_path))) == before
+    before = made_with(ImageSearchOptions.parse({"images": str(tmp_path)}))
+    assert made_with(ImageSearchOptions.parse({"images": str(tmp_path)})) == before
     PIL.Image.new("RGB", (3, 3)).save(tmp_path / "b.png")
-    assert made_with(ImageSearchOptions(images=str(tmp_path))) != before
-    long = [SemanticSearchOptions(corpus=["word " * 50 + end]) for end in ("a", "b")]
+    assert made_with(ImageSearchOptions.parse({"images": str(tmp_path)})) != before
+    long = [SemanticSearchOptions.parse({"corpus": ["word " * 50 + end]}) for end in ("a", "b")]
     assert made_with(long[0]) != made_with(long[1])
     assert all(len(text) < 200 for text in made_with(long[0]).values())
 

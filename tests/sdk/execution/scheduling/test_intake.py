@@ -86,13 +86,13 @@ def test_an_item_that_cannot_be_estimated_fails_alone():
 
 def test_what_was_refused_is_not_estimated():
     source = iter([Entry(0, "0", None, REFUSED)])
-    taken = take(source, lambda item: 1 / 0, AMPLE, still, deadline=1.0)
+    taken = take(source, lambda item: 1 / 0, AMPLE, still, deadline=1.0)  # type: ignore[arg-type, return-value]
     assert taken.items == [(Entry(0, "0", None, REFUSED), 0, 0)]
 
 
 def test_a_flush_ends_the_taking_and_is_no_item():
     source = iter([Entry(0, "0", Item()), FLUSH, Entry(1, "1", Item())])
-    first, second = (take(source, costing(), AMPLE, still, deadline=1.0) for _ in range(2))
+    first, second = (take(source, costing(), AMPLE, still, deadline=1.0) for _ in range(2))  # type: ignore[arg-type]
     assert ([entry.index for entry, _, _ in first.items], first.is_flush) == ([0], True)
     assert ([entry.index for entry, _, _ in second.items], second.is_flush) == ([1], False)
 

@@ -54,7 +54,7 @@ def test_lanes_of_other_options_take_turns():
 class Array:
     """Options as arrays are: no one truth value, and no hash."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __eq__(self, other):
         raise ValueError("the truth value of an array is ambiguous")

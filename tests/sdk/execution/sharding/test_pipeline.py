@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 from torch import nn
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput  # type: ignore[attr-defined]
 
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.execution.sharding import pipeline
@@ -94,7 +94,7 @@ class Toy(nn.Module):
         self.embed = nn.Embedding(30, 8, padding_idx=0)
         self.layers = nn.ModuleList(Layer(8 * at) for at in range(1, 6))
         for at, layer in enumerate(self.layers):
-            layer.layer_idx = at
+            layer.layer_idx = at  # type: ignore[assignment]
         self.head = nn.Linear(8, 3)
 
     def forward(self, ids=None, use_cache=False):
@@ -142,7 +142,7 @@ def test_a_stage_holds_its_layers_and_only_the_ends_hold_embedding_and_head():
 
 def test_a_network_that_works_between_its_layers_is_refused_rather_than_wrong():
     class Outside(Toy):
-        def forward(self, ids=None):
+        def forward(self, ids=None):  # type: ignore[override]
             hidden = self.embed(ids)
             for layer in self.layers:
                 hidden = hidden + layer(hidden)

@@ -54,7 +54,7 @@ def blocks():
     torch.manual_seed(0)
     network = nn.Module()
     network.blocks = nn.ModuleList(Block() for _ in range(3))
-    network.forward = lambda x: network.blocks[2](network.blocks[1](network.blocks[0](x)))
+    network.forward = lambda x: network.blocks[2](network.blocks[1](network.blocks[0](x)))  # type: ignore[index, operator]
     return network
 
 

@@ -28,7 +28,7 @@ class Net(nn.Module):
         self.watched = nn.Linear(WIDTH, WIDTH)
         self.watched.register_forward_hook(lambda *_: None)
         self.bent = nn.Linear(WIDTH, WIDTH)
-        self.bent.forward = lambda x: x
+        self.bent.forward = lambda x: x  # type: ignore[assignment, method-assign]
         self.coarse = nn.Linear(WIDTH, WIDTH, dtype=torch.bfloat16)
 
     def forward(self, x):
@@ -81,7 +81,7 @@ def test_a_weight_of_a_kind_of_its_own_is_left_alone():
         pass
 
     network = nn.Sequential(nn.Linear(WIDTH, WIDTH))
-    network[0].weight = Special(network[0].weight.detach())
+    network[0].weight = Special(network[0].weight.detach())  # type: ignore[operator]
     pack([network])
     assert type(network[0]) is nn.Linear
 

@@ -102,7 +102,7 @@ def load(monkeypatch):
     def load(mode: str = "none", name: str = "letters") -> duomo.Runner[Any]:
         return duomo.load("text-classification", f"fake/{name}", optimize=mode, catalog=catalog)
 
-    load.catalog = catalog
+    load.catalog = catalog  # type: ignore[attr-defined]
     return load
 
 
