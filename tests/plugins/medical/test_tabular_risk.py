@@ -74,7 +74,7 @@ def test_the_line_of_calibration_says_which_way_risks_are_wrong():
     assert (slope, intercept) == (pytest.approx(1, abs=0.05), pytest.approx(0, abs=0.05))  # type: ignore[comparison-overlap]
     assert usefulness.calibration_line(1 / (1 + np.exp(-2 * odds)), truth)[0] == pytest.approx(0.5, abs=0.05)
     assert usefulness.calibration_line(1 / (1 + np.exp(-odds - 1)), truth)[1] == pytest.approx(-1, abs=0.05)
-    assert np.isfinite(usefulness.calibration_line([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])).all()
+    assert np.isfinite(usefulness.calibration_line([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])).all()  # type: ignore[arg-type]
 
 
 def test_net_benefit_weighs_false_alarms_by_the_odds_of_the_threshold():

@@ -91,7 +91,7 @@ def test_an_answer_is_no_longer_than_asked_for(runner: duomo.Runner[Any]) -> Non
 
 def planted(model: QuestionAnswering, context: str, answer: str, how_sure: float, none: float = 0.0) -> Any:
     """What the model says to logits that point at `answer` wherever a window holds it whole."""
-    features = model.preprocess([_question(context)], _Options)
+    features = model.preprocess([_question(context)], _Options)  # type: ignore[arg-type]
     rows = []
     for encoding in features[0]["encodings"]:
         row = torch.zeros(len(encoding), 2)
@@ -102,7 +102,7 @@ def planted(model: QuestionAnswering, context: str, answer: str, how_sure: float
                 row[token, 0] += how_sure * (start == at)
                 row[token, 1] += how_sure * (end == at + len(answer))
         rows.append(row)
-    return model.postprocess(torch.cat(rows), features, _Options)[0], features[0]
+    return model.postprocess(torch.cat(rows), features, _Options)[0], features[0]  # type: ignore[arg-type]
 
 
 class _Options:

@@ -150,7 +150,7 @@ def test_a_field_that_a_class_gains_changes_neither_what_was_saved_nor_its_name(
         height_m: float = 4.0
 
     found = load_folder(tmp_path, "birds/nest")["nest"]
-    assert (type(found), found.eggs, found.height_m) == (Later, 3, 4.0)
+    assert (type(found), found.eggs, found.height_m) == (Later, 3, 4.0)  # type: ignore[attr-defined]
     assert found.fingerprint == before == Later(eggs=3).fingerprint
     assert Later(eggs=3, height_m=5.0).fingerprint != before
     save_folder(tmp_path / "again", "birds/nest", "1", {"nest": found})
