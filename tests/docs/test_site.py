@@ -40,7 +40,7 @@ def test_every_public_name_of_duomo_is_described_once(site):
     import duomo
 
     reference = [path.read_text("utf-8") for path in (site / "reference").rglob("index.html")]
-    for name in duomo.__all__:
+    for name in duomo.__all__:  # type: ignore[attr-defined]
         if name in ("hookimpl", "FLUSH"):  # an instance, which does not know where it is defined
             anchor = rf'id="duomo[\w.]*\.{name}"'
         else:

@@ -158,7 +158,7 @@ def test_a_group_that_loses_a_rank_is_started_anew_and_every_row_comes_out(folde
     ) as runner:
         outcomes = runner.map(family.items * 3, batch_size=4, **family.options)
         found = [next(outcomes).unwrap()]
-        os.kill(runner.executor.pids[1], signal.SIGKILL)  # type: ignore[attr-defined]
+        os.kill(runner.executor.pids[1], signal.SIGKILL)
         found += [outcome.unwrap() for outcome in outcomes]
         assert differ("bert", whole("bert").results * 3, found) < TOLERANCE
         assert runner.executor.stats().restarts == 1

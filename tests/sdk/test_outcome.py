@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from duomo.errors import InputMissing, ModelFailed
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.tasks.results import Classification, Embedding
 from duomo.tasks.speech.synthesis import Speech
 
@@ -16,11 +16,11 @@ CAT = Classification.ranked(["cat", "dog"], [0.9, 0.1])
 
 
 def failed(error: Exception) -> Outcome:
-    return Outcome(3, "cat.jpg", None, ItemError.of(error), META)
+    return outcome_of(3, "cat.jpg", None, ItemError.of(error), META)
 
 
 def test_a_good_and_a_bad_outcome_have_one_shape_in_json():
-    good = json.loads(Outcome(0, "cat.jpg", CAT, None, META).to_json())
+    good = json.loads(outcome_of(0, "cat.jpg", CAT, None, META).to_json())
     bad = json.loads(failed(InputMissing("no file", why="gone", fix="look")).to_json())
     assert list(good) == list(bad) == ["schema", "index", "id", "ok", "result", "error", "meta"]
     assert good["schema"] == "duomo.outcome/1"
@@ -31,36 +31,36 @@ def test_a_good_and_a_bad_outcome_have_one_shape_in_json():
 
 
 def test_meta_says_how_a_result_came_about():
-    meta = Outcome(0, "a", CAT, None, META).to_dict()["meta"]
+    meta = outcome_of(0, "a", CAT, None, META).to_dict()["meta"]
     assert set(meta) == {field.name for field in dataclasses.fields(Meta)}
     assert {"task", "model", "plugin", "revision", "device", "dtype", "executor", "batch", "ms"} < set(meta)
 
 
 def test_a_number_that_is_none_is_null_in_json():
-    line = Outcome(0, "a", Embedding(vector=[float("nan"), float("inf"), 1.0]), None, META).to_json()
+    line = outcome_of(0, "a", Embedding(vector=[float("nan"), float("inf"), 1.0]), None, META).to_json()
     assert json.loads(line, parse_constant=pytest.fail)["result"] == {"vector": [None, None, 1.0]}
 
 
 @pytest.mark.parametrize("error", [None, InputMissing("no 'file'", why="gone")])
 def test_the_line_says_what_the_dict_says_in_the_same_order(error):
     cause = None if error is None else ItemError.of(error)
-    outcome = Outcome(7, '猫"\n.jpg', CAT if error is None else None, cause, META)
+    outcome = outcome_of(7, '猫"\n.jpg', CAT if error is None else None, cause, META)
     assert list(json.loads(outcome.to_json()).items()) == list(outcome.to_dict().items())
     assert "\n" not in outcome.to_json()
 
 
 def test_sound_is_base64_in_json_and_comes_back_the_same():
     speech = Speech(wav=bytes(range(256)), sampling_rate=24_000, duration=0.1)
-    result = json.loads(Outcome(0, "a", speech, None, META).to_json())["result"]
+    result = json.loads(outcome_of(0, "a", speech, None, META).to_json())["result"]
     assert Speech.model_validate_json(json.dumps(result)) == speech
 
 
 def test_letters_of_all_scripts_stay_readable_in_json():
-    assert "猫" in Outcome(0, "猫.jpg", Classification.ranked(["猫"], [1.0]), None, META).to_json()
+    assert "猫" in outcome_of(0, "猫.jpg", Classification.ranked(["猫"], [1.0]), None, META).to_json()
 
 
 def test_unwrapping_gives_the_result_or_raises_the_items_own_error():
-    assert Outcome(0, "a", CAT, None, META).unwrap() is CAT
+    assert outcome_of(0, "a", CAT, None, META).unwrap() is CAT
     original = InputMissing("no file")
     with pytest.raises(InputMissing) as caught:
         failed(original).unwrap()
@@ -81,7 +81,7 @@ def test_an_exception_of_the_models_code_becomes_ours_and_stays_the_cause():
 
 def test_an_outcome_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Outcome(0, "a", CAT, None, META).index = 1  # type: ignore[misc]
+        outcome_of(0, "a", CAT, None, META).index = 1  # type: ignore[misc]
 
 
 class Knotted(Exception):
@@ -93,7 +93,7 @@ class Knotted(Exception):
 
 
 def test_an_outcome_crosses_processes_and_its_error_keeps_its_class():
-    good = Outcome(0, "cat.jpg", CAT, None, META)
+    good = outcome_of(0, "cat.jpg", CAT, None, META)
     assert pickle.loads(pickle.dumps(good)) == good
     bad = pickle.loads(pickle.dumps(failed(InputMissing("no file", why="gone", fix="look"))))
     with pytest.raises(InputMissing) as caught:
@@ -106,7 +106,7 @@ def test_an_outcome_crosses_processes_and_its_error_keeps_its_class():
 
 
 def test_half_a_character_in_a_result_is_spelled_out_and_does_not_cost_the_file():
-    outcome = Outcome(0, "a", Classification.ranked(["猫\udc80"], [float("nan")]), None, META)
+    outcome = outcome_of(0, "a", Classification.ranked(["猫\udc80"], [float("nan")]), None, META)
     line = outcome.to_json()
     line.encode("utf-8")
     result = json.loads(line, parse_constant=pytest.fail)["result"]

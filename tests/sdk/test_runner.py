@@ -179,7 +179,7 @@ def test_meta_says_who_did_it_where_and_with_how_many(echo):
 def test_a_task_can_be_named_given_as_its_class_or_left_to_the_model():
     for task, model in (("text-classification", None), (TextClassification, "fake/echo"), (None, "echo")):
         with duomo.load(task, model, catalog=fake_catalog()) as runner:
-            assert runner("hello").top.name == "hello"
+            assert runner("hello").top.name == "hello"  # type: ignore[attr-defined]
     with pytest.raises(UsageProblem, match="name a task or a model"):
         duomo.load(catalog=fake_catalog())
 
@@ -564,7 +564,7 @@ def test_an_executor_brings_its_own_half_and_no_more():
     own = Own()
     runner = duomo.load("text-classification", executor=own, catalog=fake_catalog())
     one, two = runner.map(["one", "two"])
-    assert (one.index, one.id, one.result, two.result) == (0, "0", "one", "two")
+    assert (one.index, one.id, one.result, two.result) == (0, "0", "one", "two")  # type: ignore[comparison-overlap]
     assert one.meta == dataclasses.replace(runner.meta, truncated=True, batch=3, ms=0.5)
     assert one.meta is two.meta, "items of a batch share it"
     assert runner.executor.stats() == Stats()

@@ -6,6 +6,7 @@ import pytest
 
 import duomo
 from duomo.errors import UsageProblem
+from duomo.outcome import outcome_of
 from duomo.tasks.nlp.extraction import Entities, Span
 from duomo.tasks.results import Classification
 from duomo_finance.news import NewsSentiment, Tickers
@@ -66,7 +67,7 @@ def test_any_model_of_the_task_will_do_and_its_own_labels_stay():
         def map(self, items, **_):
             for index, _item in enumerate(items):
                 meta = duomo.Meta("text-classification", "house/two")
-                yield duomo.Outcome(index, str(index), Classification.ranked(["spam", "ham"], [0.2, 0.8]), None, meta)
+                yield outcome_of(index, str(index), Classification.ranked(["spam", "ham"], [0.2, 0.8]), None, meta)
 
         def close(self):
             pass

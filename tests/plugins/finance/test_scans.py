@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import duomo
+from duomo.outcome import outcome_of
 from duomo.tasks.vision.reading import Page, TextLine
 from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, Questions, parse_amount, read_fields, statement
 
@@ -52,7 +53,7 @@ class Reader:
 
     def map(self, items, **_):
         for index, _item in enumerate(items):
-            yield duomo.Outcome(index, str(index), self.page, None, duomo.Meta("ocr", "house/reader"))
+            yield outcome_of(index, str(index), self.page, None, duomo.Meta("ocr", "house/reader"))
 
 
 def test_every_figure_goes_to_a_person_with_what_is_doubtful():
@@ -165,7 +166,7 @@ class Answerer:
             stretch, score = self.answers.get(question, ("", 0.0))
             at = text.find(stretch)
             found = [Answer(text=stretch, score=score, start=at, end=at + len(stretch))] if stretch else []
-            yield duomo.Outcome(index, str(index), Answers(answers=found), None, duomo.Meta("qa", "house/answers"))
+            yield outcome_of(index, str(index), Answers(answers=found), None, duomo.Meta("qa", "house/answers"))
 
     def close(self):
         pass

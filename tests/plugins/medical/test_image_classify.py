@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from duomo.outcome import outcome_of
+
 pytest.importorskip("pydicom")
 from duomo.adapters import Decision, DomainResult, Provenance, Threshold
 from duomo.tasks.results import Classification, Label
@@ -22,15 +24,17 @@ class Bright:
 
     def map(self, items, *, batch_size=None, **options):
         from duomo.errors import DuomoError
-        from duomo.outcome import ItemError, Meta, Outcome
+        from duomo.outcome import ItemError, Meta
 
         for index, item in enumerate(items):
             if isinstance(item, DuomoError):  # a record that needs no model, as for any runner
-                yield Outcome(index, str(index), None, ItemError.of(item), Meta("image-classification", "test/bright"))
+                yield outcome_of(
+                    index, str(index), None, ItemError.of(item), Meta("image-classification", "test/bright")
+                )
                 continue
             score = float(item.mean()) / 255
             result = Classification.ranked(["opaque", "clear"], [score, 1 - score], 2)
-            yield Outcome(index, str(index), result, None, Meta("image-classification", "test/bright"))
+            yield outcome_of(index, str(index), result, None, Meta("image-classification", "test/bright"))
 
 
 def adapter(**expects):

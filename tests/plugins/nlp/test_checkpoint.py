@@ -134,10 +134,10 @@ def test_run_takes_the_weights_that_are_in_the_folder_now(
         for place, folder in enumerate((first, second)):
             shutil.copytree(folder, tmp_path / "one" / "here", dirs_exist_ok=True)
             monkeypatch.chdir(tmp_path / "one")
-            found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type]
+            found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type, attr-defined]
             shutil.copytree(folder, tmp_path / f"other{place}" / "here", dirs_exist_ok=True)
         monkeypatch.chdir(tmp_path / "other0")
-        found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type]
+        found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type, attr-defined]
         assert found == [*expected, expected[0]], name
 
 

@@ -218,7 +218,7 @@ def test_any_encoder_gives_its_own_hidden_states_pooled(checkpoint: Make, kind: 
     model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     pools = {"mean": lambda h: h.mean(0), "cls": lambda h: h[0], "max": lambda h: h.amax(0)}
     for pooling, pool in pools.items():
-        outcomes = runner.map(texts, batch_size=3, pooling=pooling, normalize=False)
+        outcomes = runner.map(texts, batch_size=3, pooling=pooling, normalize=False)  # type: ignore[arg-type]
         for text, outcome in zip(texts, outcomes, strict=True):
             with torch.no_grad():
                 hidden = model(input_ids=tokenizer(text, return_tensors="pt").input_ids).last_hidden_state[0]

@@ -177,13 +177,13 @@ def test_prompts_hold_in_likeness_and_search(checkpoint: Make) -> None:
     alike = duomo.load("sentence-similarity", f"dir:{folder}", device="cpu")
     for options, prompt in (({}, ""), ({"prompt_name": "x"}, "a dog "), ({"prompt": "mat "}, "mat ")):
         expected = reference(folder, settings, corpus, prompt)
-        scores = alike({"source": corpus[0], "sentences": corpus[1:]}, **options).scores
+        scores = alike({"source": corpus[0], "sentences": corpus[1:]}, **options).scores  # type: ignore[arg-type]
         torch.testing.assert_close(torch.tensor(scores), expected[1:] @ expected[0], atol=1e-5, rtol=0)
     search = duomo.load("semantic-search", f"dir:{folder}", device="cpu")
     passages = reference(folder, settings, corpus, "the cat ")
     for options, prompt in (({}, "one two "), ({"prompt_name": "x"}, "a dog "), ({"prompt": ""}, "")):
         expected = (reference(folder, settings, [TEXTS[10]], prompt) @ passages.T)[0]
-        hits = search(TEXTS[10], corpus=corpus, top_k=9, **options).hits
+        hits = search(TEXTS[10], corpus=corpus, top_k=9, **options).hits  # type: ignore[arg-type]
         found = {hit.index: hit.score for hit in hits}
         torch.testing.assert_close(torch.tensor([found[at] for at in range(9)]), expected, atol=1e-5, rtol=0)
 

@@ -128,7 +128,7 @@ def test_a_long_text_is_an_error_cut_or_read_in_parts_of_whole_sentences(seq2seq
     parts = parts_of(long, lambda text: len(tokenizer(text).input_ids) <= 64)
     assert whole.meta.windows == len(parts) > 1
     assert " ".join(parts) == long
-    assert whole.unwrap().text == " ".join(bare(folder, part, **options) for part in parts)
+    assert whole.unwrap().text == " ".join(bare(folder, part, **options) for part in parts)  # type: ignore[attr-defined]
     [endless] = runner.map(["the cat " * 60], long="window", **options)
     assert "one sentence alone is longer" in endless.error.why
 
@@ -175,7 +175,7 @@ def test_nllb_is_told_both_languages(nllb: Path) -> None:
 def test_an_unknown_language_is_an_error(nllb: Path, languages: dict[str, str], message: str) -> None:
     runner = duomo.load("translation", f"dir:{nllb}", device="cpu")
     with pytest.raises(BadOption, match=message):
-        runner(TEXTS[0], **languages)
+        runner(TEXTS[0], **languages)  # type: ignore[arg-type]
 
 
 def test_the_first_mbart_starts_from_the_target_language(seq2seq: Make) -> None:

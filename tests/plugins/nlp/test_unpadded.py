@@ -57,9 +57,9 @@ def test_vectors(checkpoint: Make, kind: str) -> None:
     runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
     assert packed.is_enabled(runner.executor.worker.model.network) is (kind in packed.PACKABLE)  # type: ignore[attr-defined]
     for pooling, vectors in expected.items():
-        together = [outcome.unwrap().vector for outcome in runner.map(TEXTS, pooling=pooling, normalize=False)]
+        together = [outcome.unwrap().vector for outcome in runner.map(TEXTS, pooling=pooling, normalize=False)]  # type: ignore[arg-type]
         torch.testing.assert_close(torch.tensor(together), vectors, atol=1e-5, rtol=0)
-        alone = [runner(text, pooling=pooling, normalize=False).vector for text in TEXTS]
+        alone = [runner(text, pooling=pooling, normalize=False).vector for text in TEXTS]  # type: ignore[arg-type]
         torch.testing.assert_close(torch.tensor(alone), vectors, atol=1e-5, rtol=0)
 
 

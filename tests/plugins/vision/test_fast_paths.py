@@ -304,4 +304,4 @@ def test_a_real_network_in_another_runtime_says_the_same(runtime: str, classifie
     for outcome, expected in zip(outcomes, classifier.map(pictures, top_k=3), strict=True):
         assert 0 < outcome.meta.difference < 1e-4
         for one, other in zip(outcome.unwrap().labels, expected.unwrap().labels, strict=True):
-            assert (one.name, one.score) == (other.name, pytest.approx(other.score, abs=1e-5))
+            assert (one.name, one.score) == (other.name, pytest.approx(other.score, abs=1e-5))  # type: ignore[comparison-overlap]

@@ -10,7 +10,7 @@ import pytest
 
 from duomo.cli.jobs.summary import Summary, summary_line
 from duomo.execution.stats import Stats
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.testing.fakes import EchoModel
 
 CLASSIFY = ("run", "text-classification", "-o", "jsonl")
@@ -18,7 +18,7 @@ CLASSIFY = ("run", "text-classification", "-o", "jsonl")
 
 def outcome(ms: float = 2.0, *, failed: bool = False, **meta: Any) -> Outcome[Any]:
     error = ItemError("E-MODEL-FAILED", "it broke") if failed else None
-    return Outcome(0, "0", None, error, Meta("a-task", "a/model", ms=ms, **meta))
+    return outcome_of(0, "0", None, error, Meta("a-task", "a/model", ms=ms, **meta))
 
 
 def test_the_line_tells_rate_time_left_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:

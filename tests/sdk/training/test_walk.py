@@ -11,8 +11,8 @@ def test_a_head_is_trained_and_the_folder_is_a_model(fit, rows, catalog):
     assert found.metrics["accuracy"].value > 0.9
     assert found.metrics["accuracy"].low < found.metrics["accuracy"].value < 1.01
     runner = duomo.load(model=f"dir:{found.folder}", catalog=catalog)
-    assert runner("wren robin").top.name == "bird"
-    assert runner("eel mackerel").top.name == "fish"
+    assert runner("wren robin").top.name == "bird"  # type: ignore[attr-defined]
+    assert runner("eel mackerel").top.name == "fish"  # type: ignore[attr-defined]
 
 
 def test_what_is_worth_knowing_lies_beside_the_model(fit, rows):

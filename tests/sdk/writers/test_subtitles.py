@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from duomo.errors import BadInput, UsageProblem
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, outcome_of
 from duomo.tasks.results import Classification
 from duomo.tasks.speech import Segment, Transcript
 from duomo.writers import open_writer
@@ -22,7 +22,7 @@ def transcript(*segments: tuple[float, float, str]) -> Transcript:
 
 def written(path, result) -> str:
     with open_writer(path, Transcript) as writer:
-        writer.write(Outcome(0, "call.wav", result, None, META))
+        writer.write(outcome_of(0, "call.wav", result, None, META))
     return path.read_bytes().decode()
 
 
@@ -91,10 +91,10 @@ def test_nothing_said_is_an_empty_file(tmp_path):
 
 def test_a_second_transcript_has_no_place_in_the_file(tmp_path):
     with open_writer(tmp_path / "a.srt", Transcript) as writer:
-        writer.write(Outcome(0, "gone.wav", None, ItemError.of(BadInput("gone")), META))
-        writer.write(Outcome(1, "a.wav", transcript((0, 1, "a")), None, META))
+        writer.write(outcome_of(0, "gone.wav", None, ItemError.of(BadInput("gone")), META))
+        writer.write(outcome_of(1, "a.wav", transcript((0, 1, "a")), None, META))
         with pytest.raises(UsageProblem, match="holds one transcript"):
-            writer.write(Outcome(2, "b.wav", transcript((0, 1, "b")), None, META))
+            writer.write(outcome_of(2, "b.wav", transcript((0, 1, "b")), None, META))
     assert parse((tmp_path / "a.srt").read_text(), ",") == [(0, 1000, "a")]
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from duomo.errors import BadInput, BadOption, CannotWrite, RequirementMissing, UsageProblem
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.tasks import CORE_TASKS
 from duomo.tasks.base import Result
 from duomo.tasks.nlp.extraction import Entities, Span
@@ -29,7 +29,7 @@ FAILED = ItemError.of(BadInput("no 'cat'", why="it, left\nhome"))
 
 
 def outcomes(results: list) -> list[Outcome]:
-    return [Outcome(i, f"item {i}", *((None, each) if isinstance(each, ItemError) else (each, None)), META)  # type: ignore[call-arg]
+    return [outcome_of(i, f"item {i}", *((None, each) if isinstance(each, ItemError) else (each, None)), META)  # type: ignore[call-arg]
             for i, each in enumerate(results)]  # fmt: skip
 
 
@@ -115,19 +115,19 @@ TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)  # type: 
 def test_any_text_and_number_reads_back_from_csv_as_it_was(tmp_path_factory, texts):
     spans = [Entities(spans=[Span(label=a, score=x, text=b, start=0, end=len(b))]) for a, b, x in texts]
     path = tmp_path_factory.mktemp("csv") / "out.csv"
-    some = [outcome_of(i, a, each) for i, ((a, _, _), each) in enumerate(zip(texts, spans, strict=True))]
+    some = [made(i, a, each) for i, ((a, _, _), each) in enumerate(zip(texts, spans, strict=True))]
     written(path, some, Entities)
     rows = read_csv(path)
     assert [row["id"] for row in rows] == [a for a, _, _ in texts]
     assert [json.loads(row["spans"]) for row in rows] == [each.to_dict()["result"]["spans"] for each in some]
 
 
-def outcome_of(index: int, id: str, result: Result) -> Outcome:
-    return Outcome(index, id, result, None, META)
+def made(index: int, id: str, result: Result) -> Outcome:
+    return outcome_of(index, id, result, None, META)
 
 
 def test_a_name_that_is_not_valid_text_is_written_all_the_same(tmp_path):
-    odd = [outcome_of(0, os.fsdecode(b"caf\xe9.jpg"), labels("a"))]
+    odd = [made(0, os.fsdecode(b"caf\xe9.jpg"), labels("a"))]
     written(tmp_path / "out.jsonl", odd)
     assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["id"] == odd[0].id
     written(tmp_path / "out.csv", odd)
@@ -226,7 +226,7 @@ def test_what_agrees_is_never_written_again(tmp_path, suffix):
 def test_an_item_that_was_tried_again_and_all_after_it_are_replaced(tmp_path, suffix):
     path = tmp_path / f"out.{suffix}"
     written(path, MANY)
-    healed = [*MANY[:10], outcome_of(10, "item 10", labels("healed")), *MANY[11:30]]
+    healed = [*MANY[:10], made(10, "item 10", labels("healed")), *MANY[11:30]]
     assert written(path, healed, resume=True) == written(tmp_path / f"whole.{suffix}", healed)
 
 
@@ -390,7 +390,7 @@ def test_a_result_of_one_of_several_kinds_has_the_columns_of_all(tmp_path):
 
 @pytest.mark.parametrize("start", list("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
 def test_a_text_that_starts_a_formula_is_marked_on_request_and_a_number_never(tmp_path, start):
-    some = [outcome_of(-1, f"{start}1", labels(f"{start}cmd|' /C calc'!A0"))]
+    some = [made(-1, f"{start}1", labels(f"{start}cmd|' /C calc'!A0"))]
     written(tmp_path / "raw.csv", some)
     assert read_csv(tmp_path / "raw.csv")[0]["id"] == f"{start}1"
     with open_writer(tmp_path / "safe.csv", Classification, csv_safe=True) as writer:

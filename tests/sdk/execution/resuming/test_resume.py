@@ -32,7 +32,7 @@ from duomo.errors import (
 )
 from duomo.execution.resuming import resume
 from duomo.execution.resuming.store import GROUP_ROWS, RunStore
-from duomo.outcome import Meta
+from duomo.outcome import Meta, outcome_of
 from duomo.tasks.results import Classification
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
@@ -206,7 +206,7 @@ def test_a_store_of_an_earlier_version_is_gone_on_with_while_results_are_the_sam
     assumed = {"option top_k": "null", "option prompt": "null"}
     with RunStore(path) as store:
         store.begin(OLD)
-        store.put([(b"digest", duomo.Outcome(0, "a", None, duomo.ItemError("E-INPUT", "no text"), META))])
+        store.put([(b"digest", outcome_of(0, "a", None, duomo.ItemError("E-INPUT", "no text"), META))])
     with RunStore(path) as store:
         if goes_on:
             store.begin(now, assumed)

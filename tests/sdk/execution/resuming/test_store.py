@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from duomo.errors import CannotWrite, StoreLocked, StoreMismatch, StoreProblem
 from duomo.execution.resuming.store import RunStore
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.tasks.multimodal import SearchResult
 from duomo.tasks.results import Classification, Embedding, Hit
 from duomo.tasks.speech import Segment, Transcript
@@ -32,7 +32,7 @@ def opened(path: Path, **changes: str) -> RunStore:
 
 
 def some(count: int) -> list[tuple[bytes, Outcome]]:
-    return [(b"%d" % i, Outcome(i, str(i), CAT, None, META)) for i in range(count)]
+    return [(b"%d" % i, outcome_of(i, str(i), CAT, None, META)) for i in range(count)]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def clock(monkeypatch):
 ], ids=lambda result: type(result).__name__)  # fmt: skip
 def test_results_of_every_kind_come_back_the_same(path, result):
     with opened(path) as store:
-        store.put([(b"0", Outcome(0, "a", result, None, META))])
+        store.put([(b"0", outcome_of(0, "a", result, None, META))])
     with opened(path) as store:
         row = store.get("a", b"0")
     back = type(result).model_validate_json(row.result)
@@ -72,7 +72,7 @@ def test_any_text_and_any_name_come_back_the_same(tmp_path_factory, name, id):
     error = ItemError("E-X", id, why=name, traceback=name)
     path = tmp_path_factory.mktemp("text") / "run.store"
     with opened(path) as store:
-        store.put([(b"0", Outcome(0, id, result, None, META)), (b"1", Outcome(1, id, None, error, META))])
+        store.put([(b"0", outcome_of(0, id, result, None, META)), (b"1", outcome_of(1, id, None, error, META))])
     with opened(path) as store:
         assert Classification.model_validate_json(store.get(id, b"0").result) == result
         assert store.get(id, b"1").error == error
@@ -94,7 +94,7 @@ def test_before_a_run_has_begun_there_is_nothing(path):
 
 
 def test_what_this_session_adds_is_for_the_next(path):
-    failed = Outcome(7, "7", None, ItemError("E-X", "it broke"), dataclasses.replace(META, ms=7.0))
+    failed = outcome_of(7, "7", None, ItemError("E-X", "it broke"), dataclasses.replace(META, ms=7.0))
     with opened(path) as kept:
         kept.put([*some(2), (b"7", failed)])
         kept.flush()
@@ -108,7 +108,7 @@ def test_what_this_session_adds_is_for_the_next(path):
 
 def test_a_row_that_is_put_again_is_another_attempt(path, rows):
     with opened(path) as kept:
-        kept.put([(b"0", Outcome(0, "0", None, ItemError("E-X", "it broke"), META))])
+        kept.put([(b"0", outcome_of(0, "0", None, ItemError("E-X", "it broke"), META))])
         kept.flush()
         kept.put(some(1))
     assert rows(path) == [("0", "ok", 2)]
@@ -285,7 +285,7 @@ def test_a_result_with_half_a_character_is_kept_and_comes_back_spelled_out(path)
     result = Classification.ranked(["half \udc80", "nan"], [float("nan"), 0.5])
     with RunStore(path) as store:
         store.begin({})
-        store.put([(b"1", Outcome(0, "a", result, None, META))])
+        store.put([(b"1", outcome_of(0, "a", result, None, META))])
     with RunStore(path) as again:
         again.begin({})
         row = again.get("a", b"1")
