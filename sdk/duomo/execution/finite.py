@@ -8,6 +8,8 @@ from typing import Any
 
 from duomo.errors import BadOutput
 
+_HOLDERS, _ROWS = (dict, list, tuple), (list, tuple)  # named once: a union is built at every look
+
 
 def check_output(output: object) -> bool:
     """Raise `BadOutput` where what the network gave holds NaN or infinity; True where it holds minus infinity.
@@ -38,18 +40,21 @@ def _not_finite(why: str) -> BadOutput:
 
 def _sum(output: object) -> float:
     """Add up all floating tensors and arrays in `output`: NaN wins, and infinities of both signs are NaN."""
+    if isinstance(output, dict):
+        output = list(output.values())
+    if isinstance(output, _ROWS):
+        total = 0.0
+        for each in output:
+            # Plain numbers and other objects are not walked: networks give tensors.
+            if not isinstance(each, str) and (isinstance(each, _HOLDERS) or hasattr(each, "dtype")):
+                total += _sum(each)
+        return total
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(output, torch.Tensor):
         if output.dtype is torch.float32:
             return float(output.sum().item())
         # Half precision overflows in a sum of its own kind; whole numbers are finite.
         return float(output.sum(dtype=torch.float32).item()) if output.is_floating_point() else 0.0
-    if isinstance(output, dict):
-        output = list(output.values())
-    if isinstance(output, list | tuple):
-        # Plain numbers and other objects are not walked: networks give tensors.
-        parts = [_sum(each) for each in output if isinstance(each, dict | list | tuple) or hasattr(each, "dtype")]
-        return sum(parts)
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and isinstance(output, numpy.ndarray) and output.dtype.kind == "f":
         return float(output.sum(dtype=numpy.float64))

@@ -31,7 +31,7 @@ class Classification(Result):
     @classmethod
     def ranked(cls, names: Sequence[str], scores: Sequence[float], top_k: int | None = None) -> Classification:
         """The `top_k` best of `names` by `scores` (all when None); ties keep the order of `names`."""
-        order = sorted(range(len(names)), key=lambda i: -scores[i])[:top_k]
+        order = sorted(range(len(names)), key=scores.__getitem__, reverse=True)[:top_k]  # stable in reverse, too
         return cls.model_construct(labels=[Label.model_construct(name=names[i], score=float(scores[i])) for i in order])
 
 
