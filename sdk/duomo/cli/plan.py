@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+import functools
 from typing import TYPE_CHECKING
 
 import click
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from duomo.execution.planning.profile import ModelProfile
     from duomo.execution.pools.simulate import Simulation
     from duomo.specs import ModelSpec
-
-BATCHES, MOST_ITEMS = 12, 400_000
-"""Batches on each device in a simulation, and the most items of all together: they take about 3 s."""
-SIGMA = 0.9
-"""Spread of the logarithm of text lengths, as that of short texts from the web."""
 
 
 @click.command("plan")
@@ -81,11 +76,16 @@ def command(
         raise click.UsageError("--slow and --faults are of a simulation: --simulate N", ctx)
     from duomo.execution.planning.hardware import describe, facts, parse_devices
     from duomo.execution.planning.planner import make_plan
+    from duomo.execution.planning.subject import profile_of
 
     known = parse_devices(devices)
-    profile, axes = _profile(app, model)
+    profile, axes = profile_of(model, app.catalog, functools.partial(_timed, app))
     planned = make_plan(profile, known, objective=objective, items=items, dtype=dtype, length=length, axes=axes)
-    result = _simulate(planned, simulate, share, speed, faults, seed) if simulate is not None else None
+    result = None
+    if simulate is not None:
+        from duomo.execution.pools.simulate_plan import simulate_plan
+
+        result = simulate_plan(planned, simulate, slow=share, slow_speed=speed, faults=faults, seed=seed)
     if output == "json":
         record = {
             "schema": "duomo.plan/1",
@@ -104,70 +104,6 @@ def command(
     _show(planned)
     if result is not None:
         _show_simulation(result)
-
-
-def _profile(app: App, model: str) -> tuple[ModelProfile, frozenset[str]]:
-    """Find the model's profile, and the ways in which it can be split."""
-    from duomo.errors import UsageProblem
-    from duomo.execution.planning.planner import AXES, axes_of
-    from duomo.execution.planning.profile import profile_folder, profile_params, profile_weights, transformers_folder
-    from duomo.weights import find_parts, parse_ref
-
-    if model.endswith(".json") or Path(model.removeprefix("dir:")).expanduser().is_file():
-        return profile_folder(model.removeprefix("dir:")), AXES
-    owned = (f"{record.name}/" for record in app.catalog.plugins)
-    ref = parse_ref(model, (*(spec.name for spec in app.catalog.models), *owned))
-    if ref.kind != "catalog":
-        checkpoint = Path(ref.name).expanduser() if ref.kind == "dir" else _on_disk(ref.name, ref.revision)
-        profile = profile_folder(checkpoint)
-        return profile, _axes(app, checkpoint)
-    spec = app.catalog.model(ref.name)
-    if spec.is_family:
-        raise UsageProblem(
-            f"'{spec.name}' loads checkpoints that you name",
-            why="it has no size of its own",
-            fix="duomo plan dir:PATH, duomo plan hf:org/name, or duomo plan PATH/config.json",
-        )
-    paths = find_parts(spec)
-    if not paths and not spec.params and not spec.size:
-        raise UsageProblem(
-            f"nothing is known of the size of '{spec.name}'",
-            why="it has no weights of its own" + (f"; it is built on {', '.join(spec.uses)}" if spec.uses else ""),
-            fix="plan for " + (spec.uses[0].partition("=")[2] if spec.uses else "another model: duomo models list"),
-        )
-    path = paths[0] if paths else None
-    if transformers_folder(path) is not None:
-        return profile_weights(spec.name, spec, path), axes_of(spec.loader, path)
-    if path is not None and app.catalog.is_ready(spec) and spec.params:
-        return _timed(app, spec), frozenset()
-    return profile_params(spec.name, spec.params, spec.size), frozenset()
-
-
-def _axes(app: App, folder: Path) -> frozenset[str]:
-    """Find the ways in which the family of a checkpoint can be split; none when no family loads it."""
-    import json
-
-    from duomo.execution.planning.planner import axes_of
-
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    families = app.catalog.families(None, config.get("architectures") or ())
-    return axes_of(families[0].loader, folder) if families else frozenset()
-
-
-def _on_disk(name: str, revision: str) -> Path:
-    """Find the folder of a hub checkpoint that was downloaded before. Raises `WeightsMissing`."""
-    import huggingface_hub
-
-    from duomo.errors import WeightsMissing
-
-    found = huggingface_hub.try_to_load_from_cache(name, "config.json", revision=revision or None)
-    if not isinstance(found, str):
-        raise WeightsMissing(
-            f"'hf:{name}' is not on this disk",
-            why="a plan needs its config.json, and downloads nothing",
-            fix=f"hf download {name} config.json\nor name a config.json: duomo plan PATH/config.json",
-        )
-    return Path(found).parent
 
 
 def _timed(app: App, spec: ModelSpec) -> ModelProfile:
@@ -199,33 +135,6 @@ def _slow(text: str) -> tuple[float, float]:
     if not (0 <= numbers[0] <= 1 and 0 < numbers[1] <= 1):
         raise click.BadParameter(f"'{text}' is not SHARE:SPEED, such as 0.1:0.5", param_hint="--slow")
     return numbers
-
-
-def _simulate(planned: Planned, num: int, share: float, speed: float, faults: float, seed: int) -> Simulation:
-    """Run the plan's copies over `num` fake devices, with the speed that the planner predicts for one."""
-    from duomo.execution.planning.costs import DRIVER_BATCH_S, DRIVER_ITEM_S, LAUNCH_S
-    from duomo.execution.pools.simulate import Constants, fake_devices, simulate, text_lengths
-
-    best, profile, plan = planned.estimate, planned.profile, planned.plan
-    copies = max(1, num // best.dims.group)
-    batch_s = min(profile.layers * LAUNCH_S, best.step_s / 2)
-    constants = Constants(batch_s, best.units / (best.step_s - batch_s), DRIVER_BATCH_S, DRIVER_ITEM_S, packed=False)
-    length = planned.length if profile.unit == "token" else 1
-    each = max(1, int(best.units / length))
-    count = min(MOST_ITEMS, planned.items or copies * BATCHES * each)
-    costs = [1] * count
-    if profile.unit == "token":
-        # The mean of a log-normal is its median times exp(sigma² / 2) = 1.5.
-        costs = text_lengths(count, seed, median=length / 1.5, sigma=SIGMA, most=int(16 * length))
-    return simulate(
-        fake_devices(copies, slow=share, slow_speed=speed, faults=faults, seed=seed),
-        costs,
-        budget=best.units,
-        constants=constants,
-        window_items=plan.window_items,
-        prefetch=plan.prefetch,
-        hang_floor_s=max(1.0, 20 * best.step_s),
-    )
 
 
 def _show(planned: Planned) -> None:
