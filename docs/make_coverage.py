@@ -23,6 +23,7 @@ PIPELINES = frozenset(
     """audio-classification automatic-speech-recognition depth-estimation document-question-answering
     feature-extraction fill-mask image-classification image-feature-extraction object-detection text-classification
     text-generation text-to-speech token-classification zero-shot-classification zero-shot-image-classification
+    zero-shot-audio-classification
     zero-shot-object-detection semantic-segmentation instance-segmentation panoptic-segmentation""".split()
 )
 REMOVED = frozenset(
@@ -46,6 +47,7 @@ START = {
     "token-classification": "dslim/bert-base-NER",
     "translation": "facebook/nllb-200-distilled-600M",
     "visual-question-answering": "dandelin/vilt-b32-finetuned-vqa",
+    "zero-shot-audio-classification": "laion/clap-htsat-unfused",
     "zero-shot-object-detection": "google/owlvit-base-patch32",
 }
 """Where nothing is embedded: a checkpoint to start with."""
@@ -64,6 +66,9 @@ EQUAL = {
     "text2text-generation": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
     "translation": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
     "visual-question-answering": ("the bare network, scores to 1e-5", "multimodal/test_captions.py"),
+    "speaker-diarization": ("the bare network, the same turns", "speech/test_diarization.py"),
+    "pitch-estimation": ("the package's own detector, to 1e-4 Hz", "speech/test_listening.py"),
+    "zero-shot-audio-classification": ("the pipeline, scores to 1e-5", "speech/test_clap.py"),
     "zero-shot-classification": ("the bare network, scores to 1e-5", "nlp/test_entailment.py"),
     "zero-shot-object-detection": ("the pipeline, scores to 1e-4, boxes to a pixel", "vision/test_dense.py"),
 }

@@ -139,6 +139,18 @@ def spectrogram(folder: Path) -> None:
     ASTFeatureExtractor(max_length=256, num_mel_bins=32).save_pretrained(folder)
 
 
+def clap(folder: Path) -> None:
+    from tests.plugins.speech import tiny
+
+    tiny.clap(folder)
+
+
+def frames(folder: Path) -> None:
+    from tests.plugins.speech import tiny
+
+    tiny.frames(folder)
+
+
 def torchvision(folder: Path) -> None:
     from torchvision.models import mobilenet_v3_small
 
@@ -175,6 +187,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("multimodal/captioner", "image-captioning"): captioner,
     ("multimodal/vilt", "visual-question-answering"): vilt,
     ("speech/transformers", "audio-classification"): spectrogram,
+    ("speech/clap", "zero-shot-audio-classification"): clap,
+    ("speech/transformers", "speaker-diarization"): frames,
     ("multimodal/transformers", "zero-shot-image-classification"): clip,
     ("multimodal/transformers", "multimodal-embedding"): clip,
     ("multimodal/transformers", "image-search"): clip,

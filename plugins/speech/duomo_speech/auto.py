@@ -29,6 +29,7 @@ from duomo.pretrained import load_network
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
+from duomo_speech.hearing import by_shape, receptive_field
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, speech_windows
 
@@ -123,14 +124,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         Only windows of one length share a pass: wav2vec 2.0 with group norm sees padding whatever the mask
         says, and for the others padding costs what a batch gains.
         """
-        groups: dict[tuple[torch.Size, ...], list[int]] = {}
-        for at, inputs in enumerate(batch):
-            groups.setdefault(tuple(tensor.shape for tensor in inputs.values()), []).append(at)
-        tokens: dict[int, list[int]] = {}
-        for members in groups.values():
-            inputs = {name: torch.cat([batch[at][name] for at in members]) for name in batch[members[0]]}
-            tokens.update(zip(members, self._tokens(inputs), strict=True))
-        return [tokens[at] for at in range(len(batch))]
+        return by_shape(batch, self.network.dtype, self._tokens)
 
     def postprocess(
         self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
@@ -140,21 +134,8 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         return [one_segment(each["window"], text) for each, text in zip(features, texts, strict=True)]
 
     def _tokens(self, inputs: dict[str, Tensor]) -> list[list[int]]:
-        inputs = {
-            name: tensor.to(self.network.dtype) if tensor.is_floating_point() else tensor
-            for name, tensor in inputs.items()
-        }
         if self.is_ctc:
             ids: Tensor = self.network(**inputs).logits.argmax(-1)
         else:
             ids = self.network.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=self.max_tokens)
         return ids.tolist()
-
-
-def receptive_field(config: PreTrainedConfig) -> int:
-    """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state; 1 for other networks."""
-    field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of this many
-    kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
-    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
-        field = (field - 1) * stride + kernel
-    return field

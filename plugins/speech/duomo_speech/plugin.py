@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
+from duomo_speech.packaged import DEEPFILTERNET, SWIFT_F0
 
 SILERO_VAD = ModelSpec(
     "speech/silero-vad",
@@ -127,6 +128,15 @@ RESEMBLYZER_VERIFICATION = RESEMBLYZER._replace(
     summary="whether two voices are one person's, by the cosine of their vectors",
 )
 
+RESEMBLYZER_DIARIZATION = RESEMBLYZER._replace(
+    task="speaker-diarization",
+    loader="duomo_speech.diarization:ComposedDiarization",
+    summary="who speaks when: stretches of speech, their voices as vectors, alike ones joined",
+    requires=("scipy>=1.11",),
+    limits="One speaker at a time: of two at once, one is named. It hears the microphone too. Stretches below 0.8 s "
+    "join the nearest voice. Made for a few speakers; say num_speakers where it is known.",
+)
+
 SEQUENCE_CLASSIFIERS = tuple(
     f"{name}ForSequenceClassification"
     for name in ("Data2VecAudio", "Hubert", "SEW", "SEWD", "UniSpeech", "UniSpeechSat", "Wav2Vec2", "Wav2Vec2Bert",
@@ -158,6 +168,29 @@ class Speech(Hooks):
             HIBARI,
             RESEMBLYZER,
             RESEMBLYZER_VERIFICATION,
+            RESEMBLYZER_DIARIZATION,
+            TRANSFORMERS._replace(
+                task="speaker-diarization",
+                loader="duomo_speech.diarization:MarkedSpeakers",
+                summary="any transformers checkpoint for audio frame classification, with one label a speaker",
+                uses=(),
+                requires=("scipy>=1.11",),
+                architectures=("*ForAudioFrameClassification",),
+                tags=(),
+                limits="up to 60 s: speakers of two windows have no common names; as many speakers as it has labels",
+            ),
+            TRANSFORMERS._replace(
+                name="speech/clap",
+                task="zero-shot-audio-classification",
+                loader="duomo_speech.clap:Clap",
+                summary="any CLAP checkpoint: one space of sounds and texts",
+                uses=(),
+                architectures=("ClapModel",),
+                tags=(),
+                limits="ten seconds at once; the labels share one softmax, so that one of them always wins",
+            ),
+            DEEPFILTERNET,
+            SWIFT_F0,
         )
 
 

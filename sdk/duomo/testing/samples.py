@@ -154,6 +154,7 @@ _ITEMS: dict[str, Callable[[], list[Any]]] = {
 }
 _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "zero-shot-classification": lambda: {"labels": ["photography", "travel", "history"]},
+    "zero-shot-audio-classification": lambda: {"labels": ["a camera", "a parcel"]},
     "zero-shot-image-classification": lambda: {"labels": ["a ball", "a mountain", "a face"]},
     "semantic-search": lambda: {"corpus": ["a camera", "a parcel", "a mathematician"], "top_k": 2},
     "zero-shot-object-detection": lambda: {"labels": ["a ball", "a face"], "threshold": 0.0},

@@ -32,6 +32,7 @@ CHECKPOINTS = {
     "visual-question-answering": "ViltForQuestionAnswering",
     "audio-classification": "Wav2Vec2ForSequenceClassification",
     "text-ranking": "BertForSequenceClassification",
+    "zero-shot-audio-classification": "ClapModel",
 }
 """Tasks without a model of their own, and what their examples call PATH."""
 

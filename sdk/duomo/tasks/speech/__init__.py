@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from duomo.tasks.speech.classification import (
         AudioClassification as AudioClassification,
         AudioClassificationOptions as AudioClassificationOptions,
+        ZeroShotAudioClassification as ZeroShotAudioClassification,
+        ZeroShotAudioClassificationOptions as ZeroShotAudioClassificationOptions,
+    )
+    from duomo.tasks.speech.enhancement import (
+        Source as Source,
+        Sources as Sources,
+        SourceSeparation as SourceSeparation,
+        SourceSeparationOptions as SourceSeparationOptions,
+        SpeechEnhancement as SpeechEnhancement,
+        SpeechEnhancementOptions as SpeechEnhancementOptions,
+    )
+    from duomo.tasks.speech.music import (
+        Note as Note,
+        Notes as Notes,
+        NoteTranscription as NoteTranscription,
+        NoteTranscriptionOptions as NoteTranscriptionOptions,
+        Pitch as Pitch,
+        PitchEstimation as PitchEstimation,
+        PitchEstimationOptions as PitchEstimationOptions,
     )
     from duomo.tasks.speech.recognition import (
         Segment as Segment,
@@ -23,11 +42,16 @@ if TYPE_CHECKING:
         SpeechRecognitionOptions as SpeechRecognitionOptions,
         Transcript as Transcript,
     )
+    from duomo.tasks.speech.sound import Sound as Sound
     from duomo.tasks.speech.speakers import (
+        Diarization as Diarization,
+        SpeakerDiarization as SpeakerDiarization,
+        SpeakerDiarizationOptions as SpeakerDiarizationOptions,
         SpeakerEmbedding as SpeakerEmbedding,
         SpeakerEmbeddingOptions as SpeakerEmbeddingOptions,
         SpeakerVerification as SpeakerVerification,
         SpeakerVerificationOptions as SpeakerVerificationOptions,
+        Turn as Turn,
         Verification as Verification,
     )
     from duomo.tasks.speech.synthesis import (
@@ -54,6 +78,13 @@ TASKS = (
         SOUNDS,
         "call.wav -m dir:PATH",
     ),
+    row(
+        "zero-shot-audio-classification",
+        "speech.classification:ZeroShotAudioClassification",
+        "choose for a recording among labels given on the spot",
+        SOUNDS,
+        'call.wav -m dir:PATH -p "labels=a dog,rain"',
+    ),
     row("text-to-speech", "speech.synthesis:TextToSpeech", "say a text aloud", TEXTS, '-t "Hello" -O hello.wav'),
     row("speaker-embedding", "speech.speakers:SpeakerEmbedding", "a voice as a vector", SOUNDS, "call.wav"),
     row(
@@ -63,16 +94,31 @@ TASKS = (
         (),
         """--input-format jsonl - <<< '{"audio": "a.wav", "audio_pair": "b.wav"}'""",
     ),
+    row("speaker-diarization", "speech.speakers:SpeakerDiarization", "who speaks when", SOUNDS, "call.wav"),
+    row(
+        "speech-enhancement",
+        "speech.enhancement:SpeechEnhancement",
+        "speech without the noise around it",
+        SOUNDS,
+        "call.wav -O clean.wav",
+    ),
+    row("pitch-estimation", "speech.music:PitchEstimation", "how high a voice or an instrument is", SOUNDS, "song.wav"),
 )
 
 face(
     __name__,
     {
         "duomo.tasks.speech.activity": "Interval VoiceActivity VoiceActivityDetection VoiceActivityDetectionOptions",
-        "duomo.tasks.speech.classification": "AudioClassification AudioClassificationOptions",
+        "duomo.tasks.speech.classification": "AudioClassification AudioClassificationOptions"
+        " ZeroShotAudioClassification ZeroShotAudioClassificationOptions",
+        "duomo.tasks.speech.enhancement": "Source SourceSeparation SourceSeparationOptions Sources SpeechEnhancement"
+        " SpeechEnhancementOptions",
+        "duomo.tasks.speech.music": "Note NoteTranscription NoteTranscriptionOptions Notes Pitch PitchEstimation"
+        " PitchEstimationOptions",
+        "duomo.tasks.speech.sound": "Sound",
         "duomo.tasks.speech.recognition": "Segment SpeechRecognition SpeechRecognitionOptions Transcript",
-        "duomo.tasks.speech.speakers": "SpeakerEmbedding SpeakerEmbeddingOptions"
-        " SpeakerVerification SpeakerVerificationOptions Verification",
+        "duomo.tasks.speech.speakers": "Diarization SpeakerDiarization SpeakerDiarizationOptions SpeakerEmbedding"
+        " SpeakerEmbeddingOptions SpeakerVerification SpeakerVerificationOptions Turn Verification",
         "duomo.tasks.speech.synthesis": "Speech TextToSpeech TextToSpeechOptions",
         "duomo.tasks.results": "Classification Embedding",
     },

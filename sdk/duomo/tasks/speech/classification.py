@@ -6,6 +6,7 @@ from pydantic import Field
 
 from duomo.inputs import Audio
 from duomo.tasks.base import LongPolicy, Options, Task
+from duomo.tasks.options import Names, Words
 from duomo.tasks.results import Classification
 
 
@@ -24,4 +25,23 @@ class AudioClassification(Task[Audio, AudioClassificationOptions, Classification
     name = "audio-classification"
     Input = Audio
     Options = AudioClassificationOptions
+    Result = Classification
+
+
+class ZeroShotAudioClassificationOptions(Options):
+    """Options of zero-shot audio classification."""
+
+    labels: Names = Field(description="the labels to choose among, as a list or separated by commas")
+    template: Words = Field("This is a sound of {}.", pattern=r"\{\}", description="a sentence around each label")
+    long: LongPolicy = Field(
+        "error", description="for a recording longer than the model hears: error, truncate or window (their mean)"
+    )
+
+
+class ZeroShotAudioClassification(Task[Audio, ZeroShotAudioClassificationOptions, Classification]):
+    """Choose for a recording among labels given on the spot."""
+
+    name = "zero-shot-audio-classification"
+    Input = Audio
+    Options = ZeroShotAudioClassificationOptions
     Result = Classification

@@ -1,0 +1,68 @@
+"""Labels given on the spot for a recording, by any CLAP checkpoint: one space of sounds and texts.
+
+Source: Wu et al. 2022, https://arxiv.org/abs/2211.06687. A softmax over the labels, as in transformers' pipeline. Its
+feature extractor would cut a long recording at random; here it is never given one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, ClapModel
+
+from duomo import Audio, WeightsRef
+from duomo.errors import InputTooLong
+from duomo.model import Features
+from duomo.tasks.results import Classification
+from duomo.tasks.speech.classification import ZeroShotAudioClassificationOptions
+from duomo_speech.checkpoint import load_part
+from duomo_speech.classification import means
+from duomo_speech.hearing import Hearing, Inputs
+
+
+class Clap(Hearing[Audio, Classification]):
+    """The label whose sentence lies nearest to the sound; windows have the mean of their scores."""
+
+    auto = ClapModel
+
+    def configure(self, weights: WeightsRef) -> None:
+        self.tokenizer = load_part(AutoTokenizer, weights)
+        config = self.network.config.text_config
+        # RoBERTa counts positions from pad_token_id + 1, so that the last rows do not exist.
+        self.max_tokens: int = config.max_position_embeddings - (config.pad_token_id or 0) - 1
+
+    def preprocess(self, items: Sequence[Audio], options: ZeroShotAudioClassificationOptions) -> list[Features]:
+        texts = self._texts(options)
+        return [{**self.heard_in(item, options.long), "texts": texts} for item in items]
+
+    def collate(self, features: list[Features]) -> list[Inputs]:
+        """All windows, and behind them the labels."""
+        return [*super().collate(features), features[0]["texts"]]
+
+    def forward(self, batch: list[Inputs]) -> list[Tensor]:
+        """Scores of each window, (labels,)."""
+        *windows, self.texts = batch
+        return super().forward(windows)
+
+    def compute(self, inputs: Inputs) -> Tensor:
+        logits: Tensor = self.network(**self.texts, **inputs).logits_per_audio
+        return logits.float().softmax(-1)
+
+    def postprocess(
+        self, output: list[Tensor], features: list[Features], options: ZeroShotAudioClassificationOptions
+    ) -> list[Classification]:
+        return [Classification.ranked(options.labels, each) for each in means(output, features)]
+
+    def _texts(self, options: ZeroShotAudioClassificationOptions) -> Inputs:
+        sentences = [options.template.replace("{}", label) for label in options.labels]
+        tokens = self.tokenizer(sentences, return_tensors="pt", padding=True)
+        length = tokens["input_ids"].shape[1]
+        if length > self.max_tokens:
+            raise InputTooLong(
+                f"a label of {length} tokens is too long for this model",
+                why=f"it reads {self.max_tokens}, the template with them",
+                fix="say it in fewer words",
+            )
+        return {name: torch.as_tensor(each) for name, each in tokens.items()}

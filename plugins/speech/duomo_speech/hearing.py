@@ -1,0 +1,152 @@
+"""What all transformers networks that hear recordings share: loading, lengths, windows, passes of one shape.
+
+A family adds what is its own: the Auto class, `compute` (a pass over windows of one shape) and `postprocess`.
+
+long      what to do with a recording longer than the network hears: error, truncate or window
+passes    each window is prepared alone, and those of one shape share a pass: padding would reach the features
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+    from duomo.pretrained import Network, Processor
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import AutoFeatureExtractor
+
+from duomo import Audio, Model, WeightsRef
+from duomo.errors import InputTooLong, InputUnreadable
+from duomo.model import Features, In, R
+from duomo.pretrained import load_network
+from duomo_speech.checkpoint import load_part
+
+Inputs = dict[str, Tensor]
+"""What a feature extractor makes of one window, as a batch of one."""
+
+FRAME_S = 0.01
+"""Between two spectra of AST."""
+
+
+class Hearing(Model[In, R]):
+    """A network that hears sound, with its feature extractor; features hold ``inputs``, the windows of an item."""
+
+    auto: ClassVar[Any]
+    """The Auto class that builds the network."""
+
+    batch_size = 16
+    batch_budget = 2**26  # half an hour of 16-bit sound
+    packed = True  # passes of one shape: nothing is padded beyond what the feature extractor does itself
+
+    def __init__(self, network: Network, extractor: Processor, weights: WeightsRef) -> None:
+        self.network = network
+        self.extractor = extractor
+        self.rate: int = extractor.sampling_rate
+        self.least = receptive_field(network.config)
+        self.most = heard(network.config, extractor)
+        self.configure(weights)
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Load network and feature extractor, whole, or raise `WeightsProblem`."""
+        network = load_network(cls.auto, weights)
+        return cls(network.to(device, dtype), load_part(AutoFeatureExtractor, weights), weights)
+
+    def configure(self, weights: WeightsRef) -> None:
+        """Take what else this family needs from config and folder; raise where it is not there."""
+
+    @staticmethod
+    def estimate(item: Audio) -> int:
+        return item.size_hint
+
+    def preprocess(self, items: Sequence[Any], options: Any) -> list[Features]:
+        return [self.heard_in(item, options.long) for item in items]
+
+    def collate(self, features: list[Features]) -> list[Inputs]:
+        """The windows of all items, in order; they stay apart until `forward` knows which are of one shape."""
+        return [inputs for each in features for inputs in each["inputs"]]
+
+    def forward(self, batch: list[Inputs]) -> list[Any]:
+        """What `compute` gives for each window, in order."""
+        return by_shape(batch, self.network.dtype, self.compute)
+
+    def compute(self, inputs: Inputs) -> Iterable[Any]:
+        """One result a row of windows of one shape."""
+        raise NotImplementedError
+
+    def heard_in(self, item: Audio, long: str) -> Features:
+        """The windows of a recording as the network takes them.
+
+        Raises:
+            InputUnreadable: less sound than gives the network one state.
+            InputTooLong: more than it hears, under the policy ``error``.
+        """
+        parts, is_long = self.windows(item.samples(self.rate), long)
+        return {
+            "inputs": [self.prepare(part) for part in parts],
+            "windows": len(parts),
+            "truncated": is_long and long == "truncate",
+        }
+
+    def windows(self, samples: np.ndarray, long: str) -> tuple[list[np.ndarray], bool]:
+        """(samples,) as windows the network hears, and whether there is more than one."""
+        if len(samples) < self.least:
+            raise InputUnreadable(
+                f"this recording has {len(samples)} samples, too few for one state of the network",
+                why=f"at {self.rate} Hz it needs {self.least}",
+                fix="use a longer recording",
+            )
+        most = self.most or len(samples)
+        is_long = len(samples) > most
+        if is_long and long == "error":
+            raise InputTooLong(
+                f"this recording is {len(samples) / self.rate:.1f} s long and the model hears {most / self.rate:.1f} s",
+                why="its end would be lost",
+                fix="long=window hears all of it in parts, long=truncate the beginning",
+            )
+        starts = range(0, len(samples), most) if long == "window" else [0]
+        parts = [part for start in starts if len(part := samples[start : start + most]) >= self.least]
+        return parts, is_long
+
+    def prepare(self, samples: np.ndarray) -> Inputs:
+        """What the checkpoint's feature extractor makes of one window."""
+        return dict(self.extractor(samples, sampling_rate=self.rate, return_tensors="pt"))
+
+
+def by_shape(batch: list[Inputs], dtype: torch.dtype, compute: Callable[[Inputs], Iterable[Any]]) -> list[Any]:
+    """Run `compute` on windows of one shape at a time; what it gives for each, in the order of `batch`."""
+    groups: dict[tuple[torch.Size, ...], list[int]] = {}
+    for at, inputs in enumerate(batch):
+        groups.setdefault(tuple(tensor.shape for tensor in inputs.values()), []).append(at)
+    found: dict[int, Any] = {}
+    for places in groups.values():
+        joined = {name: torch.cat([batch[at][name] for at in places]) for name in batch[places[0]]}
+        inputs = {name: each.to(dtype) if each.is_floating_point() else each for name, each in joined.items()}
+        found.update(zip(places, compute(inputs), strict=True))
+    return [found[at] for at in range(len(batch))]
+
+
+def heard(config: PreTrainedConfig, extractor: Processor) -> int:
+    """The samples that the network hears at once; 0 where it hears any number."""
+    if config.model_type == "audio-spectrogram-transformer":
+        return int(extractor.max_length * FRAME_S * extractor.sampling_rate)
+    if config.model_type == "clap":
+        return int(extractor.nb_max_samples)
+    return int(getattr(extractor, "n_samples", 0))  # Whisper's
+
+
+def receptive_field(config: PreTrainedConfig) -> int:
+    """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state; 1 for other networks."""
+    field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of this many
+    kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+        field = (field - 1) * stride + kernel
+    return field

@@ -1,0 +1,77 @@
+"""How high a sound is, and which notes are played."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from duomo.inputs import Audio
+from duomo.tasks.base import Options, Result, Task
+
+
+class Pitch(Result):
+    """The fundamental frequency of a recording, in even steps from its start."""
+
+    step_s: float
+    """Seconds between two values."""
+    hertz: list[float | None]
+    """None where nothing is sung, spoken with a voice, or played."""
+    confidence: list[float]
+    """In [0, 1]."""
+
+    @property
+    def median(self) -> float | None:
+        """The pitch that half of the values lie above; None without any."""
+        known = sorted(each for each in self.hertz if each is not None)
+        return known[len(known) // 2] if known else None
+
+
+class PitchEstimationOptions(Options):
+    """Options of pitch estimation."""
+
+    threshold: float = Field(0.5, ge=0, le=1, description="a pitch less sure than this is left out")
+    fmin: float = Field(46.875, gt=0, description="the lowest pitch to look for, in hertz")
+    fmax: float = Field(2093.75, gt=0, description="the highest pitch to look for, in hertz")
+
+
+class PitchEstimation(Task[Audio, PitchEstimationOptions, Pitch]):
+    """How high a voice or an instrument is, over time."""
+
+    name = "pitch-estimation"
+    Input = Audio
+    Options = PitchEstimationOptions
+    Result = Pitch
+
+
+class Note(Result):
+    """One note."""
+
+    start: float
+    """Seconds."""
+    end: float
+    pitch: int
+    """Its MIDI number: 60 is the middle C, 69 the A of 440 Hz."""
+    score: float
+    """How sure the model is, in [0, 1], on average over its length."""
+
+
+class Notes(Result):
+    """Notes in the order in which they begin."""
+
+    notes: list[Note]
+
+
+class NoteTranscriptionOptions(Options):
+    """Options of note transcription."""
+
+    onset_threshold: float = Field(0.5, ge=0, le=1, description="a note begins where the model is surer than this")
+    frame_threshold: float = Field(0.3, ge=0, le=1, description="and goes on while it is surer than this")
+    min_note_s: float = Field(0.128, ge=0, description="leave out notes shorter than this")
+
+
+class NoteTranscription(Task[Audio, NoteTranscriptionOptions, Notes]):
+    """Which notes are played or sung, and when."""
+
+    name = "note-transcription"
+    Input = Audio
+    Options = NoteTranscriptionOptions
+    Result = Notes
