@@ -24,10 +24,11 @@ PIPELINES = frozenset(
     feature-extraction fill-mask image-classification image-feature-extraction object-detection text-classification
     text-generation text-to-speech token-classification zero-shot-classification zero-shot-image-classification
     zero-shot-audio-classification
+    keypoint-matching mask-generation
     zero-shot-object-detection semantic-segmentation instance-segmentation panoptic-segmentation""".split()
 )
 REMOVED = frozenset(
-    """image-captioning question-answering summarization text2text-generation translation
+    """image-captioning question-answering summarization super-resolution text2text-generation translation
     visual-question-answering""".split()
 )
 START = {
@@ -36,12 +37,18 @@ START = {
     "document-question-answering": "deepset/minilm-uncased-squad2",
     "fill-mask": "answerdotai/ModernBERT-base",
     "image-captioning": "Salesforce/blip-image-captioning-base",
+    "image-matting": "hustvl/vitmatte-small-composition-1k",
     "instance-segmentation": "facebook/mask2former-swin-tiny-coco-instance",
+    "keypoint-detection": "magic-leap-community/superpoint",
+    "keypoint-matching": "ETH-CVG/lightglue_superpoint",
+    "mask-generation": "facebook/sam-vit-base",
     "object-detection": "PekingU/rtdetr_r18vd",
     "panoptic-segmentation": "facebook/mask2former-swin-tiny-coco-panoptic",
+    "pose-estimation": "usyd-community/vitpose-base-simple",
     "question-answering": "deepset/minilm-uncased-squad2",
     "semantic-segmentation": "nvidia/segformer-b0-finetuned-ade-512-512",
     "summarization": "facebook/bart-large-cnn",
+    "super-resolution": "caidas/swin2SR-classical-sr-x2-64",
     "text-ranking": "cross-encoder/ms-marco-MiniLM-L6-v2",
     "text2text-generation": "google/flan-t5-small",
     "token-classification": "dslim/bert-base-NER",
@@ -56,11 +63,17 @@ EQUAL = {
     "depth-estimation": ("the pipeline, 1e-4 of the range", "vision/test_dense.py"),
     "fill-mask": ("the pipeline, scores to 1e-5", "nlp/test_filling.py"),
     "image-captioning": ("`generate`, the same tokens", "multimodal/test_captions.py"),
+    "image-matting": ("the bare network, each pixel to 1 of 255", "vision/test_enhancing.py"),
     "instance-segmentation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_dense.py"),
+    "keypoint-detection": ("the model's post-processing, scores to 1e-5", "vision/test_places.py"),
+    "keypoint-matching": ("the model's post-processing, scores to 1e-4", "vision/test_places.py"),
+    "mask-generation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_places.py"),
     "object-detection": ("the pipeline, scores to 1e-4, boxes to a pixel", "vision/test_dense.py"),
     "panoptic-segmentation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_dense.py"),
+    "pose-estimation": ("the model's post-processing, scores to 1e-4, places to 0.01 pixel", "vision/test_places.py"),
     "semantic-segmentation": ("the pipeline, 1 pixel in 1,000", "vision/test_dense.py"),
     "summarization": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
+    "super-resolution": ("the bare network, each pixel to 1 of 255", "vision/test_enhancing.py"),
     "text-generation": ("`generate`, the same tokens", "nlp/test_generation.py"),
     "text-ranking": ("`CrossEncoder`, scores to 1e-5", "nlp/test_ranking.py"),
     "text2text-generation": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),

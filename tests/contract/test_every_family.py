@@ -121,6 +121,15 @@ def dense(kind: str) -> Callable[[Path], None]:
     return save
 
 
+def places(kind: str) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        from tests.plugins.vision import tiny_places
+
+        tiny_places.save(getattr(tiny_places, kind), folder)
+
+    return save
+
+
 def captioner(folder: Path) -> None:
     from tests.plugins.multimodal import tiny
 
@@ -184,6 +193,12 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("vision/transformers", "instance-segmentation"): dense("mask_former"),
     ("vision/transformers", "panoptic-segmentation"): dense("mask_former"),
     ("vision/transformers", "depth-estimation"): dense("dpt"),
+    ("vision/transformers", "pose-estimation"): places("vit_pose"),
+    ("vision/transformers", "keypoint-detection"): places("super_point"),
+    ("vision/transformers", "keypoint-matching"): places("super_glue"),
+    ("vision/transformers", "mask-generation"): places("sam"),
+    ("vision/transformers", "super-resolution"): places("swin2_sr"),
+    ("vision/transformers", "image-matting"): places("vit_matte"),
     ("multimodal/captioner", "image-captioning"): captioner,
     ("multimodal/vilt", "visual-question-answering"): vilt,
     ("speech/transformers", "audio-classification"): spectrogram,

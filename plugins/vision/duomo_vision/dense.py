@@ -14,8 +14,11 @@ from torch import Tensor
 from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
-from duomo.model import Features, R
+from duomo.model import Features, In, R
 from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor
+
+Output = Any
+"""What a network of transformers gives: a class of its own for each family."""
 
 MEGAPIXEL = 1_000_000
 
@@ -32,12 +35,12 @@ class Group(NamedTuple):
 class Read(NamedTuple):
     """What the network said of a group."""
 
-    output: Any
+    output: Output
     places: list[int]
 
 
-class Dense(Model[Image, R]):
-    """A network with an image processor, whose post-processing is the processor's own."""
+class Grouped(Model[In, R]):
+    """A network with an image processor, whose post-processing is the processor's own; it writes `prepare`."""
 
     auto: ClassVar[Any]
     """The Auto class that builds the network."""
@@ -68,18 +71,16 @@ class Dense(Model[Image, R]):
         return cls(network, load_processor(AutoImageProcessor, weights, "image processor"), weights)
 
     @staticmethod
-    def estimate(item: Image) -> int:
+    def estimate(item: object) -> int:
         del item
         return MEGAPIXEL  # processors resize: what an image costs hardly depends on its size
 
-    def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
-        features: list[Features] = []
-        for item in items:
-            picture = item.pil()
-            prepared = self.processor(images=[picture], return_tensors="pt")
-            inputs = {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
-            features.append({"inputs": inputs, "size": (picture.height, picture.width)})
-        return features
+    def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:
+        return [self.prepare(item, options) for item in items]
+
+    def prepare(self, item: In, options: Any) -> Features:
+        """Features of one item: ``inputs``, what the network takes, each (1, …), and ``size``, (height, width)."""
+        raise NotImplementedError
 
     def collate(self, features: list[Features]) -> list[Group]:
         groups: dict[torch.Size, list[int]] = {}
@@ -107,12 +108,22 @@ class Dense(Model[Image, R]):
             results.update(zip(read.places, self.results(read.output, sizes, options), strict=True))
         return [results[at] for at in range(len(features))]
 
-    def results(self, output: object, sizes: list[tuple[int, int]], options: Any) -> list[R]:
-        """One result an image of a group; `sizes` are (height, width) of the images."""
+    def results(self, output: object, sizes: list[Any], options: Any) -> list[R]:
+        """One result an item of a group; `sizes` are what `prepare` said, (height, width) of the images."""
         raise NotImplementedError
 
 
-def _floats(output: Any) -> Any:
+class Dense(Grouped[Image, R]):
+    """A network that takes one image."""
+
+    def prepare(self, item: Image, options: Any) -> Features:
+        picture = item.pil()
+        prepared = self.processor(images=[picture], return_tensors="pt")
+        inputs = {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
+        return {"inputs": inputs, "size": (picture.height, picture.width)}
+
+
+def _floats(output: Output) -> Output:
     """The same output with its tensors in float32."""
     for name, value in output.items():
         if isinstance(value, Tensor) and value.is_floating_point():

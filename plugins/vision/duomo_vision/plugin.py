@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
+from duomo_vision.families import FAMILIES
 
 RAPIDOCR_RUNTIME = (
     "onnxruntime>=1.20",
@@ -89,21 +90,6 @@ TORCHVISION = ModelSpec(
     trainer="duomo_vision.training:TorchvisionTrainer",
 )
 
-DETECTORS = tuple(
-    f"{name}ForObjectDetection"
-    for name in (
-        "ConditionalDetr", "DFine", "DabDetr", "DeformableDetr", "Detr", "RTDetr", "RTDetrV2", "TableTransformer",
-        "Yolos",
-    )
-)  # fmt: skip
-"""Detectors of a fixed set of labels; ``*ForObjectDetection`` would also claim those that are given what to find."""
-UNIVERSAL = (
-    "EomtForUniversalSegmentation",
-    "Mask2FormerForUniversalSegmentation",
-    "MaskFormerForInstanceSegmentation",
-)
-"""Segmenters that do all three kinds."""
-
 
 class Vision(Hooks):
     """Images: classification, embedding, faces, reading print."""
@@ -122,53 +108,7 @@ class Vision(Hooks):
             PADDLE_OCR,
             TRANSFORMERS,
             TORCHVISION,
-            *(
-                TRANSFORMERS._replace(
-                    task=task,
-                    loader=f"duomo_vision.{loader}",
-                    summary=f"any {what} in transformers format",
-                    architectures=architectures,
-                    limits=limits,
-                )
-                for task, loader, what, architectures, limits in (
-                    ("object-detection", "detecting:ObjectDetector", "detector of its own labels", DETECTORS, ""),
-                    (
-                        "zero-shot-object-detection",
-                        "detecting:ZeroShotObjectDetector",
-                        "OWL-ViT or OWLv2",
-                        ("OwlViTForObjectDetection", "Owlv2ForObjectDetection"),
-                        "labels of at most 16 tokens",
-                    ),
-                    (
-                        "semantic-segmentation",
-                        "segmenting:SemanticSegmenter",
-                        "semantic or universal segmenter",
-                        ("*ForSemanticSegmentation", *UNIVERSAL),
-                        "",
-                    ),
-                    (
-                        "instance-segmentation",
-                        "segmenting:InstanceSegmenter",
-                        "universal segmenter",
-                        UNIVERSAL,
-                        "",
-                    ),
-                    (
-                        "panoptic-segmentation",
-                        "segmenting:PanopticSegmenter",
-                        "universal segmenter",
-                        UNIVERSAL,
-                        "",
-                    ),
-                    (
-                        "depth-estimation",
-                        "depth:DepthEstimator",
-                        "depth estimator",
-                        ("*ForDepthEstimation",),
-                        "most give a relative depth, not metres",
-                    ),
-                )
-            ),
+            *(TRANSFORMERS._replace(task=task, trainer="", **changed) for task, changed in FAMILIES.items()),
         )
 
 

@@ -8,11 +8,14 @@ the model, with limits.
 from duomo.inputs.audio import Audio
 from duomo.inputs.image import Image
 from duomo.inputs.limits import Limits, limits
+from duomo.inputs.marked import MarkedImage
 from duomo.inputs.pair import (
     AudioPair,
     Candidates,
     Comparison,
+    ImagePair,
     ImageQuestion,
+    ImageTrimap,
     PageQuestion,
     Question,
     TextOrImage,
@@ -26,8 +29,11 @@ __all__ = [
     "Candidates",
     "Comparison",
     "Image",
+    "ImagePair",
     "ImageQuestion",
+    "ImageTrimap",
     "Limits",
+    "MarkedImage",
     "PageQuestion",
     "Prompt",
     "Question",

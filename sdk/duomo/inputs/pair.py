@@ -52,6 +52,46 @@ class AudioPair:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ImagePair:
+    """Two images to compare, such as two views of a place or two frames of a video."""
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"image": Image, "image_pair": Image}
+    """Keys of the mapping that stands for it, and what each holds."""
+    first: Image
+    second: Image
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: object) -> ImagePair:
+        """Take ``(first, second)`` or ``{"image", "image_pair"}``."""
+        if isinstance(value, cls):
+            return value
+        first, second = _two(value, ("image", "image_pair"), "a pair of images")
+        one = Image.accept(first)
+        return cls(one, Image.accept(second), one.name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageTrimap:
+    """An image, and a map of what is foreground (white), background (black) and unknown (grey) in it."""
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"image": Image, "trimap": Image}
+    """Keys of the mapping that stands for it, and what each holds."""
+    image: Image
+    trimap: Image
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: object) -> ImageTrimap:
+        """Take ``(image, trimap)`` or ``{"image", "trimap"}``."""
+        if isinstance(value, cls):
+            return value
+        image, trimap = _two(value, ("image", "trimap"), "an image and its trimap")
+        one = Image.accept(image)
+        return cls(one, Image.accept(trimap), one.name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
     """One text and the texts to compare it with."""
 

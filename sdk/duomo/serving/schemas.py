@@ -38,10 +38,13 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
         }
         chat = {"type": "object", "required": ["messages"], "properties": {"messages": _many(message)}}
         return {"anyOf": [{"type": "string"}, _many(message), chat]}
+    if issubclass(input_class, float):
+        return {"type": "number"}
     wire = getattr(input_class, "WIRE", None)
     if wire is None:
         return {}
-    return {"type": "object", "required": list(wire), "properties": {name: _part(kind) for name, kind in wire.items()}}
+    required = [name for name in wire if name not in getattr(input_class, "OPTIONAL", ())]
+    return {"type": "object", "required": required, "properties": {name: _part(kind) for name, kind in wire.items()}}
 
 
 def openapi(hosted: Iterable[Hosted]) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from duomo.errors import BadInput, InputTooLarge
-from duomo.inputs import Audio, Image, TextOrImage
+from duomo.inputs import Audio, Image, MarkedImage, TextOrImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import NoReturn
 
-MEDIA_KEYS = frozenset({"image", "audio", "image_pair", "audio_pair", "video"})
+MEDIA_KEYS = frozenset({"image", "audio", "image_pair", "audio_pair", "trimap", "video"})
 """Keys of an input under which bytes are expected, whatever the task."""
 
 
@@ -94,6 +94,8 @@ def parse_json(text: bytes | str, depth: int) -> object:
 def to_item(value: object, input_class: type[Any]) -> object:
     """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or a recording."""
     if issubclass(input_class, Image | Audio):
+        return _media(value)
+    if issubclass(input_class, MarkedImage) and isinstance(value, str):
         return _media(value)
     if issubclass(input_class, TextOrImage) and isinstance(value, str) and value.startswith("data:"):
         return _media(value)

@@ -13,9 +13,9 @@ from duomo.tasks.table import IMAGES as IMAGES, SOUNDS as SOUNDS, TEXTS as TEXTS
 
 if TYPE_CHECKING:
     from duomo.tasks.multimodal import *  # noqa: F403
-    from duomo.tasks.nlp import *  # type: ignore[assignment]  # noqa: F403 - TASKS alone is in all of them
-    from duomo.tasks.speech import *  # type: ignore[assignment]  # noqa: F403 - TASKS alone is in all of them
-    from duomo.tasks.vision import *  # type: ignore[assignment]  # noqa: F403 - TASKS alone is in all of them
+    from duomo.tasks.nlp import *  # type: ignore[assignment, unused-ignore]  # noqa: F403 - TASKS alone is in all of them
+    from duomo.tasks.speech import *  # type: ignore[assignment, unused-ignore]  # noqa: F403 - TASKS alone is in all of them
+    from duomo.tasks.vision import *  # type: ignore[assignment, unused-ignore]  # noqa: F403 - TASKS alone is in all of them
 
 _MODALITIES = (vision, nlp, speech, multimodal)
 

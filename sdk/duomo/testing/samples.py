@@ -11,7 +11,10 @@ from duomo.inputs import (
     Candidates,
     Comparison,
     Image,
+    ImagePair,
     ImageQuestion,
+    ImageTrimap,
+    MarkedImage,
     PageQuestion,
     Prompt,
     Question,
@@ -79,6 +82,20 @@ def pictures() -> list[Array]:
     return drawings
 
 
+def trimaps() -> list[Array]:
+    """For each of `pictures` a map (H, W) uint8: white inside, black outside, grey between."""
+    import numpy as np
+
+    maps = []
+    for picture in pictures():
+        height, width = picture.shape[:2]
+        trimap = np.zeros((height, width), np.uint8)
+        trimap[height // 8 : -height // 8, width // 8 : -width // 8] = 128
+        trimap[height // 3 : -height // 3, width // 3 : -width // 3] = 255
+        maps.append(trimap)
+    return maps
+
+
 def pages() -> list[Array]:
     """Two printed pages as uint8 of shape (H, W, 3)."""
     import numpy as np
@@ -143,6 +160,13 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (Candidates, lambda: [("Who was born in London?", texts()[at:]) for at in range(3)], object()),
     (Question, lambda: [("Who was born in London?", text) for text in texts()], object()),
     (ImageQuestion, lambda: [("a red ball", each) for each in pictures()], ("a ball", b"this is not an image")),
+    (ImagePair, lambda: [(each, each[:, ::-1].copy()) for each in pictures()], (b"no", b"image")),
+    (ImageTrimap, lambda: list(zip(pictures(), trimaps(), strict=True)), (b"no", b"image")),
+    (
+        MarkedImage,
+        lambda: [{"image": each, "boxes": [[5, 8, 150, 140]]} for each in pictures()],
+        b"this is not an image",
+    ),
     (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is not an image")),
     (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is not an image"),
 )

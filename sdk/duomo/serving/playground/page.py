@@ -43,7 +43,8 @@ def input_fields(input_class: type[Any]) -> list[dict[str, str]]:
     wire = getattr(input_class, "WIRE", None)
     if wire is None:
         return [{"name": "", "kind": _kind(input_class)}]
-    return [{"name": name, "kind": _kind(kind)} for name, kind in wire.items()]
+    optional = getattr(input_class, "OPTIONAL", ())
+    return [{"name": name, "kind": _kind(kind)} for name, kind in wire.items() if name not in optional]
 
 
 def _kind(input_class: object) -> str:

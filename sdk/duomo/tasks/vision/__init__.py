@@ -30,6 +30,29 @@ if TYPE_CHECKING:
         ZeroShotObjectDetection as ZeroShotObjectDetection,
         ZeroShotObjectDetectionOptions as ZeroShotObjectDetectionOptions,
     )
+    from duomo.tasks.vision.enhancing import (
+        ImageMatting as ImageMatting,
+        ImageMattingOptions as ImageMattingOptions,
+        Picture as Picture,
+        SuperResolution as SuperResolution,
+        SuperResolutionOptions as SuperResolutionOptions,
+    )
+    from duomo.tasks.vision.keypoints import (
+        Joint as Joint,
+        Keypoint as Keypoint,
+        KeypointDetection as KeypointDetection,
+        KeypointDetectionOptions as KeypointDetectionOptions,
+        KeypointMatching as KeypointMatching,
+        KeypointMatchingOptions as KeypointMatchingOptions,
+        Keypoints as Keypoints,
+        Match as Match,
+        Matches as Matches,
+        Point as Point,
+        Pose as Pose,
+        PoseEstimation as PoseEstimation,
+        PoseEstimationOptions as PoseEstimationOptions,
+        Poses as Poses,
+    )
     from duomo.tasks.vision.reading import (
         CharacterRecognition as CharacterRecognition,
         CharacterRecognitionOptions as CharacterRecognitionOptions,
@@ -40,6 +63,8 @@ if TYPE_CHECKING:
         InstanceSegmentation as InstanceSegmentation,
         InstanceSegmentationOptions as InstanceSegmentationOptions,
         Mask as Mask,
+        MaskGeneration as MaskGeneration,
+        MaskGenerationOptions as MaskGenerationOptions,
         PanopticSegmentation as PanopticSegmentation,
         Segmentation as Segmentation,
         SemanticSegmentation as SemanticSegmentation,
@@ -94,6 +119,48 @@ TASKS = (
     row(
         "depth-estimation", "vision.depth:DepthEstimation", "how far away things are", IMAGES, "street.jpg -m dir:PATH"
     ),
+    row(
+        "pose-estimation",
+        "vision.keypoints:PoseEstimation",
+        "how bodies are placed",
+        IMAGES,
+        "runner.jpg -m dir:PATH",
+    ),
+    row(
+        "keypoint-detection",
+        "vision.keypoints:KeypointDetection",
+        "places that can be found again on other pictures",
+        IMAGES,
+        "tower.jpg -m dir:PATH",
+    ),
+    row(
+        "keypoint-matching",
+        "vision.keypoints:KeypointMatching",
+        "the same places on two pictures",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"image": "left.jpg", "image_pair": "right.jpg"}'""",
+    ),
+    row(
+        "mask-generation",
+        "vision.segmentation:MaskGeneration",
+        "the outline of what lies in a box or at a point",
+        IMAGES,
+        """-m dir:PATH --input-format jsonl - <<< '{"image": "cat.jpg", "boxes": [[20, 30, 200, 180]]}'""",
+    ),
+    row(
+        "super-resolution",
+        "vision.enhancing:SuperResolution",
+        "a picture with more pixels",
+        IMAGES,
+        "small.png -m dir:PATH -O large.png",
+    ),
+    row(
+        "image-matting",
+        "vision.enhancing:ImageMatting",
+        "how much of each pixel is foreground",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"image": "hair.jpg", "trimap": "trimap.png"}'""",
+    ),
     row("optical-character-recognition", "vision.reading:CharacterRecognition", "read a page", IMAGES, "page.png"),
 )
 
@@ -105,9 +172,13 @@ face(
         "duomo.tasks.vision.depth": "DepthEstimation DepthEstimationOptions DepthMap",
         "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions ObjectDetection"
         " ObjectDetectionOptions ZeroShotObjectDetection ZeroShotObjectDetectionOptions",
+        "duomo.tasks.vision.enhancing": "ImageMatting ImageMattingOptions Picture SuperResolution"
+        " SuperResolutionOptions",
+        "duomo.tasks.vision.keypoints": "Joint Keypoint KeypointDetection KeypointDetectionOptions KeypointMatching"
+        " KeypointMatchingOptions Keypoints Match Matches Point Pose PoseEstimation PoseEstimationOptions Poses",
         "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Page TextLine",
-        "duomo.tasks.vision.segmentation": "InstanceSegmentation InstanceSegmentationOptions Mask PanopticSegmentation"
-        " Segmentation SemanticSegmentation SemanticSegmentationOptions",
+        "duomo.tasks.vision.segmentation": "InstanceSegmentation InstanceSegmentationOptions Mask MaskGeneration"
+        " MaskGenerationOptions PanopticSegmentation Segmentation SemanticSegmentation SemanticSegmentationOptions",
         "duomo.tasks.results": "Classification Embedding",
     },
 )

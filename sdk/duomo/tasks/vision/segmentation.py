@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from duomo.inputs import Image
+from duomo.inputs import Image, MarkedImage
 from duomo.tasks.base import Options, Result, Task
 
 if TYPE_CHECKING:
@@ -100,4 +100,25 @@ class PanopticSegmentation(Task[Image, InstanceSegmentationOptions, Segmentation
     name = "panoptic-segmentation"
     Input = Image
     Options = InstanceSegmentationOptions
+    Result = Segmentation
+
+
+class MaskGenerationOptions(Options):
+    """Options of mask generation."""
+
+    threshold: float = Field(0.88, ge=0, le=1, description="leave out masks that the model finds worse than this")
+    stability: float = Field(
+        0.95, ge=0, le=1, description="without boxes and points: leave out masks whose edge is less clear than this"
+    )
+    points_per_side: int = Field(
+        32, ge=1, le=64, description="without boxes and points: how fine the grid is that is tried, along each side"
+    )
+
+
+class MaskGeneration(Task[MarkedImage, MaskGenerationOptions, Segmentation]):
+    """The outline of what lies in a box or at points; without them, of everything in the image."""
+
+    name = "mask-generation"
+    Input = MarkedImage
+    Options = MaskGenerationOptions
     Result = Segmentation

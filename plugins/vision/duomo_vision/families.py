@@ -1,0 +1,79 @@
+"""Which checkpoints of transformers serve which task of this plugin; nothing heavy is imported here."""
+
+from typing import Any
+
+DETECTORS = tuple(
+    f"{name}ForObjectDetection"
+    for name in (
+        "ConditionalDetr", "DFine", "DabDetr", "DeformableDetr", "Detr", "RTDetr", "RTDetrV2", "TableTransformer",
+        "Yolos",
+    )
+)  # fmt: skip
+"""Detectors of a fixed set of labels; ``*ForObjectDetection`` would also claim those that are given what to find."""
+UNIVERSAL = (
+    "EomtForUniversalSegmentation",
+    "Mask2FormerForUniversalSegmentation",
+    "MaskFormerForInstanceSegmentation",
+)
+"""Segmenters that do all three kinds."""
+SCIPY = ("scipy>=1.11",)
+"""What ViTPose's image processor cuts boxes out with (the extra ``pose``)."""
+
+
+def _family(
+    loader: str, what: str, *architectures: str, limits: str = "", requires: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    return {
+        "loader": f"duomo_vision.{loader}",
+        "summary": f"any {what} in transformers format",
+        "architectures": architectures,
+        "limits": limits,
+        "requires": requires,
+    }
+
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "object-detection": _family("detecting:ObjectDetector", "detector of its own labels", *DETECTORS),
+    "zero-shot-object-detection": _family(
+        "detecting:ZeroShotObjectDetector",
+        "OWL-ViT or OWLv2",
+        "OwlViTForObjectDetection",
+        "Owlv2ForObjectDetection",
+        limits="labels of at most 16 tokens",
+    ),
+    "semantic-segmentation": _family(
+        "segmenting:SemanticSegmenter", "semantic or universal segmenter", "*ForSemanticSegmentation", *UNIVERSAL
+    ),
+    "instance-segmentation": _family("segmenting:InstanceSegmenter", "universal segmenter", *UNIVERSAL),
+    "panoptic-segmentation": _family("segmenting:PanopticSegmenter", "universal segmenter", *UNIVERSAL),
+    "depth-estimation": _family(
+        "depth:DepthEstimator",
+        "depth estimator",
+        "*ForDepthEstimation",
+        limits="most give a relative depth, not metres",
+    ),
+    "pose-estimation": _family(
+        "poses:PoseEstimator",
+        "ViTPose",
+        "VitPoseForPoseEstimation",
+        limits="one body a box; without boxes the whole picture is taken for one body",
+        requires=SCIPY,
+    ),
+    "keypoint-detection": _family("keypoints:KeypointDetector", "SuperPoint", "SuperPointForKeypointDetection"),
+    "keypoint-matching": _family(
+        "keypoints:KeypointMatcher",
+        "LightGlue or SuperGlue",
+        "LightGlueForKeypointMatching",
+        "SuperGlueForKeypointMatching",
+        limits="one pair a pass: pairs of a batch would change each other's scores",
+    ),
+    "mask-generation": _family("masking:MaskGenerator", "SAM", "SamModel", limits="names nothing; one picture a pass"),
+    "super-resolution": _family(
+        "enhancing:SuperResolver",
+        "Swin2SR",
+        "Swin2SRForImageSuperResolution",
+        limits="large pictures go through whole, and take memory by their area",
+    ),
+    "image-matting": _family("enhancing:Matter", "ViTMatte", "VitMatteForImageMatting"),
+}
+"""What each task's spec has in place of image classification's."""

@@ -1,0 +1,125 @@
+"""Points on bodies and on things: poses, points worth finding again, and the same points on two images."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from duomo.inputs import Image, ImagePair, MarkedImage
+from duomo.tasks.base import Options, Result, Task
+
+
+class Joint(Result):
+    """One named point of a body, in pixels of the upright image."""
+
+    label: str
+    score: float
+    x: float
+    y: float
+
+
+class Pose(Result):
+    """The points of one body that were found, in the order in which the model knows them."""
+
+    score: float
+    """Mean of the scores of its points; 0 without any."""
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+    """The box that was looked at."""
+    keypoints: list[Joint]
+
+
+class Poses(Result):
+    """One pose for each box that was looked at, in their order, and the size of the image."""
+
+    poses: list[Pose]
+    width: int
+    height: int
+
+
+class PoseEstimationOptions(Options):
+    """Options of pose estimation."""
+
+    threshold: float = Field(0.0, ge=0, le=1, description="leave out points less sure than this")
+
+
+class PoseEstimation(Task[MarkedImage, PoseEstimationOptions, Poses]):
+    """How bodies are placed: the points of each; without boxes the whole image is taken for one body."""
+
+    name = "pose-estimation"
+    Input = MarkedImage
+    Options = PoseEstimationOptions
+    Result = Poses
+
+
+class Point(Result):
+    """A place, in pixels of the upright image."""
+
+    x: float
+    y: float
+
+
+class Keypoint(Result):
+    """A place that can be found again on other images, and how much it stands out."""
+
+    x: float
+    y: float
+    score: float
+
+
+class Keypoints(Result):
+    """Places, those that stand out most first, and the size of the image."""
+
+    keypoints: list[Keypoint]
+    width: int
+    height: int
+
+
+class KeypointDetectionOptions(Options):
+    """Options of keypoint detection."""
+
+    threshold: float = Field(0.0, ge=0, description="leave out points with a lower score than this")
+    top_k: int | None = Field(None, ge=1, description="how many points to give at most; all when left out")
+
+
+class KeypointDetection(Task[Image, KeypointDetectionOptions, Keypoints]):
+    """Places that can be found again on other images."""
+
+    name = "keypoint-detection"
+    Input = Image
+    Options = KeypointDetectionOptions
+    Result = Keypoints
+
+
+class Match(Result):
+    """One place on two images."""
+
+    keypoint_image_0: Point
+    keypoint_image_1: Point
+    score: float
+
+
+class Matches(Result):
+    """The same places on two images, the surest first, and the sizes of both."""
+
+    matches: list[Match]
+    width_0: int
+    height_0: int
+    width_1: int
+    height_1: int
+
+
+class KeypointMatchingOptions(Options):
+    """Options of keypoint matching."""
+
+    threshold: float = Field(0.0, ge=0, le=1, description="leave out matches less sure than this")
+
+
+class KeypointMatching(Task[ImagePair, KeypointMatchingOptions, Matches]):
+    """The same places on two images."""
+
+    name = "keypoint-matching"
+    Input = ImagePair
+    Options = KeypointMatchingOptions
+    Result = Matches
