@@ -30,6 +30,10 @@ from duomo.cli.app import App
 @click.option("--max-body", default=32 * 1024**2, show_default=True, help="Bytes of a request.")
 @click.option("--max-items", default=1000, show_default=True, help="Items of a request.")
 @click.option("--stop-after", default=30, show_default=True, help="Seconds to finish what has begun, at the end.")
+@click.option("--log", type=click.Path(path_type=Path), help="One JSON line a request, into this file; - is stderr.")
+@click.option(
+    "--drift-folder", type=click.Path(path_type=Path), help="Keep what later items are compared with in this folder."
+)
 @click.option("--check", is_flag=True, help="Load everything, say what would be served, and end.")
 @click.pass_obj
 def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> None:
@@ -61,6 +65,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         origins=given["origins"],
         limits=serving.WireLimits(body_bytes=given["max_body"], items=given["max_items"]),
         most_wait_s=given["most_wait"],
+        drift_folder=given["drift_folder"],
         catalog=app.catalog,
         load_options={key: given[key] for key in ("executor", "device", "devices")},
     )
@@ -68,6 +73,8 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         click.echo(f"{name}: {each.runner.meta.model} on {', '.join(each.runner.executor.devices())}", err=True)
     if check:
         return
+    if given["log"] is not None:
+        _log_into(given["log"])
     settings = uvicorn.Config(
         made,
         host=given["host"],
@@ -83,6 +90,20 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
     socket.listen(settings.backlog)  # whoever reads the address can connect at once
     click.echo(f"http://{given['host']}:{socket.getsockname()[1]}", err=True)
     server.run(sockets=[socket])
+
+
+def _log_into(path: Path) -> None:
+    import logging
+    import logging.handlers
+
+    from duomo.serving.monitoring.observe import LOG
+
+    # Watched: whoever rotates the file takes it away, and a new one is begun.
+    handler = (
+        logging.StreamHandler() if str(path) == "-" else logging.handlers.WatchedFileHandler(path, encoding="utf-8")
+    )
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    LOG.addHandler(handler)
 
 
 def _token(given: dict[str, Any]) -> str:

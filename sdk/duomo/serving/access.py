@@ -6,6 +6,8 @@ against requests that a foreign page makes.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Collection
 from typing import Any
@@ -47,7 +49,7 @@ class Access:
         if refusal is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            await error_reply(*refusal)(scope, receive, send)
+            await error_reply(*refusal, _ASK if refusal[0] == 401 else None)(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]["what"][:120]})
 
@@ -60,11 +62,27 @@ class Access:
         own = {f"http://{host}", f"https://{host}"}
         if origin and origin not in own and origin not in self._origins and "*" not in self._origins:
             return 403, _words("E-ORIGIN", "a page of another origin may not call this server", "--allow-origin URL")
-        if self._token and path not in OPEN_PATHS:
-            scheme, _, given = headers.get(b"authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
-                return 401, _words("E-TOKEN", "the token is missing or wrong", "Authorization: Bearer TOKEN")
+        is_guarded = self._token and path not in OPEN_PATHS
+        if is_guarded and not hmac.compare_digest(_given(headers.get(b"authorization", "")), self._token):
+            return 401, _words("E-TOKEN", "the token is missing or wrong", "Authorization: Bearer TOKEN")
         return None
+
+
+_ASK = {"www-authenticate": 'Basic realm="duomo, any name and the token", charset="UTF-8"'}
+"""A browser asks its user, who gives the token as the password: so the pages can be seen, too."""
+
+
+def _given(authorization: str) -> bytes:
+    """Return the token of ``Bearer TOKEN``, or the password of ``Basic …``; empty when it is neither."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip().encode()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
+        except binascii.Error:
+            return b""
+    return b""
 
 
 def _words(code: str, what: str, fix: str) -> dict[str, Any]:

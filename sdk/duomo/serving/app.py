@@ -7,10 +7,12 @@ Serve it with any ASGI server, or mount it into an application of your own; ``du
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,13 +26,18 @@ from duomo.catalog import Catalog
 from duomo.runner import Runner, load
 from duomo.serving.access import Access
 from duomo.serving.hosted import Hosted
-from duomo.serving.metrics import CONTENT_TYPE, Metrics
+from duomo.serving.monitoring.drift import Drift
+from duomo.serving.monitoring.metrics import CONTENT_TYPE, Metrics
+from duomo.serving.monitoring.observe import Observed
 from duomo.serving.openai import OpenAIRoutes
 from duomo.serving.playground.page import PAGE_HEADERS, playground
 from duomo.serving.records import AdapterRoutes
 from duomo.serving.replies import JsonReply, error_reply
 from duomo.serving.routes import TaskRoutes
 from duomo.serving.schemas import openapi
+from duomo.serving.status.gauges import Gauges
+from duomo.serving.status.page import status_page
+from duomo.serving.status.snapshot import Snapshots
 from duomo.serving.wire import WireLimits
 
 
@@ -44,6 +51,7 @@ def app(
     origins: Collection[str] = (),
     limits: WireLimits = WireLimits(),  # noqa: B008 - it is immutable
     most_wait_s: float = 10.0,
+    drift_folder: str | os.PathLike[str] | None = None,
     catalog: Catalog | None = None,
     load_options: Mapping[str, Any] | None = None,
 ) -> Starlette:
@@ -58,6 +66,8 @@ def app(
         origins: pages of other servers that may call this one.
         limits: what one request may ask for.
         most_wait_s: seconds that work may wait before more is refused with 429.
+        drift_folder: where the windows are kept that later items are compared with; they are made anew at each start
+            when left out.
         catalog: the plugins to use; all installed ones when left out.
         load_options: passed on to `duomo.load`: device, executor, devices, optimize and so on.
 
@@ -65,14 +75,20 @@ def app(
         DuomoError: a task or model is not known, or does not load.
     """
     runners = [each if isinstance(each, Runner) else _load(each, catalog, load_options or {}) for each in tasks]
-    hosted = {each.task.name: Hosted(each, most_wait_s=most_wait_s) for each in runners}
-    judges = [each if isinstance(each, Adapter) else adapt(each, catalog=catalog) for each in adapters]
     metrics = Metrics()
-    routes, openai = TaskRoutes(hosted, limits, metrics), OpenAIRoutes(hosted, limits)
+    hosted = {
+        each.task.name: Hosted(each, metrics, most_wait_s=most_wait_s, drift=_drift(each, drift_folder))
+        for each in runners
+    }
+    snapshots: Snapshots[Any] = Snapshots(hosted.values())
+    metrics.registry.register(Gauges(snapshots))
+    judges = [each if isinstance(each, Adapter) else adapt(each, catalog=catalog) for each in adapters]
+    routes, openai = TaskRoutes(hosted, limits), OpenAIRoutes(hosted, limits)
     log = AuditLog(audit) if audit is not None else None
     records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log)
 
     async def ready(_: Request) -> Response:
+        await asyncio.gather(*(each.probe() for each in hosted.values()))
         reasons = {name: why for name, each in hosted.items() if (why := each.why_not_ready())}
         return JsonReply(json.dumps({"ready": not reasons, "models": reasons}), 503 if reasons else 200)
 
@@ -83,10 +99,16 @@ def app(
         return JsonReply(json.dumps(openapi(hosted.values()), ensure_ascii=False))
 
     async def numbers(_: Request) -> Response:
-        return Response(metrics.text(hosted.values()), media_type=CONTENT_TYPE)
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     async def page(_: Request) -> Response:
         return Response(playground(hosted.values()), media_type="text/html", headers=PAGE_HEADERS)
+
+    async def status(_: Request) -> Response:
+        return Response(status_page(), media_type="text/html", headers=PAGE_HEADERS)
+
+    async def status_record(_: Request) -> Response:
+        return JsonReply(snapshots.take().model_dump_json(), headers={"cache-control": "no-store"})
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -107,17 +129,24 @@ def app(
             Route("/v1/tasks/{task}/map", routes.many, methods=["POST"]),
             Route("/v1/adapters/{industry}/{name}", records.judge, methods=["POST"]),
             Route("/v1/models", openai.models),
+            Route("/v1/models/{name:path}", openai.model),
             Route("/v1/chat/completions", openai.chat, methods=["POST"]),
             Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
             Route("/v1/audio/transcriptions", openai.transcriptions, methods=["POST"]),
+            Route("/v1/audio/translations", openai.translations, methods=["POST"]),
             Route("/v1/audio/speech", openai.speech, methods=["POST"]),
             Route("/openapi.json", description),
             Route("/metrics", numbers),
             Route("/", page),
+            Route("/-/status", status),
+            Route("/-/status.json", status_record),
             Route("/livez", alive),
             Route("/readyz", ready),
         ],
-        middleware=[Middleware(Access, token=token, hosts=hosts, origins=origins)],
+        middleware=[
+            Middleware(Observed, metrics=metrics),
+            Middleware(Access, token=token, hosts=hosts, origins=origins),
+        ],
         exception_handlers={404: _not_found, 405: _not_found},
         lifespan=lifespan,
     )
@@ -128,6 +157,13 @@ def app(
 def _load(name: str, catalog: Catalog | None, options: Mapping[str, Any]) -> Runner[Any]:
     task, _, model = name.partition("=")
     return load(task, model or None, catalog=catalog, **options)
+
+
+def _drift(runner: Runner[Any], folder: str | os.PathLike[str] | None) -> Drift:
+    if folder is None:
+        return Drift()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Drift(Path(folder) / f"{runner.task.name}.json")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -3,88 +3,224 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextlib
 import time
-from collections import Counter
-from typing import Any
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from typing import Generic, TypeVar
 
-from duomo.errors import Aborted
+from duomo.errors import Unavailable
+from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome
 from duomo.runner import Runner
-from duomo.serving.admission import Admission
+from duomo.serving.admission import Admission, TooBusy
+from duomo.serving.monitoring.drift import Drift
+from duomo.serving.monitoring.metrics import Metrics
+from duomo.serving.monitoring.observe import seen
+from duomo.serving.monitoring.signals import signals_of, size_of
+from duomo.tasks.base import Result
+from duomo.testing.samples import sample_for
+
+R = TypeVar("R", bound=Result)
+MOST_FAILING = 8
+"""A model is not ready after so many failures in a row."""
+PROBE_EVERY_S = 2.0
+STALLED_S = 4.0
+"""A model is not ready when items wait for so long without any answer, if its requests have been shorter."""
 
 
-@dataclasses.dataclass
-class Counts:
-    """What became of the items of one model, since the start."""
+class Lease(Generic[R]):
+    """A runner and how many requests use it; it is closed once it is retired and nobody does."""
 
-    items: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    refused: int = 0
-    codes: Counter[str] = dataclasses.field(default_factory=Counter)
-    last_success: float = 0.0
-    """Time of the last result, in seconds since the epoch; 0 before the first."""
+    def __init__(self, runner: Runner[R]) -> None:
+        self.runner = runner
+        self.users = 0
+        self.is_retired = False
+        self.since = time.time()
 
 
-class Hosted:
-    """One runner behind the server, under the name of its task.
+class Watcher(Generic[R]):
+    """Looks on at what is answered, such as a candidate that is compared with the live model."""
+
+    def answered(self, item: object, options: Mapping[str, object], outcome: Outcome[R]) -> None:
+        """Take one item and its outcome; returns at once."""
+
+
+class Hosted(Generic[R]):
+    """One runner behind the server, under the name of its task; it can be exchanged for another while it serves.
 
     Args:
         runner: a loaded model.
+        metrics: where its outcomes are counted.
         most_wait_s: how long work may wait before more is refused.
+        drift: what its items and results are compared with.
     """
 
-    def __init__(self, runner: Runner[Any], *, most_wait_s: float = 10.0) -> None:
-        self.runner = runner
+    def __init__(
+        self, runner: Runner[R], metrics: Metrics, *, most_wait_s: float = 10.0, drift: Drift | None = None
+    ) -> None:
+        self._live = Lease(runner)
         self.task = runner.task
+        self.metrics = metrics
         self.admission = Admission(most_wait_s)
-        self.counts = Counts()
+        self.drift = drift or Drift()
         self.draining = False
-        self.since = time.time()
+        self.started = time.time()
+        self.last_success = 0.0
+        """Time of the last result, in seconds since the epoch; 0 before the first."""
+        self.last_error = ("", 0.0)
+        """Code of the last error that was not an item's own, and when."""
+        self.failing = 0
+        """Items in a row that failed, and not by their own fault."""
+        self.watcher: Watcher[R] | None = None
+        self._progress = 0.0
+        """When something was answered last, or began to wait while nothing did."""
+        self._next_probe = 0.0
+
+    @property
+    def runner(self) -> Runner[R]:
+        """The model that answers now."""
+        return self._live.runner
+
+    @property
+    def since(self) -> float:
+        """When it began to answer, in seconds since the epoch."""
+        return self._live.since
 
     def why_not_ready(self) -> list[str]:
         """Reasons why this model cannot answer now; empty when it can."""
         reasons = ["it is being shut down"] if self.draining else []
+        if self.failing >= MOST_FAILING:
+            reasons.append(f"the last {self.failing} items failed, and not by their own fault")
+        if self.admission.waiting_items and (idle_s := time.monotonic() - self._progress) > self._patience_s():
+            reasons.append(f"nothing was answered for {idle_s:.0f} s, and items wait")
         return reasons + self.runner.executor.health()
 
-    def cost_of(self, item: object) -> float:
-        """Guess what an item costs before it is accepted: its characters or bytes, at least 1."""
-        return float(max(1, len(item))) if isinstance(item, str | bytes | list | dict) else 1.0
+    async def probe(self) -> None:
+        """Try a model that fails on an item that is known to be good, so that it is ready again when it works again."""
+        now = time.monotonic()
+        if self.failing < MOST_FAILING or now < self._next_probe:
+            return
+        self._next_probe = now + PROBE_EVERY_S
+        sample = sample_for(self.task)
+        if sample is not None:
+            future = await asyncio.to_thread(self.runner.submit, sample.items[0], deadline_s=1.0, **sample.options)
+            with contextlib.suppress(asyncio.TimeoutError):
+                outcome = await asyncio.wait_for(asyncio.wrap_future(future), PROBE_EVERY_S)
+                self.failing = 0 if outcome.ok else self.failing
+
+    def _patience_s(self) -> float:
+        """How long a model may be silent while items wait: four times its longest request of the last minute."""
+        recent = self.metrics.recent.get(self.task.name)
+        longest = recent.quantiles(time.monotonic(), 1.0)[0] if recent is not None else 0.0
+        return max(STALLED_S, 4 * longest)
+
+    def admit(self, cost: float) -> None:
+        """Check that work of this cost may wait.
+
+        Raises:
+            TooBusy: too much waits already; it says when to come again.
+            Unavailable: the server is being shut down.
+        """
+        if self.draining:
+            raise Unavailable(
+                "this server is being shut down", why="it takes no new work", fix="ask another, or again later"
+            )
+        retry_s = self.admission.retry_after_s(cost)
+        if retry_s is not None:
+            self.metrics.rejected.labels(self.task.name, "busy").inc()
+            raise TooBusy(self.admission.wait_s(), self.admission.most_wait_s, retry_s)
 
     async def run(
-        self, item: object, options: dict[str, Any], *, deadline_s: float | None = None, cost: float = 1.0
-    ) -> Outcome[Any]:
+        self,
+        item: object,
+        options: Mapping[str, object],
+        *,
+        deadline_s: float | None = None,
+        caller: str = "",
+    ) -> Outcome[R]:
         """Submit one item and wait for its outcome; whoever stops waiting takes the item back.
 
         Raises:
-            DuomoError: the options or the item cannot be used, which is known before anything is computed.
+            DuomoError: the options cannot be used, which is known before anything is computed.
             asyncio.CancelledError: the caller has gone; an item that has not begun is not computed.
         """
-        if self.draining:
-            raise Aborted(
-                "this server is being shut down", why="it takes no new work", fix="ask another, or again later"
-            )
-        self.admission.enter(cost, time.monotonic())
+        cost, start = size_of(item), time.monotonic()
+        if not self.admission.waiting_items:
+            self._progress = start
+        self.admission.enter(cost, start)
         computed = False
         try:
-            future = await asyncio.to_thread(self.runner.submit, item, deadline_s=deadline_s, **options)
-            try:
-                outcome: Outcome[Any] = await asyncio.wrap_future(future)
-            except asyncio.CancelledError:
-                future.cancel()
-                self.counts.cancelled += 1
-                raise
+            with self.lease() as runner, sealed():
+                future = await asyncio.to_thread(runner.submit, item, deadline_s=deadline_s, **options)
+                try:
+                    outcome = await asyncio.wrap_future(future)
+                except asyncio.CancelledError:
+                    future.cancel()
+                    self.metrics.cancelled.labels(self.task.name).inc()
+                    raise
             computed = outcome.ok
         finally:
             self.admission.leave(cost, time.monotonic(), computed=computed)
-        self._count(outcome)
+        self._count(item, options, outcome, time.monotonic() - start)
         return outcome
 
-    def _count(self, outcome: Outcome[Any]) -> None:
-        self.counts.items += 1
+    async def stream(self, item: object, options: Mapping[str, object]) -> AsyncGenerator[object, None]:
+        """Yield the parts of one result as they come; closing this ends the generation."""
+        with self.lease() as runner:
+            with sealed():
+                parts: Iterator[object] = await asyncio.to_thread(runner.stream, item, **options)
+            try:
+                while (part := await asyncio.to_thread(lambda: next(parts, None))) is not None:
+                    yield part
+                self.last_success = time.time()
+            finally:
+                close = getattr(parts, "close", None)
+                if close is not None:
+                    await asyncio.to_thread(close)
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[Runner[R]]:
+        """Use the model that is live now; it is not closed before the block ends."""
+        lease = self._live
+        lease.users += 1
+        record = seen()
+        record.task, record.model = self.task.name, lease.runner.meta.model
+        try:
+            yield lease.runner
+        finally:
+            lease.users -= 1
+            _close_if_idle(lease)
+
+    def swap(self, runner: Runner[R]) -> None:
+        """Have another model answer from now on; the one before finishes what it has begun and is closed."""
+        before, self._live = self._live, Lease(runner)
+        before.is_retired = True
+        self.failing = 0
+        _close_if_idle(before)
+
+    def _count(self, item: object, options: Mapping[str, object], outcome: Outcome[R], took_s: float) -> None:
+        self._progress = time.monotonic()
+        code = outcome.error.code if outcome.error is not None else ""
+        compute_s = outcome.meta.ms * outcome.meta.batch / 1e3 if outcome.ok else 0.0
+        queue_s = max(0.0, took_s - compute_s)
+        self.metrics.count(self.task.name, outcome, queue_s, compute_s)
+        seen().item(code, queue_s, compute_s)
         if outcome.error is None:
-            self.counts.last_success = time.time()
-        else:
-            self.counts.failed += 1
-            self.counts.codes[outcome.error.code] += 1
+            self.last_success, self.failing = time.time(), 0
+        elif not outcome.error.is_input and code not in _NOT_ITS_FAULT:
+            self.last_error = code, time.time()
+            self.failing += 1
+        self.drift.observe(signals_of(item, outcome))
+        if self.watcher is not None:
+            self.watcher.answered(item, options, outcome)
+
+
+_NOT_ITS_FAULT = frozenset({"E-DEADLINE", "E-OPTION"})
+_closing: set[asyncio.Task[None]] = set()
+
+
+def _close_if_idle(lease: Lease[R]) -> None:
+    if lease.is_retired and not lease.users:
+        task = asyncio.get_running_loop().create_task(asyncio.to_thread(lease.runner.close))
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)

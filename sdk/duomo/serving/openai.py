@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask
-from duomo.inputs.seal import sealed
+from duomo.errors import BadInput, DuomoError, InputTooLarge, UnknownModel, UnknownTask
 from duomo.outcome import Outcome
 from duomo.serving.hosted import Hosted
-from duomo.serving.replies import JsonReply, error_reply, status_of
+from duomo.serving.monitoring.observe import GONE, seen
+from duomo.serving.monitoring.signals import size_of
+from duomo.serving.replies import JsonReply, error_reply, retry_headers, status_of
+from duomo.serving.routes import ClientGone, caller_of, until_gone
+from duomo.serving.sound import (
+    SPEECH_TYPES,
+    cannot,
+    encode_speech,
+    speech_settings,
+    transcript_events,
+    transcription_settings,
+    write_transcript,
+)
 from duomo.serving.wire import WireLimits, read_request
 
 if TYPE_CHECKING:
@@ -37,7 +49,7 @@ class OpenAIRoutes:
         limits: what one request may ask for.
     """
 
-    def __init__(self, hosted: Mapping[str, Hosted], limits: WireLimits) -> None:
+    def __init__(self, hosted: Mapping[str, Hosted[Any]], limits: WireLimits) -> None:
         self._hosted = hosted
         self._limits = limits
 
@@ -49,6 +61,14 @@ class OpenAIRoutes:
             for name, each in self._hosted.items()
         ]
         return _json({"object": "list", "data": data})
+
+    async def model(self, request: Request) -> Response:
+        """``GET /v1/models/{name}``."""
+        name = request.path_params["name"]
+        for task, each in self._hosted.items():
+            if each.runner.meta.model == name:
+                return _json({"id": name, "object": "model", "created": int(each.since), "owned_by": task})
+        return _error(UnknownModel(f"this server does not serve '{name:.80}'", fix="GET /v1/models"))
 
     async def chat(self, request: Request) -> Response:
         """``POST /v1/chat/completions``, whole or as server-sent events."""
@@ -62,10 +82,11 @@ class OpenAIRoutes:
                 "model": hosted.runner.meta.model,
             }
             if body.get("stream"):
-                with sealed():
-                    parts = await asyncio.to_thread(hosted.runner.stream, messages, **options)
-                return StreamingResponse(_events(parts, head), media_type="text/event-stream")
-            outcome = await self._run(hosted, messages, options)
+                hosted.admit(size_of(messages))
+                parts = hosted.stream(messages, options)
+                first = await anext(parts)  # what is wrong with the request is known before the stream begins
+                return StreamingResponse(_events(first, parts, head), media_type="text/event-stream")
+            outcome = await self._run(request, hosted, messages, options)
             made = outcome.unwrap()
         except DuomoError as error:
             return _error(error)
@@ -82,13 +103,14 @@ class OpenAIRoutes:
         try:
             hosted = self._served("feature-extraction")
             body = await read_request(request, self._limits)
+            _refuse_others(body, {"input", "model", "encoding_format", "user"})
             texts = body.get("input")
             texts = [texts] if isinstance(texts, str) else texts
             if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
                 raise BadInput("input must be a text or a list of texts", fix='"input": ["a", "b"]')
             if len(texts) > self._limits.items:
-                raise BadInput(f"{len(texts):,} texts are too many", why=f"the limit is {self._limits.items:,}")
-            outcomes = await asyncio.gather(*(self._run(hosted, text, {}) for text in texts))
+                raise InputTooLarge(f"{len(texts):,} texts are too many", why=f"the limit is {self._limits.items:,}")
+            outcomes = await self._run_all(request, hosted, texts)
             vectors = [outcome.unwrap() for outcome in outcomes]
         except DuomoError as error:
             return _error(error)
@@ -100,45 +122,77 @@ class OpenAIRoutes:
         return _json({"object": "list", "data": data, "model": hosted.runner.meta.model, "usage": _usage(0, 0)})
 
     async def transcriptions(self, request: Request) -> Response:
-        """``POST /v1/audio/transcriptions``: a form with the file."""
+        """``POST /v1/audio/transcriptions``: a form with the file, to text, JSON, subtitles or events."""
+        return await self._transcribe(request, {})
+
+    async def translations(self, request: Request) -> Response:
+        """``POST /v1/audio/translations``: the same in English."""
+        return await self._transcribe(request, {"task": "translate"})
+
+    async def _transcribe(self, request: Request, options: dict[str, object]) -> Response:
         try:
             hosted = self._served("automatic-speech-recognition")
             body = await read_request(request, self._limits)
             given = body["input"] if isinstance(body.get("input"), dict) else {"file": body.get("input")}
             if not isinstance(given.get("file"), bytes):
                 raise BadInput("the form has no file", fix="curl -F file=@call.wav -F model=whisper …")
-            options = {"language": given["language"]} if given.get("language") else {}
-            said = (await self._run(hosted, given["file"], options)).unwrap()
+            kind, streams = transcription_settings(given)
+            if given.get("language"):
+                options = {**options, "language": given["language"]}
+            said = (await self._run(request, hosted, given["file"], options)).unwrap()
         except DuomoError as error:
             return _error(error)
-        if given.get("response_format") == "text":
-            return Response(said.text + "\n", media_type="text/plain")
-        return _json({"text": said.text})
+        if streams:
+            return StreamingResponse(iter(transcript_events(said)), media_type="text/event-stream")
+        text, media_type = write_transcript(said, kind)
+        return Response(text, media_type=media_type)
 
     async def speech(self, request: Request) -> Response:
-        """``POST /v1/audio/speech``: a text to a WAV file."""
+        """``POST /v1/audio/speech``: a text to a recording."""
         try:
             hosted = self._served("text-to-speech")
             body = await read_request(request, self._limits)
-            if body.get("response_format", "wav") != "wav":
-                raise BadOption("response_format must be wav", why="no other encoder is part of this server", fix="wav")
-            options = {"speed": body["speed"]} if "speed" in body else {}
-            spoken = (await self._run(hosted, body.get("input"), options)).unwrap()
+            kind, options = speech_settings(body)
+            spoken = (await self._run(request, hosted, body.get("input"), options)).unwrap()
+            content = await asyncio.to_thread(encode_speech, spoken, kind)
         except DuomoError as error:
             return _error(error)
-        return Response(spoken.wav, media_type="audio/wav")
+        return Response(content, media_type=SPEECH_TYPES[kind])
 
-    def _served(self, task: str) -> Hosted:
+    def _served(self, task: str) -> Hosted[Any]:
         if task not in self._hosted:
             raise UnknownTask(f"this server does not serve {task}", why=f"it serves {', '.join(self._hosted)}")
+        seen().task = task
         return self._hosted[task]
 
-    async def _run(self, hosted: Hosted, item: object, options: dict[str, Any]) -> Outcome[Any]:
-        with sealed():
-            return await hosted.run(item, options, cost=hosted.cost_of(item))
+    async def _run(
+        self, request: Request, hosted: Hosted[Any], item: object, options: Mapping[str, object]
+    ) -> Outcome[Any]:
+        hosted.admit(size_of(item))
+        outcome = await until_gone(request, hosted.run(item, options, caller=caller_of(request)))
+        if outcome is None:
+            raise ClientGone("the client has left")
+        return outcome
+
+    async def _run_all(self, request: Request, hosted: Hosted[Any], texts: list[str]) -> list[Outcome[Any]]:
+        hosted.admit(size_of(texts))
+        caller = caller_of(request)
+
+        async def together() -> list[Outcome[Any]]:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(hosted.run(text, {}, caller=caller)) for text in texts]
+            return [task.result() for task in tasks]
+
+        try:
+            outcomes = await until_gone(request, together())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        if outcomes is None:
+            raise ClientGone("the client has left")
+        return outcomes
 
 
-async def _events(parts: Iterator[Any], head: dict[str, Any]) -> AsyncIterator[bytes]:
+async def _events(first: Any, parts: AsyncGenerator[object, None], head: dict[str, Any]) -> AsyncIterator[bytes]:
     """Server-sent events of a generation; closing this closes the generation."""
 
     def event(delta: dict[str, str], reason: str | None) -> bytes:
@@ -146,15 +200,14 @@ async def _events(parts: Iterator[Any], head: dict[str, Any]) -> AsyncIterator[b
         return _event({**head, "object": "chat.completion.chunk", "choices": [choice]})
 
     yield event({"role": "assistant", "content": ""}, None)
-    try:
-        while (part := await asyncio.to_thread(next, parts, None)) is not None:
-            yield event({"content": part.text} if part.text else {}, part.finish_reason)
-    except DuomoError as error:
-        yield _event({"error": _words(error)})
-    finally:
-        close = getattr(parts, "close", None)
-        if close is not None:
-            await asyncio.to_thread(close)
+    async with contextlib.aclosing(parts):
+        try:
+            yield event({"content": first.text} if first.text else {}, first.finish_reason)
+            part: Any
+            async for part in parts:
+                yield event({"content": part.text} if part.text else {}, part.finish_reason)
+        except DuomoError as error:
+            yield _event({"error": _words(error)})
     yield b"data: [DONE]\n\n"
 
 
@@ -170,15 +223,20 @@ def _message(value: Any) -> Any:
 
 
 def _chat_options(body: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = [name for name, value in body.items() if name not in _IGNORED and name not in _CHAT and value is not None]
-    if unknown or body.get("n") not in (None, 1):
-        name = unknown[0] if unknown else "n"
-        raise BadOption(f"'{name}' cannot be honoured", why="this server would have to ignore it", fix="leave it out")
+    _refuse_others(body, _IGNORED | set(_CHAT))
+    if body.get("n") not in (None, 1):
+        raise cannot("n")
     options = {ours: body[theirs] for theirs, ours in _CHAT.items() if body.get(theirs) is not None}
     stop = body.get("stop")
     if stop:
         options["stop"] = [stop] if isinstance(stop, str) else stop
     return options
+
+
+def _refuse_others(body: Mapping[str, Any], known: Collection[str]) -> None:
+    for name, value in body.items():
+        if name not in known and value is not None:
+            raise cannot(name)
 
 
 def _base64(embedding: Embedding) -> str:
@@ -196,8 +254,11 @@ def _words(error: DuomoError) -> dict[str, Any]:
             "what": error.what, "why": error.why, "fix": error.fix}  # fmt: skip
 
 
-def _error(error: DuomoError) -> JsonReply:
-    return error_reply(status_of(error), _words(error))
+def _error(error: DuomoError) -> Response:
+    if isinstance(error, ClientGone):
+        return Response(status_code=GONE)
+    seen().error = error.code
+    return error_reply(status_of(error), _words(error), retry_headers(error))
 
 
 def _event(value: dict[str, Any]) -> bytes:

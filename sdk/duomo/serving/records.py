@@ -13,6 +13,7 @@ from starlette.responses import Response
 from duomo.adapters import Adapter, AuditLog
 from duomo.errors import BadInput, DuomoError, InputTooLarge, UnknownAdapter, did_you_mean
 from duomo.inputs.seal import sealed
+from duomo.serving.monitoring.observe import seen
 from duomo.serving.replies import JsonReply, reply_to
 from duomo.serving.wire import WireLimits, read_request
 
@@ -43,6 +44,7 @@ class AdapterRoutes:
                     f"this server has no adapter '{name:.80}'",
                     why=did_you_mean(name, self._adapters) or f"it has {', '.join(self._adapters) or 'none'}",
                 )
+            seen().task = name
             body = await read_request(request, self._limits)
             records = body.get("records")
             if not isinstance(records, list) or not records:
@@ -58,4 +60,8 @@ class AdapterRoutes:
 
     def _lines(self, adapter: Adapter[Any, Any], records: list[Any]) -> bytes:
         with self._turn, sealed():
-            return b"".join(each.to_json().encode() + b"\n" for each in adapter.map(records, audit=self._audit))
+            lines = []
+            for each in adapter.map(records, audit=self._audit):
+                seen().item(each.error.code if each.error is not None else "", 0.0, 0.0)
+                lines.append(each.to_json().encode() + b"\n")
+            return b"".join(lines)

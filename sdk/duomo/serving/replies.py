@@ -11,9 +11,12 @@ from starlette.responses import Response
 from duomo import errors
 from duomo.errors import DuomoError
 from duomo.outcome import ItemError, Meta, Outcome, result_json
+from duomo.serving.admission import TooBusy
+from duomo.serving.monitoring.observe import seen
 
 STATUS: tuple[tuple[type[DuomoError], int], ...] = (
     (errors.DeadlinePassed, 504),
+    (errors.ServerBusy, 429),
     (errors.InputTooLarge, 413),
     (errors.BadInput, 422),
     (errors.UsageProblem, 400),
@@ -49,7 +52,15 @@ def error_reply(status: int, words: Mapping[str, Any], headers: Mapping[str, str
 def reply_to(error: DuomoError | ItemError, headers: Mapping[str, str] | None = None) -> JsonReply:
     """Answer with an error of ours."""
     words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
-    return error_reply(status_of(error), words, headers)
+    seen().error = words["code"]
+    return error_reply(status_of(error), words, {**retry_headers(error), **(headers or {})})
+
+
+def retry_headers(error: DuomoError | ItemError) -> dict[str, str]:
+    """Say when to come again, where that is known; a server that is shut down may be up again in a second."""
+    if isinstance(error, TooBusy):
+        return {"retry-after": str(error.retry_s)}
+    return {"retry-after": "1"} if status_of(error) == 503 else {}
 
 
 def result_reply(outcome: Outcome[Any]) -> JsonReply:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 
 from duomo.errors import BadInput, BadOption, DuomoError, InputTooLarge, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
 from duomo.outcome import Failure, ItemError, Outcome, outcome_of
 from duomo.serving.hosted import Hosted
-from duomo.serving.metrics import Metrics
-from duomo.serving.replies import JsonReply, error_reply, reply_to, result_reply
+from duomo.serving.monitoring.observe import GONE, seen
+from duomo.serving.monitoring.signals import size_of
+from duomo.serving.replies import JsonReply, reply_to, result_reply
 from duomo.serving.schemas import input_schema
 from duomo.serving.wire import WireLimits, read_request, to_item, to_options
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-Handler = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T")
 
 
 class TaskRoutes:
@@ -32,25 +29,14 @@ class TaskRoutes:
     Args:
         hosted: models by the name of their task.
         limits: what one request may ask for.
-        metrics: where requests and outcomes are counted.
     """
 
-    def __init__(self, hosted: dict[str, Hosted], limits: WireLimits, metrics: Metrics) -> None:
+    def __init__(self, hosted: dict[str, Hosted[Any]], limits: WireLimits) -> None:
         self._hosted = hosted
         self._limits = limits
-        self._metrics = metrics
 
     async def one(self, request: Request) -> Response:
         """``POST /v1/tasks/{task}``: one item to its result."""
-        start = time.perf_counter()
-        reply = await self._one(request)
-        task = request.path_params["task"]
-        if task in self._hosted:  # a name that a client made up is not a label
-            self._metrics.requests.labels(task, reply.status_code).inc()
-            self._metrics.seconds.labels(task).observe(time.perf_counter() - start)
-        return reply
-
-    async def _one(self, request: Request) -> Response:
         try:
             hosted = self._named(request)
             body = await read_request(request, self._limits)
@@ -58,19 +44,14 @@ class TaskRoutes:
                 raise BadInput("the body has no 'input'", fix='{"input": …, "options": {…}}')
             with sealed():
                 item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
-                deadline_s = _deadline(request, body)
-                cost = hosted.cost_of(item)
-                retry = hosted.admission.retry_after_s(cost)
-                if retry is not None:
-                    return self._refuse(hosted, retry)
-                outcome = await _until_gone(request, hosted.run(item, options, deadline_s=deadline_s, cost=cost))
+            deadline_s = deadline_of(request, body)
+            hosted.admit(size_of(item))
+            outcome = await until_gone(
+                request, hosted.run(item, options, deadline_s=deadline_s, caller=caller_of(request))
+            )
         except DuomoError as error:
             return reply_to(error)
-        if outcome is None:
-            self._metrics.cancelled.labels(hosted.task.name).inc()
-            return Response(status_code=499)
-        self._metrics.count(hosted.task.name, outcome)
-        return result_reply(outcome)
+        return Response(status_code=GONE) if outcome is None else result_reply(outcome)
 
     async def many(self, request: Request) -> Response:
         """``POST /v1/tasks/{task}/map``: many items to outcomes, one line each, as they settle or in order."""
@@ -88,14 +69,11 @@ class TaskRoutes:
             with sealed():
                 options = to_options(body.get("options"))
                 hosted.task.Options.parse(options)
-            costs = [hosted.cost_of(item) for item in items]
-            retry = hosted.admission.retry_after_s(sum(costs))
-            if retry is not None:
-                return self._refuse(hosted, retry)
+            hosted.admit(size_of(items))
         except DuomoError as error:
             return reply_to(error)
         in_order = request.query_params.get("order") == "input"
-        lines = self._outcomes(hosted, items, options, costs, in_order=in_order)
+        lines = self._outcomes(hosted, items, options, caller_of(request), in_order=in_order)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def describe(self, request: Request) -> Response:
@@ -118,7 +96,7 @@ class TaskRoutes:
         records = [{"task": name, "model": each.runner.meta.model} for name, each in self._hosted.items()]
         return JsonReply(json.dumps({"tasks": records}, ensure_ascii=False))
 
-    def _named(self, request: Request) -> Hosted:
+    def _named(self, request: Request) -> Hosted[Any]:
         name = request.path_params["task"]
         if name not in self._hosted:
             raise UnknownTask(
@@ -126,21 +104,11 @@ class TaskRoutes:
                 why=did_you_mean(name, self._hosted) or f"it has {', '.join(self._hosted)}",
                 fix="GET /v1/tasks",
             )
+        seen().task = name
         return self._hosted[name]
 
-    def _refuse(self, hosted: Hosted, retry_s: int) -> Response:
-        hosted.counts.refused += 1
-        self._metrics.rejected.labels(hosted.task.name, "busy").inc()
-        words = {
-            "code": "E-BUSY",
-            "what": "too much work is waiting",
-            "why": f"{hosted.admission.wait_s():.1f} s of it, and {hosted.admission.most_wait_s:g} s may wait",
-            "fix": f"ask again in {retry_s} s",
-        }
-        return error_reply(429, words, {"retry-after": str(retry_s)})
-
     async def _outcomes(
-        self, hosted: Hosted, items: list[Any], options: dict[str, Any], costs: list[float], *, in_order: bool
+        self, hosted: Hosted[Any], items: list[Any], options: dict[str, Any], caller: str, *, in_order: bool
     ) -> AsyncIterator[bytes]:
         """Lines of outcomes. Those of a client that has gone are taken back, since closing this ends its tasks."""
 
@@ -148,9 +116,7 @@ class TaskRoutes:
             try:
                 with sealed():
                     item = to_item(items[index], hosted.task.Input)
-                    outcome = await hosted.run(item, options, cost=costs[index])
-                self._metrics.count(hosted.task.name, outcome)
-                return _placed(outcome, index)
+                return _placed(await hosted.run(item, options, caller=caller), index)
             except DuomoError as error:
                 return Failure(index, str(index), None, ItemError.of(error), hosted.runner.meta)
 
@@ -163,15 +129,18 @@ class TaskRoutes:
                 task.cancel()
 
 
-async def _until_gone(request: Request, running: Awaitable[Outcome[Any]]) -> Outcome[Any] | None:
+class ClientGone(DuomoError):
+    """Nobody waits for the answer any more."""
+
+
+async def until_gone(request: Request, running: Coroutine[object, object, T]) -> T | None:
     """Wait for an outcome as long as the client waits; None when it has gone, and then the work is taken back."""
     work = asyncio.ensure_future(running)
     gone = asyncio.ensure_future(_disconnected(request))
     done, _ = await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
     gone.cancel()
     if work in done:
-        outcome: Outcome[Any] = work.result()
-        return outcome
+        return work.result()
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     return None
@@ -182,7 +151,7 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _deadline(request: Request, body: dict[str, Any]) -> float | None:
+def deadline_of(request: Request, body: dict[str, Any]) -> float | None:
     """Read the seconds a client is ready to wait: ``deadline_s`` of the body, or the header x-deadline-s."""
     given = body.get("deadline_s", request.headers.get("x-deadline-s"))
     if given is None:
@@ -194,6 +163,12 @@ def _deadline(request: Request, body: dict[str, Any]) -> float | None:
     if not 0 <= deadline_s < 86_400:
         raise BadOption(f"deadline_s cannot be {given!r:.40}", why="it is the seconds you are ready to wait", fix="2.5")
     return deadline_s
+
+
+def caller_of(request: HTTPConnection) -> str:
+    """Tell callers apart, so that they take turns: by the header x-duomo-caller, or the address they come from."""
+    given = request.headers.get("x-duomo-caller", "")
+    return given[:64] or (request.client.host if request.client is not None else "")
 
 
 def _placed(outcome: Outcome[Any], index: int) -> Outcome[Any]:

@@ -47,7 +47,7 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
     return {"type": "object", "required": required, "properties": {name: _part(kind) for name, kind in wire.items()}}
 
 
-def openapi(hosted: Iterable[Hosted]) -> dict[str, Any]:
+def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
     """Describe the whole server (OpenAPI 3.1)."""
     paths: dict[str, Any] = {}
     parts: dict[str, Any] = {"Error": ERROR}

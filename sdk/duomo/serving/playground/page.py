@@ -21,7 +21,7 @@ PAGE_HEADERS = {
 _KINDS = ((Image, "image"), (Audio, "audio"), (TextOrImage, "text-or-image"), (Prompt, "chat"), (Text, "text"))
 
 
-def playground(hosted: Iterable[Hosted]) -> str:
+def playground(hosted: Iterable[Hosted[Any]]) -> str:
     """Write the page for these models."""
     tasks = [
         {

@@ -1,0 +1,1 @@
+"""What a server counts, measures and writes down about itself."""

@@ -1,0 +1,139 @@
+"""Whether what comes and what goes out is still what it was: a reference window against the present one.
+
+A signal is a number (compared by Kolmogorov and Smirnov's statistic) or a name out of a few (by the population
+stability index, PSI). Each full window is one test. The chance of a false alarm is `ALPHA` over all tests that a server
+will ever make and all its signals: test number k has the share 6 / (pi² k²) of it. A small change that is not worth
+an alarm, however sure, is none: KS and PSI must also pass their own thresholds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ALPHA = 0.01
+REFERENCE, WINDOW = 500, 250
+"""Items of the reference, and of the window that is compared with it."""
+PSI_BOUND, KS_BOUND = 0.2, 0.15
+"""The usual bound of a shift that matters; and the share of the items by which two distributions must differ."""
+LEAST_COUNT = 10
+"""A name that comes less often, in both windows together, counts with all others that do."""
+Value = float | str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shift:
+    """How one signal differs from its reference."""
+
+    signal: str
+    statistic: float
+    """KS or PSI."""
+    kind: str
+    """``ks`` or ``psi``."""
+    p: float
+    """Chance of such a difference without a shift."""
+    alarm: bool
+
+
+class Drift:
+    """The windows of one model.
+
+    Args:
+        path: where the reference is kept, so that it outlives the process; it is made of the first items where there is
+            no such file.
+        reference: items of the reference.
+        window: items of each window that is compared with it.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, reference: int = REFERENCE, window: int = WINDOW
+    ) -> None:
+        self._path = Path(path) if path is not None else None
+        self._size, self._window = reference, window
+        self._reference: dict[str, list[Value]] = {}
+        self._present: dict[str, deque[Value]] = {}
+        self._tests: Counter[str] = Counter()
+        self._found: dict[str, Shift] = {}
+        if self._path is not None and self._path.exists():
+            self._reference = json.loads(self._path.read_text("utf-8"))
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether the reference of any signal is complete."""
+        return any(len(values) >= self._size for values in self._reference.values())
+
+    def observe(self, signals: Mapping[str, Value]) -> None:
+        """Take the signals of one item; what could not be measured is left out."""
+        for name, value in signals.items():
+            reference = self._reference.setdefault(name, [])
+            if len(reference) < self._size:
+                reference.append(value)
+                if len(reference) == self._size and self._path is not None:
+                    self._path.write_text(json.dumps(self._reference), "utf-8")
+                continue
+            present = self._present.setdefault(name, deque())
+            present.append(value)
+            if len(present) == self._window:
+                self._test(name, reference, list(present))
+                present.clear()
+
+    def shifts(self) -> list[Shift]:
+        """Return the last test of each signal."""
+        return [self._found[name] for name in sorted(self._found)]
+
+    def _test(self, name: str, reference: Sequence[Value], present: Sequence[Value]) -> None:
+        self._tests[name] += 1
+        share = ALPHA * 6 / (math.pi**2 * self._tests[name] ** 2) / len(self._reference)
+        numbers = [each for each in reference if isinstance(each, int | float)]
+        if len(numbers) == len(reference):
+            statistic, p = ks(numbers, [float(each) for each in present])
+            self._found[name] = Shift(name, statistic, "ks", p, p < share and statistic > KS_BOUND)
+        else:
+            statistic, p = psi([str(each) for each in reference], [str(each) for each in present])
+            self._found[name] = Shift(name, statistic, "psi", p, p < share and statistic > PSI_BOUND)
+
+
+def ks(reference: Sequence[float], present: Sequence[float]) -> tuple[float, float]:
+    """Return the largest difference of two distributions, and its chance without a shift (two-sample, asymptotic)."""
+    first, second = sorted(reference), sorted(present)
+    n, m = len(first), len(second)
+    distance = max(abs(bisect_right(first, x) / n - bisect_right(second, x) / m) for x in {*first, *second})
+    root = math.sqrt(n * m / (n + m))
+    scaled = (root + 0.12 + 0.11 / root) * distance
+    if scaled < 0.2:  # the series converges slowly there, and its sum is 1
+        return distance, 1.0
+    p = 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * scaled) ** 2) for k in range(1, 101))
+    return distance, min(1.0, max(0.0, p))
+
+
+def psi(reference: Sequence[str], present: Sequence[str]) -> tuple[float, float]:
+    """Return the population stability index of names, and its chance without a shift.
+
+    Half a count is added to each name, since an empty one would make it infinite. Times nm / (n + m) it is spread
+    nearly as chi square, whose chance is taken by Wilson and Hilferty's cube root.
+    """
+    known = [name for name, count in Counter([*reference, *present]).items() if count >= LEAST_COUNT]
+    counts = [_counts(each, known) for each in (reference, present)]
+    names = [name for name in (*known, None) if counts[0][name] + counts[1][name]]
+    n, m, k = len(reference), len(present), len(names)
+    if k < 2:
+        return 0.0, 1.0
+    found = 0.0
+    for name in names:
+        before, now = ((counts[at][name] + 0.5) / (size + 0.5 * k) for at, size in ((0, n), (1, m)))
+        found += (now - before) * math.log(now / before)
+    freedom = k - 1
+    square = found * n * m / (n + m)
+    normal = ((square / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / math.sqrt(2 / (9 * freedom))
+    return found, 0.5 * math.erfc(normal / math.sqrt(2))
+
+
+def _counts(names: Sequence[str], known: Sequence[str]) -> Counter[str | None]:
+    kept = set(known)
+    return Counter(name if name in kept else None for name in names)

@@ -1,0 +1,139 @@
+"""Speech in OpenAI's dialect: the settings of a request, and transcripts and recordings in its formats."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from duomo.errors import BadOption
+
+if TYPE_CHECKING:
+    from duomo.tasks.speech.recognition import Segment, Transcript
+    from duomo.tasks.speech.synthesis import Speech
+
+TEXT_FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
+SPEECH_TYPES = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+"""Formats of a spoken text; AAC is missing, since no free encoder of it is at hand."""
+PCM_RATE = 24_000
+"""Hertz of ``pcm``, which has no header to say it."""
+THEIR_VOICES = frozenset(
+    "alloy ash ballad coral echo fable onyx nova sage shimmer verse marin cedar default any".split()
+)
+"""Names that their clients must send; ours has its own voices, and these stand for the model's choice."""
+_FILE_FORMATS = {"mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS"), "flac": ("FLAC", "PCM_16")}
+
+
+def cannot(name: str) -> BadOption:
+    """Return the error of an option of theirs that this server would have to ignore."""
+    return BadOption(f"'{name}' cannot be honoured", why="this server would have to ignore it", fix="leave it out")
+
+
+def transcription_settings(form: Mapping[str, object]) -> tuple[str, bool]:
+    """Return the format of the transcript and whether it comes as events. Raises `BadOption`."""
+    known = {"file", "model", "language", "response_format", "stream", "temperature", "timestamp_granularities[]"}
+    for name, value in form.items():
+        if name not in known or (name == "temperature" and str(value) not in ("0", "0.0")):
+            raise cannot(name)
+    if form.get("timestamp_granularities[]") not in (None, "segment"):
+        raise cannot("timestamp_granularities[]")
+    kind = str(form.get("response_format") or "json")
+    if kind not in TEXT_FORMATS:
+        raise BadOption(
+            f"response_format cannot be '{kind:.40}'", why="no such format of a transcript", fix=", ".join(TEXT_FORMATS)
+        )
+    return kind, str(form.get("stream") or "false").lower() in ("true", "1")
+
+
+def write_transcript(said: Transcript, kind: str) -> tuple[str, str]:
+    """Return a transcript in one of `TEXT_FORMATS`, and its media type."""
+    if kind == "text":
+        return said.text + "\n", "text/plain"
+    if kind == "srt":
+        return "\n".join(_srt(said.segments)), "application/x-subrip"
+    if kind == "vtt":
+        return "WEBVTT\n\n" + "\n".join(_vtt(said.segments)), "text/vtt"
+    if kind == "json":
+        return json.dumps({"text": said.text}, ensure_ascii=False), "application/json"
+    segments = [
+        {"id": number, "start": each.start, "end": each.end, "text": each.text}
+        for number, each in enumerate(said.segments)
+    ]
+    record = {
+        "task": "transcribe",
+        "language": said.language or "",
+        "duration": said.segments[-1].end if said.segments else 0.0,
+        "text": said.text,
+        "segments": segments,
+    }
+    return json.dumps(record, ensure_ascii=False), "application/json"
+
+
+def transcript_events(said: Transcript) -> Iterator[bytes]:
+    """Yield a transcript as server-sent events: one for each segment, and the whole."""
+    for number, each in enumerate(said.segments):
+        text = each.text if number == 0 else " " + each.text.lstrip()
+        yield _event({"type": "transcript.text.delta", "delta": text})
+    yield _event({"type": "transcript.text.done", "text": said.text})
+    yield b"data: [DONE]\n\n"
+
+
+def speech_settings(body: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """Return the format of the recording and the task's options. Raises `BadOption`."""
+    for name, value in body.items():
+        if name not in ("input", "model", "voice", "response_format", "speed") and value is not None:
+            raise cannot(name)
+    kind = str(body.get("response_format") or "mp3")
+    if kind not in SPEECH_TYPES:
+        raise BadOption(
+            f"response_format cannot be '{kind:.40}'", why="this server has no encoder for it",
+            fix=", ".join(SPEECH_TYPES),
+        )  # fmt: skip
+    options: dict[str, object] = {"speed": body["speed"]} if body.get("speed") is not None else {}
+    if str(body.get("voice") or "any") not in THEIR_VOICES:
+        options["voice"] = body["voice"]
+    return kind, options
+
+
+def encode_speech(spoken: Speech, kind: str) -> bytes:
+    """Return a spoken text in one of the formats of `SPEECH_TYPES`."""
+    if kind == "wav":
+        return spoken.wav
+    from duomo.inputs import Audio
+
+    if kind == "pcm":
+        return bytes((Audio.accept(spoken.wav).samples(PCM_RATE) * 32767).astype("<i2").tobytes())
+    import soundfile
+
+    buffer = io.BytesIO()
+    form, subtype = _FILE_FORMATS[kind]
+    rate = 48_000 if kind == "opus" else spoken.sampling_rate  # Opus has few rates, and this is its own
+    samples = spoken.samples if kind != "opus" else Audio.accept(spoken.wav).samples(rate)
+    soundfile.write(buffer, samples, rate, format=form, subtype=subtype)
+    return buffer.getvalue()
+
+
+def _srt(segments: list[Segment]) -> Iterator[str]:
+    for number, each in enumerate(segments, 1):
+        yield f"{number}\n{_clock(each.start, ',')} --> {_clock(each.end, ',')}\n{each.text.strip()}\n"
+
+
+def _vtt(segments: list[Segment]) -> Iterator[str]:
+    for each in segments:
+        yield f"{_clock(each.start, '.')} --> {_clock(each.end, '.')}\n{each.text.strip()}\n"
+
+
+def _clock(seconds: float, point: str) -> str:
+    whole = round(seconds * 1000)
+    return f"{whole // 3_600_000:02}:{whole // 60_000 % 60:02}:{whole // 1000 % 60:02}{point}{whole % 1000:03}"
+
+
+def _event(value: Mapping[str, str]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
