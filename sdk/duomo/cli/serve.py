@@ -15,10 +15,18 @@ from duomo.cli.app import App
 @click.argument("tasks", nargs=-1)
 @click.option("-a", "--adapter", "adapters", multiple=True, help="An industry adapter to serve; may be given again.")
 @click.option("--audit", type=click.Path(path_type=Path), help="Write every verdict into this audit log.")
+@click.option(
+    "--candidate", "candidates", multiple=True, metavar="TASK=MODEL", help="A model that may take over later."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option(
     "--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Clients send its text."
+)
+@click.option(
+    "--admin-token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The operator, who may exchange models, sends its text.",
 )
 @click.option("--no-token", is_flag=True, help="Let anybody in who reaches the address.")
 @click.option("--host-name", "hosts", multiple=True, help="A name the server goes by; may be given again.")
@@ -60,7 +68,9 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         tasks,
         adapters=given["adapters"],
         audit=given["audit"],
+        candidates=given["candidates"],
         token=token,
+        admin_token=_read(given["admin_token_file"]) or os.environ.get("DUOMO_ADMIN_TOKEN", ""),
         hosts=(given["host"], *given["hosts"]),
         origins=given["origins"],
         limits=serving.WireLimits(body_bytes=given["max_body"], items=given["max_items"]),
@@ -106,14 +116,15 @@ def _log_into(path: Path) -> None:
     LOG.addHandler(handler)
 
 
+def _read(path: Path | None) -> str:
+    return path.read_text("utf-8").strip() if path is not None else ""
+
+
 def _token(given: dict[str, Any]) -> str:
     from duomo.errors import UsageProblem
     from duomo.serving.access import LOOPBACK
 
-    if given["token_file"] is not None:
-        token = given["token_file"].read_text("utf-8").strip()
-    else:
-        token = os.environ.get("DUOMO_TOKEN", "")
+    token = _read(given["token_file"]) or os.environ.get("DUOMO_TOKEN", "")
     if not token and given["host"] not in LOOPBACK and not given["no_token"]:
         raise UsageProblem(
             f"{given['host']} can be reached from other machines, and there is no token",

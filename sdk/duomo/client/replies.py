@@ -67,5 +67,5 @@ def error_of(status: int, content: bytes) -> DuomoError:
 @functools.cache
 def _classes() -> dict[str, type[DuomoError]]:
     found = {cls.code: cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, DuomoError)}
-    refused = dict.fromkeys(("E-TOKEN", "E-HOST", "E-ORIGIN"), errors.AccessRefused)
+    refused = dict.fromkeys(("E-TOKEN", "E-HOST", "E-ORIGIN", "E-ADMIN"), errors.AccessRefused)
     return {**found, **refused, "E-ROUTE": errors.NotFound}

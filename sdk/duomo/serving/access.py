@@ -10,7 +10,6 @@ import base64
 import binascii
 import hmac
 from collections.abc import Collection
-from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,6 +17,9 @@ from duomo.serving.replies import error_reply
 
 OPEN_PATHS = ("/livez", "/readyz")
 """Paths that need no token, since an orchestrator asks for them."""
+ADMIN_PATHS = "/-/models"
+"""Where the operator exchanges models; it has a token of its own."""
+Refusal = tuple[int, dict[str, str]]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 
@@ -27,15 +29,23 @@ class Access:
     Args:
         app: what is guarded.
         token: expected after ``Authorization: Bearer``; empty for none.
+        admin_token: the same for `ADMIN_PATHS`, which nobody may ask for when it is empty.
         hosts: names this server is known by; loopback names always count, ``*`` allows all.
         origins: pages of other servers that may call this one.
     """
 
     def __init__(
-        self, app: ASGIApp, *, token: str = "", hosts: Collection[str] = (), origins: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        token: str = "",
+        admin_token: str = "",
+        hosts: Collection[str] = (),
+        origins: Collection[str] = (),
     ) -> None:
         self.app = app
         self._token = token.encode()
+        self._admin_token = admin_token.encode()
         self._hosts = {*LOOPBACK, *(each.lower() for each in hosts)}
         self._origins = {each.rstrip("/").lower() for each in origins}
 
@@ -53,7 +63,7 @@ class Access:
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]["what"][:120]})
 
-    def _refuse(self, path: str, headers: dict[bytes, str]) -> tuple[int, dict[str, Any]] | None:
+    def _refuse(self, path: str, headers: dict[bytes, str]) -> Refusal | None:
         host = headers.get(b"host", "").lower()
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if name not in self._hosts and "*" not in self._hosts:
@@ -62,9 +72,20 @@ class Access:
         own = {f"http://{host}", f"https://{host}"}
         if origin and origin not in own and origin not in self._origins and "*" not in self._origins:
             return 403, _words("E-ORIGIN", "a page of another origin may not call this server", "--allow-origin URL")
+        if path == ADMIN_PATHS or path.startswith(ADMIN_PATHS + "/"):
+            return self._refuse_admin(_given(headers.get(b"authorization", "")))
         is_guarded = self._token and path not in OPEN_PATHS
         if is_guarded and not hmac.compare_digest(_given(headers.get(b"authorization", "")), self._token):
             return 401, _words("E-TOKEN", "the token is missing or wrong", "Authorization: Bearer TOKEN")
+        return None
+
+    def _refuse_admin(self, given: bytes) -> Refusal | None:
+        if not self._admin_token:
+            why = "models are exchanged by who has the operator's token, and this server was started without one"
+            return 403, _words("E-ADMIN", "this server lets nobody exchange its models", "--admin-token-file FILE", why)
+        if not hmac.compare_digest(given, self._admin_token):
+            fix = "Authorization: Bearer TOKEN"
+            return 401, _words("E-TOKEN", "the operator's token is missing or wrong", fix)
         return None
 
 
@@ -85,5 +106,5 @@ def _given(authorization: str) -> bytes:
     return b""
 
 
-def _words(code: str, what: str, fix: str) -> dict[str, Any]:
-    return {"code": code, "what": what, "why": "", "fix": fix}
+def _words(code: str, what: str, fix: str, why: str = "") -> dict[str, str]:
+    return {"code": code, "what": what, "why": why, "fix": fix}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -22,9 +23,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from duomo.adapters import Adapter, AuditLog, adapt
-from duomo.catalog import Catalog
+from duomo.catalog import Catalog, default_catalog
+from duomo.errors import UnknownTask, did_you_mean
+from duomo.references import find_weights
 from duomo.runner import Runner, load
-from duomo.serving.access import Access
+from duomo.serving.access import ADMIN_PATHS, Access
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.drift import Drift
 from duomo.serving.monitoring.metrics import CONTENT_TYPE, Metrics
@@ -38,6 +41,7 @@ from duomo.serving.schemas import openapi
 from duomo.serving.status.gauges import Gauges
 from duomo.serving.status.page import status_page
 from duomo.serving.status.snapshot import Snapshots
+from duomo.serving.upgrading.admin import AdminRoutes, Place
 from duomo.serving.wire import WireLimits
 
 
@@ -46,7 +50,9 @@ def app(
     *,
     adapters: Iterable[str | Adapter[Any, Any]] = (),
     audit: str | os.PathLike[str] | None = None,
+    candidates: Iterable[str] = (),
     token: str = "",
+    admin_token: str = "",
     hosts: Collection[str] = (),
     origins: Collection[str] = (),
     limits: WireLimits = WireLimits(),  # noqa: B008 - it is immutable
@@ -61,7 +67,10 @@ def app(
         tasks: names of tasks, ``task=model`` for another model than the default, or loaded runners.
         adapters: names of industry adapters, or adapters that are ready.
         audit: an audit log that every verdict is written into.
+        candidates: ``task=model`` for models that may take the place of the one that serves a task, when the operator
+            says so.
         token: what clients must send as a bearer token; empty for none.
+        admin_token: what the operator must send to exchange models; nobody may when it is empty.
         hosts: names the server is known by, beside those of the loopback interface; ``*`` for any.
         origins: pages of other servers that may call this one.
         limits: what one request may ask for.
@@ -74,7 +83,8 @@ def app(
     Raises:
         DuomoError: a task or model is not known, or does not load.
     """
-    runners = [each if isinstance(each, Runner) else _load(each, catalog, load_options or {}) for each in tasks]
+    load_model = functools.partial(_load, catalog=catalog, options=load_options or {})
+    runners = [each if isinstance(each, Runner) else load_model(*_parts(each)) for each in tasks]
     metrics = Metrics()
     hosted = {
         each.task.name: Hosted(each, metrics, most_wait_s=most_wait_s, drift=_drift(each, drift_folder))
@@ -83,6 +93,19 @@ def app(
     snapshots: Snapshots[Any] = Snapshots(hosted.values())
     metrics.registry.register(Gauges(snapshots))
     judges = [each if isinstance(each, Adapter) else adapt(each, catalog=catalog) for each in adapters]
+    places = {
+        name: Place(
+            each,
+            [each.runner.meta.model, *(model for task, model in map(_parts, candidates) if task == name and model)],
+            functools.partial(load_model, name),
+        )
+        for name, each in hosted.items()
+    }
+    for task, model in map(_parts, candidates):
+        if task not in places:
+            raise UnknownTask(f"a candidate is named for '{task}', which is not served", why=did_you_mean(task, places))
+        find_weights(task, model, catalog or default_catalog())  # a name that is wrong is found now, and not at night
+    admin: AdminRoutes[Any] = AdminRoutes(places, limits)
     routes, openai = TaskRoutes(hosted, limits), OpenAIRoutes(hosted, limits)
     log = AuditLog(audit) if audit is not None else None
     records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log)
@@ -140,12 +163,14 @@ def app(
             Route("/", page),
             Route("/-/status", status),
             Route("/-/status.json", status_record),
+            Route(ADMIN_PATHS, admin.models),
+            Route(ADMIN_PATHS + "/{task}/{act}", admin.act, methods=["GET", "POST", "DELETE"]),
             Route("/livez", alive),
             Route("/readyz", ready),
         ],
         middleware=[
             Middleware(Observed, metrics=metrics),
-            Middleware(Access, token=token, hosts=hosts, origins=origins),
+            Middleware(Access, token=token, admin_token=admin_token, hosts=hosts, origins=origins),
         ],
         exception_handlers={404: _not_found, 405: _not_found},
         lifespan=lifespan,
@@ -154,9 +179,13 @@ def app(
     return made
 
 
-def _load(name: str, catalog: Catalog | None, options: Mapping[str, Any]) -> Runner[Any]:
+def _parts(name: str) -> tuple[str, str | None]:
     task, _, model = name.partition("=")
-    return load(task, model or None, catalog=catalog, **options)
+    return task, model or None
+
+
+def _load(task: str, model: str | None, *, catalog: Catalog | None, options: Mapping[str, Any]) -> Runner[Any]:
+    return load(task, model, catalog=catalog, **options)
 
 
 def _drift(runner: Runner[Any], folder: str | os.PathLike[str] | None) -> Drift:

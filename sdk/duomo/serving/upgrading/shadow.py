@@ -1,0 +1,106 @@
+"""A candidate that answers a share of the traffic after the live model has: nobody sees its answers but the report."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import statistics
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from duomo.errors import DuomoError
+from duomo.inputs.seal import sealed
+from duomo.outcome import Outcome
+from duomo.runner import Runner
+from duomo.serving.hosted import Watcher
+from duomo.serving.upgrading.compare import Differences
+from duomo.tasks.base import Result
+
+R = TypeVar("R", bound=Result)
+MOST_FLYING = 4
+"""Items that the candidate has at once; what comes meanwhile is skipped, so that it never makes the live model wait."""
+MOST_TIMES = 10_000
+
+
+class Shadow(Watcher[R], Generic[R]):
+    """Compares a candidate with the live model.
+
+    Args:
+        runner: the candidate.
+        share: of the items that are compared, 0 to 1.
+        loaded_bytes: by how much the process grew when the candidate was loaded.
+    """
+
+    def __init__(self, runner: Runner[R], share: float, loaded_bytes: int) -> None:
+        self.runner = runner
+        self.share = share
+        self.loaded_bytes = loaded_bytes
+        self.since = time.time()
+        self.skipped = 0
+        """Items of the share that came while the candidate was busy."""
+        self.failed_live = self.failed_candidate = self.failed_both = 0
+        self.differences = Differences()
+        self._due = 0.0
+        self._flying: set[asyncio.Task[None]] = set()
+        self._live_ms: deque[float] = deque(maxlen=MOST_TIMES)
+        self._candidate_ms: deque[float] = deque(maxlen=MOST_TIMES)
+
+    def answered(self, item: object, options: Mapping[str, object], outcome: Outcome[R]) -> None:
+        """Have the candidate answer too, if it is this item's turn."""
+        self._due += self.share
+        if self._due < 1:
+            return
+        self._due -= 1
+        if len(self._flying) >= MOST_FLYING:
+            self.skipped += 1
+            return
+        task = asyncio.get_running_loop().create_task(self._compare(item, options, outcome))
+        self._flying.add(task)
+        task.add_done_callback(self._flying.discard)
+
+    async def settle(self) -> None:
+        """Wait for what the candidate has begun."""
+        while self._flying:
+            await asyncio.gather(*self._flying, return_exceptions=True)
+
+    def report(self) -> dict[str, object]:
+        """Return what changes with the candidate. Times are of computing one item, its share of a batch."""
+        live, candidate = (statistics.median(each) if each else None for each in (self._live_ms, self._candidate_ms))
+        compared = self.differences.items
+        return {
+            "model": self.runner.meta.model,
+            "revision": self.runner.meta.revision,
+            "share": self.share,
+            "since": self.since,
+            **self.differences.record(),
+            "skipped": self.skipped,
+            "failed_live_only": self.failed_live,
+            "failed_candidate_only": self.failed_candidate,
+            "failed_both": self.failed_both,
+            "live_ms": round(live, 3) if live is not None else None,
+            "candidate_ms": round(candidate, 3) if candidate is not None else None,
+            "loaded_bytes": self.loaded_bytes,
+            "changed_share": round(self.differences.changed / compared, 4) if compared else None,
+        }
+
+    async def _compare(self, item: object, options: Mapping[str, object], live: Outcome[R]) -> None:
+        try:
+            with sealed():
+                submit = functools.partial(self.runner.submit, item, deadline_s=None, **options)
+                future = await asyncio.to_thread(submit)
+            candidate = await asyncio.wrap_future(future)
+        except DuomoError:  # its options are others
+            self.failed_candidate += 1
+            return
+        if live.result is not None and candidate.result is not None:
+            self.differences.add(live.result, candidate.result)
+            self._live_ms.append(live.meta.ms)
+            self._candidate_ms.append(candidate.meta.ms)
+        elif live.result is None and candidate.result is None:
+            self.failed_both += 1
+        elif live.result is None:
+            self.failed_live += 1
+        else:
+            self.failed_candidate += 1

@@ -1,0 +1,156 @@
+"""A candidate is compared on a share of the traffic, takes over, and goes again, and nobody's request is lost."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import duomo
+from duomo import serving
+from duomo.serving.upgrading.compare import Differences, cosine, word_errors
+from duomo.tasks.results import Classification, Embedding
+from duomo.testing import EchoModel, echo_spec, fake_catalog, faulty_spec
+
+ONE = "/v1/tasks/text-classification"
+PLACE = "/-/models/text-classification"
+ADMIN = {"authorization": "Bearer operator"}
+
+
+class LoudModel(EchoModel):
+    """Another head: what is loud comes back in capitals."""
+
+    def forward(self, batch):
+        return [text.upper() if "loud" in text else text for text in super().forward(batch)]
+
+
+CATALOG = fake_catalog(faulty_spec(), echo_spec("fake/loud", loader=f"{__name__}:LoudModel"))
+
+
+@pytest.fixture
+def client(serve):
+    runner = duomo.load("text-classification", "fake/echo", catalog=CATALOG)
+    return serve(runner, admin_token="operator", catalog=CATALOG, candidates=["text-classification=fake/loud"])
+
+
+def ask(client, text: str) -> str:
+    reply = client.post(ONE, json={"input": text})
+    assert reply.status_code == 200, reply.text
+    return reply.json()["result"]["labels"][0]["name"]
+
+
+def settled(client, num: int) -> dict[str, object]:
+    """The report once so many items were compared."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        report = client.get(f"{PLACE}/shadow", headers=ADMIN).json()
+        if report["items"] + report["skipped"] + report["failed_both"] >= num:
+            return report
+        time.sleep(0.01)
+    raise AssertionError(report)
+
+
+def test_a_candidate_is_reported_with_the_number_of_labels_that_change(client):
+    reply = client.post(f"{PLACE}/shadow", json={"model": "fake/loud", "share": 1.0}, headers=ADMIN)
+    assert reply.json()["compares"] == "fake/loud"
+    for at in range(40):
+        text = f"loud {at}" if at % 4 == 0 else f"soft {at}"
+        assert ask(client, text) == text  # nobody sees the candidate's answers
+    client.post(ONE, json={"input": "poison"})
+    report = settled(client, 41)
+    assert report["items"] == 40 - report["skipped"]
+    assert report["skipped"] == 0
+    assert (report["labels_changed"], report["changed_share"], report["failed_both"]) == (10, 0.25, 1)
+    assert report["candidate_ms"] > 0
+    assert client.delete(f"{PLACE}/shadow", headers=ADMIN).json()["compares"] is None
+    assert client.get(f"{PLACE}/shadow", headers=ADMIN).status_code == 400
+
+
+def test_a_share_of_the_traffic_is_that_share(client):
+    client.post(f"{PLACE}/shadow", json={"model": "fake/loud", "share": 0.25}, headers=ADMIN)
+    for at in range(40):
+        ask(client, f"soft {at}")
+    assert settled(client, 10)["items"] == 10
+
+
+def test_promotion_and_rollback_change_who_answers(client):
+    client.post(f"{PLACE}/shadow", json={"model": "fake/loud"}, headers=ADMIN)
+    assert client.post(f"{PLACE}/promote", headers=ADMIN).json()["serves"] == "fake/loud"
+    assert ask(client, "loud") == "LOUD"
+    assert client.get("/v1/tasks").json()["tasks"] == [{"task": "text-classification", "model": "fake/loud"}]
+    assert client.post(f"{PLACE}/rollback", headers=ADMIN).json()["serves"] == "fake/echo"
+    assert ask(client, "loud") == "loud"
+
+
+def test_no_request_is_lost_while_models_are_exchanged(client):
+    stop, answers = threading.Event(), []
+
+    def keep_asking() -> None:
+        while not stop.is_set():
+            answers.append(ask(client, "loud naps"))
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(keep_asking) for _ in range(8)]
+        for name in ("fake/loud", "fake/echo") * 4:
+            seen = len(answers)
+            while len(answers) < seen + 10:
+                time.sleep(0.005)
+            assert client.post(f"{PLACE}/swap", json={"model": name}, headers=ADMIN).status_code == 200
+        stop.set()
+        for each in asking:
+            each.result()
+    assert {"loud naps", "LOUD NAPS"} == set(answers)
+
+
+def test_only_models_that_were_named_at_the_start_may_take_over(client):
+    for name in ("dir:/tmp", "hf:org/model", "nlp/vader", ""):
+        reply = client.post(f"{PLACE}/swap", json={"model": name}, headers=ADMIN)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (404, "E-MODEL-UNKNOWN")
+    near = client.post(f"{PLACE}/swap", json={"model": "fake/lowd"}, headers=ADMIN).json()["error"]
+    assert "'fake/loud'" in near["why"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [({"model": "fake/loud", "share": 2}, 400), ({"model": "fake/loud", "share": True}, 400)]
+)
+def test_a_share_that_is_none_is_refused(client, body, status):
+    assert client.post(f"{PLACE}/shadow", json=body, headers=ADMIN).status_code == status
+
+
+@pytest.mark.parametrize("act", ["promote", "rollback", "explode"])
+def test_what_cannot_be_done_is_said(client, act):
+    assert client.post(f"{PLACE}/{act}", headers=ADMIN).status_code == 400
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer secret"])
+def test_the_operator_has_a_token_of_his_own(serve, faulty, given):
+    client = serve(faulty, token="secret", admin_token="operator")
+    headers = {"authorization": given} if given else {}
+    assert client.get("/-/models", headers=headers).status_code == 401
+    assert client.post(f"{PLACE}/swap", json={"model": "fake/echo"}, headers=headers).status_code == 401
+    assert client.get("/-/models", headers=ADMIN).status_code == 200
+    assert client.get("/v1/tasks", headers=ADMIN).status_code == 401
+
+
+def test_without_an_operator_nobody_exchanges_models(serve):
+    assert serve().post(f"{PLACE}/swap", json={"model": "fake/echo"}).status_code == 403
+
+
+def test_a_candidate_that_is_not_there_is_named_at_the_start(faulty):
+    with pytest.raises(duomo.DuomoError, match="fake/lout"):
+        serving.app([faulty], catalog=CATALOG, candidates=["text-classification=fake/lout"])
+    with pytest.raises(duomo.DuomoError, match="fill-mask"):
+        serving.app([faulty], catalog=CATALOG, candidates=["fill-mask=fake/loud"])
+
+
+def test_differences_are_counted_by_the_kind_of_result():
+    found = Differences()
+    found.add(Embedding(vector=[1.0, 0.0]), Embedding(vector=[1.0, 0.0]))
+    found.add(Embedding(vector=[1.0, 0.0]), Embedding(vector=[0.0, 1.0]))
+    assert (found.record()["changed"], found.record()["cosine_least"]) == (1, 0.0)
+    assert cosine([3.0, 4.0], [6.0, 8.0]) == pytest.approx(1.0)
+    assert word_errors("the cat sat".split(), "a cat sat down".split()) == 2
+    assert word_errors([], ["a"]) == 1
+    labels = Differences()
+    labels.add(Classification(labels=[]), Classification(labels=[]))
+    assert labels.record()["changed"] == 0
