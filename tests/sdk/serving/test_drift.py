@@ -78,6 +78,8 @@ def test_the_statistics_are_the_textbooks():
     )
     assert chance == pytest.approx(scipy.chi2.sf(found * 50, 1), rel=0.25)
     assert psi(["a"] * 50, ["a"] * 50) == (0.0, 1.0)
+    for ones in range(1, 50):  # equal shares, whose differences may be rounded below zero
+        assert 0.5 < psi(["a", *["b"] * ones] * 20, ["a", *["b"] * ones] * 10)[1] <= 1.0
 
 
 def test_the_reference_outlives_the_process(tmp_path):

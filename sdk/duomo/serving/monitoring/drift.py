@@ -129,7 +129,7 @@ def psi(reference: Sequence[str], present: Sequence[str]) -> tuple[float, float]
         before, now = ((counts[at][name] + 0.5) / (size + 0.5 * k) for at, size in ((0, n), (1, m)))
         found += (now - before) * math.log(now / before)
     freedom = k - 1
-    square = found * n * m / (n + m)
+    square = max(0.0, found) * n * m / (n + m)  # rounding may leave a sum of nothing below zero
     normal = ((square / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / math.sqrt(2 / (9 * freedom))
     return found, 0.5 * math.erfc(normal / math.sqrt(2))
 
