@@ -39,7 +39,7 @@ def ask(client, text: str) -> str:
     return reply.json()["result"]["labels"][0]["name"]
 
 
-def settled(client, num: int) -> dict[str, object]:
+def settled(client, num):
     """The report once so many items were compared."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
