@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 from duomo.errors import BadInput
 from duomo.inputs.audio import Audio
@@ -13,185 +14,139 @@ from duomo.inputs.image import Image
 from duomo.inputs.text import Text
 
 
+class Parts:
+    """What inputs of two parts share: a tuple of the parts, or a mapping with a key for each, is taken apart.
+
+    A subclass is a frozen dataclass whose fields are the parts, in the order of `WIRE`, and ``name``.
+    """
+
+    __slots__ = ()
+    WIRE: ClassVar[Mapping[str, Any]]
+    """Keys of the mapping that stands for it, and what each holds: an input class, or ``list`` of one."""
+    WHAT: ClassVar[str]
+    """What is expected, in messages."""
+    EXAMPLE: ClassVar[str] = ""
+    """One that is right, where a part is a list."""
+
+    @classmethod
+    def accept(cls, value: object) -> Self:
+        """Take ``(first, second)`` or a mapping with the keys of `WIRE`. Raises `BadInput`."""
+        if isinstance(value, cls):
+            return value
+        given = _parts(value, tuple(cls.WIRE), cls.WHAT)
+        parts = [cls._part(key, part) for key, part in zip(cls.WIRE, given, strict=True)]
+        return cls(*parts, next((part.name for part in parts if isinstance(part, Image)), ""))  # type: ignore[call-arg]
+
+    @classmethod
+    def _part(cls, key: str, value: object) -> object:
+        kind = cls.WIRE[key]
+        if typing.get_origin(kind) is not list:
+            return kind.accept(value)
+        parts = list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else []
+        if not parts:
+            raise BadInput(f"{key} must be a list of at least one text", fix=cls.EXAMPLE)
+        [inner] = typing.get_args(kind)
+        return tuple(inner.accept(each) for each in parts)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class TextPair:
-    """Two texts that belong together."""
+class TextPair(Parts):
+    """Two texts that belong together: ``(first, second)`` or ``{"text", "text_pair"}``."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"text": Text, "text_pair": Text}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "a pair of texts"
     first: Text
     second: Text
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> TextPair:
-        """Take ``(first, second)`` or ``{"text", "text_pair"}``."""
-        if isinstance(value, cls):
-            return value
-        first, second = _two(value, ("text", "text_pair"), "a pair of texts")
-        return cls(Text.accept(first), Text.accept(second))
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class AudioPair:
-    """Two recordings to compare."""
+class AudioPair(Parts):
+    """Two audio clips to compare: ``(first, second)`` or ``{"audio", "audio_pair"}``."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"audio": Audio, "audio_pair": Audio}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "a pair of audio clips"
     first: Audio
     second: Audio
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> AudioPair:
-        """Take ``(first, second)`` or ``{"audio", "audio_pair"}``."""
-        if isinstance(value, cls):
-            return value
-        first, second = _two(value, ("audio", "audio_pair"), "a pair of recordings")
-        return cls(Audio.accept(first), Audio.accept(second))
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ImagePair:
-    """Two images to compare, such as two views of a place or two frames of a video."""
+class ImagePair(Parts):
+    """Two images to compare: ``(first, second)`` or ``{"image", "image_pair"}``; it is named by the first."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"image": Image, "image_pair": Image}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "a pair of images"
     first: Image
     second: Image
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> ImagePair:
-        """Take ``(first, second)`` or ``{"image", "image_pair"}``."""
-        if isinstance(value, cls):
-            return value
-        first, second = _two(value, ("image", "image_pair"), "a pair of images")
-        one = Image.accept(first)
-        return cls(one, Image.accept(second), one.name)
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ImageTrimap:
-    """An image, and a map of what is foreground (white), background (black) and unknown (grey) in it."""
+class ImageTrimap(Parts):
+    """An image, and a map of what is foreground (white), background (black) and unknown (grey) in it.
+
+    ``(image, trimap)`` or ``{"image", "trimap"}``.
+    """
 
     WIRE: ClassVar[Mapping[str, Any]] = {"image": Image, "trimap": Image}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "an image and its trimap"
     image: Image
     trimap: Image
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> ImageTrimap:
-        """Take ``(image, trimap)`` or ``{"image", "trimap"}``."""
-        if isinstance(value, cls):
-            return value
-        image, trimap = _two(value, ("image", "trimap"), "an image and its trimap")
-        one = Image.accept(image)
-        return cls(one, Image.accept(trimap), one.name)
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Comparison:
-    """One text and the texts to compare it with."""
+class Comparison(Parts):
+    """One text and the texts to compare it with: ``(source, [sentence, …])`` or ``{"source", "sentences"}``."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"source": Text, "sentences": list[Text]}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "a text and a list of texts"
+    EXAMPLE = '("a cat", ["a kitten", "a lorry"])'
     source: Text
     sentences: tuple[Text, ...]
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> Comparison:
-        """Take ``(source, [sentence, …])`` or ``{"source", "sentences"}``."""
-        if isinstance(value, cls):
-            return value
-        source, sentences = _two(value, ("source", "sentences"), "a text and a list of texts")
-        texts = list(sentences) if isinstance(sentences, Iterable) and not isinstance(sentences, str) else []
-        if not texts:
-            raise BadInput("sentences must be a list of at least one text", fix='("a cat", ["a kitten", "a lorry"])')
-        return cls(Text.accept(source), tuple(Text.accept(each) for each in texts))
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Candidates:
-    """A query, and the texts that may answer it."""
+class Candidates(Parts):
+    """A query, and the texts that may answer it: ``(query, [text, …])`` or ``{"query", "texts"}``."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"query": Text, "texts": list[Text]}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "a query and a list of texts"
+    EXAMPLE = '("who won?", ["we won", "it rained"])'
     query: Text
     texts: tuple[Text, ...]
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> Candidates:
-        """Take ``(query, [text, …])`` or ``{"query", "texts"}``."""
-        if isinstance(value, cls):
-            return value
-        query, texts = _two(value, ("query", "texts"), "a query and a list of texts")
-        parts = list(texts) if isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping) else []
-        if not parts:
-            raise BadInput("texts must be a list of at least one text", fix='("who won?", ["we won", "it rained"])')
-        return cls(Text.accept(query), tuple(Text.accept(each) for each in parts))
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Question:
-    """A question, and the text that answers it."""
+class Question(Parts):
+    """A question, and the text that answers it: ``(question, context)`` or ``{"question", "context"}``."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "context": Text}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "a question and a text"
     question: Text
     context: Text
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> Question:
-        """Take ``(question, context)`` or ``{"question", "context"}``."""
-        if isinstance(value, cls):
-            return value
-        question, context = _two(value, ("question", "context"), "a question and a text")
-        return cls(Text.accept(question), Text.accept(context))
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ImageQuestion:
-    """A question about an image."""
+class ImageQuestion(Parts):
+    """A question about an image: ``(question, image)`` or ``{"question", "image"}``; it is named by its image."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "image": Image}
-    """Keys of the mapping that stands for it, and what each holds."""
+    WHAT = "a question and an image"
     question: Text
     image: Image
     name: str = ""
 
-    @classmethod
-    def accept(cls, value: object) -> ImageQuestion:
-        """Take ``(question, image)`` or ``{"question", "image"}``."""
-        if isinstance(value, cls):
-            return value
-        question, image = _two(value, ("question", "image"), "a question and a picture")
-        picture = Image.accept(image)
-        return cls(Text.accept(question), picture, picture.name)
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class PageQuestion:
+class PageQuestion(ImageQuestion):
     """A question, and the image of a page that answers it."""
 
-    WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "image": Image}
-    """Keys of the mapping that stands for it, and what each holds."""
-    question: Text
-    image: Image
-    name: str = ""
-
-    @classmethod
-    def accept(cls, value: object) -> PageQuestion:
-        """Take ``(question, image)`` or ``{"question", "image"}``."""
-        if isinstance(value, cls):
-            return value
-        question, image = _two(value, ("question", "image"), "a question and the picture of a page")
-        page = Image.accept(image)
-        return cls(Text.accept(question), page, page.name)
+    WHAT = "a question and the image of a page"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -220,11 +175,11 @@ class TextOrImage:
         return cls.accept(Image.accept(value))
 
 
-def _two(value: object, keys: tuple[str, str], what: str) -> tuple[Any, Any]:
+def _parts(value: object, keys: tuple[str, ...], what: str) -> Sequence[object]:
     if isinstance(value, Mapping) and all(key in value for key in keys):
-        return value[keys[0]], value[keys[1]]
-    if isinstance(value, tuple | list) and len(value) == 2:
-        return value[0], value[1]
+        return [value[key] for key in keys]
+    if isinstance(value, tuple | list) and len(value) == len(keys):
+        return value
     raise BadInput(
         f"{what} is expected, not {value!r:.60}", fix=f'pass a tuple of two, or {{"{keys[0]}": …, "{keys[1]}": …}}'
     )
