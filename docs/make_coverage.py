@@ -49,6 +49,8 @@ START = {
     "semantic-segmentation": "nvidia/segformer-b0-finetuned-ade-512-512",
     "summarization": "facebook/bart-large-cnn",
     "super-resolution": "caidas/swin2SR-classical-sr-x2-64",
+    "text-pair-classification": "cross-encoder/nli-MiniLM2-L6-H768",
+    "text-regression": "cross-encoder/ms-marco-MiniLM-L6-v2",
     "text-ranking": "cross-encoder/ms-marco-MiniLM-L6-v2",
     "text2text-generation": "google/flan-t5-small",
     "token-classification": "dslim/bert-base-NER",

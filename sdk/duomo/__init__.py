@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from duomo.tasks.base import Options as Options, Result as Result, Task as Task
     from duomo.training.fit import Fit as Fit
     from duomo.training.fitting import finetune as finetune
+    from duomo.training.pretraining import pretrain as pretrain
     from duomo.training.recipe import Recipe as Recipe
     from duomo.typed import load as load, run as run
     from duomo.weights import WeightsRef as WeightsRef
@@ -74,6 +75,7 @@ face(
         "duomo.tasks.base": "Options Result Task",
         "duomo.training.fit": "Fit",
         "duomo.training.fitting": "finetune",
+        "duomo.training.pretraining": "pretrain",
         "duomo.training.recipe": "Recipe",
         "duomo.typed": "load run",
         "duomo.weights": "WeightsRef",

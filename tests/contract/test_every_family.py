@@ -170,6 +170,8 @@ def torchvision(folder: Path) -> None:
 
 CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "text-classification"): bert(BertForSequenceClassification),
+    ("nlp/transformers", "text-pair-classification"): bert(BertForSequenceClassification),
+    ("nlp/transformers", "text-regression"): bert(BertForSequenceClassification, ("score",)),
     ("nlp/transformers", "zero-shot-classification"): bert(
         BertForSequenceClassification, ("contradiction", "neutral", "entailment")
     ),

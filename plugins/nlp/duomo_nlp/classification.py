@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification
 
 from duomo import Text, WeightsRef
-from duomo.model import Features
+from duomo.inputs import TextPair
+from duomo.model import Features, In
 from duomo.pretrained import labels_of, refuse_regression
 from duomo.tasks.nlp import TextClassificationOptions
 from duomo.tasks.results import Classification
@@ -17,7 +19,7 @@ from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.rows import Rows
 
 
-class TextClassification(Encoder[Text, Classification]):
+class Classifier(Encoder[In, Classification]):
     """Softmax over the labels; a sigmoid each for ``multi_label``, for a checkpoint trained so, or for one label.
 
     A text of several windows (``long=window``) has the mean of their probabilities.
@@ -31,12 +33,6 @@ class TextClassification(Encoder[Text, Classification]):
         self.labels = labels_of(config)
         self.multi_label = config.problem_type == "multi_label_classification" or len(self.labels) == 1
 
-    def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:
-        return [
-            {"encodings": text, "windows": len(text), "truncated": windows.was_cut(text, options.long)}
-            for text in windows.read(self.tokenizer, items, options.long)
-        ]
-
     def forward(self, batch: list[Rows]) -> torch.Tensor:
         """Logits, (windows, labels)."""
         return torch.cat([heads.sequence_logits(self.network, rows) for rows in batch])
@@ -48,3 +44,31 @@ class TextClassification(Encoder[Text, Classification]):
         scores = logits.sigmoid() if options.multi_label or self.multi_label else logits.softmax(-1)
         means = windows.mean_by_text(scores, [[1] * len(each["encodings"]) for each in features])
         return [Classification.ranked(self.labels, each, options.top_k) for each in means.tolist()]
+
+
+class TextClassification(Classifier[Text]):
+    """A label for a text."""
+
+    def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:
+        return [
+            {"encodings": text, "windows": len(text), "truncated": windows.was_cut(text, options.long)}
+            for text in windows.read(self.tokenizer, items, options.long)
+        ]
+
+
+class TextPairClassification(Classifier[TextPair]):
+    """A label for two texts in one row; a pair that is too long is cut or read in windows as a text is."""
+
+    @staticmethod
+    def estimate(item: Any) -> int:
+        return 2 + (len(item.first) + len(item.second)) // 5
+
+    def preprocess(self, items: Sequence[TextPair], options: TextClassificationOptions) -> list[Features]:
+        pairs = [(str(item.first), str(item.second)) for item in items]
+        return [
+            {"encodings": pair, "windows": len(pair), "truncated": windows.was_cut(pair, options.long)}
+            for pair in windows.read(self.tokenizer, pairs, options.long)
+        ]
+
+    def collate(self, features: list[Features]) -> list[Rows]:
+        return self.pack([window for each in features for window in each["encodings"]], pairs=True)

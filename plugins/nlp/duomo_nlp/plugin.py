@@ -132,6 +132,20 @@ class Nlp(Hooks):
             SMOLLM2,
             FAMILY._replace(trainer="duomo_nlp.training.sequences:Sequences", bases=("nlp/minilm", *ENCODERS)),
             FAMILY._replace(
+                task="text-pair-classification",
+                loader="duomo_nlp.classification:TextPairClassification",
+                summary="any transformers checkpoint for sequence classification, two texts in a row",
+                trainer="duomo_nlp.training.sequences:Pairs",
+                bases=("nlp/minilm", *ENCODERS),
+            ),
+            FAMILY._replace(
+                task="text-regression",
+                loader="duomo_nlp.regression:TextRegression",
+                summary="any transformers checkpoint for sequence classification with one output",
+                trainer="duomo_nlp.training.sequences:Regression",
+                bases=("nlp/minilm", *ENCODERS),
+            ),
+            FAMILY._replace(
                 task="token-classification",
                 loader="duomo_nlp.entities:TokenClassification",
                 summary="any transformers checkpoint for token classification",
@@ -145,6 +159,8 @@ class Nlp(Hooks):
                 summary="any transformers checkpoint for extractive question answering",
                 architectures=("*ForQuestionAnswering",),
                 limits="answers with a stretch of the text, word for word; nothing is put together or counted",
+                trainer="duomo_nlp.training.answers:Answers",
+                bases=("nlp/minilm", *ENCODERS),
             ),
             FAMILY._replace(
                 task="zero-shot-classification",
@@ -158,6 +174,7 @@ class Nlp(Hooks):
                 summary="any transformers decoder",
                 architectures=("*ForCausalLM", "*LMHeadModel"),
                 limits="decoders with a key-value cache; no beam search",
+                trainer="duomo_nlp.training.causal:Causal",
             ),
             FAMILY._replace(
                 task="fill-mask",
@@ -165,6 +182,7 @@ class Nlp(Hooks):
                 summary="any transformers checkpoint for masked language modelling",
                 architectures=("*ForMaskedLM",),
                 limits="one token a mask; longer words have several masks",
+                trainer="duomo_nlp.training.masked:Masked",
             ),
             FAMILY._replace(
                 task="text-ranking",

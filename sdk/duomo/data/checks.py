@@ -59,6 +59,35 @@ def check_spans(label: object, length: int) -> None:
             raise BadInput(f"span {span!r:.80} is not in its text", why=f"which has {length} characters", fix=fix)
 
 
+def read_answers(label: Any, context: str) -> list[dict[str, Any]]:
+    """The answers of a question as ``{"start", "end", "text"}``, in characters of `context`; none where it has none.
+
+    They may come as in SQuAD (``{"text": […], "answer_start": […]}``), as a list of ``{"text", "start"}``, or as a
+    text, which is then the first place where it stands. Raises `BadInput` for what is not in the context.
+    """
+    fix = '{"text": ["noon"], "answer_start": [12]}'
+    if isinstance(label, str):
+        label = [{"text": label, "start": context.find(label)}]
+    elif isinstance(label, dict):
+        texts, starts = label.get("text"), label.get("answer_start", label.get("start"))
+        pairs = zip(texts, starts, strict=False) if isinstance(texts, list) and isinstance(starts, list) else None
+        label = [{"text": texts, "start": starts}] if pairs is None else [{"text": t, "start": s} for t, s in pairs]
+    if not isinstance(label, list) or not all(isinstance(each, dict) for each in label):
+        raise BadInput(f"label {label!r:.60} is not a list of answers", why="each has a text and a start", fix=fix)
+    found = []
+    for each in label:
+        text, start = each.get("text"), each.get("start", each.get("answer_start"))
+        if not isinstance(text, str) or not text or type(start) is not int:
+            raise BadInput(f"answer {each!r:.80} has not both a text and a start", why="it is a stretch", fix=fix)
+        if start < 0 or context[start : start + len(text)] != text:
+            raise BadInput(
+                f"answer {text!r:.60} does not stand in its context", why=f"looked at character {start}",
+                fix="an answer is a stretch of the context, word for word",
+            )  # fmt: skip
+        found.append({"start": start, "end": start + len(text), "text": text})
+    return found
+
+
 def check_rows(
     examples: Sequence[Example],
     contents: Sequence[str],

@@ -35,6 +35,12 @@ class Classification(Result):
         return cls.model_construct(labels=[Label.model_construct(name=names[i], score=float(scores[i])) for i in order])
 
 
+class Number(Result):
+    """One number, in the unit that the model was trained on."""
+
+    value: float
+
+
 class Embedding(Result):
     """A vector. Two of the same model are compared by `similarity`."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         token_cross_entropy as token_cross_entropy,
     )
     from duomo.training.order import Order as Order
+    from duomo.training.pretraining import pretrain as pretrain
     from duomo.training.recipe import Recipe as Recipe
     from duomo.training.trainable import Parts as Parts, Trainable as Trainable
 
@@ -33,6 +34,7 @@ face(
         "duomo.training.fitting": "finetune",
         "duomo.training.objectives": "IGNORED cross_entropy squared_error token_cross_entropy",
         "duomo.training.order": "Order",
+        "duomo.training.pretraining": "pretrain",
         "duomo.training.recipe": "Recipe",
         "duomo.training.losses": "Losses",
         "duomo.training.trainable": "Parts Trainable",

@@ -12,7 +12,7 @@ from duomo.errors import BadInput
 from duomo.training.fit import LeftOut
 from duomo.training.metrics import Interval
 from duomo.training.request import Request
-from duomo.training.starts import find_start
+from duomo.training.starts import find_start, start_of
 
 
 class Checked(NamedTuple):
@@ -28,7 +28,7 @@ class Checked(NamedTuple):
 def check(request: Request, catalog: Catalog | None = None) -> Checked:
     """Read and check all that a training would, and take no step. Raises what the training would raise."""
     catalog = catalog or default_catalog()
-    start = find_start(request.task, request.model, catalog)
+    start = start_of(request, catalog)
     start.trainer()
     import torch
 

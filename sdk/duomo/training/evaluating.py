@@ -10,7 +10,16 @@ from typing import Any
 import torch
 
 from duomo.training.loop import Peers
-from duomo.training.metrics import Classes, Interval, Loss, Metric, Numbers, Tokens
+from duomo.training.metrics import (
+    Answers,
+    Classes,
+    Interval,
+    Loss,
+    Metric,
+    Numbers,
+    Tokens,
+    WordErrors,
+)
 from duomo.training.order import share
 from duomo.training.rows import Rows
 from duomo.training.trainable import Trainable
@@ -27,11 +36,13 @@ class Evaluation:
     metric: Metric | None
     row_losses: list[float]
     """Mean loss of each row's terms, in order."""
+    is_language_model: bool = False
 
     @functools.cached_property
     def scores(self) -> dict[str, Interval]:
         """All scores by name."""
-        return {"loss": self.loss.score(), **(self.metric.scores() if self.metric else {})}
+        more = {"perplexity": self.loss.perplexity()} if self.is_language_model else {}
+        return {"loss": self.loss.score(), **more, **(self.metric.scores() if self.metric else {})}
 
     @property
     def score(self) -> float:
@@ -48,7 +59,10 @@ def metric_for(model: Trainable[Any]) -> Metric | None:
         return Classes(model.labels)
     if model.kind == "spans":
         return Tokens()
-    return Numbers() if model.kind == "number" else None
+    others: dict[str, type[Numbers | Answers | WordErrors]] = {
+        "number": Numbers, "answer": Answers, "text": WordErrors,
+    }  # fmt: skip
+    return others[model.kind]() if model.kind in others else None
 
 
 @torch.no_grad()
@@ -75,7 +89,7 @@ def evaluate(model: Trainable[Any], rows: Rows, labels: Sequence[Any], peers: Pe
     finally:
         for module in training:
             module.training = True
-    found = Evaluation(loss, metric, row_losses)
+    found = Evaluation(loss, metric, row_losses, model.kind == "none")
     return found if peers is None or peers.size == 1 else _join(peers.gather(found))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from duomo.catalog import Catalog, default_catalog
 from duomo.errors import StoreMismatch, UsageProblem
@@ -14,7 +14,7 @@ from duomo.parallel import ParallelDims
 from duomo.training.fit import FILE, Fit
 from duomo.training.recipe import Recipe
 from duomo.training.request import Request
-from duomo.training.starts import find_start
+from duomo.training.starts import start_of
 
 
 class Progress(NamedTuple):
@@ -75,14 +75,29 @@ def finetune(
         StoreMismatch: `out` holds another training.
         DuomoError: with what, why and how to fix it.
     """
-    folder = Path(out).expanduser().absolute()
     request = Request(
-        task=task, data=data, out=folder, label=label, input=input, model=model, train=train, validation=validation,
-        recipe=recipe or Recipe(), device=device, resume=resume,
+        task=task, data=data, out=folder_of(out), label=label, input=input, model=model, train=train,
+        validation=validation, recipe=recipe or Recipe(), device=device, resume=resume,
     )  # fmt: skip
-    refuse_other(folder, resume)
+    return fit(request, devices, parallel, catalog, on_step)
+
+
+def folder_of(out: str | os.PathLike[str]) -> Path:
+    """The folder that is named, whole."""
+    return Path(out).expanduser().absolute()
+
+
+def fit(
+    request: Request,
+    devices: str | None,
+    parallel: str | ParallelDims | None,
+    catalog: Catalog | None,
+    on_step: Callable[[Progress], None] | None,
+) -> Fit:
+    """Do what a request asks for, in this process or in one for each device."""
+    refuse_other(request.out, request.resume)
     catalog = catalog or default_catalog()
-    places = placement(devices, parallel, device)
+    places = placement(devices, parallel, request.device)
     if len(places) > 1:
         return run_on(places, request, catalog, on_step)
     return run(dataclasses.replace(request, device=places[0]), catalog, on_step)
@@ -108,7 +123,7 @@ def placement(devices: str | None, parallel: str | ParallelDims | None, device: 
 
 def run_on(places: list[str], request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None) -> Fit:
     """Do what a request asks for, in a process for each place."""
-    start = find_start(request.task, request.model, catalog)
+    start = start_of(request, catalog)
     start.trainer()
     from duomo.training.distributed.launch import train_on
 
@@ -120,7 +135,7 @@ def run_on(places: list[str], request: Request, catalog: Catalog, on_step: Calla
 
 def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None = None) -> Fit:
     """Do what a request asks for, in this process."""
-    start = find_start(request.task, request.model, catalog)
+    start = start_of(request, catalog)
     start.trainer()  # imports torch, or says what is missing
     import torch
 
@@ -158,8 +173,3 @@ def refuse_other(out: Path, resume: bool) -> None:
         raise StoreMismatch(
             f"'{out}' is not empty", why="a training writes a model folder of its own", fix="choose another folder"
         )
-
-
-def replace(recipe: Recipe | None, **changes: Any) -> Recipe:
-    """A recipe with other settings; those that are None stay."""
-    return dataclasses.replace(recipe or Recipe(), **{name: v for name, v in changes.items() if v is not None})

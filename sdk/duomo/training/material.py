@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from duomo.data.checks import check_names, check_rows, check_spans, read_number
+from duomo.data.checks import check_names, check_rows, check_spans, read_answers, read_number
 from duomo.data.examples import Example, Finding, content
 from duomo.data.reading import read_examples
 from duomo.data.splits import split
@@ -85,24 +85,36 @@ def _is_share(validation: object) -> bool:
 
 def _labelled(examples: Sequence[Example], kind: Kind, failed: list[tuple[str, ItemError]]) -> list[Example]:
     """The examples with their labels read; those whose label is of another kind are failed."""
-    if kind not in ("classes", "number", "spans"):
+    if kind == "none":
         return list(examples)
     kept = []
     for each in examples:
         try:
-            if kind == "spans":
-                check_spans(each.label, len(each.item))
-                kept.append(each)
-                continue
-            label = name_of(each.label) if kind == "classes" else read_number(each.label)
-            if kind == "classes" and isinstance(each.label, list | dict | tuple):
-                raise BadInput(f"label {each.label!r:.60} is not a name", why="it is several", fix="one name a row")
-            kept.append(each._replace(label=label))
+            kept.append(each._replace(label=_read_label(each, kind)))
         except BadInput as error:
             failed.append((each.id, ItemError.of(error)))
     if not kept:
         raise failed[-1][1].to_exception()
     return kept
+
+
+def _read_label(example: Example, kind: Kind) -> Any:
+    """A label in the one shape of its kind. Raises `BadInput` for one of another kind."""
+    label = example.label
+    if kind == "spans":
+        check_spans(label, len(example.item))
+    elif kind == "number":
+        return read_number(label)
+    elif kind == "answer":
+        return read_answers(label, str(example.item.context))
+    elif isinstance(label, list | dict | tuple):
+        what = "a name" if kind == "classes" else "a text"
+        raise BadInput(f"label {label!r:.60} is not {what}", why="it is several", fix=f"{what} for each row")
+    elif kind == "classes":
+        return name_of(label)
+    elif kind == "text":
+        return str(label).strip()
+    return label
 
 
 def names_of(examples: Sequence[Example], kind: Kind) -> list[str]:

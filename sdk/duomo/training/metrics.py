@@ -8,6 +8,7 @@ macro F1      mean over the classes, interval from Poisson resamples of the conf
 from __future__ import annotations
 
 import math
+import string
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Z95 = 1.96
+MOST_NATS = 700.0
+"""The exponential of more is no float."""
 RESAMPLES, CELLS = 1000, 20_000_000
 """Resamples of a confusion matrix, and the most cells that all of them may have together."""
 
@@ -63,12 +66,13 @@ class Loss:
 
     def score(self) -> Interval:
         """Mean loss, with the interval of a ratio of sums over rows."""
-        count = sum(count for _, count in self.rows)
-        if not count:
-            return Interval(math.nan, math.nan, math.nan, 0)
-        mean = sum(total for total, _ in self.rows) / count
-        spread = math.sqrt(sum((total - mean * n) ** 2 for total, n in self.rows)) / count
-        return Interval(mean, mean - Z95 * spread, mean + Z95 * spread, len(self.rows))
+        return _ratio(self.rows)
+
+    def perplexity(self) -> Interval:
+        """The exponential of the mean loss: among how many tokens a language model hesitates."""
+        found = self.score()
+        value, low, high = (math.exp(min(each, MOST_NATS)) for each in found[:3])
+        return Interval(value, low, high, found.num_rows)
 
 
 class Classes(Metric):
@@ -166,6 +170,86 @@ class Numbers(Metric):
             "mean_absolute_error": Interval(mean, mean - spread, mean + spread, count),
             "r2": Interval(explained, explained, explained, count),
         }
+
+
+class Answers(Metric):
+    """A stretch of a text for each row, as SQuAD scores it (Rajpurkar et al. 2016): exact match, and F1 of the words.
+
+    A prediction is a text, and a label all texts that are right; none where there is no answer.
+    """
+
+    better = "f1"
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[float, float]] = []
+        """Exact match and F1 of each row."""
+
+    def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
+        for guess, right in zip(predictions, labels, strict=True):
+            both = [(_words(guess), _words(each)) for each in right or [""]]
+            self.pairs.append((float(any(one == other for one, other in both)), max(_overlap(*each) for each in both)))
+
+    def merge(self, other: Self) -> None:
+        self.pairs += other.pairs
+
+    def scores(self) -> dict[str, Interval]:
+        exact = wilson(int(sum(one for one, _ in self.pairs)), len(self.pairs))
+        return {"exact_match": exact, "f1": _ratio([(f1, 1.0) for _, f1 in self.pairs])}
+
+
+class WordErrors(Metric):
+    """A text for each row: words, and characters, that would have to be changed, over those that were said."""
+
+    better = "word_error_rate"
+    higher = False
+
+    def __init__(self) -> None:
+        self.words: list[tuple[float, float]] = []
+        self.characters: list[tuple[float, float]] = []
+
+    def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
+        for guess, said in zip(predictions, labels, strict=True):
+            self.words.append((edits(guess.split(), said.split()), len(said.split())))
+            self.characters.append((edits(guess, said), len(said)))
+
+    def merge(self, other: Self) -> None:
+        self.words += other.words
+        self.characters += other.characters
+
+    def scores(self) -> dict[str, Interval]:
+        return {"word_error_rate": _ratio(self.words), "character_error_rate": _ratio(self.characters)}
+
+
+def edits(first: Sequence[Any], second: Sequence[Any]) -> int:
+    """Insertions, deletions and replacements that make one sequence the other (Levenshtein 1966)."""
+    above = list(range(len(second) + 1))
+    for at, one in enumerate(first, 1):
+        row = [at]
+        for place, other in enumerate(second, 1):
+            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (one != other)))
+        above = row
+    return above[-1]
+
+
+def _words(text: str) -> list[str]:
+    kept = "".join(letter for letter in text.lower() if letter not in string.punctuation)
+    return [word for word in kept.split() if word not in ("a", "an", "the")]
+
+
+def _overlap(one: list[str], other: list[str]) -> float:
+    if not one or not other:
+        return float(one == other)
+    return 2 * (Counter(one) & Counter(other)).total() / (len(one) + len(other))
+
+
+def _ratio(rows: Sequence[tuple[float, float]]) -> Interval:
+    """A sum over another, with the interval of such a ratio over rows."""
+    count = sum(count for _, count in rows)
+    if not count:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = sum(total for total, _ in rows) / count
+    spread = math.sqrt(sum((total - mean * n) ** 2 for total, n in rows)) / count
+    return Interval(mean, mean - Z95 * spread, mean + Z95 * spread, len(rows))
 
 
 def wilson(right: int, total: int) -> Interval:

@@ -38,6 +38,8 @@ class Recipe:
     """Largest norm of a gradient; None to leave it as it is."""
     class_weight: str | Mapping[str, float] = "none"
     """``none``, ``balanced`` (each class counts alike), or a weight for each label."""
+    augment: tuple[str, ...] = ()
+    """Augmentations by name, such as ``flip`` and ``crop`` for images; each model says which it has."""
     precision: Precision = "float32"
     patience: int | None = None
     """Epochs without a better score after which training ends."""
@@ -62,6 +64,10 @@ class Recipe:
         self._check("checkpoint_s", self.checkpoint_s >= 0, "0 or more")
         for name, known in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
             self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
+        if isinstance(self.augment, list):
+            object.__setattr__(self, "augment", tuple(self.augment))
+        fits = isinstance(self.augment, tuple) and all(isinstance(each, str) for each in self.augment)
+        self._check("augment", fits, "a list of names")
         weights = self.class_weight
         fits = weights in ("none", "balanced") if isinstance(weights, str) else all(w >= 0 for w in weights.values())
         self._check("class_weight", fits, "none, balanced, or a weight of 0 or more for each label")
@@ -87,6 +93,7 @@ class Recipe:
         record = dataclasses.asdict(self)
         if not isinstance(self.class_weight, str):
             record["class_weight"] = dict(self.class_weight)
+        record["augment"] = list(self.augment)
         return record
 
     def fingerprint(self) -> dict[str, Any]:

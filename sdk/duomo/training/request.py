@@ -9,9 +9,10 @@ from typing import Any
 from duomo.errors import UsageProblem
 from duomo.training.recipe import Recipe
 
-PEAKS = {"head": 1e-3, "lora": 2e-4}
+PEAKS = {"head": 1e-3, "lora": 2e-4, "scratch": 1e-3}
 PEAK = 5e-5
-"""Highest learning rates where the recipe has none: of a head alone, of LoRA, and of a network that was trained."""
+"""Highest learning rates where the recipe has none: of a head alone, of LoRA, of random numbers, and of a network that
+was trained."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class Request:
     label: str = "label"
     input: str | None = None
     model: str | None = None
+    scratch: tuple[str, str] | None = None
+    """Architecture and size to start from random numbers, each empty for the first there is; None for a model."""
     train: str | int = "head"
     validation: Any = 0.2
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
@@ -42,4 +45,8 @@ class Request:
     @property
     def peak(self) -> float:
         """The highest learning rate."""
-        return self.recipe.lr if self.recipe.lr is not None else PEAKS.get(str(self.train), PEAK)
+        return (
+            self.recipe.lr
+            if self.recipe.lr is not None
+            else PEAKS.get(str(self.train) if self.scratch is None else "scratch", PEAK)
+        )

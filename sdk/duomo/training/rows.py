@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -76,7 +77,7 @@ class PreparedRows:
         self.model = model
         self.examples = list(examples)
         self.device = device
-        self.varied = varied and model.augments
+        self.varied = varied and (model.augments or model.varies)
         self._options = options
         self._kept: list[Features | None] = [None] * len(self.examples)
         self._targets: list[Any] = [None] * len(self.examples)
@@ -129,6 +130,22 @@ class PreparedRows:
         part._costs = [self._costs[at] for at in places]
         return part
 
+    def regroup(self) -> PreparedRows:
+        """The rows that the model makes of these: `Trainable.regroup`. All features must be in memory."""
+        kept = [each for each in self._kept if each is not None]
+        if len(kept) < len(self._kept):
+            raise MemoryError(f"the rows take more than {KEPT_BYTES / 1024**3:.0f} GiB: train on a part of them")
+        made = self.model.regroup(kept)
+        count = Counter[int]()
+        examples = []
+        for place, _ in made:
+            examples.append(Example(f"{self.examples[place].id}+{count[place]}", None, None))
+            count[place] += 1
+        found = PreparedRows(self.model, examples, self._options, self.device, varied=self.varied)
+        found._kept = [features for _, features in made]
+        found._costs = [self.model.cost(features) for _, features in made]
+        return found
+
     def costs(self, rows: Sequence[int]) -> list[int]:
         """The cost of each row."""
         return [self._costs[row] for row in rows]
@@ -144,12 +161,17 @@ class PreparedRows:
         return [self._targets[row] for row in rows]
 
     def _features(self, rows: Sequence[int], seeds: Sequence[int] | None) -> list[Features]:
-        if seeds is not None:
-            items = [
-                self.model.augment(self.examples[row].item, generator(seed))
-                for row, seed in zip(rows, seeds, strict=True)
-            ]
-            return self.model.preprocess(items, self._options)
+        if seeds is None:
+            return self._unvaried(rows)
+        draws = [generator(seed) for seed in seeds]
+        if self.model.augments:
+            items = [self.model.augment(self.examples[row].item, draw) for row, draw in zip(rows, draws, strict=True)]
+            found = self.model.preprocess(items, self._options)
+        else:
+            found = self._unvaried(rows)
+        return [self.model.vary(each, draw) for each, draw in zip(found, draws, strict=True)]
+
+    def _unvaried(self, rows: Sequence[int]) -> list[Features]:
         found = [self._kept[row] for row in rows]
         missing = [at for at, each in enumerate(found) if each is None]
         if missing:

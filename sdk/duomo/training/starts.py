@@ -7,9 +7,10 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog, resolve
-from duomo.errors import UnknownModel, WrongTask
+from duomo.errors import UnknownModel, WrongTask, did_you_mean
 from duomo.references import find_weights
 from duomo.specs import ModelSpec
+from duomo.training.request import Request
 from duomo.training.trainable import Trainable
 from duomo.weights import WeightsRef, file_digest
 
@@ -23,6 +24,9 @@ class Start(NamedTuple):
     reference: str
     license: str
     """Licence of the weights, where it is known."""
+    architecture: str = ""
+    """What is built from random numbers, where training starts from those; ``size`` is then one of its sizes."""
+    size: str = ""
 
     def trainer(self) -> type[Trainable[Any]]:
         """The class, imported now."""
@@ -63,6 +67,42 @@ def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
             fix=_nearest(able, catalog) or "duomo models list --task " + task,
         )
     return Start(fitting[0], weights, reference, "" if found.is_family else found.license)
+
+
+def find_scratch(task: str, architecture: str, size: str, catalog: Catalog) -> Start:
+    """Who builds `architecture` from random numbers for a task; the first that there is, and its first size, if empty.
+
+    Raises `UnknownModel` with the architectures and sizes that there are.
+    """
+    catalog.task(task)
+    known: dict[str, tuple[ModelSpec, list[str]]] = {}
+    for spec in catalog.models:
+        if spec.task == task and spec.trainer and catalog.is_ready(spec):
+            for name, sizes in resolve(spec.trainer, spec.requires, f"training '{spec.name}'").scratch.items():
+                known.setdefault(name, (spec, list(sizes)))
+    name = architecture or next(iter(known), "")
+    if name not in known:
+        raise UnknownModel(
+            f"no architecture '{name}' to start from random numbers for {task}" if name
+            else f"nothing starts from random numbers for {task}",
+            why=f"there are {', '.join(known)}" if known else "no installed plugin builds one",
+            fix=did_you_mean(name, known) or "architecture=…  (--architecture), or duomo.finetune",
+        )  # fmt: skip
+    spec, sizes = known[name]
+    if size and size not in sizes:
+        raise UnknownModel(
+            f"'{name}' has no size '{size}'", why=f"it has {', '.join(sizes)}",
+            fix=did_you_mean(size, sizes) or f"size={sizes[0]}",
+        )  # fmt: skip
+    size = size or sizes[0]
+    return Start(spec, WeightsRef(spec, None, "random"), f"{name} ({size}), from random numbers", "", name, size)
+
+
+def start_of(request: Request, catalog: Catalog) -> Start:
+    """Where a request starts."""
+    if request.scratch is not None:
+        return find_scratch(request.task, *request.scratch, catalog)
+    return find_start(request.task, request.model, catalog)
 
 
 def _takes(spec: ModelSpec, names: Iterable[str]) -> bool:

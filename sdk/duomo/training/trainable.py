@@ -14,7 +14,7 @@ A class that is a `duomo.Model` already takes `preprocess` and `collate` from it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Self, TypeVar
 
@@ -49,6 +49,10 @@ class Trainable(ABC, Generic[In]):
     """A network as it is trained, with all that surrounds it. Frozen parts are in evaluation mode."""
 
     kind: ClassVar[Kind] = "classes"
+    scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """Architectures that `build` makes of random numbers, each with its sizes, the smallest first."""
+    varieties: ClassVar[tuple[str, ...]] = ()
+    """The augmentations that `vary` knows; a recipe names those it wants: ``Recipe.augment``."""
     batch_budget: ClassVar[int] = 0
     """The cost of one micro-batch in the units of `cost`: rows times the costliest one; 0 for no bound."""
     packed: ClassVar[bool] = False
@@ -58,6 +62,8 @@ class Trainable(ABC, Generic[In]):
     labels: Sequence[str] = ()
     has_new_head: bool = False
     """Whether `open` made a head, since the checkpoint has none for these labels."""
+    augmentations: Sequence[str] = ()
+    """Those of `varieties` that the recipe asks for."""
 
     @classmethod
     @abstractmethod
@@ -72,6 +78,28 @@ class Trainable(ABC, Generic[In]):
             labels: the names to tell apart, in order; empty for kinds without names.
             device: where it is trained.
             dtype: of its weights.
+        """
+
+    @classmethod
+    def build(
+        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
+    ) -> Self:
+        """Build the network from random numbers, drawn from torch's default generator.
+
+        Args:
+            architecture: a key of `scratch`.
+            size: what `scratch` has for the size that is asked for.
+            labels: as for `open`.
+            device: where it is trained.
+            dtype: of its weights.
+        """
+        raise NotImplementedError(f"{cls.__name__} starts from weights")
+
+    def fit_statistics(self, items: Sequence[In], labels: Sequence[Any]) -> None:
+        """Take from the rows to train on what `preprocess` and `targets` need: means, categories, a vocabulary.
+
+        Optional; called once before any row is prepared, where the network `has_new_head`: one that has learnt before
+        brings them along.
         """
 
     def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:
@@ -128,6 +156,18 @@ class Trainable(ABC, Generic[In]):
         del draw
         return item
 
+    def vary(self, features: Features, draw: torch.Generator) -> Features:
+        """Vary the features of a row, as `augment` varies its input; called for rows that are trained on."""
+        del draw
+        return features
+
+    def regroup(self, features: Sequence[Features]) -> list[tuple[int, Features]]:
+        """Join the features of rows into other rows, such as texts into blocks of one length.
+
+        Optional; each comes with the place of the row that it begins in.
+        """
+        return list(enumerate(features))
+
     def features(self, batch: Any, upper: int) -> Sequence[Tensor] | Tensor:
         """What the layers below the `upper` highest ones give, one tensor a row: computed once when those are frozen.
 
@@ -143,6 +183,21 @@ class Trainable(ABC, Generic[In]):
     def augments(self) -> bool:
         """Whether `augment` does anything."""
         return type(self).augment is not Trainable.augment
+
+    @property
+    def varies(self) -> bool:
+        """Whether `vary` does anything: where it is written, and of `varieties` one is asked for."""
+        return type(self).vary is not Trainable.vary and bool(self.augmentations or not self.varieties)
+
+    @property
+    def fits_statistics(self) -> bool:
+        """Whether `fit_statistics` is to be called."""
+        return type(self).fit_statistics is not Trainable.fit_statistics
+
+    @property
+    def regroups(self) -> bool:
+        """Whether `regroup` does anything."""
+        return type(self).regroup is not Trainable.regroup
 
     def has_trunk(self, upper: int) -> bool:
         """Whether `features` can be computed once, below the `upper` highest layers."""

@@ -19,7 +19,7 @@ import torch
 
 from duomo.catalog import resolve
 from duomo.data.examples import Finding, data_digest
-from duomo.errors import BadInput, StoreMismatch, SystemicError
+from duomo.errors import BadInput, BadOption, StoreMismatch, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
 from duomo.specs import TaskSpec
 from duomo.training import freezing, optimizers
@@ -130,6 +130,9 @@ class Training:
             self.findings.append(Finding("note", what, "their beginning is used", num_rows=prepared.num_truncated))
         self.train_rows = prepared.take(parts.train, varied=True)
         self.held_rows = prepared.take(parts.held)
+        self._digests = [data_digest(each.examples) for each in (self.train_rows, self.held_rows)]
+        if self.model.regroups:
+            self.train_rows, self.held_rows = self.train_rows.regroup(), self.held_rows.regroup()
         self.train_labels = [each.label for each in self.train_rows.examples]
         self.held_labels = [each.label for each in self.held_rows.examples]
 
@@ -141,7 +144,10 @@ class Training:
             self.labels = names_of(own, cls.kind)
             # A head that is made now draws its first weights from here.
             torch.default_generator.manual_seed(mix(self.recipe.seed, "init"))
-            self.model = cls.open(self.start.weights, labels=self.labels, device=self.device, dtype=torch.float32)
+            self.model = self._open(cls)
+            if self.model.fits_statistics and self.model.has_new_head:
+                part = split_rows(examples, self._num_own, cls.kind, self.request.validation, self.recipe.seed).train
+                self.model.fit_statistics([examples[at].item for at in part], [examples[at].label for at in part])
             prepared = PreparedRows(self.model, examples, self._options(), self.device)
             failed = prepared.read()
             lost = {example.id for example, _ in failed}
@@ -150,8 +156,27 @@ class Training:
             examples = prepared.examples
             if not examples[: self._num_own]:
                 raise failed[0][1].to_exception()
-            if names_of(examples[: self._num_own], cls.kind) == self.labels:
+            # What was fitted, or a head, may be of rows that cannot be used.
+            is_same = not failed or not self.model.fits_statistics
+            if is_same and names_of(examples[: self._num_own], cls.kind) == self.labels:
                 return prepared
+
+    def _open(self, cls: type[Trainable[Any]]) -> Trainable[Any]:
+        placed: Any = {"labels": self.labels, "device": self.device, "dtype": torch.float32}
+        if self.start.architecture:
+            size = cls.scratch[self.start.architecture][self.start.size]
+            model = cls.build(self.start.architecture, size, **placed)
+        else:
+            model = cls.open(self.start.weights, **placed)
+        unknown = sorted(set(self.recipe.augment) - set(cls.varieties))
+        if unknown:
+            raise BadOption(
+                f"'{self.start.reference}' has no augmentation '{unknown[0]}'",
+                why=f"it has {', '.join(cls.varieties) or 'none'}",
+                fix=did_you_mean(unknown[0], cls.varieties) or "leave augment out of the recipe",
+            )
+        model.augmentations = self.recipe.augment
+        return model
 
     def _options(self) -> Options | None:
         """The task's options; a text that is too long is cut, and counted in the report."""
@@ -279,8 +304,9 @@ class Training:
             "task": self.request.task,
             "train": self.request.train,
             "base": self.start.digest(),
-            "training data": data_digest(self.train_rows.examples),
-            "validation data": data_digest(self.held_rows.examples),
+            "architecture": f"{self.start.architecture} {self.start.size}".strip(),
+            "training data": self._digests[0],
+            "validation data": self._digests[1],
             "torch": torch.__version__,
         }
 

@@ -37,7 +37,7 @@ CHECKPOINTS = {
     "image-captioning": "BlipForConditionalGeneration",
     "visual-question-answering": "ViltForQuestionAnswering",
     "audio-classification": "Wav2Vec2ForSequenceClassification",
-    "text-ranking": "BertForSequenceClassification",
+    **dict.fromkeys(("text-pair-classification", "text-ranking", "text-regression"), "BertForSequenceClassification"),
     "zero-shot-audio-classification": "ClapModel",
 }
 """Tasks without a model of their own, and what their examples call PATH."""

@@ -84,7 +84,7 @@ class Encoder(Model[In, R]):
             strategy=cls.cuts,
             direction=wrapper.truncation_side,
         )
-        return cls(network, tokenizer, limit, _types_of(network, wrapper, tokenizer), weights)
+        return cls(network, tokenizer, limit, types_of(network, wrapper, tokenizer), weights)
 
     @classmethod
     def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
@@ -109,7 +109,7 @@ class Encoder(Model[In, R]):
         return pack([window.ids for window in windows], types)
 
 
-def _types_of(network: PreTrainedModel, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer) -> Types:
+def types_of(network: PreTrainedModel, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer) -> Types:
     """When the checkpoint's own tokenizer and network use token types."""
     size = getattr(network.config, "type_vocab_size", None)
     if "token_type_ids" not in wrapper.model_input_names or (size is not None and size < 2):

@@ -21,6 +21,7 @@ from duomo.training import Parts, Trainable
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_tokenizer, max_tokens
 from duomo_nlp.encoders import packed
+from duomo_nlp.encoders.encoder import types_of
 from duomo_nlp.encoders.heads import hidden_states
 from duomo_nlp.encoders.rows import Groups, Rows, by_token, pack
 
@@ -37,6 +38,10 @@ class EncoderTrainer(Trainable[In]):
 
     auto: ClassVar[Any]
     """The Auto class of the network with its head."""
+    numbers: ClassVar[int] = 0
+    """Numbers that the head gives where there are no labels."""
+    cuts: ClassVar[str] = "longest_first"
+    """Which text of a pair is cut, as tokenizers names it."""
     batch_budget = BUDGET
     packed = True
 
@@ -51,10 +56,11 @@ class EncoderTrainer(Trainable[In]):
         self.labels = list(labels)
         self.base: Any = network.base_model
         self.is_packed = packed.enable(self.base)
+        self.types = types_of(network, wrapper, tokenizer)
 
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
-        network, is_new = open_network(cls.auto, weights, labels, dtype)
+        network, is_new = open_network(cls.auto, weights, labels, dtype, numbers=cls.numbers)
         network = network.to(device)
         wrapper, tokenizer = load_tokenizer(weights)
         names = [network.config.id2label[at] for at in range(network.config.num_labels)] if labels else []
@@ -65,7 +71,7 @@ class EncoderTrainer(Trainable[In]):
 
     def cut_to(self, limit: int) -> None:
         """Let the tokenizer cut texts to `limit` tokens."""
-        self.tokenizer.enable_truncation(limit)
+        self.tokenizer.enable_truncation(limit, strategy=self.cuts)
 
     def parts(self) -> Parts:
         """The head is all that stands beside or on the encoder."""
@@ -81,7 +87,8 @@ class EncoderTrainer(Trainable[In]):
         return len(features["ids"])
 
     def collate(self, features: list[Features]) -> list[Rows]:
-        types = [each["types"] for each in features] if features[0].get("types") is not None else None
+        is_read = "types" in features[0] and self.types != "never"
+        types = [each["types"] for each in features] if is_read else None
         return pack([each["ids"] for each in features], types)
 
     def save(self, folder: Path) -> None:
@@ -103,22 +110,28 @@ class EncoderTrainer(Trainable[In]):
         return flat
 
 
-def open_network(auto: Any, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> tuple[Any, bool]:
+def open_network(
+    auto: Any, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype, *, numbers: int = 0
+) -> tuple[Any, bool]:
     """The network with a head for `labels`, and whether it is new: the checkpoint's own where it knows them all.
 
-    The encoder is whole or `WeightsMismatch` is raised; a pooler that the checkpoint lacks is new.
+    Without labels the head gives `numbers`, as many as the network likes if 0. The encoder is whole or
+    `WeightsMismatch` is raised; a pooler that the checkpoint lacks is new.
     """
     config = pretrained.load_config(weights.folder)
     names = {} if config is None else config.id2label
-    if _has_head(auto, weights) and (not labels or set(labels) <= set(names.values())):
+    fits = set(labels) <= set(names.values()) if labels else not numbers or len(names) == numbers
+    if _has_head(auto, weights) and fits:
         return pretrained.load_network(auto, weights, dtype=dtype), False
     base = pretrained.load_network(AutoModel, weights, dtype=dtype, may_miss=("pooler.",))
     changes: dict[str, Any] = {}
     if labels:
         numbered = dict(enumerate(labels))
         changes = {"id2label": numbered, "label2id": {name: at for at, name in numbered.items()}}
+    elif numbers:
+        changes = {"num_labels": numbers}
     config = AutoConfig.from_pretrained(weights.folder, local_files_only=True, **changes)
-    config.problem_type = None
+    config.problem_type = "regression" if numbers == 1 else None
     with pretrained.quiet():
         network = auto.from_config(config, dtype=dtype)
     network.base_model.load_state_dict(base.state_dict(), strict=False)

@@ -1,4 +1,4 @@
-"""A label for a text, or for a pair of texts: any transformers encoder with a head for sequences.
+"""A label for a text or for a pair of texts, or a number: any transformers encoder with a head for sequences.
 
 From the vectors that a head reads to logits: what each architecture's own ``forward`` does, dropout included.
 """
@@ -6,14 +6,17 @@ From the vectors that a head reads to logits: what each architecture's own ``for
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
 from duomo import Text
+from duomo.inputs import TextPair
 from duomo.model import Features
+from duomo.training import Losses, squared_error
 from duomo_nlp.encoders import windows
 from duomo_nlp.encoders.heads import first_states, hidden_states
 from duomo_nlp.encoders.packed import LIKE_BERT
@@ -81,3 +84,45 @@ class Sequences(EncoderTrainer[Text]):
             return by_row([group.mean(1) for group in groups], rows)
         assert self.network.config.model_type in LIKE_BERT or self.is_packed
         return first_states(self.base, rows)
+
+
+class Pairs(Sequences):
+    """Cross-entropy over the labels of pairs of texts."""
+
+    def preprocess(self, items: Sequence[TextPair], options: Any) -> list[Features]:  # type: ignore[override]
+        read = windows.read(self.tokenizer, [(str(item.first), str(item.second)) for item in items], options.long)
+        return [
+            {"ids": pair[0].ids, "types": pair[0].type_ids, "truncated": windows.was_cut(pair, options.long)}
+            for pair in read
+        ]
+
+
+class Regression(Sequences):
+    """Squared error of a number; numbers are learnt with mean 0 and spread 1, and saved as they are in the data."""
+
+    kind = "number"
+    numbers = 1
+    mean, spread = 0.0, 1.0
+
+    def fit_statistics(self, items: Sequence[Text], labels: Sequence[float]) -> None:
+        numbers = torch.tensor(labels, dtype=torch.float64)
+        self.mean = float(numbers.mean())
+        self.spread = float(numbers.std(correction=0)) or 1.0
+
+    def targets(self, labels: Sequence[float], features: Sequence[Features]) -> list[float]:
+        return [(label - self.mean) / self.spread for label in labels]
+
+    def losses(self, output: Tensor, targets: Sequence[float]) -> Losses:
+        return squared_error(output, targets)
+
+    def predictions(self, output: Tensor, targets: Sequence[float]) -> list[float]:
+        return [number * self.spread + self.mean for number in output.double().reshape(-1).tolist()]
+
+    def save(self, folder: Path) -> None:
+        """Write the folder; mean and spread become part of the last layer."""
+        last = [each for each in self.network.modules() if isinstance(each, nn.Linear) and each.out_features == 1][-1]
+        with torch.no_grad():
+            last.weight.mul_(self.spread)
+            last.bias.mul_(self.spread).add_(self.mean)
+        self.mean, self.spread = 0.0, 1.0
+        super().save(folder)

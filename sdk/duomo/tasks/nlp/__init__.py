@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         LanguageIdentificationOptions as LanguageIdentificationOptions,
         TextClassification as TextClassification,
         TextClassificationOptions as TextClassificationOptions,
+        TextPairClassification as TextPairClassification,
         ZeroShotClassification as ZeroShotClassification,
         ZeroShotClassificationOptions as ZeroShotClassificationOptions,
     )
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
         TextRanking as TextRanking,
         TextRankingOptions as TextRankingOptions,
     )
+    from duomo.tasks.nlp.regression import (
+        TextRegression as TextRegression,
+        TextRegressionOptions as TextRegressionOptions,
+    )
     from duomo.tasks.nlp.writing import (
         GeneratedText as GeneratedText,
         Summarization as Summarization,
@@ -64,11 +69,22 @@ if TYPE_CHECKING:
     from duomo.tasks.results import (
         Classification as Classification,
         Embedding as Embedding,
+        Number as Number,
         SearchResult as SearchResult,
     )
 
 TASKS = (
     row("text-classification", "nlp.classification:TextClassification", "a label for a text", TEXTS, '-t "I love it"'),
+    row(
+        "text-pair-classification",
+        "nlp.classification:TextPairClassification",
+        "a label for two texts",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"text": "It rains.", "text_pair": "It is wet."}'""",
+    ),
+    row(
+        "text-regression", "nlp.regression:TextRegression", "a number for a text", TEXTS, '-m dir:PATH -t "Three stars"'
+    ),
     row(
         "token-classification",
         "nlp.extraction:TokenClassification",
@@ -156,7 +172,7 @@ face(
     __name__,
     {
         "duomo.tasks.nlp.classification": "LanguageIdentification LanguageIdentificationOptions TextClassification"
-        " TextClassificationOptions ZeroShotClassification ZeroShotClassificationOptions",
+        " TextClassificationOptions TextPairClassification ZeroShotClassification ZeroShotClassificationOptions",
         "duomo.tasks.nlp.embedding": "FeatureExtraction FeatureExtractionOptions SemanticSearch"
         " SemanticSearchOptions SentenceSimilarity SentenceSimilarityOptions Similarity",
         "duomo.tasks.nlp.extraction": "Answer Answers Entities QuestionAnswering"
@@ -164,8 +180,9 @@ face(
         "duomo.tasks.nlp.filling": "FillMask FillMaskOptions FilledMask Filling MaskedText",
         "duomo.tasks.nlp.generation": "Generation TextChunk TextGeneration TextGenerationOptions",
         "duomo.tasks.nlp.ranking": "TextRanking TextRankingOptions",
+        "duomo.tasks.nlp.regression": "TextRegression TextRegressionOptions",
         "duomo.tasks.nlp.writing": "GeneratedText Summarization SummarizationOptions Summary Text2TextGeneration"
         " Text2TextOptions Translate Translation TranslationOptions",
-        "duomo.tasks.results": "Classification Embedding SearchResult",
+        "duomo.tasks.results": "Classification Embedding Number SearchResult",
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from duomo.inputs import Text
+from duomo.inputs import Text, TextPair
 from duomo.tasks.base import LongPolicy, Options, Task
 from duomo.tasks.options import LONG, Names, Words
 from duomo.tasks.results import Classification
@@ -23,6 +23,15 @@ class TextClassification(Task[Text, TextClassificationOptions, Classification]):
 
     name = "text-classification"
     Input = Text
+    Options = TextClassificationOptions
+    Result = Classification
+
+
+class TextPairClassification(Task[TextPair, TextClassificationOptions, Classification]):
+    """A label for two texts: whether one follows from the other, whether both ask the same."""
+
+    name = "text-pair-classification"
+    Input = TextPair
     Options = TextClassificationOptions
     Result = Classification
 

@@ -1,0 +1,114 @@
+"""The stretch of a text that answers a question: any transformers encoder with a head for question answering.
+
+Two labels a row, the token where the answer starts and the one where it ends (Devlin et al. 2019, section 4.2); a
+question without an answer points to the first token. A context that is too long is cut, and an answer that was cut off
+with it counts as none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from tokenizers import Encoding
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForQuestionAnswering
+
+from duomo.inputs import Question
+from duomo.model import Features
+from duomo.training import Losses
+from duomo_nlp.encoders import heads, windows
+from duomo_nlp.encoders.rows import Rows
+from duomo_nlp.training.encoders import EncoderTrainer
+
+LONGEST = 30
+"""Tokens of an answer at most, in evaluation."""
+
+
+class Answers(EncoderTrainer[Question]):
+    """Cross-entropy over the tokens of each row, for start and end."""
+
+    kind = "answer"
+    numbers = 2
+    cuts = "only_second"
+    auto = AutoModelForQuestionAnswering
+
+    def preprocess(self, items: Sequence[Question], options: Any) -> list[Features]:
+        pairs = [(str(item.question), str(item.context)) for item in items]
+        read = windows.read(self.tokenizer, pairs, "truncate", offsets=True)
+        return [
+            {
+                "ids": pair[0].ids,
+                "types": pair[0].type_ids,
+                "encoding": pair[0],
+                "context": context,
+                "truncated": bool(pair[0].overflowing),
+            }
+            for pair, (_, context) in zip(read, pairs, strict=True)
+        ]
+
+    def targets(self, labels: Sequence[Any], features: Sequence[Features]) -> list[Any]:
+        """(first token, last token, encoding, context) of each row."""
+        return [
+            (*_place(answers, each["encoding"]), each["encoding"], each["context"])
+            for answers, each in zip(labels, features, strict=True)
+        ]
+
+    def logits(self, batch: list[Rows]) -> Tensor:
+        """(N, 2), the tokens of all rows end to end."""
+        return torch.cat([heads.answer_logits(self.network, rows) for rows in batch])
+
+    def has_trunk(self, upper: int) -> bool:
+        return False
+
+    def losses(self, output: Tensor, targets: Sequence[Any]) -> Losses:
+        rows = []
+        for logits, target in zip(self._by_row(output, targets), targets, strict=True):
+            places = torch.tensor(target[:2], device=logits.device)
+            rows.append(cross_entropy(logits.float().T, places, reduction="sum"))
+        found = torch.stack(rows)
+        return Losses(found, torch.full_like(found, 2.0))
+
+    def predictions(self, output: Tensor, targets: Sequence[Any]) -> list[str]:
+        """The likeliest stretch of each context; empty where none is likelier than that there is none."""
+        found = []
+        for logits, (_, _, encoding, context) in zip(self._by_row(output, targets), targets, strict=True):
+            first, last = _best(logits, encoding)
+            found.append(context[encoding.offsets[first][0] : encoding.offsets[last][1]] if last else "")
+        return found
+
+    def wanted(self, targets: Sequence[Any], labels: Sequence[Any]) -> list[list[str]]:
+        return [[answer["text"] for answer in answers] for answers in labels]
+
+    @staticmethod
+    def _by_row(output: Tensor, targets: Sequence[Any]) -> Sequence[Tensor]:
+        return torch.split(output, [len(encoding) for _, _, encoding, _ in targets])
+
+
+def _place(answers: list[dict[str, Any]], encoding: Encoding) -> tuple[int, int]:
+    """First and last token of the first answer that the row has whole; the first token where it has none."""
+    context = [at for at, part in enumerate(encoding.sequence_ids) if part == 1]
+    for answer in answers:
+        inside = [
+            at for at in context
+            if encoding.offsets[at][1] > answer["start"] and encoding.offsets[at][0] < answer["end"]
+        ]  # fmt: skip
+        if inside and encoding.offsets[inside[-1]][1] >= answer["end"]:
+            return inside[0], inside[-1]
+    return 0, 0
+
+
+def _best(logits: Tensor, encoding: Encoding) -> tuple[int, int]:
+    """First and last token of the likeliest answer; (0, 0) for none."""
+    context = [at for at, part in enumerate(encoding.sequence_ids) if part == 1]
+    if not context:
+        return 0, 0
+    begin, end = context[0], context[-1] + 1
+    sums = logits[begin:end, 0][:, None] + logits[begin:end, 1][None]
+    sums = sums.masked_fill(~torch.ones_like(sums, dtype=torch.bool).triu().tril(LONGEST - 1), -torch.inf)
+    if float(logits[0].sum()) > float(sums.max()):
+        return 0, 0
+    first, last = divmod(int(sums.argmax()), end - begin)
+    return begin + first, begin + last

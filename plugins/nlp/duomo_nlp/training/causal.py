@@ -1,0 +1,145 @@
+"""The next token: any transformers decoder, fine-tuned on texts and chats, or trained from random numbers.
+
+Rows are padded on the right, where a decoder cannot see it; padding has no loss. From random numbers, texts are joined
+and cut into blocks of one length, so that nothing is padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
+
+from duomo import Prompt, WeightsRef, pretrained
+from duomo.model import Features
+from duomo.training import IGNORED, Losses, Parts, Trainable
+from duomo_nlp import parallel
+from duomo_nlp.checkpoint import load_tokenizer, max_tokens
+from duomo_nlp.training.scratch import SIZES, Size, blocks, decoder, new_tokenizer
+
+BUDGET = 4096
+"""Tokens of a micro-batch."""
+
+
+class Batch(NamedTuple):
+    """Rows of tokens."""
+
+    ids: Tensor
+    """(B, L), padded with zeros."""
+    wanted: Tensor
+    """(B, L), `IGNORED` for padding."""
+
+
+class Output(NamedTuple):
+    """What the network says."""
+
+    logits: Tensor
+    """(B, L, vocabulary)."""
+    wanted: Tensor
+
+
+class Causal(Trainable[Prompt]):
+    """Cross-entropy over the vocabulary, for every token but the first."""
+
+    kind = "none"
+    batch_budget = BUDGET
+    scratch: ClassVar[Mapping[str, Mapping[str, object]]] = dict.fromkeys(("llama", "gpt2"), SIZES)
+    network: Any
+    size: Size
+    block = 0
+    """Tokens of a row in pre-training; 0 where each text is a row."""
+
+    def __init__(self, network: Any, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer, limit: int) -> None:
+        self.network, self.wrapper, self.tokenizer, self.limit = network, wrapper, tokenizer, limit
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        del labels
+        network = pretrained.load_network(AutoModelForCausalLM, weights, dtype=dtype).to(device)
+        wrapper, tokenizer = load_tokenizer(weights)
+        return cls(network, wrapper, tokenizer, max_tokens(network, wrapper, weights))
+
+    @classmethod
+    def build(
+        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
+    ) -> Self:
+        del labels
+        assert isinstance(size, Size)
+        auto: Any = AutoModelForCausalLM
+        network = auto.from_config(decoder(architecture, size), dtype=dtype)
+        wrapper = new_tokenizer((), size, is_bert=False)
+        model = cls(network.to(device), wrapper, wrapper.backend_tokenizer, size.block)
+        model.has_new_head, model.block, model.size = True, size.block, size
+        return model
+
+    def fit_statistics(self, items: Sequence[Prompt], labels: Sequence[Any]) -> None:
+        """Learn the tokenizer of a network that starts from random numbers."""
+        if self.block:
+            self.wrapper = new_tokenizer([self._text(each) for each in items], self.size, is_bert=False)
+            self.tokenizer = self.wrapper.backend_tokenizer
+
+    @property
+    def regroups(self) -> bool:
+        return self.block > 0
+
+    def parts(self) -> Parts:
+        split, prefix = parallel.pipeline_split(self.network.config), self.network.base_model_prefix
+        head = [name for name, _ in self.network.named_children() if name != prefix]
+        return Parts(tuple(head), f"{prefix}.{split.layers}" if split else "")
+
+    def preprocess(self, items: Sequence[Prompt], options: Any) -> list[Features]:
+        found: list[Features] = []
+        for each in self.tokenizer.encode_batch([self._text(item) for item in items]):
+            ids, end = each.ids, self.wrapper.eos_token_id
+            if not self.block and end is not None and ids[-1:] != [end]:
+                ids = [*ids, end]
+            is_long = not self.block and len(ids) > self.limit
+            found.append({"ids": ids[: self.limit] if is_long else ids, "truncated": is_long})
+        return found
+
+    def regroup(self, features: Sequence[Features]) -> list[tuple[int, Features]]:
+        """Blocks of one length; texts are parted by the token of the end."""
+        end = self.wrapper.eos_token_id
+        return [(at, {"ids": ids}) for at, ids in blocks([each["ids"] for each in features], self.block, end)]
+
+    def targets(self, labels: Sequence[Any], features: Sequence[Features]) -> list[None]:
+        return [None for _ in labels]
+
+    def cost(self, features: Features) -> int:
+        """Tokens."""
+        return len(features["ids"])
+
+    def collate(self, features: list[Features]) -> Batch:
+        longest = max(len(each["ids"]) for each in features)
+        ids = torch.zeros(len(features), longest, dtype=torch.long)
+        wanted = torch.full_like(ids, IGNORED)
+        for row, each in enumerate(features):
+            ids[row, : len(each["ids"])] = wanted[row, : len(each["ids"])] = torch.tensor(each["ids"])
+        return Batch(ids, wanted)
+
+    def logits(self, batch: Batch) -> Output:
+        return Output(self.network(input_ids=batch.ids, use_cache=False).logits, batch.wanted)
+
+    def losses(self, output: Output, targets: Sequence[Any]) -> Losses:
+        logits, wanted = output.logits[:, :-1].float(), output.wanted[:, 1:]
+        each = cross_entropy(logits.transpose(1, 2), wanted, reduction="none", ignore_index=IGNORED)
+        return Losses(each.sum(1), (wanted != IGNORED).float().sum(1))
+
+    def save(self, folder: Path) -> None:
+        with pretrained.quiet():
+            self.network.save_pretrained(folder)
+            self.wrapper.save_pretrained(folder)
+
+    def _text(self, item: Prompt) -> str:
+        """The text, or the chat as the checkpoint's template writes it."""
+        if item.text:
+            return item.text
+        if not self.wrapper.chat_template:
+            return "\n".join(message["content"] for message in item.messages)
+        return str(self.wrapper.apply_chat_template(list(item.messages), tokenize=False))
