@@ -223,7 +223,7 @@ def test_a_fault_of_a_plugin_is_found_and_named(fault, lay, tmp_path, monkeypatc
     monkeypatch.delitem(sys.modules, "faulty_plugin.plugin", raising=False)
     monkeypatch.delitem(sys.modules, "faulty_plugin", raising=False)
     use_catalog(None)
-    plugins._probe.cache_clear()
+    plugins._probe.cache_clear()  # as a new process begins
     findings = run(type("Suite", (PluginConformance,), {"plugin": "faulty"})())
     use_catalog(None)
     assert {finding.check for finding in findings if finding.status == "fail"} == {PLUGIN_FAULTS[fault]}

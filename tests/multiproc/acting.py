@@ -28,7 +28,7 @@ class Stalling(EchoModel):
 
     @classmethod
     def load(cls, weights, *, device, dtype):
-        time.sleep(3600)
+        time.sleep(3600)  # until it is ended
 
 
 class Telling(EchoModel):

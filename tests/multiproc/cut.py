@@ -47,7 +47,7 @@ class Cut(duomo.Model):
             if text == "dies":
                 os._exit(7)
             if text == "hangs":
-                time.sleep(3600)
+                time.sleep(3600)  # until it is ended
         if rank == 1 and sum(text.startswith("heavy") for text in batch["text"]) > 1:
             raise MemoryError("rank 1 has no room")
         return self.network(batch["x"])  # type: ignore[attr-defined]

@@ -47,8 +47,7 @@ def test_a_worker_that_dies_while_one_thread_writes_to_it_and_another_hears_of_i
     monkeypatch.setattr(Slot, "write", slowly)
     with load() as pool, ThreadPoolExecutor(2) as threads:
         first = threads.submit(lambda: list(pool.map(["naps"] * 200, batch_size=200)))
-        while not pool.executor.stats().in_flight:
-            time.sleep(0.01)
+        wait_until(lambda: pool.executor.stats().in_flight)
         second = threads.submit(lambda: list(pool.map(["x" * 200_000])))
         assert writing.wait(10)
         os.kill(pool.executor.pids[0], signal.SIGKILL)
@@ -69,6 +68,13 @@ def is_gone(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def wait_until(holds, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def wait_until_gone(pids, seconds=10.0):
@@ -168,7 +174,7 @@ def test_closing_while_workers_hang_leaves_no_process(monkeypatch):
     runner = load("cpu,cpu")
     pids = runner.executor.pids
     futures = [runner.submit(item) for item in ("hangs", "grips")]
-    time.sleep(0.2)
+    wait_until(lambda: runner.executor.stats().in_flight == 2)
     runner.close()
     assert wait_until_gone(pids) == []
     for future in futures:
@@ -194,7 +200,7 @@ def test_a_driver_that_is_killed_leaves_no_process_and_no_shared_memory(item):
     driver = subprocess.Popen([sys.executable, "-c", DRIVER.format(item=item)], stdout=subprocess.PIPE, text=True)
     pids = [int(pid) for pid in driver.stdout.readline().split()]
     assert driver.stdout.readline() == "True\n"
-    time.sleep(0.2)
+    time.sleep(0.2)  # most often the items hang by now; the end must be the same if not
     assert not any(map(is_gone, pids))
     driver.kill()
     driver.wait()

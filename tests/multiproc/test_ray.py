@@ -129,7 +129,7 @@ def test_a_text_that_hangs_is_named_and_the_others_come_out(cluster, catalog):
 
 def test_a_rank_that_suffers_from_another_is_not_taken_for_the_cause(cluster):
     from duomo.execution.pools.crew import AFTERMATH, Event
-    from duomo.execution.pools.ray import RayCrew, _Replica
+    from duomo.execution.pools.ray import RayCrew, _Replica  # made by hand: Ray gives these answers once in many runs
     from duomo.outcome import ItemError
 
     def raised(kind):
@@ -137,14 +137,14 @@ def test_a_rank_that_suffers_from_another_is_not_taken_for_the_cause(cluster):
 
     @ray.remote
     def say_nothing():
-        time.sleep(60)
+        time.sleep(60)  # longer than the test waits: only its end is asked for
 
     crew, here, silent = RayCrew(None), _Replica([], None, 0.0), say_nothing.remote()
     here.pending[7] = [raised(AFTERMATH), silent]
-    assert crew._answers(here) == [], "the other may be dead, which Ray will tell"
+    assert crew._answers(here) == [], "the other may be dead, which Ray will tell"  # as above
     assert here.awaited == [silent]
     here.pending[7] = [raised(AFTERMATH), raised("ValueError")]
-    cause, lost = crew._answers(here)
+    cause, lost = crew._answers(here)  # as above
     assert (cause.kind, cause.error.type) == ("raised", "ValueError")
     assert (lost.kind, lost.blame) == ("lost", False)
     ray.cancel(silent, force=True)

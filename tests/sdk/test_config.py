@@ -91,7 +91,7 @@ def test_a_limit_changed_while_a_program_runs_is_in_force(config):
     config("[limits]\ntext_chars = 5")
     assert limits().text_chars == 5
     config("[limits]\ntext_chars = 50")
-    time.sleep(0.03)
+    time.sleep(0.03)  # limits are looked up again after 0.02 s
     assert limits().text_chars == 50
 
 

@@ -25,6 +25,7 @@ def test_a_good_and_a_bad_outcome_have_one_shape_in_json():
     assert list(good) == list(bad) == ["schema", "index", "id", "ok", "result", "error", "meta"]
     assert good["schema"] == "duomo.outcome/1"
     assert (good["ok"], good["error"]) == (True, None)
+    # the same decimals, written and read
     assert good["result"] == {"labels": [{"name": "cat", "score": 0.9}, {"name": "dog", "score": 0.1}]}
     assert (bad["ok"], bad["result"], bad["index"], bad["id"]) == (False, None, 3, "cat.jpg")
     assert bad["error"] == {"code": "E-INPUT-MISSING", "what": "no file", "why": "gone", "fix": "look"}

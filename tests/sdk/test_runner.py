@@ -437,11 +437,11 @@ def test_run_keeps_what_it_loaded(monkeypatch):
     catalog, loads = fake_catalog(), []
     monkeypatch.setattr(runner, "default_catalog", lambda: catalog)
     monkeypatch.setattr(EchoModel, "load", classmethod(lambda cls, *args, **kw: loads.append(1) or cls()))
-    runner._kept.cache_clear()
+    runner._kept.cache_clear()  # as a new process begins
     for text in ("a", "b"):
         assert duomo.run(TextClassification, text, model="fake/echo", top_k=1).top.name == text
     assert loads == [1]
-    runner._kept.cache_clear()
+    runner._kept.cache_clear()  # as a new process begins
 
 
 def test_a_stream_is_a_run_that_hooks_see_and_can_refuse(monkeypatch):

@@ -213,7 +213,7 @@ def test_scikit_learn_and_our_reading_of_its_trees_agree(credit):
         max_iter=boosting.ITERATIONS, learning_rate=boosting.LEARNING_RATE, max_leaf_nodes=boosting.LEAVES,
         min_samples_leaf=30, l2_regularization=1.0, monotonic_cst=falls, early_stopping=False, random_state=0,
     )  # fmt: skip
-    x = boosting._columns(trees.fields, trees.categories, rows)
+    x = boosting._columns(trees.fields, trees.categories, rows)  # the columns as trees see them
     np.testing.assert_allclose(trees.pd(rows), reference.fit(x, y).predict_proba(x)[:, 1], atol=1e-9)
 
 
@@ -237,6 +237,7 @@ def test_a_policy_decides_and_without_one_nobody_does(credit):
     decided = CreditScore(artifacts={**fitted.artifacts, "policy": policy}, secret="test")
     outcomes = {round(result.payload.pd, 9): result.decision.outcome for result in (decided(each) for each in judge)}
     assert all(
+        # the bounds of the policy as it was made
         outcome == ("refer" if abs(pd - 0.3) < 0.02 else "accept" if pd < 0.3 else "reject")
         for pd, outcome in outcomes.items()
     )
@@ -396,6 +397,7 @@ def test_all_trees_at_once_give_what_scikit_learn_gives_with_holes_and_one_by_on
     x[random.random(x.shape) < 0.1] = np.nan
     model = sklearn.HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(x, y)
     forest = boosting._Forest([boosting._tree(stage[0].nodes) for stage in model._predictors])  # as `fit` reads them
+    # as `fit` reads it
     ours = float(np.asarray(model._baseline_prediction).ravel()[0]) + forest.leaf_values(x).sum(axis=1)
     np.testing.assert_allclose(ours, model.decision_function(x), atol=1e-9)
     alone = np.concatenate([forest.leaf_values(row[None]) for row in x])

@@ -158,7 +158,7 @@ def test_a_short_position_is_charged_for_the_nights_it_is_held_and_no_others(fil
             return {2: np.array([-1.0]), 3: np.array([0.0])}.get(len(history))
 
     run = simulate(flat, Overnight(), Costs(borrow_bps_per_year=365.25), fill=fill)
-    assert run.shares[:, 0].tolist() == [0, 0, -0.01, 0, 0]
+    assert run.shares[:, 0].tolist() == pytest.approx([0, 0, -0.01, 0, 0])
     assert run.costs == pytest.approx(1e-4)
     assert run.equity[-1] == pytest.approx(1 - 1e-4)
 
@@ -219,6 +219,7 @@ def test_turnover_is_traded_value_over_equity_a_year():
     # All in, a doubling, all out: one equity each, in four days.
     closes = [[10.0], [10.0], [20.0], [20.0], [20.0]]
     run = simulate(panel(closes), Table(np.array([[0.0], [1.0], [1.0], [0.0], [0.0]])))
+    # one over ten: the same division
     assert [(each.shares, each.price) for each in run.trades] == [(0.1, 10.0), (-0.1, 20.0)]
     assert run.turnover == pytest.approx(2 * 365.25 / 4, rel=1e-12)
 
@@ -281,4 +282,4 @@ def test_an_answer_that_is_not_one_finite_number_a_symbol_is_refused(answer):
 
 
 def test_an_answer_of_whole_numbers_is_taken():
-    assert simulate(panel([[10.0, 10.0]] * 2), Always(1, 0)).shares[-1].tolist() == [0.1, 0.0]
+    assert simulate(panel([[10.0, 10.0]] * 2), Always(1, 0)).shares[-1].tolist() == pytest.approx([0.1, 0.0])

@@ -53,6 +53,7 @@ def test_nothing_that_identifies_is_left_in_the_packaged_files(packaged, gateway
         verdict = verifier.verify(original, content)
         assert verdict.clean, (path.name, verdict)
         values, files = values + verdict.num_values, files + 1
+        # the tags in the order that the verifier meets them
         before = [tag for tag, _, _ in verifier._walk(read(original).dataset)]
         num_private += sum(tag.is_private for tag in before)
         num_overlays += sum(confidentiality.is_curve_or_overlay(tag.group) for tag in before)
@@ -497,7 +498,7 @@ def test_what_is_a_term_a_count_or_a_code_stays(gateway):
     after = clean(gateway(content).payload.content)
     assert after.BodyPartExamined == "CHEST"
     assert after.SeriesNumber == 40_001
-    assert after.SliceLocation == -1234.5678
+    assert after.SliceLocation == -1234.5678  # a decimal string, kept as it was
     assert after.AnatomicRegionSequence[0].CodeValue == "39607008"
 
 

@@ -188,11 +188,11 @@ def test_channels_without_a_unit_are_refused(twelve_leads):
 
 
 def test_two_methods_that_differ_are_both_named():
-    refused = intervals._agree("qrs", 76.0, 60.0)
+    refused = intervals._agree("qrs", 76.0, 60.0)  # no recording here has methods so far apart
     assert refused.ms is None
     assert refused.refused == "two methods differ by more than 15%: 76 and 60 ms"
-    assert intervals._agree("qrs", 80.0, 84.0).ms == 82.0
-    assert "beyond 50 to 220" in intervals._agree("qrs", 206.0, 300.0).refused
+    assert intervals._agree("qrs", 80.0, 84.0).ms == 82.0  # the same
+    assert "beyond 50 to 220" in intervals._agree("qrs", 206.0, 300.0).refused  # the same
 
 
 TIME = np.arange(2500) / 250

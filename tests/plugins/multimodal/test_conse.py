@@ -82,6 +82,7 @@ def test_the_class_names_are_embedded_once_for_all_runs(search, monkeypatch):
     assert not list((cache_path() / "conse").glob("*.partial"))
     import duomo_multimodal.conse as conse
 
+    # the step that a kept table saves
     monkeypatch.setattr(conse, "_vectors", lambda *_: pytest.fail("the table was made again"))
     with duomo.load("image-search", "multimodal/conse") as again:
         assert again.meta.model == "multimodal/conse"

@@ -99,11 +99,11 @@ def test_a_picture_of_the_gallery_that_is_gone_by_now_is_named(tmp_path):
 
 
 def test_only_so_many_pictures_are_kept_and_those_searched_last_stay(monkeypatch):
-    monkeypatch.setattr("duomo_multimodal.space._KEPT", 2)
+    monkeypatch.setattr("duomo_multimodal.space._KEPT", 2)  # so that three pictures are too many
     model = Colours()
     run(model, ["red"], [RED, GREEN])
     run(model, ["red"], [RED, BLUE])
-    assert len(model._known) == 2
+    assert len(model._known) == 2  # what is kept shows in memory only
     run(model, ["red"], [BLUE, RED])
     assert model.num_embedded == 3, "green is the one that was dropped"
     assert run(model, ["blue"], [RED, GREEN, BLUE])[0].top.index == 2, "a gallery larger than what is kept"

@@ -158,6 +158,6 @@ def test_hashes_in_a_text_are_text_where_the_tokenizer_marks_no_pieces(
     model = runner.executor.worker.model  # type: ignore[attr-defined]
     [encoding] = model.tokenizer.encode_batch([text])
     count = len(encoding.ids)
-    tokens = model._tokens([encoding], [([1.0] * count, [0] * count)])
+    tokens = model._tokens([encoding], [([1.0] * count, [0] * count)])  # no tokenizer here gives such offsets
     found = dict(zip(encoding.tokens[1:-1], [token.inside for token in tokens], strict=True))
     assert {piece: found[piece] for piece in expected} == expected

@@ -74,7 +74,7 @@ def test_the_second_load_reads_the_cache(
     def refuse(*_: Any) -> None:
         raise AssertionError("converted twice")
 
-    monkeypatch.setattr(module, "_convert", refuse)
+    monkeypatch.setattr(module, "_convert", refuse)  # the step that kept weights save
     monkeypatch.setenv("DUOMO_CACHE", str(stable_cache))
     again = duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")
     [folder] = [path for path in (stable_cache / "nlp").iterdir() if SMOLLM2.sha256[:16] in path.name]
@@ -95,7 +95,7 @@ def test_a_conversion_that_dies_leaves_nothing_to_be_mistaken_for_a_model(
     monkeypatch.setattr(module, "GGUFReader", lambda _: None)
     monkeypatch.setattr(module, "read_network", lambda _: Dying())
     with pytest.raises(KeyboardInterrupt):
-        module._convert(gguf, tmp_path / "nlp" / "model")
+        module._convert(gguf, tmp_path / "nlp" / "model")  # what `load` does once for each file
     assert list((tmp_path / "nlp").iterdir()) == []
 
 
@@ -110,7 +110,7 @@ def test_two_conversions_at_once_end_in_one_folder(gguf: Path, tmp_path: Path, m
     monkeypatch.setattr(module, "GGUFReader", lambda _: None)
     monkeypatch.setattr(module, "read_network", lambda _: Slow())
     monkeypatch.setattr(module, "read_tokenizer", lambda _: Slow())
-    module._convert(gguf, tmp_path / "nlp" / "model")
+    module._convert(gguf, tmp_path / "nlp" / "model")  # what `load` does once for each file
     assert [path.name for path in (tmp_path / "nlp").iterdir()] == ["model"]
     assert (tmp_path / "nlp" / "model" / "model.safetensors").read_bytes() == b"the other's"
 
@@ -118,7 +118,7 @@ def test_two_conversions_at_once_end_in_one_folder(gguf: Path, tmp_path: Path, m
 def test_rotary_rows_are_reordered_as_transformers_reads_them() -> None:
     """Two heads of four rows: pairs (0, 1), (2, 3) become the halves (0, 2) and (1, 3)."""
     rows = torch.arange(8)[:, None]
-    assert module._halves(rows, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert module._halves(rows, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]  # the order of rows by itself
 
 
 def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

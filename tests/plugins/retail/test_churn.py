@@ -47,7 +47,7 @@ def test_an_offer_is_made_where_it_gains_more_than_it_costs() -> None:
     new, old = adapter(ROW), adapter({**ROW, "months": 23})
     assert (new.decision.outcome, old.decision.outcome) == ("accept", "reject")
     assert new.payload.expected_gain == pytest.approx(new.payload.churn_probability * 50 - 20)
-    assert new.decision.threshold == 0.4
+    assert new.decision.threshold == 0.4  # as it was set
 
 
 def test_without_a_calibrator_there_is_no_probability_and_no_offer() -> None:

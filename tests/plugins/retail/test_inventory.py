@@ -37,7 +37,7 @@ def test_a_forecast_becomes_an_order(shop: list[dict[str, Any]]) -> None:
         assert demand < found.parameters["S"] < demand + 4 * np.sqrt(demand)
         assert found.order_now % 6 == 0
         assert found.position + found.order_now >= found.parameters["S"]
-        assert found.critical_ratio == 0.9
+        assert found.critical_ratio == pytest.approx(0.9)
     assert np.mean([policies(each).payload.cycle_service for each in questions]) == pytest.approx(0.9, abs=0.06)
 
 

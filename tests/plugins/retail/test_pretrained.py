@@ -82,6 +82,6 @@ def test_a_name_of_a_hub_is_refused_and_nothing_is_fetched(tmp_path: Path, monke
 
 def test_without_chronos_the_line_for_pip_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "chronos", None)
-    pretrained._pipeline.cache_clear()
+    pretrained._pipeline.cache_clear()  # as a new process begins
     with pytest.raises(RequirementMissing, match=r"duomo-retail\[chronos\]"):
         adapter("anywhere")(DemandForecast.samples()[0])

@@ -142,5 +142,5 @@ def test_abbreviations_are_written_out_and_plurals_are_one_word() -> None:
 def test_shared_words_count_by_how_rare_they_are() -> None:
     lexicon = Lexicon([["red", "wine"], ["red", "apple"], ["red", "onion"]])
     scores = lexicon.scores(["red", "wine"])
-    assert scores[0] > 0.9 > scores[1] == scores[2] > 0
+    assert scores[0] > 0.9 > scores[1] == scores[2] > 0  # two alike: the same arithmetic
     assert lexicon.scores(["caviar"]).tolist() == [0, 0, 0]

@@ -67,7 +67,7 @@ def test_a_window_is_heard_to_its_end_when_whisper_stops_early(asr, recording, m
             return model.postprocess(model.forward(model.collate(features)), features, OPTIONS)[0]
 
     whole = hear()
-    monkeypatch.setattr(Whisper, "_stop", lambda self, tokens, length: 0)
+    monkeypatch.setattr(Whisper, "_stop", lambda self, tokens, length: 0)  # a model that stops at once
     first = hear()
     assert whole.text.startswith(first.text)
     assert "superlative" in whole.text
@@ -272,6 +272,7 @@ def test_a_tuned_checkpoint_keeps_its_language_and_task_as_in_transformers(tuned
     steering.task_to_id = {"transcribe": words.transcribe, "translate": words.translate}
     steering.no_timestamps_token_id = words.no_timestamps
     steering.return_timestamps = True
+    # their way to the first tokens, which has no public name
     theirs = network._retrieve_init_tokens(None, 1, steering, network.config, 3000, {})
     assert words.tokenizer.convert_ids_to_tokens(theirs[0])[1:3] == prompt_of(model)
 

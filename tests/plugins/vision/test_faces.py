@@ -63,6 +63,7 @@ def test_the_threshold_only_leaves_boxes_out(faces: duomo.Runner[Any], photo: An
     scores = [box.score for box in everything]
     assert len(scores) > 3
     assert scores == sorted(scores, reverse=True)
+    # the boxes themselves are compared, of the same pass
     assert faces(path, threshold=0.3).boxes == [box for box in everything if box.score >= 0.3]
     assert faces(path, threshold=0.99).boxes == []
 

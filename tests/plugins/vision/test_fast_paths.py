@@ -106,8 +106,8 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     if library == "simplejpeg":
         monkeypatch.setitem(sys.modules, "simplejpeg", None)
     elif library == "torchvision":
-        monkeypatch.setattr(decoding, "_torchvision_operator", lambda: None)
-    decoding._jpeg_decoder.cache_clear()
+        monkeypatch.setattr(decoding, "_torchvision_operator", lambda: None)  # as where torchvision has none
+    decoding._jpeg_decoder.cache_clear()  # as a new process begins
 
 
 @pytest.fixture(params=["all", "no simplejpeg", "neither"])
@@ -117,10 +117,10 @@ def libraries(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         without(monkeypatch, "simplejpeg")
     if request.param == "neither":
         without(monkeypatch, "torchvision")
-    decoding._jpeg_decoder.cache_clear()
+    decoding._jpeg_decoder.cache_clear()  # as a new process begins
     yield request.param
     monkeypatch.undo()
-    decoding._jpeg_decoder.cache_clear()
+    decoding._jpeg_decoder.cache_clear()  # as a new process begins
 
 
 def jpegs(photo: Any) -> Iterator[bytes]:

@@ -106,6 +106,7 @@ def test_the_threshold_leaves_unsure_lines_out(ocr: duomo.Runner[Any], photo: An
     path = photo("skimage/data/coins.png")  # circles that could be letters
     everything = ocr(path, threshold=0).lines
     assert len(everything) > len(ocr(path).lines)
+    # the lines themselves are compared, of the same pass
     assert ocr(path, threshold=0.3).lines == [line for line in everything if line.score >= 0.3]
 
 
@@ -137,12 +138,12 @@ def test_loading_and_reading_are_quiet_offline_and_leave_no_trace(
 def test_the_engine_takes_as_many_threads_as_torch_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     from duomo_vision import ocr
 
-    assert ocr._num_threads() == torch.get_num_threads()
+    assert ocr._num_threads() == torch.get_num_threads()  # onnxruntime does not say how many threads it has
     monkeypatch.delitem(sys.modules, "torch")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert ocr._num_threads() == 3
+    assert ocr._num_threads() == 3  # the same
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert ocr._num_threads() == -1
+    assert ocr._num_threads() == -1  # the same
 
 
 def test_rows_are_read_from_left_to_right_and_then_downwards() -> None:

@@ -57,7 +57,7 @@ def test_an_artefact_of_another_kind_is_refused(sigmoid, tmp_path):
 
 
 def test_a_kind_that_nobody_loaded_is_refused(tmp_path):
-    from duomo.adapters.artifacts import _digest
+    from duomo.adapters.artifacts import _digest  # the fingerprint of a file that was changed by hand
 
     text = json.dumps({"kind": "birds.nest/1", "sha256": _digest("birds.nest/1", {}), "content": {}})
     (tmp_path / "nest.json").write_text(text)
@@ -80,7 +80,7 @@ def test_a_kind_has_one_class_and_a_subclass_without_its_own_is_of_its_bases_kin
 
 
 def test_content_that_no_longer_fits_its_class_is_refused(tmp_path):
-    from duomo.adapters.artifacts import _digest
+    from duomo.adapters.artifacts import _digest  # the fingerprint of a file that was changed by hand
 
     content = {"threshold": 2.0, "accept": "below", "margin": 0.0, "fitted_on": None}
     data = {"kind": Threshold.kind, "sha256": _digest(Threshold.kind, content), "content": content}

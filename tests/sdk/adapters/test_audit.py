@@ -40,7 +40,7 @@ def edit(lines):
 
 
 def edit_and_hash(lines):
-    from duomo.adapters.audit import _hash, _text
+    from duomo.adapters.audit import _hash, _text  # a line as a forger would make it
 
     line = {**json.loads(lines[3]), "decision": "reject"}
     del line["hash"]
@@ -80,7 +80,7 @@ def nest(lines):
 
 
 def write_it_all_anew(lines):
-    from duomo.adapters.audit import GENESIS, _hash, _text
+    from duomo.adapters.audit import GENESIS, _hash, _text  # a line as a forger would make it
 
     head = GENESIS
     for at, text in enumerate(lines):
@@ -148,7 +148,7 @@ def test_a_head_that_was_edited_is_a_crime_too(log, text):
 
 
 def test_the_end_of_a_keyed_log_cannot_be_cut_off_without_the_key(tmp_path):
-    from duomo.adapters.audit import _hash
+    from duomo.adapters.audit import _hash  # a line as a forger would make it
 
     path = tmp_path / "keyed"
     with AuditLog(path, secret=b"s") as opened:
@@ -244,7 +244,7 @@ def test_a_line_has_pseudonyms_and_fingerprints_and_nothing_of_the_record(thermo
 @given(st.integers(0, 10**9))
 def test_no_single_changed_letter_goes_unseen(seed):
     draw = random.Random(seed)
-    from duomo.adapters.audit import _hash, _text, _walk
+    from duomo.adapters.audit import _hash, _text, _walk  # a line as a forger would make it
 
     head, lines = "0" * 64, []
     for seq in range(3):
@@ -291,8 +291,9 @@ def test_a_new_log_begins_without_a_doubt(tmp_path):
 def test_a_disk_that_is_full_when_the_log_is_closed_is_said_in_words(log):
     opened = AuditLog(log)
     opened._file.close()  # the log's own file is private: only so can the disk be full for it alone
+    # as above
     opened._file = open("/dev/full", "a", encoding="utf-8")  # noqa: SIM115 - closed by the log
-    opened._file.write("left behind")
+    opened._file.write("left behind")  # what was not yet on the disk
     with pytest.raises(CannotWrite, match="cannot be written") as caught:
         opened.close()
     assert caught.value.why == "No space left on device"

@@ -92,6 +92,7 @@ def test_pairs_are_given_on_the_command_line(duomo: Any) -> None:
     pairs = ("run", "similarity", "--pair", "a cat", "a kitten", "--pair", "a dog", "a lorry")
     [plan] = duomo.json(*pairs, "--dry-run")
     assert (plan["inputs"], plan["first_inputs"]) == (2, ["a cat · a kitten", "a dog · a lorry"])
+    # lengths over a thousand, printed and read
     assert [line["result"]["scores"] for line in duomo.json(*pairs)] == [[5.008], [5.007]], "lengths of both parts"
     assert duomo(*pairs, "-o", "table").stdout.splitlines()[1].split("  ")[0] == "a cat · a kitten"
     [line] = duomo.json("run", "text-classification", "--pair", "a", "b")

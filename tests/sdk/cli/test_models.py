@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from duomo.doctor import _models
+from duomo.doctor import _models  # one check of the many that `doctor` makes
 from duomo.testing.fakes import echo_spec, fake_catalog
 
 HASH = "0" * 64

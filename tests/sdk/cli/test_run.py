@@ -345,9 +345,10 @@ def test_inputs_are_counted_where_none_is_read_for_it(
     Path("list").write_text("notes/a.txt\nnotes/b.md\n")
     Path("lists.jsonl").write_text("in.jsonl\n")
     read: list[str] = []
+    # what is asked of the source, and in which order
     parse, fetch, begin = sources._from_json, sources._from_url, Summary.begin
-    monkeypatch.setattr(sources, "_from_json", lambda *args: read.append(args[0]) or parse(*args))
-    monkeypatch.setattr(sources, "_from_url", lambda *args: read.append(args[0]) or fetch(*args))
+    monkeypatch.setattr(sources, "_from_json", lambda *args: read.append(args[0]) or parse(*args))  # the same
+    monkeypatch.setattr(sources, "_from_url", lambda *args: read.append(args[0]) or fetch(*args))  # the same
     totals: list[int | None] = []
     monkeypatch.setattr(Summary, "begin", lambda self, total=None: totals.append(total) or begin(self, total))
     done = duomo("--progress", "always", *CLASSIFY, *inputs, "-O", "out.csv", input="one\n")

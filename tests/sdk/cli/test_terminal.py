@@ -208,7 +208,9 @@ def test_ctrl_c_still_prints_the_table_of_what_is_done(tmp_path: Path) -> None:
     assert process.stdin is not None
     process.stdin.write(texts.encode())
     process.stdin.flush()
+    deadline = time.monotonic() + 60
     while not diary.exists() or diary.read_text().count("batch") < 3:
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)

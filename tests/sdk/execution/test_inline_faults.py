@@ -141,7 +141,7 @@ def test_a_consumer_that_stops_reading_stops_the_reading(delicate: duomo.Runner[
     for _ in itertools.islice(outcomes, 5):
         pass
     before = len(read)
-    time.sleep(0.1)
+    time.sleep(0.1)  # in which it would read on, if it did
     assert len(read) == before <= 4096
     outcomes.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("duomo-prepare")]

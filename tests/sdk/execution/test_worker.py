@@ -91,7 +91,7 @@ def test_the_time_of_a_batch_is_shared_by_its_items(made, monkeypatch):
     worker = made()
     prepared = worker.prepare(["a", "b", "c"], OPTIONS)
     assert prepared.seconds == 0.5
-    assert [each.timing.ms for each in worker.compute(prepared, OPTIONS)] == [500.041] * 3
+    assert [each.timing.ms for each in worker.compute(prepared, OPTIONS)] == [500.041] * 3  # rounded to a thousandth
 
 
 def test_one_item_alone_is_its_result(made):

@@ -46,6 +46,7 @@ def test_one_graph_takes_batches_of_any_size_even_when_the_first_was_of_one(runt
             assert found.keys() == expected.keys()
             for key in expected:
                 torch.testing.assert_close(found[key], expected[key], atol=1e-5, rtol=1e-5)
+        # how many graphs there are shows in time only
         assert [len(graphs) for graphs in exported._graphs.values()] == [1]
         ids = torch.randint(0, 50, (2, 4))
         torch.testing.assert_close(exported(ids, 2.0)["hidden"], network(ids, 2.0)["hidden"], atol=1e-5, rtol=1e-5)
@@ -59,7 +60,7 @@ def test_pictures_of_another_size_get_a_graph_of_their_own_up_to_a_bound(monkeyp
         for shape in ((2, 3, 8, 8), (3, 3, 8, 8), (2, 3, 6, 9)):
             picture = torch.rand(shape)
             torch.testing.assert_close(exported(picture), network(picture), atol=1e-5, rtol=1e-5)
-    assert [len(graphs) for graphs in exported._graphs.values()] == [2]
+    assert [len(graphs) for graphs in exported._graphs.values()] == [2]  # how many graphs there are shows in time only
     monkeypatch.setattr(runtimes, "MOST_GRAPHS", 2)
     with pytest.raises(OptimizeRefused, match="batches of one size only, and 2 sizes were exported"):
         exported(torch.rand(2, 3, 7, 7))

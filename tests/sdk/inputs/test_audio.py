@@ -121,7 +121,7 @@ def test_a_rate_next_to_a_usual_one_gives_nearly_its_samples():
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000, 192_000])
 def test_resampling_block_by_block_is_resampling_at_once(rate, monkeypatch):
-    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 4_001)
+    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 4_001)  # blocks that end within the recording
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, rate + 7).astype(np.float32)
     at_once = torchaudio.functional.resample(torch.from_numpy(noise), rate, RATE).numpy()
     np.testing.assert_allclose(Audio.accept((noise, rate)).samples(), at_once, atol=1e-6)
@@ -132,7 +132,7 @@ def test_reading_in_blocks_is_reading_at_once(format, subtype, monkeypatch):
     both = np.stack([sine(RATE), sine(RATE) ** 2], axis=1)
     data = encoded(both, format=format, subtype=subtype)
     at_once = soundfile.read(io.BytesIO(data), dtype="float32")[0].mean(axis=1)
-    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 999)
+    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 999)  # blocks that end within the recording
     np.testing.assert_allclose(Audio.accept(data).samples(), at_once, atol=1e-6)
 
 
@@ -297,7 +297,7 @@ def of_unknown_length(samples: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("block", [1 << 20, 999])
 def test_a_flac_from_a_pipe_that_does_not_say_its_length_is_read_to_its_end(tone, block, monkeypatch):
-    monkeypatch.setattr("duomo.inputs.audio._BLOCK", block)
+    monkeypatch.setattr("duomo.inputs.audio._BLOCK", block)  # blocks that end within the recording
     np.testing.assert_allclose(Audio.accept(of_unknown_length(np.tile(tone, 3))).samples(), np.tile(tone, 3), atol=1e-4)
 
 

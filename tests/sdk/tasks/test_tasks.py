@@ -94,7 +94,7 @@ def test_a_missing_option_is_asked_for():
 def test_words_of_a_command_line_are_read_as_numbers_and_lists():
     assert ImageClassificationOptions.parse({"top_k": "3"}).top_k == 3
     assert ZeroShotImageClassificationOptions.parse({"labels": "a cat, a dog,"}).labels == ["a cat", "a dog"]
-    assert VoiceActivityDetectionOptions.parse({"threshold": ".7"}).threshold == 0.7
+    assert VoiceActivityDetectionOptions.parse({"threshold": ".7"}).threshold == 0.7  # the same decimal, read twice
     assert SemanticSearchOptions.parse({"corpus": ["a"]}).corpus == ("a",)
     assert TextGenerationOptions.parse({"stop": ["\n"]}).stop == ("\n",)
 

@@ -141,13 +141,13 @@ def test_ways_to_be_parallel_that_there_are_not(devices, parallel, named):
 def test_gradients_do_not_depend_on_how_the_batch_is_cut(fit, rows, monkeypatch, micro):
     """Sums and counts: 1 × 24 rows and others, with class weights."""
     kept = []
-    update = Loop._update
+    update = Loop._update  # each step of a rank, which shows nowhere else
 
     def spy(self, number, lr, count):
         kept.append(torch.cat([each.grad.flatten().double() / count for each in self.parameters.values()]))
         return update(self, number, lr, count)
 
-    monkeypatch.setattr(Loop, "_update", spy)
+    monkeypatch.setattr(Loop, "_update", spy)  # the same
     settings = {**STILL, "batch": 24, "max_steps": 1, "class_weight": {"bird": 3.0, "fish": 0.5}}
     fit(rows, out="whole", micro=24, **settings)
     fit(rows, out="cut", micro=micro, **settings)

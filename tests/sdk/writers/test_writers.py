@@ -326,6 +326,7 @@ def test_a_row_torn_by_a_full_disk_is_healed_by_the_next_run(tmp_path, monkeypat
     with pytest.raises(CannotWrite), open_writer(path, Classification) as writer:
         for outcome in MANY[:6]:
             writer.write(outcome)
+        # the disk is full for it alone
         monkeypatch.setattr(writer._file, "_file", Full())  # type: ignore[attr-defined]
         writer.write(MANY[6])
     assert not path.read_bytes().endswith(b"\n")

@@ -82,7 +82,7 @@ def test_one_machine_of_sixteen_needs_no_cluster():
     ids=lambda value: value.name if isinstance(value, ModelProfile) else None,
 )
 def test_the_table_of_plans(monkeypatch, profile, devices, options, expected):
-    monkeypatch.setattr(hardware, "_memory", lambda: (16e9, 0.0))
+    monkeypatch.setattr(hardware, "_memory", lambda: (16e9, 0.0))  # the memory of a machine that is not here
     if expected == NO_FIT:
         with pytest.raises(DoesNotFit):
             make_plan(profile, parse_devices(devices), **options)
@@ -162,7 +162,7 @@ def test_what_fits_nowhere_says_how_much_is_missing_and_what_would_do(profile, d
 
 
 def test_a_cpu_without_the_memory_names_a_device_that_has_it(monkeypatch):
-    monkeypatch.setattr(hardware, "_memory", lambda: (8e9, 0.0))
+    monkeypatch.setattr(hardware, "_memory", lambda: (8e9, 0.0))  # the memory of a machine that is not here
     with pytest.raises(DoesNotFit) as caught:
         make_plan(LLAMA7, parse_devices("cpu"))
     assert "needs 30." in caught.value.why
@@ -248,7 +248,7 @@ def test_a_pipeline_idles_and_tensor_parallelism_waits_for_its_link():
 
 
 def test_a_job_is_planned_by_what_is_known_of_it(monkeypatch):
-    monkeypatch.setattr(hardware, "_memory", lambda: (16e9, 0.0))
+    monkeypatch.setattr(hardware, "_memory", lambda: (16e9, 0.0))  # the memory of a machine that is not here
     spec = ModelSpec("fake/echo", "text-classification", "duomo.testing.fakes:EchoModel", "", "", params=10**8)
     job = Job(spec, spec.task, spec.name, None, "", "")
     assert plan_for_job(job, ("cpu", "cpu")).executor == "inline"
@@ -308,7 +308,7 @@ def test_a_gpu_is_known_by_what_its_driver_calls_it():
         ("Tesla T4", 16e9, "T4"),
         ("NVIDIA GeForce RTX 4090", 25e9, "RTX4090"),
     ):
-        assert hardware._like(name, memory).kind == kind
-        assert hardware._like(name, memory).memory == memory
-    strange = hardware._like("Radeon 9", 16e9)
+        assert hardware._like(name, memory).kind == kind  # a device that is not here
+        assert hardware._like(name, memory).memory == memory  # a device that is not here
+    strange = hardware._like("Radeon 9", 16e9)  # a device that is not here
     assert "no data sheet" in strange.source

@@ -206,7 +206,7 @@ def test_the_source_is_read_no_further_than_the_window_however_long_it_is():
 def test_a_million_items_pass_through_in_the_memory_of_a_window():
     mib = {}
     with load(InProcessCrew(2)) as runner:
-        sent = runner.executor._crew.sent
+        sent = runner.executor._crew.sent  # the fake crew keeps all that it was sent, which would fill the memory
         for outcome in runner.map((f"text {i}" for i in range(1_000_000)), batch_size=512):
             if outcome.index in (100_000, 999_999):
                 mib[outcome.index] = int(STATM.read_text().split()[1]) * mmap.PAGESIZE / 2**20
@@ -221,7 +221,7 @@ def test_a_refused_item_of_a_slow_source_is_given_out_before_the_next_is_read():
     def source():
         for item in ("", "fine"):
             asked.append(item)
-            time.sleep(0.1)
+            time.sleep(0.1)  # a source that is slow
             yield item
 
     with duomo.load("text-classification", catalog=CATALOG) as inline, load(RealTime(1)) as pooled:
@@ -239,7 +239,7 @@ def test_items_that_come_together_from_a_slow_source_are_given_out_before_the_ne
     def source():
         for item in ("a", "b", "", "c", "d", "e"):
             if not item:
-                time.sleep(0.3)
+                time.sleep(0.3)  # a pause of the source, longer than it is waited for
                 continue
             given_when_asked.append(len(given))
             yield item
@@ -266,7 +266,7 @@ def test_items_are_let_go_once_they_are_given_out():
             Probe.alive -= 1
 
     with load(InProcessCrew(1)) as runner:
-        crew_forgets = runner.executor._crew.sent
+        crew_forgets = runner.executor._crew.sent  # the fake crew keeps all that it was sent
         entries = (Entry(i, "", Probe(f"text {i}")) for i in range(20_000))
         for _ in runner.executor.map(entries, runner.task.Options(), batch_size=64):
             crew_forgets.clear()

@@ -166,7 +166,7 @@ def test_rests_grow_with_deaths_in_a_row_and_the_last_is_kept():
         rest = next(s for s in (0.0, 0.1, 0.5, 2.0, 5.0) if replicas.rested(now + s))
         rests.append(rest)
         now += rest
-    assert rests == [0.0, 0.1, 0.5, 2.0, 5.0, 5.0, 5.0, 5.0]
+    assert rests == [0.0, 0.1, 0.5, 2.0, 5.0, 5.0, 5.0, 5.0]  # as they stand in the table
     assert replicas.seats[0].restarts == MAX_RESTARTS == 8
     assert BACKOFF_S[0] == 0.0
 
