@@ -140,6 +140,6 @@ def test_the_last_minute_has_a_rate_and_quantiles():
     for second in range(100):
         recent.add(float(second), second / 100)
     assert recent.rate(99.0) == pytest.approx(61 / 60)
-    assert recent.quantiles(99.0, 0.5, 1.0) == [0.69, 0.99]
+    assert recent.quantiles(99.0, 0.5, 1.0) == pytest.approx([0.69, 0.99])
     assert recent.rate(1000.0) == 0.0
     assert recent.quantiles(1000.0, 0.5) == [0.0]

@@ -92,8 +92,9 @@ def test_no_request_is_lost_while_models_are_exchanged(client):
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(keep_asking) for _ in range(8)]
         for name in ("fake/loud", "fake/echo") * 4:
-            seen = len(answers)
+            seen, deadline = len(answers), time.monotonic() + 60
             while len(answers) < seen + 10:
+                assert time.monotonic() < deadline
                 time.sleep(0.005)
             assert client.post(f"{PLACE}/swap", json={"model": name}, headers=ADMIN).status_code == 200
         stop.set()
