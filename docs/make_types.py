@@ -26,7 +26,8 @@ from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, overload
 
 from duomo import tasks
 from duomo.outcome import Outcome
-from duomo.runner import LoadOptions, MapOptions, Runner, RunOptions, SubmitOptions
+from duomo.keywords import LoadOptions, MapOptions, RunOptions, SubmitOptions
+from duomo.runner import Runner
 from duomo.tasks.base import Result, Task
 
 R = TypeVar("R", bound=Result)

@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from duomo.catalog import Catalog, default_catalog, resolve
-from duomo.errors import DuomoError, UsageProblem, did_you_mean
-from duomo.execution.base import FLUSH, MODES, Entry, Executor, Flush, ItemResult, Job
+from duomo.entries import Entries, check_count, check_many
+from duomo.errors import UsageProblem, did_you_mean
+from duomo.execution.base import MODES, Executor, Job
 from duomo.execution.devices import device_name
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
-from duomo.inputs import Audio, Image
 from duomo.lifecycle import Lifecycle
-from duomo.outcome import ItemError, Meta, Outcome
+from duomo.outcome import Meta, Outcome
 from duomo.parallel import ParallelDims
 from duomo.references import find_weights
 from duomo.tasks.base import Result, Task
@@ -42,42 +40,6 @@ R_co = TypeVar("R_co", bound=Result, covariant=True)
 AnyTask = type[Task[Any, Any, R]]
 _LOADING: contextvars.ContextVar[Catalog | None] = contextvars.ContextVar("duomo_loading", default=None)
 """The catalog of the `load` in progress: a model that loads other models finds them in the same one."""
-
-
-class LoadOptions(TypedDict, total=False):
-    """The keywords of `load`, which describes them."""
-
-    device: str
-    dtype: str
-    optimize: str
-    executor: str | Executor
-    devices: Devices | None
-    parallel: str | ParallelDims | None
-    catalog: Catalog | None
-
-
-class RunOptions(TypedDict, total=False):
-    """The keywords of `run` beside the options of the task."""
-
-    model: str | None
-    device: str
-    dtype: str
-
-
-class MapOptions(TypedDict, total=False):
-    """The keywords of `Runner.map` beside the options of the task."""
-
-    batch_size: int | None
-    max_failed: int | None
-    store: str | os.PathLike[str] | RunStore | None
-    retry_failed: bool
-    dedupe: bool
-
-
-class SubmitOptions(TypedDict, total=False):
-    """The keywords of `Runner.submit` beside the options of the task."""
-
-    deadline_s: float | None
 
 
 def load(
@@ -190,19 +152,6 @@ def _check_for_load(options: Mapping[str, object]) -> None:
             )
 
 
-def _check_many(items: object) -> None:
-    if isinstance(items, str | bytes | Path | Mapping) or not isinstance(items, Iterable):
-        raise UsageProblem(
-            f"map() takes many items, and {items!r:.80} was given",
-            fix="give a list, a generator or any other iterable; for one item call the runner: runner(item)",
-        )
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if value is not None and (not isinstance(value, int) or value < least):
-        raise UsageProblem(f"{name} must be a whole number of at least {least}, not {value!r}", fix=f"{name}=32")
-
-
 class Runner(Generic[R_co]):
     """A loaded model: call it with one item, or `map` it over many."""
 
@@ -210,6 +159,7 @@ class Runner(Generic[R_co]):
         self.task = task
         self.executor = executor
         self._accept: Callable[[Any], Any] = task.Input.accept
+        self._entries = Entries(task.Input)
         self._lifecycle = Lifecycle(catalog.host)
         self._watched = bool(self._lifecycle)
         self._defaults: Any = None  # options are checked once: most calls of a runner use the same ones
@@ -259,9 +209,9 @@ class Runner(Generic[R_co]):
             StoreLocked: another run is using the store.
             SystemicError: the first items all failed alike, or more than `max_failed` did.
         """
-        _check_many(items)
-        _check_count("batch_size", batch_size, 1)
-        _check_count("max_failed", max_failed, 0)
+        check_many(items)
+        check_count("batch_size", batch_size, 1)
+        check_count("max_failed", max_failed, 0)
         return self._map(items, options, batch_size, max_failed, store, retry_failed=retry_failed, dedupe=dedupe)
 
     def submit(self, item: object, *, deadline_s: float | None = None, **options: object) -> Future[Outcome[R_co]]:
@@ -283,7 +233,7 @@ class Runner(Generic[R_co]):
             raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
 
         def ask(options: Mapping[str, object]) -> Future[Outcome[R_co]]:
-            return self.executor.submit(self._entry(0, item), self._parse(options), deadline_s=deadline_s)
+            return self.executor.submit(self._entries.one(0, item), self._parse(options), deadline_s=deadline_s)
 
         return self._lifecycle.watch_one(ask, self.meta, options)
 
@@ -322,7 +272,7 @@ class Runner(Generic[R_co]):
         self._parse(options)  # wrong options raise here
 
         def compute(options: Mapping[str, object]) -> Iterator[Outcome[R_co]]:
-            parsed, entries = self._parse(options), self._entries(items)
+            parsed, entries = self._parse(options), self._entries.of(items)
             if store is None and not dedupe:
                 return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
             from duomo.execution.resuming.resume import Resume  # most runs have no store
@@ -341,22 +291,3 @@ class Runner(Generic[R_co]):
         if self._defaults is None:
             self._defaults = self.task.Options.parse({})
         return self._defaults
-
-    def _entries(self, items: Iterable[object]) -> Iterator[Entry | Flush]:
-        number = itertools.count()
-        return (FLUSH if item is FLUSH else self._entry(next(number), item) for item in items)
-
-    def _entry(self, index: int, value: object) -> Entry:
-        if isinstance(value, DuomoError):  # what gathers the items may know already that one is lost
-            return Entry(index, str(index), None, ItemResult(error=ItemError.of(value)))
-        try:
-            item = self._accept(value)
-        # Not BadInput alone: the input class of a plugin's task may raise anything.
-        except Exception as error:
-            return Entry(index, self._name(value) or str(index), None, ItemResult(error=ItemError.of(error)))
-        return Entry(index, getattr(item, "name", "") or str(index), item)
-
-    def _name(self, value: object) -> str:
-        """Name an item by its path; a str is a path only where files are meant."""
-        is_path = isinstance(value, Path) or (isinstance(value, str) and issubclass(self.task.Input, Audio | Image))
-        return str(value) if is_path and len(str(value)) < 1024 else ""

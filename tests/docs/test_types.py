@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from duomo import tasks
-from duomo.runner import MapOptions, Runner, RunOptions, SubmitOptions, run
+from duomo.keywords import MapOptions, RunOptions, SubmitOptions
+from duomo.runner import Runner, run
 from duomo.tasks import multimodal, nlp, speech, vision
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ LAYERS = [
     {"tasks", "model", "outcome", "weights", "parallel"},
     {"catalog", "data", "export", "lifecycle", "packs", "pretrained", "writers"},
     {"execution", "references"},
-    {"client", "runner", "training"},
+    {"client", "entries", "keywords", "runner", "training"},
     {"adapters", "typed"},
     {"testing", "doctor", "scaffold"},
     {"serving"},

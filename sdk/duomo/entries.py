@@ -1,0 +1,56 @@
+"""From the items of a caller to entries of an executor: accepted and named, or an error that stays with its item."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from duomo.errors import DuomoError, UsageProblem
+from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
+from duomo.inputs import Audio, Image
+from duomo.outcome import ItemError
+from duomo.tasks.base import Input
+
+
+def check_many(items: object) -> None:
+    """Raise `UsageProblem` for what is one item, or none."""
+    if isinstance(items, str | bytes | Path | Mapping) or not isinstance(items, Iterable):
+        raise UsageProblem(
+            f"map() takes many items, and {items!r:.80} was given",
+            fix="give a list, a generator or any other iterable; for one item call the runner: runner(item)",
+        )
+
+
+def check_count(name: str, value: object, least: int) -> None:
+    """Raise `UsageProblem` unless `value` is None or a whole number of at least `least`."""
+    if value is not None and (not isinstance(value, int) or value < least):
+        raise UsageProblem(f"{name} must be a whole number of at least {least}, not {value!r}", fix=f"{name}=32")
+
+
+class Entries:
+    """Makes entries of what an input class accepts."""
+
+    def __init__(self, kind: type[Input]) -> None:
+        self._kind = kind
+
+    def of(self, items: Iterable[object]) -> Iterator[Entry | Flush]:
+        """One entry an item, numbered from 0; a `FLUSH` passes through."""
+        number = itertools.count()
+        return (FLUSH if item is FLUSH else self.one(next(number), item) for item in items)
+
+    def one(self, index: int, value: object) -> Entry:
+        """An entry that holds the accepted item, or the error that it is refused with."""
+        if isinstance(value, DuomoError):  # what gathers the items may know already that one is lost
+            return Entry(index, str(index), None, ItemResult(error=ItemError.of(value)))
+        try:
+            item = self._kind.accept(value)
+        # Not BadInput alone: the input class of a plugin's task may raise anything.
+        except Exception as error:
+            return Entry(index, self._name(value) or str(index), None, ItemResult(error=ItemError.of(error)))
+        return Entry(index, getattr(item, "name", "") or str(index), item)
+
+    def _name(self, value: object) -> str:
+        """Name an item by its path; a str is a path only where files are meant."""
+        is_path = isinstance(value, Path) or (isinstance(value, str) and issubclass(self._kind, Audio | Image))
+        return str(value) if is_path and len(str(value)) < 1024 else ""
