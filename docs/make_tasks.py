@@ -15,6 +15,7 @@ INPUTS = {
     "Audio": "a recording",
     "AudioPair": "two recordings",
     "Candidates": "a query and the texts that may answer it",
+    "Choices": "a question and the texts to choose among",
     "Comparison": "a text and the texts to compare it with",
     "Image": "a picture",
     "ImagePair": "two pictures",

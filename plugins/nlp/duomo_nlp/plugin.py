@@ -77,6 +77,31 @@ FAMILY = ModelSpec(
     architectures=("*ForSequenceClassification",),
     limits="needs a tokenizer.json, or files from which transformers makes one",
 )
+PYSBD = ModelSpec(
+    "nlp/pysbd",
+    "sentence-splitting",
+    "duomo_nlp.models.pysbd_splitter:PySbd",
+    "pySBD: sentences by rules, 23 languages",
+    "MIT",
+    weights="none",
+    requires=("pysbd>=0.3.4",),
+    limits="rules for edited texts: chats without marks and capital letters are one sentence",
+)
+SYMSPELL = ModelSpec(
+    "nlp/symspell",
+    "spelling-correction",
+    "duomo_nlp.models.spelling:Spelling",
+    "SymSpell: misspelt English words mended by a list of 82,765 words",
+    "MIT",
+    weights="package:symspellpy/frequency_dictionary_en_82_765.txt",
+    sha256="68e9dc81c7e73bd7310b57e516ecaea0d8b6387ff71344a57c04174650a407a7",
+    size=1_332_879,
+    packages=("symspellpy==6.10.1 --hash=sha256:a653a6c125839a21ada87c3e044d690fc3b39872efbd7b7270db3de9471315e1",),
+    packs=("text",),
+    languages=("en",),
+    limits="English; each word by itself: 'form' for 'from' stays. Rare words and names in lower case are changed; "
+    "keep= names those that are right. Loading takes some seconds",
+)
 ENCODERS = (
     "SentenceTransformer",
     "*ForMaskedLM",
@@ -127,6 +152,20 @@ class Nlp(Hooks):
                 loader="duomo_nlp.embedding:ZeroShotClassification",
                 summary="all-MiniLM-L6-v2: the label nearest in meaning",
             ),
+            MINILM._replace(
+                task="keyword-extraction",
+                loader="duomo_nlp.central:KeywordExtraction",
+                summary="all-MiniLM-L6-v2: the words nearest to the text, unlike each other",
+                limits="English: the words that no keyword begins or ends with are English ones",
+            ),
+            MINILM._replace(
+                task="extractive-summarization",
+                loader="duomo_nlp.central:ExtractiveSummarization",
+                summary="all-MiniLM-L6-v2: the sentences most like all others",
+                limits="English; word for word: nothing is put together, and a pronoun may lose what it stands for",
+            ),
+            PYSBD,
+            SYMSPELL,
             LANGID,
             VADER,
             SMOLLM2,
@@ -189,6 +228,29 @@ class Nlp(Hooks):
                 loader="duomo_nlp.ranking:TextRanking",
                 summary="any cross-encoder: a transformers checkpoint that gives a pair of texts one score",
                 limits="one pass a text; first choose among many by semantic-search",
+            ),
+            *(
+                FAMILY._replace(
+                    task=task,
+                    loader=f"duomo_nlp.pairs:{loader}",
+                    summary=f"any transformers checkpoint {what}",
+                    architectures=(architecture,),
+                )
+                for task, loader, what, architecture in (
+                    (
+                        "text-pair-regression",
+                        "TextPairRegression",
+                        "that gives two texts a number",
+                        "*ForSequenceClassification",
+                    ),
+                    ("multiple-choice", "MultipleChoice", "for multiple choice", "*ForMultipleChoice"),
+                    (
+                        "next-sentence-prediction",
+                        "NextSentencePrediction",
+                        "for next-sentence prediction",
+                        "*ForNextSentencePrediction",
+                    ),
+                )
             ),
             *(
                 FAMILY._replace(

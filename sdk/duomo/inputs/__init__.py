@@ -12,6 +12,7 @@ from duomo.inputs.marked import MarkedImage
 from duomo.inputs.pair import (
     AudioPair,
     Candidates,
+    Choices,
     Comparison,
     ImagePair,
     ImageQuestion,
@@ -27,6 +28,7 @@ __all__ = [
     "Audio",
     "AudioPair",
     "Candidates",
+    "Choices",
     "Comparison",
     "Image",
     "ImagePair",

@@ -121,6 +121,25 @@ class Candidates(Parts):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Choices(Parts):
+    """A question or the beginning of a story, and what may go with it, two texts or more.
+
+    ``(question, [choice, …])`` or ``{"question", "choices"}``.
+    """
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "choices": list[Text]}
+    WHAT = "a question and a list of choices"
+    EXAMPLE = '("who came?", ["Ada", "Bob"])'
+    question: Text
+    choices: tuple[Text, ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.choices) < 2:
+            raise BadInput("choices must be a list of two texts or more", fix=self.EXAMPLE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Question(Parts):
     """A question, and the text that answers it: ``(question, context)`` or ``{"question", "context"}``."""
 

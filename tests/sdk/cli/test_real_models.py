@@ -37,7 +37,12 @@ CHECKPOINTS = {
     "image-captioning": "BlipForConditionalGeneration",
     "visual-question-answering": "ViltForQuestionAnswering",
     "audio-classification": "Wav2Vec2ForSequenceClassification",
-    **dict.fromkeys(("text-pair-classification", "text-ranking", "text-regression"), "BertForSequenceClassification"),
+    **dict.fromkeys(
+        ("text-pair-classification", "text-pair-regression", "text-ranking", "text-regression"),
+        "BertForSequenceClassification",
+    ),
+    "multiple-choice": "BertForMultipleChoice",
+    "next-sentence-prediction": "BertForNextSentencePrediction",
     "zero-shot-audio-classification": "ClapModel",
 }
 """Tasks without a model of their own, and what their examples call PATH."""

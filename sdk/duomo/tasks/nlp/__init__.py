@@ -15,6 +15,24 @@ if TYPE_CHECKING:
         ZeroShotClassification as ZeroShotClassification,
         ZeroShotClassificationOptions as ZeroShotClassificationOptions,
     )
+    from duomo.tasks.nlp.editing import (
+        CentralSentence as CentralSentence,
+        Corrected as Corrected,
+        Correction as Correction,
+        Extract as Extract,
+        ExtractiveSummarization as ExtractiveSummarization,
+        ExtractiveSummarizationOptions as ExtractiveSummarizationOptions,
+        Keyword as Keyword,
+        KeywordExtraction as KeywordExtraction,
+        KeywordExtractionOptions as KeywordExtractionOptions,
+        Keywords as Keywords,
+        Sentence as Sentence,
+        Sentences as Sentences,
+        SentenceSplitting as SentenceSplitting,
+        SentenceSplittingOptions as SentenceSplittingOptions,
+        SpellingCorrection as SpellingCorrection,
+        SpellingCorrectionOptions as SpellingCorrectionOptions,
+    )
     from duomo.tasks.nlp.embedding import (
         FeatureExtraction as FeatureExtraction,
         FeatureExtractionOptions as FeatureExtractionOptions,
@@ -46,6 +64,16 @@ if TYPE_CHECKING:
         TextChunk as TextChunk,
         TextGeneration as TextGeneration,
         TextGenerationOptions as TextGenerationOptions,
+    )
+    from duomo.tasks.nlp.pairs import (
+        Choice as Choice,
+        MultipleChoice as MultipleChoice,
+        MultipleChoiceOptions as MultipleChoiceOptions,
+        NextSentencePrediction as NextSentencePrediction,
+        NextSentencePredictionOptions as NextSentencePredictionOptions,
+        Succession as Succession,
+        TextPairRegression as TextPairRegression,
+        TextPairRegressionOptions as TextPairRegressionOptions,
     )
     from duomo.tasks.nlp.ranking import (
         TextRanking as TextRanking,
@@ -136,6 +164,55 @@ TASKS = (
         """-m dir:PATH --input-format jsonl - <<< '{"query": "Who won?", "texts": ["We won", "It rained"]}'""",
     ),
     row(
+        "text-pair-regression",
+        "nlp.pairs:TextPairRegression",
+        "a number for two texts",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"text": "It rains.", "text_pair": "It pours."}'""",
+    ),
+    row(
+        "multiple-choice",
+        "nlp.pairs:MultipleChoice",
+        "which of several texts goes with a text",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"question": "Who flies?", "choices": ["a gull", "a cod"]}'""",
+    ),
+    row(
+        "next-sentence-prediction",
+        "nlp.pairs:NextSentencePrediction",
+        "whether a text goes on from another",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"text": "I was hungry.", "text_pair": "So I ate."}'""",
+    ),
+    row(
+        "sentence-splitting",
+        "nlp.editing:SentenceSplitting",
+        "the sentences of a text",
+        TEXTS,
+        '-t "Dr. Ito left. She was tired."',
+    ),
+    row(
+        "keyword-extraction",
+        "nlp.editing:KeywordExtraction",
+        "the words that say what a text is about",
+        TEXTS,
+        "report.txt",
+    ),
+    row(
+        "extractive-summarization",
+        "nlp.editing:ExtractiveSummarization",
+        "the sentences that say most of a text, word for word",
+        TEXTS,
+        "report.txt",
+    ),
+    row(
+        "spelling-correction",
+        "nlp.editing:SpellingCorrection",
+        "a text with its misspelt words mended",
+        TEXTS,
+        '-t "I recieved teh parcel"',
+    ),
+    row(
         "fill-mask",
         "nlp.filling:FillMask",
         "the words that fit where a text has a mask",
@@ -173,12 +250,17 @@ face(
     {
         "duomo.tasks.nlp.classification": "LanguageIdentification LanguageIdentificationOptions TextClassification"
         " TextClassificationOptions TextPairClassification ZeroShotClassification ZeroShotClassificationOptions",
+        "duomo.tasks.nlp.editing": "CentralSentence Corrected Correction Extract ExtractiveSummarization"
+        " ExtractiveSummarizationOptions Keyword KeywordExtraction KeywordExtractionOptions Keywords Sentence Sentences"
+        " SentenceSplitting SentenceSplittingOptions SpellingCorrection SpellingCorrectionOptions",
         "duomo.tasks.nlp.embedding": "FeatureExtraction FeatureExtractionOptions SemanticSearch"
         " SemanticSearchOptions SentenceSimilarity SentenceSimilarityOptions Similarity",
         "duomo.tasks.nlp.extraction": "Answer Answers Entities QuestionAnswering"
         " QuestionAnsweringOptions Span TokenClassification TokenClassificationOptions",
         "duomo.tasks.nlp.filling": "FillMask FillMaskOptions FilledMask Filling MaskedText",
         "duomo.tasks.nlp.generation": "Generation TextChunk TextGeneration TextGenerationOptions",
+        "duomo.tasks.nlp.pairs": "Choice MultipleChoice MultipleChoiceOptions NextSentencePrediction"
+        " NextSentencePredictionOptions Succession TextPairRegression TextPairRegressionOptions",
         "duomo.tasks.nlp.ranking": "TextRanking TextRankingOptions",
         "duomo.tasks.nlp.regression": "TextRegression TextRegressionOptions",
         "duomo.tasks.nlp.writing": "GeneratedText Summarization SummarizationOptions Summary Text2TextGeneration"

@@ -1,0 +1,83 @@
+"""pySBD: the sentences of a text by rules, in 23 languages.
+
+Source: Sadvilkar and Neumann 2020, https://arxiv.org/abs/2010.09657 (MIT). Its time grows with the square of a text,
+so that each paragraph is read by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Self
+
+import pysbd
+from pysbd.languages import LANGUAGE_CODES
+
+from duomo import Model, Text, WeightsRef
+from duomo.errors import BadOption, did_you_mean
+from duomo.model import Features
+from duomo.tasks.nlp.editing import Sentence, Sentences, SentenceSplittingOptions
+
+if TYPE_CHECKING:
+    import torch
+
+PARAGRAPH = re.compile(r"\n\s*\n")
+
+
+class PySbd(Model[Text, Sentences]):
+    """One segmenter a language."""
+
+    batch_size = 32
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        del weights, device, dtype  # rules alone
+        return cls()
+
+    @staticmethod
+    def estimate(item: Text) -> int:
+        return 1 + len(item) // 5
+
+    def preprocess(self, items: Sequence[Text], options: SentenceSplittingOptions) -> list[Features]:
+        if options.language not in LANGUAGE_CODES:
+            raise BadOption(
+                f"option 'language' cannot be '{options.language}'",
+                why=did_you_mean(options.language, LANGUAGE_CODES) or "its rules are not known",
+                fix=f"one of {', '.join(sorted(LANGUAGE_CODES))}",
+            )
+        segmenter = pysbd.Segmenter(language=options.language, clean=False, char_span=True)
+        return [{"text": item, "segmenter": segmenter} for item in items]
+
+    def collate(self, features: list[Features]) -> list[Features]:
+        return features
+
+    def forward(self, batch: list[Features]) -> list[list[tuple[int, int]]]:
+        """Where the sentences of each text are."""
+        return [_spans(each["segmenter"], each["text"]) for each in batch]
+
+    def postprocess(
+        self, output: list[list[tuple[int, int]]], features: list[Features], options: SentenceSplittingOptions
+    ) -> list[Sentences]:
+        return [
+            Sentences.model_construct(
+                sentences=[
+                    Sentence.model_construct(text=each["text"][start:end], start=start, end=end) for start, end in spans
+                ]
+            )
+            for spans, each in zip(output, features, strict=True)
+        ]
+
+
+def _spans(segmenter: pysbd.Segmenter, text: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    edges = [0, *(match.end() for match in PARAGRAPH.finditer(text)), len(text)]
+    for first, last in pairwise(edges):
+        at = first
+        for span in segmenter.segment(text[first:last]):
+            bare = span.sent.strip()
+            start = text.find(bare, at, last) if bare else -1  # its own offsets are wrong for some repeated sentences
+            if start >= 0:
+                at = start + len(bare)
+                found.append((start, at))
+    return found

@@ -1,0 +1,99 @@
+"""SymSpell: misspelt English words mended, by a list of words and how often each is used.
+
+Source: Garbe, https://github.com/wolfgarbe/SymSpell; the package ``symspellpy`` and its list of 82,765 words (MIT). A
+word that is not in the list becomes the most frequent one of those that are nearest; words beside it are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from symspellpy import SymSpell, Verbosity
+
+from duomo import Model, Text, WeightsRef
+from duomo.model import Features
+from duomo.tasks.nlp.editing import Corrected, Correction, SpellingCorrectionOptions
+from duomo.weights import verify
+
+if TYPE_CHECKING:
+    import torch
+
+WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+LEAST = 3
+"""Letters: shorter words have too many neighbours."""
+EDITS = 2
+END = re.compile(r"[.!?:]\W*$|^\W*$")
+"""Before a word that begins a sentence: a capital letter there makes no name."""
+
+
+class Spelling(Model[Text, Corrected]):
+    """The list of words, and what lies within two letters of each."""
+
+    batch_size = 32
+
+    def __init__(self, words: SymSpell) -> None:
+        self.words = words
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read the list after comparing its digest; it takes some seconds."""
+        del device, dtype  # a list of words has none
+        verify(weights.spec)
+        words = SymSpell(max_dictionary_edit_distance=EDITS, prefix_length=7)
+        words.load_dictionary(weights.path, 0, 1, encoding="utf-8")
+        return cls(words)
+
+    @staticmethod
+    def estimate(item: Text) -> int:
+        return 1 + len(item) // 5
+
+    def preprocess(self, items: Sequence[Text], options: SpellingCorrectionOptions) -> list[Features]:
+        return [{"text": item, "edits": options.max_edits, "keep": frozenset(options.keep)} for item in items]
+
+    def collate(self, features: list[Features]) -> list[Features]:
+        return features
+
+    def forward(self, batch: list[Features]) -> list[list[Correction]]:
+        """The corrections of each text."""
+        return [self._corrections(each["text"], each["edits"], each["keep"]) for each in batch]
+
+    def postprocess(
+        self, output: list[list[Correction]], features: list[Features], options: SpellingCorrectionOptions
+    ) -> list[Corrected]:
+        results = []
+        for corrections, each in zip(output, features, strict=True):
+            parts, at = [], 0
+            for correction in corrections:
+                parts += [each["text"][at : correction.start], correction.after]
+                at = correction.end
+            text = "".join([*parts, each["text"][at:]])
+            results.append(Corrected.model_construct(text=text, corrections=corrections))
+        return results
+
+    def _corrections(self, text: str, edits: int, keep: frozenset[str]) -> list[Correction]:
+        found = []
+        for match in WORD.finditer(text):
+            word = match.group()
+            if word in keep or self._is_left_alone(word, text[: match.start()]):
+                continue
+            after = self._mended(word, edits)
+            if after != word:
+                found.append(Correction.model_construct(before=word, after=after, start=match.start(), end=match.end()))
+        return found
+
+    def _is_left_alone(self, word: str, before: str) -> bool:
+        """Short words, names, abbreviations, and words of other scripts."""
+        if len(word) < LEAST or not word.isascii():
+            return True
+        if word.islower():
+            return False
+        return not (word.istitle() and END.search(before[-20:]))
+
+    def _mended(self, word: str, edits: int) -> str:
+        near = self.words.lookup(word.lower().replace("’", "'"), Verbosity.TOP, max_edit_distance=edits)
+        if not near or near[0].distance == 0:
+            return word
+        after: str = near[0].term
+        return after.capitalize() if word[0].isupper() else after

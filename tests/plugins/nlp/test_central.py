@@ -1,0 +1,129 @@
+"""Keywords, central sentences, sentences and spelling: what the pieces do, and how good they are on plain texts."""
+
+import random
+from typing import Any
+
+import pytest
+import torch
+
+import duomo
+from duomo.errors import BadOption
+from duomo_nlp.central import candidates, centrality, diverse, sentence_spans
+
+REPORT = (
+    "Solar power plants turn sunlight into electricity. The new solar power plant in Spain has two million panels. "
+    "Its panels follow the sun during the day. My aunt likes marmalade. The electricity of the plant is enough for "
+    "ninety thousand homes. Engineers clean the panels with robots, since dust costs electricity."
+)
+
+
+def test_candidates_begin_and_end_with_words_that_say_something() -> None:
+    text = "The cat of Paris sat. A Cat, of the 3 cats!"
+    found = [text[start:end] for start, end in candidates(text, 3)]
+    assert found == ["cat", "cat of Paris", "Paris", "Paris sat", "sat", "cats"]
+    assert candidates("it is of the 12 ...", 2) == []
+
+
+def test_diverse_candidates_are_far_from_those_taken() -> None:
+    scores = torch.tensor([0.9, 0.89, 0.3])
+    alike = torch.tensor([[1.0, 0.99, 0.1], [0.99, 1.0, 0.1], [0.1, 0.1, 1.0]])
+    assert diverse(scores, alike, 2, 0.0) == [0, 1]
+    assert diverse(scores, alike, 2, 0.7) == [0, 2]
+    assert diverse(scores, alike, 9, 0.5) == [0, 2, 1]
+
+
+def test_a_vector_like_all_others_is_central() -> None:
+    vectors = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), dim=-1)
+    scores = centrality(vectors)
+    assert scores == pytest.approx([2**-0.5 / 2, 2**-0.5, 2**-0.5 / 2], abs=1e-6)
+    assert centrality(vectors[:1]) == [1.0]
+
+
+def test_spans_of_sentences_leave_white_space_out() -> None:
+    text = "  One. Two!\n\nThree"
+    assert [text[start:end] for start, end in sentence_spans(text)] == ["One.", "Two!", "Three"]
+
+
+@pytest.mark.embedded
+def test_keywords_say_what_a_text_is_about(minilm: Any) -> None:
+    runner = minilm("keyword-extraction")
+    result = runner(REPORT)
+    assert len(result.keywords) == 5
+    assert all(REPORT[each.start : each.end] == each.text for each in result.keywords)
+    assert any("solar" in each.text.lower() for each in result.keywords[:2])
+    assert not any("aunt" in each.text or "marmalade" in each.text for each in result.keywords)
+    scores = [each.score for each in result.keywords]
+    assert scores == sorted(scores, reverse=True)
+    alike = runner(REPORT, diversity=0.0)
+    assert min(each.score for each in alike.keywords) >= min(scores)
+    assert all(len(each.text.split()) == 1 for each in runner(REPORT, max_words=1).keywords)
+    [bad, good] = runner.map(["12 34 of the", REPORT])
+    assert "no word that could be a keyword" in bad.error.what
+    assert good.ok
+
+
+@pytest.mark.embedded
+def test_central_sentences_are_those_of_the_text_in_its_order(minilm: Any) -> None:
+    runner = minilm("extractive-summarization")
+    result = runner(REPORT, num_sentences=3)
+    assert [REPORT[each.start : each.end] for each in result.sentences] == [each.text for each in result.sentences]
+    assert [each.start for each in result.sentences] == sorted(each.start for each in result.sentences)
+    assert "marmalade" not in result.summary_text
+    assert result.method == "extractive"
+    assert runner("One sentence alone.").summary_text == "One sentence alone."
+    long = " ".join([REPORT] * 20)
+    [outcome] = runner.map([long])
+    assert len(outcome.unwrap().sentences) == 3
+
+
+@pytest.fixture(scope="module")
+def splitter() -> duomo.Runner:
+    pytest.importorskip("pysbd")
+    return duomo.load("sentence-splitting", "nlp/pysbd", device="cpu")
+
+
+def test_sentences_are_where_they_are_said_to_be(splitter: Any) -> None:
+    text = "Dr. Smith paid $3.50 at 5 p.m. in Washington, D.C. yesterday. Was it real? Was it real?\n\nNo (see fig. 3)."
+    found = splitter(text).sentences
+    assert [each.text for each in found] == [
+        "Dr. Smith paid $3.50 at 5 p.m. in Washington, D.C. yesterday.",
+        "Was it real?",
+        "Was it real?",
+        "No (see fig. 3).",
+    ]
+    assert [text[each.start : each.end] for each in found] == [each.text for each in found]
+    assert len(splitter("私は猫です。名前はまだない。", language="ja").sentences) == 2
+    with pytest.raises(BadOption, match="language"):
+        splitter("Hello.", language="english")
+
+
+@pytest.fixture(scope="module")
+def speller() -> duomo.Runner:
+    pytest.importorskip("symspellpy")
+    return duomo.load("spelling-correction", "nlp/symspell", device="cpu")
+
+
+WORDS = "receive happiness language definitely camera beautiful government because people different tomorrow".split()
+
+
+@pytest.mark.embedded
+def test_typos_are_mended_and_right_words_stay(speller: Any) -> None:
+    chance = random.Random(0)
+    typos = []
+    for word in WORDS:
+        at = chance.randrange(1, len(word) - 1)
+        typos += [word[:at] + word[at + 1 :], word[:at] + word[at + 1] + word[at] + word[at + 2 :]]
+    wanted = [word for word in WORDS for _ in range(2)]
+    found = [outcome.unwrap().text for outcome in speller.map(typos)]
+    assert sum(a == b for a, b in zip(found, wanted, strict=True)) >= 0.85 * len(wanted)
+    assert [speller(word).text for word in WORDS] == WORDS
+
+
+@pytest.mark.embedded
+def test_case_marks_names_and_numbers_stay(speller: Any) -> None:
+    text = "Definately! I recieved 3 parcels from Mr. Xiaoqq, NATO and teh post."
+    result = speller(text)
+    assert result.text == "Definitely! I received 3 parcels from Mr. Xiaoqq, NATO and the post."
+    assert [text[each.start : each.end] for each in result.corrections] == ["Definately", "recieved", "teh"]
+    assert speller(text, keep=["teh"]).text.endswith("and teh post.")
+    assert speller("Nothing is wrong here.").corrections == []
