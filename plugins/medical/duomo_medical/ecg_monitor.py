@@ -39,6 +39,13 @@ MIN_SNR_DB = 6.0
 MIN_CONCENTRATION = 0.35
 """How much of a lead's steepness must lie in its beats beyond the share of time that they take: 0 for a periodic signal
 without complexes (a sine has 0.2 at most), 1 for complexes alone. The least of twelve leads of a patient is 0.74."""
+MAX_STEP = 0.45
+"""How far the level after a complex may be from that before it, as a share of the complex: 0.14 at most in twelve leads
+of a patient, 0.6 and more for sawtooth and square waves, which jump and stay there."""
+MAX_JUMP = 0.8
+"""How much of a complex may lie between two samples 4 ms apart: 0.61 at most in a patient; 1 for edges and pulses."""
+MIN_FAST = 0.06
+"""Share of the power from 0.5 to 40 Hz that is above 8 Hz: 0.17 at least in a patient; 0.01 at most for a pulse wave."""
 IRREGULAR = 0.12
 """Spread of RR intervals as a share of their mean (robust) from which a rhythm is called irregular."""
 
@@ -230,10 +237,30 @@ def _quality(signal: NDArray[np.float64], beats: NDArray[np.int64], rate: float)
     snr = 20 * float(np.log10(np.median(tops) / (4 * noise)))
     if snr < MIN_SNR_DB:
         return snr, "noise"
-    # A QRS complex is steep and short. A sine or a triangle moves as much between its turning points as at them.
-    slope = np.gradient(qrs.bandpass(signal, rate, 0.5, 40)) ** 2
+    return snr, "" if _has_complexes(signal, beats, near, rate) else "no heartbeat"
+
+
+def _has_complexes(signal: NDArray[np.float64], beats: NDArray[np.int64], near: NDArray[np.bool_], rate: float) -> bool:
+    """Whether what was found can be QRS complexes: steep and short, back where they began, and with no edges."""
+    # A sine or a triangle moves as much between its turning points as at them.
+    slow = qrs.bandpass(signal, rate, 0.5, 40)
+    slope = np.gradient(slow) ** 2
     share, time = float(slope[near].sum() / slope.sum()), float(near.mean())
-    return snr, "" if share - time >= MIN_CONCENTRATION * (1 - time) else "no heartbeat"
+    if share - time < MIN_CONCENTRATION * (1 - time):
+        return False
+    if qrs.bandpass(signal, rate, 8, 40).std() ** 2 < MIN_FAST * slow.std() ** 2:
+        return False
+    before, after, edge = int(0.1 * rate), int(0.12 * rate), max(int(0.03 * rate), 1)
+    whole = [signal[at - before : at + after] for at in beats if at >= before and at + after <= len(signal)]
+    if not whole:
+        return False
+    complexes = np.stack(whole)
+    heights = np.ptp(complexes, axis=1)
+    steps = np.abs(complexes[:, :edge].mean(1) - complexes[:, -edge:].mean(1)) / heights
+    apart = max(round(0.004 * rate), 1)
+    jumps = np.abs(complexes[:, apart:] - complexes[:, :-apart]).max(1) / heights
+    # Below 200 samples a second two samples are too far apart to tell an edge from an R wave.
+    return bool(np.median(steps) <= MAX_STEP and (rate < 200 or np.median(jumps) <= MAX_JUMP))
 
 
 def _is_in_millivolts(record: Record[Recording]) -> Iterator[Finding]:

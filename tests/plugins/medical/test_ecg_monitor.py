@@ -196,6 +196,7 @@ def test_two_methods_that_differ_are_both_named():
 
 
 TIME = np.arange(2500) / 250
+NOISE = np.random.default_rng(0).normal(0, 0.005, (len(TIME), 3))
 
 
 @pytest.mark.parametrize(
@@ -205,16 +206,32 @@ TIME = np.arange(2500) / 250
         *(np.arcsin(np.sin(2 * np.pi * hertz * TIME)) for hertz in (0.8, 1.0, 1.5, 2.0)),
         np.sin(2 * np.pi * 1.2 * TIME) + 0.3 * np.sin(2 * np.pi * 2.4 * TIME),
         np.exp(2 * np.sin(2 * np.pi * 1.1 * TIME)) / 7,
+        *(2 * (TIME * hertz % 1) - 1 for hertz in (0.8, 1, 2)),
+        *(1 - 2 * (TIME * hertz % 1) for hertz in (0.8, 2)),
+        *(np.where(TIME * hertz % 1 < share, 1.0, -1.0) for hertz in (0.5, 1, 1.5) for share in (0.5, 0.3, 0.1, 0.05)),
+        np.floor(TIME) % 3,
+        np.clip(3 * np.sin(2 * np.pi * TIME), -1, 1),
+        *(np.exp(-(TIME % 1) / decay) for decay in (0.03, 0.1)),
+        (np.arange(len(TIME)) % 250 == 0).astype(float),
+        np.exp(-(((TIME * 1.3 % 1 - 0.2) / 0.09) ** 2)) + 0.35 * np.exp(-(((TIME * 1.3 % 1 - 0.5) / 0.12) ** 2)),
     ],
     ids=[
         *(f"sine {each}" for each in (0.8, 1, 1.2, 2, 3)),
         *(f"triangle {each}" for each in (0.8, 1, 1.5, 2)),
         "two sines",
         "pulse",
+        *(f"sawtooth {each}" for each in (0.8, 1, 2)),
+        *(f"falling sawtooth {each}" for each in (0.8, 2)),
+        *(f"square {hertz} {share}" for hertz in (0.5, 1, 1.5) for share in (0.5, 0.3, 0.1, 0.05)),
+        "steps",
+        "clipped sine",
+        *(f"decay {each}" for each in (0.03, 0.1)),
+        "ticks",
+        "pulse wave",
     ],
 )
 def test_a_periodic_signal_that_is_not_a_heartbeat_is_not_given_a_rate(wave):
-    found = EcgMonitor()(Recording(np.outer(wave, (1, 0.8, -1)), ("I", "II", "III"), 250.0))
+    found = EcgMonitor()(Recording(np.outer(wave, (1, 0.8, -1)) + NOISE, ("I", "II", "III"), 250.0))
     assert found.decision.outcome == "refer"
     assert found.payload.rate_bpm is None
 
