@@ -33,13 +33,18 @@ PROTECTED_VALUES = (
     frozenset({"black", "white"}),
 )
 """Values that give a protected basis away under whatever name."""
-LENDER_WORDS = ("interest_rate", "int_rate", "apr", "grade", "sub_grade", "risk_band", "credit_limit_granted")
-"""The lender's own verdict, made from the very risk that is to be predicted."""
-OUTCOME_WORDS = (
-    "loan_status", "balance", "paid_total", "paid_principal", "paid_interest", "paid_late_fees",
-    "recoveries", "charged_off", "days_past_due", "last_payment",
-)  # fmt: skip
-"""Known only after the money was lent."""
+LENDER_NAMES = re.compile(
+    r"(?:^|_)(?:int(?:erest)?_rate|apr|risk_band|credit_limit_granted|sub_?grade)$|^(?:(?:loan|credit|risk|internal)_)?grade$"
+)
+"""The lender's own verdict, made from the very risk that is to be predicted: ``loan_int_rate``, ``sub_grade``."""
+OUTCOME_NAMES = re.compile(
+    r"(?:^|_)(?:charged?_?offs?|writ(?:e|ten)_?offs?|recover(?:y|ies|ed)|collection_recovery_fee|loan_status|past_due|dpd|"
+    r"paid_(?:total|principal|interest|late_fees|off|back)|(?:total|last)_(?:pymnts?|payments?)|total_rec|out_prncp|"
+    r"(?:months?|days?|times?|currently|loan|is|now)_(?:delinquent|overdue|in_arrears))(?:_|$)"
+)
+"""Known only after the money was lent: ``total_pymnt``, ``write_off``, ``months_delinquent``."""
+EARLIER = frozenset("since previous prior history earlier yrs years ever".split())
+"""Words that speak of earlier loans, known when one applies: ``mths_since_last_delinq``, ``days_past_due_previous``."""
 
 
 class Field(pydantic.BaseModel):
@@ -69,6 +74,11 @@ class Field(pydantic.BaseModel):
         return self
 
     @property
+    def snake_name(self) -> str:
+        """The words of the name, in small letters with low lines between them."""
+        return "_".join(words_of(self.name))
+
+    @property
     def text(self) -> str:
         """The label, or the name in words."""
         return self.label or self.name.replace("_", " ").replace(".", " ").lower()
@@ -94,7 +104,7 @@ def screen(fields: Sequence[Field], rows: Sequence[Row]) -> list[Finding]:
                     fix="leave it out of the features; name it under protected= and the fairness report will use it",
                 )
             )
-        elif when := _known_later(field):
+        elif when := known_later(field):
             found.append(
                 find(
                     "LEAK.TARGET",
@@ -175,13 +185,14 @@ def _protected_by(field: Field, rows: Sequence[Row]) -> str:
     return ""
 
 
-def _known_later(field: Field) -> str:
-    name = "_".join(words_of(field.name))
+def known_later(field: Field) -> str:
+    """Say why a field is not yet known when somebody applies, by its name or by what is said of it; empty otherwise."""
     if field.known == "application":
         return ""
-    if field.known == "decision" or name in LENDER_WORDS:
+    name = field.snake_name
+    if field.known == "decision" or LENDER_NAMES.search(name):
         return "the lender's own decision, made from the risk that is to be predicted"
-    if field.known == "outcome" or name in OUTCOME_WORDS:
+    if field.known == "outcome" or (OUTCOME_NAMES.search(name) and not EARLIER & set(words_of(field.name))):
         return "known only after the loan was made"
     return ""
 

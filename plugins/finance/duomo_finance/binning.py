@@ -10,16 +10,30 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from duomo.adapters import pool_adjacent
+from duomo.adapters import expit, fit_logistic, pool_adjacent
 
 Vector = NDArray[np.float64]
 
-NUM_QUANTILES = 12
-"""Cuts that are tried. On credit_data 8 and 12 give the same AUC; 20 and more lose .001 to .003 to noise."""
+NUM_QUANTILES = 25
+"""Cuts that are tried, of all values and again of the events. Bins that hardly differ are joined afterwards."""
+MIN_EVENTS_TO_CUT = 10
+MIN_SHARE_OF_NUMBER = 0.005
+"""A smaller bin of a number is merged with its neighbour; the curve through all of them keeps small ones from noise."""
+MIN_ROWS_OF_NUMBER = 10
 MIN_SHARE = 0.03
-"""A smaller bin is merged with its neighbour, a rarer level with the other rare ones."""
+"""A level that is rarer is merged with the other rare ones."""
+PRIOR_EVENTS = 12.0
+"""Events that the curve through a number counts for in each bin.
+
+With it a plain logistic regression is ahead by at most .006 of AUC where it is the truth (4,000 rows, 1 to 30 %
+defaults; by .004 to .029 without), and behind on credit_data, german, HMDA and lending_club.
+"""
+ALIKE = 0.05
+"""Difference of log odds below which neighbouring bins are one."""
+TAIL = 0.005
+"""Share of values at either end that the curve takes as the value before them."""
 PRIOR_ROWS = 10.0
-"""Every bin is pulled towards the overall rate as if it had this many more average rows."""
+"""A level, and what is missing, is drawn towards the overall rate as if it had this many more average rows."""
 MISSING = "missing"
 OTHER = "other"
 
@@ -84,29 +98,48 @@ class Bins(pydantic.BaseModel):
 
 
 def bin_number(values: Vector, events: Vector) -> Bins:
-    """Cut a number at its quantiles and pool neighbours until the rate of events only rises, or only falls.
+    """Cut a number into bins whose rate of events only rises, or only falls.
 
-    Pooling is the least-squares monotone fit (pool adjacent violators) in the direction that fits better,
-    so a scorecard never says that a little more income is worse and much more is better.
+    It is cut at quantiles of all values and at those of the events, which may all lie in one tail. Each bin's rate is
+    drawn towards a smooth curve through all of them, a logistic one, as if the curve had seen `PRIOR_EVENTS` events
+    there: with many events the bins say what they hold, with few the curve decides. What is then out of order is pooled
+    (the least-squares monotone fit, in the direction that fits better), so a scorecard never says that a little more
+    income is worse and much more is better.
     """
     given = ~np.isnan(values)
     x, y = values[given], events[given]
-    rate = float(events.mean())
-    missing = _bin(rate, events.sum(), len(events), float(events[~given].sum()), int((~given).sum()))
-    cuts = np.unique(np.quantile(x, np.linspace(0, 1, NUM_QUANTILES + 1)[1:-1])) if len(x) else np.array([])
+    rate, total = float(events.mean()), float(events.sum())
+    missing = _bin(rate, total, len(events), float(events[~given].sum()), int((~given).sum()))
+    if not len(x):
+        return Bins(numeric=True, bins=(_bin(rate, total, len(events), 0.0, 0), missing))
+    cuts = _cuts(x, y)
     where = np.searchsorted(cuts, x, side="left")
-    rows: Vector = np.bincount(where, minlength=len(cuts) + 1).astype(np.float64)
-    bad: Vector = np.bincount(where, weights=y, minlength=len(cuts) + 1).astype(np.float64)
-    up, down = _pool(rows, bad, 1.0), _pool(rows, bad, -1.0)
-    groups = up if _likelihood(up, rows, bad) > _likelihood(down, rows, bad) else down
-    groups = _merge_small(groups, rows, MIN_SHARE * len(values))
-    groups = _merge_crossed(groups, rows, bad, rate)
+    curve = _curve(x, y)
+    rows, bad, guess = (
+        np.bincount(where, weights=each, minlength=len(cuts) + 1) for each in (np.ones(len(x)), y, curve)
+    )
+    least = max(MIN_SHARE_OF_NUMBER * len(values), MIN_ROWS_OF_NUMBER)
+    groups = _merge_small([(at, at + 1) for at in range(len(rows))], rows, least)
+    first = [each[0] for each in groups]
+    rows, bad, guess = (np.add.reduceat(each, first) for each in (rows, bad, guess))
+    prior = PRIOR_EVENTS / max(rate, 1 / len(events))
+    weight, drawn = rows + prior, bad + prior * guess / np.maximum(rows, 1.0)
+    up, down = _pool(weight, drawn, 1.0), _pool(weight, drawn, -1.0)
+    pools = up if _likelihood(up, weight, drawn) > _likelihood(down, weight, drawn) else down
+    pools = _merge_alike(pools, weight, drawn)
     bins = []
-    for first, last in groups:
-        made = _bin(rate, events.sum(), len(events), bad[first:last].sum(), int(rows[first:last].sum()))
-        low = float(cuts[first - 1]) if first else None
-        high = float(cuts[last - 1]) if last <= len(cuts) else None
-        bins.append(made.model_copy(update={"low": low, "high": high}))
+    for start, end in pools:
+        low, high = groups[start][0], groups[end - 1][1]
+        share = float(drawn[start:end].sum() / weight[start:end].sum())
+        bins.append(
+            Bin(
+                woe=_woe(share, rate),
+                rows=int(rows[start:end].sum()),
+                events=int(bad[start:end].sum()),
+                low=float(cuts[low - 1]) if low else None,
+                high=float(cuts[high - 1]) if high <= len(cuts) else None,
+            )
+        )
     return Bins(numeric=True, bins=(*bins, missing), rising=bins[-1].woe > bins[0].woe)
 
 
@@ -138,6 +171,37 @@ def _bin(rate: float, all_events: float, all_rows: int, events: float, rows: int
     return Bin(woe=float(np.log((1 - smooth) / smooth) - overall), rows=rows, events=int(events))
 
 
+def _woe(share: float, rate: float) -> float:
+    return float(np.log((1 - share) / share) - np.log((1 - rate) / rate))
+
+
+def _cuts(x: Vector, y: Vector) -> Vector:
+    inner = np.linspace(0, 1, NUM_QUANTILES + 1)[1:-1]
+    cuts = np.quantile(x, inner)
+    bad = x[y == 1]
+    if len(bad) >= MIN_EVENTS_TO_CUT:
+        # Values that are there: between two of them nothing is known of where the rate changes.
+        cuts = np.concatenate([cuts, np.quantile(bad, inner, method="nearest")])
+    return np.unique(cuts)
+
+
+def _curve(x: Vector, y: Vector) -> Vector:
+    """The rate of events at each value by a logistic curve, on the value or on its rank, whichever fits better."""
+    best, likeliest = np.full(len(x), y.mean()), -np.inf
+    order, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - counts / 2)[place] / len(x)
+    for each in (np.clip(x, *np.quantile(x, (TAIL, 1 - TAIL))), np.log(rank / (1 - rank))):
+        spread = float(each.std())
+        if len(order) < 2 or not spread or not 0 < y.mean() < 1:
+            continue
+        design = np.column_stack([(each - each.mean()) / spread, np.ones(len(x))])
+        rates = expit(fit_logistic(design, y, [1.0, 0.0]).log_odds(design))
+        found = float(np.sum(y * np.log(rates) + (1 - y) * np.log1p(-rates)))
+        if found > likeliest:
+            best, likeliest = rates, found
+    return best
+
+
 def _pool(rows: Vector, bad: Vector, direction: float) -> list[tuple[int, int]]:
     """Half-open ranges of bins whose rates, times `direction`, rise."""
     rates = pool_adjacent(direction * bad / np.maximum(rows, 1.0), np.maximum(rows, 1e-9))
@@ -154,22 +218,20 @@ def _likelihood(groups: list[tuple[int, int]], rows: Vector, bad: Vector) -> flo
     return total
 
 
-def _merge_crossed(groups: list[tuple[int, int]], rows: Vector, bad: Vector, rate: float) -> list[tuple[int, int]]:
-    """Join neighbours until the rates are in order after smoothing, too: it moves small bins more than large ones."""
+def _merge_alike(groups: list[tuple[int, int]], rows: Vector, bad: Vector) -> list[tuple[int, int]]:
+    """Join neighbours whose log odds hardly differ: a bin more would be a line more to read and nothing else."""
 
-    def smooth(group: tuple[int, int]) -> float:
-        first, last = group
-        return float((bad[first:last].sum() + PRIOR_ROWS * rate) / (rows[first:last].sum() + PRIOR_ROWS))
+    def log_odds(group: tuple[int, int]) -> float:
+        share = bad[slice(*group)].sum() / rows[slice(*group)].sum()
+        return float(np.log(share / (1 - share)))
 
-    rising = smooth(groups[-1]) >= smooth(groups[0])
-    i = 0
-    while i < len(groups) - 1:
-        before, after = smooth(groups[i]), smooth(groups[i + 1])
-        if (after > before) if rising else (after < before):
-            i += 1
-        else:
-            groups = [*groups[:i], (groups[i][0], groups[i + 1][1]), *groups[i + 2 :]]
-            i = max(i - 1, 0)
+    while len(groups) > 1:
+        odds = [log_odds(each) for each in groups]
+        gaps = [abs(after - before) for before, after in itertools.pairwise(odds)]
+        at = int(np.argmin(gaps))
+        if gaps[at] >= ALIKE:
+            break
+        groups = [*groups[:at], (groups[at][0], groups[at + 1][1]), *groups[at + 2 :]]
     return groups
 
 

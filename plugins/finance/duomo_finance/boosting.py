@@ -64,7 +64,7 @@ class BoostedTrees(Artifact):
             max_iter=ITERATIONS, learning_rate=LEARNING_RATE, max_leaf_nodes=LEAVES, min_samples_leaf=30,
             l2_regularization=1.0, monotonic_cst=falls, early_stopping=False, random_state=seed,
         )  # fmt: skip
-        model.fit(_columns(names, categories, rows), y)
+        model.fit(columns(names, categories, rows), y)
         trees = [_tree(stage[0].nodes) for stage in model._predictors]
         baseline = float(np.asarray(model._baseline_prediction).ravel()[0])
         on = FittedOn(n=len(rows), prevalence=float(y.mean()), sha256=card.fitted_on.sha256 if card.fitted_on else "")
@@ -72,7 +72,7 @@ class BoostedTrees(Artifact):
 
     def log_odds(self, rows: Sequence[Values]) -> Vector:
         """Log odds of default, (rows,)."""
-        x = _columns(self.fields, self.categories, rows)
+        x = columns(self.fields, self.categories, rows)
         return np.asarray(self.baseline + self._forest.leaf_values(x).sum(axis=1))
 
     @functools.cached_property
@@ -95,7 +95,8 @@ class BoostedTrees(Artifact):
         return [reason_for(card, i, row, float(-gained[i]), catalogue) for i in worst]
 
 
-def _columns(names: Sequence[str], categories: dict[str, Bins], rows: Sequence[Values]) -> Vector:
+def columns(names: Sequence[str], categories: dict[str, Bins], rows: Sequence[Values]) -> Vector:
+    """What the trees see, (rows, fields): numbers as they are, categories by their weight of evidence."""
     columns = [
         categories[name].transform([row[name] for row in rows])
         if name in categories

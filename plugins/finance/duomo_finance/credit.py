@@ -23,15 +23,15 @@ from duomo.adapters import (
     Reason,
     Record,
     Threshold,
-    auc,
     find,
     parse_time,
 )
 from duomo.errors import BadInput, GuardRefused, UsageProblem
 from duomo_finance import made_up
-from duomo_finance.applications import Field, Row, screen, value_of
+from duomo_finance.applications import Field, Row, is_missing, screen, value_of
 from duomo_finance.boosting import BoostedTrees
 from duomo_finance.form import Form, screened
+from duomo_finance.leaks import leaks
 from duomo_finance.plugin import CREDIT_SCORE
 from duomo_finance.reasons import Catalogue, ReasonText, adverse_reasons
 from duomo_finance.reports import CreditReport, report
@@ -40,11 +40,8 @@ from duomo_finance.scorecard import Scorecard, score_of
 if TYPE_CHECKING:
     from duomo import Runner
 
-TELLS_ALL = 0.95
-"""A single field above this AUC is treated as a leak of the target."""
 REFUSED = ("FAIR.PROHIBITED_BASIS", "LEAK.TARGET")
 """Findings that keep a column from being a feature."""
-ENOUGH_ROWS = 20
 
 
 class Applications(Form):
@@ -71,10 +68,15 @@ class Applications(Form):
     ) -> tuple[Applications, list[Finding]]:  # fmt: skip
         """Take every column that may be a feature, with a finding for each that may not."""
         table = screened(rows, {target, key, group, time, *protected}, REFUSED)
-        found = table.findings
+        answered = [row for row in rows if not is_missing(row.get(target))]
+        y = np.array([str(row[target]) == event for row in answered], dtype=np.float64)
+        shown = list(leaks(table.fields, answered, y))
+        refused = {each.field for each in shown if each.severity == "block"}
+        fields = tuple(field for field in table.fields if field.name not in refused)
+        found = [*table.findings, *shown]
         bases = {each.field for each in found if each.code == "FAIR.PROHIBITED_BASIS"}
         return cls(
-            fields=(*table.fields, *ratios), target=target, event=event, key=key, group=group, time=time,
+            fields=(*fields, *ratios), target=target, event=event, key=key, group=group, time=time,
             currency=currency, protected=tuple(dict.fromkeys((*protected, *sorted(bases)))),
         ), found  # fmt: skip
 
@@ -161,7 +163,7 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
             GuardRefused: A declared field is protected, or tells the answer.
             BadInput: Too few defaults, or records without an answer.
         """
-        for finding in self._screened(records):
+        for finding in (each for each in self._screened(records) if each.severity == "block"):
             raise GuardRefused(
                 f"{finding.code}: {finding.text}", why=f"the field '{finding.field}' was declared as a feature",
                 fix=finding.fix,
@@ -275,12 +277,8 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
         fields = self.applications.fields
         yield from screen(fields, [each.payload for each in records])
         labelled = [each for each in records if each.label is not None]
-        y = np.array([each.label for each in labelled])
-        for field in fields if len(set(y.tolist())) == 2 else ():
-            power = _power(field, labelled, y)
-            if max(power, 1 - power) >= TELLS_ALL:
-                yield find("LEAK.TARGET", f"'{field.name}' alone tells the answer (AUC {max(power, 1 - power):.3f})",
-                           field=field.name, fix="leave it out: it is the answer, or follows from it")  # fmt: skip
+        y = np.array([each.label for each in labelled], dtype=np.float64)
+        yield from leaks(fields, [each.payload for each in labelled], y)
 
     def _levels(self, record: Record[dict[str, Any]]) -> Iterator[Finding]:
         for field, bins in zip(self.card.fields, self.card.bins, strict=True):
@@ -288,18 +286,6 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
             if field.kind == "category" and isinstance(value, str) and not bins.knows(value):
                 yield find("OOD.RANGE", f"'{field.name}' has a value that was never seen", field=field.name,
                            record=record.key, fix="map it to a known one, or fit again with it")  # fmt: skip
-
-
-def _power(field: Field, records: Sequence[Record[dict[str, Any]]], y: NDArray[Any]) -> float:
-    """AUC of one field alone; for a category, of the rates of its levels that have enough rows to tell."""
-    values = [value_of(each.payload, field) for each in records]
-    if field.kind != "category":
-        column = np.array(values, dtype=np.float64)
-        given = ~np.isnan(column)
-        return auc(column[given], y[given]) if len(set(y[given].tolist())) == 2 else 0.5
-    _, inverse, counts = np.unique([str(value) for value in values], return_inverse=True, return_counts=True)
-    rates = np.where(counts >= ENOUGH_ROWS, np.bincount(inverse, weights=y) / counts, y.mean())
-    return auc(rates[inverse], y)
 
 
 def _values(fields: Sequence[Field], row: Row) -> dict[str, float | str | None]:

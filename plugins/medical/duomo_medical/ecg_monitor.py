@@ -45,7 +45,7 @@ of a patient, 0.6 and more for sawtooth and square waves, which jump and stay th
 MAX_JUMP = 0.8
 """How much of a complex may lie between two samples 4 ms apart: 0.61 at most in a patient; 1 for edges and pulses."""
 MIN_FAST = 0.06
-"""Share of the power from 0.5 to 40 Hz that is above 8 Hz: 0.17 at least in a patient; 0.01 at most for a pulse wave."""
+"""Share of the power from 0.5 to 40 Hz above 8 Hz: 0.17 at least in a patient, 0.01 at most in a pulse wave."""
 IRREGULAR = 0.12
 """Spread of RR intervals as a share of their mean (robust) from which a rhythm is called irregular."""
 

@@ -42,6 +42,12 @@ def hmda_rows():
 
 
 @pytest.fixture(scope="session")
+def card_rows():
+    """10,000 holders of credit cards, 3.3 % of whom default (ISLR::Default)."""
+    return table("ISLR", "Default")
+
+
+@pytest.fixture(scope="session")
 def lending_rows():
     return table("modeldata", "lending_club")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from duomo_finance.binning import MIN_SHARE, OTHER, Bins, bin_category, bin_number
+from duomo_finance.binning import MIN_ROWS_OF_NUMBER, OTHER, Bins, bin_category, bin_number
 from duomo_finance.metrics import among_top, average_precision, ks
 
 
@@ -24,7 +24,7 @@ def test_weights_of_a_number_are_monotone_and_no_bin_is_tiny(seed, rows, distinc
     counted = np.bincount(made.index(x), minlength=len(made.bins))
     assert counted.tolist() == [each.rows for each in made.bins]
     if len(made.bins) > 2:
-        assert min(counted[:-1]) >= MIN_SHARE * rows
+        assert min(counted[:-1]) >= MIN_ROWS_OF_NUMBER
     assert Bins.model_validate_json(made.model_dump_json()) == made
 
 
@@ -38,6 +38,22 @@ def test_a_bin_says_where_it_begins_and_ends():
     assert not made.rising, "more is worse here"
     at_edge, beyond = made.index([made.bins[0].high, made.bins[0].high + 1e-9])
     assert (at_edge, beyond) == (0, 1)
+
+
+def test_what_few_events_say_is_drawn_towards_a_curve_and_what_many_say_is_not():
+    """Twelve events in a tail are chance; twelve hundred are what happens there."""
+    x = np.arange(10_000.0)
+    dip = np.where((x > 4000) & (x < 6000), 0.5, 0.05 + 0.0 * x)
+    many = (np.random.default_rng(1).random(10_000) < np.where(x > 6000, 0.5, dip)).astype(float)
+    made = bin_number(x, many)
+    rates = [each.events / each.rows for each in made.bins[:-1]]
+    implied = 1 / (1 + np.exp(made.woe[:-1] - np.log(many.mean() / (1 - many.mean()))))
+    assert implied == pytest.approx(rates, abs=0.1), "a step stays a step"
+    few = (np.random.default_rng(1).random(10_000) < 0.002 * np.exp(x / 5000)).astype(float)
+    made = bin_number(x, few)
+    assert len(made.bins) > 8, "rare events do not mean coarse bins"
+    slope = np.polyfit([each.high for each in made.bins[:-2]], made.woe[:-2], 1)[0]
+    assert slope == pytest.approx(-1 / 5000, rel=0.35)
 
 
 def test_rare_levels_share_a_bin_that_takes_what_was_never_seen():
