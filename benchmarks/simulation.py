@@ -3,7 +3,8 @@
 A simulation: no device is used, and every constant is in the result. What it shows is the order of
 work: pool and scheduler are as they are (what they spend is measured by `driver.py`). The static
 split is the rule of ``accelerate`` with ``sentence-transformers``, written anew on the same clock:
-equal shares of the input, sorted by length within each, 32 items in a batch.
+equal shares of the input, sorted by length within each, 32 items in a batch. ``--rounds 3`` draws the lengths of
+the texts two times more, by other seeds.
 """
 
 import os
@@ -46,11 +47,11 @@ def static_split(devices: Sequence[FakeDevice], costs: Sequence[int], clock: Con
     return max(ends)
 
 
-def scaling() -> dict[str, Any]:
-    """Efficiency by number and mix of devices."""
+def scaling(seed: int) -> dict[str, Any]:
+    """Efficiency by number and mix of devices, over texts whose lengths are drawn by `seed`."""
     rows = {}
     for (kind, num), items in ITEMS.items():
-        costs = text_lengths(num * items, SEED, **TEXTS[kind])
+        costs = text_lengths(num * items, seed, **TEXTS[kind])
         for slow in (0.0, 0.1):
             if slow and num < 10:
                 continue
@@ -113,14 +114,16 @@ def faults() -> dict[str, Any]:
 
 def main() -> None:
     """Print one JSON document."""
-    args = arguments(__doc__.splitlines()[0], 3)
+    args = arguments(__doc__.splitlines()[0], 1)
+    rounds = {f"lengths of seed {seed}": scaling(seed) for seed in range(SEED, SEED + args.rounds)}
     result = {
         "simulation": True,
         "ideal": "unpadded cost over the sum of speeds; no cost of a batch, no start",
         "seed": SEED,
         "texts": {name: " ".join(f"{key}={value:g}" for key, value in text.items()) for name, text in TEXTS.items()},
         "constants": {**Constants()._asdict(), "budget": 8192, "prefetch": 2},
-        "scaling": scaling(),
+        "scaling": rounds.pop(f"lengths of seed {SEED}"),
+        **({"scaling_again": rounds} if rounds else {}),
         "with_the_driver_on_the_clock": charged(),
         "faults": faults(),
     }

@@ -115,15 +115,16 @@ def bin_number(values: Vector, events: Vector) -> Bins:
     cuts = _cuts(x, y)
     where = np.searchsorted(cuts, x, side="left")
     curve = _curve(x, y)
-    rows, bad, guess = (
-        np.bincount(where, weights=each, minlength=len(cuts) + 1) for each in (np.ones(len(x)), y, curve)
-    )
+    counted: list[Vector] = [
+        np.bincount(where, weights=each, minlength=len(cuts) + 1).astype(np.float64)
+        for each in (np.ones(len(x)), y, curve)
+    ]
     least = max(MIN_SHARE_OF_NUMBER * len(values), MIN_ROWS_OF_NUMBER)
-    groups = _merge_small([(at, at + 1) for at in range(len(rows))], rows, least)
-    first = [each[0] for each in groups]
-    rows, bad, guess = (np.add.reduceat(each, first) for each in (rows, bad, guess))
+    groups = _merge_small([(at, at + 1) for at in range(len(counted[0]))], counted[0], least)
+    rows, bad, guess = (np.add.reduceat(each, [start for start, _ in groups]) for each in counted)
     prior = PRIOR_EVENTS / max(rate, 1 / len(events))
-    weight, drawn = rows + prior, bad + prior * guess / np.maximum(rows, 1.0)
+    weight: Vector = rows + prior
+    drawn: Vector = bad + prior * guess / np.maximum(rows, 1.0)
     up, down = _pool(weight, drawn, 1.0), _pool(weight, drawn, -1.0)
     pools = up if _likelihood(up, weight, drawn) > _likelihood(down, weight, drawn) else down
     pools = _merge_alike(pools, weight, drawn)

@@ -214,7 +214,7 @@ def test_scikit_learn_and_our_reading_of_its_trees_agree(credit):
         max_iter=boosting.ITERATIONS, learning_rate=boosting.LEARNING_RATE, max_leaf_nodes=boosting.LEAVES,
         min_samples_leaf=30, l2_regularization=1.0, monotonic_cst=falls, early_stopping=False, random_state=0,
     )  # fmt: skip
-    x = boosting._columns(trees.fields, trees.categories, rows)  # the columns as trees see them
+    x = boosting.columns(trees.fields, trees.categories, rows)
     np.testing.assert_allclose(trees.pd(rows), reference.fit(x, y).predict_proba(x)[:, 1], atol=1e-9)
 
 

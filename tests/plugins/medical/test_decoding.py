@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from duomo.errors import InputTooLarge, InputUnreadable
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("gdcm")
@@ -20,13 +20,14 @@ from duomo_medical.phantom import dicom_bytes  # noqa: E402
 
 FORMATS = {
     "SC_rgb_jpeg_gdcm.dcm": 20,
-    "SC_rgb_dcmtk_+eb+cy+np.dcm": 60,
-    "JPEG2000.dcm": 60,
+    "SC_rgb_dcmtk_+eb+cy+np.dcm": 200,
+    "JPEG2000.dcm": 200,
     "JPEGLSNearLossless_16.dcm": 6,
-    "SC_rgb_rle_2frame.dcm": 60,
+    "SC_rgb_rle_2frame.dcm": 200,
 }
 """JPEG lossless, JPEG baseline, JPEG 2000, JPEG-LS and RLE, and how many mutations of each: every abort of a decoder
-costs the start of a process."""
+costs the start of a process. Every night two thousand of each."""
+NIGHTLY = bool(os.environ.get("DUOMO_NIGHTLY"))
 
 
 def stream(path):
@@ -87,6 +88,7 @@ def test_after_an_abort_the_next_file_is_decoded(aborting, packaged):
 @pytest.mark.parametrize(("name", "count"), FORMATS.items())
 def test_mutated_streams_are_decoded_or_refused_and_nothing_else(packaged, name, count):
     random, content, refused = np.random.default_rng(0), stream(packaged / name), 0
+    count = 2000 if NIGHTLY else count
     for _ in range(count):
         file = with_stream(packaged / name, mutated(content, random))
         try:
@@ -94,6 +96,41 @@ def test_mutated_streams_are_decoded_or_refused_and_nothing_else(packaged, name,
         except InputUnreadable:
             refused += 1
     assert 0 < refused <= count
+
+
+FILES = ("CT_small.dcm", "ExplVR_BigEnd.dcm", "image_dfl.dcm", "MR_small_RLE.dcm", "JPGExtended.dcm")
+"""Little and big endian, deflated, RLE, and a codestream that no decoder here reads."""
+
+
+def damaged(content, random):
+    """A file with one to six changes, half of them in its first kilobyte, where groups and lengths stand."""
+    content = bytearray(content)
+    for _ in range(random.integers(1, 7)):
+        at = int(random.integers(0, min(len(content), 1200) if random.random() < 0.5 else len(content)))
+        size = int(random.integers(1, 9))
+        kind = random.integers(0, 5)
+        if kind == 0:
+            content[at] ^= 1 << int(random.integers(0, 8))
+        elif kind == 1:
+            content[at : at + size] = random.bytes(size)
+        elif kind == 2:
+            content[at : at + size] = bytes([int(random.choice([0, 255]))]) * size
+        elif kind == 3:
+            del content[at : at + size]
+        elif random.random() < 0.3:
+            del content[at + 1 :]
+    return bytes(content)
+
+
+def test_damaged_files_are_read_or_refused_and_nothing_else(packaged):
+    files, refused, count = [(packaged / name).read_bytes() for name in FILES], 0, 2000 if NIGHTLY else 200
+    for seed in range(count):
+        content = damaged(files[seed % len(files)], np.random.default_rng(seed))
+        try:
+            pixels.decode(dicom_file.read(content).dataset)
+        except (InputUnreadable, BadInput):
+            refused += 1
+    assert count / 10 < refused < count
 
 
 def test_the_child_decodes_what_the_library_decodes_in_this_process(packaged):
