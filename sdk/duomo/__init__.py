@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from duomo.training.recipe import Recipe as Recipe
     from duomo.typed import load as load, run as run
     from duomo.weights import WeightsRef as WeightsRef
+    from duomo.writers.frame import frame as frame
 
 face(
     __name__,
@@ -79,5 +80,6 @@ face(
         "duomo.training.recipe": "Recipe",
         "duomo.typed": "load run",
         "duomo.weights": "WeightsRef",
+        "duomo.writers.frame": "frame",
     },
 )

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import torch
@@ -123,4 +124,4 @@ def _write(file: Path, names: list[str], table: torch.Tensor) -> None:
 
 
 def _vectors(embedder: Runner[Any], texts: Sequence[str]) -> torch.Tensor:
-    return torch.tensor([outcome.unwrap().vector for outcome in embedder.map(texts, batch_size=32)])
+    return torch.from_numpy(np.stack([outcome.unwrap().vector for outcome in embedder.map(texts, batch_size=32)]))

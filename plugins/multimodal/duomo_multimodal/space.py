@@ -115,7 +115,7 @@ class Embed(Space[TextOrImage, Embedding]):
     def postprocess(
         self, output: torch.Tensor, features: list[dict[str, Any]], options: MultimodalEmbeddingOptions
     ) -> list[Embedding]:
-        return [Embedding.model_construct(vector=row) for row in output.tolist()]
+        return [Embedding.model_construct(vector=row) for row in output.float().numpy()]
 
 
 class Search(Space[TextOrImage, SearchResult]):

@@ -172,7 +172,7 @@ class FeatureExtraction(SentenceEncoder[Text, Embedding]):
         vectors = self.vectors(output, features)
         if options.normalize:
             vectors = normalize(vectors)
-        return [Embedding.model_construct(vector=vector) for vector in vectors.tolist()]
+        return [Embedding.model_construct(vector=vector) for vector in vectors.float().numpy()]
 
 
 class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):

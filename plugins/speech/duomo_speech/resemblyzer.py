@@ -136,8 +136,7 @@ class ResemblyzerEmbedding(_Resemblyzer):
     def postprocess(
         self, output: list[Tensor], features: list[dict[str, Any]], options: SpeakerEmbeddingOptions
     ) -> list[Embedding]:
-        """Vectors as lists."""
-        return [Embedding.model_construct(vector=vector.tolist()) for vector in output]
+        return [Embedding.model_construct(vector=vector.numpy()) for vector in output]
 
 
 class ResemblyzerVerification(_Resemblyzer):

@@ -232,4 +232,4 @@ class Embedder(EfficientNetLite[Embedding]):
         self, output: Tensor, features: list[dict[str, Tensor]], options: ImageFeatureExtractionOptions
     ) -> list[Embedding]:
         vectors = F.normalize(output, dim=-1) if options.normalize else output
-        return [Embedding.model_construct(vector=vector) for vector in vectors.tolist()]
+        return [Embedding.model_construct(vector=vector) for vector in vectors.float().numpy()]

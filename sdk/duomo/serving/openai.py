@@ -116,7 +116,7 @@ class OpenAIRoutes:
             return _error(error)
         compact = body.get("encoding_format") == "base64"
         data = [
-            {"object": "embedding", "index": index, "embedding": _base64(each) if compact else list(each.vector)}
+            {"object": "embedding", "index": index, "embedding": _base64(each) if compact else each.vector.tolist()}
             for index, each in enumerate(vectors)
         ]
         return _json({"object": "list", "data": data, "model": hosted.runner.meta.model, "usage": _usage(0, 0)})
@@ -240,7 +240,7 @@ def _refuse_others(body: Mapping[str, Any], known: Collection[str]) -> None:
 
 
 def _base64(embedding: Embedding) -> str:
-    return base64.b64encode(embedding.array.astype("<f4").tobytes()).decode()
+    return base64.b64encode(embedding.vector.astype("<f4").tobytes()).decode()
 
 
 def _usage(prompt: int, completion: int) -> dict[str, int]:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Sel
 import pydantic
 
 from duomo.errors import BadOption, did_you_mean
+from duomo.tasks.encoding import described_base64, standard_base64
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -39,6 +43,21 @@ class Result(pydantic.BaseModel):
     """
 
     model_config = pydantic.ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[pydantic.BaseModel], handler: pydantic.GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema: CoreSchema = standard_base64(handler(source))
+        return schema
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> dict[str, object]:
+        found = handler(schema)
+        described_base64(handler.resolve_ref_schema(found))
+        return found
 
     @classmethod
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from duomo.tasks.base import Result
+from duomo.tasks.encoding import Vector, as_vector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,9 +43,20 @@ class Number(Result):
 
 
 class Embedding(Result):
-    """A vector. Two of the same model are compared by `similarity`."""
+    """A vector. Two of the same model are compared by `similarity`; ``numpy.stack(embeddings)`` is a matrix."""
 
-    vector: list[float]
+    vector: Vector
+    """Float32 of shape (dim,); a list of numbers in JSON."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, vector: Vector | Sequence[float]) -> None: ...
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """Build without validation; the vector may be any sequence of numbers."""
+        values["vector"] = as_vector(values["vector"])
+        return super().model_construct(_fields_set, **values)
 
     @property
     def dim(self) -> int:
@@ -52,18 +64,41 @@ class Embedding(Result):
         return len(self.vector)
 
     @property
-    def array(self) -> np.ndarray[Any, Any]:
-        """The vector as float32 of shape (dim,)."""
+    def array(self) -> Vector:
+        """The same as `vector`."""
+        return self.vector
+
+    def numpy(self) -> Vector:
+        """Return the vector, as torch's tensors do; changing the array changes the result."""
+        return self.vector
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         import numpy as np
 
-        return np.asarray(self.vector, dtype=np.float32)
+        return np.array(self.vector, dtype) if copy else np.asarray(self.vector, dtype)
+
+    def __eq__(self, other: object) -> bool:
+        import numpy as np
+
+        return type(self) is type(other) and np.array_equal(self.vector, np.asarray(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _embedding, (type(self), self.vector.tobytes())
 
     def similarity(self, other: Embedding) -> float:
         """Cosine of the angle between two vectors, in [-1, 1]."""
         import numpy as np
 
-        a, b = self.array, other.array
+        a, b = self.vector, other.vector
         return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def _embedding(kind: type[Embedding], content: bytes) -> Embedding:
+    import numpy as np
+
+    return kind.model_construct(vector=np.frombuffer(content, np.float32).copy())
 
 
 class Hit(Result):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from duomo.writers.base import Writer as Writer
     from duomo.writers.files import GrowingFile as GrowingFile
     from duomo.writers.formats import WRITERS as WRITERS, open_writer as open_writer
+    from duomo.writers.frame import frame as frame
+    from duomo.writers.npy import NpyWriter as NpyWriter
     from duomo.writers.parquet import ParquetWriter as ParquetWriter
     from duomo.writers.subtitles import SrtWriter as SrtWriter, VttWriter as VttWriter
     from duomo.writers.text import (
@@ -32,6 +34,8 @@ face(
         "duomo.writers.base": "Writer",
         "duomo.writers.files": "GrowingFile",
         "duomo.writers.formats": "WRITERS open_writer",
+        "duomo.writers.frame": "frame",
+        "duomo.writers.npy": "NpyWriter",
         "duomo.writers.parquet": "ParquetWriter",
         "duomo.writers.subtitles": "SrtWriter VttWriter",
         "duomo.writers.text": "CsvWriter JsonWriter JsonlWriter TextWriter",

@@ -5,17 +5,21 @@ from __future__ import annotations
 import dataclasses
 import os
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from duomo.errors import RequirementMissing, UsageProblem
 from duomo.outcome import Meta, Outcome
 from duomo.tasks.base import Result
+from duomo.tasks.encoding import Vector
 from duomo.writers.base import Writer, explain_os_errors
 from duomo.writers.columns import without_none
 
 PARQUET_ROWS = 64
 """Rows that are turned into Arrow's columns at a time."""
+ROWS_WITHOUT_RESULT = 4096
+"""Rows that are kept until one has a vector, whose length is that of all."""
 PARQUET_BYTES = 32 * 1024**2
 """Memory of such columns at which they are written as a row group."""
 
@@ -51,19 +55,23 @@ class ParquetWriter(Writer):
         self.partial = self.path.with_name(self.path.name + ".partial")
         """The file until it is complete."""
         self.files = [str(self.partial)]
-        self._schema = _arrow_schema(pyarrow, result)
+        self._result = result
+        self._schema = _arrow_schema(pyarrow, result, {})
+        self._vectors = [name for name, field in result.model_fields.items() if field.annotation is Vector]
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
         self._num_bytes = 0
         with explain_os_errors(self.path):
             self._sink = open(self.partial, "wb")  # noqa: SIM115 - closed by close()
-            self._file = pyarrow.parquet.ParquetWriter(self._sink, self._schema)
+        self._file: Any = None
+        """Opened with the first rows: how long a vector is stands in the schema."""
 
     def write(self, outcome: Outcome[Any]) -> None:
         row = dataclasses.replace(outcome, result=None).to_dict()
         row["result"] = None if outcome.result is None else outcome.result.model_dump()  # bytes stay bytes
         self._rows.append(row)
-        if len(self._rows) == PARQUET_ROWS:
+        known = self._file is not None or not self._vectors or outcome.result is not None
+        if len(self._rows) >= (PARQUET_ROWS if known else ROWS_WITHOUT_RESULT):
             self._gather()
 
     def close(self, *, complete: bool = True) -> None:
@@ -71,13 +79,14 @@ class ParquetWriter(Writer):
             with self._sink:
                 self._gather()
                 self._write_group()
-                self._file.close()
+                self._opened().close()
             if complete:
                 os.replace(self.partial, self.path)
                 self.files = [str(self.path)]
 
     def _gather(self) -> None:
         if self._rows:
+            self._opened()
             try:
                 batch = self._arrow.RecordBatch.from_pylist(self._rows, schema=self._schema)
             except UnicodeEncodeError:  # the name of a file need not be valid text, and errors and results quote it
@@ -87,6 +96,14 @@ class ParquetWriter(Writer):
             self._rows = []
         if self._num_bytes >= PARQUET_BYTES:
             self._write_group()
+
+    def _opened(self) -> Any:
+        if self._file is None:
+            results = [row["result"] for row in self._rows if row["result"] is not None]
+            lengths = {name: len(results[0][name]) for name in self._vectors} if results else {}
+            self._schema = _arrow_schema(self._arrow, self._result, lengths)
+            self._file = self._arrow.parquet.ParquetWriter(self._sink, self._schema)
+        return self._file
 
     def _write_group(self) -> None:
         if self._batches:
@@ -105,11 +122,14 @@ def _as_text(value: object) -> object:
     return [_as_text(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _arrow_schema(arrow: Any, result: type[Result]) -> Any:
+def _arrow_schema(arrow: Any, result: type[Result], lengths: Mapping[str, int]) -> Any:
+    """Make the schema; vectors whose length is known have it as part of their type."""
     error = arrow.struct([(name, arrow.string()) for name in ("code", "what", "why", "fix")])
     meta = arrow.struct([(name, _arrow_type(arrow, kind)) for name, kind in typing.get_type_hints(Meta).items()])
     simple = [("index", arrow.int64()), ("id", arrow.string()), ("ok", arrow.bool_())]
-    return arrow.schema([*simple, ("result", _arrow_type(arrow, result)), ("error", error), ("meta", meta)])
+    kinds = {name: _arrow_type(arrow, field.annotation) for name, field in result.model_fields.items()}
+    kinds.update({name: arrow.list_(arrow.float32(), length) for name, length in lengths.items()})
+    return arrow.schema([*simple, ("result", arrow.struct(list(kinds.items()))), ("error", error), ("meta", meta)])
 
 
 def _arrow_type(arrow: Any, kind: Any) -> Any:
@@ -122,6 +142,8 @@ def _arrow_type(arrow: Any, kind: Any) -> Any:
         return arrow.list_(_arrow_type(arrow, inner[0]))
     if typing.get_origin(kind) is typing.Literal:
         return _arrow_type(arrow, type(inner[0]))
+    if kind is Vector:
+        return arrow.list_(arrow.float32())
     simple = {
         bool: arrow.bool_(),
         int: arrow.int64(),

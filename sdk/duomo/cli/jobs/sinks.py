@@ -22,6 +22,7 @@ from duomo.errors import UsageProblem, nearest
 from duomo.outcome import Outcome
 from duomo.writers.base import Writer, explain_os_errors
 from duomo.writers.formats import WRITERS
+from duomo.writers.npy import check_npy
 from duomo.writers.subtitles import check_subtitles
 from duomo.writers.text import TextWriter
 
@@ -97,6 +98,10 @@ class Sink:
             )
         if self.output == "parquet" and (self.fields or not is_file):
             raise UsageProblem("Parquet holds whole outcomes, all in one file", fix="-O out.csv takes --fields")
+        if self.output == "npy":
+            check_npy(self.view.result)
+            if self.fields or not is_file:
+                raise UsageProblem("an .npy file holds the vectors of all inputs and nothing else", fix="-O out.npy")
         if self.output in ("srt", "vtt"):
             check_subtitles(self.view.result)
 
@@ -136,7 +141,7 @@ class Sink:
         if own is not None or self.place.renderer is not None:
             return (own or _RenderedWriter)(self, place, resume=resume)
         return WRITERS[f".{self.output}"](
-            place,  # type: ignore[arg-type]  # Parquet goes to a file only, as `check` makes sure of
+            place,  # type: ignore[arg-type]  # Parquet and .npy go to a file only, as `check` makes sure of
             self.view.result,
             resume=resume,
             fields=self.fields,

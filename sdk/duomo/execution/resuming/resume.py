@@ -153,7 +153,7 @@ class Resume:
         if row is None or (row.error is not None and self._retry_failed):
             return None
         try:
-            result = self._result.model_validate_json(row.result) if row.result is not None else None
+            result = row.read(self._result)
         except ValueError as error:
             raise StoreProblem(
                 f"what the store has of item '{entry.id}' cannot be read", why=str(error), fix="name another store"

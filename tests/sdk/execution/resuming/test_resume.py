@@ -477,7 +477,7 @@ def test_a_full_disk_ends_the_run_in_words_and_costs_nothing_that_was_kept(runne
 
     def small_disk(*args, **kwargs):
         db = connect(*args, **kwargs)
-        db.execute("PRAGMA max_page_count = 60")
+        db.execute("PRAGMA max_page_count = 20")
         return db
 
     with monkeypatch.context() as patch:

@@ -48,7 +48,7 @@ def clock(monkeypatch):
 
 @pytest.mark.parametrize("result", [
     CAT,
-    Embedding(vector=[0.1, -1e-300, 1e300, 1 / 3]),
+    Embedding(vector=[0.1, -1e-38, 1e38, 1 / 3]),
     Embedding(vector=[float("nan"), float("inf"), -0.0]),
     Speech(wav=bytes(range(256)), sampling_rate=8000, duration=1.5),
     Transcript(text="null \x00 猫 \u2028", segments=[Segment(start=0, end=1, text="")], language=None),
@@ -60,7 +60,7 @@ def test_results_of_every_kind_come_back_the_same(path, result):
         store.put([(b"0", outcome_of(0, "a", result, None, META))])
     with opened(path) as store:
         row = store.get("a", b"0")
-    back = type(result).model_validate_json(row.result)
+    back = row.read(type(result))
     assert repr(back) == repr(result)  # NaN is not equal to itself
     assert row.meta == META
 
