@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForTextEncoding
 
 from duomo import Text, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WrongTask
@@ -32,6 +32,7 @@ from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.heads import first_states, hidden_states, keep_sparse
 from duomo_nlp.encoders.rows import Rows, by_length, by_row
+from duomo_nlp.projections import read_projections
 from duomo_nlp.sentences import CORPUS, lower_case, read_recipe
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ class SentenceEncoder(Encoder[In, R]):
     # Only hidden states are read: heads of other tasks are surplus, and a pooler may be missing.
     unused = ("pooler.",)
 
+    @classmethod
+    def auto_of(cls, weights: WeightsRef) -> Any:
+        # The encoder of an encoder-decoder, saved alone: sentence-t5 and its kin.
+        alone = any(name.endswith("EncoderModel") for name in weights.config().get("architectures") or ())
+        return AutoModelForTextEncoding if alone else cls.auto
+
     def enable(self) -> None:
         keep_sparse(self.network)
         packed.enable(self.network)
@@ -73,13 +80,16 @@ class SentenceEncoder(Encoder[In, R]):
     def configure(self, weights: WeightsRef) -> None:
         self.recipe = read_recipe(weights)
         config = self.network.config
-        if config.is_encoder_decoder or (is_decoder(weights) and not self.recipe.is_described):
+        is_whole = config.is_encoder_decoder and not type(self.network).__name__.endswith("EncoderModel")
+        if is_whole or (is_decoder(weights) and not self.recipe.is_described):
             raise WrongTask(
                 f"'{weights.folder}' does not make vectors of texts",
                 why="it is a decoder, and no file beside it says which of its vectors stands for a text",
                 fix="use an encoder, or a sentence-transformers folder",
             )
         config.use_cache = False  # a decoder's keys and values are not read again
+        parameter = next(self.network.parameters())
+        self.projections = read_projections(weights, self.recipe.after, device=parameter.device, dtype=parameter.dtype)
         lower_case(weights, self.tokenizer)
         self.special = frozenset(
             self.tokenizer.token_to_id(each.content)
@@ -121,14 +131,15 @@ class SentenceEncoder(Encoder[In, R]):
         return Batch(self.pack(rows), features[0]["pooling"], skips if any(skips) else [])
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """Pooled vectors, (windows, D), not normalised."""
+        """Pooled vectors as the steps behind the pooling leave them, (windows, D), not normalised."""
         skips = iter(batch.skips)
-        return torch.cat(
+        pooled = torch.cat(
             [
                 pool(self.network, rows, batch.pooling, [next(skips) for _ in rows.back] if batch.skips else None)
                 for rows in batch.parts
             ]
         )
+        return torch.as_tensor(self.projections(pooled))
 
     def vectors(self, output: torch.Tensor, features: list[Features]) -> torch.Tensor:
         """One vector a text, (texts, D) in float32."""

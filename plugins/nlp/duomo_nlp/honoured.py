@@ -113,6 +113,29 @@ GENERATION: dict[str, Entry] = {
     "transformers_version": Entry("no effect", "who saved it"),
 }
 """``generation_config.json``, of decoders."""
+_BEAM_SEARCH = Entry("applied", "greedy or beam search, as `generate` writes it", (None, 1))
+SEQ2SEQ: dict[str, Entry] = {
+    **{
+        # What is of no effect to our own loop, such as the order of renormalizing, is of effect to beams.
+        name: entry if entry.how != "no effect" or entry in (_SPEED, _SHAPE) else Entry("applied", "", entry.neutral)
+        for name, entry in GENERATION.items()
+    },
+    "num_beams": _BEAM_SEARCH,
+    "length_penalty": Entry("applied", "of beams"),
+    "early_stopping": Entry("applied", "of beams"),
+    "decoder_start_token_id": Entry("applied"),
+    "pad_token_id": Entry("applied", "what rows that have ended are filled with"),
+    "max_length": Entry("applied", "of the answer, where neither says `max_new_tokens`"),
+    "forced_bos_token_id": Entry("applied", "as the first token of the answer"),
+    "stop_strings": _refused("beams would have to be cut apart"),
+    "do_sample": _refused("the same text gives the same result in any batch", False),
+    **dict.fromkeys(
+        ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff"),
+        Entry("no effect", "only when sampling"),
+    ),
+    "transformers_version": GENERATION["transformers_version"],
+}
+"""``generation_config.json``, of encoder-decoders, which `generate` of transformers writes."""
 _TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 _LIBRARIES = "arguments for other libraries"
 SENTENCE: dict[str, Entry] = {
@@ -164,10 +187,12 @@ POOLING: dict[str, Entry] = {
 STEPS: dict[str, Entry] = {
     "Transformer": Entry("applied", "in the folder itself, or in one of its own such as `0_Transformer`"),
     "Pooling": Entry("applied"),
-    "Normalize": Entry("applied", "by the option `normalize`, which is on"),
+    "Normalize": Entry("applied", "by the option `normalize`, which is on; in its place where another step follows"),
+    "Dense": Entry("applied", "behind the pooling, with an activation of torch"),
+    "LayerNorm": Entry("applied", "behind the pooling"),
     **{
-        name: _refused("a layer after the pooling, or another kind of encoder")
-        for name in ("Dense", "LayerNorm", "CNN", "LSTM", "WeightedLayerPooling", "WordEmbeddings", "WordWeights",
+        name: _refused("another kind of encoder")
+        for name in ("CNN", "LSTM", "WeightedLayerPooling", "WordEmbeddings", "WordWeights",
                      "BoW", "StaticEmbedding", "CLIPModel", "Router", "Asym")
     },
     "Dropout": Entry("no effect", "only in training"),
@@ -195,6 +220,7 @@ FILES: dict[str, dict[str, Entry]] = {
     "config.json": CONFIG,
     "tokenizer_config.json": TOKENIZER,
     "generation_config.json, for text-generation": GENERATION,
+    "generation_config.json and task_specific_params, of encoder-decoders": SEQ2SEQ,
     "modules.json, of sentence-transformers folders": STEPS,
     _OLD: SENTENCE,
     "config_sentence_transformers.json": SENTENCES,

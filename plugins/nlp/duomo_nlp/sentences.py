@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, normalizers
 
 from duomo import WeightsRef
 from duomo.errors import BadOption, WeightsMismatch
+from duomo_nlp import projections
 from duomo_nlp.checkpoint import read_json, read_sentence_config
 from duomo_nlp.honoured import POOLING, SENTENCE, SENTENCES, STEPS, Entry
 
@@ -49,6 +50,8 @@ class Recipe(NamedTuple):
     """``cosine``, ``dot``, ``euclidean`` or ``manhattan``."""
     is_described: bool
     """Whether the folder says so itself."""
+    after: tuple[tuple[str, str], ...] = ()
+    """The steps behind the pooling: name, and folder of its weights."""
 
     def prompt(self, text: str | None, name: str | None, *, usual: tuple[str, ...] = ()) -> str:
         """What goes before a text: the caller's own, the one of that name, the first of `usual`, or the default."""
@@ -70,7 +73,9 @@ class Recipe(NamedTuple):
 def read_recipe(weights: WeightsRef) -> Recipe:
     """Read the folder's files. Raises `WeightsMismatch` for what cannot be honoured."""
     modules = read_json(weights, "modules.json") or []
-    steps = {str(each["type"]).rpartition(".")[2]: str(each.get("path", "")) for each in modules}
+    every = [(str(each["type"]).rpartition(".")[2], str(each.get("path", ""))) for each in modules]
+    steps = dict(every)
+    behind = tuple(every[every.index(("Pooling", steps["Pooling"])) + 1 :]) if "Pooling" in steps else ()
     pooling = read_json(weights, f"{steps['Pooling']}/config.json") if "Pooling" in steps else {}
     general = read_json(weights, "config_sentence_transformers.json")
     refused = [
@@ -78,6 +83,12 @@ def read_recipe(weights: WeightsRef) -> Recipe:
         *_refused(read_sentence_config(weights), SENTENCE),
         *_refused(general, SENTENCES),
         *_refused(pooling, POOLING),
+        *(f"{each} in the step {path}" for name, path in behind for each in projections.refused(weights, name, path)),
+        *(
+            f"the step {name} before the pooling"
+            for name, path in every
+            if name in projections.STEPS and (name, path) not in behind
+        ),
     ]
     prompts = {name: text or "" for name, text in (general.get("prompts") or {}).items()}
     default = general.get("default_prompt_name") or ""
@@ -99,6 +110,7 @@ def read_recipe(weights: WeightsRef) -> Recipe:
         general.get("truncate_dim"),
         general.get("similarity_fn_name") or "cosine",
         bool(pooling),
+        behind,
     )
 
 

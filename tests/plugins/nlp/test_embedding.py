@@ -249,7 +249,7 @@ def test_a_sentence_transformers_folder_brings_its_own_pooling_and_length(checkp
 
 
 @pytest.mark.parametrize(
-    ("pooling", "more"), [({"pooling_mode": "attention"}, ()), ({"pooling_mode_mean_tokens": True}, ("Dense",))]
+    ("pooling", "more"), [({"pooling_mode": "attention"}, ()), ({"pooling_mode_mean_tokens": True}, ("CNN",))]
 )
 def test_steps_we_do_not_have_are_refused_rather_than_left_out(
     checkpoint: Make, pooling: dict[str, Any], more: tuple[str, ...]

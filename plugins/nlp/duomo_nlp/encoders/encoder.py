@@ -67,6 +67,12 @@ class Encoder(Model[In, R]):
         """Raise for a checkpoint of another task, before its tensors are read."""
 
     @classmethod
+    def auto_of(cls, weights: WeightsRef) -> Any:
+        """Choose the class that builds this checkpoint's network; `auto`, unless a family knows better."""
+        del weights
+        return cls.auto
+
+    @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Load network and tokenizer, whole.
 
@@ -75,7 +81,7 @@ class Encoder(Model[In, R]):
             WeightsProblem: it is damaged, incomplete, or says something that cannot be honoured.
         """
         cls.check(weights)
-        network = load_network(cls.auto, weights, device, dtype, unused=cls.unused)
+        network = load_network(cls.auto_of(weights), weights, device, dtype, unused=cls.unused)
         wrapper, tokenizer = load_tokenizer(weights)
         limit = max_tokens(network, wrapper, weights)
         tokenizer.enable_truncation(
