@@ -25,6 +25,8 @@ from duomo.pretrained import load_network, load_processor
 from duomo.tasks.nlp import TranslationOptions
 from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
 from duomo_nlp.checkpoint import max_tokens
+from duomo_nlp.decoders.settings import refuse
+from duomo_nlp.honoured import SEQ2SEQ
 from duomo_nlp.languages import Languages
 from duomo_nlp.splitting import parts_of
 
@@ -37,17 +39,6 @@ ROWS = 32
 """Rows of one `generate`: its beams multiply them."""
 SLACK = 8
 """Padding of a row, in tokens, that is cheaper than another `generate`."""
-REFUSED: dict[str, tuple[Any, ...]] = {
-    "do_sample": (None, False),
-    "num_beam_groups": (None, 1),
-    "penalty_alpha": (None, 0, 0.0),
-    "guidance_scale": (None, 1, 1.0),
-    "num_return_sequences": (None, 1),
-    "max_time": (None,),
-    "stop_strings": (None,),
-    "watermarking_config": (None,),
-}
-"""Entries of a generation config that cannot be honoured, and the values with which they ask for nothing."""
 
 
 class Group(NamedTuple):
@@ -94,7 +85,7 @@ class Seq2Seq(Model[Text, Any]):
         self.places = min((each for each in decoder if each), default=None)
         self.is_led = network.config.model_type == "led"
         for settings in ({}, *self.task_params.values()):
-            _refuse(self.generation(settings), weights)
+            refuse(self.generation(settings), SEQ2SEQ, weights.folder)
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -287,14 +278,3 @@ class Translate(Seq2Seq):
 
 LEARNED = frozenset({"bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "mbart", "mvp", "plbart"})
 """Encoder-decoders with one learned vector a position: behind the last one there is nothing."""
-
-
-def _refuse(config: GenerationConfig, weights: WeightsRef) -> None:
-    for name, neutral in REFUSED.items():
-        value = getattr(config, name, None)
-        if value not in neutral:
-            raise WeightsProblem(
-                f"'{weights.folder}' asks for {name}={value!r}, which cannot be honoured here",
-                why="texts are written greedily or by beam search: the same text gives the same result in any batch",
-                fix=f"take {name} out of its generation_config.json",
-            )

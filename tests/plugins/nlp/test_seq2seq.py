@@ -23,7 +23,7 @@ from transformers import (
 )
 
 import duomo
-from duomo.errors import BadOption, WeightsProblem
+from duomo.errors import BadOption, WeightsMismatch
 from duomo_nlp.splitting import parts_of
 
 from .conftest import byte_level
@@ -141,8 +141,32 @@ def test_more_tokens_than_the_decoder_has_positions_are_refused(seq2seq: Make) -
 
 def test_a_checkpoint_that_samples_is_refused_by_name(seq2seq: Make) -> None:
     folder = seq2seq(bart(), do_sample=True)
-    with pytest.raises(WeightsProblem, match="do_sample=True"):
+    with pytest.raises(WeightsMismatch, match="a way of writing") as caught:
         duomo.load("summarization", f"dir:{folder}", device="cpu")
+    assert "do_sample=True: the same text gives the same result in any batch" in caught.value.why
+
+
+@pytest.mark.parametrize("said", [{"guidance_scale": 1.5}, {"stop_strings": ["x"]}, {"max_time": 3.0}])
+def test_what_cannot_be_honoured_is_refused_by_the_same_table_as_for_decoders(
+    seq2seq: Make, said: dict[str, Any]
+) -> None:
+    folder = seq2seq(bart(), **said)
+    with pytest.raises(WeightsMismatch, match="a way of writing") as caught:
+        duomo.load("summarization", f"dir:{folder}", device="cpu")
+    assert f"{next(iter(said))}=" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "said", [{"num_beams": 3, "length_penalty": 0.4}, {"repetition_penalty": 1.4}, {"suppress_tokens": [9, 11, 12]}]
+)
+def test_what_can_be_honoured_is_what_generate_makes_of_it(seq2seq: Make, said: dict[str, Any]) -> None:
+    folder = seq2seq(bart(), **said)
+    runner = duomo.load("text2text-generation", f"dir:{folder}", device="cpu")
+    network, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    for text in ("a dog", "Ada met Bob in Paris"):
+        tokens = network.generate(**tokenizer(text, return_tensors="pt"), max_new_tokens=8)
+        theirs = tokenizer.batch_decode(tokens, skip_special_tokens=True)[0]
+        assert runner(text, max_new_tokens=8).generated_text == theirs
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import GenerationConfig
 
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -84,19 +84,12 @@ class Settings:
     """The generation config of one checkpoint, read once."""
 
     def __init__(
-        self, config: PreTrainedConfig, ends: frozenset[int], wrapper: PreTrainedTokenizerBase, folder: object
+        self, config: GenerationConfig, ends: frozenset[int], wrapper: PreTrainedTokenizerBase, folder: object
     ) -> None:
         self.config = config
         self.ends = sorted(ends)
         self.asked = asked_for(config)
-        refused = sorted(name for name in self.asked if GENERATION.get(name, UNKNOWN).how == "refused")
-        if refused:
-            said = ", ".join(f"{name}={getattr(config, name)!r:.60}" for name in refused)
-            raise WeightsMismatch(
-                f"'{folder}' asks for a way of writing that duomo does not have",
-                why=f"its generation_config.json says {said}",
-                fix=f"take {', '.join(refused)} out of generation_config.json, and see whether the text is good enough",
-            )
+        refuse(config, GENERATION, folder)
         self.looks_back = any(GENERATION[name].looks_back for name in self.asked & GENERATION.keys())
         self.stops = (
             generation.StopStringCriteria(wrapper, config.stop_strings) if "stop_strings" in self.asked else None
@@ -150,12 +143,25 @@ class Settings:
 UNKNOWN = Entry("refused", "a setting of a newer transformers")
 
 
-def asked_for(config: PreTrainedConfig) -> set[str]:
+def asked_for(config: GenerationConfig, table: Mapping[str, Entry] = GENERATION) -> set[str]:
     """The names of all settings with a value that asks for something; keys that transformers does not know left out."""
     known = vars(generation.GenerationConfig())
     found = set()
     for name in known:
-        value, entry = getattr(config, name, None), GENERATION.get(name, UNKNOWN)
+        value, entry = getattr(config, name, None), table.get(name, UNKNOWN)
         if not name.startswith("_") and value != known[name] and value not in entry.neutral and value is not None:
             found.add(name)
     return found
+
+
+def refuse(config: GenerationConfig, table: Mapping[str, Entry], folder: object) -> None:
+    """Raise `WeightsMismatch` where a generation config asks for what `table` refuses, or does not know."""
+    refused = sorted(name for name in asked_for(config, table) if table.get(name, UNKNOWN).how == "refused")
+    if refused:
+        said = ", ".join(f"{name}={getattr(config, name)!r:.60}" for name in refused)
+        why = "; ".join(dict.fromkeys(note for name in refused if (note := table.get(name, UNKNOWN).note)))
+        raise WeightsMismatch(
+            f"'{folder}' asks for a way of writing that duomo does not have",
+            why=f"its generation_config.json says {said}" + (f": {why}" if why else ""),
+            fix=f"take {', '.join(refused)} out of generation_config.json, and see whether the text is good enough",
+        )
