@@ -24,7 +24,7 @@ PIPELINES = frozenset(
     feature-extraction fill-mask image-classification image-feature-extraction object-detection text-classification
     text-generation text-to-speech token-classification zero-shot-classification zero-shot-image-classification
     zero-shot-audio-classification
-    keypoint-matching mask-generation
+    image-text-to-text keypoint-matching mask-generation
     zero-shot-object-detection semantic-segmentation instance-segmentation panoptic-segmentation""".split()
 )
 REMOVED = frozenset(
@@ -36,8 +36,11 @@ START = {
     "depth-estimation": "depth-anything/Depth-Anything-V2-Small-hf",
     "document-question-answering": "deepset/minilm-uncased-squad2",
     "fill-mask": "answerdotai/ModernBERT-base",
+    "handwriting-recognition": "microsoft/trocr-base-handwritten",
     "image-captioning": "Salesforce/blip-image-captioning-base",
     "image-matting": "hustvl/vitmatte-small-composition-1k",
+    "image-text-retrieval": "Salesforce/blip-itm-base-coco",
+    "image-text-to-text": "Qwen/Qwen2-VL-2B-Instruct",
     "instance-segmentation": "facebook/mask2former-swin-tiny-coco-instance",
     "keypoint-detection": "magic-leap-community/superpoint",
     "keypoint-matching": "ETH-CVG/lightglue_superpoint",
@@ -51,6 +54,7 @@ START = {
     "super-resolution": "caidas/swin2SR-classical-sr-x2-64",
     "text-pair-classification": "cross-encoder/nli-MiniLM2-L6-H768",
     "text-regression": "cross-encoder/ms-marco-MiniLM-L6-v2",
+    "text-image-segmentation": "CIDAS/clipseg-rd64-refined",
     "text-ranking": "cross-encoder/ms-marco-MiniLM-L6-v2",
     "text2text-generation": "google/flan-t5-small",
     "text-pair-regression": "cross-encoder/stsb-roberta-base",
@@ -67,8 +71,12 @@ EQUAL = {
     "audio-classification": ("the pipeline, scores to 1e-5", "speech/test_classification.py"),
     "depth-estimation": ("the pipeline, 1e-4 of the range", "vision/test_dense.py"),
     "fill-mask": ("the pipeline, scores to 1e-5", "nlp/test_filling.py"),
+    "handwriting-recognition": ("`generate`, the same tokens", "multimodal/test_matching.py"),
     "image-captioning": ("`generate`, the same tokens", "multimodal/test_captions.py"),
     "image-matting": ("the bare network, each pixel to 1 of 255", "vision/test_enhancing.py"),
+    "image-feature-extraction": ("the pipeline with `pool=True`, to 1e-5", "vision/test_features.py"),
+    "image-text-retrieval": ("the bare network, scores to 1e-5", "multimodal/test_matching.py"),
+    "image-text-to-text": ("`generate`, the same tokens", "multimodal/test_chat.py"),
     "instance-segmentation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_dense.py"),
     "keypoint-detection": ("the model's post-processing, scores to 1e-5", "vision/test_places.py"),
     "keypoint-matching": ("the model's post-processing, scores to 1e-4", "vision/test_places.py"),
@@ -80,6 +88,7 @@ EQUAL = {
     "summarization": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
     "super-resolution": ("the bare network, each pixel to 1 of 255", "vision/test_enhancing.py"),
     "text-generation": ("`generate`, the same tokens", "nlp/test_generation.py"),
+    "text-image-segmentation": ("the bare network, 1 pixel in 1,000", "multimodal/test_matching.py"),
     "text-ranking": ("`CrossEncoder`, scores to 1e-5", "nlp/test_ranking.py"),
     "text-pair-classification": ("the pipeline, scores to 1e-5", "nlp/test_pairs.py"),
     "text-pair-regression": ("the bare network, to 1e-5", "nlp/test_pairs.py"),

@@ -18,6 +18,8 @@ INPUTS = {
     "Choices": "a question and the texts to choose among",
     "Comparison": "a text and the texts to compare it with",
     "Image": "a picture",
+    "ImageCandidates": "a picture and the texts that may say what it shows",
+    "ImageChat": "a chat in which pictures are shown",
     "ImagePair": "two pictures",
     "ImageQuestion": "a question and a picture",
     "ImageTrimap": "a picture and its trimap",

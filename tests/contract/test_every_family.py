@@ -31,6 +31,7 @@ from transformers import (
     ViTConfig,
     ViTForImageClassification,
     ViTImageProcessor,
+    ViTModel,
     Wav2Vec2Config,
     Wav2Vec2CTCTokenizer,
     Wav2Vec2FeatureExtractor,
@@ -132,10 +133,20 @@ def places(kind: str) -> Callable[[Path], None]:
     return save
 
 
-def captioner(folder: Path) -> None:
-    from tests.plugins.multimodal import tiny
+def writer(kind: str) -> Callable[[Path], None]:
+    """As in the tests of the multimodal plugin."""
 
-    tiny.blip(folder)
+    def save(folder: Path) -> None:
+        from tests.plugins.multimodal import tiny
+
+        getattr(tiny, kind)(folder)
+
+    return save
+
+
+def image_encoder(folder: Path) -> None:
+    ViTModel(ViTConfig(**PICTURES)).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
 
 
 def vilt(folder: Path) -> None:
@@ -206,7 +217,12 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("vision/transformers", "mask-generation"): places("sam"),
     ("vision/transformers", "super-resolution"): places("swin2_sr"),
     ("vision/transformers", "image-matting"): places("vit_matte"),
-    ("multimodal/captioner", "image-captioning"): captioner,
+    ("multimodal/captioner", "image-captioning"): writer("blip"),
+    ("multimodal/captioner", "handwriting-recognition"): writer("vision_encoder_decoder"),
+    ("multimodal/chat", "image-text-to-text"): writer("llava"),
+    ("multimodal/blip-matching", "image-text-retrieval"): writer("blip_matching"),
+    ("multimodal/clipseg", "text-image-segmentation"): writer("clip_seg"),
+    ("vision/transformers", "image-feature-extraction"): image_encoder,
     ("multimodal/vilt", "visual-question-answering"): vilt,
     ("speech/transformers", "audio-classification"): spectrogram,
     ("speech/clap", "zero-shot-audio-classification"): clap,

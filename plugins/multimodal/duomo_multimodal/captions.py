@@ -1,12 +1,9 @@
-"""What is to be seen in an image, in words, by BLIP and by encoder-decoders of an image and a text.
-
-TrOCR is one of the latter: on the image of one line it writes down what the line says.
-"""
+"""Texts that image models write: what is to be seen, and what a line of handwriting says (TrOCR)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -14,9 +11,10 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTo
 
 from duomo import Image, Model, WeightsRef
 from duomo.errors import WeightsProblem
-from duomo.model import Features
+from duomo.model import Features, R
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
+from duomo.tasks.vision.reading import Handwriting, HandwritingRecognitionOptions
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -27,19 +25,23 @@ UNREAD = ("encoder.pooler.",)
 """Tensors that a decoder never sees, and that checkpoints leave out."""
 
 
+WritingOptions = ImageCaptioningOptions | HandwritingRecognitionOptions
+Reason = Literal["stop", "length"]
+
+
 class Batch(NamedTuple):
     """Images of one size, and how they are written about."""
 
     pixels: Tensor
     """(B, 3, H, W)."""
-    options: ImageCaptioningOptions
+    options: WritingOptions
 
     def to(self, device: torch.device, *, non_blocking: bool = False) -> Batch:
         """The same on another device."""
         return self._replace(pixels=self.pixels.to(device, non_blocking=non_blocking))
 
 
-class Captioner(Model[Image, Caption]):
+class Writer(Model[Image, R]):
     """Greedy or beam search, as the checkpoint's generation config says; sampling is refused."""
 
     batch_size = 8
@@ -62,7 +64,7 @@ class Captioner(Model[Image, Caption]):
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
 
-    def preprocess(self, items: Sequence[Image], options: ImageCaptioningOptions) -> list[Features]:
+    def preprocess(self, items: Sequence[Image], options: WritingOptions) -> list[Features]:
         prepared = [self.processor(images=[item.pil()], return_tensors="pt")["pixel_values"][0] for item in items]
         return [{"pixels": each, "options": options} for each in prepared]
 
@@ -83,20 +85,34 @@ class Captioner(Model[Image, Caption]):
         tokens: list[list[int]] = self.network.generate(pixel_values=pixels, generation_config=config).tolist()
         return tokens
 
-    def postprocess(
-        self, output: list[list[int]], features: list[Features], options: ImageCaptioningOptions
-    ) -> list[Caption]:
+    def postprocess(self, output: list[list[int]], features: list[Features], options: WritingOptions) -> list[R]:
         texts = self.tokenizer.batch_decode(output, skip_special_tokens=True)
-        return [self._caption(tokens, text.strip()) for tokens, text in zip(output, texts, strict=True)]
+        return [self.result(text.strip(), *self._end(tokens)) for tokens, text in zip(output, texts, strict=True)]
 
-    def _caption(self, tokens: list[int], text: str) -> Caption:
+    def result(self, text: str, reason: Reason, num_new_tokens: int) -> R:
+        """Make the result of one image."""
+        raise NotImplementedError
+
+    def _end(self, tokens: list[int]) -> tuple[Reason, int]:
+        """Why writing ended, and after how many tokens."""
         text_config = self.network.config.get_text_config(decoder=True)
         ends = self.network.generation_config.eos_token_id
         for name in ("sep_token_id", "eos_token_id"):  # BLIP ends with the separator of its texts
             ends = getattr(text_config, name, None) if ends is None else ends
         known = {*ends} if isinstance(ends, list) else {ends}
         last = next((at for at, token in enumerate(tokens) if at and token in known), None)
-        count = (len(tokens) if last is None else last + 1) - 1
-        return Caption.model_construct(
-            generated_text=text, finish_reason="length" if last is None else "stop", num_new_tokens=count
-        )
+        return ("length", len(tokens) - 1) if last is None else ("stop", last)
+
+
+class Captioner(Writer[Caption]):
+    """BLIP, or an encoder-decoder of an image and a text."""
+
+    def result(self, text: str, reason: Reason, num_new_tokens: int) -> Caption:
+        return Caption.model_construct(generated_text=text, finish_reason=reason, num_new_tokens=num_new_tokens)
+
+
+class LineReader(Writer[Handwriting]):
+    """TrOCR, on the image of one line."""
+
+    def result(self, text: str, reason: Reason, num_new_tokens: int) -> Handwriting:
+        return Handwriting.model_construct(text=text, finish_reason=reason, num_new_tokens=num_new_tokens)

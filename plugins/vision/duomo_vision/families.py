@@ -33,6 +33,15 @@ def _family(
 
 
 FAMILIES: dict[str, dict[str, Any]] = {
+    "image-feature-extraction": _family(
+        "features:ImageEncoder",
+        "image encoder",
+        "ViTModel",
+        "Dinov2Model",
+        "CLIPVisionModel",
+        "ResNetModel",
+        limits="the vector that the network pools itself",
+    ),
     "object-detection": _family("detecting:ObjectDetector", "detector of its own labels", *DETECTORS),
     "zero-shot-object-detection": _family(
         "detecting:ZeroShotObjectDetector",

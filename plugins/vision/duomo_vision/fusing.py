@@ -184,6 +184,6 @@ def _padding(conv: nn.Conv2d) -> tuple[int, ...]:
 
 
 def _logits(output: Any) -> Tensor:
-    """What a classifier of torchvision returns as it is, and one of transformers in a field."""
-    logits: Tensor = getattr(output, "logits", output)
+    """What a network of torchvision returns as it is, and one of transformers in a field."""
+    logits: Tensor = getattr(output, "logits", getattr(output, "pooler_output", output))
     return logits

@@ -6,6 +6,7 @@ the model, with limits.
 """
 
 from duomo.inputs.audio import Audio
+from duomo.inputs.chat import ImageChat
 from duomo.inputs.image import Image
 from duomo.inputs.limits import Limits, limits
 from duomo.inputs.marked import MarkedImage
@@ -14,6 +15,7 @@ from duomo.inputs.pair import (
     Candidates,
     Choices,
     Comparison,
+    ImageCandidates,
     ImagePair,
     ImageQuestion,
     ImageTrimap,
@@ -31,6 +33,8 @@ __all__ = [
     "Choices",
     "Comparison",
     "Image",
+    "ImageCandidates",
+    "ImageChat",
     "ImagePair",
     "ImageQuestion",
     "ImageTrimap",

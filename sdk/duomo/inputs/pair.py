@@ -140,6 +140,18 @@ class Choices(Parts):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ImageCandidates(Parts):
+    """An image, and the texts that may say what it shows: ``(image, [text, …])`` or ``{"image", "texts"}``."""
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"image": Image, "texts": list[Text]}
+    WHAT = "an image and a list of texts"
+    EXAMPLE = '("cat.jpg", ["a cat", "a lorry"])'
+    image: Image
+    texts: tuple[Text, ...]
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Question(Parts):
     """A question, and the text that answers it: ``(question, context)`` or ``{"question", "context"}``."""
 

@@ -42,6 +42,86 @@ def vision_encoder_decoder(folder: Path, **generation: Any) -> Path:
     return _save(network, folder, **start | generation)
 
 
+def blip_matching(folder: Path) -> Path:
+    text: Any = PLAIN | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "encoder_hidden_size": 32}
+    text |= {"bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}
+    config = tf.BlipConfig(text_config=text, vision_config=PICTURE, projection_dim=16, image_text_hidden_size=16)
+    return _save(tf.BlipForImageTextRetrieval(config), folder)
+
+
+def clip_seg(folder: Path) -> Path:
+    text: Any = PLAIN | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "eos_token_id": 3}
+    decoder: Any = {"reduce_dim": 16, "extract_layers": [0, 1], "decoder_num_attention_heads": 2}
+    config = tf.CLIPSegConfig(
+        text_config=text, vision_config=PICTURE, projection_dim=16, decoder_intermediate_size=32, **decoder
+    )
+    return _save(tf.CLIPSegForImageSegmentation(config), folder)
+
+
+def llava(folder: Path, **generation: Any) -> Path:
+    words = [*WORDS, "<image>", "ask", "say"]
+    text = tf.LlamaConfig(
+        **PLAIN, vocab_size=len(words), num_key_value_heads=2, max_position_embeddings=64, bos_token_id=2,
+        eos_token_id=3, pad_token_id=0,
+    )  # fmt: skip
+    vision: Any = {**PICTURE, "projection_dim": 16}
+    config = tf.LlavaConfig(
+        text_config=text, vision_config=tf.CLIPVisionConfig(**vision), image_token_index=words.index("<image>"),
+        image_seq_length=4, vision_feature_layer=-1,
+    )  # fmt: skip
+    network = tf.LlavaForConditionalGeneration(config)
+    network.generation_config.eos_token_id, network.generation_config.pad_token_id = 3, 0
+    _save(network, folder, **generation)
+    side: Any = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    tf.LlavaProcessor(
+        tf.CLIPImageProcessor(**side), _chat_tokenizer(words), patch_size=16, num_additional_image_tokens=1,
+        vision_feature_select_strategy="default", chat_template=TEMPLATE.replace("PICTURE", "<image>"),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def qwen2_vl(folder: Path, **generation: Any) -> Path:
+    special = ["<|vision_start|>", "<|image_pad|>", "<|video_pad|>", "<|vision_end|>"]
+    words = [*WORDS, *special, "ask", "say"]
+    rope: Any = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
+    text: Any = PLAIN | {"vocab_size": len(words), "num_key_value_heads": 2, "max_position_embeddings": 64}
+    text |= {"rope_parameters": rope, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    vision: Any = {"depth": 1, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, "patch_size": 8}
+    ids: Any = {
+        f"{name}_token_id": words.index(f"<|{name}|>" if "vision" in name else f"<|{name}_pad|>")
+        for name in ("vision_start", "vision_end", "image", "video")
+    }
+    config = tf.Qwen2VLConfig(text_config=text, vision_config=vision, **ids)
+    network = tf.Qwen2VLForConditionalGeneration(config)
+    network.generation_config.eos_token_id, network.generation_config.pad_token_id = 3, 0
+    _save(network, folder, **generation)
+    side: Any = {"patch_size": 8, "merge_size": 2, "size": {"shortest_edge": 256, "longest_edge": 4096}}
+    tokenizer = _chat_tokenizer(words)
+    template = TEMPLATE.replace("PICTURE", "<|vision_start|><|image_pad|><|vision_end|>")
+    tf.Qwen2VLProcessor(
+        tf.Qwen2VLImageProcessor(**side), tokenizer, tf.Qwen2VLVideoProcessor(**side), chat_template=template
+    ).save_pretrained(folder)
+    return folder
+
+
+TEMPLATE = (
+    "{% for m in messages %}ask {% for part in m['content'] %}{% if part['type'] == 'image' %}PICTURE "
+    "{% else %}{{ part['text'] }} {% endif %}{% endfor %}{% endfor %}{% if add_generation_prompt %}say{% endif %}"
+)
+
+
+def _chat_tokenizer(words: list[str]) -> Any:
+    fast = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
+    fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    names: Any = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]"}
+    special = [word for word in words if word.startswith("<")]
+    tokenizer = tf.PreTrainedTokenizerFast(tokenizer_object=fast, model_max_length=64, **names)
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+    for word in special:
+        setattr(tokenizer, word.strip("<|>").replace("_pad", "") + "_token", word)
+    return tokenizer
+
+
 def vilt(folder: Path) -> Path:
     answers = dict(enumerate(("yes", "no", "two", "red")))
     config = tf.ViltConfig(

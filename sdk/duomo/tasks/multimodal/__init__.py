@@ -15,6 +15,10 @@ if TYPE_CHECKING:
         VisualQuestionAnswering as VisualQuestionAnswering,
         VisualQuestionAnsweringOptions as VisualQuestionAnsweringOptions,
     )
+    from duomo.tasks.multimodal.chat import (
+        ImageTextToText as ImageTextToText,
+        ImageTextToTextOptions as ImageTextToTextOptions,
+    )
     from duomo.tasks.multimodal.classification import (
         ZeroShotImageClassification as ZeroShotImageClassification,
         ZeroShotImageClassificationOptions as ZeroShotImageClassificationOptions,
@@ -23,6 +27,12 @@ if TYPE_CHECKING:
         DocumentQuestionAnswering as DocumentQuestionAnswering,
         PageAnswer as PageAnswer,
         PageAnswers as PageAnswers,
+    )
+    from duomo.tasks.multimodal.matching import (
+        ImageTextRetrieval as ImageTextRetrieval,
+        ImageTextRetrievalOptions as ImageTextRetrievalOptions,
+        TextImageSegmentation as TextImageSegmentation,
+        TextImageSegmentationOptions as TextImageSegmentationOptions,
     )
     from duomo.tasks.multimodal.retrieval import (
         ImageSearch as ImageSearch,
@@ -60,6 +70,27 @@ TASKS = (
         """-m dir:PATH --input-format jsonl - <<< '{"question": "What is on the sofa?", "image": "cat.jpg"}'""",
     ),
     row(
+        "image-text-to-text",
+        "multimodal.chat:ImageTextToText",
+        "answer a chat in which pictures are shown",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"text": "What is on the sofa?", "image": "cat.jpg"}'""",
+    ),
+    row(
+        "image-text-retrieval",
+        "multimodal.matching:ImageTextRetrieval",
+        "which of some texts says what a picture shows",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"image": "cat.jpg", "texts": ["a cat", "a lorry"]}'""",
+    ),
+    row(
+        "text-image-segmentation",
+        "multimodal.matching:TextImageSegmentation",
+        "the outline of things that are named on the spot",
+        IMAGES,
+        'cat.jpg -m dir:PATH -p labels="a cat,a sofa"',
+    ),
+    row(
         "document-question-answering",
         "multimodal.documents:DocumentQuestionAnswering",
         "what a page says to a question, and where",
@@ -94,6 +125,9 @@ face(
     {
         "duomo.tasks.multimodal.captioning": "Caption ImageCaptioning ImageCaptioningOptions VisualAnswer VisualAnswers"
         " VisualQuestionAnswering VisualQuestionAnsweringOptions",
+        "duomo.tasks.multimodal.chat": "ImageTextToText ImageTextToTextOptions",
+        "duomo.tasks.multimodal.matching": "ImageTextRetrieval ImageTextRetrievalOptions TextImageSegmentation"
+        " TextImageSegmentationOptions",
         "duomo.tasks.multimodal.classification": "ZeroShotImageClassification ZeroShotImageClassificationOptions",
         "duomo.tasks.multimodal.documents": "DocumentQuestionAnswering PageAnswer PageAnswers",
         "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions"

@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from duomo.tasks.vision.reading import (
         CharacterRecognition as CharacterRecognition,
         CharacterRecognitionOptions as CharacterRecognitionOptions,
+        Handwriting as Handwriting,
+        HandwritingRecognition as HandwritingRecognition,
+        HandwritingRecognitionOptions as HandwritingRecognitionOptions,
         Page as Page,
         TextLine as TextLine,
     )
@@ -162,6 +165,13 @@ TASKS = (
         """-m dir:PATH --input-format jsonl - <<< '{"image": "hair.jpg", "trimap": "trimap.png"}'""",
     ),
     row("optical-character-recognition", "vision.reading:CharacterRecognition", "read a page", IMAGES, "page.png"),
+    row(
+        "handwriting-recognition",
+        "vision.reading:HandwritingRecognition",
+        "read a line of handwriting",
+        IMAGES,
+        "line.png -m dir:PATH",
+    ),
 )
 
 face(
@@ -176,7 +186,8 @@ face(
         " SuperResolutionOptions",
         "duomo.tasks.vision.keypoints": "Joint Keypoint KeypointDetection KeypointDetectionOptions KeypointMatching"
         " KeypointMatchingOptions Keypoints Match Matches Point Pose PoseEstimation PoseEstimationOptions Poses",
-        "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Page TextLine",
+        "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Handwriting"
+        " HandwritingRecognition HandwritingRecognitionOptions Page TextLine",
         "duomo.tasks.vision.segmentation": "InstanceSegmentation InstanceSegmentationOptions Mask MaskGeneration"
         " MaskGenerationOptions PanopticSegmentation Segmentation SemanticSegmentation SemanticSegmentationOptions",
         "duomo.tasks.results": "Classification Embedding",

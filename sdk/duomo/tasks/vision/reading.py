@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from duomo.inputs import Image
@@ -42,3 +44,32 @@ class CharacterRecognition(Task[Image, CharacterRecognitionOptions, Page]):
     Input = Image
     Options = CharacterRecognitionOptions
     Result = Page
+
+
+class Handwriting(Result):
+    """What one line of writing says."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    """``stop``: the model ended; ``length``: it reached its bound, and the end of the line may be missing."""
+    num_new_tokens: int
+
+
+class HandwritingRecognitionOptions(Options):
+    """Options of handwriting recognition."""
+
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="stop after so many tokens; the checkpoint's own bound when left out, else 64"
+    )
+    num_beams: int | None = Field(
+        None, ge=1, description="beams of the search, 1 for greedy; the checkpoint's own when left out"
+    )
+
+
+class HandwritingRecognition(Task[Image, HandwritingRecognitionOptions, Handwriting]):
+    """Read one line of handwriting, or of print, that was cut out of its page."""
+
+    name = "handwriting-recognition"
+    Input = Image
+    Options = HandwritingRecognitionOptions
+    Result = Handwriting

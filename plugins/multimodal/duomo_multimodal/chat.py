@@ -1,0 +1,158 @@
+"""Answers to chats with images, by models that read both: LLaVA, Qwen2-VL.
+
+The tokens are those of ``generate``. Greedily, chats whose inputs have the same shapes share a pass, and nothing is
+padded; a chat that is sampled goes through alone, after its own seed, so that it has the same text in any batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+
+from duomo import Model, WeightsRef
+from duomo.errors import BadOption, InputTooLong, WeightsMissing
+from duomo.inputs import ImageChat
+from duomo.model import Features
+from duomo.pretrained import load_network, load_processor
+from duomo.tasks.multimodal.chat import ImageTextToTextOptions
+from duomo.tasks.nlp.generation import Generation
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network, Processor
+
+BOUND = 128
+"""New tokens, where neither the caller nor the checkpoint says."""
+
+
+class Group(NamedTuple):
+    """Chats whose inputs have the same shapes."""
+
+    inputs: dict[str, Tensor]
+    places: list[int]
+    options: ImageTextToTextOptions
+
+
+class ImageChatter(Model[ImageChat, Generation]):
+    """One answer a chat."""
+
+    batch_size = 4
+
+    def __init__(self, network: Network, processor: Processor) -> None:
+        self.network = network
+        self.processor = processor
+        self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
+        ends = network.generation_config.eos_token_id
+        self.ends = set(ends) if isinstance(ends, list) else {ends}
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Load network and processor; raises `WeightsMissing` for a checkpoint that does not say how it is asked."""
+        network = load_network(AutoModelForImageTextToText, weights, dtype=dtype).to(device)
+        processor = load_processor(AutoProcessor, weights, "processor")
+        if not getattr(processor, "chat_template", None):
+            raise WeightsMissing(
+                f"'{weights.folder}' has no chat template",
+                why="it says where images and questions stand in what the model reads",
+                fix="save it beside the model: chat_template.jinja",
+            )
+        return cls(network, processor)
+
+    def preprocess(self, items: Sequence[ImageChat], options: ImageTextToTextOptions) -> list[Features]:
+        if options.top_p is not None and not self._config(options).do_sample:
+            raise BadOption(
+                "option 'top_p' says among which tokens to draw, and nothing is drawn",
+                why="without a temperature the likeliest token is taken",
+                fix="give a temperature over 0, too, or leave top_p out",
+            )
+        return [self._features(item, options) for item in items]
+
+    def collate(self, features: list[Features]) -> list[Group]:
+        options = features[0]["options"]
+        alone = self._config(options).do_sample
+        groups: dict[object, list[int]] = {}
+        for at, each in enumerate(features):
+            shapes = tuple((name, tensor.shape) for name, tensor in each["inputs"].items())
+            groups.setdefault((shapes, at if alone else 0), []).append(at)
+        return [
+            Group(
+                {
+                    name: torch.cat([features[at]["inputs"][name] for at in some])
+                    for name in features[some[0]]["inputs"]
+                },
+                some,
+                options,
+            )
+            for some in groups.values()
+        ]
+
+    def forward(self, batch: list[Group]) -> list[list[int]]:
+        """New tokens for each chat."""
+        rows: dict[int, list[int]] = {}
+        for group in batch:
+            config = self._config(group.options)
+            inputs = {
+                name: each.to(self.network.dtype) if each.is_floating_point() else each
+                for name, each in group.inputs.items()
+            }
+            with torch.random.fork_rng(enabled=config.do_sample):
+                if config.do_sample:
+                    torch.manual_seed(group.options.seed)
+                tokens = self.network.generate(**inputs, generation_config=config)
+            new = tokens[:, inputs["input_ids"].shape[1] :].tolist()
+            rows.update(zip(group.places, new, strict=True))
+        return [rows[at] for at in range(len(rows))]
+
+    def postprocess(
+        self, output: list[list[int]], features: list[Features], options: ImageTextToTextOptions
+    ) -> list[Generation]:
+        return [self._generation(tokens, each) for tokens, each in zip(output, features, strict=True)]
+
+    def _features(self, item: ImageChat, options: ImageTextToTextOptions) -> Features:
+        messages = [
+            {
+                "role": role,
+                "content": [{"type": "image"} if part is None else {"type": "text", "text": part} for part in parts],
+            }
+            for role, parts in item.messages
+        ]
+        prompt = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        pictures = [image.pil() for image in item.images] or None
+        inputs = dict(self.processor(text=[prompt], images=pictures, return_tensors="pt"))
+        length = inputs["input_ids"].shape[1]
+        room = length + self._bound(options)
+        if self.context is not None and room > self.context:
+            raise InputTooLong(
+                f"this chat has {length} tokens, its images included, and may be given {self._bound(options)} more",
+                why=f"the model reads and writes {self.context} in all",
+                fix="show fewer or smaller images, ask in fewer words, or lower max_new_tokens",
+            )
+        return {"inputs": inputs, "length": length, "options": options}
+
+    def _bound(self, options: ImageTextToTextOptions) -> int:
+        return options.max_new_tokens or self.network.generation_config.max_new_tokens or BOUND
+
+    def _config(self, options: ImageTextToTextOptions) -> GenerationConfig:
+        said: dict[str, Any] = self.network.generation_config.to_dict()
+        said |= {"max_new_tokens": self._bound(options), "max_length": None}
+        if options.temperature is not None:
+            said["do_sample"] = options.temperature > 0
+            said["temperature"] = options.temperature or None
+        if not said.get("do_sample"):
+            said |= {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        elif options.top_p is not None:
+            said["top_p"] = options.top_p
+        return GenerationConfig.from_dict(said)
+
+    def _generation(self, tokens: list[int], features: Features) -> Generation:
+        last = next((at for at, token in enumerate(tokens) if token in self.ends), None)
+        kept = tokens if last is None else tokens[: last + 1]
+        return Generation.model_construct(
+            text=self.processor.tokenizer.decode(kept, skip_special_tokens=True).strip(),
+            finish_reason="length" if last is None else "stop",
+            num_prompt_tokens=features["length"],
+            num_new_tokens=len(kept),
+        )

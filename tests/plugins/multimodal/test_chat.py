@@ -1,0 +1,105 @@
+"""Chats with images: the tokens of `generate`, alone and in a batch; sampling that a seed repeats; bad chats."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+import duomo
+from duomo.errors import BadOption, WeightsMissing
+from duomo.testing.samples import pictures
+
+from . import tiny
+
+MAKERS = [tiny.llava, tiny.qwen2_vl]
+SMALL = [photo[:64, :64].copy() for photo in pictures()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[..., Path]], Path]:
+    made: dict[Any, Path] = {}
+
+    def get(make: Callable[..., Path]) -> Path:
+        if make not in made:
+            made[make] = make(tmp_path_factory.mktemp(make.__name__))
+        return made[make]
+
+    return get
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_answers_have_the_tokens_of_generate(folder: Any, make: Callable[..., Path]) -> None:
+    network = AutoModelForImageTextToText.from_pretrained(folder(make)).eval()
+    processor = AutoProcessor.from_pretrained(folder(make))
+    runner = duomo.load("image-text-to-text", f"dir:{folder(make)}", device="cpu")
+    asked = ["what is on the ball", "the sky is red", "a red face"]
+    items = list(zip(asked, SMALL, strict=True))
+    texts = set()
+    for (text, photo), outcome in zip(items, runner.map(items, batch_size=3, max_new_tokens=6), strict=True):
+        chat: Any = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}]
+        prompt: Any = processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        inputs = processor(text=[prompt], images=[PIL.Image.fromarray(photo)], return_tensors="pt")
+        with torch.inference_mode():
+            tokens = network.generate(**inputs, max_new_tokens=6, do_sample=False)
+        expected = processor.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        for result in (outcome.unwrap(), runner({"text": text, "image": photo}, max_new_tokens=6)):
+            assert result.text == expected.strip()
+            assert result.num_prompt_tokens == inputs["input_ids"].shape[1]
+            assert 1 <= result.num_new_tokens <= 6
+        texts.add(expected)
+    assert len(texts) > 1
+
+
+def test_a_chat_may_have_several_turns_several_images_or_none(folder: Any) -> None:
+    runner = duomo.load("image-text-to-text", f"dir:{folder(tiny.llava)}", device="cpu")
+    turns = [
+        {"role": "user", "content": [{"type": "image", "image": SMALL[0]}, {"type": "text", "text": "a ball"}]},
+        {"role": "assistant", "content": "red"},
+        {"role": "user", "content": "the sky"},
+    ]
+    several, two, none = runner.map(
+        [{"messages": turns}, ("a ball", SMALL[:2]), turns[2:]], batch_size=3, max_new_tokens=2
+    )
+    assert [each.unwrap().num_prompt_tokens for each in (several, two, none)] == [4 + 9, 8 + 4, 4]
+
+
+def test_sampling_is_repeated_by_its_seed_in_any_batch(folder: Any) -> None:
+    runner = duomo.load("image-text-to-text", f"dir:{folder(tiny.llava)}", device="cpu")
+    items = [("what is on the ball", photo) for photo in SMALL]
+    options: Any = {"max_new_tokens": 8, "temperature": 3.0}
+    together = [outcome.unwrap() for outcome in runner.map(items, batch_size=3, seed=5, **options)]
+    assert together == [runner(item, seed=5, **options) for item in items]
+    assert together != [runner(item, seed=6, **options) for item in items]
+    with pytest.raises(BadOption, match="nothing is drawn"):
+        runner(items[0], top_p=0.5)
+
+
+def test_a_checkpoint_that_samples_does_so_unless_told_otherwise(tmp_path: Path) -> None:
+    runner = duomo.load("image-text-to-text", f"dir:{tiny.llava(tmp_path, do_sample=True, temperature=3.0)}")
+    item = ("what is on the ball", SMALL[0])
+    drawn = {runner(item, max_new_tokens=8, seed=seed).text for seed in range(4)}
+    greedy = {runner(item, max_new_tokens=8, seed=seed, temperature=0).text for seed in range(2)}
+    assert len(drawn) > 1
+    assert len(greedy) == 1
+
+
+def test_bad_chats_are_errors_of_their_items(folder: Any) -> None:
+    runner = duomo.load("image-text-to-text", f"dir:{folder(tiny.llava)}", device="cpu")
+    content: list[Any] = ["", [], [{"type": "audio"}], 3]
+    bad: list[Any] = [[{"role": "user", "content": each}] for each in content]
+    bad += [[], [{"role": "pirate", "content": "ball"}], "a ball", ("the sky " * 40, SMALL[0]), ("a ball", b"no image")]
+    *errors, good = runner.map([*bad, ("a ball", SMALL[0])], max_new_tokens=2)
+    assert not any(each.ok for each in errors)
+    assert "reads and writes 64" in errors[-2].error.why
+    assert good.ok
+
+
+def test_a_checkpoint_without_a_chat_template_is_refused(tmp_path: Path) -> None:
+    folder = tiny.llava(tmp_path)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(WeightsMissing, match="has no chat template"):
+        duomo.load("image-text-to-text", f"dir:{folder}", device="cpu")
