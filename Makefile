@@ -90,6 +90,6 @@ endif
 	@rm -f $(VENV)/.libraries-* && touch $@
 
 $(MODELS): $(LIBRARIES)
-	@echo "==> starter models (about 330 MB; half a minute the first time)"
-	@$(VENV)/bin/duomo models add starter
+	@echo "==> models (about 370 MB; half a minute the first time)"
+	@$(VENV)/bin/duomo models add starter documents seeing
 	@rm -f $(VENV)/.models-* && touch $@

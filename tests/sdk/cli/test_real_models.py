@@ -32,7 +32,6 @@ CHECKPOINTS = {
     "keypoint-detection": "SuperPointForKeypointDetection",
     "keypoint-matching": "LightGlueForKeypointMatching",
     "mask-generation": "SamModel",
-    "super-resolution": "Swin2SRForImageSuperResolution",
     "image-matting": "VitMatteForImageMatting",
     "handwriting-recognition": "VisionEncoderDecoderModel",
     "image-text-to-text": "LlavaForConditionalGeneration",

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
         ImageFeatureExtraction as ImageFeatureExtraction,
         ImageFeatureExtractionOptions as ImageFeatureExtractionOptions,
     )
+    from duomo.tasks.vision.codes import (
+        BarcodeReading as BarcodeReading,
+        BarcodeReadingOptions as BarcodeReadingOptions,
+        Code as Code,
+        Codes as Codes,
+    )
     from duomo.tasks.vision.depth import (
         DepthEstimation as DepthEstimation,
         DepthEstimationOptions as DepthEstimationOptions,
@@ -59,7 +65,10 @@ if TYPE_CHECKING:
         Handwriting as Handwriting,
         HandwritingRecognition as HandwritingRecognition,
         HandwritingRecognitionOptions as HandwritingRecognitionOptions,
+        Orientation as Orientation,
         Page as Page,
+        PageOrientation as PageOrientation,
+        PageOrientationOptions as PageOrientationOptions,
         TextLine as TextLine,
     )
     from duomo.tasks.vision.segmentation import (
@@ -155,7 +164,7 @@ TASKS = (
         "vision.enhancing:SuperResolution",
         "a picture with more pixels",
         IMAGES,
-        "small.png -m dir:PATH -O large.png",
+        "small.png -O large.png",
     ),
     row(
         "image-matting",
@@ -165,6 +174,8 @@ TASKS = (
         """-m dir:PATH --input-format jsonl - <<< '{"image": "hair.jpg", "trimap": "trimap.png"}'""",
     ),
     row("optical-character-recognition", "vision.reading:CharacterRecognition", "read a page", IMAGES, "page.png"),
+    row("page-orientation", "vision.reading:PageOrientation", "how a page is turned", IMAGES, "page.png"),
+    row("barcode-reading", "vision.codes:BarcodeReading", "read barcodes and matrix codes", IMAGES, "ticket.png"),
     row(
         "handwriting-recognition",
         "vision.reading:HandwritingRecognition",
@@ -179,6 +190,7 @@ face(
     {
         "duomo.tasks.vision.classification": "DECODE Decode ImageClassification"
         " ImageClassificationOptions ImageFeatureExtraction ImageFeatureExtractionOptions",
+        "duomo.tasks.vision.codes": "BarcodeReading BarcodeReadingOptions Code Codes",
         "duomo.tasks.vision.depth": "DepthEstimation DepthEstimationOptions DepthMap",
         "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions ObjectDetection"
         " ObjectDetectionOptions ZeroShotObjectDetection ZeroShotObjectDetectionOptions",
@@ -187,7 +199,8 @@ face(
         "duomo.tasks.vision.keypoints": "Joint Keypoint KeypointDetection KeypointDetectionOptions KeypointMatching"
         " KeypointMatchingOptions Keypoints Match Matches Point Pose PoseEstimation PoseEstimationOptions Poses",
         "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Handwriting"
-        " HandwritingRecognition HandwritingRecognitionOptions Page TextLine",
+        " HandwritingRecognition HandwritingRecognitionOptions Orientation Page PageOrientation"
+        " PageOrientationOptions TextLine",
         "duomo.tasks.vision.segmentation": "InstanceSegmentation InstanceSegmentationOptions Mask MaskGeneration"
         " MaskGenerationOptions PanopticSegmentation Segmentation SemanticSegmentation SemanticSegmentationOptions",
         "duomo.tasks.results": "Classification Embedding",

@@ -73,3 +73,24 @@ class HandwritingRecognition(Task[Image, HandwritingRecognitionOptions, Handwrit
     Input = Image
     Options = HandwritingRecognitionOptions
     Result = Handwriting
+
+
+class Orientation(Result):
+    """By how many degrees a page is turned, and how sure the model is, in [0, 1]."""
+
+    angle: Literal[0, 90, 180, 270]
+    """Clockwise: ``image.rotate(angle, expand=True)`` of Pillow, which turns the other way, makes it upright."""
+    score: float
+
+
+class PageOrientationOptions(Options):
+    """Page orientation has no options."""
+
+
+class PageOrientation(Task[Image, PageOrientationOptions, Orientation]):
+    """By how many quarter turns a page lies wrong."""
+
+    name = "page-orientation"
+    Input = Image
+    Options = PageOrientationOptions
+    Result = Orientation

@@ -1,0 +1,48 @@
+"""Barcodes and matrix codes in images."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from duomo.inputs import Image
+from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.options import Names
+
+
+class Code(Result):
+    """One code: what it says, its kind, and its four corners (x, y) in pixels, clockwise from its own top left."""
+
+    text: str
+    format: str
+    """Such as ``QRCode``, ``DataMatrix``, ``EAN13`` or ``Code128``."""
+    corners: list[tuple[float, float]]
+
+
+class Codes(Result):
+    """The codes that were read, and the size of the image; a code whose checksum fails is not among them."""
+
+    codes: list[Code]
+    width: int
+    height: int
+
+    @property
+    def text(self) -> str:
+        """What all codes say, a line each."""
+        return "\n".join(code.text for code in self.codes)
+
+
+class BarcodeReadingOptions(Options):
+    """Options of barcode reading."""
+
+    formats: Names | None = Field(
+        None, description="kinds of codes to look for, such as QRCode,EAN13; all kinds when left out"
+    )
+
+
+class BarcodeReading(Task[Image, BarcodeReadingOptions, Codes]):
+    """Read barcodes and matrix codes."""
+
+    name = "barcode-reading"
+    Input = Image
+    Options = BarcodeReadingOptions
+    Result = Codes
