@@ -24,7 +24,7 @@ PIPELINES = frozenset(
     feature-extraction fill-mask image-classification image-feature-extraction object-detection text-classification
     text-generation text-to-speech token-classification zero-shot-classification zero-shot-image-classification
     zero-shot-audio-classification
-    image-text-to-text keypoint-matching mask-generation
+    video-classification image-text-to-text keypoint-matching mask-generation
     zero-shot-object-detection semantic-segmentation instance-segmentation panoptic-segmentation""".split()
 )
 REMOVED = frozenset(
@@ -62,6 +62,7 @@ START = {
     "next-sentence-prediction": "google-bert/bert-base-uncased",
     "token-classification": "dslim/bert-base-NER",
     "translation": "facebook/nllb-200-distilled-600M",
+    "video-classification": "MCG-NJU/videomae-base-finetuned-kinetics",
     "visual-question-answering": "dandelin/vilt-b32-finetuned-vqa",
     "zero-shot-audio-classification": "laion/clap-htsat-unfused",
     "zero-shot-object-detection": "google/owlvit-base-patch32",
@@ -96,6 +97,7 @@ EQUAL = {
     "next-sentence-prediction": ("the bare network, scores to 1e-5", "nlp/test_pairs.py"),
     "text2text-generation": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
     "translation": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
+    "video-classification": ("the pipeline with `sampling=start`, scores to 1e-5", "vision/test_videos.py"),
     "visual-question-answering": ("the bare network, scores to 1e-5", "multimodal/test_captions.py"),
     "speaker-diarization": ("the bare network, the same turns", "speech/test_diarization.py"),
     "pitch-estimation": ("the package's own detector, to 1e-4 Hz", "speech/test_listening.py"),

@@ -30,6 +30,7 @@ INPUTS = {
     "PageQuestion": "a question and the picture of a page",
     "Question": "a question and the text that answers it",
     "TextPair": "two texts",
+    "Video": "a video",
 }
 HEAD = """# Tasks
 

@@ -217,6 +217,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("vision/transformers", "mask-generation"): places("sam"),
     ("vision/transformers", "super-resolution"): places("swin2_sr"),
     ("vision/transformers", "image-matting"): places("vit_matte"),
+    ("vision/transformers", "video-classification"): places("video_mae"),
     ("multimodal/captioner", "image-captioning"): writer("blip"),
     ("multimodal/captioner", "handwriting-recognition"): writer("vision_encoder_decoder"),
     ("multimodal/chat", "image-text-to-text"): writer("llava"),

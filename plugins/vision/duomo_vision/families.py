@@ -83,6 +83,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "Swin2SRForImageSuperResolution",
         limits="large pictures go through whole, and take memory by their area",
     ),
+    "video-classification": _family(
+        "videos:VideoClassifier",
+        "video classifier",
+        "VideoMAEForVideoClassification",
+        "TimesformerForVideoClassification",
+        "VivitForVideoClassification",
+        limits="looks at the 8 to 32 frames that the checkpoint was trained on, however long the video is",
+        requires=("av>=14",),
+    ),
     "image-matting": _family("enhancing:Matter", "ViTMatte", "VitMatteForImageMatting"),
 }
 """What each task's spec has in place of image classification's."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from duomo.errors import BadInput
-from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage
+from duomo.inputs import Audio, Image, ImageChat, Prompt, Text, TextOrImage, Video
 from duomo.inputs.source import open_source
 from duomo.tasks.base import Options
 
@@ -28,6 +29,10 @@ def encode_item(item: object) -> Json:
         return _data(_image_bytes(item))
     if isinstance(item, Audio):
         return _data(_audio_bytes(item))
+    if isinstance(item, Video):
+        return _video(item)
+    if isinstance(item, ImageChat):
+        return _chat(item)
     if isinstance(item, TextOrImage):
         return {"text": str(item.text)} if item.text is not None else {"image": encode_item(item.image)}
     if isinstance(item, Prompt):
@@ -36,16 +41,16 @@ def encode_item(item: object) -> Json:
         chat: dict[str, Json] = {"text": item.text} if item.text else {"messages": [{**m} for m in item.messages]}
         return chat if item.max_new_tokens is None else {**chat, "max_new_tokens": item.max_new_tokens}
     wire = getattr(item, "WIRE", None)
-    if wire is not None:
+    if wire is not None and dataclasses.is_dataclass(item):
         # The fields of an input of several parts stand in the order of their keys on the wire.
-        parts = [getattr(item, name) for name in getattr(item, "__dataclass_fields__", ()) if name != "name"]
+        parts = [getattr(item, field.name) for field in dataclasses.fields(item) if field.name != "name"]
         return {key: encode_item(part) for key, part in zip(wire, parts, strict=True)}
     return encode_value(item)
 
 
 def encode_value(value: object) -> Json:
     """Write any value as JSON; bytes, images and files become ``data:`` texts."""
-    if isinstance(value, Image | Audio | Text | Prompt | TextOrImage):
+    if isinstance(value, Image | Audio | Video | Text | Prompt | TextOrImage):
         return encode_item(value)
     if value is None or isinstance(value, str | int | float | bool):
         return value
@@ -67,6 +72,28 @@ def encode_value(value: object) -> Json:
 def encode_options(options: Options) -> dict[str, Json]:
     """Write the options that were set."""
     return {name: encode_value(getattr(options, name)) for name in options.model_fields_set}
+
+
+def _video(video: Video) -> Json:
+    if not isinstance(video.source, str | bytes | os.PathLike):
+        raise BadInput(
+            "frames in memory cannot be sent to a server",
+            why="a server takes the bytes of a video file",
+            fix="write them to a file, or use a model on this machine",
+        )
+    return _data(_read(video.source, "video"))
+
+
+def _chat(chat: ImageChat) -> Json:
+    images = iter(chat.images)
+    messages: list[Json] = []
+    for role, parts in chat.messages:
+        content: list[Json] = [
+            {"type": "image", "image": encode_item(next(images))} if part is None else {"type": "text", "text": part}
+            for part in parts
+        ]
+        messages.append({"role": role, "content": content})
+    return {"messages": messages}
 
 
 def _data(content: bytes) -> str:

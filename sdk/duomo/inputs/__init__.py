@@ -25,6 +25,7 @@ from duomo.inputs.pair import (
     TextPair,
 )
 from duomo.inputs.text import Prompt, Text
+from duomo.inputs.video import Video
 
 __all__ = [
     "Audio",
@@ -46,5 +47,6 @@ __all__ = [
     "Text",
     "TextOrImage",
     "TextPair",
+    "Video",
     "limits",
 ]

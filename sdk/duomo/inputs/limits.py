@@ -16,6 +16,8 @@ class Limits:
     """Width times height of an image."""
     audio_seconds: int = 2 * 3600
     """Length of a recording."""
+    video_seconds: int = 2 * 3600
+    """Length of a video."""
     text_chars: int = 10_000_000
     """Length of a text."""
     file_bytes: int = 2 * 1024**3

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
-from duomo.inputs import Audio, Image, Prompt, Text
+from duomo.inputs import Audio, Image, Prompt, Text, Video
 from duomo.serving.hosted import Hosted
 from duomo.version import __version__
 
@@ -26,7 +26,7 @@ ERROR = {
 
 def input_schema(input_class: type[Any]) -> dict[str, Any]:
     """Describe in JSON what an input of this class looks like on the wire."""
-    if issubclass(input_class, Image | Audio):
+    if issubclass(input_class, Image | Audio | Video):
         return MEDIA
     if issubclass(input_class, Text):
         return {"type": "string", "minLength": 1}

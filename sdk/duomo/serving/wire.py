@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from duomo.errors import BadInput, InputTooLarge
-from duomo.inputs import Audio, Image, MarkedImage, TextOrImage
+from duomo.inputs import Audio, Image, ImageChat, MarkedImage, TextOrImage, Video
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,8 +93,10 @@ def parse_json(text: bytes | str, depth: int) -> object:
 
 def to_item(value: object, input_class: type[Any]) -> object:
     """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or a recording."""
-    if issubclass(input_class, Image | Audio):
+    if issubclass(input_class, Image | Audio | Video):
         return _media(value)
+    if issubclass(input_class, ImageChat) and isinstance(value, list | Mapping):
+        return _chat(value)
     if issubclass(input_class, MarkedImage) and isinstance(value, str):
         return _media(value)
     if issubclass(input_class, TextOrImage) and isinstance(value, str) and value.startswith("data:"):
@@ -117,6 +119,17 @@ def to_options(value: object) -> dict[str, Any]:
         raise BadInput("options are not a JSON object", fix='"options": {"top_k": 3}')
     return {key: [_decoded(each) for each in inner] if isinstance(inner, list) else _decoded(inner)
             for key, inner in value.items()}  # fmt: skip
+
+
+def _chat(value: object) -> object:
+    """Put bytes in the place of ``data:`` texts wherever a chat shows an image, however deep."""
+    if isinstance(value, Mapping):
+        return {key: _pictures(each) if key == "image" else _chat(each) for key, each in value.items()}
+    return [_chat(each) for each in value] if isinstance(value, list) else value
+
+
+def _pictures(value: object) -> object:
+    return [_media(each) for each in value] if isinstance(value, list) else _media(value)
 
 
 def _media(value: object) -> object:

@@ -24,6 +24,7 @@ from duomo.inputs import (
     Text,
     TextOrImage,
     TextPair,
+    Video,
 )
 from duomo.tasks.base import Task
 
@@ -83,6 +84,18 @@ def pictures() -> list[Array]:
                 pen.line((25, y, 135, y), fill="white", width=8)
         drawings.append(np.asarray(canvas).copy())
     return drawings
+
+
+def clips() -> list[Array]:
+    """Two videos of 12 and 20 frames, (T, 48, 64, 3) uint8: a square that walks, and one that grows."""
+    import numpy as np
+
+    walking, growing = np.full((12, 48, 64, 3), 220, np.uint8), np.full((20, 48, 64, 3), 30, np.uint8)
+    for at, frame in enumerate(walking):
+        frame[20:30, 4 * at : 4 * at + 10] = (200, 30, 30)
+    for at, frame in enumerate(growing):
+        frame[20 - at : 21 + at, 30 - at : 31 + at] = (30, 200, 120)
+    return [walking, growing]
 
 
 def trimaps() -> list[Array]:
@@ -173,6 +186,7 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     ),
     (ImageCandidates, lambda: [(each, ["a red ball", "a face"]) for each in pictures()], (b"no image", ["a ball"])),
     (ImageChat, lambda: [("a red ball", each[:64, :64].copy()) for each in pictures()], ("a ball", b"no image")),
+    (Video, clips, b"this is not a video"),
     (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is not an image")),
     (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is not an image"),
 )

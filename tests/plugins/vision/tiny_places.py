@@ -85,6 +85,29 @@ def vit_matte() -> tuple[Any, Any]:
     return tf.VitMatteForImageMatting(config), tf.VitMatteImageProcessor()
 
 
+def video_mae() -> tuple[Any, Any]:
+    sizes: Any = {"image_size": 32, "patch_size": 16, "num_frames": 4, "intermediate_size": 64}
+    config = tf.VideoMAEConfig(**PLAIN, **sizes, **NAMES)
+    return tf.VideoMAEForVideoClassification(config), _frames()
+
+
+def timesformer() -> tuple[Any, Any]:
+    sizes: Any = {"image_size": 32, "patch_size": 16, "num_frames": 4, "intermediate_size": 64}
+    return tf.TimesformerForVideoClassification(tf.TimesformerConfig(**PLAIN, **sizes, **NAMES)), _frames()
+
+
+def vivit() -> tuple[Any, Any]:
+    sizes: Any = {"image_size": 32, "tubelet_size": [2, 16, 16], "num_frames": 4, "intermediate_size": 64}
+    side: Any = {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}}
+    config = tf.VivitConfig(**PLAIN, **sizes, **NAMES)
+    return tf.VivitForVideoClassification(config), tf.VivitImageProcessor(**side)
+
+
+def _frames() -> Any:
+    side: Any = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    return tf.VideoMAEImageProcessor(**side)
+
+
 def save(make: Callable[[], tuple[Any, Any]], folder: Path) -> Path:
     """Write a checkpoint whose outputs differ from place to place."""
     torch.manual_seed(0)

@@ -32,6 +32,7 @@ CHECKPOINTS = {
     "keypoint-detection": "SuperPointForKeypointDetection",
     "keypoint-matching": "LightGlueForKeypointMatching",
     "mask-generation": "SamModel",
+    "video-classification": "VideoMAEForVideoClassification",
     "image-matting": "VitMatteForImageMatting",
     "handwriting-recognition": "VisionEncoderDecoderModel",
     "image-text-to-text": "LlavaForConditionalGeneration",

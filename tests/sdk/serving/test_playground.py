@@ -17,7 +17,7 @@ needs_chromium = pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromiu
 
 
 def test_every_task_has_a_form_of_known_fields():
-    known = {"image", "audio", "text-or-image", "chat", "text", "texts", "json"}
+    known = {"image", "video", "audio", "text-or-image", "chat", "text", "texts", "json"}
     for spec in CORE_TASKS:
         fields = input_fields(resolve(spec.target).Input)
         assert fields, spec.name

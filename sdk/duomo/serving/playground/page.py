@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage
+from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage, Video
 from duomo.serving.hosted import Hosted
 
 PAGE_HEADERS = {
@@ -18,7 +18,14 @@ PAGE_HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-_KINDS = ((Image, "image"), (Audio, "audio"), (TextOrImage, "text-or-image"), (Prompt, "chat"), (Text, "text"))
+_KINDS = (
+    (Image, "image"),
+    (Video, "video"),
+    (Audio, "audio"),
+    (TextOrImage, "text-or-image"),
+    (Prompt, "chat"),
+    (Text, "text"),
+)
 
 
 def playground(hosted: Iterable[Hosted[Any]]) -> str:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from duomo.lazy import face
-from duomo.tasks.table import IMAGES, row
+from duomo.tasks.table import IMAGES, VIDEOS, row
 
 if TYPE_CHECKING:
     from duomo.tasks.results import Classification as Classification, Embedding as Embedding
@@ -81,6 +81,11 @@ if TYPE_CHECKING:
         Segmentation as Segmentation,
         SemanticSegmentation as SemanticSegmentation,
         SemanticSegmentationOptions as SemanticSegmentationOptions,
+    )
+    from duomo.tasks.vision.video import (
+        VideoClassification as VideoClassification,
+        VideoClassificationOptions as VideoClassificationOptions,
+        VideoLabels as VideoLabels,
     )
 
 TASKS = (
@@ -174,6 +179,13 @@ TASKS = (
         """-m dir:PATH --input-format jsonl - <<< '{"image": "hair.jpg", "trimap": "trimap.png"}'""",
     ),
     row("optical-character-recognition", "vision.reading:CharacterRecognition", "read a page", IMAGES, "page.png"),
+    row(
+        "video-classification",
+        "vision.video:VideoClassification",
+        "what happens in a video",
+        VIDEOS,
+        "goal.mp4 -m dir:PATH",
+    ),
     row("page-orientation", "vision.reading:PageOrientation", "how a page is turned", IMAGES, "page.png"),
     row("barcode-reading", "vision.codes:BarcodeReading", "read barcodes and matrix codes", IMAGES, "ticket.png"),
     row(
@@ -203,6 +215,7 @@ face(
         " PageOrientationOptions TextLine",
         "duomo.tasks.vision.segmentation": "InstanceSegmentation InstanceSegmentationOptions Mask MaskGeneration"
         " MaskGenerationOptions PanopticSegmentation Segmentation SemanticSegmentation SemanticSegmentationOptions",
+        "duomo.tasks.vision.video": "VideoClassification VideoClassificationOptions VideoLabels",
         "duomo.tasks.results": "Classification Embedding",
     },
 )

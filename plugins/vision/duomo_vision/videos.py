@@ -1,0 +1,65 @@
+"""What happens in a video, by the classifiers of transformers: VideoMAE, TimeSformer, ViViT."""
+
+from __future__ import annotations
+
+from transformers import AutoModelForVideoClassification
+
+from duomo import WeightsRef
+from duomo.errors import BadInput
+from duomo.inputs import Video
+from duomo.model import Features
+from duomo.pretrained import labels_of, refuse_regression
+from duomo.tasks.results import Label
+from duomo.tasks.vision.video import VideoClassificationOptions, VideoLabels
+from duomo_vision.dense import Grouped, Output
+
+
+class VideoClassifier(Grouped[Video, VideoLabels]):
+    """As many frames as the checkpoint was trained on; scores sum to 1, unless it is multi-label."""
+
+    auto = AutoModelForVideoClassification
+    batch_size = 4
+
+    def configure(self, weights: WeightsRef) -> None:
+        config = self.network.config
+        refuse_regression(weights, config, "video-classification")
+        self.names = labels_of(config)
+        self.is_multi_label = config.problem_type == "multi_label_classification"
+        self.num_frames: int = config.num_frames
+
+    def prepare(self, item: Video, options: VideoClassificationOptions) -> Features:
+        if options.sampling == "even":
+            clip, is_cut = item.spread(self.num_frames), False
+        else:
+            clip = item.first(self.num_frames, options.step)
+            is_cut = clip.total > (self.num_frames - 1) * options.step + 1
+            if len(clip.frames) < self.num_frames:
+                raise BadInput(
+                    f"'{item.name or 'this video'}' has {clip.total} frames and the model looks at {self.num_frames}, "
+                    f"{options.step} apart",
+                    why="what is not there cannot be looked at",
+                    fix="sampling=even looks at some frames twice, or lower step",
+                )
+        prepared = self.processor(clip.frames, return_tensors="pt")
+        return {
+            "inputs": {"pixel_values": prepared["pixel_values"]},
+            "size": clip.times,
+            "truncated": is_cut,
+        }
+
+    def results(
+        self, output: Output, sizes: list[list[float]], options: VideoClassificationOptions
+    ) -> list[VideoLabels]:
+        logits = output.logits
+        scores = logits.sigmoid() if self.is_multi_label else logits.softmax(-1)
+        best, places = scores.topk(min(options.top_k, len(self.names)))
+        return [
+            VideoLabels.model_construct(
+                labels=[
+                    Label.model_construct(name=self.names[place], score=score)
+                    for place, score in zip(row, values, strict=True)
+                ],
+                times=times,
+            )
+            for row, values, times in zip(places.tolist(), best.tolist(), sizes, strict=True)
+        ]

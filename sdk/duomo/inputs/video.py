@@ -1,0 +1,169 @@
+"""Videos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.frames import VideoReader
+from duomo.inputs.limits import limits
+from duomo.inputs.rgb import as_uint8
+from duomo.inputs.seal import check_unsealed
+from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Clip(NamedTuple):
+    """Frames that were picked from a video."""
+
+    frames: list[NDArray[np.uint8]]
+    """RGB, each (H, W, 3), upright."""
+    times: list[float]
+    """Seconds from the start of the video; with a list of pictures, their numbers."""
+    total: int
+    """Frames that the video has."""
+
+
+class Video:
+    """A video that is decoded when a model asks for frames of it."""
+
+    __slots__ = ("_source", "name")
+
+    def __init__(self, source: object, name: str = "") -> None:
+        self._source = source
+        self.name = name
+
+    @classmethod
+    def accept(cls, value: object) -> Video:
+        """Take a path, URL, bytes, file object, an array of frames (T, H, W, 3), or a list of arrays (H, W, 3).
+
+        A mapping with ``video``, or with ``bytes`` or ``path`` as rows of Hugging Face datasets have, is unwrapped.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Mapping):
+            return cls._of_mapping(value)
+        if is_url(value):
+            check_unsealed("this video")
+        if isinstance(value, str | os.PathLike) and not is_url(value):
+            return cls(read_file(path_of(value, "video"), "video"), str(value))
+        if isinstance(value, bytearray | memoryview):
+            return cls(bytes(value))  # a copy: items are read ahead, and the buffer may be filled again
+        if isinstance(value, str | bytes):
+            return cls(value, name_of(value))
+        if hasattr(value, "read"):
+            return cls(read_object(value), name_of(value))
+        if hasattr(value, "__array__") and len(getattr(value, "shape", ())) == 4:
+            return cls(value)
+        if isinstance(value, Sequence) and value and all(hasattr(each, "__array__") for each in value):
+            return cls(tuple(value))
+        raise BadInput(
+            f"a video is expected, not {type(value).__name__}",
+            fix="pass a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of pictures",
+        )
+
+    @classmethod
+    def _of_mapping(cls, value: Mapping[Any, Any]) -> Video:
+        inner = value.get("video", value)
+        if not isinstance(inner, Mapping):
+            return cls.accept(inner)
+        file = unpack_file(inner)
+        if file is None:
+            raise BadInput(
+                f"a {type(value).__name__} with {', '.join(map(repr, inner)) or 'nothing in it'} is not a video",
+                fix='pass {"video": …}, or a path, URL, bytes, file object or array',
+            )
+        video = cls.accept(file[0])
+        video.name = video.name or file[1]
+        return video
+
+    @property
+    def source(self) -> object:
+        """What was handed in."""
+        return self._source
+
+    @property
+    def nbytes(self) -> int:
+        """What it holds in memory before it is decoded; nothing for a path."""
+        if isinstance(self._source, tuple):
+            return sum(memory_of(each) for each in self._source)
+        return memory_of(self._source)
+
+    def first(self, count: int, step: int = 1) -> Clip:
+        """Give frames 0, step, 2 step …, `count` in all; fewer where the video ends before.
+
+        Raises `InputUnreadable` for what is not a video or has no frames, `InputTooLarge` beyond the limits.
+        """
+        return self._pick(list(range(0, count * step, step)))
+
+    def spread(self, count: int) -> Clip:
+        """Give `count` frames at even distances, from the first to the last; a short video gives some twice.
+
+        Raises as `first` does.
+        """
+        total = self._total()
+        clip = self._pick(_even(total, count))
+        if len(clip.frames) < count:  # the file has fewer frames than it says
+            clip = self._pick(_even(clip.total, count))
+        return clip
+
+    def _total(self) -> int:
+        if isinstance(self._source, tuple) or hasattr(self._source, "__array__"):
+            frames: Any = self._source
+            return self._some(len(frames))
+        with self._opened() as reader:
+            return reader.num_frames or self._some(sum(1 for _ in reader.frames()))
+
+    def _pick(self, numbers: list[int]) -> Clip:
+        """Frames of these numbers, in their order; those beyond the end are left out."""
+        if isinstance(self._source, tuple) or hasattr(self._source, "__array__"):
+            frames: Any = self._source
+            kept = [at for at in numbers if at < self._some(len(frames))]
+            return Clip([as_uint8(frames[at]).copy() for at in kept], [float(at) for at in kept], len(frames))
+        found, times, seen = {}, {}, 0
+        wanted = set(numbers)
+        with self._opened() as reader:
+            for frame in reader.frames():
+                seen = frame.number + 1
+                if frame.number in wanted:
+                    found[frame.number], times[frame.number] = frame.rgb(), frame.time_s
+                if frame.number == numbers[-1]:
+                    break
+            total = max(seen, reader.num_frames or 0) if numbers[-1] in found else self._some(seen)
+        kept = [at for at in numbers if at in found]
+        return Clip([found[at] for at in kept], [times[at] for at in kept], total)
+
+    def _opened(self) -> VideoReader:
+        source: Any = self._source
+        label = self.name or "this video"
+        if is_url(source):  # fetched whole, as images are: a player's address would name other files
+            with open_source(source, "video") as file:
+                source = file.read()
+        reader = VideoReader(source, name=label)
+        if (reader.seconds or 0) > limits().video_seconds:
+            reader.close()
+            raise InputTooLarge(
+                f"'{label}' lasts {reader.seconds or 0:,.0f} seconds",
+                why=f"the limit is {limits().video_seconds:,}",
+                fix="cut it up, or raise the limit: duomo config set limits.video_seconds N",
+            )
+        return reader
+
+    def _some(self, total: int) -> int:
+        if total < 1:
+            raise InputUnreadable(
+                f"'{self.name or 'this video'}' has no frames",
+                why="it ends before the first one",
+                fix="check how it was recorded or copied",
+            )
+        return total
+
+
+def _even(total: int, count: int) -> list[int]:
+    """`count` of the numbers 0 to total - 1, at even distances."""
+    return [round(at * (total - 1) / max(count - 1, 1)) for at in range(count)]
