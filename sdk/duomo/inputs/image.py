@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
 from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
+from duomo.inputs.pdf import MAGIC, PdfPage, count_pages, page_of
 from duomo.inputs.rgb import as_uint8, to_rgb
 from duomo.inputs.seal import check_unsealed
 from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import PIL.Image
 
@@ -35,7 +38,7 @@ class Image:
 
     @classmethod
     def accept(cls, value: object) -> Image:
-        """Take a path, URL, bytes, file object, PIL image, or an array or tensor.
+        """Take a path, URL, bytes, file object, PIL image, or an array or tensor; or a page of a PDF, ``a.pdf#page=2``.
 
         Arrays are (H, W), (H, W, 3) or (H, W, 4) of uint8, or of floats in [0, 1]; tensors may also
         be (3, H, W), unless that could as well be (H, W, 3). A mapping with
@@ -48,9 +51,14 @@ class Image:
         if is_url(value):
             check_unsealed("this image")
         if isinstance(value, str | os.PathLike) and not is_url(value):
+            page = page_of(os.fspath(value))
+            if page is not None:
+                return cls._of_pdf(read_file(path_of(page[0], "PDF"), "PDF"), page[1], os.fspath(value))
             return cls(read_file(path_of(value, "image"), "image"), str(value))
         if isinstance(value, bytearray | memoryview):
-            return cls(bytes(value))  # a copy: items are read ahead, and the buffer may be filled again
+            value = bytes(value)  # a copy: items are read ahead, and the buffer may be filled again
+        if isinstance(value, bytes) and value.startswith(MAGIC):
+            return cls._of_pdf(value, None, "")
         if isinstance(value, str | bytes):
             return cls(value, name_of(value))
         if hasattr(value, "read"):
@@ -79,6 +87,28 @@ class Image:
         image.name = image.name or file[1]
         return image
 
+    @classmethod
+    def _of_pdf(cls, file: Path | bytes, number: int | None, name: str) -> Image:
+        return cls(PdfPage(file, number, name), name)
+
+    @classmethod
+    def pages(cls, value: str | os.PathLike[str] | bytes) -> list[Image]:
+        """Give each page of a PDF file as an image of its own, named ``report.pdf#page=1`` and so on.
+
+        Args:
+            value: a path, or the bytes of a file.
+
+        Raises:
+            InputUnreadable: it is not a PDF, is damaged, or needs a password.
+            RequirementMissing: pypdfium2 is not installed.
+        """
+        name = "" if isinstance(value, bytes) else os.fspath(value)
+        file = value if isinstance(value, bytes) else read_file(path_of(value, "PDF"), "PDF")
+        return [
+            cls._of_pdf(file, number, f"{name}#page={number}" if name else f"page {number}")
+            for number in range(1, count_pages(file, name) + 1)
+        ]
+
     @property
     def source(self) -> object:
         """What was handed in."""
@@ -100,6 +130,8 @@ class Image:
         """
         import PIL.Image
 
+        if isinstance(self._source, PdfPage):
+            return self._source.draw()
         if hasattr(self._source, "__array__") and not isinstance(self._source, PIL.Image.Image):
             return PIL.Image.fromarray(as_uint8(self._source), "RGB")
         with self._opened() as picture:

@@ -15,12 +15,13 @@ from typing import Any, BinaryIO, NamedTuple
 
 from duomo.data.rows import parse_json, read_csv, read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
+from duomo.inputs.image import Image
 from duomo.inputs.source import is_url, open_source, path_of
 from duomo.inputs.text import Text
 from duomo.writers.columns import dig
 
 _PATIENCE_S = 0.05
-_RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+_RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pdf": "pdf"}
 
 
 class Item(NamedTuple):
@@ -93,7 +94,10 @@ class Sources:
 
     def _kind(self, name: str) -> str:
         """Choose the format of a file."""
-        return _RECORDS.get(os.path.splitext(name)[1].lower(), "bytes") if self.format == "auto" else self.format
+        if self.format != "auto":
+            return self.format
+        kind = _RECORDS.get(os.path.splitext(name)[1].lower(), "bytes")
+        return "bytes" if kind == "pdf" and ".png" not in self.suffixes else kind  # pages are images
 
     def _listed(self, lists: Iterable[str]) -> Iterator[str]:
         for name in lists:
@@ -126,6 +130,11 @@ class Sources:
                 fix="check the path and its spelling; -t 'TEXT' runs on a text itself",
             )
             yield Item(name, missing, name)
+        elif kind == "pdf":
+            try:
+                yield from (Item(page.name, page, page.name) for page in Image.pages(name))
+            except DuomoError as error:
+                yield Item(name, error, name)
         elif kind == "bytes":
             try:
                 yield Item(name, path_of(name, "input"), name)

@@ -1,0 +1,97 @@
+"""Pages of PDF files are images: in their order, by name, and refused with words where they cannot be drawn."""
+
+import json
+import pickle
+
+import numpy as np
+import PIL.Image
+import pytest
+from click.testing import CliRunner
+
+from duomo.cli import cli
+from duomo.cli.app import App
+from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable
+from duomo.inputs import Image, PageQuestion
+from duomo.inputs.digest import digest
+
+COLORS = ["red", "green", "blue"]
+ENCRYPTED = b"""%%PDF-1.4
+1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj
+2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj
+3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]>> endobj
+4 0 obj <</Filter/Standard/V 1/R 2/O<%(key)s>/U<%(key)s>/P -44>> endobj
+trailer <</Size 5/Root 1 0 R/Encrypt 4 0 R/ID[<00><00>]>>
+%%%%EOF
+""" % {b"key": b"ab" * 32}
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Three pages of one inch, each of one colour."""
+    first, *others = (PIL.Image.new("RGB", (72, 72), color) for color in COLORS)
+    path = tmp_path / "three.pdf"
+    first.save(path, save_all=True, append_images=others, resolution=72)
+    return path
+
+
+def colour(image):
+    return [color for color in COLORS if np.abs(image.array().mean((0, 1)) - PIL.ImageColor.getrgb(color)).max() < 12]
+
+
+def test_every_page_is_an_image_with_a_name(three):
+    pages = Image.pages(three)
+    assert [each.name for each in pages] == [f"{three}#page={at}" for at in (1, 2, 3)]
+    assert [colour(each) for each in pages] == [[color] for color in COLORS]
+    assert pages[0].pil().size == (200, 200)
+    assert colour(Image.accept(f"{three}#page=2")) == ["green"]
+    assert [colour(each) for each in Image.pages(three.read_bytes())] == [[color] for color in COLORS]
+
+
+def test_one_page_needs_no_number(tmp_path, three):
+    PIL.Image.new("RGB", (72, 72), "blue").save(tmp_path / "one.pdf", resolution=72)
+    assert colour(Image.accept(tmp_path / "one.pdf")) == ["blue"]
+    assert colour(Image.accept((tmp_path / "one.pdf").read_bytes())) == ["blue"]
+    with pytest.raises(BadInput, match="has 3 pages, and one image is expected"):
+        Image.accept(three).pil()
+    with pytest.raises(InputMissing, match="has no page 4"):
+        Image.accept(f"{three}#page=4").pil()
+
+
+def test_a_page_is_sent_to_workers_and_compared_by_its_content(three, tmp_path):
+    page = Image.accept(f"{three}#page=3")
+    assert colour(pickle.loads(pickle.dumps(page))) == ["blue"]
+    copied = tmp_path / "copy.pdf"
+    copied.write_bytes(three.read_bytes())
+    assert PageQuestion.accept(("which?", f"{three}#page=3")).name == f"{three}#page=3"
+    assert digest(page) != digest(Image.accept(f"{three}#page=2"))
+
+
+def test_what_cannot_be_drawn_is_refused_with_words(tmp_path):
+    with pytest.raises(InputUnreadable, match="is encrypted") as caught:
+        Image.accept(ENCRYPTED).pil()
+    assert "password" in caught.value.why
+    (tmp_path / "no.pdf").write_bytes(b"dear diary" * 9)
+    with pytest.raises(InputUnreadable, match="cannot be read as a PDF"):
+        Image.accept(tmp_path / "no.pdf").pil()
+    with pytest.raises(InputUnreadable, match="cannot be read as a PDF"):
+        Image.pages(b"%PDF-1.4 and no more")
+    with pytest.raises(InputMissing):
+        Image.accept(tmp_path / "none.pdf#page=1")
+
+
+def test_a_page_of_too_many_pixels_is_not_drawn(config, three):
+    config("[limits]\nimage_pixels = 1000\n")
+    with pytest.raises(InputTooLarge, match="200 x 200 pixels"):
+        Image.accept(f"{three}#page=1").pil()
+
+
+def test_the_command_line_takes_a_file_page_by_page(three, tmp_path):
+    arguments = ["run", "optical-character-recognition", str(three), "--dry-run", "-o", "jsonl"]
+    assert CliRunner().invoke(cli, arguments, obj=App()).exit_code == 0
+    locked = tmp_path / "locked.pdf"
+    locked.write_bytes(ENCRYPTED)
+    done = CliRunner().invoke(cli, ["run", "barcode-reading", str(three), str(locked), "-o", "jsonl"], obj=App())
+    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["id"] for each in outcomes] == [*(f"{three}#page={at}" for at in (1, 2, 3)), str(locked)]
+    assert [each["ok"] for each in outcomes] == [True, True, True, False]
+    assert "encrypted" in outcomes[3]["error"]["what"]
