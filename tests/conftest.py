@@ -1,8 +1,10 @@
 """What every test shares: settings of its own, no network, and a way to write a configuration."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import hypothesis
 import pytest
@@ -32,3 +34,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
         return path
 
     return write
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., IO[Any]]]:
+    """Opens files as ``open`` does, until the end of the test."""
+    with contextlib.ExitStack() as files:
+        yield lambda *args: files.enter_context(open(*args))

@@ -238,8 +238,12 @@ ELSEWHERE = {("speech/whisper", "automatic-speech-recognition")}
 
 
 class Family(ModelConformance):
-    @pytest.fixture(autouse=True, scope="class")
-    def checkpoint(self, request, tmp_path_factory):
+    save: Callable[[Path], None]
+
+
+@pytest.fixture(autouse=True, scope="class")
+def checkpoint(request, tmp_path_factory):
+    if request.cls is not None:
         folder = tmp_path_factory.mktemp("checkpoint")
         torch.manual_seed(0)
         request.cls.save(folder)

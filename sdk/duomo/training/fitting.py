@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -150,13 +151,14 @@ def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] 
             return done
         training.begin()
         rows = 0
-        for step in training.run():
-            rows += step.num_rows
-            if on_step is not None:
-                scores = {name: each[0] for name, each in training.scores.items()}
-                total, epochs = training.loop.total, request.recipe.epochs
-                on_step(Progress(step.number + 1, total, step.epoch + 1, epochs, step.loss, scores, rows))
-        return finish(training)
+        with contextlib.closing(training.journal):
+            for step in training.run():
+                rows += step.num_rows
+                if on_step is not None:
+                    scores = {name: each[0] for name, each in training.scores.items()}
+                    total, epochs = training.loop.total, request.recipe.epochs
+                    on_step(Progress(step.number + 1, total, step.epoch + 1, epochs, step.loss, scores, rows))
+            return finish(training)
 
 
 def refuse_other(out: Path, resume: bool) -> None:

@@ -28,14 +28,14 @@ def encoded(samples: np.ndarray, rate: int = RATE, format: str = "WAV", subtype:
     return buffer.getvalue()
 
 
-def test_every_shape_of_one_recording_gives_the_same_samples(tone, tmp_path):
+def test_every_shape_of_one_recording_gives_the_same_samples(tone, tmp_path, opened):
     path = tmp_path / "a.wav"
     path.write_bytes(encoded(tone, subtype="FLOAT"))
     shapes = {
         "str": str(path),
         "Path": path,
         "bytes": path.read_bytes(),
-        "file object": open(path, "rb"),  # noqa: SIM115
+        "file object": opened(path, "rb"),
         "array": (tone, RATE),
         "float64 array": (tone.astype(np.float64), RATE),
         "numpy rate": (tone, np.int64(RATE)),

@@ -42,7 +42,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
-def test_every_shape_of_one_picture_gives_the_same_pixels(picture, tmp_path):
+def test_every_shape_of_one_picture_gives_the_same_pixels(picture, tmp_path, opened):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(picture))
     expected = np.asarray(picture)
@@ -52,7 +52,7 @@ def test_every_shape_of_one_picture_gives_the_same_pixels(picture, tmp_path):
         "Path": path,
         "bytes": path.read_bytes(),
         "bytearray": bytearray(path.read_bytes()),
-        "file object": open(path, "rb"),  # noqa: SIM115
+        "file object": opened(path, "rb"),
         "BytesIO": io.BytesIO(path.read_bytes()),
         "PIL": picture,
         "array": expected,
@@ -282,10 +282,10 @@ def test_empty_bytes_are_no_picture():
     assert isinstance(refusal(b""), InputUnreadable)
 
 
-def test_names_come_from_paths_and_file_objects(picture, tmp_path):
+def test_names_come_from_paths_and_file_objects(picture, tmp_path, opened):
     path = tmp_path / "a.png"
     picture.save(path)
-    assert Image.accept(path).name == Image.accept(open(path, "rb")).name == str(path)  # noqa: SIM115
+    assert Image.accept(path).name == Image.accept(opened(path, "rb")).name == str(path)
     assert Image.accept(PIL.Image.open(path)).name == str(path)
     assert Image.accept(Path(path).read_bytes()).name == ""
 

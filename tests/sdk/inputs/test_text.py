@@ -13,10 +13,10 @@ from duomo.inputs import AudioPair, Comparison, Image, Prompt, Text, TextOrImage
 from duomo.inputs.limits import Limits
 
 
-def test_every_shape_of_one_text_is_the_same_text(tmp_path):
+def test_every_shape_of_one_text_is_the_same_text(tmp_path, opened):
     path = tmp_path / "a.txt"
     path.write_text("Grüße, 世界", "utf-8")
-    shapes = ["Grüße, 世界", path, path.read_bytes(), bytearray(path.read_bytes()), open(path, "rb"), open(path)]  # noqa: SIM115
+    shapes = ["Grüße, 世界", path, path.read_bytes(), bytearray(path.read_bytes()), opened(path, "rb"), opened(path)]
     shapes += [io.StringIO("Grüße, 世界"), {"text": "Grüße, 世界"}, Text.accept(path)]
     assert {str(Text.accept(shape)) for shape in shapes} == {"Grüße, 世界"}
     assert Text.accept(path).name == str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from multiprocessing.connection import Connection
 
@@ -48,9 +49,10 @@ def _train(training: Training, pipe: Connection) -> Fit:
         return done
     training.begin()
     rows = 0
-    for step in training.run():
-        rows += step.num_rows
-        scores = {name: each[0] for name, each in training.scores.items()}
-        epochs = training.recipe.epochs
-        pipe.send(("step", (step.number + 1, training.loop.total, step.epoch + 1, epochs, step.loss, scores, rows)))
-    return finish(training)
+    with contextlib.closing(training.journal):
+        for step in training.run():
+            rows += step.num_rows
+            scores = {name: each[0] for name, each in training.scores.items()}
+            epochs = training.recipe.epochs
+            pipe.send(("step", (step.number + 1, training.loop.total, step.epoch + 1, epochs, step.loss, scores, rows)))
+        return finish(training)
