@@ -92,6 +92,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         log_level="warning",
         timeout_graceful_shutdown=given["stop_after"],
         timeout_keep_alive=30,
+        ws_max_size=given["max_body"],
         server_header=False,
         date_header=False,
     )

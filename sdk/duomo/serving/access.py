@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from duomo.serving.replies import error_reply
 
-OPEN_PATHS = ("/livez", "/readyz")
+OPEN_PATHS = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
 """Paths that need no token, since an orchestrator asks for them."""
 ADMIN_PATHS = "/-/models"
 """Where the operator exchanges models; it has a token of its own."""

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from duomo.adapters import Adapter, AuditLog, adapt
 from duomo.catalog import Catalog, default_catalog
@@ -29,6 +29,8 @@ from duomo.references import find_weights
 from duomo.runner import Runner, load
 from duomo.serving.access import ADMIN_PATHS, Access
 from duomo.serving.hosted import Hosted
+from duomo.serving.inference_v2 import InferenceRoutes
+from duomo.serving.live.socket import LiveRoutes
 from duomo.serving.monitoring.drift import Drift
 from duomo.serving.monitoring.metrics import CONTENT_TYPE, Metrics
 from duomo.serving.monitoring.observe import Observed
@@ -107,6 +109,7 @@ def app(
         find_weights(task, model, catalog or default_catalog())  # a name that is wrong is found now, and not at night
     admin: AdminRoutes[Any] = AdminRoutes(places, limits)
     routes, openai = TaskRoutes(hosted, limits), OpenAIRoutes(hosted, limits)
+    inference = InferenceRoutes(hosted, limits)
     log = AuditLog(audit) if audit is not None else None
     records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log)
 
@@ -158,6 +161,16 @@ def app(
             Route("/v1/audio/transcriptions", openai.transcriptions, methods=["POST"]),
             Route("/v1/audio/translations", openai.translations, methods=["POST"]),
             Route("/v1/audio/speech", openai.speech, methods=["POST"]),
+            Route("/v2", inference.server),
+            Route("/v2/health/live", inference.live),
+            Route("/v2/health/ready", inference.ready),
+            Route("/v2/models/{name}", inference.model),
+            Route("/v2/models/{name}/ready", inference.model_ready),
+            Route("/v2/models/{name}/infer", inference.infer, methods=["POST"]),
+            Route("/v2/models/{name}/versions/{version}", inference.model),
+            Route("/v2/models/{name}/versions/{version}/ready", inference.model_ready),
+            Route("/v2/models/{name}/versions/{version}/infer", inference.infer, methods=["POST"]),
+            WebSocketRoute("/v1/live/{task}", LiveRoutes(hosted, limits).live),
             Route("/openapi.json", description),
             Route("/metrics", numbers),
             Route("/", page),

@@ -17,7 +17,7 @@ from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.replies import JsonReply, reply_to, result_reply
-from duomo.serving.schemas import input_schema
+from duomo.serving.schemas import example_of, input_schema
 from duomo.serving.wire import WireLimits, read_request, to_item, to_options
 
 T = TypeVar("T")
@@ -87,6 +87,7 @@ class TaskRoutes:
             "input": input_schema(task.Input),
             "options": task.Options.model_json_schema(),
             "result": task.Result.model_json_schema(),
+            "example": await asyncio.to_thread(example_of, task),
             "limits": self._limits._asdict(),
         }
         return JsonReply(json.dumps(record, ensure_ascii=False))

@@ -6,8 +6,11 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
+from duomo.client.encode import encode_item, encode_options
 from duomo.inputs import Audio, Image, Prompt, Text, Video
 from duomo.serving.hosted import Hosted
+from duomo.tasks.base import Task
+from duomo.testing.samples import sample_for
 from duomo.version import __version__
 
 MEDIA = {"type": "string", "description": "data:…;base64,… of the file's bytes; in a form, a file part"}
@@ -45,6 +48,15 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
         return {}
     required = [name for name in wire if name not in getattr(input_class, "OPTIONAL", ())]
     return {"type": "object", "required": required, "properties": {name: _part(kind) for name, kind in wire.items()}}
+
+
+def example_of(task: type[Task[Any, Any, Any]]) -> dict[str, object] | None:
+    """Return a body that can be sent as it is; None for a task whose input class is a plugin's own."""
+    sample = sample_for(task)
+    if sample is None:
+        return None
+    options = task.Options.parse(sample.options)
+    return {"input": encode_item(task.Input.accept(sample.items[0])), "options": encode_options(options)}
 
 
 def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:

@@ -154,12 +154,15 @@ def _decoded(value: object) -> object:
     head, comma, content = value.partition(",")
     if not comma or not head.endswith(";base64"):
         return value
+    return decode_base64(content)
+
+
+def decode_base64(content: str) -> bytes:
+    """Decode base64. Raises `BadInput` where it is damaged."""
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadInput(
-            "the base64 of a data: text is damaged", why=str(error), fix="base64 of RFC 4648, padded"
-        ) from None
+        raise BadInput("the base64 of a file is damaged", why=str(error), fix="base64 of RFC 4648, padded") from None
 
 
 async def _read_form(request: Request, limits: WireLimits) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def test_a_file_of_a_form_and_one_in_json_give_what_the_runner_gives(serve, png)
 
 def test_damaged_base64_is_an_error_of_the_request(images):
     reply = images.post("/v1/tasks/image-classification", json={"input": "data:image/png;base64,%%%"})
-    assert (reply.status_code, reply.json()["error"]["what"]) == (422, "the base64 of a data: text is damaged")
+    assert (reply.status_code, reply.json()["error"]["what"]) == (422, "the base64 of a file is damaged")
 
 
 def test_an_error_names_no_file_of_the_server(serve):

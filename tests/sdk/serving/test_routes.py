@@ -111,3 +111,9 @@ def test_a_server_that_drains_is_not_ready(serve):
     assert client.get("/readyz").status_code == 503
     assert client.post(ONE, json={"input": "x"}).json()["error"]["what"] == "this server is being shut down"
     assert client.get("/livez").status_code == 200
+
+
+def test_the_example_of_a_task_can_be_sent_as_it_is(serve):
+    client = serve()
+    example = client.get(ONE).json()["example"]
+    assert client.post(ONE, json=example).status_code == 200

@@ -1,0 +1,224 @@
+"""The Open Inference Protocol, version 2, over HTTP: tensors in and tensors out, for clients that know nothing else.
+
+A task is a model of its own name. Texts are tensors of BYTES; images and recordings are BYTES with base64 in them.
+Every model gives a tensor ``result`` with one JSON text an item; labels, vectors and texts come as plain tensors,
+too. The protocol has no error of a single item: one that fails fails its request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from duomo.errors import BadInput, BadOption, DuomoError, InputTooLarge, UnknownModel, did_you_mean
+from duomo.inputs import Audio, Image
+from duomo.inputs.seal import sealed
+from duomo.outcome import Outcome, result_json
+from duomo.serving.hosted import Hosted
+from duomo.serving.monitoring.observe import GONE, seen
+from duomo.serving.monitoring.signals import size_of
+from duomo.serving.replies import JsonReply, retry_headers, status_of
+from duomo.serving.routes import caller_of, until_gone
+from duomo.serving.wire import WireLimits, decode_base64, read_request, to_options
+from duomo.version import __version__
+
+Tensor = dict[str, object]
+
+
+class InferenceRoutes:
+    """Handlers of ``/v2``.
+
+    Args:
+        hosted: models by the name of their task.
+        limits: what one request may ask for.
+    """
+
+    def __init__(self, hosted: Mapping[str, Hosted[Any]], limits: WireLimits) -> None:
+        self._hosted = hosted
+        self._limits = limits
+
+    async def server(self, _: Request) -> Response:
+        """``GET /v2``."""
+        return _json({"name": "duomo", "version": __version__, "extensions": []})
+
+    async def live(self, _: Request) -> Response:
+        """``GET /v2/health/live``."""
+        return _json({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        """``GET /v2/health/ready``."""
+        is_ready = not any(each.why_not_ready() for each in self._hosted.values())
+        return _json({"ready": is_ready}, 200 if is_ready else 503)
+
+    async def model(self, request: Request) -> Response:
+        """``GET /v2/models/{name}``, also with ``/versions/{version}``."""
+        try:
+            hosted = self._named(request)
+        except DuomoError as error:
+            return _error(error)
+        inputs = [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in _parts(hosted)]
+        outputs = [{"name": name, "datatype": kind, "shape": shape} for name, kind, shape in _outputs(hosted)]
+        revision = _version(hosted)
+        return _json({"name": hosted.task.name, "versions": [revision], "platform": "duomo",
+                      "inputs": inputs, "outputs": outputs})  # fmt: skip
+
+    async def model_ready(self, request: Request) -> Response:
+        """``GET /v2/models/{name}/ready``."""
+        try:
+            hosted = self._named(request)
+        except DuomoError as error:
+            return _error(error)
+        is_ready = not hosted.why_not_ready()
+        return _json({"name": hosted.task.name, "ready": is_ready}, 200 if is_ready else 503)
+
+    async def infer(self, request: Request) -> Response:
+        """``POST /v2/models/{name}/infer``."""
+        try:
+            hosted = self._named(request)
+            body = await read_request(request, self._limits)
+            with sealed():
+                options = to_options(body.get("parameters"))
+                hosted.task.Options.parse(options)
+            items = self._items(hosted, body)
+            wanted = _wanted(hosted, body)
+            hosted.admit(size_of(items))
+            outcomes = await until_gone(request, self._run(request, hosted, items, options))
+            if outcomes is None:
+                return Response(status_code=GONE)
+            results = [outcome.unwrap() for outcome in outcomes]
+        except DuomoError as error:
+            return _error(error)
+        answer: dict[str, object] = {"model_name": hosted.task.name, "model_version": _version(hosted)}
+        if isinstance(body.get("id"), str):
+            answer["id"] = body["id"]
+        answer["outputs"] = [_tensor(name, kind, results) for name, kind, _ in _outputs(hosted) if name in wanted]
+        return _json(answer)
+
+    async def _run(
+        self, request: Request, hosted: Hosted[Any], items: list[object], options: Mapping[str, object]
+    ) -> list[Outcome[Any]]:
+        caller = caller_of(request)
+        return await asyncio.gather(*(hosted.run(item, options, caller=caller) for item in items))
+
+    def _items(self, hosted: Hosted[Any], body: Mapping[str, Any]) -> list[object]:
+        given = body.get("inputs")
+        if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+            raise BadInput(
+                "the body has no list of 'inputs'", fix='{"inputs": [{"name", "shape", "datatype", "data"}]}'
+            )
+        parts = _parts(hosted)
+        tensors = {str(each.get("name")): each for each in given}
+        unknown = [name for name in tensors if name not in parts]
+        missing = [name for name in parts if name not in tensors]
+        if unknown or missing:
+            near = did_you_mean(unknown[0], parts) if unknown else ""
+            said = f"the input '{unknown[0]:.40}' is not known" if unknown else f"the input '{missing[0]}' is missing"
+            raise BadInput(said, why=near, fix=f"inputs: {', '.join(parts)}")
+        columns = {name: _values(tensors[name], is_media) for name, is_media in parts.items()}
+        num = len(next(iter(columns.values())))
+        if any(len(column) != num for column in columns.values()):
+            raise BadInput("the inputs differ in their number of items", fix="one value of each for every item")
+        if num > self._limits.items:
+            raise InputTooLarge(f"the request has {num:,} items", why=f"the limit is {self._limits.items:,}")
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return [row["input"] if list(parts) == ["input"] else row for row in rows]
+
+    def _named(self, request: Request) -> Hosted[Any]:
+        name = request.path_params["name"]
+        version = request.path_params.get("version")
+        hosted = self._hosted.get(name)
+        if hosted is None or version not in (None, _version(hosted)):
+            what = f"'{name:.80}'" if hosted is None else f"version '{version:.80}' of '{name}'"
+            raise UnknownModel(
+                f"this server has no model {what}", why=did_you_mean(name, self._hosted), fix="GET /v1/tasks"
+            )
+        seen().task = name
+        return hosted
+
+
+def _version(hosted: Hosted[Any]) -> str:
+    return hosted.runner.meta.revision or "1"
+
+
+def _parts(hosted: Hosted[Any]) -> dict[str, bool]:
+    """Return the input tensors of a task: name → whether files are in it."""
+    kind = hosted.task.Input
+    wire = getattr(kind, "WIRE", None)
+    parts = wire if wire is not None else {"input": kind}
+    return {name: isinstance(cls, type) and issubclass(cls, Image | Audio) for name, cls in parts.items()}
+
+
+def _outputs(hosted: Hosted[Any]) -> list[tuple[str, str, list[int]]]:
+    fields = hosted.task.Result.model_fields
+    found = [("result", "BYTES", [-1])]
+    if "labels" in fields:
+        found += [("label", "BYTES", [-1]), ("score", "FP32", [-1])]
+    if "vector" in fields:
+        found.append(("vector", "FP32", [-1, -1]))
+    if "text" in fields:
+        found.append(("text", "BYTES", [-1]))
+    return found
+
+
+def _wanted(hosted: Hosted[Any], body: Mapping[str, Any]) -> set[str]:
+    known = [name for name, _, _ in _outputs(hosted)]
+    given = body.get("outputs")
+    if given is None:
+        return set(known)
+    names = {str(each.get("name")) if isinstance(each, dict) else str(each) for each in given}
+    for name in names:
+        if name not in known:
+            raise BadOption(
+                f"the output '{name:.40}' is not known", why=did_you_mean(name, known), fix=", ".join(known)
+            )
+    return names
+
+
+def _values(tensor: Mapping[str, Any], is_media: bool) -> list[object]:
+    name, data, shape = str(tensor.get("name")), tensor.get("data"), tensor.get("shape")
+    if tensor.get("datatype") != "BYTES":
+        raise BadInput(f"the input '{name:.40}' must be of type BYTES", why=f"it is {tensor.get('datatype')!r:.40}")
+    flat: list[object] = []
+    level: list[object] = list(data) if isinstance(data, list) else []
+    while level:
+        each = level.pop(0)
+        level = [*each, *level] if isinstance(each, list) else level
+        flat += [] if isinstance(each, list) else [each]
+    is_shape = isinstance(shape, list) and all(isinstance(side, int) and side >= 0 for side in shape)
+    if not is_shape or math.prod(shape or ()) != len(flat) or not flat:
+        raise BadInput(f"the data of '{name:.40}' do not have its shape", why=f"{len(flat):,} values, {shape!r:.60}")
+    return [decode_base64(str(each)) for each in flat] if is_media else flat
+
+
+def _tensor(name: str, kind: str, results: list[Any]) -> Tensor:
+    shape = [len(results)]
+    data: list[str | float]
+    if name == "result":
+        data = [result_json(each) for each in results]
+    elif name in ("label", "score"):
+        best = [each.labels[0] if each.labels else None for each in results]
+        data = [
+            ("" if each is None else each.name) if name == "label" else (each.score if each else 0.0) for each in best
+        ]
+    elif name == "vector":
+        shape = [len(results), len(results[0].vector)]
+        data = [number for each in results for number in each.vector]
+    else:
+        data = [each.text for each in results]
+    return {"name": name, "datatype": kind, "shape": shape, "data": data}
+
+
+def _error(error: DuomoError) -> JsonReply:
+    seen().error = error.code
+    said = ". ".join(part for part in (error.what, error.why, error.fix) if part)
+    return JsonReply(json.dumps({"error": said}, ensure_ascii=False), status_of(error), headers=retry_headers(error))
+
+
+def _json(value: object, status: int = 200) -> JsonReply:
+    return JsonReply(json.dumps(value, ensure_ascii=False), status)

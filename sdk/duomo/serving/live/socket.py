@@ -1,0 +1,225 @@
+"""The websocket of a task, ``/v1/live/{task}``.
+
+Speech recognition takes one JSON text ``{"sampling_rate": 16000, "options": {…}}`` and then binary messages of 16-bit
+PCM, and answers ``speech_started``, ``partial`` (may change), ``final`` (will not) and ``speech_stopped``;
+``{"end": true}`` ends the recording. Every other task takes ``{"input": …, "options": {…}}`` and answers with an
+``outcome``; text generation with ``text`` parts first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
+from duomo.inputs.seal import sealed
+from duomo.outcome import ItemError
+from duomo.serving.admission import TooBusy
+from duomo.serving.hosted import Hosted
+from duomo.serving.live.turns import Turn, Turns
+from duomo.serving.monitoring.signals import size_of
+from duomo.serving.routes import caller_of
+from duomo.serving.wire import WireLimits, parse_json, to_item, to_options
+
+PARTIAL_S = 1.0
+"""New speech after which a turn is written down again."""
+MOST_FINALS = 4
+"""Turns that wait to be written down; a client that sends faster is read more slowly."""
+BAD_DATA, POLICY = 1003, 1008
+"""Codes of a closed websocket: a message of another kind; a task that is not served."""
+RATES = range(8_000, 192_001)
+
+
+class LiveRoutes:
+    """Handlers of websockets.
+
+    Args:
+        hosted: models by the name of their task.
+        limits: what one message may be.
+    """
+
+    def __init__(self, hosted: Mapping[str, Hosted[Any]], limits: WireLimits) -> None:
+        self._hosted = hosted
+        self._limits = limits
+
+    async def live(self, socket: WebSocket) -> None:
+        """Answer one client until it leaves."""
+        await socket.accept()
+        name = socket.path_params["task"]
+        hosted = self._hosted.get(name)
+        try:
+            if hosted is None:
+                near = did_you_mean(name, self._hosted) or f"it has {', '.join(self._hosted)}"
+                raise UnknownTask(f"this server has no task '{name:.80}'", why=near)
+            if name == "automatic-speech-recognition":
+                await Hearing(socket, hosted, self._limits).listen()
+            else:
+                await self._answer(socket, hosted)
+            await socket.close()
+        except WebSocketDisconnect:
+            pass
+        except DuomoError as error:
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it has left meanwhile
+                await send_error(socket, error)
+                await socket.close(POLICY if isinstance(error, UnknownTask) else BAD_DATA)
+
+    async def _answer(self, socket: WebSocket, hosted: Hosted[Any]) -> None:
+        while True:
+            body = await receive_json(socket, self._limits)
+            if body.get("end"):
+                return
+            try:
+                with sealed():
+                    item, options = to_item(body.get("input"), hosted.task.Input), to_options(body.get("options"))
+                hosted.admit(size_of(item))
+                if hosted.task.name == "text-generation":
+                    async with contextlib.aclosing(hosted.stream(item, options)) as parts:
+                        part: Any
+                        async for part in parts:
+                            await send(socket, "text", text=part.text, finish_reason=part.finish_reason)
+                    await send(socket, "done")
+                else:
+                    outcome = await hosted.run(item, options, caller=caller_of(socket))
+                    await socket.send_text('{"type": "outcome", ' + outcome.to_json()[1:])
+            except DuomoError as error:  # of this item: the next may be better
+                await send_error(socket, error)
+
+
+class Hearing:
+    """One recording that comes while it is spoken.
+
+    Args:
+        socket: where it comes from.
+        hosted: what writes it down.
+        limits: of a message.
+    """
+
+    def __init__(self, socket: WebSocket, hosted: Hosted[Any], limits: WireLimits) -> None:
+        self._socket = socket
+        self._hosted = hosted
+        self._limits = limits
+        self._finals: asyncio.Queue[Turn | None] = asyncio.Queue(MOST_FINALS)
+        self._options: dict[str, Any] = {}
+        self._turns = Turns(16_000)
+        self._written_s = 0.0
+        """How much of the turn that goes on is in the last partial."""
+
+    async def listen(self) -> None:
+        """Hear it to its end. Raises `BadInput` for a message of another kind."""
+        head = await receive_json(self._socket, self._limits)
+        rate = head.get("sampling_rate", 16_000)
+        if not isinstance(rate, int) or rate not in RATES:
+            raise BadOption(f"sampling_rate cannot be {rate!r:.40}", why="it is hertz, 8000 to 192000", fix="16000")
+        self._options = to_options(head.get("options"))
+        self._hosted.task.Options.parse(self._options)
+        self._turns = Turns(rate)
+        tasks = [asyncio.create_task(each) for each in (self._read(), self._write())]
+        try:
+            await asyncio.gather(*tasks)  # raises what the first of them does
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await send(self._socket, "done")
+
+    async def _read(self) -> None:
+        import numpy as np
+
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1000))
+            if message.get("text") is not None:
+                body = parse_message(message["text"], self._limits)
+                if not body.get("end"):
+                    raise BadInput(
+                        "a text came where speech is expected", why="a recording is binary messages of 16-bit PCM",
+                        fix='send bytes, and {"end": true} at the end',
+                    )  # fmt: skip
+                if (last := self._turns.end()) is not None:
+                    await self._over(last)
+                await self._finals.put(None)
+                return
+            frame = message["bytes"]
+            if len(frame) % 2 or len(frame) > self._limits.body_bytes:
+                raise BadInput(f"{len(frame):,} bytes are not samples of 16 bits", fix="an even number of bytes")
+            was_speaking = self._turns.is_speaking
+            for turn in self._turns.feed(np.frombuffer(frame, "<i2").astype(np.float32) / np.float32(32768)):
+                await self._over(turn)
+            if self._turns.is_speaking and not was_speaking:
+                turn_now = self._turns.now()
+                assert turn_now is not None
+                self._written_s = 0.0
+                await send(self._socket, "speech_started", at=round(turn_now.start, 2))
+
+    async def _over(self, turn: Turn) -> None:
+        await send(self._socket, "speech_stopped", at=round(turn.end, 2))
+        await self._finals.put(turn)
+
+    async def _write(self) -> None:
+        """Write finals down in their order, and what goes on while there is none."""
+        while True:
+            try:
+                turn = await asyncio.wait_for(self._finals.get(), 0.1)
+            except TimeoutError:
+                turn = self._turns.now()
+                if turn is None or turn.end - turn.start < self._written_s + PARTIAL_S:
+                    continue
+                self._written_s = turn.end - turn.start
+            if turn is None:
+                return
+            await self._write_down(turn)
+
+    async def _write_down(self, turn: Turn) -> None:
+        kind, at = ("final" if turn.is_over else "partial"), {"start": round(turn.start, 2), "end": round(turn.end, 2)}
+        while True:
+            try:
+                self._hosted.admit(float(2 * len(turn.samples)))
+                with sealed():
+                    item = (turn.samples, self._turns.rate)
+                    outcome = await self._hosted.run(item, self._options, caller=caller_of(self._socket))
+                break
+            except TooBusy as busy:
+                if not turn.is_over:
+                    return  # a partial may be left out
+                await asyncio.sleep(busy.retry_s)
+        if outcome.error is not None:
+            await send_error(self._socket, outcome.error)
+        elif outcome.result.text or turn.is_over:
+            await send(self._socket, kind, text=outcome.result.text, **at)
+
+
+async def send(socket: WebSocket, kind: str, **words: str | float | bool | None) -> None:
+    """Send one event."""
+    await socket.send_text(json.dumps({"type": kind, **words}, ensure_ascii=False))
+
+
+async def send_error(socket: WebSocket, error: DuomoError | ItemError) -> None:
+    """Send an error, with its code, what, why and fix."""
+    words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
+    await socket.send_text(json.dumps({"type": "error", "error": words}, ensure_ascii=False))
+
+
+async def receive_json(socket: WebSocket, limits: WireLimits) -> dict[str, Any]:
+    """Receive one JSON object. Raises `BadInput` for anything else."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    if message.get("text") is None:
+        raise BadInput("bytes came where a JSON text is expected", fix='{"input": …, "options": {…}}')
+    return parse_message(message["text"], limits)
+
+
+def parse_message(text: str, limits: WireLimits) -> dict[str, Any]:
+    """Parse a message. Raises `BadInput` where it is not a JSON object, or longer than a body may be."""
+    if len(text) > limits.body_bytes:
+        raise BadInput(f"the message has {len(text):,} characters", why=f"the limit is {limits.body_bytes:,}")
+    body = parse_json(text, limits.json_depth)
+    if not isinstance(body, dict):
+        raise BadInput("the message is not a JSON object", fix='{"input": …, "options": {…}}')
+    return body

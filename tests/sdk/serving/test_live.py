@@ -1,0 +1,155 @@
+"""The websocket: partials and finals of speech, parts of a text, and messages of the wrong kind."""
+
+import json
+
+import numpy as np
+import pytest
+from starlette.websockets import WebSocketDisconnect
+
+import duomo
+from duomo.serving.live.turns import FRAME_S, Turns
+from duomo.tasks.results import Classification
+from duomo.tasks.speech import Transcript
+from duomo.testing import EchoModel, echo_spec, fake_catalog
+from duomo.testing.samples import voice
+
+RATE = 16_000
+
+
+class HearingModel(EchoModel):
+    """Writes down how long a recording is."""
+
+    @staticmethod
+    def estimate(item):
+        return 1
+
+    def preprocess(self, items, options):
+        return [{"text": f"{len(each.samples(RATE)) / RATE:.1f}"} for each in items]
+
+    def collate(self, features):
+        return [each["text"] for each in features]
+
+    def postprocess(self, output, features, options):
+        return [Transcript(text=text, segments=[]) for text in output]
+
+
+@pytest.fixture
+def socket(serve):
+    """Opens a websocket of a task; speech is heard by the fake above."""
+    hearing = echo_spec("fake/ear", task="automatic-speech-recognition", loader=f"{__name__}:HearingModel")
+    catalog = fake_catalog(echo_spec(), hearing)
+    runners = [
+        duomo.load("text-classification", "fake/echo", catalog=catalog),
+        duomo.load("automatic-speech-recognition", "fake/ear", catalog=catalog),
+    ]
+    client = serve(*runners)
+    return lambda task: client.websocket_connect(f"/v1/live/{task}", headers={"host": "localhost"})
+
+
+def recording() -> np.ndarray:
+    """Silence, 1.5 s of speech, a pause of a second, 0.8 s of speech, silence."""
+    quiet = 0.001 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    return np.concatenate([quiet, voice(120, 1.5), quiet, voice(200, 0.8), quiet])
+
+
+def pcm(samples: np.ndarray) -> bytes:
+    return (samples * 32767).astype("<i2").tobytes()
+
+
+def events_of(opened) -> list[dict[str, object]]:
+    found = []
+    while not found or found[-1]["type"] not in ("done", "error"):
+        found.append(json.loads(opened.receive_text()))
+    return found
+
+
+def test_speech_comes_back_turn_by_turn(socket):
+    sent = pcm(recording())
+    with socket("automatic-speech-recognition") as opened:
+        opened.send_json({"sampling_rate": RATE})
+        for at in range(0, len(sent), 1600):
+            opened.send_bytes(sent[at : at + 1600])
+        opened.send_json({"end": True})
+        events = events_of(opened)
+    kinds = [each["type"] for each in events if each["type"] != "partial"]
+    assert sorted(kinds) == sorted([*["speech_started", "speech_stopped", "final"] * 2, "done"])
+    finals = [each for each in events if each["type"] == "final"]
+    assert finals[0]["start"] == pytest.approx(0.8, abs=0.35)
+    assert finals[1]["start"] == pytest.approx(3.3, abs=0.35)
+    assert kinds.index("speech_started") < kinds.index("speech_stopped") < kinds.index("final")
+
+
+def test_turns_are_found_however_the_stream_is_cut():
+    whole = recording()
+    found = []
+    for size in (160, 1000, 16_000):
+        turns = Turns(RATE)
+        over = [turn for at in range(0, len(whole), size) for turn in turns.feed(whole[at : at + size])]
+        found.append([(turn.start, turn.end, len(turn.samples)) for turn in over])
+        assert turns.end() is None
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 2
+
+
+def test_noise_is_no_speech_and_a_turn_without_end_is_cut():
+    dice = np.random.default_rng(1)
+    turns = Turns(RATE)
+    assert list(turns.feed((0.003 * dice.standard_normal(5 * RATE)).astype(np.float32))) == []
+    assert turns.now() is None
+    turns = Turns(RATE)
+    [cut, *_] = turns.feed(np.concatenate([np.zeros(RATE, np.float32), voice(120, 40.0)]))
+    assert cut.end - cut.start <= 25.0 + FRAME_S
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ({"sampling_rate": 7}, None),
+        ({"sampling_rate": "fast"}, None),
+        ({}, "hello"),
+        ({}, '"hello"'),
+        ({}, '{"text": "hello"}'),
+        ({}, b"odd"),
+        ({"options": {"languag": "en"}}, None),
+    ],
+)
+def test_a_message_of_another_kind_is_named_and_ends_the_recording(socket, head, message):
+    with socket("automatic-speech-recognition") as opened:
+        opened.send_json(head)
+        if isinstance(message, bytes):
+            opened.send_bytes(message)
+        elif message is not None:
+            opened.send_text(message)
+        [*_, error] = events_of(opened)
+        assert set(error["error"]) == {"code", "what", "why", "fix"}
+        with pytest.raises(WebSocketDisconnect) as closed:
+            opened.receive_text()
+        assert closed.value.code == 1003
+
+
+def test_every_other_task_answers_message_by_message(socket):
+    with socket("text-classification") as opened:
+        for text in ("a", "", "b"):
+            opened.send_json({"input": text, "options": {"top_k": 1}})
+        answers = [json.loads(opened.receive_text()) for _ in range(3)]
+        assert [each["ok"] for each in answers] == [True, False, True]
+        assert Classification(**answers[2]["result"]).top.name == "b"
+        opened.send_json({"input": "a", "options": {"topk": 1}})
+        assert json.loads(opened.receive_text())["error"]["code"] == "E-OPTION"
+        opened.send_bytes(b"a")
+        assert "bytes came" in json.loads(opened.receive_text())["error"]["what"]
+
+
+def test_an_unknown_task_is_named(socket):
+    with socket("text-clasification") as opened:
+        assert "'text-classification'" in json.loads(opened.receive_text())["error"]["why"]
+        with pytest.raises(WebSocketDisconnect):
+            opened.receive_text()
+
+
+def test_a_foreign_page_opens_no_websocket(serve):
+    with (
+        pytest.raises(WebSocketDisconnect),
+        serve().websocket_connect("/v1/live/text-classification", headers={"origin": "http://evil.example"}),
+    ):
+        pass
