@@ -214,7 +214,9 @@ class Runner(Generic[R_co]):
         check_count("max_failed", max_failed, 0)
         return self._map(items, options, batch_size, max_failed, store, retry_failed=retry_failed, dedupe=dedupe)
 
-    def submit(self, item: object, *, deadline_s: float | None = None, **options: object) -> Future[Outcome[R_co]]:
+    def submit(
+        self, item: object, *, deadline_s: float | None = None, caller: str = "", **options: object
+    ) -> Future[Outcome[R_co]]:
         """Take one item from any thread; its outcome comes in a future, also when it has an error.
 
         Items that are submitted with equal options, by whichever thread, share batches; none costs another its
@@ -224,6 +226,7 @@ class Runner(Generic[R_co]):
             item: what the task takes.
             deadline_s: an item that has waited for longer is not computed; its outcome has the error
                 `DeadlinePassed`.
+            caller: whose the item is: those who submit many take turns with those who submit one.
             options: of the task.
 
         Raises:
@@ -233,7 +236,9 @@ class Runner(Generic[R_co]):
             raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
 
         def ask(options: Mapping[str, object]) -> Future[Outcome[R_co]]:
-            return self.executor.submit(self._entries.one(0, item), self._parse(options), deadline_s=deadline_s)
+            return self.executor.submit(
+                self._entries.one(0, item), self._parse(options), deadline_s=deadline_s, caller=caller
+            )
 
         return self._lifecycle.watch_one(ask, self.meta, options)
 

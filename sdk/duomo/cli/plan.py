@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from duomo.execution.planning.costs import Planned
     from duomo.execution.planning.profile import ModelProfile
     from duomo.execution.pools.simulate import Simulation
+    from duomo.execution.pools.simulate_serving import Served
     from duomo.specs import ModelSpec
 
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     default=0.0,
     help="Simulated batches that kill their device.",
 )
+@click.option("--serve", is_flag=True, help="Say what a server on these devices would do: p50, p99, refusals.")
+@click.option("--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Requests a second that come to it.")
+@click.option("--slo", metavar="SECONDS", type=click.FloatRange(0), default=0.0, help="As duomo serve --slo.")
 @click.option("--seed", metavar="N", type=int, default=0, help="Of the simulation.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
@@ -55,6 +59,9 @@ def command(
     simulate: int | None,
     slow: str,
     faults: float,
+    serve: bool,
+    rate: float | None,
+    slo: float,
     seed: int,
     output: str,
 ) -> None:
@@ -68,12 +75,15 @@ def command(
     duomo plan minilm
     duomo plan ./config.json --devices 8xH100 --dtype bfloat16
     duomo plan minilm --devices 8xA10 --simulate 64 --slow 0.1:0.5
+    duomo plan minilm --devices 8xH100 --serve --rate 400
     """
     settle(ctx, output)
     app: App = ctx.obj
     share, speed = _slow(slow)
     if (slow or faults) and simulate is None:
         raise click.UsageError("--slow and --faults are of a simulation: --simulate N", ctx)
+    if serve != (rate is not None):
+        raise click.UsageError("--serve and --rate go together: --serve --rate 400", ctx)
     from duomo.execution.planning.hardware import describe, facts, parse_devices
     from duomo.execution.planning.planner import make_plan
     from duomo.execution.planning.subject import profile_of
@@ -81,7 +91,11 @@ def command(
     known = parse_devices(devices)
     profile, axes = profile_of(model, app.catalog, functools.partial(_timed, app))
     planned = make_plan(profile, known, objective=objective, items=items, dtype=dtype, length=length, axes=axes)
-    result = None
+    result, served = None, None
+    if rate is not None:
+        from duomo.execution.pools.simulate_serving import simulate_served_plan
+
+        served = simulate_served_plan(planned, rate, slo_s=slo, seed=seed)
     if simulate is not None:
         from duomo.execution.pools.simulate_plan import simulate_plan
 
@@ -97,6 +111,7 @@ def command(
             "hardware": facts(known),
             **planned.record(),
             "simulation": result.record() if result else None,
+            "served": served.record() if served else None,
         }
         echo_json(record, indent=2)
         return
@@ -104,6 +119,8 @@ def command(
     _show(planned)
     if result is not None:
         _show_simulation(result)
+    if served is not None:
+        _show_served(served)
 
 
 def _timed(app: App, spec: ModelSpec) -> ModelProfile:
@@ -174,5 +191,21 @@ def _show_simulation(result: Simulation) -> None:
     }
     if result.driver_s > 0.9 * result.makespan_s:
         rows["limit"] = f"the driver, busy for {result.driver_s:.3f} s: split the input between several"
+    for title, text in rows.items():
+        click.echo(f"{title:<11} {text}")
+
+
+def _show_served(served: Served) -> None:
+    click.echo(
+        f"\n{click.style('served', bold=True)} (a virtual clock; no device was used, and the network takes no time)"
+    )
+    rows = {
+        "comes": f"{served.rate:,.1f} requests/s, {served.requests:,} of them",
+        "answered": f"{served.answered_per_s:,.1f}/s; p50 {served.p50_ms:,.1f} ms, p95 {served.p95_ms:,.1f} ms, "
+        f"p99 {served.p99_ms:,.1f} ms",
+        "refused": f"{served.refused:.1%}",
+        "devices": f"{served.busy:.0%} busy, batches of {served.items_per_batch:.1f}, padding {served.padding:.1%}",
+        "constants": ", ".join(f"{name}={value:g}" for name, value in served.constants.items()),
+    }
     for title, text in rows.items():
         click.echo(f"{title:<11} {text}")

@@ -35,6 +35,7 @@ from duomo.cli.app import App
 @click.option("-d", "--device", default="auto", show_default=True, help="cpu, cuda:0, …")
 @click.option("--devices", default=None, help="How many, or their names.")
 @click.option("--most-wait", default=10.0, show_default=True, help="Seconds that work may wait; beyond, 429.")
+@click.option("--slo", default=0.0, metavar="SECONDS", help="In which a request is to be answered; 0 for none.")
 @click.option("--max-body", default=32 * 1024**2, show_default=True, help="Bytes of a request.")
 @click.option("--max-items", default=1000, show_default=True, help="Items of a request.")
 @click.option("--stop-after", default=30, show_default=True, help="Seconds to finish what has begun, at the end.")
@@ -75,6 +76,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         origins=given["origins"],
         limits=serving.WireLimits(body_bytes=given["max_body"], items=given["max_items"]),
         most_wait_s=given["most_wait"],
+        slo_s=given["slo"],
         drift_folder=given["drift_folder"],
         catalog=app.catalog,
         load_options={key: given[key] for key in ("executor", "device", "devices")},

@@ -101,6 +101,9 @@ class Executor(ABC):
     """Runs one job. ``start`` before use; ``shutdown`` is safe to call twice."""
 
     name: str
+    slo_s: float = 0.0
+    """Seconds in which a submitted item is to be answered: no batch takes a larger share of them. 0 for none. To be set
+    before the first item is submitted."""
     _job: Job | None = None
     _meta: Meta
     _metas: dict[tuple[Timing, bool, int], Meta]
@@ -155,6 +158,7 @@ class Executor(ABC):
         options: object,
         *,
         deadline_s: float | None = None,
+        caller: str = "",
     ) -> concurrent.futures.Future[Outcome[Any]]:
         """Take one entry from any thread; it may share a batch with others of equal options.
 
@@ -162,6 +166,7 @@ class Executor(ABC):
             entry: its outcome has index 0.
             options: of the task.
             deadline_s: an item that has waited for longer is not computed; its outcome has an error.
+            caller: whose it is; callers with many items take turns.
         """
         future: concurrent.futures.Future[Outcome[Any]] = concurrent.futures.Future()
         try:

@@ -134,7 +134,7 @@ class InlineExecutor(Executor):
             raise broken
 
     def submit(
-        self, entry: Entry, options: object, *, deadline_s: float | None = None
+        self, entry: Entry, options: object, *, deadline_s: float | None = None, caller: str = ""
     ) -> concurrent.futures.Future[Outcome[Any]]:
         """Take one entry from any thread; it shares a batch with others of equal options that wait."""
         worker = self.worker
@@ -142,7 +142,7 @@ class InlineExecutor(Executor):
             if self._desk is None:
                 policy = Policy.of(worker.job.plan, ModelFacts.of(worker), 1, batch_size=None, max_failed=None)
                 self._desk = InlineDesk(self, policy)
-        return self._desk.submit(entry, options, deadline_s)
+        return self._desk.submit(entry, options, deadline_s, caller)
 
     def _next(self, scheduler: Scheduler, options: object, pool: concurrent.futures.Executor | None) -> Pending | None:
         batch = scheduler.next_batch()
@@ -194,7 +194,7 @@ class InlineDesk(Desk):
 
     def __init__(self, executor: InlineExecutor, policy: Policy) -> None:
         estimate = executor.worker.model.estimate
-        super().__init__(policy, estimate, executor.outcome, time.monotonic, threading.Condition())
+        super().__init__(policy, estimate, executor.outcome, time.monotonic, threading.Condition(), executor.slo_s)
         self._executor = executor
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare")
         self._following: tuple[Lane[Submitted], Pending] | None = None
@@ -207,8 +207,10 @@ class InlineDesk(Desk):
             lane, pending = found
             following = self._next(self._pool)
             try:
+                start = time.monotonic()
                 ran = self._executor.compute(pending)
                 with self._changed:
+                    lane.ran(ran.batch, time.monotonic() - start)
                     ran.tell(lane.scheduler)
             except (SystemicError, BadOption) as error:  # of these options, or of the model
                 with self._changed:
@@ -234,7 +236,7 @@ class InlineDesk(Desk):
     def _next(self, pool: concurrent.futures.Executor | None) -> tuple[Lane[Submitted], Pending] | None:
         with self._changed:
             self.expire()
-            found = self.lanes.next_batch()
+            found = self.lanes.next_batch(now=time.monotonic())
         if found is None:
             return None
         lane, batch = found

@@ -46,6 +46,7 @@ class Desk(ABC):
         outcome: makes an outcome, as `Executor.outcome` does.
         now: the clock of deadlines.
         changed: the lock under which everything here happens.
+        slo_s: seconds in which an item is to be answered; 0 for none.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Desk(ABC):
         outcome: Callable[[Entry, ItemResult], Outcome[Any]],
         now: Callable[[], float],
         changed: threading.Condition,
+        slo_s: float = 0.0,
     ) -> None:
-        self.lanes: Lanes[Submitted] = Lanes(policy.shared())
+        self.lanes: Lanes[Submitted] = Lanes(policy.shared(), slo_s)
         self._estimate = estimate
         self._outcome = outcome
         self._now = now
@@ -87,24 +89,26 @@ class Desk(ABC):
     def forget(self, lane: Lane[Submitted]) -> None:
         """Let go of a lane that has been idle for long; called under the lock."""
 
-    def submit(self, entry: Entry, options: object, deadline_s: float | None) -> Future[Outcome[Any]]:
+    def submit(self, entry: Entry, options: object, deadline_s: float | None, caller: str = "") -> Future[Outcome[Any]]:
         """Take an item in; returns at once.
 
         Args:
             entry: its outcome has index 0.
             options: items with equal ones share batches.
             deadline_s: how long the item may wait.
+            caller: whose it is.
         """
         entry, cost, size = measured(entry, self._estimate)
         future = Submitted(entry.id, self._withdraw)
         if entry.known is not None:
             self._answer([(future, entry.known)])
             return future
-        deadline = None if deadline_s is None else self._now() + deadline_s
+        now = self._now()
+        deadline = None if deadline_s is None else now + deadline_s
         with self._changed:
             if self._closed:
                 raise closed()
-            self.lanes.add(future, entry, options, cost=cost, size=size, deadline=deadline)
+            self.lanes.add(future, entry, options, cost=cost, size=size, deadline=deadline, caller=caller, now=now)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="duomo-submit", daemon=True)
                 self._thread.start()

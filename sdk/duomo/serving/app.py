@@ -59,6 +59,7 @@ def app(
     origins: Collection[str] = (),
     limits: WireLimits = WireLimits(),  # noqa: B008 - it is immutable
     most_wait_s: float = 10.0,
+    slo_s: float = 0.0,
     drift_folder: str | os.PathLike[str] | None = None,
     catalog: Catalog | None = None,
     load_options: Mapping[str, Any] | None = None,
@@ -77,6 +78,7 @@ def app(
         origins: pages of other servers that may call this one.
         limits: what one request may ask for.
         most_wait_s: seconds that work may wait before more is refused with 429.
+        slo_s: seconds in which a request is to be answered: batches are cut smaller for it; 0 for none.
         drift_folder: where the windows are kept that later items are compared with; they are made anew at each start
             when left out.
         catalog: the plugins to use; all installed ones when left out.
@@ -85,8 +87,10 @@ def app(
     Raises:
         DuomoError: a task or model is not known, or does not load.
     """
-    load_model = functools.partial(_load, catalog=catalog, options=load_options or {})
+    load_model = functools.partial(_load, catalog=catalog, options=load_options or {}, slo_s=slo_s)
     runners = [each if isinstance(each, Runner) else load_model(*_parts(each)) for each in tasks]
+    for each in runners:
+        each.executor.slo_s = slo_s
     metrics = Metrics()
     hosted = {
         each.task.name: Hosted(each, metrics, most_wait_s=most_wait_s, drift=_drift(each, drift_folder))
@@ -197,8 +201,12 @@ def _parts(name: str) -> tuple[str, str | None]:
     return task, model or None
 
 
-def _load(task: str, model: str | None, *, catalog: Catalog | None, options: Mapping[str, Any]) -> Runner[Any]:
-    return load(task, model, catalog=catalog, **options)
+def _load(
+    task: str, model: str | None, *, catalog: Catalog | None, options: Mapping[str, Any], slo_s: float = 0.0
+) -> Runner[Any]:
+    runner = load(task, model, catalog=catalog, **options)
+    runner.executor.slo_s = slo_s
+    return runner
 
 
 def _drift(runner: Runner[Any], folder: str | os.PathLike[str] | None) -> Drift:

@@ -9,14 +9,15 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from duomo.errors import Unavailable
+from duomo.execution.scheduling.admission import Admission
 from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome
 from duomo.runner import Runner
-from duomo.serving.admission import Admission, TooBusy
 from duomo.serving.monitoring.drift import Drift
 from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.monitoring.observe import seen
 from duomo.serving.monitoring.signals import signals_of, size_of
+from duomo.serving.refusal import TooBusy
 from duomo.tasks.base import Result
 from duomo.testing.samples import sample_for
 
@@ -151,7 +152,7 @@ class Hosted(Generic[R]):
         computed = False
         try:
             with self.lease() as runner, sealed():
-                future = await asyncio.to_thread(runner.submit, item, deadline_s=deadline_s, **options)
+                future = await asyncio.to_thread(runner.submit, item, deadline_s=deadline_s, caller=caller, **options)
                 try:
                     outcome = await asyncio.wrap_future(future)
                 except asyncio.CancelledError:

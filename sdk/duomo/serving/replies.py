@@ -11,8 +11,8 @@ from starlette.responses import Response
 from duomo import errors
 from duomo.errors import DuomoError
 from duomo.outcome import ItemError, Meta, Outcome, result_json
-from duomo.serving.admission import TooBusy
 from duomo.serving.monitoring.observe import seen
+from duomo.serving.refusal import TooBusy
 
 STATUS: tuple[tuple[type[DuomoError], int], ...] = (
     (errors.DeadlinePassed, 504),

@@ -69,11 +69,12 @@ class TaskRoutes:
             with sealed():
                 options = to_options(body.get("options"))
                 hosted.task.Options.parse(options)
+            deadline_s = deadline_of(request, body)
             hosted.admit(size_of(items))
         except DuomoError as error:
             return reply_to(error)
         in_order = request.query_params.get("order") == "input"
-        lines = self._outcomes(hosted, items, options, caller_of(request), in_order=in_order)
+        lines = self._outcomes(hosted, items, options, caller_of(request), deadline_s, in_order=in_order)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def describe(self, request: Request) -> Response:
@@ -109,7 +110,14 @@ class TaskRoutes:
         return self._hosted[name]
 
     async def _outcomes(
-        self, hosted: Hosted[Any], items: list[Any], options: dict[str, Any], caller: str, *, in_order: bool
+        self,
+        hosted: Hosted[Any],
+        items: list[Any],
+        options: dict[str, Any],
+        caller: str,
+        deadline_s: float | None,
+        *,
+        in_order: bool,
     ) -> AsyncIterator[bytes]:
         """Lines of outcomes. Those of a client that has gone are taken back, since closing this ends its tasks."""
 
@@ -117,7 +125,7 @@ class TaskRoutes:
             try:
                 with sealed():
                     item = to_item(items[index], hosted.task.Input)
-                return _placed(await hosted.run(item, options, caller=caller), index)
+                return _placed(await hosted.run(item, options, deadline_s=deadline_s, caller=caller), index)
             except DuomoError as error:
                 return Failure(index, str(index), None, ItemError.of(error), hosted.runner.meta)
 
@@ -167,9 +175,9 @@ def deadline_of(request: Request, body: dict[str, Any]) -> float | None:
 
 
 def caller_of(request: HTTPConnection) -> str:
-    """Tell callers apart, so that they take turns: by the header x-duomo-caller, or the address they come from."""
+    """Tell callers apart, so that they take turns: by the header x-duomo-caller, or by their connection."""
     given = request.headers.get("x-duomo-caller", "")
-    return given[:64] or (request.client.host if request.client is not None else "")
+    return given[:64] or (f"{request.client.host}:{request.client.port}" if request.client is not None else "")
 
 
 def _placed(outcome: Outcome[Any], index: int) -> Outcome[Any]:

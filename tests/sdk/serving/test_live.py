@@ -56,8 +56,8 @@ def pcm(samples: np.ndarray) -> bytes:
     return (samples * 32767).astype("<i2").tobytes()
 
 
-def events_of(opened) -> list[dict[str, object]]:
-    found = []
+def events_of(opened):
+    found: list = []
     while not found or found[-1]["type"] not in ("done", "error"):
         found.append(json.loads(opened.receive_text()))
     return found
@@ -81,7 +81,7 @@ def test_speech_comes_back_turn_by_turn(socket):
 
 def test_turns_are_found_however_the_stream_is_cut():
     whole = recording()
-    found = []
+    found: list = []
     for size in (160, 1000, 16_000):
         turns = Turns(RATE)
         over = [turn for at in range(0, len(whole), size) for turn in turns.feed(whole[at : at + size])]

@@ -40,14 +40,17 @@ class Turns(Protocol):
 class LaneRun(ScheduledRun):
     """The items of one lane."""
 
-    def __init__(self, lane: Lane[Submitted], pace: Pace, expire: Callable[[], None]) -> None:
+    def __init__(self, lane: Lane[Submitted], pace: Pace, expire: Callable[[], None], now: Callable[[], float]) -> None:
         super().__init__(lane.scheduler, lane.options, pace)
+        self._lane = lane
         self._expire = expire
+        self._now = now
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
         """Return what a replica should run next, of items that are not late."""
         self._expire()
-        return super().next_batch(replica, idle=idle)
+        self._lane.pace = self.pace
+        return None if self._stopped is not None else self._lane.next_batch(replica, idle=idle, now=self._now())
 
 
 class PoolDesk(Desk):
@@ -62,8 +65,9 @@ class PoolDesk(Desk):
         estimate: Callable[[Any], int],
         outcome: Callable[[Entry, ItemResult], Outcome[Any]],
         changed: threading.Condition,
+        slo_s: float = 0.0,
     ) -> None:
-        super().__init__(policy, estimate, outcome, pool.now, changed)
+        super().__init__(policy, estimate, outcome, pool.now, changed, slo_s)
         self._pool = pool
         self._runs: dict[Lane[Submitted], LaneRun] = {}
 
@@ -82,7 +86,7 @@ class PoolDesk(Desk):
         with self._changed:
             for lane in self.lanes:
                 if lane not in self._runs:
-                    self._runs[lane] = LaneRun(lane, self._pool.pace_of(lane.options), self.expire)
+                    self._runs[lane] = LaneRun(lane, self._pool.pace_of(lane.options), self.expire, self._now)
                     self._pool.enter(self._runs[lane])
         self._pool.turn(self)
         with self._changed:

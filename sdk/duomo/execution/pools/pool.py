@@ -68,14 +68,16 @@ class PoolExecutor(Executor):
         [outcome] = self.map([Entry(0, "0", item)], options)
         return outcome.unwrap()
 
-    def submit(self, entry: Entry, options: object, *, deadline_s: float | None = None) -> Future[Outcome[Any]]:
+    def submit(
+        self, entry: Entry, options: object, *, deadline_s: float | None = None, caller: str = ""
+    ) -> Future[Outcome[Any]]:
         """Take one entry from any thread; it shares a batch with others of equal options that wait."""
         with self._changed:
             self._check_open()
             if self._desk is None:
                 policy = self._policy(None, None)
-                self._desk = PoolDesk(self, policy, self._estimate, self.outcome, self._changed)
-        return self._desk.submit(entry, options, deadline_s)
+                self._desk = PoolDesk(self, policy, self._estimate, self.outcome, self._changed, self.slo_s)
+        return self._desk.submit(entry, options, deadline_s, caller)
 
     def map(
         self,

@@ -206,17 +206,28 @@ class Scheduler:
 
     # What runs
 
-    def next_batch(self, worker: int = 0, *, idle: bool = True) -> Batch | None:
+    @property
+    def num_waiting(self) -> int:
+        """Items that no batch has had."""
+        return self._waiting.num
+
+    @property
+    def cost_waiting(self) -> int:
+        """Their cost."""
+        return self._cost_waiting
+
+    def next_batch(self, worker: int = 0, *, idle: bool = True, most_cost: int = 0) -> Batch | None:
         """Give what `worker` should run next: first what has to be done again, then a fresh batch.
 
-        A worker that still has something to do, one that is not `idle`, is given no suspect.
+        A worker that still has something to do, one that is not `idle`, is given no suspect. A fresh batch costs no
+        more than `most_cost`, unless that is 0 or it is one item.
         """
         if self._suspects and idle:
             batch = dataclasses.replace(self._suspects.popleft(), worker=worker)
         elif self._redo:
             batch = dataclasses.replace(self._redo.popleft(), worker=worker)
         elif self._waiting.num:
-            batch = self._cut(worker)
+            batch = self._cut(worker, most_cost)
         else:
             return None
         self.counts.batches += 1
@@ -282,13 +293,13 @@ class Scheduler:
 
     # Inner workings
 
-    def _cut(self, worker: int) -> Batch:
+    def _cut(self, worker: int, most_cost: int) -> Batch:
         """Cut the oldest waiting item and its nearest in cost, within the bounds."""
-        policy = self.policy
+        policy, limit = self.policy, self._limit(worker)
         filling = BatchBuilder(
             policy.max_items,
             self._budgets.get(worker, policy.budget),
-            self._limit(worker),
+            min(limit, most_cost) if limit and most_cost else limit or most_cost,
             policy.packed,
             policy.slack,
         )

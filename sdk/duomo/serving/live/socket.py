@@ -19,10 +19,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
 from duomo.outcome import ItemError
-from duomo.serving.admission import TooBusy
 from duomo.serving.hosted import Hosted
 from duomo.serving.live.turns import Turn, Turns
 from duomo.serving.monitoring.signals import size_of
+from duomo.serving.refusal import TooBusy
 from duomo.serving.routes import caller_of
 from duomo.serving.wire import WireLimits, parse_json, to_item, to_options
 

@@ -88,7 +88,7 @@ class Shadow(Watcher[R], Generic[R]):
     async def _compare(self, item: object, options: Mapping[str, object], live: Outcome[R]) -> None:
         try:
             with sealed():
-                submit = functools.partial(self.runner.submit, item, deadline_s=None, **options)
+                submit = functools.partial(self.runner.submit, item, deadline_s=None, caller="shadow", **options)
                 future = await asyncio.to_thread(submit)
             candidate = await asyncio.wrap_future(future)
         except DuomoError:  # its options are others

@@ -239,3 +239,47 @@ def test_before_a_batch_nothing_is_shared_out_to_one_worker_and_much_to_several(
             add(lanes, str(number))
     assert len(run(one)) == 80
     assert len(run(several)) == 10, "half of a quarter: the others are to have some"
+
+
+def test_callers_take_turns_and_a_long_list_makes_nobody_wait():
+    lanes = lanes_of(max_items=4)
+    for number in range(1000):
+        lanes.add(f"list{number}", Entry(0, "", f"list{number}"), "", cost=100, caller="list")
+    for who in "abc":
+        lanes.add(who, Entry(0, "", who), "", cost=100, caller=who)
+    items = [item for _ in range(4) for item in run(lanes)]
+    assert {"a", "b", "c"} <= set(items), "two batches of the list were ahead of them, and they shared the next"
+    rest = []
+    while got := run(lanes):
+        rest += got
+    assert len(items) + len(rest) == 1003
+    numbers = [int(item.removeprefix("list")) for item in rest]
+    assert numbers == sorted(numbers), "of one caller, first come, first served"
+
+
+def test_what_is_taken_back_before_its_turn_is_not_computed():
+    lanes = lanes_of(max_items=1)
+    for number in range(20):
+        lanes.add(number, Entry(0, "", number), "", caller="list")
+    lane = lanes.add("other", Entry(0, "", "other"), "", caller="other")
+    assert all(lanes.drop(number) for number in range(10, 20))
+    assert not lanes.drop(15)
+    seen = []
+    while got := run(lanes):
+        seen += got
+    assert sorted(map(str, seen)) == sorted([*map(str, range(10)), "other"])
+    assert lane.scheduler.counts.dropped == 10
+    lanes.answers()
+    assert lanes.is_idle
+
+
+def test_a_target_bounds_a_batch_by_what_the_oldest_has_left():
+    lanes = Lanes(Policy(max_items=100).shared(), slo_s=1.0)
+    for number in range(100):
+        lane = lanes.add(number, Entry(0, "", number), "", cost=10, now=0.0)
+    assert len(lanes.next_batch(now=0.0)[1].entries) == 100, "nothing is known of the pace yet"
+    lane.pace = 0.01
+    for number in range(100, 200):
+        lanes.add(number, Entry(0, "", number), "", cost=10, now=0.0)
+    sizes = [len(lanes.next_batch(now=now)[1].entries) for now in (0.0, 0.9, 5.0)]
+    assert sizes == [2, 1, 5], "a quarter of a second, an eighth, and half a second where the oldest is late"

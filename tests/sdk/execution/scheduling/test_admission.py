@@ -2,7 +2,7 @@
 
 import pytest
 
-from duomo.serving.admission import Admission
+from duomo.execution.scheduling.admission import Admission
 
 
 def work(admission: Admission, now: float, num: int, cost: float = 100.0, seconds: float = 1.0) -> float:

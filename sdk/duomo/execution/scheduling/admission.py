@@ -7,26 +7,6 @@ from __future__ import annotations
 
 import math
 
-from duomo.errors import ServerBusy
-
-
-class TooBusy(ServerBusy):
-    """Too much work waits.
-
-    Args:
-        wait_s: seconds of it.
-        most_wait_s: that may wait.
-        retry_s: after which to come again.
-    """
-
-    def __init__(self, wait_s: float, most_wait_s: float, retry_s: int) -> None:
-        super().__init__(
-            "too much work is waiting",
-            why=f"{wait_s:.1f} s of it, and {most_wait_s:g} s may wait",
-            fix=f"ask again in {retry_s} s",
-        )
-        self.retry_s = retry_s
-
 
 class Admission:
     """Estimates how long new work would wait, from its cost and the rate at which cost was done lately.
