@@ -64,7 +64,7 @@ class InferenceRoutes:
             return _error(error)
         inputs = [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in _parts(hosted)]
         outputs = [{"name": name, "datatype": kind, "shape": shape} for name, kind, shape in _outputs(hosted)]
-        revision = _version(hosted)
+        revision = _revision(hosted)
         return _json({"name": hosted.task.name, "versions": [revision], "platform": "duomo",
                       "inputs": inputs, "outputs": outputs})  # fmt: skip
 
@@ -94,7 +94,7 @@ class InferenceRoutes:
             results = [outcome.unwrap() for outcome in outcomes]
         except DuomoError as error:
             return _error(error)
-        answer: dict[str, object] = {"model_name": hosted.task.name, "model_version": _version(hosted)}
+        answer: dict[str, object] = {"model_name": hosted.task.name, "model_version": _revision(hosted)}
         if isinstance(body.get("id"), str):
             answer["id"] = body["id"]
         answer["outputs"] = [_tensor(name, kind, results) for name, kind, _ in _outputs(hosted) if name in wanted]
@@ -133,7 +133,7 @@ class InferenceRoutes:
         name = request.path_params["name"]
         version = request.path_params.get("version")
         hosted = self._hosted.get(name)
-        if hosted is None or version not in (None, _version(hosted)):
+        if hosted is None or version not in (None, _revision(hosted)):
             what = f"'{name:.80}'" if hosted is None else f"version '{version:.80}' of '{name}'"
             raise UnknownModel(
                 f"this server has no model {what}", why=did_you_mean(name, self._hosted), fix="GET /v1/tasks"
@@ -142,7 +142,7 @@ class InferenceRoutes:
         return hosted
 
 
-def _version(hosted: Hosted[Any]) -> str:
+def _revision(hosted: Hosted[Any]) -> str:
     return hosted.runner.meta.revision or "1"
 
 
@@ -208,7 +208,7 @@ def _tensor(name: str, kind: str, results: list[Any]) -> Tensor:
         ]
     elif name == "vector":
         shape = [len(results), len(results[0].vector)]
-        data = [number for each in results for number in each.vector]
+        data = [number for each in results for number in each.vector.tolist()]
     else:
         data = [each.text for each in results]
     return {"name": name, "datatype": kind, "shape": shape, "data": data}

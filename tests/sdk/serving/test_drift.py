@@ -5,8 +5,11 @@ import random
 
 import pytest
 
+import duomo
+from duomo.outcome import outcome_of
 from duomo.serving.monitoring.drift import REFERENCE, WINDOW, Drift, ks, psi
 from duomo.serving.monitoring.signals import signals_of, size_of
+from duomo.tasks.results import Embedding
 
 LABELS = ("cat", "dog", "owl", "fox")
 
@@ -100,3 +103,10 @@ def test_signals_say_how_large_and_how_sure_and_not_what(serve, faulty):
     assert found["input_size"] == math.log(12)
     assert found["top_score"] == 1.0
     assert size_of({"a": b"xy", "b": ["z", 7]}) == 4.0
+
+
+def test_a_vector_has_signals_and_an_angle():
+    vector = Embedding(vector=[1.0, 2.0, 3.0, 4.0])
+    meta = duomo.Meta("feature-extraction", "fake")
+    found = signals_of("a", outcome_of(0, "0", vector, None, meta))
+    assert (found["vector_half"], found["vector_alternate"]) == (3.0, -2.0)

@@ -36,11 +36,11 @@ def signals_of(item: object, outcome: Outcome[R]) -> dict[str, Value]:
     if isinstance(labels, list) and labels and hasattr(labels[0], "score"):
         found["top_label"], found["top_score"] = str(labels[0].name), float(labels[0].score)
     vector = getattr(result, "vector", None)
-    if isinstance(vector, list) and vector:
+    if vector is not None and len(vector):
         # Two fixed directions of the space: a shifted centroid moves the projections.
         half = len(vector) // 2
-        found["vector_half"] = float(sum(vector[:half]))
-        found["vector_alternate"] = float(sum(vector[::2]) - sum(vector[1::2]))
+        found["vector_half"] = float(vector[:half].sum())
+        found["vector_alternate"] = float(vector[::2].sum() - vector[1::2].sum())
     text = getattr(result, "text", None)
     if isinstance(text, str):
         found["output_size"] = math.log(max(1, len(text)))

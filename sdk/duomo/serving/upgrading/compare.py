@@ -31,8 +31,8 @@ class Differences:
         if one is not None and other is not None:
             self.labels_changed += one != other
             self.changed += one != other
-        elif isinstance(vector, list) and isinstance(again, list):
-            self.cosines.append(cosine(vector, again))
+        elif vector is not None and again is not None:
+            self.cosines.append(cosine(vector.tolist(), again.tolist()))
             self.changed += self.cosines[-1] < 0.999
         elif isinstance(text, str) and isinstance(words, str):
             errors = word_errors(text.split(), words.split())
