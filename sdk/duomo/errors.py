@@ -37,6 +37,7 @@ DuomoError                    what happened · why · how to fix it
 ├── StoreProblem              a file that is not the store of a run, or is damaged
 │   ├── StoreLocked           another process is using it
 │   └── StoreMismatch         made with another model, other options or other versions
+├── BackupProblem             a backup is not whole, or would overwrite what differs
 ├── CannotWrite               the disk is full, or the place is read-only or not there
 ├── AccessRefused             a server does not let this caller in
 ├── SystemicError             a run was stopped, because failing is not the items' own fault
@@ -328,6 +329,12 @@ class StoreMismatch(StoreProblem):
 
     code = "E-STORE-MISMATCH"
     exit_code = 2
+
+
+class BackupProblem(DuomoError):
+    """A backup is not whole, or restoring it would overwrite what differs."""
+
+    code = "E-BACKUP"
 
 
 class CannotWrite(DuomoError):

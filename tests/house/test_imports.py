@@ -14,7 +14,7 @@ LAYERS = [
     {"config", "hooks"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel"},
-    {"catalog", "data", "export", "lifecycle", "packs", "pretrained", "writers"},
+    {"backup", "catalog", "data", "export", "lifecycle", "packs", "pretrained", "writers"},
     {"execution", "references"},
     {"client", "entries", "keywords", "runner", "training"},
     {"adapters", "typed"},

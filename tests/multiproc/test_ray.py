@@ -2,12 +2,14 @@
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import duomo
+from duomo import serving
 from duomo.errors import RequirementMissing, Unavailable, UsageProblem
 from duomo.specs import ExecutorSpec
 from duomo.testing.fakes import echo_spec, fake_catalog, faulty_spec
@@ -54,6 +56,18 @@ def test_order_results_and_faults_are_those_of_one_process(runner, catalog):
     outcomes = list(runner.map(texts))
     assert [(outcome.id, outcome.result, outcome.error and outcome.error.what) for outcome in outcomes] == expected
     assert sum(not outcome.ok for outcome in outcomes) == 3
+
+
+def test_a_server_over_a_cluster_answers_many_clients_and_a_bad_one_alone(runner):
+    testclient = pytest.importorskip("starlette.testclient")
+    path = "/v1/tasks/text-classification"
+    client = testclient.TestClient(serving.app([runner]), base_url="http://localhost")
+    with ThreadPoolExecutor(16) as threads:
+        replies = list(threads.map(lambda text: client.post(path, json={"input": text}), [*TEXTS, "poison"]))
+    assert [reply.status_code for reply in replies] == [*[200] * len(TEXTS), 500]
+    assert {reply.json()["meta"]["executor"] for reply in replies[:-1]} == {"ray"}
+    [model] = client.get("/-/status.json").json()["models"]
+    assert (model["state"], len(model["replicas"])) == ("ready", 2)
 
 
 def test_every_outcome_names_the_node_that_made_it(runner):

@@ -29,6 +29,8 @@ COMMANDS = {
     "evaluate": "Score a model on rows with labels.",
     "executors": "Where it runs: executors, and what this machine has.",
     "serve": "Serve tasks and adapters over HTTP.",
+    "backup": "Copy configuration, stores and audit logs, with a manifest of hashes.",
+    "restore": "Put the files of a backup back.",
     "plan": "Plan how MODEL is spread over devices, which need not be here.",
     "plugins": "What is installed: list, show, check, switch and write plugins.",
     "doctor": "What is wrong with this installation, and how to fix it.",

@@ -11,8 +11,45 @@ import click
 from duomo.cli.app import App
 
 
+def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Take what the command line leaves open from a file with the same names."""
+    import tomllib
+
+    from duomo.errors import UsageProblem, did_you_mean
+
+    if path is None:
+        return None
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UsageProblem(f"'{path}' cannot be read", why=str(error), fix="correct that line") from None
+    names = {name.lstrip("-"): param.name for param in ctx.command.params for name in param.opts if param.name}
+    many = {param.name for param in ctx.command.params if param.nargs == -1 or getattr(param, "multiple", False)}
+    for key, value in given.items():
+        if key not in names or key in ("config", "help"):
+            near = did_you_mean(key, names)
+            raise UsageProblem(
+                f"'{path}' has an unknown setting '{key}'", why=near, fix="the names are those of --help"
+            )
+        if isinstance(value, dict) or isinstance(value, list) != (names[key] in many):
+            kind = "a list" if names[key] in many else "one value"
+            raise UsageProblem(
+                f"'{key}' of '{path}' must be {kind}, not {value!r:.60}", fix=f"duomo serve --help: --{key}"
+            )
+    ctx.default_map = {**(ctx.default_map or {}), **{str(names[key]): value for key, value in given.items()}}
+    return path
+
+
 @click.command("serve")
 @click.argument("tasks", nargs=-1)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    help="Read what is not given here from a TOML file, in which tasks is a list: serve.toml.",
+)
 @click.option("-a", "--adapter", "adapters", multiple=True, help="An industry adapter to serve; may be given again.")
 @click.option("--audit", type=click.Path(path_type=Path), help="Write every verdict into this audit log.")
 @click.option(

@@ -1,0 +1,164 @@
+"""Copies of what a server cannot make again: configuration, stores and audit logs, with a manifest of hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from duomo.errors import BackupProblem, CannotWrite
+from duomo.version import __version__
+
+MANIFEST = "manifest.json"
+FORMAT = "duomo.backup/1"
+_SQLITE = b"SQLite format 3\x00"
+_PART = 1 << 20
+
+
+class Kept(NamedTuple):
+    """One file of a backup."""
+
+    name: str
+    """Inside the backup."""
+    path: str
+    """Where it came from, absolute."""
+    sha256: str
+    size: int
+
+
+def back_up(folder: Path, paths: Iterable[Path]) -> list[Kept]:
+    """Copy files into a new folder, with a manifest.
+
+    A store is copied by SQLite's own backup, so that one that is being written is whole; of an audit log the whole
+    lines are kept, since the last may still be on its way, and its ``.head`` comes with it.
+
+    Raises:
+        BackupProblem: the folder holds something already, or there is nothing to keep.
+        CannotWrite: a file cannot be read or written.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise BackupProblem(f"'{folder}' is not empty", why="a backup is a folder of its own", fix="name another")
+    files = list(dict.fromkeys(inner for path in paths for inner in _with_companions(path.absolute())))
+    if not files:
+        raise BackupProblem(
+            "there is nothing to keep", why="no file was named that exists", fix="duomo backup DIR FILE…"
+        )
+    kept = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, path in enumerate(files):
+            name = f"{number:03}-{path.name}"
+            _copy(path, folder / name)
+            kept.append(Kept(name, str(path), _sha256(folder / name), (folder / name).stat().st_size))
+        record = {"format": FORMAT, "version": __version__, "time": time.time(), "files": [k._asdict() for k in kept]}
+        _write(folder / MANIFEST, json.dumps(record, indent=1).encode())
+    except (OSError, sqlite3.Error) as error:
+        raise CannotWrite(
+            f"the backup '{folder}' is not complete", why=str(error), fix="free space, and begin again"
+        ) from None
+    return kept
+
+
+def check(folder: Path) -> list[Kept]:
+    """Read the manifest and compare every file with it.
+
+    Raises:
+        BackupProblem: the manifest is missing or not one of ours; a file is missing, or was changed.
+    """
+    try:
+        record = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']!r}")
+        kept = [Kept(str(e["name"]), str(e["path"]), str(e["sha256"]), int(e["size"])) for e in record["files"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupProblem(f"'{folder}' is not a backup", why=f"{MANIFEST}: {error}", fix="name the folder") from None
+    for each in kept:
+        if Path(each.name).name != each.name:
+            raise BackupProblem(f"the manifest names '{each.name}'", why="a file of a backup lies in its folder")
+        path = folder / each.name
+        if not path.is_file() or _sha256(path) != each.sha256:
+            what = "was changed" if path.is_file() else "is missing"
+            raise BackupProblem(
+                f"'{each.name}' of the backup {what}",
+                why="its hash is not that of the manifest",
+                fix="use another backup",
+            )
+    return kept
+
+
+def restore(folder: Path, into: Path | None = None, *, overwrite: bool = False) -> list[Path]:
+    """Put the files of a backup back where they were, or all into one folder. Nothing is written unless all are sound.
+
+    Raises:
+        BackupProblem: as `check`; or a file that differs is there already and `overwrite` is off.
+        CannotWrite: a file cannot be written.
+    """
+    kept = check(folder)
+    targets = [Path(each.path) if into is None else into / Path(each.path).name for each in kept]
+    if len(set(targets)) < len(targets):
+        raise BackupProblem(
+            "two files of the backup have one name", fix="restore them where they were: leave --into out"
+        )
+    for each, target in zip(kept, targets, strict=True):
+        if not overwrite and target.exists() and _sha256(target) != each.sha256:
+            raise BackupProblem(f"'{target}' is there and differs", fix="move it away, or --overwrite")
+    try:
+        for each, target in zip(kept, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(target, (folder / each.name).read_bytes())
+    except OSError as error:
+        raise CannotWrite(
+            "not all files were restored", why=str(error), fix="correct that, and restore again"
+        ) from None
+    return targets
+
+
+def _with_companions(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [inner for each in sorted(path.iterdir()) if each.is_file() for inner in _with_companions(each)]
+    if path.name.endswith((".head", "-wal", "-shm")) or not path.exists():
+        return []  # they come with their files, or are part of the copy
+    head = path.with_name(path.name + ".head")
+    return [path, head] if head.exists() else [path]
+
+
+def _copy(source: Path, target: Path) -> None:
+    with open(source, "rb") as file:
+        is_store = file.read(len(_SQLITE)) == _SQLITE
+    if is_store:
+        with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as one, sqlite3.connect(target) as other:
+            one.backup(other)
+        one.close()
+        other.close()
+    elif source.suffix == ".jsonl":
+        content = source.read_bytes()
+        target.write_bytes(content[: content.rfind(b"\n") + 1])
+    else:
+        shutil.copyfile(source, target)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that whoever reads meanwhile finds the old one or the new."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with open(fresh, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(_PART):
+            digest.update(part)
+    return digest.hexdigest()
