@@ -51,7 +51,10 @@ class WeightsRef(NamedTuple):
 
     def architectures(self) -> list[str]:
         """What the folder can be loaded as: its ``architectures``, and ``SentenceTransformer`` where it is one."""
-        named = self.config().get("architectures") or []
+        config = self.config()
+        named = config.get("architectures") or []
+        if not named and "pretrained_cfg" in config and "architecture" in config:  # as timm writes it
+            named = ["TimmWrapperForImageClassification"]
         return [*named, "SentenceTransformer"] if (self.folder / "modules.json").is_file() else [*named]
 
     def family(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 from pathlib import Path
@@ -12,7 +13,8 @@ from safetensors.torch import save_file
 
 from duomo.errors import InputMissing, UnsafeWeights, UsageProblem, WeightsMismatch
 
-_SHARD = re.compile(r"-\d{5}-of-\d{5}\b|\.index\.json$")
+_SHARD = re.compile(r"-\d{5}-of-\d{5}\b")
+_INDEX = ".index.json"
 
 
 def convert(checkpoint: str, out: str | None = None, *, force: bool = False) -> Path:
@@ -24,21 +26,53 @@ def convert(checkpoint: str, out: str | None = None, *, force: bool = False) -> 
     source = Path(checkpoint)
     if not source.is_file():
         raise InputMissing(f"no checkpoint at '{checkpoint}'", fix="name one file, such as pytorch_model.bin")
+    if source.name.endswith(_INDEX):
+        return _convert_parts(source, out, force=force)
     if _SHARD.search(source.name):
+        index = _SHARD.sub("", source.name) + _INDEX
         raise UsageProblem(
             f"'{checkpoint}' is one part of several",
             why="only whole checkpoints are converted",
-            fix="save it again where it was made: model.save_pretrained(folder)",
+            fix=f"name their index: duomo models convert {source.with_name(index)}",
         )
     # transformers looks for this name beside config.json.
     stem = "model" if source.stem == "pytorch_model" else source.stem
     target = Path(out) if out else source.with_name(f"{stem}.safetensors")
     if target.exists() and not force:
         raise UsageProblem(f"'{target}' is there already", fix="--force overwrites it; -O FILE writes elsewhere")
+    _write(source, target)
+    return target
+
+
+def _convert_parts(index: Path, out: str | None, *, force: bool) -> Path:
+    """Write each part beside the old one, then their index, which is given back."""
+    try:
+        described = json.loads(index.read_text("utf-8"))
+        places: dict[str, str] = {str(name): str(file) for name, file in described["weight_map"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsMismatch(f"'{index}' does not say which tensor lies where", why=str(error)) from None
+    if out is not None:
+        raise UsageProblem("the parts of a checkpoint are written beside the old ones", fix="leave out -O")
+    names = {old: old.replace("pytorch_model", "model").rpartition(".")[0] + ".safetensors" for old in places.values()}
+    target = index.with_name("model.safetensors" + _INDEX)
+    for old, new in names.items():
+        if Path(old).name != old:
+            raise WeightsMismatch(f"'{index}' names a file outside its folder", why=old)
+        if not index.with_name(old).is_file():
+            raise InputMissing(f"no part '{old}' beside '{index.name}'", fix="download the checkpoint again")
+        if not force and (index.with_name(new).exists() or target.exists()):
+            raise UsageProblem(f"'{new}' is there already", fix="--force overwrites it")
+    for old, new in names.items():
+        _write(index.with_name(old), index.with_name(new))
+    described["weight_map"] = {name: names[old] for name, old in places.items()}
+    target.write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+    return target
+
+
+def _write(source: Path, target: Path) -> None:
     # Tensors that share memory are written once each: safetensors holds no references.
     tensors = {name: tensor.detach().clone().contiguous() for name, tensor in _tensors(source).items()}
     save_file(tensors, target, metadata={"format": "pt"})
-    return target
 
 
 def _tensors(source: Path) -> dict[str, torch.Tensor]:

@@ -75,7 +75,10 @@ def list_models(
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_obj
 def show_model(app: App, /, name: str, output: str) -> None:
-    """Show all that is known about a model, its limits included."""
+    """Show all that is known about a model, its limits included; of dir:PATH, what it is and what is missing."""
+    if name.startswith("dir:"):
+        _show_folder(app, name, output)
+        return
     spec = app.catalog.model(name)
     tasks = [each.task for each in app.catalog.models if each.name == spec.name]
     record = {**_record(app, spec), "task": tasks, "plugin": app.catalog.plugin_of(spec)}
@@ -107,6 +110,32 @@ def show_model(app: App, /, name: str, output: str) -> None:
     click.echo(f"\n  {app.catalog.task(spec.task).example} {example}")
     if record["state"] not in ("ready", "family"):
         click.echo(f"  duomo models add {spec.name}")
+
+
+def _show_folder(app: App, name: str, output: str) -> None:
+    from duomo.cli.checkpoints import look
+
+    found = look(name.removeprefix("dir:"), app.catalog)
+    if output == "json":
+        echo_json({"schema": "duomo.folder/1", **found._asdict()}, indent=2)
+        return
+    click.echo(f"{click.style(found.path, bold=True)}\n")
+    shown = {
+        "layout": found.layout,
+        "made for": ", ".join(found.architectures),
+        "parameters": f"{found.parameters:,} ({', '.join(found.dtypes)})" if found.parameters else "",
+        "size": size_text(found.size),
+        "prepares": ", ".join(found.prepares),
+        "tasks": ", ".join(found.tasks),
+        "loaded by": ", ".join(dict.fromkeys(found.tasks.values())),
+    }
+    for title, text in shown.items():
+        if text:
+            click.echo(f"{title:<11} {text}")
+    for each in found.missing:
+        click.echo(f"{click.style('missing', fg='yellow'):<11} {each}")
+    if found.tasks and not found.missing:
+        click.echo(f"\n  {app.catalog.task(next(iter(found.tasks))).example.partition(' -m ')[0]} -m {name}")
 
 
 @command.command("path")
@@ -199,7 +228,7 @@ def verify_models(ctx: click.Context, /, name: str | None, output: str) -> None:
 def convert_model(app: App, /, checkpoint: str, out: str | None, force: bool) -> None:
     """Turn a .bin, .pt or .pth file of tensors into safetensors; code in it is never run.
 
-    One file at a time: a checkpoint in several shards has to be saved again by the program that made it.
+    Of a checkpoint in several parts, name its index: pytorch_model.bin.index.json.
     """
     from duomo.cli.convert import convert
 

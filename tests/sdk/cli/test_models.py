@@ -235,7 +235,7 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(duomo: Any, tmp_path: Path)
     [
         ("gone.bin", None, 1, "no checkpoint at"),
         ("pytorch_model-00001-of-00002.bin", b"x", 2, "is one part of several"),
-        ("pytorch_model.bin.index.json", b"{}", 2, "is one part of several"),
+        ("pytorch_model.bin.index.json", b"{}", 4, "does not say which tensor lies where"),
         ("rubbish.bin", b"not a checkpoint", 4, "cannot be read as tensors alone"),
     ],
 )
