@@ -1,4 +1,4 @@
-"""Depth by the estimators of transformers: DPT, Depth Anything, GLPN, ZoeDepth."""
+"""Depth by the estimators of transformers: DPT, Depth Anything, GLPN."""
 
 from __future__ import annotations
 

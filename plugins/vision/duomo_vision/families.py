@@ -16,6 +16,7 @@ UNIVERSAL = (
     "MaskFormerForInstanceSegmentation",
 )
 """Segmenters that do all three kinds."""
+SEMANTIC = ("SegformerForSemanticSegmentation", "UperNetForSemanticSegmentation")
 SCIPY = ("scipy>=1.11",)
 """What ViTPose's image processor cuts boxes out with (the extra ``pose``)."""
 
@@ -51,14 +52,16 @@ FAMILIES: dict[str, dict[str, Any]] = {
         limits="labels of at most 16 tokens",
     ),
     "semantic-segmentation": _family(
-        "segmenting:SemanticSegmenter", "semantic or universal segmenter", "*ForSemanticSegmentation", *UNIVERSAL
+        "segmenting:SemanticSegmenter", "semantic or universal segmenter", *SEMANTIC, *UNIVERSAL
     ),
     "instance-segmentation": _family("segmenting:InstanceSegmenter", "universal segmenter", *UNIVERSAL),
     "panoptic-segmentation": _family("segmenting:PanopticSegmenter", "universal segmenter", *UNIVERSAL),
     "depth-estimation": _family(
         "depth:DepthEstimator",
         "depth estimator",
-        "*ForDepthEstimation",
+        "DPTForDepthEstimation",
+        "DepthAnythingForDepthEstimation",
+        "GLPNForDepthEstimation",
         limits="most give a relative depth, not metres",
     ),
     "pose-estimation": _family(

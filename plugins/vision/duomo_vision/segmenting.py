@@ -1,22 +1,30 @@
-"""Masks by the segmenters of transformers: SegFormer and its kin, MaskFormer, Mask2Former, EoMT, DETR."""
+"""Masks by the segmenters of transformers: SegFormer, UperNet, MaskFormer, Mask2Former, EoMT."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from transformers import (
-    AutoModelForImageSegmentation,
     AutoModelForSemanticSegmentation,
     AutoModelForUniversalSegmentation,
 )
 
-from duomo import WeightsRef
-from duomo.errors import WrongTask
+from duomo import Image, WeightsRef
+from duomo.errors import BadOption, WrongTask
+from duomo.model import Features
 from duomo.tasks.vision import InstanceSegmentationOptions, SemanticSegmentationOptions
 from duomo.tasks.vision.segmentation import Mask, Segmentation
 from duomo_vision.dense import Dense
+
+THRESHOLDS = {
+    "threshold": "threshold",
+    "mask_threshold": "mask_threshold",
+    "overlap_threshold": "overlap_mask_area_threshold",
+}
+"""Options, and how the processors call them; EoMT's knows the first alone for instances."""
 
 
 class Segmenter(Dense[Segmentation]):
@@ -30,7 +38,7 @@ class Segmenter(Dense[Segmentation]):
         [name, *_] = weights.config().get("architectures") or [""]
         if name.endswith("ForSemanticSegmentation"):
             return AutoModelForSemanticSegmentation
-        return AutoModelForImageSegmentation if name == "DetrForSegmentation" else AutoModelForUniversalSegmentation
+        return AutoModelForUniversalSegmentation
 
     def configure(self, weights: WeightsRef) -> None:
         if not hasattr(self.processor, self.method):
@@ -68,16 +76,29 @@ class InstanceSegmenter(Segmenter):
     method = "post_process_instance_segmentation"
     extra: ClassVar[dict[str, Any]] = {}
 
+    def configure(self, weights: WeightsRef) -> None:
+        super().configure(weights)
+        self.known = inspect.signature(getattr(self.processor, self.method)).parameters
+
+    def prepare(self, item: Image, options: InstanceSegmentationOptions) -> Features:
+        for name, theirs in THRESHOLDS.items():
+            default = InstanceSegmentationOptions.model_fields[name].default
+            if theirs not in self.known and getattr(options, name) != default:
+                raise BadOption(
+                    f"option '{name}' has no effect on this checkpoint",
+                    why=f"its {type(self.processor).__name__} has no {theirs}",
+                    fix="leave it out",
+                )
+        return super().prepare(item, options)
+
     def results(
         self, output: Any, sizes: list[tuple[int, int]], options: InstanceSegmentationOptions
     ) -> list[Segmentation]:
         found = getattr(self.processor, self.method)(
             output,
-            threshold=options.threshold,
-            mask_threshold=options.mask_threshold,
-            overlap_mask_area_threshold=options.overlap_threshold,
+            **{theirs: getattr(options, name) for name, theirs in THRESHOLDS.items() if theirs in self.known},
             target_sizes=sizes,
-            **self.extra,
+            **{name: value for name, value in self.extra.items() if name in self.known},
         )
         return [self._masks(each, size) for each, size in zip(found, sizes, strict=True)]
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from transformers import pipeline
+import torch
+from transformers import AutoImageProcessor, EomtForUniversalSegmentation, pipeline
 
 import duomo
 from duomo.errors import BadOption, WrongTask
@@ -45,7 +46,13 @@ def both(runner: duomo.Runner[Any], photos: list[Any], **options: Any) -> list[t
     return [(outcome.unwrap(), runner(photo, **options)) for outcome, photo in zip(outcomes, photos, strict=True)]
 
 
-@pytest.mark.parametrize("make", [tiny.detr, tiny.yolos, tiny.rt_detr])
+DETECTORS = [
+    tiny.detr, tiny.yolos, tiny.rt_detr, tiny.conditional_detr, tiny.deformable_detr, tiny.dab_detr, tiny.rt_detr_v2,
+    tiny.table_transformer, tiny.d_fine,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", DETECTORS)
 def test_boxes_are_those_of_the_pipeline(folder: Any, photos: list[Any], make: Make) -> None:
     runner = duomo.load("object-detection", f"dir:{folder(make)}", device="cpu")
     bare = pipeline("object-detection", str(folder(make)), device="cpu")
@@ -74,7 +81,7 @@ def test_pictures_of_one_size_share_a_pass_and_others_do_not(
     assert passes == [[2, 1, 1]]
 
 
-@pytest.mark.parametrize("make", [tiny.segformer, tiny.mask_former])
+@pytest.mark.parametrize("make", [tiny.segformer, tiny.uper_net, tiny.mask_former, tiny.mask2_former, tiny.eomt])
 def test_semantic_masks_are_those_of_the_pipeline(folder: Any, photos: list[Any], make: Make) -> None:
     runner = duomo.load("semantic-segmentation", f"dir:{folder(make)}", device="cpu")
     bare = pipeline("image-segmentation", str(folder(make)), device="cpu")
@@ -83,10 +90,11 @@ def test_semantic_masks_are_those_of_the_pipeline(folder: Any, photos: list[Any]
         assert sum(segment.array.sum() for segment in results[0].segments) == photo.shape[0] * photo.shape[1]
 
 
+@pytest.mark.parametrize("make", [tiny.mask_former, tiny.mask2_former])
 @pytest.mark.parametrize("kind", ["instance", "panoptic"])
-def test_masks_of_things_are_those_of_the_pipeline(folder: Any, photos: list[Any], kind: str) -> None:
-    runner = duomo.load(f"{kind}-segmentation", f"dir:{folder(tiny.mask_former)}", device="cpu")
-    bare = pipeline("image-segmentation", str(folder(tiny.mask_former)), device="cpu")
+def test_masks_of_things_are_those_of_the_pipeline(folder: Any, photos: list[Any], kind: str, make: Make) -> None:
+    runner = duomo.load(f"{kind}-segmentation", f"dir:{folder(make)}", device="cpu")
+    bare = pipeline("image-segmentation", str(folder(make)), device="cpu")
     own = {"threshold": 0.1, "mask_threshold": 0.4, "overlap_threshold": 0.1}
     theirs = {"threshold": 0.1, "mask_threshold": 0.4, "overlap_mask_area_threshold": 0.1}
     for photo, results in zip(photos, both(runner, photos, **own), strict=True):
@@ -94,6 +102,33 @@ def test_masks_of_things_are_those_of_the_pipeline(folder: Any, photos: list[Any
         assert expected
         same_masks(results, sorted(expected, key=lambda each: -each["score"]), photo)
     assert runner(photos[0], threshold=1.0).segments == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["instance", "panoptic"])
+def test_masks_of_eomt_are_those_of_its_processor(folder: Any, photos: list[Any], kind: str) -> None:
+    network = EomtForUniversalSegmentation.from_pretrained(folder(tiny.eomt)).eval()
+    processor: Any = AutoImageProcessor.from_pretrained(folder(tiny.eomt))
+    runner: Any = duomo.load(f"{kind}-segmentation", f"dir:{folder(tiny.eomt)}", device="cpu")
+    found = 0
+    for photo, results in zip(photos, both(runner, photos, threshold=0.3), strict=True):
+        inputs = processor([PIL.Image.fromarray(photo)], return_tensors="pt")
+        with torch.inference_mode():
+            output = network(inputs["pixel_values"])
+        [expected] = getattr(processor, f"post_process_{kind}_segmentation")(
+            output, target_sizes=[photo.shape[:2]], threshold=0.3
+        )
+        wanted = sorted(expected["segments_info"], key=lambda each: -each["score"])
+        for result in results:
+            assert [each.score for each in result.segments] == pytest.approx(
+                [each["score"] for each in wanted], abs=1e-4
+            )
+            for segment, each in zip(result.segments, wanted, strict=True):
+                assert (segment.array != (expected["segmentation"].numpy() == each["id"])).mean() < 1e-3
+        found += len(wanted)
+    assert found
+    if kind == "instance":
+        with pytest.raises(BadOption, match="'mask_threshold' has no effect on this checkpoint"):
+            runner(photos[0], mask_threshold=0.4)
 
 
 def same_masks(results: tuple[Any, Any], expected: list[dict[str, Any]], photo: Any) -> None:
@@ -106,7 +141,7 @@ def same_masks(results: tuple[Any, Any], expected: list[dict[str, Any]], photo: 
             assert segment.score == (None if score is None else pytest.approx(score, abs=1e-4))
 
 
-@pytest.mark.parametrize("make", [tiny.dpt, tiny.depth_anything])
+@pytest.mark.parametrize("make", [tiny.dpt, tiny.depth_anything, tiny.glpn])
 def test_depths_are_those_of_the_pipeline(folder: Any, photos: list[Any], make: Make) -> None:
     runner = duomo.load("depth-estimation", f"dir:{folder(make)}", device="cpu")
     bare = pipeline("depth-estimation", str(folder(make)), device="cpu")
@@ -121,9 +156,10 @@ def test_depths_are_those_of_the_pipeline(folder: Any, photos: list[Any], make: 
             assert apart.max() <= 1
 
 
-def test_labels_on_the_spot_have_the_boxes_of_the_pipeline(folder: Any, photos: list[Any]) -> None:
-    runner = duomo.load("zero-shot-object-detection", f"dir:{folder(tiny.owl_vit)}", device="cpu")
-    bare = pipeline("zero-shot-object-detection", str(folder(tiny.owl_vit)), device="cpu")
+@pytest.mark.parametrize("make", [tiny.owl_vit, tiny.owl_v2])
+def test_labels_on_the_spot_have_the_boxes_of_the_pipeline(folder: Any, photos: list[Any], make: Make) -> None:
+    runner = duomo.load("zero-shot-object-detection", f"dir:{folder(make)}", device="cpu")
+    bare = pipeline("zero-shot-object-detection", str(folder(make)), device="cpu")
     labels = ["a ball", "the red face", "sky"]
     for photo, results in zip(photos, both(runner, photos, labels=labels, threshold=0.3), strict=True):
         picture = PIL.Image.fromarray(photo)
