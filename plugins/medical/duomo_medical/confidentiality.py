@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-EDITION = "PS3.15 2025c, basic profile by allow list 1"
+EDITION = "PS3.15 2025c, basic profile by allow list 2"
 """Written into each file, so that one can see by which rules it was cleaned."""
 
 METHODS = (
@@ -65,6 +65,9 @@ BODY_PARTS = frozenset(
 
 MOST_DIGITS = 5
 """A count of series, images or acquisitions with more digits is a number that somebody was given."""
+
+MEASURED = re.compile(r"Exposure|Current|Time|Dose|Duration|Pulse|Area|Pressure|Counts|Length|Bytes|Offset")
+"""Whole numbers with many digits that are measurements, and no count."""
 
 PALETTES = frozenset(
     f"{segmented}{colour}PaletteColorLookupTable{part}"

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from duomo_medical import confidentiality as profile
+from duomo_medical import confidentiality as profile, terms
 from duomo_medical.dicom_file import pydicom, quiet, value
 from duomo_medical.pseudonyms import Pseudonyms
 
@@ -105,7 +105,7 @@ class _Cleaner:
     def _is_a_given_number(self, element: DataElement) -> bool:
         """Whether a number is one that somebody was given: too long for a count, or in one of the texts that go."""
         texts = [str(each).strip().partition(".")[0] for each in _list(element.value)]
-        counts = element.keyword.endswith("Number") and str(element.VR) == "IS"
+        counts = str(element.VR) == "IS" and not profile.MEASURED.search(element.keyword)
         long = [text.lstrip("+-0") for text in texts if len(text.lstrip("+-0")) > profile.MOST_DIGITS]
         return bool(long) and (counts or any(text in self.digits for text in long))
 
@@ -119,6 +119,12 @@ class _Cleaner:
             return None
         if keyword == "BodyPartExamined":
             return held if str(held).replace(" ", "").upper() in profile.BODY_PARTS else None
+        if terms.is_term(keyword, "?") is not None:
+            # One value of many that is no term costs itself only: vendors add to ImageType what they like.
+            many = [each if terms.is_term(keyword, str(each)) else "OTHER" for each in _list(held)]
+            if keyword in terms.OPEN and all(_CODE.fullmatch(str(each).strip()) for each in many):
+                return many
+            return held if all(terms.is_term(keyword, str(each)) for each in _list(held)) else None
         if kind == "CS":
             kept = keyword not in profile.DROP_CODES and all(_CODE.fullmatch(str(each).strip()) for each in _list(held))
             return held if kept else None

@@ -35,6 +35,7 @@ _NUMBER_BEHIND = re.compile(
 """A house number, or a postcode with or without the letters of a state."""
 CLINICAL = frozenset(
     """
+    Pt Pts W W/ D D/W Ortho Cardio Neuro Onc Peds Rads Hx Rx Dx Tx Fx Sx Vs Yo Vm
     CT MRI ECG EKG EEG ICU ER ED OR BP HR RR WBC RBC Hb Hgb INR COPD CHF CAD DM HTN UTI DVT PE MI CVA TIA GERD AIDS HIV
     PO IV IM BID TID QID PRN NPO DNR CPR NSAID ASA ACE ARB SOB CXR EGD ENT OB GYN NICU PACU ADL IQ US UK DNA RNA TB IP
     ATM SSN MRN IBAN ZIP ID FAX Phone Fax Mobile Date Name Address Email E-mail Patient Doctor Hospital Clinic

@@ -62,6 +62,13 @@ _DOES = (
     r"is an? (?:\w+ ){0,2}(?:person|man|woman|boy|girl)|has (?:two|three|four|no) (?:children|daughters|sons))"
 )
 """What only persons do."""
+_NO_NAME = (
+    r"(?:the|his|her|their|a|an|is|was|who|has|had|and|or|of|in|on|at|to|no|not|any|pt|patient|family|staff|team|nursing|"
+    r"nurse|rn|md|dr|wife|husband|mother|father|son|daughter|sister|brother|ems|icu|ed|ortho\w*|cardio\w*|neuro\w*|"
+    r"surg\w*|pharm\w*|radiol\w*|consult\w*|also|still|again|often|now|then|reports?|denies|states|refus\w+|c/o|"
+    r"present\w*|will|would|can|could|should|may|is|to|protocol|policy|report|chart|night|day|morning|evening|primary|care|provider|physician|doctor)"
+)
+"""What stands behind such words and is nobody."""
 _HEADINGS = (
     r"(?:Assessment|Plan|Impression|Findings?|History|Hx|HPI|PMH|PSH|Subjective|Objective|Labs?|Vitals?|Exam|"
     r"Medications?|Meds|Allerg(?:y|ies)|Diagnos[ie]s|Discharge|Procedure|Indication|Technique|Comparison|Comments?|Notes?|Review|"
@@ -88,6 +95,7 @@ RULES: tuple[tuple[str, str], ...] = (
     ("AGE", r"(?<![\d.,/])(?<!\bT )(?<!\bT: )(?<!\btemp )(?<!\btemp: )(?:9\d|1[01]\d)(?=(?-i:[MF])\b)"),
     ("AGE", r"(?<![\d.,/])(?:9\d|1[01]\d)(?=[ -]?(?:males?|females?|man|woman|gentleman|lady)\b)"),
     ("AGE", r"\b(?:aged?|age of|turn(?:s|ed|ing)?)[: ]+(9\d|1[01]\d)\b(?!%|\.\d)"),
+    ("AGE", rf"\b(?:pt|patient|he|she|who) (?:is|was) (9\d|1[01]\d)\b(?!%|[./]\d|[ ]?{_UNIT}\b)"),
     ("AGE", rf"\b(?:ninety|(?:a |one )?hundred)(?:[ -](?:and[ ])?{_COUNT})?(?=[ -]*(?:years?|yrs?)\b)"),
     ("PHONE", r"(?<![\w.])(?=[(+]{0,2}\d(?:[^\w\n]{0,4}\d){5})\(?\+?\d[\d().\-/ x]{5,24}\d(?!\w|\.\d)"),
     ("ID", rf"\b{_NUMBERED}\b[ ]*(?:number|no\.?|num|nr|#)?[ ]*(?:is|:|#)?[ ]*([A-Z]{{0,3}}[ -]?\d[\w-]{{3,}})"),
@@ -129,6 +137,21 @@ RULES: tuple[tuple[str, str], ...] = (
     ),
     ("PERSON", rf"\b{_TITLES}[ ]+({_NAMES})"),
     ("PERSON", rf"\b{_BEFORE_A_NAME}[:, ]+({_NAMES})"),
+    # As it is typed at the bedside: no capitals.
+    ("PERSON", rf"\b(?:mr|mrs|ms|miss|dr|drs|prof)\.?[ ]+(?!{_NO_NAME}\b)([^\W\d_][\w'’\-]+)"),
+    ("PERSON", rf"\b(?:w/|with|from|per)[ ]+(?!{_NO_NAME}\b)([^\W\d_]['’\w\-]+)(?=[ ]+at bedside\b)"),
+    (
+        "PERSON",
+        rf"\b(?:pt|patient|son|daughter|wife|husband|mother|father|sister|brother|niece|nephew)[ ]+"
+        rf"(?!{_NO_NAME}\b)([^\W\d_]['’\w\-]{{2,}})(?=[ ]+"
+        rf"(?:c/o|reports?|refus\w+|holds|denies|states|to pick|present\b))",
+    ),
+    (
+        "PERSON",
+        rf"\b(?:called|spoke (?:w/|with|to)|paged|d/w)[ ]+(?!{_NO_NAME}\b)([^\W\d_]['’\w\-]+)(?=,| (?:at|re|about)\b)",
+    ),
+    ("PERSON", r"(?m:^)(?-i:([A-Z][A-Z'’\-]{2,}, [A-Z]{2,}))(?=[ ])"),
+    ("PERSON", r"\b(?-i:([A-Z][a-z'’\-]+/[A-Z][a-z'’\-]+))(?=[ ]+(?:team|group|service)\b)"),
     ("PERSON", rf"\b(?!{_NOBODY}\b)({_NAME}(?:[ ]+{_NAME})?)(?=[ ]+{_DOES}\b)"),
     ("PERSON", rf"(?m:^)[^\w\n]*(?!(?:{_NOBODY}|{_HEADINGS})\b)({_NAME})(?=:[ ]*[\"“])"),
 )
@@ -138,6 +161,7 @@ _COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in RUL
 _MEASURED = (
     r"(?-i:QRS|QTc?|PR|RR|HR|BP|MAP|CVP|EF|LVEF|Hb|Hgb|HGB|Hct|HCT|WBC|RBC|Plt|PLT|MCV|Na|K|Cl|Ca|Mg|Phos|Cr|BUN|eGFR|INR|PTT?|"
     r"aPTT|BNP|CRP|ESR|TSH|A1c|HbA1c|pH|[pP][aA]?C?O2|Sp?O2|SaO2|FiO2|PEEP|GCS|BMI|PSA|AST|ALT|ALP|GGT|LDH|CK(?:-MB)?|LDL|HDL|"
+    r"LVEDP|PCWP|SBP|DBP|T4|T3|FT4|MELD|Mallampati|Killip|Fitzpatrick|Child-Pugh|"
     r"NYHA|ASA|Apgar|EDSS|MMSE|ECOG|CHA2DS2-VASc|HCO3|Troponin [TI]|Troponin|Ferritin|Lactate|Glucose|Creatinine|Grade|"
     r"Stage|Class|Gleason|Temp)"
 )
@@ -147,6 +171,10 @@ _MEASUREMENTS = re.compile(
     rf"\b{_MEASURED}\b[ ]?[:=]?[ ]?[<>~]?\d{{1,4}}(?:[.,]\d+)?(?:[ ]?{_OF_A_TEST})?(?!\w|[-/]\d)"  # QRS 92 ms
     rf"|\b\d+(?:[.,]\d+)?[ -]?{_UNIT}(?:/{_UNIT})?\b"  # 182 mg/dL
     r"|\b\d+(?:[.,]\d+)?[ ]?%"
+    r"|\b\d+(?:[.,]\d+)?[ ]?(?-i:L|mm/h|L/min)(?!\w)"  # 2 L by nasal cannula
+    rf"|\b{_MEASURED}[ ](?-i:[IV]{{1,3}}[ABCabc]?|normal|negative|positive)(?!\w)"  # NYHA III
+    r"|(?-i:\b(?:[cpy]{0,2}T[0-4][a-d]?|[cpy]{0,2}N[0-3][a-c]?|[cpy]{0,2}M[01])(?=[ ,.;]|$))"  # T2 N1 M0
+    r"|(?-i:\b[CTLS]\d{1,2}(?:[-/][CTLS]?\d{1,2})?(?![\w]))"  # L4-L5
     r"|\b\d{2,3}/\d{2,3}\b(?![/\d])"  # a blood pressure
     r"|(?<!\d)[1-8]?\d[ -](?:years?|yrs?)(?:[ -]old)?\b",  # ages of 90 and more identify
     re.IGNORECASE,

