@@ -151,7 +151,12 @@ def _parts(hosted: Hosted[Any]) -> dict[str, bool]:
     kind = hosted.task.Input
     wire = getattr(kind, "WIRE", None)
     parts = wire if wire is not None else {"input": kind}
-    return {name: isinstance(cls, type) and issubclass(cls, Image | Audio) for name, cls in parts.items()}
+    optional = getattr(kind, "OPTIONAL", ())
+    return {
+        name: isinstance(cls, type) and issubclass(cls, Image | Audio)
+        for name, cls in parts.items()
+        if name not in optional
+    }
 
 
 def _outputs(hosted: Hosted[Any]) -> list[tuple[str, str, list[int]]]:

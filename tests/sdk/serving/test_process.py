@@ -1,120 +1,190 @@
-"""``duomo serve`` as a process of its own, met by real clients."""
+"""``duomo serve`` as a process of its own, met by many clients, bad ones, and signals."""
 
 import json
-import re
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import duomo
+from duomo.adapters.audit import verify
+from tests.sdk.serving.servers import START_S, FakeServer, Server, is_running
 
-pytestmark = [pytest.mark.multiproc, pytest.mark.embedded, pytest.mark.slow]
-START_S = 180
-
-
-class Server:
-    """A server process; its address is read from what it prints."""
-
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "duomo", "serve", *arguments, "--port", "0"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.address, self.said = "", []
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append(line)
-            if found := re.match(r"http://\S+", line):
-                self.address = found[0]
-                break
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        request = urllib.request.Request(self.address + path, body, {"content-type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=START_S) as reply:
-                return reply.status, reply.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-
-    def metrics(self) -> str:
-        with urllib.request.urlopen(self.address + "/metrics", timeout=START_S) as reply:
-            text: str = reply.read().decode()
-            return text
-
-    def wait_until_waiting(self, num: int) -> None:
-        """Return once this many items wait or run; fail after a minute."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            counts = re.findall(r"^duomo_queue_items\S* (\S+)", self.metrics(), re.MULTILINE)
-            if sum(map(float, counts)) >= num:
-                return
-            time.sleep(0.01)
-        raise AssertionError(f"fewer than {num} items came to wait")
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+pytestmark = pytest.mark.multiproc
+ONE = "/v1/tasks/text-classification"
+TASK = "text-classification"
 
 
-@pytest.fixture(scope="module")
-def server():
-    made = Server(
-        "text-classification", "feature-extraction", "text-generation", "text-to-speech", "-a", "finance/news-sentiment"
-    )
-    yield made
-    made.process.kill()
-    made.process.wait(60)
+def statuses(replies) -> list[int]:
+    return [reply[0] for reply in replies]
 
 
-def test_the_official_openai_client_is_answered(server):
-    openai = pytest.importorskip("openai")
-    client = openai.OpenAI(base_url=f"{server.address}/v1", api_key="none")
-    texts = ["a red car", "a cat"]
-    floats = client.embeddings.create(model="any", input=texts, encoding_format="float").data
-    compact = client.embeddings.create(model="any", input=texts).data  # the client asks for base64 and decodes it
-    for one, other in zip(floats, compact, strict=True):
-        assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
-    asked = {"model": "any", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
-    whole = client.chat.completions.create(**asked).choices[0].message.content
-    parts = [each.choices[0].delta.content or "" for each in client.chat.completions.create(**asked, stream=True)]
-    assert "".join(parts) == whole
-    with pytest.raises(openai.BadRequestError, match="'logprobs' cannot be honoured"):
-        client.chat.completions.create(**asked, logprobs=True)
-    sound = client.audio.speech.create(model="any", voice="any", input="Hello.", response_format="wav").content
-    assert sound[:4] == b"RIFF"
-
-
-def test_an_adapter_over_http_gives_what_it_gives_here(server):
-
-    records = [{"id": "1", "text": "Profits rose sharply at the bank."}]
-    status, body = server.post("/v1/adapters/finance/news-sentiment", json.dumps({"records": records}).encode())
-    assert status == 200
-    [line] = [json.loads(each) for each in body.splitlines()]
-    with duomo.adapt("finance/news-sentiment") as adapter:
-        [expected] = adapter.map(records)
-    assert line["ok"] == expected.ok
-    if expected.ok:
-        assert line["result"]["payload"] == json.loads(expected.to_json())["result"]["payload"]
-
-
-def test_what_has_begun_is_answered_after_sigterm():
-    server = Server("feature-extraction")
-    body = json.dumps({"items": ["good " * 200] * 40}).encode()
-    with ThreadPoolExecutor(4) as pool:
-        begun = [pool.submit(server.post, "/v1/tasks/feature-extraction/map", body) for _ in range(4)]
-        server.wait_until_waiting(121)  # so all four have begun
+def test_what_has_begun_is_answered_after_sigterm_and_newcomers_are_refused():
+    with FakeServer(TASK) as server, ThreadPoolExecutor(4) as pool:
+        begun = [pool.submit(server.post, f"{ONE}/map", {"items": ["naps"] * 40}) for _ in range(4)]
+        server.until("all four have begun", lambda model: model["waiting_items"] > 120)
         code = server.end()
         answers = [each.result() for each in begun]
-    assert [status for status, _ in answers] == [200] * 4
-    assert [body.count(b'"ok": true') for _, body in answers] == [40] * 4
-    assert code in (0, -signal.SIGTERM)
+        assert statuses(answers) == [200] * 4
+        assert [body.count(b'"ok": true') for _, body, _ in answers] == [40] * 4
+        assert code in (0, -signal.SIGTERM)
+        with pytest.raises(OSError, match="refused"):
+            server.get("/livez")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left(how):
+    with FakeServer(TASK, "-x", "local", "--devices", "cpu,cpu") as server:
+        children = server.children()
+        assert len(children) >= 2
+        server.process.send_signal(how)
+        server.process.wait(60)
+        deadline = time.monotonic() + 60
+        while any(map(is_running, children)):
+            assert time.monotonic() < deadline, "workers outlive their server"
+            time.sleep(0.05)
+
+
+def test_a_worker_that_is_killed_by_one_item_of_64_costs_no_other_its_answer():
+    with FakeServer(TASK, "-x", "local", "--devices", "cpu,cpu") as server, ThreadPoolExecutor(64) as pool:
+        texts = [f"text {at} naps" for at in range(63)] + ["exits"]
+        replies = list(pool.map(lambda text: server.post(ONE, {"input": text}), texts))
+        assert statuses(replies[:63]) == [200] * 63
+        assert (replies[63][0], json.loads(replies[63][1])["error"]["code"]) == (500, "E-WORKER-LOST")
+
+
+def test_a_model_that_hangs_is_not_ready_and_the_server_lives():
+    with FakeServer(TASK) as server:
+        address = socket.create_connection(server.address.removeprefix("http://").split(":"))
+        body = b'{"input": "hangs"}'
+        head = f"POST {ONE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        address.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        server.until("the model is not ready", lambda model: model["state"] == "not ready")
+        assert server.get("/readyz")[0] == 503
+        assert server.get("/livez")[0] == 200
+        address.close()
+
+
+def test_what_its_clients_have_left_is_not_computed():
+    """64 clients hang up; most of what they asked for is taken back, and the next client is answered."""
+    with FakeServer(TASK) as server:
+        host, port = server.address.removeprefix("http://").split(":")
+        body = json.dumps({"input": "naps " * 3}).encode()
+        head = f"POST {ONE} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
+        request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+        blocker = threading.Thread(target=server.post, args=(f"{ONE}/map", {"items": ["naps"] * 64}))
+        blocker.start()
+        server.until("the model is busy", lambda model: model["waiting_items"] >= 33)
+        clients = [socket.create_connection((host, int(port))) for _ in range(64)]
+        for client in clients:
+            client.sendall(request)
+        server.until("the clients have come", lambda model: model["waiting_items"] >= 65)
+        for client in clients:
+            client.close()
+        assert server.post(ONE, {"input": "next"})[0] == 200
+        blocker.join()
+        model = server.model()
+        assert model["cancelled"] + model["items"]["ok"] == 64 + 64 + 1
+        assert model["cancelled"] >= 32
+        assert model["waiting_items"] == 0
+
+
+def test_work_beyond_what_may_wait_is_refused_with_a_time_to_come_back():
+    with FakeServer(TASK, "--most-wait", "0.2") as server, ThreadPoolExecutor(64) as pool:
+        list(pool.map(lambda _: server.post(ONE, {"input": "naps"}), range(64)))  # so the pace is known
+        before = server.status()["resident_bytes"]
+        replies = list(pool.map(lambda _: server.post(ONE, {"input": "naps"}), range(600)))
+        assert set(statuses(replies)) == {200, 429}
+        refused = [reply for reply in replies if reply[0] == 429]
+        assert all(json.loads(body)["error"]["code"] == "E-BUSY" for _, body, _ in refused)
+        assert all(1 <= int(headers["retry-after"]) <= 10 for _, _, headers in refused)
+        lists = server.post(f"{ONE}/map", {"items": ["naps"] * 5})[0]
+        assert lists in (200, 429)
+        model = server.model()
+        assert model["rejected"]["busy"] >= len(refused)
+        assert server.status()["resident_bytes"] < before * 1.2
+
+
+def test_a_deadline_that_passes_in_the_queue_is_answered_uncomputed():
+    with FakeServer(TASK) as server, ThreadPoolExecutor(8) as pool:
+        busy = pool.submit(server.post, f"{ONE}/map", {"items": ["naps"] * 300})
+        server.until("the model is busy", lambda model: model["waiting_items"] > 100)
+        late = [pool.submit(server.post, ONE, {"input": "naps", "deadline_s": 0.001}) for _ in range(4)]
+        assert statuses(each.result() for each in late) == [504] * 4
+        assert server.post(ONE, {"input": "x"}, x_deadline_s="0")[0] == 504
+        busy.result()
+        assert server.model()["items"] == {"ok": 300, "E-DEADLINE": 5}
+
+
+def test_a_long_list_makes_nobody_wait():
+    """A single text is answered while most of a list of another caller still waits."""
+    with FakeServer(TASK, "--most-wait", "600") as server, ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(server.post, f"{ONE}/map", {"items": ["naps"] * 600})
+        server.until("the list has begun", lambda model: model["items"].get("ok", 0) >= 1)
+        before = server.model()["items"]["ok"]
+        assert server.post(ONE, {"input": "hello"})[0] == 200
+        between = server.model()["items"]["ok"] - before
+        assert between <= 200, "of the list not more than a few batches were done first"
+        assert listing.result()[0] == 200
+
+
+def test_slow_and_silent_clients_take_nothing_from_the_others():
+    with FakeServer(TASK) as server:
+        host, port = server.address.removeprefix("http://").split(":")
+        before = server.status()["resident_bytes"]
+        silent = [socket.create_connection((host, int(port))) for _ in range(300)]
+        for client in silent[:100]:  # half a request
+            client.sendall(f"POST {ONE} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 100\r\n\r\n{{".encode())
+        slow = silent[100]  # asks for much and reads nothing
+        body = json.dumps({"items": ["x" * 5000] * 1000}).encode()
+        slow.sendall(
+            f"POST {ONE}/map HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        assert statuses(server.post(ONE, {"input": f"text {at}"}) for at in range(20)) == [200] * 20
+        for client in silent:
+            client.close()
+        server.until("nothing waits", lambda model: model["waiting_items"] == 0)
+        assert server.status()["resident_bytes"] < before + 120e6
+
+
+def test_a_short_soak_of_mixed_requests_leaves_memory_as_it_was():
+    """Good, bad, cancelled, large and refused ones; benchmarks/soak.py does 100,000."""
+    with FakeServer(TASK, "--max-body", "200000") as server, ThreadPoolExecutor(16) as pool:
+
+        def ask(at: int) -> int:
+            kinds = ({"input": f"text {at}"}, {"input": ""}, {"input": "poison"}, {"input": "long " * 2000},
+                     {"input": "x" * 300_000}, {"input": "x", "options": {"topk": at}})  # fmt: skip
+            return server.post(ONE, kinds[at % len(kinds)])[0]
+
+        warm = list(pool.map(ask, range(1200)))
+        before = server.status()["resident_bytes"]
+        seen = list(pool.map(ask, range(1800)))
+        assert warm[:6] == [200, 422, 500, 200, 413, 400]
+        assert [seen.count(status) for status in (200, 422, 500, 413, 400)] == [600, 300, 300, 300, 300]
+        assert server.status()["resident_bytes"] < before * 1.05 + 4e6
+
+
+def test_32_clients_of_an_adapter_write_one_sound_chain(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    with FakeServer("-a", "fake/thermometer", "--audit", str(log)) as server, ThreadPoolExecutor(32) as pool:
+        records = [{"id": str(at), "celsius": 20 + at} for at in range(5)]
+        replies = list(
+            pool.map(lambda _: server.post("/v1/adapters/fake/thermometer", {"records": records}), range(32))
+        )
+        assert statuses(replies) == [200] * 32
+        assert {body.count(b"\n") for _, body, _ in replies} == {5}
+        assert {headers["cache-control"] for _, _, headers in replies} == {"no-store"}
+        server.end()
+    verdict = verify(log)
+    assert verdict.ok, verdict.problem
+    assert verdict.lines >= 160
 
 
 @pytest.mark.parametrize(
@@ -122,67 +192,39 @@ def test_what_has_begun_is_answered_after_sigterm():
     [
         ((), "nothing is named to serve"),
         (("text-clasification",), "no task named 'text-clasification'"),
-        (("text-classification", "--host", "0.0.0.0"), "there is no token"),
+        ((TASK, "--host", "0.0.0.0"), "there is no token"),
+        ((TASK, "--candidate", "fill-mask=fake/echo"), "which is not served"),
+        ((TASK, "--config", os.devnull, "--max-items", "many"), "not a valid integer"),
     ],
 )
 def test_a_server_that_cannot_start_says_why(arguments, words):
-    done = subprocess.run(
-        [sys.executable, "-m", "duomo", "serve", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
+    done = subprocess.run([*FakeServer.command, "serve", *arguments], capture_output=True, text=True, timeout=START_S)
     assert done.returncode != 0
     assert words in done.stderr
 
 
+@pytest.mark.embedded
+@pytest.mark.slow
 def test_check_loads_everything_and_ends():
     done = subprocess.run(
-        [sys.executable, "-m", "duomo", "serve", "text-classification", "--check"],
-        capture_output=True, text=True, timeout=START_S, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "duomo", "serve", TASK, "--check"], capture_output=True, text=True, timeout=START_S
+    )
     assert (done.returncode, done.stdout) == (0, "")
     assert "text-classification: nlp/vader" in done.stderr
 
 
-def test_what_its_clients_have_left_is_not_computed():
-    """64 clients hang up; most of what they asked for is taken back, and the next client is answered."""
-    server = Server("feature-extraction")
-    try:
-        host, port = server.address.removeprefix("http://").split(":")
-        body = json.dumps({"input": "good " * 250}).encode()
-        head = f"POST /v1/tasks/feature-extraction HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
-        request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
-        clients = [socket.create_connection((host, int(port))) for _ in range(64)]
-        for client in clients:
-            client.sendall(request)
-        server.wait_until_waiting(33)
-        for client in clients:
-            client.close()
-        assert server.post("/v1/tasks/feature-extraction", b'{"input": "next"}')[0] == 200
-        text = server.metrics()
-        left = float(re.findall(r"^duomo_cancelled_total\S* (\S+)", text, re.MULTILINE)[0])
-        computed = sum(map(float, re.findall(r"^duomo_items_total\S* (\S+)", text, re.MULTILINE)))
-        assert left + computed == 65
-        assert computed <= 1 + 64 * 0.5
-        assert re.findall(r"^duomo_queue_items\S* (\S+)", text, re.MULTILINE) == ["0.0"]
-    finally:
-        server.process.kill()
-        server.process.wait(60)
+def test_every_request_is_a_line_of_the_log(tmp_path):
+    log = tmp_path / "log.jsonl"
+    with FakeServer(TASK, "--log", str(log)) as server:
+        server.post(ONE, {"input": "secret"}, x_request_id="mine")
+        server.get("/livez")
+        server.end()
+    first, second = (json.loads(line) for line in log.read_text("utf-8").splitlines())
+    assert (first["id"], first["task"], first["status"]) == ("mine", TASK, 200)
+    assert second["route"] == "/livez"
+    assert "secret" not in log.read_text("utf-8")
 
 
-def test_more_work_than_may_wait_is_refused_with_a_time_to_come_back():
-    server = Server("feature-extraction", "--most-wait", "0.5")
-    try:
-        body = json.dumps({"input": "good " * 250}).encode()
-        with ThreadPoolExecutor(64) as pool:
-            replies = list(pool.map(lambda _: server.post("/v1/tasks/feature-extraction", body), range(256)))
-        statuses = [status for status, _ in replies]
-        assert set(statuses) == {200, 429}
-        refused = [json.loads(body)["error"] for status, body in replies if status == 429]
-        assert all(each["code"] == "E-BUSY" and re.fullmatch(r"ask again in \d+ s", each["fix"]) for each in refused)
-        assert f'duomo_rejected_total{{reason="busy",task="feature-extraction"}} {len(refused)}.0' in server.metrics()
-    finally:
-        server.process.kill()
-        server.process.wait(60)
+def test_the_server_class_names_what_went_wrong():
+    with pytest.raises(AssertionError, match="nothing is named"), Server("--port", "0"):
+        pass
