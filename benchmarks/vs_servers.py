@@ -148,8 +148,8 @@ def measure(rounds: int, port: int = 8431) -> dict[str, dict[int, dict[str, Any]
                     figures = (cpu_s(process) - before) / num * 1000, num / wall, p99 * 1000
                     runs.setdefault((name, clients), []).append(figures)
                     found[name][clients].setdefault("vectors", vectors)
-    for (name, clients), figures in runs.items():
-        cpu, rate, p99s = zip(*figures, strict=True)
+    for (name, clients), turns in runs.items():
+        cpu, rate, p99s = zip(*turns, strict=True)
         found[name][clients] |= {"cpu_ms": spread(cpu, 1), "requests_s": spread(rate, 1), "p99_ms": spread(p99s, 0)}
     return found
 

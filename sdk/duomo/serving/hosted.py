@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Generic, TypeVar
@@ -25,6 +26,8 @@ R = TypeVar("R", bound=Result)
 MOST_FAILING = 8
 """A model is not ready after so many failures in a row."""
 PROBE_EVERY_S = 2.0
+SHORT = 2_000
+"""Characters of a text that is accepted at once; anything else may have a header to be read, or a file."""
 STALLED_S = 4.0
 """A model is not ready when items wait for so long without any answer, if its requests have been shorter."""
 
@@ -152,7 +155,10 @@ class Hosted(Generic[R]):
         computed = False
         try:
             with self.lease() as runner, sealed():
-                future = await asyncio.to_thread(runner.submit, item, deadline_s=deadline_s, caller=caller, **options)
+                submit = functools.partial(runner.submit, item, deadline_s=deadline_s, caller=caller, **options)
+                # A short text is accepted sooner than a thread could be asked to do it.
+                is_short = isinstance(item, str) and len(item) < SHORT
+                future = submit() if is_short else await asyncio.to_thread(submit)
                 try:
                     outcome = await asyncio.wrap_future(future)
                 except asyncio.CancelledError:

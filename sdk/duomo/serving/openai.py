@@ -133,7 +133,7 @@ class OpenAIRoutes:
         try:
             hosted = self._served("automatic-speech-recognition")
             body = await read_request(request, self._limits)
-            given = body["input"] if isinstance(body.get("input"), dict) else {"file": body.get("input")}
+            given = body.get("form") or {}
             if not isinstance(given.get("file"), bytes):
                 raise BadInput("the form has no file", fix="curl -F file=@call.wav -F model=whisper …")
             kind, streams = transcription_settings(given)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from duomo.client.encode import encode_item, encode_options
+from duomo.errors import BadInput
 from duomo.inputs import Audio, Image, Prompt, Text, Video
 from duomo.serving.hosted import Hosted
 from duomo.tasks.base import Task
@@ -51,12 +52,15 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
 
 
 def example_of(task: type[Task[Any, Any, Any]]) -> dict[str, object] | None:
-    """Return a body that can be sent as it is; None for a task whose input class is a plugin's own."""
+    """Return a body that can be sent as it is; None for a task whose sample has no form on the wire."""
     sample = sample_for(task)
     if sample is None:
         return None
     options = task.Options.parse(sample.options)
-    return {"input": encode_item(task.Input.accept(sample.items[0])), "options": encode_options(options)}
+    try:
+        return {"input": encode_item(task.Input.accept(sample.items[0])), "options": encode_options(options)}
+    except BadInput:  # frames of a video that were never in a file
+        return None
 
 
 def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:

@@ -191,7 +191,7 @@ async def _read_form(request: Request, limits: WireLimits) -> dict[str, Any]:
         [value] = files.values()
     else:
         value = {**found, **files}
-    return {"input": value, "options": options}
+    return {"input": value, "options": options, "form": {**found, **files}}
 
 
 def _hints(input_class: type[Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 import base64
 import socket
+import struct
 import threading
+import zlib
 
 import pytest
 
@@ -168,6 +170,43 @@ def test_a_file_of_a_form_and_one_in_json_give_what_the_runner_gives(serve, png)
         [label] = reply.json()["result"]["labels"]
         assert label["name"] == expected.name
         assert label["score"] == pytest.approx(expected.score, abs=1e-5)
+
+
+def png_of(width: int, height: int) -> bytes:
+    """The beginning of a PNG of this size, as its header says; there are no pixels behind it."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + png_end()
+
+
+def png_end() -> bytes:
+    data = b"IDAT" + zlib.compress(b"")
+    whole = struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+    return whole + struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+
+
+@pytest.mark.embedded
+def test_an_image_of_too_many_pixels_is_refused_by_its_header(serve):
+    client, path = serve(duomo.load("image-classification")), "/v1/tasks/image-classification"
+    reply = client.post(path, files={"image": ("bomb.png", png_of(60_000, 60_000))})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (413, "E-INPUT-TOO-LARGE")
+    assert client.post(path, files={"image": ("a.png", b"%PDF-1.7 of another kind")}).status_code == 422
+
+
+def test_a_form_of_100_000_parts_is_refused(serve):
+    part = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n'
+    reply = serve().post(
+        "/v1/tasks/text-classification",
+        content=part * 100_000 + b"--b--",
+        headers={"content-type": "multipart/form-data; boundary=b"},
+    )
+    assert reply.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "path", ["//etc/hostname", "/v1/tasks/..%2f..%2fetc%2fhostname", "/%2e%2e/%2e%2e/etc/hostname"]
+)
+def test_no_route_leads_to_a_file(serve, path):
+    assert serve().get(path).status_code == 404
 
 
 def test_damaged_base64_is_an_error_of_the_request(images):

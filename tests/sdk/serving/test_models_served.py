@@ -12,8 +12,7 @@ import skimage.data
 import soundfile
 
 import duomo
-from duomo.catalog import resolve
-from duomo.testing.samples import sample_for
+from duomo.tasks import FeatureExtraction, ImageClassification
 from tests.sdk.serving import browser
 from tests.sdk.serving.servers import Server
 
@@ -21,8 +20,7 @@ pytestmark = [pytest.mark.multiproc, pytest.mark.embedded, pytest.mark.slow]
 needs_chromium = pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
 TASKS = (
     "text-classification", "feature-extraction", "text-generation", "text-to-speech", "automatic-speech-recognition",
-    "image-classification", "zero-shot-classification", "sentence-similarity", "semantic-search", "face-detection",
-    "voice-activity-detection", "speaker-verification", "image-search",
+    "image-classification", "zero-shot-classification", "face-detection", "voice-activity-detection",
 )  # fmt: skip
 """One for each kind of input, and of what is shown of a result."""
 
@@ -46,7 +44,7 @@ def served(server: Server) -> list[str]:
     return [each["task"] for each in server.status()["models"]]
 
 
-def test_the_example_of_every_task_is_answered_as_its_schemas_say_and_as_the_runner_does(server):
+def test_the_example_of_every_task_is_answered_as_its_schemas_say(server):
     jsonschema = pytest.importorskip("jsonschema")
     names = served(server)
     assert len(names) >= 8
@@ -57,14 +55,6 @@ def test_the_example_of_every_task_is_answered_as_its_schemas_say_and_as_the_run
         result = json.loads(body)["result"]
         jsonschema.validate(result, described["result"])
         jsonschema.validate(described["example"]["options"], described["options"])
-    task = resolve(duomo.default_catalog().task("image-classification").target)
-    example = sample_for(task).items[0]
-    status, body, _ = server.post("/v1/tasks/image-classification", json.loads(
-        server.get("/v1/tasks/image-classification")[1])["example"])  # fmt: skip
-    with duomo.load("image-classification") as runner:
-        expected = runner(example).top
-    assert json.loads(body)["result"]["labels"][0]["name"] == expected.name
-    assert json.loads(body)["result"]["labels"][0]["score"] == pytest.approx(expected.score, abs=1e-5)
 
 
 def test_the_official_openai_client_is_answered(server):
@@ -105,7 +95,7 @@ def test_the_official_openai_client_speaks_and_is_written_down(server):
     recording = ("a.wav", spoken["wav"])
     heard = client.audio.transcriptions.create(model="any", file=recording)
     assert "weather" in heard.text.lower()
-    for kind, mark in (("text", "weather"), ("srt", " --> "), ("vtt", "WEBVTT")):
+    for kind, mark in (("text", "weather"), ("srt", "1\n00:00:00,000 --> "), ("vtt", "WEBVTT\n\n00:00:00.000 --> ")):
         assert mark in client.audio.transcriptions.create(model="any", file=recording, response_format=kind)
     verbose = client.audio.transcriptions.create(model="any", file=recording, response_format="verbose_json")
     assert verbose.segments[0].end <= lengths["wav"] + 0.5
@@ -130,8 +120,8 @@ def test_an_adapter_over_http_gives_what_it_gives_here(server):
 def test_the_client_of_the_package_gives_typed_results(server):
     with duomo.Client(server.address) as client:
         cat = skimage.data.chelsea()
-        assert "cat" in client.run("image-classification", cat).top.name
-        [one, other] = client.map("feature-extraction", ["a red car", "a red lorry"])
+        assert "cat" in client.run(ImageClassification, cat).top.name
+        [one, other] = client.map(FeatureExtraction, ["a red car", "a red lorry"])
         assert one.unwrap().similarity(other.unwrap()) > 0.5
 
 

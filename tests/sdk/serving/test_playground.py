@@ -1,7 +1,15 @@
 """The forms of the page for people; test_models_served.py fills them in a browser."""
 
+import json
+
+import pytest
+
 from duomo.catalog import resolve
+from duomo.client.encode import encode_item
+from duomo.inputs.seal import sealed
 from duomo.serving.playground.page import input_fields
+from duomo.serving.schemas import example_of
+from duomo.serving.wire import to_item, to_options
 from duomo.tasks import CORE_TASKS
 
 
@@ -11,3 +19,16 @@ def test_every_task_has_a_form_of_known_fields():
         fields = input_fields(resolve(spec.target).Input)
         assert fields, spec.name
         assert {each["kind"] for each in fields} <= known - {"json"}, spec.name
+
+
+@pytest.mark.parametrize("spec", CORE_TASKS, ids=lambda spec: spec.name)
+def test_the_example_of_a_task_goes_over_the_wire_and_is_accepted(spec):
+    task = resolve(spec.target)
+    example = json.loads(json.dumps(example_of(task)))
+    if example is None:
+        assert spec.name == "video-classification", "frames in memory are not sent"
+        return
+    with sealed():
+        accepted = task.Input.accept(to_item(example["input"], task.Input))
+        task.Options.parse(to_options(example["options"]))
+    assert encode_item(accepted) == example["input"]

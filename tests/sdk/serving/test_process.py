@@ -60,7 +60,8 @@ def test_a_worker_that_is_killed_by_one_item_of_64_costs_no_other_its_answer():
 
 def test_a_model_that_hangs_is_not_ready_and_the_server_lives():
     with FakeServer(TASK) as server:
-        address = socket.create_connection(server.address.removeprefix("http://").split(":"))
+        host, port = server.address.removeprefix("http://").split(":")
+        address = socket.create_connection((host, int(port)))
         body = b'{"input": "hangs"}'
         head = f"POST {ONE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         address.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
