@@ -95,7 +95,7 @@ def test_the_official_openai_client_speaks_and_is_written_down(server):
     recording = ("a.wav", spoken["wav"])
     heard = client.audio.transcriptions.create(model="any", file=recording)
     assert "weather" in heard.text.lower()
-    for kind, mark in (("text", "weather"), ("srt", "1\n00:00:00,000 --> "), ("vtt", "WEBVTT\n\n00:00:00.000 --> ")):
+    for kind, mark in (("text", "weather"), ("srt", "1\n00:00:00,"), ("vtt", "WEBVTT\n\n00:00:00.")):
         assert mark in client.audio.transcriptions.create(model="any", file=recording, response_format=kind)
     verbose = client.audio.transcriptions.create(model="any", file=recording, response_format="verbose_json")
     assert verbose.segments[0].end <= lengths["wav"] + 0.5
