@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterable
 from typing import Any
@@ -26,6 +27,41 @@ ERROR = {
         }
     },
 }
+
+
+ROUTES: tuple[tuple[str, str, str], ...] = (
+    ("get", "/v1/tasks", "What is served"),
+    ("get", "/v1/tasks/{task}", "Schemas, an example and limits of a task"),
+    ("post", "/v1/adapters/{industry}/{name}", "Records to verdicts, one a line"),
+    ("get", "/v1/models", "Models, in OpenAI's dialect"),
+    ("get", "/v1/models/{name}", "One model, in OpenAI's dialect"),
+    ("post", "/v1/chat/completions", "A chat goes on, in OpenAI's dialect"),
+    ("post", "/v1/embeddings", "Texts as vectors, in OpenAI's dialect"),
+    ("post", "/v1/audio/transcriptions", "A recording is written down, in OpenAI's dialect"),
+    ("post", "/v1/audio/translations", "The same in English"),
+    ("post", "/v1/audio/speech", "A text is spoken, in OpenAI's dialect"),
+    ("get", "/v2", "The server, by the Open Inference Protocol"),
+    ("get", "/v2/health/live", "Whether it lives"),
+    ("get", "/v2/health/ready", "Whether it can answer"),
+    ("get", "/v2/models/{name}", "The tensors of a task"),
+    ("get", "/v2/models/{name}/ready", "Whether a task can be answered"),
+    ("post", "/v2/models/{name}/infer", "Tensors in and tensors out"),
+    ("get", "/v2/models/{name}/versions/{version}", "The tensors of a task"),
+    ("get", "/v2/models/{name}/versions/{version}/ready", "Whether a task can be answered"),
+    ("post", "/v2/models/{name}/versions/{version}/infer", "Tensors in and tensors out"),
+    ("get", "/openapi.json", "This description"),
+    ("get", "/metrics", "Numbers, in Prometheus' format"),
+    ("get", "/", "A page to try the tasks"),
+    ("get", "/-/status", "How the server is, as a page"),
+    ("get", "/-/status.json", "How the server is"),
+    ("get", "/-/models", "Which models serve, and which may"),
+    ("post", "/-/models/{task}/{act}", "swap, shadow, promote or rollback"),
+    ("get", "/-/models/{task}/{act}", "The report of a shadow"),
+    ("delete", "/-/models/{task}/{act}", "End a shadow"),
+    ("get", "/livez", "Whether the process answers"),
+    ("get", "/readyz", "Whether the models can answer"),
+)
+"""Method, path and summary of what has no schema of a task."""
 
 
 def input_schema(input_class: type[Any]) -> dict[str, Any]:
@@ -99,6 +135,15 @@ def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
                 "requestBody": {"required": True, "content": _json(many)},
                 "responses": {"200": {"description": "outcomes", "content": {"application/x-ndjson": {}}}},
             }
+        }
+    for method, path, summary in ROUTES:
+        names = re.findall(r"{(\w+)}", path)
+        given = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+        paths.setdefault(path, {})[method] = {
+            "operationId": f"{method} {path}",
+            "summary": summary,
+            "parameters": given,
+            "responses": {"200": {"description": summary}},
         }
     return {
         "openapi": "3.1.0",
