@@ -47,7 +47,9 @@ def beside_a_list(items: int, slo_s: float) -> float:
     lanes: Lanes[int] = Lanes(Policy(max_items=64, budget=2048).shared(), slo_s)
     for number in range(items):
         lanes.add(-1 - number, Entry(0, "", 0), "", cost=200, caller="list", now=0.0)
-    now, asked, took = 0.0, {}, []
+    now = 0.0
+    asked: dict[int, float] = {}
+    took: list[float] = []
 
     def ask() -> None:
         number = len(asked)
