@@ -43,16 +43,25 @@ def _locate(spec: ModelSpec, catalog: Catalog) -> WeightsRef:
     return weights._replace(revision="+".join(filter(None, revisions)))
 
 
-def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
-    """Fetch a checkpoint that the caller named, and give it to the family that its config calls for."""
+def find_checkpoint(model: str, catalog: Catalog) -> WeightsRef:
+    """The folder that ``dir:`` or ``hf:`` names, whether or not a family loads it."""
+    return _fetch(parse_ref(model, ()), None, catalog)
+
+
+def _fetch(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
+    """Fetch a checkpoint that the caller named."""
     unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")
     path = _from_hooks(str(ref), catalog)
     if path is not None:
-        weights = open_folder(unknown, str(path))
-    elif ref.kind == "dir":
-        weights = open_folder(unknown, ref.name)
-    else:
-        weights = fetch_from_hub(unknown, ref.name, ref.revision)
+        return open_folder(unknown, str(path))
+    if ref.kind == "dir":
+        return open_folder(unknown, ref.name)
+    return fetch_from_hub(unknown, ref.name, ref.revision)
+
+
+def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
+    """Fetch a checkpoint that the caller named, and give it to the family that its config calls for."""
+    weights = _fetch(ref, task, catalog)
     named = weights.family()
     if named:
         return weights._replace(spec=catalog.model(named, task))

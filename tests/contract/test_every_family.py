@@ -1,5 +1,6 @@
 """The conformance suite over every family: each on a tiny random checkpoint of its kind, saved here."""
 
+import importlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -181,6 +182,22 @@ def torchvision(folder: Path) -> None:
     save(mobilenet_v3_small(num_classes=3), folder, architecture="mobilenet_v3_small", labels=["a", "b", "c"])
 
 
+def baseline(module: str, architecture: str) -> Callable[[Path], None]:
+    """A network of random numbers, as training saves it."""
+
+    def save(folder: Path) -> None:
+        name, _, cls = module.partition(":")
+        trainer = getattr(importlib.import_module(name), cls)
+        size = trainer.scratch[architecture]["tiny"]
+        labels = ["a", "b", "c"]
+        model = trainer.build(architecture, size, labels=labels, device=torch.device("cpu"), dtype=torch.float32)
+        if architecture == "transformer":
+            model.adopt("\0 abcdefghijklmnopqrstuvwxyz")
+        model.save(folder)
+
+    return save
+
+
 CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "text-classification"): bert(BertForSequenceClassification),
     ("nlp/transformers", "text-pair-classification"): bert(BertForSequenceClassification),
@@ -203,6 +220,10 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "multiple-choice"): bert(BertForMultipleChoice),
     ("nlp/transformers", "next-sentence-prediction"): bert(BertForNextSentencePrediction),
     ("nlp/transformers", "text-ranking"): bert(BertForSequenceClassification, ("score",)),
+    ("nlp/gru", "text-classification"): baseline("duomo_nlp.models.gru:TextGruTrainer", "gru"),
+    ("nlp/transformer", "text-generation"): baseline("duomo_nlp.models.transformer:CharactersTrainer", "transformer"),
+    ("speech/cnn", "audio-classification"): baseline("duomo_speech.cnn:AudioCnnTrainer", "cnn"),
+    ("vision/cnn", "image-classification"): baseline("duomo_vision.cnn:ImageCnnTrainer", "cnn"),
     ("vision/transformers", "image-classification"): vit,
     ("vision/torchvision", "image-classification"): torchvision,
     ("vision/transformers", "object-detection"): dense("yolos"),

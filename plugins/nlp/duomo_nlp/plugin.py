@@ -171,6 +171,23 @@ class Nlp(Hooks):
             SMOLLM2,
             FAMILY._replace(trainer="duomo_nlp.training.sequences:Sequences", bases=("nlp/minilm", *ENCODERS)),
             FAMILY._replace(
+                name="nlp/gru",
+                loader="duomo_nlp.models.gru:TextGru",
+                summary="a small recurrent network on bytes, trained by you from random numbers",
+                architectures=(),
+                limits="reads 512 bytes at once; a baseline",
+                trainer="duomo_nlp.models.gru:TextGruTrainer",
+            ),
+            FAMILY._replace(
+                name="nlp/transformer",
+                task="text-generation",
+                loader="duomo_nlp.models.transformer:Characters",
+                summary="a small language model of characters, trained by you from random numbers",
+                architectures=(),
+                limits="no cache: the longer a text, the slower the next character; a baseline",
+                trainer="duomo_nlp.models.transformer:CharactersTrainer",
+            ),
+            FAMILY._replace(
                 task="text-pair-classification",
                 loader="duomo_nlp.classification:TextPairClassification",
                 summary="any transformers checkpoint for sequence classification, two texts in a row",

@@ -84,6 +84,7 @@ TRANSFORMERS = WHISPER_FAMILY._replace(
         "Speech2TextForConditionalGeneration",
         "SpeechEncoderDecoderModel",
     ),
+    trainer="duomo_speech.training:Transcripts",
     tags=("any-length",),
     limits="One segment a window of up to 30 s: times inside it are not known.",
 )
@@ -145,6 +146,14 @@ SEQUENCE_CLASSIFIERS = tuple(
 """Classifiers of recordings; ``*ForSequenceClassification`` would also claim those of texts."""
 
 
+AUDIO_ENCODERS = (
+    *(f"{name}Model" for name in ("AST", "Hubert", "SEW", "UniSpeech", "Wav2Vec2", "WavLM")),
+    *(f"{name}ForCTC" for name in ("Hubert", "Wav2Vec2", "WavLM")),
+    "Wav2Vec2ForPreTraining",
+)
+"""Checkpoints that are given a head for labels."""
+
+
 class Speech(Hooks):
     """Sound: recognition, voice activity, speech, speakers."""
 
@@ -164,6 +173,20 @@ class Speech(Hooks):
                 architectures=("*ForAudioClassification", *SEQUENCE_CLASSIFIERS),
                 tags=(),
                 limits="one label a recording, not a time; what is longer than it hears is read in windows or refused",
+                trainer="duomo_speech.training:Labels",
+                bases=AUDIO_ENCODERS,
+            ),
+            TRANSFORMERS._replace(
+                name="speech/cnn",
+                task="audio-classification",
+                loader="duomo_speech.cnn:AudioCnn",
+                summary="a small convolutional network on spectra, trained by you from random numbers",
+                uses=(),
+                architectures=(),
+                tags=(),
+                limits="hears 2 s at once; a baseline",
+                trainer="duomo_speech.cnn:AudioCnnTrainer",
+                bases=(),
             ),
             HIBARI,
             RESEMBLYZER,

@@ -136,6 +136,14 @@ TORCHVISION = ModelSpec(
     trainer="duomo_vision.training:TorchvisionTrainer",
 )
 
+CNN = TORCHVISION._replace(
+    name="vision/cnn",
+    loader="duomo_vision.cnn:ImageCnn",
+    summary="a small convolutional network, trained by you from random numbers",
+    limits="a baseline: it sees an image at 28 or 64 pixels a side",
+    trainer="duomo_vision.cnn:ImageCnnTrainer",
+)
+
 
 class Vision(Hooks):
     """Images: classification, embedding, faces, reading print."""
@@ -156,6 +164,7 @@ class Vision(Hooks):
             ORIENTATION,
             WAIFU2X,
             TRANSFORMERS,
+            CNN,
             TORCHVISION,
             *(TRANSFORMERS._replace(task=task, trainer="", **changed) for task, changed in FAMILIES.items()),
         )

@@ -7,9 +7,9 @@ runs up to its head once for each image, and the head trains on what was caught.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,6 +21,7 @@ from duomo.errors import WrongTask
 from duomo.model import Features
 from duomo.training import Parts, Trainable
 from duomo_vision import efficientnet, torchvision_models
+from duomo_vision.augmenting import VARIETIES, varied
 from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
 from duomo_vision.resizing import Resize
@@ -39,6 +40,7 @@ class _Caught(Exception):
 class ImageTrainer(Trainable[Image]):
     """A network with one head at its end."""
 
+    varieties = VARIETIES
     network: Any
     head: str
     """The dotted name of the head."""
@@ -48,6 +50,9 @@ class ImageTrainer(Trainable[Image]):
 
     def parts(self) -> Parts:
         return Parts((self.head,), self.stack, self.above)
+
+    def vary(self, features: Features, draw: torch.Generator) -> Features:
+        return {**features, "pixels": varied(features["pixels"], self.augmentations, draw)}
 
     def collate(self, features: list[Features]) -> Tensor:
         """(B, …), stacked."""
@@ -150,7 +155,16 @@ def _with_labels(network: PreTrainedModel, weights: WeightsRef, labels: Sequence
 
 
 class TorchvisionTrainer(ImageTrainer):
-    """A classifier of torchvision, from a folder in duomo layout."""
+    """A classifier of torchvision, from a folder in duomo layout or from random numbers."""
+
+    scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        name: {
+            "small": torchvision_models.Transform(resize=72, crop=64),
+            "imagenet": torchvision_models.Transform(),
+        }
+        for name in ("resnet18", "resnet50", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny")
+    }
+    """Networks of torchvision; their sizes are those of the images that they are given."""
 
     def __init__(self, network: nn.Module, about: torchvision_models.Description, labels: Sequence[str]) -> None:
         self.network, self.about, self.labels = network, about, list(labels)
@@ -170,6 +184,16 @@ class TorchvisionTrainer(ImageTrainer):
             state.update({name: own[name] for name in own if name.startswith(f"{model.head}.")})
         load_state(network, state, str(weights.folder))
         network.to(device, dtype)
+        return model
+
+    @classmethod
+    def build(
+        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
+    ) -> Self:
+        assert isinstance(size, torchvision_models.Transform)
+        about = torchvision_models.Description(architecture=architecture, labels=list(labels), transform=size)
+        model = cls(torchvision_models.build(architecture, len(labels)).to(device, dtype), about, labels)
+        model.has_new_head = True
         return model
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:

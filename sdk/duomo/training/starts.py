@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog, resolve
 from duomo.errors import UnknownModel, WrongTask, did_you_mean
-from duomo.references import find_weights
+from duomo.references import find_checkpoint, find_weights
 from duomo.specs import ModelSpec
 from duomo.training.request import Request
 from duomo.training.trainable import Trainable
@@ -55,7 +55,14 @@ def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
     scratch = next((spec for spec in able if spec.name == model and "from-scratch" in spec.tags), None)
     if scratch is not None:
         return Start(scratch, WeightsRef(scratch, None, "random"), scratch.name, scratch.license)
-    weights, reference = find_weights(None, model, catalog)
+    try:
+        weights, reference = find_weights(None, model, catalog)
+    except WrongTask:  # no family loads it, but it may be what one starts from
+        weights, reference = find_checkpoint(model, catalog), model
+        fitting = [spec for spec in able if _takes(spec, weights.architectures())]
+        if not fitting:
+            raise
+        return Start(fitting[0], weights, reference, "")
     found = weights.spec
     own = [spec for spec in able if spec.name == found.name]
     names = [*(weights.config().get("architectures") or ()), found.name] if weights.path is not None else [found.name]

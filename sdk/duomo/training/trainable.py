@@ -181,8 +181,8 @@ class Trainable(ABC, Generic[In]):
 
     @property
     def augments(self) -> bool:
-        """Whether `augment` does anything."""
-        return type(self).augment is not Trainable.augment
+        """Whether `augment` does anything: where it is written, and of `varieties` one is asked for."""
+        return type(self).augment is not Trainable.augment and bool(self.augmentations or not self.varieties)
 
     @property
     def varies(self) -> bool:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 
@@ -180,7 +180,8 @@ class Training:
 
     def _options(self) -> Options | None:
         """The task's options; a text that is too long is cut, and counted in the report."""
-        values = {"long": "truncate"} if "long" in self.task.Options.model_fields else {}
+        long = self.task.Options.model_fields.get("long")
+        values = {"long": "truncate"} if long is not None and "truncate" in get_args(long.annotation) else {}
         required = [name for name, field in self.task.Options.model_fields.items() if field.is_required()]
         return None if required else self.task.Options.parse(values)
 

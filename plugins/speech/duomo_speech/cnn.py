@@ -1,0 +1,166 @@
+"""A small network for labels of recordings, trained from random numbers: log-mel spectra through convolutions.
+
+A baseline to read and to beat: 40 mel bands of 25 ms every 10 ms, normalised by the bands' own mean and spread in the
+training part, four convolutions over time, the mean over time, a linear layer. It hears 2 s at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchaudio.transforms import MelSpectrogram
+
+from duomo import Audio, Model, WeightsRef
+from duomo.errors import InputTooLong
+from duomo.model import Features
+from duomo.tasks.results import Classification
+from duomo.tasks.speech.classification import AudioClassificationOptions
+from duomo.training import Trainable
+from duomo_speech.augmenting import VARIETIES, augmented
+
+RATE = 16_000
+HEARD = 2 * RATE
+"""Samples of a window; a shorter recording is followed by silence."""
+BANDS = 40
+
+
+class Network(nn.Module):
+    """(B, 40, T) → (B, labels)."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, channels: int, num_labels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(BANDS))
+        self.register_buffer("spread", torch.ones(BANDS))
+        self.body = nn.Sequential()
+        width = BANDS
+        for _ in range(4):
+            self.body.extend(
+                (nn.Conv1d(width, channels, 5, padding=2), nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(2))
+            )
+            width = channels
+        self.head = nn.Linear(channels, num_labels)
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        normal = (spectra - self.mean[:, None]) / self.spread[:, None]
+        logits: Tensor = self.head(self.body(normal).mean(-1))
+        return logits
+
+
+class AudioCnn(Model[Audio, Classification]):
+    """The network in inference; windows have the mean of their scores."""
+
+    network: Any
+    labels: Sequence[str]
+    batch_size = 32
+
+    def __init__(self, channels: int, labels: Sequence[str]) -> None:
+        self.channels, self.labels = channels, list(labels)
+        self.network = Network(channels, len(self.labels))
+        self.spectra = MelSpectrogram(RATE, n_fft=400, hop_length=160, n_mels=BANDS)
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
+        model = cls(about["channels"], about["labels"])
+        model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        model.network.to(device, dtype).eval()
+        return model
+
+    @staticmethod
+    def estimate(item: Audio) -> int:
+        return item.size_hint
+
+    def preprocess(self, items: Sequence[Audio], options: AudioClassificationOptions) -> list[Features]:
+        return [self._features(item, options.long) for item in items]
+
+    def collate(self, features: list[Features]) -> Tensor:
+        """(windows, 40, T)."""
+        return torch.cat([each["spectra"] for each in features])
+
+    def forward(self, batch: Tensor) -> Tensor:
+        scores: Tensor = self.network(batch.to(self.network.head.weight.dtype)).softmax(-1)
+        return scores
+
+    def postprocess(
+        self, output: Tensor, features: list[Features], options: AudioClassificationOptions
+    ) -> list[Classification]:
+        means = [part.mean(0).tolist() for part in torch.split(output, [len(each["spectra"]) for each in features])]
+        return [Classification.ranked(self.labels, each, options.top_k) for each in means]
+
+    def _features(self, item: Audio, long: str) -> Features:
+        samples = torch.as_tensor(item.samples(RATE))
+        is_long = len(samples) > HEARD
+        if is_long and long == "error":
+            raise InputTooLong(
+                f"this recording is {len(samples) / RATE:.1f} s long and the model hears {HEARD / RATE:.1f} s",
+                why="its end would be lost",
+                fix="long=window hears all of it in parts, long=truncate the beginning",
+            )
+        windows = torch.split(samples, HEARD) if long == "window" and is_long else (samples[:HEARD],)
+        spectra = torch.stack([self._spectra(window) for window in windows])
+        return {"spectra": spectra, "windows": len(windows), "truncated": is_long and long == "truncate"}
+
+    def _spectra(self, window: Tensor) -> Tensor:
+        """Log-mel, (40, T)."""
+        padded = torch.cat((window, window.new_zeros(HEARD - len(window))))
+        return torch.log(self.spectra(padded) + 1e-6)
+
+
+class AudioCnnTrainer(AudioCnn, Trainable[Audio]):
+    """Cross-entropy over the labels of the training part."""
+
+    scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {"cnn": {"tiny": 32, "small": 96}}
+    varieties = VARIETIES
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        model = cls.load(weights, device=device, dtype=dtype)
+        if not set(labels) <= set(model.labels):
+            model.labels, model.has_new_head = list(labels), True
+            model.network.head = nn.Linear(model.channels, len(labels)).to(device, dtype)
+        return model
+
+    @classmethod
+    def build(
+        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
+    ) -> Self:
+        del architecture
+        assert isinstance(size, int)
+        model = cls(size, labels)
+        model.network.to(device, dtype)
+        model.has_new_head = True
+        return model
+
+    def fit_statistics(self, items: Sequence[Audio], labels: Sequence[Any]) -> None:
+        """Mean and spread of each band."""
+        sums, squares, count = torch.zeros(BANDS), torch.zeros(BANDS), 0
+        for item in items:
+            try:
+                spectra = self._features(item, "truncate")["spectra"][0]
+            except Exception:
+                continue
+            sums, squares, count = sums + spectra.sum(1), squares + spectra.square().sum(1), count + spectra.shape[1]
+        mean = sums / max(1, count)
+        self.network.mean.copy_(mean)
+        self.network.spread.copy_((squares / max(1, count) - mean.square()).clamp(min=1e-4).sqrt())
+
+    def augment(self, item: Audio, draw: torch.Generator) -> Audio:
+        return Audio(augmented(item.samples(RATE), self.augmentations, RATE, draw), item.name, RATE)
+
+    def logits(self, batch: Tensor) -> Tensor:
+        return self.network(batch)  # type: ignore[no-any-return]
+
+    def save(self, folder: Path) -> None:
+        about = {"model": "speech/cnn", "channels": self.channels, "labels": self.labels}
+        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
+        save_file(tensors, folder / "model.safetensors")

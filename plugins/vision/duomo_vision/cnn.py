@@ -1,0 +1,134 @@
+"""A small network for labels of images, trained from random numbers: convolutions, each with half the side.
+
+A baseline to read and to beat, in the manner of Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556): three
+by three, batch norm, ReLU, pooling; the mean over the places that are left, and a linear layer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchvision.transforms.v2 import functional as F
+
+from duomo import Image, Model, WeightsRef
+from duomo.model import Features
+from duomo.tasks.results import Classification
+from duomo.tasks.vision import ImageClassificationOptions
+from duomo.training import Parts, Trainable
+from duomo_vision.augmenting import VARIETIES, varied
+from duomo_vision.ranking import best_labels
+
+
+class Size(NamedTuple):
+    """How large a network is."""
+
+    side: int
+    """Pixels of an image's side."""
+    channels: tuple[int, ...]
+    """Of each convolution."""
+
+
+class Network(nn.Module):
+    """(B, 3, side, side) in 0 to 1 → (B, labels)."""
+
+    def __init__(self, size: Size, num_labels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential()
+        width = 3
+        for channels in size.channels:
+            self.body.extend(
+                (nn.Conv2d(width, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(), nn.MaxPool2d(2))
+            )
+            width = channels
+        self.head = nn.Linear(width, num_labels)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.body(2 * pixels - 1).mean((-2, -1)))
+        return logits
+
+
+class ImageCnn(Model[Image, Classification]):
+    """The network in inference."""
+
+    network: Any
+    labels: Sequence[str]
+    batch_size = 32
+
+    def __init__(self, size: Size, labels: Sequence[str]) -> None:
+        self.size, self.labels = size, list(labels)
+        self.network = Network(size, len(self.labels))
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
+        model = cls(Size(about["side"], tuple(about["channels"])), about["labels"])
+        model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        model.network.to(device, dtype).eval()
+        return model
+
+    def preprocess(self, items: Sequence[Image], options: ImageClassificationOptions) -> list[Features]:
+        side = [self.size.side, self.size.side]
+        resized = [F.resize(item.pil(2 * self.size.side), side, antialias=True) for item in items]
+        return [{"pixels": F.to_dtype(F.pil_to_tensor(each), torch.float32, scale=True)} for each in resized]
+
+    def collate(self, features: list[Features]) -> Tensor:
+        return torch.stack([each["pixels"] for each in features])
+
+    def forward(self, batch: Tensor) -> Tensor:
+        scores: Tensor = self.network(batch.to(self.network.head.weight.dtype)).softmax(-1)
+        return scores
+
+    def postprocess(
+        self, output: Tensor, features: list[Features], options: ImageClassificationOptions
+    ) -> list[Classification]:
+        return best_labels(output, self.labels, options.top_k)
+
+
+class ImageCnnTrainer(ImageCnn, Trainable[Image]):
+    """Cross-entropy over the labels of the training part."""
+
+    scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "cnn": {"tiny": Size(28, (16, 32)), "small": Size(64, (32, 64, 128, 256))}
+    }
+    varieties = VARIETIES
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        model = cls.load(weights, device=device, dtype=dtype)
+        if not set(labels) <= set(model.labels):
+            model.labels, model.has_new_head = list(labels), True
+            model.network.head = nn.Linear(model.size.channels[-1], len(labels)).to(device, dtype)
+        return model
+
+    @classmethod
+    def build(
+        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
+    ) -> Self:
+        del architecture
+        assert isinstance(size, Size)
+        model = cls(size, labels)
+        model.network.to(device, dtype)
+        model.has_new_head = True
+        return model
+
+    def parts(self) -> Parts:
+        return Parts(("head",))
+
+    def vary(self, features: Features, draw: torch.Generator) -> Features:
+        return {"pixels": varied(features["pixels"], self.augmentations, draw)}
+
+    def logits(self, batch: Tensor) -> Tensor:
+        logits: Tensor = self.network(batch)
+        return logits
+
+    def save(self, folder: Path) -> None:
+        about = {"model": "vision/cnn", **self.size._asdict(), "labels": self.labels}
+        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
+        save_file(tensors, folder / "model.safetensors")
