@@ -8,7 +8,7 @@ from duomo.specs import ModelSpec, TaskSpec
 from duomo.tasks import CORE_TASKS
 
 PAGE = Path(__file__).with_name("coverage.md")
-PLUGINS = ("vision", "nlp", "speech", "multimodal")
+PLUGINS = ("vision", "nlp", "speech", "multimodal", "tabular")
 HEAD = """# Coverage
 
 <!-- Made by docs/make_coverage.py; `make docs` writes it again. -->
@@ -123,7 +123,8 @@ def line(task: TaskSpec, specs: list[ModelSpec]) -> str:
     pipeline = "yes" if task.name in PIPELINES else "removed" if task.name in REMOVED else "never"
     said, test = EQUAL.get(task.name, ("", ""))
     equal = f"[{said}](../tests/plugins/{test})" if said else ""
-    default = f"`{own[0].name}`" if own else f"`-m hf:{START[task.name]}`"
+    start = f"`-m hf:{START[task.name]}`" if task.name in START else "train one: [training.md](training.md)"
+    default = f"`{own[0].name}`" if own else start
     cells = (f"`{task.name}`", names(own), names(spec for spec in specs if spec.is_family), default, pipeline, equal)
     return f"| {' | '.join(cells)} |"
 

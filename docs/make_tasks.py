@@ -29,6 +29,7 @@ INPUTS = {
     "TextOrImage": "a text or a picture",
     "PageQuestion": "a question and the picture of a page",
     "Question": "a question and the text that answers it",
+    "TableRow": "a row of a table",
     "TextPair": "two texts",
     "Video": "a video",
 }

@@ -40,6 +40,7 @@ from transformers import (
 )
 
 from duomo import default_catalog
+from duomo.inputs import TableRow
 from duomo.testing import ModelConformance
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK]".split()
@@ -198,6 +199,18 @@ def baseline(module: str, architecture: str) -> Callable[[Path], None]:
     return save
 
 
+def table(cls: str) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        trainer = getattr(importlib.import_module("duomo_tabular.mlp"), cls)
+        labels = ["a", "b"] if cls == "ClassificationTrainer" else []
+        model = trainer.build("mlp", (8,), labels=labels, device=torch.device("cpu"), dtype=torch.float32)
+        rows = [TableRow.accept({"age": at, "city": ("Oslo", "Rome")[at % 2]}) for at in range(20, 40)]
+        model.fit_statistics(rows, [float(at) for at in range(20)])
+        model.save(folder)
+
+    return save
+
+
 CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/transformers", "text-classification"): bert(BertForSequenceClassification),
     ("nlp/transformers", "text-pair-classification"): bert(BertForSequenceClassification),
@@ -223,6 +236,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("nlp/gru", "text-classification"): baseline("duomo_nlp.models.gru:TextGruTrainer", "gru"),
     ("nlp/transformer", "text-generation"): baseline("duomo_nlp.models.transformer:CharactersTrainer", "transformer"),
     ("speech/cnn", "audio-classification"): baseline("duomo_speech.cnn:AudioCnnTrainer", "cnn"),
+    ("tabular/mlp", "tabular-classification"): table("ClassificationTrainer"),
+    ("tabular/mlp", "tabular-regression"): table("RegressionTrainer"),
     ("vision/cnn", "image-classification"): baseline("duomo_vision.cnn:ImageCnnTrainer", "cnn"),
     ("vision/transformers", "image-classification"): vit,
     ("vision/torchvision", "image-classification"): torchvision,

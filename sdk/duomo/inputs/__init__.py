@@ -24,6 +24,7 @@ from duomo.inputs.pair import (
     TextOrImage,
     TextPair,
 )
+from duomo.inputs.table import TableRow
 from duomo.inputs.text import Prompt, Text
 from duomo.inputs.video import Video
 
@@ -44,6 +45,7 @@ __all__ = [
     "PageQuestion",
     "Prompt",
     "Question",
+    "TableRow",
     "Text",
     "TextOrImage",
     "TextPair",

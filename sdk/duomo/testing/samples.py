@@ -21,6 +21,7 @@ from duomo.inputs import (
     PageQuestion,
     Prompt,
     Question,
+    TableRow,
     Text,
     TextOrImage,
     TextPair,
@@ -165,6 +166,11 @@ def texts() -> list[str]:
     ]
 
 
+def rows_of_a_table() -> list[dict[str, Any]]:
+    """Three rows of numbers, names and a missing cell."""
+    return [{"age": 41, "city": "Oslo"}, {"age": 23.5, "city": "Rome"}, {"age": None, "city": "Oslo"}]
+
+
 _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (Image, pictures, b"this is not an image"),
     (Text, texts, object()),
@@ -176,6 +182,7 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (Candidates, lambda: [("Who was born in London?", texts()[at:]) for at in range(3)], object()),
     (Choices, lambda: [("Who was born in London?", [*texts()[at:], "Ada"]) for at in range(3)], object()),
     (Question, lambda: [("Who was born in London?", text) for text in texts()], object()),
+    (TableRow, rows_of_a_table, object()),
     (ImageQuestion, lambda: [("a red ball", each) for each in pictures()], ("a ball", b"this is not an image")),
     (ImagePair, lambda: [(each, each[:, ::-1].copy()) for each in pictures()], (b"no", b"image")),
     (ImageTrimap, lambda: list(zip(pictures(), trimaps(), strict=True)), (b"no", b"image")),

@@ -28,7 +28,7 @@ class Checked(NamedTuple):
 def check(request: Request, catalog: Catalog | None = None) -> Checked:
     """Read and check all that a training would, and take no step. Raises what the training would raise."""
     catalog = catalog or default_catalog()
-    start = start_of(request, catalog)
+    request, start = start_of(request, catalog)
     start.trainer()
     import torch
 

@@ -124,7 +124,7 @@ def placement(devices: str | None, parallel: str | ParallelDims | None, device: 
 
 def run_on(places: list[str], request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None) -> Fit:
     """Do what a request asks for, in a process for each place."""
-    start = start_of(request, catalog)
+    request, start = start_of(request, catalog)
     start.trainer()
     from duomo.training.distributed.launch import train_on
 
@@ -136,7 +136,7 @@ def run_on(places: list[str], request: Request, catalog: Catalog, on_step: Calla
 
 def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None = None) -> Fit:
     """Do what a request asks for, in this process."""
-    start = start_of(request, catalog)
+    request, start = start_of(request, catalog)
     start.trainer()  # imports torch, or says what is missing
     import torch
 

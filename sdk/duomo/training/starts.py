@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog, resolve
-from duomo.errors import UnknownModel, WrongTask, did_you_mean
+from duomo.errors import UnknownModel, UsageProblem, WrongTask, did_you_mean
 from duomo.references import find_checkpoint, find_weights
 from duomo.specs import ModelSpec
 from duomo.training.request import Request
@@ -105,11 +106,28 @@ def find_scratch(task: str, architecture: str, size: str, catalog: Catalog) -> S
     return Start(spec, WeightsRef(spec, None, "random"), f"{name} ({size}), from random numbers", "", name, size)
 
 
-def start_of(request: Request, catalog: Catalog) -> Start:
-    """Where a request starts."""
-    if request.scratch is not None:
-        return find_scratch(request.task, *request.scratch, catalog)
-    return find_start(request.task, request.model, catalog)
+def start_of(request: Request, catalog: Catalog) -> tuple[Request, Start]:
+    """Where a request starts; with the request as it then reads, for what starts from random numbers is trained whole.
+
+    A task whose networks all start from random numbers, as those of tables do, needs no word of it.
+    """
+    scratch = request.scratch
+    if scratch is None and request.model is None and _has_nothing_to_tune(request.task, catalog):
+        scratch = ("", "")
+    if scratch is None:
+        return request, find_start(request.task, request.model, catalog)
+    if request.train not in ("head", "all"):
+        raise UsageProblem(
+            f"train={request.train!r} needs weights that have learnt", why="random numbers are trained whole",
+            fix="train='all'",
+        )  # fmt: skip
+    start = find_scratch(request.task, *scratch, catalog)
+    return dataclasses.replace(request, scratch=(start.architecture, start.size), train="all"), start
+
+
+def _has_nothing_to_tune(task: str, catalog: Catalog) -> bool:
+    able = [spec for spec in catalog.models if spec.task == task and spec.trainer]
+    return bool(able) and all(spec.is_family and not spec.bases and not spec.architectures for spec in able)
 
 
 def _takes(spec: ModelSpec, names: Iterable[str]) -> bool:

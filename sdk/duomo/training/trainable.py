@@ -62,6 +62,8 @@ class Trainable(ABC, Generic[In]):
     labels: Sequence[str] = ()
     has_new_head: bool = False
     """Whether `open` made a head, since the checkpoint has none for these labels."""
+    notes: Sequence[str] = ()
+    """What `fit_statistics` found that a person should know; it is reported with the findings."""
     augmentations: Sequence[str] = ()
     """Those of `varieties` that the recipe asks for."""
 

@@ -125,6 +125,7 @@ class Training:
         parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
         self._limit_left_out(len(prepared))
         self.findings += parts.findings
+        self.findings += [Finding("note", each) for each in self.model.notes]
         if prepared.num_truncated:
             what = f"{prepared.num_truncated} inputs are longer than the model reads"
             self.findings.append(Finding("note", what, "their beginning is used", num_rows=prepared.num_truncated))

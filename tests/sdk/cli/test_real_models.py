@@ -5,8 +5,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy
 import PIL.Image
 import pytest
+import safetensors.numpy
 import transformers
 from click.testing import CliRunner
 
@@ -98,6 +100,10 @@ def test_the_example_of_every_task_is_a_command_that_would_run(
         # A dry run reads no tensor.
         written = json.loads(Path("PATH/config.json").read_text("utf-8"))
         Path("PATH/config.json").write_text(json.dumps(written | {"architectures": [CHECKPOINTS[spec.name]]}), "utf-8")
+    if spec.modality == "tabular":  # its folders are of duomo's own layout
+        Path("PATH").mkdir()
+        Path("PATH/duomo.json").write_text('{"model": "tabular/mlp"}', "utf-8")
+        safetensors.numpy.save_file({"a": numpy.zeros(1)}, "PATH/model.safetensors")
     words = shlex.split(spec.example)
     given = None
     if "<<<" in words:

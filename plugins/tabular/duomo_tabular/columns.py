@@ -1,0 +1,98 @@
+"""What the columns of a table are, learnt from the training part: numbers with mean and spread, names with a list."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from duomo.errors import BadInput, did_you_mean
+from duomo.inputs import TableRow
+
+FAR = 8.0
+"""Spreads from the mean at which a number is cut off: one cell does not rule the others."""
+MOST_NAMES = 1000
+"""A column of more distinct names, or of names that are nearly all distinct, says nothing of other rows."""
+DISTINCT = 0.5
+
+
+class Columns(NamedTuple):
+    """How a row becomes numbers."""
+
+    numbers: Mapping[str, tuple[float, float]]
+    """Mean and spread of each column of numbers."""
+    names: Mapping[str, Sequence[str]]
+    """The values of each column of names, the most frequent first; 0 stands for others and for missing cells."""
+    ignored: Sequence[str] = ()
+    """Columns that are not used: ids, free texts, and those with one value."""
+
+    @classmethod
+    def fit(cls, rows: Sequence[TableRow]) -> Columns:
+        """Learn the columns of `rows`. Raises `BadInput` where none can be used."""
+        numbers: dict[str, tuple[float, float]] = {}
+        names: dict[str, list[str]] = {}
+        ignored: list[str] = []
+        for name in dict.fromkeys(name for row in rows for name in row.fields):
+            cells = [cell for row in rows if (cell := row.fields.get(name)) is not None]
+            values = [number for cell in cells if (number := as_number(cell)) is not None]
+            distinct = Counter(str(cell).strip() for cell in cells)
+            if name == "id" or len(distinct) < 2:
+                ignored.append(name)
+            elif len(values) == len(cells):
+                mean = math.fsum(values) / len(values)
+                spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+                numbers[name] = (mean, spread or 1.0)
+            elif len(distinct) > min(MOST_NAMES, max(20, DISTINCT * len(cells))):
+                ignored.append(name)
+            else:
+                names[name] = [value for value, _ in distinct.most_common()]
+        if not numbers and not names:
+            raise BadInput(
+                "no column of this table can be learnt from",
+                why=f"{', '.join(ignored) or 'there is none'}: ids, free texts, or one value in all rows",
+                fix="add columns of numbers, or of names that occur more than once",
+            )
+        return cls(numbers, names, ignored)
+
+    def read(self, row: TableRow) -> tuple[Tensor, Tensor]:
+        """Numbers (2 × columns of numbers): scaled, and 1 where a cell is missing; places of names (columns of names).
+
+        Raises `BadInput` for a column that is not there, and for a name in a column of numbers.
+        """
+        for name in (*self.numbers, *self.names):
+            if name not in row.fields:
+                raise BadInput(
+                    f"this row has no column '{name}'", why="the model has learnt from it",
+                    fix=did_you_mean(name, row.fields) or f"give it, with None where it is not known: '{name}': None",
+                )  # fmt: skip
+        scaled, missing = [], []
+        for name, (mean, spread) in self.numbers.items():
+            cell = row.fields[name]
+            number = None if cell is None else as_number(cell)
+            if cell is not None and number is None:
+                raise BadInput(
+                    f"'{name}' is {cell!r:.40} and not a number", why="it was a number in all rows learnt from",
+                    fix="correct it, or leave the cell empty",
+                )  # fmt: skip
+            scaled.append(0.0 if number is None else max(-FAR, min(FAR, (number - mean) / spread)))
+            missing.append(float(number is None))
+        places = [_place(row.fields[name], known) for name, known in self.names.items()]
+        return torch.tensor(scaled + missing), torch.tensor(places, dtype=torch.long)
+
+
+def as_number(cell: object) -> float | None:
+    """A cell as a finite number, or None."""
+    try:
+        number = float(cell)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _place(cell: object, known: Sequence[str]) -> int:
+    text = "" if cell is None else str(cell).strip()
+    return known.index(text) + 1 if text in known else 0

@@ -1,0 +1,218 @@
+"""A label or a number for a row of a table: numbers and embedded names through a small network.
+
+Trained from random numbers (Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, who find such a network close to
+better ones, and boosted trees ahead on many tables). The folder holds how cells become numbers.
+
+    duomo.json         model, labels, hidden sizes, columns, mean and spread of what is learnt
+    model.safetensors  the network's tensors
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from duomo import Model, WeightsRef
+from duomo.errors import WeightsMismatch
+from duomo.inputs import TableRow
+from duomo.model import Features, R
+from duomo.tasks.results import Classification, Number
+from duomo.tasks.tabular.prediction import TabularClassificationOptions, TabularRegressionOptions
+from duomo.training import Losses, Parts, Trainable, squared_error
+from duomo_tabular.columns import Columns
+
+WIDEST = 16
+"""Numbers that stand for a name at most."""
+DROPOUT = 0.1
+SIZES: Mapping[str, Mapping[str, object]] = {"mlp": {"tiny": (64, 64), "small": (256, 256, 256)}}
+
+
+class Batch(NamedTuple):
+    """Rows."""
+
+    numbers: Tensor
+    """(B, 2 × columns of numbers)."""
+    names: Tensor
+    """(B, columns of names)."""
+
+
+class Network(nn.Module):
+    """Rows → (B, outputs)."""
+
+    def __init__(self, columns: Columns, hidden: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        widths = [min(WIDEST, 1 + len(known) // 2) for known in columns.names.values()]
+        self.names = nn.ModuleList(
+            [nn.Embedding(len(known) + 1, width) for known, width in zip(columns.names.values(), widths, strict=True)]
+        )
+        width = 2 * len(columns.numbers) + sum(widths)
+        self.body = nn.Sequential()
+        for size in hidden:
+            self.body.extend((nn.Linear(width, size), nn.ReLU(), nn.Dropout(DROPOUT)))
+            width = size
+        self.head = nn.Linear(width, outputs)
+
+    def forward(self, batch: Batch) -> Tensor:
+        parts = [batch.numbers, *(embed(batch.names[:, at]) for at, embed in enumerate(self.names))]
+        logits: Tensor = self.head(self.body(torch.cat(parts, 1)))
+        return logits
+
+
+class TableModel(Model[TableRow, R]):
+    """What both tasks share."""
+
+    batch_size = 1024
+    network: Any
+    labels: Sequence[str]
+
+    def __init__(self, columns: Columns, hidden: Sequence[int], labels: Sequence[str], target: Sequence[float]) -> None:
+        self.columns, self.hidden, self.labels = columns, tuple(hidden), list(labels)
+        self.mean, self.spread = target
+        self.network = Network(columns, hidden, len(labels) or 1)
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read the folder. Raises `WeightsMismatch` for one that is of another task or not whole."""
+        try:
+            about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
+            columns = Columns(**about["columns"])
+            model = cls(columns, about["hidden"], about["labels"], about["target"])
+            model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise WeightsMismatch(
+                f"'{weights.folder}' does not hold a network for tables", why=str(error)[:200], fix="train it again"
+            ) from error
+        if bool(about["labels"]) != cls.has_labels:
+            raise WeightsMismatch(
+                f"'{weights.folder}' was trained for another task",
+                why="it gives labels" if about["labels"] else "it gives a number",
+                fix="tabular-classification gives labels, tabular-regression a number",
+            )
+        model.network.to(device, dtype).eval()
+        return model
+
+    has_labels: ClassVar[bool]
+
+    def preprocess(self, items: Sequence[TableRow], options: object) -> list[Features]:
+        return [dict(zip(("numbers", "names"), self.columns.read(item), strict=True)) for item in items]
+
+    def collate(self, features: list[Features]) -> Batch:
+        numbers, names = (torch.stack([each[part] for each in features]) for part in ("numbers", "names"))
+        return Batch(numbers, names)
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """Scores, or numbers."""
+
+    def logits(self, batch: Batch) -> Tensor:
+        """What the network gives, (B, outputs)."""
+        found: Tensor = self.network(batch._replace(numbers=batch.numbers.to(self.network.head.weight.dtype)))
+        return found
+
+
+class TabularClassifier(TableModel[Classification]):
+    """Softmax over the labels."""
+
+    has_labels = True
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.logits(batch).float().softmax(-1)
+
+    def postprocess(
+        self, output: Tensor, features: list[Features], options: TabularClassificationOptions
+    ) -> list[Classification]:
+        return [Classification.ranked(self.labels, scores, options.top_k) for scores in output.tolist()]
+
+
+class TabularRegressor(TableModel[Number]):
+    """A number in the unit of the training part."""
+
+    has_labels = False
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.logits(batch)[:, 0].double() * self.spread + self.mean
+
+    def postprocess(self, output: Tensor, features: list[Features], options: TabularRegressionOptions) -> list[Number]:
+        return [Number.model_construct(value=value) for value in output.tolist()]
+
+
+class TableTrainer(Trainable[TableRow]):
+    """What both tasks share in training; the network is made when the columns are known."""
+
+    scratch = SIZES
+    columns: Columns
+    hidden: tuple[int, ...]
+    mean: float
+    spread: float
+    is_blank = False
+    """Whether the columns are still to be learnt."""
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        model: Any = cls.load(weights, device=device, dtype=dtype)  # type: ignore[attr-defined]
+        if not set(labels) <= set(model.labels):
+            model.labels, model.has_new_head = list(labels), True
+            model.network.head = nn.Linear(model.network.head.in_features, len(labels)).to(device, dtype)
+        return model  # type: ignore[no-any-return]
+
+    @classmethod
+    def build(
+        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
+    ) -> Self:
+        del architecture
+        model: Any = cls(Columns({"": (0.0, 1.0)}, {}), size, labels, (0.0, 1.0))  # type: ignore[call-arg]
+        model.network.to(device, dtype)
+        model.has_new_head = model.is_blank = True
+        return model  # type: ignore[no-any-return]
+
+    def fit_statistics(self, items: Sequence[TableRow], labels: Sequence[Any]) -> None:
+        """Learn the columns, and mean and spread of numbers that are to be learnt."""
+        if not self.is_blank:
+            return  # a trained table with new labels keeps its columns
+        self.columns, self.is_blank = Columns.fit(items), False
+        if self.columns.ignored:
+            self.notes = [f"columns that are not used: {', '.join(self.columns.ignored)}"]
+        before = next(self.network.parameters())
+        self.network = Network(self.columns, self.hidden, len(self.labels) or 1).to(before.device, before.dtype)
+        if self.kind == "number":
+            numbers = torch.tensor(labels, dtype=torch.float64)
+            self.mean, self.spread = float(numbers.mean()), float(numbers.std(correction=0)) or 1.0
+
+    def parts(self) -> Parts:
+        return Parts(("head",))
+
+    def save(self, folder: Path) -> None:
+        name = "tabular/mlp"
+        about = {
+            "model": name, "labels": list(self.labels), "hidden": list(self.hidden),
+            "columns": self.columns._asdict(), "target": [self.mean, self.spread],
+        }  # fmt: skip
+        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
+        save_file(tensors, folder / "model.safetensors")
+
+
+class ClassificationTrainer(TabularClassifier, TableTrainer):
+    """Cross-entropy over the labels."""
+
+
+class RegressionTrainer(TabularRegressor, TableTrainer):
+    """Squared error, of numbers with mean 0 and spread 1."""
+
+    kind = "number"
+
+    def targets(self, labels: Sequence[float], features: Sequence[Features]) -> list[float]:
+        return [(label - self.mean) / self.spread for label in labels]
+
+    def losses(self, output: Tensor, targets: Sequence[float]) -> Losses:
+        return squared_error(output, targets)
+
+    def predictions(self, output: Tensor, targets: Sequence[float]) -> list[float]:
+        return [number * self.spread + self.mean for number in output.double()[:, 0].tolist()]

@@ -1,0 +1,135 @@
+"""Tables: columns are learnt from the training part, rows with missing cells are read, labels and numbers come out."""
+
+import csv
+import json
+import random
+
+import pytest
+import torch
+
+import duomo
+from duomo import Recipe
+from duomo.errors import BadInput, WeightsMismatch
+from duomo.inputs import TableRow
+from duomo.training import evaluate
+from duomo_tabular.columns import Columns
+
+CITIES = ["Oslo", "Rome", "Lima", "Bern"]
+
+
+def people(count: int, seed: int = 0) -> list[dict]:
+    """Who buys: the old in Oslo and the young elsewhere; some ages are missing."""
+    draw = random.Random(seed)
+    rows = []
+    for at in range(count):
+        age, city = draw.uniform(20, 80), draw.choice(CITIES)
+        buys = (age > 50) == (city == "Oslo")
+        price = 3 * age + 40 * CITIES.index(city)
+        known = None if draw.random() < 0.05 else round(age, 1)
+        rows.append({"id": at, "age": known, "city": city, "noise": draw.random(), "label": "yn"[buys], "price": price})
+    return rows
+
+
+def test_a_csv_becomes_a_model_that_reads_rows_with_missing_cells(tmp_path):
+    rows = [{k: v for k, v in row.items() if k != "price"} for row in people(600)]
+    with (tmp_path / "people.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    fit = duomo.finetune(
+        "tabular-classification", tmp_path / "people.csv", out=tmp_path / "out", recipe=Recipe(epochs=30, lr=5e-3)
+    )
+    assert fit.metrics["accuracy"].value > 0.85
+    assert [each.what for each in fit.findings if "not used" in each.what] == ["columns that are not used: id"]
+    runner = fit.load()
+    assert runner({"age": 75, "city": "Oslo", "noise": 0.5}).top.name == "n"
+    assert runner({"age": "75", "city": "Rome", "noise": "0.5"}).top.name == "y"
+    assert runner({"age": None, "city": "Atlantis", "noise": None, "more": 1}).labels
+    with pytest.raises(BadInput, match="has no column 'age'") as caught:
+        runner({"aeg": 75, "city": "Oslo", "noise": 0.5})
+    assert "aeg" in caught.value.fix
+    with pytest.raises(BadInput, match="'age' is 'old' and not a number"):
+        runner({"age": "old", "city": "Oslo", "noise": 0.5})
+    again = evaluate("tabular-classification", tmp_path / "people.csv", model=f"dir:{fit.folder}")
+    assert again.scores["accuracy"].value > 0.85
+    with pytest.raises(WeightsMismatch, match="trained for another task"):
+        duomo.load("tabular-regression", f"dir:{fit.folder}")
+
+
+def test_numbers_come_back_in_their_own_unit(tmp_path):
+    rows = [{k: v for k, v in row.items() if k != "label"} for row in people(600, 1)]
+    fit = duomo.finetune(
+        "tabular-regression", rows, label="price", out=tmp_path / "out", recipe=Recipe(epochs=30, lr=5e-3)
+    )
+    assert fit.metrics["r2"].value > 0.9
+    assert fit.load()({"age": 40, "city": "Rome", "noise": 0.1}).value == pytest.approx(160, abs=25)
+
+
+def test_columns_are_learnt_from_the_training_part_alone(tmp_path):
+    train = people(200, 2)
+    held = [{**row, "age": 1e6} for row in people(50, 3)]
+    fit = duomo.finetune(
+        "tabular-classification", train, validation=held, out=tmp_path / "out", recipe=Recipe(epochs=1)
+    )
+    about = json.loads((fit.folder / "duomo.json").read_text())
+    ages = [row["age"] for row in train if row["age"] is not None]
+    assert about["columns"]["numbers"]["age"][0] == pytest.approx(sum(ages) / len(ages))
+
+
+def test_kinds_of_columns():
+    rows = [
+        TableRow.accept(
+            {"id": at, "n": str(at), "c": "ab"[at % 2], "one": 7, "free": f"text {at}", "mixed": at or "none"}
+        )
+        for at in range(60)
+    ]  # fmt: skip
+    columns = Columns.fit(rows)
+    assert list(columns.numbers) == ["n"]
+    assert list(columns.names) == ["c"]
+    assert set(columns.ignored) == {"id", "one", "free", "mixed"}
+    numbers, names = columns.read(TableRow.accept({"n": None, "c": "z"}))
+    assert numbers.tolist() == [0.0, 1.0]
+    assert names.tolist() == [0]
+    far, _ = columns.read(TableRow.accept({"n": 1e30, "c": "a"}))
+    assert far[0] == 8.0
+    with pytest.raises(BadInput, match="no column of this table can be learnt from"):
+        Columns.fit([TableRow.accept({"id": at}) for at in range(9)])
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ([1, 2], "a row of a table is expected"),
+        ({"a": None, "b": " "}, "every cell"),
+        ({"a": [1]}, "cell 'a' is a list"),
+    ],
+)
+def test_what_is_no_row_is_refused(row, named):
+    with pytest.raises(BadInput, match=named):
+        TableRow.accept(row)
+
+
+def test_a_frame_and_dates_and_numbers_of_numpy_are_taken():
+    import datetime as dt
+
+    import numpy as np
+
+    row = TableRow.accept({"n": np.float32(1.5), "d": dt.date(2026, 1, 2), "t": True, "gone": float("nan")})
+    assert row.fields == {"n": 1.5, "d": "2026-01-02", "t": True, "gone": None}
+
+
+def test_a_table_is_trained_the_same_way_twice_and_resumed_bit_for_bit(tmp_path):
+    def train(out, **more):
+        recipe = Recipe(epochs=2, batch=32, checkpoint_s=0.0)
+        return duomo.finetune("tabular-classification", people(200), out=tmp_path / out, recipe=recipe, **more)
+
+    def stop(at):
+        if at.step == 3:
+            raise KeyboardInterrupt
+
+    whole = train("whole")
+    with pytest.raises(KeyboardInterrupt):
+        train("cut", on_step=stop)
+    cut = train("cut", resume=True)
+    assert (whole.folder / "model.safetensors").read_bytes() == (cut.folder / "model.safetensors").read_bytes()
+    assert not torch.equal(torch.tensor(whole.metrics["loss"].value), torch.tensor(0.0))
