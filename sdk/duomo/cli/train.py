@@ -29,6 +29,9 @@ SHOWN = 10
 @click.option(
     "-m", "--model", metavar="NAME", shell_complete=complete_models, help="What to start from; the task's default."
 )
+@click.option("--pretrain", is_flag=True, help="Start from random numbers, with the task's first architecture.")
+@click.option("--architecture", metavar="NAME", default="", help="Start from random numbers: llama, bert, cnn, mlp …")
+@click.option("--size", metavar="NAME", default="", help="Of that architecture; the smallest when left out.")
 @click.option("--label", metavar="COLUMN", default="label", help="The column of the labels.")
 @click.option("--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one.")
 @click.option("--train", metavar="WHAT", default="head", help="head, all, lora, or a number of upper layers.")
@@ -55,14 +58,20 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
     duomo train text-classification reviews.csv --label stars -O stars/
     duomo train image-classification birds/ --train 2 --epochs 10 -O birds-model/
     duomo train text-classification reviews.csv -O stars/ --check
+    duomo train tabular-classification churn.csv --label left -O churn/
+    duomo train text-generation corpus/ --architecture llama --size small -O tiny-llama/
     """
     from pathlib import Path
 
     from duomo.training.fitting import finetune
+    from duomo.training.pretraining import pretrain
     from duomo.training.request import Request
 
     settle(ctx, output)
     app: App = ctx.obj
+    is_new = bool(given["pretrain"] or given["architecture"] or given["size"])
+    if is_new and given["model"] is not None:
+        raise click.UsageError("--model says where to start, and --pretrain, --architecture and --size start anew")
     what = {
         "task": task, "data": data, "label": given["label"], "input": given["input_"], "model": given["model"],
         "train": _train(given["train"]), "validation": _validation(given["validation"]), "device": given["device"],
@@ -71,14 +80,20 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
     if given["check"]:
         from duomo.training.checking import check
 
-        checked = check(Request(**what, out=Path(out)), app.catalog)
+        scratch = (given["architecture"], given["size"]) if is_new else None
+        checked = check(Request(**what, out=Path(out), scratch=scratch), app.catalog)
         _show_checked(checked, output)
         return
     shown = _Shown(app)
     try:
         several = {"devices": what["device"]} if "," in given["device"] else {}
         placed = {"parallel": given["parallel"], **several}
-        fit = finetune(**what, **placed, out=out, resume=given["resume"], catalog=app.catalog, on_step=shown.step)
+        more = {"out": out, "resume": given["resume"], "catalog": app.catalog, "on_step": shown.step}
+        if is_new:
+            for name in ("model", "train"):
+                del what[name]
+            more |= {"architecture": given["architecture"], "size": given["size"]}
+        fit = (pretrain if is_new else finetune)(**what, **placed, **more)
     finally:
         shown.close()
     if output == "json":

@@ -111,7 +111,7 @@ def check_rows(
     if again:
         yield _finding(
             "note", f"{len(again)} rows repeat another row's input", again, examples,
-            "equal inputs are kept on one side of the split", "drop_duplicates=True leaves them out",
+            "equal inputs are kept on one side of the split", "Recipe(clean=('drop_duplicates',)) leaves them out",
         )  # fmt: skip
     torn = [same for same in places.values() if len({labels[at] for at in same}) > 1]
     if torn:
@@ -119,7 +119,7 @@ def check_rows(
         yield _finding(
             "warning", f"{len(torn)} inputs have two labels or more", rows, examples,
             f"such as {examples[torn[0][0]].id}: {', '.join(sorted({str(labels[at]) for at in torn[0]}))}",
-            "look at these rows: one of the labels is wrong, or the classes overlap",
+            "look at these rows: a label is wrong, or classes overlap; clean=('drop_conflicts',) leaves them out",
         )  # fmt: skip
     yield from _check_split(examples, contents, labels, train, held)
 

@@ -2,6 +2,8 @@
 
 reviews.csv, .jsonl, .parquet    a row each, one column the label
 birds/robin/1.jpg                a class for each folder
+corpus.txt                       a text each line; for tasks that learn without labels
+corpus/one.txt                   a text each file
 birds/metadata.csv               a row for each file, named in the column file_name
 [{"text": …, "label": …}], a pandas data frame, a `datasets.Dataset`, pairs of input and label
 """
@@ -17,6 +19,8 @@ from duomo.data.rows import read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
 
 FILES = ("file_name", "file", "path")
+PLAIN = (".txt", ".md")
+"""Files of which each line is a text."""
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -49,6 +53,9 @@ def rows_of(data: object, suffixes: tuple[str, ...]) -> Iterator[RawRow]:
             return _folder(path, suffixes)
         if not path.exists():
             raise InputMissing(f"no data at '{path}'", why=f"looked in {path.absolute().parent}", fix="check the path")
+        if path.suffix.lower() in PLAIN:
+            lines = enumerate(path.read_text("utf-8-sig", errors="surrogateescape").splitlines(), 1)
+            return (RawRow(f"{path.name}:{at}", line) for at, line in lines if line.strip())
         return (RawRow(f"{path.name}:{at}", row, base=path.parent) for at, row in enumerate(read_rows(path), 1))
     if hasattr(data, "to_dict") and hasattr(data, "columns"):  # a pandas data frame
         data = data.to_dict("records")

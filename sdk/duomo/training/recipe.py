@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from duomo.data.cleaning import STEPS
 from duomo.errors import BadOption, UsageProblem, did_you_mean
 
 Optimizer = Literal["adamw", "adam", "sgd"]
@@ -38,6 +39,8 @@ class Recipe:
     """Largest norm of a gradient; None to leave it as it is."""
     class_weight: str | Mapping[str, float] = "none"
     """``none``, ``balanced`` (each class counts alike), or a weight for each label."""
+    clean: tuple[str, ...] = ()
+    """Steps done on the rows before anything else: strip, nfc, drop_duplicates, drop_conflicts."""
     augment: tuple[str, ...] = ()
     """Augmentations by name, such as ``flip`` and ``crop`` for images; each model says which it has."""
     precision: Precision = "float32"
@@ -64,10 +67,12 @@ class Recipe:
         self._check("checkpoint_s", self.checkpoint_s >= 0, "0 or more")
         for name, known in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
             self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
-        if isinstance(self.augment, list):
-            object.__setattr__(self, "augment", tuple(self.augment))
-        fits = isinstance(self.augment, tuple) and all(isinstance(each, str) for each in self.augment)
-        self._check("augment", fits, "a list of names")
+        for name in ("augment", "clean"):
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, value := tuple(value))
+            self._check(name, isinstance(value, tuple) and all(isinstance(x, str) for x in value), "a list of names")
+        self._check("clean", set(self.clean) <= set(STEPS), f"of {', '.join(STEPS)}")
         weights = self.class_weight
         fits = weights in ("none", "balanced") if isinstance(weights, str) else all(w >= 0 for w in weights.values())
         self._check("class_weight", fits, "none, balanced, or a weight of 0 or more for each label")
@@ -93,7 +98,7 @@ class Recipe:
         record = dataclasses.asdict(self)
         if not isinstance(self.class_weight, str):
             record["class_weight"] = dict(self.class_weight)
-        record["augment"] = list(self.augment)
+        record.update(augment=list(self.augment), clean=list(self.clean))
         return record
 
     def fingerprint(self) -> dict[str, Any]:

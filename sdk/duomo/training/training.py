@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 
 from duomo.catalog import resolve
+from duomo.data.cleaning import clean
 from duomo.data.examples import Finding, data_digest
 from duomo.errors import BadInput, BadOption, StoreMismatch, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
@@ -121,6 +122,11 @@ class Training:
         label = default_label(cls.kind) if request.label == "label" else request.label
         material = read_material(self.task, self.spec, cls.kind, request.data, request.validation, label, request.input)
         self.left_out = material.left_out
+        if self.recipe.clean:
+            own, found = clean(material.examples[: material.num_own], self.recipe.clean)
+            other, also = clean(material.examples[material.num_own :], self.recipe.clean)
+            self.findings += [*found, *also]
+            material = material._replace(examples=[*own, *other], num_own=len(own))
         prepared = self._prepare_rows(cls, material)
         parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
         self._limit_left_out(len(prepared))
