@@ -40,7 +40,10 @@ class Server:
             if found := re.match(r"http://\S+", line):
                 self.address = found[0]
                 break
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self._drain = threading.Thread(target=self.process.stderr.read, daemon=True)
+        self._drain.start()
+        if not self.address:
+            self.process.wait(START_S)
 
     def __enter__(self) -> Self:
         assert self.address, "".join(self.said)
@@ -49,6 +52,9 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait(60)
+        self._drain.join(60)
+        if self.process.stderr is not None and not self._drain.is_alive():  # a worker may hold its end
+            self.process.stderr.close()
 
     def post(self, path: str, body: Any, **headers: str) -> tuple[int, bytes, Any]:
         """Status, body and headers of an answer."""
