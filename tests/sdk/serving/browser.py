@@ -1,5 +1,6 @@
 """A headless Chromium that a test drives over the DevTools protocol."""
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -30,7 +31,8 @@ class Browser:
         port = self._wait(lambda: (Path(self._folder.name) / "DevToolsActivePort").read_text().splitlines()[0])
         targets = self._wait(lambda: json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list")))
         address = next(each["webSocketDebuggerUrl"] for each in targets if each["type"] == "page")
-        self._socket: ClientConnection = connect(address, max_size=None)
+        self._stack = contextlib.ExitStack()
+        self._socket: ClientConnection = self._stack.enter_context(connect(address, max_size=None))
         self._count = 0
         self.requested: list[str] = []
         """Addresses that the page asked for."""
@@ -43,7 +45,7 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._stack.close()
         self._process.kill()
         self._process.wait(LIMIT_S)
         self._folder.cleanup()
