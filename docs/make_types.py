@@ -19,7 +19,7 @@ HEAD = '''"""`load` and `run` with the types of each task's options and result."
 # ruff: noqa
 # mypy: disable-error-code="override"
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from os import PathLike
 from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, overload
@@ -42,7 +42,7 @@ class _{name}Submit({name}Options, SubmitOptions, total=False): ...
 
 class {name}Runner(Runner[{result}]):
     def __call__(self, item: object, **options: Unpack[{name}Options]) -> {result}: ...
-    def map(self, items: Iterable[object], **options: Unpack[_{name}Map]) -> Iterator[Outcome[{result}]]: ...
+    def map(self, items: object, **options: Unpack[_{name}Map]) -> Iterator[Outcome[{result}]]: ...
     def submit(self, item: object, **options: Unpack[_{name}Submit]) -> Future[Outcome[{result}]]: ...
 """
 LOAD = """

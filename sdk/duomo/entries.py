@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from duomo.errors import DuomoError, UsageProblem
@@ -11,15 +11,6 @@ from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.inputs import Audio, Image
 from duomo.outcome import ItemError
 from duomo.tasks.base import Input
-
-
-def check_many(items: object) -> None:
-    """Raise `UsageProblem` for what is one item, or none."""
-    if isinstance(items, str | bytes | Path | Mapping) or not isinstance(items, Iterable):
-        raise UsageProblem(
-            f"map() takes many items, and {items!r:.80} was given",
-            fix="give a list, a generator or any other iterable; for one item call the runner: runner(item)",
-        )
 
 
 def check_count(name: str, value: object, least: int) -> None:

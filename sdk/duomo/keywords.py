@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from duomo.catalog import Catalog
     from duomo.execution.base import Executor
+    from duomo.execution.items import Key
     from duomo.execution.plan import Devices
     from duomo.execution.resuming.store import RunStore
     from duomo.parallel import ParallelDims
@@ -36,6 +37,8 @@ class RunOptions(TypedDict, total=False):
 class MapOptions(TypedDict, total=False):
     """The keywords of `Runner.map` beside the options of the task."""
 
+    column: str | None
+    key: Key | None
     batch_size: int | None
     max_failed: int | None
     store: str | os.PathLike[str] | RunStore | None

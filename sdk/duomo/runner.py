@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from duomo.catalog import Catalog, default_catalog, resolve
-from duomo.entries import Entries, check_count, check_many
+from duomo.entries import Entries, check_count
 from duomo.errors import UsageProblem, did_you_mean
 from duomo.execution.base import MODES, Executor, Job
 from duomo.execution.devices import device_name
+from duomo.execution.items import Key, items_of
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.lifecycle import Lifecycle
@@ -179,8 +180,10 @@ class Runner(Generic[R_co]):
 
     def map(
         self,
-        items: Iterable[object],
+        items: object,
         *,
+        column: str | None = None,
+        key: Key | None = None,
         batch_size: int | None = None,
         max_failed: int | None = None,
         store: str | os.PathLike[str] | RunStore | None = None,
@@ -194,8 +197,11 @@ class Runner(Generic[R_co]):
         raise at once, before anything is read.
 
         Args:
-            items: any iterable of what the task takes. After a `duomo.FLUSH` among them nothing more is
-                read until all before it were given out; it has no outcome.
+            items: any iterable of what the task takes, a table (`column`) or a data set with ``__getitem__`` and
+                ``__len__``. After a `duomo.FLUSH` among them nothing more is read until all before it were given
+                out; it has no outcome.
+            column: of a table of pandas, polars, pyarrow or `datasets`, the one that holds the items.
+            key: the part of each row that is the item: a name, a position, or a function of the row.
             batch_size: items in one forward pass at most; the model's own when left out.
             max_failed: more failed items than this end the run.
             store: a file that keeps each outcome as it comes. Given again after whatever ended the
@@ -209,10 +215,10 @@ class Runner(Generic[R_co]):
             StoreLocked: another run is using the store.
             SystemicError: the first items all failed alike, or more than `max_failed` did.
         """
-        check_many(items)
         check_count("batch_size", batch_size, 1)
         check_count("max_failed", max_failed, 0)
-        return self._map(items, options, batch_size, max_failed, store, retry_failed=retry_failed, dedupe=dedupe)
+        many = items_of(items, column, key)
+        return self._map(many, options, batch_size, max_failed, store, retry_failed=retry_failed, dedupe=dedupe)
 
     def submit(
         self, item: object, *, deadline_s: float | None = None, caller: str = "", **options: object

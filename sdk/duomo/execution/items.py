@@ -1,0 +1,120 @@
+"""What `Runner.map` may be given: iterables, a column of a table, map-style data sets, a part of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, TypeAlias, cast
+
+from duomo.errors import BadInput, UsageProblem, did_you_mean
+from duomo.execution.base import FLUSH
+
+Key: TypeAlias = str | int | Callable[[object], object]
+"""Which part of a row is the item: a name, a position, or a function of the row."""
+
+
+class _Table(Protocol):
+    def __getitem__(self, column: str) -> Iterable[object]: ...
+
+
+class _Indexed(Protocol):
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> object: ...
+
+
+def items_of(items: object, column: str | None = None, key: Key | None = None) -> Iterable[object]:
+    """Return what to read items from.
+
+    Args:
+        items: an iterable, a table, or a data set with ``__getitem__`` and ``__len__``.
+        column: of a table (pandas, polars, pyarrow, `datasets`): the one that holds the items.
+        key: of each row: the part that is the item.
+
+    Raises:
+        UsageProblem: it is one item, or a table and no column is named, or not the name of one.
+    """
+    if column is not None and key is not None:
+        raise UsageProblem("column= and key= say the same twice", fix="column= for a table, key= for rows")
+    columns = _columns(items)
+    if columns is not None and (column is not None or not _gives_rows(items)):
+        return _column(items, columns, column)
+    rows = _rows(items)
+    key = column if column is not None else key
+    return rows if key is None else _parts(rows, key)
+
+
+def _rows(items: object) -> Iterable[object]:
+    if not isinstance(items, str | bytes | bytearray | Path | Mapping):
+        if isinstance(items, Iterable):
+            return items
+        if hasattr(items, "__getitem__") and hasattr(items, "__len__"):  # as torch's map-style data sets are
+            indexed = cast(_Indexed, items)
+            return (indexed[at] for at in range(len(indexed)))
+        if hasattr(items, "__getitem__"):
+            return cast(Iterable[object], iter(items))
+    raise UsageProblem(
+        f"map() takes many items, and {items!r:.80} was given",
+        fix="give a list, a generator or any other iterable; for one item call the runner: runner(item)",
+    )
+
+
+def _columns(items: object) -> list[str] | None:
+    """List the columns of a table, known by what tables of all libraries have; None for anything else."""
+    for attribute in ("column_names", "columns"):  # pyarrow and datasets; pandas and polars
+        names = getattr(items, attribute, None)
+        if names is not None and hasattr(items, "__getitem__") and not isinstance(items, Mapping):
+            if all(isinstance(name, str) for name in names):
+                return list(names)
+            if attribute == "columns" and hasattr(items, "iloc"):
+                return [str(name) for name in names]
+    return None
+
+
+def _gives_rows(items: object) -> bool:
+    """Whether its own iteration gives rows, as that of `datasets` does: a mapping each, which tasks unwrap."""
+    return hasattr(items, "features") and hasattr(items, "__iter__")
+
+
+def _column(items: object, columns: list[str], column: str | None) -> Iterable[object]:
+    kind = f"{type(items).__module__.partition('.')[0]}'s {type(items).__name__}"
+    shown = ", ".join(columns[:12]) + (", …" if len(columns) > 12 else "")
+    if column is None:
+        likely = next((name for name in columns if name.lower() in _LIKELY), columns[0] if columns else "text")
+        raise UsageProblem(
+            f"map() was given a table, {kind}, and not which of its columns holds the items",
+            why=f"its columns are {shown or 'none'}; iterating a table gives their names, and not its rows",
+            fix=f'map(table, column="{likely}")',
+        )
+    if column not in columns:
+        raise UsageProblem(
+            f"this table has no column '{column}'",
+            why=did_you_mean(column, columns) or f"its columns are {shown}",
+            fix="name one of them",
+        )
+    return map(_plain, cast(_Table, items)[column])
+
+
+_LIKELY = ("text", "sentence", "review", "content", "body", "image", "picture", "photo", "path", "file", "audio", "url")
+
+
+def _plain(value: object) -> object:
+    """Turn a scalar of pyarrow into Python's."""
+    as_py = getattr(value, "as_py", None)
+    return value if as_py is None else as_py()
+
+
+def _parts(rows: Iterable[object], key: Key) -> Iterator[object]:
+    for row in rows:
+        yield row if row is FLUSH else _part(row, key)
+
+
+def _part(row: object, key: Key) -> object:
+    """Take the item out of a row; an error of the item where there is none, so that it costs no other its result."""
+    try:
+        return key(row) if callable(key) else row[key]  # type: ignore[index]
+    except Exception as error:
+        return BadInput(
+            f"this row has no part {key if callable(key) else repr(key)}",
+            why=f"{type(error).__name__}: {error}; the row is {row!r:.80}",
+            fix="key= is a name, a position, or a function of the row",
+        )
