@@ -101,7 +101,7 @@ class ItemError:
         return {"code": self.code, "what": self.what, "why": self.why, "fix": self.fix}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class OutcomeBase(Generic[R_co]):
     """What came of one item. Exactly one of `result` and `error` is set."""
 
@@ -123,6 +123,16 @@ class OutcomeBase(Generic[R_co]):
     def ok(self) -> bool:
         """Whether there is a result."""
         return self.error is None
+
+    def __repr__(self) -> str:
+        what = f"{self.error.code}: {self.error.what}" if self.error is not None else repr(self.result)
+        return f"{type(self).__name__}({self.index}, {self.id!r}, {what})"
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: the result, on its image or sound where `id` is the path of one, or the error."""
+        from duomo.tasks.showing import outcome_html
+
+        return outcome_html(self)
 
     def unwrap(self) -> R_co:
         """The result, or raise the item's error."""

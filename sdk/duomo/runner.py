@@ -165,6 +165,11 @@ class Runner(Generic[R_co]):
         self._watched = bool(self._lifecycle)
         self._defaults: Any = None  # options are checked once: most calls of a runner use the same ones
 
+    def __repr__(self) -> str:
+        meta = self.meta
+        devices = ", ".join(self.executor.devices())
+        return f"<Runner {meta.task}: {meta.model} on {devices}, {meta.dtype}>"
+
     @property
     def meta(self) -> Meta:
         """Model, revision, device and so on, as every outcome of this runner has them."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import pydantic
 
 from duomo.errors import BadOption, did_you_mean
+from duomo.tasks.brief import Brief
 from duomo.tasks.encoding import described_base64, standard_base64
 
 if TYPE_CHECKING:
@@ -58,6 +60,16 @@ class Result(pydantic.BaseModel):
         found = handler(schema)
         described_base64(handler.resolve_ref_schema(found))
         return found
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        for name, value in super().__repr_args__():
+            yield name, Brief(value)
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from duomo.tasks.showing import result_html
+
+        return result_html(self)
 
     @classmethod
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:

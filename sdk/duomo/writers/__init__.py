@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from duomo.writers.files import GrowingFile as GrowingFile
     from duomo.writers.formats import WRITERS as WRITERS, open_writer as open_writer
     from duomo.writers.frame import frame as frame
+    from duomo.writers.html import HtmlWriter as HtmlWriter
     from duomo.writers.npy import NpyWriter as NpyWriter
     from duomo.writers.parquet import ParquetWriter as ParquetWriter
     from duomo.writers.subtitles import SrtWriter as SrtWriter, VttWriter as VttWriter
@@ -35,6 +36,7 @@ face(
         "duomo.writers.files": "GrowingFile",
         "duomo.writers.formats": "WRITERS open_writer",
         "duomo.writers.frame": "frame",
+        "duomo.writers.html": "HtmlWriter",
         "duomo.writers.npy": "NpyWriter",
         "duomo.writers.parquet": "ParquetWriter",
         "duomo.writers.subtitles": "SrtWriter VttWriter",

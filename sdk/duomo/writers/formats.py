@@ -9,6 +9,7 @@ from typing import Any
 from duomo.errors import UsageProblem
 from duomo.tasks.base import Result
 from duomo.writers.base import Writer
+from duomo.writers.html import HtmlWriter
 from duomo.writers.npy import NpyWriter
 from duomo.writers.parquet import ParquetWriter
 from duomo.writers.subtitles import SrtWriter, VttWriter
@@ -21,6 +22,7 @@ WRITERS: dict[str, type[TextWriter] | type[ParquetWriter] | type[NpyWriter]] = {
     ".csv": CsvWriter,
     ".parquet": ParquetWriter,
     ".npy": NpyWriter,
+    ".html": HtmlWriter,
     ".srt": SrtWriter,
     ".vtt": VttWriter,
 }
@@ -30,7 +32,8 @@ def open_writer(path: str | os.PathLike[str], result: type[Result], *, resume: b
     """Open the writer that a file's suffix calls for.
 
     Args:
-        path: ends in ``.jsonl``, ``.ndjson``, ``.json``, ``.csv``, ``.parquet``, ``.npy``, ``.srt`` or ``.vtt``.
+        path: ends in ``.jsonl``, ``.ndjson``, ``.json``, ``.csv``, ``.parquet``, ``.npy``, ``.html``, ``.srt`` or
+            ``.vtt``.
         result: the result class of the task.
         resume: go on with a file that an earlier run has begun; otherwise it is replaced.
         options: ``fields`` and ``csv_safe``, as `TextWriter` takes them.

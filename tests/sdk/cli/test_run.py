@@ -448,7 +448,7 @@ def test_a_dry_run_with_a_file_says_so_and_writes_none(duomo: Any, tmp_path: Pat
 @pytest.mark.parametrize(
     ("task", "name", "known"),
     [
-        ("text-classification", "y.tsv", ".jsonl, .ndjson, .json, .csv, .parquet, .npy, .srt, .vtt, .txt"),
+        ("text-classification", "y.tsv", ".jsonl, .ndjson, .json, .csv, .parquet, .npy, .html, .srt, .vtt, .txt"),
         ("text-to-speech", "y.mp3", ".wav, .jsonl"),
     ],
 )

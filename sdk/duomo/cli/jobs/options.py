@@ -11,7 +11,7 @@ import click
 from duomo.cli.complete import complete_executors, complete_models
 
 F = TypeVar("F", bound=Callable[..., Any])
-FORMATS = ("auto", "table", "json", "jsonl", "csv", "text", "parquet", "npy", "srt", "vtt")
+FORMATS = ("auto", "table", "json", "jsonl", "csv", "text", "parquet", "npy", "html", "srt", "vtt")
 
 
 def option(names: str, metavar: str, help: str, default: object = None, **settings: Any) -> Any:

@@ -31,19 +31,49 @@ class Frame(NamedTuple):
 def draw_boxes(image: object, frames: Sequence[Frame], size: tuple[int, int]) -> PIL.Image.Image:
     """A copy of `image`, of `size` (width, height), with a frame and a label for each box, the first on top."""
     import PIL.ImageDraw
+    import PIL.ImageFont
 
     picture = _opened(image, *size)
     pen = PIL.ImageDraw.Draw(picture)
     colors = _colors(frame.label for frame in frames)
     width = max(1, round(max(picture.size) / 300))
+    letters = max(10, max(picture.size) / 50)
+    font = PIL.ImageFont.load_default(letters)
     for box in reversed(frames):
         left, right = sorted((box.xmin, box.xmax))
         top, bottom = sorted((box.ymin, box.ymax))
         pen.rectangle((left, top, right, bottom), outline=colors[box.label], width=width)
         said = f"{box.label} {box.score:.2f}"
-        place = (max(left, 0), max(top - 12, 0))
-        pen.rectangle(pen.textbbox(place, said), fill=colors[box.label])
-        pen.text(place, said, fill="white")
+        place = (max(left, 0), max(top - 1.2 * letters, 0))
+        pen.rectangle(pen.textbbox(place, said, font=font), fill=colors[box.label])
+        pen.text(place, said, fill="white", font=font)
+    return picture
+
+
+def draw_outlines(
+    image: object, outlines: Sequence[Sequence[tuple[float, float]]], size: tuple[int, int]
+) -> PIL.Image.Image:
+    """A copy of `image`, of `size` (width, height), with a line around each place."""
+    import PIL.ImageDraw
+
+    picture = _opened(image, *size)
+    pen = PIL.ImageDraw.Draw(picture)
+    width = max(1, round(max(picture.size) / 300))
+    for corners in outlines:
+        pen.line([*corners, *corners[:2]], fill=COLORS[0], width=width, joint="curve")
+    return picture
+
+
+def draw_points(image: object, points: Sequence[tuple[str, float, float]], size: tuple[int, int]) -> PIL.Image.Image:
+    """A copy of `image`, of `size` (width, height), with a dot at each (label, x, y) in the color of its label."""
+    import PIL.ImageDraw
+
+    picture = _opened(image, *size)
+    pen = PIL.ImageDraw.Draw(picture)
+    colors = _colors(label for label, _, _ in points)
+    radius = max(2, round(max(picture.size) / 150))
+    for label, x, y in points:
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colors[label], outline="white")
     return picture
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from duomo.inputs import Image, ImagePair, MarkedImage
 from duomo.tasks.base import Options, Result, Task
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 
 class Joint(Result):
@@ -36,6 +41,13 @@ class Poses(Result):
     poses: list[Pose]
     width: int
     height: int
+
+    def draw(self, image: object) -> PIL.Image.Image:
+        """Draw the points on `image`, which may be whatever the task takes; an image of its own comes back."""
+        from duomo.tasks.vision.drawing import draw_points
+
+        points = [(joint.label, joint.x, joint.y) for pose in self.poses for joint in pose.keypoints]
+        return draw_points(image, points, (self.width, self.height))
 
 
 class PoseEstimationOptions(Options):
@@ -74,6 +86,12 @@ class Keypoints(Result):
     keypoints: list[Keypoint]
     width: int
     height: int
+
+    def draw(self, image: object) -> PIL.Image.Image:
+        """Draw the places on `image`, which may be whatever the task takes; an image of its own comes back."""
+        from duomo.tasks.vision.drawing import draw_points
+
+        return draw_points(image, [("", each.x, each.y) for each in self.keypoints], (self.width, self.height))
 
 
 class KeypointDetectionOptions(Options):

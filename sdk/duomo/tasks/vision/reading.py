@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from duomo.inputs import Image
 from duomo.tasks.base import Options, Result, Task
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 
 class TextLine(Result):
@@ -24,6 +27,12 @@ class Page(Result):
     lines: list[TextLine]
     width: int
     height: int
+
+    def draw(self, image: object) -> PIL.Image.Image:
+        """Draw a line around each line of text on `image`, which may be whatever the task takes."""
+        from duomo.tasks.vision.drawing import draw_outlines
+
+        return draw_outlines(image, [each.corners for each in self.lines], (self.width, self.height))
 
     @property
     def text(self) -> str:

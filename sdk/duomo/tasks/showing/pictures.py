@@ -1,0 +1,125 @@
+"""Images in results, and what lies on an image: boxes, outlines, points and masks, as one drawing that scales."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pydantic
+
+from duomo.errors import DuomoError
+from duomo.inputs import Image
+from duomo.tasks.showing.parts import Source, escape
+from duomo.tasks.showing.style import COLORS
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+_SIDE = 960
+"""Pixels of the longer side that is embedded."""
+_MOST = 300
+"""Marks that are drawn."""
+_PNG = b"\x89PNG"
+
+
+def picture(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
+    """The image that a result is, or a drawing of what it found on one."""
+    fields = {name: getattr(result, name) for name in type(result).model_fields}
+    own = next((name for name, value in fields.items() if isinstance(value, bytes) and value[:4] == _PNG), "")
+    if own:
+        return f'<img alt="{escape(own)}" src="{_embedded(_opened(result, fields[own]))}">', {own, "width", "height"}
+    width, height = fields.get("width"), fields.get("height")
+    if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+        return "", set()
+    marks = [each for value in fields.values() if isinstance(value, list) for each in value][:_MOST]
+    labels = list(dict.fromkeys(str(getattr(each, "label", "")) for each in marks))
+    drawn = "".join(_mark(each, COLORS[labels.index(str(getattr(each, "label", ""))) % len(COLORS)], width, height)
+                    for each in reversed(marks))  # fmt: skip
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{min(width, 720)}" role="img">'
+        f"{_ground(source, width, height)}{drawn}</svg>",
+        {"width", "height"},
+    )
+
+
+def _ground(source: Source, width: int, height: int) -> str:
+    """The image that the result is of, where it is at hand and of this size; a grey field otherwise."""
+    image = image_of(source.value)
+    if image is None or image.size != (width, height):
+        return f'<rect width="{width}" height="{height}" fill="#8888" />'
+    return f'<image width="{width}" height="{height}" href="{_embedded(image)}"/>'
+
+
+def image_of(value: object) -> PIL.Image.Image | None:
+    """Open what was given to a task, if it is an image or a path of one."""
+    try:
+        return Image.accept(value).pil() if value is not None else None
+    except (DuomoError, OSError, ValueError):
+        return None
+
+
+def _mark(found: object, color: str, width: int, height: int) -> str:
+    """Draw one record by what it has: a mask, a box, corners, points."""
+    stroke = max(width, height) / 250
+    style = f'fill="none" stroke="{color}" stroke-width="{stroke:.1f}"'
+    parts = []
+    mask = getattr(found, "mask", None)
+    if isinstance(mask, bytes) and mask[:4] == _PNG:
+        parts.append(f'<image width="{width}" height="{height}" opacity=".5" href="{_tinted(mask, color)}"/>')
+    if hasattr(found, "xmin"):
+        x, y, right, bottom = (float(getattr(found, name)) for name in ("xmin", "ymin", "xmax", "ymax"))
+        parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{right - x:.1f}" height="{bottom - y:.1f}" {style}/>')
+        size = max(width, height) / 32
+        said = f"{getattr(found, 'label', '')} {getattr(found, 'score', 0):.2f}".strip()
+        place = f'x="{x:.1f}" y="{max(y - stroke, size):.1f}" font-size="{size:.1f}" font-family="sans-serif"'
+        look = f'fill="{color}" stroke="#fff" stroke-width="{size / 6:.1f}" paint-order="stroke"'
+        parts.append(f"<text {place} {look}>{escape(said)}</text>")
+    for corners in _outlines(found):
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+        parts.append(f'<polygon points="{points}" {style}/>')
+    parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.5 * stroke:.1f}" fill="{color}"/>' for x, y in _points(found)]
+    return "".join(parts)
+
+
+def _outlines(found: object) -> Iterator[list[tuple[float, float]]]:
+    corners = getattr(found, "corners", None)
+    if isinstance(corners, list) and corners:
+        yield from [corners] if isinstance(corners[0], tuple) else corners
+
+
+def _points(found: object) -> Iterator[tuple[float, float]]:
+    places = [found] if hasattr(found, "x") else getattr(found, "keypoints", [])
+    for place in places:
+        if hasattr(place, "x") and hasattr(place, "y"):
+            yield float(place.x), float(place.y)
+
+
+def _opened(result: pydantic.BaseModel, content: bytes) -> PIL.Image.Image:
+    """The image itself, as the result shows it where it has a way of its own: depths have more than 8 bits."""
+    import PIL.Image
+
+    own = getattr(result, "image", None)
+    return own if isinstance(own, PIL.Image.Image) else PIL.Image.open(io.BytesIO(content))
+
+
+def _embedded(image: PIL.Image.Image) -> str:
+    """An address that holds the image, made smaller."""
+    small = image.copy()
+    small.thumbnail((_SIDE, _SIDE))
+    written = io.BytesIO()
+    clear = small.mode in ("RGBA", "LA", "P")
+    small.convert("RGBA" if clear else "RGB").save(written, "PNG" if clear else "JPEG", quality=85)
+    kind = "png" if clear else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(written.getvalue()).decode()}"
+
+
+def _tinted(mask: bytes, color: str) -> str:
+    import PIL.Image
+
+    where = PIL.Image.open(io.BytesIO(mask)).convert("L")
+    where.thumbnail((_SIDE, _SIDE))
+    tint = PIL.Image.new("RGBA", where.size, color)
+    tint.putalpha(where)
+    return _embedded(tint)

@@ -1,0 +1,188 @@
+"""How results look: short in `repr`, whole in a notebook and on a page, whatever the task."""
+
+import html.parser
+import io
+import types
+import typing
+
+import numpy as np
+import PIL.Image
+import pytest
+import soundfile
+
+from duomo.catalog import resolve
+from duomo.errors import BadInput
+from duomo.outcome import Failure, ItemError, Meta, Success
+from duomo.tasks import (
+    CORE_TASKS,
+    Box,
+    Classification,
+    DepthMap,
+    Detections,
+    Embedding,
+    Mask,
+    Page,
+    Segment,
+    Segmentation,
+    Speech,
+    TextLine,
+    Transcript,
+)
+from duomo.tasks.base import Result
+from duomo.tasks.encoding import Vector
+from duomo.tasks.vision.keypoints import Joint, Keypoint, Keypoints, Pose, Poses
+from duomo.writers import open_writer
+
+META = Meta("a-task", "a/model")
+CAT = Classification.ranked(["<b>cat</b>", "dog"], [0.75, 0.25])
+
+
+class Tags(html.parser.HTMLParser):
+    """The tags of a page, those that are open, and its words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[str] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.found.append(tag)
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self.found.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def picture(width: int = 40, height: int = 30) -> PIL.Image.Image:
+    return PIL.Image.fromarray(np.full((height, width, 3), 200, np.uint8))
+
+
+def wave(seconds: float = 1.0) -> np.ndarray:
+    return np.sin(np.linspace(0, 900, int(16_000 * seconds))).astype(np.float32) * 0.5
+
+
+SHOWN = {
+    "labels": (CAT, {"table", "i"}, "<b>cat</b>"),
+    "boxes": (Detections(boxes=[Box(label="a cat", score=0.5, xmin=1, ymin=2, xmax=9, ymax=8)], width=40, height=30),
+              {"svg", "rect", "text"}, "a cat 0.50"),
+    "masks": (Segmentation(segments=[Mask(label="cat", mask=Mask.png(np.eye(30, 40) > 0))], width=40, height=30),
+              {"svg", "image"}, "cat"),
+    "poses": (Poses(poses=[Pose(score=1, xmin=0, ymin=0, xmax=9, ymax=9,
+                                keypoints=[Joint(label="nose", score=1, x=3, y=4)])], width=40, height=30),
+              {"svg", "circle", "rect"}, ""),
+    "page": (Page(lines=[TextLine(text="Read me", score=1, corners=[(1.0, 1.0), (9.0, 1.0), (9.0, 5.0), (1.0, 5.0)])],
+                  width=40, height=30), {"svg", "polygon"}, "Read me"),
+    "speech": (Speech.from_samples(wave(), 16_000), {"audio", "svg"}, "16000"),
+    "transcript": (Transcript(text="hello", segments=[Segment(start=0.0, end=0.5, text="hello")], language="en"),
+                   {"svg", "title", "table"}, "hello"),
+    "vector": (Embedding(vector=[0.5, -0.5, 1.0]), {"svg"}, "3 numbers"),
+    "depth": (DepthMap.of(np.arange(12.0).reshape(3, 4)), {"img"}, "maximum 11"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("result", "tags", "words"), SHOWN.values(), ids=SHOWN)
+def test_a_result_is_shown_by_what_it_holds(result, tags, words):
+    found = Tags(result._repr_html_())
+    assert not found.open
+    assert tags <= set(found.found)
+    assert words in found.words
+
+
+def some(kind: typing.Any) -> typing.Any:
+    """A value of a kind of field."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Vector:
+        return np.ones(3, np.float32)
+    if isinstance(kind, type) and issubclass(kind, Result):
+        return kind(**{name: some(field.annotation) for name, field in kind.model_fields.items()})
+    if origin in (typing.Union, types.UnionType, typing.Annotated):
+        return some(inner[0])
+    if origin is list:
+        return [some(inner[0])] * 5
+    if origin is tuple:
+        return tuple(some(each) for each in inner if each is not ...)
+    if origin is dict:
+        return {some(inner[0]): some(inner[1])}
+    if origin is typing.Literal:
+        return inner[0]
+    return {int: 3, float: 0.5, str: "some words " * 9, bytes: b"\x00" * 9, bool: True}[kind]
+
+
+@pytest.mark.parametrize("spec", CORE_TASKS, ids=lambda spec: spec.name)
+def test_the_results_of_every_task_are_shown_and_short_in_print(spec):
+    result = some(resolve(spec.target).Result)
+    found = Tags(result._repr_html_())
+    assert not found.open
+    assert len(found.found) > 3
+    assert any(each in found.words for each in ("some words", "3", "0.5"))
+    assert len(repr(result)) < 3000
+
+
+def test_a_print_is_short_whatever_is_in_it():
+    assert repr(Speech.from_samples(wave(60), 16_000)) == (
+        "Speech(wav=<1,920,044 bytes>, sampling_rate=16000, duration=60.0)"
+    )
+    assert repr(Embedding(vector=[0.0] * 384)) == "Embedding(vector=<float32 384>)"
+    many = Classification.ranked([f"label {at}" for at in range(1000)], [1.0] * 1000)
+    assert repr(many).endswith("… 997 more])")
+    assert len(repr(Transcript(text="a" * 10_000, segments=[]))) < 200
+    assert repr(Success(3, "cat.jpg", CAT, None, META)).startswith("Success(3, 'cat.jpg', Classification(labels=[")
+    assert repr(Failure(3, "a", None, ItemError.of(BadInput("not an image")), META)) == (
+        "Failure(3, 'a', E-INPUT: not an image)"
+    )
+
+
+def test_an_outcome_lies_on_the_image_or_sound_that_it_is_named_after(tmp_path):
+    picture().save(tmp_path / "cat.png")
+    soundfile.write(tmp_path / "call.wav", wave(), 16_000)
+    boxes, transcript = SHOWN["boxes"][0], SHOWN["transcript"][0]
+    on_image = Tags(Success(0, str(tmp_path / "cat.png"), boxes, None, META)._repr_html_())
+    assert "image" in on_image.found
+    assert "audio" in Tags(Success(0, str(tmp_path / "call.wav"), transcript, None, META)._repr_html_()).found
+    assert "image" not in Tags(Success(0, str(tmp_path / "gone.png"), boxes, None, META)._repr_html_()).found
+    picture(9, 9).save(tmp_path / "other.png")
+    assert "image" not in Tags(Success(0, str(tmp_path / "other.png"), boxes, None, META)._repr_html_()).found
+
+
+def test_what_is_shown_fetches_nothing(monkeypatch):
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("fetched"))
+    Success(0, "http://example.org/cat.png", SHOWN["boxes"][0], None, META)._repr_html_()
+
+
+def test_a_page_has_each_outcome_once_and_no_script(tmp_path):
+    with open_writer(tmp_path / "out.html", Classification) as writer:
+        writer.write(Success(0, "<script>", CAT, None, META))
+        writer.write(Failure(1, "gone.jpg", None, ItemError.of(BadInput("no image", fix="look again")), META))
+    text = (tmp_path / "out.html").read_text("utf-8")
+    found = Tags(text)
+    assert not found.open
+    assert found.found.count("section") == 2
+    assert found.found.count("style") == 2
+    assert "script" not in found.found
+    assert "E-INPUT: no image" in found.words
+    assert "http" not in text.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize("result", [
+    SHOWN["boxes"][0], SHOWN["masks"][0], SHOWN["poses"][0], SHOWN["page"][0],
+    Keypoints(keypoints=[Keypoint(x=5, y=5, score=1)], width=40, height=30),
+], ids=lambda result: type(result).__name__)  # fmt: skip
+def test_what_was_found_on_an_image_is_drawn_on_a_copy(result):
+    image = picture()
+    before = image.tobytes()
+    assert result.draw(image).tobytes() != before
+    assert image.tobytes() == before
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    assert result.draw(written.getvalue()).size == (40, 30)
+    with pytest.raises(BadInput, match="9x9"):
+        result.draw(picture(9, 9))
