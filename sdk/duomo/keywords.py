@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from duomo.execution.base import Executor
     from duomo.execution.items import Key
     from duomo.execution.plan import Devices
+    from duomo.execution.progress import Progress
     from duomo.execution.resuming.store import RunStore
     from duomo.parallel import ParallelDims
 
@@ -44,6 +45,7 @@ class MapOptions(TypedDict, total=False):
     store: str | os.PathLike[str] | RunStore | None
     retry_failed: bool
     dedupe: bool
+    progress: Progress
 
 
 class SubmitOptions(TypedDict, total=False):

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -24,6 +26,7 @@ from duomo.execution.devices import device_name
 from duomo.execution.items import Key, items_of
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
+from duomo.execution.progress import Progress, watched
 from duomo.lifecycle import Lifecycle
 from duomo.outcome import Meta, Outcome
 from duomo.parallel import ParallelDims
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Result)
 R_co = TypeVar("R_co", bound=Result, covariant=True)
 AnyTask = type[Task[Any, Any, R]]
+LOG = logging.getLogger(__name__)
 _LOADING: contextvars.ContextVar[Catalog | None] = contextvars.ContextVar("duomo_loading", default=None)
 """The catalog of the `load` in progress: a model that loads other models finds them in the same one."""
 
@@ -99,12 +103,15 @@ def load(
         place = resolve(known.target, known.requires, f"executor '{known.name}'")()
     if not isinstance(place, Executor):
         raise UsageProblem(f"not an executor: {executor!r:.80}", fix="pass its name, or an instance of duomo.Executor")
-    outer = _LOADING.set(catalog)
+    LOG.info("loading %s for %s%s", reference, spec.task, f" from {path}" if path else "")
+    outer, began = _LOADING.set(catalog), time.monotonic()
     try:
         place.start(job)
     finally:
         _LOADING.reset(outer)
-    return Runner(task_class, place, catalog)
+    runner = Runner(task_class, place, catalog)
+    LOG.info("%s, after %.1f s", runner, time.monotonic() - began)
+    return runner
 
 
 def run(
@@ -132,13 +139,13 @@ def run(
     """
     name = task if isinstance(task, str) else task.name
     _check_for_load(options)
-    return _kept(name, model, device, dtype, folder_identity(model))(item, **options)
+    return _kept(name, model, device, dtype, folder_identity(model), os.getpid())(item, **options)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept(task: str, model: str | None, device: str, dtype: str, identity: str) -> Runner[Any]:
-    """The runner for a model; `identity` is another when the weights in its folder were replaced."""
-    del identity
+def _kept(task: str, model: str | None, device: str, dtype: str, identity: str, process: int) -> Runner[Any]:
+    """The runner for a model in a process; `identity` is another when the weights in its folder were replaced."""
+    del identity, process
     return load(task, model, device=device, dtype=dtype)
 
 
@@ -161,6 +168,7 @@ class Runner(Generic[R_co]):
         self.executor = executor
         self._accept: Callable[[Any], Any] = task.Input.accept
         self._entries = Entries(task.Input)
+        self._process = os.getpid()
         self._lifecycle = Lifecycle(catalog.host)
         self._watched = bool(self._lifecycle)
         self._defaults: Any = None  # options are checked once: most calls of a runner use the same ones
@@ -177,6 +185,7 @@ class Runner(Generic[R_co]):
 
     def __call__(self, item: object, **options: object) -> R_co:
         """Compute one item; raises the item's error."""
+        self._check_process()
         if self._watched:
             [outcome] = self._map([item], options)
             return outcome.unwrap()
@@ -194,6 +203,7 @@ class Runner(Generic[R_co]):
         store: str | os.PathLike[str] | RunStore | None = None,
         retry_failed: bool = False,
         dedupe: bool = False,
+        progress: Progress = False,
         **options: object,
     ) -> Iterator[Outcome[R_co]]:
         """Compute many items, read lazily; one `Outcome` each, in the order of the input.
@@ -213,6 +223,8 @@ class Runner(Generic[R_co]):
                 run, outcomes that are in it are given back from it, the rest is computed.
             retry_failed: compute items again that failed according to the store.
             dedupe: compute items of equal content once; the last 16,384 distinct ones are remembered.
+            progress: True for a bar on standard error or in the notebook, or a function that is called with how many
+                items are done and how many there are (None where `items` has no length).
             options: of the task.
 
         Raises:
@@ -223,7 +235,8 @@ class Runner(Generic[R_co]):
         check_count("batch_size", batch_size, 1)
         check_count("max_failed", max_failed, 0)
         many = items_of(items, column, key)
-        return self._map(many, options, batch_size, max_failed, store, retry_failed=retry_failed, dedupe=dedupe)
+        found = self._map(many, options, batch_size, max_failed, store, retry_failed=retry_failed, dedupe=dedupe)
+        return watched(found, progress, items, self.task.name) if progress else found
 
     def submit(
         self, item: object, *, deadline_s: float | None = None, caller: str = "", **options: object
@@ -243,6 +256,7 @@ class Runner(Generic[R_co]):
         Raises:
             UsageProblem: the options or the deadline are wrong, or the runner is closed.
         """
+        self._check_process()
         if deadline_s is not None and not (isinstance(deadline_s, int | float) and deadline_s >= 0):
             raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
 
@@ -255,6 +269,7 @@ class Runner(Generic[R_co]):
 
     def stream(self, item: object, **options: object) -> Iterator[Any]:
         """Yield the parts of one result as they come, for models that generate."""
+        self._check_process()
         accepted = self._accept(item)
 
         def parts(options: Mapping[str, object]) -> Iterator[Any]:
@@ -285,6 +300,7 @@ class Runner(Generic[R_co]):
         retry_failed: bool = False,
         dedupe: bool = False,
     ) -> Iterator[Outcome[R_co]]:
+        self._check_process()
         self._parse(options)  # wrong options raise here
 
         def compute(options: Mapping[str, object]) -> Iterator[Outcome[R_co]]:
@@ -300,6 +316,16 @@ class Runner(Generic[R_co]):
             return resume.outcomes(ran)
 
         return self._lifecycle.watch(compute, self.meta, options)
+
+    def _check_process(self) -> None:
+        """Raise `UsageProblem` in a process that was forked after the model was loaded."""
+        if self._process != os.getpid():
+            raise UsageProblem(
+                f"{self.task.name} was loaded in another process, {self._process}, of which this one is a fork",
+                why="threads, locks and devices of a loaded model do not survive a fork: it could hang for good",
+                fix="load it in this process: in gunicorn in post_fork or at the first request and without --preload, "
+                "in multiprocessing in the initializer of the pool or with the start method 'spawn'",
+            )
 
     def _parse(self, options: Mapping[str, object]) -> Any:
         if options:

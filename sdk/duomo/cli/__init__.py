@@ -224,7 +224,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
-@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@click.option("-v", "--verbose", count=True, help="Say what is loaded, retried and restarted; -vv each batch, too.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors.")
 @click.option("--debug", is_flag=True, envvar="DUOMO_DEBUG", help="Show tracebacks.")
 @click.option("--offline", is_flag=True, help="Never use the network.")

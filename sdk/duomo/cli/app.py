@@ -27,7 +27,9 @@ class App:
     """
 
     def __init__(self, catalog: Catalog | None = None) -> None:
-        self.verbose = self.quiet = self.debug = self.no_plugins = self.strict_plugins = False
+        self.verbose = 0
+        """How often ``-v`` was given."""
+        self.quiet = self.debug = self.no_plugins = self.strict_plugins = False
         self.disabled: tuple[str, ...] = ()
         self.progress = "auto"
         self.color: bool | None = None
@@ -51,10 +53,11 @@ class App:
             import logging
 
             if self.verbose:
-                logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+                logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
             logger = logging.getLogger("duomo")
             ctx.call_on_close(functools.partial(logger.setLevel, logger.level))
-            logger.setLevel(logging.ERROR if self.quiet else logging.INFO)
+            level = logging.DEBUG if self.verbose > 1 else logging.INFO
+            logger.setLevel(logging.ERROR if self.quiet else level)
 
     @functools.cached_property
     def catalog(self) -> Catalog:

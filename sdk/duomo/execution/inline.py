@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from duomo.errors import BadOption, OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job, ModelFacts
 from duomo.execution.devices import describe_and_release
+from duomo.execution.progress import log_batch
 from duomo.execution.scheduling.intake import Reader
 from duomo.execution.scheduling.lanes import Lane
 from duomo.execution.scheduling.policy import Policy
@@ -45,6 +46,7 @@ class Ran(NamedTuple):
 
     def tell(self, scheduler: Scheduler) -> None:
         """Tell the scheduler that the batch is from."""
+        log_batch(len(self.batch.entries), self.item_results, self.error, out_of_memory=self.out_of_memory)
         if self.error is None:
             scheduler.settle(self.batch, self.item_results)
         elif self.out_of_memory:
@@ -62,6 +64,10 @@ class InlineExecutor(Executor):
         self._worker: Worker | None = None
         self._desk: InlineDesk | None = None
         self._starting = threading.Lock()
+        # Any number of threads may call. A model and its tokenizer are not made for that: each does one thing at a
+        # time, and one batch is still prepared while another computes. Who takes both takes `_preparing` first.
+        self._preparing = threading.Lock()
+        self._computing = threading.Lock()
         self._total = Stats()
 
     def load(self, job: Job) -> Meta:
@@ -87,11 +93,20 @@ class InlineExecutor(Executor):
 
     def run(self, item: object, options: object) -> Any:
         """Compute one accepted item."""
-        return self.worker.run(item, options)
+        worker = self.worker
+        with self._preparing, self._computing:
+            return worker.run(item, options)
 
     def stream(self, item: object, options: object) -> Iterator[Any]:
         """Yield the parts of one result as they come."""
-        return self.worker.stream(item, options)
+        parts = self.worker.stream(item, options)
+        nothing = object()
+        while True:
+            with self._preparing, self._computing:
+                part = next(parts, nothing)
+            if part is nothing:
+                return
+            yield part
 
     def map(
         self,
@@ -150,22 +165,27 @@ class InlineExecutor(Executor):
 
     def prepare(self, batch: Batch, options: object, pool: concurrent.futures.Executor | None) -> Pending:
         """Have a batch prepared in a thread of `pool`; without one when it is computed."""
-        prepare = functools.partial(self.worker.prepare, [entry.item for entry in batch.entries], options)
+        prepare = functools.partial(self._prepared, [entry.item for entry in batch.entries], options)
         return Pending(batch, options, pool.submit(prepare).result if pool else prepare)
+
+    def _prepared(self, items: Sequence[object], options: object) -> Prepared:
+        with self._preparing:
+            return self.worker.prepare(items, options)
 
     def compute(self, pending: Pending) -> Ran:
         """Run a batch. Raises `OptimizeRefused`, which is of no item: nothing can go on."""
         batch, options, prepare = pending
         try:
             prepared = prepare()
-            start = time.perf_counter()
-            item_results = self.worker.compute(prepared, options)
+            with self._computing:
+                start = time.perf_counter()
+                item_results = self.worker.compute(prepared, options)
+                self._total.prepare_s += prepared.seconds
+                self._total.compute_s += time.perf_counter() - start
         except OptimizeRefused:
             raise
         except Exception as error:
             return Ran(batch, (), *describe_and_release(error))
-        self._total.prepare_s += prepared.seconds
-        self._total.compute_s += time.perf_counter() - start
         return Ran(batch, item_results)
 
     def meta(self) -> Meta:

@@ -21,6 +21,7 @@ from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.desk import PoolDesk
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, Pace, PoolRun, StreamRun
+from duomo.execution.progress import LOG, log_batch
 from duomo.execution.scheduling.intake import PATIENCE_S, Reader
 from duomo.execution.scheduling.lanes import same_options
 from duomo.execution.scheduling.policy import Policy
@@ -284,6 +285,8 @@ class PoolExecutor(Executor):
             sent = self._table.answered(replica, event.ticket, now, took=event.compute_s, ran=ran)
             if sent is None or sent.run.is_gone:
                 return
+            count, oom = len(sent.batch.entries), event.out_of_memory
+            log_batch(count, event.item_results, event.error, replica, out_of_memory=oom)
             if ran:
                 self._table.seats[replica].items += len(event.item_results)
                 self._total.prepare_s += event.prepare_s
@@ -296,6 +299,7 @@ class PoolExecutor(Executor):
     def _mark_dead(self, event: Event, now: float) -> None:
         """Note that a replica died: only its oldest batch can be to blame, the rest runs again."""
         why = event.error.why if event.error else "the process died"
+        LOG.warning("worker %d on %s was lost: %s", event.replica, self._crew.devices(event.replica), why)
         had = self._table.died(event.replica, now, why)
         for place, sent in enumerate(had):
             if not sent.run.is_gone:
@@ -307,6 +311,7 @@ class PoolExecutor(Executor):
         for replica in self._table.rested(now):
             try:
                 self._crew.restart(replica)
+                LOG.info("worker %d on %s is started again", replica, self._crew.devices(replica))
             except (OSError, EOFError) as error:  # too many processes or files: later there may be fewer
                 self._mark_dead(Event("lost", replica, error=not_restarted(error)), now)
         if self._table.all_lost:
