@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from duomo.catalog import Catalog
+    from duomo.specs import ExecutorSpec
     from duomo.testing.suite import Finding
 
 KINDS = ("model", "task", "executor", "adapter", "command", "renderer")
@@ -163,6 +164,12 @@ def check(name: str, *, no_import: bool = False, progress: Callable[[str], None]
             if progress is not None:
                 progress(f"{spec.name} ({spec.task})")
             findings += run(type("Suite", (ModelConformance,), {"model": spec.name, "task": spec.task})())
+    for executor in _executors_of(name, catalog):
+        from duomo.testing.executors import ExecutorConformance
+
+        if progress is not None:
+            progress(f"executor {executor.name}")
+        findings += run(type("Suite", (ExecutorConformance,), {"executor": executor.name})())
     for adapter in catalog.adapters.values():
         if adapter.name.partition("/")[0] == name:
             from duomo.testing.adapters import AdapterConformance
@@ -173,6 +180,17 @@ def check(name: str, *, no_import: bool = False, progress: Callable[[str], None]
             fields = {"adapter": adapter.name, "tolerance": 1e-3 if adapter.tasks else 1e-6}
             findings += run(type("Suite", (AdapterConformance,), fields)())
     return findings
+
+
+def _executors_of(name: str, catalog: Catalog) -> list[ExecutorSpec]:
+    """List the executors of a plugin whose libraries are here."""
+    from duomo.plugins.requirements import missing_requirements
+    from duomo.specs import ExecutorSpec
+
+    specs = [
+        spec for record in catalog.plugins if record.name == name for spec in record.specs.get("register_executors", ())
+    ]
+    return [spec for spec in specs if isinstance(spec, ExecutorSpec) and not missing_requirements(spec.requires)]
 
 
 def catalog_regardless(app: App) -> Catalog:
