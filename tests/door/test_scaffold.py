@@ -72,8 +72,65 @@ def test_nothing_is_overwritten(tmp_path):
         create("birds", "task", tmp_path)
 
 
+CLEAN = """
+import importlib.metadata as metadata, os, sys
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+def closure(texts):
+    todo, found = [Requirement(text) for text in texts], {}
+    while todo:
+        need = todo.pop()
+        name, extras = canonicalize_name(need.name), need.extras | {""}
+        if need.marker and not need.marker.evaluate({"extra": ""}) or found.get(name, set()) >= extras:
+            continue
+        found[name] = found.get(name, set()) | extras
+        for text in metadata.requires(name) or ():
+            inner = Requirement(text)
+            if inner.marker is None or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
+                inner.marker = None
+                todo.append(inner)
+    return set(found)
+
+allowed = closure(os.environ["ONLY_WITH"].split(";"))
+owners = metadata.packages_distributions()
+hidden = {top for top, dists in owners.items() if not allowed & set(map(canonicalize_name, dists))}
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+"""
+"""Hides every package that the requirements do not ask for, as in an environment where nothing else is installed."""
+
+
 @pytest.mark.slow
-def test_the_tests_of_every_kind_pass(lay, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tests_of_a_kind_pass_where_only_its_requirements_are_installed(kind, lay, tmp_path):
+    site = tmp_path / "site"
+    name = f"my-{kind}"
+    create(name, kind, tmp_path)
+    project = tomllib.loads((tmp_path / f"duomo-{name}" / "pyproject.toml").read_text())["project"]
+    lay(site, name, version=project["version"], requires=tuple(project["dependencies"]))
+    (site / f"duomo_my_{kind}").symlink_to(tmp_path / f"duomo-{name}" / f"duomo_my_{kind}")
+    (site / "sitecustomize.py").write_text(CLEAN)
+    needs = [*project["dependencies"], *project["optional-dependencies"]["test"], f"duomo-{name}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(site), "ONLY_WITH": ";".join(needs), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "failed" not in done.stdout
+
+
+@pytest.mark.slow
+def test_the_tests_of_every_kind_pass_side_by_side(lay, tmp_path):
     site = tmp_path / "site"
     for kind in KINDS:
         name = f"my-{kind}"

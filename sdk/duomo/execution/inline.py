@@ -165,12 +165,12 @@ class InlineExecutor(Executor):
 
     def prepare(self, batch: Batch, options: object, pool: concurrent.futures.Executor | None) -> Pending:
         """Have a batch prepared in a thread of `pool`; without one when it is computed."""
-        prepare = functools.partial(self._prepared, [entry.item for entry in batch.entries], options)
+        prepare = functools.partial(self._prepared, self.worker, [entry.item for entry in batch.entries], options)
         return Pending(batch, options, pool.submit(prepare).result if pool else prepare)
 
-    def _prepared(self, items: Sequence[object], options: object) -> Prepared:
+    def _prepared(self, worker: Worker, items: Sequence[object], options: object) -> Prepared:
         with self._preparing:
-            return self.worker.prepare(items, options)
+            return worker.prepare(items, options)
 
     def compute(self, pending: Pending) -> Ran:
         """Run a batch. Raises `OptimizeRefused`, which is of no item: nothing can go on."""
