@@ -192,7 +192,7 @@ class Catalog:
             for spec in self.models
             if spec.is_family
             and task in (None, spec.task)
-            and any(fnmatchcase(name, pattern) for name in architectures for pattern in spec.architectures)
+            and any(_fits(name, spec.architectures) for name in architectures)
         ]
 
     def executor(self, name: str) -> ExecutorSpec:
@@ -215,11 +215,16 @@ class Catalog:
                     fix=record.fix,
                 )
         names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
-        near = nearest(name, names) or nearest(name, {spec.name for spec in self.models})
+        near = nearest(name, names)
+        # One of another task is no answer, but tells who misremembered the task.
+        other = [] if near else nearest(name, {spec.name for spec in self.models})
+        does = ", ".join(sorted({spec.task for spec in self.models if other and spec.name == other[0]}))
         is_foreign = "/" in name and owner not in {record.name for record in self.plugins}
         return UnknownModel(
             f"no model named '{name}'" + (f" for task {task}" if task else ""),
-            why=f"{len(names)} models are available" + (f"; the closest is '{near[0]}'" if near else ""),
+            why=f"{len(names)} models are available"
+            + (f"; the closest is '{near[0]}'" if near else "")
+            + (f"; '{other[0]}' does {does}" if other else ""),
             fix=(f"-m {near[0]}\n" if near else "")
             + (f"-m hf:{name} takes a checkpoint from the hub\n" if is_foreign else "")
             + "duomo models list"
@@ -229,6 +234,14 @@ class Catalog:
     def _gather(self, hook: str, kind: type[S]) -> list[S]:
         """The specs of one hook; the host has already seen to it that their names are unique."""
         return [spec for spec in self.host.specs(hook) if isinstance(spec, kind)]
+
+
+def _fits(architecture: str, patterns: Iterable[str]) -> bool:
+    """Whether a pattern is met, and none of those that begin with ``!``."""
+    wanted = (each for each in patterns if not each.startswith("!"))
+    barred = (each[1:] for each in patterns if each.startswith("!"))
+    fits = any(fnmatchcase(architecture, each) for each in wanted)
+    return fits and not any(fnmatchcase(architecture, each) for each in barred)
 
 
 def install_line(distribution: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 from duomo.parallel import shard_if_grouped
+from duomo.unfit import explain_quantised
 from duomo.weights import WeightsRef, check_tensors, first_line
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def load_network(
             )
     except (ImportError, OSError, ValueError, SafetensorError) as error:
         _refuse_own_code(weights, error)
+        if (quantised := explain_quantised(weights.network_folder)) is not None:
+            raise quantised from error
         raise WeightsProblem(
             f"'{weights.folder}' cannot be loaded",
             why=first_line(error),

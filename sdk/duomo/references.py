@@ -9,6 +9,7 @@ from duomo.catalog import Catalog
 from duomo.errors import UsageProblem, WrongTask
 from duomo.hooks import WeightsContext
 from duomo.specs import ModelSpec
+from duomo.unfit import explain_config
 from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
 
 
@@ -69,6 +70,9 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
     fitting = catalog.families(task, architectures)
     if fitting:
         return weights._replace(spec=fitting[0])
+    problem = None if architectures or weights.path is None else explain_config(weights.network_folder)
+    if problem is not None:
+        raise problem
     others = sorted({spec.task for spec in catalog.families(None, architectures)})
     made_for = ", ".join(architectures) or "nothing it names (config.json has no architectures)"
     raise WrongTask(

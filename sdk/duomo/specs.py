@@ -49,7 +49,8 @@ class ModelSpec(NamedTuple):
     uses: tuple[str, ...] = ()
     """Other models it is built on, as ``task=model``."""
     architectures: tuple[str, ...] = ()
-    """For a family: patterns over the ``architectures`` of a checkpoint's ``config.json``."""
+    """For a family: patterns over the ``architectures`` of a checkpoint's ``config.json``; those with ``!`` before them
+    are left out, whatever the others say."""
     languages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     limits: str = ""

@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from duomo.config import is_offline
 from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
 from duomo.specs import ModelSpec
+from duomo.unfit import check_layout
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+$")
@@ -190,7 +191,11 @@ def network_folder(folder: Path) -> Path:
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Raise `UnsafeWeights` unless there is a safetensors file, or `WeightsMissing` when there is nothing."""
+    """Raise `UnsafeWeights` unless there is a safetensors file, or `WeightsMissing` when there is nothing.
+
+    Raises `WeightsProblem` for what is known to be something else.
+    """
+    check_layout(folder)
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)

@@ -289,7 +289,7 @@ def test_a_model_near_only_to_those_of_another_task_is_offered_too():
     catalog = fake_catalog(echo_spec("fake/echoes", task="language-identification"))
     with pytest.raises(UnknownModel) as caught:
         catalog.model("fake/echo", "text-classification")
-    assert caught.value.why == "0 models are available; the closest is 'fake/echoes'"
+    assert caught.value.why == "0 models are available; 'fake/echoes' does language-identification"
     with pytest.raises(UnknownModel) as caught:
         catalog.model("fake/echo")
     assert caught.value.what == "no model named 'fake/echo'"

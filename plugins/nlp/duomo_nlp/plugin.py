@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from duomo import Hooks, ModelSpec, hookimpl
 
 STARTER = ("starter",)
+OTHERS = tuple(
+    f"!{name}*" for name in "LayoutLM Lilt Bros MarkupLM Wav2Vec2 Hubert WavLM UniSpeech SEW Data2VecAudio".split()
+)
+"""Architectures whose names end like those of texts, and that read pages with boxes, markup or sound."""
 
 MINILM = ModelSpec(
     "nlp/minilm",
@@ -74,7 +78,7 @@ FAMILY = ModelSpec(
     "any transformers checkpoint for sequence classification",
     "Apache-2.0",
     weights="given",
-    architectures=("*ForSequenceClassification",),
+    architectures=("*ForSequenceClassification", *OTHERS),
     limits="needs a tokenizer.json, or files from which transformers makes one",
 )
 PYSBD = ModelSpec(
@@ -205,7 +209,7 @@ class Nlp(Hooks):
                 task="token-classification",
                 loader="duomo_nlp.entities:TokenClassification",
                 summary="any transformers checkpoint for token classification",
-                architectures=("*ForTokenClassification",),
+                architectures=("*ForTokenClassification", *OTHERS),
                 trainer="duomo_nlp.training.tokens:Tokens",
                 bases=("nlp/minilm", *ENCODERS),
             ),
@@ -213,7 +217,7 @@ class Nlp(Hooks):
                 task="question-answering",
                 loader="duomo_nlp.answers:QuestionAnswering",
                 summary="any transformers checkpoint for extractive question answering",
-                architectures=("*ForQuestionAnswering",),
+                architectures=("*ForQuestionAnswering", *OTHERS),
                 limits="answers with a stretch of the text, word for word; nothing is put together or counted",
                 trainer="duomo_nlp.training.answers:Answers",
                 bases=("nlp/minilm", *ENCODERS),

@@ -93,7 +93,9 @@ def device_name(device: object) -> str:
     raise UsageProblem(
         f"device={device!r} is not a device",
         why="a device is named, as torch names it",
-        fix=f'device="cuda:{device}"' if isinstance(device, int) else 'device="auto", "cpu" or "cuda:0"',
+        fix=('device="cpu"' if device < 0 else f'device="cuda:{device}"')
+        if isinstance(device, int)
+        else 'device="auto", "cpu" or "cuda:0"',
     )
 
 

@@ -58,7 +58,9 @@ def check_file(path: Path, what: str) -> Path:
         raise InputMissing(
             f"no {what} file at '{path}'",
             why=f"looked in {path.absolute().parent}",
-            fix="check the path and its spelling",
+            fix=f"a shell expands ~, and a str is taken as it is: os.path.expanduser({str(path)!r:.200})"
+            if str(path).startswith("~")
+            else "check the path and its spelling",
         ) from None
     except (OSError, ValueError) as error:
         # ValueError: a null character in the name.
