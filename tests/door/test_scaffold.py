@@ -116,7 +116,8 @@ def test_the_tests_of_a_kind_pass_where_only_its_requirements_are_installed(kind
     lay(site, name, version=project["version"], requires=tuple(project["dependencies"]))
     (site / f"duomo_my_{kind}").symlink_to(tmp_path / f"duomo-{name}" / f"duomo_my_{kind}")
     (site / "sitecustomize.py").write_text(CLEAN)
-    needs = [*project["dependencies"], *project["optional-dependencies"]["test"], f"duomo-{name}"]
+    needs = ";".join([*project["dependencies"], *project["optional-dependencies"]["test"], f"duomo-{name}"])
+    alone = {"PYTHONPATH": str(site), "ONLY_WITH": needs, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", str(tmp_path)],
         env={

@@ -57,8 +57,7 @@ def test_a_network_that_reads_no_plain_text_is_of_no_task_on_texts(name: str, he
 def test_a_model_of_another_task_is_not_suggested() -> None:
     with pytest.raises(UnknownModel) as caught:
         duomo.load("image-classification", "vision/minilm")
-    assert "'nlp/minilm' does " in caught.value.why
-    assert "nlp/" not in caught.value.fix
+    assert "minilm" not in caught.value.fix
 
 
 @pytest.mark.parametrize(("device", "fix"), [(-1, 'device="cpu"'), (0, 'device="cuda:0"')])
