@@ -120,12 +120,7 @@ def test_the_tests_of_a_kind_pass_where_only_its_requirements_are_installed(kind
     alone = {"PYTHONPATH": str(site), "ONLY_WITH": needs, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", str(tmp_path)],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(site),
-            "ONLY_WITH": ";".join(needs),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        },
+        env={**os.environ, **alone},
         cwd=tmp_path,
         capture_output=True,
         text=True,
