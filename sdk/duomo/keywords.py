@@ -52,3 +52,4 @@ class SubmitOptions(TypedDict, total=False):
     """The keywords of `Runner.submit` beside the options of the task."""
 
     deadline_s: float | None
+    caller: str
