@@ -10,6 +10,7 @@ SAYS = {
     "chat.py": ["Paris"],
     "finance.py": ["blocked: sex (FAIR.PROHIBITED_BASIS)", "naive: LEAK.FUTURE", "look first at:"],
     "cluster.py": ["0 positive - cpu on ", "2 this text is empty", "workers: 2"],
+    "forty_lines.py": ["chelsea.png", "(3, 384) float32 [1.", "morning from the cathedral", " --> 00:00:0"],
     "find_pictures.py": ["an animal: chelsea", "something to drink: coffee", "heard"],
     "many_devices.py": ["in order: True", "1 worker lost, 2 at work"],
     "many_items.py": ["missing.jpg", "3 of 5 failed", "on cpu"],

@@ -17,6 +17,7 @@ from duomo.tasks import multimodal, nlp, speech, vision
 
 ROOT = Path(__file__).parents[2]
 PAGES = Path(__file__).parent / "typing"
+EXAMPLE = ROOT / "examples" / "forty_lines.py"
 RIGHT, WRONG = PAGES / "right.py", PAGES / "wrong.py"
 
 
@@ -26,22 +27,13 @@ def marked(*words: str) -> set[int]:
 
 
 def by_mypy(folder: Path) -> dict[str, set[int]]:
-    (folder / "mypy.ini").write_text("[mypy]\nstrict = True\n")
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--config-file",
-        "mypy.ini",
-        "--cache-dir",
-        "cache",
-        "right.py",
-        "wrong.py",
-    ]
+    (folder / "mypy.ini").write_text("[mypy]\nstrict = True\nignore_missing_imports = True\n")
+    pages = ["right.py", "wrong.py", EXAMPLE.name]
+    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--cache-dir", "cache", *pages]
     said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300).stdout
     found = re.findall(r"^(\w+\.py):(\d+): error: (?!Unused|Statement)", said, re.MULTILINE)
     assert "wrong.py" in said, said
-    return {name: {int(line) for of, line in found if of == name} for name in ("right.py", "wrong.py")}
+    return {name: {int(line) for of, line in found if of == name} for name in pages}
 
 
 def by_pyright(folder: Path) -> dict[str, set[int]]:
@@ -64,8 +56,9 @@ def folder(tmp_path) -> Path:
 
 @pytest.mark.slow
 def test_mypy_passes_a_users_file_and_sees_each_mistake(folder):
+    shutil.copy(EXAMPLE, folder)
     found = by_mypy(folder)
-    assert found["right.py"] == set()
+    assert found["right.py"] == found[EXAMPLE.name] == set()
     assert found["wrong.py"] == marked("wrong", "mypy")
 
 
