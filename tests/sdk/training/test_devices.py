@@ -42,9 +42,12 @@ def test_with_dropout_and_a_batch_norm_two_runs_are_equal_bit_for_bit(fit, rows)
     assert difference(first, second) == 0
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_rank_that_dies_is_named_and_the_weights_are_those_of_an_undisturbed_run(
-    rows, catalog, tmp_path, monkeypatch, rank
+@pytest.mark.parametrize(
+    ("rank", "sent", "named"),
+    [(0, "SIGKILL", "SIGKILL"), (1, "SIGKILL", "SIGKILL"), (1, "SIGSTOP", "its process is stopped")],
+)
+def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undisturbed_run(
+    rows, catalog, tmp_path, monkeypatch, rank, sent, named
 ):
     recipe = duomo.Recipe(epochs=6, batch=16, micro=4, lr=0.02, checkpoint_s=0.0)
     start = find_start("text-classification", "toys/varied", catalog)
@@ -62,7 +65,7 @@ def test_a_rank_that_dies_is_named_and_the_weights_are_those_of_an_undisturbed_r
     def train(out: str, kill_at: int | None):
         def on_step(at):
             if at[0] == kill_at and not losses:
-                os.kill(children[-2 + rank].pid, signal.SIGKILL)
+                os.kill(children[-2 + rank].pid, getattr(signal, sent))
                 killed.append(time.monotonic())
 
         killed: list[float] = []
@@ -83,7 +86,7 @@ def test_a_rank_that_dies_is_named_and_the_weights_are_those_of_an_undisturbed_r
         cut = train("cut", 7)
     ((lost, seconds),) = losses
     assert lost.rank == rank
-    assert "SIGKILL" in lost.reason
+    assert named in lost.reason
     assert seconds < 2
     assert difference(whole, cut) == 0
     assert not any(child.is_alive for child in children)

@@ -16,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from duomo.execution.sharding.ranks import PeerLost
+from duomo.training.distributed.pulse import Pulse
 from duomo.training.loop import Peers
 
 
@@ -27,11 +28,15 @@ class TorchPeers(Peers):
         size: copies in all.
         rendezvous: where they meet, a file or ``tcp://host:port``; a new one for each start.
         device: of this copy.
-        timeout_s: after which a copy that waits for another gives up.
+        timeout_s: after which a copy that waits for another gives up; the driver is quicker.
+        pulse: is told when this copy waits.
     """
 
-    def __init__(self, rank: int, size: int, rendezvous: str, device: torch.device, timeout_s: float) -> None:
+    def __init__(
+        self, rank: int, size: int, rendezvous: str, device: torch.device, timeout_s: float, pulse: Pulse
+    ) -> None:
         self.rank, self.size = rank, size
+        self._pulse = pulse
         if device.type == "cuda":
             torch.cuda.set_device(device)
         dist.init_process_group(
@@ -72,7 +77,8 @@ class TorchPeers(Peers):
     @contextlib.contextmanager
     def _named(self, what: str) -> Iterator[None]:
         try:
-            yield
+            with self._pulse.waiting(what):
+                yield
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise

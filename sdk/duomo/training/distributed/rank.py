@@ -12,6 +12,7 @@ from duomo.execution.pools.process import follow_driver
 from duomo.outcome import ItemError
 from duomo.specs import TaskSpec
 from duomo.training.distributed.peers import TorchPeers
+from duomo.training.distributed.pulse import Pulse
 from duomo.training.finishing import finish
 from duomo.training.fit import Fit
 from duomo.training.request import Request
@@ -32,17 +33,18 @@ def main(
     """Train as rank `rank` of `size`, and tell the driver of each step, of the end or of what was raised."""
     follow_driver(())
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
+    pulse = Pulse(pipe)
     try:
-        peers = TorchPeers(rank, size, rendezvous, torch.device(request.device), timeout_s)
-        fit = _train(Training(request, start, spec, peers), pipe)
+        peers = TorchPeers(rank, size, rendezvous, torch.device(request.device), timeout_s, pulse)
+        fit = _train(Training(request, start, spec, peers), pulse)
         peers.close()
-        pipe.send(("done", fit if rank == 0 else None))
+        pulse.send("done", fit if rank == 0 else None)
     except BaseException as error:
-        pipe.send(("raised", ItemError.of(error), type(error).__name__))
-    pipe.close()
+        pulse.send("raised", ItemError.of(error), type(error).__name__)
+    pulse.close()
 
 
-def _train(training: Training, pipe: Connection) -> Fit:
+def _train(training: Training, pulse: Pulse) -> Fit:
     training.prepare()
     done = training.finished()
     if done is not None:
@@ -54,5 +56,5 @@ def _train(training: Training, pipe: Connection) -> Fit:
             rows += step.num_rows
             scores = {name: each[0] for name, each in training.scores.items()}
             epochs = training.recipe.epochs
-            pipe.send(("step", (step.number + 1, training.loop.total, step.epoch + 1, epochs, step.loss, scores, rows)))
+            pulse.send("step", (step.number + 1, training.loop.total, step.epoch + 1, epochs, step.loss, scores, rows))
         return finish(training)

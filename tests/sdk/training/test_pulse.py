@@ -1,0 +1,78 @@
+"""Which rank of a training holds up the others."""
+
+import os
+from multiprocessing import Pipe
+
+from duomo.training.distributed.pulse import HANG_S, NAMED_S, USUAL, Beat, Pulse, Watch
+
+HERE = os.getpid()
+
+
+def computes(seconds, where="plugin/network.py:7 in forward"):
+    return Beat("", seconds, where)
+
+
+def waits(seconds):
+    return Beat("all_reduce", seconds, "distributed/peers.py:1 in sum")
+
+
+def watch_of(*beats, usual_s=0.0):
+    watch = Watch([HERE] * len(beats), usual_s)
+    for rank, beat in enumerate(beats):
+        watch.heard(rank, beat, 100.0)
+    return watch
+
+
+def test_the_rank_that_computes_while_the_others_wait_is_named_once_with_its_line():
+    watch = watch_of(waits(NAMED_S + 1), computes(NAMED_S + 2))
+    late = watch.late([0, 1], 100.0)
+    assert (late.rank, late.is_lost) == (1, False)
+    assert "plugin/network.py:7 in forward" in late.reason
+    assert watch.late([0, 1], 100.0) is None
+
+
+def test_it_is_lost_after_the_deadline_even_when_it_says_nothing_more():
+    watch = watch_of(waits(0.0), computes(0.1))
+    assert watch.late([0, 1], 100.0) is None
+    late = watch.late([0, 1], 100.2 + HANG_S)
+    assert (late.rank, late.is_lost) == (1, True)
+
+
+def test_nobody_is_late_while_all_compute_or_all_wait():
+    assert watch_of(computes(9000), computes(9000)).late([0, 1], 100.0) is None
+    assert watch_of(waits(9000), waits(9000)).late([0, 1], 100.0) is None
+
+
+def test_a_rank_that_has_just_come_from_a_collective_is_not_late_for_the_wait_of_another():
+    assert watch_of(waits(60), computes(0.1)).late([0, 1], 100.0) is None
+
+
+def test_waits_that_ended_well_lengthen_the_patience():
+    watch = watch_of(waits(5), computes(5))
+    watch.heard(0, computes(0.1), 101.0)
+    assert watch.usual_s == 5
+    watch.heard(0, waits(USUAL * 5 - 1), 150.0)
+    watch.heard(1, computes(USUAL * 5 - 1), 150.0)
+    assert watch.late([0, 1], 150.0) is None
+    assert watch.late([0, 1], 152.0).rank == 1
+
+
+def test_a_rank_that_has_ended_is_not_waited_for():
+    watch = watch_of(waits(9), computes(9))
+    watch.forget(1)
+    assert watch.late([0], 100.0) is None
+
+
+def test_a_rank_says_where_it_is_while_it_computes_and_what_it_waits_in():
+    here, there = Pipe(duplex=False)
+    pulse = Pulse(there)
+    pulse.send("step", 1)
+    assert here.recv() == ("step", 1)
+    kind, beat = here.recv()
+    assert kind == "beat"
+    assert not beat.waits_in
+    assert "connection.py" in beat.where, "where this test reads the pipe"
+    with pulse.waiting("all_reduce"):
+        kinds = {here.recv()[1].waits_in for _ in range(2)}
+    assert "all_reduce" in kinds
+    pulse.close()
