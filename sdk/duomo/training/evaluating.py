@@ -90,7 +90,9 @@ def evaluate(model: Trainable[Any], rows: Rows, labels: Sequence[Any], peers: Pe
         for module in training:
             module.training = True
     found = Evaluation(loss, metric, row_losses, model.kind == "none")
-    return found if peers is None or peers.size == 1 else _join(peers.gather(found))
+    if peers is None:
+        return found
+    return peers.agree(found if peers.size == 1 else _join(peers.gather(found)))
 
 
 def _join(parts: list[Evaluation]) -> Evaluation:

@@ -34,6 +34,7 @@ def finish(training: Training) -> Fit:
     out = training.request.out
     held = training.evaluate(training.held_source, training.held_labels) if training.held_labels else None
     own = training.evaluate(training.train_source, training.train_labels)
+    training.peers.join(training.model.network)
     order = sorted(range(len(own.row_losses)), key=own.row_losses.__getitem__, reverse=True)
     ids = [each.id for each in training.train_rows.examples]
     fit = Fit(
@@ -49,10 +50,10 @@ def finish(training: Training) -> Fit:
             tuple((ids[row], own.row_losses[row]) for row in order[:HARDEST]),
         ),
         tuple(training.findings),
-        tuple(training.journal.lines()) if training.peers.rank == 0 else (),
+        tuple(training.journal.lines()) if training.peers.writes else (),
         _record(training),
     )
-    if training.peers.rank == 0:
+    if training.peers.writes:
         _write(training, fit, held)
         training.journal.close()
         training.ledger.remove()
@@ -97,8 +98,8 @@ def _write_model(training: Training, out: Path) -> None:
 
 def _record(training: Training) -> dict[str, Any]:
     request, start = training.request, training.start
-    trained = sum(each.numel() for each in training.parameters.values())
-    total = sum(each.numel() for each in training.model.network.parameters())
+    sizes = {name: each.numel() for name, each in training.model.network.named_parameters()}
+    trained, total = sum(sizes[name] for name in training.parameters), sum(sizes.values())
     return {
         "base": start.reference,
         "base_license": start.license,

@@ -15,7 +15,7 @@ from duomo.parallel import ParallelDims
 from duomo.training.fit import FILE, Fit
 from duomo.training.recipe import Recipe
 from duomo.training.request import Request
-from duomo.training.starts import start_of
+from duomo.training.starts import Start, start_of
 
 
 class Progress(NamedTuple):
@@ -64,8 +64,9 @@ def finetune(
         validation: the share of rows to hold out, or data of its own.
         recipe: epochs, batch, learning rate and the like.
         device: ``auto``, ``cpu``, ``cuda:0`` …
-        devices: names of several, ``"cuda:0,cuda:1"``; with `parallel` alone, ``cpu`` for each copy.
-        parallel: copies of the model that share each batch, ``"dp=2"``.
+        devices: names of several, ``"cuda:0,cuda:1"``; with `parallel` alone, ``cpu`` for each.
+        parallel: ``"dp=2"``, copies of the model that share each batch; ``"tp=2"``, devices that share each layer,
+            where the model's plugin has a plan for it; ``"dp=2,tp=2"``.
         resume: go on with a training of the same rows, base and recipe that was stopped.
         catalog: the plugins to use; all installed ones when left out.
         on_step: called after each step.
@@ -98,40 +99,62 @@ def fit(
     """Do what a request asks for, in this process or in one for each device."""
     refuse_other(request.out, request.resume)
     catalog = catalog or default_catalog()
-    places = placement(devices, parallel, request.device)
+    places, dims = placement(devices, parallel, request.device)
     if len(places) > 1:
-        return run_on(places, request, catalog, on_step)
+        return run_on(places, dims, request, catalog, on_step)
     return run(dataclasses.replace(request, device=places[0]), catalog, on_step)
 
 
-def placement(devices: str | None, parallel: str | ParallelDims | None, device: str) -> list[str]:
-    """The device of each copy. Raises `UsageProblem` for ways to be parallel that training has not."""
+def placement(devices: str | None, parallel: str | ParallelDims | None, device: str) -> tuple[list[str], ParallelDims]:
+    """The device of each process, and their grid. Raises `UsageProblem` for ways to be parallel that there are not."""
     names = [name.strip() for name in (devices or "").split(",") if name.strip()]
     dims = ParallelDims.parse(parallel) if isinstance(parallel, str) else parallel or ParallelDims(dp=len(names) or 1)
-    if dims.group > 1:
+    if dims.pp > 1:
+        nearest = dims._replace(pp=1, tp=dims.tp * dims.pp)
         raise UsageProblem(
             f"training cannot be spread as {dims}",
-            why="copies of the model share a batch here; cutting a model that is trained is not written",
-            fix=f"dp={dims.total}: a whole copy on each device",
+            why="stages of layers (pp) are for inference; in training there are copies (dp) and shared layers (tp)",
+            fix=f"{nearest}: as many devices, each layer shared; or dp={dims.total}: a whole copy on each device",
         )
-    names = names or [device if dims.dp == 1 else "cpu" if device == "auto" else device] * dims.dp
-    if len(names) != dims.dp:
+    names = names or [device if dims.total == 1 else "cpu" if device == "auto" else device] * dims.total
+    if len(names) != dims.total:
         raise UsageProblem(
-            f"{dims} and {len(names)} devices do not fit", fix=f"name {dims.dp} devices, or dp={len(names)}"
+            f"{dims} and {len(names)} devices do not fit", fix=f"name {dims.total} devices, or dp={len(names)}"
         )
-    return names
+    return names, dims
 
 
-def run_on(places: list[str], request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None) -> Fit:
+def run_on(
+    places: list[str],
+    dims: ParallelDims,
+    request: Request,
+    catalog: Catalog,
+    on_step: Callable[[Progress], None] | None,
+) -> Fit:
     """Do what a request asks for, in a process for each place."""
     request, start = start_of(request, catalog)
     start.trainer()
     from duomo.training.distributed.launch import train_on
 
+    if dims.tp > 1:
+        refuse_uncuttable(dims, request, start)
     if not isinstance(request.data, str | os.PathLike) and not hasattr(request.data, "columns"):
         request = dataclasses.replace(request, data=list(request.data))  # each process reads all rows
     tell = None if on_step is None else lambda at: on_step(Progress(*at))
-    return train_on(places, request, start, catalog.task(request.task), tell)
+    return train_on(places, request, start, catalog.task(request.task), tell, dims=dims)
+
+
+def refuse_uncuttable(dims: ParallelDims, request: Request, start: Start) -> None:
+    """Raise `UsageProblem` for what cannot be shared by several processes, before any of them starts."""
+    from duomo.execution.sharding.group import check_plans
+
+    if request.train == "lora":
+        raise UsageProblem(
+            "train='lora' and tp do not go together",
+            why="its additions would have to be cut too",
+            fix=f"dp={dims.total}: a whole copy on each device; or train=2, upper layers",
+        )
+    check_plans(start.loader(), start.weights.path, dims, start.reference)
 
 
 def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None = None) -> Fit:

@@ -8,7 +8,7 @@ the rows are named, left out, and the step is done again without them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,15 @@ from torch.optim import Optimizer
 
 from duomo.errors import SystemicError
 from duomo.execution.devices import free_memory, is_out_of_memory
+from duomo.parallel import TensorPlan
 from duomo.training import optimizers
 from duomo.training.batches import cut
 from duomo.training.order import Order, share
 from duomo.training.recipe import Recipe
 from duomo.training.rows import Rows
 from duomo.training.trainable import Trainable
+
+T = TypeVar("T")
 
 
 class Step(NamedTuple):
@@ -41,10 +44,18 @@ class Step(NamedTuple):
 
 
 class Peers:
-    """The other copies of the model: none. `duomo.training.distributed` has those that are there."""
+    """The other processes of a training: none. `duomo.training.distributed` has those that are there."""
 
     rank = 0
+    """Of this copy of the model."""
     size = 1
+    """Copies."""
+    tp = 1
+    """Processes that share each layer of a copy."""
+    keeps = True
+    """Whether this process has a part in checkpoints."""
+    writes = True
+    """Whether it writes them."""
 
     def sum(self, tensor: Tensor) -> Tensor:
         """Add up over all copies, in place."""
@@ -60,9 +71,31 @@ class Peers:
     def from_first(self, tensors: Sequence[Tensor]) -> None:
         """Make tensors those of the first copy, in place."""
 
-    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
-        """The norm of all gradients together, after `sum_gradients`."""
-        return torch.nn.utils.get_total_norm(gradients)
+    def norm(self, gradients: Mapping[str, Tensor]) -> Tensor:
+        """The norm of all gradients together, by the names of their parameters, after `sum_gradients`."""
+        return torch.nn.utils.get_total_norm(list(gradients.values()))
+
+    def meet(self) -> None:
+        """Wait for all processes."""
+
+    def agree(self, value: T) -> T:
+        """The value of the first of those that share the layers of this copy."""
+        return value
+
+    def cut(self, network: nn.Module, plan: TensorPlan, name: str) -> None:
+        """Leave of a network what this process computes."""
+        raise NotImplementedError
+
+    def join(self, network: nn.Module) -> None:
+        """Make a network that was cut whole again."""
+
+    def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of the whole network from those of its pieces, by ``parameter`` or ``parameter:what``."""
+        return dict(tensors)
+
+    def share(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What this process has of tensors of the whole network."""
+        return dict(tensors)
 
 
 class Loop:
@@ -119,7 +152,8 @@ class Loop:
             try:
                 found, flags = self._gradients(number, share(rows, self.peers.rank, self.peers.size))
             except Exception as raised:
-                if not is_out_of_memory(raised):
+                # Who shares layers with others has left them in the middle of a pass.
+                if not is_out_of_memory(raised) or self.peers.tp > 1:
                     raise
                 error, found, flags = raised, self._nothing(), [0] * len(self.order.rows(number))
             found, flags, is_short = self._exchange(found, flags, is_short=error is not None)
@@ -183,8 +217,8 @@ class Loop:
         return found, flags, bool(short)
 
     def _update(self, number: int, lr: float, count: float) -> float:
-        gradients = [self._gradient(each) for each in self.parameters.values()]
-        norm = float(self.peers.norm(gradients)) / count
+        named = {name: self._gradient(each) for name, each in self.parameters.items()}
+        norm = float(self.peers.norm(named)) / count
         if not norm < float("inf"):
             raise SystemicError(
                 f"the gradient of step {number + 1} is not finite",
@@ -193,7 +227,7 @@ class Loop:
             )
         clip = self.recipe.clip
         factor = (1.0 if clip is None else min(1.0, clip / (norm + 1e-6))) / count
-        torch._foreach_mul_(gradients, factor)
+        torch._foreach_mul_(list(named.values()), factor)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()

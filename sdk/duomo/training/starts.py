@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo.catalog import Catalog, resolve
 from duomo.errors import UnknownModel, UsageProblem, WrongTask, did_you_mean
+from duomo.model import Model
 from duomo.references import find_checkpoint, find_weights
 from duomo.specs import ModelSpec
 from duomo.training.request import Request
 from duomo.training.trainable import Trainable
 from duomo.weights import WeightsRef, file_digest
+
+if TYPE_CHECKING:
+    from duomo.tasks.base import Result
 
 
 class Start(NamedTuple):
@@ -32,6 +36,11 @@ class Start(NamedTuple):
     def trainer(self) -> type[Trainable[Any]]:
         """The class, imported now."""
         found: type[Trainable[Any]] = resolve(self.spec.trainer, self.spec.requires, f"training '{self.reference}'")
+        return found
+
+    def loader(self) -> type[Model[object, Result]]:
+        """The class that the trained folder is loaded as; it says how its network is cut."""
+        found: type[Model[object, Result]] = resolve(self.spec.loader, self.spec.requires, f"model '{self.spec.name}'")
         return found
 
     def digest(self) -> str:

@@ -22,6 +22,7 @@ from duomo.data.cleaning import clean
 from duomo.data.examples import Finding, data_digest
 from duomo.errors import BadInput, BadOption, StoreMismatch, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
+from duomo.execution.sharding import tensor
 from duomo.specs import TaskSpec
 from duomo.training import freezing, optimizers
 from duomo.training.evaluating import Evaluation, evaluate
@@ -68,6 +69,7 @@ class Training:
     def prepare(self) -> None:
         """Read and check everything, before the first step. Raises `BadInput` for data that cannot be learnt from."""
         self.read()
+        self._cut()
         self._freeze()
         self._make_loop()
         self.fingerprint = self._fingerprint()
@@ -75,10 +77,10 @@ class Training:
     def begin(self) -> None:
         """Open the folder, and go on from its last checkpoint where that is asked for. Raises `StoreMismatch`."""
         self.request.out.mkdir(parents=True, exist_ok=True)
-        self.ledger = Ledger(self.request.out / "checkpoints", writes=self.peers.rank == 0)
+        self.ledger = Ledger(self.request.out / "checkpoints", writes=self.peers.writes)
         kept = self._resume()
-        self.peers.gather(None)  # no rank writes before all have read
-        path = Path(os.devnull) if self.peers.rank else self.request.out / "log.jsonl"
+        self.peers.meet()  # no rank writes before all have read
+        path = self.request.out / "log.jsonl" if self.peers.writes else Path(os.devnull)
         self.journal = Journal(path, self.loop.total, kept)
 
     def finished(self) -> Fit | None:
@@ -100,7 +102,8 @@ class Training:
                 self._end_epoch(step)
             is_best = is_end and bool(self.held_labels) and self.best_step == self.step
             is_last = self.step == self.loop.total
-            if is_best or is_last or time.perf_counter() - kept >= self.recipe.checkpoint_s:
+            is_due = is_best or is_last or time.perf_counter() - kept >= self.recipe.checkpoint_s
+            if self.peers.agree(is_due):
                 self._keep()
                 kept = time.perf_counter()
             yield step
@@ -201,6 +204,14 @@ class Training:
                 fix="correct them, or allow more: max_failed=…  (--max-failed)",
             )
 
+    def _cut(self) -> None:
+        """Leave of the network what this process computes, where several share its layers."""
+        if self.peers.tp == 1:
+            return
+        name = self.start.reference
+        plan = self.start.loader().tensor_plan(getattr(self.model.network, "config", None))
+        self.peers.cut(self.model.network, tensor.check(plan, self.peers.tp, name), name)
+
     def _freeze(self) -> None:
         request = self.request
         torch.default_generator.manual_seed(mix(self.recipe.seed, "additions"))
@@ -265,9 +276,13 @@ class Training:
             self.best_score, self.best_step, self.best_epoch = found.score, self.step, step.epoch
 
     def _keep(self) -> None:
-        if self.peers.rank:
+        if not self.peers.keeps:
             return
-        weights = {**self.parameters, **freezing.trained_buffers(self.model.network, self.trained.modules)}
+        named = {**self.parameters, **freezing.trained_buffers(self.model.network, self.trained.modules)}
+        weights = self.peers.whole(named)
+        optimizer = self.peers.whole(optimizers.state(self.loop.optimizer, self.parameters))
+        if not self.peers.writes:
+            return
         state = {
             "fingerprint": self.fingerprint,
             "left_out": [self.train_rows.examples[row].id for row in sorted(self.loop.left_out)],
@@ -277,7 +292,7 @@ class Training:
             "best_score": self.best_score if self.best_step else None,
             "log_bytes": self.journal.flush(),
         }
-        self.ledger.save(self.step, weights, optimizers.state(self.loop.optimizer, self.parameters), state)
+        self.ledger.save(self.step, weights, optimizer, state)
 
     def _resume(self) -> int:
         """Go on from the last checkpoint, if that is asked for and there is one; bytes of the log to keep."""
@@ -287,7 +302,7 @@ class Training:
         kept = self.ledger.load(last)
         self.check_same(kept.state["fingerprint"])
         self._restore(kept.weights)
-        optimizers.restore(self.loop.optimizer, self.parameters, kept.optimizer)
+        optimizers.restore(self.loop.optimizer, self.parameters, self.peers.share(kept.optimizer))
         place = {each.id: at for at, each in enumerate(self.train_rows.examples)}
         self.loop.left_out = {place[id] for id in kept.state["left_out"]}
         self.left_out += [LeftOut(id, "E-NOT-FINITE", "its loss is not finite") for id in kept.state["left_out"]]
@@ -302,7 +317,7 @@ class Training:
         own: dict[str, torch.Tensor] = dict(self.model.network.named_buffers())
         own.update(self.parameters)
         with torch.no_grad():
-            for name, value in weights.items():
+            for name, value in self.peers.share(weights).items():
                 own[name].copy_(value)
 
     def _fingerprint(self) -> dict[str, Any]:

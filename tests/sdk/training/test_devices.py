@@ -128,9 +128,10 @@ def test_a_training_of_one_process_goes_on_in_two_and_back(fit, rows):
 @pytest.mark.parametrize(
     ("devices", "parallel", "named"),
     [
-        (None, "tp=2", "dp=2: a whole copy on each device"),
+        (None, "pp=2", "tp=2: as many devices"),
         (None, "dp=2,pp=2", "dp=4: a whole copy on each device"),
         ("cpu,cpu,cpu", "dp=2", "name 2 devices, or dp=3"),
+        ("cpu,cpu,cpu", "dp=2,tp=2", "name 4 devices"),
         (None, "ddp=2", "ddp"),
     ],
 )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from duomo import Hooks, Model, ModelSpec, Text, WeightsRef, hookimpl
 from duomo.errors import BadInput
 from duomo.model import Features
+from duomo.parallel import TensorPlan
 from duomo.tasks.results import Classification
 from duomo.training import Parts, Trainable
 
@@ -76,11 +77,21 @@ class Letters(Model[Text, Classification]):
         logits: Tensor = self.network.head(self.network.drop(states))
         return logits
 
+    @classmethod
+    def tensor_plan(cls, config: Any) -> TensorPlan | None:
+        return TensorPlan({"layers.0": "colwise", "layers.1": "rowwise"}, {"inner units": 16})
+
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return self.logits(batch).softmax(-1)
 
     def postprocess(self, output: Tensor, features: list[Features], options: Any) -> list[Classification]:
         return [Classification.ranked(self.labels, row) for row in output.tolist()]
+
+
+class Unplanned(Letters):
+    """The same, whose author does not say how it is cut."""
+
+    tensor_plan = Model.tensor_plan
 
 
 class LettersTrainer(Letters, Trainable[Text]):  # type: ignore[misc]
@@ -147,6 +158,7 @@ class HungryTrainer(StillTrainer):
 
 HUNGRY = SPEC._replace(name="toys/hungry", trainer="toys:HungryTrainer")
 STILL = SPEC._replace(name="toys/still", trainer="toys:StillTrainer")
+UNPLANNED = SPEC._replace(name="toys/unplanned", loader="toys:Unplanned")
 POISON = SPEC._replace(name="toys/poison", trainer="toys:PoisonTrainer")
 
 
@@ -155,7 +167,7 @@ class Toys(Hooks):
 
     @hookimpl
     def register_models(self) -> list[ModelSpec]:
-        return [SPEC, VARIED, FORMULA, POISON, STILL, HUNGRY]
+        return [SPEC, VARIED, FORMULA, POISON, STILL, HUNGRY, UNPLANNED]
 
 
 def train(rows: Any, out: str, settings: dict[str, Any], given: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from duomo.execution.sharding.ranks import Ranks, TorchRanks
 from duomo.execution.worker import Prepared, Worker
 from duomo.model import Model
 from duomo.parallel import ParallelDims
+from duomo.tasks.base import Result
 from duomo.weights import WeightsRef
 
 TIMEOUT_S = 60.0
@@ -70,24 +71,29 @@ def check(job: Job) -> None:
     Raises:
         UsageProblem: it has no plan for this, or does not divide; with the nearest thing that works.
     """
-    cls, dims = type_of(job), job.plan.dims
+    dims = job.plan.dims
     if job.optimize != "none" and dims.pp * dims.tp > 1:
         raise UsageProblem(
             f"--optimize {job.optimize} and {dims} do not go together",
             why="a speed mode is checked against the whole network, and no device holds it",
             fix="leave one of them out",
         )
+    check_plans(type_of(job), Path(job.weights_path) if job.weights_path else None, dims, job.reference)
+
+
+def check_plans(cls: type[Model[object, Result]], weights: Path | None, dims: ParallelDims, name: str) -> None:
+    """See from a model's class and its config whether it can be cut. Raises `UsageProblem` with what can be done."""
     if dims.tp > 1 and _is_inherited(cls, "tensor_plan"):
-        tensor.check(None, dims.tp, job.reference)
+        tensor.check(None, dims.tp, name)
     if dims.pp > 1 and _is_inherited(cls, "pipeline_split"):
-        pipeline.check(None, dims.pp, job.reference)
-    folder = transformers_folder(Path(job.weights_path) if job.weights_path else None)
+        pipeline.check(None, dims.pp, name)
+    folder = transformers_folder(weights)
     if folder is not None:
         from duomo.pretrained import load_config  # not every model is a checkpoint of transformers
 
         config = load_config(folder)
         if config is not None:
-            _plans(cls, config, dims, job.reference)
+            _plans(cls, config, dims, name)
 
 
 def _plans(

@@ -11,20 +11,43 @@ The pieces are ordinary layers with ordinary tensors; each sum is one call that 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution.sharding.ranks import Ranks
 from duomo.parallel import STYLES, WHOLE, TensorPlan, matches
+
+
+class Side(Protocol):
+    """What a piece asks of the ranks that share a layer."""
+
+    @property
+    def tp(self) -> int:
+        """How many they are."""
+
+    @property
+    def place(self) -> int:
+        """Of this one among them."""
+
+    def all_reduce(self, tensor: Tensor) -> Tensor:
+        """Sum over them."""
+
+
+class Piece(NamedTuple):
+    """Where a layer was cut."""
+
+    path: str
+    style: str
+    whole: nn.Module
+    """The layer as it was."""
 
 
 class SummedLinear(nn.Linear):
     """A ``rowwise`` piece: some inputs of a linear layer; the ranks' products are summed, and the bias added once."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, ranks: Ranks) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, ranks: Side) -> None:
         super().__init__(weight.shape[1], weight.shape[0], bias=False, device="meta")
         self.weight = nn.Parameter(weight, requires_grad=False)
         if bias is not None:
@@ -71,18 +94,21 @@ def check(plan: TensorPlan | None, tp: int, name: str) -> TensorPlan:
     return plan
 
 
-def cut(network: nn.Module, plan: TensorPlan, ranks: Ranks, name: str) -> None:
+def cut(network: nn.Module, plan: TensorPlan, ranks: Side, name: str) -> list[Piece]:
     """Leave of `network` what this rank computes. Raises `WorkerContractError` for a plan that does not fit it."""
     modules = dict(network.named_modules())
+    pieces = []
     for pattern, style in plan.styles.items():
         if style in WHOLE:
             continue
         for path in _found(pattern, modules, name):
             network.set_submodule(path, _piece(modules[path], style, ranks, f"{name}: {path}"))
+            pieces.append(Piece(path, style, modules[path]))
     for pattern, attributes in plan.divided.items():
         for path in _found(pattern, modules, name):
             for attribute in attributes:
                 setattr(modules[path], attribute, getattr(modules[path], attribute) // ranks.tp)
+    return pieces
 
 
 def _found(pattern: str, modules: dict[str, nn.Module], name: str) -> list[str]:
@@ -96,15 +122,15 @@ def _found(pattern: str, modules: dict[str, nn.Module], name: str) -> list[str]:
     return found
 
 
-def _piece(module: nn.Module, style: str, ranks: Ranks, name: str) -> nn.Module:
+def _piece(module: nn.Module, style: str, ranks: Side, name: str) -> nn.Module:
     weight, bias = _as_linear(module, name)
     if style == "rowwise":
-        return SummedLinear(_share(weight, 1, 1, ranks, name), None if bias is None else bias.detach(), ranks)
+        return SummedLinear(share(weight, 1, 1, ranks, name), None if bias is None else bias.detach(), ranks)
     parts = STYLES[style]
     piece = nn.Linear(weight.shape[1], weight.shape[0] // ranks.tp, bias=False, device="meta")
-    piece.weight = nn.Parameter(_share(weight, 0, parts, ranks, name), requires_grad=False)
+    piece.weight = nn.Parameter(share(weight, 0, parts, ranks, name), requires_grad=False)
     if bias is not None:
-        piece.bias = nn.Parameter(_share(bias, 0, parts, ranks, name), requires_grad=False)
+        piece.bias = nn.Parameter(share(bias, 0, parts, ranks, name), requires_grad=False)
     return piece
 
 
@@ -121,7 +147,7 @@ def _as_linear(module: Any, name: str) -> tuple[Tensor, Tensor | None]:
     )
 
 
-def _share(tensor: Tensor, dim: int, parts: int, ranks: Ranks, name: str) -> Tensor:
+def share(tensor: Tensor, dim: int, parts: int, ranks: Side, name: str) -> Tensor:
     """Return this rank's share of each of `parts` equal parts along `dim`, as a copy, so that the whole can go."""
     size = tensor.shape[dim]
     if size % (parts * ranks.tp):

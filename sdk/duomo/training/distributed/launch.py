@@ -21,6 +21,7 @@ from duomo.errors import WorkerLost
 from duomo.execution.pools.process import Child, end
 from duomo.execution.sharding.group import new_rendezvous
 from duomo.outcome import ItemError
+from duomo.parallel import ParallelDims
 from duomo.specs import TaskSpec
 from duomo.training.distributed.pulse import Watch
 from duomo.training.distributed.rank import main
@@ -61,17 +62,19 @@ def train_on(
     spec: TaskSpec,
     on_step: Callable[[tuple[Any, ...]], None] | None = None,
     on_restart: Callable[[Lost], None] | None = None,
+    dims: ParallelDims | None = None,
 ) -> Fit:
-    """Train with a copy of the model on each device.
+    """Train on several devices: as `dims` says, or with a copy of the model on each.
 
     Raises:
         DuomoError: what a rank raised.
         WorkerLost: ranks died more often than `MAX_RESTARTS`.
     """
     usual_s = [0.0]
+    dims = dims or ParallelDims(dp=len(devices))
     for restart in range(MAX_RESTARTS + 1):
         again = dataclasses.replace(request, resume=request.resume or restart > 0)
-        found = _run(devices, again, start, spec, on_step, usual_s)
+        found = _run(devices, dims, again, start, spec, on_step, usual_s)
         if isinstance(found, Fit):
             return found
         if found.error is not None:
@@ -88,6 +91,7 @@ def train_on(
 
 def _run(
     devices: Sequence[str],
+    dims: ParallelDims,
     request: Request,
     start: Start,
     spec: TaskSpec,
@@ -101,7 +105,7 @@ def _run(
         for rank, device in enumerate(devices):
             here, there = multiprocessing.Pipe(duplex=False)
             own = dataclasses.replace(request, device=device)
-            args = (rank, len(devices), rendezvous, DEADLINE_S, own, start, spec, there)
+            args = (rank, dims, rendezvous, DEADLINE_S, own, start, spec, there)
             members.append(_Member(Child(main, args, preload=PRELOAD), here))
             there.close()
         watch = Watch([each.child.pid for each in members], usual_s[0])

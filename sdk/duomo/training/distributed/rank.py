@@ -10,6 +10,7 @@ import torch
 
 from duomo.execution.pools.process import follow_driver
 from duomo.outcome import ItemError
+from duomo.parallel import ParallelDims
 from duomo.specs import TaskSpec
 from duomo.training.distributed.peers import TorchPeers
 from duomo.training.distributed.pulse import Pulse
@@ -22,7 +23,7 @@ from duomo.training.training import Training
 
 def main(
     rank: int,
-    size: int,
+    dims: ParallelDims,
     rendezvous: str,
     timeout_s: float,
     request: Request,
@@ -30,12 +31,12 @@ def main(
     spec: TaskSpec,
     pipe: Connection,
 ) -> None:
-    """Train as rank `rank` of `size`, and tell the driver of each step, of the end or of what was raised."""
+    """Train as rank `rank` of a grid of `dims`, and tell the driver of each step, of the end or of what was raised."""
     follow_driver(())
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // dims.total))
     pulse = Pulse(pipe)
     try:
-        peers = TorchPeers(rank, size, rendezvous, torch.device(request.device), timeout_s, pulse)
+        peers = TorchPeers(rank, dims, rendezvous, torch.device(request.device), timeout_s, pulse)
         fit = _train(Training(request, start, spec, peers), pulse)
         peers.close()
         pulse.send("done", fit if rank == 0 else None)
