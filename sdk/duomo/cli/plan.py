@@ -15,10 +15,14 @@ from duomo.cli.output import settle
 
 if TYPE_CHECKING:
     from duomo.execution.planning.costs import Planned
+    from duomo.execution.planning.hardware import Device
     from duomo.execution.planning.profile import ModelProfile
     from duomo.execution.pools.simulate import Simulation
     from duomo.execution.pools.simulate_serving import Served
     from duomo.specs import ModelSpec
+
+TRAIN_LENGTH = 128
+"""Tokens of a text that is trained on, unless said."""
 
 
 @click.command("plan")
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Requests a second that come to it.")
 @click.option("--slo", metavar="SECONDS", type=click.FloatRange(0), default=0.0, help="As duomo serve --slo.")
 @click.option("--seed", metavar="N", type=int, default=0, help="Of the simulation.")
+@click.option("--train", metavar="all|head|N", default="", help="What training takes on each device, and what fits.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
 def command(
@@ -63,6 +68,7 @@ def command(
     rate: float | None,
     slo: float,
     seed: int,
+    train: str,
     output: str,
 ) -> None:
     """Plan how MODEL is spread over devices, which need not be here.
@@ -76,6 +82,7 @@ def command(
     duomo plan ./config.json --devices 8xH100 --dtype bfloat16
     duomo plan minilm --devices 8xA10 --simulate 64 --slow 0.1:0.5
     duomo plan minilm --devices 8xH100 --serve --rate 400
+    duomo plan minilm --devices 2xA10 --train all
     """
     settle(ctx, output)
     app: App = ctx.obj
@@ -90,6 +97,9 @@ def command(
 
     known = parse_devices(devices)
     profile, axes = profile_of(model, app.catalog, functools.partial(_timed, app))
+    if train:
+        _plan_training(model, profile, known, train, axes, length or TRAIN_LENGTH, output)
+        return
     planned = make_plan(profile, known, objective=objective, items=items, dtype=dtype, length=length, axes=axes)
     result, served = None, None
     if rate is not None:
@@ -121,6 +131,42 @@ def command(
         _show_simulation(result)
     if served is not None:
         _show_served(served)
+
+
+def _plan_training(
+    model: str,
+    profile: ModelProfile,
+    devices: tuple[Device, ...],
+    train: str,
+    axes: frozenset[str],
+    length: int,
+    output: str,
+) -> None:
+    from duomo.execution.planning.hardware import describe
+    from duomo.execution.planning.training import training_needs
+
+    ways = training_needs(profile, devices, int(train) if train.isdigit() else train, axes)
+    if output == "json":
+        records = [
+            {**dataclasses.asdict(way), "dims": str(way.dims), "units": way.units, "fits": way.fits(length)}
+            for way in ways
+        ]
+        echo_json({"schema": "duomo.plan-train/1", "model": model, "train": train, "ways": records}, indent=2)
+        return
+    click.echo(f"{click.style(model, bold=True)} trained ({train}) on {describe(devices)}, float32, AdamW\n")
+    click.echo(f"{'':<12} {'weights':>9} {'gradients':>9} {'optimiser':>9} {'of':>9}  GB on each device")
+    for way in ways:
+        sizes = " ".join(f"{each / 1e9:>9.2f}" for each in (way.weights, way.gradients, way.optimizer, way.room))
+        if not way.fits(length):
+            verdict = "does not fit"
+        elif way.units is None:
+            verdict = "fits; " + ("activations are not known" if train != "head" else "the trunk is computed once")
+        else:
+            verdict = f"fits, with micro-batches of {way.units:,} {profile.unit}s at most"
+        click.echo(f"{way.dims!s:<12} {sizes}  {verdict}")
+    if not any(way.fits(length) for way in ways):
+        click.echo("\nNothing fits: train less (--train head, or some layers), or on larger or more devices.")
+    click.echo("\nThis is arithmetic, not a measurement; logits and the work space of kernels are not in it.")
 
 
 def _timed(app: App, spec: ModelSpec) -> ModelProfile:

@@ -120,3 +120,19 @@ def test_a_model_that_fits_nowhere_ends_with_numbers(duomo: Any, tmp_path: Path)
 def test_a_checkpoint_whose_family_cannot_split_it_is_only_copied(duomo: Any, bert: Path) -> None:
     shown = duomo("plan", f"dir:{bert}", "--devices", "8xH100").stdout
     assert "tp=" not in shown
+
+
+def test_what_training_takes_is_shown_and_given_to_programs(duomo: Any, bert: Path) -> None:
+    shown = duomo("plan", f"{bert}/config.json", "--devices", "2xA10", "--train", "all").stdout
+    assert "trained (all) on 2xA10, float32, AdamW" in shown
+    assert [line.split()[0] for line in shown.splitlines() if " fits, " in line] == ["dp=1", "dp=2", "tp=2"]
+    record = json.loads(duomo("plan", f"{bert}/config.json", "--devices", "2xA10", "--train", "1", "-o", "json").stdout)
+    first = record["ways"][0]
+    assert first["fits"]
+    assert first["optimizer"] == 2 * first["gradients"]
+
+
+def test_what_training_cannot_be_planned_is_refused(duomo: Any, bert: Path) -> None:
+    found = duomo("plan", f"{bert}/config.json", "--devices", "2xA10", "--train", "lora")
+    assert found.exit_code == 2
+    assert "1 to 2" in found.stderr
