@@ -22,7 +22,20 @@ ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://github.com/duomo-ai/duomo"
 
 PUBLIC = [
-    *("adapters", "adapters.statistics", "client", "config", "errors", "execution", "inputs", "model", "parallel"),
+    *(
+        "adapters",
+        "adapters.statistics",
+        "client",
+        "config",
+        "errors",
+        "execution",
+        "export",
+        "inputs",
+        "live",
+        "inputs.live",
+        "model",
+        "parallel",
+    ),
     *("pretrained", "serving", "tasks", "testing", "training", "weights", "writers"),
 ]
 """The public modules below `duomo`, a page each."""

@@ -47,7 +47,7 @@ CORE_NAMES = {
     "register_executors": [spec.name for spec in CORE_EXECUTORS],
     "register_commands": [
         *("adapt", "adapters", "audit", "bench", "completion", "config", "doctor", "env", "eval", "evaluate"),
-        *("executors", "models", "plan", "plugins", "run", "serve", "tasks", "train"),
+        *("executors", "export", "models", "plan", "plugins", "run", "serve", "tasks", "train"),
     ],
     "register_renderers": ["auto", "csv", "json", "jsonl", "table", "text"],
 }

@@ -38,6 +38,7 @@ DuomoError                    what happened · why · how to fix it
 │   ├── StoreLocked           another process is using it
 │   └── StoreMismatch         made with another model, other options or other versions
 ├── BackupProblem             a backup is not whole, or would overwrite what differs
+├── ExportRefused             a model that cannot be exported, or whose artefact gives other results
 ├── CannotWrite               the disk is full, or the place is read-only or not there
 ├── AccessRefused             a server does not let this caller in
 ├── SystemicError             a run was stopped, because failing is not the items' own fault
@@ -335,6 +336,13 @@ class BackupProblem(DuomoError):
     """A backup is not whole, or restoring it would overwrite what differs."""
 
     code = "E-BACKUP"
+
+
+class ExportRefused(DuomoError):
+    """A model cannot be exported, or its artefact gives other results than the model."""
+
+    code = "E-EXPORT"
+    exit_code = 4
 
 
 class CannotWrite(DuomoError):

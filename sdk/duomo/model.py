@@ -9,7 +9,8 @@ Five methods, called in this order for each batch, on one device:
     postprocess  output → list of results              as many as inputs, in the same order
 
 Optional: `estimate`, `split` and `merge` for long inputs, `stream` for generation, `tensor_plan` and
-`pipeline_split` for networks that are to be cut over several devices. Evaluation mode,
+`pipeline_split` for networks that are to be cut over several devices, `portable` for models that can be exported.
+Evaluation mode,
 ``inference_mode``, batching, devices, order and faults are the worker's business, not the model's.
 """
 
@@ -17,8 +18,8 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from duomo.errors import UsageProblem
 
@@ -34,6 +35,31 @@ R = TypeVar("R", bound="Result")
 
 Features = dict[str, Any]
 """What `preprocess` makes of one input. Key ``truncated`` (bool) is reported in ``Meta``."""
+
+
+class PortableNetwork(NamedTuple):
+    """A network that is written as a graph."""
+
+    module: torch.nn.Module
+    """Takes the tensors of `example` in this order, and gives one tensor or a tuple."""
+    example: Mapping[str, torch.Tensor]
+    """Inputs by name, two or more in a batch: a size of 1 would be fixed in the graph."""
+    outputs: tuple[str, ...]
+    varying: Mapping[str, tuple[int, ...]]
+    """The dimensions of each input whose size may vary; of those left out, none."""
+
+
+class Portable(NamedTuple):
+    """A model in parts that run without torch: networks as graphs, and as data what stands before and after them."""
+
+    reader: str
+    """The model of the catalog that reads it, such as ``edge/image-classifier``."""
+    networks: Mapping[str, PortableNetwork]
+    """Networks by name; the file of each is named after it."""
+    settings: Mapping[str, object]
+    """What the reader must know: preparation, labels, limits; as JSON."""
+    files: Mapping[str, str] = {}
+    """Further files by name, as text: a tokenizer."""
 
 
 class Model(ABC, Generic[In, R]):
@@ -109,6 +135,13 @@ class Model(ABC, Generic[In, R]):
     def pipeline_split(cls, config: Any) -> PipelinePlan | None:
         """Where the layers of a network with this `config` are, to be spread over stages (``pp``); None if nowhere."""
         del config
+        return None
+
+    def portable(self) -> Portable | None:
+        """Give what ``duomo export`` writes, for models tagged ``export`` in their spec; None where there is no way.
+
+        Raises `duomo.errors.ExportRefused` for a checkpoint that has something no graph can hold.
+        """
         return None
 
 

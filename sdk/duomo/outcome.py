@@ -45,6 +45,10 @@ class Meta:
     """The speed mode; ``none`` is exact."""
     difference: float = 0.0
     """How far the speed mode moved the output of the first batch, relative to its largest value."""
+    taken: str = ""
+    """When a live source gave the item, ISO 8601 in UTC; empty for an item that is not live."""
+    age_s: float | None = None
+    """How old a live item was when its outcome was given."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import importlib.machinery
 import importlib.util
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +22,8 @@ from duomo.specs import ModelSpec
 from duomo.unfit import check_layout
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+GRAPHS = (".onnx", ".xml")
+"""Endings of graphs: ONNX, OpenVINO."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+$")
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
 
@@ -191,10 +193,13 @@ def network_folder(folder: Path) -> Path:
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Raise `UnsafeWeights` unless there is a safetensors file, or `WeightsMissing` when there is nothing.
+    """Raise `UnsafeWeights` unless there is a safetensors file or a graph, or `WeightsMissing` when there is nothing.
 
-    Raises `WeightsProblem` for what is known to be something else.
+    A graph counts beside a ``duomo.json`` that says what reads it. Raises `WeightsProblem` for what is known to be
+    something else.
     """
+    if (folder / "duomo.json").is_file() and any(each for end in GRAPHS for each in folder.glob(f"*{end}")):
+        return
     check_layout(folder)
     if any(folder.glob("*.safetensors")):
         return
@@ -207,7 +212,7 @@ def refuse_pickles(folder: Path) -> None:
         )
     raise WeightsMissing(
         f"'{folder}' holds no weights",
-        why="there is no *.safetensors file in it",
+        why="there is no *.safetensors file in it, nor a graph (*.onnx) beside a duomo.json",
         fix="save a checkpoint there: model.save_pretrained(folder)",
     )
 
@@ -291,6 +296,44 @@ def verify(spec: ModelSpec) -> None:
             why=f"sha256 {found[:16]}… where {spec.sha256[:16]}… is expected, in {path}",
             fix=f"install them again: duomo models add {spec.packs[0] if spec.packs else spec.name} --force",
         )
+
+
+def read_artifact(weights: WeightsRef) -> dict[str, Any]:
+    """Read the ``duomo.json`` of a folder with graphs, with every file that it lists compared with its digest.
+
+    Raises `WeightsMismatch` where a file was changed, is missing or lies elsewhere, or ``duomo.json`` itself was
+    changed after `duomo.export.export` wrote it.
+    """
+    folder = weights.folder
+    record = _read_json(folder / "duomo.json")
+    again = "export it again, or copy the whole folder again"
+    if "digest" in record and record["digest"] != record_digest(record):
+        raise WeightsMismatch(
+            f"'{folder / 'duomo.json'}' was changed after it was written",
+            why="its content does not fit the digest in it",
+            fix=f"{again}; in a file of your own leave 'digest' and 'files' out",
+        )
+    for name, digest in dict(record.get("files") or {}).items():
+        path = folder / str(name)
+        if Path(name).name != name or not path.is_file():
+            raise WeightsMismatch(f"'{folder}' has no file '{name}'", why="its duomo.json lists it", fix=again)
+        found = file_digest(path)
+        if found != digest:
+            raise WeightsMismatch(
+                f"'{path}' was changed after it was written",
+                why=f"sha256 {found[:16]}… where its duomo.json has {str(digest)[:16]}…",
+                fix=again,
+            )
+    return record
+
+
+def record_digest(record: Mapping[str, object]) -> str:
+    """SHA-256 of the content of a ``duomo.json`` without its own ``digest``, in hex."""
+    import hashlib
+    import json
+
+    rest = {name: value for name, value in record.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def check_tensors(

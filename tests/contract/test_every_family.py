@@ -42,6 +42,7 @@ from transformers import (
 from duomo import default_catalog
 from duomo.inputs import TableRow
 from duomo.testing import ModelConformance
+from tests.plugins.edge import graphs
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK]".split()
 WORDS += "i love this camera a the parcel came late ada was born in london red ball face".split()
@@ -211,7 +212,8 @@ def table(cls: str) -> Callable[[Path], None]:
     return save
 
 
-CHECKPOINTS: dict[tuple[str, str], Callable[[Path], None]] = {
+CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
+    **graphs.MAKERS,
     ("nlp/transformers", "text-classification"): bert(BertForSequenceClassification),
     ("nlp/transformers", "text-pair-classification"): bert(BertForSequenceClassification),
     ("nlp/transformers", "text-regression"): bert(BertForSequenceClassification, ("score",)),

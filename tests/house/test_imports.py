@@ -14,12 +14,12 @@ LAYERS = [
     {"config", "hooks"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel"},
-    {"backup", "catalog", "data", "export", "lifecycle", "packs", "pretrained", "writers"},
+    {"backup", "catalog", "data", "lifecycle", "packs", "pretrained", "writers"},
     {"execution", "references"},
     {"client", "entries", "keywords", "runner", "training"},
     {"adapters", "typed"},
-    {"testing", "doctor", "scaffold"},
-    {"serving"},
+    {"testing", "doctor", "live", "scaffold"},
+    {"export", "serving"},
     {"cli"},
 ]
 """The rooms of the core from the ground up: a module imports from its own layer and from those below it."""

@@ -10,13 +10,14 @@ from transformers import AutoModelForSequenceClassification
 
 from duomo import Text, WeightsRef
 from duomo.inputs import TextPair
-from duomo.model import Features, In
+from duomo.model import Features, In, Portable
 from duomo.pretrained import labels_of, refuse_regression
 from duomo.tasks.nlp import TextClassificationOptions
 from duomo.tasks.results import Classification
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.rows import Rows
+from duomo_nlp.portable import portable
 
 
 class Classifier(Encoder[In, Classification]):
@@ -54,6 +55,17 @@ class TextClassification(Classifier[Text]):
             {"encodings": text, "windows": len(text), "truncated": windows.was_cut(text, options.long)}
             for text in windows.read(self.tokenizer, items, options.long)
         ]
+
+    def portable(self) -> Portable:
+        return portable(
+            "edge/text-classifier",
+            self.network,
+            self.tokenizer,
+            lambda output: output.logits,
+            with_types=self.types == "always",
+            labels=self.labels,
+            activation="sigmoid" if self.multi_label else "softmax",
+        )
 
 
 class TextPairClassification(Classifier[TextPair]):

@@ -17,9 +17,9 @@ import torch
 from transformers import AutoModel, AutoModelForTextEncoding
 
 from duomo import Text, WeightsRef
-from duomo.errors import BadOption, InputTooLong, WrongTask
+from duomo.errors import BadOption, ExportRefused, InputTooLong, WrongTask
 from duomo.inputs import Comparison
-from duomo.model import Features, In, R
+from duomo.model import Features, In, Portable, R
 from duomo.tasks.nlp import (
     FeatureExtractionOptions,
     SemanticSearchOptions,
@@ -32,6 +32,7 @@ from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.heads import first_states, hidden_states, keep_sparse
 from duomo_nlp.encoders.rows import Rows, by_length, by_row
+from duomo_nlp.portable import portable
 from duomo_nlp.projections import read_projections
 from duomo_nlp.sentences import CORPUS, lower_case, read_recipe
 
@@ -168,6 +169,28 @@ class SentenceEncoder(Encoder[In, R]):
             output = self.forward(self.collate(features).to(self.network.device))
             parts.append(self.comparable(self.vectors(output, features)))
         return torch.cat(parts)
+
+    def portable(self) -> Portable:
+        recipe = self.recipe
+        if recipe.after:
+            raise ExportRefused(
+                f"'{self.network.config.name_or_path}' cannot be exported",
+                why="it has layers behind its pooling, which readers of graphs have not",
+                fix="a checkpoint without a step Dense",
+            )
+        return portable(
+            "edge/text-encoder",
+            self.network,
+            self.tokenizer,
+            lambda output: output.last_hidden_state,
+            with_types=self.types == "always",
+            pooling=list(recipe.pooling),
+            includes_prompt=recipe.includes_prompt,
+            prompts=dict(recipe.prompts),
+            default_prompt=recipe.default_prompt,
+            dims=recipe.dims,
+            similarity=recipe.similarity,
+        )
 
 
 class FeatureExtraction(SentenceEncoder[Text, Embedding]):

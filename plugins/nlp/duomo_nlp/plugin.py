@@ -25,6 +25,7 @@ MINILM = ModelSpec(
     ),
     packs=STARTER,
     languages=("en",),
+    tags=("export",),
     limits="English; 256 tokens at once; similarity of topic more than of truth: 'x' and 'not x' lie near each other",
 )
 LANGID = ModelSpec(
@@ -173,7 +174,9 @@ class Nlp(Hooks):
             LANGID,
             VADER,
             SMOLLM2,
-            FAMILY._replace(trainer="duomo_nlp.training.sequences:Sequences", bases=("nlp/minilm", *ENCODERS)),
+            FAMILY._replace(
+                trainer="duomo_nlp.training.sequences:Sequences", bases=("nlp/minilm", *ENCODERS), tags=("export",)
+            ),
             FAMILY._replace(
                 name="nlp/gru",
                 loader="duomo_nlp.models.gru:TextGru",
@@ -289,7 +292,11 @@ class Nlp(Hooks):
             ),
             *(
                 FAMILY._replace(
-                    task=task, loader=f"duomo_nlp.embedding:{loader}", summary=summary, architectures=ENCODERS
+                    task=task,
+                    loader=f"duomo_nlp.embedding:{loader}",
+                    summary=summary,
+                    architectures=ENCODERS,
+                    tags=("export",),
                 )
                 for task, loader, summary in (
                     ("feature-extraction", "FeatureExtraction", "any transformers or sentence-transformers encoder"),

@@ -17,7 +17,7 @@ SILERO_VAD = ModelSpec(
     params=309_633,
     packages=("silero-vad==6.2.3 --hash=sha256:7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",),
     packs=("starter",),
-    tags=("any-length",),
+    tags=("any-length", "export"),
     limits="Singing and voices behind loud music count as speech or not, as it happens; 16 kHz is all it hears.",
 )
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from duomo import Audio, Model, WeightsRef
+from duomo.model import Portable, PortableNetwork
 from duomo.tasks.speech.activity import Interval, VoiceActivity, VoiceActivityDetectionOptions
 from duomo.weights import verify
 
@@ -29,6 +30,7 @@ SAMPLING_RATE = 16_000
 FRAME = 512  # samples
 CONTEXT = 64  # samples of the frame before
 BLOCK = 2048  # frames a pass: 65 s of sound, some 20 MB of activations
+EXPORTED = 32  # frames a pass of the graph: 1 s of sound
 STORED = {
     "stft_conv.weight": (258, 1, 256),
     "conv1.weight": (128, 129, 3),
@@ -65,14 +67,36 @@ class SileroNetwork(nn.Module):
 
     def forward(self, samples: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(64 + 512 N,) samples, the first 64 of them context, to (N,) probabilities."""
-        frames_NS = samples.unfold(0, CONTEXT + FRAME, FRAME)
+        x, state = self.lstm(self.listen(samples.unfold(0, CONTEXT + FRAME, FRAME)), state)
+        return self.judge(x), state
+
+    def listen(self, frames_NS: Tensor) -> Tensor:
+        """(N, 576) frames, each with its context, to (N, 128) for the LSTM."""
         waves = self.stft_conv(F.pad(frames_NS, (0, 64), mode="reflect").unsqueeze(1))  # (N, 258, 4)
         real, imaginary = waves.chunk(2, dim=1)
         x = (real.square() + imaginary.square()).sqrt()  # (N, 129, 4)
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             x = conv(x).relu()
-        x, state = self.lstm(x.squeeze(-1), state)  # (N, 128)
-        return self.final_conv(x.relu().unsqueeze(-1)).sigmoid().flatten(), state
+        heard: Tensor = x.squeeze(-1)
+        return heard
+
+    def judge(self, x_NH: Tensor) -> Tensor:
+        """(N, 128) of the LSTM to (N,) probabilities."""
+        probabilities: Tensor = self.final_conv(x_NH.relu().unsqueeze(-1)).sigmoid().flatten()
+        return probabilities
+
+
+class FrameNetwork(nn.Module):
+    """The network on frames, with its state given and taken as tensors, as a graph wants it."""
+
+    def __init__(self, network: SileroNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 576), and (1, 1, 128) twice, to (N,) probabilities and the state after them."""
+        x, (hidden, cell) = self.network.lstm(self.network.listen(frames)[:, None], (hidden, cell))
+        return self.network.judge(x[:, 0]), hidden, cell
 
 
 def read_weights(checkpoint: Path) -> dict[str, Tensor]:
@@ -131,6 +155,16 @@ class SileroVad(Model[Audio, VoiceActivity]):
             )
             for probabilities, each in zip(output, features, strict=True)
         ]
+
+    def portable(self) -> Portable:
+        state = torch.zeros(1, 1, 128)
+        frames = torch.rand(EXPORTED, CONTEXT + FRAME)
+        outputs = ("probabilities", "hidden_after", "cell_after")
+        # The exporter fixes the length of what an LSTM reads.
+        network = PortableNetwork(
+            FrameNetwork(self.network), {"frames": frames, "hidden": state, "cell": state.clone()}, outputs, {}
+        )
+        return Portable("edge/voice-activity", {"network": network}, {"frames": EXPORTED})
 
     @torch.inference_mode()
     def probabilities(self, samples: np.ndarray) -> np.ndarray:

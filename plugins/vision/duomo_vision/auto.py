@@ -9,10 +9,12 @@ from torch import Tensor
 from transformers import AutoModelForImageClassification
 
 from duomo import WeightsRef
+from duomo.model import Portable
 from duomo.pretrained import labels_of, refuse_regression
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
 from duomo_vision.image_model import CheckpointModel
+from duomo_vision.portable import check_resizing, image_settings, portable
 from duomo_vision.ranking import best_labels
 
 
@@ -36,3 +38,15 @@ class ImageClassifier(CheckpointModel[Classification]):
         self, output: Tensor, features: list[dict[str, Tensor]], options: ImageClassificationOptions
     ) -> list[Classification]:
         return best_labels(output, self.labels, options.top_k)
+
+    def portable(self) -> Portable:
+        name = str(self.network.config.name_or_path)
+        check_resizing(self.resize, name)
+        return portable(
+            "edge/image-classifier",
+            self.network,
+            lambda network, pixels: network(pixel_values=pixels).logits,
+            image_settings(self.processor, name),
+            activation="sigmoid" if self.is_multi_label else "softmax",
+            labels=self.labels,
+        )

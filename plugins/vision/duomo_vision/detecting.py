@@ -15,12 +15,17 @@ from transformers import (
 )
 
 from duomo import Image, WeightsRef
-from duomo.errors import BadOption
-from duomo.model import Features
+from duomo.errors import BadOption, ExportRefused
+from duomo.model import Features, Portable
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.vision import ObjectDetectionOptions, ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Box, Detections
 from duomo_vision.dense import Dense, Group
+from duomo_vision.portable import image_settings, portable
+
+SOFTMAX = ("conditional_detr", "detr", "table-transformer", "yolos")
+SIGMOID = ("d_fine", "rt_detr", "rt_detr_v2")
+"""Detectors by the head that they have; the rest pad their images or choose boxes in another way."""
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -30,6 +35,24 @@ class ObjectDetector(Dense[Detections]):
     """Boxes over a threshold, the surest first."""
 
     auto = AutoModelForObjectDetection
+
+    def portable(self) -> Portable:
+        config = self.network.config
+        if config.model_type not in (*SOFTMAX, *SIGMOID):
+            raise ExportRefused(
+                f"'{config.name_or_path}' cannot be exported",
+                why=f"boxes of a {config.model_type} are chosen in a way of its own",
+                fix=f"a checkpoint of {', '.join((*SOFTMAX, *SIGMOID))}",
+            )
+        return portable(
+            "edge/detector",
+            self.network,
+            lambda network, pixels: _logits_and_boxes(network(pixel_values=pixels)),
+            image_settings(self.processor, str(config.name_or_path)),
+            outputs=("logits", "boxes"),
+            activation="softmax" if config.model_type in SOFTMAX else "sigmoid",
+            labels=list(self.labels.values()),
+        )
 
     def results(self, output: Any, sizes: list[tuple[int, int]], options: ObjectDetectionOptions) -> list[Detections]:
         found = self.processor.post_process_object_detection(output, options.threshold, target_sizes=sizes)
@@ -95,6 +118,10 @@ class ZeroShotObjectDetector(Dense[Detections]):
                 scored = zip(each["scores"].tolist(), each["boxes"].tolist(), strict=True)
                 picture += [(label, score, box) for score, box in scored]
         return [detections(each, size) for each, size in zip(found, sizes, strict=True)]
+
+
+def _logits_and_boxes(output: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    return output.logits, output.pred_boxes
 
 
 def detections(found: list[tuple[str, float, list[float]]], size: tuple[int, int]) -> Detections:

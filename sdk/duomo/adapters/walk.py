@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
 from duomo.errors import AdapterFailed, AuditProblem, BadInput, SystemicError, UsageProblem
+from duomo.execution.base import FLUSH, Flush
 from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.plugins.distributions import find_distribution
 
@@ -87,7 +89,7 @@ class Walk:
 
     def outcomes(self, items: Iterable[Any]) -> Iterator[Outcome[Any]]:
         """One outcome an item, in order."""
-        passages = (self._open(index, item) for index, item in enumerate(items))
+        passages = self._opened(items)
         through = self._by_runner(passages) if self.adapter.runner is not None else self._by_score(passages)
         failed = 0
         for passage in through:
@@ -104,6 +106,11 @@ class Walk:
                     why=f"the last one: {outcome.error.what}",
                     fix="fix them, or allow more",
                 )
+
+    def _opened(self, items: Iterable[object]) -> Iterator[_Passage | Flush]:
+        index = itertools.count()
+        for item in items:
+            yield FLUSH if item is FLUSH else self._open(next(index), item)
 
     def _open(self, index: int, item: object) -> _Passage:
         passage = _Passage(index, str(index))
@@ -130,7 +137,7 @@ class Walk:
                 )
         return finding
 
-    def _by_runner(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
+    def _by_runner(self, passages: Iterator[_Passage | Flush]) -> Iterator[_Passage]:
         """Through the core task on its executor; what is settled already takes its place in the order there, unrun."""
         runner = self.adapter.runner
         assert runner is not None
@@ -138,6 +145,9 @@ class Walk:
 
         def items() -> Iterator[Any]:
             for passage in passages:
+                if isinstance(passage, Flush):
+                    yield passage
+                    continue
                 waiting.append(passage)
                 yield passage.prepared if passage.is_open else _SETTLED
 
@@ -151,16 +161,17 @@ class Walk:
                     passage.case.raw = outcome.result
             yield passage
 
-    def _by_score(self, passages: Iterator[_Passage]) -> Iterator[_Passage]:
+    def _by_score(self, passages: Iterator[_Passage | Flush]) -> Iterator[_Passage]:
         """Through `Adapter.score`, in batches of what is open."""
         size = (self.batch_size or self.adapter.batch_size) if self.adapter.batches_scores else 1
         held: list[_Passage] = []
         count = 0
         try:
             for passage in passages:
-                held.append(passage)
-                count += passage.is_open
-                if count >= size or not count:
+                if not isinstance(passage, Flush):
+                    held.append(passage)
+                    count += passage.is_open
+                if count >= size or not count or isinstance(passage, Flush):
                     full, held, count = held, [], 0
                     yield from self._scored(full)
         except Exception:  # of the source: what was read before it broke has its result

@@ -19,12 +19,13 @@ other record its result. Results support a decision; they do not make it.
 \b
 duomo adapt finance/credit-score applications.csv -a fitted/ -o scores.jsonl
 duomo adapt finance/credit-score applications.csv -a fitted/ --audit decisions.log
+duomo adapt ops/sensor-anomaly -a fitted/ --live mqtt://broker/plant/+/sensors -o jsonl
 duomo adapt medical/dicom-gateway scans/ --override PHI.PIXEL="checked by eye, ticket 41" --audit gateway.log"""
 
 
 @click.command("adapt", help=HELP)
 @click.argument("adapter", shell_complete=complete_adapters)
-@click.argument("sources", nargs=-1, required=True, metavar="SRC...")
+@click.argument("sources", nargs=-1, metavar="[SRC]...")
 @options_of(AdaptOptions)
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:

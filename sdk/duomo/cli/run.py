@@ -23,6 +23,7 @@ duomo run automatic-speech-recognition "calls/*.wav" -o csv -O calls.csv
 duomo run automatic-speech-recognition calls/ -o srt -O subtitles/
 duomo run semantic-search -t "lost card" --param-file corpus=answers.txt
 duomo run text-to-speech -t "Hello" -O hello.wav
+duomo run object-detection --live rtsp://camera/1 --drop latest -o jsonl
 duomo run automatic-speech-recognition call.wav -o jsonl |
     duomo run text-classification --field result.text --input-format jsonl -"""
 
@@ -39,6 +40,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     job = TaskJob(ctx.ensure_object(App), ctx, RunOptions(**given))
     if job.options.dry_run:
         job.show_plan()
+    elif job.options.live and job.name == "automatic-speech-recognition":
+        from duomo.cli.jobs.listening import transcribe
+
+        transcribe(job)
     elif job.options.stream:
         stream(job)
     else:

@@ -267,8 +267,6 @@ def _resample(mono: np.ndarray[Any, Any], rate: int, target: int) -> np.ndarray[
     Its kernel has about p x q entries for a ratio of p / q, so the terms of the ratio are bounded.
     """
     import numpy as np
-    import torch
-    import torchaudio.functional as audio
 
     ratio = Fraction(rate, target)
     ratio = ratio.limit_denominator(max(1, math.isqrt(int(_KERNEL / ratio))))
@@ -279,11 +277,22 @@ def _resample(mono: np.ndarray[Any, Any], rate: int, target: int) -> np.ndarray[
     resampled = np.empty(math.ceil(len(mono) * q / p), np.float32)
     for start in range(0, len(mono), step):
         before = min(context, start)
-        piece = torch.from_numpy(mono[start - before : start + step + context])
-        block = audio.resample(piece, p, q)[before // p * q :][: step // p * q]
+        block = _resample_block(mono[start - before : start + step + context], p, q)[before // p * q :][: step // p * q]
         begin = start // p * q
-        resampled[begin : begin + len(block)] = block.numpy()
+        resampled[begin : begin + len(block)] = block
     return resampled
+
+
+def _resample_block(mono: np.ndarray[Any, Any], p: int, q: int) -> np.ndarray[Any, Any]:
+    try:
+        import torch
+        import torchaudio.functional as audio
+    except ImportError:  # a small device
+        from duomo.inputs.resampling import resample
+
+        return resample(mono, p, q)
+    block: np.ndarray[Any, Any] = audio.resample(torch.from_numpy(mono), p, q).numpy()
+    return block
 
 
 def _to_mono(value: object) -> np.ndarray[Any, Any]:

@@ -24,7 +24,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from duomo.export.graph import plain
+from duomo.execution.speed.graph import plain
 from duomo_nlp.encoders import packed
 from duomo_nlp.encoders.heads import first_states, hidden_states
 from duomo_nlp.encoders.rows import by_length, by_row, by_token, pack

@@ -30,7 +30,7 @@ from transformers import (
 
 import duomo
 from duomo.errors import BadInput, InputUnreadable
-from duomo.export.graph import NEEDS, plain
+from duomo.execution.speed.graph import NEEDS, plain
 from duomo_vision import decoding
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import PackedConv2d, fuse_for_inference

@@ -1,51 +1,89 @@
-"""The second line of progress: what many workers do, in few words."""
+"""``--live``: sources of the command line, outcomes with their ages, and a summary at the end."""
 
-import itertools
-import re
-from types import SimpleNamespace
+import signal
+import subprocess
+import threading
 
-import duomo
-from duomo.cli.jobs import live as module
-from duomo.cli.jobs.live import Live
-from duomo.cli.jobs.summary import Summary
-from duomo.testing import InProcessCrew, InProcessPool, fake_catalog, faulty_spec
+import av
+import numpy as np
+import pytest
 
+from tests.sdk.cli.conftest import start
 
-def load(executor):
-    return duomo.load("text-classification", executor=executor, catalog=fake_catalog(faulty_spec()))
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
-def clock(monkeypatch, step):
-    times = itertools.count(0, step)
-    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("video") / "clip.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for at in range(5):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), at * 20, np.uint8), format="rgb24")))
+        out.mux(stream.encode())
+    return path
 
 
-def test_a_few_workers_are_named_with_how_busy_they_were_since_the_last_look(monkeypatch):
-    clock(monkeypatch, 0.1)
-    with load(InProcessPool(InProcessCrew(2, die_at={1: {0}}, batch_s=0.01))) as runner:
-        live = Live(Summary(), runner.executor)
-        assert list(runner.map([f"text {i}" for i in range(12)], batch_size=2))
-        first, second = live.text().splitlines()
-        assert first == "0 done"
-        assert re.fullmatch(r"  fake:0 [1-9]\d% · fake:1 [1-9]\d% · 0 batches out · 1 restarted", second)
-        assert "fake:0 0% · fake:1 0%" in live.text()
+def test_each_frame_has_an_outcome_with_its_time_and_age_and_the_end_a_summary(duomo, clip):
+    done = duomo("run", "image-feature-extraction", "-m", "fake/looker", "--live", f"video:{clip}", "-o", "jsonl")
+    assert done.exit_code == 0, done.stderr
+    outcomes = duomo.json("run", "image-feature-extraction", "-m", "fake/looker", "--live", f"video:{clip}")
+    assert [each["id"] for each in outcomes] == [f"{clip}#{at}" for at in range(5)]
+    assert all(each["meta"]["age_s"] >= 0 and each["meta"]["taken"] for each in outcomes)
+    assert outcomes[0]["result"]["vector"] == [64, 48]
+    assert f"{clip}: 5 received" in done.stderr
+    assert "s old at the median" in done.stderr
 
 
-def test_many_workers_are_summed_up_together(monkeypatch):
-    clock(monkeypatch, 1.0)
-    with load(InProcessPool(InProcessCrew(64))) as runner:
-        live = Live(Summary(), runner.executor)
-        assert "  64 workers 0% busy, the least 0% · 0 batches out" in live.text()
+def test_one_frame_in_two_and_the_dropped_ones_are_counted(duomo, clip):
+    call = ("run", "image-feature-extraction", "-m", "fake/looker", "--live", f"video:{clip}", "--drop", "every=2")
+    done = duomo(*call, "-o", "jsonl")
+    assert len(done.stdout.splitlines()) == 3
+    assert "5 received, 2 dropped" in done.stderr
 
 
-def test_workers_that_were_given_up_are_counted():
-    with load(InProcessPool(InProcessCrew(2, die_at={0: {0}}, broken={0}), max_restarts=0)) as runner:
-        live = Live(Summary(), runner.executor)
-        assert list(runner.map(["a", "b", "c"], batch_size=1))
-        assert "1 of 2 workers given up" in live.text()
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--live", "tail:nothing.log"), "no text file at 'nothing.log'"),
+        (("--live", "tial:x"), "Did you mean 'tail'"),
+        (("--live", "tail:x", "--drop", "oldest"), "no drop policy"),
+        (("--live", "tail:x", "-t", "text"), "do not go together"),
+        (("--live", "tail:x", "--dry-run"), "--live does not take --dry-run"),
+        (("--live", "tail:x", "--resume", "-O", "out.jsonl"), "--live does not take --resume"),
+    ],
+)
+def test_what_is_not_there_or_does_not_go_together_is_said(duomo, args, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = duomo("run", "text-classification", "-m", "fake/echo", *args)
+    assert done.exit_code in (1, 2)
+    assert said in done.stderr
 
 
-def test_one_process_has_no_second_line():
-    with load("inline") as runner:
-        live = Live(Summary(), runner.executor)
-        assert live.text() == "0 done"
+@pytest.mark.multiproc
+def test_lines_of_a_growing_file_come_as_they_are_written_until_ctrl_c(tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text("before\n")
+    running = start("run", "text-classification", "-m", "fake/echo", "--live", f"tail:{log}", "-o", "jsonl", **PIPES)
+    try:
+        with open(log, "ab", buffering=0) as writer:
+            # Whatever is written before the source is open does not count, so it is written until something comes.
+            came = threading.Event()
+
+            def write():
+                while not came.wait(0.1):
+                    writer.write(b"a line\n")
+
+            thread = threading.Thread(target=write)
+            thread.start()
+            line = running.stdout.readline()
+            came.set()
+            thread.join()
+        assert b"a line" in line
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+        assert running.returncode == 0, said
+        assert b"received" in said
+    finally:
+        running.kill()

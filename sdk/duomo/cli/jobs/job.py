@@ -26,6 +26,7 @@ from duomo.outcome import ItemError, Outcome
 from duomo.writers.base import explain_os_errors
 
 if TYPE_CHECKING:
+    from duomo.cli.jobs.following import LiveInput
     from duomo.execution.base import Executor
 
 MOST_ERRORS = 10
@@ -63,6 +64,10 @@ class Job(ABC, Generic[O]):
         self.stopped: BaseException | None = None
         self.complete = False
         """Whether all items were run, whatever their outcomes."""
+        self.live: LiveInput | None = None
+        """The live sources, where there are some."""
+        if options.live and self.output == "table":
+            self.output = "text"  # a table is drawn at the end
 
     @abstractmethod
     def start(self, stack: ExitStack) -> Iterator[Outcome[Any]]:
@@ -142,6 +147,10 @@ class Job(ABC, Generic[O]):
         words = self.describe_counts()
         if words:
             self.app.say(words)
+        if self.live is not None:
+            self.app.say(self.live.summary())
+            if isinstance(self.stopped, KeyboardInterrupt):
+                self.stopped = None  # the way to end it
         done = self.summary.done
         if isinstance(self.stopped, KeyboardInterrupt):
             again = "; the same command goes on from here" if self.options.resuming else ""
@@ -169,6 +178,8 @@ class Job(ABC, Generic[O]):
         try:
             for outcome in outcomes:
                 self.count(outcome)
+                if self.live is not None:
+                    self.live.add(outcome.meta)
                 progress.say(live.text)
                 yield outcome
                 if outcome.error is not None and self.options.fail_fast:

@@ -49,6 +49,14 @@ class JobOptions:
     max_failed: int | None = option(
         "--max-failed", "N", "Stop when more inputs than this have failed.", type=click.IntRange(0)
     )
+    live: tuple[str, ...] = option(
+        "--live",
+        "SOURCE",
+        "Follow a live source until Ctrl-C: mic:, tail:PATH, folder:PATH, video:PATH, recording:PATH, rtsp://…, "
+        "mqtt://HOST/TOPIC or ws://…; may be given often.",
+        (),
+    )
+    drop: str = option("--drop", "POLICY", "Of what comes faster than it is computed: all, latest or every=N.", "all")
     stats: str | None = option("--stats", "FILE", "Write counts, rates and times of the whole run to FILE as JSON.")
 
     @property

@@ -18,6 +18,7 @@ from duomo.adapters.findings import Override, check_override
 from duomo.adapters.results import DomainResult
 from duomo.cli.app import App
 from duomo.cli.audit import SECRET_VARIABLE
+from duomo.cli.jobs.following import LiveInput, record_of
 from duomo.cli.jobs.job import Job
 from duomo.cli.jobs.options import AdaptOptions
 from duomo.cli.jobs.results import View
@@ -47,10 +48,17 @@ class RecordsJob(Job[AdaptOptions]):
         self.counts: Counter[str] = Counter()
         """Records by what was decided."""
         self.findings: Counter[str] = Counter()
+        if bool(options.sources) == bool(options.live):
+            raise UsageProblem(
+                "name records to read, or a live source, and not both", fix=f"duomo adapt {options.adapter} SRC"
+            )
+        if options.live:
+            self.live = LiveInput(options.live, options.drop, (), record_of)
         self.settle_sink(self._view(), lambda: options.sources)
 
     def start(self, stack: ExitStack) -> Iterator[Outcome[Any]]:
         options = self.options
+        arrivals = self.live.arrivals(stack) if self.live is not None else None
         adapter = stack.enter_context(
             adapt(
                 options.adapter,
@@ -66,6 +74,11 @@ class RecordsJob(Job[AdaptOptions]):
         secret = os.environ.get(SECRET_VARIABLE, "").encode() or None
         log = stack.enter_context(AuditLog(options.log, secret=secret)) if options.log else None
         self.executor = adapter.runner.executor if adapter.runner is not None else None
+        if arrivals is not None:
+            from duomo.live import follow
+
+            limits = {"batch_size": options.batch_size, "max_failed": options.max_failed}
+            return follow(adapter, arrivals, audit=log, overrides=self.overrides, **limits)
         return adapter.map(
             itertools.chain.from_iterable(records),
             audit=log,

@@ -16,6 +16,7 @@ import click
 from duomo.catalog import resolve
 from duomo.cli.app import App
 from duomo.cli.jobs.arguments import parse_params, split_task
+from duomo.cli.jobs.following import LiveInput, decoder
 from duomo.cli.jobs.job import Job
 from duomo.cli.jobs.options import RunOptions
 from duomo.cli.jobs.results import View
@@ -43,7 +44,15 @@ class TaskJob(Job[RunOptions]):
         self.params = parse_params(options, self.task_class.Options)
         """The task's own options."""
         self.task_class.Options.parse(self.params)
-        self.sources = self._sources(paths)
+        if options.live:
+            self._check_live(paths)
+            self.live = LiveInput(
+                options.live,
+                options.drop,
+                self.spec.suffixes,
+                decoder(self.task_class.Input, options.field, options.input_format),
+            )
+        self.sources = Sources() if self.live is not None else self._sources(paths)
         self.settle_sink(View(self.task_class.Result, options.chosen_fields), self.sources.names)
         if options.stream:
             self._check_stream()
@@ -51,7 +60,7 @@ class TaskJob(Job[RunOptions]):
             raise UsageProblem(
                 "there is no file to go on with", why="--resume needs to know where results go", fix="-O out.jsonl"
             )
-        self.items = self._first_fetched(self.sources.items())
+        self.items = iter(()) if self.live is not None else self._first_fetched(self.sources.items())
 
     def start(self, stack: contextlib.ExitStack) -> Iterator[Outcome[Any]]:
         store = None
@@ -59,12 +68,20 @@ class TaskJob(Job[RunOptions]):
             from duomo.execution.resuming.store import RunStore
 
             store = stack.enter_context(RunStore(f"{Path(str(self.place.out))}.duomo", force=self.options.force))
+        # Before the model: what is not there costs no loading.
+        arrivals = self.live.arrivals(stack) if self.live is not None else None
         runner = stack.enter_context(self.load())
         self.executor = runner.executor
+        if arrivals is not None:
+            from duomo.live import follow
+
+            options = self.options
+            limits = {"batch_size": options.batch_size, "dedupe": options.dedupe, "max_failed": options.max_failed}
+            return follow(runner, arrivals, **limits, **self.params)
         return self._outcomes(runner, store)
 
     def count_items(self) -> int | None:
-        return self.sources.count()
+        return self.sources.count() if self.live is None else None
 
     def load(self) -> Runner[Any]:
         """Load the model, where and how the options say."""
@@ -176,6 +193,23 @@ class TaskJob(Job[RunOptions]):
         ):
             item = waiting.popleft()
             yield dataclasses.replace(outcome, id=item.label if by_label else item.id or str(outcome.index))
+
+    def _check_live(self, paths: list[str]) -> None:
+        """Refuse what a live run cannot do, rather than pass over it."""
+        options = self.options
+        others = [*paths, *options.lists, *options.texts, *options.pairs]
+        if others:
+            raise UsageProblem(
+                "live sources and ordinary inputs do not go together",
+                why=f"{others[0]!r} is an ordinary input",
+                fix="run it without --live",
+            )
+        for name in ("resume", "retry_failed", "force", "stream", "dry_run"):
+            if getattr(options, name):
+                given = f"--{name.replace('_', '-')}"
+                raise UsageProblem(
+                    f"--live does not take {given}", why="a live source does not come again", fix=f"leave out {given}"
+                )
 
     def _check_stream(self) -> None:
         """Refuse what a stream cannot do, rather than pass over it."""

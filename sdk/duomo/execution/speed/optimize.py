@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from duomo.errors import OptimizeRefused, RequirementMissing
 from duomo.execution.devices import is_out_of_memory, networks
-from duomo.export.graph import NEEDS, Exported, need
+from duomo.execution.speed.graph import NEEDS, Exported, need
 from duomo.model import Model
 
 TOLERANCES = {"compile": 1e-3, "bf16": 3e-2, "int8": 0.1, "onnx": 1e-3, "openvino": 1e-3}

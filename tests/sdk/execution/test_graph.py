@@ -9,8 +9,8 @@ from torch import nn
 
 import duomo
 from duomo.errors import OptimizeRefused, RequirementMissing
-from duomo.export import graph as runtimes
-from duomo.export.graph import Exported, plain
+from duomo.execution.speed import graph as runtimes
+from duomo.execution.speed.graph import Exported, plain
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
 RUNTIMES = ("onnx", "openvino")

@@ -1,0 +1,140 @@
+"""Silero VAD as a graph: when somebody speaks, in steps of 32 ms.
+
+The graph takes frames of 576 samples, the first 64 of them context, and the state of its LSTM; see `duomo-speech` for
+the network. What becomes of its probabilities is the same here, on NumPy.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from pydantic import Field
+
+from duomo import Audio, Model, WeightsRef
+from duomo.model import Features
+from duomo.tasks.speech.activity import Interval, VoiceActivity, VoiceActivityDetectionOptions
+from duomo_edge.artifact import Graph, Settings, check_device, check_names, open_graph, read_settings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
+
+RATE = 16_000
+FRAME, CONTEXT = 512, 64  # samples
+WIDTH = 128  # of the LSTM's state
+HYSTERESIS = 0.15  # speech ends this far below the threshold it began at
+INPUTS = ("frames", "hidden", "cell")
+
+
+class ActivitySettings(Settings):
+    """What a detector of voices needs besides."""
+
+    frames: int = Field(gt=0)
+    """How many the graph takes at once."""
+
+
+class VoiceActivityDetector(Model[Audio, VoiceActivity]):
+    """Voice activity of recordings of any length, in memory that does not grow."""
+
+    batch_size = 8
+    batch_budget = 2**26  # half an hour of 16-bit sound
+    packed = True
+
+    def __init__(self, graph: Graph, settings: ActivitySettings) -> None:
+        self.graph = graph
+        self.block = settings.frames
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: object, dtype: object) -> Self:
+        """Open the artefact, in its own precision. Raises `WeightsProblem` where it is not whole."""
+        del dtype
+        check_device(device)
+        settings = read_settings(weights, ActivitySettings)
+        graph = open_graph(weights, settings)
+        check_names(graph, weights.folder, INPUTS)
+        return cls(graph, settings)
+
+    @staticmethod
+    def estimate(item: Audio) -> int:
+        return item.size_hint
+
+    def preprocess(self, items: Sequence[Audio], options: VoiceActivityDetectionOptions) -> list[Features]:
+        return [{"samples": item.samples(RATE)} for item in items]
+
+    def collate(self, features: list[Features]) -> list[Samples]:
+        return [each["samples"] for each in features]
+
+    def forward(self, batch: list[Samples]) -> list[Samples]:
+        """Probability of speech for every frame of every recording."""
+        return [self.probabilities(samples) for samples in batch]
+
+    def postprocess(
+        self, output: list[Samples], features: list[Features], options: VoiceActivityDetectionOptions
+    ) -> list[VoiceActivity]:
+        return [
+            VoiceActivity.model_construct(
+                segments=list(speech_intervals(found, len(each["samples"]), options)),
+                duration=len(each["samples"]) / RATE,
+            )
+            for found, each in zip(output, features, strict=True)
+        ]
+
+    def probabilities(self, samples: Samples) -> Samples:
+        """Probability of speech for every 512 samples of (samples,) at 16 kHz."""
+        count = -(-len(samples) // FRAME)
+        padded = np.zeros(CONTEXT + -(-count // self.block) * self.block * FRAME, np.float32)
+        padded[CONTEXT : CONTEXT + len(samples)] = samples
+        frames = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT + FRAME)[::FRAME]
+        hidden = cell = np.zeros((1, 1, WIDTH), np.float32)
+        found = []
+        for first in range(0, count, self.block):
+            block = np.ascontiguousarray(frames[first : first + self.block])
+            part, hidden, cell = self.graph({"frames": block, "hidden": hidden, "cell": cell})
+            found.append(part)
+        return np.concatenate(found)[:count]
+
+
+def speech_intervals(
+    probabilities: Samples, num_samples: int, options: VoiceActivityDetectionOptions
+) -> Iterator[Interval]:
+    """Stretches of speech: above the threshold it begins, `HYSTERESIS` below it for ``min_silence_s`` it ends.
+
+    Padding widens each stretch, to the middle of the pause at most where two are near.
+    """
+    spans = [
+        (start, stop)
+        for start, stop in _spans(probabilities, num_samples, options)
+        if stop - start > options.min_speech_s * RATE
+    ]
+    middles = [(stop + start) / 2 for (_, stop), (start, _) in itertools.pairwise(spans)]
+    edges = itertools.pairwise([0.0, *middles, num_samples])
+    pad = options.pad_s * RATE
+    for (start, stop), (before, after) in zip(spans, edges, strict=False):
+        yield Interval.model_construct(
+            start=max(start - pad, before) / RATE,
+            end=min(stop + pad, after) / RATE,
+            score=float(probabilities[start // FRAME : -(-stop // FRAME)].mean()),
+        )
+
+
+def _spans(
+    probabilities: Samples, num_samples: int, options: VoiceActivityDetectionOptions
+) -> Iterator[tuple[int, int]]:
+    """First sample of each stretch of speech and the sample after its last."""
+    leave = max(options.threshold - HYSTERESIS, 0.01)
+    start = quiet = None
+    for frame, probability in enumerate(probabilities.tolist()):
+        at = frame * FRAME
+        if probability >= options.threshold:
+            start, quiet = at if start is None else start, None
+        elif start is not None and probability < leave:
+            quiet = at if quiet is None else quiet
+            if at - quiet >= options.min_silence_s * RATE:
+                yield start, quiet
+                start = quiet = None
+    if start is not None:
+        yield start, num_samples

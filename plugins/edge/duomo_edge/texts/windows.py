@@ -1,0 +1,120 @@
+"""Texts to rows of token ids by tokenizers (Rust), and rows to padded batches of alike length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from duomo import WeightsRef
+from duomo.errors import InputTooLong, WeightsMismatch, WeightsMissing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SPARE = 1.2
+"""A batch goes on while a row is at most this much longer than its shortest, and `SLACK` tokens."""
+SLACK = 4
+MOST_TOKENS = 4096
+"""Tokens of a batch, padding included."""
+
+
+def open_tokenizer(weights: WeightsRef, most_tokens: int) -> Tokenizer:
+    """Read ``tokenizer.json``. Raises `WeightsMissing` or `WeightsMismatch`.
+
+    Args:
+        weights: the folder.
+        most_tokens: the length of a window, where the file sets no truncation itself; 0 where it must.
+    """
+    file = weights.folder / "tokenizer.json"
+    if not file.is_file():
+        raise WeightsMissing(
+            f"'{weights.folder}' has no tokenizer.json", why="texts are read with it", fix="put it there"
+        )
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # it raises Exception itself
+        raise WeightsMismatch(f"'{file}' is damaged", why=str(error)[:200], fix="export it again") from None
+    tokenizer.no_padding()
+    if most_tokens:
+        tokenizer.enable_truncation(most_tokens)
+    if tokenizer.truncation is None:
+        raise WeightsMismatch(
+            f"'{file}' does not say how many tokens the model reads", fix='"most_tokens": 512 in duomo.json'
+        )
+    return tokenizer
+
+
+def read(tokenizer: Tokenizer, texts: Sequence[str], long: str) -> list[list[Encoding]]:
+    """Tokenize `texts`; one list a text, of as many windows as the policy `long` allows.
+
+    Raises:
+        InputTooLong: under the policy ``error``, for a text of more than one window.
+    """
+    cut = [[first, *first.overflowing] for first in tokenizer.encode_batch_fast(texts)]
+    for text, windows in zip(texts, cut, strict=True):
+        if len(windows) > 1 and long == "error":
+            raise _too_long(text, windows, tokenizer)
+    if long != "window":
+        return [windows[:1] for windows in cut]
+    return [windows[::-1] for windows in cut] if _cuts_left(tokenizer) else cut
+
+
+def was_cut(windows: list[Encoding], long: str) -> bool:
+    """Whether ``truncate`` left part of the text out."""
+    return long == "truncate" and bool(windows[0].overflowing)
+
+
+def batches(rows: Sequence[Encoding]) -> Iterator[tuple[list[int], dict[str, NDArray[np.int64]]]]:
+    """Rows of alike length as padded batches: their places, and ``ids``, ``mask`` and ``types``, each (B, L)."""
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
+    some: list[int] = []
+    for at in order:
+        longest = len(rows[at])
+        if some and (longest > SPARE * len(rows[some[0]]) + SLACK or longest * (len(some) + 1) > MOST_TOKENS):
+            yield some, _padded([rows[each] for each in some])
+            some = []
+        some.append(at)
+    if some:
+        yield some, _padded([rows[each] for each in some])
+
+
+def mean_by_text(values: NDArray[np.float32], weights: list[list[int]]) -> NDArray[np.float32]:
+    """Weighted mean of each text's windows: (windows, D), the windows of all texts end to end, to (texts, D)."""
+    if len(values) == len(weights):
+        return values
+    parts = np.split(values, np.cumsum([len(each) for each in weights])[:-1])
+    shares = [np.asarray(each, np.float32) / np.float32(sum(each)) for each in weights]
+    return np.stack([share @ part for share, part in zip(shares, parts, strict=True)])
+
+
+def _padded(rows: list[Encoding]) -> dict[str, NDArray[np.int64]]:
+    shape = len(rows), max(map(len, rows))
+    batch = {name: np.zeros(shape, np.int64) for name in ("ids", "mask", "types")}
+    for at, row in enumerate(rows):
+        batch["ids"][at, : len(row)] = row.ids
+        batch["mask"][at, : len(row)] = 1
+        batch["types"][at, : len(row)] = row.type_ids
+    return batch
+
+
+def _cuts_left(tokenizer: Tokenizer) -> bool:
+    assert tokenizer.truncation is not None
+    return bool(tokenizer.truncation["direction"] == "left")
+
+
+def _too_long(text: str, windows: list[Encoding], tokenizer: Tokenizer) -> InputTooLong:
+    truncation = tokenizer.truncation
+    assert truncation is not None
+    limit, stride = truncation["max_length"], truncation["stride"]
+    repeated = stride + sum(part is None for part in windows[-1].sequence_ids)
+    count = sum(len(window) for window in windows) - (len(windows) - 1) * repeated
+    kept = "end" if _cuts_left(tokenizer) else "beginning"
+    shown = text if len(text) <= 40 else text[:39] + "…"
+    return InputTooLong(
+        f"this text has {count:,} tokens and the model reads {limit:,}: {shown!r}",
+        why="cutting it silently would lose a part of it",
+        fix=f"long=truncate reads the {kept}, long=window all of it in parts",
+    )

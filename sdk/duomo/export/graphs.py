@@ -1,0 +1,127 @@
+"""Networks to graphs: ONNX by torch's exporter, OpenVINO and 8-bit integers from that."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from duomo.errors import ExportRefused, RequirementMissing
+from duomo.execution.speed.graph import plain
+from duomo.model import PortableNetwork
+
+NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "onnxruntime", "openvino")}
+SUFFIX = {"onnx": ".onnx", "openvino": ".xml"}
+MOST_BYTES = 2**31 - 2**20
+"""A graph that does not fit one file of ONNX needs further files beside it, which is not done here."""
+RECIPES = ({"per_channel": True, "reduce_range": False}, {"per_channel": True, "reduce_range": True})
+"""How weights become 8-bit integers; which is nearer differs from network to network, so all are tried."""
+
+
+def need(form: str) -> None:
+    """Raise `RequirementMissing` when a library of a format is not installed."""
+    missing = [name for name in NEEDS[form] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RequirementMissing(
+            f"exporting to {form} needs {', '.join(missing)}",
+            why="they write and read the graph",
+            fix="pip install 'duomo[onnx]'" + (" openvino" if form == "openvino" else ""),
+        )
+
+
+def write_onnx(network: PortableNetwork, file: Path, name: str) -> None:
+    """Write a network as one file of ONNX; one whose code fixes the number of rows takes one row at a time.
+
+    Raises `ExportRefused` in a line where it cannot be written.
+    """
+    given = {key: _plain_tensor(each) for key, each in network.example.items()}
+    _write(network, given, network.varying, file, name)
+    if any(network.varying.values()) and not _takes_more_rows(file, given):
+        _write(network, {key: each[:1] for key, each in given.items()}, {}, file, name)
+    if file.stat().st_size > MOST_BYTES:
+        raise ExportRefused(f"'{name}' is too large", why="one file of ONNX holds 2 GB", fix="export a smaller model")
+
+
+def _write(
+    network: PortableNetwork,
+    given: Mapping[str, Tensor],
+    varying: Mapping[str, tuple[int, ...]],
+    file: Path,
+    name: str,
+) -> None:
+    auto, static = torch.export.Dim.AUTO, torch.export.Dim.STATIC
+    sizes = tuple(
+        {at: auto if at in varying.get(key, ()) else static for at in range(each.ndim)} for key, each in given.items()
+    )
+    try:
+        with torch.inference_mode(False), torch.no_grad(), _quiet():
+            program = torch.export.export(plain(network.module).eval(), tuple(given.values()), dynamic_shapes=sizes)
+            made = torch.onnx.export(
+                program, dynamo=True, verbose=False, input_names=list(given), output_names=list(network.outputs)
+            )
+            assert made is not None
+            made.save(file, external_data=False)
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ExportRefused(
+            f"'{name}' cannot be exported",
+            why=f"torch's exporter raised {type(error).__name__}: {first:.300}",
+            fix="report it to the author of the model's plugin",
+        ) from error
+
+
+def _takes_more_rows(file: Path, given: Mapping[str, Tensor]) -> bool:
+    """Whether a graph runs on one row more than it was written with; what its sizes say is not always so."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    more = {key: torch.cat([each, each[:1]]).numpy() for key, each in given.items()}
+    try:
+        session.run(None, {each.name: more[each.name] for each in session.get_inputs()})
+    except Exception:  # the runtime's own
+        return False
+    return True
+
+
+def to_openvino(file: Path) -> None:
+    """Replace a file of ONNX by OpenVINO's ``.xml`` and ``.bin``, in float32."""
+    import openvino
+
+    model = openvino.convert_model(str(file))
+    openvino.save_model(model, str(file.with_suffix(".xml")), compress_to_fp16=False)
+    file.unlink()
+
+
+def to_int8(exact: Path, file: Path, recipe: dict[str, bool]) -> None:
+    """Write a file of ONNX whose matrix products have weights of 8-bit integers."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _quiet():
+        quantize_dynamic(exact, file, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, **recipe)
+
+
+def _plain_tensor(tensor: Tensor) -> Tensor:
+    """A copy that export may hold: tensors made in inference mode are not for it."""
+    with torch.inference_mode(False):
+        return tensor.detach().clone()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporters, which tell of every version they know; what goes wrong they raise."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

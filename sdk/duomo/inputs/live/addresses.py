@@ -1,0 +1,144 @@
+"""How live sources are written, on the command line and in `open`.
+
+mic:  mic:NAME            the microphone; ?seconds=2 for the length of an item
+tail:PATH                 a file that grows, an item a line
+folder:PATH               a folder that fills
+rtsp://…  rtsps://…       a camera
+video:PATH                a video file, at its own pace; ?speed=0 as fast as it is read
+recording:PATH            a recording as if it were a microphone; ?seconds=2&speed=4
+mqtt://HOST:PORT/TOPIC    a broker; mqtts: encrypted; ?qos=1&id=NAME; user:password@ before the host
+ws://…  wss://…           a websocket
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from duomo.config import is_offline
+from duomo.errors import Offline, UsageProblem, did_you_mean
+from duomo.inputs.live.broker import Mqtt
+from duomo.inputs.live.camera import Camera
+from duomo.inputs.live.feed import Feed, every_of
+from duomo.inputs.live.files import Folder, Tail
+from duomo.inputs.live.reader import Reader
+from duomo.inputs.live.socket import WebSocket
+from duomo.inputs.live.sound import Microphone, Recording
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def open(*sources: str | Reader, drop: str = "all", suffixes: tuple[str, ...] = ()) -> Feed:
+    """Open live sources as one feed.
+
+    Args:
+        sources: as the module describes, or readers.
+        drop: ``latest``, ``all`` or ``every=N``: what becomes of items that come faster than they are computed.
+        suffixes: endings of files that count in a folder.
+
+    Raises:
+        UsageProblem: a source that is not written in one of these ways.
+        InputMissing: a source that is not there.
+    """
+    if not sources:
+        raise UsageProblem("no live source is named", fix=f"one of {', '.join(KINDS)}")
+    every_of(drop)
+    readers = [reader_of(each, suffixes, drop) if isinstance(each, str) else each for each in sources]
+    return Feed(readers, drop).open()
+
+
+def reader_of(source: str, suffixes: tuple[str, ...] = (), drop: str = "all") -> Reader:
+    """Make the reader of a source. Raises `UsageProblem` or `Offline`."""
+    kind, colon, rest = source.partition(":")
+    make = KINDS.get(kind)
+    if make is None or not colon:
+        near = did_you_mean(kind, KINDS)
+        raise UsageProblem(
+            f"'{source}' is not a live source",
+            why=near or "it begins with none of the kinds",
+            fix=f"{', '.join(f'{each}:' for each in KINDS)}; a file is an ordinary input, without --live",
+        )
+    if rest.startswith("//"):
+        address = urlsplit(source.replace("#", "%23"))  # a wildcard of MQTT, and no fragment
+        if is_offline() and address.hostname and address.hostname not in LOOPBACK:
+            raise Offline(f"'{source}' needs the network", why="duomo is offline", fix="leave offline mode")
+        return make(source, address, _settings(address.query), suffixes, drop)
+    path, _, query = rest.partition("?")
+    return make(path, None, _settings(query), suffixes, drop)
+
+
+Make = Callable[[str, SplitResult | None, dict[str, str], tuple[str, ...], str], Reader]
+
+
+def _settings(query: str) -> dict[str, str]:
+    return dict(parse_qsl(query))
+
+
+def _number(settings: dict[str, str], name: str, usual: float) -> float:
+    try:
+        return float(settings.get(name, usual))
+    except ValueError:
+        raise UsageProblem(f"'{name}={settings[name]}' is not a number", fix=f"?{name}={usual:g}") from None
+
+
+def _microphone(name: str, _address: object, settings: dict[str, str], _suffixes: object, _drop: str) -> Reader:
+    return Microphone(name or None, seconds=_number(settings, "seconds", 1.0))
+
+
+def _tail(path: str, _address: object, _settings: object, _suffixes: object, _drop: str) -> Reader:
+    return Tail(path)
+
+
+def _folder(path: str, _address: object, _settings: object, suffixes: tuple[str, ...], _drop: str) -> Reader:
+    return Folder(path, suffixes=suffixes)
+
+
+def _camera(source: str, _address: object, _settings: object, _suffixes: object, _drop: str) -> Reader:
+    return Camera(source)
+
+
+def _video(path: str, _address: object, settings: dict[str, str], _suffixes: object, drop: str) -> Reader:
+    # Where nothing is dropped there is nothing to keep pace for.
+    return Camera(path, speed=_number(settings, "speed", 1.0 if drop == "latest" else 0.0))
+
+
+def _recording(path: str, _address: object, settings: dict[str, str], _suffixes: object, drop: str) -> Reader:
+    speed = _number(settings, "speed", 1.0 if drop == "latest" else 0.0)
+    return Recording(path, seconds=_number(settings, "seconds", 1.0), speed=speed)
+
+
+def _mqtt(source: str, address: SplitResult | None, settings: dict[str, str], _suffixes: object, _drop: str) -> Reader:
+    if address is None or not address.hostname:
+        raise UsageProblem(f"'{source}' names no broker", fix="mqtt://HOST/TOPIC")
+    is_tls = address.scheme == "mqtts"
+    topic = unquote(address.path.removeprefix("/"))
+    return Mqtt(
+        address.hostname,
+        topic,
+        port=address.port or (8883 if is_tls else 1883),
+        username=unquote(address.username) if address.username else None,
+        password=unquote(address.password) if address.password else None,
+        qos=int(_number(settings, "qos", 1)),
+        client_id=settings.get("id", ""),
+        tls=is_tls,
+    )
+
+
+def _websocket(source: str, _address: object, _settings: object, _suffixes: object, _drop: str) -> Reader:
+    return WebSocket(source)
+
+
+KINDS: dict[str, Make] = {
+    "mic": _microphone,
+    "tail": _tail,
+    "folder": _folder,
+    "rtsp": _camera,
+    "rtsps": _camera,
+    "video": _video,
+    "recording": _recording,
+    "mqtt": _mqtt,
+    "mqtts": _mqtt,
+    "ws": _websocket,
+    "wss": _websocket,
+}
+"""By what a source begins with."""

@@ -1,0 +1,190 @@
+"""Exports: verified against the original, refused with a reason, and whole or not loaded."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import duomo
+from duomo.errors import ExportRefused, UsageProblem, WeightsMismatch
+from duomo.export import export
+from duomo.export.comparing import difference
+from duomo.tasks.results import Classification, Embedding
+from tests.contract import test_every_family as tiny
+from tests.plugins.vision import tiny as detectors
+
+TEXTS = ["i love this camera", "the parcel came late", "ada was born in london a ball a face red " * 4]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where checkpoints and artefacts of this file are."""
+    return tmp_path_factory.mktemp("export")
+
+
+@pytest.fixture(scope="module")
+def encoder(folder):
+    """A tiny BERT in transformers layout, and its artefact."""
+    torch.manual_seed(0)
+    (folder / "bert").mkdir()
+    tiny.bert(tiny.BertModel)(folder / "bert")
+    return folder / "bert", export(f"dir:{folder / 'bert'}", folder / "bert-onnx", task="feature-extraction", on=TEXTS)
+
+
+def test_an_artefact_gives_the_original_s_vectors_and_says_how_near(encoder):
+    checkpoint, artifact = encoder
+    for options in ({}, {"pooling": "cls", "normalize": False}, {"prompt": "a ball"}):
+        with duomo.load("feature-extraction", f"dir:{checkpoint}") as runner:
+            expected = [outcome.unwrap().vector for outcome in runner.map(TEXTS, **options)]
+        with duomo.load("feature-extraction", artifact.reference) as runner:
+            found = [outcome.unwrap().vector for outcome in runner.map(TEXTS, **options)]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    measured = json.loads((artifact.folder / "duomo.json").read_text())["measured"]
+    assert measured["difference"] == artifact.difference
+    assert 0 <= artifact.difference < 1e-3
+    assert measured["inputs"] == 3
+    assert measured["given"]
+    assert min(measured["ms"].values()) > 0
+
+
+def test_one_artefact_does_all_that_vectors_are_good_for(encoder):
+    checkpoint, artifact = encoder
+    calls: dict[str, tuple[object, dict[str, list[str]]]] = {
+        "sentence-similarity": (("a red ball", ["a face", "red ball red"]), {}),
+        "semantic-search": ("a ball", {"corpus": TEXTS}),
+    }
+    for task, (item, options) in calls.items():
+        results = []
+        for model in (f"dir:{checkpoint}", artifact.reference):
+            with duomo.load(task, model) as runner:
+                results.append(runner(item, **options))
+        assert difference(*results)[0] < 1e-4
+
+
+def test_a_changed_byte_is_refused_at_load(encoder, tmp_path):
+    _, artifact = encoder
+    for name in ("network.onnx", "tokenizer.json"):
+        copy = shutil.copytree(artifact.folder, tmp_path / name)
+        content = bytearray((copy / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copy / name).write_bytes(content)
+        with pytest.raises(WeightsMismatch, match="was changed after it was written"):
+            duomo.load("feature-extraction", f"dir:{copy}")
+    copy = shutil.copytree(artifact.folder, tmp_path / "record")
+    record = (copy / "duomo.json").read_text()
+    (copy / "duomo.json").write_text(record.replace('"mean"', '"max"'))
+    with pytest.raises(WeightsMismatch, match=r"duomo.json' was changed"):
+        duomo.load("feature-extraction", f"dir:{copy}")
+
+
+def test_a_missing_file_and_a_file_elsewhere_are_refused(encoder, tmp_path):
+    _, artifact = encoder
+    copy = shutil.copytree(artifact.folder, tmp_path / "copy")
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(WeightsMismatch, match=r"no file 'tokenizer.json'"):
+        duomo.load("feature-extraction", f"dir:{copy}")
+    record = json.loads((copy / "duomo.json").read_text())
+    del record["digest"]
+    (copy / "duomo.json").write_text(json.dumps({**record, "files": {"../outside": "0"}}))
+    (tmp_path / "outside").write_text("")
+    with pytest.raises(WeightsMismatch, match=r"no file '../outside'"):
+        duomo.load("feature-extraction", f"dir:{copy}")
+
+
+def test_other_executors_take_an_artefact(encoder):
+    _, artifact = encoder
+    with duomo.load("feature-extraction", artifact.reference, executor="local", devices="cpu") as runner:
+        outcomes = list(runner.map([*TEXTS, ""]))
+    assert [each.ok for each in outcomes] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("task", "save"),
+    [
+        ("text-classification", tiny.bert(tiny.BertForSequenceClassification)),
+        ("image-classification", tiny.vit),
+        pytest.param(
+            "object-detection", lambda folder: detectors.save(detectors.rt_detr, folder), marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_classifiers_and_detectors_keep_labels_scores_and_boxes(task, save, tmp_path):
+    torch.manual_seed(0)
+    (tmp_path / "checkpoint").mkdir()
+    save(tmp_path / "checkpoint")
+    artifact = export(f"dir:{tmp_path / 'checkpoint'}", tmp_path / "onnx", task=task)
+    assert artifact.difference < 5e-3
+    assert artifact.record["task"] == task
+
+
+@pytest.mark.slow
+def test_openvino_gives_the_same(encoder, folder):
+    pytest.importorskip("openvino")
+    checkpoint, _ = encoder
+    artifact = export(f"dir:{checkpoint}", folder / "bert-ov", task="feature-extraction", format="openvino")
+    assert {each.suffix for each in artifact.folder.iterdir()} >= {".xml", ".bin", ".json"}
+    assert not list(artifact.folder.glob("*.onnx"))
+    assert artifact.difference < 1e-3
+
+
+@pytest.mark.slow
+def test_int8_is_kept_only_within_its_tolerance_and_leaves_nothing_when_refused(encoder, folder):
+    checkpoint, exact = encoder
+    task = "feature-extraction"
+    artifact = export(f"dir:{checkpoint}", folder / "bert-int8", task=task, int8=True, on=TEXTS, tolerance=0.5)
+    assert exact.difference < artifact.difference <= 0.5
+    assert artifact.record["precision"] == "int8"
+    before = sorted(folder.iterdir())
+    with pytest.raises(ExportRefused, match="its results are not the original's") as caught:
+        export(f"dir:{checkpoint}", folder / "bert-int8-exact", task=task, int8=True, on=TEXTS, tolerance=1e-6)
+    assert "1e-06 is allowed" in caught.value.why
+    assert sorted(folder.iterdir()) == before
+
+
+def test_what_cannot_be_exported_says_why_and_what_can(folder):
+    torch.manual_seed(0)
+    (folder / "llama").mkdir()
+    tiny.llama(folder / "llama")
+    with pytest.raises(ExportRefused, match="cannot be exported") as caught:
+        export(f"dir:{folder / 'llama'}", folder / "llama-onnx", task="text-generation")
+    assert "token by token" in caught.value.why
+    assert "nlp/minilm" in caught.value.fix
+    (folder / "detr").mkdir()
+    detectors.save(detectors.detr, folder / "detr")
+    with pytest.raises(ExportRefused, match="cannot be exported") as caught:
+        export(f"dir:{folder / 'detr'}", folder / "detr-onnx", task="object-detection")
+    assert "prepared in a way" in caught.value.why
+
+
+def test_an_artefact_is_not_exported_again(encoder, folder):
+    with pytest.raises(ExportRefused) as caught:
+        export(encoder[1].reference, folder / "again", task="feature-extraction")
+    assert "already" in caught.value.why
+
+
+def test_wrong_calls_are_refused_before_anything_is_loaded(encoder, folder):
+    checkpoint, artifact = encoder
+    with pytest.raises(UsageProblem, match="no export format 'onxx'") as caught:
+        export(f"dir:{checkpoint}", folder / "x", format="onxx")
+    assert "'onnx'" in caught.value.why
+    with pytest.raises(UsageProblem, match="no 8-bit form"):
+        export(f"dir:{checkpoint}", folder / "x", format="openvino", int8=True)
+    with pytest.raises(UsageProblem, match="tolerance"):
+        export(f"dir:{checkpoint}", folder / "x", tolerance=0)
+    with pytest.raises(UsageProblem, match="is there already"):
+        export(f"dir:{checkpoint}", artifact.folder, task="feature-extraction")
+
+
+def labels(**scores):
+    return Classification.model_validate({"labels": [{"name": name, "score": each} for name, each in scores.items()]})
+
+
+def test_results_are_compared_by_label_and_a_new_first_label_is_another_result():
+    assert difference(labels(a=0.5, b=0.3, c=0.2), labels(a=0.5, c=0.25, b=0.25))[0] == pytest.approx(0.1)
+    assert difference(labels(a=0.5, b=0.5), labels(b=0.5, a=0.5)) == (float("inf"), "labels: the first")
+    vector = Embedding(vector=[2.0, -4.0])
+    assert difference(vector, Embedding(vector=[2.0, -3.0])) == (0.25, "vector")
+    assert difference(vector, Embedding(vector=[2.0]))[0] == float("inf")
+    assert difference(vector, Embedding(vector=[2.0, float("nan")]))[0] == float("inf")
