@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.arrays import to_numpy
+from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
 from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
@@ -157,7 +158,7 @@ class Audio:
             raise RequirementMissing(
                 "reading audio files needs soundfile", why="it is not installed", fix="pip install soundfile"
             ) from None
-        with open_source(self._source, "audio") as file:
+        with open_source(self._source, "audio") as file, native_remarks_left_out():
             try:
                 with soundfile.SoundFile(_Forgiving(file)) as sound:
                     if sound.frames < _UNKNOWN:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
+from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.pdf import MAGIC, PdfPage, count_pages, page_of
@@ -173,7 +174,9 @@ class Image:
             PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
             with open_source(self._source, "image") as file, PIL.Image.open(file, formats=_FORMATS) as picture:
                 _check_size(picture, label)
-                yield picture
+                # Of Pillow's decoders only libtiff prints.
+                with native_remarks_left_out() if picture.format == "TIFF" else contextlib.nullcontext():
+                    yield picture
         except PIL.Image.DecompressionBombError as error:
             # Pillow says how many pixels first, then a limit of its own.
             raise _too_many_pixels(label, f"it has {int(re.findall(r'[0-9]+', str(error))[0]):,}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ def silence_pillow() -> None:
     """
     if _SILENT not in warnings.filters:
         warnings.filterwarnings("ignore", category=Warning, module=_MODULES)
+        # Without a handler, logging itself prints what Pillow logs as an error.
+        logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def orientation(image: PIL.Image.Image) -> int:
