@@ -76,6 +76,11 @@ class CustomerWorth(Payload):
     currency: str
 
 
+ENOUGH_CUSTOMERS = 100
+DEPENDENT = 0.3
+"""Rank correlation of spend with frequency from which the model of spend does not hold; CDNOW has less than 0.2."""
+
+
 class _Seen(NamedTuple):
     frequency: int
     recency: float
@@ -102,7 +107,7 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
     def guards(self, phase: str) -> Sequence[Guard]:
         if phase == "input":
             return [_one_currency, _returns, self._not_after_the_end]
-        return [_one_currency_in_all] if phase == "dataset" else []
+        return [_one_currency_in_all, _spend_follows_frequency] if phase == "dataset" else []
 
     def prepare(self, record: Record[Customer]) -> _Seen:
         return _summary(record.payload, self._window())
@@ -330,6 +335,28 @@ def _one_currency_in_all(records: Sequence[Record[Customer]]) -> Iterator[Findin
     if len(names) > 1:
         text = f"customers pay in {', '.join(names[:4])}"
         yield find("UNITS.CURRENCY_MIXED", text, field="currency", fix="convert to one currency, or fit one model each")
+
+
+def _spend_follows_frequency(records: Sequence[Record[Customer]]) -> Iterator[Finding]:
+    """CALIB.OFF where those who buy more often also spend more, or less, each time: Gamma-Gamma takes both apart."""
+    customers = [each.payload for each in records]
+    repeated = [each for each in customers if len(set(each.dates)) > 1 and np.isfinite(each.amounts).all()]
+    if len(repeated) < ENOUGH_CUSTOMERS:
+        return
+    often = np.array([len(set(each.dates)) for each in repeated], float)
+    spent = np.array([np.mean(each.amounts) for each in repeated])
+    ranks = [np.unique(each, return_inverse=True)[1].astype(float) for each in (often, spent)]
+    if min(each.std() for each in ranks) == 0:
+        return
+    together = float(np.corrcoef(ranks)[0, 1])
+    if abs(together) >= DEPENDENT:
+        more = "more" if together > 0 else "less"
+        yield find(
+            "CALIB.OFF",
+            f"customers who buy more often spend {more} each time (rank correlation {together:.2f})",
+            field="amounts",
+            fix="fit groups of customers by how often they buy: the value of each purchase is taken to be independent",
+        )
 
 
 def _returns(record: Record[Customer]) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from duomo.adapters import (
     Adapter,
     Case,
@@ -21,6 +23,7 @@ from duomo.adapters import (
 )
 from duomo_retail.backtest import evaluate_panel
 from duomo_retail.coverage import Calibration, calibrate
+from duomo_retail.methods import MIN_LENGTH
 from duomo_retail.panel import Clean, clean, group_rows, usable
 from duomo_retail.plugin import DEMAND_FORECAST
 from duomo_retail.predicting import Settings, predict, spread
@@ -84,7 +87,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
     def guards(self, phase: str) -> Sequence[Guard]:
         if phase == "input":
-            return [_in_order, self._planned]
+            return [_in_order, _spikes, self._planned]
         return [_one_currency] if phase == "dataset" else []
 
     def prepare(self, record: Record[DemandSeries]) -> Clean:
@@ -189,10 +192,27 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
 
 _DEFAULTS = Settings()
+SPIKE = 50.0
+"""How many times the next largest figure one must be before somebody should look at it."""
 
 
 def _in_order(record: Record[DemandSeries]) -> list[Finding]:
     return clean(record.payload)[1]
+
+
+def _spikes(record: Record[DemandSeries]) -> Iterator[Finding]:
+    """OOD.RANGE where one figure is far beyond all others: a slip of the keyboard more often than demand."""
+    series, _ = clean(record.payload)
+    values = np.sort(np.abs(series.values[series.known]))
+    if len(values) >= MIN_LENGTH and values[-2] > 0 and values[-1] > SPIKE * values[-2]:
+        yield find(
+            "OOD.RANGE",
+            f"one figure is {values[-1] / values[-2]:,.0f} times the next largest",
+            field="y",
+            record=record.key,
+            severity="warn",
+            fix="correct it, or leave the period out: the level of every forecast follows it",
+        )
 
 
 def _one_currency(records: Sequence[Record[DemandSeries]]) -> Iterator[Finding]:

@@ -23,6 +23,8 @@ from duomo_retail.timeline import Timeline, parse, timeline
 Array = NDArray[np.float64]
 COLUMNS = ("unique_id", "ds", "y")
 OPTIONAL = ("price", "promo", "in_stock", "currency", "unit")
+MOST_PERIODS_A_ROW = 100
+"""Beyond, nearly all periods are gaps, and a table of them would fill the memory."""
 MOST_MISSING = 0.5
 """A series of which more than this share is unknown is not forecast."""
 
@@ -93,6 +95,12 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
     order = _without_duplicates(series, times, order, found)
     times = [times[i] for i in order]
     axis = timeline(times, name) if times else Timeline("step", [], 0)
+    if times and axis.positions[-1] > MOST_PERIODS_A_ROW * len(times):
+        raise BadInput(
+            f"series '{name}': 'ds' spans {axis.positions[-1] + 1:,} periods with {len(times):,} rows",
+            why="whole numbers count periods, and these are far apart, as timestamps are",
+            fix="write dates such as 2031-04-01, or number the periods 1, 2, 3 …",
+        )
     sales = _on_axis(series.y, order, axis.positions)
     seen = np.flatnonzero(~np.isnan(sales))
     if len(seen) < MIN_LENGTH:

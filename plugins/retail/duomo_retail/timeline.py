@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,10 @@ STEPS = {"day": 7, "week": 52, "month": 12, "quarter": 4, "year": 1, "step": 1}
 """Names of steps, and how many of them make a season unless somebody says otherwise."""
 _DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (89, 92), "year": (365, 366)}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+_PERIOD = re.compile(r"((?:19|20)\d\d)-?(?:Q([1-4])|(?<=-)(0[1-9]|1[0-2]))", re.IGNORECASE)
+"""A quarter or a month: ``2031Q2``, ``2031-Q2``, ``2031-04``."""
 
 
 class Timeline(NamedTuple):
@@ -42,6 +47,8 @@ def parse(value: str | int | dt.date, record: str) -> Time:
     if isinstance(value, int | dt.date):
         return value
     text = value.strip()
+    if period := _PERIOD.fullmatch(text):
+        return dt.date(int(period[1]), int(period[3]) if period[3] else 3 * int(period[2]) - 2, 1)
     if text.lstrip("-").isdigit() and len(text) < 8:
         return int(text)
     try:
@@ -59,6 +66,7 @@ def parse(value: str | int | dt.date, record: str) -> Time:
 
 def timeline(times: Sequence[Time], record: str) -> Timeline:
     """The axis through ascending, distinct times. Raises `BadInput` for times that lie on no regular one."""
+    times = _written_as_numbers(times)
     first = times[0]
     if isinstance(first, int):
         numbers = [each for each in times if isinstance(each, int)]
@@ -84,6 +92,24 @@ def timeline(times: Sequence[Time], record: str) -> Timeline:
     if off or len(set(positions)) < len(positions):
         raise _irregular(record, f"some dates lie between the {step}s")
     return Timeline(step, positions, first)
+
+
+def _written_as_numbers(times: Sequence[Time]) -> Sequence[Time]:
+    """Dates that were written as whole numbers, 203104 for a month or 20310401 for a day; all of them, or none.
+
+    As counts of periods they would have 88 missing ones between December and January.
+    """
+    digits = {len(str(each)) for each in times if isinstance(each, int)}
+    if len(times) < 2 or len(digits) != 1 or not all(isinstance(each, int) for each in times):
+        return times
+    size = digits.pop()
+    if size not in (6, 8):
+        return times
+    try:
+        dates = [dt.datetime.strptime(str(each), "%Y%m" if size == 6 else "%Y%m%d").date() for each in times]
+    except ValueError:
+        return times
+    return dates if all(1900 <= each.year <= 2100 for each in dates) else times
 
 
 def _in_month(year: int, month: int, day: int) -> dt.date:

@@ -138,3 +138,24 @@ def test_spending_of_customers_who_bought_once_has_a_mean_however_wild_it_is() -
     spending = GammaGamma.fit(np.ones(400), wild)
     assert spending.q > 1
     assert spending.expected_value(np.zeros(1), np.zeros(1))[0] > 0
+
+
+@pytest.mark.parametrize(("slope", "word"), [(0.0, ""), (2.0, "spend more"), (-2.0, "spend less")])
+def test_spend_that_depends_on_frequency_is_a_finding(slope: float, word: str) -> None:
+    random = np.random.default_rng(0)
+    items = []
+    for number in range(300):
+        count = int(random.integers(2, 12))
+        level = 50 + slope * count
+        days = np.sort(random.choice(300, count, replace=False))
+        items.append(
+            {
+                "customer_id": str(number),
+                "dates": [str(np.datetime64("2030-01-01") + int(day)) for day in days],
+                "amounts": [float(value) for value in random.gamma(20, level / 20, count)],
+            }
+        )
+    adapter = CustomerValue()
+    found = [each for guard in adapter.guards("dataset") for each in guard(adapter.records(items))]
+    assert [each.code for each in found] == (["CALIB.OFF"] if word else [])
+    assert all(word in each.text for each in found)

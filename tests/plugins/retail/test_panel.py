@@ -184,3 +184,35 @@ def test_a_price_of_nothing_is_a_hole_and_no_reason_to_expect_millions() -> None
     series, found = clean(DemandSeries(unique_id="tea", ds=list(range(20)), y=[9.0] * 20, price=price))
     assert [(each.code, each.field) for each in found] == [("OOD.RANGE", "price")]
     assert (series.price[7], series.price[18]) == (2.0, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("ds", "step", "after"),
+    [
+        ([203001 + at if at < 12 else 203101 + at - 12 for at in range(20)], "month", "2031-09-01"),
+        ([str(203001 + at) if at < 12 else str(203101 + at - 12) for at in range(20)], "month", "2031-09-01"),
+        ([20300101 + at for at in range(20)], "day", "2030-01-21"),
+        ([f"{2030 + at // 4}Q{at % 4 + 1}" for at in range(20)], "quarter", "2035-01-01"),
+        ([f"{2030 + at // 4}-q{at % 4 + 1}" for at in range(20)], "quarter", "2035-01-01"),
+        ([f"{2030 + at // 12}-{at % 12 + 1:02}" for at in range(20)], "month", "2031-09-01"),
+        (list(range(1990, 2010)), "step", "2010"),
+        (list(range(203090, 203110)), "step", "203110"),
+    ],
+)
+def test_months_quarters_and_days_are_known_however_they_are_written(ds: list, step: str, after: str) -> None:
+    series, _ = clean(DemandSeries(unique_id="a", ds=ds, y=[float(at) for at in range(20)]))
+    assert (series.axis.step, str(series.axis.at(20)), len(series.values)) == (step, after, 20)
+
+
+def test_timestamps_that_would_count_periods_are_refused_before_memory_runs_out() -> None:
+    ds = [1_672_531_200_000 + 86_400_000 * at for at in range(20)]
+    with pytest.raises(BadInput, match="spans 1,641,600,001 periods with 20 rows"):
+        clean(DemandSeries(unique_id="a", ds=ds, y=[1.0] * 20))
+
+
+@pytest.mark.parametrize(("spike", "codes"), [(1e6, ["OOD.RANGE"]), (500.0, [])])
+def test_one_figure_far_beyond_all_others_is_a_finding(spike: float, codes: list[str]) -> None:
+    y = [10.0 + at % 5 for at in range(40)]
+    item = {"unique_id": "a", "ds": list(range(40)), "y": [*y[:20], spike, *y[21:]]}
+    [outcome] = DemandForecast().map([item])
+    assert [each.code for each in outcome.unwrap().findings if each.code == "OOD.RANGE"] == codes
