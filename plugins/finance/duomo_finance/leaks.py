@@ -16,9 +16,9 @@ TELLS_ALL = 0.96
 """AUC of a single field from which it is a leak, whatever its name; ``balance`` in ISLR has .95 and is none."""
 TELLS_MUCH = 0.8
 """AUC from which a field is a leak whose name sounds like what happens after the loan."""
-PURE = 0.97
+PURE = 0.99
 """Share of events from which a stretch of values that is large enough is the answer in other words."""
-LEAST_SHARE, LEAST_ROWS = 0.01, 25
+LEAST_SHARE, LEAST_ROWS = 0.02, 40
 """How large such a stretch must be."""
 ENOUGH_ROWS = 20
 SOUNDS_LATE = re.compile(
