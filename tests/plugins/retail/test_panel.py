@@ -205,7 +205,7 @@ def test_months_quarters_and_days_are_known_however_they_are_written(ds: list, s
 
 
 def test_timestamps_that_would_count_periods_are_refused_before_memory_runs_out() -> None:
-    ds = [1_672_531_200_000 + 86_400_000 * at for at in range(20)]
+    ds: list[str | int] = [1_672_531_200_000 + 86_400_000 * at for at in range(20)]
     with pytest.raises(BadInput, match="spans 1,641,600,001 periods with 20 rows"):
         clean(DemandSeries(unique_id="a", ds=ds, y=[1.0] * 20))
 
