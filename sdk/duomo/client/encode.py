@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from duomo.errors import BadInput
-from duomo.inputs import Audio, Image, ImageChat, Prompt, Text, TextOrImage, Video
+from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
 from duomo.inputs.source import open_source
 from duomo.tasks.base import Options
 
@@ -33,6 +33,8 @@ def encode_item(item: object) -> Json:
         return _video(item)
     if isinstance(item, ImageChat):
         return _chat(item)
+    if isinstance(item, TableRow):
+        return encode_value(item.fields)
     if isinstance(item, TextOrImage):
         return {"text": str(item.text)} if item.text is not None else {"image": encode_item(item.image)}
     if isinstance(item, Prompt):

@@ -9,7 +9,7 @@ from typing import Any
 
 from duomo.client.encode import encode_item, encode_options
 from duomo.errors import BadInput
-from duomo.inputs import Audio, Image, Prompt, Text, Video
+from duomo.inputs import Audio, Image, Prompt, TableRow, Text, Video
 from duomo.serving.hosted import Hosted
 from duomo.tasks.base import Task
 from duomo.testing.samples import sample_for
@@ -70,6 +70,8 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
         return MEDIA
     if issubclass(input_class, Text):
         return {"type": "string", "minLength": 1}
+    if issubclass(input_class, TableRow):
+        return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
     if issubclass(input_class, Prompt):
         message = {
             "type": "object",

@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from duomo.errors import BadInput, InputTooLarge
-from duomo.inputs import Audio, Image, ImageChat, MarkedImage, TextOrImage, Video
+from duomo.inputs import Audio, Image, ImageChat, MarkedImage, TableRow, TextOrImage, Video
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,6 +95,8 @@ def to_item(value: object, input_class: type[Any]) -> object:
     """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or a recording."""
     if issubclass(input_class, Image | Audio | Video):
         return _media(value)
+    if issubclass(input_class, TableRow):
+        return value  # a column may have any name
     if issubclass(input_class, ImageChat) and isinstance(value, list | Mapping):
         return _chat(value)
     if issubclass(input_class, MarkedImage) and isinstance(value, str):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage, Video
+from duomo.inputs import Audio, Image, Prompt, TableRow, Text, TextOrImage, Video
 from duomo.serving.hosted import Hosted
 
 PAGE_HEADERS = {
@@ -24,6 +24,7 @@ _KINDS = (
     (Audio, "audio"),
     (TextOrImage, "text-or-image"),
     (Prompt, "chat"),
+    (TableRow, "row"),
     (Text, "text"),
 )
 
