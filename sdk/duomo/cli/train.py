@@ -43,7 +43,7 @@ SHOWN = 10
 @click.option("--max-failed", metavar="N", type=int, help="Rows that may be left out; 20.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Another setting of the recipe.")
 @click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …; several: cpu,cpu.")
-@click.option("--parallel", metavar="DIMS", help="Copies that share each batch, such as dp=2.")
+@click.option("--parallel", metavar="DIMS", help="dp=2: copies that share each batch; tp=2: shared layers.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
 @click.option("--check", is_flag=True, help="Read and check the rows, and take no step.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")

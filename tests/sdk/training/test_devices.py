@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 import duomo
 from duomo.errors import BadInput, UsageProblem
+from duomo.parallel import ParallelDims
 from duomo.training.distributed import launch
 from duomo.training.fitting import placement
 from duomo.training.loop import Loop
@@ -43,11 +44,16 @@ def test_with_dropout_and_a_batch_norm_two_runs_are_equal_bit_for_bit(fit, rows)
 
 
 @pytest.mark.parametrize(
-    ("rank", "sent", "named"),
-    [(0, "SIGKILL", "SIGKILL"), (1, "SIGKILL", "SIGKILL"), (1, "SIGSTOP", "its process is stopped")],
+    ("rank", "sent", "named", "parallel"),
+    [
+        (0, "SIGKILL", "SIGKILL", "dp=2"),
+        (1, "SIGKILL", "SIGKILL", "tp=2"),
+        (1, "SIGSTOP", "its process is stopped", "dp=2"),
+        (0, "SIGSTOP", "its process is stopped", "tp=2"),
+    ],
 )
 def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undisturbed_run(
-    rows, catalog, tmp_path, monkeypatch, rank, sent, named
+    rows, catalog, tmp_path, monkeypatch, rank, sent, named, parallel
 ):
     recipe = duomo.Recipe(epochs=6, batch=16, micro=4, lr=0.02, checkpoint_s=0.0)
     start = find_start("text-classification", "toys/varied", catalog)
@@ -79,6 +85,7 @@ def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undi
             spec,
             on_step,
             lambda lost: losses.append((lost, time.monotonic() - killed[0])),
+            ParallelDims.parse(parallel),
         )
 
     whole = train("whole", None)
