@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -27,11 +28,11 @@ time.sleep(600)
 
 def test_a_worker_on_a_gpu_gives_what_this_process_gives_on_the_cpu():
     with duomo.load("feature-extraction", "nlp/minilm", device="cpu") as here:
-        expected = torch.tensor([outcome.unwrap().vector for outcome in here.map(TEXTS)])
+        expected = torch.from_numpy(np.stack([outcome.unwrap().vector for outcome in here.map(TEXTS)]))
     with duomo.load("feature-extraction", "nlp/minilm", executor="local", device="cuda", devices=1) as runner:
         outcomes = list(runner.map(TEXTS))
     assert {outcome.meta.device for outcome in outcomes} == {"cuda:0"}
-    found = torch.tensor([outcome.unwrap().vector for outcome in outcomes])
+    found = torch.from_numpy(np.stack([outcome.unwrap().vector for outcome in outcomes]))
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 

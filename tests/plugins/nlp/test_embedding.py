@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
@@ -90,7 +91,7 @@ def recipe(folder: Path, texts: list[str]) -> torch.Tensor:
 
 
 def vectors(results: list[Any]) -> torch.Tensor:
-    return torch.tensor([result.vector for result in results])
+    return torch.from_numpy(np.stack([result.vector for result in results]))
 
 
 @pytest.mark.embedded

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -109,10 +110,10 @@ def alone(folder: Path, auto: Any, *texts: Any) -> list[Any]:
 def test_vectors_of_mixed_texts_are_those_of_each_alone(tiny: Tiny, kind: str) -> None:
     folder = tiny(kind, AutoModel, types=kind in TYPED)
     runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
-    together = torch.tensor([outcome.unwrap().vector for outcome in runner.map(TEXTS, normalize=False)])
+    together = torch.from_numpy(np.stack([outcome.unwrap().vector for outcome in runner.map(TEXTS, normalize=False)]))
     expected = torch.stack([output.last_hidden_state[0].mean(0) for output in alone(folder, AutoModel, *TEXTS)])
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=1e-4)
-    single = torch.tensor([runner(text, normalize=False).vector for text in TEXTS])
+    single = torch.from_numpy(np.stack([runner(text, normalize=False).vector for text in TEXTS]))
     torch.testing.assert_close(together, single, atol=1e-4, rtol=1e-4)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -121,9 +122,11 @@ def test_vectors_are_those_of_sentence_transformers(
     folder, theirs = saved(name)
     runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
     ends_at_length_1 = "Normalize" in json.loads((folder / "modules.json").read_text())[-1]["type"]
-    together = torch.tensor([each.unwrap().vector for each in runner.map(TEXTS, normalize=ends_at_length_1)])
+    together = torch.from_numpy(
+        np.stack([each.unwrap().vector for each in runner.map(TEXTS, normalize=ends_at_length_1)])
+    )
     torch.testing.assert_close(together, theirs, atol=2e-5, rtol=1e-4)
-    alone = torch.tensor([runner(text, normalize=ends_at_length_1).vector for text in TEXTS[:5]])
+    alone = torch.from_numpy(np.stack([runner(text, normalize=ends_at_length_1).vector for text in TEXTS[:5]]))
     torch.testing.assert_close(alone, together[:5], atol=1e-5, rtol=1e-5)
 
 

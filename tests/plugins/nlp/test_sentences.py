@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
@@ -114,7 +115,9 @@ def reference(folder: Path, settings: dict[str, Any], texts: list[str], prompt: 
 
 
 def vectors(runner: duomo.Runner[Any], **options: Any) -> torch.Tensor:
-    return torch.tensor([outcome.unwrap().vector for outcome in runner.map(TEXTS, long="truncate", **options)])
+    return torch.from_numpy(
+        np.stack([outcome.unwrap().vector for outcome in runner.map(TEXTS, long="truncate", **options)])
+    )
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -126,7 +129,7 @@ def test_a_folder_gives_what_its_files_ask_for(checkpoint: Make, name: str) -> N
     prompt = PROMPTS.get(general.get("default_prompt_name", ""), "")
     together = vectors(runner)
     torch.testing.assert_close(together, reference(folder, settings, TEXTS, prompt), atol=1e-5, rtol=0)
-    alone = torch.tensor([runner(text, long="truncate").vector for text in TEXTS])
+    alone = torch.from_numpy(np.stack([runner(text, long="truncate").vector for text in TEXTS]))
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
     if "prompts" in general:
         for options, said in (
@@ -192,7 +195,7 @@ def test_prompts_hold_in_likeness_and_search(checkpoint: Make) -> None:
 def test_the_likeness_is_the_one_the_checkpoint_was_trained_for(checkpoint: Make, name: str) -> None:
     folder = describe(checkpoint("bert", AutoModel), {"general": {"similarity_fn_name": name}})
     plain = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
-    raw = torch.tensor([outcome.unwrap().vector for outcome in plain.map(TEXTS[:6], normalize=False)])
+    raw = torch.from_numpy(np.stack([outcome.unwrap().vector for outcome in plain.map(TEXTS[:6], normalize=False)]))
     expected = {
         "dot": raw[1:] @ raw[0],
         "euclidean": -(raw[1:] - raw[0]).norm(dim=1),

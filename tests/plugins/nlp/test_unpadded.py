@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -58,9 +59,9 @@ def test_vectors(checkpoint: Make, kind: str) -> None:
     assert packed.is_enabled(runner.executor.worker.model.network) is (kind in packed.PACKABLE)  # type: ignore[attr-defined]
     for pooling, vectors in expected.items():
         together = [outcome.unwrap().vector for outcome in runner.map(TEXTS, pooling=pooling, normalize=False)]  # type: ignore[arg-type]
-        torch.testing.assert_close(torch.tensor(together), vectors, atol=1e-5, rtol=0)
+        torch.testing.assert_close(torch.from_numpy(np.stack(together)), vectors, atol=1e-5, rtol=0)
         alone = [runner(text, pooling=pooling, normalize=False).vector for text in TEXTS]  # type: ignore[arg-type]
-        torch.testing.assert_close(torch.tensor(alone), vectors, atol=1e-5, rtol=0)
+        torch.testing.assert_close(torch.from_numpy(np.stack(alone)), vectors, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,6 +18,7 @@ def test_tasks_are_listed_with_how_many_models_do_them(duomo: Any) -> None:
         "voice-activity-detection",
         "speaker-embedding",
         "speaker-verification",
+        "pitch-estimation",
     ]
 
 
