@@ -140,6 +140,17 @@ class Network(nn.Module):
         features: Tensor = self.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
         return features
 
+    def middle(self, x: Tensor, stages: Sequence[int]) -> list[Tensor]:
+        """Normalised pixels (B, 3, H, W) → what comes out of these stages, counted from 1, each (B, C, H', W')."""
+        ends = {sum(stage.repeats for stage in STAGES[:number]) for number in stages}
+        found = []
+        x = self.relu6(self._bn0(self._conv_stem(pad(x, self._conv_stem))))
+        for number, block in enumerate(self._blocks[: max(ends)], 1):
+            x = block(x)
+            if number in ends:
+                found.append(x)
+        return found
+
     def forward(self, x: Tensor) -> Tensor:
         """Normalised pixels (B, 3, H, W) → logits (B, classes)."""
         logits: Tensor = self._fc(self.features(x))

@@ -160,6 +160,15 @@ class Vision(Hooks):
                 trainer="",
                 summary="a picture as 1280 numbers",
             ),
+            EFFICIENTNET_LITE0._replace(
+                name="vision/patches-lite0",
+                task="image-anomaly-detection",
+                loader="duomo_vision.anomalies:AnomalyDetector",
+                trainer="",
+                summary="patches of EfficientNet-lite0 against those of good pictures",
+                limits="Good pictures must show one kind of thing from one place; at least two, better twenty. "
+                "Faults smaller than a twentieth of the picture are missed.",
+            ),
             FACE_CASCADE,
             PADDLE_OCR,
             CODES,

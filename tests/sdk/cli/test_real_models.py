@@ -86,7 +86,8 @@ def test_the_example_of_every_task_is_a_command_that_would_run(
     spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "photos").mkdir()
-    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "a.png")
+    for name in ("a.png", "b.png"):
+        PIL.Image.new("RGB", (8, 8)).save(tmp_path / "photos" / name)
     monkeypatch.chdir(tmp_path)
     if spec.name in CHECKPOINTS:
         sizes: dict[str, Any] = {

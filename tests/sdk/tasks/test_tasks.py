@@ -25,7 +25,12 @@ from duomo.tasks.vision.detection import Box, Detections
 from duomo.tasks.vision.reading import Page, TextLine
 
 TASKS = [resolve(spec.target) for spec in CORE_TASKS]
-REQUIRED = {"labels": ["a", "b"], "corpus": ["a", "b"], "images": [np.zeros((2, 2, 3), np.uint8)]}
+REQUIRED = {
+    "labels": ["a", "b"],
+    "corpus": ["a", "b"],
+    "images": [np.zeros((2, 2, 3), np.uint8)],
+    "good": [np.zeros((2, 2, 3), np.uint8)] * 2,
+}
 names = st.text(min_size=1, max_size=20)
 numbers = st.floats(-1e6, 1e6, width=32)
 st.register_type_strategy(float, numbers)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
 import pydantic
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
-from duomo.inputs import Audio, Image, TextOrImage
-from duomo.inputs.seal import check_unsealed
+from duomo.inputs import Audio, TextOrImage
 from duomo.tasks.base import Options, Task
+from duomo.tasks.gallery import Pictures
 from duomo.tasks.results import Embedding, SearchResult
 
 
@@ -26,32 +24,12 @@ class MultimodalEmbedding(Task[TextOrImage, MultimodalEmbeddingOptions, Embeddin
     Result = Embedding
 
 
-def _pictures(value: Any) -> Any:
-    """A folder, a comma-separated str or a list of anything an image can be, as a tuple of `Image`."""
-    from pathlib import Path
-
-    from duomo.tasks import IMAGES
-
-    if isinstance(value, str | Path):
-        check_unsealed("the images to search")
-        folder = Path(value)
-        if folder.is_dir():
-            value = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
-        else:
-            value = [part.strip() for part in str(value).split(",")]
-    return tuple(Image.accept(each) for each in value)
-
-
-_PATHS = WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1})
-"""In JSON a picture is its path."""
-
-
 class ImageSearchOptions(Options):
     """Options of image search."""
 
     model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
-    images: Annotated[tuple[Image, ...], BeforeValidator(_pictures), _PATHS] = Field(
+    images: Pictures = Field(
         min_length=1, description="the pictures to search: a folder, or a list of paths, bytes, PIL images or arrays"
     )
     top_k: int = Field(5, ge=1, description="how many hits to give, best first")

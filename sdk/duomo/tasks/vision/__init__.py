@@ -7,6 +7,11 @@ from duomo.tasks.table import IMAGES, VIDEOS, row
 
 if TYPE_CHECKING:
     from duomo.tasks.results import Classification as Classification, Embedding as Embedding
+    from duomo.tasks.vision.anomaly import (
+        Anomaly as Anomaly,
+        ImageAnomalyDetection as ImageAnomalyDetection,
+        ImageAnomalyDetectionOptions as ImageAnomalyDetectionOptions,
+    )
     from duomo.tasks.vision.classification import (
         DECODE as DECODE,
         Decode as Decode,
@@ -186,6 +191,13 @@ TASKS = (
         VIDEOS,
         "goal.mp4 -m dir:PATH",
     ),
+    row(
+        "image-anomaly-detection",
+        "vision.anomaly:ImageAnomalyDetection",
+        "whether a picture is unlike good ones of its kind",
+        IMAGES,
+        "part.jpg -p good=photos/",
+    ),
     row("page-orientation", "vision.reading:PageOrientation", "how a page is turned", IMAGES, "page.png"),
     row("barcode-reading", "vision.codes:BarcodeReading", "read barcodes and matrix codes", IMAGES, "ticket.png"),
     row(
@@ -200,6 +212,7 @@ TASKS = (
 face(
     __name__,
     {
+        "duomo.tasks.vision.anomaly": "Anomaly ImageAnomalyDetection ImageAnomalyDetectionOptions",
         "duomo.tasks.vision.classification": "DECODE Decode ImageClassification"
         " ImageClassificationOptions ImageFeatureExtraction ImageFeatureExtractionOptions",
         "duomo.tasks.vision.codes": "BarcodeReading BarcodeReadingOptions Code Codes",

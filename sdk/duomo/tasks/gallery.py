@@ -1,0 +1,32 @@
+"""An option that holds images: those to search, or to compare with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from duomo.inputs import Image
+from duomo.inputs.seal import check_unsealed
+from duomo.tasks.table import IMAGES
+
+
+def _pictures(value: Any) -> Any:
+    """A folder, a comma-separated str or a list of anything an image can be, as a tuple of `Image`."""
+    if isinstance(value, str | Path):
+        check_unsealed("the images of this option")
+        folder = Path(value)
+        if folder.is_dir():
+            value = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+        else:
+            value = [part.strip() for part in str(value).split(",")]
+    return tuple(Image.accept(each) for each in value)
+
+
+Pictures = Annotated[
+    tuple[Image, ...],
+    BeforeValidator(_pictures),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+]
+"""Images; in JSON each is its path."""
