@@ -50,7 +50,7 @@ class DepthMap(Result):
         low, high = float(array.min()), float(array.max())
         steps = np.round((array.astype(np.float64) - low) / ((high - low) or 1.0) * 65535).astype(np.uint16)
         written = io.BytesIO()
-        PIL.Image.fromarray(steps).save(written, "PNG")
+        PIL.Image.fromarray(steps).save(written, "PNG", compress_level=1)  # a harder one takes longer than the network
         height, width = array.shape
         return cls.model_construct(depth=written.getvalue(), minimum=low, maximum=high, width=width, height=height)
 

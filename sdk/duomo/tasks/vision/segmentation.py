@@ -39,9 +39,8 @@ class Mask(Result):
         import PIL.Image
 
         written = io.BytesIO()
-        PIL.Image.fromarray(array.astype(np.uint8) * 255, "L").convert("1", dither=PIL.Image.Dither.NONE).save(
-            written, "PNG"
-        )
+        bits = np.packbits(array.astype(bool), axis=1).tobytes()
+        PIL.Image.frombytes("1", (array.shape[1], array.shape[0]), bits).save(written, "PNG", compress_level=1)
         return written.getvalue()
 
 
