@@ -27,7 +27,7 @@ COMMANDS = {
     "audit": "Verify the log that an adapter writes.",
     "train": "Train a model on rows with labels.",
     "evaluate": "Score a model on rows with labels.",
-    "export": "Write a model as a folder that runs without torch.",
+    "export": "Write MODEL as a folder that runs without torch.",
     "executors": "Where it runs: executors, and what this machine has.",
     "serve": "Serve tasks and adapters over HTTP.",
     "backup": "Copy configuration, stores and audit logs, with a manifest of hashes.",

@@ -36,6 +36,7 @@ def port():
     yield number
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
+    loop.close()
 
 
 @pytest.fixture
