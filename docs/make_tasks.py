@@ -30,6 +30,8 @@ INPUTS = {
     "PageQuestion": "a question and the picture of a page",
     "Question": "a question and the text that answers it",
     "TableRow": "a row of a table",
+    "Series": "numbers in even steps of time",
+    "TableQuestion": "a question and a table",
     "TextPair": "two texts",
     "Video": "a video",
 }

@@ -23,6 +23,8 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
+    BlenderbotConfig,
+    BlenderbotForConditionalGeneration,
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
@@ -88,6 +90,16 @@ def bart(folder: Path) -> None:
     special: dict[str, Any] = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 3}
     config = BartConfig(vocab_size=len(WORDS), **special | sizes | heads, forced_eos_token_id=3, init_std=0.3)
     BartForConditionalGeneration(config).save_pretrained(folder)
+    save_tokenizer(folder)
+
+
+def blenderbot(folder: Path) -> None:
+    config: dict[str, Any] = {
+        "vocab_size": len(WORDS), "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 24,
+        "decoder_ffn_dim": 24, "encoder_attention_heads": 2, "decoder_attention_heads": 2, "init_std": 0.3,
+        "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 2,
+    }  # fmt: skip
+    BlenderbotForConditionalGeneration(BlenderbotConfig(**config)).save_pretrained(folder)
     save_tokenizer(folder)
 
 
@@ -164,6 +176,32 @@ def spectrogram(folder: Path) -> None:
     ASTFeatureExtractor(max_length=256, num_mel_bins=32).save_pretrained(folder)
 
 
+def deepspeech(folder: Path) -> None:
+    from duomo_speech.deepspeech import Description, save
+
+    about = Description(hidden=16, context=2)
+    save(about.build(), folder, about)
+
+
+def wavenet(folder: Path) -> None:
+    from duomo_speech.wavenet import Description, WaveNet, save
+
+    about = Description(channels=8, skip_channels=8, dilations=(1, 2, 4))
+    save(WaveNet(about), folder, about)
+
+
+def tapas(folder: Path) -> None:
+    from tests.plugins.nlp import tiny
+
+    tiny.tapas(folder)
+
+
+def patch_tst(folder: Path) -> None:
+    from tests.plugins.multimodal import tiny_series
+
+    tiny_series.patch_tst(folder)
+
+
 def clap(folder: Path) -> None:
     from tests.plugins.speech import tiny
 
@@ -230,6 +268,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("nlp/transformers", "translation"): bart,
     ("nlp/transformers", "summarization"): bart,
     ("nlp/transformers", "text2text-generation"): bart,
+    ("nlp/transformers", "dialogue"): blenderbot,
     ("nlp/transformers", "fill-mask"): bert(BertForMaskedLM),
     ("nlp/transformers", "text-pair-regression"): bert(BertForSequenceClassification, ("score",)),
     ("nlp/transformers", "multiple-choice"): bert(BertForMultipleChoice),
@@ -264,6 +303,10 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/transformers", "image-feature-extraction"): image_encoder,
     ("multimodal/vilt", "visual-question-answering"): vilt,
     ("speech/transformers", "audio-classification"): spectrogram,
+    ("nlp/transformers", "table-question-answering"): tapas,
+    ("multimodal/series-networks", "time-series-forecasting"): patch_tst,
+    ("speech/deepspeech", "automatic-speech-recognition"): deepspeech,
+    ("speech/wavenet", "audio-continuation"): wavenet,
     ("speech/clap", "zero-shot-audio-classification"): clap,
     ("speech/transformers", "speaker-diarization"): frames,
     ("multimodal/transformers", "zero-shot-image-classification"): clip,

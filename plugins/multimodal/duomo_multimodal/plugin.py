@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import CommandSpec, Hooks, ModelSpec, hookimpl
+from duomo_multimodal.series.listing import SERIES
 
 CONSE_LIMITS = (
     "Knows the 1000 things of ImageNet and what is near them in meaning, asked for in English; "
@@ -43,6 +44,7 @@ class Multimodal(Hooks):
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
         return (
+            *SERIES,
             _conse("zero-shot-image-classification", "ConseZeroShot", "labels by the meaning of their names"),
             _conse("multimodal-embedding", "ConseEmbed", "texts and pictures as 384 numbers"),
             _conse("image-search", "ConseSearch", "pictures by the meaning of a text"),

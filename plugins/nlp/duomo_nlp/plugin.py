@@ -226,6 +226,22 @@ class Nlp(Hooks):
                 bases=("nlp/minilm", *ENCODERS),
             ),
             FAMILY._replace(
+                task="dialogue",
+                loader="duomo_nlp.dialogue:Dialogue",
+                summary="any BlenderBot, or another encoder-decoder of conversations",
+                architectures=("Blenderbot*ForConditionalGeneration",),
+                limits="BlenderBot has 128 positions: the first turns are left out; small talk, facts made up",
+            ),
+            FAMILY._replace(
+                task="table-question-answering",
+                loader="duomo_nlp.tables:Tapas",
+                summary="any TAPAS checkpoint",
+                requires=("pandas>=2.2",),
+                architectures=("TapasForQuestionAnswering",),
+                limits="marks cells and names SUM, AVERAGE or COUNT; nothing is computed. 512 tokens: some 60 rows of "
+                "3 columns",
+            ),
+            FAMILY._replace(
                 task="zero-shot-classification",
                 loader="duomo_nlp.entailment:ZeroShotClassification",
                 summary="any transformers checkpoint for natural language inference",

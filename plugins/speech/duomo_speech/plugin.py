@@ -212,6 +212,23 @@ class Speech(Hooks):
                 tags=(),
                 limits="ten seconds at once; the labels share one softmax, so that one of them always wins",
             ),
+            TRANSFORMERS._replace(
+                name="speech/deepspeech",
+                loader="duomo_speech.deepspeech:DeepSpeechRecognition",
+                summary="torchaudio's DeepSpeech, greedy CTC, from a folder that duomo_speech.deepspeech.save wrote",
+                architectures=(),
+                limits="no language model; published .pbmm and .scorer files cannot be read",
+            ),
+            TRANSFORMERS._replace(
+                name="speech/wavenet",
+                task="audio-continuation",
+                loader="duomo_speech.wavenet:WaveNetContinuation",
+                summary="WaveNet: samples one by one, from a folder that duomo_speech.wavenet.save wrote",
+                uses=(),
+                architectures=(),
+                tags=(),
+                limits="as good as its training; a second of sound takes some seconds; no text says what is heard",
+            ),
             DEEPFILTERNET,
             SWIFT_F0,
         )

@@ -24,7 +24,9 @@ from duomo.inputs.pair import (
     TextOrImage,
     TextPair,
 )
+from duomo.inputs.series import Series
 from duomo.inputs.table import TableRow
+from duomo.inputs.tables import Table, TableQuestion
 from duomo.inputs.text import Prompt, Text
 from duomo.inputs.video import Video
 
@@ -45,6 +47,9 @@ __all__ = [
     "PageQuestion",
     "Prompt",
     "Question",
+    "Series",
+    "Table",
+    "TableQuestion",
     "TableRow",
     "Text",
     "TextOrImage",

@@ -32,7 +32,7 @@ class Text(str):
 
     @classmethod
     def accept(cls, value: object) -> Self:
-        """Take a str, bytes, `pathlib.Path`, text file object, or a mapping with key ``text``."""
+        """Take a str, bytes, `pathlib.Path`, text file object, a mapping with key ``text``, or a result with a text."""
         if isinstance(value, cls):
             return value
         name = ""
@@ -71,6 +71,9 @@ def _check_characters(text: str) -> None:
 def _read(value: object) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
         return str(value["text"])
+    text = getattr(value, "text", None)
+    if hasattr(value, "model_dump") and isinstance(text, str):
+        return text
     if isinstance(value, os.PathLike):
         found = read_file(Path(value), "text")
         size = len(found) if isinstance(found, bytes) else found.stat().st_size

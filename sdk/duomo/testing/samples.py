@@ -21,6 +21,8 @@ from duomo.inputs import (
     PageQuestion,
     Prompt,
     Question,
+    Series,
+    TableQuestion,
     TableRow,
     Text,
     TextOrImage,
@@ -171,6 +173,19 @@ def rows_of_a_table() -> list[dict[str, Any]]:
     return [{"age": 41, "city": "Oslo"}, {"age": 23.5, "city": "Rome"}, {"age": None, "city": "Oslo"}]
 
 
+def tables() -> list[dict[str, list[str]]]:
+    """Two small tables, as columns."""
+    born = {"name": ["Ada", "Charles", "Grace"], "born in": ["London", "London", "New York"]}
+    return [born, {**born, "year": ["1815", "1791", "1906"]}]
+
+
+def series() -> list[list[float]]:
+    """Three series of numbers of different length, one with a value that does not fit in."""
+    waves = [[100 + at + 5 * ((at * step) % 7) for at in range(length)] for step, length in ((1, 40), (2, 60), (3, 48))]
+    waves[1][30] = 500
+    return [[float(value) for value in each] for each in waves]
+
+
 _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (Image, pictures, b"this is not an image"),
     (Text, texts, object()),
@@ -195,6 +210,8 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (ImageChat, lambda: [("a red ball", each[:64, :64].copy()) for each in pictures()], ("a ball", b"no image")),
     (Video, clips, b"this is not a video"),
     (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is not an image")),
+    (TableQuestion, lambda: [("Who was born in London?", table) for table in tables()], ("Who?", [["a", "b"], ["1"]])),
+    (Series, series, [1.0, float("inf")]),
     (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is not an image"),
 )
 _ITEMS: dict[str, Callable[[], list[Any]]] = {
@@ -205,8 +222,10 @@ _ITEMS: dict[str, Callable[[], list[Any]]] = {
 }
 _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "zero-shot-classification": lambda: {"labels": ["photography", "travel", "history"]},
+    "audio-continuation": lambda: {"seconds": 0.02},
     "zero-shot-audio-classification": lambda: {"labels": ["a camera", "a parcel"]},
     "zero-shot-image-classification": lambda: {"labels": ["a ball", "a mountain", "a face"]},
+    "time-series-forecasting": lambda: {"horizon": 4},
     "semantic-search": lambda: {"corpus": ["a camera", "a parcel", "a mathematician"], "top_k": 2},
     "zero-shot-object-detection": lambda: {"labels": ["a ball", "a face"], "threshold": 0.0},
     "object-detection": lambda: {"threshold": 0.2},
@@ -219,6 +238,7 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "text-image-segmentation": lambda: {"labels": ["a ball", "a face"]},
     "text-generation": lambda: {"max_new_tokens": 4},
     "translation": lambda: {"max_new_tokens": 4},
+    "dialogue": lambda: {"max_new_tokens": 4},
     "summarization": lambda: {"max_new_tokens": 4},
     "text2text-generation": lambda: {"max_new_tokens": 4},
     "image-search": lambda: {"images": pictures(), "top_k": 2},

@@ -22,6 +22,7 @@ CHECKPOINTS = {
     "token-classification": "BertForTokenClassification",
     "question-answering": "BertForQuestionAnswering",
     "document-question-answering": "BertForQuestionAnswering",
+    "dialogue": "BlenderbotForConditionalGeneration",
     "fill-mask": "BertForMaskedLM",
     **dict.fromkeys(("translation", "summarization", "text2text-generation"), "BartForConditionalGeneration"),
     "object-detection": "DetrForObjectDetection",
@@ -47,11 +48,19 @@ CHECKPOINTS = {
         ("text-pair-classification", "text-pair-regression", "text-ranking", "text-regression"),
         "BertForSequenceClassification",
     ),
+    "table-question-answering": "TapasForQuestionAnswering",
     "multiple-choice": "BertForMultipleChoice",
     "next-sentence-prediction": "BertForNextSentencePrediction",
     "zero-shot-audio-classification": "ClapModel",
 }
 """Tasks without a model of their own, and what their examples call PATH."""
+
+FOLDERS = {
+    "audio-continuation": "speech/wavenet",
+    "tabular-classification": "tabular/mlp",
+    "tabular-regression": "tabular/mlp",
+}
+"""The same for tasks whose folders are in duomo layout: the model that they name."""
 
 
 @pytest.mark.slow
@@ -101,9 +110,9 @@ def test_the_example_of_every_task_is_a_command_that_would_run(
         # A dry run reads no tensor.
         written = json.loads(Path("PATH/config.json").read_text("utf-8"))
         Path("PATH/config.json").write_text(json.dumps(written | {"architectures": [CHECKPOINTS[spec.name]]}), "utf-8")
-    if spec.modality == "tabular":  # its folders are of duomo's own layout
+    if spec.name in FOLDERS:
         Path("PATH").mkdir()
-        Path("PATH/duomo.json").write_text('{"model": "tabular/mlp"}', "utf-8")
+        Path("PATH/duomo.json").write_text(json.dumps({"model": FOLDERS[spec.name]}), "utf-8")
         safetensors.numpy.save_file({"a": numpy.zeros(1)}, "PATH/model.safetensors")
     words = shlex.split(spec.example)
     given = None

@@ -14,7 +14,7 @@ from duomo.tasks import CORE_TASKS
 
 
 def test_every_task_has_a_form_of_known_fields():
-    known = {"image", "video", "audio", "text-or-image", "chat", "text", "texts", "row", "json"}
+    known = {"image", "video", "audio", "text-or-image", "chat", "text", "texts", "numbers", "row", "json"}
     for spec in CORE_TASKS:
         fields = input_fields(resolve(spec.target).Input)
         assert fields, spec.name

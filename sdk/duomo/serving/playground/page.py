@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import typing
 from collections.abc import Iterable
 from typing import Any
 
-from duomo.inputs import Audio, Image, Prompt, TableRow, Text, TextOrImage, Video
+from duomo.inputs import Audio, Image, Prompt, Table, TableRow, Text, TextOrImage, Video
 from duomo.serving.hosted import Hosted
 
 PAGE_HEADERS = {
@@ -26,6 +27,7 @@ _KINDS = (
     (Prompt, "chat"),
     (TableRow, "row"),
     (Text, "text"),
+    (Table, "text"),  # as CSV
 )
 
 
@@ -57,5 +59,5 @@ def input_fields(input_class: type[Any]) -> list[dict[str, str]]:
 
 def _kind(input_class: object) -> str:
     if not isinstance(input_class, type):
-        return "texts"
+        return "numbers" if typing.get_args(input_class) == (float,) else "texts"
     return next((kind for cls, kind in _KINDS if issubclass(input_class, cls)), "json")

@@ -83,7 +83,14 @@ if TYPE_CHECKING:
         TextRegression as TextRegression,
         TextRegressionOptions as TextRegressionOptions,
     )
+    from duomo.tasks.nlp.tables import (
+        TableAnswer as TableAnswer,
+        TableQuestionAnswering as TableQuestionAnswering,
+        TableQuestionAnsweringOptions as TableQuestionAnsweringOptions,
+    )
     from duomo.tasks.nlp.writing import (
+        Dialogue as Dialogue,
+        DialogueOptions as DialogueOptions,
         GeneratedText as GeneratedText,
         Summarization as Summarization,
         SummarizationOptions as SummarizationOptions,
@@ -126,6 +133,13 @@ TASKS = (
         "the stretch of a text that answers a question",
         (),
         """-m dir:PATH --input-format jsonl - <<< '{"question": "Who came?", "context": "Ada came at noon."}'""",
+    ),
+    row(
+        "table-question-answering",
+        "nlp.tables:TableQuestionAnswering",
+        "the cells of a table that answer a question",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"question": "Who won?", "table": {"who": ["Ada"], "won": [1]}}'""",
     ),
     row(
         "zero-shot-classification",
@@ -241,6 +255,13 @@ TASKS = (
         '-m dir:PATH -t "Is a whale a fish?"',
     ),
     row(
+        "dialogue",
+        "nlp.writing:Dialogue",
+        "the next turn of a conversation",
+        TEXTS,
+        '-m dir:PATH -t "I have a new bicycle."',
+    ),
+    row(
         "text-generation", "nlp.generation:TextGeneration", "go on from a prompt or a chat", TEXTS, '-t "Write a haiku"'
     ),
 )
@@ -263,7 +284,9 @@ face(
         " NextSentencePredictionOptions Succession TextPairRegression TextPairRegressionOptions",
         "duomo.tasks.nlp.ranking": "TextRanking TextRankingOptions",
         "duomo.tasks.nlp.regression": "TextRegression TextRegressionOptions",
-        "duomo.tasks.nlp.writing": "GeneratedText Summarization SummarizationOptions Summary Text2TextGeneration"
+        "duomo.tasks.nlp.tables": "TableAnswer TableQuestionAnswering TableQuestionAnsweringOptions",
+        "duomo.tasks.nlp.writing": "Dialogue DialogueOptions GeneratedText Summarization SummarizationOptions Summary"
+        " Text2TextGeneration"
         " Text2TextOptions Translate Translation TranslationOptions",
         "duomo.tasks.results": "Classification Embedding Number SearchResult",
     },

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from duomo.inputs import Text
+from duomo.inputs import Prompt, Text
 from duomo.tasks.base import LongPolicy, Options, Result, Task
 from duomo.tasks.options import CUT, LongOrCut
 
@@ -50,6 +50,24 @@ class Text2TextGeneration(Task[Text, Text2TextOptions, GeneratedText]):
     name = "text2text-generation"
     Input = Text
     Options = Text2TextOptions
+    Result = GeneratedText
+
+
+class DialogueOptions(Text2TextOptions):
+    """Options of dialogue."""
+
+    long: LongOrCut = Field(
+        "truncate",
+        description="for a conversation longer than the model reads: error, or truncate: the first turns are left out",
+    )
+
+
+class Dialogue(Task[Prompt, DialogueOptions, GeneratedText]):
+    """The next turn of a conversation."""
+
+    name = "dialogue"
+    Input = Prompt
+    Options = DialogueOptions
     Result = GeneratedText
 
 

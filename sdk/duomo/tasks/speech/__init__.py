@@ -19,6 +19,10 @@ if TYPE_CHECKING:
         ZeroShotAudioClassification as ZeroShotAudioClassification,
         ZeroShotAudioClassificationOptions as ZeroShotAudioClassificationOptions,
     )
+    from duomo.tasks.speech.continuation import (
+        AudioContinuation as AudioContinuation,
+        AudioContinuationOptions as AudioContinuationOptions,
+    )
     from duomo.tasks.speech.enhancement import (
         Source as Source,
         Sources as Sources,
@@ -102,7 +106,14 @@ TASKS = (
         SOUNDS,
         "call.wav -O clean.wav",
     ),
-    row("pitch-estimation", "speech.music:PitchEstimation", "how high a voice or an instrument is", SOUNDS, "song.wav"),
+    row(
+        "audio-continuation",
+        "speech.continuation:AudioContinuation",
+        "sound that goes on from a recording",
+        SOUNDS,
+        "song.wav -m dir:PATH -O more.wav",
+    ),
+    row("pitch-estimation", "speech.music:PitchEstimation", "how high a sound is, over time", SOUNDS, "song.wav"),
 )
 
 face(
@@ -111,6 +122,7 @@ face(
         "duomo.tasks.speech.activity": "Interval VoiceActivity VoiceActivityDetection VoiceActivityDetectionOptions",
         "duomo.tasks.speech.classification": "AudioClassification AudioClassificationOptions"
         " ZeroShotAudioClassification ZeroShotAudioClassificationOptions",
+        "duomo.tasks.speech.continuation": "AudioContinuation AudioContinuationOptions",
         "duomo.tasks.speech.enhancement": "Source SourceSeparation SourceSeparationOptions Sources SpeechEnhancement"
         " SpeechEnhancementOptions",
         "duomo.tasks.speech.music": "Note NoteTranscription NoteTranscriptionOptions Notes Pitch PitchEstimation"

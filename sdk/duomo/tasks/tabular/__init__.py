@@ -1,4 +1,4 @@
-"""Tasks on rows of tables."""
+"""Tasks on rows of tables and series of numbers."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,16 @@ if TYPE_CHECKING:
         TabularClassificationOptions as TabularClassificationOptions,
         TabularRegression as TabularRegression,
         TabularRegressionOptions as TabularRegressionOptions,
+    )
+    from duomo.tasks.tabular.series import (
+        Anomalies as Anomalies,
+        Anomaly as Anomaly,
+        Forecast as Forecast,
+        Quantile as Quantile,
+        TimeSeriesAnomalyDetection as TimeSeriesAnomalyDetection,
+        TimeSeriesAnomalyDetectionOptions as TimeSeriesAnomalyDetectionOptions,
+        TimeSeriesForecasting as TimeSeriesForecasting,
+        TimeSeriesForecastingOptions as TimeSeriesForecastingOptions,
     )
 
 TASKS = (
@@ -29,6 +39,20 @@ TASKS = (
         (),
         """-m dir:PATH --input-format jsonl - <<< '{"rooms": 3, "city": "Oslo"}'""",
     ),
+    row(
+        "time-series-forecasting",
+        "tabular.series:TimeSeriesForecasting",
+        "how a series goes on",
+        (),
+        """-p horizon=3 --input-format jsonl - <<< '{"values": [112, 118, 132, 129, 121, 135]}'""",
+    ),
+    row(
+        "time-series-anomaly-detection",
+        "tabular.series:TimeSeriesAnomalyDetection",
+        "the values of a series that do not fit in",
+        (),
+        """--input-format jsonl - <<< '{"values": [5, 5, 6, 5, 50, 6, 5, 5, 6, 5]}'""",
+    ),
 )
 
 face(
@@ -36,6 +60,8 @@ face(
     {
         "duomo.tasks.tabular.prediction": "TabularClassification TabularClassificationOptions TabularRegression"
         " TabularRegressionOptions",
+        "duomo.tasks.tabular.series": "Anomalies Anomaly Forecast Quantile TimeSeriesAnomalyDetection"
+        " TimeSeriesAnomalyDetectionOptions TimeSeriesForecasting TimeSeriesForecastingOptions",
         "duomo.tasks.results": "Classification Number",
     },
 )

@@ -1,0 +1,1 @@
+"""Series of numbers: how they go on, and which values do not fit in."""

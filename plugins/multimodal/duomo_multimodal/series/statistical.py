@@ -1,0 +1,110 @@
+"""How a series goes on, by exponential smoothing or the theta method of statsforecast.
+
+ETS    error, trend and season, each additive, multiplicative or absent; the form with the least AICc (Hyndman and
+       Khandakar 2008, https://doi.org/10.18637/jss.v027.i03)
+theta  the series with its curvature changed, extrapolated (Assimakopoulos and Nikolopoulos 2000; Fiorucci et al. 2016)
+
+A series is fitted by itself: what is beside it in a batch does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from statsforecast import models
+
+from duomo import Model, WeightsRef
+from duomo.errors import BadInput
+from duomo.inputs import Series
+from duomo.model import Features
+from duomo.tasks.tabular import Forecast, Quantile, TimeSeriesForecastingOptions
+
+if TYPE_CHECKING:
+    import torch
+
+LEAST = 4
+"""Values."""
+
+
+class Statistical(Model[Series, Forecast]):
+    """One model of statsforecast, fitted to each series."""
+
+    method: ClassVar[Any]
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        del weights, device, dtype  # nothing is learnt beforehand
+        return cls()
+
+    @staticmethod
+    def estimate(item: Series) -> int:
+        return len(item.values)
+
+    def preprocess(self, items: Sequence[Series], options: TimeSeriesForecastingOptions) -> list[Features]:
+        features: list[Features] = []
+        for item in items:
+            needed = max(LEAST, 2 * options.season if options.season > 1 else 0)
+            if len(item.values) < needed:
+                raise BadInput(
+                    f"this series has {len(item.values)} values, too few for a forecast",
+                    why=f"with season={options.season} it needs {needed}",
+                    fix="a longer series, or a shorter season",
+                )
+            features.append({"values": np.asarray(item.values, dtype=np.float64), "options": options})
+        return features
+
+    def collate(self, features: list[Features]) -> list[Features]:
+        return features
+
+    def forward(self, batch: list[Features]) -> list[dict[str, np.ndarray]]:
+        return [self._forecast(each["values"], each["options"]) for each in batch]
+
+    def postprocess(
+        self, output: list[dict[str, np.ndarray]], features: list[Features], options: TimeSeriesForecastingOptions
+    ) -> list[Forecast]:
+        return [
+            Forecast.model_construct(
+                mean=found["mean"].tolist(),
+                quantiles=[
+                    Quantile.model_construct(level=level, values=_quantile(found, level))
+                    for level in sorted(set(options.levels))
+                ],
+            )
+            for found in output
+        ]
+
+    def _forecast(self, values: np.ndarray, options: TimeSeriesForecastingOptions) -> dict[str, np.ndarray]:
+        widths = sorted({_width(level) for level in options.levels if level != 0.5})
+        model = self.method(season_length=options.season)
+        if np.ptp(values) == 0:  # a constant goes on, and has no form to be chosen
+            flat = np.full(options.horizon, values[0])
+            return {"mean": flat, **{f"{side}-{width:g}": flat for width in widths for side in ("lo", "hi")}}
+        found: dict[str, np.ndarray] = model.forecast(y=values, h=options.horizon, level=widths or None)
+        return {name.replace(".0", ""): each for name, each in found.items()}
+
+
+class AutoEts(Statistical):
+    """Exponential smoothing."""
+
+    method = models.AutoETS
+
+
+class AutoTheta(Statistical):
+    """The theta method."""
+
+    method = models.AutoTheta
+
+
+def _width(level: float) -> float:
+    """The interval, in per cent, whose end a quantile is."""
+    return round(100 * abs(2 * level - 1), 6)
+
+
+def _quantile(found: dict[str, np.ndarray], level: float) -> list[float]:
+    if level == 0.5:
+        middle: list[float] = found["mean"].tolist()
+        return middle
+    edge: list[float] = found[f"{'lo' if level < 0.5 else 'hi'}-{_width(level):g}"].tolist()
+    return edge

@@ -1,0 +1,65 @@
+"""Values in even steps of time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from duomo.errors import BadInput, InputTooLarge
+from duomo.inputs.arrays import to_numpy
+from duomo.inputs.limits import limits
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Series:
+    """Numbers in even steps of time, the oldest first."""
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"values": list[float]}
+    """Keys of the mapping that stands for it."""
+    values: tuple[float, ...]
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: object) -> Series:
+        """Take a list, an array of one dimension, a pandas Series, or a mapping with key ``values``.
+
+        Raises:
+            BadInput: it is not a list of numbers, is empty, or has a value that is missing or infinite.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Mapping) and "values" in value:
+            value = value["values"]
+        if hasattr(value, "__array__"):
+            value = to_numpy(value, "pass a list of numbers").tolist()
+        if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
+            raise BadInput(f"a list of numbers is expected, not {value!r:.60}", fix="[112, 118, 132]")
+        numbers = [_number(each, at) for at, each in enumerate(value)]
+        if not numbers:
+            raise BadInput("this series is empty", fix="[112, 118, 132]")
+        if len(numbers) > limits().text_chars:
+            raise InputTooLarge(f"this series has {len(numbers):,} values", why=f"the limit is {limits().text_chars:,}")
+        return cls(tuple(numbers))
+
+    @property
+    def nbytes(self) -> int:
+        """What it holds in memory."""
+        return 8 * len(self.values)
+
+
+def _number(value: object, at: int) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadInput(
+            f"value {at + 1} of this series is not a number: {value!r:.40}",
+            why="a missing value would have to be made up",
+            fix="fill it in, or leave out what is before it",
+        )
+    if not math.isfinite(value):
+        raise BadInput(
+            f"value {at + 1} of this series is {value}",
+            why="a missing value would have to be made up",
+            fix="fill it in, or leave out what is before it",
+        )
+    return float(value)

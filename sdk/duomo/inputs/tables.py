@@ -1,0 +1,154 @@
+"""Tables, and questions about them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.limits import limits
+from duomo.inputs.pair import Parts
+from duomo.inputs.source import read_file
+from duomo.inputs.text import Text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """Named columns and rows of cells, as texts; a cell that is missing is an empty text."""
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"columns": list[Text], "rows": list[list[Text]]}
+    """Keys of the mapping that stands for it."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    name: str = ""
+
+    @classmethod
+    def accept(cls, value: object) -> Table:
+        """Take a table in any of its usual shapes.
+
+        A pandas DataFrame; a list of dicts, or of lists of which the first names the columns; a mapping of columns to
+        lists of cells, or with ``columns`` and ``rows``; a CSV file as a `pathlib.Path`, bytes, a file object or a str,
+        which is its content and never a path.
+
+        Raises:
+            BadInput: rows are of different length or columns, two columns have one name, or there are no rows.
+            InputUnreadable: bytes are not UTF-8.
+        """
+        if isinstance(value, cls):
+            return value
+        name = str(value) if isinstance(value, Path) else ""
+        if isinstance(value, Path):
+            found = read_file(value, "table")
+            value = found if isinstance(found, bytes) else found.read_bytes()
+        elif hasattr(value, "read"):
+            value = value.read()
+        if isinstance(value, str | bytes | bytearray):
+            return _checked(cls(*_csv(value), name))
+        if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame, without waking pandas
+            frame: Any = value
+            value = {str(column): list(frame[column]) for column in frame.columns}
+        if isinstance(value, Mapping):
+            return _checked(cls(*_of_mapping(value), name))
+        if isinstance(value, Sequence) and value and all(isinstance(row, Mapping) for row in value):
+            return _checked(cls(*_of_dicts(value), name))
+        if isinstance(value, Sequence) and value and all(_is_row(row) for row in value):
+            return _checked(cls(_cells(value[0]), tuple(_cells(row) for row in value[1:]), name))
+        raise BadInput(
+            f"a table is expected, not {value!r:.60}",
+            fix='a DataFrame, a list of dicts, {"city": ["Oslo"], "people": [717710]}, or Path("table.csv")',
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it holds in memory."""
+        return sum(len(cell) for row in self.rows for cell in row)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TableQuestion(Parts):
+    """A question about a table: ``(question, table)`` or ``{"question", "table"}``."""
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"question": Text, "table": Table}
+    WHAT = "a question and a table"
+    question: Text
+    table: Table
+    name: str = ""
+
+
+def _csv(content: str | bytes | bytearray) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    import csv
+
+    if not isinstance(content, str):
+        try:
+            content = bytes(content).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputUnreadable(
+                "this table is not UTF-8", why=str(error), fix="convert it: iconv -f latin1 -t utf-8 in.csv > out.csv"
+            ) from None
+    try:
+        rows = [tuple(row) for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise InputUnreadable("this table is not CSV", why=str(error), fix="put texts with commas in quotes") from None
+    return (rows[0] if rows else ()), tuple(rows[1:])
+
+
+def _of_mapping(value: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    if set(value) == {"columns", "rows"} and all(_is_row(row) for row in value["rows"]):
+        return _cells(value["columns"]), tuple(_cells(row) for row in value["rows"])
+    if not all(_is_row(column) for column in value.values()):
+        raise BadInput("each column of a table is a list of cells", fix='{"city": ["Oslo"], "people": [717710]}')
+    columns = [_cells(column) for column in value.values()]
+    lengths = {len(column) for column in columns}
+    if len(lengths) > 1:
+        raise BadInput(
+            "the columns of this table are of different length",
+            why=", ".join(f"'{name}' has {len(cells)}" for name, cells in zip(value, columns, strict=True)),
+            fix="give each row a cell in every column; an empty one is ''",
+        )
+    return tuple(str(name) for name in value), tuple(zip(*columns, strict=True))
+
+
+def _of_dicts(rows: Sequence[Mapping[Any, Any]]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    names = list(rows[0])
+    for number, row in enumerate(rows, 1):
+        if set(row) != set(names):
+            odd = ", ".join(str(each) for each in sorted(map(str, set(row) ^ set(names))))
+            raise BadInput(
+                f"row {number} of this table has other columns than the first",
+                why=f"it differs in: {odd}",
+                fix="give each row a cell in every column; an empty one is ''",
+            )
+    return tuple(str(name) for name in names), tuple(_cells(row[name] for name in names) for row in rows)
+
+
+def _checked(table: Table) -> Table:
+    if not table.columns or not table.rows:
+        raise BadInput("this table has no rows" if table.columns else "this table is empty", fix="a header and a row")
+    twice = next((name for name in table.columns if table.columns.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(f"two columns of this table are called '{twice}'", fix="rename one")
+    for number, row in enumerate(table.rows, 1):
+        if len(row) != len(table.columns):
+            raise BadInput(
+                f"row {number} of this table has {len(row)} cells and the header {len(table.columns)}",
+                why="which columns they belong to cannot be told",
+                fix="give each row a cell in every column; an empty one is ''",
+            )
+    if table.nbytes > limits().text_chars:
+        raise InputTooLarge(
+            f"this table has {table.nbytes:,} characters",
+            why=f"the limit is {limits().text_chars:,}",
+            fix=f"leave columns or rows out, or: duomo config set limits.text_chars {table.nbytes}",
+        )
+    return table
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | Mapping)
+
+
+def _cells(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple("" if value is None or value != value else str(value) for value in values)

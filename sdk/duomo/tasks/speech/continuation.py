@@ -1,0 +1,26 @@
+"""Sound that goes on from sound."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from duomo.inputs import Audio
+from duomo.tasks.base import Options, Task
+from duomo.tasks.speech.sound import Sound
+
+
+class AudioContinuationOptions(Options):
+    """Options of audio continuation."""
+
+    seconds: float = Field(1.0, gt=0, le=60, description="how much to add")
+    temperature: float = Field(1.0, ge=0, description="0: the likeliest each time; above 1: bolder")
+    seed: int = Field(0, description="makes the sound repeatable")
+
+
+class AudioContinuation(Task[Audio, AudioContinuationOptions, Sound]):
+    """How a recording may go on; the result is what is added."""
+
+    name = "audio-continuation"
+    Input = Audio
+    Options = AudioContinuationOptions
+    Result = Sound

@@ -1,0 +1,136 @@
+"""How series go on and what does not fit in: against statsforecast and the bare networks, and on made series."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import transformers as tf
+
+import duomo
+from duomo.errors import BadOption, WrongTask
+from duomo.inputs import Series
+from tests.plugins.multimodal import tiny_series as tiny
+
+MONTHS = np.arange(72)
+NOISE = np.random.default_rng(0).normal(0, 1, 84)
+SALES = 50 + 0.5 * np.arange(84) + 10 * np.sin(2 * np.pi * np.arange(84) / 12) + NOISE
+PAST, FUTURE = SALES[:72], SALES[72:]
+
+
+@pytest.mark.parametrize("name", ["auto-ets", "auto-theta"])
+def test_forecasts_are_those_of_statsforecast(name: str) -> None:
+    models = pytest.importorskip("statsforecast.models")
+    runner = duomo.load("time-series-forecasting", f"multimodal/{name}", device="cpu")
+    bare = {"auto-ets": models.AutoETS, "auto-theta": models.AutoTheta}[name](season_length=12)
+    expected = bare.forecast(y=PAST, h=12, level=[80])
+    items = [PAST, PAST[:30], PAST * 3]
+    alone = [runner(item, season=12, levels=[0.9, 0.1, 0.5]) for item in items]
+    together = [each.unwrap() for each in runner.map(items, batch_size=3, season=12, levels=[0.9, 0.1, 0.5])]
+    assert together == alone
+    assert alone[0].mean == pytest.approx(expected["mean"].tolist(), rel=1e-9)
+    assert [each.level for each in alone[0].quantiles] == pytest.approx([0.1, 0.5, 0.9])
+    low, middle, high = alone[0].quantiles
+    assert low.values == pytest.approx(expected["lo-80"].tolist(), rel=1e-9)
+    assert high.values == pytest.approx(expected["hi-80"].tolist(), rel=1e-9)
+    assert middle.values == alone[0].mean
+
+
+def test_a_season_is_worth_more_than_repeating_last_year() -> None:
+    pytest.importorskip("statsforecast")
+    result = duomo.load("time-series-forecasting", "multimodal/auto-ets", device="cpu")(PAST, horizon=12, season=12)
+    error = float(np.abs(np.array(result.mean) - FUTURE).mean())
+    assert error < float(np.abs(PAST[-12:] - FUTURE).mean()) / 2
+    inside = [low <= truth <= high for low, truth, high in zip(
+        result.quantiles[0].values, FUTURE, result.quantiles[1].values, strict=True)]  # fmt: skip
+    assert sum(inside) >= 7
+
+
+def test_short_and_constant_series_and_those_with_gaps() -> None:
+    pytest.importorskip("statsforecast")
+    runner = duomo.load("time-series-forecasting", "multimodal/auto-ets", device="cpu")
+    outcomes = list(runner.map([[1.0, 2.0], [5] * 9, [1.0, float("nan")] * 9, [], ["x"], PAST], horizon=3))
+    assert [each.ok for each in outcomes] == [False, True, False, False, False, True]
+    assert "too few for a forecast" in outcomes[0].error.what
+    assert "value 2 of this series is nan" in outcomes[2].error.what
+    flat = outcomes[1].unwrap()
+    assert flat.mean == [5, 5, 5]
+    assert flat.quantiles[0].values == [5, 5, 5]
+    with pytest.raises(BadOption, match="levels"):
+        runner(PAST, levels=[0.0])
+
+
+def test_a_series_may_have_any_usual_shape() -> None:
+    for value in ([1, 2.5], (1.0, 2.5), np.array([1, 2.5]), pd.Series([1, 2.5]), {"values": [1, 2.5]}):
+        assert Series.accept(value).values == (1.0, 2.5)
+
+
+NETWORKS: dict[str, Any] = {
+    "patch_tst": tf.PatchTSTForPrediction,
+    "patch_ts_mixer": tf.PatchTSMixerForPrediction,
+    "timesfm": tf.TimesFmModelForPrediction,
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_forecasts_are_those_of_the_network(kind: str, tmp_path: Path) -> None:
+    getattr(tiny, kind)(tmp_path)
+    network = NETWORKS[kind].from_pretrained(tmp_path).eval()
+    runner = duomo.load("time-series-forecasting", f"dir:{tmp_path}", device="cpu")
+    items = [PAST, PAST[:40], 100 - PAST[:33]]
+    for item, outcome in zip(items, runner.map(items, batch_size=3, horizon=5), strict=True):
+        values = torch.tensor(item[-runner_context(kind) :], dtype=torch.float32)
+        with torch.inference_mode():
+            if kind == "timesfm":
+                full = network(past_values=[values], freq=[0]).full_predictions[0, :5]
+                expected, quantiles = full[:, 0], {0.1: full[:, 1], 0.9: full[:, 9]}
+            else:
+                expected, quantiles = network(past_values=values[None, :, None]).prediction_outputs[0, :5, 0], {}
+        for result in (outcome.unwrap(), runner(item, horizon=5)):
+            assert result.mean == pytest.approx(expected.tolist(), rel=1e-4)
+            assert {each.level: each.values for each in result.quantiles} == {
+                level: pytest.approx(each.tolist(), rel=1e-4) for level, each in quantiles.items()
+            }
+        assert outcome.meta.truncated
+
+
+def runner_context(kind: str) -> int:
+    return 32 if kind == "timesfm" else 24
+
+
+def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:
+    tiny.patch_tst(tmp_path)
+    runner = duomo.load("time-series-forecasting", f"dir:{tmp_path}", device="cpu")
+    short, good = runner.map([PAST[:10], PAST], horizon=6)
+    assert "too few for this model" in short.error.what
+    assert good.ok
+    with pytest.raises(BadOption, match="horizon"):
+        runner(PAST, horizon=7)
+    with pytest.raises(BadOption, match="season"):
+        runner(PAST, horizon=3, season=12)
+    with pytest.raises(BadOption, match="no quantiles"):
+        runner(PAST, horizon=3, levels=[0.2])
+    two = tmp_path / "two"
+    tiny.patch_tst(two, num_input_channels=2)
+    with pytest.raises(WrongTask, match="2 variables"):
+        duomo.load("time-series-forecasting", f"dir:{two}", device="cpu")
+
+
+def test_values_that_do_not_fit_in_are_found() -> None:
+    pytest.importorskip("statsmodels")
+    runner = duomo.load("time-series-anomaly-detection", "multimodal/residuals", device="cpu")
+    spoilt = SALES.copy()
+    spoilt[[20, 55]] += [40, -35]
+    result = runner(spoilt, season=12)
+    assert [each.index for each in result.anomalies] == [20, 55]
+    assert len(result.scores) == len(spoilt)
+    assert result.anomalies[0].expected == pytest.approx(SALES[20], abs=5)
+    assert runner(SALES, season=12).anomalies == []
+    level = np.concatenate([[5.0] * 10, [50.0], [5.0] * 10])
+    assert [each.index for each in runner(level).anomalies] == [10]
+    assert runner([3.0] * 10).anomalies == []
+    outcomes = list(runner.map([spoilt, [1.0, 2.0]], season=12))
+    assert outcomes[0].unwrap() == result
+    assert "too few" in outcomes[1].error.what
