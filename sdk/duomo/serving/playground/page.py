@@ -28,6 +28,7 @@ _KINDS = (
     (TableRow, "row"),
     (Text, "text"),
     (Table, "text"),  # as CSV
+    (TableRow, "row"),
 )
 
 
