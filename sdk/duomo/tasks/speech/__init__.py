@@ -113,7 +113,7 @@ TASKS = (
         SOUNDS,
         "song.wav -m dir:PATH -O more.wav",
     ),
-    row("pitch-estimation", "speech.music:PitchEstimation", "how high a sound is, over time", SOUNDS, "song.wav"),
+    row("pitch-estimation", "speech.music:PitchEstimation", "how high a voice or an instrument is", SOUNDS, "song.wav"),
 )
 
 face(
