@@ -32,7 +32,7 @@ class Dialogue(Seq2Seq):
     def estimate(item: Any) -> int:
         return 1 + sum(len(message["content"]) for message in item.messages) // 5
 
-    def split(self, item: Any, options: Any) -> list[Any]:
+    def split(self, item: Any, options: DialogueOptions) -> list[Any]:
         """A conversation is one input."""
         return [item]
 

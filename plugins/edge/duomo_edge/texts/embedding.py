@@ -18,6 +18,12 @@ from duomo import Text
 from duomo.errors import BadOption, InputTooLong, WeightsMismatch
 from duomo.inputs import Comparison
 from duomo.model import Features, In, R
+from duomo.tasks import (
+    FeatureExtractionOptions,
+    SemanticSearchOptions,
+    SentenceSimilarityOptions,
+    ZeroShotClassificationOptions,
+)
 from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 from duomo_edge.activations import scores, unit
@@ -161,11 +167,13 @@ class SentenceReader(TextReader[In, R]):
 class FeatureExtraction(SentenceReader[Text, Embedding]):
     """A text as a vector."""
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: FeatureExtractionOptions) -> list[Features]:
         prompt = self.prompt(options.prompt, options.prompt_name)
         return self.read([[item] for item in items], options.long, prompt, options.pooling)
 
-    def postprocess(self, output: Vectors, features: list[Features], options: Any) -> list[Embedding]:
+    def postprocess(
+        self, output: Vectors, features: list[Features], options: FeatureExtractionOptions
+    ) -> list[Embedding]:
         vectors = self.vectors(output, features)
         vectors = unit(vectors) if options.normalize else vectors
         return [Embedding.model_construct(vector=vector) for vector in vectors]
@@ -178,11 +186,13 @@ class SentenceSimilarity(SentenceReader[Comparison, Similarity]):
     def estimate(item: Any) -> int:
         return sum(1 + len(text) // 5 for text in (item.source, *item.sentences))
 
-    def preprocess(self, items: Sequence[Comparison], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Comparison], options: SentenceSimilarityOptions) -> list[Features]:
         prompt = self.prompt(options.prompt, options.prompt_name)
         return self.read([[item.source, *item.sentences] for item in items], options.long, prompt)
 
-    def postprocess(self, output: Vectors, features: list[Features], options: Any) -> list[Similarity]:
+    def postprocess(
+        self, output: Vectors, features: list[Features], options: SentenceSimilarityOptions
+    ) -> list[Similarity]:
         vectors = self.comparable(self.vectors(output, features))
         groups = np.split(vectors, np.cumsum([len(each["texts"]) for each in features])[:-1])
         return [Similarity.model_construct(scores=self.alike(each[:1], each[1:])[0].tolist()) for each in groups]
@@ -191,12 +201,14 @@ class SentenceSimilarity(SentenceReader[Comparison, Similarity]):
 class SemanticSearch(SentenceReader[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: SemanticSearchOptions) -> list[Features]:
         prompt = self.prompt(options.prompt, options.prompt_name, usual=("query",))
         features = self.read([[item] for item in items], options.long, prompt)
         return [{**each, "query": str(item)} for item, each in zip(items, features, strict=True)]
 
-    def postprocess(self, output: Vectors, features: list[Features], options: Any) -> list[SearchResult]:
+    def postprocess(
+        self, output: Vectors, features: list[Features], options: SemanticSearchOptions
+    ) -> list[SearchResult]:
         corpus = self.embed_known(options.corpus, options.long, self.prompt(None, None, usual=CORPUS))
         found = self.alike(self.comparable(self.vectors(output, features)), corpus)
         results = []
@@ -210,10 +222,12 @@ class SemanticSearch(SentenceReader[Text, SearchResult]):
 class ZeroShotClassification(SentenceReader[Text, Classification]):
     """Choose among labels by their cosine with the text; the last sets of labels are kept as vectors."""
 
-    def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
+    def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
         return self.read([[item] for item in items], options.long)
 
-    def postprocess(self, output: Vectors, features: list[Features], options: Any) -> list[Classification]:
+    def postprocess(
+        self, output: Vectors, features: list[Features], options: ZeroShotClassificationOptions
+    ) -> list[Classification]:
         labels = self.embed_known(tuple(options.template.replace("{}", name) for name in options.labels), options.long)
         cosines = cosine(unit(self.vectors(output, features)), unit(labels))
         if options.multi_label:
