@@ -20,7 +20,7 @@ Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with t
 
 - **Input** is a path, a folder, a glob, a URL or `-`; a text is given with `-t`. Standard input is read only for `-`,
   or when nothing is named and it is not a terminal: one text a line, one JSON record a line with
-  `--input-format jsonl`, or the bytes of one picture or recording.
+  `--input-format jsonl`, or the bytes of one image or audio clip.
   A `.jsonl`, `.csv` or `.parquet` file is an input a row: `--field` names the column, else the task's own key does
   (`text`, `image`, `audio`). `--pair A B` gives two texts or files that are one input.
 - **Output** is a table on a terminal and JSON lines in a pipe; `-o` (or `DUOMO_OUTPUT`) decides otherwise. `-O out.csv`
@@ -30,8 +30,8 @@ Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with t
   written as they are, also one that a spreadsheet would run as a formula (`=…`, `+…`, `-…`, `@…`); with `--csv-safe`
   such a cell begins with `'`. Use it where the texts are not yours and the file will be opened in a spreadsheet.
 - **Vectors**: `-O vectors.npy` is a float32 array for `numpy.load`, a row an input; Parquet has lists of one length.
-- **A page**: `-O out.html` shows the results of a run, with their images and recordings inside; no script, no request.
-- **Bytes** in JSON, such as a recording, are base64 as RFC 4648 §4 has it: `base64 -d` and `atob` decode them.
+- **A page**: `-O out.html` shows the results of a run, with their images and audio clips inside; no script, no request.
+- **Bytes** in JSON, such as an audio clip, are base64 as RFC 4648 §4 has it: `base64 -d` and `atob` decode them.
 - **Subtitles**: `-o srt` and `-o vtt` write the segments of a transcript, one file an input.
 - **Each input stands alone.** One that cannot be used is a record with an `error`; the others go on, in order.
 - **Global options** (`--offline`, `--quiet`, …) work before the command and behind it.

@@ -12,22 +12,22 @@ from duomo.tasks import CORE_TASKS
 
 PAGE = Path(__file__).with_name("tasks.md")
 INPUTS = {
-    "Audio": "a recording",
-    "AudioPair": "two recordings",
+    "Audio": "an audio clip",
+    "AudioPair": "two audio clips",
     "Candidates": "a query and the texts that may answer it",
     "Choices": "a question and the texts to choose among",
     "Comparison": "a text and the texts to compare it with",
-    "Image": "a picture",
-    "ImageCandidates": "a picture and the texts that may say what it shows",
-    "ImageChat": "a chat in which pictures are shown",
-    "ImagePair": "two pictures",
-    "ImageQuestion": "a question and a picture",
-    "ImageTrimap": "a picture and its trimap",
-    "MarkedImage": "a picture, and boxes or points on it",
+    "Image": "an image",
+    "ImageCandidates": "an image and the texts that may say what it shows",
+    "ImageChat": "a chat in which images are shown",
+    "ImagePair": "two images",
+    "ImageQuestion": "a question and an image",
+    "ImageTrimap": "an image and its trimap",
+    "MarkedImage": "an image, and boxes or points on it",
     "Prompt": "a text or a chat",
     "Text": "a text",
-    "TextOrImage": "a text or a picture",
-    "PageQuestion": "a question and the picture of a page",
+    "TextOrImage": "a text or an image",
+    "PageQuestion": "a question and the image of a page",
     "Question": "a question and the text that answers it",
     "TableRow": "a row of a table",
     "Series": "numbers in even steps of time",
@@ -40,7 +40,7 @@ HEAD = """# Tasks
 <!-- Made by docs/make_tasks.py; `make docs` writes it anew. -->
 
 What can be done, what goes in, which options there are and what comes back. [python.md](python.md) says what a
-picture, a recording or a text may be; `duomo tasks show NAME` prints the same with JSON schemas.
+image, an audio clip or a text may be; `duomo tasks show NAME` prints the same with JSON schemas.
 """
 
 

@@ -1,4 +1,4 @@
-"""Find pictures by a text, and by asking aloud."""
+"""Find images by a text, and by asking aloud."""
 
 import skimage.data
 

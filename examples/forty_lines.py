@@ -1,4 +1,4 @@
-"""A folder to labels, a table and a plot; texts to vectors; a recording to subtitles: forty lines that type-check.
+"""A folder to labels, a table and a plot; texts to vectors; an audio clip to subtitles: forty lines that type-check.
 
 pip install pandas matplotlib
 python examples/forty_lines.py

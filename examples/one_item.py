@@ -1,4 +1,4 @@
-"""One item through one task: a picture, a sentence, a question."""
+"""One item through one task: an image, a sentence, a question."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Say something, find out when somebody speaks, write it down again, and compare voices."""
+"""Say something, find out when someone speaks, write it down again, and compare voices."""
 
 import duomo
 

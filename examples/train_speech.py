@@ -1,4 +1,4 @@
-"""High voices from low ones: recordings in a folder for each label, a small network, noise added while it learns."""
+"""High voices from low ones: audio clips in a folder for each label, a small network, noise added while it learns."""
 
 import tempfile
 from pathlib import Path

@@ -144,7 +144,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file so that whoever reads meanwhile finds the old one or the new."""
+    """Write a file so that readers meanwhile find the old one or the new."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with open(fresh, "wb") as file:

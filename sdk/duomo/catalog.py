@@ -84,7 +84,7 @@ class Catalog:
         )
 
     def find_task(self, name: str) -> TaskSpec | None:
-        """Look a task up by its name or by an alias such as ``ner``; None where nobody has it."""
+        """Look a task up by its name or by an alias such as ``ner``; None when no plugin has it."""
         return self.tasks.get(name) or self.tasks.get(ALIASES.get(name, ""))
 
     def task(self, name: str) -> TaskSpec:

@@ -92,7 +92,7 @@ def _refuse(path: Path, key: str, expected: str, value: object, fix: str) -> NoR
 
 
 def save_config(config: Config) -> Path:
-    """Write the settings and say where; whoever reads meanwhile finds the old ones or the new."""
+    """Write the settings and say where; readers meanwhile find the old ones or the new."""
     import tomli_w
 
     path = config_path()

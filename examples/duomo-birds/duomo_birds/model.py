@@ -23,7 +23,7 @@ REACH = 60.0
 
 
 class Plumage(Model[Image, Classification]):
-    """A bird's score is the geometric mean of the shares of the picture that have its two colours."""
+    """A bird's score is the geometric mean of the shares of the image that have its two colours."""
 
     batch_size = 32
 

@@ -186,7 +186,7 @@ def _protected_by(field: Field, rows: Sequence[Row]) -> str:
 
 
 def known_later(field: Field) -> str:
-    """Say why a field is not yet known when somebody applies, by its name or by what is said of it; empty otherwise."""
+    """Say why a field is not yet known when someone applies, by its name or by what is said of it; empty otherwise."""
     if field.known == "application":
         return ""
     name = field.snake_name

@@ -187,7 +187,7 @@ class Backtest(Adapter[Job, BacktestResult]):
             rows = [row for row in value if isinstance(row, Mapping)]
             bars, found = read_bars(rows)
             if len(rows) < len(value):
-                text = f"{len(value) - len(rows)} of {len(value)} rows are no dicts; they were left out"
+                text = f"{len(value) - len(rows)} of {len(value)} rows are not dicts; they were left out"
                 found.append(find("INPUT.UNREADABLE", text, field="rows", fix="one dict a bar and symbol"))
             job = Job(bars)
         else:

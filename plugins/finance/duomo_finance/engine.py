@@ -218,7 +218,7 @@ class _Book:
                 break
             cost = new
         moved = wanted - self.shares
-        # A sliver below rounding is no trade: holding 100 % of one asset must not trade every day.
+        # A sliver below rounding is not a trade: holding 100 % of one asset must not trade every day.
         moved[np.abs(np.nan_to_num(moved * prices)) < 1e-12 * worth] = 0.0
         cost = float(np.nansum(np.abs(moved) * prices) * self.costs.rate)
         self.cash -= float(np.nansum(moved * prices)) + cost

@@ -64,7 +64,7 @@ def audit_rule(what: Strategy | Signals, bars: Bars, *, seed: int = 0) -> list[F
 
 
 def _replaced(bars: Bars, factor: float, random: np.random.Generator) -> Bars:
-    """Other prices, in another season: what a strategy does by the calendar is no secret."""
+    """Other prices, in another season: what a strategy does by the calendar is known."""
     shift = dt.timedelta(days=101) * factor
     return dataclasses.replace(bend(bars, 0, factor, random), times=tuple(each + shift for each in bars.times))
 

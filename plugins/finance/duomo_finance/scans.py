@@ -80,7 +80,7 @@ class ScanFields(Payload):
 
 
 class DocumentScan(Adapter[Any, ScanFields]):
-    """Takes what the task takes: a picture, its path or its bytes. The artefact ``labels`` says what to look for.
+    """Takes what the task takes: an image, its path or its bytes. The artefact ``labels`` says what to look for.
 
     With the artefact ``questions``, the model that it names answers for the fields that no label found.
     """
@@ -206,7 +206,7 @@ def parse_amount(text: str) -> tuple[Decimal, str] | None:
 
 
 def statement(*lines: tuple[str, str]) -> Any:
-    """A made-up statement as a picture (height, width, 3) of uint8."""
+    """A made-up statement as an image (height, width, 3) of uint8."""
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 

@@ -36,7 +36,7 @@ class Tails(pydantic.BaseModel):
         if not self.knots:
             return self._rarity(self.counts.get(str(value), 0)), "rare"
         below, above = self._shares(float(value))
-        # Both tails count, so the smaller one is doubled; a median is no surprise at all.
+        # Both tails count, so the smaller one is doubled; a median is not a surprise.
         return -math.log(min(1.0, 2 * min(below, above))), "high" if above < below else "low"
 
     def share_beyond(self, value: float) -> float:

@@ -1,4 +1,4 @@
-"""Text that is part of the picture: found by OCR, painted over, and looked for again."""
+"""Text that is part of the image: found by OCR, painted over, and looked for again."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Redaction(NamedTuple):
 def find_lines(shown: NDArray[np.uint8], read: Reader) -> list[Line]:
     """All print on frames (frames, H, W) or (frames, H, W, 3).
 
-    A lone letter is no line: L and R say which side is seen. Equal frames are read once.
+    A lone letter is not a line: L and R say which side is seen. Equal frames are read once.
     """
     known: dict[bytes, list[Line]] = {}
     found = []
@@ -112,7 +112,7 @@ def is_seed(text: str, seeds: Iterable[str]) -> bool:
 def views(stored: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
     """All that a reader must look at to see what any window of a viewer would show."""
     if stored.dtype.kind == "f":
-        # One hole in it would make the whole picture black.
+        # One hole in it would make the whole image black.
         finite = stored[np.isfinite(stored)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
         stored = np.nan_to_num(stored, nan=low, posinf=high, neginf=low)

@@ -64,7 +64,7 @@ BODY_PARTS = frozenset(
 """Terms of BodyPartExamined (PS3.16 Annex L); any other word in it may be a name, and goes."""
 
 MOST_DIGITS = 5
-"""A count of series, images or acquisitions with more digits is a number that somebody was given."""
+"""A count of series, images or acquisitions with more digits is a number that someone was given."""
 
 MEASURED = re.compile(r"Exposure|Current|Time|Dose|Duration|Pulse|Area|Pressure|Counts|Length|Bytes|Offset")
 """Whole numbers with many digits that are measurements, and no count."""
@@ -75,7 +75,7 @@ PALETTES = frozenset(
     for segmented, part in (("", "Data"), ("Segmented", "Data"), ("", "Descriptor"))
 )
 PIXELS = frozenset("PixelData FloatPixelData DoubleFloatPixelData".split())
-"""Kept where the image itself has them: nobody reads what is printed in a picture inside a sequence."""
+"""Kept where the image itself has them: nobody reads what is printed in an image inside a sequence."""
 TABLES = {
     "LUTData": "LUTDescriptor",
     **{name: f"{name.removesuffix('Data')}Descriptor" for name in PALETTES if re.match("[RGBA].*Data", name)},
@@ -134,7 +134,7 @@ NEVER_KEPT_GROUPS = (0x0002, 0x0004)
 
 
 def is_curve_or_overlay(group: int) -> bool:
-    """Repeating groups 50xx (curves, with audio) and 60xx (overlays: a second picture, often with the name in it)."""
+    """Repeating groups 50xx (curves, with audio) and 60xx (overlays: a second image, often with the name in it)."""
     return group & 0xFF00 in (0x5000, 0x6000)
 
 

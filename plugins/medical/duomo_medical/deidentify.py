@@ -103,7 +103,7 @@ class _Cleaner:
         return self.text(keyword, kind, element.value, coded)
 
     def _is_a_given_number(self, element: DataElement) -> bool:
-        """Whether a number is one that somebody was given: too long for a count, or in one of the texts that go."""
+        """Whether a number is one that someone was given: too long for a count, or in one of the texts that go."""
         texts = [str(each).strip().partition(".")[0] for each in _list(element.value)]
         counts = str(element.VR) == "IS" and not profile.MEASURED.search(element.keyword)
         long = [text.lstrip("+-0") for text in texts if len(text.lstrip("+-0")) > profile.MOST_DIGITS]

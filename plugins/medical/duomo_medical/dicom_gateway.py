@@ -30,7 +30,7 @@ from duomo_medical.pseudonyms import Pseudonyms, of_any
 
 OCR_TASK = "optical-character-recognition"
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-"""SOP classes of pictures of a screen, of paper, or of film."""
+"""SOP classes of images of a screen, of paper, or of film."""
 COPIES = frozenset(("DERIVED", "SECONDARY", "SCREEN SAVE"))
 """Words of ImageType for what no scanner made by itself."""
 DIRECTORY = "1.2.840.10008.1.3.10"
@@ -233,7 +233,7 @@ def _print_in_pixels(case: Case[DicomFile]) -> Iterator[Finding]:
     """What OCR saw, or that nobody looked. A person who looked may override it, and the audit log keeps that."""
     done: Cleaned = case.raw
     if not done.looked:
-        text, fix = "nobody looked for print in these pixels: no OCR is installed", "duomo models add starter, or look"
+        text, fix = "these pixels were not searched for text: no OCR is installed", "duomo models add starter, or look"
     elif done.redaction is not None and (done.redaction.residual or done.verdict.lines):
         text, fix = "print can still be read after it was painted over", "paint over it by hand"
     else:

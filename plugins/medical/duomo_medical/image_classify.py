@@ -62,7 +62,7 @@ class ImageClassify(Adapter[DicomFile, ImageVerdict]):
 
     @property
     def expects(self) -> Expects | None:
-        """What the model was made for, if somebody said so."""
+        """What the model was made for, if someone said so."""
         found = self.artifacts.get("expects")
         return found if isinstance(found, Expects) else None
 
@@ -81,7 +81,7 @@ class ImageClassify(Adapter[DicomFile, ImageVerdict]):
         return (self._is_its_modality,) if phase == "input" else ()
 
     def prepare(self, record: Record[DicomFile]) -> NDArray[Any]:
-        """A picture (H, W, 3) of uint8. Raises `BadInput` for several frames, which are several records."""
+        """An image (H, W, 3) of uint8. Raises `BadInput` for several frames, which are several records."""
         frames = pixels.develop(record.payload.dataset)
         if len(frames.values) > 1:
             raise BadInput(
@@ -139,7 +139,7 @@ class ImageClassify(Adapter[DicomFile, ImageVerdict]):
     def _is_its_modality(self, record: Record[DicomFile]) -> Iterator[Finding]:
         modality = _modality(record)
         if self.expects is None:
-            text = "nobody said for which modality this model was made"
+            text = "it is not stated for which modality this model was made"
         elif modality not in self.expects.modalities:
             made_for = ", ".join(self.expects.modalities)
             text = f"the image is of modality '{modality}', and the model was made for {made_for}"

@@ -91,7 +91,7 @@ class NoteDeid(Adapter[dict[str, Any], CleanNote]):
         return (_still_there,) if phase == "output" else ()
 
     def decide(self, case: Case[dict[str, Any]]) -> Decision:
-        text = f"about {MEASURED_LEAK:.0%} of sentences may still identify somebody, or tell an age or a job"
+        text = f"about {MEASURED_LEAK:.0%} of sentences may still identify someone, or tell an age or a job"
         case.find("PHI.TEXT", text, field="text", severity="warn", fix="have a person read it before it goes anywhere")
         return Decision(outcome="accept", reason="replaced; a person must read it")
 

@@ -72,7 +72,7 @@ class TabularRisk(Adapter[Row, Risk]):
 
     @property
     def variables(self) -> Variables:
-        """What the table means. Raises `UsageProblem` where nobody said."""
+        """What the table means. Raises `UsageProblem` when that is not stated."""
         found = self.artifacts.get("variables")
         if not isinstance(found, Variables):
             raise UsageProblem(
@@ -140,7 +140,7 @@ class TabularRisk(Adapter[Row, Risk]):
     def decide(self, case: Case[Row]) -> Decision | None:
         decision = super().decide(case)
         if decision is not None and decision.outcome == "accept":
-            # Naming one outcome is no permission to act upon it.
+            # Naming one outcome is not a permission to act upon it.
             return decision.model_copy(update={"reason": "one outcome cannot be ruled out; a clinician must review it"})
         return decision
 

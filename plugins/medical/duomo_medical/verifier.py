@@ -238,7 +238,7 @@ def _problems(after: Dataset, output: bytes) -> Iterator[str]:
         if keyword.startswith("GPS"):
             yield f"{keyword} says where it was taken"
     if sum(keyword in _PICTURES for *_, keyword in _walk(after)) > sum(keyword in after for keyword in _PICTURES):
-        yield "a picture stands inside a sequence, where nobody reads it"
+        yield "an image stands inside a sequence, where it is not read"
     for keyword in ("SourceApplicationEntityTitle", "PrivateInformation", "SendingApplicationEntityTitle"):
         if after.file_meta.get(keyword):
             yield f"{keyword} is in the header of the file"

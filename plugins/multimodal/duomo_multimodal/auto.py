@@ -1,4 +1,4 @@
-"""Any CLIP, SigLIP or SigLIP 2 checkpoint in transformers format: one space of texts and images, learnt from pairs.
+"""Any CLIP, SigLIP or SigLIP 2 checkpoint in transformers format: one space of texts and images, learned from pairs.
 
 CLIP: Radford et al. 2021, https://arxiv.org/abs/2103.00020. A softmax over the labels, as it was trained.
 SigLIP: Zhai et al. 2023, https://arxiv.org/abs/2303.15343. A sigmoid for each label on its own, so that the

@@ -58,7 +58,7 @@ class Writer(Model[Image, R]):
         if network.generation_config.do_sample:
             raise WeightsProblem(
                 f"'{weights.folder}' asks for do_sample=True, which cannot be honoured here",
-                why="captions are written greedily or by beam search: a picture has the same caption in any batch",
+                why="captions are written greedily or by beam search: an image has the same caption in any batch",
                 fix="take do_sample out of its generation_config.json",
             )
         processor = load_processor(AutoImageProcessor, weights, "image processor")

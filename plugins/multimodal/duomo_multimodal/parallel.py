@@ -30,8 +30,8 @@ def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
         STYLES,
         {
             "attention heads for texts": text.num_attention_heads,
-            "attention heads for pictures": vision.num_attention_heads,
+            "attention heads for images": vision.num_attention_heads,
             "inner units for texts": text.intermediate_size,
-            "inner units for pictures": vision.intermediate_size,
+            "inner units for images": vision.intermediate_size,
         },
     )

@@ -7,7 +7,7 @@ from duomo_multimodal.series.listing import SERIES
 
 CONSE_LIMITS = (
     "Knows the 1000 things of ImageNet and what is near them in meaning, asked for in English; "
-    "not for scenes, people, drawings, text in pictures or medical images."
+    "not for scenes, people, drawings, text in images or medical images."
 )
 
 
@@ -46,13 +46,13 @@ class Multimodal(Hooks):
         return (
             *SERIES,
             _conse("zero-shot-image-classification", "ConseZeroShot", "labels by the meaning of their names"),
-            _conse("multimodal-embedding", "ConseEmbed", "texts and pictures as 384 numbers"),
-            _conse("image-search", "ConseSearch", "pictures by the meaning of a text"),
+            _conse("multimodal-embedding", "ConseEmbed", "texts and images as 384 numbers"),
+            _conse("image-search", "ConseSearch", "images by the meaning of a text"),
             ModelSpec(
                 "multimodal/spoken-search",
                 "spoken-image-search",
                 "duomo_multimodal.spoken:SpokenImageSearch",
-                "pictures by asking aloud",
+                "images by asking aloud",
                 "Apache-2.0",
                 weights="none",
                 uses=("automatic-speech-recognition=speech/whisper-tiny.en", "image-search=multimodal/conse"),
@@ -75,11 +75,11 @@ class Multimodal(Hooks):
                 "multimodal/captioner",
                 "image-captioning",
                 "duomo_multimodal.captions:Captioner",
-                "BLIP, or any encoder-decoder of a picture and a text (ViT with GPT-2, TrOCR for one line of writing)",
+                "BLIP, or any encoder-decoder of an image and a text (ViT with GPT-2, TrOCR for one line of writing)",
                 "Apache-2.0",
                 weights="given",
                 architectures=("BlipForConditionalGeneration", "VisionEncoderDecoderModel"),
-                limits="says what pictures like those it was trained on show; it makes things up on others",
+                limits="says what images like those it was trained on show; it makes things up on others",
             ),
             ModelSpec(
                 "multimodal/captioner",
@@ -95,7 +95,7 @@ class Multimodal(Hooks):
                 "multimodal/chat",
                 "image-text-to-text",
                 "duomo_multimodal.chat:ImageChatter",
-                "LLaVA or Qwen2-VL: answers to chats with pictures",
+                "LLaVA or Qwen2-VL: answers to chats with images",
                 "Apache-2.0",
                 weights="given",
                 architectures=("LlavaForConditionalGeneration", "Qwen2VLForConditionalGeneration"),
@@ -105,11 +105,11 @@ class Multimodal(Hooks):
                 "multimodal/blip-matching",
                 "image-text-retrieval",
                 "duomo_multimodal.matching:TextMatcher",
-                "BLIP, reading each text while it looks at the picture",
+                "BLIP, reading each text while it looks at the image",
                 "Apache-2.0",
                 weights="given",
                 architectures=("BlipForImageTextRetrieval",),
-                limits="every text is read for every picture: for thousands of texts use image-search",
+                limits="every text is read for every image: for thousands of texts use image-search",
             ),
             ModelSpec(
                 "multimodal/clipseg",
@@ -119,7 +119,7 @@ class Multimodal(Hooks):
                 "Apache-2.0",
                 weights="given",
                 architectures=("CLIPSegForImageSegmentation",),
-                limits="outlines are coarse: maps of 352 pixels a side, brought to the size of the picture",
+                limits="outlines are coarse: maps of 352 pixels a side, brought to the size of the image",
             ),
             ModelSpec(
                 "multimodal/vilt",

@@ -166,7 +166,7 @@ def _of_gallery(images: Sequence[Image], index: int, read: Callable[[Image], T])
     except (BadInput, OSError) as error:
         name = f", '{images[index].name}'," if images[index].name else ""
         raise BadOption(
-            f"picture {index} of the gallery{name} cannot be searched",
+            f"image {index} of the gallery{name} cannot be searched",
             why=f"{error.what}: {error.why}" if isinstance(error, BadInput) else str(error),
             fix="leave it out of option 'images', or replace it",
         ) from None

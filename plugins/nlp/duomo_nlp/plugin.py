@@ -132,7 +132,7 @@ SEQ2SEQ = (
     ),
     "MarianMTModel",
 )  # fmt: skip
-"""Encoder-decoders of texts; ``*ForConditionalGeneration`` would also claim speech and pictures."""
+"""Encoder-decoders of texts; ``*ForConditionalGeneration`` would also claim speech and images."""
 
 
 class Nlp(Hooks):

@@ -41,7 +41,7 @@ def evaluate_panel(
     policy = split or RollingOrigin()
     if not isinstance(policy, RollingOrigin):
         raise GuardRefused(
-            f"LEAK.SPLIT_RANDOM: {type(policy).__name__} would put a series' future among what is learnt from",
+            f"LEAK.SPLIT_RANDOM: {type(policy).__name__} would put a series' future among what is learned from",
             why="series of one panel share weeks: a promotion or a holiday in the one tells of the other",
             fix="evaluate(records, RollingOrigin(origins=3, stride=4)), or leave the split out",
         )

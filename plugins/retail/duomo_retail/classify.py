@@ -62,7 +62,9 @@ class Logistic(Artifact):
         """Fit to rows and answers of 0 or 1, by Newton's method with a ridge. Raises `UsageProblem` for one class."""
         y = np.asarray(labels, float)
         if len(set(y.tolist())) < 2:
-            raise UsageProblem("one answer cannot be learnt", why="all labels are equal", fix="take rows of both kinds")
+            raise UsageProblem(
+                "one answer cannot be learned", why="all labels are equal", fix="take rows of both kinds"
+            )
         columns = [_column(rows, name) for name in dict.fromkeys(name for row in rows for name in row)]
         design = np.concatenate([np.ones((len(rows), 1)), *(values for _, _, values in columns)], axis=1)
         weights = fit_logistic(design, y, [1e-9, *[RIDGE] * (design.shape[1] - 1)]).weights
@@ -124,7 +126,7 @@ def _number(value: Any, column: str) -> float:
     if not _is_number(value):
         raise BadInput(
             f"'{column}' is not a number",
-            why="it was one in the rows that were learnt from",
+            why="it was one in the rows that were learned from",
             fix=f"correct '{column}'",
         )
     return float(value)

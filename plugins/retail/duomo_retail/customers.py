@@ -362,7 +362,7 @@ def _spend_follows_frequency(records: Sequence[Record[Customer]]) -> Iterator[Fi
 def _returns(record: Record[Customer]) -> Iterator[Finding]:
     count = sum(each < 0 for each in record.payload.amounts)
     if count:
-        text = f"{count} amounts are below 0: returns are no purchases and were not counted"
+        text = f"{count} amounts are below 0: returns are not purchases and were not counted"
         yield find("OOD.RANGE", text, field="amounts", record=record.key, fix="net returns with their purchase",
                    severity="warn")  # fmt: skip
 

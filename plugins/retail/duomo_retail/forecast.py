@@ -193,7 +193,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
 _DEFAULTS = Settings()
 SPIKE = 50.0
-"""How many times the next largest figure one must be before somebody should look at it."""
+"""How many times the next largest figure one must be before someone should look at it."""
 
 
 def _in_order(record: Record[DemandSeries]) -> list[Finding]:

@@ -275,7 +275,7 @@ def _demand_shape(question: StockQuestion) -> None:
         values = getattr(question, field)
         if values and (len(values) != len(question.levels) or values != sorted(values) or values[0] < 0):
             raise BadInput(
-                f"article '{question.sku}': '{field}' are no quantiles of demand",
+                f"article '{question.sku}': '{field}' are not quantiles of demand",
                 why=f"{len(values)} values for {len(question.levels)} levels; they may not fall, nor be below 0",
                 fix="take them from a forecast: duomo_retail.inventory.ask(forecast, …)",
             )
@@ -291,7 +291,7 @@ def _calibrated(record: Record[StockQuestion]) -> Iterator[Finding]:
     if not record.payload.calibrated or not record.payload.levels:
         yield find(
             "CALIB.MISSING",
-            "nobody checked what the quantiles cover",
+            "the coverage of the quantiles was not checked",
             field="calibrated",
             record=record.key,
             fix="calibrate the forecast (DemandForecast.fit), or say calibrated=true of quantiles that were checked",

@@ -18,7 +18,7 @@ from duomo_retail.theta import dynamic_theta, theta
 
 Array = NDArray[np.float64]
 MIN_LENGTH = 6
-"""Fewer observations than this are no basis for a forecast."""
+"""Fewer observations than this are not a basis for a forecast."""
 
 
 def ensemble(y: Array, horizon: int) -> Array:

@@ -39,7 +39,7 @@ class Clean(NamedTuple):
     known: NDArray[np.bool_]
     """(n,) whether the value is a demand that was seen."""
     sold: Array
-    """(n,) what was sold, 0 where nobody knows."""
+    """(n,) what was sold, 0 where that is unknown."""
     price: Array
     """(n + known future,); empty when there is none."""
     promo: Array
@@ -117,7 +117,7 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
         found.append(find("INPUT.GAP", text, field="y", record=name, fix="write 0 for periods in which nothing sold"))
     negative = known & (sales < 0)
     if negative.any():
-        text = f"{int(negative.sum())} periods have negative sales; returns are no demand, so they are unknown"
+        text = f"{int(negative.sum())} periods have negative sales; returns are not demand, so they are unknown"
         fix = "book returns to the period of the sale, or leave them out"
         found.append(find("OOD.RANGE", text, field="y", record=name, fix=fix))
     stocked = _on_axis(series.in_stock, order, axis.positions)[:n] if series.in_stock else np.ones(n)

@@ -14,7 +14,7 @@ DEMAND_FORECAST = AdapterSpec(
     intended_use="planning stock and staff from past sales, with price, promotion and stock-outs where they are known",
     not_for=(
         "articles that were never sold",
-        "sales read as demand where nobody recorded stock-outs",
+        "sales read as demand where stock-outs were not recorded",
         "intervals from a handful of observations",
     ),
     disclaimer="A forecast from past sales; it knows nothing of what never happened before.",
@@ -28,7 +28,7 @@ INVENTORY_POLICY = AdapterSpec(
     "retail",
     intended_use="order-up-to levels, reorder points and order sizes of single articles",
     not_for=(
-        "quantiles whose coverage nobody checked",
+        "quantiles whose coverage was not checked",
         "orders that share a truck, a shelf or a budget",
         "articles that expire within several periods",
     ),
@@ -39,7 +39,7 @@ INVENTORY_POLICY = AdapterSpec(
 PRODUCT_SEARCH = AdapterSpec(
     "retail/product-search",
     "duomo_retail.search:ProductSearch",
-    "products for a shopper's words or picture",
+    "products for a shopper's words or image",
     "retail",
     tasks=("multimodal-embedding",),
     intended_use="finding products by meaning and by word in a catalogue of up to a million",
@@ -68,7 +68,7 @@ CHURN = AdapterSpec(
     "how likely a subscriber is to leave, with reasons",
     "retail",
     intended_use="choosing whom to make an offer to, at a cost and a benefit that are known",
-    not_for=("decisions about the single person that nobody looks at", "customers without a contract"),
+    not_for=("decisions about a single person without human review", "customers without a contract"),
     disclaimer="A rate among customers like this one, and no statement about the person; supports a choice only.",
     inputs=TABLES,
     risk="limited",

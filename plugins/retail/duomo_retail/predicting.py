@@ -1,4 +1,4 @@
-"""Point forecasts of clean series, with the effects of price and promotion, by our own methods or somebody else's."""
+"""Point forecasts of clean series, with the effects of price and promotion, by our own methods or someone else's."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Chronos behind the demand forecast: a pretrained model from a folder of yours (the extra ``chronos``).
 
-Nothing is downloaded, and nothing is learnt: the checkpoint sees a history and goes on with it. Quantiles still come
+Nothing is downloaded, and nothing is learned: the checkpoint sees a history and goes on with it. Quantiles still come
 from `duomo_retail.coverage`, as those of a model trained on other people's series promise nothing about these.
 """
 

@@ -84,7 +84,7 @@ class Recommend(Adapter[History, Recommendations]):
         found = self.artifacts.get("model")
         if not isinstance(found, ItemModel):
             raise UsageProblem(
-                "retail/recommend has not learnt from anybody",
+                "retail/recommend was not fitted",
                 why="there is no artefact 'model'",
                 fix="Recommend().fit(records), or duomo.adapt('retail/recommend', artifacts=FOLDER)",
             )
@@ -147,7 +147,7 @@ class Recommend(Adapter[History, Recommendations]):
         if not isinstance(policy, LeaveLast):
             raise GuardRefused(
                 f"LEAK.SPLIT_RANDOM: {type(policy).__name__} lets later choices tell of earlier ones",
-                why="what somebody took next to an item is among what is learnt from; recall then flatters 3.8 times",
+                why="what someone took next to an item is among what is learned from; recall then flatters 3.8 times",
                 fix="evaluate(records, LeaveLast(5)), or leave the split out",
             )
         return _judge(self, records, policy)

@@ -41,7 +41,7 @@ class StockQuestion(Inputs):
     protection_quantiles: list[float] = pydantic.Field(default_factory=list)
     """Demand at each level over lead time and review together; needed when these make more than one period."""
     calibrated: bool = False
-    """Whether somebody checked that the quantiles cover what they promise."""
+    """Whether someone checked that the quantiles cover what they promise."""
     policy: Literal["newsvendor", "base-stock", "s-S", "r-Q"] = "base-stock"
     holding: float = pydantic.Field(gt=0)
     """Cost of a unit left over, per period."""
@@ -77,7 +77,7 @@ class Product(Inputs):
     description: str = ""
     brand: str = ""
     image: str = ""
-    """Path of a picture."""
+    """Path of an image."""
     facets: dict[str, str] = pydantic.Field(default_factory=dict)
     """What results can be narrowed by."""
 
@@ -100,11 +100,11 @@ class History(Inputs):
 
 
 class ShopperQuery(Inputs):
-    """What a shopper looks for: words, or a picture."""
+    """What a shopper looks for: words, or an image."""
 
     text: str = ""
     image: str = ""
-    """Path of a picture."""
+    """Path of an image."""
     facets: dict[str, str] = pydantic.Field(default_factory=dict)
     """Only products with these."""
     top_k: int = pydantic.Field(default=0, ge=0, le=1000)

@@ -1,4 +1,4 @@
-"""retail/product-search: products for a shopper's words or picture, from one index of meaning and words."""
+"""retail/product-search: products for a shopper's words or image, from one index of meaning and words."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SearchHit(Payload):
     score: float
     cosine: float
     matched_on: list[str]
-    """Words of the query that the product has, ``meaning``, ``picture``."""
+    """Words of the query that the product has, ``meaning``, ``image``."""
     facets: dict[str, str]
 
 
@@ -80,7 +80,7 @@ class SearchHits(Payload):
 
 
 class ProductSearch(Adapter[ShopperQuery, SearchHits]):
-    """Search by text or picture. `fit` puts a catalogue into the artefact ``index``."""
+    """Search by text or image. `fit` puts a catalogue into the artefact ``index``."""
 
     spec = PRODUCT_SEARCH
     Input = ShopperQuery
@@ -183,9 +183,9 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
         return [{"text": "a bottle of wine"}, {"text": "something for my puppy", "facets": {"brand": "own"}}]
 
     def index_products(self, products: Iterable[Product]) -> Self:
-        """An adapter that searches these products: name, category path, description and picture, each embedded.
+        """An adapter that searches these products: name, category path, description and image, each embedded.
 
-        A product's vector is the mean of its parts: a category alone or a name alone says too little. A picture that
+        A product's vector is the mean of its parts: a category alone or a name alone says too little. An image that
         cannot be read raises its `BadInput`.
         """
         if self.runner is None:
@@ -203,7 +203,7 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
             if not mine:
                 raise BadInput(
                     f"product '{product.product_id}' has nothing to be found by",
-                    why="it has no name, category, description or picture",
+                    why="it has no name, category, description or image",
                     fix="give it one of them",
                 )
             parts += mine

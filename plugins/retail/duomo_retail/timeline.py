@@ -13,7 +13,7 @@ from duomo.errors import BadInput
 
 Time = dt.date | int
 STEPS = {"day": 7, "week": 52, "month": 12, "quarter": 4, "year": 1, "step": 1}
-"""Names of steps, and how many of them make a season unless somebody says otherwise."""
+"""Names of steps, and how many of them make a season unless overridden."""
 _DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (89, 92), "year": (365, 366)}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 

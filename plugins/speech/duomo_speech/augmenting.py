@@ -1,7 +1,7 @@
-"""Recordings, varied: each variation draws from the generator of its row and epoch alone.
+"""Audio clips, varied: each variation draws from the generator of its row and epoch alone.
 
 gain      from -6 to +6 dB
-noise     white, 10 to 30 dB below the recording
+noise     white, 10 to 30 dB below the audio clip
 shift     up to a tenth of its length, silence before it
 speed     0.9, 1 or 1.1 times, by resampling (Ko et al. 2015)
 """
@@ -24,7 +24,7 @@ VARIETIES = ("gain", "noise", "shift", "speed")
 def augmented(
     samples: np.ndarray[Any, Any], names: Sequence[str], rate: int, draw: torch.Generator
 ) -> np.ndarray[Any, Any]:
-    """Vary a recording.
+    """Vary an audio clip.
 
     Args:
         samples: (samples,), float32.

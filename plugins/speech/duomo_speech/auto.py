@@ -39,7 +39,7 @@ MAX_TOKENS = 448  # for 30 s of speech; checkpoints that set no limit of their o
 class AutoSpeechRecognition(Model[Any, Transcript]):
     """Speech recognition with a checkpoint the caller names; one segment a window.
 
-    A CTC network hears up to 30 s whole, since it writes nothing where there is no speech. All else is cut into
+    A CTC network hears up to 30 s whole, since it writes nothing where there is not speech. All else is cut into
     windows of speech first.
     """
 

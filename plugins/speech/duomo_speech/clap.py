@@ -1,7 +1,7 @@
-"""Labels given on the spot for a recording, by any CLAP checkpoint: one space of sounds and texts.
+"""Labels given on the spot for an audio clip, by any CLAP checkpoint: one space of sounds and texts.
 
 Source: Wu et al. 2022, https://arxiv.org/abs/2211.06687. A softmax over the labels, as in transformers' pipeline. Its
-feature extractor would cut a long recording at random; here it is never given one.
+feature extractor would cut a long audio clip at random; here it is never given one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A label for a recording, by any transformers checkpoint for audio classification."""
+"""A label for audio, by any transformers checkpoint for audio classification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small network for labels of recordings, trained from random numbers: log-mel spectra through convolutions.
+"""A small network for labels of audio clips, trained from random numbers: log-mel spectra through convolutions.
 
 A baseline to read and to beat: 40 mel bands of 25 ms every 10 ms, normalised by the bands' own mean and spread in the
 training part, four convolutions over time, the mean over time, a linear layer. It hears 2 s at once.
@@ -26,7 +26,7 @@ from duomo_speech.augmenting import VARIETIES, augmented
 
 RATE = 16_000
 HEARD = 2 * RATE
-"""Samples of a window; a shorter recording is followed by silence."""
+"""Samples of a window; a shorter audio clip is followed by silence."""
 BANDS = 40
 
 
@@ -101,7 +101,7 @@ class AudioCnn(Model[Audio, Classification]):
         is_long = len(samples) > HEARD
         if is_long and long == "error":
             raise InputTooLong(
-                f"this recording is {len(samples) / RATE:.1f} s long and the model hears {HEARD / RATE:.1f} s",
+                f"this audio clip is {len(samples) / RATE:.1f} s long and the model hears {HEARD / RATE:.1f} s",
                 why="its end would be lost",
                 fix="long=window hears all of it in parts, long=truncate the beginning",
             )

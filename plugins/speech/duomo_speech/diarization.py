@@ -38,7 +38,7 @@ SURE = LENGTH // 2
 FAR = 0.35
 """Cosine distance from which two groups of windows are two speakers."""
 MOST = 4000
-"""Windows that are compared with each other, about an hour; of a longer recording every second, third … one is."""
+"""Windows that are compared with each other, about an hour; of a longer audio clip every second, third … one is."""
 JOIN_S = 0.5
 """Turns of one speaker are one across shorter pauses."""
 
@@ -73,7 +73,7 @@ class ComposedDiarization(Model[Audio, Diarization]):
         return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: SpeakerDiarizationOptions) -> list[Features]:
-        """Mel windows of the speech in each recording, and when they are."""
+        """Mel windows of the speech in each audio clip, and when they are."""
         features: list[Features] = []
         for item in items:
             samples = raised(item.samples(SAMPLING_RATE))
@@ -91,7 +91,7 @@ class ComposedDiarization(Model[Audio, Diarization]):
         return [torch.stack(each["mels"]) if each["mels"] else torch.zeros(0, WINDOW, 40) for each in features]
 
     def forward(self, batch: list[Tensor]) -> list[np.ndarray]:
-        """Unit vectors of the windows of each recording, (N, 256)."""
+        """Unit vectors of the windows of each audio clip, (N, 256)."""
         weight = self.network.linear.weight
         return [
             torch.cat([self.network(part.to(weight)) for part in torch.split(mels, 256)]).float().cpu().numpy()
@@ -136,10 +136,10 @@ class MarkedSpeakers(Hearing[Audio, Diarization]):
             samples = item.samples(self.rate)
             if len(samples) > self.most and options.long == "error":
                 raise InputTooLong(
-                    f"this recording is {len(samples) / self.rate:.0f} s long and the model hears "
+                    f"this audio clip is {len(samples) / self.rate:.0f} s long and the model hears "
                     f"{self.most / self.rate:.0f} s",
                     why="its end would be lost, and speakers have other numbers in another window",
-                    fix="long=truncate reads the beginning; speech/resemblyzer takes recordings of any length",
+                    fix="long=truncate reads the beginning; speech/resemblyzer takes audio of any length",
                 )
             parts, is_long = self.windows(samples, "truncate")
             features.append(
@@ -148,7 +148,7 @@ class MarkedSpeakers(Hearing[Audio, Diarization]):
         return features
 
     def compute(self, inputs: Inputs) -> Tensor:
-        """Probabilities, (recordings, frames, speakers)."""
+        """Probabilities, (audio clips, frames, speakers)."""
         logits: Tensor = self.network(**inputs).logits
         return logits.float().sigmoid()
 

@@ -1,8 +1,8 @@
-"""What all transformers networks that hear recordings share: loading, lengths, windows, passes of one shape.
+"""What all transformers networks that hear audio clips share: loading, lengths, windows, passes of one shape.
 
 A family adds what is its own: the Auto class, `compute` (a pass over windows of one shape) and `postprocess`.
 
-long      what to do with a recording longer than the network hears: error, truncate or window
+long      what to do with an audio clip longer than the network hears: error, truncate or window
 passes    each window is prepared alone, and those of one shape share a pass: padding would reach the features
 """
 
@@ -83,7 +83,7 @@ class Hearing(Model[In, R]):
         raise NotImplementedError
 
     def heard_in(self, item: Audio, long: str) -> Features:
-        """The windows of a recording as the network takes them.
+        """The windows of an audio clip as the network takes them.
 
         Raises:
             InputUnreadable: less sound than gives the network one state.
@@ -100,15 +100,15 @@ class Hearing(Model[In, R]):
         """(samples,) as windows the network hears, and whether there is more than one."""
         if len(samples) < self.least:
             raise InputUnreadable(
-                f"this recording has {len(samples)} samples, too few for one state of the network",
+                f"this audio clip has {len(samples)} samples, too few for one state of the network",
                 why=f"at {self.rate} Hz it needs {self.least}",
-                fix="use a longer recording",
+                fix="use a longer audio clip",
             )
         most = self.most or len(samples)
         is_long = len(samples) > most
         if is_long and long == "error":
             raise InputTooLong(
-                f"this recording is {len(samples) / self.rate:.1f} s long and the model hears {most / self.rate:.1f} s",
+                f"this audio is {len(samples) / self.rate:.1f} s long and the model hears {most / self.rate:.1f} s",
                 why="its end would be lost",
                 fix="long=window hears all of it in parts, long=truncate the beginning",
             )

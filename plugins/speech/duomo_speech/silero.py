@@ -1,4 +1,4 @@
-"""Silero VAD v6: when somebody speaks, in steps of 32 ms.
+"""Silero VAD v6: when someone speaks, in steps of 32 ms.
 
 Source: https://github.com/snakers4/silero-vad (MIT). The network reads frames of 512 samples, each with
 the 64 samples before it: a short-time Fourier transform, four convolutions, one LSTM over the frames.
@@ -110,7 +110,7 @@ def read_weights(checkpoint: Path) -> dict[str, Tensor]:
 
 
 class SileroVad(Model[Audio, VoiceActivity]):
-    """Voice activity detection of recordings of any length."""
+    """Voice activity detection of audio of any length."""
 
     batch_size = 8
     batch_budget = 2**26  # half an hour of 16-bit sound
@@ -137,11 +137,11 @@ class SileroVad(Model[Audio, VoiceActivity]):
         return [{"samples": item.samples(SAMPLING_RATE)} for item in items]
 
     def collate(self, features: list[dict[str, Any]]) -> list[np.ndarray]:
-        """Recordings of a batch stay apart: each is already many frames wide."""
+        """Audio clips of a batch stay apart: each is already many frames wide."""
         return [each["samples"] for each in features]
 
     def forward(self, batch: list[np.ndarray]) -> list[np.ndarray]:
-        """Probability of speech for every frame of every recording."""
+        """Probability of speech for every frame of every audio clip."""
         return [self.probabilities(samples) for samples in batch]
 
     def postprocess(

@@ -1,4 +1,4 @@
-"""SwiftF0: the pitch of a recording, in steps of 16 ms, from 47 to 2,094 Hz.
+"""SwiftF0: the pitch of an audio clip, in steps of 16 ms, from 47 to 2,094 Hz.
 
 Source: https://github.com/lars76/swift-f0 (MIT); the graph of the package ``swift-f0``, run in ONNX Runtime. It is
 given half a minute at a time with what its receptive field needs on both sides, so that the cuts do not show.
@@ -65,11 +65,11 @@ class SwiftF0(Model[Audio, Pitch]):
         return [{"samples": item.samples(SAMPLING_RATE), "band": (low, high)} for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
-        """Recordings of a batch stay apart: each is already many frames wide."""
+        """Audio clips of a batch stay apart: each is already many frames wide."""
         return features
 
     def forward(self, batch: list[Features]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Hertz and confidence of every frame of each recording."""
+        """Hertz and confidence of every frame of each audio clip."""
         return [self._track(each["samples"], *each["band"]) for each in batch]
 
     def postprocess(

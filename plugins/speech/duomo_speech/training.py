@@ -1,6 +1,6 @@
-"""How recognizers and classifiers of recordings are trained: transformers checkpoints for CTC and for labels.
+"""How recognizers and classifiers of audio clips are trained: transformers checkpoints for CTC and for labels.
 
-Each recording is prepared alone, and those of one shape share a pass, as in inference: padding would reach the
+Each audio clip is prepared alone, and those of one shape share a pass, as in inference: padding would reach the
 features of many networks. Augmentations work on the samples; a checkpoint's own SpecAugment is off, since it draws from
 numpy's global numbers, which no checkpoint of a training holds.
 """
@@ -36,7 +36,7 @@ BUDGET = 16_000 * 60
 
 
 class AudioTrainer(Trainable[Audio]):
-    """A network on recordings with its feature extractor."""
+    """A network on audio clips with its feature extractor."""
 
     batch_budget = BUDGET
     packed = True
@@ -128,8 +128,8 @@ class AudioTrainer(Trainable[Audio]):
         samples = item.samples(self.rate)
         if len(samples) < self.least:
             raise InputUnreadable(
-                f"this recording has {len(samples)} samples, too few for one state of the network",
-                why=f"at {self.rate} Hz it needs {self.least}", fix="use a longer recording",
+                f"this audio clip has {len(samples)} samples, too few for one state of the network",
+                why=f"at {self.rate} Hz it needs {self.least}", fix="use a longer audio clip",
             )  # fmt: skip
         is_long = bool(self.most) and len(samples) > self.most
         samples = samples[: self.most] if is_long else samples
@@ -145,7 +145,7 @@ def _has(network: Any, prefix: str, inside: str) -> bool:
 
 
 class Labels(AudioTrainer):
-    """Cross-entropy over the labels of recordings."""
+    """Cross-entropy over the labels of audio clips."""
 
     head = ("projector", "classifier")
 
@@ -234,7 +234,7 @@ class Transcripts(AudioTrainer):
         return torch.tensor(ids)
 
     def losses(self, output: Sequence[Tensor], targets: Sequence[Tensor]) -> Losses:
-        """Of each row, summed over its letters; not finite where a recording has fewer states than letters."""
+        """Of each row, summed over its letters; not finite where an audio clip has fewer states than letters."""
         rows = [
             ctc_loss(
                 logits.float().log_softmax(-1)[:, None], target[None].to(logits.device),

@@ -115,7 +115,7 @@ class WaveNet(nn.Module):
 
 
 class WaveNetContinuation(Model[Audio, Sound]):
-    """Recordings of a batch take their steps together; each draws from a generator of its own."""
+    """Audio clips of a batch take their steps together; each draws from a generator of its own."""
 
     batch_size = 32
 
@@ -132,12 +132,12 @@ class WaveNetContinuation(Model[Audio, Sound]):
         return cls(network.to(device, dtype), about)
 
     def preprocess(self, items: Sequence[Audio], options: AudioContinuationOptions) -> list[Features]:
-        """The levels of what the network can see of each recording: its end."""
+        """The levels of what the network can see of each audio clip: its end."""
         features: list[Features] = []
         for item in items:
             samples = item.samples(self.about.sampling_rate)
             if not len(samples):
-                raise InputUnreadable("this recording holds no sample to go on from", why="it is too short")
+                raise InputUnreadable("this audio clip holds no sample to go on from", why="it is too short")
             levels = mu_law_encoding(torch.from_numpy(samples[-self.network.field :]).clamp(-1, 1), LEVELS)
             features.append({"levels": levels, "options": options})
         return features

@@ -1,7 +1,7 @@
-"""Whisper: what is said in a recording of any length, with times.
+"""Whisper: what is said in an audio clip of any length, with times.
 
 Source: Radford et al. 2022, https://arxiv.org/abs/2212.04356 (MIT). The network is transformers'
-``WhisperForConditionalGeneration``. Pauses found by Silero VAD cut a recording into windows of at most
+``WhisperForConditionalGeneration``. Pauses found by Silero VAD cut an audio clip into windows of at most
 30 s, so that silence and noise never reach the network, which would invent words for them. Windows are
 decoded greedily in batches, under Whisper's own rules for timestamp tokens.
 """
@@ -108,7 +108,7 @@ class Whisper(Model[Any, Transcript]):
     def postprocess(
         self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
     ) -> list[Transcript]:
-        """Tokens to text and segments on the clock of the recording."""
+        """Tokens to text and segments on the clock of the audio clip."""
         names = {token: name for name, token in self.vocabulary.languages.items()}
         transcripts = []
         for tokens, each in zip(output, features, strict=True):

@@ -1,4 +1,4 @@
-"""Cut a recording at its pauses into windows that a recognizer hears at once, leaving out what is not speech."""
+"""Cut an audio clip at its pauses into windows that a recognizer hears at once, leaving out what is not speech."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ SPEECH = VoiceActivityDetectionOptions.parse({"min_speech_s": 0.1, "min_silence_
 
 
 class Window(NamedTuple):
-    """Speech of at most `WINDOW_S`, at 16 kHz, and when it begins in its recording."""
+    """Speech of at most `WINDOW_S`, at 16 kHz, and when it begins in its audio clip."""
 
     samples: np.ndarray
     start_s: float
 
     @property
     def end_s(self) -> float:
-        """When it ends in its recording."""
+        """When it ends in its audio clip."""
         return self.start_s + len(self.samples) / SAMPLING_RATE
 
 
 def load_vad() -> SileroVad:
-    """The detector that finds the pauses; on the CPU, where recordings are made ready while others are computed."""
+    """The detector that finds the pauses; on the CPU, where audio clips are made ready while others are computed."""
     return SileroVad.load(locate(SILERO_VAD), device=torch.device("cpu"), dtype=torch.float32)
 
 
@@ -56,7 +56,7 @@ def speech_windows(samples: np.ndarray, vad: SileroVad, options: SpeechRecogniti
             spans.append([start, end])
     if options.long == "error" and spans and spans[-1][1] - spans[0][0] > WINDOW_S:
         raise InputTooLong(
-            f"there are {spans[-1][1] - spans[0][0]:.0f} s from the first to the last word of this recording",
+            f"there are {spans[-1][1] - spans[0][0]:.0f} s from the first to the last word of this audio clip",
             why=f"the model hears {WINDOW_S:.0f} s at once, and long is 'error'",
             fix="long=window cuts it at its pauses",
         )
@@ -65,7 +65,7 @@ def speech_windows(samples: np.ndarray, vad: SileroVad, options: SpeechRecogniti
 
 
 def join(transcripts: list[Transcript]) -> Transcript:
-    """The transcripts of a recording's windows as one."""
+    """The transcripts of an audio clip's windows as one."""
     return Transcript.model_construct(
         text=" ".join(each.text for each in transcripts if each.text),
         segments=[segment for each in transcripts for segment in each.segments],

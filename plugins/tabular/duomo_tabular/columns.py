@@ -1,4 +1,4 @@
-"""What the columns of a table are, learnt from the training part: numbers with mean and spread, names with a list."""
+"""What the columns of a table are, learned from the training part: numbers with mean and spread, names with a list."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Columns(NamedTuple):
                 names[name] = [value for value, _ in distinct.most_common()]
         if not numbers and not names:
             raise BadInput(
-                "no column of this table can be learnt from",
+                "no column of this table can be learned from",
                 why=f"{', '.join(ignored) or 'there is none'}: ids, free texts, or one value in all rows",
                 fix="add columns of numbers, or of names that occur more than once",
             )
@@ -66,7 +66,7 @@ class Columns(NamedTuple):
         for name in (*self.numbers, *self.names):
             if name not in row.fields:
                 raise BadInput(
-                    f"this row has no column '{name}'", why="the model has learnt from it",
+                    f"this row has no column '{name}'", why="the model has learned from it",
                     fix=did_you_mean(name, row.fields) or f"give it, with None where it is not known: '{name}': None",
                 )  # fmt: skip
         scaled, missing = [], []
@@ -75,7 +75,7 @@ class Columns(NamedTuple):
             number = None if cell is None else as_number(cell)
             if cell is not None and number is None:
                 raise BadInput(
-                    f"'{name}' is {cell!r:.40} and not a number", why="it was a number in all rows learnt from",
+                    f"'{name}' is {cell!r:.40} and not a number", why="it was a number in all rows learned from",
                     fix="correct it, or leave the cell empty",
                 )  # fmt: skip
             scaled.append(0.0 if number is None else max(-FAR, min(FAR, (number - mean) / spread)))

@@ -3,7 +3,7 @@
 Trained from random numbers (Gorishniy et al. 2021, https://arxiv.org/abs/2106.11959, who find such a network close to
 better ones, and boosted trees ahead on many tables). The folder holds how cells become numbers.
 
-    duomo.json         model, labels, hidden sizes, columns, mean and spread of what is learnt
+    duomo.json         model, labels, hidden sizes, columns, mean and spread of what is learned
     model.safetensors  the network's tensors
 """
 
@@ -152,7 +152,7 @@ class TableTrainer(Trainable[TableRow]):
     mean: float
     spread: float
     is_blank = False
-    """Whether the columns are still to be learnt."""
+    """Whether the columns are still to be learned."""
 
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
@@ -173,7 +173,7 @@ class TableTrainer(Trainable[TableRow]):
         return model  # type: ignore[no-any-return]
 
     def fit_statistics(self, items: Sequence[TableRow], labels: Sequence[Any]) -> None:
-        """Learn the columns, and mean and spread of numbers that are to be learnt."""
+        """Learn the columns, and mean and spread of numbers that are to be learned."""
         if not self.is_blank:
             return  # a trained table with new labels keeps its columns
         self.columns, self.is_blank = Columns.fit(items), False

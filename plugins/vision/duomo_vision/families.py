@@ -69,7 +69,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "poses:PoseEstimator",
         "ViTPose",
         "VitPoseForPoseEstimation",
-        limits="one body a box; without boxes the whole picture is taken for one body",
+        limits="one body a box; without boxes the whole image is taken for one body",
         requires=SCIPY,
     ),
     "keypoint-detection": _family("keypoints:KeypointDetector", "SuperPoint", "SuperPointForKeypointDetection"),
@@ -80,12 +80,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "SuperGlueForKeypointMatching",
         limits="one pair a pass: pairs of a batch would change each other's scores",
     ),
-    "mask-generation": _family("masking:MaskGenerator", "SAM", "SamModel", limits="names nothing; one picture a pass"),
+    "mask-generation": _family("masking:MaskGenerator", "SAM", "SamModel", limits="names nothing; one image a pass"),
     "super-resolution": _family(
         "enhancing:SuperResolver",
         "Swin2SR",
         "Swin2SRForImageSuperResolution",
-        limits="large pictures go through whole, and take memory by their area",
+        limits="large images go through whole, and take memory by their area",
     ),
     "video-classification": _family(
         "videos:VideoClassifier",

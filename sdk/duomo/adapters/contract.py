@@ -92,7 +92,7 @@ class AdapterContract(ABC, Generic[P, D]):
     """Columns that go into the side channel, and that no payload may have."""
 
     identifying: ClassVar[tuple[str, ...]] = ()
-    """Further columns that tell who somebody is; nothing of them may show in a result, a log or an error."""
+    """Further columns that tell who someone is; nothing of them may show in a result, a log or an error."""
 
     def __init__(
         self,

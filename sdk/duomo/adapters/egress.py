@@ -25,7 +25,7 @@ def no_egress() -> Iterator[list[str]]:
     It hears what Python's own sockets do in this process; a library in C with sockets of its own, or another process,
     it does not.
 
-    Yields the attempts, for those who want to know although somebody swallowed the `GuardRefused` (NET.EGRESS).
+    Yields the attempts, for those who want to know although someone swallowed the `GuardRefused` (NET.EGRESS).
     """
     _install()
     attempts: list[str] = []

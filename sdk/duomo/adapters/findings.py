@@ -1,4 +1,4 @@
-"""What a guard may find: a closed list of codes, each with the severity it has unless somebody says otherwise."""
+"""What a guard may find: a closed list of codes, each with the severity it has unless overridden."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Severity = Literal["block", "refer", "warn", "info"]
 
 CODES: dict[str, tuple[Severity, str]] = {
     "PHI.HEADER": ("block", "an identifying value in a header"),
-    "PHI.PRIVATE": ("block", "private elements, whose content nobody knows"),
-    "PHI.PIXEL": ("refer", "text in the picture itself, or nobody could look for it"),
-    "PHI.OVERLAY": ("block", "graphics laid over the picture"),
+    "PHI.PRIVATE": ("block", "private elements, whose content is unknown"),
+    "PHI.PIXEL": ("refer", "text in the image itself, or no OCR to look for it"),
+    "PHI.OVERLAY": ("block", "graphics laid over the image"),
     "PHI.TEXT": ("block", "an identifying value in free text"),
     "LEAK.FUTURE": ("block", "a value that was not known at the record's time"),
     "LEAK.GROUP": ("block", "one group on both sides of a split"),
@@ -32,16 +32,16 @@ CODES: dict[str, tuple[Severity, str]] = {
     "QUALITY.SNR": ("refer", "too much noise"),
     "QUALITY.LEADS_DISAGREE": ("refer", "measurements of the same thing disagree"),
     "QUALITY.FORMAT": ("refer", "readable, but not as the format demands"),
-    "UNITS.MISSING": ("block", "a number whose unit nobody said"),
+    "UNITS.MISSING": ("block", "a number without a unit"),
     "UNITS.MISMATCH": ("block", "a unit other than the one the adapter works in"),
     "UNITS.CURRENCY_MIXED": ("block", "several currencies where one is meant"),
-    "CALIB.MISSING": ("block", "a score that nobody calibrated, where a probability is needed"),
+    "CALIB.MISSING": ("block", "an uncalibrated score, where a probability is needed"),
     "CALIB.STALE": ("warn", "calibrated on data that no longer looks like this"),
     "CALIB.N_TOO_SMALL": ("block", "too few calibration records for the level that is promised"),
     "CALIB.OFF": ("warn", "the mean probability is far from what is observed"),
     "NET.EGRESS": ("block", "something tried to reach the network"),
     "SURVIVORSHIP": ("warn", "only what survived is in the data"),
-    "STOCKOUT.CENSORED": ("warn", "sales while out of stock are no demand"),
+    "STOCKOUT.CENSORED": ("warn", "sales while out of stock are not demand"),
     "INPUT.MISSING_COLUMN": ("block", "a column that is needed is not there"),
     "INPUT.MISSING_VALUE": ("warn", "an empty value"),
     "INPUT.UNSORTED": ("warn", "records out of the order of time; they were sorted"),
@@ -64,7 +64,7 @@ class Finding(Result):
     """The record's key; empty when it is about the data set."""
     fix: str = ""
     overridden: str = ""
-    """The reason somebody gave for going on despite it."""
+    """The reason someone gave for going on despite it."""
 
     @pydantic.field_validator("code")
     @classmethod
@@ -86,7 +86,7 @@ def find(
 
 
 def stops(findings: Iterable[Finding]) -> Finding | None:
-    """The first finding that blocks and that nobody overrode."""
+    """The first finding that blocks and was not overridden."""
     return next((each for each in findings if each.severity == "block" and not each.overridden), None)
 
 
@@ -96,7 +96,7 @@ def refers(findings: Iterable[Finding]) -> Finding | None:
 
 
 class Override(NamedTuple):
-    """Somebody's word to go on despite a finding that blocks; it is written into the audit log."""
+    """Someone's word to go on despite a finding that blocks; it is written into the audit log."""
 
     code: str
     reason: str
@@ -106,7 +106,7 @@ class Override(NamedTuple):
 
 
 def check_override(override: Override) -> None:
-    """Raise `UsageProblem` for one that would do nothing, or that nobody answers for."""
+    """Raise `UsageProblem` for one that would do nothing, or that has no reason."""
     if override.code not in CODES:
         raise UsageProblem(
             f"no finding has the code '{override.code}'", why=did_you_mean(override.code, CODES), fix=", ".join(CODES)

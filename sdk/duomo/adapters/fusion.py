@@ -1,9 +1,9 @@
-"""One record of several parts (a picture, a text, some numbers), scored part by part and brought together at the end.
+"""One record of several parts (an image, a text, some numbers), scored part by part and brought together at the end.
 
 Each part has a scorer of its own, which may be a core task's model. Its scores are calibrated; a logistic curve over
 the calibrated log-odds, with an indicator for each part that is missing, brings them together; prediction sets are
-conformal within each pattern of parts that are there (Mondrian), so that a record without its picture is not promised
-what one with its picture is.
+conformal within each pattern of parts that are there (Mondrian), so that a record without its image is not promised
+what one with its image is.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def to_record(layout: RowLayout, value: object, position: int) -> Record[Any]:
         )
     row = dict(value)
     name = row.get(layout.key) if layout.key else None
-    key = str(position) if name is None else str(name)  # an empty cell names nobody
+    key = str(position) if name is None else str(name)  # an empty cell is not a name
     if layout.secret is not None and name is not None:
         key = pseudonym(key, layout.secret)
     group = row.get(layout.group) if layout.group else None
@@ -106,7 +106,7 @@ def _aliases(cls: type[pydantic.BaseModel]) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=256)
 def _slips(cls: type[pydantic.BaseModel], columns: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """Optional fields that are absent while a column of nearly the same name is there and used by nobody."""
+    """Optional fields that are absent while a column of nearly the same name is there and unused."""
     aliases = _aliases(cls)
     absent = {name for name in cls.model_fields if name not in columns and aliases.get(name) not in columns}
     unused = columns - set(cls.model_fields) - set(aliases.values())

@@ -111,6 +111,6 @@ def as_probability(score: Score | None, whose: str = "this policy") -> Probabili
         f"CALIB.MISSING: {whose} needs a probability",
         why="there is no score"
         if score is None
-        else f"the score is '{score.kind}'" + (", which nobody calibrated" if isinstance(score, Uncalibrated) else ""),
+        else f"the score is '{score.kind}'" + (", which was not calibrated" if isinstance(score, Uncalibrated) else ""),
         fix="fit a calibrator on held-out records (duomo.adapters.Sigmoid.fit) and give it to the adapter",
     )

@@ -80,7 +80,7 @@ class Time(SplitPolicy):
         if len({each.tzinfo is None for each in moments if each is not None}) > 1:
             raise UsageProblem(
                 "some times have a zone and some have none",
-                why="which of them is later cannot be told",
+                why="which of them is later is unknown",
                 fix="give every time a zone (2026-03-01T12:00:00+00:00), and the cutoff one, too",
             )
 
@@ -158,7 +158,7 @@ class Random(SplitPolicy):
 
 @dataclasses.dataclass(frozen=True)
 class Fixed(SplitPolicy):
-    """A split that somebody published: the positions to judge by."""
+    """A split that someone published: the positions to judge by."""
 
     judge: tuple[int, ...]
 

@@ -9,7 +9,7 @@ from pydantic_core.core_schema import ErrorType
 
 _TALKATIVE = {"value_error", "assertion_error", "union_tag_invalid", "iteration_error", "get_attribute_error"}
 _DISCREET = frozenset(get_args(ErrorType)) - _TALKATIVE
-"""Pydantic's own errors whose message does not quote the value; that of a validator somebody wrote may."""
+"""Pydantic's own errors whose message does not quote the value; that of a validator someone wrote may."""
 
 
 def first_of(error: pydantic.ValidationError) -> tuple[str, str, str]:

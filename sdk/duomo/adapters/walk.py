@@ -229,7 +229,7 @@ class Walk:
             case.decision = adapter.decide(case)
             for guard in self._output:
                 case.findings += guard(case)
-            # Before the verdict is made, so that it can depend on what somebody allowed.
+            # Before the verdict is made, so that it can depend on what someone allowed.
             case.findings = [self._overridden(each, case.record.key) for each in case.findings]
             self._refer(case)
             case.reasons = list(adapter.explain(case))

@@ -137,7 +137,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
     )
     server = uvicorn.Server(settings)
     socket = settings.bind_socket()
-    socket.listen(settings.backlog)  # whoever reads the address can connect at once
+    socket.listen(settings.backlog)  # a reader of the address can connect at once
     click.echo(f"http://{given['host']}:{socket.getsockname()[1]}", err=True)
     server.run(sockets=[socket])
 
@@ -168,7 +168,7 @@ def _token(given: dict[str, Any]) -> str:
     if not token and given["host"] not in LOOPBACK and not given["no_token"]:
         raise UsageProblem(
             f"{given['host']} can be reached from other machines, and there is no token",
-            why="whoever reaches it could use the models",
+            why="anyone who can reach it could use the models",
             fix="--token-file FILE, the environment variable DUOMO_TOKEN, or --no-token",
         )
     return "" if given["no_token"] else token

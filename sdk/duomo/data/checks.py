@@ -136,7 +136,7 @@ def _check_split(
     if leaked:
         yield _finding(
             "warning", f"{len(leaked)} held-out rows are in the training part too", leaked, examples,
-            "their scores say what was learnt by heart", "leave them out of one of the files",
+            "their scores say what was learned by heart", "leave them out of one of the files",
         )  # fmt: skip
     if not held or all(label is None for label in labels):
         return
@@ -145,7 +145,7 @@ def _check_split(
     if rare:
         yield _finding(
             "warning", f"{len(rare)} classes have fewer than {RARE} rows to train on: {_list(rare)}",
-            [at for at in train if labels[at] in rare], examples, "a class is not learnt from one row",
+            [at for at in train if labels[at] in rare], examples, "a class is not learned from one row",
             "add rows, or join the class with another",
         )  # fmt: skip
     unseen = [name for name in counts if name not in held_labels]

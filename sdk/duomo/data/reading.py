@@ -42,7 +42,7 @@ def read_examples(
         input: the column of the input, where its name is not a usual one.
 
     Raises:
-        BadInput: a column is missing, or there are no rows.
+        BadInput: a column is missing, or there are not rows.
     """
     usual = next((names for cls, names in INPUTS if issubclass(task.Input, cls)), ())
     takes_files = issubclass(task.Input, Image | Audio)

@@ -59,7 +59,7 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
         # The rest cannot be trusted, but what came before stands.
         yield _unreadable(name, f"row {number}: {type(error).__name__}")
     finally:
-        text.detach()  # whoever opened the file closes it
+        text.detach()  # the caller who opened the file closes it
 
 
 def _check_header(names: Sequence[str], file: str) -> None:
@@ -67,9 +67,7 @@ def _check_header(names: Sequence[str], file: str) -> None:
         raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix="save the file as UTF-8")
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
-        raise BadInput(
-            f"'{file}' has two columns '{twice}'", why="which of them is meant cannot be told", fix="rename one"
-        )
+        raise BadInput(f"'{file}' has two columns '{twice}'", why="which of them is meant is unknown", fix="rename one")
 
 
 def _is_text(cells: Iterable[str]) -> bool:

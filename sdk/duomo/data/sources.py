@@ -137,7 +137,7 @@ def choose_columns(names: Iterable[str], inputs: tuple[str, ...], label: str | N
     column = given or usual or (others[0] if len(others) == 1 else None)
     if column is None:
         raise BadInput(
-            f"which column is the input cannot be told: {', '.join(others) or 'there is none beside the label'}",
+            f"which column is the input is unknown: {', '.join(others) or 'there is none beside the label'}",
             why=f"none is called {' or '.join(inputs)}",
             fix="name it: input=…  (--input)",
         )
@@ -149,7 +149,7 @@ def split_row(row: RawRow, columns: Columns | None, takes_files: bool) -> tuple[
 
     Args:
         row: as found.
-        columns: of its table; None for rows that are no mappings.
+        columns: of its table; None for rows that are not mappings.
         takes_files: whether a text as an input names a file.
     """
     if isinstance(row.value, DuomoError):

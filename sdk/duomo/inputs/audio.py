@@ -29,11 +29,11 @@ _UNKNOWN = 1 << 62
 _LOUDEST = 10.0
 """Mixes of several tracks and lossy files go a little beyond 1; integers cast to float go far beyond this."""
 _USUAL_RATE = 48_000
-"""Hertz; recordings of `Limits.audio_seconds` at this rate are still taken, denser ones have to be shorter."""
+"""Hertz; audio clips of `Limits.audio_seconds` at this rate are still taken, denser ones have to be shorter."""
 
 
 class Audio:
-    """A recording that is decoded when a model asks for it."""
+    """An audio clip that is decoded when a model asks for it."""
 
     __slots__ = ("_source", "name", "sampling_rate")
 
@@ -57,7 +57,7 @@ class Audio:
         if isinstance(value, Mapping):
             return cls._of_mapping(value)
         if is_url(value):
-            check_unsealed("this recording")
+            check_unsealed("this audio clip")
         if isinstance(value, str | os.PathLike) and not is_url(value):
             return cls(read_file(path_of(value, "audio"), "audio"), str(value))
         if isinstance(value, bytearray | memoryview):
@@ -145,7 +145,7 @@ class Audio:
         return mono if rate == sampling_rate else _resample(mono, rate, sampling_rate)
 
     def _label(self) -> str:
-        return f"'{self.name}'" if self.name else "this recording"
+        return f"'{self.name}'" if self.name else "this audio clip"
 
     def _decode(self) -> tuple[np.ndarray[Any, Any], int]:
         if hasattr(self._source, "__array__"):

@@ -15,7 +15,7 @@ _THEIRS = re.compile(
     rb"(?:tempfile\.tif|\w*(?:TIFF|JPEG|ZIP|LZW|Fax|PackBits|LogLuv|Pixar|ThunderCode|Dump|CCITT)\w*)\s?:|"
     rb"\w+(?:Decode|Encode|Read|Fetch|Setup|Directory)\w*: "
 )
-"""How a line of theirs begins; every other line is somebody else's and is passed on."""
+"""How a line of theirs begins; every other line is someone else's and is passed on."""
 _LOCK = threading.Lock()
 _STDERR = 2
 

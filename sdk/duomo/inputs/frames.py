@@ -60,7 +60,7 @@ class VideoReader:
     Raises:
         RequirementMissing: PyAV is not installed.
         InputMissing: no such file.
-        InputUnreadable: it is not a video, has no pictures, or cannot be reached.
+        InputUnreadable: it is not a video, has no images, or cannot be reached.
         InputTooLarge: a frame has more pixels than ``limits.image_pixels``.
     """
 
@@ -83,9 +83,7 @@ class VideoReader:
         streams = self._container.streams.video
         if not streams:
             self.close()
-            raise InputUnreadable(
-                f"'{self.name}' has no pictures", why="no video stream is in it", fix="check the file"
-            )
+            raise InputUnreadable(f"'{self.name}' has no images", why="no video stream is in it", fix="check the file")
         self._stream = streams[0]
         self._stream.thread_type = "AUTO"
         self.width, self.height = self._stream.width, self._stream.height

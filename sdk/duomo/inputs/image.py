@@ -182,7 +182,7 @@ class Image:
             raise _too_many_pixels(label, f"it has {int(re.findall(r'[0-9]+', str(error))[0]):,}") from None
         except PIL.UnidentifiedImageError:
             raise InputUnreadable(
-                f"{label} is not a picture",
+                f"{label} is not an image",
                 why=f"its first bytes are those of none of {', '.join(_FORMATS)}",
                 fix="check what the file really holds: file NAME; save another format as PNG",
             ) from None

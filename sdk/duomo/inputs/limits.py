@@ -15,7 +15,7 @@ class Limits:
     image_pixels: int = 100_000_000
     """Width times height of an image."""
     audio_seconds: int = 2 * 3600
-    """Length of a recording."""
+    """Length of an audio clip."""
     video_seconds: int = 2 * 3600
     """Length of a video."""
     text_chars: int = 10_000_000

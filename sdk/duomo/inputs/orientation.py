@@ -1,4 +1,4 @@
-"""Which way is up: the orientation a file states, read the same way whoever decodes its pixels."""
+"""Which way is up: the orientation a file states, read the same way by whichever decoder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def orientation(image: PIL.Image.Image) -> int:
     """
     try:
         value = image.getexif().get(_TAG, UPRIGHT)
-    except Exception:  # Pillow's parser raises whatever it trips over, and metadata is no reason to refuse the pixels
+    except Exception:  # Pillow's parser raises anything, and damaged metadata is not a reason to refuse the pixels
         return UPRIGHT
     return _whole(value)
 

@@ -34,7 +34,7 @@ class Table:
         which is its content and never a path.
 
         Raises:
-            BadInput: rows are of different length or columns, two columns have one name, or there are no rows.
+            BadInput: rows are of different length or columns, two columns have one name, or there are not rows.
             InputUnreadable: bytes are not UTF-8.
         """
         if isinstance(value, cls):
@@ -134,7 +134,7 @@ def _checked(table: Table) -> Table:
         if len(row) != len(table.columns):
             raise BadInput(
                 f"row {number} of this table has {len(row)} cells and the header {len(table.columns)}",
-                why="which columns they belong to cannot be told",
+                why="which columns they belong to is unknown",
                 fix="give each row a cell in every column; an empty one is ''",
             )
     if table.nbytes > limits().text_chars:

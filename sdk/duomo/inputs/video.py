@@ -24,7 +24,7 @@ class Clip(NamedTuple):
     frames: list[NDArray[np.uint8]]
     """RGB, each (H, W, 3), upright."""
     times: list[float]
-    """Seconds from the start of the video; with a list of pictures, their numbers."""
+    """Seconds from the start of the video; with a list of images, their numbers."""
     total: int
     """Frames that the video has."""
 
@@ -64,7 +64,7 @@ class Video:
             return cls(tuple(value))
         raise BadInput(
             f"a video is expected, not {type(value).__name__}",
-            fix="pass a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of pictures",
+            fix="pass a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of images",
         )
 
     @classmethod

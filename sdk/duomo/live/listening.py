@@ -155,7 +155,7 @@ class Listener:
 
 
 def listen(listener: Listener, arrivals: Iterable[Arrival | None]) -> Iterator[SpeechEvent]:
-    """Give the events of a live source of sound: a microphone, a recording, a websocket that sends 16-bit samples."""
+    """Give the events of a live source of sound: a microphone, an audio clip, a websocket that sends 16-bit samples."""
     for arrival in arrivals:
         if arrival is None:
             continue

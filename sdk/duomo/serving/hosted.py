@@ -142,7 +142,7 @@ class Hosted(Generic[R]):
         deadline_s: float | None = None,
         caller: str = "",
     ) -> Outcome[R]:
-        """Submit one item and wait for its outcome; whoever stops waiting takes the item back.
+        """Submit one item and wait for its outcome; a caller who stops waiting takes the item back.
 
         Raises:
             DuomoError: the options cannot be used, which is known before anything is computed.

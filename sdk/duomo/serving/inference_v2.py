@@ -1,6 +1,6 @@
 """The Open Inference Protocol, version 2, over HTTP: tensors in and tensors out, for clients that know nothing else.
 
-A task is a model of its own name. Texts are tensors of BYTES; images and recordings are BYTES with base64 in them.
+A task is a model of its own name. Texts are tensors of BYTES; images and audio clips are BYTES with base64 in them.
 Every model gives a tensor ``result`` with one JSON text an item; labels, vectors and texts come as plain tensors,
 too. The protocol has no error of a single item: one that fails fails its request.
 """

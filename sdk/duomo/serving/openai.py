@@ -148,7 +148,7 @@ class OpenAIRoutes:
         return Response(text, media_type=media_type)
 
     async def speech(self, request: Request) -> Response:
-        """``POST /v1/audio/speech``: a text to a recording."""
+        """``POST /v1/audio/speech``: a text to an audio clip."""
         try:
             hosted = self._served("text-to-speech")
             body = await read_request(request, self._limits)

@@ -37,7 +37,7 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("get", "/v1/models/{name}", "One model, in OpenAI's dialect"),
     ("post", "/v1/chat/completions", "A chat goes on, in OpenAI's dialect"),
     ("post", "/v1/embeddings", "Texts as vectors, in OpenAI's dialect"),
-    ("post", "/v1/audio/transcriptions", "A recording is written down, in OpenAI's dialect"),
+    ("post", "/v1/audio/transcriptions", "An audio clip is written down, in OpenAI's dialect"),
     ("post", "/v1/audio/translations", "The same in English"),
     ("post", "/v1/audio/speech", "A text is spoken, in OpenAI's dialect"),
     ("get", "/v2", "The server, by the Open Inference Protocol"),

@@ -1,4 +1,4 @@
-"""Speech in OpenAI's dialect: the settings of a request, and transcripts and recordings in its formats."""
+"""Speech in OpenAI's dialect: the settings of a request, and transcripts and audio clips in its formats."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def transcript_events(said: Transcript) -> Iterator[bytes]:
 
 
 def speech_settings(body: Mapping[str, object]) -> tuple[str, dict[str, object]]:
-    """Return the format of the recording and the task's options. Raises `BadOption`."""
+    """Return the format of the audio clip and the task's options. Raises `BadOption`."""
     for name, value in body.items():
         if name not in ("input", "model", "voice", "response_format", "speed") and value is not None:
             raise cannot(name)

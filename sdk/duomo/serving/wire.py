@@ -1,6 +1,6 @@
 """From a request's body to what `Task.Input.accept` takes: bytes in the place of files, never a path or an address.
 
-In JSON an image or a recording is ``data:image/png;base64,…``. In a form (multipart/form-data) it is a file part.
+In JSON an image or an audio clip is ``data:image/png;base64,…``. In a form (multipart/form-data) it is a file part.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def parse_json(text: bytes | str, depth: int) -> object:
 
 
 def to_item(value: object, input_class: type[Any]) -> object:
-    """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or a recording."""
+    """Put bytes in the place of ``data:`` texts, where an input of this class expects an image or an audio clip."""
     if issubclass(input_class, Image | Audio | Video):
         return _media(value)
     if issubclass(input_class, TableRow):
@@ -141,7 +141,7 @@ def _media(value: object) -> object:
         decoded = _decoded(value)
         if decoded is value:
             raise BadInput(
-                "an image or a recording is sent as bytes",
+                "an image or an audio clip is sent as bytes",
                 why=f"'{value[:40]}' is neither a data: text with base64 nor a file part",
                 fix="data:image/png;base64,… in JSON, or a form with a file part",
             )

@@ -107,7 +107,7 @@ class Hit(Result):
     index: int
     """Its position in what was searched."""
     item: str
-    """The text, or the picture's name."""
+    """The text, or the image's name."""
     score: float
 
 

@@ -73,7 +73,7 @@ class AdapterConformance(Suite):
             raise unittest.SkipTest(f"{error.what}: {error.fix}") from None
 
     def test_it_says_what_it_is_for_and_what_it_is_not_for(self) -> None:
-        """A result without that is a trap for whoever acts on it."""
+        """A result without that is a trap for those who act on it."""
         spec = self.spec
         for name in ("summary", "intended_use", "not_for", "disclaimer"):
             assert getattr(spec, name), f"AdapterSpec.{name} is empty"
@@ -206,7 +206,7 @@ class AdapterConformance(Suite):
             raise unittest.SkipTest("its records are about no person (AdapterSpec.data_classes)")
         items = trial.canaries()
         assert items, (
-            "its samples are no rows: write Adapter.canaries(marker) with the marker in each identifying field"
+            "its samples are not rows: write Adapter.canaries(marker) with the marker in each identifying field"
         )
         said = trial.everything_said(items)
         for place, text in said.items():

@@ -250,7 +250,7 @@ def difference(a: Any, b: Any, tolerance: float, path: str = "") -> str:
 
 
 def _pixels_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
-    """Pictures differ where their pixels do on average by more than `tolerance` of the whitest."""
+    """Images differ where their pixels do on average by more than `tolerance` of the whitest."""
     import io
 
     import numpy as np

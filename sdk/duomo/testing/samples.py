@@ -1,4 +1,4 @@
-"""Something small to try each task on: drawn pictures, synthesised voices, short texts. No files, no network."""
+"""Something small to try each task on: drawn images, synthesised voices, short texts. No files, no network."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Sample(NamedTuple):
     """Two or three that differ, also in size."""
     options: dict[str, Any]
     broken: Any
-    """One that is taken in and turns out to be no picture, no sound …; or is refused at once."""
+    """One that is taken in and turns out to be no image, no sound …; or is refused at once."""
 
 
 def sample_for(task: type[Task[Any, Any, Any]]) -> Sample | None:
@@ -102,7 +102,7 @@ def clips() -> list[Array]:
 
 
 def trimaps() -> list[Array]:
-    """For each of `pictures` a map (H, W) uint8: white inside, black outside, grey between."""
+    """For each of `images` a map (H, W) uint8: white inside, black outside, grey between."""
     import numpy as np
 
     maps = []
@@ -138,7 +138,7 @@ def voices() -> list[tuple[Array, int]]:
 def voice(pitch: float, seconds: float, rate: int = RATE) -> Array:
     """Babble as float32 of shape (samples,) in [-1, 1]: harmonics of a wavering `pitch` in hertz, four vowels a second.
 
-    The vowels glide into each other. A hum of one vowel is no speech to a detector of voice activity.
+    The vowels glide into each other. A hum of one vowel is not speech to a detector of voice activity.
     """
     import numpy as np
 

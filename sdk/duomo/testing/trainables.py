@@ -25,7 +25,7 @@ class TrainableConformance(Suite):
     """What training starts from: ``plugin/thing`` or ``dir:PATH``."""
     task: ClassVar[str]
     rows: ClassVar[Sequence[Any]]
-    """At least eight rows that can be learnt, as `duomo.finetune` takes them."""
+    """At least eight rows that can be learned, as `duomo.finetune` takes them."""
     label: ClassVar[str] = "label"
     train: ClassVar[str | int] = "all"
     """What is trained; ``head`` for one that has frozen parts."""
@@ -38,7 +38,7 @@ class TrainableConformance(Suite):
         return f"{self.model} ({self.task})"
 
     def test_the_loss_falls(self) -> None:
-        """Eight rows can be learnt by heart."""
+        """Eight rows can be learned by heart."""
         with tempfile.TemporaryDirectory() as folder:
             losses = [line["loss"] for line in self._fit(Path(folder) / "out").curves if "loss" in line]
         assert losses[-1] < losses[0], f"the loss was {losses[0]:.4f} at first and {losses[-1]:.4f} at last"

@@ -72,7 +72,7 @@ def finetune(
         on_step: called after each step.
 
     Raises:
-        BadInput: the data cannot be learnt from.
+        BadInput: the data cannot be learned from.
         SystemicError: more rows than ``max_failed`` cannot be used, or gradients are not finite.
         StoreMismatch: `out` holds another training.
         DuomoError: with what, why and how to fix it.

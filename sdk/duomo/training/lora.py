@@ -21,7 +21,7 @@ def add(network: nn.Module, head: tuple[str, ...], rank: int, reference: str) ->
 
     Raises:
         RequirementMissing: PEFT is not installed.
-        UsageProblem: there is no linear layer to add to.
+        UsageProblem: there is not a linear layer to add to.
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model

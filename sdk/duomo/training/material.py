@@ -53,7 +53,7 @@ def read_material(
         input: the column of the input.
 
     Raises:
-        BadInput: a column is missing, there is no row, or no label that could be learnt.
+        BadInput: a column is missing, there is no row, or no label that could be learned.
     """
     column = None if kind in ("none",) else label
     found = read_examples(data, task, spec.suffixes, label=column, input=input)

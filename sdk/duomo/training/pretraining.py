@@ -34,7 +34,7 @@ def pretrain(
     """Train a model from random numbers.
 
     Language models learn from texts without labels, which are joined and cut into blocks of one length; their
-    tokenizer is learnt from the training part.
+    tokenizer is learned from the training part.
 
     Args:
         task: what it is to do: ``text-generation``, ``fill-mask``, ``image-classification`` …
@@ -55,7 +55,7 @@ def pretrain(
 
     Raises:
         UnknownModel: there is no such architecture or size; those that there are are named.
-        BadInput: the data cannot be learnt from.
+        BadInput: the data cannot be learned from.
         SystemicError: more rows than ``max_failed`` cannot be used, or gradients are not finite.
         StoreMismatch: `out` holds another training.
     """

@@ -17,7 +17,7 @@ from duomo.training.order import generator
 from duomo.training.trainable import Trainable
 
 KEPT_BYTES = 2 * 1024**3
-"""Features are kept in memory up to this size, so that a picture is decoded once and not in each epoch."""
+"""Features are kept in memory up to this size, so that an image is decoded once and not in each epoch."""
 TOGETHER = 64
 """Rows that are prepared at once."""
 

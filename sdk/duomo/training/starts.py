@@ -127,7 +127,7 @@ def start_of(request: Request, catalog: Catalog) -> tuple[Request, Start]:
         return request, find_start(request.task, request.model, catalog)
     if request.train not in ("head", "all"):
         raise UsageProblem(
-            f"train={request.train!r} needs weights that have learnt", why="random numbers are trained whole",
+            f"train={request.train!r} needs weights that have learned", why="random numbers are trained whole",
             fix="train='all'",
         )  # fmt: skip
     start = find_scratch(request.task, *scratch, catalog)

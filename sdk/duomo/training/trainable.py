@@ -100,7 +100,7 @@ class Trainable(ABC, Generic[In]):
     def fit_statistics(self, items: Sequence[In], labels: Sequence[Any]) -> None:
         """Take from the rows to train on what `preprocess` and `targets` need: means, categories, a vocabulary.
 
-        Optional; called once before any row is prepared, where the network `has_new_head`: one that has learnt before
+        Optional; called once before any row is prepared, where the network `has_new_head`: one that has learned before
         brings them along.
         """
 

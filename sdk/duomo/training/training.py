@@ -67,7 +67,7 @@ class Training:
         self.findings: list[Finding] = []
 
     def prepare(self) -> None:
-        """Read and check everything, before the first step. Raises `BadInput` for data that cannot be learnt from."""
+        """Read and check everything, before the first step. Raises `BadInput` for data that cannot be learned from."""
         self.read()
         self._cut()
         self._freeze()

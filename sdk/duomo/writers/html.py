@@ -21,9 +21,9 @@ _HEAD = """<!doctype html>
 
 
 class HtmlWriter(TextWriter):
-    """A page with a section an item: labels with bars, boxes on the image, the wave of a recording with a player.
+    """A page with a section an item: labels with bars, boxes on the image, the wave of an audio clip with a player.
 
-    Images and recordings are read where the outcomes' names are paths of files, and are part of the page.
+    Images and audio clips are read where the outcomes' names are paths of files, and are part of the page.
     """
 
     _open = False

@@ -1,4 +1,4 @@
-"""Silero VAD as a graph: when somebody speaks, in steps of 32 ms.
+"""Silero VAD as a graph: when someone speaks, in steps of 32 ms.
 
 The graph takes frames of 576 samples, the first 64 of them context, and the state of its LSTM; see `duomo-speech` for
 the network. What becomes of its probabilities is the same here, on NumPy.
@@ -38,7 +38,7 @@ class ActivitySettings(Settings):
 
 
 class VoiceActivityDetector(Model[Audio, VoiceActivity]):
-    """Voice activity of recordings of any length, in memory that does not grow."""
+    """Voice activity of audio of any length, in memory that does not grow."""
 
     batch_size = 8
     batch_budget = 2**26  # half an hour of 16-bit sound
@@ -69,7 +69,7 @@ class VoiceActivityDetector(Model[Audio, VoiceActivity]):
         return [each["samples"] for each in features]
 
     def forward(self, batch: list[Samples]) -> list[Samples]:
-        """Probability of speech for every frame of every recording."""
+        """Probability of speech for every frame of every audio clip."""
         return [self.probabilities(samples) for samples in batch]
 
     def postprocess(

@@ -75,7 +75,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _has_display() -> bool:
-    """Whether somebody sits in front of it: a terminal, and a screen to open a window on."""
+    """Whether someone sits in front of it: a terminal, and a screen to open a window on."""
     if not sys.stdout.isatty() or "CI" in os.environ or "SSH_CONNECTION" in os.environ:
         return False
     return sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ

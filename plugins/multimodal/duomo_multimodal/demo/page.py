@@ -29,7 +29,7 @@ BARS = 240
 
 
 class Wave(NamedTuple):
-    """A recording as SVG paths in a box of `BARS` by 100, apart for speech and for what lies between."""
+    """An audio clip as SVG paths in a box of `BARS` by 100, apart for speech and for what lies between."""
 
     speech: str
     rest: str
@@ -92,7 +92,7 @@ def _picture(stage: Stage, name: str, width: int) -> Markup:
 
 
 def _mp3(sound: Speech) -> str:
-    """A recording as a data URI, a tenth of the size of its WAV."""
+    """An audio clip as a data URI, a tenth of the size of its WAV."""
     import soundfile
 
     buffer = io.BytesIO()

@@ -80,7 +80,7 @@ class Stage:
             yield runner
 
     def photo(self, name: str) -> Path:
-        """A picture out of scikit-image's package, which is not imported. Raises `RequirementMissing`."""
+        """An image out of scikit-image's package, which is not imported. Raises `RequirementMissing`."""
         found = importlib.util.find_spec("skimage")
         if found is None or not found.submodule_search_locations:
             raise RequirementMissing(
@@ -94,7 +94,7 @@ class Stage:
         """What an earlier step has said. Raises `Unavailable` when nothing could speak."""
         if name not in self.sounds:
             raise Unavailable(
-                "there is no speech to listen to",
+                "there is not speech to listen to",
                 why="the demo listens to what it said itself, and it could not speak",
                 fix="duomo models add starter",
             )

@@ -15,7 +15,7 @@ Shown = tuple[str, dict[str, Any]]
 
 
 class Photo(NamedTuple):
-    """A picture in scikit-image's package."""
+    """An image in scikit-image's package."""
 
     file: str
     alt: str
@@ -127,7 +127,7 @@ def speak(stage: Stage) -> Shown:
 
 
 def detect_speech(stage: Stage) -> Shown:
-    """When somebody speaks in the message."""
+    """When someone speaks in the message."""
     call = stage.sound("call")
     with stage.load("voice-activity-detection") as runner:
         found = runner(call.wav)
@@ -199,7 +199,7 @@ STEPS = (
     Step("read", "Read a page", "optical-character-recognition", read_page, slow=True),
     Step("search", "Find photos by text", "image-search", search_photos),
     Step("speak", "Speak", "text-to-speech", speak),
-    Step("voices", "Hear when somebody speaks", "voice-activity-detection", detect_speech),
+    Step("voices", "Hear when someone speaks", "voice-activity-detection", detect_speech),
     Step("transcribe", "Write down what is said", "automatic-speech-recognition", transcribe),
     Step("ask", "Find photos by voice", "spoken-image-search", search_by_voice),
     Step("texts", "Find texts by meaning", "semantic-search", search_texts),

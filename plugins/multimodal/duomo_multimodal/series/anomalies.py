@@ -32,11 +32,11 @@ larger of both counts: STL's weights draw most distances near to 0, and up to a 
 
 
 class Residuals(Model[Series, Anomalies]):
-    """Nothing is learnt: each series by itself."""
+    """Nothing is learned: each series by itself."""
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        del weights, device, dtype  # nothing is learnt beforehand
+        del weights, device, dtype  # nothing is learned beforehand
         return cls()
 
     @staticmethod

@@ -35,7 +35,7 @@ class Statistical(Model[Series, Forecast]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        del weights, device, dtype  # nothing is learnt beforehand
+        del weights, device, dtype  # nothing is learned beforehand
         return cls()
 
     @staticmethod

@@ -65,7 +65,7 @@ class Masked(EncoderTrainer[Text]):
         if number is None:
             raise WeightsProblem(
                 f"the tokenizer of '{weights.folder}' has no mask token",
-                why="it hides the words that are to be learnt", fix="use a checkpoint with a mask_token",
+                why="it hides the words that are to be learned", fix="use a checkpoint with a mask_token",
             )  # fmt: skip
         model.mask_id = number
         return model

@@ -32,7 +32,7 @@ OF_DECODERS = {"bos_token": "<s>", "eos_token": "</s>"}
 
 
 def new_tokenizer(texts: Sequence[str], size: Size, *, is_bert: bool) -> PreTrainedTokenizerFast:
-    """Byte pairs learnt from `texts` (Sennrich et al. 2016), over bytes, so that every text has tokens."""
+    """Byte pairs learned from `texts` (Sennrich et al. 2016), over bytes, so that every text has tokens."""
     special = {**SPECIAL, **(OF_BERT if is_bert else OF_DECODERS)}
     found = Tokenizer(models.BPE())
     found.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

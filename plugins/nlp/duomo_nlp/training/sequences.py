@@ -98,7 +98,7 @@ class Pairs(Sequences):
 
 
 class Regression(Sequences):
-    """Squared error of a number; numbers are learnt with mean 0 and spread 1, and saved as they are in the data."""
+    """Squared error of a number; numbers are learned with mean 0 and spread 1, and saved as they are in the data."""
 
     kind = "number"
     numbers = 1

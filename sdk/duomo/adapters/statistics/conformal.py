@@ -137,7 +137,7 @@ class ConformalInterval(Conformal):
         groups: Sequence[str | None] | None = None,
         fitted_on: FittedOn | None = None,
     ) -> Self:
-        """Fit to held-out forecasts and what came; `scales` is how uncertain each was, 1 where nobody knows."""
+        """Fit to held-out forecasts and what came; `scales` is how uncertain each was, 1 where that is unknown."""
         widths = np.ones(len(predicted)) if scales is None else np.asarray(scales, float)
         if not len(predicted) == len(observed) == len(widths):
             raise UsageProblem(

@@ -1,4 +1,4 @@
-"""``duomo run automatic-speech-recognition --live``: partial and final transcripts as somebody speaks."""
+"""``duomo run automatic-speech-recognition --live``: partial and final transcripts as someone speaks."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _override(text: str, by: str) -> Override:
     code, equals, reason = text.partition("=")
     if not equals or not reason.strip():
         raise UsageProblem(
-            f"the override '{text}' has no reason", why="somebody has to answer for it", fix='--override CODE="why"'
+            f"the override '{text}' has no reason", why="someone has to answer for it", fix='--override CODE="why"'
         )
     override = Override(code, reason.strip(), by)
     check_override(override)  # before a model is loaded

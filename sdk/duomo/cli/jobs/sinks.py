@@ -221,7 +221,7 @@ class _RenderedWriter(_SinkWriter):
 
 
 class _BlobWriter(Writer):
-    """The file that is in a result, such as a recording; `out` is a file for a single one, or ``-``."""
+    """The file that is in a result, such as an audio clip; `out` is a file for a single one, or ``-``."""
 
     def __init__(self, field: str, out: str) -> None:
         self._field, self._out, self.files = field, out, []

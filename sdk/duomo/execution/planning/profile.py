@@ -1,4 +1,4 @@
-"""What a model needs, found without its weights: parameters, bytes, FLOPs and activations for each token or picture.
+"""What a model needs, found without its weights: parameters, bytes, FLOPs and activations for each token or image.
 
 A network in transformers format is built from its ``config.json`` on the meta device, where tensors
 have shapes and no memory, and run there under a counter; that takes seconds once and is kept in the
@@ -202,7 +202,7 @@ def _measure_config(config: dict[str, Any], name: str) -> ModelProfile:
             # What the network gives back of keys and values has its own place.
             sizes["activations"] = max(0.0, sizes["activations"] - sizes.get("cache", 0.0))
         else:
-            # One item of the only size there is: a picture, 30 s for Whisper, 1 s of sound for others.
+            # One item of the only size there is: an image, 30 s for Whisper, 1 s of sound for others.
             unit = "image" if needs_both else unit
             flops, peak = _run(lambda: network(**_inputs(network, settings, 4, 16)), network)
             sizes.update(flops_a_unit=flops / 4, activations=peak / 16)

@@ -130,7 +130,7 @@ class Resume:
     def _look_up(self, entry: Entry) -> Entry:
         try:
             key = digest(entry.item)
-        except Exception as error:  # a closed picture, an array that cannot be read: the item's own
+        except Exception as error:  # a closed image, an array that cannot be read: the item's own
             self._order.append(None)
             return entry._replace(item=None, known=ItemResult(error=ItemError.of(error)))
         place = _Place(key, self._stored(entry, key), self._seen.get(key))

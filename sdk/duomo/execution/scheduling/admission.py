@@ -55,7 +55,7 @@ class Admission:
         self.waiting_items += 1
 
     def leave(self, cost: float, now: float, *, computed: bool = True) -> None:
-        """Take work out that is done, or that nobody waits for any longer (`computed` False)."""
+        """Take work out that is done, or whose caller has left (`computed` False)."""
         self.waiting_cost = max(0.0, self.waiting_cost - cost)
         self.waiting_items -= 1
         self._age(now)

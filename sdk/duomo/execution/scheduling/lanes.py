@@ -3,7 +3,7 @@
 Items with equal options are in one lane, which is a scheduler without an end. A driver feeds the lanes and does as
 they say::
 
-    lanes.add(ticket, entry, options, cost=…, caller=…)      # whenever somebody asks
+    lanes.add(ticket, entry, options, cost=…, caller=…)      # whenever someone asks
     lanes.drop(ticket)                                       # they left: it is not computed unless it has begun
     for ticket, item_result in lanes.expire(now): ...        # what waited too long, uncomputed
     lane, batch = lanes.next_batch()                         # run it, then tell `lane.scheduler` how it went

@@ -60,7 +60,7 @@ def _is_left(place: Path) -> bool:
         os.kill(int(pid), 0)  # asks only; there it ends a process
     except ProcessLookupError:
         return True
-    except OSError:  # somebody else's, or removed a moment ago
+    except OSError:  # someone else's, or removed a moment ago
         return False
     return False
 

@@ -151,7 +151,7 @@ class Exported(nn.Module):
 
 
 def _open_sizes(tensor: Tensor) -> dict[int, Any]:
-    """All sizes, but of pictures only their number: with sides unknown, EfficientNet takes minutes to export."""
+    """All sizes, but of images only their number: with sides unknown, EfficientNet takes minutes to export."""
     auto, static = torch.export.Dim.AUTO, torch.export.Dim.STATIC
     return {at: auto if at == 0 or tensor.ndim < 4 else static for at in range(tensor.ndim)}
 

@@ -53,7 +53,7 @@ def optimize(model: Model[Any, Any], mode: str, device: str) -> Trial:
         if model.packed:
             raise _refusal(mode, "the model packs its rows: each batch has a structure of its own to compile")
         _need_compiler()
-        # Not dynamic=True: with every side of a picture unknown, EfficientNet takes over five minutes to build.
+        # Not dynamic=True: with every side of an image unknown, EfficientNet takes over five minutes to build.
         # This way the first shape is built as it is, and what turns out to vary is left open the second time.
         return Trial(model, mode, held, torch.compile(forward))
     if mode == "bf16":

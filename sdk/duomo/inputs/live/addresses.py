@@ -5,7 +5,7 @@ tail:PATH                 a file that grows, an item a line
 folder:PATH               a folder that fills
 rtsp://…  rtsps://…       a camera
 video:PATH                a video file, at its own pace; ?speed=0 as fast as it is read
-recording:PATH            a recording as if it were a microphone; ?seconds=2&speed=4
+recording:PATH            an audio clip as if it were a microphone; ?seconds=2&speed=4
 mqtt://HOST:PORT/TOPIC    a broker; mqtts: encrypted; ?qos=1&id=NAME; user:password@ before the host
 ws://…  wss://…           a websocket
 """

@@ -18,7 +18,7 @@ LOOK_S = 0.1
 LONGEST_LINE = 16 * 1024**2
 """Bytes that may come without a line end."""
 PARTIAL = (".part", ".partial", ".tmp", ".crdownload")
-"""Endings of files that somebody is still writing."""
+"""Endings of files that someone is still writing."""
 
 
 class Tail(Reader):

@@ -1,4 +1,4 @@
-"""Sound as it is heard: a microphone by sounddevice (PortAudio), and a recording replayed as if it were one."""
+"""Sound as it is heard: a microphone by sounddevice (PortAudio), and an audio clip replayed as if it were one."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Microphone(Reader):
 
 
 class Recording(Reader):
-    """A recording, replayed as a microphone would hear it; items are ``(samples, 16000)`` of `seconds` each.
+    """An audio clip, replayed as a microphone would hear it; items are ``(samples, 16000)`` of `seconds` each.
 
     Args:
         path: the file.

@@ -2,7 +2,7 @@
 
 Speech recognition takes one JSON text ``{"sampling_rate": 16000, "options": {…}}`` and then binary messages of 16-bit
 PCM, and answers ``speech_started``, ``partial`` (may change), ``final`` (will not) and ``speech_stopped``;
-``{"end": true}`` ends the recording. Every other task takes ``{"input": …, "options": {…}}`` and answers with an
+``{"end": true}`` ends the audio clip. Every other task takes ``{"input": …, "options": {…}}`` and answers with an
 ``outcome``; text generation with ``text`` parts first.
 """
 
@@ -91,7 +91,7 @@ class LiveRoutes:
 
 
 class Hearing:
-    """One recording that comes while it is spoken.
+    """One audio clip that comes while it is spoken.
 
     Args:
         socket: where it comes from.
@@ -138,7 +138,7 @@ class Hearing:
                 body = parse_message(message["text"], self._limits)
                 if not body.get("end"):
                     raise BadInput(
-                        "a text came where speech is expected", why="a recording is binary messages of 16-bit PCM",
+                        "a text came where speech is expected", why="an audio clip is binary messages of 16-bit PCM",
                         fix='send bytes, and {"end": true} at the end',
                     )  # fmt: skip
                 if (last := self._turns.end()) is not None:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from duomo.serving.monitoring.metrics import Metrics
 
 LOG = logging.getLogger("duomo.serving")
-"""One JSON object a request, at level INFO; silent until somebody adds a handler."""
+"""One JSON object a request, at level INFO; silent until someone adds a handler."""
 LOG.setLevel(logging.INFO)
 LOG.propagate = False
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

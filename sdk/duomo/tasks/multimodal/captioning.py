@@ -1,4 +1,4 @@
-"""Texts about pictures: captions and answers."""
+"""Texts about images: captions and answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ImageCaptioningOptions(Options):
 
 
 class ImageCaptioning(Task[Image, ImageCaptioningOptions, Caption]):
-    """What is to be seen in a picture, in words."""
+    """What is to be seen in an image, in words."""
 
     name = "image-captioning"
     Input = Image
@@ -70,7 +70,7 @@ class VisualQuestionAnsweringOptions(Options):
 
 
 class VisualQuestionAnswering(Task[ImageQuestion, VisualQuestionAnsweringOptions, VisualAnswers]):
-    """What a picture says to a question."""
+    """What an image says to a question."""
 
     name = "visual-question-answering"
     Input = ImageQuestion

@@ -18,7 +18,7 @@ class ZeroShotImageClassificationOptions(Options):
 
 
 class ZeroShotImageClassification(Task[Image, ZeroShotImageClassificationOptions, Classification]):
-    """Choose among labels for a picture."""
+    """Choose among labels for an image."""
 
     name = "zero-shot-image-classification"
     Input = Image

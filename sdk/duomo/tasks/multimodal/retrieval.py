@@ -16,7 +16,7 @@ class MultimodalEmbeddingOptions(Options):
 
 
 class MultimodalEmbedding(Task[TextOrImage, MultimodalEmbeddingOptions, Embedding]):
-    """Texts and pictures as vectors of one space."""
+    """Texts and images as vectors of one space."""
 
     name = "multimodal-embedding"
     Input = TextOrImage
@@ -30,13 +30,13 @@ class ImageSearchOptions(Options):
     model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
     images: Pictures = Field(
-        min_length=1, description="the pictures to search: a folder, or a list of paths, bytes, PIL images or arrays"
+        min_length=1, description="the images to search: a folder, or a list of paths, bytes, PIL images or arrays"
     )
     top_k: int = Field(5, ge=1, description="how many hits to give, best first")
 
 
 class ImageSearch(Task[TextOrImage, ImageSearchOptions, SearchResult]):
-    """Find pictures by a text or a picture."""
+    """Find images by a text or an image."""
 
     name = "image-search"
     Input = TextOrImage
@@ -45,7 +45,7 @@ class ImageSearch(Task[TextOrImage, ImageSearchOptions, SearchResult]):
 
 
 class SpokenImageSearch(Task[Audio, ImageSearchOptions, SearchResult]):
-    """Find pictures by asking aloud; ``query`` of the result is what was heard."""
+    """Find images by asking aloud; ``query`` of the result is what was heard."""
 
     name = "spoken-image-search"
     Input = Audio

@@ -1,4 +1,4 @@
-"""Sound in results, and what happens in a recording: a wave, the segments below it, and a player."""
+"""Sound in results, and what happens in an audio clip: a wave, the segments below it, and a player."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _COLUMNS = 360
 _RATE = 16_000
 _PLAYED_S = 120
-"""Of a longer recording the wave is shown without a player: a page would hold all of it."""
+"""Of a longer audio clip the wave is shown without a player: a page would hold all of it."""
 
 
 def sound(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
@@ -45,7 +45,7 @@ def _is_segment(each: object) -> bool:
 
 
 def recording_of(value: object) -> np.ndarray[Any, Any] | None:
-    """Decode what was given to a task, if it is a recording or a path of one."""
+    """Decode what was given to a task, if it is an audio clip or a path of one."""
     try:
         return Audio.accept(value).samples(_RATE) if value is not None else None
     except (DuomoError, OSError, ValueError, ImportError):
@@ -53,7 +53,7 @@ def recording_of(value: object) -> np.ndarray[Any, Any] | None:
 
 
 def player(wav: bytes) -> str:
-    """A player that holds the recording."""
+    """A player that holds the audio clip."""
     return f'<audio controls src="data:audio/wav;base64,{base64.b64encode(wav).decode()}"></audio>'
 
 

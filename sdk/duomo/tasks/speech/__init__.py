@@ -24,18 +24,10 @@ if TYPE_CHECKING:
         AudioContinuationOptions as AudioContinuationOptions,
     )
     from duomo.tasks.speech.enhancement import (
-        Source as Source,
-        Sources as Sources,
-        SourceSeparation as SourceSeparation,
-        SourceSeparationOptions as SourceSeparationOptions,
         SpeechEnhancement as SpeechEnhancement,
         SpeechEnhancementOptions as SpeechEnhancementOptions,
     )
     from duomo.tasks.speech.music import (
-        Note as Note,
-        Notes as Notes,
-        NoteTranscription as NoteTranscription,
-        NoteTranscriptionOptions as NoteTranscriptionOptions,
         Pitch as Pitch,
         PitchEstimation as PitchEstimation,
         PitchEstimationOptions as PitchEstimationOptions,
@@ -73,19 +65,19 @@ TASKS = (
         "call.wav",
     ),
     row(
-        "voice-activity-detection", "speech.activity:VoiceActivityDetection", "when somebody speaks", SOUNDS, "call.wav"
+        "voice-activity-detection", "speech.activity:VoiceActivityDetection", "when someone speaks", SOUNDS, "call.wav"
     ),
     row(
         "audio-classification",
         "speech.classification:AudioClassification",
-        "a label for a recording",
+        "a label for audio",
         SOUNDS,
         "call.wav -m dir:PATH",
     ),
     row(
         "zero-shot-audio-classification",
         "speech.classification:ZeroShotAudioClassification",
-        "choose for a recording among labels given on the spot",
+        "choose for an audio clip among labels given on the spot",
         SOUNDS,
         'call.wav -m dir:PATH -p "labels=a dog,rain"',
     ),
@@ -109,7 +101,7 @@ TASKS = (
     row(
         "audio-continuation",
         "speech.continuation:AudioContinuation",
-        "sound that goes on from a recording",
+        "sound that goes on from an audio clip",
         SOUNDS,
         "song.wav -m dir:PATH -O more.wav",
     ),
@@ -123,10 +115,8 @@ face(
         "duomo.tasks.speech.classification": "AudioClassification AudioClassificationOptions"
         " ZeroShotAudioClassification ZeroShotAudioClassificationOptions",
         "duomo.tasks.speech.continuation": "AudioContinuation AudioContinuationOptions",
-        "duomo.tasks.speech.enhancement": "Source SourceSeparation SourceSeparationOptions Sources SpeechEnhancement"
-        " SpeechEnhancementOptions",
-        "duomo.tasks.speech.music": "Note NoteTranscription NoteTranscriptionOptions Notes Pitch PitchEstimation"
-        " PitchEstimationOptions",
+        "duomo.tasks.speech.enhancement": "SpeechEnhancement SpeechEnhancementOptions",
+        "duomo.tasks.speech.music": "Pitch PitchEstimation PitchEstimationOptions",
         "duomo.tasks.speech.sound": "Sound",
         "duomo.tasks.speech.recognition": "Segment SpeechRecognition SpeechRecognitionOptions Transcript",
         "duomo.tasks.speech.speakers": "Diarization SpeakerDiarization SpeakerDiarizationOptions SpeakerEmbedding"

@@ -1,4 +1,4 @@
-"""Where speech is in a recording."""
+"""Where speech is in an audio clip."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Interval(Result):
 
 
 class VoiceActivity(Result):
-    """When somebody speaks, in order and without overlaps."""
+    """When someone speaks, in order and without overlaps."""
 
     segments: list[Interval]
     duration: float
-    """Length of the whole recording in seconds."""
+    """Length of the whole audio clip in seconds."""
 
     @property
     def speech_seconds(self) -> float:
-        """How long somebody speaks in all."""
+        """How long someone speaks in all."""
         return sum(each.end - each.start for each in self.segments)
 
 
@@ -39,7 +39,7 @@ class VoiceActivityDetectionOptions(Options):
 
 
 class VoiceActivityDetection(Task[Audio, VoiceActivityDetectionOptions, VoiceActivity]):
-    """When somebody speaks."""
+    """When someone speaks."""
 
     name = "voice-activity-detection"
     Input = Audio

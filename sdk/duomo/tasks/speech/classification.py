@@ -1,4 +1,4 @@
-"""Labels for recordings."""
+"""Labels for audio clips."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class AudioClassificationOptions(Options):
 
     top_k: int = Field(5, ge=1, description="how many labels to give, best first")
     long: LongPolicy = Field(
-        "error", description="for a recording longer than the model hears: error, truncate or window (their mean)"
+        "error", description="for an audio clip longer than the model hears: error, truncate or window (their mean)"
     )
 
 
 class AudioClassification(Task[Audio, AudioClassificationOptions, Classification]):
-    """A label for a recording: a sound, a word, a mood, a language, as the checkpoint was trained."""
+    """A label for audio: a sound, a word, a mood, a language, as the checkpoint was trained."""
 
     name = "audio-classification"
     Input = Audio
@@ -34,12 +34,12 @@ class ZeroShotAudioClassificationOptions(Options):
     labels: Names = Field(description="the labels to choose among, as a list or separated by commas")
     template: Words = Field("This is a sound of {}.", pattern=r"\{\}", description="a sentence around each label")
     long: LongPolicy = Field(
-        "error", description="for a recording longer than the model hears: error, truncate or window (their mean)"
+        "error", description="for an audio clip longer than the model hears: error, truncate or window (their mean)"
     )
 
 
 class ZeroShotAudioClassification(Task[Audio, ZeroShotAudioClassificationOptions, Classification]):
-    """Choose for a recording among labels given on the spot."""
+    """Choose for an audio clip among labels given on the spot."""
 
     name = "zero-shot-audio-classification"
     Input = Audio

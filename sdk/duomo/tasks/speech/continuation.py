@@ -18,7 +18,7 @@ class AudioContinuationOptions(Options):
 
 
 class AudioContinuation(Task[Audio, AudioContinuationOptions, Sound]):
-    """How a recording may go on; the result is what is added."""
+    """How an audio clip may go on; the result is what is added."""
 
     name = "audio-continuation"
     Input = Audio

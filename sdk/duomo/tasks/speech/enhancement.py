@@ -1,11 +1,11 @@
-"""Recordings made better: noise taken away, sources taken apart."""
+"""Audio made better: noise taken away."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from duomo.inputs import Audio
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import Options, Task
 from duomo.tasks.speech.sound import Sound
 
 
@@ -18,35 +18,9 @@ class SpeechEnhancementOptions(Options):
 
 
 class SpeechEnhancement(Task[Audio, SpeechEnhancementOptions, Sound]):
-    """A recording with less noise; speech stays, and the length too."""
+    """An audio clip with less noise; speech stays, and the length too."""
 
     name = "speech-enhancement"
     Input = Audio
     Options = SpeechEnhancementOptions
     Result = Sound
-
-
-class Source(Sound):
-    """One of the sounds in a mix."""
-
-    label: str
-    """Its name, or ``source-1``, ``source-2`` … where the model has none."""
-
-
-class Sources(Result):
-    """The sounds that a mix is made of, each as long as the mix."""
-
-    sources: list[Source]
-
-
-class SourceSeparationOptions(Options):
-    """Source separation has no options."""
-
-
-class SourceSeparation(Task[Audio, SourceSeparationOptions, Sources]):
-    """The voices or instruments of a mix, each by itself."""
-
-    name = "source-separation"
-    Input = Audio
-    Options = SourceSeparationOptions
-    Result = Sources

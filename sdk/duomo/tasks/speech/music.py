@@ -1,4 +1,4 @@
-"""How high a sound is, and which notes are played."""
+"""How high a sound is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from duomo.tasks.base import Options, Result, Task
 
 
 class Pitch(Result):
-    """The fundamental frequency of a recording, in even steps from its start."""
+    """The fundamental frequency of an audio clip, in even steps from its start."""
 
     step_s: float
     """Seconds between two values."""
@@ -40,38 +40,3 @@ class PitchEstimation(Task[Audio, PitchEstimationOptions, Pitch]):
     Input = Audio
     Options = PitchEstimationOptions
     Result = Pitch
-
-
-class Note(Result):
-    """One note."""
-
-    start: float
-    """Seconds."""
-    end: float
-    pitch: int
-    """Its MIDI number: 60 is the middle C, 69 the A of 440 Hz."""
-    score: float
-    """How sure the model is, in [0, 1], on average over its length."""
-
-
-class Notes(Result):
-    """Notes in the order in which they begin."""
-
-    notes: list[Note]
-
-
-class NoteTranscriptionOptions(Options):
-    """Options of note transcription."""
-
-    onset_threshold: float = Field(0.5, ge=0, le=1, description="a note begins where the model is surer than this")
-    frame_threshold: float = Field(0.3, ge=0, le=1, description="and goes on while it is surer than this")
-    min_note_s: float = Field(0.128, ge=0, description="leave out notes shorter than this")
-
-
-class NoteTranscription(Task[Audio, NoteTranscriptionOptions, Notes]):
-    """Which notes are played or sung, and when."""
-
-    name = "note-transcription"
-    Input = Audio
-    Options = NoteTranscriptionOptions
-    Result = Notes

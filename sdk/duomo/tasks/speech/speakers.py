@@ -89,7 +89,7 @@ class SpeakerDiarizationOptions(Options):
         description="how far apart voices must be to be two people's, or how sure a network that marks speakers must "
         "be; the model's own when left out",
     )
-    long: LongOrCut = Field("error", description="for a recording longer than the model hears: error or truncate")
+    long: LongOrCut = Field("error", description="for an audio clip longer than the model hears: error or truncate")
 
 
 class SpeakerDiarization(Task[Audio, SpeakerDiarizationOptions, Diarization]):

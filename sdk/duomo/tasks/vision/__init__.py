@@ -94,11 +94,11 @@ if TYPE_CHECKING:
     )
 
 TASKS = (
-    row("image-classification", "vision.classification:ImageClassification", "what is in a picture", IMAGES, "cat.jpg"),
+    row("image-classification", "vision.classification:ImageClassification", "what is in an image", IMAGES, "cat.jpg"),
     row(
         "image-feature-extraction",
         "vision.classification:ImageFeatureExtraction",
-        "a picture as a vector",
+        "an image as a vector",
         IMAGES,
         "cat.jpg",
     ),
@@ -106,7 +106,7 @@ TASKS = (
     row(
         "object-detection",
         "vision.detection:ObjectDetection",
-        "which things are in a picture, and where",
+        "which things are in an image, and where",
         IMAGES,
         "cat.jpg -m dir:PATH",
     ),
@@ -151,14 +151,14 @@ TASKS = (
     row(
         "keypoint-detection",
         "vision.keypoints:KeypointDetection",
-        "places that can be found again on other pictures",
+        "places that can be found again on other images",
         IMAGES,
         "tower.jpg -m dir:PATH",
     ),
     row(
         "keypoint-matching",
         "vision.keypoints:KeypointMatching",
-        "the same places on two pictures",
+        "the same places on two images",
         (),
         """-m dir:PATH --input-format jsonl - <<< '{"image": "left.jpg", "image_pair": "right.jpg"}'""",
     ),
@@ -172,7 +172,7 @@ TASKS = (
     row(
         "super-resolution",
         "vision.enhancing:SuperResolution",
-        "a picture with more pixels",
+        "an image with more pixels",
         IMAGES,
         "small.png -O large.png",
     ),
@@ -194,7 +194,7 @@ TASKS = (
     row(
         "image-anomaly-detection",
         "vision.anomaly:ImageAnomalyDetection",
-        "whether a picture is unlike good ones of its kind",
+        "whether an image is unlike good ones of its kind",
         IMAGES,
         "part.jpg -p good=photos/",
     ),
@@ -219,8 +219,7 @@ face(
         "duomo.tasks.vision.depth": "DepthEstimation DepthEstimationOptions DepthMap",
         "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions ObjectDetection"
         " ObjectDetectionOptions ZeroShotObjectDetection ZeroShotObjectDetectionOptions",
-        "duomo.tasks.vision.enhancing": "ImageMatting ImageMattingOptions Picture SuperResolution"
-        " SuperResolutionOptions",
+        "duomo.tasks.vision.enhancing": "ImageMatting ImageMattingOptions Image SuperResolution SuperResolutionOptions",
         "duomo.tasks.vision.keypoints": "Joint Keypoint KeypointDetection KeypointDetectionOptions KeypointMatching"
         " KeypointMatchingOptions Keypoints Match Matches Point Pose PoseEstimation PoseEstimationOptions Poses",
         "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Handwriting"

@@ -23,7 +23,7 @@ class ImageClassificationOptions(Options):
 
 
 class ImageClassification(Task[Image, ImageClassificationOptions, Classification]):
-    """What is in a picture."""
+    """What is in an image."""
 
     name = "image-classification"
     Input = Image
@@ -39,7 +39,7 @@ class ImageFeatureExtractionOptions(Options):
 
 
 class ImageFeatureExtraction(Task[Image, ImageFeatureExtractionOptions, Embedding]):
-    """A picture as a vector; near vectors are alike pictures."""
+    """An image as a vector; near vectors are alike images."""
 
     name = "image-feature-extraction"
     Input = Image

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class DepthMap(Result):
-    """A depth for each pixel of the upright picture, in the model's own unit: metres, or a relative (inverse) depth."""
+    """A depth for each pixel of the upright image, in the model's own unit: metres, or a relative (inverse) depth."""
 
     depth: bytes
-    """A PNG of 16 bits a pixel, as large as the picture: 0 is `minimum`, 65535 is `maximum`."""
+    """A PNG of 16 bits a pixel, as large as the image: 0 is `minimum`, 65535 is `maximum`."""
     minimum: float
     maximum: float
     width: int
@@ -34,7 +34,7 @@ class DepthMap(Result):
 
     @property
     def image(self) -> PIL.Image.Image:
-        """The depths as a grey picture, black for `minimum` and white for `maximum`."""
+        """The depths as a grey image, black for `minimum` and white for `maximum`."""
         import numpy as np
         import PIL.Image
 

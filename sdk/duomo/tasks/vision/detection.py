@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Box(Result):
-    """One thing and where it is, in pixels of the upright picture; (0, 0) is the top left corner."""
+    """One thing and where it is, in pixels of the upright image; (0, 0) is the top left corner."""
 
     label: str
     score: float
@@ -26,14 +26,14 @@ class Box(Result):
 
 
 class Detections(Result):
-    """Boxes, the surest first, and the size of the picture they lie in."""
+    """Boxes, the surest first, and the size of the image they lie in."""
 
     boxes: list[Box]
     width: int
     height: int
 
     def draw(self, image: object) -> PIL.Image.Image:
-        """Draw the boxes on `image`, which may be whatever the task takes; a picture of its own comes back."""
+        """Draw the boxes on `image`, which may be whatever the task takes; an image of its own comes back."""
         from duomo.tasks.vision.drawing import Frame, draw_boxes
 
         frames = [Frame(each.label, each.score, each.xmin, each.ymin, each.xmax, each.ymax) for each in self.boxes]
@@ -62,7 +62,7 @@ class ObjectDetectionOptions(Options):
 
 
 class ObjectDetection(Task[Image, ObjectDetectionOptions, Detections]):
-    """Which things are in a picture, and where."""
+    """Which things are in an image, and where."""
 
     name = "object-detection"
     Input = Image

@@ -1,4 +1,4 @@
-"""Results drawn on the pictures they are of."""
+"""Results drawn on the images they are of."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def _opened(image: object, width: int, height: int) -> PIL.Image.Image:
     picture = Image.accept(image).pil().copy()
     if picture.size != (width, height):
         raise BadInput(
-            f"this picture is {picture.width}x{picture.height}, and the result is of one of {width}x{height}",
-            why="places are in pixels of the picture that the model saw",
-            fix="draw on the picture that was given to the model",
+            f"this image is {picture.width}x{picture.height}, and the result is of one of {width}x{height}",
+            why="places are in pixels of the image that the model saw",
+            fix="draw on the image that was given to the model",
         )
     return picture
 

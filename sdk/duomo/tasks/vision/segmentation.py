@@ -22,7 +22,7 @@ class Mask(Result):
     score: float | None = None
     """How sure the model is, in [0, 1]; None where it scores pixels and not things."""
     mask: bytes
-    """A PNG of one bit a pixel, as large as the picture: white where it is."""
+    """A PNG of one bit a pixel, as large as the image: white where it is."""
 
     @property
     def array(self) -> np.ndarray[Any, Any]:
@@ -45,14 +45,14 @@ class Mask(Result):
 
 
 class Segmentation(Result):
-    """Masks, and the size of the upright picture that they lie on."""
+    """Masks, and the size of the upright image that they lie on."""
 
     segments: list[Mask]
     width: int
     height: int
 
     def draw(self, image: object) -> PIL.Image.Image:
-        """Lay the masks on `image`, which may be whatever the task takes; a picture of its own comes back."""
+        """Lay the masks on `image`, which may be whatever the task takes; an image of its own comes back."""
         from duomo.tasks.vision.drawing import draw_masks
 
         return draw_masks(image, [(each.label, each.array) for each in self.segments], (self.width, self.height))

@@ -15,7 +15,7 @@ class VideoLabels(Classification):
     """Labels, the best first, and which frames were looked at."""
 
     times: list[float]
-    """Seconds from the start of the video, one a frame; of a list of pictures, their numbers."""
+    """Seconds from the start of the video, one a frame; of a list of images, their numbers."""
 
 
 class VideoClassificationOptions(Options):
