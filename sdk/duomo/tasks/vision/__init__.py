@@ -13,7 +13,6 @@ if TYPE_CHECKING:
         ImageAnomalyDetectionOptions as ImageAnomalyDetectionOptions,
     )
     from duomo.tasks.vision.classification import (
-        DECODE as DECODE,
         Decode as Decode,
         ImageClassification as ImageClassification,
         ImageClassificationOptions as ImageClassificationOptions,
@@ -213,7 +212,7 @@ face(
     __name__,
     {
         "duomo.tasks.vision.anomaly": "Anomaly ImageAnomalyDetection ImageAnomalyDetectionOptions",
-        "duomo.tasks.vision.classification": "DECODE Decode ImageClassification"
+        "duomo.tasks.vision.classification": "Decode ImageClassification"
         " ImageClassificationOptions ImageFeatureExtraction ImageFeatureExtractionOptions",
         "duomo.tasks.vision.codes": "BarcodeReading BarcodeReadingOptions Code Codes",
         "duomo.tasks.vision.depth": "DepthEstimation DepthEstimationOptions DepthMap",
