@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from duomo import Image
 from duomo.errors import BadInput, BadOption
-from duomo.tasks.vision.anomaly import Anomaly, ImageAnomalyDetectionOptions
+from duomo.tasks.vision.anomaly import ImageAnomaly, ImageAnomalyDetectionOptions
 from duomo_vision.decoding import decode
 from duomo_vision.efficientnet import SIZE, EfficientNetLite
 
@@ -38,7 +38,7 @@ class Bank(NamedTuple):
     """The largest distance that a good image has to the others."""
 
 
-class AnomalyDetector(EfficientNetLite[Anomaly]):
+class AnomalyDetector(EfficientNetLite[ImageAnomaly]):
     """No training: good images are looked at once for each set of them."""
 
     banks: tuple[Bank, ...] = ()
@@ -66,15 +66,15 @@ class AnomalyDetector(EfficientNetLite[Anomaly]):
 
     def postprocess(
         self, output: Tensor, features: list[dict[str, object]], options: ImageAnomalyDetectionOptions
-    ) -> list[Anomaly]:
+    ) -> list[ImageAnomaly]:
         results = []
         for places, each in zip(output, features, strict=True):
             size = each["size"]
             large = F.interpolate(places[None, None], size, mode="bilinear", align_corners=False)[0, 0]  # type: ignore[arg-type]
-            drawn = Anomaly.of((large * 128).round().clamp(0, 255).to(torch.uint8).numpy())
+            drawn = ImageAnomaly.of((large * 128).round().clamp(0, 255).to(torch.uint8).numpy())
             score = float(places.max())
             results.append(
-                Anomaly.model_construct(
+                ImageAnomaly.model_construct(
                     png=drawn.png,
                     width=drawn.width,
                     height=drawn.height,

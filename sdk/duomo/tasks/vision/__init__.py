@@ -8,12 +8,11 @@ from duomo.tasks.table import IMAGES, VIDEOS, row
 if TYPE_CHECKING:
     from duomo.tasks.results import Classification as Classification, Embedding as Embedding
     from duomo.tasks.vision.anomaly import (
-        Anomaly as Anomaly,
+        ImageAnomaly as ImageAnomaly,
         ImageAnomalyDetection as ImageAnomalyDetection,
         ImageAnomalyDetectionOptions as ImageAnomalyDetectionOptions,
     )
     from duomo.tasks.vision.classification import (
-        Decode as Decode,
         ImageClassification as ImageClassification,
         ImageClassificationOptions as ImageClassificationOptions,
         ImageFeatureExtraction as ImageFeatureExtraction,
@@ -211,8 +210,8 @@ TASKS = (
 face(
     __name__,
     {
-        "duomo.tasks.vision.anomaly": "Anomaly ImageAnomalyDetection ImageAnomalyDetectionOptions",
-        "duomo.tasks.vision.classification": "Decode ImageClassification"
+        "duomo.tasks.vision.anomaly": "ImageAnomaly ImageAnomalyDetection ImageAnomalyDetectionOptions",
+        "duomo.tasks.vision.classification": "ImageClassification"
         " ImageClassificationOptions ImageFeatureExtraction ImageFeatureExtractionOptions",
         "duomo.tasks.vision.codes": "BarcodeReading BarcodeReadingOptions Code Codes",
         "duomo.tasks.vision.depth": "DepthEstimation DepthEstimationOptions DepthMap",

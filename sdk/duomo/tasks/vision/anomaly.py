@@ -11,7 +11,7 @@ from duomo.tasks.gallery import Pictures
 from duomo.tasks.vision.enhancing import Picture
 
 
-class Anomaly(Picture):
+class ImageAnomaly(Picture):
     """How unusual an image is, and where: a grey image, 128 for as unusual as a good one may be, 255 for twice that."""
 
     score: float
@@ -32,10 +32,10 @@ class ImageAnomalyDetectionOptions(Options):
     threshold: float = Field(1.0, gt=0, description="a score from here on is an anomaly; 1 is the worst good image")
 
 
-class ImageAnomalyDetection(Task[Image, ImageAnomalyDetectionOptions, Anomaly]):
+class ImageAnomalyDetection(Task[Image, ImageAnomalyDetectionOptions, ImageAnomaly]):
     """Whether an image is unlike good ones of its kind, and where."""
 
     name = "image-anomaly-detection"
     Input = Image
     Options = ImageAnomalyDetectionOptions
-    Result = Anomaly
+    Result = ImageAnomaly
