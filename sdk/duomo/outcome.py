@@ -209,6 +209,7 @@ if TYPE_CHECKING:
     """What came of one item: after ``if outcome.ok`` it has a result, else an error."""
 else:
     Outcome = OutcomeBase
+    """What came of one item: after ``if outcome.ok`` it has a result (`Success`), else an error (`Failure`)."""
 
 
 def outcome_of(index: int, id: str, result: R | None, error: ItemError | None, meta: Meta) -> Outcome[R]:
