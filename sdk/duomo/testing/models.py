@@ -81,7 +81,7 @@ class ModelConformance(Suite):
             assert type(result) is wanted, f"it gave a {type(result).__name__} where {wanted.__name__} is promised"
             content = result.model_dump(warnings=False)
             strange = _strange(content)
-            assert not strange, f"its result holds {strange}; turn it into plain numbers, texts and lists"
+            assert not strange, f"its result holds {strange}; turn it into plain numbers, texts, lists and vectors"
             wanted.model_validate(content, strict=True)
 
     def test_a_result_survives_json(self) -> None:
@@ -235,7 +235,7 @@ def difference(a: Any, b: Any, tolerance: float, path: str = "") -> str:
     if isinstance(a, Result) and isinstance(b, Result):
         return difference(a.model_dump(), b.model_dump(), tolerance, path)
     if hasattr(a, "__array__") and hasattr(b, "__array__"):
-        return "" if a.shape == b.shape and (a == b).all() else f"{path or 'an array'} differs"
+        return "" if _are_close(a, b, tolerance) else f"{path or 'an array'} differs"
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         return _first(difference(a[key], b[key], tolerance, f"{path}.{key}") for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b):
@@ -249,6 +249,18 @@ def difference(a: Any, b: Any, tolerance: float, path: str = "") -> str:
     return "" if a == b or not compares else f"{path or 'it'} is {a!r:.80} and {b!r:.80}"
 
 
+def _are_close(a: Any, b: Any, tolerance: float) -> bool:
+    import numpy as np
+
+    one, other = np.asarray(a), np.asarray(b)
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype.kind != "f":
+        return bool((one == other).all())
+    apart = tolerance * np.maximum(1.0, np.maximum(np.abs(one), np.abs(other)))
+    return bool(((one == other) | (np.abs(one - other) <= apart)).all())
+
+
 def _pixels_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
     """Images differ where their pixels do on average by more than `tolerance` of the whitest."""
     import io
@@ -259,7 +271,7 @@ def _pixels_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
     one, other = (np.asarray(PIL.Image.open(io.BytesIO(each)), dtype=np.float64) for each in (a, b))
     if one.shape == other.shape and np.abs(one - other).mean() <= tolerance * max(1.0, one.max(), other.max()):
         return ""
-    return f"{path or 'a picture'} has other pixels"
+    return f"{path or 'an image'} has other pixels"
 
 
 def _first(found: Iterator[str]) -> str:
@@ -273,4 +285,5 @@ def _strange(value: object, path: str = "") -> str:
     if isinstance(value, list | tuple):
         return _first(_strange(each, f"{path}[{i}]") for i, each in enumerate(value))
     plain = value is None or isinstance(value, str | int | float | bytes)
-    return "" if plain else f"a {type(value).__module__}.{type(value).__name__} at {path}"
+    is_vector = type(value).__module__ == "numpy" and getattr(value, "ndim", 0) == 1  # the numbers of an embedding
+    return "" if plain or is_vector else f"a {type(value).__module__}.{type(value).__name__} at {path}"
