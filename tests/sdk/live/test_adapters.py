@@ -9,9 +9,11 @@ import pytest
 
 from duomo.inputs.live import Feed, Mqtt
 from duomo.live import follow
-from tests.sdk.inputs.live.test_broker import port, publish  # noqa: F401 - fixtures
 
 pytest.importorskip("amqtt.broker")
+
+from tests.sdk.inputs.live.test_broker import port, publish  # noqa: F401 - fixtures of what may not be here
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "duomo-industry-ops"
 
 
