@@ -172,7 +172,7 @@ class SentenceEncoder(Encoder[In, R]):
 
     def portable(self) -> Portable:
         recipe = self.recipe
-        if recipe.after:
+        if len(self.projections):
             raise ExportRefused(
                 f"'{self.network.config.name_or_path}' cannot be exported",
                 why="it has layers behind its pooling, which readers of graphs have not",

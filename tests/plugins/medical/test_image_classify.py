@@ -62,7 +62,7 @@ def test_a_threshold_does_not_take_the_score_for_a_probability():
 
 
 @pytest.mark.parametrize(
-    ("expects", "text"), [({}, "nobody said"), ({"modalities": ("CR", "DX")}, "was made for CR, DX")]
+    ("expects", "text"), [({}, "is not stated"), ({"modalities": ("CR", "DX")}, "was made for CR, DX")]
 )
 def test_another_modality_than_the_models_is_for_a_person(expects, text):
     result = adapter(**expects)(dicom_bytes(modality="MR"))
