@@ -76,7 +76,7 @@ def test_each_worker_of_gunicorn_loads_its_own(gunicorn: str) -> None:
 def test_a_notebook_shows_the_table_and_the_outcome() -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
-    shell = InteractiveShell()
+    shell = InteractiveShell(warn_venv=False)
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         done = shell.run_cell(EXAMPLES["notebook"])
     assert done.success, done.error_in_exec

@@ -84,7 +84,7 @@ def test_a_damaged_picture_of_the_gallery_is_named_as_one_of_the_gallery(tmp_pat
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:45])
     with pytest.raises(BadOption) as caught:
         run(Colours(), ["blue"], tmp_path)
-    assert "picture 1 of the gallery" in caught.value.what
+    assert "image 1 of the gallery" in caught.value.what
     assert str(tmp_path / "b.png") in caught.value.what
     assert "is damaged" in caught.value.why
     assert "option 'images'" in caught.value.fix
@@ -94,7 +94,7 @@ def test_a_picture_of_the_gallery_that_is_gone_by_now_is_named(tmp_path):
     RED.save(tmp_path / "a.png")
     options = ImageSearchOptions.parse({"images": tmp_path})
     (tmp_path / "a.png").unlink()
-    with pytest.raises(BadOption, match="picture 0 of the gallery"):
+    with pytest.raises(BadOption, match="image 0 of the gallery"):
         Colours().postprocess(torch.eye(3)[:1], [{"query": "red"}], options)
 
 

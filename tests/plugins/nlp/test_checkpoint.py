@@ -127,17 +127,17 @@ def test_run_takes_the_weights_that_are_in_the_folder_now(
 ) -> None:
     """Named in each way a folder can be named, and by the same relative path from another place."""
     first, second = checkpoint("bert", AutoModel), checkpoint("bert", AutoModel, initializer_range=0.1)
-    expected = [load(folder, "feature-extraction")("the cat").vector for folder in (first, second)]
+    expected = [load(folder, "feature-extraction")("the cat").vector.tolist() for folder in (first, second)]
     assert expected[0] != expected[1]
     for name in ("here", "dir:here", Path("here")):
         found = []
         for place, folder in enumerate((first, second)):
             shutil.copytree(folder, tmp_path / "one" / "here", dirs_exist_ok=True)
             monkeypatch.chdir(tmp_path / "one")
-            found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type, attr-defined]
+            found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector.tolist())  # type: ignore[arg-type, attr-defined]
             shutil.copytree(folder, tmp_path / f"other{place}" / "here", dirs_exist_ok=True)
         monkeypatch.chdir(tmp_path / "other0")
-        found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector)  # type: ignore[arg-type, attr-defined]
+        found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector.tolist())  # type: ignore[arg-type, attr-defined]
         assert found == [*expected, expected[0]], name
 
 

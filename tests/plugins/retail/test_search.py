@@ -110,7 +110,7 @@ def test_a_query_is_a_text_or_a_picture(shelf: Any, pictures: dict[str, str]) ->
     outcomes = list(shelf.map(["mug", {"text": " "}, {"text": "mug", "image": pictures["coffee"]}, "cat food"]))
     assert [each.ok for each in outcomes] == [True, False, False, True]
     assert "nothing to look for" in outcomes[1].error.what
-    assert "both a text and a picture" in outcomes[2].error.what
+    assert "both a text and an image" in outcomes[2].error.what
 
 
 def test_an_index_is_kept_and_belongs_to_its_model(shelf: Any, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_recording_in_which_nobody_speaks_is_an_error_of_its_item(speakers, ve
     for outcome in outcomes[1:-1]:
         assert (outcome.error.code, outcome.error.what) == (
             "E-INPUT-UNREADABLE",
-            "no voice was found in this recording",
+            "no voice was found in this audio clip",
         )
     [pair] = verifier.map([((voice, RATE), (quiet_sounds["noise"], RATE))])
     assert pair.error.code == "E-INPUT-UNREADABLE"

@@ -92,7 +92,7 @@ def test_kinds_of_columns():
     assert names.tolist() == [0]
     far, _ = columns.read(TableRow.accept({"n": 1e30, "c": "a"}))
     assert far[0] == 8.0
-    with pytest.raises(BadInput, match="no column of this table can be learnt from"):
+    with pytest.raises(BadInput, match="no column of this table can be learned from"):
         Columns.fit([TableRow.accept({"id": at}) for at in range(9)])
 
 

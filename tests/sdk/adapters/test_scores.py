@@ -22,7 +22,7 @@ LIKELY = Probability(value=0.3, method="sigmoid")
 def test_an_uncalibrated_score_is_no_probability():
     with pytest.raises(GuardRefused, match=r"CALIB.MISSING: a threshold policy needs a probability") as caught:
         Threshold(threshold=0.5).decide(Uncalibrated(value=0.3))
-    assert "nobody calibrated" in caught.value.why
+    assert "was not calibrated" in caught.value.why
     assert "Sigmoid.fit" in caught.value.fix
     with pytest.raises(GuardRefused, match=r"CALIB.MISSING"):
         Costs(false_accept=5, false_reject=1).decide(None)

@@ -39,7 +39,7 @@ def bad(tmp_path: Path, picture: Path) -> dict[str, str]:
         ("missing.png", "E-INPUT-MISSING", "no image file at"),
         ("empty", "E-INPUT-MISSING", "no fitting file in"),
         ("no*.png", "E-INPUT-MISSING", "nothing matches"),
-        ("text.jpg", "E-INPUT-UNREADABLE", "is not a picture"),
+        ("text.jpg", "E-INPUT-UNREADABLE", "is not an image"),
         ("cut.png", "E-INPUT-UNREADABLE", "is damaged"),
         ("zero.png", "E-INPUT-UNREADABLE", "is empty"),
     ],

@@ -188,7 +188,7 @@ def test_text_named_jpg_is_no_picture(tmp_path):
     (tmp_path / "cat.jpg").write_text("meow")
     error = refusal(tmp_path / "cat.jpg")
     assert isinstance(error, InputUnreadable)
-    assert "is not a picture" in error.what
+    assert "is not an image" in error.what
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
@@ -215,7 +215,7 @@ def test_eps_never_reaches_ghostscript(picture, tmp_path, monkeypatch):
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.eps").read_bytes())
     for path in (tmp_path / "a.eps", tmp_path / "a.jpg"):
         error = refusal(path)
-        assert "is not a picture" in error.what
+        assert "is not an image" in error.what
         assert "JPEG, PNG" in error.why
         assert "PNG" in error.fix
 

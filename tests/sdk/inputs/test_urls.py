@@ -83,7 +83,7 @@ def test_a_port_nobody_listens_on_is_unreadable():
 
 @pytest.mark.usefixtures("online")
 def test_a_page_that_is_no_picture_is_refused_by_its_address(site):
-    with pytest.raises(InputUnreadable, match="/page' is not a picture"):
+    with pytest.raises(InputUnreadable, match="/page' is not an image"):
         Image.accept(f"{site}/page").pil()
 
 
