@@ -349,4 +349,4 @@ def test_a_plugin_that_takes_too_long_is_named_while_it_loads(monkeypatch):
 def test_a_plugin_that_loads_in_time_is_not_named(caplog):
     with caplog.at_level(logging.WARNING, "duomo"):
         PluginHost(Selection(allow=frozenset()), {"quick": Hooks()})
-    assert caplog.records == []
+    assert not [each for each in caplog.records if "quick" in each.getMessage()]  # one of another test may be late

@@ -38,7 +38,7 @@ class SpokenImageSearch(Model[Audio, SearchResult]):
         for text, audio in zip(heard, batch["audio"], strict=True):
             if not text:
                 raise InputUnreadable(
-                    f"no question was heard in {audio.name or 'this recording'}",
+                    f"no question was heard in {audio.name or 'this audio clip'}",
                     why="the recogniser found no speech in it",
                     fix="see where it hears a voice: duomo run voice-activity-detection FILE",
                 )

@@ -120,7 +120,7 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
         query = record.payload
         if bool(query.text.strip()) == bool(query.image):
             raise BadInput(
-                f"query '{record.key}' has {'both a text and a picture' if query.image else 'nothing to look for'}",
+                f"query '{record.key}' has {'both a text and an image' if query.image else 'nothing to look for'}",
                 why="one of the two is looked for at a time",
                 fix='{"text": "red wine"} or {"image": "bottle.jpg"}',
             )

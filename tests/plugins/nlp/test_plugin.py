@@ -27,8 +27,7 @@ def test_every_model_states_licence_limits_and_a_loader_that_exists() -> None:
 def test_digest_and_size_are_those_of_the_installed_file(spec: ModelSpec) -> None:
     verify(spec)
     path = locate(spec).path
-    assert path is not None
-    assert path.stat().st_size == spec.size
+    assert (path.stat().st_size if path is not None else 0) == spec.size  # rules alone have no file
 
 
 @pytest.mark.embedded
