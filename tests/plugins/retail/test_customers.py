@@ -81,7 +81,7 @@ def test_disorder_is_named_and_costs_nobody_else(fitted: Any) -> None:
     assert [each.ok for each in outcomes] == [True, True, True, False, False, True]
     assert outcomes[1].result.payload is None
     assert outcomes[1].result.decision.reason == "UNITS.CURRENCY_MIXED"
-    assert "returns are no purchases" in outcomes[2].result.findings[0].text
+    assert "returns are not purchases" in outcomes[2].result.findings[0].text
     assert "no purchase by 1997-09-30" in outcomes[3].error.what
     assert "1 dates and 2 amounts" in outcomes[4].error.what
 

@@ -95,7 +95,7 @@ def test_a_forecast_that_is_too_short_says_which_would_do(shop: list[dict[str, A
 def test_falling_quantiles_are_named_and_cost_no_other_article_its_order() -> None:
     outcomes = list(InventoryPolicy().map([TEA, {**TEA, "period_quantiles": [4, 2, 6, 8, 11]}, TEA]))
     assert [each.ok for each in outcomes] == [True, False, True]
-    assert "'period_quantiles' are no quantiles of demand" in outcomes[1].error.what
+    assert "'period_quantiles' are not quantiles of demand" in outcomes[1].error.what
 
 
 def test_a_table_gives_lists_as_texts() -> None:

@@ -57,7 +57,7 @@ def test_a_period_that_comes_twice_is_kept_once_and_a_contradiction_stops_the_se
 def test_negative_sales_are_returns_and_send_the_series_to_a_person() -> None:
     found = codes(series(y=[-4.0, *SALES[1:]]))
     assert found["OOD.RANGE"].severity == "refer"
-    assert "returns are no demand" in found["OOD.RANGE"].text
+    assert "returns are not demand" in found["OOD.RANGE"].text
 
 
 def test_sales_while_out_of_stock_are_not_read_as_demand() -> None:

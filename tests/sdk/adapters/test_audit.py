@@ -128,7 +128,7 @@ def test_a_head_kept_elsewhere_tells_that_the_end_is_gone(log):
     log.write_text("".join(lines_of(log)[:-1]))
     log.with_name("audit.jsonl.head").unlink()
     assert verify(log).ok
-    assert "whether lines at the end are gone cannot be told" in verify(log).doubt
+    assert "whether lines at the end are gone is unknown" in verify(log).doubt
     assert not verify(log, head=verify(log).head).doubt
     assert "it ends after line 5, before the line with hash" in verify(log, head=head).problem
 
@@ -274,7 +274,7 @@ def test_a_log_that_was_emptied_together_with_its_head_is_doubted(log):
     log.with_name(log.name + ".head").unlink()
     verdict = verify(log)
     assert verdict.ok
-    assert "whether lines at the end are gone cannot be told" in verdict.doubt
+    assert "whether lines at the end are gone is unknown" in verdict.doubt
     with AuditLog(log):
         pass
     assert [json.loads(line)["event"] for line in lines_of(log)] == ["head-missing"]

@@ -193,7 +193,7 @@ def test_a_log_without_its_head_is_doubted_aloud(duomo, table, tmp_path):
     log.with_name("audit.log.head").unlink()
     done = duomo("audit", "verify", str(log))
     assert done.exit_code == 0
-    assert "whether lines at the end are gone cannot be told" in done.stderr
+    assert "whether lines at the end are gone is unknown" in done.stderr
     two = duomo("audit", "verify", str(log), str(log), "--head", "00")
     assert "--head is of one log" in two.stderr
 

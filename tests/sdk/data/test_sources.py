@@ -94,7 +94,7 @@ def test_a_folder_without_classes_is_named_row_by_row(tmp_path):
     ("data", "given", "error", "named"),
     [
         ([{"text": "a", "labels": "b"}], {}, BadInput, "Did you mean 'labels'?"),
-        ([{"a": "x", "b": "y", "label": "z"}], {}, BadInput, "which column is the input cannot be told: a, b"),
+        ([{"a": "x", "b": "y", "label": "z"}], {}, BadInput, "which column is the input is unknown: a, b"),
         ([{"a": "x", "label": "z"}], {"input": "c"}, BadInput, "no column 'c' to read"),
         ([], {}, BadInput, "the data is empty"),
         ([{"text": "x", "label": ""}], {}, BadInput, "this row has no label"),
