@@ -70,5 +70,5 @@ class OneClass(Policy):
             )
         if len(score.labels) == 1:
             return Decision(outcome="accept", policy=self.ref)
-        reason = "no class fits" if not score.labels else f"{len(score.labels)} classes is unknown apart"
+        reason = "no class fits" if not score.labels else f"{len(score.labels)} classes cannot be told apart"
         return Decision(outcome="abstain", reason=reason, policy=self.ref)
