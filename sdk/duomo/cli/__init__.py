@@ -30,7 +30,7 @@ COMMANDS = {
     "export": "Write MODEL as a folder that runs without torch.",
     "executors": "Where it runs: executors, and what this machine has.",
     "serve": "Serve tasks and adapters over HTTP.",
-    "backup": "Copy configuration, stores and audit logs, with a manifest of hashes.",
+    "backup": "Copy PATHS and the configuration into FOLDER, which must be new or empty.",
     "restore": "Put the files of a backup back.",
     "plan": "Plan how MODEL is spread over devices, which need not be here.",
     "plugins": "What is installed: list, show, check, switch and write plugins.",
