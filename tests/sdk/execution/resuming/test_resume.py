@@ -501,8 +501,8 @@ def test_a_file_that_vanishes_before_it_is_read_is_an_error_of_its_own(runner, p
         source: Path
         name: str = ""
 
-    monkeypatch.setattr(runner, "_accept", lambda value: value)  # items that are accepted already
     items = [Text.accept("a"), OnDisk(tmp_path / "gone.txt", "gone.txt"), Text.accept("b")]
+    monkeypatch.setattr(Text, "accept", lambda value: value)  # they are accepted already
     outcomes = runner.map(items, store=path)
     assert [(each.ok, each.error and each.error.code) for each in outcomes] == [
         (True, None), (False, "E-INPUT-UNREADABLE"), (True, None)]  # fmt: skip
