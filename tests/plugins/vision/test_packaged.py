@@ -32,7 +32,8 @@ class TestWaifu2x:
     pytestmark = packaged
 
     @pytest.fixture(scope="class")
-    def enlarge(self) -> duomo.Runner[Any]:
+    @classmethod
+    def enlarge(cls) -> duomo.Runner[Any]:
         return duomo.load("super-resolution", "vision/waifu2x-photo", device="cpu")
 
     @pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "chelsea.png"])

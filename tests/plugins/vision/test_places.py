@@ -77,8 +77,10 @@ def test_a_box_beside_the_picture_and_points_are_errors_of_their_item(folder: An
     assert good.ok
     with pytest.raises(duomo.BadInput, match="need the image"):
         runner({"boxes": [[0, 0, 5, 5]]})
-    [every, sure] = (runner(photo, threshold=each).poses[0].keypoints for each in (0, 1))
-    assert sure == [point for point in every if point.score >= 1] != every
+    every = runner(photo).poses[0].keypoints
+    for least in (0.25, 0.5, 1):
+        sure = runner(photo, threshold=least).poses[0].keypoints
+        assert sure == [point for point in every if point.score >= least]
 
 
 def test_keypoints_are_those_of_the_model_itself(folder: Any) -> None:
