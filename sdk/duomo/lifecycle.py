@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from duomo.errors import DuomoError, PluginBroken
+from duomo.errors import DuomoError, PluginBroken, UsageProblem
 from duomo.hooks import RunContext
 from duomo.outcome import Meta, Outcome
 from duomo.plugins.host import PluginHost
@@ -131,3 +132,14 @@ class Lifecycle:
             self.end(context, error)
             raise
         self.end(context)
+
+
+def check_process(loaded_in: int, task: str) -> None:
+    """Raise `UsageProblem` in a process that was forked after a model was loaded."""
+    if loaded_in != os.getpid():
+        raise UsageProblem(
+            f"{task} was loaded in another process, {loaded_in}, of which this one is a fork",
+            why="threads, locks and devices of a loaded model do not survive a fork: it could hang for good",
+            fix="load it in this process: in gunicorn in post_fork or at the first request and without --preload, "
+            "in multiprocessing in the initializer of the pool or with the start method 'spawn'",
+        )

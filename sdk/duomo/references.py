@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from duomo.catalog import Catalog
+from duomo.catalog import Catalog, resolve
 from duomo.errors import UsageProblem, WrongTask
 from duomo.hooks import WeightsContext
 from duomo.specs import ModelSpec
 from duomo.unfit import explain_config
 from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
+
+if TYPE_CHECKING:
+    from duomo.execution.base import Executor
 
 
 def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple[WeightsRef, str]:
@@ -96,3 +100,15 @@ def _from_hooks(ref: str, catalog: Catalog) -> Path | None:
         if path is not None:
             return path
     return None
+
+
+def find_executor(executor: object, catalog: Catalog) -> Executor:
+    """Make the executor of a name, or take one that is given. Raises `UsageProblem` for what is neither."""
+    from duomo.execution.base import Executor
+
+    if isinstance(executor, str):
+        known = catalog.executor(executor)
+        executor = resolve(known.target, known.requires, f"executor '{known.name}'")()
+    if not isinstance(executor, Executor):
+        raise UsageProblem(f"not an executor: {executor!r:.80}", fix="pass its name, or an instance of duomo.Executor")
+    return executor

@@ -15,22 +15,21 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from duomo.catalog import Catalog, default_catalog, resolve
-from duomo.entries import Entries, check_count
-from duomo.errors import UsageProblem, did_you_mean
-from duomo.execution.base import MODES, Executor, Job
+from duomo.entries import Entries, check_count, check_seconds
+from duomo.execution.base import Executor, Job
 from duomo.execution.devices import device_name
 from duomo.execution.items import Key, items_of
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.execution.progress import Progress, watched
-from duomo.lifecycle import Lifecycle
+from duomo.keywords import check_for_load, check_modes
+from duomo.lifecycle import Lifecycle, check_process
 from duomo.outcome import Meta, Outcome
 from duomo.parallel import ParallelDims
-from duomo.references import find_weights
+from duomo.references import find_executor, find_weights
 from duomo.tasks.base import Result, Task
 from duomo.weights import folder_identity
 
@@ -82,27 +81,18 @@ def load(
     name = task if isinstance(task, str) or task is None else task.name
     if name is not None:
         name = catalog.task(name).name  # an alias, such as ner, is one task with its name
-    if dtype not in ("auto", "float32", "bfloat16", "float16"):
-        raise UsageProblem(f"no dtype '{dtype}'", fix="auto, float32, bfloat16 or float16")
-    if optimize not in MODES:
-        near = did_you_mean(optimize, MODES)
-        raise UsageProblem(f"no speed mode '{optimize}'", why=near, fix=f"one of {', '.join(MODES)}")
+    check_modes(dtype, optimize)
     device = device_name(device)
     weights, reference = find_weights(name, model, catalog)
     spec = weights.spec
     path = str(weights.path) if weights.path else None
-    plugin = catalog.plugin_of(spec)
-    job = Job(spec, spec.task, reference, path, weights.revision, plugin, device, dtype, optimize)
+    job = Job(spec, spec.task, reference, path, weights.revision, catalog.plugin_of(spec), device, dtype, optimize)
     named: Any = executor.name if isinstance(executor, Executor) else executor
     remote = any(known.remote for known in catalog.executors.values() if known.name == named)
     job = job._replace(plan=plan_for(job, named, devices, parallel, remote=remote))
     task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
-    place: Any = executor
-    if isinstance(executor, str):
-        known = catalog.executor(job.plan.executor)  # the planner may have another than the default
-        place = resolve(known.target, known.requires, f"executor '{known.name}'")()
-    if not isinstance(place, Executor):
-        raise UsageProblem(f"not an executor: {executor!r:.80}", fix="pass its name, or an instance of duomo.Executor")
+    # The planner may have chosen another than the default.
+    place = find_executor(job.plan.executor if isinstance(executor, str) else executor, catalog)
     LOG.info("loading %s for %s%s", reference, spec.task, f" from {path}" if path else "")
     outer, began = _LOADING.set(catalog), time.monotonic()
     try:
@@ -138,7 +128,7 @@ def run(
         DuomoError: the item's own error, or what kept the model from loading.
     """
     name = task if isinstance(task, str) else task.name
-    _check_for_load(options)
+    check_for_load(options)
     return _kept(name, model, device, dtype, folder_identity(model), os.getpid())(item, **options)
 
 
@@ -147,17 +137,6 @@ def _kept(task: str, model: str | None, device: str, dtype: str, identity: str, 
     """The runner for a model in a process; `identity` is another when the weights in its folder were replaced."""
     del identity, process
     return load(task, model, device=device, dtype=dtype)
-
-
-def _check_for_load(options: Mapping[str, object]) -> None:
-    """Raise `UsageProblem` for a keyword of `load` among the options of `run`."""
-    for name in ("optimize", "executor", "devices", "parallel", "catalog"):
-        if name in options:
-            raise UsageProblem(
-                f"run() has no keyword '{name}'",
-                why="it says how a model is loaded, and load() does that",
-                fix=f"runner = duomo.load(task, {name}=…), then runner(item)",
-            )
 
 
 class Runner(Generic[R_co]):
@@ -185,7 +164,7 @@ class Runner(Generic[R_co]):
 
     def __call__(self, item: object, **options: object) -> R_co:
         """Compute one item; raises the item's error."""
-        self._check_process()
+        check_process(self._process, self.task.name)
         if self._watched:
             [outcome] = self._map([item], options)
             return outcome.unwrap()
@@ -256,20 +235,18 @@ class Runner(Generic[R_co]):
         Raises:
             UsageProblem: the options or the deadline are wrong, or the runner is closed.
         """
-        self._check_process()
-        if deadline_s is not None and not (isinstance(deadline_s, int | float) and deadline_s >= 0):
-            raise UsageProblem(f"deadline_s must be a number of seconds, not {deadline_s!r}", fix="deadline_s=0.5")
+        check_process(self._process, self.task.name)
+        check_seconds("deadline_s", deadline_s)
 
         def ask(options: Mapping[str, object]) -> Future[Outcome[R_co]]:
-            return self.executor.submit(
-                self._entries.one(0, item), self._parse(options), deadline_s=deadline_s, caller=caller
-            )
+            entry, parsed = self._entries.one(0, item), self._parse(options)
+            return self.executor.submit(entry, parsed, deadline_s=deadline_s, caller=caller)
 
         return self._lifecycle.watch_one(ask, self.meta, options)
 
     def stream(self, item: object, **options: object) -> Iterator[Any]:
         """Yield the parts of one result as they come, for models that generate."""
-        self._check_process()
+        check_process(self._process, self.task.name)
         accepted = self._accept(item)
 
         def parts(options: Mapping[str, object]) -> Iterator[Any]:
@@ -284,9 +261,7 @@ class Runner(Generic[R_co]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _map(
@@ -300,7 +275,7 @@ class Runner(Generic[R_co]):
         retry_failed: bool = False,
         dedupe: bool = False,
     ) -> Iterator[Outcome[R_co]]:
-        self._check_process()
+        check_process(self._process, self.task.name)
         self._parse(options)  # wrong options raise here
 
         def compute(options: Mapping[str, object]) -> Iterator[Outcome[R_co]]:
@@ -316,16 +291,6 @@ class Runner(Generic[R_co]):
             return resume.outcomes(ran)
 
         return self._lifecycle.watch(compute, self.meta, options)
-
-    def _check_process(self) -> None:
-        """Raise `UsageProblem` in a process that was forked after the model was loaded."""
-        if self._process != os.getpid():
-            raise UsageProblem(
-                f"{self.task.name} was loaded in another process, {self._process}, of which this one is a fork",
-                why="threads, locks and devices of a loaded model do not survive a fork: it could hang for good",
-                fix="load it in this process: in gunicorn in post_fork or at the first request and without --preload, "
-                "in multiprocessing in the initializer of the pool or with the start method 'spawn'",
-            )
 
     def _parse(self, options: Mapping[str, object]) -> Any:
         if options:
