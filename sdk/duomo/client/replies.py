@@ -29,7 +29,7 @@ class Line(pydantic.BaseModel, Generic[R]):
     id: str = "0"
     result: R | None = None
     error: dict[str, str] | None = None
-    meta: dict[str, str | int | float | bool]
+    meta: dict[str, str | int | float | bool | None]
 
     def outcome(self, index: int, id: str) -> Outcome[R]:
         """Return it as an `Outcome` with the index and name that the caller knows the item by."""

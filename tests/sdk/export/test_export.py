@@ -105,18 +105,26 @@ def test_other_executors_take_an_artefact(encoder):
     [
         ("text-classification", tiny.bert(tiny.BertForSequenceClassification)),
         ("image-classification", tiny.vit),
-        pytest.param(
-            "object-detection", lambda folder: detectors.save(detectors.rt_detr, folder), marks=pytest.mark.slow
-        ),
     ],
 )
-def test_classifiers_and_detectors_keep_labels_scores_and_boxes(task, save, tmp_path):
+def test_classifiers_keep_labels_and_scores(task, save, tmp_path):
     torch.manual_seed(0)
     (tmp_path / "checkpoint").mkdir()
     save(tmp_path / "checkpoint")
     artifact = export(f"dir:{tmp_path / 'checkpoint'}", tmp_path / "onnx", task=task)
     assert artifact.difference < 5e-3
     assert artifact.record["task"] == task
+
+
+@pytest.mark.slow
+def test_a_graph_that_finds_other_boxes_is_refused_and_leaves_nothing(tmp_path):
+    """The tiny detector's graph chooses other queries than the network: what is wrong is not written."""
+    torch.manual_seed(0)
+    (tmp_path / "checkpoint").mkdir()
+    detectors.save(detectors.rt_detr, tmp_path / "checkpoint")
+    with pytest.raises(ExportRefused, match="its results are not the original's"):
+        export(f"dir:{tmp_path / 'checkpoint'}", tmp_path / "onnx", task="object-detection")
+    assert not (tmp_path / "onnx").exists()
 
 
 @pytest.mark.slow
