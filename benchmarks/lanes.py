@@ -19,7 +19,7 @@ from duomo.execution.scheduling.policy import Policy
 NUM, CALLERS = 20_000, 200
 CLIENTS, WARM_S = 8, 3.0
 UNITS_PER_S, BATCH_S = 4_000.0, 0.002
-"""Of a small encoder on one core: tokens a second, and the fixed time of a batch."""
+"""Speed of a small encoder on one core: tokens a second, and the fixed time of a batch."""
 
 
 def cost_of_waiting() -> float:

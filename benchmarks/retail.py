@@ -178,7 +178,7 @@ def _stock(demand: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 
 def _fitted_deviation(values: np.ndarray[Any, Any]) -> float:
-    """Of the one-step errors of a smoothing by 0.3 within its own history."""
+    """Scale of the one-step errors of a smoothing by 0.3 within its own history."""
     level, errors = float(values[:3].mean()), []
     for value in values.tolist():
         errors.append(value - level)

@@ -2,7 +2,7 @@
 
 A simulation: no device is used, and every constant is in the result. What it shows is the order of
 work: pool and scheduler are as they are (what they spend is measured by `driver.py`). The static
-split is the rule of ``accelerate`` with ``sentence-transformers``, written anew on the same clock:
+split is the rule of ``accelerate`` with ``sentence-transformers``, written again on the same clock:
 equal shares of the input, sorted by length within each, 32 items in a batch. ``--rounds 3`` draws the lengths of
 the texts two times more, by other seeds.
 """
@@ -30,7 +30,7 @@ ITEMS = {
     ("short", 1024): 3000,
     ("paragraphs", 1024): 500,
 }
-"""Of each device."""
+"""Speed of each device."""
 WINDOW = 2048
 WINDOWS = {1: 16_384, 8: 4096}
 """As `duomo plan` chooses them: fewer devices need more each, for neighbours of like length."""

@@ -37,7 +37,7 @@ INPUTS = {
 }
 HEAD = """# Tasks
 
-<!-- Made by docs/make_tasks.py; `make docs` writes it anew. -->
+<!-- Made by docs/make_tasks.py; `make docs` writes it again. -->
 
 What can be done, what goes in, which options there are and what comes back. [python.md](python.md) says what a
 image, an audio clip or a text may be; `duomo tasks show NAME` prints the same with JSON schemas.

@@ -15,7 +15,7 @@ from duomo.tasks.aliases import aliases_of
 PAGE = Path(__file__).parents[1] / "sdk" / "duomo" / "typed.pyi"
 HEAD = '''"""`load` and `run` with the types of each task's options and result."""
 
-# Made by docs/make_types.py; `make docs` writes it anew.
+# Made by docs/make_types.py; `make docs` writes it again.
 # ruff: noqa
 # mypy: disable-error-code="override"
 

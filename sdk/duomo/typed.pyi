@@ -1,6 +1,6 @@
 """`load` and `run` with the types of each task's options and result."""
 
-# Made by docs/make_types.py; `make docs` writes it anew.
+# Made by docs/make_types.py; `make docs` writes it again.
 # ruff: noqa
 # mypy: disable-error-code="override"
 

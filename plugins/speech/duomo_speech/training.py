@@ -234,7 +234,7 @@ class Transcripts(AudioTrainer):
         return torch.tensor(ids)
 
     def losses(self, output: Sequence[Tensor], targets: Sequence[Tensor]) -> Losses:
-        """Of each row, summed over its letters; not finite where an audio clip has fewer states than letters."""
+        """Sum the loss of each row over its letters; not finite where an audio clip has fewer states than letters."""
         rows = [
             ctc_loss(
                 logits.float().log_softmax(-1)[:, None], target[None].to(logits.device),

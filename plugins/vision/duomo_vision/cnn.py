@@ -31,7 +31,7 @@ class Size(NamedTuple):
     side: int
     """Pixels of an image's side."""
     channels: tuple[int, ...]
-    """Of each convolution."""
+    """Channels of each convolution."""
 
 
 class Network(nn.Module):

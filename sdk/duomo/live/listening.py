@@ -46,7 +46,7 @@ class SpeechEvent(Result):
     """Up to where it was heard."""
     text: str = ""
     agreed: str = ""
-    """Of a partial: the beginning that two hearings in a row have in common, word for word."""
+    """Stable part of a partial: the beginning that two hearings in a row have in common, word for word."""
     age_s: float = 0.0
     """How old the newest sound in it was when the event was given."""
 

@@ -79,7 +79,7 @@ def app(
         limits: what one request may ask for.
         most_wait_s: seconds that work may wait before more is refused with 429.
         slo_s: seconds in which a request is to be answered: batches are cut smaller for it; 0 for none.
-        drift_folder: where the windows are kept that later items are compared with; they are made anew at each start
+        drift_folder: where the windows are kept that later items are compared with; they are made again at each start
             when left out.
         catalog: the plugins to use; all installed ones when left out.
         load_options: passed on to `duomo.load`: device, executor, devices, optimize and so on.

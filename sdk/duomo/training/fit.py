@@ -51,7 +51,7 @@ class Fit:
     """A model folder: ``dir:FOLDER``."""
     labels: tuple[str, ...]
     metrics: dict[str, Interval]
-    """Of the best checkpoint on the held-out rows, each with its interval of 95 %."""
+    """Scores of the best checkpoint on the held-out rows, each with its interval of 95 %."""
     rows: RowReport
     findings: tuple[Finding, ...]
     curves: tuple[dict[str, Any], ...]

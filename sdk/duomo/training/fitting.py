@@ -27,7 +27,7 @@ class Progress(NamedTuple):
     epochs: int
     loss: float
     scores: dict[str, float]
-    """Of the last epoch, by name."""
+    """Scores of the last epoch, by name."""
     rows: int
     """Rows read so far in this process."""
 

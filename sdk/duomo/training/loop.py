@@ -36,7 +36,7 @@ class Step(NamedTuple):
     loss: float
     """Mean over the batch's terms."""
     norm: float
-    """Of the gradient, before clipping."""
+    """Norm of the gradient, before clipping."""
     lr: float
     num_rows: int
     left_out: tuple[int, ...] = ()
@@ -47,7 +47,7 @@ class Peers:
     """The other processes of a training: none. `duomo.training.distributed` has those that are there."""
 
     rank = 0
-    """Of this copy of the model."""
+    """Number of this copy of the model."""
     size = 1
     """Copies."""
     tp = 1

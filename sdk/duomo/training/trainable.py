@@ -72,7 +72,7 @@ class Trainable(ABC, Generic[In]):
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         """Build the network from `weights` on `device`.
 
-        A head is kept where its labels are among those asked for, and is made anew elsewhere, drawing from torch's
+        A head is kept where its labels are among those asked for, and is a new one elsewhere, drawing from torch's
         default generator, which is seeded by then.
 
         Args:

@@ -30,7 +30,7 @@ class Preparation(BaseModel):
     """The graph's input."""
     height: int = Field(gt=0)
     width: int = Field(gt=0)
-    """Of what goes in."""
+    """Size of the input in pixels."""
     resize: Literal["stretch", "shorter", "centre-square", "none"] = "stretch"
     """To height and width; or the shorter side to `shorter`, and the centre is cut out; or a square from the centre,
     `share` of the shorter side, is resized; or not at all."""

@@ -1,7 +1,7 @@
 """Words that were hidden: any transformers encoder with a head for masked language modelling (Devlin et al. 2019).
 
 Of each row 15 % of the tokens are asked for, at least one: 80 % of them read a mask, 10 % another token, 10 % stay.
-Which they are is drawn for each row and epoch anew; held-out rows are asked for the same ones each time.
+Which they are is drawn again for each row and epoch; held-out rows are asked for the same ones each time.
 """
 
 from __future__ import annotations

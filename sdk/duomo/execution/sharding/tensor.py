@@ -29,7 +29,7 @@ class Side(Protocol):
 
     @property
     def place(self) -> int:
-        """Of this one among them."""
+        """Number of this one among them."""
 
     def all_reduce(self, tensor: Tensor) -> Tensor:
         """Sum over them."""

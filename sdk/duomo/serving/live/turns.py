@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FRAME_S = 0.02
 ONSET_FRAMES = 2
 PAUSE_S, LEAST_S, MOST_S, BEFORE_S = 0.6, 0.25, 25.0, 0.3
-"""Of a pause that ends a turn; of the shortest and the longest turn; of what is heard before its onset."""
+"""Seconds: a pause that ends a turn, the shortest and the longest turn, what is heard before its onset."""
 LOUDER_DB, FLOOR_DB = 12.0, -55.0
 """By how much speech is louder than the quietest of the last `NOISE_S`; and what is never speech."""
 NOISE_S = 3.0

@@ -62,7 +62,7 @@ class ModelStatus(pydantic.BaseModel):
     p50_ms: float
     p95_ms: float
     p99_ms: float
-    """Of the last minute, from a request to its answer."""
+    """Latencies of the last minute, from a request to its answer."""
     queue_ms: float
     compute_ms: float
     """Means since the start."""

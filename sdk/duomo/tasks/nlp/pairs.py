@@ -54,7 +54,7 @@ class Choice(Result):
     index: int
     choice: str
     scores: list[float]
-    """Of all choices in their order; they sum to 1."""
+    """Scores of all choices in their order; they sum to 1."""
 
 
 class MultipleChoiceOptions(Options):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _COLUMNS = 360
 _RATE = 16_000
 _PLAYED_S = 120
-"""Of a longer audio clip the wave is shown without a player: a page would hold all of it."""
+"""Longest audio clip that is shown with a player: the page holds all of its samples."""
 
 
 def sound(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
