@@ -30,7 +30,7 @@ ITEMS = {
     ("short", 1024): 3000,
     ("paragraphs", 1024): 500,
 }
-"""Speed of each device."""
+"""Items of each device."""
 WINDOW = 2048
 WINDOWS = {1: 16_384, 8: 4096}
 """As `duomo plan` chooses them: fewer devices need more each, for neighbours of like length."""

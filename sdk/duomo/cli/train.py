@@ -71,7 +71,9 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
     app: App = ctx.obj
     is_new = bool(given["pretrain"] or given["architecture"] or given["size"])
     if is_new and given["model"] is not None:
-        raise click.UsageError("--model says where to start, and --pretrain, --architecture and --size start without weights")
+        raise click.UsageError(
+            "--model says where to start, and --pretrain, --architecture and --size start without weights"
+        )
     what = {
         "task": task, "data": data, "label": given["label"], "input": given["input_"], "model": given["model"],
         "train": _train(given["train"]), "validation": _validation(given["validation"]), "device": given["device"],

@@ -50,7 +50,7 @@ WHERE run = ? AND id = ? AND digest = ?
 """
 """`rows.meta` is a number in `metas`, which batch-mates share; before version 0.2 it was the JSON itself."""
 _PAGE_BYTES = 16384
-"""Page size of a new file: in SQLite's own 4,096 only two vectors of 384 numbers have room, and a quarter stays empty."""
+"""Page size of a new file: in SQLite's own 4,096 only two vectors of 384 numbers have room; a quarter stays empty."""
 
 
 class Row(NamedTuple):
