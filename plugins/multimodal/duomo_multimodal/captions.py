@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
@@ -89,9 +90,9 @@ class Writer(Model[Image, R]):
         texts = self.tokenizer.batch_decode(output, skip_special_tokens=True)
         return [self.result(text.strip(), *self._end(tokens)) for tokens, text in zip(output, texts, strict=True)]
 
+    @abstractmethod
     def result(self, text: str, reason: Reason, num_new_tokens: int) -> R:
         """Make the result of one image."""
-        raise NotImplementedError
 
     def _end(self, tokens: list[int]) -> tuple[Reason, int]:
         """Why writing ended, and after how many tokens."""

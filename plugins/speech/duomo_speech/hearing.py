@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from duomo.pretrained import Network, Processor
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -78,9 +79,9 @@ class Hearing(Model[In, R]):
         """What `compute` gives for each window, in order."""
         return by_shape(batch, self.network.dtype, self.compute)
 
+    @abstractmethod
     def compute(self, inputs: Inputs) -> Iterable[Any]:
         """One result a row of windows of one shape."""
-        raise NotImplementedError
 
     def heard_in(self, item: Audio, long: str) -> Features:
         """The windows of an audio clip as the network takes them.

@@ -6,6 +6,7 @@ prepared alone, and those that come out with one size share a pass: nothing is p
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -78,9 +79,9 @@ class Grouped(Model[In, R]):
     def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:
         return [self.prepare(item, options) for item in items]
 
+    @abstractmethod
     def prepare(self, item: In, options: Any) -> Features:
         """Features of one item: ``inputs``, what the network takes, each (1, …), and ``size``, (height, width)."""
-        raise NotImplementedError
 
     def collate(self, features: list[Features]) -> list[Group]:
         groups: dict[torch.Size, list[int]] = {}
@@ -108,9 +109,9 @@ class Grouped(Model[In, R]):
             results.update(zip(read.places, self.results(read.output, sizes, options), strict=True))
         return [results[at] for at in range(len(features))]
 
+    @abstractmethod
     def results(self, output: object, sizes: list[Any], options: Any) -> list[R]:
         """One result an item of a group; `sizes` are what `prepare` said, (height, width) of the images."""
-        raise NotImplementedError
 
 
 class Dense(Grouped[Image, R]):
