@@ -30,6 +30,7 @@ PUBLIC = [
         "errors",
         "execution",
         "export",
+        "folders",
         "inputs",
         "live",
         "inputs.live",

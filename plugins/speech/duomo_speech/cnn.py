@@ -6,17 +6,16 @@ training part, four convolutions over time, the mean over time, a linear layer. 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
+import pydantic
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchaudio.transforms import MelSpectrogram
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, Model, WeightsRef, folders
 from duomo.errors import InputTooLong
 from duomo.model import Features
 from duomo.tasks.results import Classification
@@ -28,6 +27,14 @@ RATE = 16_000
 HEARD = 2 * RATE
 """Samples of a window; a shorter audio clip is followed by silence."""
 BANDS = 40
+
+
+class Description(pydantic.BaseModel):
+    """What ``duomo.json`` holds."""
+
+    model: Literal["speech/cnn"] = "speech/cnn"
+    channels: int = pydantic.Field(gt=0, le=65_536)
+    labels: list[str] = pydantic.Field(min_length=1)
 
 
 class Network(nn.Module):
@@ -69,9 +76,9 @@ class AudioCnn(Model[Audio, Classification]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
-        model = cls(about["channels"], about["labels"])
-        model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        about = folders.describe(Description, weights)
+        model = cls(about.channels, about.labels)
+        folders.fill(model.network, weights)
         model.network.to(device, dtype).eval()
         return model
 
@@ -160,7 +167,4 @@ class AudioCnnTrainer(AudioCnn, Trainable[Audio]):
         return self.network(batch)  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:
-        about = {"model": "speech/cnn", "channels": self.channels, "labels": self.labels}
-        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
-        save_file(tensors, folder / "model.safetensors")
+        folders.write(self.network, Description(channels=self.channels, labels=list(self.labels)), folder)

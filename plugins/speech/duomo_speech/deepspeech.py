@@ -23,11 +23,10 @@ from torch.nn import functional as F
 from torchaudio.models import DeepSpeech
 from torchaudio.transforms import MFCC
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, Model, WeightsRef, folders
 from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
-from duomo_speech import folder as folders
 from duomo_speech.hearing import by_shape
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.windows import Window, join, load_vad, one_segment, speech_windows

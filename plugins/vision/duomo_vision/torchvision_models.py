@@ -14,17 +14,16 @@ from typing import Literal, Self
 
 import pydantic
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from duomo import Image, WeightsRef
+from duomo import Image, WeightsRef, folders
 from duomo.errors import WeightsMismatch, did_you_mean
+from duomo.folders import load_state
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
-from duomo_vision.checkpoint import load_state
 from duomo_vision.image_model import ImageModel
 from duomo_vision.ranking import best_labels
 
@@ -83,27 +82,8 @@ def save(
         WeightsMismatch: the network is not that architecture with this many labels.
     """
     load_state(build(architecture, len(labels)), network.state_dict(), architecture)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     about = Description(architecture=architecture, labels=list(labels), transform=transform)
-    (folder / "duomo.json").write_text(about.model_dump_json(indent=2) + "\n", "utf-8")
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors")
-    return folder
-
-
-def read_description(weights: WeightsRef) -> Description:
-    """What a folder's ``duomo.json`` says. Raises `WeightsMismatch`."""
-    file = weights.folder / "duomo.json"
-    try:
-        return Description.model_validate_json(file.read_text("utf-8"))
-    except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        raise WeightsMismatch(
-            f"'{file}' does not describe a classifier",
-            why=f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}",
-            fix="write it with duomo_vision.torchvision_models.save",
-        ) from None
+    return folders.write(network, about, folder)
 
 
 def build(architecture: str, num_classes: int) -> nn.Module:
@@ -130,9 +110,9 @@ class TorchvisionClassifier(ImageModel[Classification]):
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Read the folder. Raises `WeightsMismatch` when its parts do not fit each other."""
-        about = read_description(weights)
+        about = folders.describe(Description, weights)
         network = build(about.architecture, len(about.labels))
-        load_state(network, load_file(weights.folder / "model.safetensors"), str(weights.folder))
+        folders.fill(network, weights)
         return cls(network, about, device, dtype)
 
     def preprocess(self, items: Sequence[Image], options: ImageClassificationOptions) -> list[dict[str, Tensor]]:

@@ -6,23 +6,22 @@ runs up to its head once for each image, and the head trains on what was caught.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
-from duomo import Image, WeightsRef, pretrained
+from duomo import Image, WeightsRef, folders, pretrained
 from duomo.errors import WrongTask
+from duomo.folders import load_state
 from duomo.model import Features
 from duomo.training import Parts, Trainable
 from duomo_vision import efficientnet, torchvision_models
 from duomo_vision.augmenting import VARIETIES, varied
-from duomo_vision.checkpoint import load_state
 from duomo_vision.decoding import decode
 from duomo_vision.resizing import Resize
 
@@ -172,7 +171,7 @@ class TorchvisionTrainer(ImageTrainer):
 
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
-        about = torchvision_models.read_description(weights)
+        about = folders.describe(torchvision_models.Description, weights)
         state = load_file(weights.folder / "model.safetensors")
         names = about.labels if set(labels) <= set(about.labels) else list(labels)
         network = torchvision_models.build(about.architecture, len(names))
@@ -234,7 +233,4 @@ class LiteTrainer(ImageTrainer):
         return efficientnet.normalize(batch, self.network._fc.weight.dtype)
 
     def save(self, folder: Path) -> None:
-        about = {"model": "vision/efficientnet-lite0", "labels": list(self.labels)}
-        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
-        save_file(tensors, folder / "model.safetensors")
+        folders.write(self.network, efficientnet.Description(labels=list(self.labels)), folder)

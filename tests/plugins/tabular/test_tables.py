@@ -73,7 +73,7 @@ def test_columns_are_learnt_from_the_training_part_alone(tmp_path):
     )
     about = json.loads((fit.folder / "duomo.json").read_text())
     ages = [row["age"] for row in train if row["age"] is not None]
-    assert about["columns"]["numbers"]["age"][0] == pytest.approx(sum(ages) / len(ages))
+    assert about["numbers"]["age"][0] == pytest.approx(sum(ages) / len(ages))
 
 
 def test_kinds_of_columns():

@@ -6,17 +6,16 @@ there is no vocabulary; the state after the last byte goes through a linear laye
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+import pydantic
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
-from duomo import Model, Text, WeightsRef
+from duomo import Model, Text, WeightsRef, folders
 from duomo.errors import InputTooLong
 from duomo.model import Features
 from duomo.tasks.nlp.classification import TextClassificationOptions
@@ -34,6 +33,14 @@ class Batch(NamedTuple):
     """(B, L), padded with zeros."""
     lengths: Tensor
     """(B,)."""
+
+
+class Description(pydantic.BaseModel):
+    """What ``duomo.json`` holds."""
+
+    model: Literal["nlp/gru"] = "nlp/gru"
+    hidden: int = pydantic.Field(gt=0, le=65_536)
+    labels: list[str] = pydantic.Field(min_length=1)
 
 
 class Network(nn.Module):
@@ -67,9 +74,9 @@ class TextGru(Model[Text, Classification]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
-        model = cls(about["hidden"], about["labels"])
-        model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        about = folders.describe(Description, weights)
+        model = cls(about.hidden, about.labels)
+        folders.fill(model.network, weights)
         model.network.to(device, dtype).eval()
         return model
 
@@ -140,7 +147,4 @@ class TextGruTrainer(TextGru, Trainable[Text]):
         return self.network(batch)  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:
-        about = {"model": "nlp/gru", "hidden": self.hidden, "labels": self.labels}
-        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
-        save_file(tensors, folder / "model.safetensors")
+        folders.write(self.network, Description(hidden=self.hidden, labels=list(self.labels)), folder)

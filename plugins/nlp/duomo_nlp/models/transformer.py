@@ -7,17 +7,16 @@ would learn nothing but how often each character occurs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+import pydantic
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
-from duomo import Model, Prompt, WeightsRef
+from duomo import Model, Prompt, WeightsRef, folders
 from duomo.errors import BadInput
 from duomo.model import Features
 from duomo.tasks.nlp.generation import Generation, TextGenerationOptions
@@ -36,6 +35,17 @@ class Size(NamedTuple):
     heads: int
     block: int
     """Characters that it reads."""
+
+
+class Description(pydantic.BaseModel):
+    """What ``duomo.json`` holds."""
+
+    model: Literal["nlp/transformer"] = "nlp/transformer"
+    hidden: int = pydantic.Field(gt=0, le=65_536)
+    layers: int = pydantic.Field(gt=0, le=1024)
+    heads: int = pydantic.Field(gt=0, le=1024)
+    block: int = pydantic.Field(gt=0, le=1_048_576)
+    characters: str = pydantic.Field(min_length=1)
 
 
 class Layer(nn.Module):
@@ -102,9 +112,9 @@ class Characters(Model[Prompt, Generation]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        about = json.loads((weights.folder / "duomo.json").read_text("utf-8"))
-        model = cls(Size(**about["size"]), about["characters"])
-        model.network.load_state_dict(load_file(weights.folder / "model.safetensors"))
+        about = folders.describe(Description, weights)
+        model = cls(Size(about.hidden, about.layers, about.heads, about.block), about.characters)
+        folders.fill(model.network, weights)
         model.network.to(device, dtype).eval()
         return model
 
@@ -230,7 +240,4 @@ class CharactersTrainer(Characters, Trainable[Prompt]):
         return [None for _ in labels]
 
     def save(self, folder: Path) -> None:
-        about = {"model": "nlp/transformer", "size": self.size._asdict(), "characters": self.characters}
-        (folder / "duomo.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        tensors = {name: each.detach().cpu().contiguous() for name, each in self.network.state_dict().items()}
-        save_file(tensors, folder / "model.safetensors")
+        folders.write(self.network, Description(**self.size._asdict(), characters=self.characters), folder)
