@@ -20,7 +20,7 @@ from duomo.errors import InputTooLong
 from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import AudioClassificationOptions
-from duomo.training import Trainable
+from duomo.training import SmallTrainable
 from duomo_speech.augmenting import VARIETIES, augmented
 
 RATE = 16_000
@@ -122,33 +122,16 @@ class AudioCnn(Model[Audio, Classification]):
         return torch.log(self.spectra(padded) + 1e-6)
 
 
-class AudioCnnTrainer(AudioCnn, Trainable[Audio]):
+class AudioCnnTrainer(AudioCnn, SmallTrainable[Audio]):
     """Cross-entropy over the labels of the training part."""
 
     scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {"cnn": {"tiny": 32, "small": 96}}
     varieties = VARIETIES
 
-    @classmethod
-    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
-        model = cls.load(weights, device=device, dtype=dtype)
-        if not set(labels) <= set(model.labels):
-            model.labels, model.has_new_head = list(labels), True
-            model.network.head = nn.Linear(model.channels, len(labels)).to(device, dtype)
-        return model
-
-    @classmethod
-    def build(
-        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
-    ) -> Self:
-        del architecture
-        assert isinstance(size, int)
-        model = cls(size, labels)
-        model.network.to(device, dtype)
-        model.has_new_head = True
-        return model
-
-    def fit_statistics(self, items: Sequence[Audio], labels: Sequence[Any]) -> None:
+    def fit_statistics(self, items: Sequence[Audio], labels: Sequence[object]) -> None:
         """Mean and spread of each band."""
+        if not self.is_blank:
+            return
         sums, squares, count = torch.zeros(BANDS), torch.zeros(BANDS), 0
         for item in items:
             try:
@@ -162,9 +145,6 @@ class AudioCnnTrainer(AudioCnn, Trainable[Audio]):
 
     def augment(self, item: Audio, draw: torch.Generator) -> Audio:
         return Audio(augmented(item.samples(RATE), self.augmentations, RATE, draw), item.name, RATE)
-
-    def logits(self, batch: Tensor) -> Tensor:
-        return self.network(batch)  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:
         folders.write(self.network, Description(channels=self.channels, labels=list(self.labels)), folder)

@@ -24,7 +24,7 @@ from duomo.inputs import TableRow
 from duomo.model import Features, R
 from duomo.tasks.results import Classification, Number
 from duomo.tasks.tabular.prediction import TabularClassificationOptions, TabularRegressionOptions
-from duomo.training import Losses, Parts, Trainable, squared_error
+from duomo.training import Losses, SmallTrainable, squared_error
 from duomo_tabular.columns import Columns
 
 WIDEST = 16
@@ -151,7 +151,7 @@ class TabularRegressor(TableModel[Number]):
         return [Number.model_construct(value=value) for value in output.tolist()]
 
 
-class TableTrainer(Trainable[TableRow]):
+class TableTrainer(SmallTrainable[TableRow]):
     """What both tasks share in training; the network is made when the columns are known."""
 
     scratch = SIZES
@@ -159,16 +159,6 @@ class TableTrainer(Trainable[TableRow]):
     hidden: tuple[int, ...]
     mean: float
     spread: float
-    is_blank = False
-    """Whether the columns are still to be learned."""
-
-    @classmethod
-    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
-        model: Any = cls.load(weights, device=device, dtype=dtype)  # type: ignore[attr-defined]
-        if not set(labels) <= set(model.labels):
-            model.labels, model.has_new_head = list(labels), True
-            model.network.head = nn.Linear(model.network.head.in_features, len(labels)).to(device, dtype)
-        return model  # type: ignore[no-any-return]
 
     @classmethod
     def build(
@@ -192,9 +182,6 @@ class TableTrainer(Trainable[TableRow]):
         if self.kind == "number":
             numbers = torch.tensor(labels, dtype=torch.float64)
             self.mean, self.spread = float(numbers.mean()), float(numbers.std(correction=0)) or 1.0
-
-    def parts(self) -> Parts:
-        return Parts(("head",))
 
     def save(self, folder: Path) -> None:
         target = (self.mean, self.spread)

@@ -19,7 +19,7 @@ from duomo import Image, Model, WeightsRef, folders
 from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
-from duomo.training import Parts, Trainable
+from duomo.training import SmallTrainable
 from duomo_vision.augmenting import VARIETIES, varied
 from duomo_vision.ranking import best_labels
 
@@ -98,7 +98,7 @@ class ImageCnn(Model[Image, Classification]):
         return best_labels(output, self.labels, options.top_k)
 
 
-class ImageCnnTrainer(ImageCnn, Trainable[Image]):
+class ImageCnnTrainer(ImageCnn, SmallTrainable[Image]):
     """Cross-entropy over the labels of the training part."""
 
     scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {
@@ -106,34 +106,8 @@ class ImageCnnTrainer(ImageCnn, Trainable[Image]):
     }
     varieties = VARIETIES
 
-    @classmethod
-    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
-        model = cls.load(weights, device=device, dtype=dtype)
-        if not set(labels) <= set(model.labels):
-            model.labels, model.has_new_head = list(labels), True
-            model.network.head = nn.Linear(model.size.channels[-1], len(labels)).to(device, dtype)
-        return model
-
-    @classmethod
-    def build(
-        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
-    ) -> Self:
-        del architecture
-        assert isinstance(size, Size)
-        model = cls(size, labels)
-        model.network.to(device, dtype)
-        model.has_new_head = True
-        return model
-
-    def parts(self) -> Parts:
-        return Parts(("head",))
-
     def vary(self, features: Features, draw: torch.Generator) -> Features:
         return {"pixels": varied(features["pixels"], self.augmentations, draw)}
-
-    def logits(self, batch: Tensor) -> Tensor:
-        logits: Tensor = self.network(batch)
-        return logits
 
     def save(self, folder: Path) -> None:
         folders.write(self.network, Description(**self.size._asdict(), labels=list(self.labels)), folder)

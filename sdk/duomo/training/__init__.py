@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from duomo.training.order import Order as Order
     from duomo.training.pretraining import pretrain as pretrain
     from duomo.training.recipe import Recipe as Recipe
+    from duomo.training.small import SmallTrainable as SmallTrainable
     from duomo.training.trainable import Parts as Parts, Trainable as Trainable
 
 face(
@@ -37,6 +38,7 @@ face(
         "duomo.training.pretraining": "pretrain",
         "duomo.training.recipe": "Recipe",
         "duomo.training.losses": "Losses",
+        "duomo.training.small": "SmallTrainable",
         "duomo.training.trainable": "Parts Trainable",
     },
 )

@@ -100,8 +100,8 @@ class Trainable(ABC, Generic[In]):
     def fit_statistics(self, items: Sequence[In], labels: Sequence[Any]) -> None:
         """Take from the rows to train on what `preprocess` and `targets` need: means, categories, a vocabulary.
 
-        Optional; called once before any row is prepared, where the network `has_new_head`: one that has learned before
-        brings them along.
+        Optional; called once before any row is prepared, where the network `has_new_head`. What belongs to layers that
+        have learned before must stay.
         """
 
     def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:

@@ -175,3 +175,21 @@ def test_an_augmentation_that_is_not_there_is_named(recordings, tmp_path):
     with pytest.raises(BadOption, match="has no augmentation 'gian'") as caught:
         duomo.pretrain("audio-classification", recordings, out=tmp_path / "out", recipe=Recipe(augment=("gian",)))
     assert "gain" in caught.value.fix
+
+
+def test_a_trained_network_with_other_labels_hears_as_before(tmp_path: Path) -> None:
+    """Mean and spread of the bands belong to the layers that have learned, not to the new head."""
+    from duomo.weights import open_folder
+    from duomo_speech.cnn import AudioCnnTrainer
+
+    place: Any = {"device": torch.device("cpu"), "dtype": torch.float32}
+    clips = [duomo.Audio.accept((noise, 16_000)) for noise in np.random.default_rng(0).normal(0, 0.1, (2, 16_000))]
+    first = AudioCnnTrainer.build("cnn", 32, labels=["a", "b"], **place)
+    first.fit_statistics(clips, ["a", "b"])
+    first.save(tmp_path)
+    [spec] = [each for each in duomo.default_catalog().models if each.name == "speech/cnn"]
+    again = AudioCnnTrainer.open(open_folder(spec, str(tmp_path)), labels=["c", "d"], **place)
+    assert again.has_new_head
+    again.fit_statistics([duomo.Audio.accept((np.zeros(16_000), 16_000))], ["c"])
+    assert torch.equal(again.network.mean, first.network.mean)
+    assert first.network.mean.abs().max() > 0

@@ -20,7 +20,7 @@ from duomo.errors import InputTooLong
 from duomo.model import Features
 from duomo.tasks.nlp.classification import TextClassificationOptions
 from duomo.tasks.results import Classification
-from duomo.training import Parts, Trainable
+from duomo.training import SmallTrainable
 
 LIMIT = 512
 """Bytes that it reads."""
@@ -112,39 +112,14 @@ class TextGru(Model[Text, Classification]):
         return {"rows": list(kept), "windows": len(kept), "truncated": len(rows) > len(kept)}
 
 
-class TextGruTrainer(TextGru, Trainable[Text]):
+class TextGruTrainer(TextGru, SmallTrainable[Text]):
     """Cross-entropy over the labels of the training part."""
 
     scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {"gru": {"tiny": 64, "small": 256}}
 
-    @classmethod
-    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
-        model = cls.load(weights, device=device, dtype=dtype)
-        if not set(labels) <= set(model.labels):
-            model.labels, model.has_new_head = list(labels), True
-            model.network.head = nn.Linear(model.hidden, len(labels)).to(device, dtype)
-        return model
-
-    @classmethod
-    def build(
-        cls, architecture: str, size: object, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype
-    ) -> Self:
-        del architecture
-        assert isinstance(size, int)
-        model = cls(size, labels)
-        model.network.to(device, dtype)
-        model.has_new_head = True
-        return model
-
-    def parts(self) -> Parts:
-        return Parts(("head",))
-
     def cost(self, features: Features) -> int:
         """Bytes."""
         return sum(map(len, features["rows"]))
-
-    def logits(self, batch: Any) -> Tensor:
-        return self.network(batch)  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:
         folders.write(self.network, Description(hidden=self.hidden, labels=list(self.labels)), folder)
