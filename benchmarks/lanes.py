@@ -46,7 +46,7 @@ def beside_a_list(items: int, slo_s: float) -> float:
     """
     lanes: Lanes[int] = Lanes(Policy(max_items=64, budget=2048).shared(), slo_s)
     for number in range(items):
-        lanes.add(-1 - number, Entry(0, "", 0), "", cost=200, caller="list", now=0.0)
+        lanes.add(-1 - number, Entry(0, "", 0), "", cost=200, caller="list")
     now = 0.0
     asked: dict[int, float] = {}
     took: list[float] = []
@@ -54,17 +54,17 @@ def beside_a_list(items: int, slo_s: float) -> float:
     def ask() -> None:
         number = len(asked)
         asked[number] = now
-        lanes.add(number, Entry(0, "", 0), "", cost=12, caller=f"short {number}", now=now)
+        lanes.add(number, Entry(0, "", 0), "", cost=12, caller=f"short {number}")
 
     for _ in range(CLIENTS):
         ask()
-    while len(took) < 400:
-        found = lanes.next_batch(now=now)
+    while len(took) < 4000:
+        found = lanes.next_batch()
         assert found is not None, "each client always asks"
         lane, batch = found
         seconds = BATCH_S + batch.padded / UNITS_PER_S
         now += seconds
-        lane.ran(batch, seconds)
+        lane.time.note(batch.padded, seconds)
         lane.scheduler.settle(batch, [ItemResult()] * len(batch.entries))
         for ticket, _ in lanes.answers():
             if ticket >= 0:

@@ -43,6 +43,8 @@ class Ran(NamedTuple):
     item_results: Sequence[ItemResult]
     error: ItemError | None = None
     out_of_memory: bool = False
+    prepare_s: float = 0.0
+    compute_s: float = 0.0
 
     def tell(self, scheduler: Scheduler) -> None:
         """Tell the scheduler that the batch is from."""
@@ -180,13 +182,14 @@ class InlineExecutor(Executor):
             with self._computing:
                 start = time.perf_counter()
                 item_results = self.worker.compute(prepared, options)
+                compute_s = time.perf_counter() - start
                 self._total.prepare_s += prepared.seconds
-                self._total.compute_s += time.perf_counter() - start
+                self._total.compute_s += compute_s
         except OptimizeRefused:
             raise
         except Exception as error:
             return Ran(batch, (), *describe_and_release(error))
-        return Ran(batch, item_results)
+        return Ran(batch, item_results, prepare_s=prepared.seconds, compute_s=compute_s)
 
     def meta(self) -> Meta:
         """Return what is the same for all results of the job."""
@@ -209,8 +212,15 @@ class InlineExecutor(Executor):
         self._worker = self._job = self._desk = None
 
 
+PREPARE_SHARE = 0.1
+"""A batch is prepared beside the one before it where preparing takes more than this share of computing."""
+
+
 class InlineDesk(Desk):
-    """Submitted items, a batch at a time; while one computes, a thread prepares the next."""
+    """Submitted items, a batch at a time. A batch is cut when it can begin, so that what has come by then is in it.
+
+    Where preparing takes long, as for large images, the next batch is cut while one computes, and a thread prepares it.
+    """
 
     def __init__(self, executor: InlineExecutor, policy: Policy) -> None:
         estimate = executor.worker.model.estimate
@@ -218,19 +228,23 @@ class InlineDesk(Desk):
         self._executor = executor
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare")
         self._following: tuple[Lane[Submitted], Pending] | None = None
+        self._prepare_s = self._compute_s = 0.0
+        """Of the last batches."""
         self._forgotten = Counts()
 
     def work(self) -> None:
-        """Compute one batch, and have the next one prepared."""
+        """Compute one batch; the next may be prepared meanwhile."""
         found, self._following = self._following or self._next(None), None
         if found is not None:
             lane, pending = found
-            following = self._next(self._pool)
+            following = self._next(self._pool) if self._prepare_s > PREPARE_SHARE * self._compute_s else None
             try:
-                start = time.monotonic()
                 ran = self._executor.compute(pending)
+                self._prepare_s = 0.8 * self._prepare_s + ran.prepare_s
+                self._compute_s = 0.8 * self._compute_s + ran.compute_s
                 with self._changed:
-                    lane.ran(ran.batch, time.monotonic() - start)
+                    if ran.error is None:
+                        lane.time.note(ran.batch.padded, ran.compute_s)
                     ran.tell(lane.scheduler)
             except (SystemicError, BadOption) as error:  # of these options, or of the model
                 with self._changed:
@@ -256,7 +270,7 @@ class InlineDesk(Desk):
     def _next(self, pool: concurrent.futures.Executor | None) -> tuple[Lane[Submitted], Pending] | None:
         with self._changed:
             self.expire()
-            found = self.lanes.next_batch(now=time.monotonic())
+            found = self.lanes.next_batch()
         if found is None:
             return None
         lane, batch = found

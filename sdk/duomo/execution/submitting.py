@@ -103,12 +103,11 @@ class Desk(ABC):
         if entry.known is not None:
             self._answer([(future, entry.known)])
             return future
-        now = self._now()
-        deadline = None if deadline_s is None else now + deadline_s
+        deadline = None if deadline_s is None else self._now() + deadline_s
         with self._changed:
             if self._closed:
                 raise closed()
-            self.lanes.add(future, entry, options, cost=cost, size=size, deadline=deadline, caller=caller, now=now)
+            self.lanes.add(future, entry, options, cost=cost, size=size, deadline=deadline, caller=caller)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="duomo-submit", daemon=True)
                 self._thread.start()

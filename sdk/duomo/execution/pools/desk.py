@@ -40,17 +40,20 @@ class Turns(Protocol):
 class LaneRun(ScheduledRun):
     """The items of one lane."""
 
-    def __init__(self, lane: Lane[Submitted], pace: Pace, expire: Callable[[], None], now: Callable[[], float]) -> None:
+    def __init__(self, lane: Lane[Submitted], pace: Pace, expire: Callable[[], None]) -> None:
         super().__init__(lane.scheduler, lane.options, pace)
         self._lane = lane
         self._expire = expire
-        self._now = now
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
         """Return what a replica should run next, of items that are not late."""
         self._expire()
-        self._lane.pace = self.pace
-        return None if self._stopped is not None else self._lane.next_batch(replica, idle=idle, now=self._now())
+        return None if self._stopped is not None else self._lane.next_batch(replica, idle=idle)
+
+    def ran(self, cost: int, seconds: float) -> None:
+        """Note how long a batch of this cost took."""
+        super().ran(cost, seconds)
+        self._lane.time.note(cost, seconds)
 
 
 class PoolDesk(Desk):
@@ -86,7 +89,7 @@ class PoolDesk(Desk):
         with self._changed:
             for lane in self.lanes:
                 if lane not in self._runs:
-                    self._runs[lane] = LaneRun(lane, self._pool.pace_of(lane.options), self.expire, self._now)
+                    self._runs[lane] = LaneRun(lane, self._pool.pace_of(lane.options), self.expire)
                     self._pool.enter(self._runs[lane])
         self._pool.turn(self)
         with self._changed:

@@ -120,9 +120,8 @@ class ReplicaTable:
         took = took or now - seat.since
         seat.busy_s += took
         seat.is_warm = seat.is_warm or ran
-        if sent.cost and ran:
-            pace = took / sent.cost
-            sent.run.pace = 0.9 * sent.run.pace + 0.1 * pace if sent.run.pace else pace
+        if ran:
+            sent.run.ran(sent.cost, took)
         seat.since = now
         self._reopen(replica)
         return sent

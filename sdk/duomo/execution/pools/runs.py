@@ -27,6 +27,11 @@ class Pace:
     seconds: float = 0.0
     """Seconds of a unit of cost, smoothed; 0 until that is known."""
 
+    def note(self, cost: int, seconds: float) -> None:
+        """Take down a batch that ran; the time of one without cost says nothing of others."""
+        if cost:
+            self.seconds = 0.9 * self.seconds + 0.1 * seconds / cost if self.seconds else seconds / cost
+
 
 class PoolRun(ABC):
     """The work of one caller. The pool calls all of it under its lock."""
@@ -43,9 +48,9 @@ class PoolRun(ABC):
         """Seconds that a unit of cost takes, as the table of replicas finds."""
         return self._pace.seconds
 
-    @pace.setter
-    def pace(self, seconds: float) -> None:
-        self._pace.seconds = seconds
+    def ran(self, cost: int, seconds: float) -> None:
+        """Note how long a batch of this cost took."""
+        self._pace.note(cost, seconds)
 
     @property
     @abstractmethod

@@ -104,7 +104,7 @@ def simulate_serving(
         for place in sorted(range(len(places)), key=lambda at: len(places[at].held)):
             device = places[place]
             while len(device.held) < prefetch:
-                found = lanes.next_batch(place, idle=not device.held, now=now)
+                found = lanes.next_batch(place, idle=not device.held)
                 if found is None:
                     return
                 lane, batch = found
@@ -112,7 +112,7 @@ def simulate_serving(
                 begin = max(now, device.held[-1][2] if device.held else now)
                 device.held.append((lane, batch, begin + seconds))
                 device.busy_s += seconds
-                lane.ran(batch, seconds * device.speed)
+                lane.time.note(batch.padded, seconds * device.speed)
                 heapq.heappush(ends, (begin + seconds, place))
 
     while next_one < len(costs) or ends:
@@ -125,7 +125,7 @@ def simulate_serving(
             else:
                 admission.enter(cost, now)
                 arrived[next_one] = now
-                lanes.add(next_one, Entry(0, "", cost), "", cost=cost, caller=str(next_one), now=now)
+                lanes.add(next_one, Entry(0, "", cost), "", cost=cost, caller=str(next_one))
             next_one += 1
             coming += dice.expovariate(rate)
         else:

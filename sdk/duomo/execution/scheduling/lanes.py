@@ -22,22 +22,24 @@ from typing import Generic, TypeVar
 
 from duomo.errors import DeadlinePassed
 from duomo.execution.base import Entry, ItemResult
+from duomo.execution.scheduling.batch_time import BatchTime
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
+from duomo.execution.scheduling.turns import Mark, Turns
 from duomo.outcome import ItemError
 
 MOST_IDLE = 16
 """Lanes that are kept although nothing is in them: their schedulers have learned what fits into memory."""
-AHEAD = 2
-"""Batches for each worker that are offered to the scheduler; what is behind them waits for its caller's turn."""
+AHEAD = 4
+"""Batches for each worker that are offered to the scheduler, to choose alike items from; the rest waits its turn."""
 SLO_SHARE = 0.25
-"""Share of the time of an item that its batch may take: it also waits for the batch that runs and for the one after."""
+"""Share of the time of an item that its batch may take: it also waits for the batch that runs."""
 _BEHIND = -1
 T = TypeVar("T")
 
 
 class Lane(Generic[T]):
-    """Items with equal options. Its callers take turns: only so many items of a long list are offered at a time.
+    """Items with equal options. The oldest by `Turns` is in the next batch, with those that are alike.
 
     Args:
         options: of all its items.
@@ -48,32 +50,30 @@ class Lane(Generic[T]):
     def __init__(self, options: object, policy: Policy, slo_s: float = 0.0) -> None:
         self.options = options
         self.scheduler = Scheduler(policy)
-        self.pace = 0.0
-        """Seconds that a unit of padded cost takes, as the driver has found; 0 until it has."""
+        self.time = BatchTime()
+        """To be told of each batch that ran."""
         self._slo_s = slo_s
         self._indices: dict[T, int] = {}
         """Ticket → index in the scheduler, or `_BEHIND`."""
         self._tickets: dict[int, T] = {}
-        self._behind: dict[str, deque[tuple[T, Entry, int, int]]] = {}
-        """Caller → what was not offered yet; some of it was taken back."""
-        self._turns: deque[str] = deque()
-        self._arrived: dict[T, float] = {}
+        self._turns = Turns()
+        self._marks: dict[T, Mark] = {}
+        """Of each that waits."""
+        self._behind: list[tuple[float, int, T, Entry, int, int]] = []
+        """A heap of what was not offered yet; some of it was taken back."""
         self._num = 0
+        self._order = itertools.count()
 
     @property
     def is_idle(self) -> bool:
         """Whether all that was added is answered or dropped."""
         return not self._indices
 
-    def add(self, ticket: T, entry: Entry, cost: int, size: int, caller: str = "", now: float = 0.0) -> None:
+    def add(self, ticket: T, entry: Entry, cost: int, size: int, caller: str = "") -> None:
         """Add an item."""
         self._indices[ticket] = _BEHIND
-        if self._slo_s:
-            self._arrived[ticket] = now
-        if caller not in self._behind:
-            self._behind[caller] = deque()
-            self._turns.append(caller)
-        self._behind[caller].append((ticket, entry, cost, size))
+        mark = self._marks[ticket] = self._turns.mark(caller, cost)
+        heapq.heappush(self._behind, (mark.start, next(self._order), ticket, entry, cost, size))
         self._offer()
 
     def drop(self, ticket: T) -> bool:
@@ -85,75 +85,59 @@ class Lane(Generic[T]):
             self.scheduler.counts.dropped += 1
         else:
             del self._tickets[index]
-        self._forget(ticket)
+        del self._indices[ticket]
+        self._turns.drop(self._marks.pop(ticket))
         return True
 
-    def next_batch(self, worker: int = 0, *, idle: bool = True, now: float = 0.0) -> Batch | None:
+    def next_batch(self, worker: int = 0, *, idle: bool = True) -> Batch | None:
         """Return what `worker` should run next, as `Scheduler.next_batch`."""
         self._offer()
-        return self.scheduler.next_batch(worker, idle=idle, most_cost=self._most_cost(now))
-
-    def ran(self, batch: Batch, seconds: float) -> None:
-        """Note how long a batch took, for a driver that has no pace of its own.
-
-        The best pace of late counts: a small batch costs its start, and would make the next ones smaller still.
-        """
-        found = seconds / max(1, batch.padded)
-        self.pace = found if not self.pace else min(found, 1.02 * self.pace)
+        batch = self.scheduler.next_batch(worker, idle=idle, most_cost=self._most_cost())
+        if batch is not None:
+            tickets = [self._tickets[entry.index] for entry in batch.entries if entry.index in self._tickets]
+            self._turns.serve([self._marks.pop(each) for each in tickets if each in self._marks])
+        return batch
 
     def answers(self) -> Iterator[tuple[T, ItemResult]]:
         """Return what has settled since the last time."""
         for entry, item_result in self.scheduler.settled():
             ticket = self._tickets.pop(entry.index)
-            self._forget(ticket)
+            del self._indices[ticket]
             yield ticket, item_result
         deque(self.scheduler.emit(), maxlen=0)  # in order, only so that it is forgotten
 
-    def _forget(self, ticket: T) -> None:
-        del self._indices[ticket]
-        self._arrived.pop(ticket, None)
-
     def _offer(self) -> None:
-        """Offer items, of one caller after another, until the next batches are full."""
-        while self._turns and self._has_room():
-            caller = self._turns[0]
-            waiting = self._behind[caller]
-            while waiting and waiting[0][0] not in self._indices:
-                waiting.popleft()
-            if waiting:
-                ticket, entry, cost, size = waiting.popleft()
+        """Offer what has its turn now, and more until the next batches are full."""
+        while self._behind:
+            start, _, ticket, entry, cost, size = self._behind[0]
+            if ticket in self._indices:
+                if start > self._turns.now and not self._has_room():
+                    return
                 index, self._num = self._num, self._num + 1
                 self._tickets[index], self._indices[ticket] = ticket, index
-                self.scheduler.offer(entry._replace(index=index), cost, size)
-            self._turns.popleft()
-            if waiting:
-                self._turns.append(caller)
-            else:
-                del self._behind[caller]
+                self._turns.offer(self._marks[ticket])
+                self.scheduler.offer(Entry(index, entry.id, entry.item, entry.known), cost, size, start)
+            heapq.heappop(self._behind)
 
     def _has_room(self) -> bool:
         scheduler, policy = self.scheduler, self.scheduler.policy
-        ahead = AHEAD * policy.workers
+        ahead, usual = AHEAD * policy.workers, self.time.usual_cost
         if scheduler.num_waiting >= ahead * policy.max_items:
             return False
-        budget = policy.budget
-        if self._slo_s and self.pace:
-            slice_of = max(1, int(self._slo_s * SLO_SHARE / self.pace))
-            budget = min(budget, slice_of) if budget else slice_of
-        return not budget or scheduler.cost_waiting < ahead * budget
+        bound = min(usual or policy.budget, policy.budget or usual)
+        return not bound or scheduler.cost_waiting < ahead * bound
 
-    def _most_cost(self, now: float) -> int:
-        """Return the cost of a batch that leaves the oldest item enough of its time; 0 for no bound.
+    def _most_cost(self) -> int:
+        """Return the cost of the next batch; 0 for no bound.
 
-        Half of the usual share is the least: small batches make all the others late. Where the oldest is late already,
-        larger ones get through the rest sooner.
+        It is the usual one, so that nobody waits long for what others have in it; half of what has its turn where that
+        is more, since whoever comes now is behind that anyway. With a target it takes a share of that, unless those
+        who have their turn could not be answered in time with batches so small: they do less work a second.
         """
-        if not self._slo_s or not self.pace or not self._arrived:
-            return 0
-        usual = self._slo_s * SLO_SHARE
-        left = self._slo_s - (now - next(iter(self._arrived.values())))
-        share = 2 * usual if left <= 0 else min(usual, max(left, usual / 2))
-        return max(1, int(share / self.pace))
+        due, usual = self._turns.due, self.time.usual_cost
+        most = max(usual, due // 2) if usual else 0
+        small = self.time.cost_within(self._slo_s * SLO_SHARE) if self._slo_s else 0
+        return small if 0 < small < most and self.time.seconds(due, small) < self._slo_s / 2 else most
 
 
 class Lanes(Generic[T]):
@@ -191,7 +175,6 @@ class Lanes(Generic[T]):
         size: int = 0,
         deadline: float | None = None,
         caller: str = "",
-        now: float = 0.0,
     ) -> Lane[T]:
         """Add an item to the lane of its options.
 
@@ -202,12 +185,11 @@ class Lanes(Generic[T]):
             cost: as for `Scheduler.offer`.
             size: the same.
             deadline: when it need not be computed any more, on the clock of `expire`.
-            caller: whose it is; callers take turns.
-            now: the time, on the same clock.
+            caller: whose it is; callers have equal shares of the work.
         """
         lane = self._lane(options)
         self._places[ticket] = lane
-        lane.add(ticket, entry, cost, size, caller, now)
+        lane.add(ticket, entry, cost, size, caller)
         if deadline is not None:
             heapq.heappush(self._deadlines, (deadline, next(self._order), ticket))
         return lane
@@ -235,12 +217,12 @@ class Lanes(Generic[T]):
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
-    def next_batch(self, worker: int = 0, *, idle: bool = True, now: float = 0.0) -> tuple[Lane[T], Batch] | None:
+    def next_batch(self, worker: int = 0, *, idle: bool = True) -> tuple[Lane[T], Batch] | None:
         """Return what `worker` should run next, as `Scheduler.next_batch`; the lanes take turns."""
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
-            batch = lane.next_batch(worker, idle=idle, now=now)
+            batch = lane.next_batch(worker, idle=idle)
             if batch is not None:
                 return lane, batch
         return None

@@ -110,8 +110,11 @@ class Scheduler:
         """How many items, and bytes of them, the window still takes."""
         return self.policy.window_items - len(self._entries), self.policy.window_bytes - self._bytes
 
-    def offer(self, entry: Entry, cost: int = 1, size: int = 0) -> None:
-        """Hand in the next entry; indices count up from 0. One whose item_result is known is settled at once."""
+    def offer(self, entry: Entry, cost: int = 1, size: int = 0, age: float | None = None) -> None:
+        """Hand in the next entry; indices count up from 0. One whose item_result is known is settled at once.
+
+        With an `age`, which all or none have, the lowest is cut first in the place of the lowest index.
+        """
         index, _, _, item_result = entry
         assert index == self._next + len(self._entries), "entries are offered in order"
         self._entries[index] = entry
@@ -122,7 +125,7 @@ class Scheduler:
         if item_result is not None:
             self._item_results[index] = item_result
             return
-        self._waiting.add(index, cost)
+        self._waiting.add(index, cost, age)
         self._cost_waiting += cost
 
     def drop(self, index: int) -> bool:
@@ -303,7 +306,9 @@ class Scheduler:
             policy.packed,
             policy.slack,
         )
-        chosen = self._waiting.cut(filling)
+        # Where nothing is padded, alike costs gain nothing; a server's callers are then served in order.
+        by_age = policy.packed and policy.live
+        chosen = self._waiting.cut_oldest(filling) if by_age else self._waiting.cut(filling)
         costs = [self._costs[index] for index in chosen]
         self._cost_waiting -= sum(costs)
         return self._batch(tuple(map(self._entries.__getitem__, chosen)), costs, worker)

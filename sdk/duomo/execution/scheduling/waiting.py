@@ -1,8 +1,8 @@
 """Items that wait to be cut into batches, by cost and by age.
 
-They lie in bins of one cost each, or nearly, in the order of the input. What a batch costs to cut
-depends on the bins it takes from, not on how many items wait: with 1024 devices that is a million,
-and in a sorted list each item would move half of the others.
+They lie in bins of one cost each, or nearly, in the order of the input, or of the ages they are given. What a batch
+costs to cut depends on the bins it takes from, not on how many items wait: with 1024 devices that is a million, and in
+a sorted list each item would move half of the others.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ SLACK = 64
 small encoder on a CPU."""
 EXACT = 256
 """Costs below this have a bin each; above, those that agree in their leading eight bits share one (0.8 %)."""
+
+
+MOST_PASSED = 8
+"""Costs that do not fit into a batch before it is as full as it will be, where items are taken by age."""
 
 
 class BatchBuilder:
@@ -58,7 +62,10 @@ class BatchBuilder:
 
 
 class WaitingItems:
-    """Indices with their costs. They are added in rising order, and taken oldest and nearest first."""
+    """Indices with their costs, taken oldest and nearest first. They are added in rising order.
+
+    That order is their age, unless each is given another.
+    """
 
     def __init__(self) -> None:
         self.num = 0
@@ -66,19 +73,28 @@ class WaitingItems:
         """Highest cost of a bin → indices, oldest first; taken from that end only."""
         self._keys: list[int] = []
         """The bins that are not empty, sorted."""
-        self._oldest: list[tuple[int, int]] = []
-        """A heap of (index, bin): the oldest of each bin, and some that no longer are."""
+        self._ages: dict[int, float] = {}
+        """Index → age, of those that were given one: the lowest is the oldest."""
+        self._oldest: list[tuple[float, int, int]] = []
+        """A heap of (age, index, bin): the oldest of each bin, and some that no longer are."""
 
-    def add(self, index: int, cost: int) -> None:
-        """Add one."""
+    def add(self, index: int, cost: int, age: float | None = None) -> None:
+        """Add one. Of equal ages the lower index is older."""
         key = cost if cost < EXACT else _bin(cost)
+        if age is not None:
+            self._ages[index] = age
         waiting = self._bins.get(key)
         if waiting is None:
             self._bins[key] = deque((index,))
             bisect.insort(self._keys, key)
-            heapq.heappush(self._oldest, (index, key))
-        else:
+            self._push(index, key)
+        elif age is None or self._age(waiting[-1]) <= self._age(index):
             waiting.append(index)
+        else:
+            at = bisect.bisect(waiting, self._age(index), key=self._age)
+            waiting.insert(at, index)
+            if at == 0:
+                self._push(index, key)
         self.num += 1
 
     def remove(self, index: int, cost: int) -> bool:
@@ -93,7 +109,8 @@ class WaitingItems:
             del self._bins[key]
             del self._keys[bisect.bisect_left(self._keys, key)]
         elif was_oldest:
-            heapq.heappush(self._oldest, (waiting[0], key))
+            self._push(waiting[0], key)
+        self._ages.pop(index, None)
         self.num -= 1
         return True
 
@@ -109,7 +126,7 @@ class WaitingItems:
             num = filling.take(keys[at], len(waiting))
             side.extend([waiting.popleft() for _ in range(num)])
             if num and waiting:
-                heapq.heappush(self._oldest, (waiting[0], keys[at]))
+                self._push(waiting[0], keys[at])
             down = keys[first] - keys[first - 1] if first > 0 else None
             up = keys[last + 1] - keys[last] if last + 1 < len(keys) else None
             if waiting or (down is None and up is None):
@@ -125,12 +142,47 @@ class WaitingItems:
                 del bins[key]
         keys[first : last + 1] = [key for key in keys[first : last + 1] if key in bins]
         self.num -= len(above) + len(below)
-        return [*reversed(below), *above]
+        chosen = [*reversed(below), *above]
+        if self._ages:
+            for index in chosen:
+                self._ages.pop(index, None)
+        return chosen
+
+    def cut_oldest(self, filling: BatchBuilder) -> list[int]:
+        """Take one after another by age alone, as long as they fit; those that do not, stay. From the oldest on."""
+        chosen: list[int] = []
+        passed: list[tuple[float, int, int]] = []
+        while self._oldest and len(passed) < MOST_PASSED:
+            place = heapq.heappop(self._oldest)
+            _, index, key = place
+            waiting = self._bins.get(key)
+            if not waiting or waiting[0] != index:
+                continue
+            if not filling.take(key, 1):
+                passed.append(place)
+                continue
+            chosen.append(waiting.popleft())
+            self._ages.pop(index, None)
+            if waiting:
+                self._push(waiting[0], key)
+            else:
+                del self._bins[key]
+                del self._keys[bisect.bisect_left(self._keys, key)]
+        for place in passed:
+            heapq.heappush(self._oldest, place)
+        self.num -= len(chosen)
+        return chosen
+
+    def _age(self, index: int) -> tuple[float, int]:
+        return self._ages.get(index, index), index
+
+    def _push(self, index: int, key: int) -> None:
+        heapq.heappush(self._oldest, (*self._age(index), key))
 
     def _oldest_bin(self) -> int:
         """Find the bin in which the oldest is."""
         while True:
-            index, key = self._oldest[0]
+            _, index, key = self._oldest[0]
             waiting = self._bins.get(key)
             if waiting and waiting[0] == index:
                 return key

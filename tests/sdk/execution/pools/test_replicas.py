@@ -12,12 +12,19 @@ from duomo.execution.pools.replicas import (
     InFlight,
     ReplicaTable,
 )
+from duomo.execution.pools.runs import Pace
 
 FLOOR_S = 60.0
 
 
 class Run:
-    pace = 0.0
+    def __init__(self, pace=0.0):
+        self._pace = Pace(pace)
+        self.ran = self._pace.note
+
+    @property
+    def pace(self):
+        return self._pace.seconds
 
 
 def batch(ticket=0, run=None, cost=10):
@@ -289,8 +296,7 @@ def test_a_start_may_take_ten_times_the_floor():
 
 
 def test_the_time_of_a_batch_runs_from_when_it_became_the_oldest():
-    replicas, run = table(1, depth=2), Run()
-    run.pace = 0.001
+    replicas, run = table(1, depth=2), Run(0.001)
     replicas.sent(0, batch(0, run), 0.0)
     replicas.sent(0, batch(1, run), 50.0)
     assert [replica for replica, _ in replicas.overdue(61.0)] == [0]

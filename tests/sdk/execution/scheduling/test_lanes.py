@@ -271,15 +271,3 @@ def test_what_is_taken_back_before_its_turn_is_not_computed():
     assert lane.scheduler.counts.dropped == 10
     lanes.answers()
     assert lanes.is_idle
-
-
-def test_a_target_bounds_a_batch_by_what_the_oldest_has_left():
-    lanes = Lanes(Policy(max_items=100).shared(), slo_s=1.0)
-    for number in range(100):
-        lane = lanes.add(number, Entry(0, "", number), "", cost=10, now=0.0)
-    assert len(lanes.next_batch(now=0.0)[1].entries) == 100, "nothing is known of the pace yet"
-    lane.pace = 0.01
-    for number in range(100, 200):
-        lanes.add(number, Entry(0, "", number), "", cost=10, now=0.0)
-    sizes = [len(lanes.next_batch(now=now)[1].entries) for now in (0.0, 0.9, 5.0)]
-    assert sizes == [2, 1, 5], "a quarter of a second, an eighth, and half a second where the oldest is late"

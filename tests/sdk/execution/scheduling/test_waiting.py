@@ -144,6 +144,45 @@ def test_as_many_join_as_would_one_by_one(offers, **bounds):
 # In which order they are taken
 
 
+def aged(*pairs):
+    items = WaitingItems()
+    for index, (cost, age) in enumerate(pairs):
+        items.add(index, cost, age)
+    return items
+
+
+def test_items_of_one_cost_are_taken_by_the_age_they_were_given():
+    items = aged((5, 30.0), (5, 10.0), (5, 20.0), (5, 10.0))
+    assert items.cut(Recording(2)) == [1, 3]
+    assert items.cut(Recording()) == [2, 0]
+
+
+def test_the_lowest_age_is_the_oldest_whatever_it_costs():
+    items = aged((500, 1.0), (7, 2.0), (90, 0.5))
+    assert items.cut(Recording(1, 0)) == [2]
+    assert items.remove(0, 500)
+    assert items.cut(Recording(1, 0)) == [1]
+
+
+def test_by_age_alone_those_that_do_not_fit_stay():
+    items = aged((60, 1.0), (50, 2.0), (30, 3.0), (60, 0.0), (10, 4.0))
+    assert items.cut_oldest(builder(limit=100)) == [3, 2, 4]
+    assert items.cut_oldest(builder(limit=100)) == [0]
+    assert items.cut_oldest(builder(limit=100)) == [1]
+    assert items.num == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 9)), min_size=1, max_size=60), st.integers(1, 9))
+def test_by_age_alone_the_oldest_come_first(pairs, most):
+    items = aged(*pairs)
+    taken = []
+    while items.num:
+        taken += items.cut_oldest(builder(max_items=most))
+    # Of one place in the table, such as 300 and 301, as of equal costs.
+    assert [pairs[index][1] for index in taken] == sorted(age for _, age in pairs)
+    assert sorted(taken) == list(range(len(pairs)))
+
+
 def test_items_come_from_the_cheapest_to_the_costliest():
     assert waiting(5, 9, 5, 1, 9).cut(Recording()) == [3, 0, 2, 1, 4]
 

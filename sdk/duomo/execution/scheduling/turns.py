@@ -1,0 +1,99 @@
+"""Whose turn it is: callers get equal shares of the work, whatever each asks for at once.
+
+Start-time fair queueing (Goyal, Vin and Cheng, 1996): an item is marked with the virtual time at which its caller's
+share of the work reaches it, and the lowest mark is next. Who asks for one item is marked with the time that it is now,
+before all that is left of anybody's list. Other than there, a caller of whom nothing waits owes nothing: who asks for
+one item after the other is served in order, whatever each costs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+from collections.abc import Sequence
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Mark:
+    """The place of an item that waits."""
+
+    caller: str
+    start: float
+    """Virtual time at which it has its turn."""
+    cost: int
+    waits: bool = True
+    is_offered: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class _Caller:
+    waiting: int = 0
+    """Items."""
+    end: float = 0.0
+    """Virtual time at which all that it asked for is done."""
+
+
+class Turns:
+    """Virtual time, and where each caller is in it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        """Cost that each of the callers who wait has had."""
+        self.due = 0
+        """Cost of the offered items that have their turn now."""
+        self._running = 0.0
+        """What the batch that began last adds to the time once the next begins."""
+        self._callers: dict[str, _Caller] = {}
+        """Those of whom something waits."""
+        self._early: list[tuple[float, int, Mark]] = []
+        """A heap of offered items whose turn has not come; some wait no more."""
+        self._order = itertools.count()
+
+    def mark(self, caller: str, cost: int) -> Mark:
+        """Mark one more item that waits."""
+        found = self._callers.setdefault(caller, _Caller())
+        found.waiting += 1
+        mark = Mark(caller, max(self.now, found.end), max(1, cost))
+        found.end = mark.start + mark.cost
+        return mark
+
+    def offer(self, mark: Mark) -> None:
+        """Note that an item may be in the next batch."""
+        mark.is_offered = True
+        if mark.start <= self.now:
+            self.due += mark.cost
+        else:
+            heapq.heappush(self._early, (mark.start, next(self._order), mark))
+
+    def drop(self, mark: Mark) -> None:
+        """Note that an item waits no more, since it was taken back: its caller need not pay for it."""
+        self._callers[mark.caller].end -= mark.cost
+        self._leave(mark)
+
+    def serve(self, marks: Sequence[Mark]) -> None:
+        """Note that a batch of these items begins."""
+        if not marks:
+            return
+        now = max(self.now + self._running, min(mark.start for mark in marks))
+        running = sum(mark.cost for mark in marks) / len(self._callers)
+        for mark in marks:
+            self._leave(mark)
+        if self._callers:
+            self.now, self._running = now, running
+        while self._early and self._early[0][0] <= self.now:
+            mark = heapq.heappop(self._early)[2]
+            self.due += mark.cost if mark.waits else 0
+
+    def _leave(self, mark: Mark) -> None:
+        mark.waits = False
+        if mark.is_offered and mark.start <= self.now:
+            self.due -= mark.cost
+        found = self._callers[mark.caller]
+        found.waiting -= 1
+        if not found.waiting:
+            del self._callers[mark.caller]
+        if not self._callers:  # nobody waits, so nobody is owed anything
+            self.now = self._running = 0.0
+            self.due = 0
+            self._early.clear()
