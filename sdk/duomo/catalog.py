@@ -91,6 +91,13 @@ class Catalog:
         """A task by name or alias. Raises `UnknownTask` with the nearest names."""
         found = self.find_task(name)
         if found is None:
+            model = next((spec for spec in self.models if name in (spec.name, spec.name.partition("/")[2])), None)
+            if model is not None:
+                raise UnknownTask(
+                    f"no task named '{name}'",
+                    why=f"it is a model, for {model.task}",
+                    fix=f'duomo.load("{model.task}", "{model.name}")  (duomo run {model.task} -m {model.name} …)',
+                )
             raise UnknownTask(
                 f"no task named '{name}'",
                 why=f"{len(self.tasks)} tasks are known",
@@ -147,7 +154,7 @@ class Catalog:
                 why=f"{missing} is not installed" if missing else "the installed plugins bring none of their own",
                 fix=install_line(missing)
                 if missing
-                else "name a checkpoint: -m hf:org/name or -m dir:PATH"
+                else 'name a checkpoint: model="hf:org/name" or "dir:PATH" (-m hf:org/name or -m dir:PATH)'
                 if families
                 else "duomo plugins list",
             )
@@ -220,13 +227,14 @@ class Catalog:
         other = [] if near else nearest(name, {spec.name for spec in self.models})
         does = ", ".join(sorted({spec.task for spec in self.models if other and spec.name == other[0]}))
         is_foreign = "/" in name and owner not in {record.name for record in self.plugins}
+        is_hub = is_foreign or not (near or other)
         return UnknownModel(
             f"no model named '{name}'" + (f" for task {task}" if task else ""),
             why=f"{len(names)} models are available"
             + (f"; the closest is '{near[0]}'" if near else "")
             + (f"; '{other[0]}' does {does}" if other else ""),
             fix=(f"-m {near[0]}\n" if near else "")
-            + (f"-m hf:{name} takes a checkpoint from the hub\n" if is_foreign else "")
+            + (f"-m hf:{name if is_foreign else 'org/name'} takes a checkpoint from the hub\n" if is_hub else "")
             + "duomo models list"
             + (f" --task {task}" if task else ""),
         )

@@ -46,6 +46,7 @@ DuomoError                    what happened · why · how to fix it
 └── Aborted                   a plugin's ``before_run`` refused the run
 """
 
+import re
 from collections.abc import Iterable
 
 
@@ -377,15 +378,26 @@ class Aborted(DuomoError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The names most like `name`, best first; also finds a bare ``thing`` behind ``plugin/thing``."""
+    """The names most like `name`, best first; also finds a bare ``thing`` behind ``plugin/thing``.
+
+    Near are spellings, and then names whose words are all in `name` or the other way round: ``labels`` for
+    ``candidate_labels``, ``image-classification`` for ``image``.
+    """
     known = sorted(set(known))
     import difflib  # only a mistake needs it
 
-    close = difflib.get_close_matches(name, known, n=count, cutoff=0.6)
+    typed = _words(name)
+    close = difflib.get_close_matches(name, known, n=count, cutoff=0.75)
+    close += [each for each in known if typed <= _words(each) or _words(each) <= typed]
+    close += difflib.get_close_matches(name, known, n=count, cutoff=0.6)
     tails = {each: each.rpartition("/")[2] for each in known}
     near_tails = difflib.get_close_matches(name.rpartition("/")[2], set(tails.values()), n=count, cutoff=0.6)
     close += [each for tail in near_tails for each in known if tails[each] == tail]
     return list(dict.fromkeys(close))[:count]
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[-_./: ]+", name.lower())) - {""}
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -59,6 +59,16 @@ class SubmitOptions(TypedDict, total=False):
     caller: str
 
 
+def task_name(task: object) -> str:
+    """Return the name of a task that a caller gave by name or class. Raises `UsageProblem` for anything else."""
+    name = task if isinstance(task, str) else getattr(task, "name", None)
+    if isinstance(name, str):
+        return name
+    raise UsageProblem(
+        f"{task!r:.60} is not a task", why="it is named by a str or its class", fix='duomo.run("ocr", "page.png")'
+    )
+
+
 def check_for_load(options: Mapping[str, object]) -> None:
     """Raise `UsageProblem` for a keyword of `load` among the options of `run`."""
     for name in ("optimize", "executor", "devices", "parallel", "catalog"):
@@ -70,10 +80,29 @@ def check_for_load(options: Mapping[str, object]) -> None:
             )
 
 
-def check_modes(dtype: str, optimize: str) -> None:
-    """Raise `UsageProblem` for a dtype or a speed mode that there is not."""
-    if dtype not in ("auto", "float32", "bfloat16", "float16"):
-        raise UsageProblem(f"no dtype '{dtype}'", fix="auto, float32, bfloat16 or float16")
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+_SHORT = {"fp32": "float32", "float": "float32", "bf16": "bfloat16", "fp16": "float16", "half": "float16"}
+
+
+def dtype_name(dtype: object) -> str:
+    """Return the name of a dtype that a caller gave: a `torch.dtype` is known by it, without an import of torch.
+
+    Raises `UsageProblem` for one that there is not.
+    """
+    is_torch = (type(dtype).__module__, type(dtype).__name__) == ("torch", "dtype")
+    name = str(dtype).removeprefix("torch.") if is_torch else dtype
+    if isinstance(name, str) and name in _DTYPES:
+        return name
+    known = _SHORT.get(str(dtype).removeprefix("torch."), str(dtype).removeprefix("torch."))
+    raise UsageProblem(
+        f"no dtype '{dtype}'",
+        why=f"there are {', '.join(_DTYPES)}",
+        fix=f'dtype="{known if known in _DTYPES else "auto"}" (--dtype {known if known in _DTYPES else "auto"})',
+    )
+
+
+def check_mode(optimize: str) -> None:
+    """Raise `UsageProblem` for a speed mode that there is not."""
     if optimize not in MODES:
         near = did_you_mean(optimize, MODES)
         raise UsageProblem(f"no speed mode '{optimize}'", why=near, fix=f"one of {', '.join(MODES)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,12 @@ def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple
             raise UsageProblem("name a task or a model", fix='duomo.load("image-classification")')
         spec = catalog.default_model(task)
         return _locate(spec, catalog), spec.name
+    if not isinstance(model, str | os.PathLike):
+        raise UsageProblem(
+            f"a model is named, and a {type(model).__name__} was given",
+            why="it is loaded by the family that its files call for",
+            fix='model="plugin/thing", "hf:org/name" or "dir:PATH"',
+        )
     # A plugin that did not load still owns its names: the answer then is why it did not.
     owned = (f"{record.name}/" for record in catalog.plugins)
     ref = parse_ref(model, (*(spec.name for spec in catalog.models), *owned))
@@ -33,7 +40,7 @@ def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple
             raise UsageProblem(
                 f"'{spec.name}' loads checkpoints that you name",
                 why="it has no weights of its own",
-                fix="-m hf:org/name or -m dir:PATH",
+                fix='model="hf:org/name" or "dir:PATH" (-m hf:org/name or -m dir:PATH)',
             )
         return _locate(spec, catalog), spec.name
     return _open(ref, task, catalog), str(ref)

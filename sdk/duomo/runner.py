@@ -25,7 +25,7 @@ from duomo.execution.items import Key, items_of
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.execution.progress import Progress, watched
-from duomo.keywords import check_for_load, check_modes
+from duomo.keywords import check_for_load, check_mode, dtype_name, task_name
 from duomo.lifecycle import Lifecycle, check_process
 from duomo.outcome import Meta, Outcome
 from duomo.parallel import ParallelDims
@@ -78,11 +78,11 @@ def load(
         DuomoError: with what, why and how to fix it.
     """
     catalog = catalog or _LOADING.get() or default_catalog()
-    name = task if isinstance(task, str) or task is None else task.name
+    name = task_name(task) if task is not None else None
     if name is not None:
         name = catalog.task(name).name  # an alias, such as ner, is one task with its name
-    check_modes(dtype, optimize)
-    device = device_name(device)
+    check_mode(optimize)
+    device, dtype = device_name(device), dtype_name(dtype)
     weights, reference = find_weights(name, model, catalog)
     spec = weights.spec
     path = str(weights.path) if weights.path else None
@@ -127,7 +127,7 @@ def run(
     Raises:
         DuomoError: the item's own error, or what kept the model from loading.
     """
-    name = task if isinstance(task, str) else task.name
+    name = task_name(task)
     check_for_load(options)
     return _kept(name, model, device, dtype, folder_identity(model), os.getpid())(item, **options)
 

@@ -50,7 +50,9 @@ def test_a_name_like_nothing_known_is_answered_with_where_to_look():
     assert task.value.fix == "duomo tasks list"
     with pytest.raises(UnknownModel) as model:
         catalog.model("zzz", "text-classification")
-    assert model.value.fix == "duomo models list --task text-classification"
+    hub, listed = model.value.fix.splitlines()
+    assert hub == "-m hf:org/name takes a checkpoint from the hub"
+    assert listed == "duomo models list --task text-classification"
 
 
 def test_a_bare_name_works_while_one_plugin_has_it():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
+from duomo.inputs.advice import what_instead
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
@@ -78,7 +79,7 @@ class Audio:
             )
         raise BadInput(
             f"audio is expected, not {type(value).__name__}",
-            fix="pass a path, URL, bytes, file object or (array, sampling_rate)",
+            fix=what_instead(value, "a path, URL, bytes, file object or (array, sampling_rate)"),
         )
 
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
+from duomo.inputs.advice import what_instead
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
@@ -70,7 +71,7 @@ class Image:
             return cls(value)
         raise BadInput(
             f"an image is expected, not {type(value).__name__}",
-            fix="pass a path, URL, bytes, file object, PIL image, array (H, W, 3) or tensor (3, H, W)",
+            fix=what_instead(value, "a path, URL, bytes, file object, PIL image, array (H, W, 3) or tensor (3, H, W)"),
         )
 
     @classmethod

@@ -18,6 +18,8 @@ _SHALLOW = {"L;2": 85, "L;4": 17}
 """How far Pillow spreads the levels of PNGs of 2 and 4 bits; it leaves the level that stands for transparency."""
 _ROUNDING = 0.01
 """How far floats may lie outside [0, 1] for the advice to be clipping rather than scaling."""
+_LONG = 16
+"""Pixels from which an array as narrow as a colour is a line of an image."""
 _DEEP = "RGB;16B"
 _LOW_BYTES = "RGB;16L"
 """The layout under which Pillow's reader of big-endian 16-bit colours finds their lower bytes."""
@@ -71,6 +73,12 @@ def as_uint8(value: object) -> np.ndarray[Any, Any]:
             )
         if not is_last:
             array = array.transpose(1, 2, 0)
+    if array.ndim == 2 and array.shape[1] in (3, 4) and array.shape[0] >= _LONG:
+        raise BadInput(
+            f"an array of shape {array.shape} is a line of pixels, not an image",
+            why="that is what iterating an image (H, W, 3) gives",
+            fix="pass the whole array: runner(array); map takes many images: runner.map([array])",
+        )
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
@@ -153,7 +161,7 @@ def _without_key(image: PIL.Image.Image) -> PIL.Image.Image:
 def _from_deep_grey(image: PIL.Image.Image) -> PIL.Image.Image:
     """Greys of 16 bits scaled to 8, where Pillow would clip them; the one that stands for transparency becomes white.
 
-    Raises `BadInput` for levels that 16 bits cannot hold: it is not known what white is.
+    Raises `BadInput` for levels that 16 bits cannot hold, or that 8 bits could: it is not known what white is.
     """
     import numpy as np
     import PIL.Image
@@ -166,6 +174,12 @@ def _from_deep_grey(image: PIL.Image.Image) -> PIL.Image.Image:
             f"grey levels must lie in 0 to {white}, these span {levels.min()} to {levels.max()}",
             why="a guess at the range would silently change every prediction",
             fix="scale them to 8 or 16 bits",
+        )
+    if image.mode == "I" and image.format != "PNG" and 0 < levels.max() <= 255:
+        raise BadInput(
+            f"grey levels of mode I that span {levels.min()} to {levels.max()} could be of 8 bits or of 16",
+            why="the mode does not say what white is; as 16 bits the image would be nearly black",
+            fix='of 8 bits: image.convert("L"); of 16: image.convert("I;16")',
         )
     clear = image.info.get("transparency")
     scaled = (levels.astype(np.float32) * np.float32(255 / white)).astype(np.uint8)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from duomo.config import is_offline
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, Offline
+from duomo.inputs.advice import where_instead, why_not
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
 
@@ -31,6 +32,8 @@ def is_url(value: object) -> bool:
 def path_of(value: str | os.PathLike[str], what: str) -> Path:
     """The path that a caller names. Raises `InputMissing` for an address of a kind that is not fetched."""
     check_unsealed(f"this {what}")
+    if value == "":  # as a path it would be this folder
+        raise InputMissing(f"the path of this {what} is empty", fix="leave it out, or check where it comes from")
     found = _SCHEME.match(value) if isinstance(value, str) else None
     if found is None or not isinstance(value, str):
         return Path(value)
@@ -58,16 +61,14 @@ def check_file(path: Path, what: str) -> Path:
         raise InputMissing(
             f"no {what} file at '{path}'",
             why=f"looked in {path.absolute().parent}",
-            fix=f"a shell expands ~, and a str is taken as it is: os.path.expanduser({str(path)!r:.200})"
-            if str(path).startswith("~")
-            else "check the path and its spelling",
+            fix=where_instead(path),
         ) from None
     except (OSError, ValueError) as error:
         # ValueError: a null character in the name.
         raise InputUnreadable(
             f"cannot read '{path!s:.200}'",
             why=getattr(error, "strerror", None) or str(error),
-            fix="check the path and its permissions",
+            fix=why_not(error),
         ) from None
     if stat.S_ISDIR(found.st_mode):
         raise InputUnreadable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.advice import what_instead
 from duomo.inputs.limits import limits
 from duomo.inputs.source import name_of, read_file
 
@@ -90,14 +92,18 @@ def _read(value: object) -> str:
             raise InputUnreadable(
                 "this text is not UTF-8",
                 why=f"byte {error.object[error.start]:#04x} at position {error.start} cannot be decoded",
-                fix="convert it: iconv -f latin1 -t utf-8 in.txt > out.txt",
+                fix=f"convert it: iconv -f {_likely_encoding(value)} -t utf-8 in.txt > out.txt",
             ) from None
     if isinstance(value, str):
         return value
     raise BadInput(
         f"a text is expected, not {type(value).__name__}",
-        fix="pass a str, UTF-8 bytes, a pathlib.Path or a file object",
+        fix=what_instead(value, "a str, UTF-8 bytes, a pathlib.Path or a file object"),
     )
+
+
+def _likely_encoding(content: bytes | bytearray) -> str:
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

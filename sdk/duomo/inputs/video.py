@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.advice import what_instead
 from duomo.inputs.frames import VideoReader
 from duomo.inputs.limits import limits
 from duomo.inputs.rgb import as_uint8
@@ -64,7 +65,9 @@ class Video:
             return cls(tuple(value))
         raise BadInput(
             f"a video is expected, not {type(value).__name__}",
-            fix="pass a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of images",
+            fix=what_instead(
+                value, "a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of images"
+            ),
         )
 
     @classmethod

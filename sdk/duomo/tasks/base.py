@@ -29,7 +29,9 @@ class Options(pydantic.BaseModel):
         try:
             return cls(**values)
         except pydantic.ValidationError as error:
-            raise _bad_option(cls, error.errors()[0]) from None
+            # A name that is unknown explains the required one that is missing.
+            first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+            raise _bad_option(cls, first) from None
 
 
 _set = object.__setattr__

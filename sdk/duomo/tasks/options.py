@@ -24,8 +24,16 @@ def _whole(value: str) -> str:
 Words = Annotated[str, AfterValidator(_whole)]
 """A text of the caller that a model reads: whole characters, as the texts themselves must be."""
 
-Names = Annotated[list[Words], BeforeValidator(_split_commas), Field(min_length=1)]
-"""A list of names; a str is split at commas."""
+
+def _each_once(names: list[str]) -> list[str]:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r:.60} is in it twice, and would share its score with itself")
+    return names
+
+
+Names = Annotated[list[Words], BeforeValidator(_split_commas), AfterValidator(_each_once), Field(min_length=1)]
+"""A list of distinct names; a str is split at commas."""
 
 LongOrCut = Literal["error", "truncate"]
 """What to do with a long input of a task that cannot read windows."""

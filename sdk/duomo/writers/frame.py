@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from duomo.errors import RequirementMissing, UsageProblem
-from duomo.outcome import Outcome
+from duomo.outcome import Outcome, OutcomeBase
 from duomo.tasks.base import Result
 from duomo.writers.columns import class_of_top, columns
 
@@ -36,6 +36,7 @@ def frame(
 
     Raises:
         RequirementMissing: the library is not installed.
+        UsageProblem: something else than outcomes was given.
     """
     if library not in ("pandas", "polars"):
         raise UsageProblem(f"no tables of '{library}'", fix='library="pandas" or library="polars"')
@@ -43,7 +44,7 @@ def frame(
         raise RequirementMissing(
             f"a table of {library} needs {library}", why="it is not installed", fix=f"pip install {library}"
         )
-    rows = [_row(outcome) for outcome in outcomes]
+    rows = [_row(outcome) for outcome in _checked(outcomes)]
     names = max((list(row) for row in rows), key=len, default=list(_FIRST + _LAST))
     data = {name: [row.get(name) for row in rows] for name in names}
     if library == "polars":
@@ -57,6 +58,19 @@ def frame(
 
 _FIRST = ("index", "id", "ok")
 _LAST = ("error.code", "error.what", "model", "ms")
+
+
+def _checked(outcomes: Iterable[Outcome[Result]]) -> Iterator[Outcome[Result]]:
+    if isinstance(outcomes, str | Result | OutcomeBase):  # iterating one would give its letters or fields
+        outcomes = [outcomes]  # type: ignore[list-item]
+    for outcome in outcomes:
+        if not isinstance(outcome, OutcomeBase):
+            raise UsageProblem(
+                f"a table is made of outcomes, and a {type(outcome).__name__} was given",
+                why="an outcome has the result, or the error, and what the item was",
+                fix="duomo.frame(runner.map(items))",
+            )
+        yield outcome
 
 
 def _row(outcome: Outcome[Result]) -> dict[str, Any]:

@@ -89,7 +89,11 @@ def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
             "a device has no name", why=f"devices={devices!r}", fix="a number, such as 2, or a name for each: cpu,cpu"
         )
     if devices < 1:
-        raise UsageProblem(f"{devices} devices are too few", why="a model needs at least one", fix="devices=1 (-d 1)")
+        raise UsageProblem(
+            f"{devices} devices are too few",
+            why="a number says how many, and a model needs at least one",
+            fix='device="cpu" (-d cpu)' if devices < 0 else "devices=1 (-d 1)",
+        )
     _check_total(devices)
     if remote or kind not in ("auto", "cuda"):
         return (kind,) * devices

@@ -1,0 +1,172 @@
+"""What people write first who know other libraries: answered with what to write here, never with a wrong result."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import duomo
+from duomo.errors import BadInput, BadOption, NotFound, UnknownTask, UsageProblem, nearest
+from duomo.inputs import Audio, Image, Text
+from duomo.keywords import dtype_name
+from duomo.tasks import SentenceSimilarity, ZeroShotClassification
+from duomo.testing.fakes import fake_catalog
+
+PHOTO = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(40, 30, 3)
+
+
+def refusal(accept, value) -> duomo.DuomoError:
+    with pytest.raises(duomo.DuomoError) as error:
+        accept(value)
+    return error.value
+
+
+@pytest.mark.parametrize("kind", [Image, Audio, Text])
+def test_many_items_where_one_is_taken_are_answered_with_map(kind):
+    pandas = pytest.importorskip("pandas")
+    assert "runner.map(items)" in refusal(kind.accept, ["a.png", "b.png"]).fix
+    assert "runner.map(items)" in refusal(kind.accept, (each for each in "ab")).fix
+    assert "runner.map(rows, key=0)" in refusal(kind.accept, ("a.png", 1)).fix
+    table = pandas.DataFrame({"text": ["a"]})
+    if kind is not Audio and kind is not Image:  # both have __array__, and are refused as such
+        assert 'column="' in refusal(kind.accept, table).fix
+
+
+@pytest.mark.parametrize("cell", [None, float("nan")])
+def test_an_empty_cell_of_a_table_is_said_to_be_missing(cell):
+    pandas = pytest.importorskip("pandas")
+    assert "dropna" in refusal(Text.accept, cell).fix
+    assert "dropna" in refusal(Text.accept, pandas.NA).fix
+
+
+def test_a_row_without_the_usual_key_is_told_how_to_name_one():
+    assert "key='sentence'" in refusal(Text.accept, {"sentence": "a", "label": 1}).fix
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", "is empty"),
+        ("~/no such.png", str(pathlib.Path.home() / "no such.png")),
+        ("photos/*.png", ".glob('*.png')"),
+        ("A" * 5000, "base64.b64decode"),
+    ],
+)
+def test_a_path_that_is_none_says_what_to_write(path, words):
+    error = refusal(Image.accept, path)
+    assert words in error.what + error.fix
+
+
+def test_a_text_of_windows_says_its_encoding():
+    assert "-f utf-16" in refusal(Text.accept, "I love it".encode("utf-16")).fix
+    assert "-f latin1" in refusal(Text.accept, "café".encode("latin-1")).fix
+
+
+def test_grey_levels_of_mode_i_are_not_guessed():
+    grey = PIL.Image.fromarray(PHOTO).convert("L")
+    error = refusal(lambda image: Image.accept(image).pil(), grey.convert("I"))
+    assert "could be of 8 bits or of 16" in error.what
+    deep = PIL.Image.fromarray(np.asarray(grey).astype(np.int32) * 257)
+    assert deep.mode == "I"
+    assert np.array_equal(Image.accept(deep).array(), np.asarray(grey.convert("RGB")))
+    black = Image.accept(PIL.Image.new("I", (4, 4))).array()
+    assert black.max() == 0
+
+
+def test_the_lines_of_one_image_are_not_images():
+    assert Image.accept(PHOTO).array().shape == (40, 30, 3)
+    line = refusal(lambda array: Image.accept(array).pil(), PHOTO[0])
+    assert "a line of pixels" in line.what
+    assert "runner.map([array])" in line.fix
+    assert Image.accept(PHOTO[:4, :3, 0]).array().shape == (4, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"), [("fp16", "float16"), ("half", "float16"), ("bf16", "bfloat16"), ("int4", "auto")]
+)
+def test_a_dtype_by_another_name_is_answered_with_ours(dtype, name):
+    with pytest.raises(UsageProblem) as error:
+        dtype_name(dtype)
+    assert f'dtype="{name}"' in error.value.fix
+
+
+def test_a_dtype_of_torch_is_known():
+    torch = pytest.importorskip("torch")
+    assert dtype_name(torch.bfloat16) == "bfloat16"
+    assert 'dtype="auto"' in refusal(dtype_name, torch.int8).fix
+
+
+def test_what_is_not_a_task_or_a_model_is_said():
+    assert "named by a str" in refusal(lambda task: duomo.run(task, "a"), None).why
+    error = refusal(lambda model: duomo.load("text-classification", model, catalog=fake_catalog()), object())
+    assert "a model is named" in error.what
+    with pytest.raises(UnknownTask) as unknown:
+        fake_catalog().task("fake/echo")
+    assert unknown.value.why == "it is a model, for text-classification"
+    assert 'duomo.load("text-classification", "fake/echo")' in unknown.value.fix
+
+
+def test_a_model_that_is_on_the_hub_only_is_told_how_to_be_named():
+    with pytest.raises(NotFound) as error:
+        fake_catalog().model("roberta-large-mnli")
+    assert "hf:org/name" in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("candidate_labels", "labels"),
+        ("normalize_embeddings", "normalize"),
+        ("image", "image-classification"),
+        ("zero-shot", "zero-shot-classification"),
+        ("translation_en_to_de", "translation"),
+        ("Object_Detection", "object-detection"),
+        ("summarize", "summarization"),
+    ],
+)
+def test_names_of_other_libraries_find_ours(typed, meant):
+    tasks = (*fake_catalog().tasks, "labels", "normalize")
+    assert meant in nearest(typed, tasks)
+    assert "dialogue" not in nearest(typed, tasks)
+
+
+def test_an_unknown_option_is_named_before_one_that_is_missing():
+    with pytest.raises(BadOption) as error:
+        ZeroShotClassification.Options.parse({"candidate_labels": ["a", "b"]})
+    assert error.value.what == "unknown option 'candidate_labels'"
+    assert error.value.fix == "Did you mean 'labels'?"
+
+
+def test_a_label_that_is_given_twice_is_refused():
+    with pytest.raises(BadOption) as error:
+        ZeroShotClassification.Options.parse({"labels": ["a", "b", "a"]})
+    assert "twice" in error.value.why
+
+
+def test_a_table_is_made_of_outcomes():
+    pytest.importorskip("pandas")
+    for wrong in ([3], "text", SentenceSimilarity.Result.model_construct(scores=[1.0])):
+        with pytest.raises(UsageProblem) as error:
+            duomo.frame(wrong)
+        assert "duomo.frame(runner.map(items))" in error.value.fix
+    with duomo.load("text-classification", catalog=fake_catalog()) as echo:
+        [outcome] = echo.map(["a"])
+    assert len(duomo.frame(outcome)) == 1
+
+
+def test_minus_one_is_the_cpu_in_another_library():
+    with pytest.raises(UsageProblem) as error:
+        duomo.load("text-classification", devices=-1, executor="local", catalog=fake_catalog())
+    assert 'device="cpu"' in error.value.fix
+
+
+def test_advice_wakes_no_library():
+    code = "import sys, duomo.inputs.advice; print({'numpy', 'pandas', 'torch'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_errors_of_an_item_keep_their_kind():
+    assert isinstance(refusal(Text.accept, ["a"]), BadInput)
