@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -148,13 +149,14 @@ def test_a_label_that_is_given_twice_is_refused():
 
 def test_a_table_is_made_of_outcomes():
     pytest.importorskip("pandas")
+    frame: Any = duomo.frame
     for wrong in ([3], "text", SentenceSimilarity.Result.model_construct(scores=[1.0])):
         with pytest.raises(UsageProblem) as error:
-            duomo.frame(wrong)
+            frame(wrong)
         assert "duomo.frame(runner.map(items))" in error.value.fix
     with duomo.load("text-classification", catalog=fake_catalog()) as echo:
         [outcome] = echo.map(["a"])
-    assert len(duomo.frame(outcome)) == 1
+    assert len(frame(outcome)) == 1
 
 
 def test_minus_one_is_the_cpu_in_another_library():

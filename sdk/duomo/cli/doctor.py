@@ -24,7 +24,7 @@ def command(ctx: click.Context, app: App, /, output: str) -> None:
 
     checks = [check._asdict() for check in examine(catalog_regardless(app))]
     columns = {"": lambda check: _MARKS.get(check["status"], "?"), "CHECK": "name", "DETAIL": "detail", "FIX": "fix"}
-    emit(checks, columns, output, schema="duomo.check/1")
+    emit(checks, columns, output, schema="duomo.check/1", whole=True)
     failed = sum(check["status"] == "fail" for check in checks)
     warned = sum(check["status"] == "warn" for check in checks)
     app.say(f"{len(checks)} checks: {failed} failed, {warned} with a warning")

@@ -32,7 +32,13 @@ def list_executors(app: App, /, output: str) -> None:
     for spec in app.catalog.executors.values():
         missing = missing_requirements(spec.requires)
         records.append({**spec._asdict(), "state": f"needs {', '.join(missing)}" if missing else "ready"})
-    emit(records, {"EXECUTOR": "name", "STATE": "state", "SUMMARY": "summary"}, output, schema="duomo.executor/1")
+    emit(
+        records,
+        {"EXECUTOR": "name", "STATE": "state", "SUMMARY": "summary"},
+        output,
+        schema="duomo.executor/1",
+        whole=True,
+    )
 
 
 @command.command("show")

@@ -10,7 +10,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.formats import echo_json, write_csv
-from duomo.cli.tables import fit, is_terminal, table, table_width
+from duomo.cli.tables import is_terminal, table, table_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,15 @@ def settle(ctx: click.Context, chosen: str) -> str:
     return chosen
 
 
-def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: str, empty: str = "nothing") -> None:
+def emit(
+    records: Iterable[Record],
+    columns: Columns,
+    output: str,
+    *,
+    schema: str,
+    empty: str = "nothing",
+    whole: bool = False,
+) -> None:
     """Show records on standard output.
 
     Args:
@@ -54,6 +62,7 @@ def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: st
         output: as `output_option` gives it.
         schema: name and version of the records' shape, such as ``duomo.model/1``; put first in JSON.
         empty: said on standard error where a table would have no rows.
+        whole: no cell of a table is cut: what does not fit stands below its row.
     """
     if output == "jsonl":
         for record in records:
@@ -73,10 +82,7 @@ def emit(records: Iterable[Record], columns: Columns, output: str, *, schema: st
         if not rows:
             app.say(empty)
             return
-        click.echo(table(list(columns), rows, width=table_width()))
-        left_out = list(columns)[len(fit(list(columns), rows, table_width())) :]
-        if left_out:
-            app.say(f"not shown: {', '.join(left_out)}; -o csv has all")
+        click.echo(table(list(columns), rows, width=table_width(), whole=whole))
 
 
 def cell(record: Mapping[str, Any], column: str | Callable[[Any], Any]) -> str:

@@ -12,6 +12,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
 from duomo.cli.output import settle
+from duomo.cli.tables import table, table_width
 
 if TYPE_CHECKING:
     from duomo.execution.planning.costs import Planned
@@ -154,16 +155,18 @@ def _plan_training(
         echo_json({"schema": "duomo.plan-train/1", "model": model, "train": train, "ways": records}, indent=2)
         return
     click.echo(f"{click.style(model, bold=True)} trained ({train}) on {describe(devices)}, float32, AdamW\n")
-    click.echo(f"{'':<12} {'weights':>9} {'gradients':>9} {'optimiser':>9} {'of':>9}  GB on each device")
+    rows = []
     for way in ways:
-        sizes = " ".join(f"{each / 1e9:>9.2f}" for each in (way.weights, way.gradients, way.optimizer, way.room))
+        sizes = [f"{each / 1e9:.2f}" for each in (way.weights, way.gradients, way.optimizer, way.room)]
         if not way.fits(length):
             verdict = "does not fit"
         elif way.units is None:
             verdict = "fits; " + ("activations are not known" if train != "head" else "the trunk is computed once")
         else:
             verdict = f"fits, with micro-batches of {way.units:,} {profile.unit}s at most"
-        click.echo(f"{way.dims!s:<12} {sizes}  {verdict}")
+        rows.append([str(way.dims), *sizes, verdict])
+    header = ["DIMS", "WEIGHTS GB", "GRADIENTS GB", "OPTIMISER GB", "ROOM GB", "VERDICT"]
+    click.echo(table(header, rows, width=table_width()))
     if not any(way.fits(length) for way in ways):
         click.echo("\nNothing fits: train less (--train head, or some layers), or on larger or more devices.")
     click.echo("\nThis is arithmetic, not a measurement; logits and the work space of kernels are not in it.")

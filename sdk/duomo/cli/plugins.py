@@ -113,7 +113,7 @@ def check_plugin(ctx: click.Context, app: App, /, name: str, no_import: bool, ou
         raise _unknown(name, known)
     findings = check(name, no_import=no_import, progress=app.say if app.verbose else None)
     columns = {"": lambda record: _MARKS[record["status"]], "SUBJECT": "subject", "CHECK": "check", "DETAIL": "detail"}
-    emit([finding._asdict() for finding in findings], columns, output, schema="duomo.finding/1")
+    emit([finding._asdict() for finding in findings], columns, output, schema="duomo.finding/1", whole=True)
     failed = [finding for finding in findings if finding.status == "fail"]
     # A narrow table leaves the details out.
     for text in dict.fromkeys(each.traceback if app.debug else f"{each.subject}: {each.detail}" for each in failed):

@@ -12,31 +12,43 @@ import click
 if TYPE_CHECKING:
     from typing import IO
 
+_LONG_NAME = 40
+"""Cells of the first column from which on a name pushes the others of its row aside."""
+_LEAST, _LEAST_OF_ALL = 12, 4
+"""Cells that a column keeps where it is made narrower, and where that is not enough."""
 
-def table(header: list[str], rows: list[list[str]], *, width: int | None = None, wrap: bool = False) -> str:
+
+def table(
+    header: list[str], rows: list[list[str]], *, width: int | None = None, wrap: bool = False, whole: bool = False
+) -> str:
     """Format columns under headings, two spaces apart; East Asian letters count as the two cells they take.
 
     Args:
         header: the headings.
         rows: one cell a heading.
-        width: cells of the terminal; the last column is cut off with ``…``, and left out where that
-            is not enough. The first one is a name to copy, and cut only beyond 40. None: no limit.
-        wrap: keep all there is, going on in the next line where a cell is too long.
+        width: cells of the terminal; the last column is cut off with ``…``, and columns for which that is not enough
+            stand below their row, each behind its heading. The first one is a name to copy, and never cut.
+            None: no limit.
+        wrap: keep all there is beside each other, going on in the next line where a cell is too long.
+        whole: cut nothing; a cell that is too long stands below its row.
     """
-    rows = [[_one_line(text) for text in row] for row in rows]
-    widths = fit(header, rows, width, wrap=wrap)
+    rows = [[_one_line(text).rstrip() for text in row] for row in rows]
+    widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    if width is not None:
+        widths = _wrapped(widths, width) if wrap else _fit(widths, width)
     lines = [click.style(_line(header, widths), bold=True)]
     for row in rows:
-        parts = [_wrap(text, limit) if wrap else [cut(text, limit)] for text, limit in zip(row, widths, strict=False)]
-        height = max(len(part) for part in parts)
-        lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
+        if wrap:
+            parts = [_wrap(text, limit) for text, limit in zip(row, widths, strict=True)]
+            height = max(len(part) for part in parts)
+            lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
+            continue
+        beside = len(widths)
+        if whole and beside > 1 and cells(row[beside - 1]) > widths[-1]:
+            beside -= 1
+        shown = [row[0], *(cut(text, limit) for text, limit in zip(row[1:beside], widths[1:], strict=False))]
+        lines += [_line(shown, widths), *_below(header[beside:], row[beside:], width)]
     return "\n".join(lines)
-
-
-def fit(header: list[str], rows: list[list[str]], width: int | None, *, wrap: bool = False) -> list[int]:
-    """Compute the widths of the columns of `table`; fewer than there are headings where not all fit."""
-    widths = [max(cells(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    return widths if width is None else _fit(widths, width, keep_all=wrap)
 
 
 def table_width() -> int | None:
@@ -75,20 +87,33 @@ def is_terminal(stream: IO[Any] | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
-def _fit(widths: list[int], width: int, *, keep_all: bool) -> list[int]:
-    """Make columns narrower or fewer, so that they go into `width` cells."""
-    widths = [min(widths[0], 40), *widths[1:]]
+def _fit(widths: list[int], width: int) -> list[int]:
+    """Make the last column narrower, or columns fewer, so that they go into `width` cells."""
+    widths = [min(widths[0], _LONG_NAME), *widths[1:]]
     while (spare := sum(widths) + 2 * (len(widths) - 1) - width) > 0 and len(widths) > 1:
-        at = max(range(1, len(widths)), key=widths.__getitem__) if keep_all else len(widths) - 1
-        if keep_all and widths[at] <= 8:
-            break
-        if keep_all:
-            widths[at] = max(8, widths[at] - spare)
-        elif widths[at] - spare >= 12:
-            widths[at] -= spare
+        if widths[-1] - spare >= _LEAST:
+            widths[-1] -= spare
         else:
-            del widths[at]
+            del widths[-1]
     return widths
+
+
+def _wrapped(widths: list[int], width: int) -> list[int]:
+    """Make columns narrower, the widest first, so that they go into `width` cells; the first only if others cannot."""
+    widths = list(widths)
+    for at_least, first in ((_LEAST, 1), (_LEAST_OF_ALL, 0)):
+        while (spare := sum(widths) + 2 * (len(widths) - 1) - width) > 0:
+            at = max(range(first, len(widths)), key=widths.__getitem__, default=0)
+            if widths[at] <= at_least:
+                break
+            widths[at] = max(at_least, widths[at] - spare)
+    return widths
+
+
+def _below(header: list[str], row: list[str], width: int | None) -> list[str]:
+    """Format the columns of a row that have no place beside the others, and anything in them."""
+    given = [f"{name} {text}" for name, text in zip(header, row, strict=True) if text]
+    return ["  " + line for line in _wrap("  ".join(given), max(_LEAST, (width or 0) - 2))] if given else []
 
 
 def _cells(char: str) -> int:
