@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from duomo.errors import ExportRefused, RequirementMissing
-from duomo.execution.speed.graph import plain
+from duomo.execution.speed.graph import plain, quiet
 from duomo.model import PortableNetwork
 
 NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "onnxscript", "onnxruntime", "openvino")}
@@ -60,7 +57,7 @@ def _write(
         {at: auto if at in varying.get(key, ()) else static for at in range(each.ndim)} for key, each in given.items()
     )
     try:
-        with torch.inference_mode(False), torch.no_grad(), _quiet():
+        with torch.inference_mode(False), torch.no_grad(), quiet():
             program = torch.export.export(plain(network.module).eval(), tuple(given.values()), dynamic_shapes=sizes)
             made = torch.onnx.export(
                 program, dynamo=True, verbose=False, input_names=list(given), output_names=list(network.outputs)
@@ -104,7 +101,7 @@ def to_int8(exact: Path, file: Path, recipe: dict[str, bool]) -> None:
     """Write a file of ONNX whose matrix products have weights of 8-bit integers."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with _quiet():
+    with quiet():
         quantize_dynamic(exact, file, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, **recipe)
 
 
@@ -112,16 +109,3 @@ def _plain_tensor(tensor: Tensor) -> Tensor:
     """A copy that export may hold: tensors made in inference mode are not for it."""
     with torch.inference_mode(False):
         return tensor.detach().clone()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporters, which tell of every version they know; what goes wrong they raise."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -94,14 +94,10 @@ class Audio:
                 return cls.accept((_to_array(samples), rate))
             if samples is not None:
                 return cls.accept(samples if rate is None else (samples, rate))
-        file = unpack_file(inner)
-        if file is None:
-            raise BadInput(
-                f"a mapping with {', '.join(map(repr, inner)) or 'nothing in it'} is not audio",
-                fix='pass {"audio": path or bytes}, {"array": array, "sampling_rate": 16000} or (array, sampling_rate)',
-            )
-        audio = cls.accept(file[0])
-        audio.name = audio.name or file[1]
+        fix = 'pass {"audio": path or bytes}, {"array": array, "sampling_rate": 16000} or (array, sampling_rate)'
+        file, name = unpack_file(inner, "audio", fix)
+        audio = cls.accept(file)
+        audio.name = audio.name or name
         return audio
 
     @property

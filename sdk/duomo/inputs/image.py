@@ -79,14 +79,10 @@ class Image:
         inner = value.get("image", value)
         if not isinstance(inner, Mapping):
             return cls.accept(inner)
-        file = unpack_file(inner)
-        if file is None:
-            raise BadInput(
-                f"a {type(value).__name__} with {', '.join(map(repr, inner)) or 'nothing in it'} is not an image",
-                fix='pass {"image": …}, or a path, URL, bytes, file object, PIL image, array or tensor',
-            )
-        image = cls.accept(file[0])
-        image.name = image.name or file[1]
+        fix = 'pass {"image": …}, or a path, URL, bytes, file object, PIL image, array or tensor'
+        file, name = unpack_file(inner, "an image", fix)
+        image = cls.accept(file)
+        image.name = image.name or name
         return image
 
     @classmethod

@@ -111,11 +111,16 @@ def open_source(source: Any, what: str) -> BinaryIO:
     raise BadInput(f"cannot read {what} from {type(source).__name__}")
 
 
-def unpack_file(value: Mapping[Any, Any]) -> tuple[Any, str] | None:
-    """The file in a row of Hugging Face datasets that was not decoded, ``{"bytes", "path"}``, and its name."""
+def unpack_file(value: Mapping[Any, Any], what: str, fix: str) -> tuple[Any, str]:
+    """The file in a row of Hugging Face datasets that was not decoded, ``{"bytes", "path"}``, and its name.
+
+    Raises:
+        BadInput: the row has neither; the message says that it is not `what`.
+    """
     content, path = value.get("bytes"), value.get("path")
     if content is None and path is None:
-        return None
+        keys = ", ".join(map(repr, value)) or "nothing in it"
+        raise BadInput(f"a {type(value).__name__} with {keys} is not {what}", fix=fix)
     return (path if content is None else content), name_of(path)
 
 

@@ -75,14 +75,9 @@ class Video:
         inner = value.get("video", value)
         if not isinstance(inner, Mapping):
             return cls.accept(inner)
-        file = unpack_file(inner)
-        if file is None:
-            raise BadInput(
-                f"a {type(value).__name__} with {', '.join(map(repr, inner)) or 'nothing in it'} is not a video",
-                fix='pass {"video": …}, or a path, URL, bytes, file object or array',
-            )
-        video = cls.accept(file[0])
-        video.name = video.name or file[1]
+        file, name = unpack_file(inner, "a video", 'pass {"video": …}, or a path, URL, bytes, file object or array')
+        video = cls.accept(file)
+        video.name = video.name or name
         return video
 
     @property

@@ -117,7 +117,7 @@ class Exported(nn.Module):
         alone = all(each.ndim and len(each) == 1 for each in leaves if isinstance(each, Tensor))
         try:
             # Neither the network's tensors nor the graph may be of inference mode, which export does not know.
-            with torch.inference_mode(False), torch.no_grad(), _quiet():
+            with torch.inference_mode(False), torch.no_grad(), quiet():
                 leaves = [
                     torch.cat([each, each] if alone else [each]) if isinstance(each, Tensor) and each.ndim else each
                     for each in leaves
@@ -191,8 +191,8 @@ RUNTIMES: dict[str, Callable[[Path], tuple[Run, int, int]]] = {"onnx": _onnxrunt
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporters tell of every version they know; what goes wrong they raise."""
+def quiet() -> Iterator[None]:
+    """Silence the exporters, which tell of every version they know; what goes wrong they raise."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
