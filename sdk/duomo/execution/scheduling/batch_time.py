@@ -30,7 +30,7 @@ class _Seen:
 
 
 class BatchTime:
-    """Fits ``start + cost * unit`` to the quickest batches of each order of cost: what else runs only makes them slower."""
+    """Fits ``start + cost * unit`` to the quickest batches of each order of cost: others only slow a batch down."""
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
