@@ -170,7 +170,7 @@ def run_case(name: str, fault: str) -> dict[str, Any]:
             return found | {"rows": {}, "seconds": LIMIT_S, "error": words}
         with np.load(Path(folder, "rows.npz")) as saved:
             rows = dict(zip(saved["index"].tolist(), saved["vector"], strict=True))
-        return found | {"rows": rows, **json.loads(said.read_text())}
+        return found | {"rows": rows, **json.loads(said.read_text(encoding="utf-8"))}
 
 
 def right(rows: dict[int, Any], reference: dict[int, Any], fault: str) -> int:

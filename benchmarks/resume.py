@@ -24,7 +24,7 @@ ROWS = 20_000
 def resident_kib() -> int:
     """Memory this process holds now; 0 where the system does not say."""
     path = Path("/proc/self/statm")
-    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024 if path.exists() else 0
+    return int(path.read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024 if path.exists() else 0
 
 
 def drain(outcomes: Iterable[Any]) -> int:

@@ -104,7 +104,7 @@ def accelerate_rank(rank: int, texts: Sequence[str], port: int, out: str) -> Non
     rows = gather_object(list(mine))
     if rank == 0:
         np.save(Path(out, "gathered.npy"), np.array(rows))
-        Path(out, "cpu_s").write_text(str(sum(seconds)))
+        Path(out, "cpu_s").write_text(str(sum(seconds)), encoding="utf-8")
     state.destroy_process_group()
 
 
@@ -187,7 +187,7 @@ def measure(count: int, rounds: int, names: Sequence[str]) -> dict[str, Any]:
                 run = run_tree(command, limit_s=1800)
                 if run["exit_code"] != 0:
                     raise SystemExit(f"{name} ended with {run['exit_code']}:\n{run['errors']}")
-                run["map_cpu_s"] = float(Path(folder, "cpu_s").read_text())
+                run["map_cpu_s"] = float(Path(folder, "cpu_s").read_text(encoding="utf-8"))
                 # A process that nobody waits for is not counted: that happens to workers of Ray now and then.
                 run["cpu_s"] = max(run["cpu_s"], run["map_cpu_s"])
                 vectors[name] = np.load(Path(folder, "vectors.npy"))

@@ -292,7 +292,9 @@ def cached_labels(count: int, rounds: int) -> dict[str, Any]:
 def resident_mib() -> float:
     """Memory this process holds now; 0 where the system does not say."""
     path = Path("/proc/self/statm")
-    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20 if path.exists() else 0.0
+    return (
+        int(path.read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20 if path.exists() else 0.0
+    )
 
 
 def many_short_texts(count: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ wine = load_wine()
 names = [*wine.feature_names, "country", "kind"]
 
 with tempfile.TemporaryDirectory() as folder:
-    with (Path(folder) / "wine.csv").open("w", newline="") as file:
+    with (Path(folder) / "wine.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(names)
         for cells, kind in zip(wine.data.tolist(), wine.target.tolist(), strict=True):

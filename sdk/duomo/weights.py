@@ -25,6 +25,7 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 GRAPHS = (".onnx", ".xml")
 """Endings of graphs: ONNX, OpenVINO."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+$")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
 
 
@@ -97,7 +98,7 @@ def parse_ref(reference: str | os.PathLike[str], catalog_names: Iterable[str]) -
         return ModelRef("dir", text[4:])
     if text in names or text in {name.partition("/")[2] for name in names}:
         return ModelRef("catalog", text)
-    if text.startswith((".", "/", "~")) or os.path.isdir(text):
+    if text.startswith((".", "/", "~", "\\\\")) or _DRIVE.match(text) or os.path.isdir(text):
         return ModelRef("dir", text)
     if "/" not in text:
         return ModelRef("catalog", text)

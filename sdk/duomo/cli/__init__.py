@@ -250,4 +250,12 @@ def main() -> NoReturn:
         # An ASCII terminal shows an escape rather than ending the run; in JSON it is even valid.
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    results_as_utf8(sys.stdout)
     cli.main()
+
+
+def results_as_utf8(stream: Any) -> None:
+    """Write UTF-8 to a pipe or a file on Windows, whose code pages would turn most letters to escapes."""
+    chosen = os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8")
+    if sys.platform == "win32" and stream is not None and not stream.isatty() and not chosen:
+        stream.reconfigure(encoding="utf-8")

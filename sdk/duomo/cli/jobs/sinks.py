@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -31,6 +32,8 @@ Renderer = Callable[[list[dict[str, Any]]], str | bytes]
 _LABEL_CELLS = 30
 _STEM_BYTES = 200
 """Bytes of a file's name; most file systems take 255, and a number and a suffix follow."""
+_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE)
+"""Names that are devices on Windows, whatever their suffix."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,7 +253,7 @@ class _FolderWriter(Writer):
 
     def __init__(self, sink: Sink) -> None:
         self._sink, self.files = sink, []
-        self._names = _FreeNames(sink.suffix)
+        self._names = FreeNames(sink.suffix)
 
     def write(self, outcome: Outcome[Any]) -> None:
         name = self._names.next(outcome)
@@ -264,7 +267,7 @@ class _FolderWriter(Writer):
         """Do nothing: each file was closed."""
 
 
-class _FreeNames:
+class FreeNames:
     """File names after the inputs' own, each once."""
 
     def __init__(self, suffix: str) -> None:
@@ -277,6 +280,7 @@ class _FreeNames:
         # An id may be anything, in a record of JSON: too long for a name, or with what no name may have.
         stem = Path(outcome.id.replace("\0", "")).stem.strip("-")
         stem = stem.encode("utf-8", "backslashreplace")[:_STEM_BYTES].decode("utf-8", "ignore")
+        stem = _on_windows(stem) if sys.platform == "win32" else stem
         stem = stem or str(outcome.index)
         for count in itertools.count(self._counts.get(stem, 0) + 1):
             name = stem + (f"-{count}" if count > 1 else "") + self._suffix
@@ -285,6 +289,12 @@ class _FreeNames:
         self._counts[stem] = count
         self._given.add(name)
         return name
+
+
+def _on_windows(stem: str) -> str:
+    """Replace what no file of Windows may be called; a colon would write into a hidden stream of another file."""
+    stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", stem).rstrip(". ")
+    return f"{stem}_" if _DEVICE.fullmatch(stem) else stem
 
 
 def check_place(out: str) -> None:

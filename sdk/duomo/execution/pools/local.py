@@ -7,10 +7,8 @@ import dataclasses
 import multiprocessing
 import os
 import selectors
-import shutil
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from duomo.errors import Unavailable, UsageProblem
@@ -21,6 +19,7 @@ from duomo.execution.pools import child, process
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
 from duomo.execution.pools.pool import PoolExecutor
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS
+from duomo.execution.pools.selecting import new_selector
 from duomo.execution.pools.transport import COUNTED, Channel, Message, new_slots
 from duomo.outcome import ItemError
 from duomo.parallel import ParallelDims
@@ -106,7 +105,7 @@ class LocalCrew(Crew):
         self._talking = threading.Lock()
         """Held while a replica is spoken to or let go: another thread may find it dead in the middle of a word."""
         self._ranks: list[list[_Rank]] = []
-        self._selector = selectors.DefaultSelector()
+        self._selector = new_selector()
         self._woken, self._waker = multiprocessing.Pipe(duplex=False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._answers: dict[tuple[int, int], list[Any]] = {}
@@ -313,8 +312,9 @@ class LocalCrew(Crew):
             self._ranks[replica] = []
         self._answers = {key: some for key, some in self._answers.items() if key[0] != replica}
         if replica in self._meeting_places:
-            file = Path(self._meeting_places.pop(replica).removeprefix("file://"))
-            shutil.rmtree(file.parent, ignore_errors=True)
+            from duomo.execution.sharding.group import remove_rendezvous
+
+            remove_rendezvous(self._meeting_places.pop(replica))
 
     def _send(self, replica: int, kind: str, ticket: int, body: object = None) -> None:
         with self._talking:

@@ -49,7 +49,15 @@ def new_rendezvous() -> str:
     for place in Path(tempfile.gettempdir()).glob(f"{PLACE}*-*"):
         if _is_left(place):
             shutil.rmtree(place, ignore_errors=True)
-    return f"file://{tempfile.mkdtemp(prefix=f'{PLACE}{os.getpid()}-')}/ranks"
+    folder = tempfile.mkdtemp(prefix=f"{PLACE}{os.getpid()}-")
+    # torch takes the path as it is, with a slash before the drive of Windows.
+    return f"file:///{folder.replace(chr(92), '/')}/ranks" if sys.platform == "win32" else f"file://{folder}/ranks"
+
+
+def remove_rendezvous(address: str) -> None:
+    """Remove a place that `new_rendezvous` made."""
+    path = address.removeprefix("file:///" if sys.platform == "win32" else "file://")
+    shutil.rmtree(Path(path).parent, ignore_errors=True)
 
 
 def _is_left(place: Path) -> bool:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import multiprocessing
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.errors import WorkerLost
 from duomo.execution.pools.process import Child, end
-from duomo.execution.sharding.group import new_rendezvous
+from duomo.execution.sharding.group import new_rendezvous, remove_rendezvous
 from duomo.outcome import ItemError
 from duomo.parallel import ParallelDims
 from duomo.specs import TaskSpec
@@ -117,7 +115,7 @@ def _run(
         end([each.child for each in members], grace_s=0.5)
         for each in members:
             each.pipe.close()
-        shutil.rmtree(Path(rendezvous.removeprefix("file://")).parent, ignore_errors=True)
+        remove_rendezvous(rendezvous)
 
 
 def _watch(

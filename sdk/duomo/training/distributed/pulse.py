@@ -155,7 +155,7 @@ class Watch:
 def _is_stopped(pid: int) -> bool:
     """Whether a process is stopped by a signal; False where the system does not say."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return False
     return os.name == "posix" and state in "Tt"
