@@ -287,6 +287,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/transformers", "semantic-segmentation"): dense("segformer"),
     ("vision/transformers", "instance-segmentation"): dense("mask_former"),
     ("vision/transformers", "panoptic-segmentation"): dense("mask_former"),
+    ("vision/transformers", "person-segmentation"): dense("segformer_of_people"),
     ("vision/transformers", "depth-estimation"): dense("dpt"),
     ("vision/transformers", "pose-estimation"): places("vit_pose"),
     ("vision/transformers", "keypoint-detection"): places("super_point"),

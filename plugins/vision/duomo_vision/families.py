@@ -57,6 +57,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
     ),
     "instance-segmentation": _family("segmenting:InstanceSegmenter", "universal segmenter", *UNIVERSAL),
     "panoptic-segmentation": _family("segmenting:PanopticSegmenter", "universal segmenter", *UNIVERSAL),
+    "person-segmentation": _family(
+        "segmenting:PersonSegmenter",
+        "semantic or universal segmenter with a label person",
+        *SEMANTIC,
+        *UNIVERSAL,
+        limits="the most likely label of each pixel: no threshold",
+    ),
     "depth-estimation": _family(
         "depth:DepthEstimator",
         "depth estimator",

@@ -39,6 +39,89 @@ EFFICIENTNET_LITE0 = ModelSpec(
     limits="Knows 1000 things (animals, objects, food, vehicles), one an image; no people, scenes or medical images.",
 )
 
+HUMAN = (
+    "npm:@vladmandic/human==3.3.6 --hash=sha256:425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7"
+    " --files="
+    + ",".join(
+        f"models/{name}.{kind}"
+        for name in ("blazeface", "facemesh", "centernet", "movenet-lightning")
+        for kind in ("json", "bin")
+    ),
+)
+"""Networks of several authors, made graphs of TensorFlow.js; the package itself is under the MIT licence."""
+
+
+def _graphs(*names: str) -> str:
+    """The files of networks in that package."""
+    return " ".join(f"package:npm_vladmandic_human/models/{name}.{kind}" for name in names for kind in ("json", "bin"))
+
+
+CENTERNET = ModelSpec(
+    "vision/centernet",
+    "object-detection",
+    "duomo_vision.centernet:CenterNet",
+    "the 80 kinds of things of COCO, small and fast",
+    "MIT",
+    weights=_graphs("centernet"),
+    sha256="d82f7efbe2194b1638ba372759077a9f6d926aadec6a693f4af0af65e99f50a1",
+    size=4_231_963,
+    params=2_014_985,
+    packages=HUMAN,
+    packs=("seeing",),
+    limits="Takes a cat for a dog now and then, and sees things in patterns; with threshold=0.4 it misses fewer. The "
+    "licence is that of the package: its source, 610265158/mobilenetv3_centernet, states none.",
+)
+
+BLAZEFACE = ModelSpec(
+    "vision/blazeface",
+    "face-detection",
+    "duomo_vision.blazeface:FaceDetector",
+    "faces, also turned or covered in part",
+    "Apache-2.0",
+    weights=_graphs("blazeface", "facemesh"),
+    sha256="d4277b71d243968ab86b12f2d253edf9fddf76a09189aa7e10e595b858332e92",
+    size=2_191_769,
+    params=873_623,
+    packages=HUMAN,
+    packs=("seeing",),
+    limits="Misses profiles, and faces below a twentieth of the image. It finds faces, and does not tell whose.",
+)
+
+MOVENET = ModelSpec(
+    "vision/movenet",
+    "pose-estimation",
+    "duomo_vision.movenet:MoveNet",
+    "the 17 points of one body, small and fast",
+    "Apache-2.0",
+    weights=_graphs("movenet-lightning"),
+    sha256="820996ebc95ec0aaab828ebb34ab525328cbbe8a242e9db9f65eaa8fe893424f",
+    size=4_812_029,
+    params=2_324_896,
+    packages=HUMAN,
+    packs=("seeing",),
+    limits="One body a box; without boxes the whole image is taken for one body. Where nobody is it sees points, too.",
+)
+
+SELFIE = ModelSpec(
+    "vision/selfie",
+    "person-segmentation",
+    "duomo_vision.selfie:SelfieSegmenter",
+    "the people nearest to the camera",
+    "Apache-2.0",
+    weights="package:npm_mediapipe_selfie_segmentation/selfie_segmentation.tflite",
+    sha256="8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27",
+    size=249_024,
+    params=106_401,
+    requires=("tflite>=2.10",),
+    packages=(
+        "npm:@mediapipe/selfie_segmentation==0.1.1675465747 "
+        "--hash=sha256:7767b33eaa68990ee06c28bbb89f39a13a47ebb07ff0f1fd4947d9e817bb9bf9 "
+        "--files=selfie_segmentation.tflite",
+    ),
+    packs=("seeing",),
+    limits="Takes the nearest animal or thing for a person where there is none: ask object-detection first.",
+)
+
 FACE_CASCADE = ModelSpec(
     "vision/face-cascade",
     "face-detection",
@@ -169,7 +252,16 @@ class Vision(Hooks):
                 limits="Good images must show one kind of thing from one place; at least two, better twenty. "
                 "Faults smaller than a twentieth of the image are missed.",
             ),
+            BLAZEFACE,
+            BLAZEFACE._replace(
+                task="face-landmarks",
+                loader="duomo_vision.blazeface:FaceLandmarker",
+                summary="468 points on each face",
+            ),
             FACE_CASCADE,
+            CENTERNET,
+            MOVENET,
+            SELFIE,
             PADDLE_OCR,
             CODES,
             ORIENTATION,

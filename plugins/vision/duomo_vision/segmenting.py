@@ -15,10 +15,11 @@ from transformers import (
 from duomo import Image, WeightsRef
 from duomo.errors import BadOption, WrongTask
 from duomo.model import Features
-from duomo.tasks.vision import InstanceSegmentationOptions, SemanticSegmentationOptions
+from duomo.tasks.vision import InstanceSegmentationOptions, PersonSegmentationOptions, SemanticSegmentationOptions
 from duomo.tasks.vision.segmentation import Mask, Segmentation
 from duomo_vision.dense import Dense
 
+PERSON = "person"
 THRESHOLDS = {
     "threshold": "threshold",
     "mask_threshold": "mask_threshold",
@@ -49,14 +50,13 @@ class Segmenter(Dense[Segmentation]):
             )
 
 
-class SemanticSegmenter(Segmenter):
-    """One mask for each label that some pixel has."""
+class LabelSegmenter(Segmenter):
+    """A network that gives each pixel a label."""
 
     method = "post_process_semantic_segmentation"
 
-    def results(
-        self, output: Any, sizes: list[tuple[int, int]], options: SemanticSegmentationOptions
-    ) -> list[Segmentation]:
+    def labelled(self, output: Any, sizes: list[tuple[int, int]]) -> list[Segmentation]:
+        """One mask for each label that some pixel has."""
         maps = self.processor.post_process_semantic_segmentation(output, target_sizes=sizes)
         results = []
         for each, size in zip(maps, sizes, strict=True):
@@ -68,6 +68,45 @@ class SemanticSegmenter(Segmenter):
             ]
             results.append(Segmentation.model_construct(segments=masks, width=size[1], height=size[0]))
         return results
+
+
+class SemanticSegmenter(LabelSegmenter):
+    """One mask for each label that some pixel has."""
+
+    def results(
+        self, output: Any, sizes: list[tuple[int, int]], options: SemanticSegmentationOptions
+    ) -> list[Segmentation]:
+        return self.labelled(output, sizes)
+
+
+class PersonSegmenter(LabelSegmenter):
+    """One mask of the pixels that have the label ``person``; such pixels have no probability of their own."""
+
+    def configure(self, weights: WeightsRef) -> None:
+        super().configure(weights)
+        if PERSON not in self.labels.values():
+            raise WrongTask(
+                f"'{weights.folder}' does not know people",
+                why=f"none of its {len(self.labels)} labels is '{PERSON}'",
+                fix="use a checkpoint that has it, such as one trained on ADE20K or COCO",
+            )
+
+    def results(
+        self, output: Any, sizes: list[tuple[int, int]], options: PersonSegmentationOptions
+    ) -> list[Segmentation]:
+        default = PersonSegmentationOptions.model_fields["threshold"].default
+        if options.threshold != default:
+            raise BadOption(
+                "option 'threshold' has no effect on this checkpoint",
+                why="of each pixel it says the most likely label",
+                fix="leave it out",
+            )
+        return [
+            Segmentation.model_construct(
+                segments=[mask for mask in each.segments if mask.label == PERSON], width=each.width, height=each.height
+            )
+            for each in self.labelled(output, sizes)
+        ]
 
 
 class InstanceSegmenter(Segmenter):

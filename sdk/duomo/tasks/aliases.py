@@ -6,6 +6,8 @@ _OTHERS = {
     "image-classification": "classify-image image-recognition",
     "image-feature-extraction": "image-embedding image-embeddings image-to-vector",
     "face-detection": "detect-faces faces",
+    "face-landmarks": "face-alignment face-mesh facial-landmarks",
+    "person-segmentation": "people-segmentation portrait-segmentation selfie-segmentation",
     "optical-character-recognition": "ocr text-recognition",
     "text-classification": "classify-text sentiment sentiment-analysis",
     "token-classification": "entity-recognition named-entity-recognition ner pos-tagging",

@@ -90,6 +90,18 @@ def test_semantic_masks_are_those_of_the_pipeline(folder: Any, photos: list[Any]
         assert sum(segment.array.sum() for segment in results[0].segments) == photo.shape[0] * photo.shape[1]
 
 
+def test_people_are_the_pixels_of_their_label(folder: Any, photos: list[Any]) -> None:
+    runner: Any = duomo.load("person-segmentation", f"dir:{folder(tiny.segformer_of_people)}", device="cpu")
+    every = duomo.load("semantic-segmentation", f"dir:{folder(tiny.segformer_of_people)}", device="cpu")
+    found = runner(photos[2])
+    assert found.segments == [each for each in every(photos[2]).segments if each.label == "person"]
+    assert found.segments
+    with pytest.raises(BadOption, match="'threshold' has no effect"):
+        runner(photos[2], threshold=0.4)
+    with pytest.raises(WrongTask, match="does not know people"):
+        duomo.load("person-segmentation", f"dir:{folder(tiny.segformer)}", device="cpu")
+
+
 @pytest.mark.parametrize("make", [tiny.mask_former, tiny.mask2_former])
 @pytest.mark.parametrize("kind", ["instance", "panoptic"])
 def test_masks_of_things_are_those_of_the_pipeline(folder: Any, photos: list[Any], kind: str, make: Make) -> None:

@@ -67,6 +67,12 @@ def segformer() -> tuple[Any, Any]:
     return tf.SegformerForSemanticSegmentation(config), processor
 
 
+def segformer_of_people() -> tuple[Any, Any]:
+    network, processor = segformer()
+    network.config.id2label = {0: "wall", 1: "person", 2: "sky"}
+    return network, processor
+
+
 def uper_net() -> tuple[Any, Any]:
     backbone = resnet("stage1", "stage2", "stage3", "stage4")
     config = tf.UperNetConfig(**NAMES, backbone_config=backbone, hidden_size=32, use_auxiliary_head=False)

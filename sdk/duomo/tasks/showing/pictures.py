@@ -94,6 +94,8 @@ def _points(found: object) -> Iterator[tuple[float, float]]:
     for place in places:
         if hasattr(place, "x") and hasattr(place, "y"):
             yield float(place.x), float(place.y)
+    for x, y, _ in getattr(found, "mesh", []):
+        yield x, y
 
 
 def _opened(result: pydantic.BaseModel, content: bytes) -> PIL.Image.Image:

@@ -46,6 +46,12 @@ if TYPE_CHECKING:
         SuperResolution as SuperResolution,
         SuperResolutionOptions as SuperResolutionOptions,
     )
+    from duomo.tasks.vision.faces import (
+        FaceLandmarks as FaceLandmarks,
+        FaceLandmarksOptions as FaceLandmarksOptions,
+        LandmarkedFace as LandmarkedFace,
+        LandmarkedFaces as LandmarkedFaces,
+    )
     from duomo.tasks.vision.keypoints import (
         Joint as Joint,
         Keypoint as Keypoint,
@@ -81,6 +87,8 @@ if TYPE_CHECKING:
         MaskGeneration as MaskGeneration,
         MaskGenerationOptions as MaskGenerationOptions,
         PanopticSegmentation as PanopticSegmentation,
+        PersonSegmentation as PersonSegmentation,
+        PersonSegmentationOptions as PersonSegmentationOptions,
         Segmentation as Segmentation,
         SemanticSegmentation as SemanticSegmentation,
         SemanticSegmentationOptions as SemanticSegmentationOptions,
@@ -102,11 +110,18 @@ TASKS = (
     ),
     row("face-detection", "vision.detection:FaceDetection", "where the faces are", IMAGES, "people.jpg"),
     row(
+        "face-landmarks",
+        "vision.faces:FaceLandmarks",
+        "where eyes, nose and mouth of each face are",
+        IMAGES,
+        "people.jpg",
+    ),
+    row(
         "object-detection",
         "vision.detection:ObjectDetection",
         "which things are in an image, and where",
         IMAGES,
-        "cat.jpg -m dir:PATH",
+        "cat.jpg",
     ),
     row(
         "zero-shot-object-detection",
@@ -136,6 +151,7 @@ TASKS = (
         IMAGES,
         "street.jpg -m dir:PATH",
     ),
+    row("person-segmentation", "vision.segmentation:PersonSegmentation", "where the people are", IMAGES, "me.jpg"),
     row(
         "depth-estimation", "vision.depth:DepthEstimation", "how far away things are", IMAGES, "street.jpg -m dir:PATH"
     ),
@@ -144,7 +160,7 @@ TASKS = (
         "vision.keypoints:PoseEstimation",
         "how bodies are placed",
         IMAGES,
-        "runner.jpg -m dir:PATH",
+        "runner.jpg",
     ),
     row(
         "keypoint-detection",
@@ -218,13 +234,15 @@ face(
         "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions ObjectDetection"
         " ObjectDetectionOptions ZeroShotObjectDetection ZeroShotObjectDetectionOptions",
         "duomo.tasks.vision.enhancing": "ImageMatting ImageMattingOptions Image SuperResolution SuperResolutionOptions",
+        "duomo.tasks.vision.faces": "FaceLandmarks FaceLandmarksOptions LandmarkedFace LandmarkedFaces",
         "duomo.tasks.vision.keypoints": "Joint Keypoint KeypointDetection KeypointDetectionOptions KeypointMatching"
         " KeypointMatchingOptions Keypoints Match Matches Point Pose PoseEstimation PoseEstimationOptions Poses",
         "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Handwriting"
         " HandwritingRecognition HandwritingRecognitionOptions Orientation Page PageOrientation"
         " PageOrientationOptions TextLine",
         "duomo.tasks.vision.segmentation": "InstanceSegmentation InstanceSegmentationOptions Mask MaskGeneration"
-        " MaskGenerationOptions PanopticSegmentation Segmentation SemanticSegmentation SemanticSegmentationOptions",
+        " MaskGenerationOptions PanopticSegmentation PersonSegmentation PersonSegmentationOptions"
+        " Segmentation SemanticSegmentation SemanticSegmentationOptions",
         "duomo.tasks.vision.video": "VideoClassification VideoClassificationOptions VideoLabels",
         "duomo.tasks.results": "Classification Embedding",
     },

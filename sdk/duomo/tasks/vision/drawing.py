@@ -64,16 +64,22 @@ def draw_outlines(
     return picture
 
 
-def draw_points(image: object, points: Sequence[tuple[str, float, float]], size: tuple[int, int]) -> PIL.Image.Image:
-    """A copy of `image`, of `size` (width, height), with a dot at each (label, x, y) in the color of its label."""
+def draw_points(
+    image: object, points: Sequence[tuple[str, float, float]], size: tuple[int, int], *, dot: float = 1.0
+) -> PIL.Image.Image:
+    """A copy of `image`, of `size` (width, height), with a dot at each (label, x, y) in the color of its label.
+
+    With a `dot` below 1, dots are so much smaller and have no rim.
+    """
     import PIL.ImageDraw
 
     picture = _opened(image, *size)
     pen = PIL.ImageDraw.Draw(picture)
     colors = _colors(label for label, _, _ in points)
-    radius = max(2, round(max(picture.size) / 150))
+    radius = max(1 if dot < 1 else 2, round(dot * max(picture.size) / 150))
+    rim = "white" if dot >= 1 else None
     for label, x, y in points:
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colors[label], outline="white")
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colors[label], outline=rim)
     return picture
 
 

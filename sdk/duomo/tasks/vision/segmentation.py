@@ -102,6 +102,21 @@ class PanopticSegmentation(Task[Image, InstanceSegmentationOptions, Segmentation
     Result = Segmentation
 
 
+class PersonSegmentationOptions(Options):
+    """Options of person segmentation."""
+
+    threshold: float = Field(0.5, ge=0, le=1, description="a pixel belongs to a person from this probability on")
+
+
+class PersonSegmentation(Task[Image, PersonSegmentationOptions, Segmentation]):
+    """One mask of all people; no mask where nobody is."""
+
+    name = "person-segmentation"
+    Input = Image
+    Options = PersonSegmentationOptions
+    Result = Segmentation
+
+
 class MaskGenerationOptions(Options):
     """Options of mask generation."""
 

