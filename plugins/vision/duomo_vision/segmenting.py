@@ -17,7 +17,7 @@ from duomo.errors import BadOption, WrongTask
 from duomo.model import Features
 from duomo.tasks.vision import InstanceSegmentationOptions, PersonSegmentationOptions, SemanticSegmentationOptions
 from duomo.tasks.vision.segmentation import Mask, Segmentation
-from duomo_vision.dense import Dense
+from duomo_vision.dense import Dense, Output
 
 PERSON = "person"
 THRESHOLDS = {
@@ -55,7 +55,7 @@ class LabelSegmenter(Segmenter):
 
     method = "post_process_semantic_segmentation"
 
-    def labelled(self, output: Any, sizes: list[tuple[int, int]]) -> list[Segmentation]:
+    def labelled(self, output: Output, sizes: list[tuple[int, int]]) -> list[Segmentation]:
         """One mask for each label that some pixel has."""
         maps = self.processor.post_process_semantic_segmentation(output, target_sizes=sizes)
         results = []
@@ -74,7 +74,7 @@ class SemanticSegmenter(LabelSegmenter):
     """One mask for each label that some pixel has."""
 
     def results(
-        self, output: Any, sizes: list[tuple[int, int]], options: SemanticSegmentationOptions
+        self, output: Output, sizes: list[tuple[int, int]], options: SemanticSegmentationOptions
     ) -> list[Segmentation]:
         return self.labelled(output, sizes)
 
@@ -92,7 +92,7 @@ class PersonSegmenter(LabelSegmenter):
             )
 
     def results(
-        self, output: Any, sizes: list[tuple[int, int]], options: PersonSegmentationOptions
+        self, output: Output, sizes: list[tuple[int, int]], options: PersonSegmentationOptions
     ) -> list[Segmentation]:
         default = PersonSegmentationOptions.model_fields["threshold"].default
         if options.threshold != default:
@@ -131,7 +131,7 @@ class InstanceSegmenter(Segmenter):
         return super().prepare(item, options)
 
     def results(
-        self, output: Any, sizes: list[tuple[int, int]], options: InstanceSegmentationOptions
+        self, output: Output, sizes: list[tuple[int, int]], options: InstanceSegmentationOptions
     ) -> list[Segmentation]:
         found = getattr(self.processor, self.method)(
             output,

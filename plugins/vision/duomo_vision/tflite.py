@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tflite as schema
@@ -21,6 +21,8 @@ from torch.nn import functional as F
 from duomo.errors import WeightsMismatch
 from duomo_vision.tfjs import refused, same_padding
 
+Table: TypeAlias = Any
+"""A table of the schema, each a class of its own without types."""
 DTYPES = {schema.TensorType.FLOAT32: "<f4", schema.TensorType.FLOAT16: "<f2", schema.TensorType.INT32: "<i4"}
 NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
@@ -37,7 +39,7 @@ class Step(NamedTuple):
     op: str
     inputs: list[int]
     output: int
-    options: Any
+    options: Table
     """What the schema has for this operation, read; bytes for one that is not of TensorFlow Lite."""
 
 
@@ -78,7 +80,7 @@ def read(file: Path, device: torch.device | str = "cpu") -> Graph:
         raise refused(file, f"it is damaged ({error})") from None
 
 
-def _graph(file: Path, model: Any, device: torch.device | str) -> Graph:
+def _graph(file: Path, model: Table, device: torch.device | str) -> Graph:
     graph = model.Subgraphs(0)
     if graph.InputsLength() != 1 or graph.OutputsLength() != 1:
         raise refused(file, f"it has {graph.InputsLength()} inputs and {graph.OutputsLength()} outputs")
@@ -107,7 +109,7 @@ def _graph(file: Path, model: Any, device: torch.device | str) -> Graph:
     return Graph(steps, constants, int(graph.Inputs(0)), int(graph.Outputs(0)))
 
 
-def _options(operator: Any, name: str) -> Any:
+def _options(operator: Table, name: str) -> Table:
     """The options of an operation as its own class of the schema."""
     if name not in OPTIONS:
         return bytes(operator.CustomOptionsAsNumpy()) if operator.CustomOptionsLength() else None
@@ -116,7 +118,7 @@ def _options(operator: Any, name: str) -> Any:
     return found
 
 
-def _convolution(options: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+def _convolution(options: Table, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Kernels are (out, H, W, in), those of each channel alone (1, H, W, out)."""
     is_depthwise = isinstance(options, schema.DepthwiseConv2DOptions)
     weight = kernel.permute(3, 0, 1, 2) if is_depthwise else kernel.permute(0, 3, 1, 2)
@@ -129,7 +131,7 @@ def _convolution(options: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tenso
     return ACTIVATIONS[options.FusedActivationFunction()](y.permute(0, 2, 3, 1))
 
 
-def _padded(options: Any, x: Tensor, size: list[int], strides: list[int]) -> Tensor:
+def _padded(options: Table, x: Tensor, size: list[int], strides: list[int]) -> Tensor:
     """(B, H, W, C) → (B, C, H', W'), zeros around it where the option says ``SAME``."""
     channels_first = x.permute(0, 3, 1, 2)
     if options.Padding() == schema.Padding.VALID:
@@ -137,7 +139,7 @@ def _padded(options: Any, x: Tensor, size: list[int], strides: list[int]) -> Ten
     return F.pad(channels_first, same_padding(x.shape[1:3], size, strides))
 
 
-def _mean_pool(options: Any, x: Tensor) -> Tensor:
+def _mean_pool(options: Table, x: Tensor) -> Tensor:
     size, strides = (options.FilterHeight(), options.FilterWidth()), (options.StrideH(), options.StrideW())
     padding = same_padding(x.shape[1:3], list(size), list(strides)) if options.Padding() == schema.Padding.SAME else []
     if any(padding):
@@ -154,7 +156,7 @@ def _enlarged(options: bytes, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor
     return F.conv_transpose2d(x.permute(0, 3, 1, 2), weight, bias, (down, across)).permute(0, 2, 3, 1)
 
 
-def _resize(options: Any, x: Tensor, size: Tensor) -> Tensor:
+def _resize(options: Table, x: Tensor, size: Tensor) -> Tensor:
     if not (options.AlignCorners() or options.HalfPixelCenters()):
         raise WeightsMismatch("an image is resized by the old rule", why="it is not known here", fix="another file")
     y = F.interpolate(x.permute(0, 3, 1, 2), size.tolist(), mode="bilinear", align_corners=bool(options.AlignCorners()))
