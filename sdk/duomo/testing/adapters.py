@@ -125,7 +125,7 @@ class AdapterConformance(Suite):
     def test_the_same_records_give_the_same_results(self) -> None:
         """Again, and from an adapter made again."""
         trial = self.trial
-        _same(trial.map(trial.items), trial.outcomes, 0.0, "a second run")
+        _same(trial.map(trial.items), trial.outcomes, self.tolerance, "a second run")
         again = trial.make()
         prints = {name: each.fingerprint for name, each in again.artifacts.items()}
         assert prints == {name: each.fingerprint for name, each in trial.adapter.artifacts.items()}, (
@@ -225,7 +225,7 @@ class AdapterConformance(Suite):
                 again = trial.cls.load(folder, runner=trial.adapter.runner, secret=trial.adapter.secret)
             pickles = [event for event in events if event.startswith("pickle")]
             assert not pickles, f"loading it unpickled {', '.join(pickles)}"
-            _same(list(again.map(trial.items)), trial.outcomes, 0.0, "after saving and loading")
+            _same(list(again.map(trial.items)), trial.outcomes, self.tolerance, "after saving and loading")
 
     def test_its_audit_log_holds(self) -> None:
         """A line a record, and a sound chain."""

@@ -10,7 +10,6 @@ from hypothesis import given, settings, strategies as st
 
 import duomo
 from duomo.adapters import AuditLog, Override, no_egress
-from duomo.testing import AdapterConformance
 
 pydicom = pytest.importorskip("pydicom")
 from duomo_medical import burned_in, confidentiality, deidentify, pixels, verifier  # noqa: E402
@@ -22,11 +21,6 @@ from duomo_medical.pseudonyms import Pseudonyms  # noqa: E402
 from . import adversarial  # noqa: E402
 
 SECRET = b"the secret of this test site"
-
-
-class TestGateway(AdapterConformance):
-    adapter = "medical/dicom-gateway"
-    broken = b"a text file that somebody named .dcm"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from duomo.errors import BadInput, InputUnreadable
-from duomo.testing import AdapterConformance
 
 pydicom = pytest.importorskip("pydicom")
 from duomo_medical import ecg_reading, intervals, qrs  # noqa: E402
@@ -14,11 +13,6 @@ from duomo_medical.phantom import dicom_bytes  # noqa: E402
 
 CART = {"pr": 161, "qrs": 75, "qt": 368}
 """Milliseconds, as the cart that recorded the packaged file wrote them into it."""
-
-
-class TestEcgMonitor(AdapterConformance):
-    adapter = "medical/ecg-monitor"
-    broken = b"Jane Doe, 62 beats a minute"
 
 
 @pytest.fixture(scope="module")

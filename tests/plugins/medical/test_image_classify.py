@@ -8,15 +8,8 @@ from duomo.outcome import outcome_of
 pytest.importorskip("pydicom")
 from duomo.adapters import Decision, DomainResult, Provenance, Threshold
 from duomo.tasks.results import Classification, Label
-from duomo.testing import AdapterConformance
 from duomo_medical.image_classify import Expects, ImageClassify, ImageVerdict, identical_outputs
 from duomo_medical.phantom import dicom_bytes
-
-
-class TestImageClassify(AdapterConformance):
-    adapter = "medical/image-classify"
-    tolerance = 1e-3
-    broken = b"a text file that somebody named .dcm"
 
 
 class Bright:

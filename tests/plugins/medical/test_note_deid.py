@@ -5,7 +5,6 @@ import re
 import pytest
 
 from duomo.adapters import no_egress
-from duomo.testing import AdapterConformance
 
 from . import adversarial, sentences
 
@@ -15,10 +14,6 @@ from duomo_medical import phi_rules
 from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, spans_of
 from duomo_medical.phi_names import tagger
 from duomo_medical.phi_rules import by_shape
-
-
-class TestNoteDeid(AdapterConformance):
-    adapter = "medical/note-deid"
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import pytest
 
 from duomo.adapters import Fixed, auc
 from duomo.errors import GuardRefused, UsageProblem
-from duomo.testing import AdapterConformance
 from duomo_medical import usefulness
 from duomo_medical.logistic import Logistic
 from duomo_medical.made_up import VARIABLES, patients
@@ -27,11 +26,6 @@ PIMA = Variables(
     outcome="type",
     event="Yes",
 )
-
-
-class TestTabularRisk(AdapterConformance):
-    adapter = "medical/tabular-risk"
-    broken = {"glucose": "7.1 mmol"}.keys()
 
 
 @pytest.fixture(scope="module")
