@@ -118,8 +118,8 @@ class Hosted(Generic[R]):
         longest = recent.quantiles(time.monotonic(), 1.0)[0] if recent is not None else 0.0
         return max(STALLED_S, 4 * longest)
 
-    def admit(self, cost: float) -> None:
-        """Check that work of this cost may wait.
+    def admit(self, cost: float, caller: str = "") -> None:
+        """Check that a caller's work of this cost may wait.
 
         Raises:
             TooBusy: too much waits already; it says when to come again.
@@ -129,10 +129,10 @@ class Hosted(Generic[R]):
             raise Unavailable(
                 "this server is being shut down", why="it takes no new work", fix="ask another, or again later"
             )
-        retry_s = self.admission.retry_after_s(cost)
+        retry_s = self.admission.retry_after_s(cost, caller)
         if retry_s is not None:
             self.metrics.rejected.labels(self.task.name, "busy").inc()
-            raise TooBusy(self.admission.wait_s(), self.admission.most_wait_s, retry_s)
+            raise TooBusy(self.admission.ahead_s(cost, caller), self.admission.most_wait_s, retry_s)
 
     async def run(
         self,
@@ -151,7 +151,7 @@ class Hosted(Generic[R]):
         cost, start = size_of(item), time.monotonic()
         if not self.admission.waiting_items:
             self._progress = start
-        self.admission.enter(cost, start)
+        self.admission.enter(cost, start, caller)
         computed = False
         try:
             with self.lease() as runner, sealed():
@@ -167,7 +167,7 @@ class Hosted(Generic[R]):
                     raise
             computed = outcome.ok
         finally:
-            self.admission.leave(cost, time.monotonic(), computed=computed)
+            self.admission.leave(cost, time.monotonic(), caller, computed=computed)
         self._count(item, options, outcome, time.monotonic() - start)
         return outcome
 

@@ -87,7 +87,7 @@ class InferenceRoutes:
                 hosted.task.Options.parse(options)
             items = self._items(hosted, body)
             wanted = _wanted(hosted, body)
-            hosted.admit(size_of(items))
+            hosted.admit(size_of(items), caller_of(request))
             outcomes = await until_gone(request, self._run(request, hosted, items, options))
             if outcomes is None:
                 return Response(status_code=GONE)

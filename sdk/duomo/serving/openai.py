@@ -82,7 +82,7 @@ class OpenAIRoutes:
                 "model": hosted.runner.meta.model,
             }
             if body.get("stream"):
-                hosted.admit(size_of(messages))
+                hosted.admit(size_of(messages), caller_of(request))
                 parts = hosted.stream(messages, options)
                 first = await anext(parts)  # what is wrong with the request is known before the stream begins
                 return StreamingResponse(_events(first, parts, head), media_type="text/event-stream")
@@ -168,14 +168,14 @@ class OpenAIRoutes:
     async def _run(
         self, request: Request, hosted: Hosted[Any], item: object, options: Mapping[str, object]
     ) -> Outcome[Any]:
-        hosted.admit(size_of(item))
+        hosted.admit(size_of(item), caller_of(request))
         outcome = await until_gone(request, hosted.run(item, options, caller=caller_of(request)))
         if outcome is None:
             raise ClientGone("the client has left")
         return outcome
 
     async def _run_all(self, request: Request, hosted: Hosted[Any], texts: list[str]) -> list[Outcome[Any]]:
-        hosted.admit(size_of(texts))
+        hosted.admit(size_of(texts), caller_of(request))
         caller = caller_of(request)
 
         async def together() -> list[Outcome[Any]]:

@@ -45,7 +45,7 @@ class TaskRoutes:
             with sealed():
                 item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
             deadline_s = deadline_of(request, body)
-            hosted.admit(size_of(item))
+            hosted.admit(size_of(item), caller_of(request))
             outcome = await until_gone(
                 request, hosted.run(item, options, deadline_s=deadline_s, caller=caller_of(request))
             )
@@ -70,7 +70,7 @@ class TaskRoutes:
                 options = to_options(body.get("options"))
                 hosted.task.Options.parse(options)
             deadline_s = deadline_of(request, body)
-            hosted.admit(size_of(items))
+            hosted.admit(size_of(items), caller_of(request))
         except DuomoError as error:
             return reply_to(error)
         in_order = request.query_params.get("order") == "input"

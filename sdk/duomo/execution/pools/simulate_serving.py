@@ -120,10 +120,10 @@ def simulate_serving(
             now = coming
             cost = costs[next_one]
             counted += next_one >= first
-            if admission.retry_after_s(cost) is not None:
+            if admission.retry_after_s(cost, str(next_one)) is not None:
                 refused += next_one >= first
             else:
-                admission.enter(cost, now)
+                admission.enter(cost, now, str(next_one))
                 arrived[next_one] = now
                 lanes.add(next_one, Entry(0, "", cost), "", cost=cost, caller=str(next_one))
             next_one += 1
@@ -133,7 +133,7 @@ def simulate_serving(
             lane, batch, _ = places[place].held.popleft()
             lane.scheduler.settle(batch, [ItemResult()] * len(batch.entries))
             for ticket, _ in lanes.answers():
-                admission.leave(costs[ticket], now)
+                admission.leave(costs[ticket], now, str(ticket))
                 if ticket >= first:
                     took.append(now - arrived.pop(ticket))
         dispatch()

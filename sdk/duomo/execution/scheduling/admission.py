@@ -1,6 +1,7 @@
-"""Whether a request is let in: by the seconds of work that wait already, not by the number of requests.
+"""Whether a request is let in: by the seconds of work that would be done before it, not by the number of requests.
 
-Pure: the clock is handed in, so that a test drives it.
+Callers have equal shares of the work, so that of another's long list only as much is before a request as the request
+asks for itself. Pure: the clock is handed in, so that a test drives it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ class Admission:
         self.waiting_cost = 0.0
         """Cost of what was let in and is not done."""
         self.waiting_items = 0
+        self._callers: dict[str, tuple[float, int]] = {}
+        """Cost and number of what waits, of each caller of whom something does."""
         self._done = 0.0
         self._busy_s = 0.0
         self._since: float | None = None
@@ -34,30 +37,44 @@ class Admission:
         return self._done / self._busy_s if self._busy_s > 0.05 else 0.0
 
     def wait_s(self) -> float:
-        """Seconds until work that comes now would begin; 0 while the rate is unknown."""
+        """Seconds until all that waits is done; 0 while the rate is unknown."""
         return self.waiting_cost / self.rate if self.rate else 0.0
 
-    def retry_after_s(self, cost: float) -> int | None:
+    def ahead_s(self, cost: float, caller: str = "") -> float:
+        """Seconds until a caller's work of this cost would begin; 0 while the rate is unknown."""
+        if not self.rate or self.wait_s() <= self.most_wait_s:
+            return self.wait_s()
+        asked = cost + self._callers[caller][0] if caller in self._callers else cost
+        # Of whom one item waits, it is done first; of a list as much as this caller asks for, or one item.
+        others = (min(each, max(asked, each / num)) for name, (each, num) in self._callers.items() if name != caller)
+        return (asked - cost + sum(others)) / self.rate
+
+    def retry_after_s(self, cost: float, caller: str = "") -> int | None:
         """Whole seconds after which this cost would be let in, or None if it is let in now.
 
         Something is always let in when nothing waits, whatever it costs.
         """
-        wait = self.wait_s()
-        if not self.waiting_items or wait <= self.most_wait_s:
+        ahead_s = self.ahead_s(cost, caller)
+        if not self.waiting_items or ahead_s <= self.most_wait_s:
             return None
-        return max(1, math.ceil(wait - self.most_wait_s + (cost / self.rate if self.rate else 0.0)))
+        return max(1, math.ceil(ahead_s - self.most_wait_s))
 
-    def enter(self, cost: float, now: float) -> None:
+    def enter(self, cost: float, now: float, caller: str = "") -> None:
         """Let work in."""
         if self._since is None:
             self._since = self._last = now
         self.waiting_cost += cost
         self.waiting_items += 1
+        before, num = self._callers.get(caller, (0.0, 0))
+        self._callers[caller] = before + cost, num + 1
 
-    def leave(self, cost: float, now: float, *, computed: bool = True) -> None:
+    def leave(self, cost: float, now: float, caller: str = "", *, computed: bool = True) -> None:
         """Take work out that is done, or whose caller has left (`computed` False)."""
         self.waiting_cost = max(0.0, self.waiting_cost - cost)
         self.waiting_items -= 1
+        before, num = self._callers.pop(caller)
+        if num > 1:
+            self._callers[caller] = before - cost, num - 1
         self._age(now)
         if computed:
             self._done += cost

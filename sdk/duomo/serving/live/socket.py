@@ -76,7 +76,7 @@ class LiveRoutes:
             try:
                 with sealed():
                     item, options = to_item(body.get("input"), hosted.task.Input), to_options(body.get("options"))
-                hosted.admit(size_of(item))
+                hosted.admit(size_of(item), caller_of(socket))
                 if hosted.task.name == "text-generation":
                     async with contextlib.aclosing(hosted.stream(item, options)) as parts:
                         part: Any
@@ -179,7 +179,7 @@ class Hearing:
         kind, at = ("final" if turn.is_over else "partial"), {"start": round(turn.start, 2), "end": round(turn.end, 2)}
         while True:
             try:
-                self._hosted.admit(float(2 * len(turn.samples)))
+                self._hosted.admit(float(2 * len(turn.samples)), caller_of(self._socket))
                 with sealed():
                     item = (turn.samples, self._turns.rate)
                     outcome = await self._hosted.run(item, self._options, caller=caller_of(self._socket))

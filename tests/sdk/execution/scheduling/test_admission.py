@@ -61,3 +61,39 @@ def test_taken_back_work_does_not_count_as_done():
     admission.leave(1e6, now, computed=False)
     assert admission.rate == pytest.approx(100, rel=0.01)
     assert (admission.waiting_cost, admission.waiting_items) == (0, 0)
+
+
+def test_a_list_of_one_caller_keeps_no_other_out():
+    admission = Admission(most_wait_s=10)
+    now = work(admission, 0.0, 20)
+    for _ in range(60):
+        admission.enter(100, now, "list")
+    assert admission.wait_s() == pytest.approx(60, rel=0.01)
+    assert admission.retry_after_s(100, "other") is None, "one second of the list is before it, and the list goes on"
+    assert admission.retry_after_s(100, "list") == 50
+    assert admission.retry_after_s(6000, "another") == 50, "a list as long is behind all of the first"
+
+
+def test_many_callers_with_one_item_each_are_bounded_beside_a_list():
+    admission = Admission(most_wait_s=10)
+    now = work(admission, 0.0, 20)
+    for _ in range(60):
+        admission.enter(100, now, "list")
+    let_in = 0
+    while admission.retry_after_s(100, str(let_in)) is None:
+        admission.enter(100, now, str(let_in))
+        let_in += 1
+    assert let_in == 10, "with one of the list, each waits for ten"
+    assert admission.retry_after_s(100, "next") == 1
+    admission.leave(100, now + 1, "0")
+    assert admission.retry_after_s(100, "next") is None
+
+
+def test_callers_are_forgotten_when_nothing_of_them_waits():
+    """A server sees a new caller with each connection."""
+    admission = Admission()
+    for number in range(1000):
+        admission.enter(0.1, float(number), str(number))
+        admission.leave(0.1, float(number) + 0.5, str(number))
+    assert admission.wait_s() == 0.0
+    assert not admission.ahead_s(1.0, "new")
