@@ -153,10 +153,10 @@ def app(
 
     made = Starlette(
         routes=[
-            Route("/v1/tasks", routes.names),
-            Route("/v1/tasks/{task}", routes.describe, methods=["GET"]),
             Route("/v1/tasks/{task}", routes.one, methods=["POST"]),
             Route("/v1/tasks/{task}/map", routes.many, methods=["POST"]),
+            Route("/v1/tasks/{task}", routes.describe, methods=["GET"]),
+            Route("/v1/tasks", routes.names),
             Route("/v1/adapters/{industry}/{name}", records.judge, methods=["POST"]),
             Route("/v1/models", openai.models),
             Route("/v1/models/{name:path}", openai.model),

@@ -44,11 +44,9 @@ class TaskRoutes:
                 raise BadInput("the body has no 'input'", fix='{"input": …, "options": {…}}')
             with sealed():
                 item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
-            deadline_s = deadline_of(request, body)
-            hosted.admit(size_of(item), caller_of(request))
-            outcome = await until_gone(
-                request, hosted.run(item, options, deadline_s=deadline_s, caller=caller_of(request))
-            )
+            deadline_s, caller = deadline_of(request, body), caller_of(request)
+            hosted.admit(size_of(item), caller)
+            outcome = await until_gone(request, hosted.run(item, options, deadline_s=deadline_s, caller=caller))
         except DuomoError as error:
             return reply_to(error)
         return Response(status_code=GONE) if outcome is None else result_reply(outcome)
