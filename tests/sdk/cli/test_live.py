@@ -1,5 +1,6 @@
 """``--live``: sources of the command line, outcomes with their ages, and a summary at the end."""
 
+import json
 import signal
 import subprocess
 import threading
@@ -84,6 +85,40 @@ def test_lines_of_a_growing_file_come_as_they_are_written_until_ctrl_c(tmp_path)
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=30)
         assert running.returncode == 0, said
+        assert b"received" in said
+    finally:
+        running.kill()
+
+
+@pytest.mark.multiproc
+def test_an_adapter_judges_records_as_a_file_grows_until_ctrl_c(tmp_path):
+    """Each record is a line of JSON; one that is none is an outcome with an error."""
+    log = tmp_path / "readings.jsonl"
+    log.write_text("")
+    running = start("adapt", "fake/thermometer", "--live", f"tail:{log}", "-o", "jsonl", **PIPES)
+    try:
+        with open(log, "ab", buffering=0) as writer:
+            came = threading.Event()
+
+            def write():
+                while not came.wait(0.1):
+                    writer.write(b'{"machine": "m1", "celsius": 20}\nnot JSON\n{"machine": "m2", "celsius": -300}\n')
+
+            thread = threading.Thread(target=write)
+            thread.start()
+            found = [json.loads(running.stdout.readline()) for _ in range(3)]
+            came.set()
+            thread.join()
+        judged, broken, refused = found
+        assert judged["result"]["payload"]["excess"] is not None
+        assert judged["meta"]["age_s"] >= 0
+        assert not broken["ok"]
+        assert "JSON" in broken["error"]["what"] + broken["error"]["why"]
+        assert refused["result"]["payload"] is None
+        assert refused["result"]["findings"][0]["code"] == "UNITS.MISMATCH"
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+        assert running.returncode in (0, 1), said
         assert b"received" in said
     finally:
         running.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGEST = 64 * 1024**2
 """Bytes of a message."""
+DONE = 1000
+"""Code with which a server closes when it has nothing more to say (RFC 6455)."""
 
 
 class WebSocket(Reader):
@@ -29,6 +32,7 @@ class WebSocket(Reader):
         self.name = address
         self._timeout_s = timeout_s
         self._connection: ClientConnection | None = None
+        self._opened = contextlib.ExitStack()
         self._number = 0
 
     def open(self) -> None:
@@ -40,7 +44,9 @@ class WebSocket(Reader):
                 "a websocket needs websockets", why=str(error), fix="pip install 'duomo[live]'"
             ) from None
         try:
-            self._connection = connect(self.name, open_timeout=self._timeout_s, max_size=LARGEST, proxy=None)
+            # Entered, since what a connection is outside of a block differs between versions of the library.
+            connecting = connect(self.name, open_timeout=self._timeout_s, max_size=LARGEST, proxy=None)
+            self._connection = self._opened.enter_context(connecting)
         except (OSError, ValueError, WebSocketException) as error:
             raise InputMissing(
                 f"no websocket at '{self.name}'", why=str(error) or type(error).__name__, fix="check the address"
@@ -55,14 +61,13 @@ class WebSocket(Reader):
                 message = self._connection.recv(timeout=0.5)
             except TimeoutError:
                 continue
-            except ConnectionClosedOK:
-                return
             except ConnectionClosed as error:
-                raise ConnectionError(str(error)) from None
+                if isinstance(error, ConnectionClosedOK) and error.rcvd is not None and error.rcvd.code == DONE:
+                    return
+                raise ConnectionError(str(error)) from None  # also of a server that is about to start again
             yield Arrival(message, time.time(), f"{self.name}#{self._number}")
             self._number += 1
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection = None
+        self._opened.close()

@@ -1,58 +1,74 @@
 """Messages of a real MQTT broker on loopback."""
 
-import asyncio
 import socket
-import threading
+import subprocess
+import sys
 
 import pytest
 
 from duomo.errors import InputMissing
 from duomo.inputs.live import Feed, Mqtt
 
-broker = pytest.importorskip("amqtt.broker")
-mqtt = pytest.importorskip("paho.mqtt.client")
+pytest.importorskip("amqtt.broker")
+publisher = pytest.importorskip("paho.mqtt.publish")
+
+
+SERVE = """
+import asyncio, sys
+from amqtt.broker import Broker
+async def serve():
+    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+    listener = {"type": "tcp", "bind": "127.0.0.1:" + sys.argv[1]}
+    await Broker({"listeners": {"default": listener}, "plugins": plugins}).start()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(serve())
+"""
+
+
+class Broker:
+    """A broker in a process, on one port however often it is started."""
+
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    def start(self):
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(self.port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def stop(self):
+        self._process.kill()
+        self._process.wait(30)
+        self._process.stdout.close()
 
 
 @pytest.fixture
-def port():
-    """The port of a broker that runs in a thread."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    loop, started, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-    config = {"listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{number}"}}, "plugins": plugins}
+def running():
+    """A broker that runs."""
+    made = Broker()
+    made.start()
+    yield made
+    made.stop()
 
-    async def serve():
-        running = broker.Broker(config, loop=loop)
-        await running.start()
-        started.set()
-        await stop.wait()
-        await running.shutdown()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
-    thread.start()
-    assert started.wait(20)
-    yield number
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
+@pytest.fixture
+def port(running):
+    """The port of a broker that runs."""
+    return running.port
 
 
 @pytest.fixture
 def publish(port):
-    from paho.mqtt.enums import CallbackAPIVersion
-
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, "sender")
-    client.connect("127.0.0.1", port)
-    client.loop_start()
+    """Send a message to the broker, which has it when this returns."""
 
     def send(topic, payload):
-        client.publish(topic, payload, qos=1).wait_for_publish(10)
+        publisher.single(topic, payload, qos=1, hostname="127.0.0.1", port=port, client_id="sender")
 
-    yield send
-    client.disconnect()
-    client.loop_stop()
+    return send
 
 
 def next_of(items):
@@ -75,3 +91,22 @@ def test_messages_of_a_topic_filter_come_with_their_topics(port, publish):
 def test_a_broker_that_is_not_there_is_said_with_its_address():
     with pytest.raises(InputMissing, match=r"no broker to be used at 127.0.0.1:9"):
         Mqtt("127.0.0.1", "plant/#", port=9).open()
+
+
+def test_a_broker_that_starts_again_is_joined_again_and_nothing_that_it_took_then_is_lost(running, publish):
+    with Feed([Mqtt("127.0.0.1", "plant/#", port=running.port, client_id="line")], first_pause_s=0.01) as feed:
+        items = iter(feed)
+        publish("plant/1", b"before")
+        first = next_of(items)
+        first.done()
+        running.stop()
+        [state] = feed.states()
+        while state.state != "reconnecting":
+            [state] = feed.states()
+        running.start()
+        while not feed.states()[0].reconnects:
+            pass
+        for number in range(3):
+            publish("plant/1", b"after %d" % number)
+        assert [next_of(items).value for _ in range(3)] == [b"after 0", b"after 1", b"after 2"]
+    assert first.value == b"before"
