@@ -118,7 +118,7 @@ def test_an_adapter_judges_records_as_a_file_grows_until_ctrl_c(tmp_path):
         assert refused["result"]["findings"][0]["code"] == "UNITS.MISMATCH"
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=30)
-        assert running.returncode in (0, 1), said
+        assert running.returncode == 3, said  # some records failed
         assert b"received" in said
     finally:
         running.kill()
