@@ -12,7 +12,7 @@ from duomo.live import follow
 
 pytest.importorskip("amqtt.broker")
 
-from tests.sdk.inputs.live.test_broker import port, publish  # noqa: F401 - fixtures of what may not be here
+from tests.sdk.inputs.live.test_broker import port, publish, running  # noqa: F401 - fixtures of what may not be here
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "duomo-industry-ops"
 

@@ -15,10 +15,16 @@ from typing import Any, Self
 
 START_S = 180
 FAKE = """
-import sys
+import os, sys, time
 from duomo.cli import cli
 from duomo.cli.app import App
-from duomo.testing.fakes import fake_catalog, faulty_spec
+from duomo.testing.fakes import FaultyModel, fake_catalog, faulty_spec
+forward = FaultyModel.forward
+def gated(self, batch):
+    while "waits" in str(batch) and not os.path.exists(os.environ["GATE"]):
+        time.sleep(0.01)
+    return forward(self, batch)
+FaultyModel.forward = gated
 if __name__ == "__main__":
     cli.main(sys.argv[1:], obj=App(fake_catalog(faulty_spec())))
 """
@@ -106,7 +112,10 @@ class Server:
 
 
 class FakeServer(Server):
-    """One whose model needs no weights and wakes no library: it is there within a second or two."""
+    """One whose model needs no weights and wakes no library: it is there within a second or two.
+
+    A text with ``waits`` keeps it busy until the file is there that GATE names.
+    """
 
     command = (sys.executable, "-c", FAKE)
 
