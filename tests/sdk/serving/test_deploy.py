@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -125,7 +126,6 @@ UNIT = {"Unit": {"Description", "After", "Wants"}, "Install": {"WantedBy"}, "Ser
 
 def test_the_cluster_and_the_composition_are_of_their_schemas():
     """The parts of Kubernetes' and Compose's schemas that our files use."""
-    jsonschema = pytest.importorskip("jsonschema")
     deployment, service = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))
     jsonschema.validate(deployment, DEPLOYMENT)
     jsonschema.validate(service, SERVICE)
