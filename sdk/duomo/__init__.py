@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from duomo.hooks import (
         Hooks as Hooks,
         RunContext as RunContext,
+        TrainingContext as TrainingContext,
         WeightsContext as WeightsContext,
         hookimpl as hookimpl,
     )
@@ -65,7 +66,7 @@ face(
         "duomo.errors": "BadInput DuomoError",
         "duomo.execution.base": "FLUSH Executor",
         "duomo.execution.resuming.store": "RunStore",
-        "duomo.hooks": "Hooks RunContext WeightsContext hookimpl",
+        "duomo.hooks": "Hooks RunContext TrainingContext WeightsContext hookimpl",
         "duomo.inputs": "Audio Image Prompt Text",
         "duomo.model": "Model",
         "duomo.outcome": "Failure ItemError Meta Outcome Success",

@@ -43,6 +43,29 @@ class RunContext:
 
 
 @dataclasses.dataclass
+class TrainingContext:
+    """What ``on_training`` sees of one training; the same object from its start to its end."""
+
+    task: str
+    model: str
+    """What it starts from."""
+    folder: Path
+    """Where the trained model is written."""
+    recipe: dict[str, Any]
+    """Its settings, JSON-safe; ``train`` and ``lr`` are among them."""
+    event: str = "start"
+    """``start``, ``log`` (a line of ``log.jsonl``), ``checkpoint`` or ``end``."""
+    step: int = 0
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """The line of a ``log``, such as ``loss`` and ``lr``, or ``scores`` of an epoch; the ``folder`` of a
+    ``checkpoint``; the scores at the ``end``."""
+    error: BaseException | None = None
+    """What ended it, if it did not end well."""
+    notes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """A plugin's own scratch space from one event to the next."""
+
+
+@dataclasses.dataclass
 class WeightsContext:
     """What ``resolve_weights`` is asked for."""
 
@@ -100,6 +123,13 @@ class Hooks:
     @hookspec
     def on_run_error(self, ctx: RunContext) -> None:
         """Look at ``ctx.error``, which ended a run."""
+
+    @hookspec
+    def on_training(self, ctx: TrainingContext) -> None:
+        """Look at a training at its start, each line of its log, each checkpoint and its end (``ctx.event``).
+
+        What is raised at the start stops it; later it is a warning.
+        """
 
     @hookspec
     def doctor_checks(self) -> Iterable[Check]:

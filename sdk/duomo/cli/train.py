@@ -43,7 +43,9 @@ SHOWN = 10
 @click.option("--max-failed", metavar="N", type=int, help="Rows that may be left out; 20.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Another setting of the recipe.")
 @click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …; several: cpu,cpu.")
-@click.option("--parallel", metavar="DIMS", help="dp=2: copies that share each batch; tp=2: shared layers.")
+@click.option("--parallel", metavar="DIMS", help="dp=2: copies; tp=2: shared layers; pp=2: stages; or dp=2,tp=2.")
+@click.option("--shard", is_flag=True, help="Copies share out parameters and the optimiser's state.")
+@click.option("-x", "--executor", metavar="NAME", default="local", help="Where processes are: local, or ray.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
 @click.option("--check", is_flag=True, help="Read and check the rows, and take no step.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
@@ -89,7 +91,7 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
     shown = _Shown(app)
     try:
         several = {"devices": what["device"]} if "," in given["device"] else {}
-        placed = {"parallel": given["parallel"], **several}
+        placed = {"parallel": given["parallel"], "shard": given["shard"], "executor": given["executor"], **several}
         more = {"out": out, "resume": given["resume"], "catalog": app.catalog, "on_step": shown.step}
         if is_new:
             for name in ("model", "train"):

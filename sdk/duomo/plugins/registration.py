@@ -14,7 +14,7 @@ from duomo.specs import ModelSpec, Spec
 HOOKS = tuple(name for name in vars(Hooks) if not name.startswith("_"))
 NAMESPACED = ("register_tasks", "register_models", "register_adapters")
 """Hooks whose names begin with ``plugin/``; the others register short words of the command line."""
-_CALLED_ONLY = ("resolve_weights", "before_run", "after_run", "on_run_error")
+_CALLED_ONLY = ("resolve_weights", "before_run", "after_run", "on_run_error", "on_training")
 _THING = re.compile(r"[a-zA-Z0-9][\w.-]*$")
 _WORD = re.compile(r"[a-z][a-z0-9-]*$")
 

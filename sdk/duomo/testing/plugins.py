@@ -9,11 +9,12 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
 from duomo.catalog import default_catalog, resolve
 from duomo.errors import Aborted
-from duomo.hooks import RunContext
+from duomo.hooks import RunContext, TrainingContext
 from duomo.plugins.discovery import PluginRecord, discover, unmet
 from duomo.plugins.distributions import find_distribution
 from duomo.plugins.host import NAME, RESERVED
@@ -213,6 +214,11 @@ class PluginConformance(MetadataConformance):
                     getattr(plugin, name)(context)
                 except Aborted:
                     assert name == "before_run", f"only before_run may abort, {name} did"
+        if "on_training" in implemented(plugin):
+            seen = TrainingContext("text-classification", "some/model", Path("out"), {})
+            for event in ("start", "log", "checkpoint", "end"):
+                seen.event = event
+                plugin.on_training(seen)
         for check in plugin.doctor_checks():
             assert isinstance(check, Check), f"doctor_checks() gave a {type(check).__name__}"
             assert check.status in ("ok", "warn", "fail"), f"doctor_checks(): no status '{check.status}'"

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from duomo.training.loop import Peers
 from duomo.training.metrics import (
     Answers,
     Classes,
@@ -21,6 +20,7 @@ from duomo.training.metrics import (
     WordErrors,
 )
 from duomo.training.order import share
+from duomo.training.peers import Peers
 from duomo.training.rows import Rows
 from duomo.training.trainable import Trainable
 
@@ -71,27 +71,31 @@ def evaluate(model: Trainable[Any], rows: Rows, labels: Sequence[Any], peers: Pe
 
     The network is in evaluation mode meanwhile; what was in training mode is put back.
     """
+    peers = peers or Peers()
     training = [module for module in model.network.modules() if module.training]
     model.network.eval()
-    metric, loss, row_losses = metric_for(model), Loss(), []
+    metric, loss, row_losses = metric_for(model), Loss(), list[float]()
+
+    def look(part: Sequence[int]) -> None:
+        batch = rows.batch(part or [0])
+        output = batch.output()
+        if not part:  # a pass that others need
+            return
+        sums, counts = (each.tolist() for each in model.losses(output, batch.targets))
+        loss.add(sums, counts)
+        row_losses.extend(total / max(1.0, n) for total, n in zip(sums, counts, strict=True))
+        if metric is not None:
+            wanted = model.wanted(batch.targets, [labels[row] for row in part])
+            metric.add(model.predictions(output, batch.targets), wanted)
+
     try:
-        own = share(range(len(labels)), peers.rank, peers.size) if peers else range(len(labels))
-        for start in range(0, len(own), AT_ONCE):
-            part = own[start : start + AT_ONCE]
-            batch = rows.batch(part)
-            output = batch.output()
-            sums, counts = (each.tolist() for each in model.losses(output, batch.targets))
-            loss.add(sums, counts)
-            row_losses += [total / max(1.0, n) for total, n in zip(sums, counts, strict=True)]
-            if metric is not None:
-                wanted = model.wanted(batch.targets, [labels[row] for row in part])
-                metric.add(model.predictions(output, batch.targets), wanted)
+        own = share(range(len(labels)), peers.rank, peers.size)
+        parts = peers.even([own[start : start + AT_ONCE] for start in range(0, len(own), AT_ONCE)])
+        peers.forward([functools.partial(look, part) for part in parts])
     finally:
         for module in training:
             module.training = True
     found = Evaluation(loss, metric, row_losses, model.kind == "none")
-    if peers is None:
-        return found
     return peers.agree(found if peers.size == 1 else _join(peers.gather(found)))
 
 

@@ -99,7 +99,7 @@ def _write_model(training: Training, out: Path) -> None:
 def _record(training: Training) -> dict[str, Any]:
     request, start = training.request, training.start
     sizes = {name: each.numel() for name, each in training.model.network.named_parameters()}
-    trained, total = sum(sizes[name] for name in training.parameters), sum(sizes.values())
+    trained, total = sum(sizes[name] for name in training.names_trained), sum(sizes.values())
     return {
         "base": start.reference,
         "base_license": start.license,

@@ -7,15 +7,19 @@ import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog, default_catalog
-from duomo.errors import StoreMismatch, UsageProblem
+from duomo.errors import StoreMismatch
 from duomo.parallel import ParallelDims
 from duomo.training.fit import FILE, Fit
+from duomo.training.observers import Observers
+from duomo.training.placing import placement, refuse_uncuttable
 from duomo.training.recipe import Recipe
 from duomo.training.request import Request
 from duomo.training.starts import Start, start_of
+
+Tell = Callable[[str, int, dict[str, Any]], None]
 
 
 class Progress(NamedTuple):
@@ -46,6 +50,8 @@ def finetune(
     device: str = "auto",
     devices: str | None = None,
     parallel: str | ParallelDims | None = None,
+    shard: bool = False,
+    executor: str = "local",
     resume: bool = False,
     catalog: Catalog | None = None,
     on_step: Callable[[Progress], None] | None = None,
@@ -65,8 +71,11 @@ def finetune(
         recipe: epochs, batch, learning rate and the like.
         device: ``auto``, ``cpu``, ``cuda:0`` …
         devices: names of several, ``"cuda:0,cuda:1"``; with `parallel` alone, ``cpu`` for each.
-        parallel: ``"dp=2"``, copies of the model that share each batch; ``"tp=2"``, devices that share each layer,
-            where the model's plugin has a plan for it; ``"dp=2,tp=2"``.
+        parallel: ``"dp=2"``, copies of the model that share each batch; ``"tp=2"``, devices that share each layer, and
+            ``"pp=2"``, devices with some of the layers each, where the model's plugin has a plan for it; and pairs,
+            ``"dp=2,tp=2"``.
+        shard: whether copies share out parameters, gradients and the optimiser's state among them.
+        executor: ``local``, processes of this machine, or ``ray``, actors of a cluster.
         resume: go on with a training of the same rows, base and recipe that was stopped.
         catalog: the plugins to use; all installed ones when left out.
         on_step: called after each step.
@@ -79,7 +88,7 @@ def finetune(
     """
     request = Request(
         task=task, data=data, out=folder_of(out), label=label, input=input, model=model, train=train,
-        validation=validation, recipe=recipe or Recipe(), device=device, resume=resume,
+        validation=validation, recipe=recipe or Recipe(), device=device, resume=resume, shard=shard, executor=executor,
     )  # fmt: skip
     return fit(request, devices, parallel, catalog, on_step)
 
@@ -100,74 +109,50 @@ def fit(
     refuse_other(request.out, request.resume)
     catalog = catalog or default_catalog()
     places, dims = placement(devices, parallel, request.device)
-    if len(places) > 1:
-        return run_on(places, dims, request, catalog, on_step)
-    return run(dataclasses.replace(request, device=places[0]), catalog, on_step)
-
-
-def placement(devices: str | None, parallel: str | ParallelDims | None, device: str) -> tuple[list[str], ParallelDims]:
-    """The device of each process, and their grid. Raises `UsageProblem` for ways to be parallel that there are not."""
-    names = [name.strip() for name in (devices or "").split(",") if name.strip()]
-    dims = ParallelDims.parse(parallel) if isinstance(parallel, str) else parallel or ParallelDims(dp=len(names) or 1)
-    if dims.pp > 1:
-        nearest = dims._replace(pp=1, tp=dims.tp * dims.pp)
-        raise UsageProblem(
-            f"training cannot be spread as {dims}",
-            why="stages of layers (pp) are for inference; in training there are copies (dp) and shared layers (tp)",
-            fix=f"{nearest}: as many devices, each layer shared; or dp={dims.total}: a whole copy on each device",
-        )
-    names = names or [device if dims.total == 1 else "cpu" if device == "auto" else device] * dims.total
-    if len(names) != dims.total:
-        raise UsageProblem(
-            f"{dims} and {len(names)} devices do not fit", fix=f"name {dims.total} devices, or dp={len(names)}"
-        )
-    return names, dims
+    request, start = start_of(request, catalog)
+    start.trainer()  # imports torch, or says what is missing
+    watched = Observers(catalog.host, request, start.reference)
+    with watched.watching() as found:
+        if len(places) > 1 or request.executor != "local":
+            found.append(run_on(places, dims, request, start, catalog, watched.tell, on_step))
+        else:
+            found.append(run(dataclasses.replace(request, device=places[0]), start, catalog, watched.tell, on_step))
+    return found[0]
 
 
 def run_on(
     places: list[str],
     dims: ParallelDims,
     request: Request,
+    start: Start,
     catalog: Catalog,
+    tell: Tell,
     on_step: Callable[[Progress], None] | None,
 ) -> Fit:
     """Do what a request asks for, in a process for each place."""
-    request, start = start_of(request, catalog)
-    start.trainer()
     from duomo.training.distributed.launch import train_on
 
-    if dims.tp > 1:
-        refuse_uncuttable(dims, request, start)
+    refuse_uncuttable(dims, request, start)
     if not isinstance(request.data, str | os.PathLike) and not hasattr(request.data, "columns"):
         request = dataclasses.replace(request, data=list(request.data))  # each process reads all rows
-    tell = None if on_step is None else lambda at: on_step(Progress(*at))
-    return train_on(places, request, start, catalog.task(request.task), tell, dims=dims)
+    said = None if on_step is None else lambda at: on_step(Progress(*at))
+    return train_on(places, request, start, catalog.task(request.task), said, dims=dims, tell=tell)
 
 
-def refuse_uncuttable(dims: ParallelDims, request: Request, start: Start) -> None:
-    """Raise `UsageProblem` for what cannot be shared by several processes, before any of them starts."""
-    from duomo.execution.sharding.group import check_plans
-
-    if request.train == "lora":
-        raise UsageProblem(
-            "train='lora' and tp do not go together",
-            why="its additions would have to be cut too",
-            fix=f"dp={dims.total}: a whole copy on each device; or train=2, upper layers",
-        )
-    check_plans(start.loader(), start.weights.path, dims, start.reference)
-
-
-def run(request: Request, catalog: Catalog, on_step: Callable[[Progress], None] | None = None) -> Fit:
+def run(
+    request: Request, start: Start, catalog: Catalog, tell: Tell, on_step: Callable[[Progress], None] | None = None
+) -> Fit:
     """Do what a request asks for, in this process."""
-    request, start = start_of(request, catalog)
-    start.trainer()  # imports torch, or says what is missing
     import torch
 
     from duomo.training.finishing import finish
     from duomo.training.training import Training
 
+    if request.shard:
+        refuse_uncuttable(ParallelDims(), request, start)
     with torch.random.fork_rng():  # dropout is seeded at each step: the caller's numbers stay their own
         training = Training(request, start, catalog.task(request.task))
+        training.tell = tell
         training.prepare()
         done = training.finished()
         if done is not None:

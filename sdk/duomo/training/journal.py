@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ class Journal:
         path: of the file.
         total: steps in all.
         kept: bytes of an earlier run that are kept.
+        on_line: is given each new line.
     """
 
-    def __init__(self, path: Path, total: int, kept: int = 0) -> None:
+    def __init__(
+        self, path: Path, total: int, kept: int = 0, on_line: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> None:
         self.path = path
+        self._on_line = on_line
         self._every = max(1, total // LINES)
         self._file = path.open("r+b" if kept else "wb")
         if path.is_file():
@@ -41,6 +46,7 @@ class Journal:
     def write(self, line: dict[str, Any]) -> None:
         """Add one line."""
         self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self._on_line(line)
 
     def flush(self) -> int:
         """Bring all lines to the disk; how many bytes there are."""

@@ -7,8 +7,9 @@ the rows are named, left out, and the step is done again without them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,16 @@ from torch.optim import Optimizer
 
 from duomo.errors import SystemicError
 from duomo.execution.devices import free_memory, is_out_of_memory
-from duomo.parallel import TensorPlan
 from duomo.training import optimizers
 from duomo.training.batches import cut
 from duomo.training.order import Order, share
+from duomo.training.peers import Peers
 from duomo.training.recipe import Recipe
 from duomo.training.rows import Rows
 from duomo.training.trainable import Trainable
 
-T = TypeVar("T")
+FILL = 2
+"""Micro-batches for each stage at least, where rows suffice: of (p - 1) / (m + p - 1) idle time a fifth for two."""
 
 
 class Step(NamedTuple):
@@ -41,61 +43,6 @@ class Step(NamedTuple):
     num_rows: int
     left_out: tuple[int, ...] = ()
     """Rows whose loss was not finite."""
-
-
-class Peers:
-    """The other processes of a training: none. `duomo.training.distributed` has those that are there."""
-
-    rank = 0
-    """Number of this copy of the model."""
-    size = 1
-    """Copies."""
-    tp = 1
-    """Processes that share each layer of a copy."""
-    keeps = True
-    """Whether this process has a part in checkpoints."""
-    writes = True
-    """Whether it writes them."""
-
-    def sum(self, tensor: Tensor) -> Tensor:
-        """Add up over all copies, in place."""
-        return tensor
-
-    def sum_gradients(self, gradients: Sequence[Tensor]) -> None:
-        """Add up each gradient over all copies, in place."""
-
-    def gather(self, value: object) -> list[Any]:
-        """The values of all copies, in the order of their ranks."""
-        return [value]
-
-    def from_first(self, tensors: Sequence[Tensor]) -> None:
-        """Make tensors those of the first copy, in place."""
-
-    def norm(self, gradients: Mapping[str, Tensor]) -> Tensor:
-        """The norm of all gradients together, by the names of their parameters, after `sum_gradients`."""
-        return torch.nn.utils.get_total_norm(list(gradients.values()))
-
-    def meet(self) -> None:
-        """Wait for all processes."""
-
-    def agree(self, value: T) -> T:
-        """The value of the first of those that share the layers of this copy."""
-        return value
-
-    def cut(self, network: nn.Module, plan: TensorPlan, name: str) -> None:
-        """Leave of a network what this process computes."""
-        raise NotImplementedError
-
-    def join(self, network: nn.Module) -> None:
-        """Make a network that was cut whole again."""
-
-    def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Tensors of the whole network from those of its pieces, by ``parameter`` or ``parameter:what``."""
-        return dict(tensors)
-
-    def share(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What this process has of tensors of the whole network."""
-        return dict(tensors)
 
 
 class Loop:
@@ -131,6 +78,8 @@ class Loop:
         self.left_out: set[int] = set()
         self.micro = recipe.micro or recipe.batch
         """Rows of a micro-batch at most; halved when memory runs out."""
+        self.used = 0
+        """Rows of the largest micro-batch of the last step."""
         self.total = order.steps_per_epoch * recipe.epochs
         if recipe.max_steps is not None:
             self.total = min(self.total, recipe.max_steps)
@@ -152,8 +101,8 @@ class Loop:
             try:
                 found, flags = self._gradients(number, share(rows, self.peers.rank, self.peers.size))
             except Exception as raised:
-                # Who shares layers with others has left them in the middle of a pass.
-                if not is_out_of_memory(raised) or self.peers.tp > 1:
+                # The driver starts a group with smaller micro-batches whose passes need each other.
+                if not is_out_of_memory(raised) or self.peers.is_joint:
                     raise
                 error, found, flags = raised, self._nothing(), [0] * len(self.order.rows(number))
             found, flags, is_short = self._exchange(found, flags, is_short=error is not None)
@@ -178,37 +127,41 @@ class Loop:
     def _gradients(self, number: int, rows: Sequence[int]) -> tuple[Tensor, list[int]]:
         """Add up the gradients of `rows`; sums of losses and counts, and 1 for each row of the batch not finite."""
         self.optimizer.zero_grad()
-        found = self._nothing()
-        finite = []
-        for at, part in enumerate(self._cut(rows)):
-            batch = self.rows.batch(part, [self.order.row_seed(number, row) for row in part])
-            self._seed(self.order.step_seed(number, at, self.peers.rank))
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-                losses = self.model.losses(batch.output(), batch.targets)
-            sums, counts = losses
-            if self._weights is not None:
-                factors = sums.new_tensor([self._weights[row] for row in part])
-                sums, counts = sums * factors, counts * factors
+        found, flags = self._nothing(), dict.fromkeys(self.order.rows(number), 0)
+
+        def loss_of(at: int, part: Sequence[int]) -> Tensor:
+            sums, counts = self._losses(number, at, part or self.order.rows(number)[:1])
             total = sums.sum()
-            total.backward()  # type: ignore[no-untyped-call]
-            found += torch.stack((total.detach(), counts.sum()))
-            finite.append((part, sums.detach().isfinite()))
-        flags = [0] * len(self.order.rows(number))
-        place = {row: at for at, row in enumerate(self.order.rows(number))}
-        for part, flag in finite:
-            for row, is_finite in zip(part, flag.tolist(), strict=True):
-                flags[place[row]] = int(not is_finite)
-        return found, flags
+            if not part:  # a pass that others need and this process has no rows for
+                return total * 0
+            found.add_(torch.stack((total.detach(), counts.sum())))
+            flags.update(zip(part, sums.detach().isfinite().logical_not().int().tolist(), strict=True))
+            return total
+
+        parts = self.peers.even(self._cut(rows))
+        self.peers.backward([functools.partial(loss_of, at, part) for at, part in enumerate(parts)])
+        return found, list(flags.values())
+
+    def _losses(self, number: int, at: int, part: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Sums and counts of the rows of micro-batch `at`, (B,) each."""
+        batch = self.rows.batch(part, [self.order.row_seed(number, row) for row in part])
+        self._seed(self.order.step_seed(number, at, self.peers.rank + self.peers.size * self.peers.stage))
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            sums, counts = self.model.losses(batch.output(), batch.targets)
+        if self._weights is not None:
+            factors = sums.new_tensor([self._weights[row] for row in part])
+            sums, counts = sums * factors, counts * factors
+        return sums, counts
 
     def _exchange(self, found: Tensor, flags: list[int], *, is_short: bool) -> tuple[Tensor, list[int], bool]:
-        """Make sums and flags those of all copies; gradients too, unless the step has to be done again.
+        """Make sums and flags those of all processes; gradients too, unless the step has to be done again.
 
         Args:
             found: sums of losses and counts.
             flags: 1 for each row of the batch that is not finite.
             is_short: whether this copy ran out of memory.
         """
-        if self.peers.size == 1:
+        if self.peers.size * self.peers.pp == 1:
             return found, flags, is_short
         all_of = self.peers.sum(torch.cat((found, found.new_tensor([*flags, int(is_short)]))))
         found, [*flags, short] = all_of[:2], all_of[2:].int().tolist()
@@ -240,9 +193,13 @@ class Loop:
         return parameter.grad
 
     def _cut(self, rows: Sequence[int]) -> list[list[int]]:
-        """The micro-batches: rows in order, as many as the budget and `micro` allow."""
-        model = self.model
-        return cut(rows, self.rows.costs(rows), most=self.micro, budget=model.batch_budget, packed=model.packed)
+        """The micro-batches: rows in order, as many as the budget and `micro` allow; some for each stage."""
+        model, most = self.model, self.micro
+        if self.peers.pp > 1:
+            most = max(1, min(most, len(rows) // (FILL * self.peers.pp)))
+        parts = cut(rows, self.rows.costs(rows), most=most, budget=model.batch_budget, packed=model.packed)
+        self.used = max(map(len, parts), default=0)
+        return parts
 
     def _leave_out(self, rows: Sequence[int], number: int) -> None:
         self.left_out.update(rows)

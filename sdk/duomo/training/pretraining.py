@@ -27,6 +27,8 @@ def pretrain(
     device: str = "auto",
     devices: str | None = None,
     parallel: str | ParallelDims | None = None,
+    shard: bool = False,
+    executor: str = "local",
     resume: bool = False,
     catalog: Catalog | None = None,
     on_step: Callable[[Progress], None] | None = None,
@@ -48,7 +50,9 @@ def pretrain(
         recipe: epochs, batch, learning rate and the like.
         device: ``auto``, ``cpu``, ``cuda:0`` …
         devices: names of several.
-        parallel: copies of the model that share each batch, ``"dp=2"``.
+        parallel: as for `duomo.finetune`.
+        shard: whether copies share out parameters, gradients and the optimiser's state among them.
+        executor: ``local``, processes of this machine, or ``ray``, actors of a cluster.
         resume: go on with a training of the same rows, architecture and recipe that was stopped.
         catalog: the plugins to use; all installed ones when left out.
         on_step: called after each step.
@@ -61,6 +65,6 @@ def pretrain(
     """
     request = Request(
         task=task, data=data, out=folder_of(out), label=label, input=input, scratch=(architecture, size), train="all",
-        validation=validation, recipe=recipe or Recipe(), device=device, resume=resume,
+        validation=validation, recipe=recipe or Recipe(), device=device, resume=resume, shard=shard, executor=executor,
     )  # fmt: skip
     return fit(request, devices, parallel, catalog, on_step)

@@ -32,6 +32,12 @@ class Request:
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
     device: str = "auto"
     resume: bool = False
+    shard: bool = False
+    """Whether copies share out parameters, gradients and the optimiser's state among them."""
+    executor: str = "local"
+    """Where the processes are, if there are several: ``local`` or ``ray``."""
+    micro: int | None = None
+    """Rows of a micro-batch at most, where memory did not suffice for more."""
 
     def __post_init__(self) -> None:
         known = ("head", "all", "lora")

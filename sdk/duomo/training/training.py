@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -22,16 +22,17 @@ from duomo.data.cleaning import clean
 from duomo.data.examples import Finding, data_digest
 from duomo.errors import BadInput, BadOption, StoreMismatch, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
-from duomo.execution.sharding import tensor
+from duomo.execution.sharding import pipeline, tensor
 from duomo.specs import TaskSpec
 from duomo.training import freezing, optimizers
 from duomo.training.evaluating import Evaluation, evaluate
 from duomo.training.fit import FILE, Fit, LeftOut
 from duomo.training.journal import Journal
 from duomo.training.ledger import Ledger
-from duomo.training.loop import Loop, Peers, Step
+from duomo.training.loop import Loop, Step
 from duomo.training.material import Material, default_label, left_out, names_of, read_material, split_rows
 from duomo.training.order import Order, mix
+from duomo.training.peers import Peers
 from duomo.training.request import Request
 from duomo.training.rows import PreparedRows, Rows
 from duomo.training.starts import Start
@@ -40,6 +41,8 @@ from duomo.training.trunk import TrunkRows
 
 if TYPE_CHECKING:
     from duomo.tasks.base import Options
+
+Tell = Callable[[str, int, dict[str, Any]], None]
 
 
 class Training:
@@ -65,12 +68,15 @@ class Training:
         self.scores: dict[str, Any] = {}
         self.left_out: list[LeftOut] = []
         self.findings: list[Finding] = []
+        self.tell: Tell = lambda *_: None
+        """Is told of what happens: ``log`` and ``checkpoint``, the step, and what there is to say."""
 
     def prepare(self) -> None:
         """Read and check everything, before the first step. Raises `BadInput` for data that cannot be learned from."""
         self.read()
         self._cut()
         self._freeze()
+        self._spread()
         self._make_loop()
         self.fingerprint = self._fingerprint()
 
@@ -81,7 +87,7 @@ class Training:
         kept = self._resume()
         self.peers.meet()  # no rank writes before all have read
         path = self.request.out / "log.jsonl" if self.peers.writes else Path(os.devnull)
-        self.journal = Journal(path, self.loop.total, kept)
+        self.journal = Journal(path, self.loop.total, kept, lambda line: self.tell("log", self.step, line))
 
     def finished(self) -> Fit | None:
         """What the folder holds already, when a training that ended is resumed. Raises `StoreMismatch` for another."""
@@ -222,14 +228,28 @@ class Training:
             self.recipe.lora_rank,
         )
         self.parameters = freezing.freeze(self.model.network, self.trained.modules)
+        self.names_trained = list(self.parameters)
         upper = self.trained.upper
         self.train_source: Rows = self.train_rows
         self.held_source: Rows = self.held_rows
-        if upper is not None and self.model.has_trunk(upper) and not self.train_rows.varied:
+        is_frozen = upper is not None and self.peers.pp == 1 and not self.train_rows.varied
+        if upper is not None and is_frozen and self.model.has_trunk(upper):
             sources = [TrunkRows(self.model, rows, upper) for rows in (self.train_rows, self.held_rows)]
             for each in sources:
                 each.compute(self.peers)
             self.train_source, self.held_source = sources
+
+    def _spread(self) -> None:
+        """Leave of the network the layers of this stage, or this copy's part of each parameter."""
+        network, name = self.model.network, self.start.reference
+        if self.peers.pp > 1:
+            plan = self.start.loader().pipeline_split(getattr(network, "config", None))
+            first = self.train_rows.batch([0])
+            self.peers.split(network, pipeline.check(plan, self.peers.pp, name), first.output, name)
+        if self.peers.shards:
+            parts = self.model.parts()
+            self.peers.shard(network, parts.stack if parts is not None else "")
+        self.parameters = self.peers.parameters(network)
 
     def _make_loop(self) -> None:
         order = Order(self.recipe.seed, len(self.train_rows), self.recipe.batch)
@@ -237,6 +257,7 @@ class Training:
             self.model, self.train_source, order, self.recipe, self.request.peak, self.parameters,
             row_weights=self._row_weights(), peers=self.peers,
         )  # fmt: skip
+        self.loop.micro = min(self.loop.micro, self.request.micro or self.loop.micro)
 
     def _row_weights(self) -> list[float] | None:
         given = self.recipe.class_weight
@@ -292,7 +313,8 @@ class Training:
             "best_score": self.best_score if self.best_step else None,
             "log_bytes": self.journal.flush(),
         }
-        self.ledger.save(self.step, weights, optimizer, state)
+        folder = self.ledger.save(self.step, weights, optimizer, state)
+        self.tell("checkpoint", self.step, {"folder": str(folder), "best_step": self.best_step})
 
     def _resume(self) -> int:
         """Go on from the last checkpoint, if that is asked for and there is one; bytes of the log to keep."""
@@ -306,7 +328,7 @@ class Training:
         place = {each.id: at for at, each in enumerate(self.train_rows.examples)}
         self.loop.left_out = {place[id] for id in kept.state["left_out"]}
         self.left_out += [LeftOut(id, "E-NOT-FINITE", "its loss is not finite") for id in kept.state["left_out"]]
-        self.loop.micro = kept.state["micro"]
+        self.loop.micro = min(self.loop.micro, kept.state["micro"])
         self.best_step, self.best_epoch = kept.state["best_step"], kept.state["best_epoch"]
         self.step = last
         if kept.state["best_score"] is not None:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from duomo.training.batches import cut
-from duomo.training.loop import Peers
 from duomo.training.order import share
+from duomo.training.peers import Peers
 from duomo.training.rows import PreparedRows
 from duomo.training.trainable import Trainable
 

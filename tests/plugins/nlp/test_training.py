@@ -17,7 +17,7 @@ from transformers import (
 
 import duomo
 from duomo import Recipe
-from duomo.errors import BadInput
+from duomo.errors import BadInput, UsageProblem
 from duomo.specs import ModelSpec
 from duomo.training import evaluate
 from duomo.weights import open_folder
@@ -225,21 +225,29 @@ def test_spans_are_learnt_and_the_folder_finds_them(checkpoint, tmp_path, train)
 
 @pytest.mark.multiproc
 @pytest.mark.parametrize(
-    ("kind", "task", "auto"),
+    ("kind", "task", "auto", "parallel"),
     [
-        ("bert", "text-classification", AutoModel),
-        ("modernbert", "text-classification", AutoModel),
-        ("gpt2", "text-generation", AutoModelForCausalLM),
+        ("bert", "text-classification", AutoModel, "tp=2"),
+        ("modernbert", "text-classification", AutoModel, "tp=2"),
+        ("gpt2", "text-generation", AutoModelForCausalLM, "tp=2"),
+        ("bert", "token-classification", AutoModel, "pp=2"),
+        ("modernbert", "text-classification", AutoModel, "pp=2"),
+        ("llama", "text-generation", AutoModelForCausalLM, "pp=2"),
     ],
 )
-def test_layers_that_two_processes_share_end_with_the_weights_of_one(checkpoint, tmp_path, kind, task, auto):
-    """Layers cut by heads, of query, key and value in one, and with inputs before outputs."""
+def test_a_network_that_two_processes_share_ends_with_the_weights_of_one(
+    checkpoint, tmp_path, kind, task, auto, parallel
+):
+    """Layers cut by heads, of query, key and value in one, and with inputs before outputs; layers in two stages."""
     still = {
         "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
         "modernbert": {},
         "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+        "llama": {},
     }[kind]
     rows = [{"text": f"the {word} sat on the {at}", "label": word} for word in ("cat", "dog") for at in range(8)]
+    if task == "token-classification":
+        rows = tagged({"Ada": "PER", "Bob": "PER", "Paris": "LOC", "London": "LOC"})
     folder = checkpoint(kind, auto, **still)
     # The bias of keys has no gradient but rounding, and AdamW would make steps of that.
     recipe = Recipe(epochs=2, batch=8, lr=0.05, optimizer="sgd")
@@ -252,11 +260,26 @@ def test_layers_that_two_processes_share_end_with_the_weights_of_one(checkpoint,
             out=tmp_path / out,
             validation=0.25,
             recipe=recipe,
-            parallel=parallel,
+            parallel=how,
         )
-        for out, parallel in (("one", None), ("two", "tp=2"))
+        for out, how in (("one", None), ("two", parallel))
     )
     one, two = (load_file(each.folder / "model.safetensors") for each in (first, second))
     assert one.keys() == two.keys()
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-5
     assert second.metrics["loss"].value == pytest.approx(first.metrics["loss"].value, abs=1e-5)
+
+
+@pytest.mark.multiproc
+def test_tied_embeddings_are_not_spread_over_two_stages(checkpoint, tmp_path):
+    rows = [{"text": f"the cat sat on the {at}"} for at in range(8)]
+    with pytest.raises(UsageProblem, match="tied embeddings") as caught:
+        duomo.finetune(
+            "text-generation",
+            rows,
+            model=f"dir:{checkpoint('gpt2', AutoModelForCausalLM)}",
+            train="all",
+            out=tmp_path / "out",
+            parallel="pp=2",
+        )
+    assert "tp=2 or dp=2" in str(caught.value)

@@ -42,7 +42,7 @@ def fit(catalog: Catalog, tmp_path: Path) -> Callable[..., duomo.Fit]:
         settings = {name: given.pop(name) for name in list(given) if name in Recipe.__dataclass_fields__}
         recipe = Recipe(**{"epochs": 2, "batch": 8, "lr": 0.02, **settings})
         return duomo.finetune(
-            "text-classification", rows, model=model, out=tmp_path / out, recipe=recipe, catalog=catalog, **given
+            "text-classification", rows, model=model, out=tmp_path / out, recipe=recipe, **{"catalog": catalog, **given}
         )
 
     return train

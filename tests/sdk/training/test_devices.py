@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 import duomo
 from duomo.errors import BadInput, UsageProblem
 from duomo.parallel import ParallelDims
-from duomo.training.distributed import launch
-from duomo.training.fitting import placement
+from duomo.training.distributed import launch, members
 from duomo.training.loop import Loop
+from duomo.training.placing import placement
 from duomo.training.request import Request
 from duomo.training.starts import find_start
 
@@ -50,6 +50,7 @@ def test_with_dropout_and_a_batch_norm_two_runs_are_equal_bit_for_bit(fit, rows)
         (1, "SIGKILL", "SIGKILL", "tp=2"),
         (1, "SIGSTOP", "its process is stopped", "dp=2"),
         (0, "SIGSTOP", "its process is stopped", "tp=2"),
+        (1, "SIGKILL", "SIGKILL", "pp=2"),
     ],
 )
 def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undisturbed_run(
@@ -59,13 +60,13 @@ def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undi
     start = find_start("text-classification", "toys/varied", catalog)
     spec = catalog.task("text-classification")
     children = []
-    original = launch.Child  # type: ignore[attr-defined]
+    original = members.Child  # type: ignore[attr-defined]
 
     def spy(*args, **kwargs):
         children.append(original(*args, **kwargs))
         return children[-1]
 
-    monkeypatch.setattr(launch, "Child", spy)
+    monkeypatch.setattr(members, "Child", spy)
     losses = []
 
     def train(out: str, kill_at: int | None):
@@ -135,8 +136,6 @@ def test_a_training_of_one_process_goes_on_in_two_and_back(fit, rows):
 @pytest.mark.parametrize(
     ("devices", "parallel", "named"),
     [
-        (None, "pp=2", "tp=2: as many devices"),
-        (None, "dp=2,pp=2", "dp=4: a whole copy on each device"),
         ("cpu,cpu,cpu", "dp=2", "name 2 devices, or dp=3"),
         ("cpu,cpu,cpu", "dp=2,tp=2", "name 4 devices"),
         (None, "ddp=2", "ddp"),

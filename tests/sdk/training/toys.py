@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from duomo import Hooks, Model, ModelSpec, Text, WeightsRef, hookimpl
 from duomo.errors import BadInput
 from duomo.model import Features
-from duomo.parallel import TensorPlan
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.results import Classification
-from duomo.training import Parts, Trainable
+from duomo.training import Losses, Parts, Trainable
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 SPEC = ModelSpec(
@@ -32,13 +32,24 @@ VARIED = SPEC._replace(name="toys/varied", trainer="toys:VariedTrainer")
 FORMULA = SPEC._replace(name="toys/formula", trainer="")
 
 
+class Layer(nn.Module):
+    """(B, 16) to (B, 16)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, states: Tensor) -> Tensor:
+        return states + self.down(self.up(states).relu())
+
+
 class Network(nn.Module):
     """A trunk of a linear layer, a batch norm and dropout; a stack of two; a head."""
 
     def __init__(self, num_labels: int) -> None:
         super().__init__()
         self.trunk = nn.Sequential(nn.Linear(len(LETTERS), 16), nn.BatchNorm1d(16), nn.Dropout(0.1))
-        self.layers = nn.ModuleList([nn.Linear(16, 16), nn.Linear(16, 16)])
+        self.layers = nn.ModuleList([Layer(), Layer()])
         self.drop = nn.Dropout(0.1)
         self.head = nn.Linear(16, num_labels)
 
@@ -67,19 +78,23 @@ class Letters(Model[Text, Classification]):
     def features(self, batch: dict[str, Tensor], upper: int) -> Tensor:
         states: Tensor = self.network.trunk(batch["counts"])
         for layer in self.network.layers[: 2 - upper]:
-            states = layer(states).relu()
+            states = layer(states)
         return states
 
     def logits_from(self, features: Any, upper: int) -> Tensor:
         states = features if isinstance(features, Tensor) else torch.stack(list(features))
         for layer in self.network.layers[2 - upper :]:
-            states = layer(states).relu()
+            states = layer(states)
         logits: Tensor = self.network.head(self.network.drop(states))
         return logits
 
     @classmethod
     def tensor_plan(cls, config: Any) -> TensorPlan | None:
-        return TensorPlan({"layers.0": "colwise", "layers.1": "rowwise"}, {"inner units": 16})
+        return TensorPlan({"layers.*.up": "colwise", "layers.*.down": "rowwise"}, {"inner units": 16})
+
+    @classmethod
+    def pipeline_split(cls, config: Any) -> PipelinePlan | None:
+        return PipelinePlan("layers", 2)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return self.logits(batch).softmax(-1)
@@ -92,6 +107,7 @@ class Unplanned(Letters):
     """The same, whose author does not say how it is cut."""
 
     tensor_plan = Model.tensor_plan
+    pipeline_split = Model.pipeline_split
 
 
 class LettersTrainer(Letters, Trainable[Text]):  # type: ignore[misc]
@@ -147,13 +163,13 @@ class StillTrainer(LettersTrainer):
 class HungryTrainer(StillTrainer):
     """Two rows fill its memory, in the second of two processes."""
 
-    def logits_from(self, features: Any, upper: int) -> Tensor:
+    def losses(self, output: Any, targets: Sequence[Any]) -> Losses:
         import torch.distributed as dist
 
         is_second = dist.is_initialized() and dist.get_rank() == 1
-        if is_second and torch.is_grad_enabled() and len(features) > 1:
+        if is_second and torch.is_grad_enabled() and len(targets) > 1:
             raise MemoryError
-        return super().logits_from(features, upper)
+        return super().losses(output, targets)
 
 
 HUNGRY = SPEC._replace(name="toys/hungry", trainer="toys:HungryTrainer")

@@ -82,25 +82,48 @@ def balance(sizes: Sequence[int], stages: int, first: int = 0, last: int = 0) ->
 
 def cut(network: Any, plan: PipelinePlan, ranks: Ranks, name: str) -> None:
     """Leave of `network` the layers of this rank's stage. Raises `WorkerContractError` for a plan that does not fit."""
-    modules = dict(network.named_modules())
-    [path] = _found(plan.layers, modules, name, nn.ModuleList)
-    stack: Any = modules[path]
-    ends = {side: [at for each in names for at in _found(each, modules, name)] for side, names in _ends(plan).items()}
-    extra = {side: sum(_size(modules[at]) for at in paths) for side, paths in ends.items()}
-    own = balance([_size(layer) for layer in stack], ranks.pp, extra["first"], extra["last"])[ranks.stage]
+    path = layers_of(network, plan, name)
+    stack: Any = network.get_submodule(path)
+    own = balanced(network, plan, ranks.pp, name)[ranks.stage]
     layers = [stack[at] for at in own]
     for at, layer in enumerate(layers):
         for module in layer.modules():
             if hasattr(module, "layer_idx"):
                 module.layer_idx = at  # its place in the key-value cache of this stage
-    _shorten(network, own)
+    shorten(network, own)
     network.set_submodule(path, nn.ModuleList(layers))
-    for side, here in (("first", ranks.is_first), ("last", ranks.is_last)):
-        for needless in [] if here else ends[side]:
-            network.set_submodule(needless, Blank(modules[needless]))
+    for needless, here in ((plan.first, ranks.is_first), (plan.last, ranks.is_last)):
+        if not here:
+            blank(network, needless, name)
     network.forward = Pipeline(network, layers, ranks, name)
     network.run_stages = network.forward.run
     network.num_stages = getattr(network, "base_model", network).num_stages = ranks.pp
+
+
+def layers_of(network: nn.Module, plan: PipelinePlan, name: str) -> str:
+    """The dotted name of the stack of layers. Raises `WorkerContractError` unless the plan names one."""
+    [path] = _found(plan.layers, dict(network.named_modules()), name, nn.ModuleList)
+    return path
+
+
+def balanced(network: nn.Module, plan: PipelinePlan, pp: int, name: str) -> list[range]:
+    """The layers of each stage, by the bytes of their parameters and of what the first and the last have besides."""
+    modules = dict(network.named_modules())
+    stack: Any = modules[layers_of(network, plan, name)]
+    first, last = (
+        sum(_size(modules[at]) for each in names for at in _found(each, modules, name))
+        for names in (plan.first, plan.last)
+    )
+    return balance([_size(layer) for layer in stack], pp, first, last)
+
+
+def blank(network: nn.Module, patterns: Sequence[str], name: str) -> dict[str, nn.Module]:
+    """Put a `Blank` in the place of the modules that `patterns` name; those that were there, by their dotted names."""
+    modules = dict(network.named_modules())
+    found = {path: modules[path] for each in patterns for path in _found(each, modules, name)}
+    for path, module in found.items():
+        network.set_submodule(path, Blank(module))
+    return found
 
 
 class Blank(nn.Module):
@@ -172,30 +195,31 @@ class Pipeline:
         return (self._ranks.recv(torch.empty_like(args[0], memory_format=torch.contiguous_format)), *args[1:])
 
     def _send(self, _layer: nn.Module, _args: object, output: object) -> None:
-        self._sending.append(self._ranks.send(_hidden(output).contiguous()))
+        self._sending.append(self._ranks.send(hidden_of(output).contiguous()))
 
     def _remember(self, _layer: nn.Module, _args: object, output: object) -> None:
-        self._given = _hidden(output)
+        self._given = hidden_of(output)
 
     def _compare(self, _layer: nn.Module, args: tuple[Any, ...]) -> None:
-        """Check that a layer gives what the next one takes, or what is sent to the next stage would be wrong."""
         assert self._given is not None
-        if args[0].data_ptr() != self._given.data_ptr():
-            raise WorkerContractError(
-                f"'{self._name}' cannot be cut between its layers",
-                why="its forward changes the hidden states between one layer and the next",
-                fix="use tp or dp; or write the network so that its layers do all of it",
-            )
+        check_handed_on(self._given, args[0], self._name)
         self._given = None
 
 
-def _hidden(output: Any) -> Tensor:
+def check_handed_on(given: Tensor, taken: Tensor, name: str) -> None:
+    """Check that a layer gives what the next one takes, or what is sent to the next stage would be wrong."""
+    if taken.data_ptr() != given.data_ptr():
+        raise WorkerContractError(
+            f"'{name}' cannot be cut between its layers",
+            why="its forward changes the hidden states between one layer and the next",
+            fix="use tp or dp; or write the network so that its layers do all of it",
+        )
+
+
+def hidden_of(output: Any) -> Tensor:
+    """The hidden states among what a layer gives."""
     hidden: Tensor = output[0] if isinstance(output, tuple) else output
     return hidden
-
-
-def _ends(plan: PipelinePlan) -> dict[str, tuple[str, ...]]:
-    return {"first": plan.first, "last": plan.last}
 
 
 def _found(pattern: str, modules: dict[str, nn.Module], name: str, kind: type = nn.Module) -> list[str]:
@@ -209,13 +233,27 @@ def _found(pattern: str, modules: dict[str, nn.Module], name: str, kind: type = 
     return found
 
 
-def _shorten(network: object, own: range) -> None:
-    """Make the network's config that of a network with these layers only: caches are built from it."""
-    config = getattr(network, "config", None)
-    if config is not None and hasattr(config, "num_hidden_layers"):
-        config.num_hidden_layers = len(own)
-        if getattr(config, "layer_types", None):
-            config.layer_types = [config.layer_types[at] for at in own]
+def shorten(network: object, own: range) -> dict[str, Any]:
+    """Make the network's config that of a network with these layers only: caches are built from it.
+
+    Returns:
+        What was changed, for `lengthen`.
+    """
+    config: Any = getattr(network, "config", None)
+    if config is None or not hasattr(config, "num_hidden_layers"):
+        return {}
+    before = {"num_hidden_layers": config.num_hidden_layers}
+    config.num_hidden_layers = len(own)
+    if getattr(config, "layer_types", None):
+        before["layer_types"] = config.layer_types
+        config.layer_types = [config.layer_types[at] for at in own]
+    return before
+
+
+def lengthen(network: object, before: dict[str, Any]) -> None:
+    """Undo `shorten`."""
+    for name, value in before.items():
+        setattr(getattr(network, "config", None), name, value)
 
 
 def _size(module: nn.Module) -> int:

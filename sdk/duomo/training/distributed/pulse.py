@@ -12,9 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 BEAT_S = 0.25
 NAMED_S = 1.5
@@ -39,10 +38,20 @@ class Beat(NamedTuple):
     """File, line and function."""
 
 
+class Outbox(Protocol):
+    """Takes messages to the driver, as a pipe does."""
+
+    def send(self, message: Any, /) -> None:
+        """Send one."""
+
+    def close(self) -> None:
+        """Send no more."""
+
+
 class Pulse:
     """Speaks for a rank: its messages, and a beat each `BEAT_S` from a thread of its own."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Outbox) -> None:
         self._pipe = pipe
         self._lock = threading.Lock()
         self._main = threading.get_ident()
@@ -70,6 +79,16 @@ class Pulse:
             yield
         finally:
             self._state = "", time.monotonic()
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """Say that it computes, in the middle of what is otherwise waiting."""
+        waits_in, _ = self._state
+        self._state = "", time.monotonic()
+        try:
+            yield
+        finally:
+            self._state = waits_in, time.monotonic()
 
     def _beat(self) -> None:
         while not self._ends.wait(BEAT_S):
@@ -100,11 +119,11 @@ class Watch:
     """Finds the rank that holds up the others.
 
     Args:
-        pids: of the ranks' processes.
+        pids: of the ranks' processes; None for one of another machine.
         usual_s: the longest wait of an earlier start of the group.
     """
 
-    def __init__(self, pids: Sequence[int], usual_s: float = 0.0) -> None:
+    def __init__(self, pids: Sequence[int | None], usual_s: float = 0.0) -> None:
         self.usual_s = usual_s
         self._pids = pids
         self._beats: dict[int, tuple[Beat, float]] = {}
@@ -152,8 +171,10 @@ class Watch:
         return next((rank for rank in ranks if self._stopped[rank] >= STOPPED_TICKS), None)
 
 
-def _is_stopped(pid: int) -> bool:
+def _is_stopped(pid: int | None) -> bool:
     """Whether a process is stopped by a signal; False where the system does not say."""
+    if pid is None:
+        return False
     try:
         state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
     except (OSError, IndexError):
