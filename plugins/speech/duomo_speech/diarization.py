@@ -25,9 +25,9 @@ from duomo.errors import BadOption, InputTooLong
 from duomo.model import Features
 from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.tasks.speech.speakers import Diarization, SpeakerDiarizationOptions, Turn
+from duomo.tasks.speech.stretches import speech_intervals
 from duomo_speech.hearing import Hearing, Inputs
 from duomo_speech.resemblyzer import HOP, SAMPLING_RATE, WINDOW, ResemblyzerEmbedding, raised
-from duomo_speech.silero import speech_intervals
 
 SPEECH = VoiceActivityDetectionOptions.parse({"min_speech_s": 0.2, "min_silence_s": 0.2, "pad_s": 0.03})
 LENGTH = WINDOW * HOP

@@ -23,8 +23,9 @@ from duomo.inputs import AudioPair
 from duomo.tasks.results import Embedding
 from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.tasks.speech.speakers import SpeakerEmbeddingOptions, SpeakerVerificationOptions, Verification
+from duomo.tasks.speech.stretches import speech_intervals
 from duomo.weights import check_tensors, verify
-from duomo_speech.silero import SileroVad, speech_intervals
+from duomo_speech.silero import SileroVad
 from duomo_speech.windows import load_vad
 
 SAMPLING_RATE = 16_000

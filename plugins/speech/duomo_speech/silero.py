@@ -10,9 +10,8 @@ network: its probabilities differ by up to 0.485.
 
 from __future__ import annotations
 
-import itertools
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +22,8 @@ from torch.nn import functional as F
 
 from duomo import Audio, Model, WeightsRef
 from duomo.model import Portable, PortableNetwork
-from duomo.tasks.speech.activity import Interval, VoiceActivity, VoiceActivityDetectionOptions
+from duomo.tasks.speech.activity import VoiceActivity, VoiceActivityDetectionOptions
+from duomo.tasks.speech.stretches import speech_intervals
 from duomo.weights import verify
 
 SAMPLING_RATE = 16_000
@@ -49,7 +49,6 @@ STORED = {
     "final_conv.bias": (1,),
 }
 """Tensors of the network for 16 kHz in the order of the checkpoint's entries ``data/2`` to ``data/16``."""
-HYSTERESIS = 0.15  # speech ends this far below the threshold it began at
 
 
 class SileroNetwork(nn.Module):
@@ -179,45 +178,3 @@ class SileroVad(Model[Audio, VoiceActivity]):
             found_here, state = self.network(block.to(weight), state)
             found.append(found_here.float().cpu())
         return torch.cat(found).numpy()
-
-
-def speech_intervals(
-    probabilities: np.ndarray, num_samples: int, options: VoiceActivityDetectionOptions
-) -> Iterator[Interval]:
-    """Stretches of speech: above the threshold it begins, `HYSTERESIS` below it for ``min_silence_s`` it ends.
-
-    Padding widens each stretch, to the middle of the pause at most where two are near.
-    """
-    spans = [
-        (start, stop)
-        for start, stop in _spans(probabilities, num_samples, options)
-        if stop - start > options.min_speech_s * SAMPLING_RATE
-    ]
-    middles = [(stop + start) / 2 for (_, stop), (start, _) in itertools.pairwise(spans)]
-    edges = itertools.pairwise([0.0, *middles, num_samples])
-    pad = options.pad_s * SAMPLING_RATE
-    for (start, stop), (before, after) in zip(spans, edges, strict=False):
-        yield Interval.model_construct(
-            start=max(start - pad, before) / SAMPLING_RATE,
-            end=min(stop + pad, after) / SAMPLING_RATE,
-            score=float(probabilities[start // FRAME : -(-stop // FRAME)].mean()),
-        )
-
-
-def _spans(
-    probabilities: np.ndarray, num_samples: int, options: VoiceActivityDetectionOptions
-) -> Iterator[tuple[int, int]]:
-    """First sample of each stretch of speech and the sample after its last."""
-    leave = max(options.threshold - HYSTERESIS, 0.01)
-    start = quiet = None
-    for frame, probability in enumerate(probabilities.tolist()):
-        at = frame * FRAME
-        if probability >= options.threshold:
-            start, quiet = at if start is None else start, None
-        elif start is not None and probability < leave:
-            quiet = at if quiet is None else quiet
-            if at - quiet >= options.min_silence_s * SAMPLING_RATE:
-                yield start, quiet
-                start = quiet = None
-    if start is not None:
-        yield start, num_samples

@@ -11,9 +11,10 @@ import torch
 from duomo.errors import InputTooLong
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
 from duomo.tasks.speech.activity import Interval, VoiceActivityDetectionOptions
+from duomo.tasks.speech.stretches import speech_intervals
 from duomo.weights import locate
 from duomo_speech.plugin import SILERO_VAD
-from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad, speech_intervals
+from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
 
 WINDOW_S = 30.0  # what Whisper hears at once, and a good length for others
 PAUSE_S = 2.0  # over longer pauses recognizers invent words: a window never spans one

@@ -10,9 +10,10 @@ import torch
 
 from duomo.inputs import Audio
 from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
+from duomo.tasks.speech.stretches import speech_intervals
 from duomo.weights import find_package_file
 from duomo_speech import silero
-from duomo_speech.silero import FRAME, speech_intervals
+from duomo_speech.silero import FRAME
 
 pytestmark = pytest.mark.embedded
 RATE = 16_000

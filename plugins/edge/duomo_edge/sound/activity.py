@@ -6,8 +6,7 @@ the network. What becomes of its probabilities is the same here, on NumPy.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -15,7 +14,8 @@ from pydantic import Field
 
 from duomo import Audio, Model, WeightsRef
 from duomo.model import Features
-from duomo.tasks.speech.activity import Interval, VoiceActivity, VoiceActivityDetectionOptions
+from duomo.tasks.speech.activity import VoiceActivity, VoiceActivityDetectionOptions
+from duomo.tasks.speech.stretches import speech_intervals
 from duomo_edge.artifact import Graph, Settings, check_device, check_names, open_graph, read_settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 RATE = 16_000
 FRAME, CONTEXT = 512, 64  # samples
 WIDTH = 128  # of the LSTM's state
-HYSTERESIS = 0.15  # speech ends this far below the threshold it began at
 INPUTS = ("frames", "hidden", "cell")
 
 
@@ -96,45 +95,3 @@ class VoiceActivityDetector(Model[Audio, VoiceActivity]):
             part, hidden, cell = self.graph({"frames": block, "hidden": hidden, "cell": cell})
             found.append(part)
         return np.concatenate(found)[:count]
-
-
-def speech_intervals(
-    probabilities: Samples, num_samples: int, options: VoiceActivityDetectionOptions
-) -> Iterator[Interval]:
-    """Stretches of speech: above the threshold it begins, `HYSTERESIS` below it for ``min_silence_s`` it ends.
-
-    Padding widens each stretch, to the middle of the pause at most where two are near.
-    """
-    spans = [
-        (start, stop)
-        for start, stop in _spans(probabilities, num_samples, options)
-        if stop - start > options.min_speech_s * RATE
-    ]
-    middles = [(stop + start) / 2 for (_, stop), (start, _) in itertools.pairwise(spans)]
-    edges = itertools.pairwise([0.0, *middles, num_samples])
-    pad = options.pad_s * RATE
-    for (start, stop), (before, after) in zip(spans, edges, strict=False):
-        yield Interval.model_construct(
-            start=max(start - pad, before) / RATE,
-            end=min(stop + pad, after) / RATE,
-            score=float(probabilities[start // FRAME : -(-stop // FRAME)].mean()),
-        )
-
-
-def _spans(
-    probabilities: Samples, num_samples: int, options: VoiceActivityDetectionOptions
-) -> Iterator[tuple[int, int]]:
-    """First sample of each stretch of speech and the sample after its last."""
-    leave = max(options.threshold - HYSTERESIS, 0.01)
-    start = quiet = None
-    for frame, probability in enumerate(probabilities.tolist()):
-        at = frame * FRAME
-        if probability >= options.threshold:
-            start, quiet = at if start is None else start, None
-        elif start is not None and probability < leave:
-            quiet = at if quiet is None else quiet
-            if at - quiet >= options.min_silence_s * RATE:
-                yield start, quiet
-                start = quiet = None
-    if start is not None:
-        yield start, num_samples
