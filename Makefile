@@ -91,5 +91,5 @@ endif
 
 $(MODELS): $(LIBRARIES)
 	@echo "==> models (about 370 MB; half a minute the first time)"
-	@$(VENV)/bin/duomo models add starter documents seeing listening text
+	@$(VENV)/bin/duomo models add starter documents seeing listening text wake
 	@rm -f $(VENV)/.models-* && touch $@

@@ -68,9 +68,13 @@ START = {
     "video-classification": "MCG-NJU/videomae-base-finetuned-kinetics",
     "visual-question-answering": "dandelin/vilt-b32-finetuned-vqa",
     "zero-shot-audio-classification": "laion/clap-htsat-unfused",
+    "forced-alignment": "facebook/wav2vec2-base-960h",
+    "audio-tokenization": "facebook/encodec_24khz",
     "zero-shot-object-detection": "google/owlvit-base-patch32",
 }
 """Where nothing is embedded: a checkpoint to start with. Tasks that are missing here have none on the hub."""
+MADE = {"source-separation": "a folder that `duomo_speech.separation.save` wrote"}
+TRAINED = "train one: [training.md](training.md)"
 EQUAL = {
     "audio-continuation": ("the network run whole for each sample", "speech/test_wavenet.py"),
     "audio-classification": ("the pipeline, scores to 1e-5", "speech/test_classification.py"),
@@ -108,6 +112,11 @@ EQUAL = {
     "visual-question-answering": ("the bare network, scores to 1e-5", "multimodal/test_captions.py"),
     "speaker-diarization": ("the bare network, the same turns", "speech/test_diarization.py"),
     "pitch-estimation": ("the package's own detector, to 1e-4 Hz", "speech/test_listening.py"),
+    "note-transcription": ("the package's own notes, the same", "speech/test_listening.py"),
+    "spoken-language-identification": ("the bare network's first step, to 1e-5", "speech/test_language.py"),
+    "forced-alignment": ("torchaudio's alignment of the bare network, the same times", "speech/test_alignment.py"),
+    "source-separation": ("torchaudio's bare networks and crossfade, to 1e-4", "speech/test_separation.py"),
+    "audio-tokenization": ("the bare networks, the same codes, sound to 1e-4", "speech/test_codec.py"),
     "zero-shot-audio-classification": ("the pipeline, scores to 1e-5", "speech/test_clap.py"),
     "zero-shot-classification": ("the bare network, scores to 1e-5", "nlp/test_entailment.py"),
     "zero-shot-object-detection": ("the pipeline, scores to 1e-4, boxes to a pixel", "vision/test_dense.py"),
@@ -130,7 +139,7 @@ def line(task: TaskSpec, specs: list[ModelSpec]) -> str:
     pipeline = "yes" if task.name in PIPELINES else "removed" if task.name in REMOVED else "never"
     said, test = EQUAL.get(task.name, ("", ""))
     equal = f"[{said}](../tests/plugins/{test})" if said else ""
-    start = f"`-m hf:{START[task.name]}`" if task.name in START else "train one: [training.md](training.md)"
+    start = f"`-m hf:{START[task.name]}`" if task.name in START else MADE.get(task.name, TRAINED)
     default = f"`{own[0].name}`" if own else start
     cells = (f"`{task.name}`", names(own), names(spec for spec in specs if spec.is_family), default, pipeline, equal)
     return f"| {' | '.join(cells)} |"

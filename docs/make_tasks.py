@@ -30,6 +30,7 @@ INPUTS = {
     "PageQuestion": "a question and the image of a page",
     "Question": "a question and the text that answers it",
     "TableRow": "a row of a table",
+    "SpokenText": "an audio clip and its text",
     "Series": "numbers in even steps of time",
     "TableQuestion": "a question and a table",
     "TextPair": "two texts",

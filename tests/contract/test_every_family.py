@@ -202,16 +202,15 @@ def patch_tst(folder: Path) -> None:
     tiny_series.patch_tst(folder)
 
 
-def clap(folder: Path) -> None:
-    from tests.plugins.speech import tiny
+def sound(kind: str) -> Callable[[Path], None]:
+    """As in the tests of the speech plugin."""
 
-    tiny.clap(folder)
+    def save(folder: Path) -> None:
+        from tests.plugins.speech import tiny
 
+        getattr(tiny, kind)(folder)
 
-def frames(folder: Path) -> None:
-    from tests.plugins.speech import tiny
-
-    tiny.frames(folder)
+    return save
 
 
 def torchvision(folder: Path) -> None:
@@ -308,8 +307,12 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/series-networks", "time-series-forecasting"): patch_tst,
     ("speech/deepspeech", "automatic-speech-recognition"): deepspeech,
     ("speech/wavenet", "audio-continuation"): wavenet,
-    ("speech/clap", "zero-shot-audio-classification"): clap,
-    ("speech/transformers", "speaker-diarization"): frames,
+    ("speech/clap", "zero-shot-audio-classification"): sound("clap"),
+    ("speech/transformers", "speaker-diarization"): sound("frames"),
+    ("speech/transformers", "forced-alignment"): sound("ctc"),
+    ("speech/codecs", "audio-tokenization"): sound("encodec"),
+    ("speech/separation", "source-separation"): sound("separator"),
+    ("speech/whisper", "spoken-language-identification"): sound("whisper"),
     ("multimodal/transformers", "zero-shot-image-classification"): clip,
     ("multimodal/transformers", "multimodal-embedding"): clip,
     ("multimodal/transformers", "image-search"): clip,

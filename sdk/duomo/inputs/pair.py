@@ -72,6 +72,17 @@ class AudioPair(Parts):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SpokenText(Parts):
+    """An audio clip, and the words that are said in it: ``(audio, text)`` or ``{"audio", "text"}``."""
+
+    WIRE: ClassVar[Mapping[str, Any]] = {"audio": Audio, "text": Text}
+    WHAT = "an audio clip and its text"
+    audio: Audio
+    text: Text
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ImagePair(Parts):
     """Two images to compare: ``(first, second)`` or ``{"image", "image_pair"}``; it is named by the first."""
 

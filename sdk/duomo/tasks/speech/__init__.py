@@ -13,11 +13,22 @@ if TYPE_CHECKING:
         VoiceActivityDetection as VoiceActivityDetection,
         VoiceActivityDetectionOptions as VoiceActivityDetectionOptions,
     )
+    from duomo.tasks.speech.alignment import (
+        AlignedWord as AlignedWord,
+        Alignment as Alignment,
+        ForcedAlignment as ForcedAlignment,
+        ForcedAlignmentOptions as ForcedAlignmentOptions,
+    )
     from duomo.tasks.speech.classification import (
         AudioClassification as AudioClassification,
         AudioClassificationOptions as AudioClassificationOptions,
         ZeroShotAudioClassification as ZeroShotAudioClassification,
         ZeroShotAudioClassificationOptions as ZeroShotAudioClassificationOptions,
+    )
+    from duomo.tasks.speech.coding import (
+        AudioTokenization as AudioTokenization,
+        AudioTokenizationOptions as AudioTokenizationOptions,
+        CodedSound as CodedSound,
     )
     from duomo.tasks.speech.continuation import (
         AudioContinuation as AudioContinuation,
@@ -27,7 +38,15 @@ if TYPE_CHECKING:
         SpeechEnhancement as SpeechEnhancement,
         SpeechEnhancementOptions as SpeechEnhancementOptions,
     )
+    from duomo.tasks.speech.languages import (
+        SpokenLanguageIdentification as SpokenLanguageIdentification,
+        SpokenLanguageIdentificationOptions as SpokenLanguageIdentificationOptions,
+    )
     from duomo.tasks.speech.music import (
+        Note as Note,
+        Notes as Notes,
+        NoteTranscription as NoteTranscription,
+        NoteTranscriptionOptions as NoteTranscriptionOptions,
         Pitch as Pitch,
         PitchEstimation as PitchEstimation,
         PitchEstimationOptions as PitchEstimationOptions,
@@ -37,6 +56,12 @@ if TYPE_CHECKING:
         SpeechRecognition as SpeechRecognition,
         SpeechRecognitionOptions as SpeechRecognitionOptions,
         Transcript as Transcript,
+    )
+    from duomo.tasks.speech.separation import (
+        SeparatedSound as SeparatedSound,
+        Separation as Separation,
+        SourceSeparation as SourceSeparation,
+        SourceSeparationOptions as SourceSeparationOptions,
     )
     from duomo.tasks.speech.sound import Sound as Sound
     from duomo.tasks.speech.speakers import (
@@ -54,6 +79,12 @@ if TYPE_CHECKING:
         Speech as Speech,
         TextToSpeech as TextToSpeech,
         TextToSpeechOptions as TextToSpeechOptions,
+    )
+    from duomo.tasks.speech.waking import (
+        WakeWord as WakeWord,
+        WakeWordDetection as WakeWordDetection,
+        WakeWordDetectionOptions as WakeWordDetectionOptions,
+        WakeWords as WakeWords,
     )
 
 TASKS = (
@@ -106,22 +137,66 @@ TASKS = (
         "song.wav -m dir:PATH -O more.wav",
     ),
     row("pitch-estimation", "speech.music:PitchEstimation", "how high a voice or an instrument is", SOUNDS, "song.wav"),
+    row(
+        "note-transcription", "speech.music:NoteTranscription", "the notes that are played or sung", SOUNDS, "song.wav"
+    ),
+    row(
+        "spoken-language-identification",
+        "speech.languages:SpokenLanguageIdentification",
+        "which language is spoken",
+        SOUNDS,
+        "call.wav",
+    ),
+    row(
+        "forced-alignment",
+        "speech.alignment:ForcedAlignment",
+        "when each word of a known text is said",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"audio": "a.wav", "text": "hello there"}'""",
+    ),
+    row(
+        "source-separation",
+        "speech.separation:SourceSeparation",
+        "the voices or instruments of an audio clip, each alone",
+        SOUNDS,
+        "song.wav -m dir:PATH -O parts.html",
+    ),
+    row(
+        "audio-tokenization",
+        "speech.coding:AudioTokenization",
+        "sound as the codes of a neural codec, and as they sound again",
+        SOUNDS,
+        "call.wav -m dir:PATH -O coded.wav",
+    ),
+    row(
+        "wake-word-detection",
+        "speech.waking:WakeWordDetection",
+        "when a wake word is said, such as hey jarvis",
+        SOUNDS,
+        "call.wav",
+    ),
 )
 
 face(
     __name__,
     {
         "duomo.tasks.speech.activity": "Interval VoiceActivity VoiceActivityDetection VoiceActivityDetectionOptions",
+        "duomo.tasks.speech.alignment": "AlignedWord Alignment ForcedAlignment ForcedAlignmentOptions",
         "duomo.tasks.speech.classification": "AudioClassification AudioClassificationOptions"
         " ZeroShotAudioClassification ZeroShotAudioClassificationOptions",
+        "duomo.tasks.speech.coding": "AudioTokenization AudioTokenizationOptions CodedSound",
         "duomo.tasks.speech.continuation": "AudioContinuation AudioContinuationOptions",
         "duomo.tasks.speech.enhancement": "SpeechEnhancement SpeechEnhancementOptions",
-        "duomo.tasks.speech.music": "Pitch PitchEstimation PitchEstimationOptions",
+        "duomo.tasks.speech.languages": "SpokenLanguageIdentification SpokenLanguageIdentificationOptions",
+        "duomo.tasks.speech.music": "Note Notes NoteTranscription NoteTranscriptionOptions Pitch PitchEstimation"
+        " PitchEstimationOptions",
+        "duomo.tasks.speech.separation": "SeparatedSound Separation SourceSeparation SourceSeparationOptions",
         "duomo.tasks.speech.sound": "Sound",
         "duomo.tasks.speech.recognition": "Segment SpeechRecognition SpeechRecognitionOptions Transcript",
         "duomo.tasks.speech.speakers": "Diarization SpeakerDiarization SpeakerDiarizationOptions SpeakerEmbedding"
         " SpeakerEmbeddingOptions SpeakerVerification SpeakerVerificationOptions Turn Verification",
         "duomo.tasks.speech.synthesis": "Speech TextToSpeech TextToSpeechOptions",
+        "duomo.tasks.speech.waking": "WakeWord WakeWordDetection WakeWordDetectionOptions WakeWords",
         "duomo.tasks.results": "Classification Embedding",
     },
 )

@@ -40,3 +40,51 @@ class PitchEstimation(Task[Audio, PitchEstimationOptions, Pitch]):
     Input = Audio
     Options = PitchEstimationOptions
     Result = Pitch
+
+
+class Note(Result):
+    """A note, and when it sounds, in seconds."""
+
+    start: float
+    end: float
+    pitch: int
+    """MIDI's number: 60 is the middle C, 69 the A of 440 Hz."""
+    score: float
+    """Mean activation while it sounds, in [0, 1]; about how loud it is."""
+
+    @property
+    def name(self) -> str:
+        """In scientific pitch notation, such as A4."""
+        return f"{'C C# D D# E F F# G G# A A# B'.split()[self.pitch % 12]}{self.pitch // 12 - 1}"
+
+    @property
+    def hertz(self) -> float:
+        """Its frequency in equal temperament."""
+        return float(440 * 2 ** ((self.pitch - 69) / 12))
+
+
+class Notes(Result):
+    """The notes of an audio clip in the order in which they begin; they may sound together."""
+
+    notes: list[Note]
+    duration: float
+    """Length of the whole audio clip in seconds."""
+
+
+class NoteTranscriptionOptions(Options):
+    """Options of note transcription."""
+
+    onset_threshold: float = Field(0.5, ge=0, le=1, description="a note begins above this activation")
+    frame_threshold: float = Field(0.3, ge=0, le=1, description="a note goes on above this activation")
+    min_note_s: float = Field(0.1277, ge=0, description="leave out notes shorter than this")
+    fmin: float = Field(27.5, gt=0, description="the lowest note to look for, in hertz")
+    fmax: float = Field(4200.0, gt=0, description="the highest note to look for, in hertz")
+
+
+class NoteTranscription(Task[Audio, NoteTranscriptionOptions, Notes]):
+    """The notes that are played or sung."""
+
+    name = "note-transcription"
+    Input = Audio
+    Options = NoteTranscriptionOptions
+    Result = Notes
