@@ -49,7 +49,7 @@ def _is_sound(each: object) -> bool:
     return isinstance(wav, bytes) and wav[:4] == b"RIFF"
 
 
-def _named(each: Any) -> str:
+def _named(each: pydantic.BaseModel) -> str:
     """One of several sounds: its label, its wave and a player."""
     return f"<p><b>{escape(getattr(each, 'label', ''))}</b></p>" + sound(each, Source())[0]
 
