@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from duomo.errors import BadInput, InputMissing, InputUnreadable, UsageProblem
 
+TO_UTF8 = "save the file as UTF-8: iconv -f latin1 -t utf-8 in.csv > out.csv"
+
 
 def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
-    """Rows of a ``.csv``, ``.jsonl`` or ``.parquet`` file as dicts, or the error of a row that is lost.
+    """Rows of a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file as dicts, or the error of a row that is lost.
 
     Cells of a CSV are texts, and an empty one is None. Raises `InputMissing`, `InputUnreadable` or `UsageProblem`.
     """
@@ -24,21 +28,26 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
         raise InputMissing(f"no file '{path}'", why="rows are read from a file", fix="check the name")
     if suffix == ".parquet":
         return _parquet(path)
-    read = {".csv": read_csv, ".jsonl": json_lines, ".ndjson": json_lines}.get(suffix)
+    read = {".csv": read_csv, ".tsv": read_csv, ".jsonl": json_lines, ".ndjson": json_lines}.get(suffix)
     if read is None:
         raise UsageProblem(
-            f"'{path.name}' has no known format", why="rows come from .csv, .jsonl or .parquet", fix="convert it"
+            f"'{path.name}' has no known format", why="rows come from .csv, .tsv, .jsonl or .parquet", fix="convert it"
         )
     return _opened(read, path)
 
 
 def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
-    """Rows of an open CSV file as dicts, or the error of a row that is lost; the first data row is row 2."""
+    """Rows of an open CSV file as dicts, or the error of a row that is lost; the first data row is row 2.
+
+    Cells are separated by commas; by semicolons or tabs where the header has some of those and no comma, as
+    spreadsheets of many countries write it.
+    """
     # A byte that is not UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
     text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig", errors="surrogateescape")
     number = 1
     try:
-        rows = csv.DictReader(text)
+        header = text.readline()
+        rows = csv.DictReader(itertools.chain([header], text), delimiter=_delimiter(header))
         _check_header(rows.fieldnames or (), name)
         for number, row in enumerate(rows, 2):
             if None in row or None in row.values():
@@ -51,7 +60,7 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
                 yield BadInput(
                     f"INPUT.UNREADABLE: row {number} is not UTF-8",
                     why="it has a byte that means nothing in that encoding",
-                    fix="save the file as UTF-8",
+                    fix=TO_UTF8,
                 )
             else:
                 yield {name: cell if cell != "" else None for name, cell in row.items()}
@@ -62,9 +71,14 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
         text.detach()  # the caller who opened the file closes it
 
 
+def _delimiter(header: str) -> str:
+    bare = re.sub(r'"[^"]*"', "", header)
+    return next((mark for mark in ",;\t" if mark in bare), ",")
+
+
 def _check_header(names: Sequence[str], file: str) -> None:
     if not _is_text(names):
-        raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix="save the file as UTF-8")
+        raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix=TO_UTF8)
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
         raise BadInput(f"'{file}' has two columns '{twice}'", why="which of them is meant is unknown", fix="rename one")

@@ -21,7 +21,8 @@ def what_instead(value: object, usual: str) -> str:
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):
         return 'a runner takes one item, and map many: runner.map(table, column="…")'
     if isinstance(value, Mapping):
-        return f"name the part of the row that holds it: runner.map(rows, key={next(iter(value), '…')!r})"
+        part = next(iter(value), "…")
+        return f"name the part of the row that holds it: runner.map(rows, key={part!r})  (--field {part})"
     if isinstance(value, tuple):
         return f"name the part of the row that holds it: runner.map(rows, key=0); or pass {usual}"
     if isinstance(value, list | set | frozenset | Iterator | range):

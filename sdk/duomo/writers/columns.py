@@ -64,12 +64,22 @@ def _full(name: str, cls: type[Result]) -> str:
         return name
     if head in cls.model_fields:
         return f"result.{name}"
-    known = [*OUTCOME_KEYS, *cls.model_fields]
+    if head == "top" and (best := _place_of_top(cls)):
+        return f"result.{best}{name.removeprefix('top')}"
+    known = [*OUTCOME_KEYS, *cls.model_fields, *(["top"] if _place_of_top(cls) else [])]
     raise BadOption(
         f"a result has no field '{head}'",
         why=did_you_mean(head, known) or f"there are: {', '.join(known)}",
         fix="--fields id," + ",".join(cls.model_fields),
     )
+
+
+def _place_of_top(cls: type[Result]) -> str:
+    """Find where the best part of a result stands in its JSON, ``labels.0``; empty where it has none."""
+    top = getattr(cls, "top", None)
+    kind = without_none(typing.get_type_hints(top.fget).get("return")) if isinstance(top, property) else None
+    lists = (name for name, field in cls.model_fields.items() if typing.get_args(field.annotation) == (kind,))
+    return next((f"{name}.0" for name in lists), "")
 
 
 def dig(record: object, path: str) -> Any:

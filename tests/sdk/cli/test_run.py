@@ -579,3 +579,31 @@ def test_transcripts_are_written_as_subtitles(duomo: Any, tmp_path: Path) -> Non
     refused = duomo(*CLASSIFY, "-t", "a", "-o", "vtt")
     assert refused.exit_code == 2
     assert "a Classification cannot be written as subtitles" in refused.stderr
+
+
+def test_rows_with_tabs_or_semicolons_are_items_too(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("text\tlabel\nfirst\tp\n", "utf-8")
+    (tmp_path / "b.csv").write_text("text;label\nsecond, too;p\n", "utf-8")
+    assert labels(duomo.json(*CLASSIFY, str(tmp_path / "a.tsv"), str(tmp_path / "b.csv"))) == ["first", "second, too"]
+
+
+def test_a_file_whose_header_is_damaged_costs_no_other_its_rows(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("größe,text\n1,a\n".encode("latin-1"))
+    (tmp_path / "b.csv").write_text("text\nfine\n", "utf-8")
+    lost, kept = duomo.json(*CLASSIFY, str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
+    assert "iconv" in lost["error"]["fix"]
+    assert labels([kept]) == ["fine"]
+
+
+def test_a_row_without_the_usual_column_is_answered_with_the_option(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("review,stars\nfine,5\n", "utf-8")
+    [line] = duomo.json(*CLASSIFY, str(tmp_path / "a.csv"))
+    assert "(--field review)" in line["error"]["fix"]
+
+
+def test_the_best_part_can_be_chosen_as_the_csv_names_it(duomo: Any) -> None:
+    done = duomo(*CLASSIFY, "-t", "a", "-o", "csv", "--fields", "id,top.name,top.score")
+    assert done.stdout == "id,top.name,top.score\n0,a,1.0\n"
+    assert duomo.json(*CLASSIFY, "-t", "a", "--fields", "top") == [{"top": {"name": "a", "score": 1.0}}]
+    wrong = duomo("run", "text-to-speech", "-t", "a", "--fields", "top.name")
+    assert "a result has no field 'top'" in wrong.stderr

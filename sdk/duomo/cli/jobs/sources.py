@@ -21,7 +21,7 @@ from duomo.inputs.text import Text
 from duomo.writers.columns import dig
 
 _PATIENCE_S = 0.05
-_RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pdf": "pdf"}
+_RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pdf": "pdf"}
 
 
 class Item(NamedTuple):
@@ -147,7 +147,10 @@ class Sources:
                 yield Item(name, error, name)
                 return
             with file:
-                yield from self._read(file, name, kind)
+                try:
+                    yield from self._read(file, name, kind)
+                except DuomoError as error:  # the file as a whole; what else is named goes on
+                    yield Item(name, error, name)
 
     def _read(self, file: BinaryIO, name: str, kind: str) -> Iterator[Item | None]:
         """Yield the items of an open file or of standard input."""

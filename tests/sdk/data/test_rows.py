@@ -1,0 +1,48 @@
+"""Rows as spreadsheets of many countries write them."""
+
+from pathlib import Path
+
+import pytest
+
+from duomo.data.rows import read_rows
+from duomo.errors import InputUnreadable
+
+
+def rows(tmp_path: Path, name: str, content: str, encoding: str = "utf-8") -> list[object]:
+    (tmp_path / name).write_bytes(content.encode(encoding))
+    return list(read_rows(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 'text,label\n"good, really",p\n'),
+        ("a.csv", "text;label\ngood, really;p\n"),
+        ("a.csv", "\ufefftext;label\r\ngood, really;p\r\n"),
+        ("a.csv", '"text";"label"\n"good, really";"p"\n'),
+        ("a.tsv", "text\tlabel\ngood, really\tp\n"),
+        ("a.csv", "text\tlabel\ngood, really\tp\n"),
+    ],
+)
+def test_cells_are_separated_as_the_header_says(tmp_path: Path, name: str, content: str) -> None:
+    assert rows(tmp_path, name, content) == [{"text": "good, really", "label": "p"}]
+
+
+def test_a_comma_in_quotes_separates_nothing(tmp_path: Path) -> None:
+    assert rows(tmp_path, "a.csv", '"a, b";c\n1;2\n') == [{"a, b": "1", "c": "2"}]
+    assert rows(tmp_path, "a.csv", '"first\nline",c\n1,2\n') == [{"first\nline": "1", "c": "2"}]
+
+
+def test_one_column_is_one_column(tmp_path: Path) -> None:
+    assert rows(tmp_path, "a.csv", "text\na;b\n") == [{"text": "a;b"}]
+    assert rows(tmp_path, "a.csv", "") == []
+
+
+def test_another_encoding_is_refused_with_the_command(tmp_path: Path) -> None:
+    with pytest.raises(InputUnreadable) as header:
+        rows(tmp_path, "a.csv", "größe,text\n1,a\n", "latin-1")
+    assert "iconv -f latin1" in header.value.fix
+    [lost, kept] = rows(tmp_path, "a.csv", "text,n\ngröße,1\nsize,2\n", "latin-1")
+    assert isinstance(lost, Exception)
+    assert "iconv -f latin1" in getattr(lost, "fix", "")
+    assert kept == {"text": "size", "n": "2"}
