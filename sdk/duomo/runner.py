@@ -70,8 +70,8 @@ def load(
             ``none`` move the output a little; how far is measured on the first batch and reported in ``Meta``.
         executor: a name, or an executor that is not yet started.
         devices: of an executor that takes several: how many, or their names, ``"cpu,cpu"``.
-        parallel: copies of the model and devices of each, ``"dp=2,tp=2"``; one copy a device when left
-            out. ``"auto"`` lets the planner choose, and the executor too unless one is named.
+        parallel: copies and devices of each, ``"dp=2,tp=2"``; one copy a device when left out. ``"auto"``
+            lets the planner choose, and the executor too unless one is named.
         catalog: the plugins to use; all installed ones when left out.
 
     Raises:
@@ -168,7 +168,8 @@ class Runner(Generic[R_co]):
         if self._watched:
             [outcome] = self._map([item], options)
             return outcome.unwrap()
-        result: R_co = self.executor.run(self._accept(item), self._parse(options))
+        parsed = self._parse(options)
+        result: R_co = self.executor.run(self._accept(item), parsed)
         return result
 
     def map(
@@ -187,8 +188,8 @@ class Runner(Generic[R_co]):
     ) -> Iterator[Outcome[R_co]]:
         """Compute many items, read lazily; one `Outcome` each, in the order of the input.
 
-        A bad item becomes an outcome with an error and costs no other its result. Wrong options
-        raise at once, before anything is read.
+        A bad item is an outcome with an error. Wrong options raise at once, before anything is read, also those
+        that only the model can judge.
 
         Args:
             items: any iterable of what the task takes, a table (`column`) or a data set with ``__getitem__`` and
@@ -198,8 +199,7 @@ class Runner(Generic[R_co]):
             key: the part of each row that is the item: a name, a position, or a function of the row.
             batch_size: items in one forward pass at most; the model's own when left out.
             max_failed: more failed items than this end the run.
-            store: a file that keeps each outcome as it comes. Given again after whatever ended the
-                run, outcomes that are in it are given back from it, the rest is computed.
+            store: a file that keeps each outcome as it comes. Given again, only the rest is computed.
             retry_failed: compute items again that failed according to the store.
             dedupe: compute items of equal content once; the last 16,384 distinct ones are remembered.
             progress: True for a bar on standard error or in the notebook, or a function that is called with how many
@@ -222,31 +222,32 @@ class Runner(Generic[R_co]):
     ) -> Future[Outcome[R_co]]:
         """Take one item from any thread; its outcome comes in a future, also when it has an error.
 
-        Items that are submitted with equal options, by whichever thread, share batches; none costs another its
-        result. An item that is cancelled before its batch begins is not computed. `close` finishes what has begun.
+        Items with equal options share batches; none costs another its result. One that is cancelled before its batch
+        begins is not computed. `close` finishes what has begun.
 
         Args:
             item: what the task takes.
-            deadline_s: an item that has waited for longer is not computed; its outcome has the error
-                `DeadlinePassed`.
+            deadline_s: an item that has waited for longer is not computed; its error is `DeadlinePassed`.
             caller: whose the item is: those who submit many take turns with those who submit one.
             options: of the task.
 
         Raises:
-            UsageProblem: the options or the deadline are wrong, or the runner is closed.
+            UsageProblem: the options or the deadline are wrong, or the runner is closed. What only the model can
+                say of the options is the outcome's error.
         """
         check_process(self._process, self.task.name)
         check_seconds("deadline_s", deadline_s)
 
         def ask(options: Mapping[str, object]) -> Future[Outcome[R_co]]:
-            entry, parsed = self._entries.one(0, item), self._parse(options)
-            return self.executor.submit(entry, parsed, deadline_s=deadline_s, caller=caller)
+            parsed = self._parse(options, submitted=True)
+            return self.executor.submit(self._entries.one(0, item), parsed, deadline_s=deadline_s, caller=caller)
 
         return self._lifecycle.watch_one(ask, self.meta, options)
 
     def stream(self, item: object, **options: object) -> Iterator[Any]:
         """Yield the parts of one result as they come, for models that generate."""
         check_process(self._process, self.task.name)
+        self._parse(options)
         accepted = self._accept(item)
 
         def parts(options: Mapping[str, object]) -> Iterator[Any]:
@@ -276,10 +277,10 @@ class Runner(Generic[R_co]):
         dedupe: bool = False,
     ) -> Iterator[Outcome[R_co]]:
         check_process(self._process, self.task.name)
-        self._parse(options)  # wrong options raise here
+        first = self._parse(options)  # wrong options raise here
 
-        def compute(options: Mapping[str, object]) -> Iterator[Outcome[R_co]]:
-            parsed, entries = self._parse(options), self._entries.of(items)
+        def compute(given: Mapping[str, object]) -> Iterator[Outcome[R_co]]:
+            parsed, entries = first if given is options else self._parse(given), self._entries.of(items)
             if store is None and not dedupe:
                 return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
             from duomo.execution.resuming.resume import Resume  # most runs have no store
@@ -292,9 +293,12 @@ class Runner(Generic[R_co]):
 
         return self._lifecycle.watch(compute, self.meta, options)
 
-    def _parse(self, options: Mapping[str, object]) -> Any:
-        if options:
-            return self.task.Options.parse(dict(options))
-        if self._defaults is None:
-            self._defaults = self.task.Options.parse({})
-        return self._defaults
+    def _parse(self, options: Mapping[str, object], *, submitted: bool = False) -> Any:
+        # Of a submitted item the worker has the model look at the options: whoever submits waits for nothing.
+        if not options and self._defaults is not None:
+            return self._defaults
+        parsed = self.task.Options.parse(dict(options))
+        if not options or not submitted:
+            self.executor.check(parsed)
+        self._defaults = self._defaults if options else parsed
+        return parsed

@@ -61,13 +61,16 @@ class ImageChatter(Model[ImageChat, Generation]):
             )
         return cls(network, processor)
 
-    def preprocess(self, items: Sequence[ImageChat], options: ImageTextToTextOptions) -> list[Features]:
+    def check(self, options: ImageTextToTextOptions) -> None:
+        """Refuse a choice among tokens where the likeliest is taken."""
         if options.top_p is not None and not self._config(options).do_sample:
             raise BadOption(
                 "option 'top_p' says among which tokens to draw, and nothing is drawn",
                 why="without a temperature the likeliest token is taken",
                 fix="give a temperature over 0, too, or leave top_p out",
             )
+
+    def preprocess(self, items: Sequence[ImageChat], options: ImageTextToTextOptions) -> list[Features]:
         return [self._features(item, options) for item in items]
 
     def collate(self, features: list[Features]) -> list[Group]:

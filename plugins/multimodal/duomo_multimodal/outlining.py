@@ -6,7 +6,7 @@ Lüddecke and Ecker 2022, https://arxiv.org/abs/2112.10003. An image is looked a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -42,7 +42,16 @@ class Outliner(Model[Image, Segmentation]):
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
 
+    def check(self, options: TextImageSegmentationOptions) -> None:
+        """Refuse names that are longer than the model reads."""
+        self._tokens(options)
+
     def preprocess(self, items: Sequence[Image], options: TextImageSegmentationOptions) -> list[Features]:
+        tokens = self._tokens(options)
+        text = {name: tokens[name] for name in ("input_ids", "attention_mask")}
+        return [self._features(item) | {"text": text} for item in items]
+
+    def _tokens(self, options: TextImageSegmentationOptions) -> Any:
         tokens = self.tokenizer(list(options.labels), padding=True, return_tensors="pt")
         length = tokens["input_ids"].shape[1]
         if length > self.max_tokens:
@@ -51,8 +60,7 @@ class Outliner(Model[Image, Segmentation]):
                 why=f"this model reads {self.max_tokens}",
                 fix="say it in fewer words",
             )
-        text = {name: tokens[name] for name in ("input_ids", "attention_mask")}
-        return [self._features(item) | {"text": text} for item in items]
+        return tokens
 
     def collate(self, features: list[Features]) -> list[Features]:
         return features

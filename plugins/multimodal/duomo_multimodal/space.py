@@ -17,7 +17,7 @@ import PIL.Image
 import torch
 
 from duomo import Image, Model, Result
-from duomo.errors import BadInput, BadOption
+from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.inputs import TextOrImage
 from duomo.tasks.multimodal import ImageSearchOptions, MultimodalEmbeddingOptions
 from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
@@ -79,6 +79,10 @@ class Space(Model[In, R]):
 class ZeroShot(Space[Image, Classification]):
     """Choose among labels for an image: the cosine with each label, as a probability."""
 
+    def check(self, options: ZeroShotImageClassificationOptions) -> None:
+        """Refuse a template without a place for the label, and labels that are too long."""
+        self._labels(tuple(options.labels), options.template or self.template)
+
     def preprocess(self, items: Sequence[Image], options: ZeroShotImageClassificationOptions) -> list[dict[str, Any]]:
         return [{"picture": each} for each in self.prepare([item.pil() for item in items])]
 
@@ -101,7 +105,10 @@ class ZeroShot(Space[Image, Classification]):
                     why="it has no {} where the label goes",
                     fix="template='a photo of {}'",
                 )
-            return self.embed_texts([template.replace("{}", label) for label in labels])
+            try:
+                return self.embed_texts([template.replace("{}", label) for label in labels])
+            except InputTooLong as error:  # of the options, and no fault of the image
+                raise BadOption(f"a label is too long: {error.what}", why=error.why, fix=error.fix) from None
 
         return embed
 
@@ -120,6 +127,12 @@ class Embed(Space[TextOrImage, Embedding]):
 
 class Search(Space[TextOrImage, SearchResult]):
     """Find the images nearest to a text or an image; each image is embedded once."""
+
+    def check(self, options: ImageSearchOptions) -> None:
+        """Refuse a gallery with a file that is gone; one that is damaged is found when it is embedded."""
+        for index, image in enumerate(options.images):
+            if isinstance(image.source, os.PathLike):
+                _of_gallery(options.images, index, _identity)
 
     def preprocess(self, items: Sequence[TextOrImage], options: ImageSearchOptions) -> list[dict[str, Any]]:
         features = self.features(items)

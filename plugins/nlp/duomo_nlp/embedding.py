@@ -46,6 +46,8 @@ FITTING = 0.15
 87 % of the right labels above it and 97 % of the wrong ones below."""
 TEXTS_AT_ONCE = 1024
 """Texts of a corpus that are tokenized and embedded at a time."""
+SPECIAL = 8
+"""Tokens that a tokenizer puts around a text, and more."""
 
 
 class Batch(NamedTuple):
@@ -155,16 +157,26 @@ class SentenceEncoder(Encoder[In, R]):
         """How alike vectors (A, D) and (B, D) are, (A, B), as the checkpoint was trained for; more is more alike."""
         return LIKENESS[self.recipe.similarity](a, b)
 
+    def check_texts(self, texts: Sequence[str], long: str, prompt: str = "") -> None:
+        """Refuse texts of the options that are longer than the model reads."""
+        if long != "error":
+            return
+        room = self.limit - len(prompt.encode()) - SPECIAL  # a token takes a byte at least
+        far = [text for text in texts if len(text.encode()) > room]
+        for at in range(0, len(far), TEXTS_AT_ONCE):
+            self._read_given(far[at : at + TEXTS_AT_ONCE], long, prompt)
+
+    def _read_given(self, texts: Sequence[str], long: str, prompt: str) -> list[Features]:
+        try:
+            return self.read([[text] for text in texts], long, prompt)
+        except InputTooLong as error:  # a text of the options, and no fault of the item
+            raise BadOption(f"a text to compare with is too long: {error.what}", why=error.why, fix=error.fix) from None
+
     def embed(self, texts: tuple[str, ...], long: str, prompt: str = "") -> torch.Tensor:
         """Comparable vectors of many texts, (texts, D), on the network's device."""
         parts = []
         for at in range(0, len(texts), TEXTS_AT_ONCE):
-            try:
-                features = self.read([[text] for text in texts[at : at + TEXTS_AT_ONCE]], long, prompt)
-            except InputTooLong as error:  # a text of the options, and no fault of the item
-                raise BadOption(
-                    f"a text to compare with is too long: {error.what}", why=error.why, fix=error.fix
-                ) from None
+            features = self._read_given(texts[at : at + TEXTS_AT_ONCE], long, prompt)
             # The worker never sees these, so they are moved here.
             output = self.forward(self.collate(features).to(self.network.device))
             parts.append(self.comparable(self.vectors(output, features)))
@@ -196,6 +208,10 @@ class SentenceEncoder(Encoder[In, R]):
 class FeatureExtraction(SentenceEncoder[Text, Embedding]):
     """A text as a vector."""
 
+    def check(self, options: FeatureExtractionOptions) -> None:
+        """Refuse a prompt by a name that the checkpoint has not."""
+        self.recipe.prompt(options.prompt, options.prompt_name)
+
     def preprocess(self, items: Sequence[Text], options: FeatureExtractionOptions) -> list[Features]:
         prompt = self.recipe.prompt(options.prompt, options.prompt_name)
         return self.read([[item] for item in items], options.long, prompt, options.pooling)
@@ -211,6 +227,10 @@ class FeatureExtraction(SentenceEncoder[Text, Embedding]):
 
 class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
     """How alike a text and others are."""
+
+    def check(self, options: SentenceSimilarityOptions) -> None:
+        """Refuse a prompt by a name that the checkpoint has not."""
+        self.recipe.prompt(options.prompt, options.prompt_name)
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -230,6 +250,11 @@ class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
 
 class SemanticSearch(SentenceEncoder[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
+
+    def check(self, options: SemanticSearchOptions) -> None:
+        """Refuse a prompt by a name that the checkpoint has not, and texts of the corpus that are too long."""
+        self.recipe.prompt(options.prompt, options.prompt_name, usual=("query",))
+        self.check_texts(options.corpus, options.long, self.recipe.prompt(None, None, usual=CORPUS))
 
     def preprocess(self, items: Sequence[Text], options: SemanticSearchOptions) -> list[Features]:
         prompt = self.recipe.prompt(options.prompt, options.prompt_name, usual=("query",))
@@ -258,6 +283,10 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
     Scores are a softmax over cosine / `TEMPERATURE`, or under ``multi_label`` each label's own
     sigmoid of (cosine - `FITTING`) / `TEMPERATURE`. They rank well and are not calibrated.
     """
+
+    def check(self, options: ZeroShotClassificationOptions) -> None:
+        """Refuse labels that are longer than the model reads."""
+        self.check_texts([options.template.replace("{}", name) for name in options.labels], options.long)
 
     def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
         return self.read([[item] for item in items], options.long)

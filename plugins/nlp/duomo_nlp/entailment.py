@@ -51,16 +51,18 @@ class ZeroShotClassification(Encoder[Text, Classification]):
         others = denied or ([1 - self.entailed] if len(names) == 2 else [])
         self.denied = others[0] if others else None
 
-    def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
+    def check(self, options: ZeroShotClassificationOptions) -> None:
+        """Refuse labels that cannot be scored as asked, or that leave no room for a text."""
         if self.denied is None and (options.multi_label or len(options.labels) == 1):
             raise BadOption(
                 "this checkpoint cannot score each label on its own",
                 why="none of its labels says contradiction, and the label's own score is entailment against that",
                 fix="leave multi_label out, and give two labels or more",
             )
-        template = TEMPLATE if options.template == "{}" else options.template
-        hypotheses = [template.replace("{}", label) for label in options.labels]
-        self._check_length(hypotheses)
+        self._check_length(_hypotheses(options))
+
+    def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
+        hypotheses = _hypotheses(options)
         pairs = [(text, hypothesis) for text in items for hypothesis in hypotheses]
         cut = iter(windows.read(self.tokenizer, pairs, options.long))
         features = []
@@ -104,3 +106,8 @@ class ZeroShotClassification(Encoder[Text, Classification]):
         else:
             scores = logits[:, self.entailed].view(len(features), -1).softmax(-1)
         return [Classification.ranked(options.labels, each) for each in scores.tolist()]
+
+
+def _hypotheses(options: ZeroShotClassificationOptions) -> list[str]:
+    template = TEMPLATE if options.template == "{}" else options.template
+    return [template.replace("{}", label) for label in options.labels]

@@ -75,8 +75,11 @@ class FillMask(Encoder[Text, MaskedText]):
     def pipeline_split(cls, config: PreTrainedConfig) -> None:
         """Cannot be spread over stages: its head reads the masks alone."""
 
+    def check(self, options: FillMaskOptions) -> None:
+        """Refuse targets of several tokens."""
+        self._targets(options)
+
     def preprocess(self, items: Sequence[Text], options: FillMaskOptions) -> list[Features]:
-        self._targets(options)  # an error of every item, raised before anything is computed
         texts = [self._with_masks(item) for item in items]
         features: list[Features] = []
         for text, [encoding, *_] in zip(texts, windows.read(self.tokenizer, texts, options.long), strict=True):

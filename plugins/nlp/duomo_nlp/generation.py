@@ -106,6 +106,17 @@ class CausalLM(Model[Prompt, Generation]):
     def estimate(item: Prompt) -> int:
         return 1 + sum(len(message["content"]) for message in item.messages) // 5
 
+    def check(self, options: TextGenerationOptions) -> None:
+        """Refuse a chat without a template, and a choice among tokens where the likeliest is taken."""
+        if options.chat and not self.wrapper.chat_template:
+            raise BadOption("option 'chat' cannot be True", why="this model has no chat template", fix="leave it out")
+        if options.top_p is not None and options.temperature is None and not self.settings.config.do_sample:
+            raise BadOption(
+                "option 'top_p' says among which tokens to draw, and nothing is drawn",
+                why="without a temperature the likeliest token is taken",
+                fix="give a temperature over 0, too, or leave top_p out",
+            )
+
     def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:
         chat = bool(self.wrapper.chat_template) if options.chat is None else options.chat
         texts = [self._render(item, chat) for item in items]
@@ -168,8 +179,6 @@ class CausalLM(Model[Prompt, Generation]):
                     fix="pass a str; or use a model that was tuned for chat",
                 )
             return prompt.text
-        if not self.wrapper.chat_template:
-            raise BadOption("chat=True, but this model has no chat template", fix="leave chat out")
         try:
             text = self.wrapper.apply_chat_template(list(prompt.messages), add_generation_prompt=True, tokenize=False)
         except TemplateError as error:

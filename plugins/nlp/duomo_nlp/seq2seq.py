@@ -133,8 +133,13 @@ class Seq2Seq(Model[Text, Any]):
             num_new_tokens=sum(each.num_new_tokens for each in results),
         )
 
+    def check(self, options: Any) -> None:
+        """Refuse languages that the checkpoint does not know, and more tokens than its decoder has positions."""
+        self._settings(options)
+        self._reading(options)
+
     def preprocess(self, items: Sequence[Text], options: Any) -> list[Features]:
-        settings = self._settings(options)  # an error of every item, raised before anything is read
+        settings = self._settings(options)
         prefix, source = self._reading(options)
         with self.languages.reading(source):
             rows = self.tokenizer([prefix + item for item in items], truncation=False, verbose=False).input_ids

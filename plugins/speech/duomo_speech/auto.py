@@ -80,14 +80,17 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of at most 30 s; none where no one speaks, or for less sound than gives a CTC network one state."""
+    def check(self, options: SpeechRecognitionOptions) -> None:
+        """Refuse a language and translation: the checkpoint knows neither."""
         if options.language is not None or options.task != "transcribe":
             raise BadOption(
                 "this checkpoint takes no language and does not translate",
                 why=f"language={options.language}, task={options.task} were asked for",
                 fix="leave them out, or use a multilingual Whisper: -m speech/whisper-base",
             )
+
+    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
+        """Windows of at most 30 s; none where no one speaks, or for less sound than gives a CTC network one state."""
         samples = item.samples(SAMPLING_RATE)
         if self.is_ctc and len(samples) <= WINDOW_S * SAMPLING_RATE:
             return [Window(samples, 0.0)] if len(samples) >= self.least_s * SAMPLING_RATE else []

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, ClapModel
 
 from duomo import Audio, WeightsRef
-from duomo.errors import InputTooLong
+from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import ZeroShotAudioClassificationOptions
@@ -32,6 +32,10 @@ class Clap(Hearing[Audio, Classification]):
         config = self.network.config.text_config
         # RoBERTa counts positions from pad_token_id + 1, so that the last rows do not exist.
         self.max_tokens: int = config.max_position_embeddings - (config.pad_token_id or 0) - 1
+
+    def check(self, options: ZeroShotAudioClassificationOptions) -> None:
+        """Refuse labels that are longer than the model reads."""
+        self._texts(options)
 
     def preprocess(self, items: Sequence[Audio], options: ZeroShotAudioClassificationOptions) -> list[Features]:
         texts = self._texts(options)
@@ -60,8 +64,8 @@ class Clap(Hearing[Audio, Classification]):
         tokens = self.tokenizer(sentences, return_tensors="pt", padding=True)
         length = tokens["input_ids"].shape[1]
         if length > self.max_tokens:
-            raise InputTooLong(
-                f"a label of {length} tokens is too long for this model",
+            raise BadOption(
+                f"option 'labels' holds a text of {length} tokens",
                 why=f"it reads {self.max_tokens}, the template with them",
                 fix="say it in fewer words",
             )

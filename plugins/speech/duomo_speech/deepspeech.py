@@ -82,14 +82,17 @@ class DeepSpeechRecognition(Model[Audio, Transcript]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
-        """Windows of speech of at most 30 s; none where no one speaks, or for less sound than a frame."""
+    def check(self, options: SpeechRecognitionOptions) -> None:
+        """Refuse a language and translation: the checkpoint knows neither."""
         if options.language is not None or options.task != "transcribe":
             raise BadOption(
                 "this checkpoint takes no language and does not translate",
                 why=f"language={options.language}, task={options.task} were asked for",
                 fix="leave them out, or use a multilingual Whisper: -m speech/whisper-base",
             )
+
+    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
+        """Windows of speech of at most 30 s; none where no one speaks, or for less sound than a frame."""
         found = speech_windows(item.samples(SAMPLING_RATE), self.vad, options)
         return [window for window in found if len(window.samples) >= FRAME]
 

@@ -123,7 +123,8 @@ class MarkedSpeakers(Hearing[Audio, Diarization]):
     def configure(self, weights: WeightsRef) -> None:
         self.most = 60 * self.rate  # attention grows with the square, and speakers of two windows have no common names
 
-    def preprocess(self, items: Sequence[Audio], options: SpeakerDiarizationOptions) -> list[Features]:
+    def check(self, options: SpeakerDiarizationOptions) -> None:
+        """Refuse a number of speakers that the network does not mark."""
         num_labels = self.network.config.num_labels
         if options.num_speakers is not None and options.num_speakers != num_labels:
             raise BadOption(
@@ -131,6 +132,8 @@ class MarkedSpeakers(Hearing[Audio, Diarization]):
                 why=f"this checkpoint marks up to {num_labels} speakers, as many as it hears",
                 fix="leave it out",
             )
+
+    def preprocess(self, items: Sequence[Audio], options: SpeakerDiarizationOptions) -> list[Features]:
         features = []
         for item in items:
             samples = item.samples(self.rate)

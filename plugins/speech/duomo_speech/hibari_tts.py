@@ -43,6 +43,10 @@ class HibariTts(Model[Text, Speech]):
     def estimate(item: Text) -> int:
         return len(item)
 
+    def check(self, options: TextToSpeechOptions) -> None:
+        """Refuse a voice that is not known, or not here."""
+        self._voice(options.voice or DEFAULT)
+
     def preprocess(self, items: Sequence[Text], options: TextToSpeechOptions) -> list[dict[str, Any]]:
         """Phoneme ids of each sentence."""
         voice = self._voice(options.voice or DEFAULT)

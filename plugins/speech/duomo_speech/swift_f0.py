@@ -53,16 +53,19 @@ class SwiftF0(Model[Audio, Pitch]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def preprocess(self, items: Sequence[Audio], options: PitchEstimationOptions) -> list[Features]:
-        """Decode to 16 kHz. Raises `BadOption` for a band without a pitch in it."""
-        low, high = max(options.fmin, LOWEST), min(options.fmax, HIGHEST)
+    def check(self, options: PitchEstimationOptions) -> None:
+        """Refuse a band without a pitch in it."""
+        low, high = _band(options)
         if high < low * BAND:
             raise BadOption(
                 f"there is no pitch between {options.fmin:g} and {options.fmax:g} Hz",
                 why=f"this model knows {LOWEST:.0f} to {HIGHEST:.0f} Hz, in steps of {100 * (BAND - 1):.0f} %",
                 fix="a wider band: fmin=65 fmax=1000",
             )
-        return [{"samples": item.samples(SAMPLING_RATE), "band": (low, high)} for item in items]
+
+    def preprocess(self, items: Sequence[Audio], options: PitchEstimationOptions) -> list[Features]:
+        """Decode to 16 kHz."""
+        return [{"samples": item.samples(SAMPLING_RATE), "band": _band(options)} for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
         """Audio clips of a batch stay apart: each is already many frames wide."""
@@ -105,3 +108,8 @@ class SwiftF0(Model[Audio, Pitch]):
         hops = whole.reshape(num_frames, HOP) if len(samples) >= HOP else samples[None]
         sure[np.abs(hops).max(1) < SILENCE] = 0
         return np.concatenate(hertz), sure
+
+
+def _band(options: PitchEstimationOptions) -> tuple[float, float]:
+    """The pitches that are asked for and can be heard, in hertz."""
+    return max(options.fmin, LOWEST), min(options.fmax, HIGHEST)

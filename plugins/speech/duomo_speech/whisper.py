@@ -71,9 +71,12 @@ class Whisper(Model[Any, Transcript]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
+    def check(self, options: SpeechRecognitionOptions) -> None:
+        """Refuse languages and tasks that the checkpoint does not know."""
+        self._prompt(options)
+
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
         """Windows of speech; none where no one speaks."""
-        self._prompt(options)
         return speech_windows(item.samples(SAMPLING_RATE), self.vad, options)
 
     def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:

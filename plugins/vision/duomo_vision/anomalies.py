@@ -43,6 +43,10 @@ class AnomalyDetector(EfficientNetLite[ImageAnomaly]):
 
     banks: tuple[Bank, ...] = ()
 
+    def check(self, options: ImageAnomalyDetectionOptions) -> None:
+        """Refuse good images that cannot be read."""
+        self.bank(options.good)
+
     def preprocess(self, items: Sequence[Image], options: ImageAnomalyDetectionOptions) -> list[dict[str, object]]:  # type: ignore[override]
         features: list[dict[str, object]] = []
         for item in items:

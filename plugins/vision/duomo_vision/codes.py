@@ -28,7 +28,8 @@ class CodeReader(Model[Image, Codes]):
         del weights, device, dtype  # there is nothing to load, and it runs on the CPU
         return cls()
 
-    def preprocess(self, items: Sequence[Image], options: BarcodeReadingOptions) -> list[Features]:
+    def check(self, options: BarcodeReadingOptions) -> None:
+        """Refuse kinds of codes that are not known."""
         for kind in options.formats or ():
             if kind not in KINDS:
                 raise BadOption(
@@ -36,6 +37,8 @@ class CodeReader(Model[Image, Codes]):
                     why=f"there are: {', '.join(KINDS)}",
                     fix=did_you_mean(kind, KINDS) or "leave it out to read all kinds",
                 )
+
+    def preprocess(self, items: Sequence[Image], options: BarcodeReadingOptions) -> list[Features]:
         # Colours tell nothing, and one channel is what the reader looks at.
         return [{"pixels": np.asarray(item.pil().convert("L")), "formats": options.formats} for item in items]
 

@@ -86,7 +86,16 @@ class ZeroShotObjectDetector(Dense[Detections]):
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, weights, load_processor(AutoTokenizer, weights, "tokenizer"))
 
+    def check(self, options: ZeroShotObjectDetectionOptions) -> None:
+        """Refuse labels that are longer than the model reads."""
+        self._tokens(options)
+
     def preprocess(self, items: Sequence[Image], options: ZeroShotObjectDetectionOptions) -> list[Features]:
+        tokens = self._tokens(options)
+        text = {name: tokens[name] for name in ("input_ids", "attention_mask")}
+        return [{**each, "text": text} for each in super().preprocess(items, options)]
+
+    def _tokens(self, options: ZeroShotObjectDetectionOptions) -> Any:
         texts = [options.template.replace("{}", label) for label in options.labels]
         tokens = self.tokenizer(texts, padding="max_length", max_length=self.max_tokens, return_tensors="pt")
         if tokens["input_ids"].shape[1] > self.max_tokens:
@@ -95,8 +104,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
                 why=f"this model reads {self.max_tokens}",
                 fix="say it in fewer words",
             )
-        text = {name: tokens[name] for name in ("input_ids", "attention_mask")}
-        return [{**each, "text": text} for each in super().preprocess(items, options)]
+        return tokens
 
     def collate(self, features: list[Features]) -> list[Group]:
         text = features[0]["text"]

@@ -12,9 +12,8 @@ from transformers import (
     AutoModelForUniversalSegmentation,
 )
 
-from duomo import Image, WeightsRef
+from duomo import WeightsRef
 from duomo.errors import BadOption, WrongTask
-from duomo.model import Features
 from duomo.tasks.vision import InstanceSegmentationOptions, PersonSegmentationOptions, SemanticSegmentationOptions
 from duomo.tasks.vision.segmentation import Mask, Segmentation
 from duomo_vision.dense import Dense, Output
@@ -119,7 +118,8 @@ class InstanceSegmenter(Segmenter):
         super().configure(weights)
         self.known = inspect.signature(getattr(self.processor, self.method)).parameters
 
-    def prepare(self, item: Image, options: InstanceSegmentationOptions) -> Features:
+    def check(self, options: InstanceSegmentationOptions) -> None:
+        """Refuse thresholds that the checkpoint's own choice of masks does not know."""
         for name, theirs in THRESHOLDS.items():
             default = InstanceSegmentationOptions.model_fields[name].default
             if theirs not in self.known and getattr(options, name) != default:
@@ -128,7 +128,6 @@ class InstanceSegmenter(Segmenter):
                     why=f"its {type(self.processor).__name__} has no {theirs}",
                     fix="leave it out",
                 )
-        return super().prepare(item, options)
 
     def results(
         self, output: Output, sizes: list[tuple[int, int]], options: InstanceSegmentationOptions

@@ -123,6 +123,9 @@ class Executor(ABC):
     def load(self, job: Job) -> Meta:
         """Load the model of a job, for `start`; gives what is the same for all results."""
 
+    def check(self, options: object) -> None:  # noqa: B027 - a worker checks them too, before it reads an item
+        """Have the model look at the options before anything is read. Raises `BadOption` for those it cannot take."""
+
     @abstractmethod
     def run(self, item: object, options: object) -> Any:
         """Compute one accepted item; raises the item's error."""

@@ -93,6 +93,13 @@ class InlineExecutor(Executor):
             raise closed()
         return self._worker
 
+    def check(self, options: object) -> None:
+        """Have the model look at the options. Raises `BadOption` for those it cannot take."""
+        worker = self.worker
+        if worker.checks_options:
+            with self._preparing:
+                worker.check(options)
+
     def run(self, item: object, options: object) -> Any:
         """Compute one accepted item."""
         worker = self.worker

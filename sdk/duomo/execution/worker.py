@@ -62,6 +62,8 @@ class Worker:
         elif self.device == "cpu" and (held := networks(self.model)):
             resolve("duomo.execution.speed.linears:pack", ("torch",), "a network on the CPU")(held.values())
         self._splits = cls.split is not Model.split
+        self.checks_options = cls.check is not Model.check
+        self._checked: object = None  # the options that were found good last
 
     def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
         return cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
@@ -82,9 +84,17 @@ class Worker:
             difference=self._difference,
         )
 
+    def check(self, options: object) -> None:
+        """Have the model look at the options. Raises `BadOption` for those that it cannot take."""
+        if options is not self._checked and self.checks_options:
+            with self.no_grad():
+                self.model.check(options)
+            self._checked = options
+
     def run(self, item: object, options: object) -> Any:
         """Compute one item. Raises `DuomoError`; what the model raised is its cause."""
         try:
+            self.check(options)
             if self._splits:
                 return self.compute(self.prepare([item], options), options)[0].unwrap()
             with self.no_grad():
@@ -103,6 +113,7 @@ class Worker:
         while True:
             try:
                 # Entered again for each part: a grad mode held across a yield would leak into the caller.
+                self.check(options)
                 with self.no_grad():
                     parts = parts or self.model.stream(item, options)
                     part = next(parts, None)
@@ -119,9 +130,16 @@ class Worker:
     def prepare(self, items: Sequence[object], options: object) -> Prepared:
         """Decode, tokenize and collate on the CPU; safe in a thread beside `compute`.
 
-        An item that cannot be split or preprocessed fails alone.
+        An item that cannot be split or preprocessed fails alone. Options that the model cannot take are the error of
+        all items, or the one error of a batch without items.
         """
         start = time.perf_counter()
+        try:
+            self.check(options)
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
+            return Prepared(items, [describe_and_release(error)[0]] * max(1, len(items)), [], 0.0)
         with self.no_grad():
             windows = self._windows(items, options)
             good = [each for some in windows if isinstance(some, list) for each in some if isinstance(each, dict)]
@@ -134,9 +152,12 @@ class Worker:
     def compute(self, prepared: Prepared, options: object) -> list[ItemResult]:
         """Compute a prepared batch; one result for each item, in order.
 
+        A batch without items has none, or one with what its options are refused for.
         What the forward pass raises is raised: the caller knows how to cut the batch.
         """
         start = time.perf_counter()
+        if not prepared.items:
+            return [ItemResult(error=each) for each in prepared.windows if isinstance(each, ItemError)]
         with self.no_grad():
             results = iter([r for features, batch in prepared.chunks for r in self._finish(features, batch, options)])
             item_results = [

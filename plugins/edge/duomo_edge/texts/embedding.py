@@ -151,21 +151,29 @@ class SentenceReader(TextReader[In, R]):
         """How alike vectors (A, D) and (B, D) are, (A, B); more is more alike."""
         return LIKENESS[self.settings.similarity](a, b)
 
+    def read_given(self, texts: Sequence[str], long: str, prompt: str = "") -> list[Features]:
+        """Read texts of the options. Raises `BadOption` for one that is too long."""
+        try:
+            return self.read([[text] for text in texts], long, prompt)
+        except InputTooLong as error:  # no fault of the item
+            what = f"a text to compare with is too long: {error.what}"
+            raise BadOption(what, why=error.why, fix=error.fix) from None
+
     def embed(self, texts: tuple[str, ...], long: str, prompt: str = "") -> Vectors:
         """Comparable vectors of many texts, (texts, D)."""
         parts = []
         for at in range(0, len(texts), TEXTS_AT_ONCE):
-            try:
-                features = self.read([[text] for text in texts[at : at + TEXTS_AT_ONCE]], long, prompt)
-            except InputTooLong as error:  # a text of the options, and no fault of the item
-                what = f"a text to compare with is too long: {error.what}"
-                raise BadOption(what, why=error.why, fix=error.fix) from None
+            features = self.read_given(texts[at : at + TEXTS_AT_ONCE], long, prompt)
             parts.append(self.comparable(self.vectors(self.forward(self.collate(features)), features)))
         return np.concatenate(parts)
 
 
 class FeatureExtraction(SentenceReader[Text, Embedding]):
     """A text as a vector."""
+
+    def check(self, options: FeatureExtractionOptions) -> None:
+        """Refuse a prompt by a name that the checkpoint has not."""
+        self.prompt(options.prompt, options.prompt_name)
 
     def preprocess(self, items: Sequence[Text], options: FeatureExtractionOptions) -> list[Features]:
         prompt = self.prompt(options.prompt, options.prompt_name)
@@ -181,6 +189,10 @@ class FeatureExtraction(SentenceReader[Text, Embedding]):
 
 class SentenceSimilarity(SentenceReader[Comparison, Similarity]):
     """How alike a text and others are."""
+
+    def check(self, options: SentenceSimilarityOptions) -> None:
+        """Refuse a prompt by a name that the checkpoint has not."""
+        self.prompt(options.prompt, options.prompt_name)
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -200,6 +212,11 @@ class SentenceSimilarity(SentenceReader[Comparison, Similarity]):
 
 class SemanticSearch(SentenceReader[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
+
+    def check(self, options: SemanticSearchOptions) -> None:
+        """Refuse a prompt by a name that the checkpoint has not, and texts of the corpus that are too long."""
+        self.prompt(options.prompt, options.prompt_name, usual=("query",))
+        self.embed_known(options.corpus, options.long, self.prompt(None, None, usual=CORPUS))
 
     def preprocess(self, items: Sequence[Text], options: SemanticSearchOptions) -> list[Features]:
         prompt = self.prompt(options.prompt, options.prompt_name, usual=("query",))
@@ -221,6 +238,10 @@ class SemanticSearch(SentenceReader[Text, SearchResult]):
 
 class ZeroShotClassification(SentenceReader[Text, Classification]):
     """Choose among labels by their cosine with the text; the last sets of labels are kept as vectors."""
+
+    def check(self, options: ZeroShotClassificationOptions) -> None:
+        """Refuse labels that are longer than the model reads."""
+        self.read_given([options.template.replace("{}", name) for name in options.labels], options.long)
 
     def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
         return self.read([[item] for item in items], options.long)

@@ -61,8 +61,30 @@ class Networks(Model[Series, Forecast]):
     def estimate(item: Series) -> int:
         return 1 if item.values else 0
 
+    def check(self, options: TimeSeriesForecastingOptions) -> None:
+        """Refuse horizons, seasons and quantiles that the network was not trained for."""
+        if options.horizon > self.horizon:
+            raise BadOption(
+                f"option 'horizon' cannot be {options.horizon}",
+                why=f"this model was trained to forecast {self.horizon} steps",
+                fix=f"horizon={self.horizon} at most, or multimodal/auto-ets",
+            )
+        if "season" in options.model_fields_set:
+            raise BadOption(
+                "option 'season' has no effect here", why="the network finds seasons by itself", fix="leave it out"
+            )
+        if self.is_timesfm:
+            unknown = [level for level in options.levels if level not in LEVELS]
+            if unknown:
+                raise BadOption(
+                    f"option 'levels' cannot hold {unknown[0]}",
+                    why="this model was trained on other quantiles",
+                    fix=f"among {', '.join(map(str, LEVELS))}",
+                )
+        elif "levels" in options.model_fields_set and options.levels:
+            raise BadOption("this model gives no quantiles", why="it was trained on the mean", fix="levels=[]")
+
     def preprocess(self, items: Sequence[Series], options: TimeSeriesForecastingOptions) -> list[Features]:
-        self._check(options)
         features: list[Features] = []
         for item in items:
             if not self.is_timesfm and len(item.values) < self.context:
@@ -100,25 +122,3 @@ class Networks(Model[Series, Forecast]):
             ]
             results.append(Forecast.model_construct(mean=each[:, 0].tolist(), quantiles=quantiles))
         return results
-
-    def _check(self, options: TimeSeriesForecastingOptions) -> None:
-        if options.horizon > self.horizon:
-            raise BadOption(
-                f"option 'horizon' cannot be {options.horizon}",
-                why=f"this model was trained to forecast {self.horizon} steps",
-                fix=f"horizon={self.horizon} at most, or multimodal/auto-ets",
-            )
-        if "season" in options.model_fields_set:
-            raise BadOption(
-                "option 'season' has no effect here", why="the network finds seasons by itself", fix="leave it out"
-            )
-        if self.is_timesfm:
-            unknown = [level for level in options.levels if level not in LEVELS]
-            if unknown:
-                raise BadOption(
-                    f"option 'levels' cannot hold {unknown[0]}",
-                    why="this model was trained on other quantiles",
-                    fix=f"among {', '.join(map(str, LEVELS))}",
-                )
-        elif "levels" in options.model_fields_set and options.levels:
-            raise BadOption("this model gives no quantiles", why="it was trained on the mean", fix="levels=[]")

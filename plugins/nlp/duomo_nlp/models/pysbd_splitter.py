@@ -39,13 +39,16 @@ class PySbd(Model[Text, Sentences]):
     def estimate(item: Text) -> int:
         return 1 + len(item) // 5
 
-    def preprocess(self, items: Sequence[Text], options: SentenceSplittingOptions) -> list[Features]:
+    def check(self, options: SentenceSplittingOptions) -> None:
+        """Refuse a language without rules."""
         if options.language not in LANGUAGE_CODES:
             raise BadOption(
                 f"option 'language' cannot be '{options.language}'",
                 why=did_you_mean(options.language, LANGUAGE_CODES) or "its rules are not known",
                 fix=f"one of {', '.join(sorted(LANGUAGE_CODES))}",
             )
+
+    def preprocess(self, items: Sequence[Text], options: SentenceSplittingOptions) -> list[Features]:
         segmenter = pysbd.Segmenter(language=options.language, clean=False, char_span=True)
         return [{"text": item, "segmenter": segmenter} for item in items]
 

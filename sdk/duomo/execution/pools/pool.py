@@ -20,7 +20,7 @@ from duomo.execution.base import Entry, Executor, Flush, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.desk import PoolDesk
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
-from duomo.execution.pools.runs import BatchRun, Pace, PoolRun, StreamRun
+from duomo.execution.pools.runs import BatchRun, CheckRun, Pace, PoolRun, StreamRun
 from duomo.execution.progress import LOG, log_batch
 from duomo.execution.scheduling.intake import PATIENCE_S, Reader
 from duomo.execution.scheduling.lanes import same_options
@@ -28,6 +28,7 @@ from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.execution.stats import ReplicaStats, Stats
 from duomo.execution.submitting import closed
+from duomo.model import Model
 from duomo.outcome import Meta, Outcome
 
 MOST_PACES = 16
@@ -48,6 +49,7 @@ class PoolExecutor(Executor):
         self._closed = False
         self._runs: deque[PoolRun] = deque()
         self._paces: deque[tuple[object, Pace]] = deque(maxlen=MOST_PACES)
+        self._checked: deque[object] = deque(maxlen=MOST_PACES)
         self._tickets = itertools.count()
         self._changed = threading.Condition(threading.RLock())
         self._waiting = False
@@ -57,12 +59,21 @@ class PoolExecutor(Executor):
 
     def load(self, job: Job) -> Meta:
         """Start the crew; every replica has loaded the model when this returns."""
-        self._estimate = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'").estimate
+        cls: type[Model[Any, Any]] = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'")
+        self._estimate, self._checks_options = cls.estimate, cls.check is not Model.check
         if job.plan.dims.group > 1:
             resolve("duomo.execution.sharding.group:check", ("torch",), "a model on several devices")(job)
         self._facts = self._crew.start(job)
         self._table = ReplicaTable(self._crew.size, job.plan.prefetch, self._max_restarts, self._hang_floor_s)
         return dataclasses.replace(self._facts.meta, executor=self.name)
+
+    def check(self, options: object) -> None:
+        """Have a replica look at the options, once. Raises `BadOption` for those that the model cannot take."""
+        self._check_open()
+        if self._checks_options and not any(same_options(known, options) for known in self._checked):
+            for _ in self._parts(CheckRun(options)):
+                pass
+            self._checked.append(options)
 
     def run(self, item: object, options: object) -> Any:
         """Compute one accepted item."""
@@ -112,7 +123,9 @@ class PoolExecutor(Executor):
     def stream(self, item: object, options: object) -> Iterator[Any]:
         """Yield the parts of one result as they come."""
         self._check_open()
-        run = StreamRun(item, options)
+        return self._parts(StreamRun(item, options))
+
+    def _parts(self, run: StreamRun) -> Iterator[Any]:
         self.enter(run)
         try:
             while not run.is_over:
@@ -286,7 +299,8 @@ class PoolExecutor(Executor):
             if sent is None or sent.run.is_gone:
                 return
             count, oom = len(sent.batch.entries), event.out_of_memory
-            log_batch(count, event.item_results, event.error, replica, out_of_memory=oom)
+            if count:
+                log_batch(count, event.item_results, event.error, replica, out_of_memory=oom)
             if ran:
                 self._table.seats[replica].items += len(event.item_results)
                 self._total.prepare_s += event.prepare_s

@@ -281,3 +281,20 @@ class StreamRun(PoolRun):
         """Return the parts since the last time."""
         parts, self._parts, self.has_news = self._parts, [], False
         return parts
+
+
+class CheckRun(StreamRun):
+    """A call of `Executor.check`: a batch without items, whose only result is what the options are refused for."""
+
+    def __init__(self, options: object) -> None:
+        super().__init__(None, options)
+        self._batch = Batch(())
+
+    def send(self, crew: Crew, replica: int, ticket: int, batch: Batch) -> None:
+        """Hand it to a crew."""
+        crew.send(replica, ticket, [], self._options)
+
+    def done(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:
+        """Take the answer."""
+        refused = next((each.error for each in item_results if each.error is not None), None)
+        self.stop(None if refused is None else refused.to_exception())
