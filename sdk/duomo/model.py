@@ -8,9 +8,9 @@ Five methods, called in this order for each batch, on one device:
     forward      batch → output                        tensors in, tensors out
     postprocess  output → list of results              as many as inputs, in the same order
 
-Optional: `check` for options that only the model can judge, `estimate`, `split` and `merge` for long inputs, `stream`
-for generation, `tensor_plan` and `pipeline_split` for networks that are to be cut over several devices, `portable` for
-models that can be exported.
+Optional: `check_options` for options that only the model can judge, `estimate`, `split` and `merge` for long inputs,
+`stream` for generation, `tensor_plan` and `pipeline_split` for networks that are to be cut over several devices,
+`portable` for models that can be exported.
 Evaluation mode,
 ``inference_mode``, batching, devices, order and faults are the worker's business, not the model's.
 """
@@ -81,7 +81,7 @@ class Model(ABC, Generic[In, R]):
         Raises `duomo.errors.WeightsMismatch` rather than leave one tensor random.
         """
 
-    def check(self, options: Any) -> None:
+    def check_options(self, options: Any) -> None:
         """Refuse options that this model cannot take, such as a language it does not know, before any input is read.
 
         Called once a run, not once an item, and by a thread beside the forward pass: it must not change the model.

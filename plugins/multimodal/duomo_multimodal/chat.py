@@ -61,7 +61,7 @@ class ImageChatter(Model[ImageChat, Generation]):
             )
         return cls(network, processor)
 
-    def check(self, options: ImageTextToTextOptions) -> None:
+    def check_options(self, options: ImageTextToTextOptions) -> None:
         """Refuse a choice among tokens where the likeliest is taken."""
         if options.top_p is not None and not self._config(options).do_sample:
             raise BadOption(

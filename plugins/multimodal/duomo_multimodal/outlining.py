@@ -42,7 +42,7 @@ class Outliner(Model[Image, Segmentation]):
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
 
-    def check(self, options: TextImageSegmentationOptions) -> None:
+    def check_options(self, options: TextImageSegmentationOptions) -> None:
         """Refuse names that are longer than the model reads."""
         self._tokens(options)
 

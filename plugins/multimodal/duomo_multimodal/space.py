@@ -79,7 +79,7 @@ class Space(Model[In, R]):
 class ZeroShot(Space[Image, Classification]):
     """Choose among labels for an image: the cosine with each label, as a probability."""
 
-    def check(self, options: ZeroShotImageClassificationOptions) -> None:
+    def check_options(self, options: ZeroShotImageClassificationOptions) -> None:
         """Refuse a template without a place for the label, and labels that are too long."""
         self._labels(tuple(options.labels), options.template or self.template)
 
@@ -128,7 +128,7 @@ class Embed(Space[TextOrImage, Embedding]):
 class Search(Space[TextOrImage, SearchResult]):
     """Find the images nearest to a text or an image; each image is embedded once."""
 
-    def check(self, options: ImageSearchOptions) -> None:
+    def check_options(self, options: ImageSearchOptions) -> None:
         """Refuse a gallery with a file that is gone; one that is damaged is found when it is embedded."""
         for index, image in enumerate(options.images):
             if isinstance(image.source, os.PathLike):

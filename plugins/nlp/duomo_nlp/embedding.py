@@ -208,7 +208,7 @@ class SentenceEncoder(Encoder[In, R]):
 class FeatureExtraction(SentenceEncoder[Text, Embedding]):
     """A text as a vector."""
 
-    def check(self, options: FeatureExtractionOptions) -> None:
+    def check_options(self, options: FeatureExtractionOptions) -> None:
         """Refuse a prompt by a name that the checkpoint has not."""
         self.recipe.prompt(options.prompt, options.prompt_name)
 
@@ -228,7 +228,7 @@ class FeatureExtraction(SentenceEncoder[Text, Embedding]):
 class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
     """How alike a text and others are."""
 
-    def check(self, options: SentenceSimilarityOptions) -> None:
+    def check_options(self, options: SentenceSimilarityOptions) -> None:
         """Refuse a prompt by a name that the checkpoint has not."""
         self.recipe.prompt(options.prompt, options.prompt_name)
 
@@ -251,7 +251,7 @@ class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
 class SemanticSearch(SentenceEncoder[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
 
-    def check(self, options: SemanticSearchOptions) -> None:
+    def check_options(self, options: SemanticSearchOptions) -> None:
         """Refuse a prompt by a name that the checkpoint has not, and texts of the corpus that are too long."""
         self.recipe.prompt(options.prompt, options.prompt_name, usual=("query",))
         self.check_texts(options.corpus, options.long, self.recipe.prompt(None, None, usual=CORPUS))
@@ -284,7 +284,7 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
     sigmoid of (cosine - `FITTING`) / `TEMPERATURE`. They rank well and are not calibrated.
     """
 
-    def check(self, options: ZeroShotClassificationOptions) -> None:
+    def check_options(self, options: ZeroShotClassificationOptions) -> None:
         """Refuse labels that are longer than the model reads."""
         self.check_texts([options.template.replace("{}", name) for name in options.labels], options.long)
 

@@ -51,7 +51,7 @@ class ZeroShotClassification(Encoder[Text, Classification]):
         others = denied or ([1 - self.entailed] if len(names) == 2 else [])
         self.denied = others[0] if others else None
 
-    def check(self, options: ZeroShotClassificationOptions) -> None:
+    def check_options(self, options: ZeroShotClassificationOptions) -> None:
         """Refuse labels that cannot be scored as asked, or that leave no room for a text."""
         if self.denied is None and (options.multi_label or len(options.labels) == 1):
             raise BadOption(

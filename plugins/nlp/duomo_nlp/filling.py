@@ -75,7 +75,7 @@ class FillMask(Encoder[Text, MaskedText]):
     def pipeline_split(cls, config: PreTrainedConfig) -> None:
         """Cannot be spread over stages: its head reads the masks alone."""
 
-    def check(self, options: FillMaskOptions) -> None:
+    def check_options(self, options: FillMaskOptions) -> None:
         """Refuse targets of several tokens."""
         self._targets(options)
 

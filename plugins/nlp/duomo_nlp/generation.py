@@ -106,7 +106,7 @@ class CausalLM(Model[Prompt, Generation]):
     def estimate(item: Prompt) -> int:
         return 1 + sum(len(message["content"]) for message in item.messages) // 5
 
-    def check(self, options: TextGenerationOptions) -> None:
+    def check_options(self, options: TextGenerationOptions) -> None:
         """Refuse a chat without a template, and a choice among tokens where the likeliest is taken."""
         if options.chat and not self.wrapper.chat_template:
             raise BadOption("option 'chat' cannot be True", why="this model has no chat template", fix="leave it out")

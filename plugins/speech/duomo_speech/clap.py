@@ -33,7 +33,7 @@ class Clap(Hearing[Audio, Classification]):
         # RoBERTa counts positions from pad_token_id + 1, so that the last rows do not exist.
         self.max_tokens: int = config.max_position_embeddings - (config.pad_token_id or 0) - 1
 
-    def check(self, options: ZeroShotAudioClassificationOptions) -> None:
+    def check_options(self, options: ZeroShotAudioClassificationOptions) -> None:
         """Refuse labels that are longer than the model reads."""
         self._texts(options)
 

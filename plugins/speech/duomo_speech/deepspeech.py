@@ -82,7 +82,7 @@ class DeepSpeechRecognition(Model[Audio, Transcript]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def check(self, options: SpeechRecognitionOptions) -> None:
+    def check_options(self, options: SpeechRecognitionOptions) -> None:
         """Refuse a language and translation: the checkpoint knows neither."""
         if options.language is not None or options.task != "transcribe":
             raise BadOption(

@@ -123,7 +123,7 @@ class MarkedSpeakers(Hearing[Audio, Diarization]):
     def configure(self, weights: WeightsRef) -> None:
         self.most = 60 * self.rate  # attention grows with the square, and speakers of two windows have no common names
 
-    def check(self, options: SpeakerDiarizationOptions) -> None:
+    def check_options(self, options: SpeakerDiarizationOptions) -> None:
         """Refuse a number of speakers that the network does not mark."""
         num_labels = self.network.config.num_labels
         if options.num_speakers is not None and options.num_speakers != num_labels:

@@ -43,7 +43,7 @@ class HibariTts(Model[Text, Speech]):
     def estimate(item: Text) -> int:
         return len(item)
 
-    def check(self, options: TextToSpeechOptions) -> None:
+    def check_options(self, options: TextToSpeechOptions) -> None:
         """Refuse a voice that is not known, or not here."""
         self._voice(options.voice or DEFAULT)
 

@@ -53,7 +53,7 @@ class SwiftF0(Model[Audio, Pitch]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def check(self, options: PitchEstimationOptions) -> None:
+    def check_options(self, options: PitchEstimationOptions) -> None:
         """Refuse a band without a pitch in it."""
         low, high = _band(options)
         if high < low * BAND:

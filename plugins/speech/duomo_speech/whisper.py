@@ -71,7 +71,7 @@ class Whisper(Model[Any, Transcript]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def check(self, options: SpeechRecognitionOptions) -> None:
+    def check_options(self, options: SpeechRecognitionOptions) -> None:
         """Refuse languages and tasks that the checkpoint does not know."""
         self._prompt(options)
 

@@ -43,7 +43,7 @@ class AnomalyDetector(EfficientNetLite[ImageAnomaly]):
 
     banks: tuple[Bank, ...] = ()
 
-    def check(self, options: ImageAnomalyDetectionOptions) -> None:
+    def check_options(self, options: ImageAnomalyDetectionOptions) -> None:
         """Refuse good images that cannot be read."""
         self.bank(options.good)
 

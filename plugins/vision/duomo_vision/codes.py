@@ -28,7 +28,7 @@ class CodeReader(Model[Image, Codes]):
         del weights, device, dtype  # there is nothing to load, and it runs on the CPU
         return cls()
 
-    def check(self, options: BarcodeReadingOptions) -> None:
+    def check_options(self, options: BarcodeReadingOptions) -> None:
         """Refuse kinds of codes that are not known."""
         for kind in options.formats or ():
             if kind not in KINDS:

@@ -86,7 +86,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, weights, load_processor(AutoTokenizer, weights, "tokenizer"))
 
-    def check(self, options: ZeroShotObjectDetectionOptions) -> None:
+    def check_options(self, options: ZeroShotObjectDetectionOptions) -> None:
         """Refuse labels that are longer than the model reads."""
         self._tokens(options)
 

@@ -118,7 +118,7 @@ class InstanceSegmenter(Segmenter):
         super().configure(weights)
         self.known = inspect.signature(getattr(self.processor, self.method)).parameters
 
-    def check(self, options: InstanceSegmentationOptions) -> None:
+    def check_options(self, options: InstanceSegmentationOptions) -> None:
         """Refuse thresholds that the checkpoint's own choice of masks does not know."""
         for name, theirs in THRESHOLDS.items():
             default = InstanceSegmentationOptions.model_fields[name].default

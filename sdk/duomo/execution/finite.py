@@ -1,33 +1,48 @@
-"""Whether what a model gave is made of numbers: one reduction a tensor, for every task."""
+"""Whether what a model gave is made of numbers: one reduction a tensor, and one sum a result, for every task."""
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+import types
+import typing
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from duomo.errors import BadOutput
+from duomo.tasks.encoding import Vector
 
 _HOLDERS, _ROWS = (dict, list, tuple), (list, tuple)  # named once: a union is built at every look
+Adder: TypeAlias = Callable[[Any], float]
+_ADDERS: dict[type, Adder | None] = {}
+"""What adds up the numbers of a value, by its class; None where it holds none. A class is looked at once."""
 
 
-def check_output(output: object) -> bool:
-    """Raise `BadOutput` where what the network gave holds NaN or infinity; True where it holds minus infinity.
+def check_output(output: object) -> None:
+    """Raise `BadOutput` where what the network gave holds NaN or infinity.
 
     A score of minus infinity may be meant, as a mask: it is an error only where it reaches a result.
     """
     total = _sum(output)
-    if math.isfinite(total):
-        return False
-    if total != -math.inf:
+    if not math.isfinite(total) and total != -math.inf:
         raise _not_finite("NaN or infinity came out of the network")
-    return True
 
 
 def check_results(results: list[Any]) -> None:
     """Raise `BadOutput` where a result holds a number that is not finite."""
-    if not all(map(_is_finite, results)):
-        raise _not_finite("infinity came out of the network, and went into a result")
+    for each in results:
+        kind = type(each)
+        add = _ADDERS[kind] if kind in _ADDERS else _adder_of(kind)
+        if add is None:
+            continue
+        try:
+            total = add(each)
+        except (TypeError, AttributeError):  # another thing in a field than its annotation says
+            total = math.nan
+        # A sum may also be too large for its parts.
+        if not math.isfinite(total) and not _is_finite(each):
+            raise _not_finite("one was made behind the network, or came out of it and went into a result")
 
 
 def _not_finite(why: str) -> BadOutput:
@@ -71,3 +86,53 @@ def _is_finite(value: object) -> bool:
     if hasattr(value, "dtype"):
         return math.isfinite(_sum(value))
     return all(map(_is_finite, vars(value).values())) if hasattr(value, "__dict__") else True
+
+
+def _adder_of(kind: Any) -> Adder | None:
+    """Return what adds up the numbers of a value that is annotated so; None for one without numbers."""
+    if kind in _ADDERS:
+        return _ADDERS[kind]
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if hasattr(kind, "__pydantic_fields__"):
+        _ADDERS[kind] = _zero_if_finite  # should it hold one of its own kind
+        found = _ADDERS[kind] = _of_fields(kind)
+        return found
+    if origin is typing.Literal:
+        return None
+    if origin not in (*_ROWS, typing.Union, types.UnionType):
+        return _zero_if_finite
+    add = next(filter(None, map(_adder_of, parts)), None)
+    if add is None:
+        return None
+    if origin in _ROWS:
+        return sum if add is _itself else lambda values: sum(map(add, values))
+    return _or_zero if add is _itself else lambda value: 0.0 if value is None else add(value)
+
+
+def _of_fields(kind: Any) -> Adder | None:
+    fields = [(attrgetter(name), _adder_of(field.annotation)) for name, field in kind.__pydantic_fields__.items()]
+    adders = [(get, add) for get, add in fields if add is not None]
+    if len(adders) != 1:
+        return (lambda value: sum([add(get(value)) for get, add in adders])) if adders else None
+    [(get, add)] = adders
+    return get if add is _itself else lambda value: add(get(value))
+
+
+def _itself(value: float) -> float:
+    return value
+
+
+def _or_zero(value: float | None) -> float:
+    return value or 0.0
+
+
+def _squares(vector: Vector) -> float:
+    return float(sys.modules["numpy"].vdot(vector, vector))  # the fastest, and it warns of no overflow as `dot` does
+
+
+def _zero_if_finite(value: object) -> float:
+    return 0.0 if _is_finite(value) else math.nan
+
+
+_ADDERS |= dict.fromkeys((str, int, bool, bytes, type(None)))
+_ADDERS |= {float: _itself, Vector: _squares}

@@ -62,7 +62,7 @@ class Worker:
         elif self.device == "cpu" and (held := networks(self.model)):
             resolve("duomo.execution.speed.linears:pack", ("torch",), "a network on the CPU")(held.values())
         self._splits = cls.split is not Model.split
-        self.checks_options = cls.check is not Model.check
+        self.checks_options = cls.check_options is not Model.check_options
         self._checked: object = None  # the options that were found good last
 
     def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
@@ -88,7 +88,7 @@ class Worker:
         """Have the model look at the options. Raises `BadOption` for those that it cannot take."""
         if options is not self._checked and self.checks_options:
             with self.no_grad():
-                self.model.check(options)
+                self.model.check_options(options)
             self._checked = options
 
     def run(self, item: object, options: object) -> Any:
@@ -210,10 +210,9 @@ class Worker:
         model = self.model
         try:
             output = model.forward(batch if self.device == "cpu" else move(batch, self._device))
-            masked = check_output(output)
+            check_output(output)
             results = model.postprocess(output, features, options)
-            if masked:
-                check_results(results)
+            check_results(results)
         except BaseException as error:
             if isinstance(error, Exception) or not _is_failure(error):
                 raise
@@ -230,6 +229,7 @@ class Worker:
             return lost
         try:
             result = self.model.merge(item, [item_result.result for item_result in item_results], options)
+            check_results([result])
         except Exception as error:
             return ItemResult(error=ItemError.of(error))
         return ItemResult(result, None, any(item_result.truncated for item_result in item_results), len(item_results))

@@ -3,20 +3,32 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import duomo
+from duomo.catalog import resolve
 from duomo.errors import BadOutput
-from duomo.execution.finite import check_output, check_results
-from duomo.tasks.results import Classification
+from duomo.execution.finite import _ADDERS, _zero_if_finite, check_output, check_results
+from duomo.tasks.base import Result
+from duomo.tasks.nlp.embedding import Similarity
+from duomo.tasks.nlp.generation import Generation
+from duomo.tasks.results import Classification, Embedding
+from duomo.tasks.speech import Transcript
+from duomo.tasks.speech.sound import Sound
+from duomo.tasks.tabular.series import Forecast, Quantile
+from duomo.tasks.vision.segmentation import Mask
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
 NAN, INF = float("nan"), float("inf")
 
 
 class Sick(EchoModel):
-    """Scores of an item that says "nan", "inf" or "mask" hold that; the label never shows it."""
+    """Scores of an item that says "nan", "inf" or "mask" hold that; the label never shows it.
+
+    "later" makes one in `postprocess`, from an output that is fine.
+    """
 
     def forward(self, batch: Any) -> Any:
         values = {"nan": NAN, "inf": INF, "mask": -INF}
@@ -25,7 +37,8 @@ class Sick(EchoModel):
 
     def postprocess(self, output: Any, features: Any, options: Any) -> Any:
         del features, options
-        return [Classification.ranked([text], [0.5 if "shown" not in text else -INF]) for text in output[0]]
+        shown = [-INF if "shown" in text else NAN if "later" in text else 0.5 for text in output[0]]
+        return [Classification.ranked([text], [score]) for text, score in zip(output[0], shown, strict=True)]
 
 
 @pytest.fixture
@@ -36,20 +49,21 @@ def sick(monkeypatch: pytest.MonkeyPatch) -> Iterator[duomo.Runner[Any]]:
 
 
 def test_an_item_whose_output_is_not_finite_fails_alone_even_where_its_result_hides_it(sick: Any) -> None:
-    items = ["a", "nan", "b", "c mask", "inf", "d", "mask shown", "e"]
+    items = ["a", "nan", "b", "c mask", "inf", "d", "mask shown", "e", "later"]
     outcomes = list(sick.map(items, batch_size=8))
     codes = {item: outcome.error and outcome.error.code for item, outcome in zip(items, outcomes, strict=True)}
     assert codes == dict.fromkeys(("a", "b", "c mask", "d", "e")) | dict.fromkeys(
-        ("nan", "inf", "mask shown"), "E-OUTPUT"
+        ("nan", "inf", "mask shown", "later"), "E-OUTPUT"
     )
     assert "NaN or infinity" in outcomes[1].error.why
-    with pytest.raises(BadOutput, match="not finite"):
-        sick("nan")
+    for word in ("nan", "later"):
+        with pytest.raises(BadOutput, match="not finite"):
+            sick(word)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_large_but_finite_numbers_of_every_kind_are_fine(dtype: torch.dtype) -> None:
-    assert not check_output(torch.full((4096,), 60_000.0, dtype=dtype))
+    check_output(torch.full((4096,), 60_000.0, dtype=dtype))
 
 
 @pytest.mark.parametrize("bad", [NAN, INF])
@@ -64,6 +78,83 @@ def test_nested_outputs_are_seen(bad: float) -> None:
 
 def test_what_holds_no_floating_numbers_is_left_alone() -> None:
     for output in (torch.tensor([1, 2]), ["text"], object(), {"ids": torch.tensor([True])}, [1.0], None, ()):
-        assert not check_output(output)
-    assert check_output([torch.tensor([0.0, -INF])])
-    check_results([Classification.ranked(["a"], [0.1])])
+        check_output(output)
+    check_output([torch.tensor([0.0, -INF])])  # a mask, perhaps
+
+
+def results_with(number: float) -> dict[str, Result]:
+    """Results of every shape that results have, with one number in one place."""
+    numbers = [0.5, number]
+    return {
+        "a number": ZeroOneRisk.model_construct(risk=number),
+        "labels": Classification.ranked(["a", "b"], numbers),
+        "a vector": Embedding(vector=numbers),
+        "numbers in a list": Similarity.model_construct(scores=numbers),
+        "numbers in results in a list": Forecast.model_construct(
+            mean=[0.0], quantiles=[Quantile.model_construct(level=0.5, values=numbers)]
+        ),
+        "pairs in a list": Track.model_construct(pitches=[(0.0, 1.0), (1.0, number)]),
+        "one that may be left out": Mask.model_construct(label="a", score=number, mask=b""),
+        "one among gaps": PitchTrack.model_construct(times=[0.0], pitches=[None, number]),
+        "one of a kind that is not known": Odd.model_construct(anything={"a": [number]}),
+        "one behind a result of its own kind": Tree.model_construct(
+            weight=0.0, branches=[Tree.model_construct(weight=number, branches=[])]
+        ),
+    }
+
+
+class ZeroOneRisk(Result):
+    risk: float
+
+
+class Track(Result):
+    pitches: list[tuple[float, float]]
+
+
+class PitchTrack(Result):
+    times: list[float]
+    pitches: list[float | None]
+
+
+class Odd(Result):
+    anything: Any
+
+
+class Tree(Result):
+    weight: float
+    branches: list["Tree"]
+
+
+OWN = (Odd, Tree)
+
+
+@pytest.mark.parametrize("shape", results_with(0.0))
+@pytest.mark.parametrize("bad", [NAN, INF, -INF])
+def test_a_number_made_behind_the_network_is_found_in_results_of_any_shape(shape: str, bad: float) -> None:
+    check_results([results_with(1.0)[shape], results_with(1e30)[shape], results_with(0.0)[shape]])
+    with pytest.raises(BadOutput, match="not finite"):
+        check_results([results_with(1.0)[shape], results_with(bad)[shape]])
+
+
+def test_sums_that_overflow_are_no_fault_of_their_numbers() -> None:
+    check_results([Similarity.model_construct(scores=[1e308, 1e308]), Embedding(vector=[1e30, 1e30])])
+
+
+def test_results_without_numbers_are_left_alone() -> None:
+    texts: list[Result] = [Generation.model_construct(text="nan", finish_reason="stop", num_prompt_tokens=1)]
+    check_results([*texts, Transcript.model_construct(text="inf", segments=[], language="en")])
+
+
+def test_the_results_of_every_task_are_looked_at_by_their_fields() -> None:
+    """A field of a kind that is not known costs a walk over the whole result."""
+    slow = []
+    for spec in duomo.default_catalog().tasks.values():
+        kind = resolve(spec.target, owner=spec.name).Result
+        check_results([kind.__new__(kind)])
+        slow += [f"{spec.name}: {name}" for name, add in _ADDERS.items() if add is _zero_if_finite and name not in OWN]
+    assert not slow
+
+
+def test_sound_that_is_not_finite_is_not_written() -> None:
+    with pytest.raises(BadOutput, match="not finite"):
+        Sound.from_samples(np.array([0.0, NAN], np.float32), 16_000)

@@ -25,7 +25,7 @@ class Picky(EchoModel):
 
     checks: ClassVar[int] = 0
 
-    def check(self, options: Any) -> None:
+    def check_options(self, options: Any) -> None:
         type(self).checks += 1
         if (options.top_k or 0) > 3:
             raise BadOption(f"option 'top_k' cannot be {options.top_k}", why="this model has 3 labels")

@@ -171,7 +171,7 @@ class SentenceReader(TextReader[In, R]):
 class FeatureExtraction(SentenceReader[Text, Embedding]):
     """A text as a vector."""
 
-    def check(self, options: FeatureExtractionOptions) -> None:
+    def check_options(self, options: FeatureExtractionOptions) -> None:
         """Refuse a prompt by a name that the checkpoint has not."""
         self.prompt(options.prompt, options.prompt_name)
 
@@ -190,7 +190,7 @@ class FeatureExtraction(SentenceReader[Text, Embedding]):
 class SentenceSimilarity(SentenceReader[Comparison, Similarity]):
     """How alike a text and others are."""
 
-    def check(self, options: SentenceSimilarityOptions) -> None:
+    def check_options(self, options: SentenceSimilarityOptions) -> None:
         """Refuse a prompt by a name that the checkpoint has not."""
         self.prompt(options.prompt, options.prompt_name)
 
@@ -213,7 +213,7 @@ class SentenceSimilarity(SentenceReader[Comparison, Similarity]):
 class SemanticSearch(SentenceReader[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
 
-    def check(self, options: SemanticSearchOptions) -> None:
+    def check_options(self, options: SemanticSearchOptions) -> None:
         """Refuse a prompt by a name that the checkpoint has not, and texts of the corpus that are too long."""
         self.prompt(options.prompt, options.prompt_name, usual=("query",))
         self.embed_known(options.corpus, options.long, self.prompt(None, None, usual=CORPUS))
@@ -239,7 +239,7 @@ class SemanticSearch(SentenceReader[Text, SearchResult]):
 class ZeroShotClassification(SentenceReader[Text, Classification]):
     """Choose among labels by their cosine with the text; the last sets of labels are kept as vectors."""
 
-    def check(self, options: ZeroShotClassificationOptions) -> None:
+    def check_options(self, options: ZeroShotClassificationOptions) -> None:
         """Refuse labels that are longer than the model reads."""
         self.read_given([options.template.replace("{}", name) for name in options.labels], options.long)
 

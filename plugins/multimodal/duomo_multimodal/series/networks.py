@@ -61,7 +61,7 @@ class Networks(Model[Series, Forecast]):
     def estimate(item: Series) -> int:
         return 1 if item.values else 0
 
-    def check(self, options: TimeSeriesForecastingOptions) -> None:
+    def check_options(self, options: TimeSeriesForecastingOptions) -> None:
         """Refuse horizons, seasons and quantiles that the network was not trained for."""
         if options.horizon > self.horizon:
             raise BadOption(

@@ -39,7 +39,7 @@ class PySbd(Model[Text, Sentences]):
     def estimate(item: Text) -> int:
         return 1 + len(item) // 5
 
-    def check(self, options: SentenceSplittingOptions) -> None:
+    def check_options(self, options: SentenceSplittingOptions) -> None:
         """Refuse a language without rules."""
         if options.language not in LANGUAGE_CODES:
             raise BadOption(

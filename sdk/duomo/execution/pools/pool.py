@@ -60,7 +60,7 @@ class PoolExecutor(Executor):
     def load(self, job: Job) -> Meta:
         """Start the crew; every replica has loaded the model when this returns."""
         cls: type[Model[Any, Any]] = resolve(job.spec.loader, job.spec.requires, f"model '{job.spec.name}'")
-        self._estimate, self._checks_options = cls.estimate, cls.check is not Model.check
+        self._estimate, self._checks_options = cls.estimate, cls.check_options is not Model.check_options
         if job.plan.dims.group > 1:
             resolve("duomo.execution.sharding.group:check", ("torch",), "a model on several devices")(job)
         self._facts = self._crew.start(job)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from duomo.errors import BadOutput
 from duomo.tasks.base import Result
 
 if TYPE_CHECKING:
@@ -22,7 +24,13 @@ class Sound(Result):
 
     @classmethod
     def from_samples(cls, samples: np.ndarray[Any, Any], sampling_rate: int) -> Self:
-        """Wrap float samples in [-1, 1] of shape (samples,)."""
+        """Wrap float samples in [-1, 1] of shape (samples,). Raises `BadOutput` for some that are not finite."""
+        if not math.isfinite(samples.sum(dtype="float64")):
+            raise BadOutput(
+                "the sound holds samples that are not finite",
+                why="a file cannot say so: they would be heard as a click, or as silence",
+                fix="check the weights for NaN and infinity; with a half-precision dtype, try float32",
+            )
         seconds = len(samples) / sampling_rate
         return cls.model_construct(wav=to_wav(samples, sampling_rate), sampling_rate=sampling_rate, duration=seconds)
 
