@@ -312,7 +312,7 @@ def test_a_panic_is_an_error_and_an_interrupt_is_not(made):
 
 
 def test_numbers_that_are_not_finite_are_looked_for_in_outputs_results_and_what_is_joined(made, monkeypatch):
-    checked = []
+    checked: list[object] = []
     monkeypatch.setattr("duomo.execution.worker.check_output", lambda output: checked.append("output"))
     monkeypatch.setattr("duomo.execution.worker.check_results", lambda results: checked.append(len(results)))
     computed(made(), "a")
