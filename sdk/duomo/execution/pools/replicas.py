@@ -119,7 +119,7 @@ class ReplicaTable:
         seat.deaths = 0
         took = took or now - seat.since
         seat.busy_s += took
-        seat.is_warm = seat.is_warm or ran
+        seat.is_warm = seat.is_warm or (ran and sent.run.warms)
         if ran:
             sent.run.ran(sent.cost, took)
         seat.since = now

@@ -36,6 +36,9 @@ class Pace:
 class PoolRun(ABC):
     """The work of one caller. The pool calls all of it under its lock."""
 
+    warms = True
+    """Whether a replica that did it has run its model, so that its next work should not take as long as the first."""
+
     def __init__(self, pace: Pace) -> None:
         self.has_news = False
         """Whether the caller has something to collect."""
@@ -285,6 +288,8 @@ class StreamRun(PoolRun):
 
 class CheckRun(StreamRun):
     """A call of `Executor.check`: a batch without items, whose only result is what the options are refused for."""
+
+    warms = False
 
     def __init__(self, options: object) -> None:
         super().__init__(None, options)

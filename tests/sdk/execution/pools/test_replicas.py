@@ -18,6 +18,8 @@ FLOOR_S = 60.0
 
 
 class Run:
+    warms = True
+
     def __init__(self, pace=0.0):
         self._pace = Pace(pace)
         self.ran = self._pace.note
@@ -25,6 +27,10 @@ class Run:
     @property
     def pace(self):
         return self._pace.seconds
+
+
+class Check(Run):
+    warms = False
 
 
 def batch(ticket=0, run=None, cost=10):
@@ -358,3 +364,12 @@ def test_counts_and_room_follow_from_what_happened(steps, depth):
         assert picked is None or len(held[picked]) == min(len(held[each]) for each in room)
         assert replicas.num_flying == sum(map(len, held.values()))
         assert replicas.num_lost == sum(seat.state == "lost" for seat in replicas.seats)
+
+
+def test_a_look_at_options_says_nothing_of_how_long_the_first_batch_takes():
+    for run, overdue in ((Check(), 0), (Run(), 1)):
+        replicas = table()
+        replicas.sent(0, batch(0, run, cost=0), 0.0)
+        replicas.answered(0, 0, 1.0)
+        replicas.sent(0, batch(1, cost=0), 1.0)
+        assert len(replicas.overdue(2.0 + FLOOR_S)) == overdue
