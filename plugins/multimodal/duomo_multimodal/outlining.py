@@ -6,7 +6,7 @@ Lüddecke and Ecker 2022, https://arxiv.org/abs/2112.10003. An image is looked a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
@@ -51,7 +51,7 @@ class Outliner(Model[Image, Segmentation]):
         text = {name: tokens[name] for name in ("input_ids", "attention_mask")}
         return [self._features(item) | {"text": text} for item in items]
 
-    def _tokens(self, options: TextImageSegmentationOptions) -> Any:
+    def _tokens(self, options: TextImageSegmentationOptions) -> dict[str, Tensor]:
         tokens = self.tokenizer(list(options.labels), padding=True, return_tensors="pt")
         length = tokens["input_ids"].shape[1]
         if length > self.max_tokens:
@@ -60,7 +60,7 @@ class Outliner(Model[Image, Segmentation]):
                 why=f"this model reads {self.max_tokens}",
                 fix="say it in fewer words",
             )
-        return tokens
+        return dict(tokens)
 
     def collate(self, features: list[Features]) -> list[Features]:
         return features

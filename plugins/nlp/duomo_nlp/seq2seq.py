@@ -133,7 +133,7 @@ class Seq2Seq(Model[Text, Any]):
             num_new_tokens=sum(each.num_new_tokens for each in results),
         )
 
-    def check_options(self, options: Any) -> None:
+    def check_options(self, options: object) -> None:
         """Refuse languages that the checkpoint does not know, and more tokens than its decoder has positions."""
         self._settings(options)
         self._reading(options)

@@ -95,7 +95,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
         text = {name: tokens[name] for name in ("input_ids", "attention_mask")}
         return [{**each, "text": text} for each in super().preprocess(items, options)]
 
-    def _tokens(self, options: ZeroShotObjectDetectionOptions) -> Any:
+    def _tokens(self, options: ZeroShotObjectDetectionOptions) -> dict[str, torch.Tensor]:
         texts = [options.template.replace("{}", label) for label in options.labels]
         tokens = self.tokenizer(texts, padding="max_length", max_length=self.max_tokens, return_tensors="pt")
         if tokens["input_ids"].shape[1] > self.max_tokens:
@@ -104,7 +104,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
                 why=f"this model reads {self.max_tokens}",
                 fix="say it in fewer words",
             )
-        return tokens
+        return dict(tokens)
 
     def collate(self, features: list[Features]) -> list[Group]:
         text = features[0]["text"]

@@ -6,16 +6,19 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from duomo.errors import BadOutput
 from duomo.tasks.encoding import Vector
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 _HOLDERS, _ROWS = (dict, list, tuple), (list, tuple)  # named once: a union is built at every look
 Adder: TypeAlias = Callable[[Any], float]
-_ADDERS: dict[type, Adder | None] = {}
+_ADDERS: dict[object, Adder | None] = {}
 """What adds up the numbers of a value, by its class; None where it holds none. A class is looked at once."""
 
 
@@ -88,14 +91,15 @@ def _is_finite(value: object) -> bool:
     return all(map(_is_finite, vars(value).values())) if hasattr(value, "__dict__") else True
 
 
-def _adder_of(kind: Any) -> Adder | None:
+def _adder_of(kind: object) -> Adder | None:
     """Return what adds up the numbers of a value that is annotated so; None for one without numbers."""
     if kind in _ADDERS:
         return _ADDERS[kind]
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
-    if hasattr(kind, "__pydantic_fields__"):
+    fields: Mapping[str, FieldInfo] | None = getattr(kind, "__pydantic_fields__", None)
+    if fields is not None:
         _ADDERS[kind] = _zero_if_finite  # should it hold one of its own kind
-        found = _ADDERS[kind] = _of_fields(kind)
+        found = _ADDERS[kind] = _of_fields(fields)
         return found
     if origin is typing.Literal:
         return None
@@ -109,9 +113,9 @@ def _adder_of(kind: Any) -> Adder | None:
     return _or_zero if add is _itself else lambda value: 0.0 if value is None else add(value)
 
 
-def _of_fields(kind: Any) -> Adder | None:
-    fields = [(attrgetter(name), _adder_of(field.annotation)) for name, field in kind.__pydantic_fields__.items()]
-    adders = [(get, add) for get, add in fields if add is not None]
+def _of_fields(fields: Mapping[str, FieldInfo]) -> Adder | None:
+    found = [(attrgetter(name), _adder_of(field.annotation)) for name, field in fields.items()]
+    adders = [(get, add) for get, add in found if add is not None]
     if len(adders) != 1:
         return (lambda value: sum([add(get(value)) for get, add in adders])) if adders else None
     [(get, add)] = adders
