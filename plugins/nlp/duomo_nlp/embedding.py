@@ -233,7 +233,7 @@ class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
         self.recipe.prompt(options.prompt, options.prompt_name)
 
     @staticmethod
-    def estimate(item: Comparison) -> int:
+    def estimate(item: Any) -> int:
         return sum(1 + len(text) // 5 for text in (item.source, *item.sentences))
 
     def preprocess(self, items: Sequence[Comparison], options: SentenceSimilarityOptions) -> list[Features]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from transformers import (
@@ -20,7 +20,7 @@ from duomo.model import Features, Portable
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.vision import ObjectDetectionOptions, ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Box, Detections
-from duomo_vision.dense import Dense, Group
+from duomo_vision.dense import Dense, Group, Output
 from duomo_vision.portable import image_settings, portable
 
 SOFTMAX = ("conditional_detr", "detr", "table-transformer", "yolos")
@@ -54,7 +54,9 @@ class ObjectDetector(Dense[Detections]):
             labels=list(self.labels.values()),
         )
 
-    def results(self, output: Any, sizes: list[tuple[int, int]], options: ObjectDetectionOptions) -> list[Detections]:
+    def results(
+        self, output: Output, sizes: list[tuple[int, int]], options: ObjectDetectionOptions
+    ) -> list[Detections]:
         found = self.processor.post_process_object_detection(output, options.threshold, target_sizes=sizes)
         return [
             detections(
@@ -115,7 +117,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
         ]
 
     def results(
-        self, output: Any, sizes: list[tuple[int, int]], options: ZeroShotObjectDetectionOptions
+        self, output: Output, sizes: list[tuple[int, int]], options: ZeroShotObjectDetectionOptions
     ) -> list[Detections]:
         found: list[list[tuple[str, float, list[float]]]] = [[] for _ in sizes]
         for at, label in enumerate(options.labels):
@@ -128,7 +130,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
         return [detections(each, size) for each, size in zip(found, sizes, strict=True)]
 
 
-def _logits_and_boxes(output: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def _logits_and_boxes(output: Output) -> tuple[torch.Tensor, torch.Tensor]:
     return output.logits, output.pred_boxes
 
 
