@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HOLDERS, _ROWS = (dict, list, tuple), (list, tuple)  # named once: a union is built at every look
 Adder: TypeAlias = Callable[[Any], float]
-_ADDERS: dict[object, Adder | None] = {}
+ADDERS: dict[object, Adder | None] = {}
 """What adds up the numbers of a value, by its class; None where it holds none. A class is looked at once."""
 
 
@@ -36,7 +36,7 @@ def check_results(results: list[Any]) -> None:
     """Raise `BadOutput` where a result holds a number that is not finite."""
     for each in results:
         kind = type(each)
-        add = _ADDERS[kind] if kind in _ADDERS else _adder_of(kind)
+        add = ADDERS[kind] if kind in ADDERS else _adder_of(kind)
         if add is None:
             continue
         try:
@@ -93,18 +93,18 @@ def _is_finite(value: object) -> bool:
 
 def _adder_of(kind: object) -> Adder | None:
     """Return what adds up the numbers of a value that is annotated so; None for one without numbers."""
-    if kind in _ADDERS:
-        return _ADDERS[kind]
+    if kind in ADDERS:
+        return ADDERS[kind]
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     fields: Mapping[str, FieldInfo] | None = getattr(kind, "__pydantic_fields__", None)
     if fields is not None:
-        _ADDERS[kind] = _zero_if_finite  # should it hold one of its own kind
-        found = _ADDERS[kind] = _of_fields(fields)
+        ADDERS[kind] = zero_if_finite  # should it hold one of its own kind
+        found = ADDERS[kind] = _of_fields(fields)
         return found
     if origin is typing.Literal:
         return None
     if origin not in (*_ROWS, typing.Union, types.UnionType):
-        return _zero_if_finite
+        return zero_if_finite
     add = next(filter(None, map(_adder_of, parts)), None)
     if add is None:
         return None
@@ -134,9 +134,10 @@ def _squares(vector: Vector) -> float:
     return float(sys.modules["numpy"].vdot(vector, vector))  # the fastest, and it warns of no overflow as `dot` does
 
 
-def _zero_if_finite(value: object) -> float:
+def zero_if_finite(value: object) -> float:
+    """Add up a value of which nothing is known: a walk through it."""
     return 0.0 if _is_finite(value) else math.nan
 
 
-_ADDERS |= dict.fromkeys((str, int, bool, bytes, type(None)))
-_ADDERS |= {float: _itself, Vector: _squares}
+ADDERS |= dict.fromkeys((str, int, bool, bytes, type(None)))
+ADDERS |= {float: _itself, Vector: _squares}

@@ -10,7 +10,7 @@ import torch
 import duomo
 from duomo.catalog import resolve
 from duomo.errors import BadOutput
-from duomo.execution.finite import _ADDERS, _zero_if_finite, check_output, check_results
+from duomo.execution.finite import ADDERS, zero_if_finite, check_output, check_results
 from duomo.tasks.base import Result
 from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.nlp.generation import Generation
@@ -151,7 +151,7 @@ def test_the_results_of_every_task_are_looked_at_by_their_fields() -> None:
     for spec in duomo.default_catalog().tasks.values():
         kind = resolve(spec.target, owner=spec.name).Result
         check_results([kind.__new__(kind)])
-        slow += [f"{spec.name}: {name}" for name, add in _ADDERS.items() if add is _zero_if_finite and name not in OWN]
+        slow += [f"{spec.name}: {name}" for name, add in ADDERS.items() if add is zero_if_finite and name not in OWN]
     assert not slow
 
 
