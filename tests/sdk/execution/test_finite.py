@@ -10,7 +10,7 @@ import torch
 import duomo
 from duomo.catalog import resolve
 from duomo.errors import BadOutput
-from duomo.execution.finite import ADDERS, zero_if_finite, check_output, check_results
+from duomo.execution.finite import ADDERS, check_output, check_results, zero_if_finite
 from duomo.tasks.base import Result
 from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.nlp.generation import Generation
