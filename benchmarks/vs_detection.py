@@ -98,7 +98,7 @@ def masks_of(result: Any) -> np.ndarray[Any, Any]:
 
 def depths_of(result: Any) -> np.ndarray[Any, Any]:
     """Depths, every sixteenth, scaled to the largest."""
-    depths = result.array if hasattr(result, "depth") else result["predicted_depth"].numpy()
+    depths = result.array if hasattr(result, "array") else result["predicted_depth"].numpy()
     return np.asarray(depths[::16, ::16] / max(1e-6, np.abs(depths).max()))
 
 

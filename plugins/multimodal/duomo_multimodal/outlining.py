@@ -79,10 +79,7 @@ class Outliner(Model[Image, Segmentation]):
             height, width = each["size"]
             large = F.interpolate(maps[None], (height, width), mode="bilinear", align_corners=False)[0]
             masks = (large >= options.threshold).cpu().numpy()
-            segments = [
-                Mask.model_construct(label=label, score=None, mask=Mask.png(mask))
-                for label, mask in zip(options.labels, masks, strict=True)
-            ]
+            segments = [Mask.of(label, mask) for label, mask in zip(options.labels, masks, strict=True)]
             results.append(Segmentation.model_construct(segments=segments, width=width, height=height))
         return results
 

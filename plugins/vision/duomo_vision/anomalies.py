@@ -75,17 +75,9 @@ class AnomalyDetector(EfficientNetLite[ImageAnomaly]):
         for places, each in zip(output, features, strict=True):
             size = each["size"]
             large = F.interpolate(places[None, None], size, mode="bilinear", align_corners=False)[0, 0]  # type: ignore[arg-type]
-            drawn = ImageAnomaly.of((large * 128).round().clamp(0, 255).to(torch.uint8).numpy())
+            pixels = (large * 128).round().clamp(0, 255).to(torch.uint8).numpy()
             score = float(places.max())
-            results.append(
-                ImageAnomaly.model_construct(
-                    png=drawn.png,
-                    width=drawn.width,
-                    height=drawn.height,
-                    score=score,
-                    is_anomalous=score > options.threshold,
-                )
-            )
+            results.append(ImageAnomaly.of(pixels, score=score, is_anomalous=score > options.threshold))
         return results
 
     def patches(self, pixels: Tensor) -> Tensor:

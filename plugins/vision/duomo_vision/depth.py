@@ -15,6 +15,8 @@ class DepthEstimator(Dense[DepthMap]):
     """A depth for each pixel, brought to the size of the image by the processor's own post-processing."""
 
     auto = AutoModelForDepthEstimation
+    channels_last = True
+    at_once_on_cpu = 1
 
     def results(self, output: Any, sizes: list[tuple[int, int]], options: DepthEstimationOptions) -> list[DepthMap]:
         found = self.processor.post_process_depth_estimation(output, sizes)

@@ -63,9 +63,7 @@ class MaskGenerator(Model[MarkedImage, Segmentation]):
         results = []
         for pairs, each in zip(output, features, strict=True):
             found = self._of_grid(pairs, each, options) if each["is_grid"] else self._of_prompts(pairs, each)
-            segments = [
-                Mask.model_construct(label=LABEL, score=min(1.0, score), mask=Mask.png(mask)) for mask, score in found
-            ]
+            segments = [Mask.of(LABEL, mask, score=min(1.0, score)) for mask, score in found]
             height, width = each["size"]
             results.append(Segmentation.model_construct(segments=segments, width=width, height=height))
         return results

@@ -71,7 +71,7 @@ def person(probabilities: np.ndarray[tuple[int, int], np.dtype[np.float32]], thr
     segments = []
     if where.any():
         score = float(probabilities[where].mean())
-        segments.append(Mask.model_construct(label="person", score=min(1.0, score), mask=Mask.png(where)))
+        segments.append(Mask.of("person", where, score=min(1.0, score)))
     return Segmentation.model_construct(segments=segments, width=width, height=height)
 
 

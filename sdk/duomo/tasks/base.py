@@ -9,6 +9,7 @@ import pydantic
 
 from duomo.errors import BadOption, did_you_mean
 from duomo.tasks.brief import Brief
+from duomo.tasks.encoded import Encoded, Opened, is_file
 from duomo.tasks.encoding import described_base64, standard_base64
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ class Result(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for name, field in cls.__pydantic_fields__.items():
+            if is_file(field):
+                setattr(cls, name, Opened(name))
+
+    @classmethod
     def __get_pydantic_core_schema__(
         cls, source: type[pydantic.BaseModel], handler: pydantic.GetCoreSchemaHandler
     ) -> CoreSchema:
@@ -65,7 +73,7 @@ class Result(pydantic.BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
         for name, value in super().__repr_args__():
-            yield name, Brief(value)
+            yield name, Brief(bytes(value) if isinstance(value, Encoded) else value)
 
     def _repr_html_(self) -> str:
         """Show it in a notebook."""

@@ -44,7 +44,8 @@ def test_pixels_are_those_of_the_network_without_its_padding(swin: Path) -> None
 
 def test_a_larger_picture_is_written_to_a_file(swin: Path, tmp_path: Path) -> None:
     result = duomo.run("super-resolution", pictures()[0][:32, :32].copy(), model=f"dir:{swin}", device="cpu")
-    assert PIL.Image.open(result.save(tmp_path / "large.png")).size == (64, 64) == result.image.size
+    with PIL.Image.open(result.save(tmp_path / "large.png")) as picture:
+        assert picture.size == (64, 64) == result.image.size
 
 
 def test_mattes_are_those_of_the_network(matte: Path) -> None:

@@ -233,7 +233,8 @@ face(
         "duomo.tasks.vision.depth": "DepthEstimation DepthEstimationOptions DepthMap",
         "duomo.tasks.vision.detection": "Box Detections FaceDetection FaceDetectionOptions ObjectDetection"
         " ObjectDetectionOptions ZeroShotObjectDetection ZeroShotObjectDetectionOptions",
-        "duomo.tasks.vision.enhancing": "ImageMatting ImageMattingOptions Image SuperResolution SuperResolutionOptions",
+        "duomo.tasks.vision.enhancing": "ImageMatting ImageMattingOptions Picture SuperResolution"
+        " SuperResolutionOptions",
         "duomo.tasks.vision.faces": "FaceLandmarks FaceLandmarksOptions LandmarkedFace LandmarkedFaces",
         "duomo.tasks.vision.keypoints": "Joint Keypoint KeypointDetection KeypointDetectionOptions KeypointMatching"
         " KeypointMatchingOptions Keypoints Match Matches Point Pose PoseEstimation PoseEstimationOptions Poses",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from duomo.inputs import Image, ImageTrimap
 from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.encoded import Encoded, File, numbers_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Picture(Result):
     """An image as the content of a PNG file (base64 in JSON)."""
 
-    png: bytes
+    png: File
     width: int
     height: int
 
@@ -26,7 +27,8 @@ class Picture(Result):
         """The image, decoded."""
         import PIL.Image
 
-        return PIL.Image.open(io.BytesIO(self.png))
+        pixels = numbers_of(self, "png")
+        return PIL.Image.open(io.BytesIO(self.png)) if pixels is None else PIL.Image.fromarray(pixels)
 
     @property
     def array(self) -> np.ndarray[Any, Any]:
@@ -42,14 +44,28 @@ class Picture(Result):
         return path
 
     @classmethod
-    def of(cls, pixels: np.ndarray[Any, Any]) -> Self:
-        """Make one of uint8 pixels, (H, W, 3) or (H, W)."""
+    def of(cls, pixels: np.ndarray[Any, Any], **more: Any) -> Self:
+        """Make one of uint8 pixels, (H, W, 3) or (H, W), with `more` fields of a subclass."""
+        height, width = pixels.shape[:2]
+        return cls.model_construct(png=Pixels(pixels), width=width, height=height, **more)
+
+
+class Pixels(Encoded):
+    """An image as uint8, (H, W, 3) or (H, W)."""
+
+    def __init__(self, pixels: np.ndarray[Any, Any]) -> None:
+        self.pixels = pixels
+
+    @property
+    def array(self) -> np.ndarray[Any, Any]:
+        return self.pixels
+
+    def encode(self) -> bytes:
         import PIL.Image
 
         written = io.BytesIO()
-        PIL.Image.fromarray(pixels).save(written, "PNG")
-        height, width = pixels.shape[:2]
-        return cls.model_construct(png=written.getvalue(), width=width, height=height)
+        PIL.Image.fromarray(self.pixels).save(written, "PNG")
+        return written.getvalue()
 
 
 class SuperResolutionOptions(Options):

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from duomo.inputs import Image, MarkedImage
 from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.encoded import Encoded, File, numbers_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ class Mask(Result):
     label: str
     score: float | None = None
     """How sure the model is, in [0, 1]; None where it scores pixels and not things."""
-    mask: bytes
+    mask: File
     """A PNG of one bit a pixel, as large as the image: white where it is."""
 
     @property
@@ -30,7 +31,8 @@ class Mask(Result):
         import numpy as np
         import PIL.Image
 
-        return np.asarray(PIL.Image.open(io.BytesIO(self.mask)).convert("1"))
+        where = numbers_of(self, "mask")
+        return where if where is not None else np.asarray(PIL.Image.open(io.BytesIO(self.mask)).convert("1"))
 
     @staticmethod
     def png(array: np.ndarray[Any, Any]) -> bytes:
@@ -42,6 +44,27 @@ class Mask(Result):
         bits = np.packbits(array.astype(bool), axis=1).tobytes()
         PIL.Image.frombytes("1", (array.shape[1], array.shape[0]), bits).save(written, "PNG", compress_level=1)
         return written.getvalue()
+
+    @classmethod
+    def of(cls, label: str, where: np.ndarray[Any, Any], *, score: float | None = None, value: int = 1) -> Mask:
+        """The result of the pixels of `where` (H, W) that are `value`; the masks of one map may share it."""
+        return cls.model_construct(label=label, score=score, mask=Pixels(where, value))
+
+
+class Pixels(Encoded):
+    """The pixels of a map that have one value."""
+
+    def __init__(self, where: np.ndarray[Any, Any], value: int) -> None:
+        self.where = where
+        self.value = value
+
+    @property
+    def array(self) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = self.where == self.value
+        return found
+
+    def encode(self) -> bytes:
+        return Mask.png(self.array)
 
 
 class Segmentation(Result):
