@@ -66,6 +66,14 @@ def test_a_text_of_windows_says_its_encoding():
     assert "-f latin1" in refusal(Text.accept, "café".encode("latin-1")).fix
 
 
+def test_a_file_that_is_not_a_text_is_not_sent_to_be_converted(tmp_path):
+    (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF\0")
+    error = refusal(Text.accept, tmp_path / "cat.jpg")
+    assert error.what == f"'{tmp_path / 'cat.jpg'}' is not UTF-8"
+    assert "zero bytes" in error.why
+    assert error.fix == "check what it really holds: file NAME"
+
+
 def test_grey_levels_of_mode_i_are_not_guessed():
     grey = PIL.Image.fromarray(PHOTO).convert("L")
     error = refusal(lambda image: Image.accept(image).pil(), grey.convert("I"))

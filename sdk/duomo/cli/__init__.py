@@ -179,8 +179,17 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
     ctx = getattr(error, "ctx", None)
     if ctx is not None:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
-        problem.fix = f"{ctx.command_path} --help"
+        missing = isinstance(error, click.MissingParameter)
+        problem.fix = (
+            f"{_example(ctx.command)}\n{ctx.command_path} --help".strip() if missing else f"{ctx.command_path} --help"
+        )
     return problem
+
+
+def _example(command: click.Command) -> str:
+    """Find the first line of the examples in a command's help."""
+    lines = (command.help or "").partition("\b\n")[2].splitlines()
+    return lines[0].strip() if lines else ""
 
 
 def _with_globals(command: click.Command) -> click.Command:

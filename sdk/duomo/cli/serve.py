@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +73,29 @@ def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> Pat
 @click.option("-x", "--executor", default="inline", show_default=True, help="Where models run.")
 @click.option("-d", "--device", default="auto", show_default=True, help="cpu, cuda:0, …")
 @click.option("--devices", default=None, help="How many, or their names.")
-@click.option("--most-wait", default=10.0, show_default=True, help="Seconds that work may wait; beyond, 429.")
-@click.option("--slo", default=0.0, metavar="SECONDS", help="In which a request is to be answered; 0 for none.")
-@click.option("--max-body", default=32 * 1024**2, show_default=True, help="Bytes of a request.")
-@click.option("--max-items", default=1000, show_default=True, help="Items of a request.")
-@click.option("--stop-after", default=30, show_default=True, help="Seconds to finish what has begun, at the end.")
+@click.option(
+    "--most-wait",
+    default=10.0,
+    type=click.FloatRange(0),
+    show_default=True,
+    help="Seconds that work may wait; beyond, 429.",
+)
+@click.option(
+    "--slo",
+    default=0.0,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="In which a request is to be answered; 0 for none.",
+)
+@click.option("--max-body", default=32 * 1024**2, type=click.IntRange(1), show_default=True, help="Bytes of a request.")
+@click.option("--max-items", default=1000, type=click.IntRange(1), show_default=True, help="Items of a request.")
+@click.option(
+    "--stop-after",
+    default=30,
+    type=click.IntRange(0),
+    show_default=True,
+    help="Seconds to finish what has begun, at the end.",
+)
 @click.option("--log", type=click.Path(path_type=Path), help="One JSON line a request, into this file; - is stderr.")
 @click.option(
     "--drift-folder", type=click.Path(path_type=Path), help="Keep what later items are compared with in this folder."
@@ -101,7 +121,13 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         ) from None
     if not tasks and not given["adapters"]:
         raise UsageProblem("nothing is named to serve", fix="duomo serve text-classification feature-extraction")
+    unnamed = next((each for each in given["candidates"] if not each.partition("=")[2]), None)
+    if unnamed is not None:
+        raise UsageProblem(f"the candidate '{unnamed}' names no model", fix=f"--candidate {unnamed.rstrip('=')}=MODEL")
     token = _token(given)
+    if given["log"] is not None:
+        _log_into(given["log"])
+    address = None if check else bind(given["host"], given["port"])  # before models are loaded, which takes longer
     made = serving.app(
         tasks,
         adapters=given["adapters"],
@@ -119,16 +145,15 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         load_options={key: given[key] for key in ("executor", "device", "devices")},
     )
     for name, each in made.state.hosted.items():
-        click.echo(f"{name}: {each.runner.meta.model} on {', '.join(each.runner.executor.devices())}", err=True)
-    if check:
+        click.echo(f"{name}: {each.runner.meta.model} on {', '.join(each.runner.executor.devices())}", err=not check)
+    if address is None:
         return
-    if given["log"] is not None:
-        _log_into(given["log"])
     settings = uvicorn.Config(
         made,
         host=given["host"],
         port=given["port"],
-        log_level="warning",
+        log_level=("warning", "info", "debug")[min(app.verbose, 2)],
+        log_config=_to_stderr(uvicorn.config.LOGGING_CONFIG),
         timeout_graceful_shutdown=given["stop_after"],
         timeout_keep_alive=30,
         ws_max_size=given["max_body"],
@@ -136,10 +161,34 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         date_header=False,
     )
     server = uvicorn.Server(settings)
-    socket = settings.bind_socket()
-    socket.listen(settings.backlog)  # a reader of the address can connect at once
-    click.echo(f"http://{given['host']}:{socket.getsockname()[1]}", err=True)
-    server.run(sockets=[socket])
+    address.listen(settings.backlog)  # a reader of the address can connect at once
+    click.echo(f"http://{given['host']}:{address.getsockname()[1]}", err=True)
+    server.run(sockets=[address])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take an address. Raises `UsageProblem` for one that is not this machine's, or is in use."""
+    from duomo.errors import UsageProblem
+
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        if sys.platform != "win32":  # there it would let two servers have one address
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        raise UsageProblem(
+            f"cannot listen on {host}, port {port}",
+            why=error.strerror or str(error),
+            fix="another --port (0 picks a free one), or a --host of this machine",
+        ) from None
+    return taken
+
+
+def _to_stderr(config: dict[str, Any]) -> dict[str, Any]:
+    """Send uvicorn's log of requests where its other one goes: standard output is for results."""
+    handlers = {name: {**handler, "stream": "ext://sys.stderr"} for name, handler in config["handlers"].items()}
+    return {**config, "handlers": handlers}
 
 
 def _log_into(path: Path) -> None:
@@ -165,6 +214,13 @@ def _token(given: dict[str, Any]) -> str:
     from duomo.serving.access import LOOPBACK
 
     token = _read(given["token_file"]) or os.environ.get("DUOMO_TOKEN", "")
+    for path in (given["token_file"], given["admin_token_file"]):
+        if path is not None and not _read(path):
+            raise UsageProblem(
+                f"the token file '{path}' is empty",
+                why="the server would let in whom the file was to keep out",
+                fix="write a token: python -c 'import secrets; print(secrets.token_urlsafe())' > FILE",
+            )
     if not token and given["host"] not in LOOPBACK and not given["no_token"]:
         raise UsageProblem(
             f"{given['host']} can be reached from other machines, and there is no token",

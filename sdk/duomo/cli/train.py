@@ -112,8 +112,10 @@ class _Shown:
     def __init__(self, app: App) -> None:
         from duomo.cli.jobs.progress import Progress
 
+        self._app = app
         self._progress = Progress(app, wanted=True, to_file=True)
         self._progress.__enter__()
+        self._epoch = 0
         self._began: float | None = None
         self._first = 0
 
@@ -122,6 +124,9 @@ class _Shown:
         if self._began is None:
             self._began, self._first = time.perf_counter(), at.step
         self._progress.say(lambda: self._line(at))
+        is_new, self._epoch = at.epoch != self._epoch, at.epoch
+        if self._app.verbose > 1 or (self._app.verbose and (is_new or at.step == at.total)):
+            self._app.say(self._line(at))
 
     def _line(self, at: At) -> str:
         seconds = time.perf_counter() - (self._began or 0.0)

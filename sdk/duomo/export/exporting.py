@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,9 @@ from duomo.specs import ModelSpec
 from duomo.tasks.base import Options, Result, Task
 from duomo.tasks.results import Classification
 from duomo.weights import WeightsRef
+from duomo.writers.base import explain_os_errors
+
+LOG = logging.getLogger(__name__)
 
 FORMATS = ("onnx", "openvino")
 TOLERANCES = {"exact": 1e-3, "image": 5e-3, "int8": 0.1}
@@ -61,6 +66,8 @@ def export(
     catalog = catalog or default_catalog()
     _check_call(format, int8, tolerance)
     place = Path(folder).expanduser()
+    if not os.fspath(folder):
+        raise UsageProblem("the folder to write to has no name", fix="name a new one: -O exported/")
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         why = "an export writes a folder of its own"
         raise UsageProblem(f"'{place}' is there already", why=why, fix="name a new one")
@@ -77,12 +84,15 @@ def export(
     items, options = _inputs(task_class, on)
     usual = "int8" if int8 else "image" if issubclass(task_class.Input, Image) else "exact"
     limit = TOLERANCES[usual] if tolerance is None else tolerance
-    place.parent.mkdir(parents=True, exist_ok=True)
+    with explain_os_errors(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place.parent).close()  # a place that takes no file is found before the work
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".duomo-export-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
         for name, network in parts.networks.items():
             graphs.write_onnx(network, made / f"{name}.onnx", spec.name)
+            LOG.info("graph %s: %.1f MB", name, (made / f"{name}.onnx").stat().st_size / 1e6)
         for name, text in parts.files.items():
             (made / name).write_text(text, "utf-8")
         (made / "NOTICE").write_text(_notice(spec, reference), "utf-8")
@@ -102,7 +112,11 @@ def export(
             def tried(candidate: Path) -> Comparison:
                 seal(candidate, record)
                 with load(spec.task, f"dir:{candidate}", device="cpu", catalog=catalog) as artefact:
-                    return compare(original, artefact, items, options)
+                    found = compare(original, artefact, items, options)
+                LOG.info(
+                    "compared on %d inputs: moved by %.2g at most, in %s", len(items), found.difference, found.where
+                )
+                return found
 
             if int8:
                 made, found = _best_int8(made, Path(scratch), tried)

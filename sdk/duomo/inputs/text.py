@@ -14,6 +14,9 @@ from duomo.inputs.advice import what_instead
 from duomo.inputs.limits import limits
 from duomo.inputs.source import name_of, read_file
 
+_HEAD = 4096
+"""Bytes in which a file that is not a text has a zero."""
+
 
 class Text(str):
     """A text. A ``str`` is the text itself; a ``Path`` is a UTF-8 file; bytes are UTF-8."""
@@ -73,6 +76,7 @@ def _check_characters(text: str) -> None:
 def _read(value: object) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
         return str(value["text"])
+    name = name_of(value)
     text = getattr(value, "text", None)
     if hasattr(value, "model_dump") and isinstance(text, str):
         return text
@@ -89,11 +93,7 @@ def _read(value: object) -> str:
         try:
             return bytes(value).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InputUnreadable(
-                "this text is not UTF-8",
-                why=f"byte {error.object[error.start]:#04x} at position {error.start} cannot be decoded",
-                fix=f"convert it: iconv -f {_likely_encoding(value)} -t utf-8 in.txt > out.txt",
-            ) from None
+            raise _not_utf8(bytes(value), error, name) from None
     if isinstance(value, str):
         return value
     raise BadInput(
@@ -102,8 +102,17 @@ def _read(value: object) -> str:
     )
 
 
-def _likely_encoding(content: bytes | bytearray) -> str:
-    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
+def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str) -> InputUnreadable:
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    is_text = is_utf16 or b"\0" not in content[:_HEAD]
+    return InputUnreadable(
+        f"'{name}' is not UTF-8" if name else "this text is not UTF-8",
+        why=f"byte {error.object[error.start]:#04x} at position {error.start} cannot be decoded"
+        + ("" if is_text else ", and it holds zero bytes, as no text does"),
+        fix=f"convert it: iconv -f {'utf-16' if is_utf16 else 'latin1'} -t utf-8 in.txt > out.txt"
+        if is_text
+        else "check what it really holds: file NAME",
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

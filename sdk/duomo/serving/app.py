@@ -109,7 +109,11 @@ def app(
     }
     for task, model in map(_parts, candidates):
         if task not in places:
-            raise UnknownTask(f"a candidate is named for '{task}', which is not served", why=did_you_mean(task, places))
+            raise UnknownTask(
+                f"a candidate is named for '{task}', which is not served",
+                why=did_you_mean(task, places) or f"served are: {', '.join(places)}",
+                fix=f"serve {task}, too, or name one of those",
+            )
         find_weights(task, model, catalog or default_catalog())  # a name that is wrong is found now, and not at night
     admin: AdminRoutes[Any] = AdminRoutes(places, limits)
     routes, openai = TaskRoutes(hosted, limits), OpenAIRoutes(hosted, limits)

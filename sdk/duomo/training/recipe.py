@@ -91,7 +91,12 @@ class Recipe:
 
     def _check(self, name: str, fits: bool, allowed: str) -> None:
         if not fits:
-            raise BadOption(f"recipe: {name} cannot be {getattr(self, name)!r:.60}", why=f"it is {allowed}")
+            usual = next(field.default for field in dataclasses.fields(self) if field.name == name)
+            raise BadOption(
+                f"recipe: {name} cannot be {getattr(self, name)!r:.60}",
+                why=f"it is {allowed}",
+                fix="leave it out" if usual in (None, dataclasses.MISSING) else f"leave it out for {usual!r}",
+            )
 
     def record(self) -> dict[str, Any]:
         """All settings, JSON-safe."""

@@ -171,5 +171,9 @@ def _why(found: ModelSpec, task: str, able: list[ModelSpec]) -> str:
 def _nearest(able: list[ModelSpec], catalog: Catalog) -> str:
     ready = {spec.name for spec in catalog.models if not spec.is_family and catalog.is_ready(spec)}
     names = [name for spec in able for name in (spec.name, *spec.bases) if name in ready]
-    families = ["-m dir:PATH (" + ", ".join(spec.architectures[:2]) + ")" for spec in able if spec.architectures]
+    families = [
+        "-m dir:PATH (" + ", ".join(each for each in spec.architectures if not each.startswith("!")) + ")"
+        for spec in able
+        if spec.architectures
+    ]
     return "\n".join([f"-m {name}" for name in dict.fromkeys(names)] + families)

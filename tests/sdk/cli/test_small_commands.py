@@ -156,3 +156,8 @@ def test_behind_the_task_a_shell_offers_files(duomo: Any) -> None:
     line = "duomo run text-classification no"
     env = {"_DUOMO_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": "3"}
     assert duomo(env=env).stdout == "file,no\n"
+
+
+def test_a_missing_argument_is_answered_with_an_example(duomo: Any) -> None:
+    assert "fix: duomo export nlp/minilm -O minilm/\n       duomo export --help" in duomo("export").stderr
+    assert "fix: duomo train text-classification reviews.csv" in duomo("train", "text-classification", "a.csv").stderr

@@ -63,11 +63,12 @@ def run(*args: str) -> tuple[int, str]:
 def test_a_table_becomes_a_model_that_is_evaluated_and_run(base, table, tmp_path):
     out = tmp_path / "out"
     code, said = run(
-        "train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}", "--train", "all",
+        "-v", "train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}", "--train", "all",
         "--epochs", "8", "--lr", "0.01", "-O", out, "--set", "schedule=cosine", "--resume",
     )  # fmt: skip
     assert code == 0, said
     assert "rows trained" in said
+    assert [f"epoch {number}/8" in said for number in range(1, 9)] == [True] * 8, "-v says each epoch"
     assert "rows.csv:49" in said, "the row without a text is named"
     code, said = run("evaluate", "text-classification", table, "--label", "kind", "-m", f"dir:{out}", "-o", "json")
     assert code == 0, said

@@ -181,6 +181,8 @@ def test_wrong_calls_are_refused_before_anything_is_loaded(encoder, folder):
         export(f"dir:{checkpoint}", folder / "x", format="openvino", int8=True)
     with pytest.raises(UsageProblem, match="tolerance"):
         export(f"dir:{checkpoint}", folder / "x", tolerance=0)
+    with pytest.raises(UsageProblem, match="has no name"):
+        export(f"dir:{checkpoint}", "")
     with pytest.raises(UsageProblem, match="is there already"):
         export(f"dir:{checkpoint}", artifact.folder, task="feature-extraction")
 
