@@ -114,11 +114,12 @@ def test_devices_of_a_cluster_are_for_the_cluster_to_count(gpus):
     assert "duomo plan MODEL --devices 8xH100" in caught.value.fix
 
 
-@pytest.mark.parametrize("devices", [0, -1, "0", "-3"])
+@pytest.mark.parametrize("devices", [0, "0", -1, "-3"])
 def test_too_few_devices_are_refused(devices):
+    """Less than none is what the pipeline of transformers calls its CPU."""
     with pytest.raises(UsageProblem, match="too few") as caught:
         ask(devices)
-    assert caught.value.fix == "devices=1 (-d 1)"
+    assert caught.value.fix == ("devices=1 (-d 1)" if int(devices) == 0 else 'device="cpu" (-d cpu)')
 
 
 def test_numbers_that_are_a_slip_of_the_keyboard_are_refused(monkeypatch):
