@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from duomo.unfit import READERS
 from duomo_nlp import honoured
 
 PAGE = Path(__file__).with_name("checkpoints.md")
@@ -13,11 +14,71 @@ A checkpoint is more than its tensors: the files beside them say how texts are p
 Each entry is *applied*, has *no effect* on the result here, or is *refused* when the checkpoint is loaded, with its
 name. Where the caller says something else, the caller's word counts.
 """
+HELD = """
+## How checkpoints are held
+
+`duomo models show dir:PATH` says what a folder is, which tasks it serves, and what is missing; it converts nothing.
+
+| what | | |
+|---|---|---|
+"""
+LAYOUTS = (
+    (
+        "a folder in transformers layout, whole or in shards",
+        "read",
+        "`model.safetensors`, or the parts that `model.safetensors.index.json` names; a missing part is named",
+    ),
+    ("a folder of sentence-transformers, or of timm", "read", "as transformers reads it"),
+    (
+        "a folder with a `duomo.json`",
+        "read",
+        "what training writes; graphs (ONNX, OpenVINO) with what `duomo export` writes",
+    ),
+    (
+        "a GGUF file, or a folder with one (`dir:model.gguf`)",
+        "converted once",
+        "decoders, to bfloat16, by transformers' reader, into the cache; its answers are those of transformers on the "
+        "same file: `pip install 'duomo[gguf]'`",
+    ),
+    (
+        "a PEFT adapter",
+        "merged once",
+        "into the base that it names, a folder or one of the hub; refused with the name where it is not here. LoRA "
+        "and its kin; prompts cannot be merged: `pip install 'duomo[peft]'`",
+    ),
+    (
+        "Whisper of CTranslate2 (faster-whisper)",
+        "read",
+        "`model.bin` in floating point or 8 bits, beside `config.json` and `tokenizer.json`; no library is needed. "
+        "Other models in that format are refused",
+    ),
+    (
+        "quantised by compressed-tensors",
+        "unpacked",
+        "into plain numbers as it is loaded: `pip install 'duomo[quantised]'`",
+    ),
+    *(
+        (f"quantised by {method}", "by its library", f"`pip install {packages}`, not tested here; refused without it")
+        for method, packages in READERS.items()
+        if method != "compressed-tensors"
+    ),
+    (
+        "a pickle (`.bin`, `.pt`)",
+        "refused",
+        "`duomo models convert` reads it with `weights_only=True` in a process of its own",
+    ),
+    ("a pointer of Git LFS", "refused", "`git lfs pull`"),
+)
+CACHED = """
+What is converted lies in `DUOMO_CACHE` (`~/.cache/duomo/converted`) under a digest of the names, sizes and times of
+what it was made from: a changed file is converted again, and the folder can be deleted at any time.
+"""
 
 
 def page() -> str:
     """The whole page."""
-    return HEAD + "".join(section(title, entries) for title, entries in honoured.FILES.items())
+    held = HELD + "".join(f"| {what} | {how} | {note} |\n" for what, how, note in LAYOUTS) + CACHED
+    return HEAD + held + "".join(section(title, entries) for title, entries in honoured.FILES.items())
 
 
 def section(title: str, entries: dict[str, honoured.Entry]) -> str:

@@ -6,12 +6,13 @@ For plugins whose models load what the caller names (``hf:``, ``dir:``). transfo
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 from duomo.parallel import shard_if_grouped
-from duomo.unfit import explain_quantised
+from duomo.unfit import explain_quantised, quantised_by
 from duomo.weights import WeightsRef, check_tensors, first_line
 
 if TYPE_CHECKING:
@@ -51,8 +52,14 @@ def load_network(
     from safetensors import SafetensorError
 
     extra = {} if dtype is None else {"dtype": dtype}
+    unpacked = quantised_by(weights.network_folder) == "compressed-tensors"
     try:
-        with quiet():
+        if unpacked:
+            from transformers import CompressedTensorsConfig
+
+            extra["quantization_config"] = CompressedTensorsConfig(dequantize=True)
+        with quiet(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You passed `quantization_config`")
             network, found = auto.from_pretrained(
                 weights.network_folder,
                 use_safetensors=True,
@@ -63,13 +70,17 @@ def load_network(
             )
     except (ImportError, OSError, ValueError, SafetensorError) as error:
         _refuse_own_code(weights, error)
-        if (quantised := explain_quantised(weights.network_folder)) is not None:
+        if (quantised := explain_quantised(weights.network_folder, first_line(error))) is not None:
             raise quantised from error
         raise WeightsProblem(
             f"'{weights.folder}' cannot be loaded",
             why=first_line(error),
             fix="download or save it again, whole; transformers must know its model_type",
         ) from error
+    if unpacked:  # its numbers are plain ones now, so that layers are packed and cut as those of any network
+        network.hf_quantizer = None
+        if hasattr(network.config, "quantization_config"):
+            del network.config.quantization_config
     missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
     surplus = () if may_be_surplus else found["unexpected_keys"]
     check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])

@@ -33,7 +33,8 @@ def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple
         )
     # A plugin that did not load still owns its names: the answer then is why it did not.
     owned = (f"{record.name}/" for record in catalog.plugins)
-    ref = parse_ref(model, (*(spec.name for spec in catalog.models), *owned))
+    names = (name for spec in catalog.models for name in (spec.name, *spec.formerly))
+    ref = parse_ref(model, (*names, *owned))
     if ref.kind == "catalog":
         spec = catalog.model(ref.name, task)
         if spec.is_family:
@@ -61,14 +62,23 @@ def find_checkpoint(model: str, catalog: Catalog) -> WeightsRef:
 
 
 def _fetch(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
-    """Fetch a checkpoint that the caller named."""
+    """Fetch a checkpoint that the caller named; what is no folder in transformers layout becomes one."""
+    from duomo.converting import plain_folder
+
     unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")
     path = _from_hooks(str(ref), catalog)
     if path is not None:
         return open_folder(unknown, str(path))
     if ref.kind == "dir":
-        return open_folder(unknown, ref.name)
-    return fetch_from_hub(unknown, ref.name, ref.revision)
+        plain = plain_folder(Path(ref.name).expanduser(), _base)
+        return open_folder(unknown, str(plain))
+    fetched = fetch_from_hub(unknown, ref.name, ref.revision)
+    return fetched._replace(path=plain_folder(fetched.folder, _base))
+
+
+def _base(name: str) -> Path:
+    """The folder of the base that an adapter names."""
+    return fetch_from_hub(ModelSpec(name, "", "", "", "", weights="given"), name, "").folder
 
 
 def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:

@@ -1,4 +1,4 @@
-"""What a checkpoint that cannot be loaded is: an adapter, a format of another program, a pointer, a quantised one."""
+"""What a checkpoint that cannot be loaded is: a pointer, a format of another program, a quantised one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from pathlib import Path
 
 from duomo.errors import WeightsProblem
 
-_POINTER = b"version https://git-lfs"
+ADAPTER = "adapter_config.json"
+"""What a folder with an adapter of PEFT holds."""
+READERS = {
+    "auto-round": "auto-round",
+    "awq": "gptqmodel optimum",
+    "bitsandbytes": "bitsandbytes accelerate",
+    "compressed-tensors": "compressed-tensors",
+    "gptq": "gptqmodel optimum",
+    "hqq": "hqq",
+    "quanto": "optimum-quanto",
+    "torchao": "torchao",
+}
+"""Ways to quantise, and the packages that read what they write."""
+POINTER = b"version https://git-lfs"
 
 
 def check_layout(folder: Path) -> None:
     """Raise `WeightsProblem` for a folder that is known to hold something else than a whole checkpoint."""
-    adapter = read_config(folder, "adapter_config.json")
-    if adapter and not (folder / "config.json").is_file():
-        base = adapter.get("base_model_name_or_path") or "its base model"
-        raise WeightsProblem(
-            f"'{folder}' is a PEFT adapter, not a whole model",
-            why=f"it holds what was learned on top of '{base}'",
-            fix="merge it into its base and save that: peft_model.merge_and_unload().save_pretrained(folder)",
-        )
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = sorted((*folder.glob("*.safetensors"), *folder.glob("model.bin")))
     pointers = [path for path in weights if path.stat().st_size < 1024 and _begins(path)]
     if pointers:
         raise WeightsProblem(
@@ -28,12 +33,12 @@ def check_layout(folder: Path) -> None:
             why="the repository was cloned without its large files",
             fix=f"git lfs install && git -C '{folder}' lfs pull",
         )
-    others = sorted(folder.glob("*.gguf"))
-    if others and not weights:
+    spec = ctranslate2_spec(folder)
+    if spec not in ("", "WhisperSpec"):
         raise WeightsProblem(
-            f"'{folder}' holds GGUF, the format of llama.cpp ({others[0].name})",
-            why="duomo reads safetensors",
-            fix="take the model it was made from; for GGUF itself, llama.cpp serves it",
+            f"'{folder}' is a model of CTranslate2 ({spec})",
+            why="in that format Whisper is read, and nothing else",
+            fix="take the checkpoint that it was converted from, in transformers layout",
         )
 
 
@@ -55,15 +60,35 @@ def explain_config(folder: Path) -> WeightsProblem | None:
     return None
 
 
-def explain_quantised(folder: Path) -> WeightsProblem | None:
-    """Why a quantised checkpoint does not load; None for one that is not."""
-    quantised = read_config(folder, "config.json").get("quantization_config")
-    if not isinstance(quantised, dict):
+def ctranslate2_spec(folder: Path) -> str:
+    """What a folder of CTranslate2 holds, such as ``WhisperSpec``; empty for another folder."""
+    file = folder / "model.bin"
+    if not file.is_file():
+        return ""
+    with open(file, "rb") as opened:
+        start = opened.read(6 + 64)
+    length = int.from_bytes(start[4:6], "little")  # after the version, with the null at its end
+    name = start[6 : 5 + length]
+    return name.decode("ascii", "replace") if name.endswith(b"Spec") and start[5 + length : 6 + length] == b"\0" else ""
+
+
+def quantised_by(folder: Path) -> str:
+    """How a checkpoint is quantised, such as ``gptq``; empty for one that is not."""
+    found = read_config(folder, "config.json").get("quantization_config")
+    return str(found.get("quant_method") or "in a way that it does not name") if isinstance(found, dict) else ""
+
+
+def explain_quantised(folder: Path, why: str) -> WeightsProblem | None:
+    """Why a quantised checkpoint does not load; None for one that is not. `why` is what its reader says."""
+    method = quantised_by(folder)
+    if not method:
         return None
+    packages = READERS.get(method)
+    ours = "take the checkpoint it was made from; optimize='int8' quantises that on a CPU"
     return WeightsProblem(
-        f"'{folder}' is quantised ({quantised.get('quant_method', 'in a way that it does not name')})",
-        why="its numbers can only be read by the library that wrote them",
-        fix="take the checkpoint it was made from; optimize='int8' quantises that on a CPU",
+        f"'{folder}' is quantised ({method})",
+        why=f"its numbers can only be read by the library that wrote them, which says: {why}",
+        fix=f"pip install {packages}, on a device that it knows; or {ours}" if packages else ours,
     )
 
 
@@ -78,4 +103,4 @@ def read_config(folder: Path, name: str) -> dict[str, object]:
 
 def _begins(path: Path) -> bool:
     with open(path, "rb") as file:
-        return file.read(len(_POINTER)) == _POINTER
+        return file.read(len(POINTER)) == POINTER

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from duomo.config import is_offline
 from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
 from duomo.specs import ModelSpec
-from duomo.unfit import check_layout
+from duomo.unfit import check_layout, ctranslate2_spec
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 GRAPHS = (".onnx", ".xml")
@@ -59,6 +59,8 @@ class WeightsRef(NamedTuple):
         named = config.get("architectures") or []
         if not named and "pretrained_cfg" in config and "architecture" in config:  # as timm writes it
             named = ["TimmWrapperForImageClassification"]
+        if not named and ctranslate2_spec(self.folder) == "WhisperSpec":
+            named = ["WhisperForConditionalGeneration"]
         return [*named, "SentenceTransformer"] if (self.folder / "modules.json").is_file() else [*named]
 
     def family(self) -> str:
@@ -169,7 +171,7 @@ def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
             f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
         )
     refuse_pickles(network_folder(folder))
-    return WeightsRef(spec, folder, f"files:{_folder_digest(folder)[:12]}")
+    return WeightsRef(spec, folder, f"files:{folder_digest(folder)[:12]}")
 
 
 def folder_identity(reference: str | os.PathLike[str] | None) -> str:
@@ -177,7 +179,7 @@ def folder_identity(reference: str | os.PathLike[str] | None) -> str:
     text = os.fspath(reference or "").removeprefix("dir:")
     if not text or not os.path.isdir(path := os.path.expanduser(text)):
         return ""
-    return f"{os.path.abspath(path)}:{_folder_digest(Path(path))}"
+    return f"{os.path.abspath(path)}:{folder_digest(Path(path))}"
 
 
 def network_folder(folder: Path) -> Path:
@@ -202,7 +204,7 @@ def refuse_pickles(folder: Path) -> None:
     if (folder / "duomo.json").is_file() and any(each for end in GRAPHS for each in folder.glob(f"*{end}")):
         return
     check_layout(folder)
-    if any(folder.glob("*.safetensors")):
+    if any(folder.glob("*.safetensors")) or ctranslate2_spec(folder):
         return
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
@@ -383,7 +385,7 @@ def _damaged(file: Path, error: Exception) -> WeightsMismatch:
     return WeightsMismatch(f"'{file}' is damaged", why=str(error), fix="save or download the checkpoint again")
 
 
-def _folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """A digest of names, sizes and times: cheap, since hashing gigabytes at every start is not."""
     import hashlib
 

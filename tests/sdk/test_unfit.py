@@ -12,9 +12,6 @@ from duomo.inputs import Image
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n"
 BERT = {"architectures": ["BertForSequenceClassification"], "model_type": "bert"}
 FOLDERS = {
-    "peft": ({"adapter_config.json": {"base_model_name_or_path": "org/base"}, "adapter_model.safetensors": "x"},
-             "is a PEFT adapter", "org/base", "merge_and_unload"),
-    "gguf": ({"model.gguf": "GGUF"}, "holds GGUF", "safetensors", "llama.cpp"),
     "pointer": ({"config.json": BERT, "model.safetensors": POINTER}, "a pointer of Git LFS", "large files", "lfs pull"),
     "no config": ({"model.safetensors": "x" * 2000}, "has no config.json", "architecture", "save_pretrained"),
     "timm": ({"config.json": {"architecture": "resnet18"}, "model.safetensors": "x" * 2000},

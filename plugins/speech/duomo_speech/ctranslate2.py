@@ -2,7 +2,8 @@
 
 Source: https://github.com/OpenNMT/CTranslate2, ``python/ctranslate2/specs/model_spec.py`` (MIT). The file is
 a header, then for each variable its name, shape, type and bytes, little-endian. CTranslate2 joins the
-query, key and value projections into one matrix, which is taken apart here.
+query, key and value projections into one matrix, which is taken apart here. Of quantised files those of 8 bits are
+read, into the floating point numbers that they stand for: each row of a matrix is over its scale.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from torch import Tensor
 from duomo.errors import WeightsMismatch
 
 VERSION = 6
-DTYPES = {0: torch.float32, 4: torch.float16, 5: torch.bfloat16}  # the rest are quantized
+DTYPES = {0: torch.float32, 1: torch.int8, 4: torch.float16, 5: torch.bfloat16}  # the rest: quantised to 16 bits
+SCALE = "_scale"
 PARTS = {
     "self_attention/linear_0": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     "self_attention/linear_1": ("self_attn.out_proj",),
@@ -40,13 +42,14 @@ def read_whisper(data: bytes) -> dict[str, Tensor]:
     Raises `WeightsMismatch` for a file that is cut short or holds another format or another model.
     """
     try:
-        tensors = {name: part for key, tensor in _variables(data) for name, part in _renamed(key, tensor)}
+        plain = _unpacked(dict(_variables(data)))
+        tensors = {name: part for key, tensor in plain.items() for name, part in _renamed(key, tensor)}
         return {**tensors, "proj_out.weight": tensors["model.decoder.embed_tokens.weight"]}
     except (struct.error, KeyError, ValueError) as error:
         raise WeightsMismatch(
-            "this is not a CTranslate2 Whisper checkpoint of version 6 in floating point",
+            "this is not a CTranslate2 Whisper checkpoint of version 6, in floating point or 8 bits",
             why=f"reading it failed: {type(error).__name__} {error}",
-            fix="install the package that holds it again",
+            fix="install the package that holds it again; convert one of your own again with --quantization float16",
         ) from None
 
 
@@ -75,8 +78,22 @@ def _variables(data: bytes) -> Iterator[tuple[str, Tensor]]:
         dtype, num_bytes = number("B"), number("I")
         if shape:  # the rest are settings, such as the number of heads
             values = torch.frombuffer(bytearray(data[offset : offset + num_bytes]), dtype=DTYPES[dtype])
-            yield name, values.reshape(shape).float()
+            yield name, values.reshape(shape)
         offset += num_bytes
+
+
+def _unpacked(variables: dict[str, Tensor]) -> dict[str, Tensor]:
+    """All in float32. Raises `KeyError` where whole numbers have no scale."""
+    plain = {}
+    for name, tensor in variables.items():
+        if name.endswith(SCALE):
+            continue
+        values = tensor.float()
+        if tensor.dtype == torch.int8:
+            scale = variables[name + SCALE].float()
+            values = values / scale.view(-1, *[1] * (values.ndim - 1))
+        plain[name] = values
+    return plain
 
 
 def _renamed(key: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:

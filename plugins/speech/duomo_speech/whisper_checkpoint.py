@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
@@ -11,6 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast, WhisperConfig, 
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
 from duomo import WeightsRef
+from duomo.errors import WeightsMissing
 from duomo.pretrained import load_network
 from duomo.weights import check_tensors, find_parts
 from duomo_speech.checkpoint import load_part
@@ -62,15 +65,27 @@ class Vocabulary(NamedTuple):
 def read_checkpoint(weights: WeightsRef) -> tuple[Any, Vocabulary]:
     """The network on the CPU, whole or refused, and its vocabulary."""
     assert weights.path is not None
-    return _from_folder(weights) if weights.path.is_dir() else _from_ctranslate2(weights)
+    if not weights.path.is_dir():
+        return _from_ctranslate2(weights, find_parts(weights.spec))
+    files = [weights.folder / "model.bin"]
+    is_whole = any(weights.folder.glob("*.safetensors"))
+    return _from_folder(weights) if is_whole or not files[0].is_file() else _from_ctranslate2(weights, files)
 
 
-def _from_ctranslate2(weights: WeightsRef) -> tuple[Any, Vocabulary]:
-    """A ``model.bin`` (in one package, or in parts) with ``tokenizer.json`` and ``config.json`` beside it."""
-    tensors = read_whisper(b"".join(path.read_bytes() for path in find_parts(weights.spec)))
+def _from_ctranslate2(weights: WeightsRef, files: Sequence[Path]) -> tuple[Any, Vocabulary]:
+    """A ``model.bin`` (whole, or in parts) with ``tokenizer.json`` and ``config.json`` beside it."""
+    for name, what in (("tokenizer.json", "tokenizer"), ("config.json", "list of tokens to suppress")):
+        if not (weights.folder / name).is_file():
+            raise WeightsMissing(
+                f"'{weights.folder}' has no {name}",
+                why=f"it holds the {what}",
+                fix="convert it again: ct2-transformers-converter --copy_files tokenizer.json …",
+            )
+    tensors = read_whisper(b"".join(path.read_bytes() for path in files))
     num_tokens, width = tensors["model.decoder.embed_tokens.weight"].shape
     config = WhisperConfig(
         vocab_size=num_tokens,
+        pad_token_id=num_tokens - 1,  # never read; transformers wants one in the vocabulary
         d_model=width,
         num_mel_bins=tensors["model.encoder.conv1.weight"].shape[1],
         encoder_layers=_count_layers(tensors, "encoder"),
@@ -85,7 +100,8 @@ def _from_ctranslate2(weights: WeightsRef) -> tuple[Any, Vocabulary]:
     missing, unexpected = network.load_state_dict(tensors, strict=False, assign=True)
     check_tensors(weights.spec.name, missing, unexpected)
     network.tie_weights()
-    steering = json.loads((weights.folder / "config.json").read_text("utf-8"))
+    steering: dict[str, Any] = {"suppress_ids": [], "suppress_ids_begin": []}
+    steering |= json.loads((weights.folder / "config.json").read_text("utf-8"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(weights.folder / "tokenizer.json"))  # type: ignore[no-untyped-call]
     return network, Vocabulary.of(
         tokenizer, steering["suppress_ids"], steering["suppress_ids_begin"], num_tokens > NUM_ENGLISH_ONLY

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog
+from duomo.cli.foreign import look_foreign
 from duomo.errors import DuomoError, WeightsMissing
 from duomo.plugins.requirements import missing_requirements
 from duomo.specs import ModelSpec
+from duomo.unfit import POINTER, READERS, ctranslate2_spec, quantised_by
 from duomo.weights import PICKLES, WeightsRef, network_folder
 
 INDEX = "model.safetensors.index.json"
@@ -31,7 +33,8 @@ class Folder(NamedTuple):
 
     path: str
     layout: str
-    """``transformers``, ``sentence-transformers``, ``timm``, ``duomo`` or ``unknown``."""
+    """``transformers``, ``sentence-transformers``, ``timm``, ``duomo``, ``ctranslate2``, ``gguf``, ``peft`` or
+    ``unknown``."""
     architectures: list[str]
     parameters: int
     """Numbers in all tensors; 0 without weights that can be read."""
@@ -44,11 +47,21 @@ class Folder(NamedTuple):
     """Task → the family that would load it."""
     missing: list[str]
     """What is not there or cannot be used, and what mends it."""
+    base: str = ""
+    """What it was made from: the base of an adapter, the architecture of a GGUF file."""
+    quantised: str = ""
+    """How its numbers are quantised, such as ``gptq``; empty for plain ones."""
 
 
 def look(path: str, catalog: Catalog) -> Folder:
     """Look into a folder; no tensor is read. Raises `WeightsMissing` where there is none."""
     folder = Path(path).expanduser()
+    foreign = look_foreign(folder)
+    if foreign is not None:
+        tasks = {spec.task: spec.name for spec in catalog.families(None, foreign.architectures)}
+        if foreign.layout == "gguf":
+            tasks = {task: name for task, name in tasks.items() if task == "text-generation"}
+        return Folder(path=str(folder), tasks=tasks, **foreign._asdict())
     if not folder.is_dir():
         raise WeightsMissing(
             f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
@@ -74,7 +87,13 @@ def look(path: str, catalog: Catalog) -> Folder:
         missing.append(f"no family loads {', '.join(architectures) or 'it'}: duomo models list --family")
     files = sorted(inner.glob("*.safetensors"))
     counted = [_count(file, missing) for file in files]
-    missing += _missing_weights(inner, files)
+    quantised = quantised_by(inner)
+    if layout == "ctranslate2":
+        files = [folder / "model.bin"]
+    else:
+        missing += _missing_weights(inner, files)
+    if quantised:
+        missing += _missing_readers(quantised)
     prepares = [what for what, names in PREPARES.items() if any((inner / name).is_file() for name in names)]
     if layout in ("transformers", "sentence-transformers") and not prepares:
         missing.append(
@@ -90,6 +109,7 @@ def look(path: str, catalog: Catalog) -> Folder:
         prepares=prepares,
         tasks=tasks,
         missing=list(dict.fromkeys(missing)),
+        quantised=quantised,
     )
 
 
@@ -98,10 +118,20 @@ def _layout(folder: Path, weights: WeightsRef, named: str) -> str:
         return "duomo"
     if (folder / "modules.json").is_file():
         return "sentence-transformers"
+    if ctranslate2_spec(folder) and not any(folder.glob("*.safetensors")):
+        return "ctranslate2"
     config = weights.config()
     if "pretrained_cfg" in config:
         return "timm"
     return "transformers" if config else "unknown"
+
+
+def _missing_readers(method: str) -> list[str]:
+    packages = READERS.get(method, "").split()
+    if not packages:
+        return [f"a reader of numbers quantised by '{method}': take the checkpoint that it was made from"]
+    lost = missing_requirements(packages)
+    return [f"{', '.join(lost)}, which reads what {method} wrote: pip install {' '.join(lost)}"] if lost else []
 
 
 def _missing_weights(folder: Path, files: list[Path]) -> list[str]:
@@ -125,6 +155,10 @@ def _count(file: Path, missing: list[str]) -> tuple[int, set[str]]:
     """Numbers and types of a file's tensors, from its header alone."""
     try:
         with open(file, "rb") as opened:
+            if opened.read(len(POINTER)) == POINTER:
+                missing.append(f"{file.name} is a pointer of Git LFS: git -C '{file.parent}' lfs pull")
+                return 0, set()
+            opened.seek(0)
             length = int.from_bytes(opened.read(8), "little")
             if not 2 <= length <= min(_HEADER_BYTES, file.stat().st_size - 8):
                 raise ValueError("its header is longer than the file")

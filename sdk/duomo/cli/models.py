@@ -123,6 +123,8 @@ def _show_folder(app: App, name: str, output: str) -> None:
     shown = {
         "layout": found.layout,
         "made for": ", ".join(found.architectures),
+        "made from": found.base,
+        "quantised": found.quantised,
         "parameters": f"{found.parameters:,} ({', '.join(found.dtypes)})" if found.parameters else "",
         "size": size_text(found.size),
         "prepares": ", ".join(found.prepares),

@@ -43,6 +43,8 @@ def enable(network: PreTrainedModel) -> bool:
     """Switch an encoder to packed attention for good; False (and nothing changed) where it cannot."""
     if network.config.model_type not in PACKABLE or getattr(network.config, "is_decoder", False):
         return False
+    if getattr(network.config, "quantization_config", None) is not None:  # its layers have no plain weights
+        return False
     if stages_of(network) > 1:  # one long row has nothing to cut into microbatches
         return False
     if getattr(network.config, "position_embedding_type", "absolute") != "absolute":

@@ -79,7 +79,7 @@ def _is_plain(module: nn.Module) -> bool:
     """Not the subclasses of layer or weight, whose ways are not known; nor what has hooks or a forward of its own."""
     return (
         type(module) is nn.Linear
-        and type(module.weight) is nn.Parameter
+        and type(getattr(module, "weight", None)) is nn.Parameter  # a quantised one has other tensors
         and module.weight.numel() >= LEAST
         and module.weight.device.type == "cpu"
         and module.weight.dtype == torch.float32
