@@ -76,6 +76,7 @@ START = {
 MADE = {"source-separation": "a folder that `duomo_speech.separation.save` wrote"}
 TRAINED = "train one: [training.md](training.md)"
 EQUAL = {
+    "reinforcement-learning": ("the network run whole for each token", "multimodal/test_gato.py"),
     "audio-continuation": ("the network run whole for each sample", "speech/test_wavenet.py"),
     "audio-classification": ("the pipeline, scores to 1e-5", "speech/test_classification.py"),
     "depth-estimation": ("the pipeline, 1e-4 of the range", "vision/test_dense.py"),
@@ -98,7 +99,7 @@ EQUAL = {
     "summarization": ("`generate`, the same tokens", "nlp/test_seq2seq.py"),
     "super-resolution": ("the bare network, each pixel to 1 of 255", "vision/test_enhancing.py"),
     "table-question-answering": ("the pipeline, the same cells", "nlp/test_tables.py"),
-    "time-series-forecasting": ("statsforecast and the bare networks, to 1e-4", "multimodal/test_series.py"),
+    "time-series-forecasting": ("statsforecast and the bare networks, to 1e-4", "tabular/test_series.py"),
     "text-generation": ("`generate`, the same tokens", "nlp/test_generation.py"),
     "text-image-segmentation": ("the bare network, 1 pixel in 1,000", "multimodal/test_matching.py"),
     "text-ranking": ("`CrossEncoder`, scores to 1e-5", "nlp/test_ranking.py"),

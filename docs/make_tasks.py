@@ -16,6 +16,7 @@ INPUTS = {
     "AudioPair": "two audio clips",
     "Candidates": "a query and the texts that may answer it",
     "Choices": "a question and the texts to choose among",
+    "Episode": "what an agent has seen and done",
     "Comparison": "a text and the texts to compare it with",
     "Image": "an image",
     "ImageCandidates": "an image and the texts that may say what it shows",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
@@ -113,6 +114,11 @@ class Catalog:
         """
         name = load_config().get("models", {}).get("alias", {}).get(name, name)
         found = [spec for spec in self.models if spec.name == name]
+        if not found:
+            found = [spec for spec in self.models if name in spec.formerly]
+            if found:
+                now = f"'{name}' is now '{found[0].name}'; the old name goes with the next release"
+                warnings.warn(now, DeprecationWarning, stacklevel=2)
         if not found and "/" not in name:
             found = [spec for spec in self.models if spec.name.partition("/")[2] == name]
             owners = sorted({spec.name for spec in found})
@@ -142,7 +148,10 @@ class Catalog:
         chosen = load_config().get("models", {}).get("default", {}).get(task)
         if chosen:
             return self.model(chosen, task)
-        able = [spec for spec in self.models if spec.task == task and spec.weights not in ("", "given")]
+        able = [
+            spec for spec in self.models
+            if spec.task == task and spec.weights not in ("", "given") and "demonstration" not in spec.tags
+        ]  # fmt: skip
         for spec in able:
             if self.is_ready(spec):
                 return spec

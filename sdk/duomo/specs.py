@@ -54,6 +54,8 @@ class ModelSpec(NamedTuple):
     are left out, whatever the others say."""
     languages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    """Words to search by. A model with ``demonstration`` is never a default; one with ``export`` is written by
+    `duomo.export`."""
     limits: str = ""
     """What it cannot do, in a sentence a user should read."""
     trainer: str = ""
@@ -62,6 +64,8 @@ class ModelSpec(NamedTuple):
     bases: tuple[str, ...] = ()
     """Other checkpoints that `trainer` starts from, giving them a head for this task: patterns over ``architectures``,
     and names of the catalog."""
+    formerly: tuple[str, ...] = ()
+    """Names that it had; they are taken for one more release, with a warning."""
 
     @property
     def plugin(self) -> str:

@@ -190,6 +190,16 @@ def wavenet(folder: Path) -> None:
     save(WaveNet(about), folder, about)
 
 
+def gato(folder: Path) -> None:
+    from duomo_multimodal.gato.network import Description, Gato
+    from duomo_multimodal.gato.serving import save
+    from duomo_multimodal.gato.worlds import WORLDS
+
+    worlds = {name: world.about for name, world in WORLDS.items()}
+    about = Description(width=16, layers=2, heads=2, context=128, side=32, channels=8, environments=worlds)
+    save(Gato(about), folder)
+
+
 def tapas(folder: Path) -> None:
     from tests.plugins.nlp import tiny
 
@@ -197,7 +207,7 @@ def tapas(folder: Path) -> None:
 
 
 def patch_tst(folder: Path) -> None:
-    from tests.plugins.multimodal import tiny_series
+    from tests.plugins.tabular import tiny_series
 
     tiny_series.patch_tst(folder)
 
@@ -304,9 +314,12 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/vilt", "visual-question-answering"): vilt,
     ("speech/transformers", "audio-classification"): spectrogram,
     ("nlp/transformers", "table-question-answering"): tapas,
-    ("multimodal/series-networks", "time-series-forecasting"): patch_tst,
+    ("tabular/series-networks", "time-series-forecasting"): patch_tst,
     ("speech/deepspeech", "automatic-speech-recognition"): deepspeech,
     ("speech/wavenet", "audio-continuation"): wavenet,
+    **dict.fromkeys(
+        (("multimodal/gato", task) for task in ("reinforcement-learning", "image-captioning", "text-generation")), gato
+    ),
     ("speech/clap", "zero-shot-audio-classification"): sound("clap"),
     ("speech/transformers", "speaker-diarization"): sound("frames"),
     ("speech/transformers", "forced-alignment"): sound("ctc"),

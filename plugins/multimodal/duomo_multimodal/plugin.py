@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from duomo import CommandSpec, Hooks, ModelSpec, hookimpl
-from duomo_multimodal.series.listing import SERIES
 
 CONSE_LIMITS = (
     "Knows the 1000 things of ImageNet and what is near them in meaning, asked for in English; "
@@ -38,13 +37,24 @@ def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
     )
 
 
+def _gato(task: str, loader: str, summary: str) -> ModelSpec:
+    return ModelSpec(
+        "multimodal/gato",
+        task,
+        f"duomo_multimodal.gato.serving:{loader}",
+        f"a generalist in the manner of Gato: {summary}",
+        "Apache-2.0",
+        weights="given",
+        limits="as good as its training: benchmarks/generalist.py trains one",
+    )
+
+
 class Multimodal(Hooks):
     """Images, text and speech in one space."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
         return (
-            *SERIES,
             _conse("zero-shot-image-classification", "ConseZeroShot", "labels by the meaning of their names"),
             _conse("multimodal-embedding", "ConseEmbed", "texts and images as 384 numbers"),
             _conse("image-search", "ConseSearch", "images by the meaning of a text"),
@@ -131,6 +141,9 @@ class Multimodal(Hooks):
                 architectures=("ViltForQuestionAnswering",),
                 limits="chooses among the answers it was trained on; questions of at most 40 tokens",
             ),
+            _gato("reinforcement-learning", "Actor", "what to do next, in environments that it has seen"),
+            _gato("image-captioning", "ImageDescriber", "words for an image"),
+            _gato("text-generation", "TextWriter", "a text goes on"),
             _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot", "any CLIP or SigLIP checkpoint"),
             _dual_encoder("multimodal-embedding", "DualEncoderEmbed", "any CLIP or SigLIP checkpoint"),
             _dual_encoder("image-search", "DualEncoderSearch", "any CLIP or SigLIP checkpoint"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
+from duomo_tabular.series.listing import SERIES
 
 MLP = ModelSpec(
     "tabular/mlp",
@@ -17,7 +18,7 @@ MLP = ModelSpec(
 
 
 class Tabular(Hooks):
-    """Rows of tables."""
+    """Rows of tables, and series of numbers."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
@@ -28,6 +29,7 @@ class Tabular(Hooks):
                 loader="duomo_tabular.mlp:TabularRegressor",
                 trainer="duomo_tabular.mlp:RegressionTrainer",
             ),
+            *SERIES,
         )
 
 

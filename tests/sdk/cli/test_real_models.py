@@ -55,6 +55,7 @@ CHECKPOINTS = {
 
 FOLDERS = {
     "audio-continuation": "speech/wavenet",
+    "reinforcement-learning": "multimodal/gato",
     "tabular-classification": "tabular/mlp",
     "tabular-regression": "tabular/mlp",
 }

@@ -3,9 +3,9 @@
 from duomo import ModelSpec
 
 AUTO_ETS = ModelSpec(
-    "multimodal/auto-ets",
+    "tabular/auto-ets",
     "time-series-forecasting",
-    "duomo_multimodal.series.statistical:AutoEts",
+    "duomo_tabular.series.statistical:AutoEts",
     "exponential smoothing, its form chosen for each series",
     "Apache-2.0",
     weights="none",
@@ -14,25 +14,26 @@ AUTO_ETS = ModelSpec(
     "values, and two seasons where a season is named",
 )
 AUTO_THETA = AUTO_ETS._replace(
-    name="multimodal/auto-theta",
-    loader="duomo_multimodal.series.statistical:AutoTheta",
+    name="tabular/auto-theta",
+    loader="duomo_tabular.series.statistical:AutoTheta",
     summary="the theta method, its form chosen for each series",
 )
 NETWORKS = ModelSpec(
-    "multimodal/series-networks",
+    "tabular/series-networks",
     "time-series-forecasting",
-    "duomo_multimodal.series.networks:Networks",
+    "duomo_tabular.series.networks:Networks",
     "any TimesFM, PatchTST or PatchTSMixer checkpoint for one variable",
     "Apache-2.0",
     weights="given",
+    requires=("transformers>=5.17",),
     architectures=("TimesFmModelForPrediction", "PatchTSTForPrediction", "PatchTSMixerForPrediction"),
     limits="as many steps ahead as it was trained on; PatchTST and PatchTSMixer need their full context and give no "
     "quantiles",
 )
 RESIDUALS = ModelSpec(
-    "multimodal/residuals",
+    "tabular/residuals",
     "time-series-anomaly-detection",
-    "duomo_multimodal.series.anomalies:Residuals",
+    "duomo_tabular.series.anomalies:Residuals",
     "distance from a robust trend and season, in robust standard deviations",
     "Apache-2.0",
     weights="none",
@@ -40,4 +41,8 @@ RESIDUALS = ModelSpec(
     limits="single values and short runs: a lasting shift becomes the new level; needs eight values, and three seasons "
     "where a season is named",
 )
-SERIES = (AUTO_ETS, AUTO_THETA, NETWORKS, RESIDUALS)
+SERIES = tuple(
+    each._replace(formerly=(each.name.replace("tabular/", "multimodal/"),))
+    for each in (AUTO_ETS, AUTO_THETA, NETWORKS, RESIDUALS)
+)
+"""In version 0.1 they belonged to the plugin multimodal."""

@@ -67,7 +67,7 @@ class Networks(Model[Series, Forecast]):
             raise BadOption(
                 f"option 'horizon' cannot be {options.horizon}",
                 why=f"this model was trained to forecast {self.horizon} steps",
-                fix=f"horizon={self.horizon} at most, or multimodal/auto-ets",
+                fix=f"horizon={self.horizon} at most, or tabular/auto-ets",
             )
         if "season" in options.model_fields_set:
             raise BadOption(
@@ -91,7 +91,7 @@ class Networks(Model[Series, Forecast]):
                 raise BadInput(
                     f"this series has {len(item.values)} values, too few for this model",
                     why=f"it reads {self.context}",
-                    fix="a longer series, or multimodal/auto-ets",
+                    fix="a longer series, or tabular/auto-ets",
                 )
             values = torch.tensor(item.values[-self.context :], dtype=torch.float32)
             features.append({"values": values, "truncated": len(item.values) > self.context})

@@ -12,7 +12,7 @@ import transformers as tf
 import duomo
 from duomo.errors import BadOption, WrongTask
 from duomo.inputs import Series
-from tests.plugins.multimodal import tiny_series as tiny
+from tests.plugins.tabular import tiny_series as tiny
 
 MONTHS = np.arange(72)
 NOISE = np.random.default_rng(0).normal(0, 1, 84)
@@ -23,7 +23,7 @@ PAST, FUTURE = SALES[:72], SALES[72:]
 @pytest.mark.parametrize("name", ["auto-ets", "auto-theta"])
 def test_forecasts_are_those_of_statsforecast(name: str) -> None:
     models = pytest.importorskip("statsforecast.models")
-    runner = duomo.load("time-series-forecasting", f"multimodal/{name}", device="cpu")
+    runner = duomo.load("time-series-forecasting", f"tabular/{name}", device="cpu")
     bare = {"auto-ets": models.AutoETS, "auto-theta": models.AutoTheta}[name](season_length=12)
     expected = bare.forecast(y=PAST, h=12, level=[80])
     items = [PAST, PAST[:30], PAST * 3]
@@ -40,7 +40,7 @@ def test_forecasts_are_those_of_statsforecast(name: str) -> None:
 
 def test_a_season_is_worth_more_than_repeating_last_year() -> None:
     pytest.importorskip("statsforecast")
-    result = duomo.load("time-series-forecasting", "multimodal/auto-ets", device="cpu")(PAST, horizon=12, season=12)
+    result = duomo.load("time-series-forecasting", "tabular/auto-ets", device="cpu")(PAST, horizon=12, season=12)
     error = float(np.abs(np.array(result.mean) - FUTURE).mean())
     assert error < float(np.abs(PAST[-12:] - FUTURE).mean()) / 2
     inside = [low <= truth <= high for low, truth, high in zip(
@@ -50,7 +50,7 @@ def test_a_season_is_worth_more_than_repeating_last_year() -> None:
 
 def test_short_and_constant_series_and_those_with_gaps() -> None:
     pytest.importorskip("statsforecast")
-    runner = duomo.load("time-series-forecasting", "multimodal/auto-ets", device="cpu")
+    runner = duomo.load("time-series-forecasting", "tabular/auto-ets", device="cpu")
     outcomes = list(runner.map([[1.0, 2.0], [5] * 9, [1.0, float("nan")] * 9, [], ["x"], PAST], horizon=3))
     assert [each.ok for each in outcomes] == [False, True, False, False, False, True]
     assert "too few for a forecast" in outcomes[0].error.what
@@ -120,7 +120,7 @@ def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:
 
 def test_values_that_do_not_fit_in_are_found() -> None:
     pytest.importorskip("statsmodels")
-    runner = duomo.load("time-series-anomaly-detection", "multimodal/residuals", device="cpu")
+    runner = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
     spoilt = SALES.copy()
     spoilt[[20, 55]] += [40, -35]
     result = runner(spoilt, season=12)
@@ -134,3 +134,11 @@ def test_values_that_do_not_fit_in_are_found() -> None:
     outcomes = list(runner.map([spoilt, [1.0, 2.0]], season=12))
     assert outcomes[0].unwrap() == result
     assert "too few" in outcomes[1].error.what
+
+
+@pytest.mark.parametrize("name", ["auto-ets", "auto-theta", "residuals"])
+def test_the_names_of_before_are_taken_with_a_warning(name: str) -> None:
+    task: Any = "time-series-anomaly-detection" if name == "residuals" else "time-series-forecasting"
+    with pytest.warns(DeprecationWarning, match=f"'multimodal/{name}' is now 'tabular/{name}'"):
+        runner = duomo.load(task, f"multimodal/{name}", device="cpu")
+    assert runner.meta.model == f"tabular/{name}"
