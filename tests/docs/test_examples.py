@@ -7,6 +7,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SAYS = {
+    "ask_page.py": ["INVOICE 2026", "in the line"],
     "chat.py": ["Paris"],
     "finance.py": ["blocked: sex (FAIR.PROHIBITED_BASIS)", "naive: LEAK.FUTURE", "look first at:"],
     "cluster.py": ["0 positive - cpu on ", "2 this text is empty", "workers: 2"],
@@ -25,8 +26,12 @@ SAYS = {
     "train_table.py": ["accuracy", "not used: country", "the first is barolo"],
     "train_two_processes.py": ["together, of 88 rows", "the same network: True"],
     "train_texts.py": ["accuracy", "row 48 left out: this text is empty", "weather kitchen"],
+    "translate_speech.py": ["heard, en: The clinic", "0.", "said again in"],
     "typed_task.py": ["face 0.", "Did you mean 'threshold'?"],
 }
+
+CHECKPOINTS = ("ask_page.py", "translate_speech.py")
+"""Examples that are told a checkpoint: here a tiny one of random numbers."""
 
 
 def test_every_example_is_listed_and_short():
@@ -35,12 +40,27 @@ def test_every_example_is_listed_and_short():
         assert len(path.read_text("utf-8").splitlines()) <= 40, path.name
 
 
+def checkpoint(name: str, folder: Path) -> list[str]:
+    """The argument of an example."""
+    if name not in CHECKPOINTS:
+        return []
+    import torch
+    from transformers import BertForQuestionAnswering
+
+    from tests.contract.test_every_family import bart, bert
+
+    torch.manual_seed(0)
+    folder.mkdir()
+    (bart if name == "translate_speech.py" else bert(BertForQuestionAnswering, ("start", "end")))(folder)
+    return [f"dir:{folder}"]
+
+
 @pytest.mark.slow
 @pytest.mark.embedded
 @pytest.mark.parametrize("name", SAYS)
 def test_an_example_runs_and_says(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", [name])
+    monkeypatch.setattr("sys.argv", [name, *checkpoint(name, tmp_path / "checkpoint")])
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
     said = capsys.readouterr().out
     for words in SAYS[name]:
