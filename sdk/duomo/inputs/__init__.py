@@ -7,6 +7,7 @@ the model, with limits.
 
 from duomo.inputs.audio import Audio
 from duomo.inputs.chat import ImageChat
+from duomo.inputs.episode import Episode
 from duomo.inputs.image import Image
 from duomo.inputs.limits import Limits, limits
 from duomo.inputs.marked import MarkedImage
@@ -37,6 +38,7 @@ __all__ = [
     "Candidates",
     "Choices",
     "Comparison",
+    "Episode",
     "Image",
     "ImageCandidates",
     "ImageChat",

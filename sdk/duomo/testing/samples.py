@@ -11,6 +11,7 @@ from duomo.inputs import (
     Candidates,
     Choices,
     Comparison,
+    Episode,
     Image,
     ImageCandidates,
     ImageChat,
@@ -187,6 +188,12 @@ def series() -> list[list[float]]:
     return [[float(value) for value in each] for each in waves]
 
 
+def episodes() -> list[dict[str, Any]]:
+    """Three episodes of a walker on fields of five by five, of none, one and two steps."""
+    seen = [{"walker": [0, 1], "goal": [4, 2]}, {"walker": [1, 1], "goal": [4, 2]}, {"walker": [2, 1], "goal": [4, 2]}]
+    return [{"observations": seen[: at + 1], "actions": [[1]] * at} for at in range(3)]
+
+
 _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (Image, pictures, b"this is not an image"),
     (Text, texts, object()),
@@ -214,6 +221,7 @@ _INPUTS: tuple[tuple[type[Any], Callable[[], list[Any]], Any], ...] = (
     (PageQuestion, lambda: [("Which total?", page) for page in pages()], ("Which total?", b"this is not an image")),
     (TableQuestion, lambda: [("Who was born in London?", table) for table in tables()], ("Who?", [["a", "b"], ["1"]])),
     (Series, series, [1.0, float("inf")]),
+    (Episode, episodes, {"observations": []}),
     (TextOrImage, lambda: ["a red ball", *pictures()[1:]], b"this is not an image"),
 )
 _ITEMS: dict[str, Callable[[], list[Any]]] = {

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
         ZeroShotImageClassification as ZeroShotImageClassification,
         ZeroShotImageClassificationOptions as ZeroShotImageClassificationOptions,
     )
+    from duomo.tasks.multimodal.control import (
+        Action as Action,
+        ReinforcementLearning as ReinforcementLearning,
+        ReinforcementLearningOptions as ReinforcementLearningOptions,
+    )
     from duomo.tasks.multimodal.documents import (
         DocumentQuestionAnswering as DocumentQuestionAnswering,
         PageAnswer as PageAnswer,
@@ -118,6 +123,13 @@ TASKS = (
         SOUNDS,
         "question.wav -p images=photos/",
     ),
+    row(
+        "reinforcement-learning",
+        "multimodal.control:ReinforcementLearning",
+        "what an agent does next, given what it has seen and done",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"observations": [{"walker": [0, 1], "goal": [4, 1]}]}'""",
+    ),
 )
 
 face(
@@ -128,6 +140,7 @@ face(
         "duomo.tasks.multimodal.chat": "ImageTextToText ImageTextToTextOptions",
         "duomo.tasks.multimodal.matching": "ImageTextRetrieval ImageTextRetrievalOptions TextImageSegmentation"
         " TextImageSegmentationOptions",
+        "duomo.tasks.multimodal.control": "Action ReinforcementLearning ReinforcementLearningOptions",
         "duomo.tasks.multimodal.classification": "ZeroShotImageClassification ZeroShotImageClassificationOptions",
         "duomo.tasks.multimodal.documents": "DocumentQuestionAnswering PageAnswer PageAnswers",
         "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions"
