@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torchvision.transforms.v2 import functional as F
@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional as F
 from duomo import Image, Model, Prompt, WeightsRef, folders
 from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.inputs import Episode
+from duomo.inputs.episode import Values
 from duomo.model import Features, In, R
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
 from duomo.tasks.multimodal.control import Action, ReinforcementLearningOptions
@@ -149,7 +150,7 @@ class Actor(Generalist[Episode, Action]):
 
     def _prepare(self, item: Episode, options: ReinforcementLearningOptions) -> Features:
         name, environment = self._environment(item.observations[-1])
-        actions: list[Any] = [*item.actions, None]
+        actions: list[Values | None] = [*item.actions, None]
         try:
             steps = [
                 of_step(environment, seen, _checked(environment, seen, done))
@@ -168,7 +169,7 @@ class Actor(Generalist[Episode, Action]):
             steps, cut = steps[1:], True
         return {"tokens": join(steps), "wanted": wanted, "environment": name, "truncated": cut}
 
-    def _environment(self, seen: Any) -> tuple[str, Environment]:
+    def _environment(self, seen: Mapping[str, Values]) -> tuple[str, Environment]:
         for name, environment in self.about.environments.items():
             if environment.observations.keys() == seen.keys():
                 return name, environment
@@ -180,7 +181,7 @@ class Actor(Generalist[Episode, Action]):
         )
 
 
-def _checked(environment: Environment, seen: Any, done: Any) -> Any:
+def _checked(environment: Environment, seen: Mapping[str, Values], done: Values | None) -> Values | None:
     """The action, where observation and action have as many numbers as they should."""
     if seen.keys() != environment.observations.keys():
         raise ValueError(f"a step shows {', '.join(seen)} instead of {', '.join(environment.observations)}")
