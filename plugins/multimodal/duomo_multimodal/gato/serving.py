@@ -12,7 +12,6 @@ from torchvision.transforms.v2 import functional as F
 from duomo import Image, Model, Prompt, WeightsRef, folders
 from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.inputs import Episode
-from duomo.inputs.episode import Values
 from duomo.model import Features, In, R
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
 from duomo.tasks.multimodal.control import Action, ReinforcementLearningOptions
@@ -32,6 +31,7 @@ from duomo_multimodal.gato.tokens import (
     of_text,
 )
 
+Numbers = tuple[float, ...]
 NEW_TOKENS = 64
 """Bytes of a text, where nobody says."""
 
@@ -150,7 +150,7 @@ class Actor(Generalist[Episode, Action]):
 
     def _prepare(self, item: Episode, options: ReinforcementLearningOptions) -> Features:
         name, environment = self._environment(item.observations[-1])
-        actions: list[Values | None] = [*item.actions, None]
+        actions: list[Numbers | None] = [*item.actions, None]
         try:
             steps = [
                 of_step(environment, seen, _checked(environment, seen, done))
@@ -169,7 +169,7 @@ class Actor(Generalist[Episode, Action]):
             steps, cut = steps[1:], True
         return {"tokens": join(steps), "wanted": wanted, "environment": name, "truncated": cut}
 
-    def _environment(self, seen: Mapping[str, Values]) -> tuple[str, Environment]:
+    def _environment(self, seen: Mapping[str, Numbers]) -> tuple[str, Environment]:
         for name, environment in self.about.environments.items():
             if environment.observations.keys() == seen.keys():
                 return name, environment
@@ -181,7 +181,7 @@ class Actor(Generalist[Episode, Action]):
         )
 
 
-def _checked(environment: Environment, seen: Mapping[str, Values], done: Values | None) -> Values | None:
+def _checked(environment: Environment, seen: Mapping[str, Numbers], done: Numbers | None) -> Numbers | None:
     """The action, where observation and action have as many numbers as they should."""
     if seen.keys() != environment.observations.keys():
         raise ValueError(f"a step shows {', '.join(seen)} instead of {', '.join(environment.observations)}")
