@@ -54,6 +54,14 @@ READERS = (
         loader="duomo_edge.sound.activity:VoiceActivityDetector",
         summary="Silero VAD as a graph with a duomo.json",
     ),
+    READER._replace(
+        name="edge/whisper",
+        task="automatic-speech-recognition",
+        loader="duomo_edge.sound.recognition:Whisper",
+        summary="Whisper as graphs with a duomo.json",
+        limits="runs on the CPU, one window of up to 30 s after another",
+        tags=("any-length", "timestamps"),
+    ),
 )
 
 

@@ -37,7 +37,7 @@ WHISPER_TINY_EN = ModelSpec(
     packs=("starter",),
     uses=("voice-activity-detection=speech/silero-vad",),
     languages=("en",),
-    tags=("any-length", "timestamps"),
+    tags=("any-length", "timestamps", "export"),
     limits="English only. It knows no speakers, and writes overlapping voices down as one.",
 )
 

@@ -28,12 +28,14 @@ from transformers import (
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, did_you_mean
+from duomo.model import Portable
 from duomo.parallel import TensorPlan, from_first_rank
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
 from duomo_speech import parallel
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.whisper_checkpoint import Vocabulary, read_checkpoint
 from duomo_speech.whisper_decoder import WhisperDecoder
+from duomo_speech.whisper_graphs import portable_whisper
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, speech_windows
 
 STEP_S = 0.02  # between two timestamp tokens, and two states of the encoder
@@ -125,6 +127,9 @@ class Whisper(Model[Any, Transcript]):
                 )
             )
         return transcripts
+
+    def portable(self) -> Portable:
+        return portable_whisper(self.network, self.vocabulary, self.vad)
 
     def _prompt(self, options: SpeechRecognitionOptions) -> tuple[int | None, ...]:
         """Language and task of the call, or of the checkpoint; None stands for a language to be found."""

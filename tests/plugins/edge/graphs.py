@@ -19,7 +19,7 @@ def weights(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def save(folder: Path, nodes: list, inputs: dict, outputs: dict, constants: dict) -> Path:
+def save(folder: Path, nodes: list, inputs: dict, outputs: dict, constants: dict, name: str = "model") -> Path:
     graph = helper.make_graph(
         nodes,
         "hand-made",
@@ -29,7 +29,7 @@ def save(folder: Path, nodes: list, inputs: dict, outputs: dict, constants: dict
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
-    onnx.save(model, folder / "model.onnx")
+    onnx.save(model, folder / f"{name}.onnx")
     return folder
 
 
@@ -107,6 +107,11 @@ def text_classifier(folder: Path) -> Path:
 
 
 def voice_activity(folder: Path) -> Path:
+    _loudness(folder, "model")
+    return describe(folder, "edge/voice-activity", frames=8)
+
+
+def _loudness(folder: Path, name: str) -> None:
     """Speech is where a frame is loud; the state goes through as it is."""
     nodes = [
         helper.make_node("Mul", ["frames", "frames"], ["power"]),
@@ -120,8 +125,59 @@ def voice_activity(folder: Path) -> Path:
     constants = {"samples": np.asarray([1]), "gain": np.asarray(1000, np.float32)}
     inputs = {"frames": (FLOAT, ["n", 576]), "hidden": state, "cell": state}
     outputs = {"probabilities": ["n"], "hidden_after": [1, 1, 128], "cell_after": [1, 1, 128]}
-    save(folder, nodes, inputs, outputs, constants)
-    return describe(folder, "edge/voice-activity", frames=8)
+    save(folder, nodes, inputs, outputs, constants, name)
+
+
+def whisper(folder: Path) -> Path:
+    """Its next token depends on the last, on how many there are and on what is heard; the words are `WORDS`."""
+    _loudness(folder, "activity")
+    end = len(WORDS)
+    count = end + 5 + 1501
+    state, heard = ["b", 1, 1, "p", 1], ["b", 1, 1, "t", 1]
+    save(
+        folder,
+        [
+            helper.make_node("ReduceMean", ["mel", "axis"], ["level"], keepdims=0),
+            helper.make_node("Reshape", ["level", "to_state"], ["heard_keys"]),
+            helper.make_node("Identity", ["heard_keys"], ["heard_values"]),
+        ],
+        {"mel": (FLOAT, ["b", 80, "f"])},
+        {"heard_keys": heard, "heard_values": heard},
+        {"axis": np.asarray([1]), "to_state": np.asarray([0, 1, 1, -1, 1])},
+        "encoder",
+    )
+    nodes = [
+        helper.make_node("Gather", ["table", "token"], ["said"]),
+        helper.make_node("ReduceMean", ["heard_keys", "all"], ["level"], keepdims=0),
+        helper.make_node("Unsqueeze", ["level", "last"], ["column"]),
+        helper.make_node("Cast", ["place"], ["at"], to=FLOAT),
+        helper.make_node("Unsqueeze", ["at", "last"], ["moment"]),
+        helper.make_node("Mul", ["said", "column"], ["louder"]),
+        helper.make_node("Add", ["louder", "moment"], ["mixed"]),
+        helper.make_node("MatMul", ["mixed", "scorer"], ["logits"]),
+        helper.make_node("Reshape", ["column", "to_state"], ["new"]),
+        helper.make_node("Concat", ["keys", "new"], ["keys_after"], axis=3),
+        helper.make_node("Concat", ["values", "new"], ["values_after"], axis=3),
+    ]
+    scorer = weights(4, count, seed=1)
+    scorer[:, end] += 0.2  # so that it comes to an end
+    constants = {
+        "table": weights(count, 4), "scorer": scorer, "all": np.asarray([1, 2, 3, 4]), "last": np.asarray([1]),
+        "to_state": np.asarray([-1, 1, 1, 1, 1]),
+    }  # fmt: skip
+    inputs = {
+        "token": (INT, ["b"]), "place": (INT, ["b"]), "keys": (FLOAT, state), "values": (FLOAT, state),
+        "heard_keys": (FLOAT, heard), "heard_values": (FLOAT, heard),
+    }  # fmt: skip
+    outputs = {"logits": ["b", count], "keys_after": ["b", 1, 1, "q", 1], "values_after": ["b", 1, 1, "q", 1]}
+    save(folder, nodes, inputs, outputs, constants, "step")
+    tokenizer(folder)
+    return describe(
+        folder, "edge/whisper", frames=8, mels=80, shape=[1, 1, 1], most_tokens=12,
+        graphs={name: f"{name}.onnx" for name in ("encoder", "step", "activity")},
+        vocabulary={"languages": {}, "start": end + 1, "end": end, "transcribe": end + 2, "translate": end + 3,
+                    "no_timestamps": end + 4, "suppressed": [0, 1, 2, 3], "suppressed_first": [end]},
+    )  # fmt: skip
 
 
 def tokenizer(folder: Path) -> None:
@@ -143,5 +199,6 @@ MAKERS = {
     ("edge/text-encoder", "semantic-search"): text_encoder,
     ("edge/text-encoder", "zero-shot-classification"): text_encoder,
     ("edge/voice-activity", "voice-activity-detection"): voice_activity,
+    ("edge/whisper", "automatic-speech-recognition"): whisper,
 }
 """By reader and task."""

@@ -32,6 +32,7 @@ def test_every_reader_works_where_torch_cannot_be_imported(tmp_path):
         "feature-extraction": (graphs.text_encoder, ["a red ball", "", "i love this"]),
         "text-classification": (graphs.text_classifier, ["a red ball", "i love this camera"]),
         "voice-activity-detection": (graphs.voice_activity, [{"rate": 44100, "hertz": 440, "seconds": 1.0}]),
+        "automatic-speech-recognition": (graphs.whisper, [{"voice": 2.0}]),
     }
     for task, (make, items) in cases.items():
         (tmp_path / task).mkdir()
@@ -63,3 +64,25 @@ def test_silero_hears_on_a_device_what_it_hears_here(tmp_path):
     found = said["outcomes"][0]["result"]["segments"]
     assert [each["start"] for each in found] == pytest.approx([each.start for each in expected.segments])
     assert [each["score"] for each in found] == pytest.approx([each.score for each in expected.segments], abs=1e-4)
+
+
+@pytest.mark.embedded
+@pytest.mark.slow
+def test_whisper_writes_on_a_device_what_it_writes_here(tmp_path):
+    said = []
+    sentences = ("Heavy rain is expected along the northern coast.", "The train leaves from platform four.")
+    for at, sentence in enumerate(sentences):
+        sound = duomo.run("text-to-speech", sentence, model="speech/hibari")
+        said.append(str(sound.save(tmp_path / f"{at}.wav")))
+    artifact = export("speech/whisper-tiny.en", tmp_path / "whisper", on=said)
+    assert artifact.difference < 1e-3
+    items = [*said, {"rate": 16_000, "hertz": 440, "seconds": 1}]
+    found = on_a_device("automatic-speech-recognition", artifact.folder, items, memory_mb=900)
+    assert found["loaded"] == []
+    texts = [each["result"]["text"] for each in found["outcomes"]]
+    expected = [duomo.run("automatic-speech-recognition", each, model="speech/whisper-tiny.en") for each in said]
+    assert texts == [*(each.text for each in expected), ""], "and nothing of a tone"
+    assert "platform" in texts[1]
+    segments = found["outcomes"][0]["result"]["segments"]
+    assert [each["start"] for each in segments] == pytest.approx([each.start for each in expected[0].segments])
+    assert found["peak_mb"] < 700
