@@ -1,6 +1,7 @@
 """Whisper without torch: its spectrogram, its rules for timestamps, and a small checkpoint as an artefact."""
 
 import json
+import types
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,9 @@ def test_what_may_follow_is_as_in_transformers():
         languages={}, start=21, end=end, transcribe=22, translate=23, no_timestamps=no_timestamps,
         suppressed=[3], suppressed_first=[5, end],
     )  # fmt: skip
-    steering = type("Steering", (), {"eos_token_id": end, "no_timestamps_token_id": no_timestamps,
-                                     "max_initial_timestamp_index": 50})  # fmt: skip
+    steering: Any = types.SimpleNamespace(
+        eos_token_id=end, no_timestamps_token_id=no_timestamps, max_initial_timestamp_index=50
+    )
     rules = WhisperTimeStampLogitsProcessor(steering, begin_index=1)
     random = np.random.default_rng(0)
     for _ in range(300):
