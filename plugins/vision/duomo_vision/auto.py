@@ -46,7 +46,7 @@ class ImageClassifier(CheckpointModel[Classification]):
             "edge/image-classifier",
             self.network,
             lambda network, pixels: network(pixel_values=pixels).logits,
-            image_settings(self.processor, name),
+            image_settings(self.processor, name, "ViT, ResNet and ConvNeXT"),
             activation="sigmoid" if self.is_multi_label else "softmax",
             labels=self.labels,
         )

@@ -48,7 +48,7 @@ class ObjectDetector(Dense[Detections]):
             "edge/detector",
             self.network,
             lambda network, pixels: _logits_and_boxes(network(pixel_values=pixels)),
-            image_settings(self.processor, str(config.name_or_path)),
+            image_settings(self.processor, str(config.name_or_path), "RT-DETR and RT-DETRv2"),
             outputs=("logits", "boxes"),
             activation="softmax" if config.model_type in SOFTMAX else "sigmoid",
             labels=list(self.labels.values()),

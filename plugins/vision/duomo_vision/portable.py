@@ -47,8 +47,14 @@ def portable(
     return Portable(reader, {"network": exported}, {"image": dict(image), **settings})
 
 
-def image_settings(processor: Any, name: str) -> dict[str, object]:
-    """What an image processor of transformers does, as a reader of graphs knows it. Raises `ExportRefused`."""
+def image_settings(processor: Any, name: str, instead: str) -> dict[str, object]:
+    """What an image processor of transformers does, as a reader of graphs knows it. Raises `ExportRefused`.
+
+    Args:
+        processor: of a checkpoint.
+        name: of the checkpoint.
+        instead: kinds of checkpoints for the same task whose images are usually prepared in a way that is known.
+    """
     steps = {key: value for key, value in vars(processor).items() if key.startswith("do_") and value}
     size, crop = (dict(getattr(processor, key, None) or {}) for key in ("size", "crop_size"))
     mode = MODES.get(getattr(processor, "resample", None))
@@ -59,7 +65,7 @@ def image_settings(processor: Any, name: str) -> dict[str, object]:
         raise ExportRefused(
             f"'{name}' cannot be exported",
             why=f"its images are prepared in a way that graphs are not: {', '.join(refused) or f'size {size}'}",
-            fix="a checkpoint that resizes to one size, or cuts out the centre",
+            fix=f"for the same task one that resizes to one size or cuts out the centre, as {instead} do",
         )
     scale = float(processor.rescale_factor) if steps.get("do_rescale") else 1.0
     found: dict[str, object] = {

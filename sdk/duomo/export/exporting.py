@@ -190,10 +190,11 @@ def _not_exportable(spec: ModelSpec, catalog: Catalog) -> ExportRefused:
     modality = catalog.task(spec.task).modality
     kin = [each.name for each in able if catalog.task(each.task).modality == modality]
     near = list(dict.fromkeys(same or kin or [each.name for each in able]))
+    names = ", ".join(near[:4])
     return ExportRefused(
         f"'{spec.name}' cannot be exported for {spec.task}",
         why=why,
-        fix=f"the nearest that can: {', '.join(near[:4])}" if near else "duomo models list",
+        fix=f"for {spec.task} these can: {names}" if same else f"none for {spec.task} can; the nearest: {names}",
     )
 
 

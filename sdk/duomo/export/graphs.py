@@ -60,17 +60,33 @@ def _write(
         with torch.inference_mode(False), torch.no_grad(), quiet():
             program = torch.export.export(plain(network.module).eval(), tuple(given.values()), dynamic_shapes=sizes)
             made = torch.onnx.export(
-                program, dynamo=True, verbose=False, input_names=list(given), output_names=list(network.outputs)
+                program,
+                dynamo=True,
+                verbose=False,
+                input_names=list(given),
+                output_names=list(network.outputs),
+                custom_translation_table={torch.ops.aten._is_all_true.default: _all_true},
             )
             assert made is not None
             made.save(file, external_data=False)
     except Exception as error:
-        first = str(error).strip().partition("\n")[0]
+        root: BaseException = error
+        while root.__cause__ is not None:
+            root = root.__cause__
+        first = str(root).strip().partition("\n")[0]
         raise ExportRefused(
             f"'{name}' cannot be exported",
-            why=f"torch's exporter raised {type(error).__name__}: {first:.300}",
+            why=f"torch's exporter raised {type(root).__name__}: {first:.300}",
             fix="report it to the author of the model's plugin",
         ) from error
+
+
+def _all_true(values: object) -> object:
+    """What torch's exporter has no word for, and D-FINE asks."""
+    from onnxscript import INT32, opset18 as op
+
+    least = op.ReduceMin(op.Cast(values, to=INT32.dtype), keepdims=0)
+    return op.Cast(least, to=9)
 
 
 def _takes_more_rows(file: Path, given: Mapping[str, Tensor]) -> bool:
