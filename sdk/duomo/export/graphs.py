@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,10 +84,10 @@ def _write(
 
 def _all_true(values: object) -> object:
     """What torch's exporter has no word for, and D-FINE asks."""
-    from onnxscript import INT32, opset18 as op
+    from onnxscript import BOOL, INT32, opset18
 
-    least = op.ReduceMin(op.Cast(values, to=INT32.dtype), keepdims=0)
-    return op.Cast(least, to=9)
+    op: Any = opset18
+    return op.Cast(op.ReduceMin(op.Cast(values, to=INT32.dtype), keepdims=0), to=BOOL.dtype)
 
 
 def _takes_more_rows(file: Path, given: Mapping[str, Tensor]) -> bool:

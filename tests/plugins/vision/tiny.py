@@ -58,9 +58,9 @@ def rt_detr() -> tuple[Any, Any]:
     return tf.RTDetrForObjectDetection(config), tf.RTDetrImageProcessor(size={"height": 64, "width": 64})
 
 
-def rt_detr_of_unequal_places() -> tuple[Any, Any]:
-    """One that tells places of an image apart; the other has one score for all, so that any six are its best."""
-    network, processor = rt_detr()
+def told_apart(make: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """RT-DETR or its kin that tells places of an image apart; else all have one score, and any six are the best."""
+    network, processor = make()
     torch.manual_seed(0)
     with torch.no_grad():
         for each in network.parameters():
