@@ -73,7 +73,10 @@ START = {
     "zero-shot-object-detection": "google/owlvit-base-patch32",
 }
 """Where nothing is embedded: a checkpoint to start with. Tasks that are missing here have none on the hub."""
-MADE = {"source-separation": "a folder that `duomo_speech.separation.save` wrote"}
+MADE = {
+    "optical-flow": "a folder that `duomo_vision.raft.save` wrote",
+    "source-separation": "a folder that `duomo_speech.separation.save` wrote",
+}
 TRAINED = "train one: [training.md](training.md)"
 EQUAL = {
     "reinforcement-learning": ("the network run whole for each token", "multimodal/test_gato.py"),
@@ -92,6 +95,8 @@ EQUAL = {
     "keypoint-detection": ("the model's post-processing, scores to 1e-5", "vision/test_places.py"),
     "keypoint-matching": ("the model's post-processing, scores to 1e-4", "vision/test_places.py"),
     "mask-generation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_places.py"),
+    "optical-flow": ("torchvision's bare network, to 1e-4 pixel", "vision/test_raft.py"),
+    "person-segmentation": ("the pixels of the label by semantic segmentation", "vision/test_dense.py"),
     "object-detection": ("the pipeline, scores to 1e-4, boxes to a pixel", "vision/test_dense.py"),
     "panoptic-segmentation": ("the pipeline, scores to 1e-4, 1 pixel in 1,000", "vision/test_dense.py"),
     "pose-estimation": ("the model's post-processing, scores to 1e-4, places to 0.01 pixel", "vision/test_places.py"),

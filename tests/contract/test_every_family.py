@@ -231,6 +231,14 @@ def torchvision(folder: Path) -> None:
     save(mobilenet_v3_small(num_classes=3), folder, architecture="mobilenet_v3_small", labels=["a", "b", "c"])
 
 
+def raft(folder: Path) -> None:
+    from torchvision.models.optical_flow import raft_small
+
+    from duomo_vision.raft import save
+
+    save(raft_small(), folder, architecture="raft_small")
+
+
 def baseline(module: str, architecture: str) -> Callable[[Path], None]:
     """A network of random numbers, as training saves it."""
 
@@ -291,6 +299,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/cnn", "image-classification"): baseline("duomo_vision.cnn:ImageCnnTrainer", "cnn"),
     ("vision/transformers", "image-classification"): vit,
     ("vision/torchvision", "image-classification"): torchvision,
+    ("vision/raft", "optical-flow"): raft,
     ("vision/transformers", "object-detection"): dense("yolos"),
     ("vision/transformers", "zero-shot-object-detection"): dense("owl_vit"),
     ("vision/transformers", "semantic-segmentation"): dense("segformer"),

@@ -230,6 +230,17 @@ CNN = TORCHVISION._replace(
 )
 
 
+RAFT = ModelSpec(
+    "vision/raft",
+    "optical-flow",
+    "duomo_vision.raft:Raft",
+    "RAFT of torchvision, from a folder in duomo layout",
+    "BSD-3-Clause",
+    weights="given",
+    limits="images of one size; large ones take memory by the square of their area",
+)
+
+
 class Vision(Hooks):
     """Images: classification, embedding, faces, reading print."""
 
@@ -269,6 +280,7 @@ class Vision(Hooks):
             TRANSFORMERS,
             CNN,
             TORCHVISION,
+            RAFT,
             *(TRANSFORMERS._replace(task=task, trainer="", **changed) for task, changed in FAMILIES.items()),
         )
 

@@ -8,6 +8,7 @@ _OTHERS = {
     "face-detection": "detect-faces faces",
     "face-landmarks": "face-alignment face-mesh facial-landmarks",
     "person-segmentation": "people-segmentation portrait-segmentation selfie-segmentation",
+    "optical-flow": "dense-optical-flow flow-estimation",
     "optical-character-recognition": "ocr text-recognition",
     "text-classification": "classify-text sentiment sentiment-analysis",
     "token-classification": "entity-recognition named-entity-recognition ner pos-tagging",

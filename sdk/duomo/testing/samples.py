@@ -242,6 +242,7 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "instance-segmentation": lambda: {"threshold": 0.1},
     "panoptic-segmentation": lambda: {"threshold": 0.1},
     "image-anomaly-detection": lambda: {"good": [pictures()[0], pictures()[0][:, ::-1].copy()]},
+    "optical-flow": lambda: {"iterations": 2},
     "image-captioning": lambda: {"max_new_tokens": 4},
     "handwriting-recognition": lambda: {"max_new_tokens": 4},
     "image-text-to-text": lambda: {"max_new_tokens": 4},

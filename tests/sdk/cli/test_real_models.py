@@ -56,6 +56,7 @@ CHECKPOINTS = {
 FOLDERS = {
     "audio-continuation": "speech/wavenet",
     "reinforcement-learning": "multimodal/gato",
+    "optical-flow": "vision/raft",
     "tabular-classification": "tabular/mlp",
     "tabular-regression": "tabular/mlp",
 }

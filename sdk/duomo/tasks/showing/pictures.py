@@ -22,12 +22,14 @@ _SIDE = 960
 _MOST = 300
 """Marks that are drawn."""
 _PNG = b"\x89PNG"
+_OWN = (_PNG, b"PIEH")
+"""How a field begins that is the image which a result is: a PNG, or a flow, which the result draws itself."""
 
 
 def picture(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
     """The image that a result is, or a drawing of what it found on one."""
     fields = {name: getattr(result, name) for name in type(result).model_fields}
-    own = next((name for name, value in fields.items() if isinstance(value, bytes) and value[:4] == _PNG), "")
+    own = next((name for name, value in fields.items() if isinstance(value, bytes) and value[:4] in _OWN), "")
     if own:
         return f'<img alt="{escape(own)}" src="{_embedded(_opened(result, fields[own]))}">', {own, "width", "height"}
     width, height = fields.get("width"), fields.get("height")

@@ -52,6 +52,11 @@ if TYPE_CHECKING:
         LandmarkedFace as LandmarkedFace,
         LandmarkedFaces as LandmarkedFaces,
     )
+    from duomo.tasks.vision.flow import (
+        Flow as Flow,
+        OpticalFlow as OpticalFlow,
+        OpticalFlowOptions as OpticalFlowOptions,
+    )
     from duomo.tasks.vision.keypoints import (
         Joint as Joint,
         Keypoint as Keypoint,
@@ -177,6 +182,13 @@ TASKS = (
         """-m dir:PATH --input-format jsonl - <<< '{"image": "left.jpg", "image_pair": "right.jpg"}'""",
     ),
     row(
+        "optical-flow",
+        "vision.flow:OpticalFlow",
+        "where each pixel of one image has gone on the next",
+        (),
+        """-m dir:PATH --input-format jsonl - <<< '{"image": "first.jpg", "image_pair": "second.jpg"}'""",
+    ),
+    row(
         "mask-generation",
         "vision.segmentation:MaskGeneration",
         "the outline of what lies in a box or at a point",
@@ -236,6 +248,7 @@ face(
         "duomo.tasks.vision.enhancing": "ImageMatting ImageMattingOptions Picture SuperResolution"
         " SuperResolutionOptions",
         "duomo.tasks.vision.faces": "FaceLandmarks FaceLandmarksOptions LandmarkedFace LandmarkedFaces",
+        "duomo.tasks.vision.flow": "Flow OpticalFlow OpticalFlowOptions",
         "duomo.tasks.vision.keypoints": "Joint Keypoint KeypointDetection KeypointDetectionOptions KeypointMatching"
         " KeypointMatchingOptions Keypoints Match Matches Point Pose PoseEstimation PoseEstimationOptions Poses",
         "duomo.tasks.vision.reading": "CharacterRecognition CharacterRecognitionOptions Handwriting"

@@ -83,6 +83,49 @@ def draw_points(
     return picture
 
 
+def draw_lines(
+    image: object, lines: Sequence[tuple[float, float, float, float]], size: tuple[int, int]
+) -> PIL.Image.Image:
+    """A copy of `image`, of `size` (width, height), with a line from (x, y), which has a dot, to (x, y) for each."""
+    import PIL.ImageDraw
+
+    picture = _opened(image, *size)
+    pen = PIL.ImageDraw.Draw(picture)
+    width = max(1, round(max(picture.size) / 400))
+    for x, y, to_x, to_y in lines:
+        pen.line((x, y, to_x, to_y), fill=COLORS[0], width=width)
+        pen.ellipse((x - width, y - width, x + width, y + width), fill=COLORS[0])
+    return picture
+
+
+def draw_pairs(
+    first: object,
+    second: object,
+    pairs: Sequence[tuple[float, float, float, float]],
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+) -> PIL.Image.Image:
+    """Two images side by side, of these sizes (width, height), with a line from (x, y) of one to (x, y) of the other.
+
+    The first pair lies on top; neighbours in the list have other colors.
+    """
+    import PIL.Image
+    import PIL.ImageDraw
+
+    left, right = _opened(first, *sizes[0]), _opened(second, *sizes[1])
+    picture = PIL.Image.new("RGB", (left.width + right.width, max(left.height, right.height)))
+    picture.paste(left, (0, 0))
+    picture.paste(right, (left.width, 0))
+    pen = PIL.ImageDraw.Draw(picture)
+    width = max(1, round(max(picture.size) / 600))
+    radius = 2 * width
+    for at, (x, y, to_x, to_y) in reversed(list(enumerate(pairs))):
+        color = COLORS[at % len(COLORS)]
+        pen.line((x, y, left.width + to_x, to_y), fill=color, width=width)
+        for a, b in ((x, y), (left.width + to_x, to_y)):
+            pen.ellipse((a - radius, b - radius, a + radius, b + radius), fill=color)
+    return picture
+
+
 def draw_masks(
     image: object, masks: Sequence[tuple[str, np.ndarray[Any, Any]]], size: tuple[int, int]
 ) -> PIL.Image.Image:

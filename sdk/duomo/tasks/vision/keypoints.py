@@ -127,6 +127,16 @@ class Matches(Result):
     width_1: int
     height_1: int
 
+    def draw(self, first: object, second: object) -> PIL.Image.Image:
+        """Draw both images side by side, with a line between the two places of each match."""
+        from duomo.tasks.vision.drawing import draw_pairs
+
+        pairs = [
+            (each.keypoint_image_0.x, each.keypoint_image_0.y, each.keypoint_image_1.x, each.keypoint_image_1.y)
+            for each in self.matches
+        ]
+        return draw_pairs(first, second, pairs, ((self.width_0, self.height_0), (self.width_1, self.height_1)))
+
 
 class KeypointMatchingOptions(Options):
     """Options of keypoint matching."""
