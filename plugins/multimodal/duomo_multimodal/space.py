@@ -19,13 +19,12 @@ import torch
 from duomo import Image, Model, Result
 from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.inputs import TextOrImage
-from duomo.tasks.multimodal import ImageSearchOptions, MultimodalEmbeddingOptions
+from duomo.tasks.multimodal import ImageSearchOptions, ImageSearchResult, MultimodalEmbeddingOptions
 from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
-from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
+from duomo.tasks.results import Classification, Embedding, Hit
 
 In = TypeVar("In")
 R = TypeVar("R", bound=Result)
-T = TypeVar("T")
 _KEPT = 20_000
 """Vectors of images that are kept for the next search, unless one gallery alone has more."""
 
@@ -125,14 +124,21 @@ class Embed(Space[TextOrImage, Embedding]):
         return [Embedding.model_construct(vector=row) for row in output.float().numpy()]
 
 
-class Search(Space[TextOrImage, SearchResult]):
+class Search(Space[TextOrImage, ImageSearchResult]):
     """Find the images nearest to a text or an image; each image is embedded once."""
 
     def check_options(self, options: ImageSearchOptions) -> None:
-        """Refuse a gallery with a file that is gone; one that is damaged is found when it is embedded."""
+        """Refuse a gallery with a file that is gone; one that is damaged is left out, and the results say so."""
         for index, image in enumerate(options.images):
             if isinstance(image.source, os.PathLike):
-                _of_gallery(options.images, index, _identity)
+                try:
+                    _identity(image)
+                except OSError as error:
+                    raise BadOption(
+                        f"{_called(options.images, index)} cannot be searched",
+                        why=str(error),
+                        fix="leave it out of option 'images', or replace it",
+                    ) from None
 
     def preprocess(self, items: Sequence[TextOrImage], options: ImageSearchOptions) -> list[dict[str, Any]]:
         features = self.features(items)
@@ -142,47 +148,61 @@ class Search(Space[TextOrImage, SearchResult]):
 
     def postprocess(
         self, output: torch.Tensor, features: list[dict[str, Any]], options: ImageSearchOptions
-    ) -> list[SearchResult]:
-        cosines = output @ self._gallery(options.images).T
+    ) -> list[ImageSearchResult]:
+        places, vectors, left_out = self._gallery(options.images)
         return [
-            SearchResult.model_construct(query=feature["query"], hits=_best(row, options))
-            for feature, row in zip(features, cosines, strict=True)
+            ImageSearchResult.model_construct(
+                query=feature["query"], hits=_best(row, places, options), left_out=list(left_out)
+            )
+            for feature, row in zip(features, output @ vectors.T, strict=True)
         ]
 
-    def _gallery(self, images: tuple[Image, ...]) -> torch.Tensor:
-        """Vectors of the images to search, (N, D): only those not seen before are embedded.
+    def _gallery(self, images: tuple[Image, ...]) -> tuple[list[int], torch.Tensor, list[str]]:
+        """Which images can be searched, their vectors (N, D), and why the others cannot.
 
-        Raises `BadOption` that names the first image that cannot be read: it fails every query.
+        Only those not seen before are embedded. Raises `BadOption` where none can be read.
         """
-        known = self._known
-        keys = [_of_gallery(images, index, _identity) for index in range(len(images))]
-        fresh = {key: index for index, key in enumerate(keys) if key not in known}
-        todo = list(fresh.items())
+        known, keys, faults = self._known, dict[int, Hashable](), dict[int, str]()
+        for index, image in enumerate(images):
+            try:
+                keys[index] = _identity(image)
+            except (BadInput, OSError) as error:
+                faults[index] = _reason(error)
+        unreadable: dict[Hashable, str] = {}
+        todo = [(key, index) for key, index in {key: index for index, key in keys.items()}.items() if key not in known]
         for start in range(0, len(todo), self.batch_size):
-            some = todo[start : start + self.batch_size]
-            vectors = self.embed_pictures(self.prepare([_of_gallery(images, index, Image.pil) for _, index in some]))
-            known.update(zip((key for key, _ in some), vectors, strict=True))
-        for key in keys:
-            known[key] = known.pop(key)  # to the end, so that those searched longest ago are the first to go
-        while len(known) > max(_KEPT, len(keys)):
+            read: dict[Hashable, PIL.Image.Image] = {}
+            for key, index in todo[start : start + self.batch_size]:
+                try:
+                    read[key] = images[index].pil()
+                except (BadInput, OSError) as error:
+                    unreadable[key] = _reason(error)
+            if read:
+                known.update(zip(read, self.embed_pictures(self.prepare(list(read.values()))), strict=True))
+        faults |= {index: unreadable[key] for index, key in keys.items() if key in unreadable}
+        left_out = [f"{_called(images, index)}: {faults[index]}" for index in sorted(faults)]
+        places = [index for index in keys if index not in faults]
+        if not places:
+            raise BadOption(
+                "none of the images in option 'images' can be searched", why=left_out[0], fix="name images that open"
+            )
+        for index in places:
+            known[keys[index]] = known.pop(keys[index])  # to the end: those searched longest ago are the first to go
+        while len(known) > max(_KEPT, len(places)):
             del known[next(iter(known))]
-        return torch.stack([known[key] for key in keys])
+        return places, torch.stack([known[keys[index]] for index in places]), left_out
 
     @functools.cached_property
     def _known(self) -> dict[Hashable, torch.Tensor]:
         return {}
 
 
-def _of_gallery(images: Sequence[Image], index: int, read: Callable[[Image], T]) -> T:
-    try:
-        return read(images[index])
-    except (BadInput, OSError) as error:
-        name = f", '{images[index].name}'," if images[index].name else ""
-        raise BadOption(
-            f"image {index} of the gallery{name} cannot be searched",
-            why=f"{error.what}: {error.why}" if isinstance(error, BadInput) else str(error),
-            fix="leave it out of option 'images', or replace it",
-        ) from None
+def _called(images: Sequence[Image], index: int) -> str:
+    return f"image {index} of the gallery" + (f" ('{images[index].name}')" if images[index].name else "")
+
+
+def _reason(error: BadInput | OSError) -> str:
+    return f"{error.what}: {error.why}" if isinstance(error, BadInput) else str(error)
 
 
 def _identity(image: Image) -> Hashable:
@@ -194,9 +214,9 @@ def _identity(image: Image) -> Hashable:
     return pixels.shape, hashlib.sha256(pixels.data).digest()
 
 
-def _best(cosines: torch.Tensor, options: ImageSearchOptions) -> list[Hit]:
+def _best(cosines: torch.Tensor, places: list[int], options: ImageSearchOptions) -> list[Hit]:
     scores, order = cosines.topk(min(options.top_k, len(cosines)))
     return [
-        Hit.model_construct(index=index, item=options.images[index].name or str(index), score=score)
-        for index, score in zip(order.tolist(), scores.tolist(), strict=True)
+        Hit.model_construct(index=places[at], item=options.images[places[at]].name or str(places[at]), score=score)
+        for at, score in zip(order.tolist(), scores.tolist(), strict=True)
     ]

@@ -10,11 +10,10 @@ import torch
 import duomo
 from duomo import Audio, Model, Runner, WeightsRef
 from duomo.errors import InputUnreadable
-from duomo.tasks.multimodal import ImageSearchOptions
-from duomo.tasks.results import SearchResult
+from duomo.tasks.multimodal import ImageSearchOptions, ImageSearchResult
 
 
-class SpokenImageSearch(Model[Audio, SearchResult]):
+class SpokenImageSearch(Model[Audio, ImageSearchResult]):
     """Two models in a row; ``query`` of the result is what was heard."""
 
     def __init__(self, recogniser: Runner[Any], searcher: Runner[Any]) -> None:
@@ -46,6 +45,6 @@ class SpokenImageSearch(Model[Audio, SearchResult]):
 
     def postprocess(
         self, output: list[str], features: list[dict[str, Any]], options: ImageSearchOptions
-    ) -> list[SearchResult]:
+    ) -> list[ImageSearchResult]:
         found = self.searcher.map([{"text": text} for text in output], images=options.images, top_k=options.top_k)
         return [outcome.unwrap() for outcome in found]

@@ -78,24 +78,36 @@ def test_a_folder_is_a_gallery_and_hits_bear_the_names_of_the_files(tmp_path):
     assert result.top.item == str(tmp_path / "b.png")
 
 
-def test_a_damaged_picture_of_the_gallery_is_named_as_one_of_the_gallery(tmp_path):
-    for name, picture in (("a.png", RED), ("b.png", BLUE)):
+def test_a_damaged_picture_of_the_gallery_is_left_out_and_named(tmp_path):
+    for name, picture in (("a.png", RED), ("b.png", GREEN), ("c.png", BLUE)):
         picture.save(tmp_path / name)
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:45])
-    with pytest.raises(BadOption) as caught:
-        run(Colours(), ["blue"], tmp_path)
-    assert "image 1 of the gallery" in caught.value.what
-    assert str(tmp_path / "b.png") in caught.value.what
-    assert "is damaged" in caught.value.why
-    assert "option 'images'" in caught.value.fix
+    model = Colours()
+    for _ in range(2):
+        result, _ = run(model, ["blue", "red"], tmp_path)
+        assert [hit.index for hit in result.hits] == [2, 0]
+        assert result.top.item == str(tmp_path / "c.png")
+        [said] = result.left_out
+        assert said.startswith(f"image 1 of the gallery ('{tmp_path / 'b.png'}'): ")
+        assert "is damaged" in said
+    assert model.num_embedded == 2
+    [fine] = run(model, ["blue"], [RED, BLUE])
+    assert fine.left_out == []
 
 
-def test_a_picture_of_the_gallery_that_is_gone_by_now_is_named(tmp_path):
+def test_a_gallery_of_which_nothing_can_be_read_is_refused(tmp_path):
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    with pytest.raises(BadOption, match="none of the images in option 'images' can be searched") as caught:
+        run(Colours(), ["blue"], [tmp_path / "b.png", b"nor this"])
+    assert "image 0 of the gallery" in caught.value.why
+
+
+def test_a_picture_of_the_gallery_that_is_gone_is_named_before_the_search(tmp_path):
     RED.save(tmp_path / "a.png")
     options = ImageSearchOptions.parse({"images": tmp_path})
     (tmp_path / "a.png").unlink()
     with pytest.raises(BadOption, match="image 0 of the gallery"):
-        Colours().postprocess(torch.eye(3)[:1], [{"query": "red"}], options)
+        Colours().check_options(options)
 
 
 def test_only_so_many_pictures_are_kept_and_those_searched_last_stay(monkeypatch):

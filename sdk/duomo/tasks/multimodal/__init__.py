@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from duomo.tasks.multimodal.retrieval import (
         ImageSearch as ImageSearch,
         ImageSearchOptions as ImageSearchOptions,
+        ImageSearchResult as ImageSearchResult,
         MultimodalEmbedding as MultimodalEmbedding,
         MultimodalEmbeddingOptions as MultimodalEmbeddingOptions,
         SpokenImageSearch as SpokenImageSearch,
@@ -143,7 +144,7 @@ face(
         "duomo.tasks.multimodal.control": "Action ReinforcementLearning ReinforcementLearningOptions",
         "duomo.tasks.multimodal.classification": "ZeroShotImageClassification ZeroShotImageClassificationOptions",
         "duomo.tasks.multimodal.documents": "DocumentQuestionAnswering PageAnswer PageAnswers",
-        "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions"
+        "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions ImageSearchResult"
         " MultimodalEmbedding MultimodalEmbeddingOptions SpokenImageSearch",
         "duomo.tasks.results": "Classification Embedding SearchResult",
     },

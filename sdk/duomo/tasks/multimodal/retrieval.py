@@ -35,19 +35,26 @@ class ImageSearchOptions(Options):
     top_k: int = Field(5, ge=1, description="how many hits to give, best first")
 
 
-class ImageSearch(Task[TextOrImage, ImageSearchOptions, SearchResult]):
+class ImageSearchResult(SearchResult):
+    """Images that were found, the best first."""
+
+    left_out: list[str] = Field(default_factory=list)
+    """The images that could not be read, each as its position, its name and the reason; they were not searched."""
+
+
+class ImageSearch(Task[TextOrImage, ImageSearchOptions, ImageSearchResult]):
     """Find images by a text or an image."""
 
     name = "image-search"
     Input = TextOrImage
     Options = ImageSearchOptions
-    Result = SearchResult
+    Result = ImageSearchResult
 
 
-class SpokenImageSearch(Task[Audio, ImageSearchOptions, SearchResult]):
+class SpokenImageSearch(Task[Audio, ImageSearchOptions, ImageSearchResult]):
     """Find images by asking aloud; ``query`` of the result is what was heard."""
 
     name = "spoken-image-search"
     Input = Audio
     Options = ImageSearchOptions
-    Result = SearchResult
+    Result = ImageSearchResult
