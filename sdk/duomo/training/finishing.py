@@ -86,6 +86,9 @@ def _write_model(training: Training, out: Path) -> None:
     writing.mkdir()
     training.model.network.eval()
     if training.request.train == "lora":
+        parts = training.model.parts()
+        head, rank = parts.head if parts is not None else (), training.recipe.lora_rank
+        lora.save(training.model.network, head, rank, training.start.reference, writing / "adapter")
         lora.merge(training.model.network)
     training.model.save(writing)
     for file in sorted(writing.iterdir()):

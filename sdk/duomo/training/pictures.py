@@ -17,8 +17,8 @@ def draw(out: Path, lines: Sequence[dict[str, Any]], confusion: dict[str, Any] |
         return
     from matplotlib.figure import Figure  # without pyplot: no window, no global state
 
-    figure = Figure(figsize=(8, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(11, 3.5), layout="constrained")
+    left, right, rates = figure.subplots(1, 3)
     steps = [line for line in lines if "lr" in line]
     epochs = [line for line in lines if "scores" in line]
     left.plot([line["step"] for line in steps], [line["loss"] for line in steps], label="training")
@@ -29,6 +29,11 @@ def draw(out: Path, lines: Sequence[dict[str, Any]], confusion: dict[str, Any] |
             if name != "loss":
                 right.plot(places, [line["scores"][name] for line in epochs], "o-", label=name)
         right.legend()
+    rates.plot([line["step"] for line in steps], [line["lr"] for line in steps])
+    rates.set(xlabel="step", title="learning rate")
+    for step in sorted({line["step"] for line in lines if line.get("resumed")}):
+        for axes in (left, right, rates):
+            axes.axvline(step, color="0.8", zorder=0, gid=f"resumed-{step}")
     left.set(xlabel="step", ylabel="loss")
     left.legend()
     right.set(xlabel="step", title="held-out rows")

@@ -88,6 +88,8 @@ class Training:
         self.peers.meet()  # no rank writes before all have read
         path = self.request.out / "log.jsonl" if self.peers.writes else Path(os.devnull)
         self.journal = Journal(path, self.loop.total, kept, lambda line: self.tell("log", self.step, line))
+        if self.step:
+            self.journal.write({"step": self.step, "resumed": True})
 
     def finished(self) -> Fit | None:
         """What the folder holds already, when a training that ended is resumed. Raises `StoreMismatch` for another."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 from transformers import (
@@ -13,13 +14,15 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    BertConfig,
 )
 
 import duomo
 from duomo import Recipe
 from duomo.errors import BadInput, UsageProblem
 from duomo.specs import ModelSpec
-from duomo.training import evaluate
+from duomo.training import evaluate, lora
+from duomo.training.freezing import freeze
 from duomo.weights import open_folder
 from duomo_nlp.training.sequences import Sequences
 from duomo_nlp.training.tokens import Tokens
@@ -134,6 +137,7 @@ def test_a_head_whose_labels_are_known_is_kept_and_one_whose_are_not_is_new(chec
     )
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT asks transformers by an old name
 def test_lora_trains_a_few_numbers_and_is_merged_into_an_ordinary_checkpoint(checkpoint, tmp_path):
     rows = [{"text": f"the {word} {at}", "label": word} for word in ("cat", "dog") for at in range(10)]
     start = checkpoint("bert", AutoModel, hidden_size=64, intermediate_size=256)
@@ -155,6 +159,23 @@ def test_lora_trains_a_few_numbers_and_is_merged_into_an_ordinary_checkpoint(che
     with_additions = sum(loss for _, loss in fit.rows.highest_losses) / len(rows)
     merged = evaluate("text-classification", rows, model=f"dir:{fit.folder}")
     assert merged.scores["loss"].value == pytest.approx(with_additions, abs=1e-5)
+
+    # The adapter beside it, on the base it was trained from, says the same.
+    auto: Any = AutoModelForSequenceClassification
+    adapted = PeftModel.from_pretrained(auto.from_pretrained(start, num_labels=2), str(fit.folder / "adapter")).eval()
+    whole = auto.from_pretrained(fit.folder).eval()
+    inputs = AutoTokenizer.from_pretrained(start)([row["text"] for row in rows], return_tensors="pt", padding=True)
+    torch.testing.assert_close(adapted(**inputs).logits, whole(**inputs).logits, atol=1e-5, rtol=1e-5)
+
+
+def test_additions_are_a_twentieth_of_an_encoder_of_six_layers_at_most():
+    sizes: dict[str, Any] = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12}
+    with torch.device("meta"):
+        auto: Any = AutoModelForSequenceClassification
+        network = auto.from_config(BertConfig(intermediate_size=1536, **sizes))
+        trained = freeze(network, lora.add(network, ("bert.pooler", "classifier"), 4, "MiniLM"))
+    share = sum(each.numel() for each in trained.values()) / sum(each.numel() for each in network.parameters())
+    assert 0.001 < share < 0.05
 
 
 def test_a_model_is_evaluated_on_rows_with_its_own_labels_alone(checkpoint):

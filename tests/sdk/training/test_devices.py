@@ -1,5 +1,6 @@
 """Copies that share each batch: the weights of one process, rows counted once, and a death that leaves no trace."""
 
+import json
 import os
 import signal
 import time
@@ -34,6 +35,20 @@ def test_two_copies_end_with_the_weights_of_one(fit, rows):
     assert together.metrics["loss"].num_rows == alone.rows.validated, "each row counts once"
     hardest = [id for id, _ in alone.rows.highest_losses]
     assert {id for id, _ in together.rows.highest_losses} == set(hardest)
+
+
+def test_three_copies_count_each_of_101_held_out_rows_once(fit, rows):
+    held = [{"text": f"{row['text']} {at}", "label": row["label"]} for at, row in enumerate([*rows, *rows, *rows])][
+        :101
+    ]
+    given = {**STILL, "epochs": 1, "validation": held}
+    alone, together = fit(rows, out="one", **given), fit(rows, out="three", parallel="dp=3", **given)
+    assert alone.rows.validated == together.rows.validated == 101
+    for name, score in alone.metrics.items():
+        assert together.metrics[name].num_rows == score.num_rows
+        assert together.metrics[name].value == pytest.approx(score.value, abs=1e-6)
+    one, three = (json.loads((each.folder / "confusion.json").read_text()) for each in (alone, together))
+    assert one == three
 
 
 def test_with_dropout_and_a_batch_norm_two_runs_are_equal_bit_for_bit(fit, rows):

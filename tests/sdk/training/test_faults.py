@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 from toys import Letters, LettersTrainer
 
-from duomo.errors import BadInput, SystemicError
+from duomo.errors import BadInput, CannotWrite, SystemicError
 from duomo.training.ledger import Ledger
 
 
@@ -144,3 +144,28 @@ def test_a_batch_norm_takes_a_micro_batch_of_one_row(fit, rows):
     alone = fit(rows, out="alone", train="all", validation=0, micro=1, epochs=8)
     losses = [line["loss"] for line in alone.curves if "loss" in line]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("parallel", [None, pytest.param("dp=2", marks=pytest.mark.multiproc)])
+def test_a_disk_that_takes_no_more_ends_the_training_in_words_and_the_last_checkpoint_is_whole(
+    fit, rows, tmp_path, parallel
+):
+    """After step 5 nothing can be made in the folder of checkpoints; then there is room, and it goes on."""
+    folder = tmp_path / "out" / "checkpoints"
+
+    def fill(progress):
+        if progress.step == 5:
+            folder.rename(tmp_path / "full")
+            folder.write_text("a file where a folder should be")
+
+    undisturbed = fit(rows, out="whole", parallel=parallel)
+    with pytest.raises(CannotWrite, match="the checkpoint after step") as caught:
+        fit(rows, on_step=fill, checkpoint_s=0.0, parallel=parallel)
+    assert "--resume goes on from the checkpoint before" in str(caught.value)
+    folder.unlink()
+    (tmp_path / "full").rename(folder)
+    kept = Ledger(folder).last()
+    assert kept >= 5
+    resumed = fit(rows, resume=True, parallel=parallel)
+    assert resumed.curves[-1]["step"] == undisturbed.curves[-1]["step"]
+    assert weights(resumed) == weights(undisturbed)

@@ -91,7 +91,7 @@ class RayCrew(Crew):
     def start(self, job: Job) -> ModelFacts:
         """Connect, place all actors, and wait until each has loaded the model."""
         self.size = job.plan.dims.dp
-        self._connect()
+        self._connected = connect(self._address)
         try:
             self._plan = with_devices(job, ray.cluster_resources())
             self._job = job._replace(plan=self._plan)
@@ -184,22 +184,6 @@ class RayCrew(Crew):
             self._connected = False
             ray.shutdown()
 
-    def _connect(self) -> None:
-        if ray.is_initialized() and self._address is None:
-            return  # the caller's own connection, and theirs to end
-        address = self._address or os.environ.get("RAY_ADDRESS")
-        if address is not None:
-            _check_answers(address)
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # Ray prints that a worker died to standard output, where results may be going; it has no public switch.
-        ray._private.worker._worker_logs_enabled = False
-        dashboard = False if address is None else None
-        try:
-            ray.init(address, include_dashboard=dashboard, logging_level="error", log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise _no_answer(address or "a cluster of its own", str(error)) from error
-        self._connected = True
-
     def _check_placed(self) -> None:
         """Raise `Unavailable` when others use what the workers need: their start would wait without a word."""
         asked = [actor.where.remote() for here in self._replicas.values() for actor in here.actors]
@@ -215,7 +199,7 @@ class RayCrew(Crew):
     def _launch(self, replica: int, limit_s: float) -> None:
         """Have Ray place the actors of one replica, and load in their own time."""
         world, devices = self._plan.dims.group, self._plan.devices_of(replica)
-        needs = _kind(devices[0])
+        needs = kind_of(devices[0])
         options: dict[str, Any] = {"num_cpus": int(needs == "CPU"), "num_gpus": int(needs == "GPU")}
         group = None
         if world > 1:
@@ -351,7 +335,13 @@ def with_devices(job: Job, resources: Mapping[str, float]) -> ExecutionPlan:
     names = job.plan.devices or (job.device,) * job.plan.dims.total
     found = "cuda" if resources.get("GPU", 0) >= len(names) else "cpu"
     names = tuple(found if name == "auto" else name for name in names)
-    for kind, num in Counter(map(_kind, names)).items():
+    check_room([kind_of(name) for name in names], resources)
+    return dataclasses.replace(job.plan, devices=names)
+
+
+def check_room(kinds: Sequence[str], resources: Mapping[str, float]) -> None:
+    """Raise `UsageProblem` when the whole cluster has fewer of a kind: what can never be placed would wait for ever."""
+    for kind, num in Counter(kinds).items():
         have = int(resources.get(kind, 0))
         if have < num:
             instead = f"devices={have}" if have else "device='cpu'"
@@ -360,10 +350,34 @@ def with_devices(job: Job, resources: Mapping[str, float]) -> ExecutionPlan:
                 why=f"each worker takes one {kind}",
                 fix=f"{instead}, or add nodes to the cluster",
             )
-    return dataclasses.replace(job.plan, devices=names)
 
 
-def _kind(device: str) -> str:
+def connect(address: str | None) -> bool:
+    """Connect this process with a cluster; whether it was not connected before, so that it is to be parted again.
+
+    Args:
+        address: of a cluster; that of ``RAY_ADDRESS`` if left out, else one is started here.
+
+    Raises:
+        Unavailable: none answers.
+    """
+    if ray.is_initialized() and address is None:
+        return False  # the caller's own connection, and theirs to end
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address is not None:
+        _check_answers(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray prints that a worker died to standard output, where results may be going; it has no public switch.
+    ray._private.worker._worker_logs_enabled = False
+    dashboard = False if address is None else None
+    try:
+        ray.init(address, include_dashboard=dashboard, logging_level="error", log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise _no_answer(address or "a cluster of its own", str(error)) from error
+    return True
+
+
+def kind_of(device: str) -> str:
     """Give Ray's name of a kind of device."""
     return "GPU" if device.startswith("cuda") else "CPU"
 
