@@ -39,8 +39,6 @@ def test_a_training_whose_actor_and_whose_node_die_goes_on_from_its_last_checkpo
             starts.append(self)
 
     monkeypatch.setattr(on_ray, "RayMembers", Seen)
-    head = [ray.util.placement_group([{"CPU": 1.0, "node:__internal_head__": 0.001}]) for _ in range(2)]
-    cluster.add_node(num_cpus=2)
     harmed: list[str] = []
 
     def harm(progress: Any) -> None:

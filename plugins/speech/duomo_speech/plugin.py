@@ -73,6 +73,12 @@ WHISPER_FAMILY = ModelSpec(
     tags=WHISPER_TINY_EN.tags,
 )
 
+CTC_BODIES = (
+    *(f"{name}Model" for name in ("Hubert", "SEW", "UniSpeech", "Wav2Vec2", "WavLM")),
+    "Wav2Vec2ForPreTraining",
+)
+"""Checkpoints that hear and do not write; in training they are given a head for the letters of its rows."""
+
 TRANSFORMERS = WHISPER_FAMILY._replace(
     name="speech/transformers",
     loader="duomo_speech.auto:AutoSpeechRecognition",
@@ -85,6 +91,7 @@ TRANSFORMERS = WHISPER_FAMILY._replace(
         "SpeechEncoderDecoderModel",
     ),
     trainer="duomo_speech.training:Transcripts",
+    bases=CTC_BODIES,
     tags=("any-length",),
     limits="One segment a window of up to 30 s: times inside it are not known.",
 )
@@ -96,6 +103,9 @@ WHISPER_LANGUAGE = WHISPER_BASE._replace(
     tags=("any-length",),
     limits="One language a clip: of two, a mean. Alike languages are mixed up, and few words say little.",
 )
+
+UNTRAINED = TRANSFORMERS._replace(trainer="", bases=())
+"""The same for families that nothing here trains."""
 
 HIBARI = ModelSpec(
     "speech/hibari",
@@ -160,11 +170,7 @@ CTC = tuple(
 )
 """Those whose frames are that many samples apart, whatever the length."""
 
-AUDIO_ENCODERS = (
-    *(f"{name}Model" for name in ("AST", "Hubert", "SEW", "UniSpeech", "Wav2Vec2", "WavLM")),
-    *(f"{name}ForCTC" for name in ("Hubert", "Wav2Vec2", "WavLM")),
-    "Wav2Vec2ForPreTraining",
-)
+AUDIO_ENCODERS = ("ASTModel", *CTC_BODIES, *(f"{name}ForCTC" for name in ("Hubert", "Wav2Vec2", "WavLM")))
 """Checkpoints that are given a head for labels."""
 
 
@@ -215,16 +221,15 @@ class Speech(Hooks):
                 tags=WHISPER_LANGUAGE.tags,
                 limits=WHISPER_LANGUAGE.limits,
             ),
-            TRANSFORMERS._replace(
+            UNTRAINED._replace(
                 task="forced-alignment",
                 loader="duomo_speech.alignment:CtcAligner",
                 summary="any CTC checkpoint of the wav2vec 2.0 kin, with torchaudio's alignment",
                 uses=(),
                 architectures=CTC,
                 limits="the text must be what is said, with numbers as words; what is left out of it is put somewhere",
-                trainer="",
             ),
-            TRANSFORMERS._replace(
+            UNTRAINED._replace(
                 name="speech/codecs",
                 task="audio-tokenization",
                 loader="duomo_speech.codec:NeuralCodec",
@@ -233,9 +238,8 @@ class Speech(Hooks):
                 architectures=("EncodecModel", "DacModel", "MimiModel"),
                 tags=(),
                 limits="a minute at once; longer sound in parts, whose joins may be heard; no stereo",
-                trainer="",
             ),
-            TRANSFORMERS._replace(
+            UNTRAINED._replace(
                 name="speech/separation",
                 task="source-separation",
                 loader="duomo_speech.separation:SourceSeparator",
@@ -244,9 +248,8 @@ class Speech(Hooks):
                 architectures=(),
                 tags=(),
                 limits="one channel out; Conv-TasNet hears one segment, since speakers may change places in the next",
-                trainer="",
             ),
-            TRANSFORMERS._replace(
+            UNTRAINED._replace(
                 task="speaker-diarization",
                 loader="duomo_speech.diarization:MarkedSpeakers",
                 summary="any transformers checkpoint for audio frame classification, with one label a speaker",
@@ -256,7 +259,7 @@ class Speech(Hooks):
                 tags=(),
                 limits="up to 60 s: speakers of two windows have no common names; as many speakers as it has labels",
             ),
-            TRANSFORMERS._replace(
+            UNTRAINED._replace(
                 name="speech/clap",
                 task="zero-shot-audio-classification",
                 loader="duomo_speech.clap:Clap",
@@ -266,14 +269,14 @@ class Speech(Hooks):
                 tags=(),
                 limits="ten seconds at once; the labels share one softmax, so that one of them always wins",
             ),
-            TRANSFORMERS._replace(
+            UNTRAINED._replace(
                 name="speech/deepspeech",
                 loader="duomo_speech.deepspeech:DeepSpeechRecognition",
                 summary="torchaudio's DeepSpeech, greedy CTC, from a folder that duomo_speech.deepspeech.save wrote",
                 architectures=(),
                 limits="no language model; published .pbmm and .scorer files cannot be read",
             ),
-            TRANSFORMERS._replace(
+            UNTRAINED._replace(
                 name="speech/wavenet",
                 task="audio-continuation",
                 loader="duomo_speech.wavenet:WaveNetContinuation",

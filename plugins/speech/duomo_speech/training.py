@@ -7,6 +7,9 @@ numpy's global numbers, which no checkpoint of a training holds.
 
 from __future__ import annotations
 
+import json
+import string
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -15,12 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import ctc_loss
 from transformers import (
+    MODEL_FOR_CTC_MAPPING,
     AutoConfig,
     AutoFeatureExtractor,
     AutoModel,
     AutoModelForAudioClassification,
     AutoModelForCTC,
     AutoTokenizer,
+    Wav2Vec2CTCTokenizer,
 )
 
 from duomo import Audio, WeightsRef, pretrained
@@ -137,6 +142,17 @@ class AudioTrainer(Trainable[Audio]):
         return {"inputs": inputs, "samples": len(samples), "truncated": is_long}
 
 
+def _tokenizer(text: str) -> Any:
+    """A tokenizer of the letters of a text, ``|`` between words; 0 is CTC's blank."""
+    letters = sorted(set(text) - set(string.whitespace) - {"|"})
+    names = ["<pad>", "<s>", "</s>", "<unk>", "|", *letters]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vocab.json"
+        path.write_text(json.dumps({name: at for at, name in enumerate(names)}), "utf-8")
+        tokenizer: Any = Wav2Vec2CTCTokenizer
+        return tokenizer(str(path))
+
+
 def _has(network: Any, prefix: str, inside: str) -> bool:
     try:
         return isinstance(network.get_submodule(f"{prefix}.{inside}"), nn.ModuleList)
@@ -196,6 +212,9 @@ class Transcripts(AudioTrainer):
 
     def __init__(self, network: Any, extractor: Any, tokenizer: Any) -> None:
         super().__init__(network, extractor, ())
+        self._write_with(tokenizer)
+
+    def _write_with(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.blank: int = tokenizer.pad_token_id
         known = set(tokenizer.get_vocab())
@@ -205,15 +224,36 @@ class Transcripts(AudioTrainer):
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         del labels
-        architectures = weights.config().get("architectures") or ["nothing"]
-        if not architectures[0].endswith("ForCTC"):
+        architecture = (weights.config().get("architectures") or ["nothing"])[0]
+        config = pretrained.load_config(weights.folder)
+        if architecture.endswith("ForCTC"):
+            network = pretrained.load_network(AutoModelForCTC, weights, dtype=dtype).to(device)
+            return cls(network, load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights))
+        if type(config) not in MODEL_FOR_CTC_MAPPING or not architecture.endswith(("Model", "ForPreTraining")):
             raise WrongTask(
                 f"'{weights.folder}' cannot be trained for automatic-speech-recognition",
-                why=f"it is a {architectures[0]}, and what is trained here are networks for CTC",
-                fix="start from a …ForCTC, such as hf:facebook/wav2vec2-base-960h",
+                why=f"it is a {architecture}, and what is trained here are networks for CTC",
+                fix="start from a …ForCTC, such as hf:facebook/wav2vec2-base-960h, or from its body alone",
             )
-        network = pretrained.load_network(AutoModelForCTC, weights, dtype=dtype).to(device)
-        return cls(network, load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights))
+        # A body that has learned to hear and not to write: the letters are those of the rows to train on.
+        auto: Any = AutoModelForCTC
+        body = pretrained.load_network(AutoModel, weights, dtype=dtype)
+        tokenizer = _tokenizer("")
+        config.vocab_size, config.pad_token_id = len(tokenizer), tokenizer.pad_token_id
+        with pretrained.quiet():
+            network = auto.from_config(config, dtype=dtype)
+        network.base_model.load_state_dict(body.state_dict())
+        model = cls(network.to(device), load_part(AutoFeatureExtractor, weights), tokenizer)
+        model.has_new_head = True
+        return model
+
+    def fit_statistics(self, items: Sequence[Audio], labels: Sequence[str]) -> None:
+        """Take the letters to write from the texts to learn, and make the head that writes them."""
+        tokenizer = _tokenizer("".join(labels).upper())
+        head = nn.Linear(self.network.lm_head.in_features, len(tokenizer))
+        self.network.lm_head = head.to(self.network.lm_head.weight)
+        self.network.config.vocab_size = len(tokenizer)
+        self._write_with(tokenizer)
 
     def targets(self, labels: Sequence[str], features: Sequence[Features]) -> list[Tensor]:
         """Letters by their numbers, (L,)."""

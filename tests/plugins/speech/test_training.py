@@ -98,6 +98,36 @@ def test_letters_are_learnt_and_the_folder_writes_them(wav2vec2, tmp_path):
     assert json.loads((fit.folder / "config.json").read_text())["apply_spec_augment"], "as it was in the base"
 
 
+def test_a_body_without_letters_takes_those_of_the_rows_it_is_trained_on(wav2vec2, tmp_path):
+    torch.manual_seed(0)
+    body = tmp_path / "body"
+    tf.Wav2Vec2Model(tf.Wav2Vec2Config(**SMALL)).save_pretrained(body)
+    tf.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(body)
+    said = ["a", "b", "c", "ab", "b ca", "cé"]
+    sounds = ["".join(letter for letter in each.replace("é", "a") if letter != " ") for each in said]
+    rows = [
+        {"audio": (tone(each, seed=at), RATE), "text": text}
+        for at, (each, text) in enumerate(zip(sounds, said, strict=True))
+    ]
+    fit = duomo.finetune(
+        "automatic-speech-recognition", rows, model=f"dir:{body}", train="all", validation=0, out=tmp_path / "out",
+        recipe=Recipe(epochs=20, batch=6, lr=3e-3),
+    )  # fmt: skip
+    letters = json.loads((fit.folder / "vocab.json").read_text())
+    assert sorted(each for each in letters if len(each) == 1) == ["A", "B", "C", "|", "É"]
+    assert json.loads((fit.folder / "config.json").read_text())["vocab_size"] == len(letters)
+    losses = [line["loss"] for line in fit.curves if "loss" in line]
+    assert losses[-1] < losses[0]
+    assert evaluate("automatic-speech-recognition", rows, model=f"dir:{fit.folder}").num_rows == len(rows)
+    runner = duomo.load("automatic-speech-recognition", f"dir:{fit.folder}")
+    assert set(runner((tone("ab"), RATE)).text) <= set("ABCÉ ")
+    again = duomo.finetune(  # what it wrote it keeps, and another letter is a row that cannot be used
+        "automatic-speech-recognition", [*rows, {"audio": (tone("a"), RATE), "text": "z"}], model=f"dir:{fit.folder}",
+        train="head", validation=0, out=tmp_path / "again", recipe=Recipe(epochs=1),
+    )  # fmt: skip
+    assert [each.what for each in again.rows.left_out] == ["the checkpoint cannot write 'Z'"]
+
+
 def test_a_recognizer_that_is_not_ctc_is_refused_with_one_that_is(tmp_path):
     names = [f"{part}_num_{what}" for part in ("encoder", "decoder") for what in ("hidden_layers", "attention_heads")]
     sizes: dict[str, Any] = dict.fromkeys(names, 1)
