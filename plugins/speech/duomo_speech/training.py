@@ -25,6 +25,7 @@ from transformers import (
     AutoModelForAudioClassification,
     AutoModelForCTC,
     AutoTokenizer,
+    PreTrainedTokenizerBase,
     Wav2Vec2CTCTokenizer,
 )
 
@@ -142,7 +143,7 @@ class AudioTrainer(Trainable[Audio]):
         return {"inputs": inputs, "samples": len(samples), "truncated": is_long}
 
 
-def _tokenizer(text: str) -> Any:
+def _tokenizer(text: str) -> PreTrainedTokenizerBase:
     """A tokenizer of the letters of a text, ``|`` between words; 0 is CTC's blank."""
     letters = sorted(set(text) - set(string.whitespace) - {"|"})
     names = ["<pad>", "<s>", "</s>", "<unk>", "|", *letters]
@@ -150,7 +151,7 @@ def _tokenizer(text: str) -> Any:
         path = Path(folder) / "vocab.json"
         path.write_text(json.dumps({name: at for at, name in enumerate(names)}), "utf-8")
         tokenizer: Any = Wav2Vec2CTCTokenizer
-        return tokenizer(str(path))
+        return tokenizer(str(path))  # type: ignore[no-any-return]
 
 
 def _has(network: Any, prefix: str, inside: str) -> bool:
@@ -214,8 +215,8 @@ class Transcripts(AudioTrainer):
         super().__init__(network, extractor, ())
         self._write_with(tokenizer)
 
-    def _write_with(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
+    def _write_with(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer: Any = tokenizer
         self.blank: int = tokenizer.pad_token_id
         known = set(tokenizer.get_vocab())
         has_upper, has_lower = "A" in known, "a" in known

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 BEAT_S = 0.25
 NAMED_S = 1.5
@@ -41,7 +41,7 @@ class Beat(NamedTuple):
 class Outbox(Protocol):
     """Takes messages to the driver, as a pipe does."""
 
-    def send(self, message: Any, /) -> None:
+    def send(self, message: object, /) -> None:
         """Send one."""
 
     def close(self) -> None:

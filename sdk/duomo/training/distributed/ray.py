@@ -32,7 +32,7 @@ class RankActor:
     """One rank: it trains in one thread, and is asked in another what it has to say."""
 
     def __init__(self) -> None:
-        self._said: list[tuple[Any, ...]] = []
+        self._said: list[Any] = []
         self._news = threading.Condition()
 
     def meeting(self) -> str:
@@ -49,7 +49,7 @@ class RankActor:
             orders = orders._replace(devices=("cuda:0",) * len(orders.devices))  # Ray shows an actor its own GPU only
         run(rank, orders.dims, rendezvous, DEADLINE_S, orders.of(rank), orders.start, orders.spec, self)
 
-    def send(self, message: Any, /) -> None:
+    def send(self, message: object, /) -> None:
         """Keep a message until it is asked for."""
         with self._news:
             self._said.append(message)
