@@ -1,6 +1,6 @@
-"""Credit, a backtest and fraud on made-up data; writes equity.svg."""
+"""Credit, a backtest and fraud on made-up data; draws equity.png with matplotlib."""
 
-from pathlib import Path
+import matplotlib.pyplot as plt
 
 from duomo.adapters import Threshold
 from duomo_finance import made_up
@@ -28,13 +28,10 @@ backtest = Backtest(artifacts={"plan": Plan(strategy="moving-average", spread_bp
 print("naive:", backtest(naive).findings[0].code)
 honest = backtest(prices).payload
 print(f"honest: {honest.metrics['total_return']:+.1%}, Sharpe {honest.metrics['sharpe']:.2f}")
-low, high = min(equity := [each.equity for each in honest.curve]), max(equity)
-points = " ".join(f"{50 + i},{180 - 160 * (each - low) / (high - low):.1f}" for i, each in enumerate(equity))
-marks = [(5, 24, f"{high:.2f}"), (5, 184, f"{low:.2f}"), (50, 12, "equity after costs, 1 at the start")]
-marks += [(50, 198, f"{honest.start:%Y-%m-%d}"), (730, 198, f"{honest.end:%Y-%m-%d}")]
-texts = "".join(f'<text x="{x}" y="{y}" font-size="12" font-family="sans-serif">{text}</text>' for x, y, text in marks)
-svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 202">{texts}'
-Path("equity.svg").write_text(f'{svg}<polyline points="{points}" fill="none" stroke="#b5482a"/></svg>', "utf-8")
+plt.plot([each.time for each in honest.curve], [each.equity for each in honest.curve])
+plt.title("equity after costs, 1 at the start")
+plt.gcf().autofmt_xdate()
+plt.savefig("equity.png")
 
 alert = max((each.result for each in Fraud.example().map(made_up.transactions(400))), key=lambda each: each.score.value)
 print("look first at:", *[each.text.partition(":")[0] for each in alert.reasons], sep="\n  ")

@@ -1,7 +1,6 @@
-"""From a year and a half of made-up sales to next week's orders; writes demand.svg."""
+"""From a year and a half of made-up sales to next week's orders; draws demand.png."""
 
-from pathlib import Path
-
+import matplotlib.pyplot as plt
 import numpy as np
 
 from duomo_retail.backtest import RollingOrigin
@@ -33,8 +32,9 @@ order = InventoryPolicy()(question).payload
 print(f"order {order.order_now:.0f}, up to {order.parameters['S']:.0f}: {order.cycle_service:.0%} of weeks served")
 
 y = [each or 0.0 for each in shop[0]["y"][:78]]
-low, high = ([(78 + k, step.quantiles[at]) for k, step in enumerate(first.payload.steps)] for at in (1, 5))
-past, band = (" ".join(f"{5 * i},{180 - 2 * each}" for i, each in at) for at in (enumerate(y), [*low, *high[::-1]]))
-drawn = f'<polygon points="{band}" fill="#e3b5a4"/><polyline points="{past}" fill="none" stroke="#2b4a6f"/>'
-drawn += f'<text y="12" font-size="10">sku0 from {weeks[0]}, up to {max(y):.0f} units a week; in red: 80 %</text>'
-Path("demand.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 410 200">{drawn}</svg>', "utf-8")
+low, high = ([step.quantiles[at] for step in first.payload.steps] for at in (1, 5))
+plt.plot(y)
+plt.fill_between(range(78, 78 + len(low)), low, high, alpha=0.4, label="in 80 of 100 cases")
+plt.title(f"sku0 from {weeks[0]}, units a week")
+plt.legend()
+plt.savefig("demand.png")

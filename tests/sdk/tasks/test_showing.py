@@ -2,6 +2,7 @@
 
 import html.parser
 import io
+import re
 import types
 import typing
 
@@ -32,6 +33,9 @@ from duomo.tasks import (
 )
 from duomo.tasks.base import Result
 from duomo.tasks.encoding import Vector
+from duomo.tasks.nlp.embedding import Similarity
+from duomo.tasks.speech.music import Pitch
+from duomo.tasks.tabular.series import Forecast, Quantile
 from duomo.tasks.vision.keypoints import Joint, Keypoint, Keypoints, Pose, Poses
 from duomo.writers import open_writer
 
@@ -190,3 +194,29 @@ def test_what_was_found_on_an_image_is_drawn_on_a_copy(result):
     assert result.draw(written.getvalue()).size == (40, 30)
     with pytest.raises(BadInput, match="9x9"):
         result.draw(picture(9, 9))
+
+
+def test_numbers_in_order_are_lines_and_what_is_missing_is_a_gap() -> None:
+    pitch = Pitch.model_construct(
+        step_s=0.016, hertz=[None, 100.0, 110.0, None, 120.0], confidence=[0.1, 0.9] * 2 + [1]
+    )
+    page = Tags(pitch._repr_html_())
+    assert page.found.count("path") == 2
+    assert "hertz: 5 numbers from 100 to 120" in page.words
+    assert "None" not in page.words
+    [line] = re.findall(r'd="([^"]*)"', pitch._repr_html_())[:1]
+    assert [line.count(letter) for letter in "ML"] == [2, 1]
+
+
+def test_the_quantiles_of_a_forecast_lie_in_its_drawing() -> None:
+    quantiles = [Quantile.model_construct(level=level, values=[level, level, 1.0]) for level in (0.1, 0.9)]
+    page = Tags(Forecast.model_construct(mean=[1.0, 2.0, 3.0], quantiles=quantiles)._repr_html_())
+    assert page.found.count("svg") == 1
+    assert page.found.count("path") == 3
+    assert "mean, quantiles 0.1, quantiles 0.9: 3 numbers from 0.1 to 3" in page.words
+
+
+def test_a_few_scores_have_bars() -> None:
+    page = Tags(Similarity.model_construct(scores=[0.75, 0.25])._repr_html_())
+    assert "0.75" in page.words
+    assert page.found.count("i") == 2

@@ -14,6 +14,7 @@ import pydantic
 
 from duomo.tasks.showing.parts import Source, escape, record, records, vector
 from duomo.tasks.showing.pictures import picture
+from duomo.tasks.showing.series import series
 from duomo.tasks.showing.sound import sound
 from duomo.tasks.showing.style import STYLE
 
@@ -22,7 +23,7 @@ _MOST_BYTES = 64 * 1024**2
 """A larger file is not read only to be shown."""
 _SHORT = 40
 """Letters of a text that is named like a number; a longer one is a paragraph."""
-_SHOWS: tuple[Show, ...] = (picture, sound, vector)
+_SHOWS: tuple[Show, ...] = (picture, sound, vector, series)
 """Each gives HTML and the names of the fields that it has shown; nothing for what it does not know."""
 
 
