@@ -23,10 +23,9 @@ alone = monitor(Recording(recording.signal[:, :1], recording.leads[:1], recordin
 print("one lead:", alone.decision.outcome, alone.decision.reason)
 
 lead = recording.signal[::10, 1]
-beats = qrs.by_energy(recording.signal[:, 1], recording.rate) // 10
 figure, axes = plt.subplots(figsize=(12, 3), layout="constrained")
 axes.plot(lead, linewidth=0.8)
-axes.vlines(beats, 1.2, 1.3, color="tab:red")
+axes.vlines(qrs.by_energy(recording.signal[:, 1], recording.rate) // 10, 1.2, 1.3, color="tab:red")
 axes.set(title=f"lead {recording.leads[1]}", ylabel="mV", xlabel=f"samples, {recording.rate / 10:g} a second")
 figure.savefig("ecg.png")
 
