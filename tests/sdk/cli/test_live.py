@@ -3,13 +3,16 @@
 import json
 import signal
 import subprocess
+import sys
 import threading
 
 import av
 import numpy as np
 import pytest
 
+import duomo as duomo_sdk
 from tests.sdk.cli.conftest import start
+from tests.sdk.inputs.live.test_growing import header
 
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
@@ -122,3 +125,83 @@ def test_an_adapter_judges_records_as_a_file_grows_until_ctrl_c(tmp_path):
         assert b"received" in said
     finally:
         running.kill()
+
+
+@pytest.mark.embedded
+@pytest.mark.multiproc
+@pytest.mark.slow
+def test_a_recording_that_goes_on_has_partials_before_its_end_and_then_a_final(tmp_path):
+    from duomo.testing.samples import RATE
+
+    speech = duomo_sdk.run("text-to-speech", "The train to Manchester leaves from platform four, and it is late.")
+    samples = duomo_sdk.Audio.accept(speech.wav).samples(RATE)
+    half = int(0.7 * len(samples))
+    data = [(part * 32767).astype("<i2").tobytes() for part in (samples[:half], samples[half:])]
+    path = tmp_path / "call.wav"
+    path.write_bytes(header(RATE))
+    models = ("-m", "speech/whisper-tiny.en")
+    call = ("run", "automatic-speech-recognition", *models, "--live", f"growing:{path}", "-o", "jsonl")
+    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], **PIPES)
+    try:
+        with open(path, "ab", buffering=0) as writer:
+            writer.write(data[0])
+            events = [json.loads(running.stdout.readline())]
+            while events[-1]["kind"] != "partial":
+                events.append(json.loads(running.stdout.readline()))
+            writer.write(data[1] + bytes(4 * RATE))  # two seconds of silence end the turn
+            while events[-1]["kind"] != "speech_stopped":
+                events.append(json.loads(running.stdout.readline()))
+        kinds = [each["kind"] for each in events]
+        assert kinds[0] == "speech_started"
+        assert kinds.count("final") == 1
+        final = events[kinds.index("final")]
+        assert "train" in final["text"]
+        assert "late" in final["text"]
+        partial = events[kinds.index("partial")]
+        assert partial["end"] <= half / RATE + 0.01 < final["end"]
+        assert "late" not in partial["text"], "it was given before that was said"
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 0, said
+        assert b"received" in said
+    finally:
+        running.kill()
+
+
+@pytest.mark.embedded
+@pytest.mark.multiproc
+@pytest.mark.slow
+def test_an_adapter_takes_records_from_a_broker_until_ctrl_c():
+    pytest.importorskip("amqtt.broker")
+    publisher = pytest.importorskip("paho.mqtt.publish")
+    from tests.sdk.inputs.live.test_broker import Broker
+
+    broker = Broker()
+    broker.start()
+    source = f"mqtt://127.0.0.1:{broker.port}/ward/%23"
+    call = ("adapt", "medical/note-deid", "--live", source, "-o", "jsonl")
+    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], **PIPES)
+    try:
+        came = threading.Event()
+
+        def publish():  # whatever is sent before the source is open does not count
+            while not came.wait(0.2):
+                record = json.dumps({"id": "n1", "text": "Seen by Dr. Ada Lovelace on 12 May 2024."})
+                publisher.single("ward/7", record, qos=1, hostname="127.0.0.1", port=broker.port)
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        outcome = json.loads(running.stdout.readline())
+        came.set()
+        thread.join()
+        assert outcome["ok"], outcome
+        assert "Lovelace" not in json.dumps(outcome["result"])
+        assert outcome["id"] == "ward/7"
+        assert outcome["meta"]["age_s"] >= 0
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 0, said
+        assert b"received" in said
+    finally:
+        running.kill()
+        broker.stop()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from duomo.inputs.live.camera import Camera as Camera
     from duomo.inputs.live.feed import Feed as Feed
     from duomo.inputs.live.files import Folder as Folder, Tail as Tail
+    from duomo.inputs.live.growing import Growing as Growing
     from duomo.inputs.live.reader import Arrival as Arrival, Reader as Reader, SourceState as SourceState
     from duomo.inputs.live.socket import WebSocket as WebSocket
     from duomo.inputs.live.sound import Microphone as Microphone, Recording as Recording
@@ -30,6 +31,7 @@ face(
         "duomo.inputs.live.camera": "Camera",
         "duomo.inputs.live.feed": "Feed",
         "duomo.inputs.live.files": "Folder Tail",
+        "duomo.inputs.live.growing": "Growing",
         "duomo.inputs.live.reader": "Arrival Reader SourceState",
         "duomo.inputs.live.socket": "WebSocket",
         "duomo.inputs.live.sound": "Microphone Recording",

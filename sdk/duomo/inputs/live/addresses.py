@@ -5,6 +5,7 @@ tail:PATH                 a file that grows, an item a line
 folder:PATH               a folder that fills
 rtsp://…  rtsps://…       a camera
 video:PATH                a video file, at its own pace; ?speed=0 as fast as it is read
+growing:PATH              a WAV file that is still being written; ?seconds=1&idle=10 ends it when it rests so long
 recording:PATH            an audio clip as if it were a microphone; ?seconds=2&speed=4
 mqtt://HOST:PORT/TOPIC    a broker; mqtts: encrypted; ?qos=1&id=NAME; user:password@ before the host
 ws://…  wss://…           a websocket
@@ -21,6 +22,7 @@ from duomo.inputs.live.broker import Mqtt
 from duomo.inputs.live.camera import Camera
 from duomo.inputs.live.feed import Feed, every_of
 from duomo.inputs.live.files import Folder, Tail
+from duomo.inputs.live.growing import Growing
 from duomo.inputs.live.reader import Reader
 from duomo.inputs.live.socket import WebSocket
 from duomo.inputs.live.sound import Microphone, Recording
@@ -107,6 +109,10 @@ def _recording(path: str, _address: object, settings: dict[str, str], _suffixes:
     return Recording(path, seconds=_number(settings, "seconds", 1.0), speed=speed)
 
 
+def _growing(path: str, _address: object, settings: dict[str, str], _suffixes: object, _drop: str) -> Reader:
+    return Growing(path, seconds=_number(settings, "seconds", 0.5), idle_s=_number(settings, "idle", 0.0))
+
+
 def _mqtt(source: str, address: SplitResult | None, settings: dict[str, str], _suffixes: object, _drop: str) -> Reader:
     if address is None or not address.hostname:
         raise UsageProblem(f"'{source}' names no broker", fix="mqtt://HOST/TOPIC")
@@ -135,6 +141,7 @@ KINDS: dict[str, Make] = {
     "rtsp": _camera,
     "rtsps": _camera,
     "video": _video,
+    "growing": _growing,
     "recording": _recording,
     "mqtt": _mqtt,
     "mqtts": _mqtt,
