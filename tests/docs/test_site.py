@@ -66,6 +66,29 @@ def test_the_search_finds_what_people_look_for(site):
         assert word in everything, word
 
 
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("async", "python/"),
+        ("thread", "python/"),
+        ("DataFrame", "python/"),
+        ("progress", "python/"),
+        ("logging", "python/"),
+        ("URL", "python/"),
+        ("NumPy", "python/"),
+        ("FastAPI", "applications/"),
+        ("notebook", "applications/"),
+        ("pandas", "coming-from/"),
+    ],
+)
+def test_a_word_people_search_for_is_in_a_heading_of_the_page_that_answers(site, word, page):
+    index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
+    headed = [entry for entry in index["docs"] if re.search(rf"\b{word}s?\b", entry["title"], re.IGNORECASE)]
+    assert page in {entry["location"].partition("#")[0] for entry in headed}
+    others = {entry["location"].partition("/")[0] for entry in headed} - {page.rstrip("/")}
+    assert others <= {"reference", "applications", "python", "examples"}
+
+
 def test_every_link_inside_the_site_leads_to_a_file(site):
     for page in site.rglob("*.html"):
         for target in re.findall(r'(?:href|src)="([^"#?]+)', page.read_text("utf-8")):
