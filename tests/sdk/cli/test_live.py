@@ -141,7 +141,7 @@ def test_a_recording_that_goes_on_has_partials_before_its_end_and_then_a_final(t
     path.write_bytes(header(RATE))
     models = ("-m", "speech/whisper-tiny.en")
     call = ("run", "automatic-speech-recognition", *models, "--live", f"growing:{path}", "-o", "jsonl")
-    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], **PIPES)
+    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         with open(path, "ab", buffering=0) as writer:
             writer.write(data[0])
@@ -180,7 +180,7 @@ def test_an_adapter_takes_records_from_a_broker_until_ctrl_c():
     broker.start()
     source = f"mqtt://127.0.0.1:{broker.port}/ward/%23"
     call = ("adapt", "medical/note-deid", "--live", source, "-o", "jsonl")
-    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], **PIPES)
+    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         came = threading.Event()
 
