@@ -35,6 +35,7 @@ REMOVED = frozenset(
 START = {
     "audio-classification": "MIT/ast-finetuned-audioset-10-10-0.4593",
     "depth-estimation": "depth-anything/Depth-Anything-V2-Small-hf",
+    "document-classification": "microsoft/dit-base-finetuned-rvlcdip",
     "document-question-answering": "deepset/minilm-uncased-squad2",
     "dialogue": "facebook/blenderbot_small-90M",
     "fill-mask": "answerdotai/ModernBERT-base",
@@ -87,6 +88,7 @@ EQUAL = {
     "fill-mask": ("the pipeline, scores to 1e-5", "nlp/test_filling.py"),
     "handwriting-recognition": ("`generate`, the same tokens", "multimodal/test_matching.py"),
     "image-captioning": ("`generate`, the same tokens", "multimodal/test_captions.py"),
+    "document-classification": ("the bare networks, scores to 1e-5", "multimodal/test_pages.py"),
     "image-matting": ("the bare network, each pixel to 1 of 255", "vision/test_enhancing.py"),
     "image-feature-extraction": ("the pipeline with `pool=True`, to 1e-5", "vision/test_features.py"),
     "image-text-retrieval": ("the bare network, scores to 1e-5", "multimodal/test_matching.py"),

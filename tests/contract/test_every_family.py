@@ -231,6 +231,16 @@ def torchvision(folder: Path) -> None:
     save(mobilenet_v3_small(num_classes=3), folder, architecture="mobilenet_v3_small", labels=["a", "b", "c"])
 
 
+def dit(folder: Path) -> None:
+    import transformers
+
+    names: Any = {"id2label": {0: "letter", 1: "form"}, "label2id": {"letter": 0, "form": 1}}
+    sizes: Any = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    config = transformers.BeitConfig(**sizes, **names, image_size=32, patch_size=16)
+    transformers.BeitForImageClassification(config).save_pretrained(folder)
+    transformers.BeitImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
 def raft(folder: Path) -> None:
     from torchvision.models.optical_flow import raft_small
 
@@ -316,6 +326,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/transformers", "video-classification"): places("video_mae"),
     ("multimodal/captioner", "image-captioning"): writer("blip"),
     ("multimodal/captioner", "handwriting-recognition"): writer("vision_encoder_decoder"),
+    ("multimodal/layoutlm", "document-classification"): writer("layout"),
+    ("vision/transformers", "document-classification"): dit,
     ("multimodal/chat", "image-text-to-text"): writer("llava"),
     ("multimodal/blip-matching", "image-text-retrieval"): writer("blip_matching"),
     ("multimodal/clipseg", "text-image-segmentation"): writer("clip_seg"),

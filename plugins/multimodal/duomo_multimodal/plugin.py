@@ -82,6 +82,17 @@ class Multimodal(Hooks):
                 limits="reads lines across the page, row by row; what only the layout says is lost",
             ),
             ModelSpec(
+                "multimodal/layoutlm",
+                "document-classification",
+                "duomo_multimodal.pages:PageClassifier",
+                "LayoutLMv3: the looks of a page, its print, and where that stands",
+                "Apache-2.0",
+                weights="given",
+                uses=("optical-character-recognition=vision/paddle-ocr",),
+                architectures=("LayoutLMv3ForSequenceClassification",),
+                limits="of the print of a page, the first 510 tokens count",
+            ),
+            ModelSpec(
                 "multimodal/captioner",
                 "image-captioning",
                 "duomo_multimodal.captions:Captioner",

@@ -11,6 +11,7 @@ from transformers import AutoModelForImageClassification
 from duomo import WeightsRef
 from duomo.model import Portable
 from duomo.pretrained import labels_of, refuse_regression
+from duomo.tasks.multimodal.documents import DocumentClassificationOptions
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
 from duomo_vision.image_model import CheckpointModel
@@ -35,7 +36,10 @@ class ImageClassifier(CheckpointModel[Classification]):
         return logits.sigmoid() if self.is_multi_label else logits.softmax(-1)
 
     def postprocess(
-        self, output: Tensor, features: list[dict[str, Tensor]], options: ImageClassificationOptions
+        self,
+        output: Tensor,
+        features: list[dict[str, Tensor]],
+        options: ImageClassificationOptions | DocumentClassificationOptions,
     ) -> list[Classification]:
         return best_labels(output, self.labels, options.top_k)
 
@@ -50,3 +54,7 @@ class ImageClassifier(CheckpointModel[Classification]):
             activation="sigmoid" if self.is_multi_label else "softmax",
             labels=self.labels,
         )
+
+
+class DocumentClassifier(ImageClassifier):
+    """DiT: a BEiT that was trained on pages (Li et al. 2022, https://arxiv.org/abs/2203.02378). It reads nothing."""

@@ -103,6 +103,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
         limits="looks at the 8 to 32 frames that the checkpoint was trained on, however long the video is",
         requires=("av>=14",),
     ),
+    "document-classification": _family(
+        "auto:DocumentClassifier",
+        "DiT",
+        "BeitForImageClassification",
+        limits="looks at the page as an image of 224 pixels a side and reads nothing",
+    ),
     "image-matting": _family("enhancing:Matter", "ViTMatte", "VitMatteForImageMatting"),
 }
 """What each task's spec has in place of image classification's."""

@@ -23,7 +23,7 @@ from duomo import Image, Model, WeightsRef
 from duomo.model import R
 from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import load_network, load_processor
-from duomo.tasks.vision import ImageClassificationOptions
+from duomo.tasks.base import Options
 from duomo_vision import parallel
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
@@ -97,12 +97,12 @@ class CheckpointModel(ImageModel[R]):
     def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
         return parallel.pipeline_split(config)
 
-    def preprocess(self, items: Sequence[Image], options: ImageClassificationOptions) -> list[dict[str, Tensor]]:
+    def preprocess(self, items: Sequence[Image], options: Options) -> list[dict[str, Tensor]]:
         """Pixels (3, H, W), of one size for most checkpoints."""
         if self.resize is None:
             prepared = self.processor([item.pil() for item in items], return_tensors="pt")
         else:
-            at_least = 2 * self.resize.longest if options.decode == "scaled" else None
+            at_least = 2 * self.resize.longest if getattr(options, "decode", "exact") == "scaled" else None
             resized = [self.resize(decode(item, at_least)) for item in items]
             prepared = self.processor(resized, do_resize=False, return_tensors="pt")
         return [{"pixels": each} for each in prepared["pixel_values"]]

@@ -146,3 +146,25 @@ def _save(network: Any, folder: Path, **generation: Any) -> Path:
     tf.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     save_tokenizer(folder)
     return folder
+
+
+def layout(folder: Path) -> Path:
+    """LayoutLMv3 with a tokenizer that knows letters only."""
+    letters = tf.models.layoutlmv3.tokenization_layoutlmv3.LayoutLMv3Tokenizer
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {each: at for at, each in enumerate([*special, *alphabet])}
+    letters(vocab=vocab, merges=[], model_max_length=40).save_pretrained(folder)
+    sizes: Any = PLAIN | {"coordinate_size": 6, "shape_size": 4, "max_2d_position_embeddings": 1024, "input_size": 32}
+    sizes |= {"vocab_size": len(vocab), "max_position_embeddings": 64, "patch_size": 16}
+    names = {0: "letter", 1: "invoice", 2: "form"}
+    config = tf.LayoutLMv3Config(**sizes, id2label=names, label2id={name: at for at, name in names.items()})
+    torch.manual_seed(0)
+    network = tf.LayoutLMv3ForSequenceClassification(config)
+    with torch.no_grad():
+        for each in network.parameters():
+            if each.dim() > 1:
+                each.normal_(0, 0.3)
+    network.eval().save_pretrained(folder)
+    tf.LayoutLMv3ImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder

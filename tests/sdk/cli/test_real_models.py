@@ -39,6 +39,7 @@ CHECKPOINTS = {
     "image-text-to-text": "LlavaForConditionalGeneration",
     "image-text-retrieval": "BlipForImageTextRetrieval",
     "text-image-segmentation": "CLIPSegForImageSegmentation",
+    "document-classification": "LayoutLMv3ForSequenceClassification",
     "image-captioning": "BlipForConditionalGeneration",
     "visual-question-answering": "ViltForQuestionAnswering",
     "audio-classification": "Wav2Vec2ForSequenceClassification",

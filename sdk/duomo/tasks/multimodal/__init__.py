@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         ReinforcementLearningOptions as ReinforcementLearningOptions,
     )
     from duomo.tasks.multimodal.documents import (
+        DocumentClassification as DocumentClassification,
+        DocumentClassificationOptions as DocumentClassificationOptions,
         DocumentQuestionAnswering as DocumentQuestionAnswering,
         PageAnswer as PageAnswer,
         PageAnswers as PageAnswers,
@@ -97,6 +99,13 @@ TASKS = (
         'cat.jpg -m dir:PATH -p labels="a cat,a sofa"',
     ),
     row(
+        "document-classification",
+        "multimodal.documents:DocumentClassification",
+        "what kind of document a page is",
+        IMAGES,
+        "page.png -m dir:PATH",
+    ),
+    row(
         "document-question-answering",
         "multimodal.documents:DocumentQuestionAnswering",
         "what a page says to a question, and where",
@@ -143,7 +152,8 @@ face(
         " TextImageSegmentationOptions",
         "duomo.tasks.multimodal.control": "Action ReinforcementLearning ReinforcementLearningOptions",
         "duomo.tasks.multimodal.classification": "ZeroShotImageClassification ZeroShotImageClassificationOptions",
-        "duomo.tasks.multimodal.documents": "DocumentQuestionAnswering PageAnswer PageAnswers",
+        "duomo.tasks.multimodal.documents": "DocumentClassification DocumentClassificationOptions"
+        " DocumentQuestionAnswering PageAnswer PageAnswers",
         "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions ImageSearchResult"
         " MultimodalEmbedding MultimodalEmbeddingOptions SpokenImageSearch",
         "duomo.tasks.results": "Classification Embedding SearchResult",

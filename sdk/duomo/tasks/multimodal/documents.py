@@ -1,10 +1,14 @@
-"""Questions about pages."""
+"""Questions about pages, and what kind of document they are."""
 
 from __future__ import annotations
 
-from duomo.inputs import PageQuestion
-from duomo.tasks.base import Result, Task
+from pydantic import Field
+
+from duomo.inputs import Image, PageQuestion
+from duomo.tasks.base import Options, Result, Task
 from duomo.tasks.nlp.extraction import Answer, QuestionAnsweringOptions
+from duomo.tasks.options import CUT, LongOrCut
+from duomo.tasks.results import Classification
 
 
 class PageAnswer(Answer):
@@ -32,3 +36,19 @@ class DocumentQuestionAnswering(Task[PageQuestion, QuestionAnsweringOptions, Pag
     Input = PageQuestion
     Options = QuestionAnsweringOptions
     Result = PageAnswers
+
+
+class DocumentClassificationOptions(Options):
+    """Options of document classification."""
+
+    top_k: int = Field(5, ge=1, description="how many labels to give, best first")
+    long: LongOrCut = Field("truncate", description=CUT)
+
+
+class DocumentClassification(Task[Image, DocumentClassificationOptions, Classification]):
+    """What kind of document a page is: a letter, an invoice, a form."""
+
+    name = "document-classification"
+    Input = Image
+    Options = DocumentClassificationOptions
+    Result = Classification
