@@ -37,9 +37,9 @@ class Work:
     tolerance: float
 
 
-def ours(served: str) -> list[str]:
+def ours(served: str, *options: str) -> list[str]:
     """Command line of ours."""
-    return [sys.executable, "-m", "duomo", "serve", served, "--most-wait", "600", "--port", PORT]
+    return [sys.executable, "-m", "duomo", "serve", served, "--most-wait", "600", "--port", PORT, *options]
 
 
 def texts() -> Work:
@@ -57,7 +57,7 @@ def texts() -> Work:
             "litserve, at its best": ([python, str(PEERS / "litserve_st.py"), folder, PORT, "best"], "/embed"),
             "ray serve, batches of 32": ([python, str(PEERS / "ray_st.py"), folder, PORT], "/embed"),
         },
-        {8: 96, 64: 128},
+        {1: 24, 8: 96, 64: 128},
         lambda num, seed: lognormal_texts(num, seed=seed),
         lambda text, _: {"input": text},
         lambda answer: np.asarray(answer["result"]["vector"] if "result" in answer else answer["vector"]),
@@ -76,7 +76,7 @@ def pictures(folder: Path) -> Work:
     encoded = [base64.b64encode(Path(each).read_bytes()).decode() for each in files]
     return Work(
         "pictures",
-        _with_peers(ours(f"image-classification=dir:{folder / 'resnet'}"), "image-classification", folder / "resnet"),
+        _with_peers("image-classification", f"dir:{folder / 'resnet'}", folder / "resnet"),
         {8: 48},
         lambda num, seed: [encoded[(at + seed) % len(encoded)] for at in range(num)],
         lambda file, is_ours: {"input": f"data:image/jpeg;base64,{file}" if is_ours else file},
@@ -100,7 +100,7 @@ def speech(folder: Path) -> Work:
     name = "automatic-speech-recognition"
     return Work(
         "speech",
-        _with_peers(ours(f"{name}=speech/whisper-tiny.en"), name, folder / "whisper"),
+        _with_peers(name, "speech/whisper-tiny.en", folder / "whisper"),
         {8: 16},
         lambda num, seed: [files[(at + seed) % len(files)] for at in range(num)],
         lambda file, is_ours: {"input": f"data:audio/wav;base64,{file}" if is_ours else file},
@@ -110,13 +110,14 @@ def speech(folder: Path) -> Work:
     )
 
 
-def _with_peers(command: list[str], task: str, folder: Path) -> dict[str, tuple[list[str], str]]:
-    script = str(PEERS / "pipeline_server.py")
-    peers = {
-        name: ([sys.executable, script, framework, task, str(folder), PORT], "/run")
-        for name, framework in (("fastapi, pipeline", "fastapi"), ("litserve, pipeline in batches of 8", "litserve"))
+def _with_peers(task: str, model: str, folder: Path) -> dict[str, tuple[list[str], str]]:
+    script, path = str(PEERS / "pipeline_server.py"), f"/v1/tasks/{task}"
+    return {
+        "duomo": (ours(f"{task}={model}"), path),
+        "duomo, two workers": (ours(f"{task}={model}", "-x", "local", "--devices", "cpu,cpu"), path),
+        "fastapi, pipeline": ([sys.executable, script, "fastapi", task, str(folder), PORT], "/run"),
+        "litserve, pipeline in batches of 8": ([sys.executable, script, "litserve", task, str(folder), PORT], "/run"),
     }
-    return {"duomo": (command, f"/v1/tasks/{task}"), **peers}
 
 
 def _scores(answer: dict[str, Any]) -> Any:
@@ -127,4 +128,4 @@ def _scores(answer: dict[str, Any]) -> Any:
 
 def encoded(work: Work, item: Any, server: str) -> bytes:
     """Body of a request to a server."""
-    return json.dumps(work.body(item, server == "duomo")).encode()
+    return json.dumps(work.body(item, server.startswith("duomo"))).encode()

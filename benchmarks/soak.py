@@ -1,7 +1,8 @@
 """A server that answers 100,000 mixed requests: what its memory does, and what a request costs it without a model.
 
 Good, bad, long, too large and abandoned requests come from keep-alive connections of this process, to a model that does
-nothing. It ends after so many requests or so many seconds, whichever is first.
+nothing. It ends after so many requests or so many seconds, whichever is first. What a good request costs is measured
+in turns with a FastAPI server that answers the same body by hand. Connections that say nothing are held meanwhile.
 """
 
 import argparse
@@ -9,6 +10,8 @@ import http.client
 import json
 import os
 import re
+import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -27,7 +30,22 @@ from duomo.cli.app import App
 from duomo.testing.fakes import fake_catalog, echo_spec
 cli.main(sys.argv[1:], obj=App(fake_catalog(echo_spec())))
 """
+BY_HAND = """
+import sys
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+class Body(BaseModel):
+    input: str
+app = FastAPI()
+@app.post("/v1/tasks/text-classification")
+def label(body: Body) -> dict[str, list[dict[str, str | float]]]:
+    return {"labels": [{"name": body.input, "score": 1.0}, {"name": "other", "score": 0.0}]}
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+"""
 PATH = "/v1/tasks/text-classification"
+TURNS, TURN = 5, 600
+"""Turns of each server, and good requests of one."""
 CLIENTS = 16
 WARM = 5_000
 ABANDONED = 3
@@ -104,11 +122,49 @@ def plain(port: int, pid: int, num: int, until: float) -> float:
     return (cpu_s(pid) - before) / max(1, sum(counted.values())) * 1e3
 
 
+def compare(port: int, pid: int, until: float) -> dict[str, Any]:
+    """CPU milliseconds of a good request: ours, and by hand under FastAPI, in turns."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        other = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-c", BY_HAND, str(other)])
+    try:
+        while time.monotonic() < until:
+            try:
+                ask(other, 50, until, [kinds()[0]])
+                socket.create_connection(("127.0.0.1", other)).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        found = [(plain(port, pid, TURN, until), plain(other, process.pid, TURN, until)) for _ in range(TURNS)]
+    finally:
+        process.kill()
+        process.wait(60)
+    return {
+        "cpu_ms_a_good_request": round(statistics.median(mine for mine, _ in found), 3),
+        "cpu_ms_of_fastapi": round(statistics.median(theirs for _, theirs in found), 3),
+        "of_fastapi": round(statistics.median(mine / theirs for mine, theirs in found), 2),
+    }
+
+
+def hold(port: int, num: int) -> dict[str, Any]:
+    """What connections that say nothing cost, and whether others are answered meanwhile."""
+    before = status(port)["resident_bytes"]
+    held = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(num)]
+    answered = ask(port, 100, time.monotonic() + 60, [kinds()[0]])
+    meanwhile = status(port)["resident_bytes"]
+    for each in held:
+        each.close()
+    return {"connections": num, "answered_meanwhile": dict(answered),
+            "kb_a_connection": round((meanwhile - before) / num / 1e3, 2)}  # fmt: skip
+
+
 def main() -> None:
     """Warm up, soak, and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=900.0)
+    parser.add_argument("--idle", type=int, default=10_000, help="connections that say nothing")
     parser.add_argument("--out")
     given = parser.parse_args()
     command = [sys.executable, "-c", FAKE, "serve", "text-classification", "--port", "0", "--max-body", "100000"]
@@ -119,8 +175,9 @@ def main() -> None:
         threading.Thread(target=process.stderr.read, daemon=True).start()
         until = time.monotonic() + given.seconds
         ask(port, WARM, until, kinds())
+        held = hold(port, given.idle)
         before = status(port)
-        overhead = plain(port, process.pid, 3_000, until)
+        overhead = compare(port, process.pid, until)
         counted = ask(port, given.requests, until, kinds())
         after = status(port)
     finally:
@@ -134,11 +191,13 @@ def main() -> None:
         "resident_mb": [round(each["resident_bytes"] / 1e6, 1) for each in (before, after)],
         "grown": round(grown, 4),
         "waiting_at_the_end": model["waiting_items"],
-        "cpu_ms_a_good_request": round(overhead, 3),
+        "idle": held,
+        **overhead,
     }
     targets = {
         "share by which memory grew": target(round(grown, 4), at_most=0.05),
         "CPU ms a request, beside no model": target(rows["cpu_ms_a_good_request"], at_most=0.35),
+        "the same beside FastAPI by hand": target(rows["of_fastapi"], at_most=1.0),
     }
     report("soak", {"rows": [rows], "targets": targets}, given.out)
 

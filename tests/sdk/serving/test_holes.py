@@ -1,6 +1,7 @@
 """One line an attack: what a client must not get by sending it."""
 
 import base64
+import json
 import socket
 import struct
 import threading
@@ -144,6 +145,14 @@ def test_a_body_without_a_length_is_counted_while_it_is_read(serve):
             yield b"a" * 500
 
     assert client.post("/v1/tasks/text-classification", content=chunks()).status_code == 413
+
+
+def test_an_item_that_is_too_long_is_refused_and_its_neighbours_are_not(serve):
+    client, long = serve(), "a" * 10_000_001
+    reply = client.post("/v1/tasks/text-classification", json={"input": long})
+    assert (reply.status_code, reply.json()["error"]["what"]) == (413, "this text has 10,000,001 characters")
+    lines = client.post("/v1/tasks/text-classification/map?order=input", json={"items": [long, "b"]}).text.splitlines()
+    assert [json.loads(line)["ok"] for line in lines] == [False, True]
 
 
 def test_too_many_items_are_refused(serve):

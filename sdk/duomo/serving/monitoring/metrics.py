@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -34,6 +35,13 @@ class Metrics:
         self.batch = self._histogram("duomo_batch_items", "Items of the batch that an item ran in", ITEMS)
         self.recent: dict[str, Recent] = {}
         """Task → its last requests."""
+        # Prometheus makes each set of labels out anew, which costs more than to count.
+        self._item = functools.cache(self.items.labels)
+        self._request = functools.cache(self.requests.labels)
+        self._of_batch = functools.cache(self.batch.labels)
+        self._of_queue = functools.cache(self.queue.labels)
+        self._of_compute = functools.cache(self.compute.labels)
+        self._whole = functools.cache(self.seconds.labels)
 
     def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -43,17 +51,19 @@ class Metrics:
 
     def count(self, task: str, outcome: Outcome[R], queue_s: float, compute_s: float) -> None:
         """Count one outcome, and the seconds that it waited and was computed."""
-        self.items.labels(task, outcome.error.code if outcome.error is not None else "ok").inc()
+        self._item(task, outcome.error.code if outcome.error is not None else "ok").inc()
         if outcome.error is None:
-            self.batch.labels(task).observe(outcome.meta.batch)
-            self.queue.labels(task).observe(queue_s)
-            self.compute.labels(task).observe(compute_s)
+            self._of_batch(task).observe(outcome.meta.batch)
+            self._of_queue(task).observe(queue_s)
+            self._of_compute(task).observe(compute_s)
 
     def request(self, task: str, status: int, seconds: float, now: float) -> None:
         """Count one answer."""
-        self.requests.labels(task, status).inc()
-        self.seconds.labels(task).observe(seconds)
-        self.recent.setdefault(task, Recent()).add(now, seconds)
+        self._request(task, status).inc()
+        self._whole(task).observe(seconds)
+        if task not in self.recent:
+            self.recent[task] = Recent()
+        self.recent[task].add(now, seconds)
 
     def by_label(self, name: str, task: str, label: str) -> dict[str, float]:
         """Return a counter of one task by the values of another label."""

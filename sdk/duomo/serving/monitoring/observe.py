@@ -89,8 +89,7 @@ class Observed:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        given = headers.get(b"x-request-id", "")
+        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
         request_id = given if _ID.fullmatch(given) else next(self._ids)
         start, sizes, status = time.perf_counter(), [0, 0], [GONE]
 
@@ -110,7 +109,7 @@ class Observed:
 
         record = Seen()
         token = _SEEN.set(record)
-        span = self._tracing.start(scope, headers) if self._tracing is not None else None
+        span = self._tracing.start(scope) if self._tracing is not None else None
         try:
             await self.app(scope, counted_receive, counted_send)
         finally:
@@ -174,11 +173,11 @@ class Tracing:
         except ImportError:
             return None
 
-    def start(self, scope: Scope, headers: Mapping[bytes, str]) -> Span | None:
+    def start(self, scope: Scope) -> Span | None:
         """Begin a span; it belongs to the trace that the header ``traceparent`` names. None where nobody collects."""
         if isinstance(self._trace.get_tracer_provider(), self._trace.ProxyTracerProvider):
             return None
-        carrier = {name.decode("latin-1"): value for name, value in headers.items()}
+        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         return self._tracer.start_span(
             "duomo request", self._propagate.extract(carrier), kind=self._trace.SpanKind.SERVER
         )
