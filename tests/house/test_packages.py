@@ -141,7 +141,7 @@ def test_no_file_is_large_or_holds_weights():
 def test_no_file_knows_the_machine_it_was_written_on():
     here = re.escape(f"{ROOT.parent}/")
     # Ada's home is made up; an address that is put together names no file.
-    homes = re.compile(rf"{here}|/(?:home|Users)/(?!ada\b)\w|/root/\w|file:///(?!etc/hosts)(?![\"{{])")
+    homes = re.compile(rf"{here}|/(?:home|Users)/(?!ada\b)\w|/root/\w|file:///(?!etc/hosts|[A-Z]:)(?![\"{{])")
     for path in files():
         if path.suffix in (".py", ".md", ".toml", ".txt", ".sh", "") and path != Path(__file__):
             found = homes.search(path.read_text("utf-8", errors="ignore"))
