@@ -73,4 +73,4 @@ def test_keywords_of_load_are_answered_in_run() -> None:
 def test_a_home_is_answered_with_how_to_expand_it() -> None:
     with pytest.raises(InputMissing) as caught:
         Image.accept("~/no such picture.png").pil()
-    assert "expanduser" in caught.value.fix
+    assert str(Path("~/no such picture.png").expanduser()) in caught.value.fix
