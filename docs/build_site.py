@@ -223,7 +223,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     *first, project = config.nav
     first.append({"Packages": [{f"duomo-{Path(page).stem}": page} for page in packages]})
     first.append({"Examples": ["examples/index.md", *examples]})
-    first.append({"Reference": ["reference/index.md", *modules]})
+    first.append({"API": ["reference/index.md", *modules]})
     project["Project"].append({"Decisions": ["decisions/index.md", *decisions().values()]})
     config.nav = [*first, project]
     return config

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from duomo.catalog import Catalog, default_catalog
 from duomo.data.examples import Finding
-from duomo.errors import BadInput
+from duomo.errors import BadInput, WrongTask
 from duomo.training.fit import LeftOut
 from duomo.training.metrics import Interval
 from duomo.training.request import Request
@@ -82,7 +82,11 @@ def evaluate(
     request = Request(
         task=task, data=data, out=Path(), label=label, input=input, model=model, validation=0, device=device
     )
-    start = find_start(task, model, catalog)
+    try:
+        start = find_start(task, model, catalog)
+    except WrongTask as error:
+        why = f"only a model that could be trained is; {error.why}"
+        raise WrongTask(f"'{model}' cannot be evaluated for {task}", why=why, fix=error.fix) from None
     start.trainer()
     import torch
 

@@ -103,3 +103,10 @@ def test_a_call_that_is_off_is_answered_in_words(base, table, tmp_path, more, co
     found, said = run("train", "text-classification", table, "-m", f"dir:{base}", "-O", tmp_path / "out", *more)
     assert named in said
     assert found == code
+
+
+def test_what_cannot_be_evaluated_is_not_said_to_be_untrainable(table):
+    code, said = run("evaluate", "text-classification", table, "--label", "kind", "-m", "nlp/vader")
+    assert code == 2
+    assert "'nlp/vader' cannot be evaluated for text-classification" in said
+    assert "only a model that could be trained is" in said
