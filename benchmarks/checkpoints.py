@@ -44,6 +44,7 @@ def tiny_bert(
         cls_token="[CLS]",
         sep_token="[SEP]",
         model_max_length=512,
+        **({"mask_token": "[MASK]"} if "[MASK]" in words else {}),
     )
     tokenizer.save_pretrained(folder)
     config = BertConfig(

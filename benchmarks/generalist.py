@@ -113,15 +113,15 @@ def train(folder: str, steps: int, rate: float) -> None:
 
 
 @torch.no_grad()
-def measure(folder: str) -> dict[str, dict[str, float]]:
+def measure(folder: str, images_held: int = HELD_IMAGES, episodes: int = 40) -> dict[str, dict[str, float]]:
     """Each task beside what is trivial."""
     images, names = digits()
     found: dict[str, dict[str, float]] = {}
     with duomo.load("image-captioning", f"dir:{folder}", device="cpu") as say:
-        held = [np.repeat(np.repeat(each, 4, 0), 4, 1) for each in images[-HELD_IMAGES:]]
+        held = [np.repeat(np.repeat(each, 4, 0), 4, 1) for each in images[-images_held:]]
         said = [outcome.unwrap().text for outcome in say.map([np.stack([each] * 3, -1) for each in held])]
     commonest, _ = Counter(names[:-HELD_IMAGES]).most_common(1)[0]
-    wanted = names[-HELD_IMAGES:]
+    wanted = names[-images_held:]
     found["digits right"] = {
         "model": np.mean([a == b for a, b in zip(said, wanted, strict=True)]).item(),
         "commonest": np.mean([each == commonest for each in wanted]).item(),
@@ -142,11 +142,11 @@ def measure(folder: str) -> dict[str, dict[str, float]]:
     }
     with duomo.load("reinforcement-learning", f"dir:{folder}", device="cpu") as act:
         for name in WORLDS:
-            found[f"{name}, distance left"] = acting(name, act)
+            found[f"{name}, distance left"] = acting(name, act, episodes)
     return found
 
 
-def acting(name: str, act: duomo.Runner, count: int = 40) -> dict[str, float]:  # type: ignore[type-arg]
+def acting(name: str, act: duomo.Runner, count: int) -> dict[str, float]:  # type: ignore[type-arg]
     """The mean distance over an episode: the model, who does nothing or what chance says, and the expert."""
     draw = np.random.default_rng(7)
     chance = np.random.default_rng(8)

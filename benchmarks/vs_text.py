@@ -22,7 +22,7 @@ import torch
 from checkpoints import tiny_bert
 from corpus import COMMON, lognormal_texts
 from harness import arguments, contest, gemm_gflops, interleave, report, target
-from transformers import BertForSequenceClassification, BertForTokenClassification, pipeline
+from transformers import BertForMaskedLM, BertForSequenceClassification, BertForTokenClassification, pipeline
 
 import duomo
 from duomo.testing.fakes import fake_catalog
@@ -226,6 +226,54 @@ def tags(count: int, rounds: int, **size: int) -> dict[str, Any]:
         )
 
 
+def masks(count: int, rounds: int, **size: int) -> dict[str, Any]:
+    """Scores of the five likeliest tokens of a mask, by a BERT with random weights."""
+    texts = [f"[MASK] {text}" for text in lognormal_texts(count)]
+    with tempfile.TemporaryDirectory() as folder:
+        return against_pipeline(
+            "fill-mask",
+            str(tiny_bert(Path(folder), words=["[MASK]", *COMMON], kind=BertForMaskedLM, **size)),
+            texts,
+            rounds,
+            lambda result: [token.score for token in result.masks[0].fillings],
+            lambda result: [token["score"] for token in result],
+            goals={"pipeline bs 32": 5, "pipeline best": 1.5},
+            ours_options={},
+            their_options={},
+        )
+
+
+def pairs(count: int, rounds: int, **size: int) -> dict[str, Any]:
+    """The score of the best label of two texts, by a BERT with random weights."""
+    texts = lognormal_texts(2 * count)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = str(tiny_bert(Path(folder), words=COMMON, **size))
+        runner = duomo.load("text-pair-classification", f"dir:{checkpoint}", device="cpu")
+        pipe = pipeline("text-classification", model=checkpoint, device="cpu")
+        both = dict(zip(texts[:count], texts[count:], strict=True))
+
+        def ours(texts: Sequence[str]) -> np.ndarray[Any, Any]:
+            found = runner.map([(text, both[text]) for text in texts])
+            return np.array([outcome.unwrap().top.score for outcome in found])
+
+        def theirs(size: int) -> Case:
+            return lambda texts: np.array(
+                [each["score"] for each in pipe([{"text": t, "text_pair": both[t]} for t in texts], batch_size=size)]
+            )
+
+        lengths = [len(pipe.tokenizer(text, both[text])["input_ids"]) for text in texts[:count]]
+        return compare(
+            ours,
+            {f"pipeline bs {size}": theirs(size) for size in BATCH_SIZES},
+            texts[:count],
+            rounds,
+            tolerance=1e-4,
+            goals={"pipeline bs 32": 5, "pipeline best": 1.5},
+            gflop=encoder_gflop(pipe.model, lengths),
+            tokens=sum(lengths),
+        )
+
+
 def zero_shot(count: int, rounds: int, **size: int) -> dict[str, Any]:
     """Scores of 20 labels by entailment, by a BERT with random weights: 20 pairs a text."""
     labels = ("contradiction", "neutral", "entailment")
@@ -330,6 +378,8 @@ def main() -> None:
             "text classification, BERT-base size": classification(32, rounds, goals=(5, 1.5), mfu_goal=0.95, **BASE),
             "text classification, tiny model": classification(512, rounds, goals=(6, 3.5), **TINY),
             "token classification, MiniLM size": tags(96, rounds, **SMALL),
+            "fill-mask, MiniLM size": masks(96, rounds, **SMALL),
+            "text pairs, MiniLM size": pairs(48, rounds, **SMALL),
             "zero-shot, 20 labels by entailment, MiniLM size": zero_shot(5, rounds, **SMALL),
             "zero-shot, 20 labels by cosine, MiniLM": cached_labels(24, rounds),
             "short texts through map, fake model": many_short_texts(1_000_000),

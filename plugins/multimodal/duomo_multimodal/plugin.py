@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from duomo import CommandSpec, Hooks, ModelSpec, hookimpl
 
+GATO_SHA256 = "a78f648912d8781dc1e1828acdaa2f8ac6a37b2a30230f71b443480e17d86474"
+GATO_SIZE, GATO_PARAMS = 1_799_464, 896_880
 CONSE_LIMITS = (
     "Knows the 1000 things of ImageNet and what is near them in meaning, asked for in English; "
     "not for scenes, people, drawings, text in images or medical images."
@@ -37,8 +39,9 @@ def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
     )
 
 
-def _gato(task: str, loader: str, summary: str) -> ModelSpec:
-    return ModelSpec(
+def _gato(task: str, loader: str, summary: str) -> tuple[ModelSpec, ModelSpec]:
+    """The family, whose folders a training writes, and the small one that comes with this plugin."""
+    family = ModelSpec(
         "multimodal/gato",
         task,
         f"duomo_multimodal.gato.serving:{loader}",
@@ -46,6 +49,17 @@ def _gato(task: str, loader: str, summary: str) -> ModelSpec:
         "Apache-2.0",
         weights="given",
         limits="as good as its training: benchmarks/generalist.py trains one",
+    )
+    return family, family._replace(
+        name="multimodal/gato-small",
+        summary=f"a small generalist: {summary}",
+        weights="package:duomo_multimodal/gato/trained/model.safetensors",
+        sha256=GATO_SHA256,
+        size=GATO_SIZE,
+        params=GATO_PARAMS,
+        tags=() if task == "reinforcement-learning" else ("demonstration",),
+        limits="Shows that one network does three tasks, and is of no other use: digits of 8 by 8 pixels, text that "
+        "looks like documentation, a walker on 25 fields and a point in the plane.",
     )
 
 
@@ -152,9 +166,9 @@ class Multimodal(Hooks):
                 architectures=("ViltForQuestionAnswering",),
                 limits="chooses among the answers it was trained on; questions of at most 40 tokens",
             ),
-            _gato("reinforcement-learning", "Actor", "what to do next, in environments that it has seen"),
-            _gato("image-captioning", "ImageDescriber", "words for an image"),
-            _gato("text-generation", "TextWriter", "a text goes on"),
+            *_gato("reinforcement-learning", "Actor", "what to do next, in environments that it has seen"),
+            *_gato("image-captioning", "ImageDescriber", "words for an image"),
+            *_gato("text-generation", "TextWriter", "a text goes on"),
             _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot", "any CLIP or SigLIP checkpoint"),
             _dual_encoder("multimodal-embedding", "DualEncoderEmbed", "any CLIP or SigLIP checkpoint"),
             _dual_encoder("image-search", "DualEncoderSearch", "any CLIP or SigLIP checkpoint"),

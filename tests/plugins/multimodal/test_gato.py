@@ -1,6 +1,8 @@
 """The generalist: its tokens, that a cache changes nothing, and that the trained one does its tasks."""
 
+import contextlib
 import math
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import pytest
 import torch
 
 import duomo
-from duomo.errors import BadInput, BadOption, InputTooLong, WeightsMismatch
+from duomo.errors import BadInput, BadOption, InputTooLong, UnknownModel, WeightsMismatch, WeightsMissing
+from duomo_multimodal import gato
 from duomo_multimodal.gato.network import Description, Gato, losses, stack
 from duomo_multimodal.gato.sampling import Draw, Wanted, sample
 from duomo_multimodal.gato.serving import save
@@ -34,6 +37,8 @@ TINY = Description(
     width=16, layers=2, heads=2, context=48, side=32, channels=8,
     environments={name: world.about for name, world in WORLDS.items()},
 )  # fmt: skip
+DIGITS = 0.8
+"""The share of held-out digits whose name is right, at least."""
 WALK = {"observations": [{"walker": [0, 1], "goal": [4, 1]}, {"walker": [1, 1], "goal": [4, 1]}], "actions": [[1]]}
 PUSH = {"observations": [{"offset": [0.5, -0.25]}]}
 
@@ -194,3 +199,27 @@ def test_parts_that_do_not_fit_are_refused(network: Gato, tmp_path: Path) -> Non
     (tmp_path / "duomo.json").write_text(TINY.model_dump_json().replace("continuous", "round"))
     with pytest.raises(WeightsMismatch, match=r"environments\.reach"):
         duomo.load("image-captioning", f"dir:{tmp_path}", device="cpu")
+
+
+def test_the_model_that_comes_with_the_plugin_is_the_default_of_acting_alone() -> None:
+    catalog = duomo.default_catalog()
+    assert catalog.default_model("reinforcement-learning").name == "multimodal/gato-small"
+    assert not {spec.name for spec in catalog.models if "demonstration" in spec.tags} - {"multimodal/gato-small"}
+    for task in ("text-generation", "image-captioning"):
+        with contextlib.suppress(WeightsMissing, UnknownModel):
+            assert catalog.default_model(task).name != "multimodal/gato-small"
+
+
+def test_the_model_that_comes_with_the_plugin_beats_what_is_trivial() -> None:
+    script = Path(__file__).parents[3] / "benchmarks" / "generalist.py"
+    measure = runpy.run_path(str(script))["measure"]
+    folder = Path(gato.__file__).parent / "trained"
+    found = measure(str(folder), 100, 12)
+    assert found["digits right"]["model"] > DIGITS
+    text = found["text, nats a byte"]
+    assert text["model"] < text["pairs"] - 0.1
+    for name in WORLDS:
+        left = found[f"{name}, distance left"]
+        assert left["model"] < 0.5 * min(left["nothing"], left["random"]), name
+    with duomo.load("image-captioning", "multimodal/gato-small", device="cpu") as say:
+        assert say(np.zeros((8, 8, 3), np.uint8)).finish_reason in ("stop", "length")

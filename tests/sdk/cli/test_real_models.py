@@ -56,7 +56,6 @@ CHECKPOINTS = {
 
 FOLDERS = {
     "audio-continuation": "speech/wavenet",
-    "reinforcement-learning": "multimodal/gato",
     "optical-flow": "vision/raft",
     "tabular-classification": "tabular/mlp",
     "tabular-regression": "tabular/mlp",

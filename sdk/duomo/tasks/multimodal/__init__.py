@@ -138,7 +138,7 @@ TASKS = (
         "multimodal.control:ReinforcementLearning",
         "what an agent does next, given what it has seen and done",
         (),
-        """-m dir:PATH --input-format jsonl - <<< '{"observations": [{"walker": [0, 1], "goal": [4, 1]}]}'""",
+        """--input-format jsonl - <<< '{"observations": [{"walker": [0, 1], "goal": [4, 1]}]}'""",
     ),
 )
 
