@@ -2,7 +2,8 @@
 
 preprocess   prefix and language → token ids of the encoder
 collate      groups of alike lengths, padded on the right and masked
-forward      `generate` of transformers on each group: greedy or beams, as the checkpoint's generation config says
+forward      the encoder on each group, then `generate` of transformers on all rows together: greedy or beams, as the
+             checkpoint's generation config says
 postprocess  token ids → text
 
 What a checkpoint says holds: its generation config, and for a task its ``task_specific_params`` (prefix, lengths,
@@ -12,11 +13,12 @@ beams). Sampling and the like are refused, since the same text must give the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
+from transformers.modeling_outputs import BaseModelOutput
 
 from duomo import Model, Text, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WeightsProblem
@@ -26,6 +28,7 @@ from duomo.tasks.nlp import TranslationOptions
 from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
 from duomo_nlp.checkpoint import max_tokens
 from duomo_nlp.decoders.settings import refuse
+from duomo_nlp.grouping import ROWS, SLACK, Group, joined, together
 from duomo_nlp.honoured import SEQ2SEQ
 from duomo_nlp.languages import Languages
 from duomo_nlp.splitting import parts_of
@@ -35,27 +38,6 @@ if TYPE_CHECKING:
 
 BOUND = 256
 """New tokens, where neither the caller nor the checkpoint says: transformers' own 20 would cut most sentences."""
-ROWS = 32
-"""Rows of one `generate`: its beams multiply them."""
-SLACK = 8
-"""Padding of a row, in tokens, that is cheaper than another `generate`."""
-
-
-class Group(NamedTuple):
-    """Texts of alike lengths and how they are written about."""
-
-    ids: Tensor
-    """(B, L), int64."""
-    mask: Tensor
-    """(B, L), 0 where padded."""
-    places: list[int]
-    """Which text of the batch each row is."""
-    settings: dict[str, Any]
-
-    def to(self, device: torch.device, *, non_blocking: bool = False) -> Group:
-        """The same on another device."""
-        ids, mask = (each.to(device, non_blocking=non_blocking) for each in (self.ids, self.mask))
-        return self._replace(ids=ids, mask=mask)
 
 
 class Seq2Seq(Model[Text, Any]):
@@ -175,19 +157,27 @@ class Seq2Seq(Model[Text, Any]):
     def forward(self, batch: list[Group]) -> list[list[int]]:
         """Tokens of the decoder for each text, in order."""
         written: dict[int, list[int]] = {}
-        for group in batch:
-            extra = {}
-            if self.is_led:  # as it was trained: the first token sees and is seen by all
-                extra["global_attention_mask"] = torch.zeros_like(group.mask)
-                extra["global_attention_mask"][:, 0] = 1
+        for groups in together(batch, self.generation(batch[0].settings)):
+            ids, mask = (joined([getattr(group, name) for group in groups]) for name in ("ids", "mask"))
             tokens = self.network.generate(
-                input_ids=group.ids,
-                attention_mask=group.mask,
-                generation_config=self.generation(group.settings),
-                **extra,
+                input_ids=ids,
+                attention_mask=mask,
+                encoder_outputs=BaseModelOutput(last_hidden_state=joined([self._read(group) for group in groups])),
+                generation_config=self.generation(groups[0].settings),
             )
-            written.update(zip(group.places, tokens.tolist(), strict=True))
+            places = [place for group in groups for place in group.places]
+            written.update(zip(places, tokens.tolist(), strict=True))
         return [written[at] for at in range(len(written))]
+
+    def _read(self, group: Group) -> Tensor:
+        """What the encoder makes of a group, (B, L, D)."""
+        extra = {}
+        if self.is_led:  # as it was trained: the first token sees and is seen by all
+            extra["global_attention_mask"] = torch.zeros_like(group.mask)
+            extra["global_attention_mask"][:, 0] = 1
+        encoder = self.network.get_encoder()
+        states: Tensor = encoder(input_ids=group.ids, attention_mask=group.mask, **extra).last_hidden_state
+        return states
 
     def postprocess(self, output: list[list[int]], features: list[Features], options: Any) -> list[Any]:
         ends, pad = self._ends(), self.network.generation_config.pad_token_id
