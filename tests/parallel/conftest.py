@@ -11,6 +11,9 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    ASTConfig,
+    ASTFeatureExtractor,
+    ASTForAudioClassification,
     BertConfig,
     BertForSequenceClassification,
     BertForTokenClassification,
@@ -43,6 +46,7 @@ from transformers import (
     Wav2Vec2CTCTokenizer,
     Wav2Vec2FeatureExtractor,
     Wav2Vec2ForCTC,
+    Wav2Vec2ForSequenceClassification,
     WhisperConfig,
     WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
@@ -53,6 +57,7 @@ from duomo.execution.plan import ExecutionPlan
 from duomo.execution.sharding.group import GroupWorker
 from duomo.parallel import ParallelDims
 from duomo.testing import ThreadGroup
+from duomo.testing.samples import voices
 from duomo.weights import find_package_file
 
 torch.set_num_threads(1)
@@ -64,7 +69,7 @@ PICTURES: dict[str, Any] = {**SIZES, **RANDOM, "image_size": 32, "patch_size": 1
 SENTENCES = [" ".join(np.random.default_rng(at).choice(WORDS[4:], 1 + 7 * at % 23)) for at in range(12)]
 ENTAILMENT = {"id2label": {0: "entailment", 1: "contradiction"}, "label2id": {"entailment": 0, "contradiction": 1}}
 LABELS: dict[str, Any] = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
-WHISPER_SPECIAL = ["<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>", "<|nospeech|>"]
+WHISPER_SPECIAL = ["<|startoftranscript|>", "<|en|>", "<|de|>", "<|translate|>", "<|transcribe|>", "<|nospeech|>"]
 
 
 class Family(NamedTuple):
@@ -129,6 +134,12 @@ def ctc(model: type, config: type, **extra: Any) -> Callable[[Path], None]:
     return save
 
 
+def spectrogram(folder: Path) -> None:
+    config = ASTConfig(**SIZES, **RANDOM, **LABELS, max_length=64, num_mel_bins=32)
+    ASTForAudioClassification(config).save_pretrained(folder)
+    ASTFeatureExtractor(max_length=64, num_mel_bins=32).save_pretrained(folder)
+
+
 def whisper(folder: Path) -> None:
     words = [
         *WORDS,
@@ -158,6 +169,14 @@ def whisper(folder: Path) -> None:
     network.save_pretrained(folder)
     WhisperFeatureExtractor().save_pretrained(folder)
     tokenizer(folder, words, bos_token="<|endoftext|>")
+
+
+def languages(folder: Path) -> None:
+    whisper(folder)
+    file = folder / "generation_config.json"
+    settings = json.loads(file.read_text()) | {"is_multilingual": True}
+    settings.pop("_from_model_config", None)  # with it, transformers drops what it does not know
+    file.write_text(json.dumps(settings))
 
 
 def speech() -> list[Any]:
@@ -242,6 +261,18 @@ FAMILIES = {
     "wav2vec2": Family("automatic-speech-recognition", ctc(Wav2Vec2ForCTC, Wav2Vec2Config), speech()),
     "hubert": Family("automatic-speech-recognition", ctc(HubertForCTC, HubertConfig), speech()),
     "whisper": Family("automatic-speech-recognition", whisper, speech()),
+    "whisper-languages": Family(
+        "spoken-language-identification", languages, voices(), {"top_k": 99}, scores,
+    ),
+    "wav2vec2-words": Family(
+        "forced-alignment", ctc(Wav2Vec2ForCTC, Wav2Vec2Config),
+        list(zip(speech(), ["a red ball", "a face", "i love this camera"], strict=True)),
+        {}, lambda result: [word.score for word in result.words],
+    ),
+    "wav2vec2-labels": Family(
+        "audio-classification", ctc(Wav2Vec2ForSequenceClassification, Wav2Vec2Config, **LABELS), speech(), {}, scores,
+    ),
+    "ast": Family("audio-classification", spectrogram, speech(), {"long": "truncate"}, scores),
 }  # fmt: skip
 
 

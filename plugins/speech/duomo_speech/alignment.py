@@ -14,7 +14,6 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -24,14 +23,9 @@ from duomo import WeightsRef
 from duomo.errors import BadInput, InputTooLong, InputUnreadable
 from duomo.inputs import SpokenText
 from duomo.model import Features
-from duomo.parallel import TensorPlan
 from duomo.tasks.speech.alignment import AlignedWord, Alignment, ForcedAlignmentOptions
-from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
 from duomo_speech.hearing import Hearing, Inputs
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
 
 WINDOW_S = 30.0
 CONTEXT_S = 2.0
@@ -50,10 +44,6 @@ class CtcAligner(Hearing[SpokenText, Alignment]):
         self.pause: int | None = self.letters.get(getattr(self.tokenizer, "word_delimiter_token", None) or "|")
         self.stride = math.prod(self.network.config.conv_stride)
         """Samples between two frames."""
-
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.ctc_plan(config)
 
     @staticmethod
     def estimate(item: SpokenText) -> int:  # type: ignore[override]

@@ -64,16 +64,19 @@ class BasicPitch(Model[Audio, Notes]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def preprocess(self, items: Sequence[Audio], options: NoteTranscriptionOptions) -> list[Features]:
-        """Decode to 22,050 Hz. Raises `BadOption` for a band without a key in it."""
-        low, high = (LOWEST + round(12 * np.log2(each / 27.5)) for each in (options.fmin, options.fmax))
+    def check_options(self, options: NoteTranscriptionOptions) -> None:
+        """Raises `BadOption` for a band without a key in it."""
+        low, high = band(options)
         if high < low or high < LOWEST or low >= LOWEST + NUM_KEYS:
             raise BadOption(
                 f"there is no note between {options.fmin:g} and {options.fmax:g} Hz",
                 why="the keys of a piano are known: 27.5 to 4,186 Hz",
                 fix="a wider band: fmin=80 fmax=1000",
             )
-        return [{"samples": item.samples(RATE), "band": (low, high)} for item in items]
+
+    def preprocess(self, items: Sequence[Audio], options: NoteTranscriptionOptions) -> list[Features]:
+        """Decode to 22,050 Hz."""
+        return [{"samples": item.samples(RATE), "band": band(options)} for item in items]
 
     def collate(self, features: list[Features]) -> list[np.ndarray]:
         return [each["samples"] for each in features]
@@ -120,6 +123,12 @@ class BasicPitch(Model[Audio, Notes]):
                 parts.append(part[:, SHARED // 2 : -SHARED // 2].reshape(-1, NUM_KEYS))
         count = int(len(samples) * (RATE // HOP) / RATE)
         return Activations(*(np.concatenate(parts)[:count] for parts in found))
+
+
+def band(options: NoteTranscriptionOptions) -> tuple[int, int]:
+    """MIDI's numbers of the lowest and the highest note to look for."""
+    low, high = (LOWEST + round(12 * np.log2(each / 27.5)) for each in (options.fmin, options.fmax))
+    return low, high
 
 
 def frame_times(count: int) -> np.ndarray:

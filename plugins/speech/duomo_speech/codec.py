@@ -69,8 +69,8 @@ class NeuralCodec(Hearing[Audio, CodedSound]):
         self.step: float = config.hop_length if is_dac else self.rate / config.frame_rate
         """Samples a frame."""
 
-    def preprocess(self, items: Sequence[Audio], options: AudioTokenizationOptions) -> list[Features]:
-        """Windows, and how long each is. Raises `BadOption` for more codebooks than there are."""
+    def check_options(self, options: AudioTokenizationOptions) -> None:
+        """Raises `BadOption` for more codebooks than there are."""
         count = options.num_codebooks or self.num_codebooks
         if count > self.num_codebooks:
             raise BadOption(
@@ -78,6 +78,10 @@ class NeuralCodec(Hearing[Audio, CodedSound]):
                 why=f"this codec has {self.num_codebooks}",
                 fix=f"num_codebooks={self.num_codebooks}, or leave it out",
             )
+
+    def preprocess(self, items: Sequence[Audio], options: AudioTokenizationOptions) -> list[Features]:
+        """Windows, and how long each is."""
+        count = options.num_codebooks or self.num_codebooks
         features: list[Features] = []
         for item in items:
             parts, is_long = self.windows(item.samples(self.rate), options.long)

@@ -27,7 +27,9 @@ from transformers import AutoFeatureExtractor
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import InputTooLong, InputUnreadable
 from duomo.model import Features, In, R
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import load_network
+from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
 
 Inputs = dict[str, Tensor]
@@ -63,6 +65,14 @@ class Hearing(Model[In, R]):
 
     def configure(self, weights: WeightsRef) -> None:
         """Take what else this family needs from config and folder; raise where it is not there."""
+
+    @classmethod
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
+        return parallel.hearing_plan(config)
+
+    @classmethod
+    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
+        return parallel.hearing_split(config)
 
     @staticmethod
     def estimate(item: Audio) -> int:

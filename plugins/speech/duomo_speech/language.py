@@ -39,6 +39,9 @@ class WhisperLanguage(Whisper):
             )
         return loaded
 
+    def check_options(self, options: object) -> None:
+        """Take any: what recognition is asked for is not asked for here."""
+
     def split(self, item: Audio, options: object) -> list[Audio]:  # type: ignore[override]
         """Leave it whole: windows are made by `preprocess`, and their scores are one result."""
         return [item]

@@ -51,16 +51,19 @@ class MicroWakeWords(Model[Audio, WakeWords]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
-    def preprocess(self, items: Sequence[Audio], options: WakeWordDetectionOptions) -> list[Features]:
-        """Features of each audio clip. Raises `BadOption` for a word that is not known."""
-        words = [word.lower() for word in options.words] if options.words is not None else list(self.words)
-        for word in words:
+    def check_options(self, options: WakeWordDetectionOptions) -> None:
+        """Raises `BadOption` for a word that is not known."""
+        for word in self._words(options):
             if word not in self.words:
                 raise BadOption(
                     f"option 'words' cannot be '{word}'",
                     why=did_you_mean(word, self.words) or "there is no network for it",
                     fix=f"the words are: {', '.join(self.words)}",
                 )
+
+    def preprocess(self, items: Sequence[Audio], options: WakeWordDetectionOptions) -> list[Features]:
+        """Features of each audio clip."""
+        words = self._words(options)
         features: list[Features] = []
         for item in items:
             samples = item.samples(RATE)
@@ -89,6 +92,9 @@ class MicroWakeWords(Model[Audio, WakeWords]):
             found.sort(key=lambda detection: detection.start)
             results.append(WakeWords.model_construct(detections=found, duration=each["duration"]))
         return results
+
+    def _words(self, options: WakeWordDetectionOptions) -> list[str]:
+        return [word.lower() for word in options.words] if options.words is not None else list(self.words)
 
     def _threshold(self, word: str, options: WakeWordDetectionOptions) -> float:
         return self.words[word].probability_cutoff if options.threshold is None else options.threshold

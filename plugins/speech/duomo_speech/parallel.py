@@ -1,6 +1,7 @@
-"""How the networks of this plugin are cut over several devices: Whisper, wav2vec 2.0 and HuBERT.
+"""How the networks of this plugin are cut over several devices: Whisper, wav2vec 2.0, HuBERT and AST.
 
-There is no pipeline split: Whisper has two stacks of layers, and most of the others' time goes into convolutions.
+There is no pipeline split but for AST: Whisper has two stacks of layers, and most of the others' time goes into
+convolutions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
-from duomo.parallel import TensorPlan
+from duomo.parallel import PipelinePlan, TensorPlan
 
 WHISPER = {
     "layers.*.{self_attn,encoder_attn}.{q,k,v}_proj": "colwise",
@@ -25,6 +26,13 @@ WAV2VEC2 = {
     "encoder.layers.*.feed_forward.intermediate_dense": "colwise",
     "encoder.layers.*.feed_forward.output_dense": "rowwise",
 }
+AST = {
+    "layers.*.attention.{q,k,v}_proj": "colwise",
+    "layers.*.attention.o_proj": "rowwise",
+    "layers.*.mlp.fc1": "colwise",
+    "layers.*.mlp.fc2": "rowwise",
+}
+SPECTROGRAM = "audio-spectrogram-transformer"
 
 
 def whisper_plan(config: PreTrainedConfig) -> TensorPlan:
@@ -48,3 +56,15 @@ def ctc_plan(config: PreTrainedConfig) -> TensorPlan | None:
     return TensorPlan(
         WAV2VEC2, {"attention heads": config.num_attention_heads, "inner units": config.intermediate_size}
     )
+
+
+def hearing_plan(config: PreTrainedConfig) -> TensorPlan | None:
+    """Say how the layers of an encoder under any head are cut; None for networks that are not known here."""
+    if config.model_type != SPECTROGRAM:
+        return ctc_plan(config)
+    return TensorPlan(AST, {"attention heads": config.num_attention_heads, "inner units": config.intermediate_size})
+
+
+def hearing_split(config: PreTrainedConfig) -> PipelinePlan | None:
+    """Say where the layers of AST are; what makes patches of a spectrogram is small and stays on every device."""
+    return PipelinePlan("layers", config.num_hidden_layers) if config.model_type == SPECTROGRAM else None

@@ -86,9 +86,12 @@ class Whisper(Model[Window, Transcript]):
     def estimate(item: Audio) -> int:
         return item.size_hint
 
+    def check_options(self, options: SpeechRecognitionOptions) -> None:
+        """Raises `BadOption` for a language or a task that this checkpoint does not know."""
+        self._prompt(options)
+
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
         """Windows of speech; none where no one speaks."""
-        self._prompt(options)
         samples = item.samples(RATE)
         return windows_of(samples, self.detector.probabilities(samples), options)
 
