@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from duomo.execution.scheduling.batch_time import CERTAIN, GROWTH, SHARE_OF_START, STALE, BatchTime
@@ -58,3 +59,48 @@ def test_a_time_of_long_ago_is_forgotten():
     for _ in range(STALE):
         time.note(10, 0.01)
     assert time.unit_s == 0, "one order of cost is left"
+
+
+def test_a_time_is_kept_for_a_thousand_batches_of_other_costs():
+    time = noted(*[1000] * 3, *[10] * 3, start_s=0.0, unit_s=1.0)
+    for _ in range(996):
+        time.note(10, 10.0)
+    assert time.unit_s > 0
+    time.note(10, 10.0)
+    assert time.unit_s == 0
+
+
+def test_the_line_has_the_least_squares_of_relative_errors():
+    time, costs, seconds = BatchTime(), np.array([3.0, 20.0, 90.0]), np.array([0.5, 1.1, 4.0])
+    for _ in range(3):
+        for cost, each in zip(costs, seconds, strict=True):
+            time.note(int(cost), float(each))
+    unit_s, start_s = np.polyfit(costs, seconds, 1, w=1 / seconds)
+    assert time.unit_s == pytest.approx(unit_s)
+    assert time.start_s == pytest.approx(start_s)
+    assert time.usual_cost == int(8 * start_s / unit_s)
+
+
+def test_what_takes_more_than_its_share_has_no_start():
+    time, costs, seconds = BatchTime(), np.array([10, 100]), np.array([0.01, 1.0])
+    for _ in range(3):
+        for cost, each in zip(costs, seconds, strict=True):
+            time.note(int(cost), float(each))
+    weights = seconds**-2.0
+    assert time.start_s == 0
+    assert time.unit_s == pytest.approx((weights @ seconds) / (weights @ costs))
+    assert time.usual_cost == 1
+
+
+def test_the_quickest_for_its_cost_counts_until_it_is_old():
+    time = BatchTime()
+    for seconds in (1.0, 1.26, 1.26):
+        time.note(100 if seconds == 1.0 else 120, seconds)
+    assert time.usual_cost == 100 // 4, "it is slower for its cost by a twentieth"
+    time.note(120, 1.26)
+    assert time.usual_cost == 2 * 120, "three batches later the first is no longer quicker"
+
+
+def test_a_batch_costs_at_most_twice_what_is_known():
+    assert noted(*[10, 20] * 3, start_s=1.0, unit_s=0.001).usual_cost == 40
+    assert noted(*[10, 400] * 3).usual_cost == 240, "eight times its start"
