@@ -26,7 +26,9 @@ demo: setup  ## show what duomo can do, in the terminal and on a page
 
 test: check $(MODELS)  ## everything that must hold before a commit: lint, types, tests
 	@echo "==> tests, $(JOBS) files at a time (about fifteen minutes on two cores)"
-	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile
+	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile -m "not multiproc"
+	@echo "==> tests that start many processes, one at a time"
+	@$(VENV)/bin/python -m pytest -q -m multiproc
 
 test-fast: $(LIBRARIES)  ## the tests that need no weights and no processes
 	@echo "==> fast tests, $(JOBS) files at a time (some minutes on two cores)"
