@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ from duomo import Runner, WeightsRef
 from duomo.config import cache_path
 from duomo.tasks.results import Classification
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
+
+LOG = logging.getLogger("duomo.multimodal")
 
 TOP_K = 10
 SCALE = 15.0
@@ -110,7 +113,10 @@ def _class_names(classifier: Runner[Any], embedder: Runner[Any]) -> tuple[list[s
     blank = PIL.Image.new("RGB", (64, 64))
     names = sorted(label.name for label in classifier(blank, top_k=1_000_000).labels)
     table = _vectors(embedder, names)
-    _write(file, names, table)
+    try:
+        _write(file, names, table)
+    except OSError as error:  # a home that is read-only costs seconds a start, and no result
+        LOG.warning("'%s' cannot be kept: %s; DUOMO_CACHE names another folder", file, error.strerror or error)
     return names, table
 
 

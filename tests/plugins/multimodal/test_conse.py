@@ -4,6 +4,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import pytest
+import torch
 
 import duomo
 from duomo.config import cache_path
@@ -86,3 +87,15 @@ def test_the_class_names_are_embedded_once_for_all_runs(search, monkeypatch):
     monkeypatch.setattr(conse, "_vectors", lambda *_: pytest.fail("the table was made again"))
     with duomo.load("image-search", "multimodal/conse") as again:
         assert again.meta.model == "multimodal/conse"
+
+
+def test_a_cache_that_cannot_be_written_costs_no_result(tmp_path, monkeypatch, caplog):
+    import duomo_multimodal.conse as conse
+
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    monkeypatch.setattr(conse, "cache_path", lambda: tmp_path / "cache")
+    # a thousand names take seconds; that they are embedded is not what is asked
+    monkeypatch.setattr(conse, "_vectors", lambda _, names: torch.ones(len(names), 384))
+    with duomo.load("zero-shot-image-classification", "multimodal/conse") as classify:
+        assert classify.meta.model == "multimodal/conse"
+    assert "DUOMO_CACHE names another folder" in caplog.text
