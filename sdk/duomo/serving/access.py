@@ -54,7 +54,7 @@ class Access:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
         refusal = self._refuse(scope["path"], headers)
         if refusal is None:
             await self.app(scope, receive, send)
@@ -89,6 +89,7 @@ class Access:
         return None
 
 
+_READ = frozenset({b"host", b"origin", b"authorization"})
 _ASK = {"www-authenticate": 'Basic realm="duomo, any name and the token", charset="UTF-8"'}
 """A browser asks its user, who gives the token as the password: so the pages can be seen, too."""
 

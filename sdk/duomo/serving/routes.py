@@ -142,15 +142,28 @@ class ClientGone(DuomoError):
 
 async def until_gone(request: Request, running: Coroutine[object, object, T]) -> T | None:
     """Wait for an outcome as long as the client waits; None when it has gone, and then the work is taken back."""
-    work = asyncio.ensure_future(running)
-    gone = asyncio.ensure_future(_disconnected(request))
-    done, _ = await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-    gone.cancel()
-    if work in done:
-        return work.result()
-    work.cancel()
-    await asyncio.gather(work, return_exceptions=True)
-    return None
+    waiting = asyncio.current_task()
+    assert waiting is not None
+    has_left = False
+
+    def leave(watch: asyncio.Task[None]) -> None:
+        nonlocal has_left
+        if not watch.cancelled():
+            has_left = True
+            waiting.cancel()
+
+    watch = asyncio.create_task(_disconnected(request))
+    watch.add_done_callback(leave)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        if not has_left:
+            raise
+        waiting.uncancel()
+        return None
+    finally:
+        watch.remove_done_callback(leave)
+        watch.cancel()
 
 
 async def _disconnected(request: Request) -> None:
