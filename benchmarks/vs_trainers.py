@@ -1,8 +1,9 @@
 """What a training costs beside HF Trainer, accelerate and a lean loop: CPU seconds in one run, equal weights.
 
-    python benchmarks/vs_trainers.py [--case head whole overhead images] [-O training.json]
+    python benchmarks/vs_trainers.py [--case head upper whole overhead images] [-O training.json]
 
 head       the head on a frozen MiniLM, texts of 4 to 256 tokens, 5 epochs; duomo computes the trunk once, unpadded
+upper      the upper two of MiniLM's six layers and its head, the same texts, 5 epochs; states below computed once
 whole      the whole of MiniLM, the same texts, one epoch; duomo packs, the others pad each batch
 overhead   BERT of 2 layers, 64 wide, batches of 8 × 16 tokens: a step alone, as the difference of 10 epochs and 2
 images     the head on a frozen ResNet-18 (random weights), 256 images of 96 pixels, 5 epochs
@@ -62,7 +63,7 @@ class Case:
 
     def __init__(self, task: str, auto: Any, folder: Path, rows: list[dict[str, Any]], **settings: Any) -> None:
         self.task, self.auto, self.folder, self.rows = task, auto, folder, rows
-        self.train: str = settings.pop("train")
+        self.train: str | int = settings.pop("train")
         self.frozen: tuple[str, ...] = settings.pop("frozen", ())
         self.recipe = duomo.Recipe(lr=LR, **settings)
         order = Order(self.recipe.seed, len(rows), self.recipe.batch)
@@ -239,6 +240,13 @@ def make(name: str) -> tuple[Case, list[str]]:
     if name == "head":
         frozen = ("bert.embeddings.", "bert.encoder.")
         return Case(text, auto, minilm(), texts(96), train="head", frozen=frozen, epochs=5, batch=16), everyone
+    if name == "upper":
+        below = ("bert.embeddings.", *(f"bert.encoder.layer.{at}." for at in range(4)))
+        return Case(text, auto, minilm(), texts(96), train=2, frozen=below, epochs=5, batch=16), [
+            "duomo",
+            "lean loop",
+            "hf trainer",
+        ]
     if name == "whole":
         return Case(text, auto, minilm(), texts(96), train="all", epochs=1, batch=32), [
             "duomo",
@@ -293,7 +301,7 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
 def main() -> None:
     """Run the cases and print them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", nargs="*", default=["head", "whole", "overhead", "images"])
+    parser.add_argument("--case", nargs="*", default=["head", "upper", "whole", "overhead", "images"])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("-O", "--out", type=Path)
     given = parser.parse_args()

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import pydantic
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 from torchvision.transforms.v2 import functional as F
 
 from duomo import Image, Model, WeightsRef, folders
@@ -31,6 +32,8 @@ class Size(NamedTuple):
     """Pixels of an image's side."""
     channels: tuple[int, ...]
     """Channels of each convolution."""
+    grid: int = 1
+    """Places on a side that the head sees apart: 1 says what is in an image and not where."""
 
 
 class Description(pydantic.BaseModel):
@@ -39,6 +42,7 @@ class Description(pydantic.BaseModel):
     model: Literal["vision/cnn"] = "vision/cnn"
     side: int = pydantic.Field(gt=0, le=4096)
     channels: tuple[pydantic.PositiveInt, ...] = pydantic.Field(min_length=1, max_length=12)
+    grid: int = pydantic.Field(default=1, gt=0, le=64)
     labels: list[str] = pydantic.Field(min_length=1)
 
 
@@ -54,10 +58,11 @@ class Network(nn.Module):
                 (nn.Conv2d(width, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(), nn.MaxPool2d(2))
             )
             width = channels
-        self.head = nn.Linear(width, num_labels)
+        self.grid = size.grid
+        self.head = nn.Linear(width * size.grid**2, num_labels)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.body(2 * pixels - 1).mean((-2, -1)))
+        logits: Tensor = self.head(adaptive_avg_pool2d(self.body(2 * pixels - 1), self.grid).flatten(1))
         return logits
 
 
@@ -75,7 +80,7 @@ class ImageCnn(Model[Image, Classification]):
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         about = folders.describe(Description, weights)
-        model = cls(Size(about.side, about.channels), about.labels)
+        model = cls(Size(about.side, about.channels, about.grid), about.labels)
         folders.fill(model.network, weights)
         model.network.to(device, dtype).eval()
         return model
@@ -102,7 +107,7 @@ class ImageCnnTrainer(ImageCnn, SmallTrainable[Image]):
     """Cross-entropy over the labels of the training part."""
 
     scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {
-        "cnn": {"tiny": Size(28, (16, 32)), "small": Size(64, (32, 64, 128, 256))}
+        "cnn": {"tiny": Size(28, (16, 32), 7), "small": Size(64, (32, 64, 128, 256), 4)}
     }
     varieties = VARIETIES
 

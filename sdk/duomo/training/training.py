@@ -148,7 +148,7 @@ class Training:
             self.findings.append(Finding("note", what, "their beginning is used", num_rows=prepared.num_truncated))
         self.train_rows = prepared.take(parts.train, varied=True)
         self.held_rows = prepared.take(parts.held)
-        self._digests = [data_digest(each.examples) for each in (self.train_rows, self.held_rows)]
+        self._read = self.train_rows.examples, self.held_rows.examples
         if self.model.regroups:
             self.train_rows, self.held_rows = self.train_rows.regroup(), self.held_rows.regroup()
         self.train_labels = [each.label for each in self.train_rows.examples]
@@ -352,8 +352,8 @@ class Training:
             "train": self.request.train,
             "base": self.start.digest(),
             "architecture": f"{self.start.architecture} {self.start.size}".strip(),
-            "training data": self._digests[0],
-            "validation data": self._digests[1],
+            "training data": data_digest(self._read[0]),
+            "validation data": data_digest(self._read[1]),
             "torch": torch.__version__,
         }
 

@@ -20,6 +20,7 @@ from duomo import Recipe
 from duomo.errors import BadInput, UnknownModel
 from duomo.inputs import Prompt, Question, Text, TextPair
 from duomo.training import evaluate
+from duomo.training.loop import Loop
 from duomo_nlp.training.answers import Answers
 from duomo_nlp.training.causal import Causal
 from duomo_nlp.training.masked import Masked
@@ -265,3 +266,37 @@ def test_answers_of_the_wrong_shape_are_refused(checkpoint, tmp_path):
     rows = [{"question": "who", "context": "Ada", "answers": 3}]
     with pytest.raises(BadInput, match="is not a list of answers"):
         duomo.finetune("question-answering", rows, model=f"dir:{checkpoint('bert', AutoModel)}", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "auto"),
+    [
+        ("text-classification", "bert", AutoModel),
+        ("token-classification", "bert", AutoModel),
+        ("text-generation", "llama", AutoModelForCausalLM),
+        ("fill-mask", "bert", AutoModelForMaskedLM),
+    ],
+)
+def test_an_update_does_not_depend_on_how_its_rows_are_cut(checkpoint, tmp_path, monkeypatch, task, kind, auto):
+    """Of 16 rows of unlike lengths at once, by four and one by one: gradients equal to 2e-6, relative to their norm."""
+    update, kept = Loop._update, []  # each step's gradients, which show nowhere else
+
+    def spy(self, number, lr, count):
+        kept.append(torch.cat([each.grad.flatten().double() / count for each in self.parameters.values()]))
+        return update(self, number, lr, count)
+
+    monkeypatch.setattr(Loop, "_update", spy)  # the same
+    rows: list[dict[str, Any]] = []
+    for at in range(16):
+        text = " ".join(["the cat sat on the mat", "a dog", "the end"][: at % 3 + 1] + ["one"] * at)
+        spans = [{"start": 0, "end": 3, "label": "THE" if text.startswith("the") else "OTHER"}]
+        rows.append({"text": text, "label": str(at % 2), "spans": spans})
+    folder = checkpoint(kind, auto, **({} if kind == "llama" else STILL))
+    folder = with_mask(folder) if task == "fill-mask" else folder
+    weights: Any = {"0": 3.0, "1": 0.5} if task == "text-classification" else "none"
+    for micro in (16, 4, 1):
+        recipe = Recipe(batch=16, micro=micro, max_steps=1, class_weight=weights)
+        out = tmp_path / str(micro)
+        duomo.finetune(task, rows, model=f"dir:{folder}", train="all", validation=0, out=out, recipe=recipe)
+    for other in kept[1:]:
+        assert float((other - kept[0]).norm() / kept[0].norm()) < 2e-6

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,24 @@ def test_labels_are_learnt_from_folders_of_recordings(wav2vec2, recordings, tmp_
     assert fit.metrics["accuracy"].value > 0.7
     assert fit.record["trunk_computed_once"] is (train == "head")
     assert fit.load()((tone("c"), RATE)).top.name == "c"
+
+
+def test_a_recording_of_no_bytes_costs_itself_and_the_weights_are_those_of_the_clean_ones(recordings, tmp_path):
+    dirty = tmp_path / "dirty"
+    shutil.copytree(recordings, dirty)
+    (dirty / "a" / "zz.wav").write_bytes(b"")
+    (dirty / "c" / "zz.wav").write_bytes((recordings / "c" / "0.wav").read_bytes()[:30])
+    clean, found = (
+        duomo.pretrain(
+            "audio-classification", data, architecture="cnn", validation=0.3, out=tmp_path / out,
+            recipe=Recipe(epochs=2, batch=8),
+        )
+        for data, out in ((recordings, "one"), (dirty, "two"))
+    )  # fmt: skip
+    assert {each.id for each in found.rows.left_out} == {"a/zz.wav", "c/zz.wav"}
+    one, two = ((each.folder / "model.safetensors").read_bytes() for each in (clean, found))
+    assert one == two
+    assert found.metrics == clean.metrics
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "ast"])

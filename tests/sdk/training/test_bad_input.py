@@ -2,6 +2,7 @@
 
 import pytest
 
+import duomo
 from duomo.errors import BadInput, UnknownModel, UnknownTask, UsageProblem, WrongTask
 
 
@@ -53,9 +54,18 @@ def test_a_model_that_cannot_be_trained_names_the_nearest_that_can(fit, rows):
     assert "-m toys/letters" in caught.value.fix
 
 
-def test_names_that_nobody_registered(fit, rows, catalog, tmp_path):
-    import duomo
+@pytest.mark.parametrize("model", ["nlp/vader", "vision/blazeface"])
+def test_what_is_a_formula_or_a_graph_is_refused_with_a_checkpoint_that_learns(rows, tmp_path, model):
+    """A lexicon, and a graph whose weights are not torch's: the reason, and what can be trained instead."""
+    task = "text-classification" if model.startswith("nlp") else "image-classification"
+    with pytest.raises((WrongTask, UnknownModel)) as caught:
+        duomo.finetune(task, rows, model=model, out=tmp_path / "out")
+    assert caught.value.why
+    assert "-m " in caught.value.fix
+    assert not (tmp_path / "out").exists()
 
+
+def test_names_that_nobody_registered(fit, rows, catalog, tmp_path):
     with pytest.raises(UnknownModel, match="toys/leters"):
         fit(rows, model="toys/leters")
     with pytest.raises(UnknownTask, match="text-clasification"):

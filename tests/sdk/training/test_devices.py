@@ -3,8 +3,11 @@
 import json
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -113,6 +116,24 @@ def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undi
     assert seconds < 2
     assert difference(whole, cut) == 0
     assert not any(child.is_alive for child in children)
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_leaves_no_process(rows, tmp_path):
+    """Not even one that computes: the kernel ends the ranks."""
+    settings = {"epochs": 500, "batch": 8, "checkpoint_s": 0.0}
+    given = {"model": "toys/varied", "train": "all", "parallel": "dp=2"}
+    words = f"from toys import train; train({rows!r}, {str(tmp_path / 'out')!r}, {settings!r}, {given!r})"
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    driver = psutil.Popen([sys.executable, "-c", words], env=here)
+    while not list((tmp_path / "out").glob("checkpoints/step-*")):
+        assert driver.poll() is None
+        time.sleep(0.05)
+    below = driver.children(recursive=True)
+    assert len(below) >= 2
+    driver.kill()
+    driver.wait()
+    assert psutil.wait_procs(below, timeout=30)[1] == []
 
 
 def test_a_row_whose_loss_is_not_finite_on_one_copy_is_left_out_on_all(fit, rows):
