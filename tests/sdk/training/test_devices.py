@@ -128,7 +128,7 @@ def test_a_driver_that_is_killed_leaves_no_process(rows, tmp_path):
     driver = psutil.Popen([sys.executable, "-c", words], env=here)
     while not list((tmp_path / "out").glob("checkpoints/step-*")):
         assert driver.poll() is None
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at what another process does
     below = driver.children(recursive=True)
     assert len(below) >= 2
     driver.kill()
