@@ -7,6 +7,7 @@ One file a command; a command's file is imported only when that command is used,
 from __future__ import annotations
 
 import copy
+import gc
 import importlib
 import os
 import sys
@@ -260,7 +261,10 @@ def main() -> NoReturn:
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     results_as_utf8(sys.stdout)
-    cli.main()
+    try:
+        cli.main()
+    finally:
+        gc.freeze()  # an interpreter that ends looks for garbage; among the objects of torch that takes a second
 
 
 def results_as_utf8(stream: Any) -> None:

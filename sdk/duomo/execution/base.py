@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple, Self
 
 from duomo.errors import UsageProblem
+from duomo.execution.garbage import uncollected
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Meta, Outcome, outcome_of
@@ -116,7 +117,8 @@ class Executor(ABC):
                 why="an executor has one job",
                 fix=f"{type(self).__name__}() makes another",
             )
-        self._meta, self._metas = self.load(job), {}
+        with uncollected():
+            self._meta, self._metas = self.load(job), {}
         self._job = job
 
     @abstractmethod

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from duomo.errors import BadInput, DuomoError, ModelFailed, PluginBroken, Unavailable
 from duomo.execution.base import Job, ModelFacts
 from duomo.execution.devices import describe_and_release, torch_in_use
+from duomo.execution.garbage import uncollected
 from duomo.execution.pools.process import follow_driver
 from duomo.execution.pools.transport import Channel, Message, Slot
 from duomo.outcome import ItemError
@@ -62,7 +63,8 @@ def main(wires: ChildPipes, job: Job, post: RankInfo) -> None:
     service = _Service(channel, post)
     try:
         check_plugin(job)
-        worker = load_worker(job, post)
+        with uncollected():
+            worker = load_worker(job, post)
         facts = ModelFacts.of(worker)
     except BaseException as error:  # whatever keeps it from starting goes to the driver, not only to the terminal
         channel.send("failed", body=describe(error))

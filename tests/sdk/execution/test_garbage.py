@@ -1,0 +1,78 @@
+"""The garbage collector rests while a model is loaded, and a program finds it as it was."""
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import duomo
+from duomo.cli import cli, main
+from duomo.execution.garbage import uncollected
+from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    was = gc.isenabled()
+    yield
+    gc.unfreeze()
+    (gc.enable if was else gc.disable)()
+
+
+class Loading(EchoModel):
+    """Says whether it was loaded with the collector at work; cannot be loaded when told so."""
+
+    was_on: bool
+    breaks = False
+
+    @classmethod
+    def load(cls, weights: Any, *, device: Any, dtype: Any) -> "Loading":
+        if cls.breaks:
+            raise ValueError("broken")
+        model = cls()
+        model.was_on = gc.isenabled()
+        return model
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_it_rests_while_a_model_is_loaded_and_is_as_before_also_after_an_error(
+    monkeypatch: pytest.MonkeyPatch, on: bool
+) -> None:
+    monkeypatch.setattr("duomo.testing.fakes.Loading", Loading, raising=False)
+    catalog = fake_catalog(echo_spec(loader="duomo.testing.fakes:Loading"))
+    (gc.enable if on else gc.disable)()
+    with duomo.load("text-classification", catalog=catalog) as runner:
+        assert not runner.executor.worker.model.was_on  # type: ignore[attr-defined]
+        assert gc.isenabled() is on
+    monkeypatch.setattr(Loading, "breaks", True)
+    with pytest.raises(ValueError, match="broken"):
+        duomo.load("text-classification", catalog=catalog)
+    assert gc.isenabled() is on
+
+
+def test_garbage_that_was_made_within_is_found_afterwards() -> None:
+    gc.enable()
+    with uncollected():
+        ring: list[object] = []
+        ring.append(ring)
+        del ring
+    assert gc.get_freeze_count() == 0
+    assert gc.collect() > 0
+
+
+def test_what_a_program_has_frozen_stays_so() -> None:
+    gc.enable()
+    gc.freeze()
+    count = gc.get_freeze_count()
+    with uncollected():
+        pass
+    assert gc.get_freeze_count() == count > 0
+
+
+def test_a_command_ends_without_a_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "main", lambda: (_ for _ in ()).throw(SystemExit(0)))
+    assert gc.get_freeze_count() == 0
+    with pytest.raises(SystemExit):
+        main()
+    assert gc.get_freeze_count() > 0
