@@ -10,6 +10,7 @@ import PIL.Image
 import pytest
 
 import duomo
+from duomo.catalog import default_catalog, resolve
 from duomo.errors import BadInput, BadOption, NotFound, UnknownTask, UsageProblem, nearest
 from duomo.inputs import Audio, Image, Text
 from duomo.keywords import dtype_name
@@ -147,6 +148,22 @@ def test_an_unknown_option_is_named_before_one_that_is_missing():
         ZeroShotClassification.Options.parse({"candidate_labels": ["a", "b"]})
     assert error.value.what == "unknown option 'candidate_labels'"
     assert error.value.fix == "Did you mean 'labels'?"
+
+
+@pytest.mark.parametrize(
+    ("task", "option", "place"),
+    [
+        ("semantic-search", {"corpus": ["a", "  "]}, "corpus.1"),
+        ("zero-shot-classification", {"labels": ["", "b"]}, "labels.0"),
+        ("zero-shot-image-classification", {"labels": ["b", "\n"]}, "labels.1"),
+        ("zero-shot-audio-classification", {"labels": ["b", "\t"]}, "labels.1"),
+    ],
+)
+def test_an_empty_text_to_compare_with_is_refused_by_its_place(task, option, place):
+    """An empty label was MiniLM's first for "x" with .97, an empty text of a corpus its best hit."""
+    options = resolve(default_catalog().task(task).target, owner=task).Options
+    with pytest.raises(BadOption, match=f"{place}.*\n.*empty"):
+        options.parse(option)
 
 
 def test_a_label_that_is_given_twice_is_refused():

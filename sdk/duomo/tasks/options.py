@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -25,14 +26,25 @@ Words = Annotated[str, AfterValidator(_whole)]
 """A text of the caller that a model reads: whole characters, as the texts themselves must be."""
 
 
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it is empty, and a model finds it near to whatever is short")
+    return value
+
+
+Wording = Annotated[Words, AfterValidator(_said)]
+"""The same for one that is compared with other texts: it says something."""
+
+
 def _each_once(names: list[str]) -> list[str]:
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    counts = Counter(names)
+    if len(counts) < len(names):
+        [(twice, _)] = counts.most_common(1)
         raise ValueError(f"{twice!r:.60} is in it twice, and would share its score with itself")
     return names
 
 
-Names = Annotated[list[Words], BeforeValidator(_split_commas), AfterValidator(_each_once), Field(min_length=1)]
+Names = Annotated[list[Wording], BeforeValidator(_split_commas), AfterValidator(_each_once), Field(min_length=1)]
 """A list of distinct names; a str is split at commas."""
 
 LongOrCut = Literal["error", "truncate"]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from duomo.inputs import Comparison, Text
 from duomo.tasks.base import LongPolicy, Options, Result, Task
-from duomo.tasks.options import LONG, Words
+from duomo.tasks.options import LONG, Wording, Words
 from duomo.tasks.results import Embedding, SearchResult
 
 PROMPT = "a text before each text; what the checkpoint says when left out, and nothing when empty"
@@ -65,7 +65,7 @@ class SentenceSimilarity(Task[Comparison, SentenceSimilarityOptions, Similarity]
 class SemanticSearchOptions(Options):
     """Options of semantic search."""
 
-    corpus: tuple[Words, ...] = Field(min_length=1, description="the texts to search, as a list")
+    corpus: tuple[Wording, ...] = Field(min_length=1, description="the texts to search, as a list")
     top_k: int = Field(5, ge=1, description="how many hits to give, best first")
     prompt: Words | None = Field(None, description=PROMPT.replace("each text", "what is searched for"))
     prompt_name: str | None = Field(None, description=PROMPT_NAME)
