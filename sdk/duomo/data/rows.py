@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 
 from duomo.errors import BadInput, InputMissing, InputUnreadable, UsageProblem
 
+FEW = 32
+"""Rows of a Parquet file that are in memory as Python's objects."""
 TO_UTF8 = "save the file as UTF-8: iconv -f latin1 -t utf-8 in.csv > out.csv"
 
 
@@ -121,16 +123,21 @@ def _opened(read: Callable[[BinaryIO, str], Iterator[Any]], path: Path) -> Itera
 
 def _parquet(path: Path) -> Iterator[Any]:
     try:
-        from pyarrow import ArrowInvalid, parquet
+        from pyarrow import ArrowException, parquet, types
     except ImportError:
         from duomo.errors import RequirementMissing
 
         raise RequirementMissing("Parquet needs pyarrow", why="not installed", fix="pip install pyarrow") from None
     try:
-        for batch in parquet.ParquetFile(path).iter_batches(1024):
-            yield from batch.to_pylist()
-    except ArrowInvalid as error:
-        yield _unreadable(path.name, type(error).__name__)
+        with parquet.ParquetFile(path) as file:
+            # A text that is in many rows is once in the file; so it stays in memory.
+            texts = [field.name for field in file.schema_arrow if types.is_string(field.type)]
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
+            for batch in file.iter_batches(1024):
+                for at in range(0, len(batch), FEW):
+                    yield from batch.slice(at, FEW).to_pylist()
+    except (ArrowException, OSError, ValueError) as error:  # OSError: pages that cannot be unpacked
+        yield _unreadable(path.name, str(error).split("\n")[0] or type(error).__name__)
 
 
 def _unreadable(name: str, why: str) -> InputUnreadable:

@@ -85,6 +85,14 @@ class VideoReader:
             self.close()
             raise InputUnreadable(f"'{self.name}' has no images", why="no video stream is in it", fix="check the file")
         self._stream = streams[0]
+        # A stream whose coding nobody knows has neither a decoder nor a size.
+        if getattr(self._stream, "codec_context", None) is None or not hasattr(self._stream, "width"):
+            self.close()
+            raise InputUnreadable(
+                f"the images of '{self.name}' cannot be decoded",
+                why="the file names a coding that is not known, or none: it may be damaged",
+                fix="check what it holds: ffprobe NAME",
+            )
         self._stream.thread_type = "AUTO"
         self.width, self.height = self._stream.width, self._stream.height
         if self.width * self.height > limits().image_pixels:

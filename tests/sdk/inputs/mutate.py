@@ -6,24 +6,28 @@ file at hand is kept in STATE, so that a crash can be traced.
 """
 
 import io
+import itertools
 import json
 import resource
 import sys
+import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 
+from duomo.data.rows import read_rows
 from duomo.errors import DuomoError
 from duomo.inputs import Audio, Image
+from duomo.inputs.frames import VideoReader
 
 MEMORY = 6 * 1024**3
 """Bytes of address space; beyond them an allocation fails, and MemoryError is no error of an item."""
 
 
 def images(format: str) -> list[bytes]:
-    import PIL.Image
-
     rng = np.random.default_rng(0)
     smooth = np.add.outer(np.arange(24) * 5, np.arange(40) * 3)[..., None] + np.array([0, 60, 120])
     photo = PIL.Image.fromarray((smooth + rng.integers(0, 20, (24, 40, 3)) & 255).astype(np.uint8))
@@ -91,6 +95,79 @@ def sounds(format: str) -> list[bytes]:
     return files
 
 
+def pages(format: str) -> list[bytes]:
+    [photo, grey] = [PIL.Image.open(io.BytesIO(each)).convert("RGB") for each in images("BMP")[:2]]
+    files = []
+    for image, options in ((photo, {}), (photo.convert("1"), {}), (grey, {"save_all": True, "append_images": [photo]})):
+        file = io.BytesIO()
+        image.save(file, format, **options)
+        files.append(file.getvalue())
+    text = b"BT /F1 12 Tf 10 50 Td (Hello) Tj ET 0 0 1 rg 10 10 30 20 re f"
+    files.append(
+        b"%%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n"
+        b"2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj\n"
+        b"3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Contents 4 0 R"
+        b"/Resources<</Font<</F1 5 0 R>>>>>> endobj\n"
+        b"4 0 obj <</Length %d>> stream\n%s\nendstream endobj\n"
+        b"5 0 obj <</Type/Font/Subtype/Type1/BaseFont/Helvetica>> endobj\n"
+        b"trailer <</Size 6/Root 1 0 R>>\n%%%%EOF\n" % (len(text), text)
+    )
+    return files
+
+
+def videos(format: str) -> list[bytes]:
+    import av
+
+    files = []
+    for codec, container in {"MP4": [("mpeg4", "mp4")], "MKV": [("mpeg4", "matroska"), ("mjpeg", "matroska")],
+                             "AVI": [("mpeg4", "avi"), ("rawvideo", "avi")]}[format]:  # fmt: skip
+        file = io.BytesIO()
+        with av.open(file, "w", format=container) as out:
+            stream = out.add_stream(codec, rate=10)
+            stream.width, stream.height = 32, 24
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for at in range(6):
+                picture = av.VideoFrame.from_ndarray(np.full((24, 32, 3), at * 40, np.uint8), format="rgb24")
+                out.mux(stream.encode(picture))
+            out.mux(stream.encode())
+        files.append(file.getvalue())
+    return files
+
+
+def tables(format: str) -> list[bytes]:
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = {"text": ["one", "two", None, "a longer text"] * 25, "number": [*range(100)], "share": [0.5] * 100,
+            "list": [[1, 2], [], None, [3]] * 25}  # fmt: skip
+    files = []
+    for options in ({}, {"compression": "zstd", "use_dictionary": False}, {"compression": "none", "row_group_size": 10}):
+        file = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table(rows), file, **options)  # type: ignore[no-untyped-call]
+        files.append(file.getvalue())
+    return files
+
+
+def read_pages(data: bytes) -> None:
+    for page in Image.pages(data):
+        page.array()
+
+
+def read_video(data: bytes) -> None:
+    with VideoReader(data) as video:
+        for frame in itertools.islice(video.frames(), 100):
+            frame.rgb()
+
+
+def read_table(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        file.write(data)
+        file.flush()
+        for row in read_rows(file.name):
+            if isinstance(row, DuomoError):
+                raise row
+
+
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     """A file with one to six changes, half of them near its head, where sizes and tables stand."""
     found = bytearray(data)
@@ -151,14 +228,23 @@ def ogg_table() -> list[int]:
 OGG_TABLE = ogg_table()
 
 
+KINDS: list[tuple[tuple[str, ...], Callable[[str], list[bytes]], Callable[[bytes], object]]] = [
+    (("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"), images, lambda data: Image.accept(data).array()),
+    (("WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU"), sounds, lambda data: Audio.accept(data).samples(16_000)),
+    (("PDF",), pages, read_pages),
+    (("MP4", "MKV", "AVI"), videos, read_video),
+    (("PARQUET",), tables, read_table),
+]
+"""Formats, what makes good files, and what reads one."""
+
+
 def main(format: str, count: int, state: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    is_image = format in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
-    files = images(format) if is_image else sounds(format)
-    read = (lambda data: Image.accept(data).array()) if is_image else (lambda data: Audio.accept(data).samples(16_000))
+    make, read = next(kind for formats, *kind in KINDS if format in formats)
+    files = make(format)
     for data in files:
         read(data)  # what is not damaged can be read
-    if not is_image:
+    if make is sounds:
         Audio.accept((np.zeros(800), 8_000)).samples(16_000)  # loads what resamples
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wrong, refused = [], 0

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 COUNT = 2000 if os.environ.get("DUOMO_NIGHTLY") else 200
-FORMATS = ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU"]
+PICTURES = ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "PDF"]
+FORMATS = [*PICTURES, "WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU", "MP4", "MKV", "AVI", "PARQUET"]
 GROWTH_MIB = 400
 """What decoding may take under the limits below, torch's resampling included."""
 
