@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.apart import DecoderStopped
 from duomo_medical import orientation
-from duomo_medical.decoding import DecoderStopped, decode_encapsulated
+from duomo_medical.decoding import decode_encapsulated
 from duomo_medical.dicom_file import pydicom, quiet, value
 
 MAX_PIXELS = 1 << 30

@@ -1,31 +1,32 @@
-"""Pages of PDF files as images, drawn by pypdfium2 (extra ``pdf``)."""
+"""Pages of PDF files as images, drawn by pypdfium2 (extra ``pdf``) in a child process.
+
+A file in which PDFium loops, crashes or takes all memory is an error of its item.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import importlib.util
+import json
 import os
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, RequirementMissing
+from duomo.inputs.apart import Child, DecoderFailed
 from duomo.inputs.limits import limits
 
 if TYPE_CHECKING:
     import PIL.Image
-    import pypdfium2
 
 MAGIC = b"%PDF-"
 DPI = 200
 """Dots an inch: print of 8 points is then 22 pixels high, enough for a reader."""
 _POINTS = 72
 _PAGE = re.compile(r"(.+\.pdf)#page=(\d+)", re.IGNORECASE | re.DOTALL)
-_PASSWORD = 4
-"""What PDFium says of a file that it needs a password for."""
-_drawing = threading.Lock()
-"""PDFium may be used by one thread at a time."""
+SECONDS = 60.0
+"""What one page may take."""
+CHILD = Child("duomo.inputs.pdfium", SECONDS)
 
 
 class PdfPage(NamedTuple):
@@ -50,37 +51,32 @@ class PdfPage(NamedTuple):
             BadInput: no page was named, and it has several.
             InputTooLarge: the page would have more pixels than ``limits.image_pixels``.
         """
-        with _drawing, _opened(self.file, self.name) as document:
-            page = document[self._index(len(document))]
-            try:
-                width, height = (side / _POINTS * DPI for side in page.get_size())
-                if width * height > limits().image_pixels:
-                    raise InputTooLarge(
-                        f"a page of '{self.name}' would be {width:,.0f} x {height:,.0f} pixels at {DPI} dots an inch",
-                        why=f"the limit is {limits().image_pixels:,} pixels",
-                        fix="draw it smaller yourself, or raise the limit: duomo config set limits.image_pixels N",
-                    )
-                drawn: PIL.Image.Image = page.render(scale=DPI / _POINTS).to_pil()
-                return drawn.convert("RGB")
-            finally:
-                page.close()
+        import PIL.Image
 
-    def _index(self, total: int) -> int:
-        if self.number is None and total == 1:
-            return 0
-        if self.number is None:
-            raise BadInput(
+        pixels = limits().image_pixels
+        asked = {"page": self.number, "scale": DPI / _POINTS, "pixels": pixels}
+        found, content = _ask(self.file, self.name, asked, budget=12 * pixels)
+        if "large" in found:
+            width, height = found["large"]
+            raise InputTooLarge(
+                f"a page of '{self.name}' would be {width:,.0f} x {height:,.0f} pixels at {DPI} dots an inch",
+                why=f"the limit is {pixels:,} pixels",
+                fix="draw it smaller yourself, or raise the limit: duomo config set limits.image_pixels N",
+            )
+        if "size" not in found:
+            raise self._no_page(found["pages"])
+        return PIL.Image.frombytes("RGB", tuple(found["size"]), content)
+
+    def _no_page(self, total: int) -> BadInput:
+        if self.number is None and total:
+            return BadInput(
                 f"'{self.name}' has {total} pages, and one image is expected",
                 why="each page is an image of its own",
                 fix="name the page, report.pdf#page=1, or take all: Image.pages('report.pdf')",
             )
-        if not 1 <= self.number <= total:
-            raise InputMissing(
-                f"'{self.name}' has no page {self.number}",
-                why=f"it has {total}",
-                fix="count pages from 1",
-            )
-        return self.number - 1
+        return InputMissing(
+            f"'{self.name}' has no page {self.number or 1}", why=f"it has {total}", fix="count pages from 1"
+        )
 
 
 def page_of(name: str) -> tuple[str, int | None] | None:
@@ -93,36 +89,39 @@ def page_of(name: str) -> tuple[str, int | None] | None:
 
 def count_pages(file: Path | bytes, name: str) -> int:
     """Count the pages; raises as `PdfPage.draw`."""
-    with _drawing, _opened(file, name) as document:
-        return len(document)
+    found, _ = _ask(file, name, {})
+    return int(found["pages"])
 
 
-@contextlib.contextmanager
-def _opened(file: Path | bytes, name: str) -> Iterator[pypdfium2.PdfDocument]:
-    try:
-        import pypdfium2
-    except ImportError as error:
+def _ask(file: Path | bytes, name: str, asked: dict[str, object], *, budget: int = 0) -> tuple[dict[str, Any], bytes]:
+    """Ask PDFium about a file: what it says, and pixels. Raises as `PdfPage.draw`."""
+    if importlib.util.find_spec("pypdfium2") is None:
         raise RequirementMissing(
-            "reading PDF needs pypdfium2", why=str(error), fix="pip install 'duomo[pdf]'"
-        ) from None
+            "reading PDF needs pypdfium2", why="it is not installed", fix="pip install 'duomo[pdf]'"
+        )
     label = f"'{name}'" if name else "this PDF"
+    content = file if isinstance(file, bytes) else b""
+    path = None if isinstance(file, bytes) else os.path.abspath(file)
     try:
-        document = pypdfium2.PdfDocument(os.fspath(file) if isinstance(file, os.PathLike) else file)
-    except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == _PASSWORD:
-            raise InputUnreadable(
-                f"{label} is encrypted",
-                why="it needs a password",
-                fix="save it without one: qpdf --decrypt --password=… in.pdf out.pdf",
-            ) from None
+        answer = CHILD.ask(json.dumps({**asked, "path": path}).encode() + b"\n" + content, budget)
+    except DecoderFailed as error:
         raise InputUnreadable(
-            f"{label} cannot be read as a PDF", why=str(error), fix="copy or download it again; open it in a viewer"
+            f"{label} cannot be drawn", why=str(error), fix="open it in a viewer, and save it again"
         ) from None
-    try:
-        yield document
-    except pypdfium2.PdfiumError as error:
+    line, _, pixels = answer.partition(b"\n")
+    found: dict[str, Any] = json.loads(line)
+    if "refused" not in found:
+        return found, pixels
+    if found["refused"] == "password":
         raise InputUnreadable(
-            f"{label} is damaged", why=str(error), fix="open it in a viewer, and save it again"
-        ) from None
-    finally:
-        document.close()
+            f"{label} is encrypted",
+            why="it needs a password",
+            fix="save it without one: qpdf --decrypt --password=… in.pdf out.pdf",
+        )
+    if found["refused"] == "unreadable":
+        raise InputUnreadable(
+            f"{label} cannot be read as a PDF",
+            why=found["why"],
+            fix="copy or download it again; open it in a viewer",
+        )
+    raise InputUnreadable(f"{label} is damaged", why=found["why"], fix="open it in a viewer, and save it again")

@@ -141,7 +141,11 @@ def tables(format: str) -> list[bytes]:
     rows = {"text": ["one", "two", None, "a longer text"] * 25, "number": [*range(100)], "share": [0.5] * 100,
             "list": [[1, 2], [], None, [3]] * 25}  # fmt: skip
     files = []
-    for options in ({}, {"compression": "zstd", "use_dictionary": False}, {"compression": "none", "row_group_size": 10}):
+    for options in (
+        {},
+        {"compression": "zstd", "use_dictionary": False},
+        {"compression": "none", "row_group_size": 10},
+    ):
         file = io.BytesIO()
         pyarrow.parquet.write_table(pyarrow.table(rows), file, **options)  # type: ignore[no-untyped-call]
         files.append(file.getvalue())
@@ -230,7 +234,11 @@ OGG_TABLE = ogg_table()
 
 KINDS: list[tuple[tuple[str, ...], Callable[[str], list[bytes]], Callable[[bytes], object]]] = [
     (("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"), images, lambda data: Image.accept(data).array()),
-    (("WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU"), sounds, lambda data: Audio.accept(data).samples(16_000)),
+    (
+        ("WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU"),
+        sounds,
+        lambda data: Audio.accept(data).samples(16_000),
+    ),
     (("PDF",), pages, read_pages),
     (("MP4", "MKV", "AVI"), videos, read_video),
     (("PARQUET",), tables, read_table),

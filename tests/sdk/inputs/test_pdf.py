@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from duomo.cli import cli
 from duomo.cli.app import App
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable
-from duomo.inputs import Image, PageQuestion
+from duomo.inputs import Image, PageQuestion, apart, pdf
 from duomo.inputs.digest import digest
 
 COLORS = ["red", "green", "blue"]
@@ -95,3 +95,36 @@ def test_the_command_line_takes_a_file_page_by_page(three, tmp_path):
     assert [each["id"] for each in outcomes] == [*(f"{three}#page={at}" for at in (1, 2, 3)), str(locked)]
     assert [each["ok"] for each in outcomes] == [True, True, True, False]
     assert "encrypted" in outcomes[3]["error"]["what"]
+
+
+def nested(depth: int, each: int) -> bytes:
+    """A page of a few hundred bytes whose drawings hold each other, so that there are each ** depth of them."""
+    objects = b""
+    for at in range(depth):
+        content = b"/F Do " * each if at < depth - 1 else b"0 0 1 rg 0 0 50 50 re f"
+        objects += (
+            b"%d 0 obj <</Type/XObject/Subtype/Form/BBox[0 0 99 99]/Resources<</XObject<</F %d 0 R>>>>/Length %d>> "
+            b"stream\n%s\nendstream endobj\n" % (10 + at, 11 + at, len(content), content)
+        )
+    return (
+        b"%%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n"
+        b"2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj\n"
+        b"3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 5 0 R/Resources<</XObject<</F 10 0 R>>>>>> "
+        b"endobj\n5 0 obj <</Length 5>> stream\n/F Do\nendstream endobj\n%strailer <</Size 40/Root 1 0 R>>\n%%%%EOF"
+        % objects
+    )
+
+
+def test_a_page_that_is_never_finished_is_an_error_of_its_own(monkeypatch, three):
+    assert Image.pages(nested(2, 2))[0].array().shape == (275, 275, 3)
+    monkeypatch.setattr(pdf.CHILD, "seconds", 0.5)
+    with pytest.raises(InputUnreadable, match="took more than"):
+        Image.pages(nested(12, 10))[0].array()
+    monkeypatch.undo()
+    assert colour(Image.pages(three)[0]) == ["red"], "the next one is drawn"
+
+
+def test_a_crash_of_the_library_is_an_error_of_its_own(monkeypatch, three):
+    monkeypatch.setattr(pdf, "CHILD", apart.Child("antigravity_is_no_module", 30.0))
+    with pytest.raises(InputUnreadable, match="ended in the middle"):
+        Image.pages(three)

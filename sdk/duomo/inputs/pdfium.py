@@ -1,0 +1,57 @@
+"""PDFium, as it runs in a child process: pages of a file, counted or drawn. See `duomo.inputs.apart`.
+
+A request is a line of JSON and, unless it names a path, the file. An answer is a line of JSON: what was found, or why
+it is refused; behind the size of a page come its pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from duomo.inputs.apart import serve
+
+_PASSWORD = 4
+"""What PDFium says of a file that it needs a password for."""
+
+
+def answer(request: bytes) -> bytes:
+    """Answer one request."""
+    import pypdfium2
+
+    line, _, content = request.partition(b"\n")
+    asked: dict[str, Any] = json.loads(line)
+    try:
+        document = pypdfium2.PdfDocument(asked.get("path") or content)
+    except pypdfium2.PdfiumError as error:
+        kind = "password" if getattr(error, "err_code", None) == _PASSWORD else "unreadable"
+        return _line({"refused": kind, "why": str(error)})
+    try:
+        return _found(document, asked)
+    except pypdfium2.PdfiumError as error:
+        return _line({"refused": "damaged", "why": str(error)})
+    finally:
+        document.close()
+
+
+def _found(document: Any, asked: dict[str, Any]) -> bytes:
+    total, number = len(document), asked.get("page")
+    if "scale" not in asked or not 1 <= (number or 1) <= total or (number is None and total != 1):
+        return _line({"pages": total})
+    page = document[(number or 1) - 1]
+    try:
+        width, height = (side * asked["scale"] for side in page.get_size())
+        if width * height > asked["pixels"]:
+            return _line({"pages": total, "large": [width, height]})
+        drawn = page.render(scale=asked["scale"]).to_pil().convert("RGB")
+        return _line({"pages": total, "size": drawn.size}) + drawn.tobytes()
+    finally:
+        page.close()
+
+
+def _line(said: dict[str, object]) -> bytes:
+    return json.dumps(said).encode() + b"\n"
+
+
+if __name__ == "__main__":
+    serve(answer)
