@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,7 +94,9 @@ def count_pages(file: Path | bytes, name: str) -> int:
     return int(found["pages"])
 
 
-def _ask(file: Path | bytes, name: str, asked: dict[str, object], *, budget: int = 0) -> tuple[dict[str, Any], bytes]:
+def _ask(
+    file: Path | bytes, name: str, asked: Mapping[str, object], *, budget: int = 0
+) -> tuple[dict[str, Any], bytes]:
     """Ask PDFium about a file: what it says, and pixels. Raises as `PdfPage.draw`."""
     if importlib.util.find_spec("pypdfium2") is None:
         raise RequirementMissing(

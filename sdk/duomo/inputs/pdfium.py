@@ -7,9 +7,12 @@ it is refused; behind the size of a page come its pixels.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.inputs.apart import serve
+
+if TYPE_CHECKING:
+    import pypdfium2
 
 _PASSWORD = 4
 """What PDFium says of a file that it needs a password for."""
@@ -34,7 +37,7 @@ def answer(request: bytes) -> bytes:
         document.close()
 
 
-def _found(document: Any, asked: dict[str, Any]) -> bytes:
+def _found(document: pypdfium2.PdfDocument, asked: dict[str, Any]) -> bytes:
     total, number = len(document), asked.get("page")
     if "scale" not in asked or not 1 <= (number or 1) <= total or (number is None and total != 1):
         return _line({"pages": total})
@@ -44,7 +47,8 @@ def _found(document: Any, asked: dict[str, Any]) -> bytes:
         if width * height > asked["pixels"]:
             return _line({"pages": total, "large": [width, height]})
         drawn = page.render(scale=asked["scale"]).to_pil().convert("RGB")
-        return _line({"pages": total, "size": drawn.size}) + drawn.tobytes()
+        pixels: bytes = drawn.tobytes()
+        return _line({"pages": total, "size": drawn.size}) + pixels
     finally:
         page.close()
 

@@ -14,6 +14,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -123,7 +124,7 @@ def videos(format: str) -> list[bytes]:
                              "AVI": [("mpeg4", "avi"), ("rawvideo", "avi")]}[format]:  # fmt: skip
         file = io.BytesIO()
         with av.open(file, "w", format=container) as out:
-            stream = out.add_stream(codec, rate=10)
+            stream: Any = out.add_stream(codec, rate=10)
             stream.width, stream.height = 32, 24
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             for at in range(6):
@@ -147,7 +148,7 @@ def tables(format: str) -> list[bytes]:
         {"compression": "none", "row_group_size": 10},
     ):
         file = io.BytesIO()
-        pyarrow.parquet.write_table(pyarrow.table(rows), file, **options)  # type: ignore[no-untyped-call]
+        pyarrow.parquet.write_table(pyarrow.table(rows), file, **options)
         files.append(file.getvalue())
     return files
 
@@ -248,7 +249,7 @@ KINDS: list[tuple[tuple[str, ...], Callable[[str], list[bytes]], Callable[[bytes
 
 def main(format: str, count: int, state: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    make, read = next(kind for formats, *kind in KINDS if format in formats)
+    make, read = next((make, read) for formats, make, read in KINDS if format in formats)
     files = make(format)
     for data in files:
         read(data)  # what is not damaged can be read
