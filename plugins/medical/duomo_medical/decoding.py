@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.inputs.apart import Child, DecoderFailed, serve
+from duomo.inputs import apart
 from duomo_medical.dicom_file import pydicom, quiet, value
 
 ORDER = ("pydicom", "pillow", "pylibjpeg", "pyjpegls", "gdcm")
@@ -28,7 +28,7 @@ SECONDS = 120.0
 """What one item may take; a decoder that loops is stopped then."""
 COPIES = 6
 """How often a decoder may hold the image that the header describes."""
-CHILD = Child("duomo_medical.decoding", SECONDS)
+CHILD = apart.Child("duomo_medical.decoding", SECONDS)
 
 
 def decode_encapsulated(dataset: Dataset) -> NDArray[Any]:
@@ -55,7 +55,7 @@ def _pixel_module(dataset: Dataset) -> bytes:
         with quiet():
             pydicom.dcmwrite(file, part, little_endian=True, implicit_vr=False)
     except Exception as error:  # an element that is not what its type says
-        raise DecoderFailed(f"{type(error).__name__}: {error}") from None
+        raise apart.DecoderFailed(f"{type(error).__name__}: {error}") from None
     return file.getvalue()
 
 
@@ -88,4 +88,4 @@ def _decoded(file: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    serve(_decoded)
+    apart.serve(_decoded)

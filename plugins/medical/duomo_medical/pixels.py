@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
-from duomo.inputs.apart import DecoderStopped
+from duomo.inputs import apart
 from duomo_medical import orientation
 from duomo_medical.decoding import decode_encapsulated
 from duomo_medical.dicom_file import pydicom, quiet, value
@@ -149,7 +149,7 @@ def _undecodable(dataset: Dataset, error: Exception) -> InputUnreadable:
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     if syntax is None or not syntax.is_transfer_syntax:
         why, fix = "its header does not name a transfer syntax", "send it again from the archive"
-    elif isinstance(error, DecoderStopped):
+    elif isinstance(error, apart.DecoderStopped):
         why, fix = f"{error}, as a damaged stream makes it", "send it again from the archive"
     elif "number of bytes" in str(error) or "less than expected" in str(error):
         why, fix = "there are fewer bytes of pixels than rows x columns x frames", "send it again: it was cut short"
