@@ -21,6 +21,8 @@ from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
+    Dinov2Config,
+    Dinov2ForImageClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
     GPT2Config,
@@ -39,6 +41,9 @@ from transformers import (
     SiglipConfig,
     SiglipImageProcessor,
     SiglipModel,
+    VideoMAEConfig,
+    VideoMAEForVideoClassification,
+    VideoMAEImageProcessor,
     ViTConfig,
     ViTForImageClassification,
     ViTImageProcessor,
@@ -50,6 +55,9 @@ from transformers import (
     WhisperConfig,
     WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
+    YolosConfig,
+    YolosForObjectDetection,
+    YolosImageProcessor,
 )
 
 import duomo
@@ -109,6 +117,23 @@ def text(head: type, config: Callable[..., Any], **sizes: Any) -> Callable[[Path
 def vit(folder: Path) -> None:
     ViTForImageClassification(ViTConfig(**PICTURES, **LABELS)).save_pretrained(folder)
     ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+def dino(folder: Path) -> None:
+    Dinov2ForImageClassification(Dinov2Config(**PICTURES, **LABELS, mlp_ratio=2)).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+def yolos(folder: Path) -> None:
+    sizes: Any = {**PICTURES, "image_size": [32, 32], "num_detection_tokens": 6}
+    YolosForObjectDetection(YolosConfig(**sizes, **LABELS)).save_pretrained(folder)
+    YolosImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+def video_mae(folder: Path) -> None:
+    VideoMAEForVideoClassification(VideoMAEConfig(**PICTURES, **LABELS, num_frames=4)).save_pretrained(folder)
+    side: Any = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    VideoMAEImageProcessor(**side).save_pretrained(folder)
 
 
 def dual(model: type, config: type, processor: Any) -> Callable[[Path], None]:
@@ -190,6 +215,15 @@ def pictures() -> list[Any]:
     return [PIL.Image.fromarray(draw.integers(0, 255, (40, 30 + at, 3), dtype=np.uint8)) for at in range(9)]
 
 
+def videos() -> list[Any]:
+    frames = [np.asarray(each.resize((32, 32))) for each in pictures()]
+    return [frames[at : at + 4] for at in range(3)]
+
+
+def boxes(result: Any) -> list[float]:
+    return [value for box in result.boxes for value in (box.score, box.xmin / 40, box.ymax / 40)]
+
+
 def scores(result: Any) -> list[float]:
     return [label.score for label in sorted(result.labels, key=lambda label: label.name)]
 
@@ -248,6 +282,9 @@ FAMILIES = {
         SENTENCES, GENERATE,
     ),
     "vit": Family("image-classification", vit, pictures(), {}, scores),
+    "dinov2": Family("image-classification", dino, pictures(), {}, scores),
+    "yolos": Family("object-detection", yolos, pictures(), {"threshold": 0.0}, boxes),
+    "videomae": Family("video-classification", video_mae, videos(), {}, scores),
     "clip": Family(
         "zero-shot-image-classification",
         dual(CLIPModel, CLIPConfig, CLIPImageProcessor(**CROPPED)),

@@ -20,13 +20,16 @@ SPOKEN = ("wav2vec2", "hubert", "whisper", "whisper-languages")
 TENSOR = {
     "bert": 2 * LAYERS, "bert-tokens": 2 * LAYERS, "bert-pairs": 2 * LAYERS, "bert-vectors": 2 * LAYERS,
     "roberta": 2 * LAYERS, "distilbert": 2 * LAYERS, "modernbert": 2 * LAYERS, "vit": 2 * LAYERS,
+    "dinov2": 2 * LAYERS, "yolos": 2 * LAYERS, "videomae": 2 * LAYERS,
     "clip": 4 * LAYERS, "siglip": 4 * LAYERS,  # pictures, and texts
     "ast": 2 * LAYERS, "wav2vec2-words": 3 * 2 * LAYERS, "wav2vec2-labels": 3 * 2 * LAYERS,
     "whisper-languages": 2 * 2 * 2 + 2 * 3,  # two voices through an encoder of two layers, and one step of two
     "wav2vec2": 3 * 2 * LAYERS, "hubert": 3 * 2 * LAYERS,  # three recordings of unlike lengths
 }  # fmt: skip
 """Sums of one batch: two a layer and pass. Packed texts are one pass."""
-PIPELINE = ("bert", "bert-tokens", "bert-pairs", "bert-vectors", "roberta", "distilbert", "modernbert", "vit", "ast")
+PIPELINE = (
+    "bert", "bert-tokens", "bert-pairs", "bert-vectors", "roberta", "distilbert", "modernbert", "vit", "dinov2", "ast",
+)  # fmt: skip
 MICROBATCHES = {"bert-pairs": 13, "ast": 3}
 GENERATORS = ("gpt2", "llama")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -16,7 +16,12 @@ from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import Features, In, R
+from duomo.parallel import TensorPlan
 from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor
+from duomo_vision import parallel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 Output = Any
 """What a network of transformers gives: a class of its own for each family."""
@@ -48,8 +53,8 @@ class Grouped(Model[In, R]):
 
     channels_last: ClassVar[bool] = False
     """Whether its convolutions are quicker with the channels of a pixel side by side."""
-    at_once_on_cpu: ClassVar[int] = 8
-    """Images that share a pass on a CPU, where the activations of more may fall out of the cache."""
+    at_once_on_cpu: ClassVar[int] = 0
+    """Images that share a pass on a CPU at most, where the activations of more fall out of the cache; 0: no bound."""
 
     batch_size = 8
     batch_budget = 8 * MEGAPIXEL
@@ -76,6 +81,10 @@ class Grouped(Model[In, R]):
         network = load_network(cls.auto_for(weights), weights, dtype=dtype).to(device)
         return cls(network, load_processor(AutoImageProcessor, weights, "image processor"), weights)
 
+    @classmethod
+    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
+        return parallel.tensor_plan(config)
+
     @staticmethod
     def estimate(item: object) -> int:
         del item
@@ -92,7 +101,7 @@ class Grouped(Model[In, R]):
         groups: dict[torch.Size, list[int]] = {}
         for at, each in enumerate(features):
             groups.setdefault(each["inputs"]["pixel_values"].shape, []).append(at)
-        most = self.at_once_on_cpu if self.network.device.type == "cpu" else self.batch_size
+        most = (self.at_once_on_cpu if self.network.device.type == "cpu" else 0) or len(features)
         passes = (some[at : at + most] for some in groups.values() for at in range(0, len(some), most))
         parts = [([features[at]["inputs"] for at in some], some) for some in passes]
         return [
