@@ -64,13 +64,27 @@ READERS = (
     ),
 )
 
+HIBARI = ModelSpec(
+    "edge/hibari",
+    "text-to-speech",
+    "duomo_edge.sound.speaking:PackagedVoice",
+    "English text to speech at 24 kHz, without torch",
+    "Apache-2.0",
+    weights="package:hibari/assets/hibari.onnx",
+    sha256="5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8",
+    size=7_936_868,
+    packages=("hibari-tts==0.2.1 --hash=sha256:49f2abbbe451c988e7448b5afa08c8a56410535ebb855c0e7d174275df5ca1f3",),
+    languages=("en",),
+    limits="English only, one voice (heart). CPU only.",
+)
+
 
 class Edge(Hooks):
     """Exported models, without torch."""
 
     @hookimpl
     def register_models(self) -> Iterable[ModelSpec]:
-        return READERS
+        return (*READERS, HIBARI)
 
 
 plugin = Edge()

@@ -6,7 +6,6 @@ turns text into phonemes and the network's spectra into sound; the network runs 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,14 +14,12 @@ from hibari import SAMPLE_RATE, Hibari
 from hibari.voices import DEFAULT, VOICES, voice_path
 
 from duomo import Model, Text, WeightsRef
-from duomo.errors import BadInput, BadOption, WeightsMissing, did_you_mean
+from duomo.errors import BadOption, WeightsMissing, did_you_mean
+from duomo.tasks.speech.reading import check_latin, foreign_words as foreign_words, nothing_to_say
 from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
 
 if TYPE_CHECKING:
     import torch
-
-_READ = ("LATIN", "FEMININE ORDINAL", "MASCULINE ORDINAL")
-"""How the names of the letters begin that are read beside those of ASCII."""
 
 
 class HibariTts(Model[Text, Speech]):
@@ -89,37 +86,11 @@ def _is_here(name: str) -> bool:
     return True
 
 
-def foreign_words(text: str) -> list[str]:
-    """Words and digits in a script that this voice leaves out or spells letter by letter: any but Latin.
-
-    A Greek letter that stands alone, as in "α-helix", is read by its name.
-    """
-    found, word = [], ""
-    for character in unicodedata.normalize("NFKC", text) + " ":
-        is_foreign = not character.isascii() and (character.isalpha() or character.isdecimal())
-        if is_foreign and not unicodedata.name(character, "").startswith(_READ):
-            word += character
-        elif word:
-            if len(word) > 1 or not unicodedata.name(word, "").startswith("GREEK"):
-                found.append(word)
-            word = ""
-    return found
-
-
 def _sentences(voice: Hibari, text: str) -> list[list[int]]:
-    if foreign := foreign_words(text):
-        raise BadInput(
-            f"this voice cannot say {', '.join(map(repr, foreign[:3]))}{' …' if len(foreign) > 3 else ''}",
-            why="it reads English; words in another script would be left out or spelled",
-            fix="leave them out, or write them in Latin letters",
-        )
+    check_latin(text)
     sentences = voice.phonemize(text)
     if not any(letter.isalpha() for phonemes in sentences for letter in phonemes):
-        raise BadInput(
-            f"there is nothing to say in {text[:40]!r}",
-            why="this voice reads English: Latin letters, numbers and common signs",
-            fix="pass English text",
-        )
+        raise nothing_to_say(text)
     return [voice.ids(phonemes) for phonemes in sentences]
 
 

@@ -21,13 +21,13 @@ class Blocked:
 def main() -> None:
     import resource
 
-    task, folder, memory_mb = sys.argv[1:]
+    task, model, memory_mb = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_DATA, (int(memory_mb) << 20,) * 2)
     sys.meta_path.insert(0, Blocked())
     started = time.process_time()
     import duomo
 
-    with duomo.load(task, f"dir:{folder}") as runner:
+    with duomo.load(task, f"dir:{model}" if Path(model).is_dir() else model) as runner:
         ready = time.process_time() - started
         outcomes = [each.to_dict() for each in runner.map(map(item_of, json.load(sys.stdin)))]
     # Not ru_maxrss, which begins with what the parent had.

@@ -1,5 +1,6 @@
 """Artefacts run where torch cannot be imported and memory is short, with the same answers."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -64,6 +65,20 @@ def test_silero_hears_on_a_device_what_it_hears_here(tmp_path):
     found = said["outcomes"][0]["result"]["segments"]
     assert [each["start"] for each in found] == pytest.approx([each.start for each in expected.segments])
     assert [each["score"] for each in found] == pytest.approx([each.score for each in expected.segments], abs=1e-4)
+
+
+@pytest.mark.embedded
+@pytest.mark.multiproc
+def test_a_voice_says_on_a_device_what_it_says_here():
+    texts = ["The train leaves from platform four. It is late.", "Привет", "..."]
+    said = on_a_device("text-to-speech", "edge/hibari", texts)
+    assert said["loaded"] == []
+    here = duomo.load("text-to-speech", "speech/hibari")
+    spoken, foreign, empty = said["outcomes"]
+    assert base64.b64decode(spoken["result"]["wav"]) == here(texts[0]).wav
+    for outcome, expected in zip((foreign, empty), list(here.map(texts))[1:], strict=True):
+        assert outcome["error"]["what"] == expected.error.what
+    assert said["peak_mb"] < 300
 
 
 @pytest.mark.embedded
