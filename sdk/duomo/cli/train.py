@@ -98,6 +98,11 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
                 del what[name]
             more |= {"architecture": given["architecture"], "size": given["size"]}
         fit = (pretrain if is_new else finetune)(**what, **placed, **more)
+    except KeyboardInterrupt:
+        shown.close()
+        if (Path(out) / "checkpoints").is_dir():
+            app.say(f"the same command with --resume goes on with what is in '{out}'")
+        raise
     finally:
         shown.close()
     if output == "json":

@@ -110,3 +110,16 @@ def test_what_cannot_be_evaluated_is_not_said_to_be_untrainable(table):
     assert code == 2
     assert "'nlp/vader' cannot be evaluated for text-classification" in said
     assert "only a model that could be trained is" in said
+
+
+def test_a_training_that_is_interrupted_says_how_to_go_on(base, table, tmp_path, monkeypatch):
+    import duomo.training.fitting as fitting
+
+    def interrupted(*_: object, out: Any, **__: object) -> None:
+        (Path(out) / "checkpoints").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "finetune", interrupted)
+    out = tmp_path / "out"
+    _, said = run("train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}", "-O", out)
+    assert f"the same command with --resume goes on with what is in '{out}'" in said
