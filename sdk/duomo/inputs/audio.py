@@ -14,6 +14,7 @@ from duomo.inputs.advice import what_instead
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
+from duomo.inputs.riff import missing_bytes
 from duomo.inputs.seal import check_unsealed
 from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
 
@@ -156,6 +157,13 @@ class Audio:
                 "reading audio files needs soundfile", why="it is not installed", fix="pip install soundfile"
             ) from None
         with open_source(self._source, "audio") as file, native_remarks_left_out():
+            promised, lost = missing_bytes(file)
+            if lost:
+                raise InputUnreadable(
+                    f"{self._label()} is cut short",
+                    why=f"its header promises {promised:,} bytes of sound, and {lost:,} of them are missing",
+                    fix="copy or record it again; what is there: ffmpeg -i INPUT output.wav",
+                )
             try:
                 with soundfile.SoundFile(_Forgiving(file)) as sound:
                     if sound.frames < _UNKNOWN:

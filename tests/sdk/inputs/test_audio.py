@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import struct
 import tracemalloc
 
 import numpy as np
@@ -304,3 +305,26 @@ def test_a_flac_from_a_pipe_that_does_not_say_its_length_is_read_to_its_end(tone
 def test_the_limit_holds_for_a_flac_that_does_not_say_its_length(tone, config):
     config("[limits]\naudio_seconds = 1")
     assert isinstance(refusal(of_unknown_length(np.tile(tone, 30))), InputTooLarge)
+
+
+def wav(samples: bytes, size: int | None = None) -> bytes:
+    """A WAV file of 16 bits at 8 kHz whose header says `size`."""
+    size = len(samples) if size is None else size
+    head = struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
+    total = min(36 + size, 0xFFFF_FFFF)
+    return b"RIFF" + struct.pack("<I", total) + b"WAVEfmt " + head + b"data" + struct.pack("<I", size) + samples
+
+
+def test_a_wav_file_cut_short_is_unreadable_and_not_shorter(tmp_path):
+    whole = wav(bytes(32_000))
+    assert len(Audio.accept(whole).samples(8000)) == 16_000
+    (tmp_path / "cut.wav").write_bytes(whole[:20_000])
+    for value in (whole[:20_000], tmp_path / "cut.wav", io.BytesIO(whole[:20_000])):
+        with pytest.raises(InputUnreadable, match="is cut short") as error:
+            Audio.accept(value).samples()
+        assert "32,000 bytes of sound" in error.value.why
+
+
+@pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000, 32_000 + 44, 32_000 - 2])
+def test_a_header_that_nobody_could_fill_in_or_that_is_a_little_off_is_no_fault(size):
+    assert abs(len(Audio.accept(wav(bytes(32_000), size)).samples(8000)) - 16_000) <= 1
