@@ -74,7 +74,8 @@ class Lane(Generic[T]):
         self._indices[ticket] = _BEHIND
         mark = self._marks[ticket] = self._turns.mark(caller, cost)
         heapq.heappush(self._behind, (mark.start, next(self._order), ticket, entry, cost, size))
-        self._offer()
+        if mark.start <= self._turns.now or len(self._behind) == 1:  # else there was no room before it either
+            self._offer()
 
     def drop(self, ticket: T) -> bool:
         """Take an item back, if no batch has it yet; gives whether it was."""

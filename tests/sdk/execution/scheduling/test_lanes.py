@@ -271,3 +271,33 @@ def test_what_is_taken_back_before_its_turn_is_not_computed():
     assert lane.scheduler.counts.dropped == 10
     lanes.answers()
     assert lanes.is_idle
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lists=st.lists(st.lists(st.integers(1, 300), min_size=1, max_size=40), min_size=1, max_size=5),
+    begun=st.integers(0, 10),
+    cost=st.integers(1, 300),
+    packed=st.booleans(),
+)
+def test_a_single_item_waits_for_one_batch_of_each_other_caller_at_most(lists, begun, cost, packed):
+    lanes = lanes_of(max_items=8, budget=400, packed=packed)
+    for caller, costs in enumerate(lists):
+        for number, each in enumerate(costs):
+            lanes.add((caller, number), Entry(0, "", (caller, number)), "", cost=each, caller=f"list {caller}")
+
+    def batch():
+        lane, found = lanes.next_batch()
+        lane.time.note(found.padded, 0.003 + 0.0001 * found.padded)
+        lane.scheduler.settle(found, [ItemResult(entry.item) for entry in found.entries])
+        lanes.answers()
+        return [entry.item for entry in found.entries]
+
+    for _ in range(begun):
+        if not lanes.is_idle:
+            batch()
+    lanes.add("single", Entry(0, "", "single"), "", cost=cost, caller="single")
+    waited = 1
+    while "single" not in batch():
+        waited += 1
+    assert waited <= 1 + len(lists)
