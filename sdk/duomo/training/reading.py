@@ -1,0 +1,127 @@
+"""Data and network made ready: rows read, cleaned, split and prepared, and the network opened for their labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import torch
+
+from duomo.catalog import resolve
+from duomo.data.cleaning import clean
+from duomo.data.examples import Finding
+from duomo.errors import BadOption, SystemicError, did_you_mean
+from duomo.execution.devices import pick_device
+from duomo.specs import TaskSpec
+from duomo.training.fit import LeftOut
+from duomo.training.material import Material, default_label, left_out, names_of, read_material, split_rows
+from duomo.training.order import mix
+from duomo.training.request import Request
+from duomo.training.rows import PreparedRows
+from duomo.training.starts import Start
+from duomo.training.trainable import Trainable
+
+if TYPE_CHECKING:
+    from duomo.tasks.base import Options
+
+
+class Reading:
+    """What a training reads.
+
+    Args:
+        request: what is asked for.
+        start: the weights, and who trains them.
+        spec: of the task.
+    """
+
+    def __init__(self, request: Request, start: Start, spec: TaskSpec) -> None:
+        self.request, self.start, self.spec = request, start, spec
+        self.recipe = request.recipe
+        self.task = resolve(spec.target, owner=f"task '{request.task}'")
+        self.device = torch.device(pick_device(request.device))
+        self.left_out: list[LeftOut] = []
+        self.findings: list[Finding] = []
+
+    def read(self) -> None:
+        """Read and check all rows, and open the network."""
+        request, cls = self.request, self.start.trainer()
+        label = default_label(cls.kind) if request.label == "label" else request.label
+        material = read_material(self.task, self.spec, cls.kind, request.data, request.validation, label, request.input)
+        self.left_out = material.left_out
+        if self.recipe.clean:
+            own, found = clean(material.examples[: material.num_own], self.recipe.clean)
+            other, also = clean(material.examples[material.num_own :], self.recipe.clean)
+            self.findings += [*found, *also]
+            material = material._replace(examples=[*own, *other], num_own=len(own))
+        prepared = self._prepare_rows(cls, material)
+        parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
+        self._limit_left_out(len(prepared))
+        self.findings += parts.findings
+        self.findings += [Finding("note", each) for each in self.model.notes]
+        if prepared.num_truncated:
+            what = f"{prepared.num_truncated} inputs are longer than the model reads"
+            self.findings.append(Finding("note", what, "their beginning is used", num_rows=prepared.num_truncated))
+        self.train_rows = prepared.take(parts.train, varied=True)
+        self.held_rows = prepared.take(parts.held)
+        self.accepted = self.train_rows.examples, self.held_rows.examples
+        if self.model.regroups:
+            self.train_rows, self.held_rows = self.train_rows.regroup(), self.held_rows.regroup()
+        self.train_labels = [each.label for each in self.train_rows.examples]
+        self.held_labels = [each.label for each in self.held_rows.examples]
+
+    def _prepare_rows(self, cls: type[Trainable[Any]], material: Material) -> PreparedRows:
+        """Open the network and prepare all rows; those that cannot be are left out, and their labels with them."""
+        examples, self._num_own = material.examples, material.num_own
+        while True:
+            own = examples[: self._num_own]
+            self.labels = names_of(own, cls.kind)
+            # A head that is made now draws its first weights from here.
+            torch.default_generator.manual_seed(mix(self.recipe.seed, "init"))
+            self.model = self._open(cls)
+            if self.model.fits_statistics and self.model.has_new_head:
+                part = split_rows(examples, self._num_own, cls.kind, self.request.validation, self.recipe.seed).train
+                self.model.fit_statistics([examples[at].item for at in part], [examples[at].label for at in part])
+            prepared = PreparedRows(self.model, examples, self._options(), self.device)
+            failed = prepared.read()
+            lost = {example.id for example, _ in failed}
+            self.left_out += [left_out(example.id, error) for example, error in failed]
+            self._num_own -= sum(each.id in lost for each in own)
+            examples = prepared.examples
+            if not examples[: self._num_own]:
+                raise failed[0][1].to_exception()
+            # What was fitted, or a head, may be of rows that cannot be used.
+            is_same = not failed or not self.model.fits_statistics
+            if is_same and names_of(examples[: self._num_own], cls.kind) == self.labels:
+                return prepared
+
+    def _open(self, cls: type[Trainable[Any]]) -> Trainable[Any]:
+        placed: Any = {"labels": self.labels, "device": self.device, "dtype": torch.float32}
+        if self.start.architecture:
+            size = cls.scratch[self.start.architecture][self.start.size]
+            model = cls.build(self.start.architecture, size, **placed)
+        else:
+            model = cls.open(self.start.weights, **placed)
+        unknown = sorted(set(self.recipe.augment) - set(cls.varieties))
+        if unknown:
+            raise BadOption(
+                f"'{self.start.reference}' has no augmentation '{unknown[0]}'",
+                why=f"it has {', '.join(cls.varieties) or 'none'}",
+                fix=did_you_mean(unknown[0], cls.varieties) or "leave augment out of the recipe",
+            )
+        model.augmentations = self.recipe.augment
+        return model
+
+    def _options(self) -> Options | None:
+        """The task's options; a text that is too long is cut, and counted in the report."""
+        long = self.task.Options.model_fields.get("long")
+        values = {"long": "truncate"} if long is not None and "truncate" in get_args(long.annotation) else {}
+        required = [name for name, field in self.task.Options.model_fields.items() if field.is_required()]
+        return None if required else self.task.Options.parse(values)
+
+    def _limit_left_out(self, num_rows: int) -> None:
+        if len(self.left_out) > self.recipe.max_failed:
+            first = self.left_out[0]
+            raise SystemicError(
+                f"{len(self.left_out)} rows cannot be used, and {num_rows} can",
+                why=f"max_failed is {self.recipe.max_failed}; the first is {first.id}: {first.what}",
+                fix="correct them, or allow more: max_failed=…  (--max-failed)",
+            )
