@@ -6,6 +6,7 @@ For plugins whose models load what the caller names (``hf:``, ``dir:``). transfo
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,8 @@ def load_network(
             from transformers import CompressedTensorsConfig
 
             extra["quantization_config"] = CompressedTensorsConfig(dequantize=True)
-        with quiet(), warnings.catch_warnings():
+        bars = contextlib.redirect_stderr(io.StringIO()) if unpacked else contextlib.nullcontext()  # its library's
+        with quiet(), bars, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You passed `quantization_config`")
             network, found = auto.from_pretrained(
                 weights.network_folder,

@@ -260,7 +260,9 @@ def test_show_says_how_numbers_are_quantised_and_what_reads_them(bert: Path, tmp
     assert "a pointer of Git LFS" in " ".join(show(tmp_path)["missing"])
 
 
-def test_a_quantised_checkpoint_runs_where_its_library_is(bert: Path, tmp_path: Path) -> None:
+def test_a_quantised_checkpoint_runs_where_its_library_is(
+    bert: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("compressed_tensors")
     from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
     from safetensors.torch import save_file
@@ -286,8 +288,10 @@ def test_a_quantised_checkpoint_runs_where_its_library_is(bert: Path, tmp_path: 
         tmp_path / "config.json",
         quantization_config={**how, "ignore": ["classifier"], "config_groups": {"group_0": group}},
     )
+    capfd.readouterr()
     with duomo.load("text-classification", f"dir:{tmp_path}", device="cpu") as classify:
         scores = {label.name: label.score for label in classify("hello").labels}
+    assert capfd.readouterr() == ("", "")
     tokenizer = tf.AutoTokenizer.from_pretrained(tmp_path)
     with torch.inference_mode():
         wanted = plain(**tokenizer("hello", return_tensors="pt")).logits.softmax(-1)[0].tolist()
