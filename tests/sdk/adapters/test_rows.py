@@ -85,7 +85,7 @@ def test_bytes_that_are_no_text_cost_their_own_row(thermometer, tmp_path):
     outcomes = list(thermometer.map(thermometer.read(table)))
     assert [each.ok for each in outcomes] == [True, True, False, True]
     assert outcomes[2].error.what == "INPUT.UNREADABLE: row 4 is not UTF-8"
-    assert outcomes[2].error.fix == "save the file as UTF-8"
+    assert outcomes[2].error.fix.startswith("save the file as UTF-8")
 
 
 def test_a_table_that_breaks_off_gives_what_came_before(thermometer, tmp_path):
