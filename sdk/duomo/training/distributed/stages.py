@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +23,7 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B
 from duomo.errors import UsageProblem
 from duomo.execution.sharding import pipeline
 from duomo.parallel import PipelinePlan, bucket
+from duomo.training.distributed.owners import find_owners
 
 KEPT = 8
 """Schedules that are kept, one for each size of messages and number of micro-batches."""
@@ -80,7 +80,7 @@ class Stages:
         self.error: Exception | None = None
         """What a pass raised in this process."""
         sizes = pipeline.balanced(network, plan, pp, name)
-        self._owners = self._find_owners(plan, sizes, run, name)
+        self._owners = find_owners(network, self._path, sizes, run, name)
         self._own = sizes[stage]
         self._cut(plan, self._own, name)
         self._schedules: dict[tuple[int, int], Any] = {}
@@ -184,74 +184,6 @@ class Stages:
         self._first, self._last = self._whole[own[0]], self._whole[own[-1]]
         if not self._is_last:
             self._handle = self._last.register_forward_hook(self._end)
-
-    def _find_owners(
-        self, plan: PipelinePlan, stages: Sequence[range], run: Callable[[], object], name: str
-    ) -> dict[str, int]:
-        """The stage of each parameter: one pass shows which modules are called before the layers and which after."""
-        sides = self._sides(run, name)
-        users: dict[nn.Parameter, set[int]] = {}
-        names: dict[nn.Parameter, list[str]] = {}
-        stack = f"{self._path}."
-        for full, parameter in self._network.named_parameters(remove_duplicate=False):
-            if full.startswith(stack):
-                at = int(full.removeprefix(stack).partition(".")[0])
-                used = {next(stage for stage, own in enumerate(stages) if at in own)}
-            else:
-                used = {0 if side == 0 else self._pp - 1 for side in sides.get(full.rpartition(".")[0], {2})}
-            users.setdefault(parameter, set()).update(used)
-            names.setdefault(parameter, []).append(full)
-        shared = next((names[each] for each, used in users.items() if len(used) > 1), None)
-        if shared is not None:
-            raise UsageProblem(
-                f"'{name}' cannot be cut for pp={self._pp}",
-                why=f"{' and '.join(shared)} is used at both ends (tied embeddings), and a parameter has one stage",
-                fix=f"tp={self._pp} or dp={self._pp}",
-            )
-        return {full: next(iter(users[each])) for each, all_names in names.items() for full in all_names}
-
-    def _sides(self, run: Callable[[], object], name: str) -> dict[str, set[int]]:
-        """0, 1 or 2 for each module that is called before, between or after the layers."""
-        side, found, given = 0, dict[str, set[int]](), list[Tensor]()
-        handles = []
-
-        def enter(path: str) -> Callable[..., None]:
-            return lambda *_: found.setdefault(path, set()).add(side)
-
-        def begin(*_: object) -> None:
-            nonlocal side
-            side = 1
-
-        def end(*_: object) -> None:
-            nonlocal side
-            side = 2
-
-        def keep(_module: nn.Module, _args: object, output: object) -> None:
-            given.append(pipeline.hidden_of(output))
-
-        def compare(_module: nn.Module, args: tuple[Any, ...]) -> None:
-            pipeline.check_handed_on(given.pop(), args[0], name)
-
-        for path, module in self._network.named_modules():
-            if not path.startswith(f"{self._path}."):
-                handles.append(module.register_forward_pre_hook(enter(path)))
-        handles += [
-            self._whole[0].register_forward_pre_hook(begin),
-            self._whole[-1].register_forward_hook(end),
-        ]
-        for layer, following in pairwise(self._whole):
-            handles += [layer.register_forward_hook(keep), following.register_forward_pre_hook(compare)]
-        training = [module for module in self._network.modules() if module.training]
-        self._network.eval()
-        try:
-            with torch.no_grad():
-                run()
-        finally:
-            for handle in handles:
-                handle.remove()
-            for module in training:
-                module.training = True
-        return found
 
     @contextlib.contextmanager
     def _hooked(self, before: Callable[..., Any] | None) -> Iterator[None]:
