@@ -51,12 +51,16 @@ CHECKPOINTS = {
     "multiple-choice": "BertForMultipleChoice",
     "next-sentence-prediction": "BertForNextSentencePrediction",
     "zero-shot-audio-classification": "ClapModel",
+    "spoken-language-identification": "WhisperForConditionalGeneration",
+    "forced-alignment": "Wav2Vec2ForCTC",
+    "audio-tokenization": "EncodecModel",
 }
 """Tasks without a model of their own, and what their examples call PATH."""
 
 FOLDERS = {
     "audio-continuation": "speech/wavenet",
     "optical-flow": "vision/raft",
+    "source-separation": "speech/separation",
     "tabular-classification": "tabular/mlp",
     "tabular-regression": "tabular/mlp",
 }

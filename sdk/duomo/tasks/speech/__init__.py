@@ -145,7 +145,7 @@ TASKS = (
         "speech.languages:SpokenLanguageIdentification",
         "which language is spoken",
         SOUNDS,
-        "call.wav",
+        "call.wav -m dir:PATH",
     ),
     row(
         "forced-alignment",
