@@ -194,7 +194,7 @@ def test_a_file_that_is_not_there_or_of_no_known_kind_is_said(thermometer, tmp_p
     (tmp_path / "readings.xlsx").write_text("")
     with pytest.raises(UsageProblem, match="no known format") as caught:
         thermometer.read(tmp_path / "readings.xlsx")
-    assert ".csv, .jsonl or .parquet" in caught.value.why
+    assert ".csv, .tsv, .jsonl or .parquet" in caught.value.why
 
 
 def test_records_raises_the_first_error(thermometer, row):
