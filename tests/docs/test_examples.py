@@ -1,5 +1,6 @@
 """The examples run, and say what they are meant to say."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -52,6 +53,13 @@ def checkpoint(name: str, folder: Path) -> list[str]:
     torch.manual_seed(0)
     folder.mkdir()
     (bart if name == "translate_speech.py" else bert(BertForQuestionAnswering, ("start", "end")))(folder)
+    if name == "translate_speech.py":  # words, and not many: what it says is nonsense
+        file = folder / "generation_config.json"
+        file.write_text(
+            json.dumps(
+                json.loads(file.read_text()) | {"max_length": 8, "min_length": 8, "suppress_tokens": [0, 1, 2, 4]}
+            )
+        )
     return [f"dir:{folder}"]
 
 
