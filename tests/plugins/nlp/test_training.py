@@ -168,6 +168,22 @@ def test_lora_trains_a_few_numbers_and_is_merged_into_an_ordinary_checkpoint(che
     torch.testing.assert_close(adapted(**inputs).logits, whole(**inputs).logits, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.multiproc
+def test_a_merged_folder_gives_in_two_processes_what_it_gives_in_one(checkpoint, tmp_path):
+    rows = [{"text": f"the {word} {at}", "label": word} for word in ("cat", "dog") for at in range(6)]
+    recipe = Recipe(epochs=1, batch=4)
+    fit = duomo.finetune(
+        "text-classification", rows, model=f"dir:{checkpoint('bert', AutoModel)}", train="lora", validation=0,
+        out=tmp_path / "out", recipe=recipe,
+    )  # fmt: skip
+    texts = [row["text"] for row in rows]
+    with fit.load() as alone, fit.load(executor="local", devices=2) as two:
+        expected = [outcome.unwrap().top for outcome in alone.map(texts)]
+        found = [outcome.unwrap().top for outcome in two.map(texts)]
+    assert [each.name for each in found] == [each.name for each in expected]
+    assert [each.score for each in found] == pytest.approx([each.score for each in expected], abs=1e-6)
+
+
 def test_additions_are_a_twentieth_of_an_encoder_of_six_layers_at_most():
     sizes: dict[str, Any] = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12}
     with torch.device("meta"):
