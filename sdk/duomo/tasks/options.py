@@ -40,7 +40,7 @@ def _each_once(names: list[str]) -> list[str]:
     counts = Counter(names)
     if len(counts) < len(names):
         [(twice, _)] = counts.most_common(1)
-        raise ValueError(f"{twice!r:.60} is in it twice, and would share its score with itself")
+        raise ValueError(f"{twice!r:.60} is in it twice: what is given is told apart by its name")
     return names
 
 

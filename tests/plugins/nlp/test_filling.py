@@ -55,9 +55,15 @@ def bert(checkpoint: Make) -> duomo.Runner:
     return duomo.load("fill-mask", f"dir:{folder}", device="cpu")
 
 
+def test_a_target_given_twice_is_refused(bert: duomo.Runner) -> None:
+    with pytest.raises(duomo.errors.BadOption) as caught:
+        bert(TEXTS[0], targets="cat, dog, cat")
+    assert "'cat' is in it twice" in str(caught.value.why)
+
+
 def test_targets_are_ranked_among_themselves_and_keep_their_scores(bert: duomo.Runner) -> None:
     everything = bert(TEXTS[0], top_k=1000).masks[0].fillings
-    some = bert(TEXTS[0], targets="cat, dog, cat").masks[0].fillings
+    some = bert(TEXTS[0], targets="cat, dog").masks[0].fillings
     assert {each.token_str for each in some} == {"cat", "dog"}
     assert [each for each in everything if each.token_str in ("cat", "dog")] == some
     assert sum(each.score for each in everything) == pytest.approx(1, abs=1e-5)
