@@ -124,6 +124,8 @@ def test_the_example_of_every_task_is_a_command_that_would_run(
         *words, _, given = words
     assert words[0] == "duomo"
     done = CliRunner().invoke(cli, [*words[1:], "--dry-run", "-o", "jsonl"], input=given, obj=App())
+    if "E-WEIGHTS-MISSING" in done.stderr and "fix: duomo models add" in done.stderr:
+        pytest.skip("the pack of its default is not installed")
     assert done.exit_code == 0, done.stderr
     if "-O" not in words:
         assert json.loads(done.stdout)["inputs"] == 1
