@@ -86,7 +86,19 @@ def load_network(
     missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
     surplus = () if may_be_surplus else found["unexpected_keys"]
     check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])
-    return shard_if_grouped(network)
+    network = shard_if_grouped(network)
+    if weights.revision.startswith("files:"):  # a folder of the caller's, who may save into it again
+        _detach_from_file(network)
+    return network
+
+
+def _detach_from_file(network: Network) -> None:
+    """Give a network weights of its own: those of a safetensors file are the file's pages until they are written to.
+
+    What is saved over the file would change a loaded model, and a file cut off would end the process (SIGBUS).
+    """
+    for each in (*network.parameters(), *network.buffers()):
+        each.data = each.data.clone()
 
 
 def load_config(folder: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,17 @@ def test_run_takes_the_weights_that_are_in_the_folder_now(
         monkeypatch.chdir(tmp_path / "other0")
         found.append(duomo.run("feature-extraction", "the cat", model=name, device="cpu").vector.tolist())  # type: ignore[arg-type, attr-defined]
         assert found == [*expected, expected[0]], name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what a process has mapped")
+def test_a_file_that_is_saved_over_does_not_change_or_end_a_model_that_is_loaded(checkpoint: Make) -> None:
+    """As a process with such a file mapped, it died of SIGBUS; and so no other test would have failed."""
+    folder = checkpoint("bert", AutoModel)
+    runner = load(folder, "feature-extraction")
+    before = runner("the cat").vector.tolist()
+    assert str(folder) not in Path("/proc/self/maps").read_text()
+    (folder / "model.safetensors").write_bytes(b"")
+    assert runner("the cat").vector.tolist() == before
 
 
 def test_loading_prints_nothing(checkpoint: Make, capfd: pytest.CaptureFixture[str]) -> None:
