@@ -19,6 +19,7 @@ def test_tasks_are_listed_with_how_many_models_do_them(duomo: Any) -> None:
         "speaker-embedding",
         "speaker-verification",
         "pitch-estimation",
+        "source-separation",
     ]
 
 
