@@ -78,9 +78,7 @@ def load(
         DuomoError: with what, why and how to fix it.
     """
     catalog = catalog or _LOADING.get() or default_catalog()
-    name = task_name(task) if task is not None else None
-    if name is not None:
-        name = catalog.task(name).name  # an alias, such as ner, is one task with its name
+    name = None if task is None else catalog.task(task_name(task)).name  # of an alias, such as ner, the task's own
     check_mode(optimize)
     device, dtype = device_name(device), dtype_name(dtype)
     weights, reference = find_weights(name, model, catalog)
@@ -127,9 +125,8 @@ def run(
     Raises:
         DuomoError: the item's own error, or what kept the model from loading.
     """
-    name = task_name(task)
     check_for_load(options)
-    return _kept(name, model, device, dtype, folder_identity(model), os.getpid())(item, **options)
+    return _kept(task_name(task), model, device, dtype, folder_identity(model), os.getpid())(item, **options)
 
 
 @functools.lru_cache(maxsize=2)
@@ -188,8 +185,7 @@ class Runner(Generic[R_co]):
     ) -> Iterator[Outcome[R_co]]:
         """Compute many items, read lazily; one `Outcome` each, in the order of the input.
 
-        A bad item is an outcome with an error. Wrong options raise at once, before anything is read, also those
-        that only the model can judge.
+        A bad item is an outcome with an error. Wrong options raise at once, before anything is read.
 
         Args:
             items: any iterable of what the task takes, a table (`column`) or a data set with ``__getitem__`` and
