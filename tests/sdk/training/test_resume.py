@@ -101,6 +101,15 @@ def test_a_resume_with_other_rows_is_refused(fit, rows):
         fit([*rows, {"text": "shark", "label": "fish"}], resume=True)
 
 
+def test_a_resume_from_another_base_is_refused(fit, rows):
+    first, second = (f"dir:{fit(rows, out=name, epochs=1, lr=lr).folder}" for name, lr in (("a", 0.02), ("b", 0.01)))
+    stopped(fit, rows, after=3, model=first)
+    with pytest.raises(StoreMismatch, match=r"base: \w+ then, \w+ now") as caught:
+        fit(rows, resume=True, model=second)
+    assert "architecture" not in str(caught.value), "only its weights are others"
+    assert isinstance(fit(rows, resume=True, model=first), duomo.Fit)
+
+
 def test_a_folder_that_holds_another_run_is_refused(fit, rows, tmp_path):
     stopped(fit, rows, after=3)
     with pytest.raises(StoreMismatch, match="holds a training already"):
