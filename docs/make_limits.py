@@ -7,7 +7,7 @@ from duomo import Catalog, Selection
 PAGE = Path(__file__).with_name("limits.md")
 KNOWN = Path(__file__).with_name("known_limits.txt")
 """Weak spots of the whole, written by hand: one paragraph a line, sections begin with ``# ``."""
-OURS = ("finance", "medical", "multimodal", "nlp", "retail", "speech", "vision")
+OURS = ("edge", "finance", "medical", "multimodal", "nlp", "retail", "speech", "tabular", "vision")
 HEAD = """# Known limits
 
 <!-- Made by docs/make_limits.py from docs/known_limits.txt and the plugins' specs; `make docs` writes it again. -->

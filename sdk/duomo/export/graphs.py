@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,7 +65,6 @@ def _write(
                 verbose=False,
                 input_names=list(given),
                 output_names=list(network.outputs),
-                custom_translation_table={torch.ops.aten._is_all_true.default: _all_true},
             )
             assert made is not None
             made.save(file, external_data=False)
@@ -80,14 +78,6 @@ def _write(
             why=f"torch's exporter raised {type(root).__name__}: {first:.300}",
             fix="report it to the author of the model's plugin",
         ) from error
-
-
-def _all_true(values: object) -> object:
-    """What torch's exporter has no word for, and D-FINE asks."""
-    from onnxscript import BOOL, INT32, opset18
-
-    op: Any = opset18
-    return op.Cast(op.ReduceMin(op.Cast(values, to=INT32.dtype), keepdims=0), to=BOOL.dtype)
 
 
 def _takes_more_rows(file: Path, given: Mapping[str, Tensor]) -> bool:
