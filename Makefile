@@ -26,13 +26,13 @@ demo: setup  ## show what duomo can do, in the terminal and on a page
 
 test: check $(MODELS)  ## everything that must hold before a commit: lint, types, tests
 	@echo "==> tests, $(JOBS) files at a time (about fifteen minutes on two cores)"
-	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile -m "not multiproc"
+	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not multiproc"
 	@echo "==> tests that start many processes, one at a time"
 	@$(VENV)/bin/python -m pytest -q -m multiproc
 
 test-fast: $(LIBRARIES)  ## the tests that need no weights and no processes
 	@echo "==> fast tests, $(JOBS) files at a time (some minutes on two cores)"
-	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile -m "not embedded and not multiproc and not slow and not gpu"
+	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not embedded and not multiproc and not slow and not gpu"
 
 mutants: $(LIBRARIES)  ## change the pure core line by line; its own unit tests must notice 85 % (minutes)
 	@$(VENV)/bin/python tests/mutation/run.py --json build/mutants.json
