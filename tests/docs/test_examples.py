@@ -22,7 +22,7 @@ SAYS = {
     "retail.py": ["80 % intervals held", "STOCKOUT.CENSORED: out of stock in 5 of 78", "of weeks served"],
     "speech.py": ["s: speech", "sixteen years|16 years", "one voice"],
     "pretrain.py": ["stopped after 40 steps", "better than a guess: True"],
-    "train_images.py": ["accuracy 0.", "hardest rows: ", "of 100 others read right"],
+    "train_images.py": ["accuracy ", "hardest rows: ", "of 100 others read right"],
     "train_speech.py": ["left out low/broken.wav", "at 100 Hz: low", "at 260 Hz: high"],
     "train_table.py": ["accuracy", "not used: country", "the first is barolo"],
     "train_two_processes.py": ["together, of 88 rows", "the same network: True"],

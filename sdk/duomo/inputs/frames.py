@@ -172,5 +172,6 @@ def _av() -> ModuleType:
         import av
     except ImportError as error:
         raise RequirementMissing("reading video needs PyAV", why=str(error), fix="pip install 'duomo[video]'") from None
-    av.logging.set_level(av.logging.PANIC)  # what goes wrong is raised
+    # What goes wrong is raised. With a level, messages of FFmpeg's threads go through Python, which waits for them.
+    av.logging.set_level(None)
     return av

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from duomo.plugins.distributions import find_distribution
 
 _RELEASE = re.compile(r"\d+(\.\d+)*$")
-_PLAIN = re.compile(r"([\w.-]*\w)\s*((?:(?:>=|==|<)[\d.]*\d,?)*)(\s*;\s*(?:\([^()]*\)\s+and\s+)?extra\s*==.*)?$")
-"""A name, bounds that are releases, and maybe the extra it is for, beside another condition in brackets."""
+_PLAIN = re.compile(
+    r"([\w.-]*\w)(?:\[[\w\s.,-]*\])?\s*((?:(?:>=|==|<)[\d.]*\d,?)*)(\s*;\s*(?:\([^()]*\)\s+and\s+)?extra\s*==.*)?$"
+)
+"""A name with extras, bounds that are releases, and maybe the extra it is for, beside another condition in brackets."""
 
 
 def missing_requirements(requires: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ def test_each_option_of_the_command_is_a_field_with_the_same_default(
     command: click.Command, arguments: list[str], options: JobOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DUOMO_OUTPUT", raising=False)
-    given = command.make_context("job", arguments).params
+    given = command.make_context("job", arguments, help_option_names=["-h", "--help"]).params
     assert set(given) == {each.name for each in dataclasses.fields(options)}
     assert type(options)(**given) == options
     assert Any not in get_type_hints(type(options)).values()

@@ -87,9 +87,15 @@ def test_an_extra_that_nobody_asked_for_is_not_missing():
     assert missing_requirements(["no-such-thing", "not a requirement!"]) == ["no-such-thing", "not a requirement!"]
 
 
-def test_a_line_for_an_extra_with_another_condition_is_not_asked_for_and_wakes_no_packaging():
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nosuch-library>=1.5; (python_version < '3.99') and extra == 'codecs'",
+        "nosuch-library[series,tables]; extra == 'series'",
+    ],
+)
+def test_a_line_for_an_extra_is_not_asked_for_and_wakes_no_packaging(line: str) -> None:
     """As the metadata of a wheel writes it."""
-    line = "nosuch-library>=1.5; (python_version < '3.99') and extra == 'codecs'"
     code = (
         "import sys; from duomo.plugins.requirements import missing_requirements\n"
         f"print(missing_requirements([{line!r}]), 'packaging' in sys.modules)"

@@ -53,7 +53,9 @@ def settings_of(tmp_path: Path, text: str) -> dict[str, object]:
     """What ``duomo serve --config`` makes of a file."""
     path = tmp_path / "serve.toml"
     path.write_text(text, "utf-8")
-    return command.make_context("serve", ["--config", str(path), "--port", "1"]).params
+    return command.make_context(
+        "serve", ["--config", str(path), "--port", "1"], help_option_names=["-h", "--help"]
+    ).params
 
 
 def test_a_file_of_settings_has_the_names_of_the_options_and_the_command_line_wins(tmp_path):
@@ -148,7 +150,9 @@ def test_the_unit_has_known_sections_and_more_time_than_the_server_takes_to_stop
             name, _, value = line.partition("=")
             assert name in UNIT[section], (section, name)
             found[name] = value
-    default = command.make_context("serve", ["text-classification"]).params["stop_after"]
+    default = command.make_context("serve", ["text-classification"], help_option_names=["-h", "--help"]).params[
+        "stop_after"
+    ]
     assert int(found["TimeoutStopSec"]) > default
 
 
