@@ -63,9 +63,13 @@ def checkpoint(name: str, folder: Path) -> list[str]:
     return [f"dir:{folder}"]
 
 
+ALONE = ("cluster.py",)
+"""What starts a cluster, and shares the machine with no other test."""
+
+
 @pytest.mark.slow
 @pytest.mark.embedded
-@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.multiproc] * (each in ALONE)) for each in SAYS])
 def test_an_example_runs_and_says(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [name, *checkpoint(name, tmp_path / "checkpoint")])

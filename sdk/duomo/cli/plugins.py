@@ -47,7 +47,8 @@ def list_plugins(app: App, /, output: str) -> None:
         "FROM": _from,
     }
     rows = [describe(record) for record in records]
-    emit(rows, columns, output, schema="duomo.plugin/1", empty="no plugin is installed: pip install duomo-vision")
+    nothing = "no plugin is installed: pip install duomo-vision"
+    emit(rows, columns, output, schema="duomo.plugin/1", empty=nothing, whole=True)
     unusable = sum(record.state in ("broken", "clash", "incompatible") for record in records)
     if unusable and output == "table":
         number = f"{unusable} plugins are" if unusable > 1 else "1 plugin is"
