@@ -111,8 +111,8 @@ def _one(run: dict[str, Any], rank: int, places: list[str]) -> dict[str, Any]:
     options, items = run["options"], run["items"][group]
     worker = GroupWorker(job, place, world, places[group], timeout_s=run.get("timeout_s", 60))
     try:
-        prepared = worker.prepare(items, options)
         with CommDebugMode() as comm:
+            prepared = worker.prepare(items, options)  # labels are embedded when the model looks at the options
             item_results = worker.compute(prepared, options)
         answer = {
             "results": [item_result.unwrap() for item_result in item_results],
