@@ -34,7 +34,7 @@ SMALL = {"layers": 6, "hidden": 384, "heads": 12}
 """MiniLM's size."""
 BASE = {"layers": 12, "hidden": 768, "heads": 12}
 TEMPERATURE = 0.05
-"""Of the cosines of `duomo_nlp.embedding.ZeroShotClassification`."""
+"""What divides the cosines of `duomo_nlp.embedding.ZeroShotClassification`."""
 TINY = {"layers": 2, "hidden": 128, "heads": 2}
 Case = Callable[[Sequence[str]], np.ndarray[Any, Any]]
 

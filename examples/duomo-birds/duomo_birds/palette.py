@@ -15,7 +15,7 @@ from duomo.training import Trainable
 from safetensors.torch import load_file, save_file
 
 SHADES = 4
-"""Of red, green and blue each: 64 colours in all."""
+"""Shades of red, green and blue each: 64 colours in all."""
 
 
 class Palette(Model[Image, Classification]):

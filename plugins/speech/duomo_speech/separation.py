@@ -45,7 +45,7 @@ class Description(pydantic.BaseModel):
     segment_s: float = pydantic.Field(default=10.0, gt=2 * OVERLAP_S)
     """Seconds that are heard at once."""
     channels: int = pydantic.Field(default=2, ge=1, le=2)
-    """Of Hybrid Demucs; both hear the same, and their outputs are mixed."""
+    """Channels that Hybrid Demucs hears; two hear the same, and their outputs are mixed."""
     settings: dict[str, int | float | str | bool] = {}
     """Arguments of torchaudio's class that are not its defaults."""
 

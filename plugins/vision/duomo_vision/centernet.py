@@ -60,7 +60,7 @@ class CenterNet(Model[Image, Detections]):
         return torch.stack([each["pixels"] for each in features])
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Of each image 100 rows of (xmin, ymin, xmax, ymax, score, class), in its 512 pixels."""
+        """100 rows of (xmin, ymin, xmax, ymax, score, class) for each image, in its 512 pixels."""
         return torch.cat([self.graph(each[None].to(self.device, torch.float32))[FOUND] for each in batch])
 
     def postprocess(

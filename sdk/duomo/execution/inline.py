@@ -236,7 +236,7 @@ class InlineDesk(Desk):
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare")
         self._following: tuple[Lane[Submitted], Pending] | None = None
         self._prepare_s = self._compute_s = 0.0
-        """Of the last batches."""
+        """Seconds that the last batches took to prepare and to compute."""
         self._forgotten = Counts()
 
     def work(self) -> None:

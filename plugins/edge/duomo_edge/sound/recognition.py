@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 STEP_S = 0.02
 """Between two timestamp tokens, and two states of the encoder."""
 MEL_FRAMES = 2
-"""Of a spectrogram for each state of the encoder."""
+"""Frames of the spectrogram for each state of the encoder."""
 MAX_STEPS = round(WINDOW_S / STEP_S)
 INPUTS = {
     "encoder": ("mel",),
     "step": ("token", "place", "keys", "values", "heard_keys", "heard_values"),
     "activity": ACTIVITY,
 }
-"""Of each graph."""
+"""Names of the inputs and outputs of each graph."""
 MARGIN_STEPS = 150
-"""Of silence behind the speech that a trimmed encoder hears."""
+"""Steps of silence behind the speech that a trimmed encoder hears."""
 
 
 class WhisperSettings(ActivitySettings):

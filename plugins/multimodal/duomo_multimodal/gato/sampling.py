@@ -32,7 +32,7 @@ class Draw(NamedTuple):
     """0 for the likeliest."""
     top_p: float = 1.0
     seed: int | None = 0
-    """Of each sequence by itself, so that a batch draws what one by one draws."""
+    """Each sequence draws by itself, so that a batch draws what one by one draws."""
 
 
 def sample(network: Gato, prompts: Sequence[Tokens], wanted: Sequence[Wanted], draw: Draw) -> list[list[int]]:

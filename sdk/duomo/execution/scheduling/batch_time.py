@@ -23,7 +23,7 @@ STALE = 1000
 class _Seen:
     cost: int
     seconds: float
-    """Of the quickest batch of late."""
+    """Time of the quickest recent batch."""
     times: int
     last: int
     """Number of the last batch."""

@@ -58,7 +58,7 @@ class Lane(Generic[T]):
         self._tickets: dict[int, T] = {}
         self._turns = Turns()
         self._marks: dict[T, Mark] = {}
-        """Of each that waits."""
+        """Item → its place among the callers, while it waits."""
         self._behind: list[tuple[float, int, T, Entry, int, int]] = []
         """A heap of what was not offered yet; some of it was taken back."""
         self._num = 0

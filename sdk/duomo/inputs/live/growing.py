@@ -34,7 +34,7 @@ class Form(NamedTuple):
     """What the header says."""
 
     kind: str
-    """Of a sample, as NumPy has it."""
+    """Type of a sample, as NumPy names it."""
     channels: int
     rate: int
     begin: int
