@@ -38,7 +38,7 @@ INPUTS = {
     "step": ("token", "place", "keys", "values", "heard_keys", "heard_values"),
     "activity": ACTIVITY,
 }
-"""Names of the inputs and outputs of each graph."""
+"""Names of the inputs of each graph."""
 MARGIN_STEPS = 150
 """Steps of silence behind the speech that a trimmed encoder hears."""
 
