@@ -7,23 +7,13 @@ score      distance from it over a standard deviation that is read off the inner
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
-
 import numpy as np
 from statsmodels.tsa.seasonal import STL
 
-from duomo import Model, WeightsRef
-from duomo.errors import BadInput
-from duomo.inputs import Series
 from duomo.model import Features
 from duomo.tasks.tabular import Anomalies, Anomaly, TimeSeriesAnomalyDetectionOptions
+from duomo_tabular.series.single import Single
 
-if TYPE_CHECKING:
-    import torch
-
-LEAST = 8
-"""Values."""
 AROUND = 5
 """Values on each side of the running median."""
 SHARES = ((0.5, 1.4826), (0.9, 0.6080))
@@ -31,37 +21,14 @@ SHARES = ((0.5, 1.4826), (0.9, 0.6080))
 larger of both counts: STL's weights draw most distances near to 0, and up to a tenth of the values may be far off."""
 
 
-class Residuals(Model[Series, Anomalies]):
+class Residuals(Single[Anomalies]):
     """Nothing is learned: each series by itself."""
 
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        del weights, device, dtype  # nothing is learned beforehand
-        return cls()
-
-    @staticmethod
-    def estimate(item: Series) -> int:
-        return len(item.values)
-
-    def preprocess(self, items: Sequence[Series], options: TimeSeriesAnomalyDetectionOptions) -> list[Features]:
-        features: list[Features] = []
-        for item in items:
-            needed = max(LEAST, 3 * options.season if options.season > 1 else 0)
-            if len(item.values) < needed:
-                raise BadInput(
-                    f"this series has {len(item.values)} values, too few to tell what fits in",
-                    why=f"with season={options.season} it needs {needed}",
-                    fix="a longer series, or a shorter season",
-                )
-            features.append({"values": np.asarray(item.values, dtype=np.float64), "season": options.season})
-        return features
-
-    def collate(self, features: list[Features]) -> list[Features]:
-        return features
+    least, seasons, purpose = 8, 3, "to tell what fits in"
 
     def forward(self, batch: list[Features]) -> list[np.ndarray]:
         """What is expected at each step."""
-        return [expected(each["values"], each["season"]) for each in batch]
+        return [expected(each["values"], each["options"].season) for each in batch]
 
     def postprocess(
         self, output: list[np.ndarray], features: list[Features], options: TimeSeriesAnomalyDetectionOptions

@@ -9,54 +9,21 @@ A series is fitted by itself: what is beside it in a batch does not count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from statsforecast import models
 
-from duomo import Model, WeightsRef
-from duomo.errors import BadInput
-from duomo.inputs import Series
 from duomo.model import Features
 from duomo.tasks.tabular import Forecast, Quantile, TimeSeriesForecastingOptions
-
-if TYPE_CHECKING:
-    import torch
-
-LEAST = 4
-"""Values."""
+from duomo_tabular.series.single import Single
 
 
-class Statistical(Model[Series, Forecast]):
+class Statistical(Single[Forecast]):
     """One model of statsforecast, fitted to each series."""
 
+    least, seasons, purpose = 4, 2, "for a forecast"
     method: ClassVar[Any]
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        del weights, device, dtype  # nothing is learned beforehand
-        return cls()
-
-    @staticmethod
-    def estimate(item: Series) -> int:
-        return len(item.values)
-
-    def preprocess(self, items: Sequence[Series], options: TimeSeriesForecastingOptions) -> list[Features]:
-        features: list[Features] = []
-        for item in items:
-            needed = max(LEAST, 2 * options.season if options.season > 1 else 0)
-            if len(item.values) < needed:
-                raise BadInput(
-                    f"this series has {len(item.values)} values, too few for a forecast",
-                    why=f"with season={options.season} it needs {needed}",
-                    fix="a longer series, or a shorter season",
-                )
-            features.append({"values": np.asarray(item.values, dtype=np.float64), "options": options})
-        return features
-
-    def collate(self, features: list[Features]) -> list[Features]:
-        return features
 
     def forward(self, batch: list[Features]) -> list[dict[str, np.ndarray]]:
         return [self._forecast(each["values"], each["options"]) for each in batch]
