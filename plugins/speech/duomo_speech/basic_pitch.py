@@ -9,20 +9,16 @@ activations to notes: `duomo_speech.notes`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio
 from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.tasks.speech.music import Note, Notes, NoteTranscriptionOptions
 from duomo_speech.notes import LOWEST, NUM_KEYS, find_notes
-from duomo_speech.onnx import open_graph, run
-
-if TYPE_CHECKING:
-    import onnxruntime
-    import torch
+from duomo_speech.onnx import GraphOfSound, run
 
 RATE = 22_050
 HOP = 256
@@ -45,24 +41,10 @@ class Activations(NamedTuple):
     onsets: np.ndarray
 
 
-class BasicPitch(Model[Audio, Notes]):
+class BasicPitch(GraphOfSound[Notes]):
     """Windows of a clip share passes, clips do not."""
 
     batch_size = 4
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
-
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self.session = session
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        del device, dtype  # those of the graph
-        return cls(open_graph(weights))
-
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
 
     def check_options(self, options: NoteTranscriptionOptions) -> None:
         """Raises `BadOption` for a band without a key in it."""

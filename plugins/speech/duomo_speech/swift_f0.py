@@ -7,19 +7,14 @@ given half a minute at a time with what its receptive field needs on both sides,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio
 from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.tasks.speech.music import Pitch, PitchEstimationOptions
-from duomo_speech.onnx import open_graph, run
-
-if TYPE_CHECKING:
-    import onnxruntime
-    import torch
+from duomo_speech.onnx import GraphOfSound, run
 
 SAMPLING_RATE = 16_000
 HOP = 256
@@ -34,24 +29,10 @@ SILENCE = 1e-3
 """Frames whose loudest sample is below this have no pitch: of digital silence the network makes one up."""
 
 
-class SwiftF0(Model[Audio, Pitch]):
+class SwiftF0(GraphOfSound[Pitch]):
     """Pitch and confidence of every frame."""
 
     batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
-
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self.session = session
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        del device, dtype  # those of the graph
-        return cls(open_graph(weights))
-
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
 
     def check_options(self, options: PitchEstimationOptions) -> None:
         """Refuse a band without a pitch in it."""
