@@ -45,7 +45,8 @@ def test_a_training_whose_actor_and_whose_node_die_goes_on_from_its_last_checkpo
         if progress.step == 5 and not harmed:
             ray.kill(starts[-1].actors[1])
             harmed.append("an actor")
-        if progress.step == 9 and harmed == ["an actor"]:
+        # Ranks run on until they notice, so the second harm waits for the second start, whatever step that is at.
+        if progress.step >= 9 and harmed == ["an actor"] and len(starts) == 2:
             places = set(ray.util.placement_group_table(starts[-1].group)["bundles_to_node_id"].values())
             node = next(each for each in cluster.worker_nodes if each.node_id in places)
             cluster.remove_node(node, allow_graceful=False)
@@ -54,7 +55,8 @@ def test_a_training_whose_actor_and_whose_node_die_goes_on_from_its_last_checkpo
     chance = random.Random(0)
     table = [{"width": chance.random(), "height": chance.random()} for _ in range(64)]
     rows = [{**row, "label": "wide" if row["width"] > row["height"] else "high"} for row in table]
-    recipe = duomo.Recipe(epochs=4, batch=16, checkpoint_s=0.0, optimizer="sgd")
+    # Far more steps than fit into the time until a dead node's ranks are gone.
+    recipe = duomo.Recipe(epochs=100, batch=16, checkpoint_s=0.0, optimizer="sgd")
     settings: dict[str, Any] = {"recipe": recipe, "validation": 0.25, "parallel": "dp=2"}
     local = duomo.finetune("tabular-classification", rows, out=tmp_path / "one", **settings)
     with pytest.warns(UserWarning, match="goes on from its last checkpoint"):
