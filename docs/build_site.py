@@ -31,6 +31,7 @@ PUBLIC = [
         "execution",
         "export",
         "folders",
+        "generating",
         "inputs",
         "live",
         "inputs.live",

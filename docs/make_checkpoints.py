@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from duomo.generating import CHAT, FROM_PIXELS, GENERATION, SEQ2SEQ, Entry
 from duomo.unfit import READERS
 from duomo_nlp import honoured
+from duomo_speech.honoured import WHISPER
 
 PAGE = Path(__file__).with_name("checkpoints.md")
 HEAD = """# What a checkpoint says
@@ -73,15 +75,22 @@ CACHED = """
 What is converted lies in `DUOMO_CACHE` (`~/.cache/duomo/converted`) under a digest of the names, sizes and times of
 what it was made from: a changed file is converted again, and the folder can be deleted at any time.
 """
+WRITING = {
+    "generation_config.json, for text-generation": GENERATION,
+    "generation_config.json and task_specific_params, of encoder-decoders": SEQ2SEQ,
+    "generation_config.json, for captions, handwriting and speech recognition": FROM_PIXELS,
+    "generation_config.json, for image-text-to-text": CHAT,
+    "generation_config.json, of Whisper": WHISPER,
+}
 
 
 def page() -> str:
     """The whole page."""
     held = HELD + "".join(f"| {what} | {how} | {note} |\n" for what, how, note in LAYOUTS) + CACHED
-    return HEAD + held + "".join(section(title, entries) for title, entries in honoured.FILES.items())
+    return HEAD + held + "".join(section(title, entries) for title, entries in {**honoured.FILES, **WRITING}.items())
 
 
-def section(title: str, entries: dict[str, honoured.Entry]) -> str:
+def section(title: str, entries: dict[str, Entry]) -> str:
     """One file: what is applied first, then what is refused, then what has no effect."""
     order = {"applied": 0, "refused": 1, "no effect": 2}
     rows = sorted(entries.items(), key=lambda each: order[each[1].how])

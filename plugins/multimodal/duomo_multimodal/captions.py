@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
 
 from duomo import Image, Model, WeightsRef
-from duomo.errors import WeightsProblem
+from duomo.generating import FROM_PIXELS, refuse
 from duomo.model import Features, R
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
@@ -54,14 +54,9 @@ class Writer(Model[Image, R]):
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        """Load network, image processor and tokenizer, whole; raises `WeightsProblem` for one that samples."""
+        """Load network, image processor and tokenizer, whole; refuses one that samples and the like."""
         network = load_network(AutoModelForImageTextToText, weights, dtype=dtype, may_miss=UNREAD).to(device)
-        if network.generation_config.do_sample:
-            raise WeightsProblem(
-                f"'{weights.folder}' asks for do_sample=True, which cannot be honoured here",
-                why="captions are written greedily or by beam search: an image has the same caption in any batch",
-                fix="take do_sample out of its generation_config.json",
-            )
+        refuse(network.generation_config, FROM_PIXELS, weights.folder)
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
 

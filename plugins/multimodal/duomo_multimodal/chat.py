@@ -15,6 +15,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 
 from duomo import Model, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WeightsMissing
+from duomo.generating import CHAT, refuse
 from duomo.inputs import ImageChat
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
@@ -52,6 +53,7 @@ class ImageChatter(Model[ImageChat, Generation]):
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Load network and processor; raises `WeightsMissing` for a checkpoint that does not say how it is asked."""
         network = load_network(AutoModelForImageTextToText, weights, dtype=dtype).to(device)
+        refuse(network.generation_config, CHAT, weights.folder)
         processor = load_processor(AutoProcessor, weights, "processor")
         if not getattr(processor, "chat_template", None):
             raise WeightsMissing(
@@ -96,7 +98,8 @@ class ImageChatter(Model[ImageChat, Generation]):
         """New tokens for each chat."""
         rows: dict[int, list[int]] = {}
         for group in batch:
-            config = self._config(group.options)
+            length = group.inputs["input_ids"].shape[1]
+            config = self._config(group.options, length)
             inputs = {
                 name: each.to(self.network.dtype) if each.is_floating_point() else each
                 for name, each in group.inputs.items()
@@ -105,7 +108,7 @@ class ImageChatter(Model[ImageChat, Generation]):
                 if config.do_sample:
                     torch.manual_seed(group.options.seed)
                 tokens = self.network.generate(**inputs, generation_config=config)
-            new = tokens[:, inputs["input_ids"].shape[1] :].tolist()
+            new = tokens[:, length:].tolist()
             rows.update(zip(group.places, new, strict=True))
         return [rows[at] for at in range(len(rows))]
 
@@ -126,21 +129,25 @@ class ImageChatter(Model[ImageChat, Generation]):
         pictures = [image.pil() for image in item.images] or None
         inputs = dict(self.processor(text=[prompt], images=pictures, return_tensors="pt"))
         length = inputs["input_ids"].shape[1]
-        room = length + self._bound(options)
+        bound = self._bound(options, length)
+        room = length + bound
         if self.context is not None and room > self.context:
             raise InputTooLong(
-                f"this chat has {length} tokens, its images included, and may be given {self._bound(options)} more",
+                f"this chat has {length} tokens, its images included, and may be given {bound} more",
                 why=f"the model reads and writes {self.context} in all",
                 fix="show fewer or smaller images, ask in fewer words, or lower max_new_tokens",
             )
         return {"inputs": inputs, "length": length, "options": options}
 
-    def _bound(self, options: ImageTextToTextOptions) -> int:
-        return options.max_new_tokens or self.network.generation_config.max_new_tokens or BOUND
+    def _bound(self, options: ImageTextToTextOptions, length: int) -> int:
+        """New tokens after a chat of `length`: the caller's word, the checkpoint's, or `BOUND`."""
+        said = self.network.generation_config
+        whole = None if said.max_length is None else max(1, said.max_length - length)
+        return int(options.max_new_tokens or said.max_new_tokens or whole or BOUND)
 
-    def _config(self, options: ImageTextToTextOptions) -> GenerationConfig:
+    def _config(self, options: ImageTextToTextOptions, length: int = 0) -> GenerationConfig:
         said: dict[str, Any] = self.network.generation_config.to_dict()
-        said |= {"max_new_tokens": self._bound(options), "max_length": None}
+        said |= {"max_new_tokens": self._bound(options, length), "max_length": None}
         if options.temperature is not None:
             said["do_sample"] = options.temperature > 0
             said["temperature"] = options.temperature or None

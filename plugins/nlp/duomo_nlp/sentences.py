@@ -13,9 +13,10 @@ from tokenizers import Tokenizer, normalizers
 
 from duomo import WeightsRef
 from duomo.errors import BadOption, WeightsMismatch
+from duomo.generating import Entry
 from duomo_nlp import projections
 from duomo_nlp.checkpoint import read_json, read_sentence_config
-from duomo_nlp.honoured import POOLING, SENTENCE, SENTENCES, STEPS, Entry
+from duomo_nlp.honoured import POOLING, SENTENCE, SENTENCES, STEPS
 
 POOLINGS = {
     "cls": "cls",

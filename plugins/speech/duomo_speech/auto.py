@@ -24,6 +24,7 @@ from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpee
 
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption
+from duomo.generating import FROM_PIXELS, refuse
 from duomo.parallel import TensorPlan
 from duomo.pretrained import load_network
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
@@ -69,6 +70,8 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
             # wav2vec 2.0 would compute the normalised weight of its positional convolution at each pass.
             for name in list(getattr(module, "parametrizations", ())):
                 parametrize.remove_parametrizations(module, name)
+        if not is_ctc:
+            refuse(network.generation_config, FROM_PIXELS, weights.folder)
         extractor, tokenizer = load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights)
         return cls(network.to(device, dtype), is_ctc, extractor, tokenizer, load_vad())
 
@@ -140,5 +143,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         if self.is_ctc:
             ids: Tensor = self.network(**inputs).logits.argmax(-1)
         else:
-            ids = self.network.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=self.max_tokens)
+            said = self.network.generation_config
+            is_open = said.max_new_tokens is None and said.max_length is None
+            ids = self.network.generate(**inputs, **({"max_new_tokens": self.max_tokens} if is_open else {}))
         return ids.tolist()

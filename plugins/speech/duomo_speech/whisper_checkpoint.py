@@ -14,10 +14,12 @@ from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
 from duomo import WeightsRef
 from duomo.errors import WeightsMissing
+from duomo.generating import refuse
 from duomo.pretrained import load_network
 from duomo.weights import check_tensors, find_parts
 from duomo_speech.checkpoint import load_part
 from duomo_speech.ctranslate2 import read_whisper
+from duomo_speech.honoured import WHISPER
 
 if TYPE_CHECKING:
     from duomo.pretrained import Processor
@@ -113,6 +115,7 @@ def _from_folder(weights: WeightsRef) -> tuple[Any, Vocabulary]:
     network = load_network(WhisperForConditionalGeneration, weights)
     tokenizer = load_part(AutoTokenizer, weights)
     steering = network.generation_config
+    refuse(steering, WHISPER, weights.folder)
     vocabulary = Vocabulary.of(
         tokenizer,
         list(steering.suppress_tokens or ()),

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, ViltForQuestionAnswering
 
 import duomo
-from duomo.errors import WeightsProblem
+from duomo.errors import WeightsMismatch
 from duomo.testing.samples import pictures
 
 from . import tiny
@@ -38,10 +38,28 @@ def test_captions_are_those_of_generate(make: Callable[..., Path], beams: int, t
     assert any(texts)
 
 
-def test_a_captioner_that_samples_is_refused(tmp_path: Path) -> None:
-    folder = tiny.vision_encoder_decoder(tmp_path, do_sample=True)
-    with pytest.raises(WeightsProblem, match="do_sample=True"):
+def test_what_a_checkpoint_says_about_writing_holds(tmp_path: Path) -> None:
+    said: Any = {"num_beams": 3, "repetition_penalty": 2.5, "max_length": 9}
+    folder = tiny.vision_encoder_decoder(tmp_path, **said)
+    network = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    processor, tokenizer = AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    runner = duomo.load("image-captioning", f"dir:{folder}", device="cpu")
+    for photo in pictures():
+        pixels = processor(images=[PIL.Image.fromarray(photo)], return_tensors="pt")["pixel_values"]
+        tokens = network.generate(pixel_values=pixels)
+        assert runner(photo).text == tokenizer.decode(tokens[0], skip_special_tokens=True).strip()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"do_sample": True}, {"num_return_sequences": 2}, {"stop_strings": ["a"]}, {"encoder_repetition_penalty": 1.5}],
+)
+def test_a_way_of_writing_that_is_not_here_is_refused_by_name(tmp_path: Path, said: Any) -> None:
+    [(name, value)] = said.items()
+    folder = tiny.vision_encoder_decoder(tmp_path, **({"num_beams": 2} if "return" in name else {}), **said)
+    with pytest.raises(WeightsMismatch, match="way of writing") as caught:
         duomo.load("image-captioning", f"dir:{folder}", device="cpu")
+    assert f"{name}={value!r}" in caught.value.why
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Chats with images: the tokens of `generate`, alone and in a batch; sampling that a seed repeats; bad chats."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import duomo
-from duomo.errors import BadOption, WeightsMissing
+from duomo.errors import BadOption, WeightsMismatch, WeightsMissing
 from duomo.testing.samples import pictures
 
 from . import tiny
@@ -85,6 +86,18 @@ def test_a_checkpoint_that_samples_does_so_unless_told_otherwise(tmp_path: Path)
     greedy = {runner(item, max_new_tokens=8, seed=seed, temperature=0).text for seed in range(2)}
     assert len(drawn) > 1
     assert len(greedy) == 1
+
+
+def test_what_a_checkpoint_says_about_writing_holds_or_is_refused_by_name(tmp_path: Path) -> None:
+    said: Any = {"max_length": 4 + 4 + 3, "repetition_penalty": 1.8, "num_beams": 2}
+    folder = tiny.llava(tmp_path, **said)
+    runner = duomo.load("image-text-to-text", f"dir:{folder}", device="cpu")
+    result = runner(("a ball", SMALL[0]))
+    assert (result.num_prompt_tokens, result.num_new_tokens) == (8, 3)
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"stop_strings": ["red"]}))
+    with pytest.raises(WeightsMismatch, match="way of writing"):
+        duomo.load("image-text-to-text", f"dir:{folder}", device="cpu")
 
 
 def test_bad_chats_are_errors_of_their_items(folder: Any) -> None:

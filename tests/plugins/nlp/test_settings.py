@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 import duomo
 from duomo.errors import WeightsMismatch
-from duomo_nlp.honoured import GENERATION
+from duomo.generating import GENERATION
 
 Make = Callable[..., Path]
 PROMPTS = [

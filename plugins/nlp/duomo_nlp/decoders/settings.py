@@ -1,7 +1,7 @@
 """What a checkpoint's ``generation_config.json`` says about writing: applied as ``generate`` does, or refused by name.
 
 Processors that look back at the text so far are transformers' own, one set a row, so that a row is written in a
-batch as it is alone. `duomo_nlp.honoured` has the table of every setting.
+batch as it is alone. `duomo.generating` has the table of every setting.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 import transformers
 from transformers import PreTrainedTokenizerBase
 
-from duomo.errors import WeightsMismatch
+from duomo.generating import GENERATION, asked_for, refuse
 from duomo.tasks.nlp.generation import TextGenerationOptions
-from duomo_nlp.honoured import GENERATION, Entry
 
 generation: Any = transformers.generation  # its processors have no types
 Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -138,30 +137,3 @@ class Settings:
         if config.eta_cutoff and 0 < config.eta_cutoff < 1:
             found.append(generation.EtaLogitsWarper(config.eta_cutoff))
         return found
-
-
-UNKNOWN = Entry("refused", "a setting of a newer transformers")
-
-
-def asked_for(config: GenerationConfig, table: Mapping[str, Entry] = GENERATION) -> set[str]:
-    """The names of all settings with a value that asks for something; keys that transformers does not know left out."""
-    known = vars(generation.GenerationConfig())
-    found = set()
-    for name in known:
-        value, entry = getattr(config, name, None), table.get(name, UNKNOWN)
-        if not name.startswith("_") and value != known[name] and value not in entry.neutral and value is not None:
-            found.add(name)
-    return found
-
-
-def refuse(config: GenerationConfig, table: Mapping[str, Entry], folder: object) -> None:
-    """Raise `WeightsMismatch` where a generation config asks for what `table` refuses, or does not know."""
-    refused = sorted(name for name in asked_for(config, table) if table.get(name, UNKNOWN).how == "refused")
-    if refused:
-        said = ", ".join(f"{name}={getattr(config, name)!r:.60}" for name in refused)
-        why = "; ".join(dict.fromkeys(note for name in refused if (note := table.get(name, UNKNOWN).note)))
-        raise WeightsMismatch(
-            f"'{folder}' asks for a way of writing that duomo does not have",
-            why=f"its generation_config.json says {said}" + (f": {why}" if why else ""),
-            fix=f"take {', '.join(refused)} out of generation_config.json, and see whether the text is good enough",
-        )
