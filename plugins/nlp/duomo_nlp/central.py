@@ -9,10 +9,9 @@ A long text is read in windows, and its vector is their mean; nothing of it is l
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from itertools import pairwise
 
+import regex
 import torch
 from torch import Tensor
 
@@ -28,10 +27,11 @@ from duomo.tasks.nlp.editing import (
     Keywords,
 )
 from duomo_nlp.embedding import SentenceEncoder, normalize
-from duomo_nlp.splitting import END
+from duomo_nlp.splitting import rejoined, sentence_spans
 
-WORD = re.compile(r"\w[\w'’-]*")
-BREAK = re.compile(r"[^\w\s'’-]")
+WORD = regex.compile(r"\w[\w'’-]*")
+"""By `regex`, to which accents and vowel signs that are characters of their own are inside a word; not so to `re`."""
+BREAK = regex.compile(r"[^\w\s'’-]")
 """A keyword does not go across a mark."""
 MOST = 500
 """Candidates that are read, those that are most frequent."""
@@ -118,7 +118,7 @@ class ExtractiveSummarization(SentenceEncoder[Text, Extract]):
             ]
             results.append(
                 Extract.model_construct(
-                    summary_text=" ".join(sentence.text for sentence in sentences), sentences=sentences
+                    summary_text=rejoined(sentence.text for sentence in sentences), sentences=sentences
                 )
             )
         return results
@@ -135,7 +135,7 @@ def candidates(text: str, max_words: int) -> list[tuple[int, int]]:
             if last > at and BREAK.search(text, words[last - 1].end(), words[last].start()):
                 break
             ends = (word.group().lower(), words[last].group().lower())
-            if any(each in STOP or len(each) < 2 or not re.search(r"[^\W\d]", each) for each in ends):
+            if any(each in STOP or len(each) < 2 or not regex.search(r"[^\W\d]", each) for each in ends):
                 continue
             key = " ".join(text[start:end].lower().split())
             first.setdefault(key, (start, end))
@@ -162,15 +162,3 @@ def centrality(vectors: Tensor) -> list[float]:
     total = vectors @ vectors.sum(0) - 1
     means: list[float] = (total / (len(vectors) - 1)).tolist()
     return means
-
-
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Where each sentence begins and ends, white space aside."""
-    edges = [0, *(match.end() for match in END.finditer(text)), len(text)]
-    spans = []
-    for start, end in pairwise(edges):
-        part = text[start:end]
-        if bare := part.strip():
-            at = start + part.index(bare)
-            spans.append((at, at + len(bare)))
-    return spans

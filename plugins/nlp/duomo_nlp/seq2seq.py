@@ -22,16 +22,15 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from duomo import Model, Text, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WeightsProblem
+from duomo.generating import SEQ2SEQ, refuse
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.nlp import TranslationOptions
 from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
 from duomo_nlp.checkpoint import max_tokens
-from duomo_nlp.decoders.settings import refuse
 from duomo_nlp.grouping import ROWS, SLACK, Group, joined, together
-from duomo_nlp.honoured import SEQ2SEQ
 from duomo_nlp.languages import Languages
-from duomo_nlp.splitting import parts_of
+from duomo_nlp.splitting import parts_of, rejoined
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -110,7 +109,7 @@ class Seq2Seq(Model[Text, Any]):
     def merge(self, item: Text, results: list[Any], options: Any) -> Any:
         """All parts as one text."""
         return self.result.model_construct(
-            **{self.field: " ".join(getattr(each, self.field) for each in results)},
+            **{self.field: rejoined(getattr(each, self.field) for each in results)},
             finish_reason="length" if any(each.finish_reason == "length" for each in results) else "stop",
             num_new_tokens=sum(each.num_new_tokens for each in results),
         )

@@ -8,7 +8,8 @@ import torch
 
 import duomo
 from duomo.errors import BadOption
-from duomo_nlp.central import candidates, centrality, diverse, sentence_spans
+from duomo_nlp.central import candidates, centrality, diverse
+from duomo_nlp.splitting import parts_of, rejoined, sentence_spans
 
 REPORT = (
     "Solar power plants turn sunlight into electricity. The new solar power plant in Spain has two million panels. "
@@ -22,6 +23,21 @@ def test_candidates_begin_and_end_with_words_that_say_something() -> None:
     found = [text[start:end] for start, end in candidates(text, 3)]
     assert found == ["cat", "cat of Paris", "Paris", "Paris sat", "sat", "cats"]
     assert candidates("it is of the 12 ...", 2) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("हिन्दी भाषा, दिल्ली", ["हिन्दी", "हिन्दी भाषा", "भाषा", "दिल्ली"]),
+        ("cafe\u0301 — nai\u0308ve", ["cafe\u0301", "nai\u0308ve"]),
+        ("می\u200cخواهم؟ خوب", ["می\u200cخواهم", "خوب"]),
+        ("שָׁלוֹם! עולם", ["שָׁלוֹם", "עולם"]),
+        ("北京很大。上海也很大。", ["北京很大", "上海也很大"]),
+        ("🙂 cat 🙂", ["cat"]),
+    ],
+)
+def test_words_of_any_script_are_whole(text: str, words: list[str]) -> None:
+    assert [text[start:end] for start, end in candidates(text, 2)] == words
 
 
 def test_diverse_candidates_are_far_from_those_taken() -> None:
@@ -42,6 +58,32 @@ def test_a_vector_like_all_others_is_central() -> None:
 def test_spans_of_sentences_leave_white_space_out() -> None:
     text = "  One. Two!\n\nThree"
     assert [text[start:end] for start, end in sentence_spans(text)] == ["One.", "Two!", "Three"]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["他说：“你好！”", "然后走了。", "「はい。」", "什么？！", "好……吗？"],
+        ["هل هذا صحيح؟", "نعم."],
+        ["यह एक घर है।", "वह चला गया॥"],
+        ["یہ گھر ہے۔", "وہ گیا۔"],
+        ["“One.”", "Two (see there.)", "«Trois!»", "„Vier?“", "5"],
+        ["สวัสดี", "ครับ 🙂"],
+    ],
+)
+def test_sentences_end_at_the_marks_of_their_script_and_go_together_again(sentences: list[str]) -> None:
+    space = "" if "。" in sentences[1] else "\n" if "ค" in sentences[1] else " "
+    text = space.join(sentences)
+    assert [text[start:end] for start, end in sentence_spans(text)] == sentences
+    assert rejoined(sentences) == text.replace("\n", " ")
+    assert parts_of(text, lambda part: part in sentences) == sentences
+    rest = text.removesuffix(space + sentences[-1])
+    assert parts_of(text, lambda part: len(part) < len(text)) == [rest, sentences[-1]]
+
+
+def test_a_long_run_of_marks_is_read_in_time_that_grows_with_it() -> None:
+    for text in ("." * 200_000, "。" * 200_000, '."' * 100_000, "\n" * 200_000, "。”" * 100_000):
+        assert sum(end - start for start, end in sentence_spans(text)) <= len(text)
 
 
 @pytest.mark.embedded
@@ -93,8 +135,26 @@ def test_sentences_are_where_they_are_said_to_be(splitter: Any) -> None:
     ]
     assert [text[each.start : each.end] for each in found] == [each.text for each in found]
     assert len(splitter("私は猫です。名前はまだない。", language="ja").sentences) == 2
+    signs = "Look ☝ there. A flat ♭ or two. And ∯ too! & more"
+    found = splitter(signs).sentences
+    assert [signs[each.start : each.end] for each in found] == [each.text for each in found]
+    assert "".join("".join(each.text for each in found).split()) == "".join(signs.split()), "nothing is lost"
     with pytest.raises(BadOption, match="language"):
         splitter("Hello.", language="english")
+
+
+def test_a_long_line_is_split_in_blocks_as_in_one_go(splitter: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(0)
+    parts = [
+        "Dr. Smith paid $3.50 at 5 p.m. in Washington, D.C. yesterday.",
+        "“No,” he said. “Never!”",
+        "See fig. 3 (p. 5).",
+    ]
+    text = " ".join(chance.choice(parts) for _ in range(40))
+    whole = splitter(text)
+    monkeypatch.setattr("duomo_nlp.models.pysbd_splitter.BLOCK", 70)
+    assert splitter(text) == whole
+    assert len(whole.sentences) > 40
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +187,5 @@ def test_case_marks_names_and_numbers_stay(speller: Any) -> None:
     assert [text[each.start : each.end] for each in result.corrections] == ["Definately", "recieved", "teh"]
     assert speller(text, keep=["teh"]).text.endswith("and teh post.")
     assert speller("Nothing is wrong here.").corrections == []
+    for foreign in ("nai\u0308ve cafe\u0301", "हिन्दी", "你好 мир مرحبا שלום", "🙂👩‍👩‍👧"):
+        assert speller(foreign).text == foreign

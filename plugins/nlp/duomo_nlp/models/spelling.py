@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
+import regex
 from symspellpy import SymSpell, Verbosity
 
 from duomo import Model, Text, WeightsRef
@@ -20,7 +21,8 @@ from duomo.weights import verify
 if TYPE_CHECKING:
     import torch
 
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+WORD = regex.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""By `regex`: to `re` an accent that is a character of its own ends a word, and what is left of it would be mended."""
 LEAST = 3
 """Letters: shorter words have too many neighbours."""
 EDITS = 2
