@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from duomo.config import is_offline
 from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
 from duomo.specs import ModelSpec
-from duomo.unfit import check_layout, ctranslate2_spec
+from duomo.unfit import ADAPTER, check_layout, ctranslate2_spec, read_config
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 GRAPHS = (".onnx", ".xml")
@@ -175,11 +175,20 @@ def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
 
 
 def folder_identity(reference: str | os.PathLike[str] | None) -> str:
-    """Which folder a model reference means, and what is in it now; empty where it means no folder."""
+    """Which folder or file a model reference means, and what is in it now; empty where it means neither.
+
+    Of an adapter the folder that it names as its base counts, too.
+    """
     text = os.fspath(reference or "").removeprefix("dir:")
-    if not text or not os.path.isdir(path := os.path.expanduser(text)):
+    path = Path(text).expanduser()
+    if text and path.is_file():
+        found = path.stat()
+        return f"{os.path.abspath(path)}:{found.st_size}:{found.st_mtime_ns}"
+    if not text or not path.is_dir():
         return ""
-    return f"{os.path.abspath(path)}:{folder_digest(Path(path))}"
+    base = str(read_config(path, ADAPTER).get("base_model_name_or_path") or "")
+    folders = [path, *(each for each in (Path(base), path / base) if base and each.is_dir())]
+    return ":".join(f"{os.path.abspath(each)}:{folder_digest(each)}" for each in folders)
 
 
 def network_folder(folder: Path) -> Path:
@@ -386,12 +395,15 @@ def _damaged(file: Path, error: Exception) -> WeightsMismatch:
 
 
 def folder_digest(folder: Path) -> str:
-    """A digest of names, sizes and times: cheap, since hashing gigabytes at every start is not."""
+    """A digest of names, sizes and times: cheap, since hashing gigabytes at every start is not.
+
+    Folders in it count, where sentence-transformers keeps the settings and weights of its steps; theirs do not.
+    """
     import hashlib
 
     digest = hashlib.sha256()
     inner = network_folder(folder)
-    for path in sorted((*folder.glob("*"), *(inner.glob("*") if inner != folder else ()))):
+    for path in sorted({*folder.glob("*"), *folder.glob("*/*"), *inner.glob("*")}):
         if path.is_file():
             digest.update(f"{path.relative_to(folder)}:{path.stat().st_size}:{path.stat().st_mtime_ns}".encode())
     return digest.hexdigest()

@@ -20,12 +20,32 @@ from duomo.weights import (
     check_tensors,
     file_digest,
     find_package_file,
+    folder_identity,
     is_installed,
     locate,
     open_folder,
     parse_ref,
     verify,
 )
+
+
+def test_what_a_reference_means_changes_with_what_lies_there(tmp_path: Path) -> None:
+    file, folder, base = tmp_path / "a.gguf", tmp_path / "adapter", tmp_path / "base"
+    (folder / "1_Pooling").mkdir(parents=True)
+    base.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    places = (file, folder / "weights", folder / "1_Pooling" / "config.json", base / "weights")
+    seen = set()
+    for place in places:
+        place.write_text("one")
+        before = folder_identity(file), folder_identity(f"dir:{folder}")
+        place.write_text("another")
+        after = folder_identity(file), folder_identity(f"dir:{folder}")
+        assert before != after, place
+        seen |= {*before, *after}
+    assert "" not in seen
+    assert folder_identity("nlp/minilm") == folder_identity(None) == folder_identity("") == ""
+
 
 NAMES = ["nlp/minilm", "vision/lite0", "birds/lite0"]
 SPEC = ModelSpec("fake/thing", "text-classification", "fake:Thing", "a thing", "MIT")

@@ -142,6 +142,21 @@ def test_run_takes_the_weights_that_are_in_the_folder_now(
         assert found == [*expected, expected[0]], name
 
 
+def test_run_takes_the_steps_that_are_in_the_folder_now(checkpoint: Make) -> None:
+    """Sentence-transformers keeps them in folders of the folder."""
+    folder = checkpoint("bert", AutoModel)
+    types = {"": "Transformer", "1_Pooling": "Pooling"}
+    modules = [{"path": path, "type": f"sentence_transformers.models.{name}"} for path, name in types.items()]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    found = []
+    for mode in ("mean", "cls"):
+        (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": mode}))
+        found.append(duomo.run("feature-extraction", "the cat", model=f"dir:{folder}", device="cpu").vector.tolist())
+        assert found[-1] == load(folder, "feature-extraction")("the cat").vector.tolist()
+    assert found[0] != found[1]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what a process has mapped")
 def test_a_file_that_is_saved_over_does_not_change_or_end_a_model_that_is_loaded(checkpoint: Make) -> None:
     """As a process with such a file mapped, it died of SIGBUS; and so no other test would have failed."""
