@@ -48,6 +48,7 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
         return opaque
     if image.mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    image = _without_foreign_key(image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = PIL.Image.new("RGBA", image.size, "white")
@@ -152,6 +153,13 @@ def _low_bytes(image: PIL.Image.Image) -> np.ndarray[Any, Any]:
     return low
 
 
+def _without_foreign_key(image: PIL.Image.Image) -> PIL.Image.Image:
+    """The image without a transparency that its mode has not: made from another image, it may have kept that one's."""
+    known = {"P": (int, bytes), "L": (int,), "1": (int,)}.get(image.mode, ())
+    is_foreign = "transparency" in image.info and not isinstance(image.info["transparency"], known)
+    return _without_key(image) if is_foreign else image
+
+
 def _without_key(image: PIL.Image.Image) -> PIL.Image.Image:
     image = image.copy()
     del image.info["transparency"]
@@ -185,7 +193,7 @@ def _from_deep_grey(image: PIL.Image.Image) -> PIL.Image.Image:
     scaled = (levels.astype(np.float32) * np.float32(255 / white)).astype(np.uint8)
     if is_white_zero:
         scaled = 255 - scaled
-    if clear is not None:
+    if isinstance(clear, int):
         scaled[levels == clear] = 255
     return PIL.Image.fromarray(scaled, "L")
 

@@ -112,6 +112,18 @@ def test_a_key_that_is_none_of_an_rgb_image_is_ignored(keyed, leftover):
     np.testing.assert_array_equal(Image.accept(image).array(), np.asarray(image))
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "I;16"])
+@pytest.mark.parametrize("leftover", [b"\x00\xff", (1, 2), None, "x"])
+def test_what_another_mode_calls_transparent_is_ignored(mode, leftover):
+    if mode == "P" and isinstance(leftover, bytes):
+        return  # its own way to say it
+    image = PIL.Image.new(mode, (3, 2))
+    plain = Image.accept(image).array()
+    image.info["transparency"] = leftover
+    np.testing.assert_array_equal(Image.accept(image).array(), plain)
+    assert image.info == {"transparency": leftover}, "the caller's image is unchanged"
+
+
 def test_the_key_colour_counts_when_images_are_compared(keyed):
     image, _ = keyed
     with_key = image.copy()
