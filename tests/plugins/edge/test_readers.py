@@ -56,6 +56,17 @@ def test_a_prompt_may_be_left_out_of_the_pooling(encoder):
     np.testing.assert_allclose(vector(encoder, "ball", prompt_name="query"), kept.mean(0), rtol=1e-5)
 
 
+def test_the_default_prompt_stands_before_texts_and_labels_too(encoder):
+    labels = ["face", "red"]
+    rewrite(encoder, prompts={"x": "i love "}, default_prompt="x")
+    rows = [vector(encoder, each, prompt="i love ") for each in ("ball", *labels)]
+    units = np.stack([each / np.linalg.norm(each) for each in rows])
+    odds = np.exp(units[1:] @ units[0] / 0.05)
+    result = duomo.run("zero-shot-classification", "ball", model=f"dir:{encoder}", labels=labels)
+    scores = {label.name: label.score for label in result.labels}
+    np.testing.assert_allclose([scores[each] for each in labels], odds / odds.sum(), rtol=1e-4)
+
+
 def test_long_texts_follow_their_policy(encoder):
     rewrite(encoder, most_tokens=6)
     with duomo.load("feature-extraction", f"dir:{encoder}") as runner:

@@ -241,15 +241,17 @@ class ZeroShotClassification(SentenceReader[Text, Classification]):
 
     def check_options(self, options: ZeroShotClassificationOptions) -> None:
         """Refuse labels that are longer than the model reads."""
-        self.read_given([options.template.replace("{}", name) for name in options.labels], options.long)
+        names = [options.template.replace("{}", name) for name in options.labels]
+        self.read_given(names, options.long, self.prompt(None, None))
 
     def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
-        return self.read([[item] for item in items], options.long)
+        return self.read([[item] for item in items], options.long, self.prompt(None, None))
 
     def postprocess(
         self, output: Vectors, features: list[Features], options: ZeroShotClassificationOptions
     ) -> list[Classification]:
-        labels = self.embed_known(tuple(options.template.replace("{}", name) for name in options.labels), options.long)
+        names = tuple(options.template.replace("{}", name) for name in options.labels)
+        labels = self.embed_known(names, options.long, self.prompt(None, None))
         cosines = cosine(unit(self.vectors(output, features)), unit(labels))
         if options.multi_label:
             found = scores((cosines - FITTING) / TEMPERATURE, "sigmoid")
