@@ -181,10 +181,19 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
     if ctx is not None:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
         missing = isinstance(error, click.MissingParameter)
-        problem.fix = (
-            f"{_example(ctx.command)}\n{ctx.command_path} --help".strip() if missing else f"{ctx.command_path} --help"
-        )
+        first = _example(ctx.command) if missing else _as_param(ctx, error)
+        problem.fix = f"{first}\n{ctx.command_path} --help".strip()
     return problem
+
+
+def _as_param(ctx: click.Context, error: click.ClickException) -> str:
+    """Say how a task's option is given, where that is what an unknown option is; empty otherwise."""
+    if not (isinstance(error, click.NoSuchOption) and any("--param" in each.opts for each in ctx.command.params)):
+        return ""
+    from duomo.cli.jobs.arguments import is_option_of_a_task
+
+    name = error.option_name.lstrip("-").replace("-", "_")
+    return f"{ctx.command_path} … -p {name}=VALUE" if is_option_of_a_task(_app(ctx).catalog, name) else ""
 
 
 def _example(command: click.Command) -> str:

@@ -13,11 +13,11 @@ import click
 def command(folder: Path, paths: tuple[Path, ...]) -> None:
     """Copy PATHS and the configuration into FOLDER, which must be new or empty.
 
-    PATHS are stores (duomo run --store), audit logs, serve.toml and what else a server needs; of a
+    PATHS are stores (FILE.duomo of duomo run --resume), audit logs, serve.toml and what else a server needs; of a
     folder its files are taken. A store that is being written is copied whole.
 
     \b
-    duomo backup /backups/monday serve.toml audit.jsonl run.store
+    duomo backup /backups/monday serve.toml audit.jsonl runs/out.jsonl.duomo
     """
     from duomo.backup import back_up
     from duomo.config import config_path

@@ -50,6 +50,7 @@ def command(
     duomo export vision/efficientnet-lite0 -O lite0/ --format openvino --on cat.jpg --on dog.jpg
     duomo export nlp/minilm -O small/ --int8 --on texts.txt --tolerance 0.3
     """
+    from duomo.data.rows import text_lines
     from duomo.export import export
     from duomo.inputs.source import check_file
 
@@ -58,8 +59,7 @@ def command(
     items: list[object] = []
     for path in on:
         if path.suffix == ".txt":
-            lines = check_file(path, "text").read_text("utf-8-sig").splitlines()
-            items += [line for line in lines if line.strip()]
+            items += text_lines(check_file(path, "text"))
         else:
             items.append(path)
     app.say(f"exporting {model}")

@@ -26,9 +26,9 @@ def table(
     Args:
         header: the headings.
         rows: one cell a heading.
-        width: cells of the terminal; the last column is cut off with ``…``, and columns for which that is not enough
-            stand below their row, each behind its heading. The first one is a name to copy, and never cut.
-            None: no limit.
+        width: cells of the terminal; the last column is cut off with ``…``, and where that is not enough the last ones
+            stand below their row, each behind its heading, and nothing is cut. The first one is a name to copy, and
+            never cut. None: no limit.
         wrap: keep all there is beside each other, going on in the next line where a cell is too long.
         whole: cut nothing; a cell that is too long stands below its row.
     """
@@ -44,7 +44,7 @@ def table(
             lines += [_line([part[i] if i < len(part) else "" for part in parts], widths) for i in range(height)]
             continue
         beside = len(widths)
-        if whole and beside > 1 and cells(row[beside - 1]) > widths[-1]:
+        if (whole or beside < len(header)) and beside > 1 and cells(row[beside - 1]) > widths[-1]:
             beside -= 1
         shown = [row[0], *(cut(text, limit) for text, limit in zip(row[1:beside], widths[1:], strict=False))]
         lines += [_line(shown, widths), *_below(header[beside:], row[beside:], width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -12,8 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from duomo.errors import BadInput, InputMissing, InputUnreadable, UsageProblem
+from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, UsageProblem
+from duomo.inputs.limits import limits
 
+_PART = 1 << 20
 FEW = 32
 """Rows of a Parquet file that are in memory as Python's objects."""
 TO_UTF8 = "save the file as UTF-8: iconv -f latin1 -t utf-8 in.csv > out.csv"
@@ -46,10 +49,12 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
     """
     # A byte that is not UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
     text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig", errors="surrogateescape")
-    number = 1
+    number, most = 1, limits().text_chars
+    csv.field_size_limit(max(csv.field_size_limit(), most))  # of the whole process: its default ends at 131,072
     try:
-        header = text.readline()
-        rows = csv.DictReader(itertools.chain([header], text), delimiter=_delimiter(header))
+        lines = _bounded(text, most)
+        header = next(lines, "")
+        rows = csv.DictReader(itertools.chain([header], lines), delimiter=_delimiter(header))
         _check_header(rows.fieldnames or (), name)
         for number, row in enumerate(rows, 2):
             if None in row or None in row.values():
@@ -68,9 +73,17 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
                 yield {name: cell if cell != "" else None for name, cell in row.items()}
     except csv.Error as error:
         # The rest cannot be trusted, but what came before stands.
-        yield _unreadable(name, f"row {number}: {type(error).__name__}")
+        yield _unreadable(name, f"after row {number}: {error}")
     finally:
         text.detach()  # the caller who opened the file closes it
+
+
+def _bounded(text: io.TextIOWrapper, most: int) -> Iterator[str]:
+    """Lines, each read only as far as a text may be long."""
+    while line := text.readline(most + 1):
+        if len(line) > most:
+            raise csv.Error(f"a line has more than {most:,} characters")
+        yield line
 
 
 def _delimiter(header: str) -> str:
@@ -106,6 +119,48 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
             fix="one object a line",
         )
         yield row if isinstance(row, dict) else lost
+
+
+def parts(file: BinaryIO, name: str, end: bytes = b"\n", most: int | None = None) -> Iterator[bytes]:
+    """What stands between the `end` marks of an open file; no more of it is in memory than a part may have bytes.
+
+    Args:
+        file: open for reading.
+        name: for the error.
+        end: what a part ends with.
+        most: bytes of a part; those of the longest text when left out.
+
+    Raises:
+        InputTooLarge: a part is longer.
+    """
+    begun = b""
+    read = getattr(file, "read1", file.read)  # of a pipe, what is there already
+    while part := read(_PART):
+        *whole, begun = (begun + part).split(end)
+        yield from whole
+        check_part(begun, name, most)
+    if begun:
+        yield begun
+
+
+def check_part(begun: bytes, name: str, most: int | None = None) -> None:
+    """Raise `InputTooLarge` where what was read of a line is longer than the longest text, or than `most` bytes."""
+    most = 4 * limits().text_chars if most is None else most
+    if len(begun) > most:
+        raise InputTooLarge(
+            f"a line of '{name}' has more than {most:,} bytes",
+            why="a line is one input, and no text may be as long",
+            fix="check what it really holds: file NAME; or: duomo config set limits.text_chars N",
+        )
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Lines of a UTF-8 file that have more than spaces; a byte that is not UTF-8 is written as its number."""
+    with path.open("rb") as file:
+        for line in parts(file, path.name):
+            text = line.removeprefix(codecs.BOM_UTF8).decode("utf-8", "backslashreplace").rstrip("\r")
+            if text.strip():
+                yield text
 
 
 def parse_json(line: bytes) -> object:

@@ -60,6 +60,8 @@ def test_every_heading_and_cell_of_a_list_is_on_a_narrow_terminal(narrow: Any, l
         for cell in row:
             begin = re.sub(r"\s", "", cell)[:4]
             assert begin in together, cell
+    has_columns_below = any(re.search(rf"^  {each.upper()} ", screen, re.M) for each in listed[0])
+    assert not (has_columns_below and "…" in screen and not any("…" in cell for row in listed for cell in row))
     longest = max((cells(row[0]) for row in listed[1:]), default=0)
     assert all(cells(each) <= max(width, longest) for each in screen.splitlines())
 

@@ -95,6 +95,7 @@ def test_a_builtin_name_is_never_a_plugins(duomo: Any) -> None:
         (("greeet",), "Did you mean 'greet'?"),
         (("models", "lst"), "Did you mean 'list'?"),
         (("run", "--modle", "x"), "(Did you mean one of: '--model'"),
+        (("run", "text-generation", "--max-new-tokens", "9"), "duomo run … -p max_new_tokens=VALUE"),
         (
             ("text-classification", "-t", "a"),
             "'text-classification' is a task, not a command: duomo run text-classification",

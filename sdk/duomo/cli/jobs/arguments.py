@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shlex
 import typing
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from typing import Any
 import pydantic
 from pydantic.fields import FieldInfo
 
+from duomo.catalog import Catalog, resolve
 from duomo.cli.app import App
 from duomo.cli.jobs.options import RunOptions
-from duomo.errors import UnknownTask, UsageProblem, nearest
+from duomo.data.rows import text_lines
+from duomo.errors import DuomoError, UnknownTask, UsageProblem, nearest
 from duomo.inputs.source import check_file
 from duomo.tasks.base import Options
 
@@ -21,6 +25,12 @@ from duomo.tasks.base import Options
 def split_task(app: App, args: tuple[str, ...], model: str | None) -> tuple[str, list[str]]:
     """Split arguments into task and inputs. The first is the task; with ``-m``, only if it names one."""
     if args and (model is None or app.catalog.find_task(args[0]) is not None):
+        later = [each for each in args[1:] if app.catalog.find_task(each) is not None]
+        if later and app.catalog.find_task(args[0]) is None and os.path.exists(args[0]):
+            line = shlex.join([later[0], *(each for each in args if each != later[0])])
+            raise UsageProblem(
+                f"'{args[0]}' is a file, not a task", why="the task stands first", fix=f"duomo run {line}"
+            )
         return app.catalog.task(args[0]).name, list(args[1:])
     if model is None:
         raise UsageProblem("name a task", why="duomo run does one task at a time", fix="duomo tasks list")
@@ -45,6 +55,15 @@ def _implied_task(app: App, model: str) -> str:
     return spec.task
 
 
+def is_option_of_a_task(catalog: Catalog, name: str) -> bool:
+    """Whether any task has an option of this name; a task that cannot be imported has none."""
+    for task in catalog.tasks:
+        with contextlib.suppress(DuomoError):
+            if name in resolve(catalog.task(task).target).Options.model_fields:
+                return True
+    return False
+
+
 def parse_params(given: RunOptions, known: type[Options]) -> dict[str, Any]:
     """Parse the task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
     found: dict[str, list[Any]] = {}
@@ -61,8 +80,7 @@ def parse_params(given: RunOptions, known: type[Options]) -> dict[str, Any]:
             options[key] = found[key]
     for param in given.param_files:
         key, name = _split(param, "--param-file corpus=texts.txt")
-        lines = check_file(Path(name), "text").read_text("utf-8-sig", "backslashreplace").splitlines()
-        options[key] = [line for line in lines if line.strip()]
+        options[key] = list(text_lines(check_file(Path(name), "text")))
     short = {"top_k": given.top_k, "seed": given.seed, "long": given.long}
     return {**options, **{name: value for name, value in short.items() if value is not None}}
 
@@ -70,7 +88,7 @@ def parse_params(given: RunOptions, known: type[Options]) -> dict[str, Any]:
 def _split(param: str, example: str) -> tuple[str, str]:
     key, equals, text = param.partition("=")
     if not equals or not key:
-        raise UsageProblem(f"'{param}' is not KEY=VALUE", fix=example)
+        raise UsageProblem(f"'{param}' is not KEY=VALUE", why="name and value are one word", fix=example)
     return key.replace("-", "_"), text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 import fnmatch
 import glob
@@ -13,14 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from duomo.cli.jobs.lines import lines_of, records
 from duomo.data.rows import parse_json, read_csv, read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.inputs.image import Image
+from duomo.inputs.limits import limits
 from duomo.inputs.source import is_url, open_source, path_of
 from duomo.inputs.text import Text
 from duomo.writers.columns import dig
 
-_PATIENCE_S = 0.05
 _RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pdf": "pdf"}
 
 
@@ -102,7 +102,7 @@ class Sources:
     def _listed(self, lists: Iterable[str]) -> Iterator[str]:
         for name in lists:
             with _open(name) as file:
-                yield from (os.fsdecode(line) for line in _records(_lines(file, self.null)) if line is not None)
+                yield from (os.fsdecode(line) for line in records(lines_of(file, self.null)) if line is not None)
 
     def _from_path(self, name: str) -> Iterator[Item | None]:
         if name == "-":
@@ -147,22 +147,26 @@ class Sources:
                 yield Item(name, error, name)
                 return
             with file:
-                try:
-                    yield from self._read(file, name, kind)
-                except DuomoError as error:  # the file as a whole; what else is named goes on
-                    yield Item(name, error, name)
+                yield from self._guarded(file, name, kind)
+
+    def _guarded(self, file: BinaryIO, name: str, kind: str) -> Iterator[Item | None]:
+        """The same as `_read`; an error of the file as a whole is an item, and what else is named goes on."""
+        try:
+            yield from self._read(file, name, kind)
+        except DuomoError as error:
+            yield Item(name, error, name)
 
     def _read(self, file: BinaryIO, name: str, kind: str) -> Iterator[Item | None]:
         """Yield the items of an open file or of standard input."""
         if kind == "jsonl":
-            yield from _from_jsonl(name, _lines(file, False), self.field)
+            yield from _from_jsonl(name, lines_of(file, False, limits().file_bytes), self.field)
         elif kind in ("csv", "parquet"):
             rows = read_csv(file, name) if kind == "csv" else read_rows(name)
             for number, row in enumerate(rows, 2 if kind == "csv" else 1):
                 place = f"{name}:{number}"
                 yield Item(place, row, place) if isinstance(row, DuomoError) else _from_record(place, row, self.field)
         else:
-            for line in _records(_lines(file, self.null)):
+            for line in records(lines_of(file, self.null)):
                 yield _from_line(line) if line is not None else None
 
     def _from_folder(self, folder: str) -> Iterator[Item]:
@@ -206,7 +210,7 @@ class Sources:
             if data:
                 yield Item("-", data, "-")
         else:
-            yield from self._read(file, "-", kind)
+            yield from self._guarded(file, "-", kind)
 
 
 def _is_at_rest(name: str) -> bool:
@@ -255,50 +259,17 @@ def _from_record(place: str, record: Any, field: str) -> Item:
         return Item(label, record, label)
     try:
         value = dig(record, field)
-        if value is None:
-            raise KeyError(field)
+        what, fix = f"the field '{field}' of {place} is empty", "fill it in, or leave the row out"
     except KeyError:
+        value = None
+        what, fix = f"{place} has no field '{field}'", "--field NAME, with dots"
+    if value is None:
         failed = record.get("error") if isinstance(record, dict) else None
         why = f"it has: {', '.join(record)}" if isinstance(record, dict) else f"it is a {type(record).__name__}"
         if isinstance(failed, dict):
             why = f"the step before failed: {failed.get('what', '')}"
-        return Item(label, BadInput(f"{place} has no field '{field}'", why=why, fix="--field NAME, with dots"), label)
+        return Item(label, BadInput(what, why=why, fix=fix), label)
     return Item(label, value, label)
-
-
-def _records(lines: Iterable[bytes | None]) -> Iterator[bytes | None]:
-    """Yield lines without their ends; empty ones are left out, None is handed on."""
-    for line in lines:
-        record = line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") if line is not None else None
-        if record is None or record.decode("utf-8", "replace").strip():
-            yield record
-
-
-def _lines(file: BinaryIO, null: bool) -> Iterable[bytes | None]:
-    """Yield lines, or parts between NUL bytes; None where the next has not been written yet."""
-    if null:
-        return file.read().split(b"\0")
-    try:
-        descriptor = file.fileno()
-    except OSError:  # no real file
-        return file
-    return file if sys.platform == "win32" or os.path.isfile(descriptor) else _arriving(file, descriptor)
-
-
-def _arriving(file: Any, descriptor: int) -> Iterator[bytes | None]:
-    """Yield lines of a pipe or a terminal, and None where a slow writer should see results before the next line."""
-    import select
-
-    begun: bytes = file.read1() if file.peek() else b""
-    while begun:
-        *whole, begun = begun.split(b"\n")
-        yield from whole
-        if not select.select([descriptor], [], [], _PATIENCE_S)[0]:
-            yield None
-        more = os.read(descriptor, 1 << 16)
-        if not more and begun:
-            yield begun
-        begun = begun + more if more else b""
 
 
 def _looks_like_text(file: Any) -> bool:
