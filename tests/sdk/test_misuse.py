@@ -45,7 +45,9 @@ def test_an_empty_cell_of_a_table_is_said_to_be_missing(cell):
 
 
 def test_a_row_without_the_usual_key_is_told_how_to_name_one():
-    assert "key='sentence'" in refusal(Text.accept, {"sentence": "a", "label": 1}).fix
+    assert "key='sentence'" in refusal(Text.accept, {"id": 1, "sentence": "a cat", "label": "cat"}).fix
+    assert "(--field file)" in refusal(Image.accept, {"id": "1", "file": "photos/cat.jpg", "label": "cat"}).fix
+    assert "there is none" in refusal(Text.accept, {"id": "1", "text": None}).what
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,24 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from duomo.errors import BadInput
+
+
+def not_one(what: str, value: object, usual: str) -> BadInput:
+    """The refusal of a value that is not one item.
+
+    Args:
+        what: an item, such as ``a text``.
+        value: what was given.
+        usual: what an item may be.
+    """
+    fix = what_instead(value, usual)
+    if _is_missing(value):
+        return BadInput(
+            f"{what} is expected, and there is none", why=f"the value is {value!r}, of {type(value).__name__}", fix=fix
+        )
+    return BadInput(f"{what} is expected, not {type(value).__name__}", fix=fix)
+
 
 def what_instead(value: object, usual: str) -> str:
     """Say how one item, or each of many, is taken from a value that is not one.
@@ -17,11 +35,11 @@ def what_instead(value: object, usual: str) -> str:
         usual: what an item may be, for a value that is neither many items nor a row.
     """
     if _is_missing(value):
-        return f"pass {usual}; a table is freed of missing ones by table.dropna(subset=[column])"
+        return f"leave it out, as table.dropna(subset=[column]) does; or pass {usual}"
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):
         return 'a runner takes one item, and map many: runner.map(table, column="…")'
     if isinstance(value, Mapping):
-        part = next(iter(value), "…")
+        part = _likely(value)
         return f"name the part of the row that holds it: runner.map(rows, key={part!r})  (--field {part})"
     if isinstance(value, tuple):
         return f"name the part of the row that holds it: runner.map(rows, key=0); or pass {usual}"
@@ -46,6 +64,12 @@ def why_not(error: OSError | ValueError) -> str:
     if getattr(error, "errno", None) == errno.ENAMETOOLONG:
         return "a str is a path or an address; of base64 pass the bytes: base64.b64decode(text)"
     return "check the path and its permissions"
+
+
+def _likely(row: Mapping[object, object]) -> object:
+    """The part of a row that looks most like an item: the longest text or file, else the first."""
+    sizes = {name: len(each) for name, each in row.items() if isinstance(each, str | bytes)}
+    return max(sizes, key=sizes.__getitem__) if sizes else next(iter(row), "…")
 
 
 def _is_missing(value: object) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
-from duomo.inputs.advice import what_instead
+from duomo.inputs.advice import not_one
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
@@ -78,10 +78,7 @@ class Audio:
                 why="a wrong guess would change the pitch and every prediction",
                 fix='pass (array, sampling_rate) or {"array": array, "sampling_rate": 16000}',
             )
-        raise BadInput(
-            f"audio is expected, not {type(value).__name__}",
-            fix=what_instead(value, "a path, URL, bytes, file object or (array, sampling_rate)"),
-        )
+        raise not_one("audio", value, "a path, URL, bytes, file object or (array, sampling_rate)")
 
     @classmethod
     def _of_mapping(cls, value: Mapping[Any, Any]) -> Audio:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
-from duomo.inputs.advice import what_instead
+from duomo.inputs.advice import not_one
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
 from duomo.inputs.orientation import orientation, silence_pillow, turn
@@ -69,18 +69,15 @@ class Image:
             return cls(value, getattr(value, "filename", ""))
         if hasattr(value, "__array__"):
             return cls(value)
-        raise BadInput(
-            f"an image is expected, not {type(value).__name__}",
-            fix=what_instead(value, "a path, URL, bytes, file object, PIL image, array (H, W, 3) or tensor (3, H, W)"),
-        )
+        usual = "a path, URL, bytes, file object, PIL image, array (H, W, 3) or tensor (3, H, W)"
+        raise not_one("an image", value, usual)
 
     @classmethod
     def _of_mapping(cls, value: Mapping[Any, Any]) -> Image:
         inner = value.get("image", value)
         if not isinstance(inner, Mapping):
             return cls.accept(inner)
-        fix = 'pass {"image": …}, or a path, URL, bytes, file object, PIL image, array or tensor'
-        file, name = unpack_file(inner, "an image", fix)
+        file, name = unpack_file(inner, "an image", 'pass {"image": path, URL, bytes …}')
         image = cls.accept(file)
         image.name = image.name or name
         return image

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from duomo.config import is_offline
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, Offline
-from duomo.inputs.advice import where_instead, why_not
+from duomo.inputs.advice import what_instead, where_instead, why_not
 from duomo.inputs.limits import limits
 from duomo.inputs.seal import check_unsealed
 
@@ -120,6 +120,7 @@ def unpack_file(value: Mapping[Any, Any], what: str, fix: str) -> tuple[Any, str
     content, path = value.get("bytes"), value.get("path")
     if content is None and path is None:
         keys = ", ".join(map(repr, value)) or "nothing in it"
+        fix = f"{what_instead(value, what)}; or {fix}" if value else fix
         raise BadInput(f"a {type(value).__name__} with {keys} is not {what}", fix=fix)
     return (path if content is None else content), name_of(path)
 

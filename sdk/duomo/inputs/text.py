@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
-from duomo.inputs.advice import what_instead
+from duomo.inputs.advice import not_one
 from duomo.inputs.limits import limits
 from duomo.inputs.source import name_of, read_file
 
@@ -74,8 +74,8 @@ def _check_characters(text: str) -> None:
 
 
 def _read(value: object) -> str:
-    if isinstance(value, Mapping) and isinstance(value.get("text"), str):
-        return str(value["text"])
+    if isinstance(value, Mapping) and "text" in value:
+        return _read(value["text"])
     name = name_of(value)
     text = getattr(value, "text", None)
     if hasattr(value, "model_dump") and isinstance(text, str):
@@ -96,10 +96,7 @@ def _read(value: object) -> str:
             raise _not_utf8(bytes(value), error, name) from None
     if isinstance(value, str):
         return value
-    raise BadInput(
-        f"a text is expected, not {type(value).__name__}",
-        fix=what_instead(value, "a str, UTF-8 bytes, a pathlib.Path or a file object"),
-    )
+    raise not_one("a text", value, "a str, UTF-8 bytes, a pathlib.Path or a file object")
 
 
 def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str) -> InputUnreadable:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from duomo.errors import BadInput, InputTooLarge, InputUnreadable
-from duomo.inputs.advice import what_instead
+from duomo.errors import InputTooLarge, InputUnreadable
+from duomo.inputs.advice import not_one
 from duomo.inputs.frames import VideoReader
 from duomo.inputs.limits import limits
 from duomo.inputs.rgb import as_uint8
@@ -63,19 +63,15 @@ class Video:
             return cls(value)
         if isinstance(value, Sequence) and value and all(hasattr(each, "__array__") for each in value):
             return cls(tuple(value))
-        raise BadInput(
-            f"a video is expected, not {type(value).__name__}",
-            fix=what_instead(
-                value, "a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of images"
-            ),
-        )
+        usual = "a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of images"
+        raise not_one("a video", value, usual)
 
     @classmethod
     def _of_mapping(cls, value: Mapping[Any, Any]) -> Video:
         inner = value.get("video", value)
         if not isinstance(inner, Mapping):
             return cls.accept(inner)
-        file, name = unpack_file(inner, "a video", 'pass {"video": …}, or a path, URL, bytes, file object or array')
+        file, name = unpack_file(inner, "a video", 'pass {"video": …}')
         video = cls.accept(file)
         video.name = video.name or name
         return video

@@ -11,6 +11,7 @@ import pytest
 
 from duomo.cli.jobs import sources
 from duomo.cli.jobs.summary import Summary
+from duomo.inputs.limits import Limits
 from duomo.runner import load
 from duomo.writers import open_writer
 
@@ -95,6 +96,12 @@ def test_the_task_may_be_left_out_when_the_model_has_one(duomo: Any, picture: Pa
     assert both.exit_code == 2
     assert "'fake/both' does several tasks" in both.stderr
     assert "duomo run text-classification … -m fake/both" in both.stderr
+
+
+def test_an_input_before_its_task_is_answered_with_the_right_order(duomo: Any, picture: Path) -> None:
+    done = duomo("run", str(picture), "image-feature-extraction")
+    assert done.exit_code == 2
+    assert f"duomo run image-feature-extraction {picture}" in done.stderr
 
 
 def test_options_are_json_where_they_read_as_such(duomo: Any) -> None:
@@ -517,7 +524,11 @@ def test_rows_of_a_csv_are_items_by_the_field_that_is_named(duomo: Any, tmp_path
     assert "row 4 has more or fewer cells than the header" in lines[2]["error"]["what"]
     by_default = duomo.json(*CLASSIFY, str(file))
     assert labels([by_default[0], by_default[3]]) == ["one", "fo\nur"]
-    assert duomo.json(*CLASSIFY, str(file), "--field", "text")[1]["error"]["what"] == f"{file}:3 has no field 'text'"
+    assert (
+        duomo.json(*CLASSIFY, str(file), "--field", "text")[1]["error"]["what"]
+        == f"the field 'text' of {file}:3 is empty"
+    )
+    assert by_default[1]["error"]["what"] == "a text is expected, and there is none"
     piped = duomo.json(*CLASSIFY, "-", "--input-format", "csv", "--field", "note", input=file.read_bytes())
     assert [line["id"] for line in piped] == ["x", "y", "-:4", "-:5"]
     whole = duomo.json(*CLASSIFY, str(file), "--input-format", "bytes")
@@ -599,6 +610,20 @@ def test_a_row_without_the_usual_column_is_answered_with_the_option(duomo: Any, 
     (tmp_path / "a.csv").write_text("review,stars\nfine,5\n", "utf-8")
     [line] = duomo.json(*CLASSIFY, str(tmp_path / "a.csv"))
     assert "(--field review)" in line["error"]["fix"]
+    [line] = duomo.json("run", "image-feature-extraction", str(tmp_path / "a.csv"))
+    assert "(--field review)" in line["error"]["fix"]
+
+
+def test_a_line_without_an_end_is_not_read_whole(duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duomo.data.rows.limits", lambda: Limits(text_chars=1000))
+    endless = tmp_path / "endless.txt"
+    endless.write_bytes(b"good\n" + bytes(5000))
+    lines = duomo.json(*CLASSIFY, "-", input=endless.read_bytes())
+    assert [line["ok"] for line in lines] == [True, False]
+    assert lines[1]["error"]["code"] == "E-INPUT-TOO-LARGE"
+    for args in (("--from-file", str(endless)), ("-t", "a", "--param-file", f"labels={endless}")):
+        done = duomo(*CLASSIFY, *args)
+        assert (done.exit_code, "more than 4,000 bytes" in done.stderr) == (1, True), args
 
 
 def test_the_best_part_can_be_chosen_as_the_csv_names_it(duomo: Any) -> None:

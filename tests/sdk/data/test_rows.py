@@ -6,6 +6,7 @@ import pytest
 
 from duomo.data.rows import read_rows
 from duomo.errors import InputUnreadable
+from duomo.inputs.limits import Limits
 
 
 def rows(tmp_path: Path, name: str, content: str, encoding: str = "utf-8") -> list[object]:
@@ -36,6 +37,17 @@ def test_a_comma_in_quotes_separates_nothing(tmp_path: Path) -> None:
 def test_one_column_is_one_column(tmp_path: Path) -> None:
     assert rows(tmp_path, "a.csv", "text\na;b\n") == [{"text": "a;b"}]
     assert rows(tmp_path, "a.csv", "") == []
+
+
+def test_a_cell_may_be_as_long_as_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = "a word and " * 20_000
+    assert rows(tmp_path, "a.csv", f"text,n\n{book},1\nb,2\n") == [{"text": book, "n": "1"}, {"text": "b", "n": "2"}]
+    monkeypatch.setattr("duomo.data.rows.limits", lambda: Limits(text_chars=1000))
+    kept, lost = rows(tmp_path, "a.csv", f"text,n\nb,2\n{book},1\n")
+    assert kept == {"text": "b", "n": "2"}
+    assert "after row 2: a line has more than 1,000 characters" in str(lost)
+    [lost] = rows(tmp_path, "a.csv", book)
+    assert isinstance(lost, InputUnreadable)
 
 
 def test_another_encoding_is_refused_with_the_command(tmp_path: Path) -> None:

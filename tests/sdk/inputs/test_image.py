@@ -270,7 +270,7 @@ def test_an_array_that_could_mean_several_things_is_refused(array, words):
 @pytest.mark.parametrize("value", [None, 3, ["a.jpg"], {"picture": "a.jpg"}, object()])
 def test_what_is_no_picture_at_all_is_refused_with_what_would_be(value):
     error = refusal(value)
-    assert type(value).__name__ in error.what
+    assert type(value).__name__ in error.what + error.why
     assert "path, URL, bytes" in error.fix
 
 
