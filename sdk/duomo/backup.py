@@ -80,7 +80,9 @@ def check(folder: Path) -> list[Kept]:
         raise BackupProblem(f"'{folder}' is not a backup", why=f"{MANIFEST}: {error}", fix="name the folder") from None
     for each in kept:
         if Path(each.name).name != each.name:
-            raise BackupProblem(f"the manifest names '{each.name}'", why="a file of a backup lies in its folder")
+            raise BackupProblem(
+                f"the manifest names '{each.name}'", why="a file of a backup lies in its folder", fix="do not trust it"
+            )
         path = folder / each.name
         if not path.is_file() or _sha256(path) != each.sha256:
             what = "was changed" if path.is_file() else "is missing"

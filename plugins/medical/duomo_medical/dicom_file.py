@@ -147,7 +147,9 @@ def _bytes_of(source: str | os.PathLike[str] | bytes) -> bytes:
     elif isinstance(source, str | os.PathLike):
         path = Path(source)
         if not path.is_file():
-            raise InputMissing("there is no such file", why="its name is left out here: it may name a patient")
+            raise InputMissing(
+                "there is no such file", why="its name is left out here: it may name a patient", fix="check the path"
+            )
         size = path.stat().st_size
         content = path.read_bytes() if size <= MAX_BYTES else b""
     else:

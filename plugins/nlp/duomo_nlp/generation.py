@@ -182,7 +182,9 @@ class CausalLM(Model[Prompt, Generation]):
         try:
             text = self.wrapper.apply_chat_template(list(prompt.messages), add_generation_prompt=True, tokenize=False)
         except TemplateError as error:
-            raise BadInput("the model's chat template refuses these messages", why=str(error)) from None
+            raise BadInput(
+                "the model's chat template refuses these messages", why=str(error), fix="user and assistant take turns"
+            ) from None
         return str(text)
 
     def _fit(self, ids: list[int], own: int | None, options: TextGenerationOptions) -> Features:

@@ -136,7 +136,9 @@ class WaveNetContinuation(Model[Audio, Sound]):
         for item in items:
             samples = item.samples(self.about.sampling_rate)
             if not len(samples):
-                raise InputUnreadable("this audio clip holds no sample to go on from", why="it is too short")
+                raise InputUnreadable(
+                    "this audio clip holds no sample to go on from", why="it is too short", fix="give it a longer one"
+                )
             levels = mu_law_encoding(torch.from_numpy(samples[-self.network.field :]).clamp(-1, 1), LEVELS)
             features.append({"levels": levels, "options": options})
         return features

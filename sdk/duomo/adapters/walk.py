@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from duomo.adapters.audit import AuditLog
     from duomo.adapters.contract import AdapterContract, Case
 
-_SETTLED = BadInput("the record was settled before the model")
+_SETTLED = BadInput("the record was settled before the model", fix="")
 """Stands in the input of the task for a record that needs no model."""
 _NAMESPACE = uuid.UUID("6f4f9b0e-6b6b-5c51-9a3c-1d0a4f9e2d11")
 
@@ -65,7 +65,7 @@ class Walk:
         max_failed: int | None,
     ) -> None:
         if batch_size is not None and batch_size < 1:
-            raise UsageProblem(f"batch_size must be at least 1, not {batch_size}")
+            raise UsageProblem(f"batch_size must be at least 1, not {batch_size}", fix="leave it out")
         if overrides and audit is None:
             raise AuditProblem(
                 "an override needs an audit log",

@@ -126,11 +126,13 @@ def _check_key(key: str) -> None:
 def _typed(app: App, key: str, value: str) -> object:
     if key.startswith("limits."):
         if not value.replace("_", "").isdigit() or int(value) < 1:
-            raise BadOption(f"'{key}' must be a whole number above 0, not '{value}'")
+            raise BadOption(
+                f"'{key}' must be a whole number above 0, not '{value}'", fix=f"duomo config set {key} 1000000"
+            )
         return int(value)
     if key == "offline":
         if value.lower() not in ("true", "false"):
-            raise BadOption(f"'{key}' must be true or false, not '{value}'")
+            raise BadOption(f"'{key}' must be true or false, not '{value}'", fix=f"duomo config set {key} true")
         return value.lower() == "true"
     if key.startswith("plugins."):
         return [name.strip() for name in value.split(",") if name.strip()]

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from duomo.errors import InputMissing, UnsafeWeights, UsageProblem, WeightsMismatch
 
+_AGAIN = "download the checkpoint again"
 _SHARD = re.compile(r"-\d{5}-of-\d{5}\b")
 _INDEX = ".index.json"
 
@@ -50,16 +51,16 @@ def _convert_parts(index: Path, out: str | None, *, force: bool) -> Path:
         described = json.loads(index.read_text("utf-8"))
         places: dict[str, str] = {str(name): str(file) for name, file in described["weight_map"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsMismatch(f"'{index}' does not say which tensor lies where", why=str(error)) from None
+        raise WeightsMismatch(f"'{index}' does not say which tensor lies where", why=str(error), fix=_AGAIN) from None
     if out is not None:
         raise UsageProblem("the parts of a checkpoint are written beside the old ones", fix="leave out -O")
     names = {old: old.replace("pytorch_model", "model").rpartition(".")[0] + ".safetensors" for old in places.values()}
     target = index.with_name("model.safetensors" + _INDEX)
     for old, new in names.items():
         if Path(old).name != old:
-            raise WeightsMismatch(f"'{index}' names a file outside its folder", why=old)
+            raise WeightsMismatch(f"'{index}' names a file outside its folder", why=old, fix="do not trust it")
         if not index.with_name(old).is_file():
-            raise InputMissing(f"no part '{old}' beside '{index.name}'", fix="download the checkpoint again")
+            raise InputMissing(f"no part '{old}' beside '{index.name}'", fix=_AGAIN)
         if not force and (index.with_name(new).exists() or target.exists()):
             raise UsageProblem(f"'{new}' is there already", fix="--force overwrites it")
     for old, new in names.items():

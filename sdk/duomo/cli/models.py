@@ -152,7 +152,9 @@ def model_path(app: App, /, name: str) -> None:
     path = locate(spec).path
     if path is None:
         built_on = f"it is built on {', '.join(use.partition('=')[2] for use in spec.uses)}" if spec.uses else ""
-        raise UsageProblem(f"'{spec.name}' has no weights of its own", why=built_on)
+        raise UsageProblem(
+            f"'{spec.name}' has no weights of its own", why=built_on, fix=f"duomo models show {spec.name}"
+        )
     click.echo(path)
 
 

@@ -205,7 +205,9 @@ def _parts(weights: WeightsRef, spec: ModelSpec) -> Portable:
     cls: type[Model[object, Result]] = resolve(spec.loader, spec.requires, f"model '{spec.name}'")
     found = cls.load(weights, device=torch.device("cpu"), dtype=torch.float32).portable()
     if found is None:
-        raise ExportRefused(f"'{spec.name}' cannot be exported", why=f"{cls.__name__}.portable() gives nothing")
+        raise ExportRefused(
+            f"'{spec.name}' cannot be exported", why=f"{cls.__name__}.portable() gives nothing", fix="run it with torch"
+        )
     return found
 
 

@@ -131,10 +131,14 @@ class Audio:
 
         mono, rate = self._decode()
         if mono.size == 0:
-            raise InputUnreadable(f"{self._label()} holds no samples", why="its length is zero")
+            raise InputUnreadable(
+                f"{self._label()} holds no samples", why="its length is zero", fix="record it again, or leave it out"
+            )
         if not np.isfinite(mono).all():
             raise InputUnreadable(
-                f"{self._label()} holds samples that are not numbers", why="there are NaN or infinities in it"
+                f"{self._label()} holds samples that are not numbers",
+                why="there are NaN or infinities in it",
+                fix="numpy.nan_to_num(samples), where they are few",
             )
         _check_level(mono, self._label())
         return mono if rate == sampling_rate else _resample(mono, rate, sampling_rate)

@@ -40,7 +40,9 @@ class Series:
         if not numbers:
             raise BadInput("this series is empty", fix="[112, 118, 132]")
         if len(numbers) > limits().text_chars:
-            raise InputTooLarge(f"this series has {len(numbers):,} values", why=f"the limit is {limits().text_chars:,}")
+            raise InputTooLarge(
+                f"this series has {len(numbers):,} values", why=f"the limit is {limits().text_chars:,}", fix="cut it up"
+            )
         return cls(tuple(numbers))
 
     @property

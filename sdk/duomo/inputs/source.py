@@ -108,7 +108,7 @@ def open_source(source: Any, what: str) -> BinaryIO:
             return open(check_file(path_of(source, what), what), "rb")
         except OSError as error:
             raise _not_read(source, error) from None
-    raise BadInput(f"cannot read {what} from {type(source).__name__}")
+    raise BadInput(f"cannot read {what} from {type(source).__name__}", fix="pass a path, an address or bytes")
 
 
 def unpack_file(value: Mapping[Any, Any], what: str, fix: str) -> tuple[Any, str]:

@@ -45,7 +45,9 @@ class Text(str):
             name = name_of(value)
             value = _read(value)
         if not value.strip():
-            raise InputUnreadable("this text is empty", why="there is nothing but white space in it")
+            raise InputUnreadable(
+                "this text is empty", why="there is nothing but white space in it", fix="leave it out"
+            )
         if len(value) > limits().text_chars:
             raise _too_long(len(value), "characters")
         if not value.isascii():

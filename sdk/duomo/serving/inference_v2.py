@@ -16,7 +16,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from duomo.errors import BadInput, BadOption, DuomoError, InputTooLarge, UnknownModel, did_you_mean
+from duomo.errors import BadInput, BadOption, DuomoError, UnknownModel, did_you_mean
 from duomo.inputs import Audio, Image
 from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome, result_json
@@ -124,8 +124,7 @@ class InferenceRoutes:
         num = len(next(iter(columns.values())))
         if any(len(column) != num for column in columns.values()):
             raise BadInput("the inputs differ in their number of items", fix="one value of each for every item")
-        if num > self._limits.items:
-            raise InputTooLarge(f"the request has {num:,} items", why=f"the limit is {self._limits.items:,}")
+        self._limits.check_items(num)
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return [row["input"] if list(parts) == ["input"] else row for row in rows]
 
@@ -188,7 +187,11 @@ def _wanted(hosted: Hosted[Any], body: Mapping[str, Any]) -> set[str]:
 def _values(tensor: Mapping[str, Any], is_media: bool) -> list[object]:
     name, data, shape = str(tensor.get("name")), tensor.get("data"), tensor.get("shape")
     if tensor.get("datatype") != "BYTES":
-        raise BadInput(f"the input '{name:.40}' must be of type BYTES", why=f"it is {tensor.get('datatype')!r:.40}")
+        raise BadInput(
+            f"the input '{name:.40}' must be of type BYTES",
+            why=f"it is {tensor.get('datatype')!r:.40}",
+            fix='"datatype": "BYTES"',
+        )
     flat: list[object] = []
     level: list[object] = list(data) if isinstance(data, list) else []
     while level:
@@ -197,7 +200,11 @@ def _values(tensor: Mapping[str, Any], is_media: bool) -> list[object]:
         flat += [] if isinstance(each, list) else [each]
     is_shape = isinstance(shape, list) and all(isinstance(side, int) and side >= 0 for side in shape)
     if not is_shape or math.prod(shape or ()) != len(flat) or not flat:
-        raise BadInput(f"the data of '{name:.40}' do not have its shape", why=f"{len(flat):,} values, {shape!r:.60}")
+        raise BadInput(
+            f"the data of '{name:.40}' do not have its shape",
+            why=f"{len(flat):,} values, {shape!r:.60}",
+            fix=f'"shape": [{len(flat)}]',
+        )
     return [decode_base64(str(each)) for each in flat] if is_media else flat
 
 

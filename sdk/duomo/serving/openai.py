@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from duomo.errors import BadInput, DuomoError, InputTooLarge, UnknownModel, UnknownTask
+from duomo.errors import BadInput, DuomoError, UnknownModel, UnknownTask
 from duomo.outcome import Outcome
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
@@ -108,8 +108,7 @@ class OpenAIRoutes:
             texts = [texts] if isinstance(texts, str) else texts
             if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
                 raise BadInput("input must be a text or a list of texts", fix='"input": ["a", "b"]')
-            if len(texts) > self._limits.items:
-                raise InputTooLarge(f"{len(texts):,} texts are too many", why=f"the limit is {self._limits.items:,}")
+            self._limits.check_items(len(texts))
             outcomes = await self._run_all(request, hosted, texts)
             vectors = [outcome.unwrap() for outcome in outcomes]
         except DuomoError as error:
@@ -161,7 +160,11 @@ class OpenAIRoutes:
 
     def _served(self, task: str) -> Hosted[Any]:
         if task not in self._hosted:
-            raise UnknownTask(f"this server does not serve {task}", why=f"it serves {', '.join(self._hosted)}")
+            raise UnknownTask(
+                f"this server does not serve {task}",
+                why=f"it serves {', '.join(self._hosted)}",
+                fix=f"duomo serve {task}",
+            )
         seen().task = task
         return self._hosted[task]
 

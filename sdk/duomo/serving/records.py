@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from duomo.adapters import Adapter, AuditLog
-from duomo.errors import BadInput, DuomoError, InputTooLarge, UnknownAdapter, did_you_mean
+from duomo.errors import BadInput, DuomoError, UnknownAdapter, did_you_mean
 from duomo.inputs.seal import sealed
 from duomo.serving.monitoring.observe import seen
 from duomo.serving.replies import JsonReply, reply_to
@@ -43,16 +43,14 @@ class AdapterRoutes:
                 raise UnknownAdapter(
                     f"this server has no adapter '{name:.80}'",
                     why=did_you_mean(name, self._adapters) or f"it has {', '.join(self._adapters) or 'none'}",
+                    fix="duomo serve --adapter NAME brings one in",
                 )
             seen().task = name
             body = await read_request(request, self._limits)
             records = body.get("records")
             if not isinstance(records, list) or not records:
                 raise BadInput("the body has no list of 'records'", fix='{"records": [{…}, …]}')
-            if len(records) > self._limits.items:
-                raise InputTooLarge(
-                    f"{len(records):,} records are too many", why=f"the limit is {self._limits.items:,}"
-                )
+            self._limits.check_items(len(records))
             lines = await asyncio.to_thread(self._lines, self._adapters[name], records)
         except DuomoError as error:
             return reply_to(error)

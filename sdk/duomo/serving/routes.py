@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 
-from duomo.errors import BadInput, BadOption, DuomoError, InputTooLarge, UnknownTask, did_you_mean
+from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
 from duomo.outcome import Failure, ItemError, Outcome, outcome_of
 from duomo.serving.hosted import Hosted
@@ -59,11 +59,7 @@ class TaskRoutes:
             items = body.get("items")
             if not isinstance(items, list) or not items:
                 raise BadInput("the body has no list of 'items'", fix='{"items": [{…}, …], "options": {…}}')
-            if len(items) > self._limits.items:
-                raise InputTooLarge(
-                    f"the request has {len(items):,} items", why=f"the limit is {self._limits.items:,}",
-                    fix="send them in several requests",
-                )  # fmt: skip
+            self._limits.check_items(len(items))
             with sealed():
                 options = to_options(body.get("options"))
                 hosted.task.Options.parse(options)

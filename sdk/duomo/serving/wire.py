@@ -38,6 +38,15 @@ class WireLimits(NamedTuple):
     form_parts: int = 64
     """Files and fields of a form."""
 
+    def check_items(self, count: int) -> None:
+        """Raise `InputTooLarge` where a request has more items than it may."""
+        if count > self.items:
+            raise InputTooLarge(
+                f"the request has {count:,} items",
+                why=f"the limit is {self.items:,}",
+                fix="send them in several requests",
+            )
+
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Read a body, counting. Raises `InputTooLarge` as soon as it is longer than `limit` bytes."""

@@ -172,14 +172,22 @@ class Training(Reading):
         if given == "none":
             return None
         if self.model.kind != "classes":
-            raise BadInput("class_weight needs one class a row", why=f"these labels are of kind '{self.model.kind}'")
+            raise BadInput(
+                "class_weight needs one class a row",
+                why=f"these labels are of kind '{self.model.kind}'",
+                fix="leave class_weight out",
+            )
         if isinstance(given, str):
             counts = Counter(self.train_labels)
             weights = {name: len(self.train_labels) / (len(counts) * count) for name, count in counts.items()}
         else:
             unknown = sorted(given.keys() - set(self.labels))
             if unknown:
-                raise BadInput(f"class_weight names {', '.join(unknown)}", why=f"labels are {', '.join(self.labels)}")
+                raise BadInput(
+                    f"class_weight names {', '.join(unknown)}",
+                    why=f"labels are {', '.join(self.labels)}",
+                    fix="weigh only labels that the rows have",
+                )
             weights = {each: given.get(each, 1.0) for each in self.labels}
         return [weights[label] for label in self.train_labels]
 

@@ -157,7 +157,9 @@ class Actor(Generalist[Episode, Action]):
                 for seen, done in zip(item.observations, actions, strict=True)
             ]
         except (ValueError, KeyError) as error:
-            raise BadInput(f"this is not an episode of '{name}'", why=str(error)) from None
+            raise BadInput(
+                f"this is not an episode of '{name}'", why=str(error), fix="duomo tasks show reinforcement-learning"
+            ) from None
         wanted = Wanted(environment.action.count, environment.action.ids, ACTING)
         room, cut = self.about.context - wanted.most, False
         while sum(map(len, steps)) > room:

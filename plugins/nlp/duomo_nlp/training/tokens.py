@@ -64,7 +64,11 @@ class Tokens(EncoderTrainer[Text]):
                 if start < span["end"] and end > span["start"]:
                     tag = f"{'I' if number in opened else 'B'}-{span['label']}"
                     if tag not in place:
-                        raise BadInput(f"label {span['label']!r} is unknown", why="it is not in the training part")
+                        raise BadInput(
+                            f"label {span['label']!r} is unknown",
+                            why="it is not in the training part",
+                            fix="put a row with it there",
+                        )
                     found[at] = place[tag]
                     opened.add(number)
                     break

@@ -53,7 +53,11 @@ def auc(values: Floats, labels: Floats) -> float:
     s, y = _checked(values, labels)
     positives = int(y.sum())
     if positives in (0, len(y)):
-        raise UsageProblem("the area under the curve needs both classes", why=f"{positives} of {len(y)} are positive")
+        raise UsageProblem(
+            "the area under the curve needs both classes",
+            why=f"{positives} of {len(y)} are positive",
+            fix="take more rows",
+        )
     _, inverse, counts = np.unique(s, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     area = ranks[y > 0].sum() - positives * (positives + 1) / 2

@@ -184,7 +184,9 @@ class Sources:
                     yield Item(path, Path(path), path)
         for error in refused:
             place = str(error.filename)
-            yield Item(place, InputUnreadable(f"cannot read '{place}'", why=error.strerror or str(error)), place)
+            why = error.strerror or str(error)
+            unread = InputUnreadable(f"cannot read '{place}'", why=why, fix="check its permissions")
+            yield Item(place, unread, place)
         if not found and not refused:
             wanted = " ".join(self.patterns or self.suffixes)
             more = "-r looks into its folders too, --glob PATTERN takes other names"

@@ -55,7 +55,7 @@ class Mqtt(Reader):
         if not topic:
             raise UsageProblem("no topic to subscribe to", fix="mqtt://HOST/plant/+/sensors")
         if qos not in (0, 1, 2):
-            raise UsageProblem(f"qos must be 0, 1 or 2, not {qos!r}")
+            raise UsageProblem(f"qos must be 0, 1 or 2, not {qos!r}", fix="qos=1: each message comes at least once")
         self.host, self.port, self.topic, self.qos = host, port, topic, qos
         self.name = f"mqtt://{host}:{port}/{topic}"
         self._login = (username, password)

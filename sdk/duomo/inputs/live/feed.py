@@ -190,4 +190,6 @@ class _Lane:
 def _as_ours(error: Exception, name: str) -> DuomoError:
     if isinstance(error, DuomoError):
         return error
-    return InputUnreadable(f"'{name}' cannot be read any more", why=str(error) or type(error).__name__)
+    return InputUnreadable(
+        f"'{name}' cannot be read any more", why=str(error) or type(error).__name__, fix="start again when it is back"
+    )

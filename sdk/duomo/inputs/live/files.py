@@ -71,7 +71,9 @@ class Tail(Reader):
                     yield Arrival(line.rstrip(b"\r"), time.time(), f"{self.name}:{number}")
             if len(begun) > LONGEST_LINE:
                 raise InputUnreadable(
-                    f"'{self.path}' has a line of more than {LONGEST_LINE:,} bytes", why="a line is one input"
+                    f"'{self.path}' has a line of more than {LONGEST_LINE:,} bytes",
+                    why="a line is one input",
+                    fix="check what writes it: is it text?",
                 )
 
     def close(self) -> None:

@@ -54,8 +54,9 @@ class LiveRoutes:
         hosted = self._hosted.get(name)
         try:
             if hosted is None:
-                near = did_you_mean(name, self._hosted) or f"it has {', '.join(self._hosted)}"
-                raise UnknownTask(f"this server has no task '{name:.80}'", why=near)
+                near = did_you_mean(name, self._hosted)
+                has = f"it has {', '.join(self._hosted)}"
+                raise UnknownTask(f"this server has no task '{name:.80}'", why=near, fix=has)
             if name == "automatic-speech-recognition":
                 await Hearing(socket, hosted, self._limits).listen()
             else:
@@ -218,7 +219,9 @@ async def receive_json(socket: WebSocket, limits: WireLimits) -> dict[str, Any]:
 def parse_message(text: str, limits: WireLimits) -> dict[str, Any]:
     """Parse a message. Raises `BadInput` where it is not a JSON object, or longer than a body may be."""
     if len(text) > limits.body_bytes:
-        raise BadInput(f"the message has {len(text):,} characters", why=f"the limit is {limits.body_bytes:,}")
+        raise BadInput(
+            f"the message has {len(text):,} characters", why=f"the limit is {limits.body_bytes:,}", fix="cut it up"
+        )
     body = parse_json(text, limits.json_depth)
     if not isinstance(body, dict):
         raise BadInput("the message is not a JSON object", fix='{"input": …, "options": {…}}')

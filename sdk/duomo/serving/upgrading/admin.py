@@ -74,7 +74,9 @@ class Place(Generic[R]):
     async def rollback(self) -> None:
         """Have the model before take over again."""
         if self.before is None:
-            raise UsageProblem("there is no model to go back to", why="none was exchanged since the start")
+            raise UsageProblem(
+                "there is no model to go back to", why="none was exchanged since the start", fix="POST …/swap first"
+            )
         await self.swap(self.before)
 
     async def end(self) -> None:
@@ -160,7 +162,11 @@ class AdminRoutes(Generic[R]):
     def _place(self, request: Request) -> Place[R]:
         task = request.path_params["task"]
         if task not in self._places:
-            raise UnknownTask(f"this server has no task '{task:.80}'", why=did_you_mean(task, self._places))
+            raise UnknownTask(
+                f"this server has no task '{task:.80}'",
+                why=did_you_mean(task, self._places),
+                fix=f"it has {', '.join(self._places)}",
+            )
         return self._places[task]
 
 
