@@ -23,7 +23,8 @@ def face(package: str, homes: Mapping[str, str]) -> None:
 
     def get(name: str) -> object:
         if name not in where:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            # With these two Python itself adds the nearest name to what it prints.
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=module)
         value = getattr(importlib.import_module(where[name]), name)
         setattr(module, name, value)
         return value

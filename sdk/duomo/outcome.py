@@ -12,6 +12,9 @@ from duomo import errors
 from duomo.errors import DuomoError, ModelFailed
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from duomo.tasks.base import Result
 
 R = TypeVar("R", bound="Result")
@@ -137,6 +140,16 @@ class OutcomeBase(Generic[R_co]):
         from duomo.tasks.showing import outcome_html
 
         return outcome_html(self)
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """The result's numbers, so that ``numpy.stack(outcomes)`` is a matrix; else the outcome itself, an object."""
+        import numpy as np
+
+        if hasattr(self.result, "__array__"):
+            return np.array(self.result, dtype) if copy else np.asarray(self.result, dtype)
+        itself = np.empty((), object)
+        itself[()] = self
+        return itself
 
     def unwrap(self) -> R_co:
         """The result, or raise the item's error."""

@@ -40,8 +40,9 @@ def test_a_type_checker_sees_the_names_that_are_handed_out(name):
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'pipeline'"):
+    with pytest.raises(AttributeError, match="no attribute 'pipeline'") as error:
         duomo.pipeline  # type: ignore[attr-defined]  # noqa: B018
+    assert (error.value.name, error.value.obj) == ("pipeline", duomo), "Python adds the nearest name with these"
 
 
 @pytest.mark.parametrize(

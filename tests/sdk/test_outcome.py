@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pickle
 
+import numpy as np
 import pytest
 
 from duomo.errors import InputMissing, ModelFailed
@@ -113,3 +114,12 @@ def test_half_a_character_in_a_result_is_spelled_out_and_does_not_cost_the_file(
     result = json.loads(line, parse_constant=pytest.fail)["result"]
     assert result == outcome.to_dict()["result"]
     assert (result["labels"][0]["name"], result["labels"][0]["score"]) == ("猫\\udc80", None)
+
+
+def test_stacked_outcomes_are_a_matrix_of_their_vectors_and_others_stay_objects():
+    vectors = [outcome_of(at, str(at), Embedding(vector=[at, 2.0]), None, META) for at in range(3)]
+    assert np.array_equal(np.stack(vectors), [[0, 2], [1, 2], [2, 2]])
+    good, bad = outcome_of(0, "cat.jpg", CAT, None, META), failed(InputMissing("no file", fix="look"))
+    assert np.array([good, bad]).tolist() == [good, bad]
+    with pytest.raises(ValueError, match="same shape"):
+        np.stack([vectors[0], bad])
