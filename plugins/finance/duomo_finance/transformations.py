@@ -23,6 +23,8 @@ _ALIASES = {
     "datelongdaymonth": "datedaymonth", "datelongmonthday": "datemonthday",
 }  # fmt: skip
 _PARTS = ("yearmonthday", "daymonthyear", "monthdayyear", "monthyear", "yearmonth", "daymonth", "monthday")
+COMMA_IS_POINT = ("numcomma", "numdotcomma", "numspacecomma", "numcommadecimal", "numcommadecimalapos")
+"""Formats in which a comma stands before the fraction; in ``numcommadot`` of the first registry it parts thousands."""
 ZERO = ("fixedzero", "zerodash", "numdash")
 """Formats that mean zero, whatever is shown, and be it nothing."""
 

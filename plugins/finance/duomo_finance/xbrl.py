@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from duomo.adapters import Finding, find
 from duomo.errors import InputTooLarge, InputUnreadable
-from duomo_finance.transformations import ZERO, key_of, transform_text
+from duomo_finance.transformations import COMMA_IS_POINT, ZERO, key_of, transform_text
 
 XBRLI = "{http://www.xbrl.org/2003/instance}"
 XBRLDI = "{http://xbrl.org/2006/xbrldi}"
@@ -204,7 +204,7 @@ class _Reader:
             return Decimal(0)
         if key.startswith("numunitdecimal"):
             plain = ".".join(re.findall(r"\d[\d,.]*", plain)).replace(",", "")
-        elif "comma" in key:
+        elif key in COMMA_IS_POINT:
             plain = plain.replace(".", "").replace(",", ".")
         elif form:
             plain = plain.replace(",", "")
@@ -285,7 +285,9 @@ def _context(element: ET.Element) -> Context:
         value = " ".join("".join(each.itertext()).split())
         # Before XBRL had dimensions, a segment held elements of any name; they qualify a fact all the same.
         if str(each.tag).startswith(XBRLDI):
-            members.append((each.get("dimension", "").rpartition(":")[2], value.rpartition(":")[2]))
+            # An explicit member is a name; a typed one is any text, such as 12:30.
+            member = value if _local(each.tag) == "typedMember" else value.rpartition(":")[2]
+            members.append((each.get("dimension", "").rpartition(":")[2], member))
         else:
             members.append((_local(each.tag), value))
     return Context(text("identifier"), text("startDate"), text("endDate") or text("instant"), tuple(sorted(members)))

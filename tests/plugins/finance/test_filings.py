@@ -236,6 +236,17 @@ def test_a_segment_that_is_not_a_dimension_qualifies_its_facts(holder):
     assert result.payload.checks == [], "sums of a part are not those of the company"
 
 
+def test_a_typed_member_is_any_text_and_an_explicit_one_a_name():
+    member = '<xbrldi:typedMember dimension="us:DepartureAxis"><us:time>12:30</us:time></xbrldi:typedMember>'
+    context = (
+        '<xbrli:context id="flight"><xbrli:entity><xbrli:identifier scheme="x">1</xbrli:identifier>'
+        f"<xbrli:segment>{member}</xbrli:segment></xbrli:entity>"
+        "<xbrli:period><xbrli:instant>2024-12-31</xbrli:instant></xbrli:period></xbrli:context>"
+    )
+    found, _ = fields(instance(context + BALANCE.replace('contextRef="now"', 'contextRef="flight"')))
+    assert found["Assets"].dimensions == {"DepartureAxis": "12:30"}
+
+
 def test_a_fraction_is_its_quotient():
     found, _ = fields(
         instance(
@@ -304,6 +315,12 @@ def number(attributes, shown):
         ('decimals="2" format="ixt:num-unit-decimal"', "12 EUR 50", "12.50"),
         ('decimals="0" format="ixt:num-dot-decimal-apos"', "1'234", "1234"),
         ('precision="2" scale="3"', "12", "12000"),
+        # The first registry named both marks, the one of thousands first.
+        ('decimals="2" format="ixt:numcommadot"', "1,234.56", "1234.56"),
+        ('decimals="2" format="ixt:numdotcomma"', "1.234,56", "1234.56"),
+        ('decimals="2" format="ixt:numspacecomma"', "1 234,56", "1234.56"),
+        ('decimals="2" format="ixt:numspacedot"', "1 234.56", "1234.56"),
+        ('decimals="2" format="ixt:numcomma"', "1234,56", "1234.56"),
     ],
 )
 def test_numbers_are_what_their_format_says(attributes, shown, value):
