@@ -147,6 +147,14 @@ def test_a_table_is_read_with_the_units_of_its_columns():
     assert [each.name for each in first.payload.leads] == ["I", "II"]
 
 
+@pytest.mark.parametrize("rate", [128, 300, 360, 512, 1000])
+def test_times_of_three_decimals_do_not_change_the_rate(rate):
+    wave = made_up(leads=2, rate=rate, seconds=12).signal
+    rows = [f"{at / rate:.3f},{one:.4f},{two:.4f}" for at, (one, two) in enumerate(wave)]
+    found = EcgMonitor()("\n".join(["seconds,I [mV],II [mV]", *rows]).encode())
+    assert found.payload.rate_bpm == pytest.approx(70, rel=0.005)
+
+
 @pytest.mark.parametrize(
     ("content", "what", "fix"),
     [
