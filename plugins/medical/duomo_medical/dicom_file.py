@@ -135,6 +135,17 @@ def value(dataset: Dataset, keyword: str, default: object = None) -> Any:
     return default if found is None or found == "" else found
 
 
+def functional_group(dataset: Dataset, keyword: str, frame: int = 0) -> Dataset | None:
+    """What an enhanced multi-frame object says under `keyword` of one frame, or of all frames; None where it does not."""
+    frames = value(dataset, "PerFrameFunctionalGroupsSequence") or []
+    for groups in (frames[frame : frame + 1], value(dataset, "SharedFunctionalGroupsSequence") or []):
+        found = value(groups[0], keyword) if groups else None
+        if found:
+            group: Dataset = found[0]
+            return group
+    return None
+
+
 def modality(dataset: Dataset) -> str:
     """Modality where it is one of DICOM's own terms; whatever else stands there may be a name."""
     found = str(value(dataset, "Modality", ""))

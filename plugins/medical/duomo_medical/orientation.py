@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from duomo.errors import BadInput
-from duomo_medical.dicom_file import value
+from duomo_medical.dicom_file import functional_group, value
 
 TOLERANCE = 1e-3
 """How far direction cosines of one series may differ."""
@@ -49,9 +49,8 @@ def of_dataset(dataset: Dataset) -> Turn:
     """The turn an image needs; an image without geometry stays as it is."""
     cosines = value(dataset, "ImageOrientationPatient")
     if cosines is None:
-        shared = value(dataset, "SharedFunctionalGroupsSequence")
-        plane = value(shared[0], "PlaneOrientationSequence") if shared else None
-        cosines = value(plane[0], "ImageOrientationPatient") if plane else None
+        plane = functional_group(dataset, "PlaneOrientationSequence")
+        cosines = value(plane, "ImageOrientationPatient") if plane is not None else None
     if cosines is not None and len(cosines) == 6:
         return from_cosines([float(each) for each in cosines])
     letters = value(dataset, "PatientOrientation")

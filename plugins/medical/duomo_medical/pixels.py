@@ -23,7 +23,7 @@ from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs import apart
 from duomo_medical import orientation
 from duomo_medical.decoding import decode_encapsulated
-from duomo_medical.dicom_file import pydicom, quiet, value
+from duomo_medical.dicom_file import functional_group, pydicom, quiet, value
 
 MAX_PIXELS = 1 << 30
 """Frames x rows x columns x samples beyond which nothing is decoded."""
@@ -119,7 +119,7 @@ def develop(dataset: Dataset) -> Frames:
     if stored.ndim == 4:
         return Frames(turn.apply(_colour(stored)), "", None, False, None, turn.directions)
     values = _modality(dataset, stored)
-    unit = "HU" if value(dataset, "Modality") == "CT" else str(value(dataset, "RescaleType", ""))
+    unit = _unit(dataset)
     padding = _padding(dataset, stored, values if unit == "HU" else None)
     if padding is not None and padding.any() and not padding.all():
         values[padding] = AIR if unit == "HU" else values[~padding].min()
@@ -188,11 +188,33 @@ def _colour(stored: NDArray[Any]) -> NDArray[np.uint8]:
     return (stored.astype(np.float64) / np.iinfo(stored.dtype).max * 255).round().astype(np.uint8)
 
 
+def _is_rescaled(dataset: Dataset) -> bool:
+    return "ModalityLUTSequence" in dataset or "RescaleSlope" in dataset
+
+
+def _unit(dataset: Dataset) -> str:
+    """The unit after `_modality`: that of a CT is the Hounsfield number, if it is brought to one and says no other."""
+    holder = dataset if _is_rescaled(dataset) else functional_group(dataset, "PixelValueTransformationSequence")
+    if holder is None:
+        return ""  # counts of the scanner, whatever its modality
+    table = value(holder, "ModalityLUTSequence")
+    said = str(value(table[0], "ModalityLUTType", "") if table else value(holder, "RescaleType", ""))
+    return said or ("HU" if value(dataset, "Modality") == "CT" else "")
+
+
 def _modality(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.float32]:
-    """Stored numbers to the modality's unit, by table or by slope and intercept."""
+    """Stored numbers to the modality's unit, by table or by slope and intercept; frames may have their own."""
     with quiet():
         try:
-            return np.array(pydicom.pixels.apply_modality_lut(stored, dataset), np.float32)
+            if _is_rescaled(dataset):
+                return np.array(pydicom.pixels.apply_modality_lut(stored, dataset), np.float32)
+            values = np.array(stored, np.float32)
+            for at, frame in enumerate(values):
+                rescale = functional_group(dataset, "PixelValueTransformationSequence", at)
+                if rescale is not None:
+                    frame *= float(rescale.RescaleSlope)
+                    frame += float(rescale.RescaleIntercept)
+            return values
         except Exception:
             raise InputUnreadable(
                 "this DICOM file cannot be brought to its modality's unit",
@@ -216,7 +238,8 @@ def _padding(dataset: Dataset, stored: NDArray[Any], hounsfield: NDArray[Any] | 
 
 def _file_window(dataset: Dataset) -> tuple[float, float] | None:
     """The first window of the file; one may be stored as several."""
-    centre, width = value(dataset, "WindowCenter"), value(dataset, "WindowWidth")
+    holder = dataset if "WindowCenter" in dataset else functional_group(dataset, "FrameVOILUTSequence") or dataset
+    centre, width = value(holder, "WindowCenter"), value(holder, "WindowWidth")
     if centre is None or width is None:
         return None
     first = [each[0] if isinstance(each, pydicom.multival.MultiValue) else each for each in (centre, width)]

@@ -1,5 +1,6 @@
 """From stored pixels to what is shown: every step has a file that shows what leaving it out does."""
 
+import io
 import subprocess
 import sys
 
@@ -157,3 +158,45 @@ def test_a_folder_called_dl_does_not_break_the_import(tmp_path):
         [sys.executable, "-c", "import pydicom.pixels"], cwd=tmp_path, capture_output=True, text=True
     )
     assert "RTLD_NOW" in broken.stderr  # what is being guarded against; when this fails, the guard can go
+
+
+def enhanced(stored, *, shared):
+    """A CT of several frames that keeps slope, intercept and window in its functional groups."""
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(modality="CT", stored=stored)))
+    groups = []
+    for at in range(1 if shared else len(stored)):
+        group, rescale, window = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+        rescale.RescaleSlope, rescale.RescaleIntercept, rescale.RescaleType = 1 + at, -1000, "HU"
+        window.WindowCenter, window.WindowWidth = 40, 400
+        group.PixelValueTransformationSequence, group.FrameVOILUTSequence = [rescale], [window]
+        groups.append(group)
+    setattr(dataset, f"{'Shared' if shared else 'PerFrame'}FunctionalGroupsSequence", groups)
+    return dataset
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_an_enhanced_object_has_its_unit_and_window_in_functional_groups(shared):
+    stored = np.stack([np.full((4, 5), 1000 + at, np.uint16) for at in range(3)])
+    frames = pixels.develop(enhanced(stored, shared=shared))
+    assert frames.unit == "HU"
+    assert frames.window == (40.0, 400.0)
+    expected = [0, 1, 2] if shared else [0, 1002, 2006]
+    assert frames.values[:, 0, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("elements", "unit"),
+    [
+        ({}, ""),
+        ({"RescaleSlope": 1, "RescaleIntercept": -1000}, "HU"),
+        ({"RescaleSlope": 1, "RescaleIntercept": -1000, "RescaleType": "HU"}, "HU"),
+        ({"RescaleSlope": 1, "RescaleIntercept": 0, "RescaleType": "MGML"}, "MGML"),
+    ],
+)
+def test_a_ct_is_in_hounsfield_units_only_where_it_is_brought_to_them(elements, unit):
+    stored = np.full((4, 5), 1000, np.uint16)
+    frames = pixels.develop(read(dicom_bytes(modality="CT", stored=stored, **elements)).dataset)
+    assert frames.unit == unit
+    if not unit:
+        with pytest.raises(BadInput, match="meant for CT in Hounsfield units"):
+            frames.to_uint8("lung")
