@@ -95,13 +95,11 @@ class VideoReader:
             )
         self._stream.thread_type = "AUTO"
         self.width, self.height = self._stream.width, self._stream.height
-        if self.width * self.height > limits().image_pixels:
+        try:
+            self._check_size(self.width, self.height)
+        except InputTooLarge:
             self.close()
-            raise InputTooLarge(
-                f"'{self.name}' has frames of {self.width} x {self.height} pixels",
-                why=f"the limit is {limits().image_pixels:,} pixels",
-                fix=f"duomo config set limits.image_pixels {self.width * self.height}",
-            )
+            raise
 
     @property
     def rate(self) -> float | None:
@@ -123,7 +121,12 @@ class VideoReader:
         return self._stream.frames or None
 
     def frames(self) -> Iterator[Frame]:
-        """Decode frames in order, to the end; raises `InputUnreadable` where the stream is damaged or breaks off."""
+        """Decode frames in order, to the end.
+
+        Raises:
+            InputUnreadable: the stream is damaged or breaks off.
+            InputTooLarge: a frame has more pixels than the file said, and than ``limits.image_pixels``.
+        """
         first: float | None = None
         index = 0
         decoded = self._container.decode(self._stream)
@@ -132,10 +135,19 @@ class VideoReader:
                 picture = next(decoded, None)
             if picture is None:
                 return
+            self._check_size(picture.width, picture.height)  # a coding may change its size on the way
             time_s = picture.time if picture.time is not None else index / (self.rate or 25.0)
             first = time_s if first is None else first
             yield Frame(index, time_s - first, picture)
             index += 1
+
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > limits().image_pixels:
+            raise InputTooLarge(
+                f"'{self.name}' has frames of {width} x {height} pixels",
+                why=f"the limit is {limits().image_pixels:,} pixels",
+                fix=f"duomo config set limits.image_pixels {width * height}",
+            )
 
     def close(self) -> None:
         """Close the file or the connection."""

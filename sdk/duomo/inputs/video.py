@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo.errors import InputTooLarge, InputUnreadable
 from duomo.inputs.advice import not_one
-from duomo.inputs.frames import VideoReader
+from duomo.inputs.frames import Frame, VideoReader
 from duomo.inputs.limits import limits
 from duomo.inputs.rgb import as_uint8
 from duomo.inputs.seal import check_unsealed
@@ -17,6 +17,9 @@ from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_MOST_FRAMES = 240
+"""Frames a second of `Limits.video_seconds` beyond which no more are decoded, whatever times they bear."""
 
 
 class Clip(NamedTuple):
@@ -111,7 +114,7 @@ class Video:
             frames: Any = self._source
             return self._some(len(frames))
         with self._opened() as reader:
-            return reader.num_frames or self._some(sum(1 for _ in reader.frames()))
+            return reader.num_frames or self._some(sum(1 for _ in self._decoded(reader)))
 
     def _pick(self, numbers: list[int]) -> Clip:
         """Frames of these numbers, in their order; those beyond the end are left out."""
@@ -122,7 +125,7 @@ class Video:
         found, times, seen = {}, {}, 0
         wanted = set(numbers)
         with self._opened() as reader:
-            for frame in reader.frames():
+            for frame in self._decoded(reader):
                 seen = frame.number + 1
                 if frame.number in wanted:
                     found[frame.number], times[frame.number] = frame.rgb(), frame.time_s
@@ -141,12 +144,25 @@ class Video:
         reader = VideoReader(source, name=label)
         if (reader.seconds or 0) > limits().video_seconds:
             reader.close()
-            raise InputTooLarge(
-                f"'{label}' lasts {reader.seconds or 0:,.0f} seconds",
-                why=f"the limit is {limits().video_seconds:,}",
-                fix="cut it up, or raise the limit: duomo config set limits.video_seconds N",
-            )
+            raise self._too_long(f"lasts {reader.seconds or 0:,.0f} seconds", f"{limits().video_seconds:,}")
         return reader
+
+    def _decoded(self, reader: VideoReader) -> Iterator[Frame]:
+        """The frames, up to the limit: a file need not say how long it is, and a still one takes bytes a frame."""
+        seconds = limits().video_seconds
+        for frame in reader.frames():
+            if frame.time_s > seconds:
+                raise self._too_long(f"lasts more than {seconds:,} seconds", "that")
+            if frame.number > seconds * _MOST_FRAMES:
+                raise self._too_long(f"has more than {frame.number:,} frames", f"{_MOST_FRAMES} a second")
+            yield frame
+
+    def _too_long(self, what: str, limit: str) -> InputTooLarge:
+        return InputTooLarge(
+            f"'{self.name or 'this video'}' {what}",
+            why=f"the limit is {limit}",
+            fix="cut it up, or raise the limit: duomo config set limits.video_seconds N",
+        )
 
     def _some(self, total: int) -> int:
         if total < 1:

@@ -1,10 +1,13 @@
 """Frames of a video: in order, with their times, and refused where the file is not what it says."""
 
+import io
+
 import av
 import numpy as np
 import pytest
 
 from duomo.errors import InputMissing, InputTooLarge, InputUnreadable
+from duomo.inputs import Video
 from duomo.inputs.frames import VideoReader
 
 
@@ -72,6 +75,34 @@ def test_frames_beyond_the_limit_of_pixels_are_refused(clip, config):
     config("[limits]\nimage_pixels = 1000")
     with pytest.raises(InputTooLarge, match="64 x 48"):
         VideoReader(clip)
+
+
+def coded(width, height, *, frames=3, apart=1, container="h264"):
+    """A video as bytes, its frames `apart` tenths of a second."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream("libx264" if container == "h264" else "mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for at in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), format="rgb24")
+            picture.pts = at * apart
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+    return file.getvalue()
+
+
+def test_a_frame_that_is_larger_than_the_file_said_is_refused_too(config):
+    config("[limits]\nimage_pixels = 5000")
+    with VideoReader(coded(64, 48) + coded(96, 64)) as video, pytest.raises(InputTooLarge, match="96 x 64"):
+        list(video.frames())
+
+
+def test_a_video_that_does_not_say_how_long_it_is_ends_at_the_limit(config):
+    config("[limits]\nvideo_seconds = 10")
+    still = coded(16, 16, frames=6, apart=50, container="mpegts")
+    with pytest.raises(InputTooLarge, match=r"more than 10 seconds|lasts 2\d seconds"):
+        Video.accept(still).spread(4)
+    assert Video.accept(coded(16, 16, frames=6, container="mpegts")).spread(4).total == 6
 
 
 def test_an_address_that_nobody_answers_is_an_error():
