@@ -38,18 +38,23 @@ def decode_encapsulated(dataset: Dataset) -> NDArray[Any]:
         DecoderStopped: The decoder died or took too much time.
         DecoderFailed: The pixels are damaged, no decoder is there, or more memory is needed than the image explains.
     """
-    answer = CHILD.ask(_pixel_module(dataset), COPIES * _image_bytes(dataset))
+    answer = CHILD.ask(_pixel_file(dataset), COPIES * _image_bytes(dataset))
     return np.asarray(np.load(io.BytesIO(answer), allow_pickle=False))
 
 
-def _pixel_module(dataset: Dataset) -> bytes:
-    """A DICOM file of the elements that describe the pixels, and of nothing else."""
+def pixel_module(dataset: Dataset) -> Any:
+    """A data set of the elements that describe the pixels, and of nothing else."""
     part: Any = pydicom.Dataset()
     for tag in dataset.keys():  # noqa: SIM118
         if tag.group in (0x0028, 0x7FE0):
             part[tag] = dataset.get_item(tag)
     part.preamble, part.file_meta = bytes(128), pydicom.dataset.FileMetaDataset()
     part.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    return part
+
+
+def _pixel_file(dataset: Dataset) -> bytes:
+    part = pixel_module(dataset)
     file = io.BytesIO()
     try:
         with quiet():

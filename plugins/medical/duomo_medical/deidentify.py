@@ -278,11 +278,9 @@ def native_pixels(dataset: Dataset, stored: np.ndarray[Any, Any]) -> None:
         return
     allocated = stored.dtype.itemsize * 8
     bits = min(int(value(dataset, "BitsStored", allocated)), allocated)
-    unused = allocated - bits
-    if unused:
-        # Up and down again: an arithmetic shift gives signed numbers their sign back. Bits may lie above their place.
-        above = min(max(allocated - 1 - int(value(dataset, "HighBit", bits - 1)), 0), unused)
-        stored = (stored << above) >> unused
+    if unused := allocated - bits:
+        # Up and down again: an arithmetic shift gives signed numbers their sign back.
+        stored = (stored << unused) >> unused
     content = np.ascontiguousarray(stored).astype(stored.dtype.newbyteorder("<")).tobytes()
     dataset.add_new("PixelData", "OB" if allocated == 8 else "OW", content + b"\0" * (len(content) % 2))
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = allocated, bits, bits - 1

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs import apart
 from duomo_medical import orientation
-from duomo_medical.decoding import decode_encapsulated
+from duomo_medical.decoding import decode_encapsulated, pixel_module
 from duomo_medical.dicom_file import functional_group, pydicom, quiet, value
 
 MAX_PIXELS = 1 << 30
@@ -86,7 +86,7 @@ def has_pixels(dataset: Dataset) -> bool:
 
 
 def decode(dataset: Dataset) -> NDArray[Any]:
-    """Stored values, (frames, rows, columns) or (frames, rows, columns, 3) in RGB.
+    """Stored values, (frames, rows, columns) or (frames, rows, columns, 3) in RGB, in the lowest bits of each number.
 
     Raises `BadInput` without pixels, `InputTooLarge`, or `InputUnreadable` that says why they cannot be decoded.
     """
@@ -109,7 +109,16 @@ def _stored(dataset: Dataset) -> NDArray[Any]:
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     if syntax is not None and syntax.is_transfer_syntax and syntax.is_encapsulated and _decoders(syntax):
         return decode_encapsulated(dataset)
-    return np.asarray(dataset.pixel_array)
+    allocated, bits = (value(dataset, name, 0) for name in ("BitsAllocated", "BitsStored"))
+    above = value(dataset, "HighBit", bits - 1) - (bits - 1)
+    if not (above and 0 < bits < allocated and above <= allocated - bits):
+        return np.asarray(dataset.pixel_array)
+    # The library takes the lowest bits, wherever HighBit says that the pixel lies.
+    whole = pixel_module(dataset)
+    del whole.BitsStored, whole.HighBit  # the elements themselves are shared
+    whole.BitsStored, whole.HighBit = allocated, allocated - 1
+    unused = allocated - bits
+    return np.asarray((np.asarray(whole.pixel_array) << (unused - above)) >> unused)
 
 
 def develop(dataset: Dataset) -> Frames:
@@ -119,6 +128,12 @@ def develop(dataset: Dataset) -> Frames:
     if stored.ndim == 4:
         return Frames(turn.apply(_colour(stored)), "", None, False, None, turn.directions)
     values = _modality(dataset, stored)
+    if not np.isfinite(values).all():
+        raise InputUnreadable(
+            "this DICOM file has pixels that are not numbers",
+            why="NaN or infinity, in its pixels or by its rescaling",
+            fix="send it again from the archive",
+        )
     unit = _unit(dataset)
     padding = _padding(dataset, stored, values if unit == "HU" else None)
     if padding is not None and padding.any() and not padding.all():
@@ -204,9 +219,11 @@ def _unit(dataset: Dataset) -> str:
 
 def _modality(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.float32]:
     """Stored numbers to the modality's unit, by table or by slope and intercept; frames may have their own."""
-    with quiet():
+    with quiet(), np.errstate(all="ignore"):  # what is not a number is found afterwards
         try:
             if _is_rescaled(dataset):
+                if value(dataset, "RescaleSlope", 1) == 0:
+                    raise ValueError("all pixels would be alike")
                 return np.array(pydicom.pixels.apply_modality_lut(stored, dataset), np.float32)
             values = np.array(stored, np.float32)
             for at, frame in enumerate(values):

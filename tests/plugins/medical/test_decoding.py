@@ -171,9 +171,9 @@ def test_a_decoder_that_takes_too_long_is_stopped(packaged, monkeypatch):
 
 def test_the_child_is_told_nothing_of_the_patient(packaged):
     dataset = dicom_file.read(packaged / "JPEG2000.dcm").dataset
-    part = pydicom.dcmread(io.BytesIO(decoding._pixel_module(dataset)))  # what leaves the process is the point
+    part = pydicom.dcmread(io.BytesIO(decoding._pixel_file(dataset)))  # what leaves the process is the point
     assert {tag.group for tag in part.keys()} <= {0x0028, 0x7FE0}  # noqa: SIM118
-    assert str(dataset.PatientName).encode() not in decoding._pixel_module(dataset)  # as above
+    assert str(dataset.PatientName).encode() not in decoding._pixel_file(dataset)  # as above
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -10,7 +10,7 @@ import pytest
 from duomo.errors import BadInput, InputMissing, InputUnreadable
 
 pydicom = pytest.importorskip("pydicom")
-from duomo_medical import orientation, pixels  # noqa: E402
+from duomo_medical import deidentify, orientation, pixels  # noqa: E402
 from duomo_medical.dicom_file import read  # noqa: E402
 from duomo_medical.phantom import dicom_bytes  # noqa: E402
 
@@ -200,3 +200,28 @@ def test_a_ct_is_in_hounsfield_units_only_where_it_is_brought_to_them(elements, 
     if not unit:
         with pytest.raises(BadInput, match="meant for CT in Hounsfield units"):
             frames.to_uint8("lung")
+
+
+@pytest.mark.parametrize(("bits", "high", "kind"), [(12, 15, "u"), (12, 13, "u"), (12, 15, "i"), (12, 11, "i")])
+def test_a_pixel_is_read_from_where_its_high_bit_says(bits, high, kind):
+    values = np.array([[0, 1, 0x0AB, 0x7FF], [0x400, 5, 0x123, 0x456]], np.int16)
+    if kind == "i":
+        values = values - 0x400
+    else:
+        values[1, 0] = 0xFFF
+    stored = (values.astype(np.int64) << (high - bits + 1) & 0xFFFF).astype(np.uint16)
+    file = dicom_bytes(stored=stored, BitsStored=bits, HighBit=high, PixelRepresentation=int(kind == "i"))
+    dataset = read(file).dataset
+    decoded = pixels.decode(dataset)
+    assert np.array_equal(decoded[0], values)
+    deidentify.native_pixels(dataset, decoded)
+    assert np.array_equal(pixels.decode(dataset), decoded)
+    assert dataset.HighBit == bits - 1
+
+
+@pytest.mark.parametrize("elements", [{"RescaleSlope": "1e300", "RescaleIntercept": 0}, {"RescaleSlope": 0}])
+def test_a_rescaling_that_leaves_no_numbers_is_an_error(elements):
+    stored = np.arange(20, dtype=np.uint16).reshape(4, 5)
+    dataset = read(dicom_bytes(stored=stored, **{"RescaleIntercept": 0, **elements})).dataset
+    with pytest.raises(InputUnreadable, match=r"not numbers|brought to its modality's unit"):
+        pixels.develop(dataset)
