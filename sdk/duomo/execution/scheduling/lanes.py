@@ -14,8 +14,10 @@ A ticket is whatever the driver knows an item by.
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -32,10 +34,24 @@ MOST_IDLE = 16
 """Lanes that are kept although nothing is in them: their schedulers have learned what fits into memory."""
 AHEAD = 4
 """Batches for each worker that are offered to the scheduler, to choose alike items from; the rest waits its turn."""
+LEAST_DEADLINES = 64
+"""Deadlines that are kept whether anything still waits for them or not; of more, at most as many as items wait."""
 SLO_SHARE = 0.25
 """Share of the time of an item that its batch may take: it also waits for the batch that runs."""
 _BEHIND = -1
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class _Item(Mark, Generic[T]):
+    """An item that waits, or runs."""
+
+    ticket: T = dataclasses.field(kw_only=True)
+    entry: Entry = dataclasses.field(kw_only=True)
+    size: int = dataclasses.field(kw_only=True)
+    lane: Lane[T] = dataclasses.field(kw_only=True)
+    index: int = _BEHIND
+    """In the scheduler, or `_BEHIND`: it was not offered yet."""
 
 
 class Lane(Generic[T]):
@@ -53,41 +69,39 @@ class Lane(Generic[T]):
         self.time = BatchTime()
         """To be told of each batch that ran."""
         self._slo_s = slo_s
-        self._indices: dict[T, int] = {}
-        """Ticket → index in the scheduler, or `_BEHIND`."""
-        self._tickets: dict[int, T] = {}
+        self._offered: dict[int, _Item[T]] = {}
+        """Index in the scheduler → item."""
         self._turns = Turns()
-        self._marks: dict[T, Mark] = {}
-        """Item → its place among the callers, while it waits."""
-        self._behind: list[tuple[float, int, T, Entry, int, int]] = []
+        self._behind: list[tuple[float, int, _Item[T]]] = []
         """A heap of what was not offered yet; some of it was taken back."""
-        self._num = 0
+        self._num_offered = self._num_inside = 0
         self._order = itertools.count()
 
     @property
     def is_idle(self) -> bool:
         """Whether all that was added is answered or dropped."""
-        return not self._indices
+        return not self._num_inside
 
-    def add(self, ticket: T, entry: Entry, cost: int, size: int, caller: str = "") -> None:
+    def add(self, ticket: T, entry: Entry, cost: int, size: int, caller: str) -> _Item[T]:
         """Add an item."""
-        self._indices[ticket] = _BEHIND
-        mark = self._marks[ticket] = self._turns.mark(caller, cost)
-        heapq.heappush(self._behind, (mark.start, next(self._order), ticket, entry, cost, size))
-        if mark.start <= self._turns.now or len(self._behind) == 1:  # else there was no room before it either
+        item = _Item(caller, max(1, cost), ticket=ticket, entry=entry, size=size, lane=self)
+        self._num_inside += 1
+        self._turns.place(item)
+        heapq.heappush(self._behind, (item.start, next(self._order), item))
+        if item.start <= self._turns.now or len(self._behind) == 1:  # else there was no room before it either
             self._offer()
+        return item
 
-    def drop(self, ticket: T) -> bool:
+    def drop(self, item: _Item[T]) -> bool:
         """Take an item back, if no batch has it yet; gives whether it was."""
-        index = self._indices.get(ticket)
-        if index is None or (index != _BEHIND and not self.scheduler.drop(index)):
-            return False
-        if index == _BEHIND:
+        if item.index == _BEHIND:
             self.scheduler.counts.dropped += 1
+        elif self.scheduler.drop(item.index):
+            del self._offered[item.index]
         else:
-            del self._tickets[index]
-        del self._indices[ticket]
-        self._turns.drop(self._marks.pop(ticket))
+            return False
+        self._num_inside -= 1
+        self._turns.drop(item)
         return True
 
     def next_batch(self, worker: int = 0, *, idle: bool = True) -> Batch | None:
@@ -95,38 +109,40 @@ class Lane(Generic[T]):
         self._offer()
         batch = self.scheduler.next_batch(worker, idle=idle, most_cost=self._most_cost())
         if batch is not None:
-            tickets = [self._tickets[entry.index] for entry in batch.entries if entry.index in self._tickets]
-            self._turns.serve([self._marks.pop(each) for each in tickets if each in self._marks])
+            items = [self._offered[entry.index] for entry in batch.entries if entry.index in self._offered]
+            self._turns.serve([each for each in items if each.waits])
         return batch
 
     def answers(self) -> Iterator[tuple[T, ItemResult]]:
         """Return what has settled since the last time."""
         for entry, item_result in self.scheduler.settled():
-            ticket = self._tickets.pop(entry.index)
-            del self._indices[ticket]
-            yield ticket, item_result
+            self._num_inside -= 1
+            yield self._offered.pop(entry.index).ticket, item_result
         deque(self.scheduler.emit(), maxlen=0)  # in order, only so that it is forgotten
 
     def _offer(self) -> None:
         """Offer what has its turn now, and more until the next batches are full."""
-        while self._behind:
-            start, _, ticket, entry, cost, size = self._behind[0]
-            if ticket in self._indices:
-                if start > self._turns.now and not self._has_room():
+        scheduler, turns, behind = self.scheduler, self._turns, self._behind
+        most_items, most_cost = self._ahead()
+        while behind:
+            start, _, item = behind[0]
+            if item.waits:
+                is_full = scheduler.num_waiting >= most_items or scheduler.cost_waiting >= most_cost
+                if is_full and start > turns.now:
                     return
-                index, self._num = self._num, self._num + 1
-                self._tickets[index], self._indices[ticket] = ticket, index
-                self._turns.offer(self._marks[ticket])
-                self.scheduler.offer(Entry(index, entry.id, entry.item, entry.known), cost, size, start)
-            heapq.heappop(self._behind)
+                item.index = self._num_offered
+                self._offered[item.index] = item
+                self._num_offered += 1
+                turns.offer(item)
+                scheduler.offer(Entry(item.index, *item.entry[1:]), item.cost, item.size, start)
+            heapq.heappop(behind)
 
-    def _has_room(self) -> bool:
-        scheduler, policy = self.scheduler, self.scheduler.policy
-        ahead, usual = AHEAD * policy.workers, self.time.usual_cost
-        if scheduler.num_waiting >= ahead * policy.max_items:
-            return False
+    def _ahead(self) -> tuple[int, float]:
+        """Items and cost of them that the scheduler may choose from."""
+        policy, usual = self.scheduler.policy, self.time.usual_cost
+        ahead = AHEAD * policy.workers
         bound = min(usual or policy.budget, policy.budget or usual)
-        return not bound or scheduler.cost_waiting < ahead * bound
+        return ahead * policy.max_items, ahead * bound or math.inf
 
     def _most_cost(self) -> int:
         """Return the cost of the next batch; 0 for no bound.
@@ -153,7 +169,7 @@ class Lanes(Generic[T]):
         self._policy = policy
         self._slo_s = slo_s
         self._lanes: deque[Lane[T]] = deque()
-        self._places: dict[T, Lane[T]] = {}
+        self._places: dict[T, _Item[T]] = {}
         self._deadlines: list[tuple[float, int, T]] = []
         """A heap; some of its tickets are gone already."""
         self._order = itertools.count()
@@ -189,16 +205,18 @@ class Lanes(Generic[T]):
             caller: whose it is; callers have equal shares of the work.
         """
         lane = self._lane(options)
-        self._places[ticket] = lane
-        lane.add(ticket, entry, cost, size, caller)
+        self._places[ticket] = lane.add(ticket, entry, cost, size, caller)
         if deadline is not None:
             heapq.heappush(self._deadlines, (deadline, next(self._order), ticket))
+            if len(self._deadlines) > 2 * len(self._places) + LEAST_DEADLINES:
+                self._deadlines = [each for each in self._deadlines if each[2] in self._places]
+                heapq.heapify(self._deadlines)
         return lane
 
     def drop(self, ticket: T) -> bool:
         """Take an item back, if no batch has it yet; gives whether it was."""
-        lane = self._places.get(ticket)
-        if lane is None or not lane.drop(ticket):
+        item = self._places.get(ticket)
+        if item is None or not item.lane.drop(item):
             return False
         del self._places[ticket]
         return True
@@ -241,7 +259,7 @@ class Lanes(Generic[T]):
 
     def abandon(self, lane: Lane[T]) -> list[T]:
         """Forget a lane and take back all that is in it: nothing of it will be computed any more."""
-        tickets = [ticket for ticket, place in self._places.items() if place is lane]
+        tickets = [ticket for ticket, item in self._places.items() if item.lane is lane]
         for ticket in tickets:
             del self._places[ticket]
         self._lanes.remove(lane)
@@ -257,7 +275,7 @@ class Lanes(Generic[T]):
 
     def _lane(self, options: object) -> Lane[T]:
         for lane in self._lanes:
-            if same_options(lane.options, options):
+            if lane.options is options or same_options(lane.options, options):
                 return lane
         lane = Lane[T](options, self._policy, self._slo_s)
         self._lanes.append(lane)
@@ -267,7 +285,7 @@ class Lanes(Generic[T]):
 def same_options(one: object, other: object) -> bool:
     """Whether items with these options may share a batch."""
     try:
-        return one is other or bool(one == other)
+        return bool(one == other)
     except Exception:  # arrays among the options, say: they have no one truth value
         return False
 

@@ -19,9 +19,10 @@ class Mark:
     """The place of an item that waits."""
 
     caller: str
-    start: float
-    """Virtual time at which it has its turn."""
     cost: int
+    """At least 1."""
+    start: float = 0.0
+    """Virtual time at which it has its turn."""
     waits: bool = True
     is_offered: bool = False
 
@@ -50,13 +51,14 @@ class Turns:
         """A heap of offered items whose turn has not come; some wait no more."""
         self._order = itertools.count()
 
-    def mark(self, caller: str, cost: int) -> Mark:
-        """Mark one more item that waits."""
-        found = self._callers.setdefault(caller, _Caller())
+    def place(self, mark: Mark) -> None:
+        """Give one more item that waits its place."""
+        found = self._callers.get(mark.caller)
+        if found is None:
+            found = self._callers[mark.caller] = _Caller()
         found.waiting += 1
-        mark = Mark(caller, max(self.now, found.end), max(1, cost))
+        mark.start = max(self.now, found.end)
         found.end = mark.start + mark.cost
-        return mark
 
     def offer(self, mark: Mark) -> None:
         """Note that an item may be in the next batch."""

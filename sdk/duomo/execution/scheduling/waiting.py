@@ -88,7 +88,7 @@ class WaitingItems:
             self._bins[key] = deque((index,))
             bisect.insort(self._keys, key)
             self._push(index, key)
-        elif age is None or self._age(waiting[-1]) <= self._age(index):
+        elif age is None or self._ages[waiting[-1]] <= age:
             waiting.append(index)
         else:
             at = bisect.bisect(waiting, self._age(index), key=self._age)

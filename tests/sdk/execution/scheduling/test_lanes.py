@@ -1,9 +1,11 @@
 """Lanes, driven by hand on a clock that is a number: no thread, no future, no model."""
 
+import weakref
+
 from hypothesis import given, settings, strategies as st
 
 from duomo.execution.base import Entry, ItemResult
-from duomo.execution.scheduling.lanes import MOST_IDLE, Lanes
+from duomo.execution.scheduling.lanes import LEAST_DEADLINES, MOST_IDLE, Lanes
 from duomo.execution.scheduling.policy import Policy
 from duomo.outcome import ItemError
 
@@ -98,6 +100,24 @@ def test_what_waits_past_its_deadline_is_answered_uncomputed_and_what_has_begun_
     assert [run(lanes), run(lanes), run(lanes)] == [["patient"], ["endless"], []]
     lanes.answers()
     assert lanes.next_deadline() is None
+
+
+class Ticket:
+    """What a driver knows an item by: its future, say, which holds the outcome."""
+
+
+def test_a_ticket_is_forgotten_long_before_its_deadline():
+    lanes, tickets = lanes_of(), weakref.WeakSet()
+    for _ in range(1000):
+        ticket = Ticket()
+        tickets.add(ticket)
+        lanes.add(ticket, Entry(0, "", ""), "", deadline=86_000.0)
+        run(lanes)
+        lanes.answers()
+    assert len(tickets) <= LEAST_DEADLINES + 2
+    add(lanes, "last", deadline=5.0)
+    assert lanes.next_deadline() == 5.0
+    assert [late for late, _ in lanes.expire(5.0)] == ["last"]
 
 
 def test_a_deadline_of_now_is_late():
