@@ -153,6 +153,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         host=given["host"],
         port=given["port"],
         log_level=("warning", "info", "debug")[min(app.verbose, 2)],
+        access_log=app.verbose > 0,  # else it would be written for each request and thrown away
         log_config=_to_stderr(uvicorn.config.LOGGING_CONFIG),
         timeout_graceful_shutdown=given["stop_after"],
         timeout_keep_alive=30,

@@ -200,7 +200,7 @@ class InlineExecutor(Executor):
 
     def meta(self) -> Meta:
         """Return what is the same for all results of the job."""
-        if self._worker is not None:
+        if self._worker is not None and self._worker.difference != self._meta.difference:
             self._meta = self._worker.meta(self.name)
         return self._meta
 
@@ -219,8 +219,9 @@ class InlineExecutor(Executor):
         self._worker = self._job = self._desk = None
 
 
-PREPARE_SHARE = 0.1
-"""A batch is prepared beside the one before it where preparing takes more than this share of computing."""
+PREPARE_SHARE, LEAST_PREPARE_S = 0.1, 1e-3
+"""A batch is prepared beside the one before it where preparing takes more than this share of computing, and longer than
+it takes to hand it to another thread and back."""
 
 
 class InlineDesk(Desk):
@@ -236,7 +237,7 @@ class InlineDesk(Desk):
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare")
         self._following: tuple[Lane[Submitted], Pending] | None = None
         self._prepare_s = self._compute_s = 0.0
-        """Seconds that the last batches took to prepare and to compute."""
+        """Seconds that a batch takes to prepare and to compute, by the last ones."""
         self._forgotten = Counts()
 
     def work(self) -> None:
@@ -244,11 +245,12 @@ class InlineDesk(Desk):
         found, self._following = self._following or self._next(None), None
         if found is not None:
             lane, pending = found
-            following = self._next(self._pool) if self._prepare_s > PREPARE_SHARE * self._compute_s else None
+            is_long = self._prepare_s > max(LEAST_PREPARE_S, PREPARE_SHARE * self._compute_s)
+            following = self._next(self._pool) if is_long else None
             try:
                 ran = self._executor.compute(pending)
-                self._prepare_s = 0.8 * self._prepare_s + ran.prepare_s
-                self._compute_s = 0.8 * self._compute_s + ran.compute_s
+                self._prepare_s = 0.8 * self._prepare_s + 0.2 * ran.prepare_s
+                self._compute_s = 0.8 * self._compute_s + 0.2 * ran.compute_s
                 with self._changed:
                     if ran.error is None:
                         lane.time.note(ran.batch.padded, ran.compute_s)

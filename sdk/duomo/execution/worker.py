@@ -81,7 +81,7 @@ class Worker:
             dtype,
             executor,
             optimize=job.optimize,
-            difference=self._difference,
+            difference=self.difference,
         )
 
     def check(self, options: object) -> None:
@@ -168,12 +168,12 @@ class Worker:
             ]
         num = len(item_results)
         ms = round((prepared.seconds + time.perf_counter() - start) * 1000 / num, 3)
-        timing = Timing(num, ms, self._difference, self.replica)
+        timing = Timing(num, ms, self.difference, self.replica)
         # `_replace` takes three times as long
         return [ItemResult(each.result, each.error, each.truncated, each.windows, timing) for each in item_results]
 
     @property
-    def _difference(self) -> float:
+    def difference(self) -> float:
         """How far the speed mode moved the output of the first batch; 0 before it, and where there is none."""
         return self._trial.difference if self._trial is not None else 0.0
 

@@ -27,18 +27,26 @@ class Limits:
 _DEFAULTS = Limits()
 _LOOK_AGAIN_S = 0.02
 """Every item is held against the limits, and each look at a file hands the interpreter to another thread."""
+_ASK_AGAIN_S = 0.001
+"""And to ask the environment where the file is takes longer than to hold a text against them."""
 _known: tuple[Path, float, Limits] | None = None
+_asked = -1.0
+"""When the environment was asked last."""
 
 
 def limits() -> Limits:
     """The limits in force: the defaults, changed by the ``[limits]`` table of the configuration as it is now.
 
-    A changed file is seen after 20 ms at the latest.
+    A changed file is seen after 20 ms at the latest, a changed environment after 1 ms.
     """
-    global _known
-    path, now = config_path(), time.monotonic()
+    global _known, _asked
+    now = time.monotonic()
+    if _known is not None and now - _asked < _ASK_AGAIN_S:
+        return _known[2]
+    path = config_path()
     if _known is None or _known[0] is not path or now - _known[1] > _LOOK_AGAIN_S:
         _known = (path, now, _read())
+    _asked = now
     return _known[2]
 
 

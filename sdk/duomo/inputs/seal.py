@@ -6,23 +6,26 @@ the border around everything that it accepts for them, options included.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
+from typing import Self
 
 from duomo.errors import BadInput
 
 _SEALED: ContextVar[bool] = ContextVar("duomo_sealed", default=False)
 
 
-@contextlib.contextmanager
-def sealed() -> Iterator[None]:
+class sealed:
     """Refuse files and addresses in this context until the block ends."""
-    token = _SEALED.set(True)
-    try:
-        yield
-    finally:
-        _SEALED.reset(token)
+
+    __slots__ = ("_token",)
+    _token: Token[bool]
+
+    def __enter__(self) -> Self:
+        self._token = _SEALED.set(True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _SEALED.reset(self._token)
 
 
 def check_unsealed(what: str) -> None:

@@ -69,8 +69,7 @@ class Access:
         if name not in self._hosts and "*" not in self._hosts:
             return 421, _words("E-HOST", "this server does not go by that name", "start it with --host-name NAME")
         origin = headers.get(b"origin", "").rstrip("/").lower()
-        own = {f"http://{host}", f"https://{host}"}
-        if origin and origin not in own and origin not in self._origins and "*" not in self._origins:
+        if origin and origin not in (f"http://{host}", f"https://{host}") and not self._origins & {origin, "*"}:
             return 403, _words("E-ORIGIN", "a page of another origin may not call this server", "--allow-origin URL")
         if path == ADMIN_PATHS or path.startswith(ADMIN_PATHS + "/"):
             return self._refuse_admin(_given(headers.get(b"authorization", "")))

@@ -28,6 +28,7 @@ from duomo.errors import UnknownTask, did_you_mean
 from duomo.references import find_weights
 from duomo.runner import Runner, load
 from duomo.serving.access import ADMIN_PATHS, Access
+from duomo.serving.direct import Direct
 from duomo.serving.hosted import Hosted
 from duomo.serving.inference_v2 import InferenceRoutes
 from duomo.serving.live.socket import LiveRoutes
@@ -192,6 +193,7 @@ def app(
         middleware=[
             Middleware(Observed, metrics=metrics),
             Middleware(Access, token=token, admin_token=admin_token, hosts=hosts, origins=origins),
+            Middleware(Direct, handler=routes.one, tasks=hosted),
         ],
         exception_handlers={404: _not_found, 405: _not_found},
         lifespan=lifespan,

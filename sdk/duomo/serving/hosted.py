@@ -7,6 +7,7 @@ import contextlib
 import functools
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from duomo.errors import Unavailable
@@ -33,13 +34,26 @@ STALLED_S = 4.0
 
 
 class Lease(Generic[R]):
-    """A runner and how many requests use it; it is closed once it is retired and nobody does."""
+    """A runner and how many requests use it; it is closed once it is retired and nobody does.
+
+    A request holds it by ``with``.
+    """
 
     def __init__(self, runner: Runner[R]) -> None:
         self.runner = runner
         self.users = 0
         self.is_retired = False
         self.since = time.time()
+
+    def __enter__(self) -> Runner[R]:
+        self.users += 1
+        record = seen()
+        record.task, record.model = self.runner.task.name, self.runner.meta.model
+        return self.runner
+
+    def __exit__(self, *_: object) -> None:
+        self.users -= 1
+        _close_if_idle(self)
 
 
 class Watcher(Generic[R]):
@@ -155,12 +169,13 @@ class Hosted(Generic[R]):
         computed = False
         try:
             with self.lease() as runner, sealed():
-                submit = functools.partial(runner.submit, item, deadline_s=deadline_s, caller=caller, **options)
-                # A short text is accepted sooner than a thread could be asked to do it.
-                is_short = isinstance(item, str) and len(item) < SHORT
-                future = submit() if is_short else await asyncio.to_thread(submit)
+                if isinstance(item, str) and len(item) < SHORT:  # accepted sooner than a thread could be asked to do it
+                    future = runner.submit(item, deadline_s=deadline_s, caller=caller, **options)
+                else:
+                    submit = functools.partial(runner.submit, item, deadline_s=deadline_s, caller=caller, **options)
+                    future = await asyncio.to_thread(submit)
                 try:
-                    outcome = await asyncio.wrap_future(future)
+                    outcome = await settled(future)
                 except asyncio.CancelledError:
                     future.cancel()
                     self.metrics.cancelled.labels(self.task.name).inc()
@@ -185,18 +200,9 @@ class Hosted(Generic[R]):
                 if close is not None:
                     await asyncio.to_thread(close)
 
-    @contextlib.contextmanager
-    def lease(self) -> Iterator[Runner[R]]:
+    def lease(self) -> Lease[R]:
         """Use the model that is live now; it is not closed before the block ends."""
-        lease = self._live
-        lease.users += 1
-        record = seen()
-        record.task, record.model = self.task.name, lease.runner.meta.model
-        try:
-            yield lease.runner
-        finally:
-            lease.users -= 1
-            _close_if_idle(lease)
+        return self._live
 
     def swap(self, runner: Runner[R]) -> None:
         """Have another model answer from now on; the one before finishes what it has begun and is closed."""
@@ -220,6 +226,24 @@ class Hosted(Generic[R]):
         self.drift.observe(signals_of(item, outcome))
         if self.watcher is not None:
             self.watcher.answered(item, options, outcome)
+
+
+async def settled(future: Future[Outcome[R]]) -> Outcome[R]:
+    """Wait for the outcome that another thread gives; `asyncio.wrap_future` does a third more for it."""
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def tell(_: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(wake)
+
+    future.add_done_callback(tell)
+    await waiter
+    return future.result()
 
 
 _NOT_ITS_FAULT = frozenset({"E-DEADLINE", "E-OPTION"})

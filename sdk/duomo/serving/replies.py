@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,10 @@ STATUS: tuple[tuple[type[DuomoError], int], ...] = (
 """HTTP status by branch of the error tree; the first that fits."""
 
 
+to_text = json.JSONEncoder(ensure_ascii=False).encode
+"""A value as JSON text; `json.dumps` makes such an encoder anew for each value."""
+
+
 class JsonReply(Response):
     """A body that is JSON text already."""
 
@@ -46,7 +51,7 @@ def status_of(error: DuomoError | ItemError) -> int:
 
 def error_reply(status: int, words: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JsonReply:
     """Answer with an error; the words are code, what, why and fix, and never a path or a traceback."""
-    return JsonReply(json.dumps({"error": dict(words)}, ensure_ascii=False), status, headers=dict(headers or {}))
+    return JsonReply(to_text({"error": dict(words)}), status, headers=dict(headers or {}))
 
 
 def reply_to(error: DuomoError | ItemError, headers: Mapping[str, str] | None = None) -> JsonReply:
@@ -68,9 +73,25 @@ def result_reply(outcome: Outcome[Any]) -> JsonReply:
     if outcome.error is not None:
         return reply_to(outcome.error, meta_headers(outcome.meta))
     assert outcome.result is not None
-    meta = json.dumps({name: getattr(outcome.meta, name) for name in outcome.meta.__slots__}, ensure_ascii=False)
+    meta = to_text({name: getattr(outcome.meta, name) for name in outcome.meta.__slots__})
     body = f'{{"result": {result_json(outcome.result)}, "meta": {meta}}}'
-    return JsonReply(body, headers=dict(meta_headers(outcome.meta)))
+    return ResultReply(body.encode(), outcome.meta)
+
+
+class ResultReply(JsonReply):
+    """A result that is JSON text already; its headers are not put together again for each."""
+
+    def __init__(self, body: bytes, meta: Meta) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), *_raw_headers(meta.model, meta.revision)]
+
+
+@functools.lru_cache
+def _raw_headers(model: str, revision: str) -> list[tuple[bytes, bytes]]:
+    found = {"content-type": JsonReply.media_type, **meta_headers(Meta("", model, revision=revision))}
+    return [(name.encode(), value.encode()) for name, value in found.items()]
 
 
 def meta_headers(meta: Meta) -> dict[str, str]:

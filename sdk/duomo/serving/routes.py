@@ -18,7 +18,7 @@ from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.replies import JsonReply, reply_to, result_reply
 from duomo.serving.schemas import example_of, input_schema
-from duomo.serving.wire import WireLimits, read_request, to_item, to_options
+from duomo.serving.wire import WireLimits, header, read_request, to_item, to_options
 
 T = TypeVar("T")
 
@@ -136,11 +136,21 @@ class ClientGone(DuomoError):
     """Nobody waits for the answer any more."""
 
 
+WATCH_AFTER_S = 0.02
+"""A client whose answer takes longer is watched: to watch takes as long as all else of a request that is quick."""
+
+
 async def until_gone(request: Request, running: Coroutine[object, object, T]) -> T | None:
     """Wait for an outcome as long as the client waits; None when it has gone, and then the work is taken back."""
     waiting = asyncio.current_task()
     assert waiting is not None
     has_left = False
+    watch: asyncio.Task[None] | None = None
+
+    def begin() -> None:
+        nonlocal watch
+        watch = asyncio.create_task(_disconnected(request))
+        watch.add_done_callback(leave)
 
     def leave(watch: asyncio.Task[None]) -> None:
         nonlocal has_left
@@ -148,8 +158,7 @@ async def until_gone(request: Request, running: Coroutine[object, object, T]) ->
             has_left = True
             waiting.cancel()
 
-    watch = asyncio.create_task(_disconnected(request))
-    watch.add_done_callback(leave)
+    timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, begin)
     try:
         return await running
     except asyncio.CancelledError:
@@ -158,8 +167,10 @@ async def until_gone(request: Request, running: Coroutine[object, object, T]) ->
         waiting.uncancel()
         return None
     finally:
-        watch.remove_done_callback(leave)
-        watch.cancel()
+        timer.cancel()
+        if watch is not None:
+            watch.remove_done_callback(leave)
+            watch.cancel()
 
 
 async def _disconnected(request: Request) -> None:
@@ -169,7 +180,7 @@ async def _disconnected(request: Request) -> None:
 
 def deadline_of(request: Request, body: dict[str, Any]) -> float | None:
     """Read the seconds a client is ready to wait: ``deadline_s`` of the body, or the header x-deadline-s."""
-    given = body.get("deadline_s", request.headers.get("x-deadline-s"))
+    given = body.get("deadline_s", header(request, b"x-deadline-s") or None)
     if given is None:
         return None
     try:
@@ -183,8 +194,9 @@ def deadline_of(request: Request, body: dict[str, Any]) -> float | None:
 
 def caller_of(request: HTTPConnection) -> str:
     """Tell callers apart, so that they take turns: by the header x-duomo-caller, or by their connection."""
-    given = request.headers.get("x-duomo-caller", "")
-    return given[:64] or (f"{request.client.host}:{request.client.port}" if request.client is not None else "")
+    given = header(request, b"x-duomo-caller")
+    client = request.scope.get("client")
+    return given[:64] or (f"{client[0]}:{client[1]}" if client is not None else "")
 
 
 def _placed(outcome: Outcome[Any], index: int) -> Outcome[Any]:

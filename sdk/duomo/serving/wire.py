@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from duomo.errors import BadInput, InputTooLarge
 from duomo.inputs import Audio, Image, ImageChat, MarkedImage, TableRow, TextOrImage, Video
@@ -50,17 +50,33 @@ class WireLimits(NamedTuple):
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Read a body, counting. Raises `InputTooLarge` as soon as it is longer than `limit` bytes."""
-    declared = request.headers.get("content-length", "")
+    declared = header(request, b"content-length")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(int(declared), limit)
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
         size += len(part)
         if size > limit:
             raise _too_large(size, limit)
         parts.append(part)
-    return b"".join(parts)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def header(request: HTTPConnection, name: bytes) -> str:
+    """Return a header, whose name is in small letters; empty where there is none.
+
+    Starlette's own mapping encodes the name and raises an exception on the way to that.
+    """
+    for key, value in request.scope["headers"]:
+        if key == name:
+            return bytes(value).decode("latin-1")
+    return ""
 
 
 async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
@@ -70,7 +86,8 @@ async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
         BadInput: the body is not JSON or a form, or nests deeper than allowed.
         InputTooLarge: it is longer than allowed.
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    given = header(request, b"content-type") or "application/json"
+    kind = given.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _read_form(request, limits)
     if kind not in ("application/json", "text/json"):
@@ -88,7 +105,9 @@ async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
 def parse_json(text: bytes | str, depth: int) -> object:
     """Parse JSON of bounded nesting. Raises `BadInput`."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _DECODER.decode(
+            text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+        )
     except (ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, ValueError) else "it nests too deeply"
         raise BadInput("the body is not valid JSON", why=what, fix="check it with a JSON linter") from None
@@ -218,6 +237,9 @@ def _inside(value: object) -> Iterable[object]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _too_large(size: int, limit: int) -> InputTooLarge:

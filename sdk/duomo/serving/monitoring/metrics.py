@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from duomo.outcome import Outcome
+from duomo.serving.monitoring.histogram import Histogram
 from duomo.serving.monitoring.recent import Recent
 from duomo.tasks.base import Result
 
@@ -38,29 +39,27 @@ class Metrics:
         # Prometheus makes each set of labels out anew, which costs more than to count.
         self._item = functools.cache(self.items.labels)
         self._request = functools.cache(self.requests.labels)
-        self._of_batch = functools.cache(self.batch.labels)
-        self._of_queue = functools.cache(self.queue.labels)
-        self._of_compute = functools.cache(self.compute.labels)
-        self._whole = functools.cache(self.seconds.labels)
 
     def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
-        return Histogram(name, text, ["task"], buckets=buckets, registry=self.registry)
+        made = Histogram(name, text, buckets)
+        self.registry.register(made)
+        return made
 
     def count(self, task: str, outcome: Outcome[R], queue_s: float, compute_s: float) -> None:
         """Count one outcome, and the seconds that it waited and was computed."""
         self._item(task, outcome.error.code if outcome.error is not None else "ok").inc()
         if outcome.error is None:
-            self._of_batch(task).observe(outcome.meta.batch)
-            self._of_queue(task).observe(queue_s)
-            self._of_compute(task).observe(compute_s)
+            self.batch.observe(task, outcome.meta.batch)
+            self.queue.observe(task, queue_s)
+            self.compute.observe(task, compute_s)
 
     def request(self, task: str, status: int, seconds: float, now: float) -> None:
         """Count one answer."""
         self._request(task, status).inc()
-        self._whole(task).observe(seconds)
+        self.seconds.observe(task, seconds)
         if task not in self.recent:
             self.recent[task] = Recent()
         self.recent[task].add(now, seconds)

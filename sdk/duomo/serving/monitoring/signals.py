@@ -10,6 +10,8 @@ from duomo.serving.monitoring.drift import Value
 from duomo.tasks.base import Result
 
 R = TypeVar("R", bound=Result)
+MEASURED = ("labels", "vector", "text", "boxes")
+"""Fields of a result that something is measured of."""
 
 
 def size_of(item: object) -> float:
@@ -32,19 +34,17 @@ def signals_of(item: object, outcome: Outcome[R]) -> dict[str, Value]:
     result = outcome.result
     if result is None:
         return found
-    labels = getattr(result, "labels", None)
+    fields = type(result).model_fields  # to ask a pydantic object for what it does not have takes long
+    labels, vector, text, boxes = (getattr(result, name) if name in fields else None for name in MEASURED)
     if isinstance(labels, list) and labels and hasattr(labels[0], "score"):
         found["top_label"], found["top_score"] = str(labels[0].name), float(labels[0].score)
-    vector = getattr(result, "vector", None)
     if vector is not None and len(vector):
         # Two fixed directions of the space: a shifted centroid moves the projections.
         half = len(vector) // 2
         found["vector_half"] = float(vector[:half].sum())
         found["vector_alternate"] = float(vector[::2].sum() - vector[1::2].sum())
-    text = getattr(result, "text", None)
     if isinstance(text, str):
         found["output_size"] = math.log(max(1, len(text)))
-    boxes = getattr(result, "boxes", None)
     if isinstance(boxes, list):
         found["boxes"] = float(len(boxes))
     return found
