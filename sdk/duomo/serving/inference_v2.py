@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -192,12 +192,7 @@ def _values(tensor: Mapping[str, Any], is_media: bool) -> list[object]:
             why=f"it is {tensor.get('datatype')!r:.40}",
             fix='"datatype": "BYTES"',
         )
-    flat: list[object] = []
-    level: list[object] = list(data) if isinstance(data, list) else []
-    while level:
-        each = level.pop(0)
-        level = [*each, *level] if isinstance(each, list) else level
-        flat += [] if isinstance(each, list) else [each]
+    flat = list(_leaves(data)) if isinstance(data, list) else []
     is_shape = isinstance(shape, list) and all(isinstance(side, int) and side >= 0 for side in shape)
     if not is_shape or math.prod(shape or ()) != len(flat) or not flat:
         raise BadInput(
@@ -206,6 +201,14 @@ def _values(tensor: Mapping[str, Any], is_media: bool) -> list[object]:
             fix=f'"shape": [{len(flat)}]',
         )
     return [decode_base64(str(each)) for each in flat] if is_media else flat
+
+
+def _leaves(data: list[object]) -> Iterator[object]:
+    for each in data:
+        if isinstance(each, list):
+            yield from _leaves(each)  # no deeper than a body may nest
+        else:
+            yield each
 
 
 def _tensor(name: str, kind: str, results: list[Any]) -> Tensor:

@@ -21,6 +21,8 @@ from duomo.serving.schemas import example_of, input_schema
 from duomo.serving.wire import WireLimits, header, read_request, to_item, to_options
 
 T = TypeVar("T")
+AT_ONCE = 32
+"""Items of a list that are accepted before the event loop turns to other requests."""
 
 
 class TaskRoutes:
@@ -123,8 +125,12 @@ class TaskRoutes:
             except DuomoError as error:
                 return Failure(index, str(index), None, ItemError.of(error), hosted.runner.meta)
 
-        tasks = [asyncio.create_task(settle(index)) for index in range(len(items))]
+        tasks: list[asyncio.Task[Outcome[Any]]] = []
         try:
+            for index in range(len(items)):
+                tasks.append(asyncio.create_task(settle(index)))
+                if index % AT_ONCE == AT_ONCE - 1:
+                    await asyncio.sleep(0)  # others are answered meanwhile
             for each in tasks if in_order else asyncio.as_completed(tasks):
                 yield (await each).to_json().encode() + b"\n"
         finally:
