@@ -1,0 +1,106 @@
+"""All tasks behind one server, with a model that does nothing: what a client may not name, and what it is told."""
+
+import itertools
+import json
+import sys
+import wave
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from starlette.testclient import TestClient
+
+import duomo
+from duomo import serving
+from duomo.testing import echo_spec, fake_catalog
+from tests.sdk.serving.test_holes import listener  # noqa: F401 - a fixture
+
+TASKS = sorted(duomo.default_catalog().tasks)
+SECRET = "duomo-secret"
+EVENTS: list[str] | None = None
+"""What was opened, listed or connected to, while somebody counts."""
+
+
+def _count(event: str, arguments: tuple[object, ...]) -> None:
+    if EVENTS is not None and event in ("open", "os.listdir", "os.scandir", "glob.glob", "socket.connect"):
+        EVENTS.append(f"{event} {arguments}")
+
+
+sys.addaudithook(_count)
+
+
+@pytest.fixture(scope="module")
+def client():
+    runners = []
+    for name in TASKS:
+        catalog = fake_catalog(echo_spec(task=name))
+        runners.append(duomo.load(name, "fake/echo", catalog=catalog))
+    with TestClient(serving.app(runners), base_url="http://localhost", raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Files that a task could read, in the present folder."""
+    place = tmp_path / SECRET
+    place.mkdir()
+    PIL.Image.new("RGB", (8, 8)).save(place / "a.png")
+    (place / "a.txt").write_text(f"{SECRET} text", "utf-8")
+    (place / "a.json").write_text(f'["{SECRET} json"]', "utf-8")
+    with wave.open(str(place / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(3200))
+    monkeypatch.chdir(tmp_path)
+    return place
+
+
+def with_media(value: object, given: object) -> object:
+    """An example whose files are replaced by what a client names."""
+    if isinstance(value, str):
+        return given if value.startswith("data:") else value
+    if isinstance(value, dict):
+        return {key: with_media(each, given) for key, each in value.items()}
+    return [with_media(each, given) for each in value] if isinstance(value, list) else value
+
+
+def with_texts(value: object, given: object) -> object:
+    if isinstance(value, str):
+        return given
+    if isinstance(value, dict):
+        return {key: with_texts(each, given) for key, each in value.items()}
+    return [with_texts(each, given) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_input_and_no_option_reads_the_disk_or_asks_an_address(name, client, folder, listener):  # noqa: F811
+    global EVENTS
+    port, calls = listener
+    described = client.get(f"/v1/tasks/{name}").json()
+    example = described["example"] or {"input": "data:x", "options": {}}
+    names = [str(folder / "a.png"), f"{SECRET}/a.wav", f"{SECRET}/a.txt", f"file://{folder}/a.png", str(folder),
+             f"http://127.0.0.1:{port}/{SECRET}.png"]  # fmt: skip
+    forms = itertools.cycle(({"path": "…"}, {"bytes": None, "path": "…"}, {"image": "…"}, {"audio": "…"}, {"url": "…"}))
+    values = itertools.cycle((str, lambda each: [each], lambda each: [{"image": each}], "@{}".format))
+    bodies = []
+    for each in names:
+        form = {key: each if value else value for key, value in next(forms).items()}
+        bodies += [{**example, "input": with_media(example["input"], given)} for given in (each, form)]
+        bodies += [{**example, "input": given} for given in (with_texts(example["input"], each), [each], form)]
+        for option in described["options"]["properties"]:
+            given = next(values)
+            bodies.append({**example, "options": {**example["options"], option: given(each)}})
+    EVENTS = []
+    try:
+        replies = [client.post(f"/v1/tasks/{name}", json=body) for body in bodies]
+    finally:
+        found, EVENTS = [each for each in EVENTS if SECRET in each or str(port) in each], None
+    assert found == []
+    assert calls == []
+    for body, reply in zip(bodies, replies, strict=True):
+        sent = json.dumps(body)
+        assert f"{SECRET} text" not in reply.text, sent
+        assert f"{SECRET} json" not in reply.text, sent
+        if reply.status_code != 200:
+            assert str(Path.cwd()) not in reply.text or str(Path.cwd()) in sent, sent
+            assert "No such file" not in reply.text, sent
+            assert reply.status_code in (400, 413, 422, 500), sent
