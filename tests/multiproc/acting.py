@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from duomo.tasks import TextClassification
 from duomo.testing.fakes import EchoModel
@@ -24,10 +25,11 @@ class Dying(EchoModel):
 
 
 class Stalling(EchoModel):
-    """Its loading never comes back, in workers only."""
+    """Its loading never comes back, in workers only; a file in a folder tells that it has begun."""
 
     @classmethod
     def load(cls, weights, *, device, dtype):
+        Path(os.environ["DUOMO_TEST_FOLDER"], str(os.getpid())).touch()
         time.sleep(3600)  # until it is ended
 
 

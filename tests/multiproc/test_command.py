@@ -89,7 +89,8 @@ def test_on_a_terminal_a_second_line_tells_how_busy_each_worker_is():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_reaches_only_the_driver_which_ends_the_workers_and_can_be_carried_on(tmp_path):
     out = tmp_path / "out.jsonl"
-    words = [f"naps {i}" for i in range(400)]
+    gate = tmp_path / "gate"
+    words = [*(f"naps {i}" for i in range(8)), *[f"waits {gate}"] * 4]  # it cannot come to its end before that
     call = [sys.executable, "-c", MAIN, *LOCAL, *texts(*words), "-O", str(out), "--resume", "-b", "1"]
     process = subprocess.Popen(call, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 60
@@ -103,6 +104,7 @@ def test_ctrl_c_reaches_only_the_driver_which_ends_the_workers_and_can_be_carrie
     assert "Traceback" not in said
     assert _members(process.pid) == []
     done = out.read_bytes().splitlines()[0]
+    gate.touch()
     again = subprocess.run(call, stderr=subprocess.PIPE, timeout=60, check=False)
     assert again.returncode == 0, again.stderr
     lines = out.read_bytes().splitlines()
@@ -110,7 +112,7 @@ def test_ctrl_c_reaches_only_the_driver_which_ends_the_workers_and_can_be_carrie
     assert [json.loads(line)["result"]["labels"][0]["name"] for line in lines] == words
 
 
-def _members(group, seconds=5.0):
+def _members(group, seconds=30.0):
     """Processes of a process group that are still there after a while."""
     deadline = time.monotonic() + seconds
     while True:

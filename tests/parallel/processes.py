@@ -162,7 +162,7 @@ def drive(world: int, runs: list[Any], patience_s: float = 120.0) -> dict[str, A
                 trouble = ("lost", rank, process.exitcode)  # type: ignore[assignment]
     seconds = time.monotonic() - start
     # When one has died, what the survivor says by itself is of interest too.
-    if survivor is None and trouble is not None and trouble[0] == "lost" and pipes[1 - trouble[1]].poll(10):  # type: ignore[misc]
+    if survivor is None and trouble is not None and trouble[0] == "lost" and pipes[1 - trouble[1]].poll(60):  # type: ignore[misc]
         survivor = pipes[1 - trouble[1]].recv()  # type: ignore[misc]
     for process in ranks:
         process.kill()

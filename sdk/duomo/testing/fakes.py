@@ -85,8 +85,9 @@ class FaultyModel(EchoModel):
     """An `EchoModel` that can also do what no other exception does, for executors with processes of their own.
 
     In `forward`: ``exits`` leaves the process, ``segfaults`` crashes it, ``hangs`` never comes back,
-    ``grips`` neither, and lets no other thread run; ``naps`` takes a hundredth of a second, and more
-    than two ``heavy`` texts do not fit a batch. The parts of a stream are the words of a text.
+    ``grips`` neither, and lets no other thread run; ``naps`` takes a hundredth of a second, ``waits PATH``
+    until there is a file at this path, and more than two ``heavy`` texts do not fit a batch. The parts of
+    a stream are the words of a text.
     """
 
     def forward(self, batch: list[str]) -> list[str]:
@@ -101,6 +102,9 @@ class FaultyModel(EchoModel):
                 ctypes.PyDLL(None).sleep(3600)
             if "naps" in text:
                 time.sleep(0.01)
+            if "waits " in text:
+                while not os.path.exists(text.partition("waits ")[2]):
+                    time.sleep(0.01)
         if sum("heavy" in text for text in batch) > 2:
             raise MemoryError("more than two heavy texts")
         return super().forward(batch)

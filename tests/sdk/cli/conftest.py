@@ -185,20 +185,21 @@ import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from duomo.cli import cli
 from duomo.cli.app import App
-from duomo.testing.fakes import EchoModel, fake_catalog
-def forward(self, batch):
+from duomo.testing.fakes import FaultyModel, fake_catalog, faulty_spec
+forward = FaultyModel.forward
+def watched(self, batch):
     time.sleep(0.2 if "slow" in str(batch) else 0)
     if "DIARY" in os.environ:
         with open(os.environ["DIARY"], "a") as diary:
             diary.write("batch\\n")
-    return batch
-EchoModel.forward = forward
-cli.main(sys.argv[1:], obj=App(fake_catalog()))
+    return forward(self, batch)
+FaultyModel.forward = watched
+cli.main(sys.argv[1:], obj=App(fake_catalog(faulty_spec())))
 """
 
 
 def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
-    """``duomo`` as a process with one `EchoModel`; ``slow`` in a text slows it, ``DIARY`` counts batches."""
+    """``duomo`` as a process with one `FaultyModel`; ``slow`` in a text slows it, ``DIARY`` counts batches."""
     env = {**os.environ, "PYTHONUNBUFFERED": "", **options.pop("env", {})}
     return subprocess.Popen([sys.executable, "-c", FAKE_MAIN, *args], env=env, **options)
 

@@ -152,7 +152,8 @@ def test_a_full_disk_is_said_in_words(duomo: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_ended_from_outside_the_same_command_goes_on(shell: Any, tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / "out.jsonl"
-    words = [f"slow {i}" for i in range(12)]
+    gate = tmp_path / "gate"
+    words = [*(f"slow {i}" for i in range(5)), *[f"waits {gate}"] * 2]  # it cannot come to its end before that
     call = (*CLASSIFY, *texts(*words), "-O", str(out), "--resume", "-b", "1")
     process = start(*call, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
@@ -165,6 +166,7 @@ def test_ended_from_outside_the_same_command_goes_on(shell: Any, tmp_path: Path,
         assert process.returncode == 130
         assert "the same command goes on from here" in said
     done = out.read_bytes().splitlines()[0]
+    gate.touch()
     assert shell(*call).code == 0
     lines = out.read_bytes().splitlines()
     assert lines[0] == done, "committed half a second later, and not computed again"

@@ -15,16 +15,10 @@ from typing import Any, Self
 
 START_S = 180
 FAKE = """
-import os, sys, time
+import sys
 from duomo.cli import cli
 from duomo.cli.app import App
-from duomo.testing.fakes import FaultyModel, fake_catalog, faulty_spec
-forward = FaultyModel.forward
-def gated(self, batch):
-    while "waits" in str(batch) and not os.path.exists(os.environ["GATE"]):
-        time.sleep(0.01)
-    return forward(self, batch)
-FaultyModel.forward = gated
+from duomo.testing.fakes import fake_catalog, faulty_spec
 if __name__ == "__main__":
     cli.main(sys.argv[1:], obj=App(fake_catalog(faulty_spec())))
 """
@@ -112,10 +106,7 @@ class Server:
 
 
 class FakeServer(Server):
-    """One whose model needs no weights and wakes no library: it is there within a second or two.
-
-    A text with ``waits`` keeps it busy until the file is there that GATE names.
-    """
+    """One whose model needs no weights and wakes no library: it is there within a second or two."""
 
     command = (sys.executable, "-c", FAKE)
 

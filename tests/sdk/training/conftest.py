@@ -1,5 +1,6 @@
 """Rows that can be learnt, and a catalog with the toys."""
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toys import Toys
+from toys import Toys, trapped
 
 import duomo
 from duomo import Catalog, Recipe
@@ -32,6 +33,16 @@ def rows() -> list[dict[str, str]]:
         for label, words in WORDS.items()
         for at, (first, second) in enumerate((a, b) for a in words for b in words * 2 if a != b)
     ]
+
+
+@pytest.fixture
+def trap(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have one rank do something once it has told of a step: a driver that hears of it may come too late."""
+
+    def set_trap(rank: int, step: int, act: Callable[[], object]) -> None:
+        monkeypatch.setattr("duomo.training.distributed.members.main", functools.partial(trapped, rank, step, act))
+
+    return set_trap
 
 
 @pytest.fixture

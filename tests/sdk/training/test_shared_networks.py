@@ -2,6 +2,7 @@
 
 import pytest
 from safetensors.torch import load_file
+from toys import hold
 
 import duomo
 from duomo.errors import UsageProblem
@@ -48,7 +49,7 @@ def test_the_weights_are_those_of_one_process(fit, rows, catalog, train, paralle
     [({"parallel": "tp=2"},), ({"parallel": "pp=2"}, {"parallel": "dp=2", "shard": True})],
     ids=["shared layers", "stages, then parts"],
 )
-def test_a_training_of_one_process_goes_on_in_other_ways_and_back(fit, rows, ways):
+def test_a_training_of_one_process_goes_on_in_other_ways_and_back(fit, rows, trap, ways):
     def stopped(after, **given):
         def stop(progress):
             if progress.step == after:
@@ -60,6 +61,7 @@ def test_a_training_of_one_process_goes_on_in_other_ways_and_back(fit, rows, way
     alone = fit(rows, out="one", train=2, **STILL)
     stopped(3)
     for at, given in enumerate(ways):
+        trap(0, 8 + 3 * at, hold)
         stopped(8 + 3 * at, resume=True, **given)
     assert difference(alone, fit(rows, resume=True, train=2, **STILL)) < 1e-5
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -186,13 +189,63 @@ class Toys(Hooks):
         return [SPEC, VARIED, FORMULA, POISON, STILL, HUNGRY, UNPLANNED]
 
 
-def train(rows: Any, out: str, settings: dict[str, Any], given: dict[str, Any]) -> None:
-    """Train in a process of its own; whoever started it may kill it."""
+def train(
+    rows: Any, out: str, settings: dict[str, Any], given: dict[str, Any], end: tuple[int, float] = (-1, 0.0)
+) -> None:
+    """Train in a process of its own, which dies after a step and some CPU seconds, before the next but one."""
     import duomo
     from duomo.plugins.selection import Selection
 
+    def on_step(progress: Any) -> None:
+        if progress.step == end[0]:
+            signal.setitimer(signal.ITIMER_PROF, end[1])  # the kernel ends it, wherever it is
+        if progress.step == end[0] + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     torch.set_num_threads(1)
     catalog = duomo.Catalog(Selection(allow=frozenset()), extra={"toys": Toys()})
+    recipe = duomo.Recipe(**settings)
     duomo.finetune(
-        "text-classification", rows, out=out, recipe=duomo.Recipe(**settings), resume=True, catalog=catalog, **given
+        "text-classification", rows, out=out, recipe=recipe, resume=True, catalog=catalog, on_step=on_step, **given
     )
+
+
+class Trap:
+    """The pipe of a rank to its driver, which does something to its process once a step was told."""
+
+    def __init__(self, pipe: Any, step: int, act: Callable[[], object]) -> None:
+        self.pipe, self.step, self.act = pipe, step, act
+
+    def send(self, message: Any) -> None:
+        self.pipe.send(message)
+        if message[0] == "step" and message[1][0] == self.step:
+            self.act()
+
+    def close(self) -> None:
+        self.pipe.close()
+
+
+def trapped(rank: int, step: int, act: Callable[[], object], *args: Any) -> None:
+    """Be a rank of a training of which one has a trap."""
+    from duomo.training.distributed.rank import main
+
+    *others, pipe = args
+    main(*others, Trap(pipe, step, act) if others[0] == rank else pipe)
+
+
+def hold() -> None:
+    """Do nothing more, so that the driver need not hurry."""
+    time.sleep(3600)  # until it is ended
+
+
+def harm(mark: Path, sent: int) -> None:
+    """Send a signal to this process, once."""
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), sent)
+
+
+def fill(folder: Path, aside: Path) -> None:
+    """Make it that nothing can be made in a folder."""
+    folder.rename(aside)
+    folder.write_text("a file where a folder should be")

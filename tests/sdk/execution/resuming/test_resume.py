@@ -527,13 +527,16 @@ import duomo
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 from duomo.writers import open_writer
 
-folder, output, pause = sys.argv[1:]
+folder, output, pause, hold = sys.argv[1:]
 
 class Slow(EchoModel):
+    num = 0
+
     def forward(self, batch):
+        Slow.num += len(batch)
         with open(f"{folder}/calls", "a") as file:
             file.write("".join(f"{json.dumps(text)}\\n" for text in batch))
-        time.sleep(float(pause) * len(batch))
+        time.sleep(float(pause) * len(batch) if Slow.num < int(hold) else 3600)
         return batch
 
 items = [f"{i} 猫\\n" + "x" * (97 * i % 61) for i in range(400)]
@@ -547,9 +550,9 @@ with (
 """
 
 
-def start(folder: Path, output: str, pause: float = 0.002) -> subprocess.Popen:
-    """Run `CHILD`; `pause` is in seconds for each item."""
-    command = [sys.executable, "-c", CHILD, str(folder), output, str(pause)]
+def start(folder: Path, output: str, pause: float = 0.002, hold: int = 1000) -> subprocess.Popen:
+    """Run `CHILD`; `pause` is in seconds for each item, and at item number `hold` it stops for good."""
+    command = [sys.executable, "-c", CHILD, str(folder), output, str(pause), str(hold)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
@@ -616,7 +619,7 @@ def test_killed_again_and_again_at_most_a_group_is_lost(tmp_path, uninterrupted,
 
 @pytest.mark.multiproc
 def test_the_output_grows_meanwhile_and_a_kill_frees_the_store(tmp_path):
-    process, out, sizes = start(tmp_path, "out.jsonl", pause=0.05), tmp_path / "out.jsonl", []
+    process, out, sizes = start(tmp_path, "out.jsonl", pause=0.02, hold=44), tmp_path / "out.jsonl", []
     for number in (8, 24, 40):
         wait_for_call(number, tmp_path, process)
         sizes.append(out.stat().st_size)
