@@ -15,8 +15,7 @@ from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
 from duomo.inputs.riff import missing_bytes
-from duomo.inputs.seal import check_unsealed
-from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
+from duomo.inputs.source import memory_of, open_source, take_file, unpack_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,16 +57,8 @@ class Audio:
             return value
         if isinstance(value, Mapping):
             return cls._of_mapping(value)
-        if is_url(value):
-            check_unsealed("this audio clip")
-        if isinstance(value, str | os.PathLike) and not is_url(value):
-            return cls(read_file(path_of(value, "audio"), "audio"), str(value))
-        if isinstance(value, bytearray | memoryview):
-            return cls(bytes(value))  # a copy: items are read ahead, and the buffer may be filled again
-        if isinstance(value, str | bytes):
-            return cls(value, name_of(value))
-        if hasattr(value, "read"):
-            return cls(read_object(value), name_of(value))
+        if (taken := take_file(value, "audio", "this audio clip")) is not None:
+            return cls(*taken)
         if isinstance(value, tuple) and len(value) == 2 and hasattr(value[0], "__array__"):
             if not hasattr(value[1], "__index__") or value[1] <= 0:
                 raise BadInput(f"the sampling rate must be a positive int, not {value[1]!r}", fix="(array, 16000)")

@@ -97,6 +97,26 @@ def read_file(path: Path, what: str) -> Path | bytes:
     return bytes(content)
 
 
+def take_file(value: Any, what: str, label: str) -> tuple[Any, str] | None:
+    """Take a path, an address, bytes or a file object: what is to be decoded later, and its name.
+
+    Returns:
+        None for anything else.
+
+    Raises:
+        InputMissing, InputUnreadable, InputTooLarge: of what is named or given.
+    """
+    if is_url(value):
+        check_unsealed(label)
+    if isinstance(value, str | os.PathLike) and not is_url(value):
+        return read_file(path_of(value, what), what), str(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value), ""  # a copy: items are read ahead, and the buffer may be filled again
+    if isinstance(value, str | bytes):
+        return value, name_of(value)
+    return (read_object(value), name_of(value)) if hasattr(value, "read") else None
+
+
 def open_source(source: Any, what: str) -> BinaryIO:
     """A seekable binary file for a path, URL or bytes."""
     if isinstance(source, bytes | bytearray | memoryview):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +10,7 @@ from duomo.inputs.advice import not_one
 from duomo.inputs.frames import Frame, VideoReader
 from duomo.inputs.limits import limits
 from duomo.inputs.rgb import as_uint8
-from duomo.inputs.seal import check_unsealed
-from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
+from duomo.inputs.source import is_url, memory_of, open_source, take_file, unpack_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,16 +50,8 @@ class Video:
             return value
         if isinstance(value, Mapping):
             return cls._of_mapping(value)
-        if is_url(value):
-            check_unsealed("this video")
-        if isinstance(value, str | os.PathLike) and not is_url(value):
-            return cls(read_file(path_of(value, "video"), "video"), str(value))
-        if isinstance(value, bytearray | memoryview):
-            return cls(bytes(value))  # a copy: items are read ahead, and the buffer may be filled again
-        if isinstance(value, str | bytes):
-            return cls(value, name_of(value))
-        if hasattr(value, "read"):
-            return cls(read_object(value), name_of(value))
+        if (taken := take_file(value, "video", "this video")) is not None:
+            return cls(*taken)
         if hasattr(value, "__array__") and len(getattr(value, "shape", ())) == 4:
             return cls(value)
         if isinstance(value, Sequence) and value and all(hasattr(each, "__array__") for each in value):
