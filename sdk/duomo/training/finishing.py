@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,24 @@ if TYPE_CHECKING:
 
 HARDEST = 50
 """Rows with the highest loss that are named."""
+
+
+def follow(training: Training, on_step: Callable[..., object] | None) -> Fit:
+    """Walk through a training from its rows to its folder; `on_step` is given the fields of `Progress`."""
+    training.prepare()
+    done = training.finished()
+    if done is not None:
+        return done
+    training.begin()
+    rows = 0
+    with contextlib.closing(training.journal):
+        for step in training.run():
+            rows += step.num_rows
+            if on_step is not None:
+                scores = {name: each[0] for name, each in training.scores.items()}
+                total, epochs = training.loop.total, training.recipe.epochs
+                on_step(step.number + 1, total, step.epoch + 1, epochs, step.loss, scores, rows)
+        return finish(training)
 
 
 def finish(training: Training) -> Fit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -145,7 +144,7 @@ def run(
     """Do what a request asks for, in this process."""
     import torch
 
-    from duomo.training.finishing import finish
+    from duomo.training.finishing import follow
     from duomo.training.training import Training
 
     if request.shard:
@@ -153,20 +152,7 @@ def run(
     with torch.random.fork_rng():  # dropout is seeded at each step: the caller's numbers stay their own
         training = Training(request, start, catalog.task(request.task))
         training.tell = tell
-        training.prepare()
-        done = training.finished()
-        if done is not None:
-            return done
-        training.begin()
-        rows = 0
-        with contextlib.closing(training.journal):
-            for step in training.run():
-                rows += step.num_rows
-                if on_step is not None:
-                    scores = {name: each[0] for name, each in training.scores.items()}
-                    total, epochs = training.loop.total, request.recipe.epochs
-                    on_step(Progress(step.number + 1, total, step.epoch + 1, epochs, step.loss, scores, rows))
-            return finish(training)
+        return follow(training, None if on_step is None else lambda *at: on_step(Progress(*at)))
 
 
 def refuse_other(out: Path, resume: bool) -> None:

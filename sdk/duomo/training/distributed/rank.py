@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from multiprocessing.connection import Connection
 
@@ -14,8 +13,7 @@ from duomo.parallel import ParallelDims
 from duomo.specs import TaskSpec
 from duomo.training.distributed.peers import TorchPeers
 from duomo.training.distributed.pulse import Outbox, Pulse
-from duomo.training.finishing import finish
-from duomo.training.fit import Fit
+from duomo.training.finishing import follow
 from duomo.training.request import Request
 from duomo.training.starts import Start
 from duomo.training.training import Training
@@ -54,7 +52,7 @@ def run(
         peers = TorchPeers(rank, dims, rendezvous, torch.device(request.device), timeout_s, pulse, request.shard)
         training = Training(request, start, spec, peers)
         training.tell = lambda *event: pulse.send("event", *event)
-        fit = _train(training, pulse)
+        fit = follow(training, lambda *at: pulse.send("step", at))
         peers.close()
         pulse.send("done", fit if rank == 0 else None)
     except BaseException as error:
@@ -63,19 +61,3 @@ def run(
         loop = getattr(training, "loop", None)
         pulse.send("raised", words, name, loop.used if is_short and loop is not None else 0)
     pulse.close()
-
-
-def _train(training: Training, pulse: Pulse) -> Fit:
-    training.prepare()
-    done = training.finished()
-    if done is not None:
-        return done
-    training.begin()
-    rows = 0
-    with contextlib.closing(training.journal):
-        for step in training.run():
-            rows += step.num_rows
-            scores = {name: each[0] for name, each in training.scores.items()}
-            epochs = training.recipe.epochs
-            pulse.send("step", (step.number + 1, training.loop.total, step.epoch + 1, epochs, step.loss, scores, rows))
-        return finish(training)
