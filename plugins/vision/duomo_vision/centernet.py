@@ -7,25 +7,19 @@ with the 100 highest peaks and their boxes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
 
-from duomo import Image, Model, WeightsRef
+from duomo import Image
 from duomo.model import Features
 from duomo.tasks.vision.detection import Box, Detections, ObjectDetectionOptions
-from duomo.weights import verify
-from duomo_vision import tfjs
 from duomo_vision.cutting import surest
-
-if TYPE_CHECKING:
-    from duomo_vision.tfjs import Graph
+from duomo_vision.graphs import TfjsModel
 
 SIDE = 512
-FOUND = "tower_0/detections"
 OVERLAP = 0.5
 LABELS = (
     "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant stop_sign parking_meter"
@@ -38,19 +32,11 @@ LABELS = (
 NAMES = [each.replace("_", " ") for each in LABELS.split()]
 
 
-class CenterNet(Model[Image, Detections]):
+class CenterNet(TfjsModel[Image, Detections]):
     """Boxes over a threshold, the surest first; the graph takes one image at a time."""
 
-    def __init__(self, graph: Graph, device: torch.device) -> None:
-        self.graph = graph
-        self.device = device
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        """Read the graph after comparing its digest; it computes in float32."""
-        del dtype
-        verify(weights.spec)
-        return cls(tfjs.read(weights.folder / "centernet.json", (FOUND,), device), device)
+    FILE = "centernet.json"
+    FOUND = "tower_0/detections"
 
     def preprocess(self, items: Sequence[Image], options: ObjectDetectionOptions) -> list[Features]:
         return [_features(item.pil()) for item in items]
@@ -61,7 +47,7 @@ class CenterNet(Model[Image, Detections]):
 
     def forward(self, batch: Tensor) -> Tensor:
         """100 rows of (xmin, ymin, xmax, ymax, score, class) for each image, in its 512 pixels."""
-        return torch.cat([self.graph(each[None].to(self.device, torch.float32))[FOUND] for each in batch])
+        return torch.cat([self.graph(each[None].to(self.device, torch.float32))[self.FOUND] for each in batch])
 
     def postprocess(
         self, output: Tensor, features: list[Features], options: ObjectDetectionOptions

@@ -7,25 +7,18 @@ out, and without boxes the whole image is taken for one body.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
 
-from duomo import Model, WeightsRef
 from duomo.errors import BadInput
 from duomo.inputs import MarkedImage
 from duomo.model import Features
 from duomo.tasks.vision.keypoints import Joint, Pose, PoseEstimationOptions, Poses
-from duomo.weights import verify
-from duomo_vision import tfjs
 from duomo_vision.cutting import Square
-
-if TYPE_CHECKING:
-    from duomo_vision.tfjs import Graph
+from duomo_vision.graphs import TfjsModel
 
 SIDE = 192
-FOUND = "Identity"
 MARGIN = 1.25
 """A box is cut out so much longer than it is: it wants to see what is around a body."""
 SEEN = 0.3
@@ -37,19 +30,11 @@ NAMES = (
 )  # fmt: skip
 
 
-class MoveNet(Model[MarkedImage, Poses]):
+class MoveNet(TfjsModel[MarkedImage, Poses]):
     """The 17 points of COCO, as far as they are seen, in each box or in the whole image."""
 
-    def __init__(self, graph: Graph, device: torch.device) -> None:
-        self.graph = graph
-        self.device = device
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        """Read the graph after comparing its digest; it computes in float32."""
-        del dtype
-        verify(weights.spec)
-        return cls(tfjs.read(weights.folder / "movenet-lightning.json", (FOUND,), device), device)
+    FILE = "movenet-lightning.json"
+    FOUND = "Identity"
 
     def preprocess(self, items: Sequence[MarkedImage], options: PoseEstimationOptions) -> list[Features]:
         return [_features(item) for item in items]
@@ -60,7 +45,7 @@ class MoveNet(Model[MarkedImage, Poses]):
 
     def forward(self, batch: Tensor) -> Tensor:
         """(boxes, 17, 3): y and x as shares of the square, and how sure a point is."""
-        return torch.cat([self.graph(each[None].to(self.device, torch.int32))[FOUND][0] for each in batch])
+        return torch.cat([self.graph(each[None].to(self.device, torch.int32))[self.FOUND][0] for each in batch])
 
     def postprocess(self, output: Tensor, features: list[Features], options: PoseEstimationOptions) -> list[Poses]:
         found = iter(output.tolist())
