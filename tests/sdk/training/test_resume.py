@@ -34,7 +34,8 @@ def test_twenty_kills_leave_no_trace(rows, tmp_path, model, how):
     assert not (cut / "fit.json").exists(), "all kills came before the end"
     run(rows, cut, given).join(60)
     assert weights(cut) == weights(whole)
-    log = [[line for line in (folder / "log.jsonl").open() if "resumed" not in line] for folder in (cut, whole)]
+    logs = ((folder / "log.jsonl").read_text().splitlines() for folder in (cut, whole))
+    log = [[line for line in lines if "resumed" not in line] for lines in logs]
     assert log[0] == log[1], "no step is logged twice, and none is missing"
 
 
