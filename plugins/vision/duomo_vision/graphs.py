@@ -7,14 +7,15 @@ from typing import ClassVar, Self, TypeVar
 import torch
 
 from duomo import Model, WeightsRef
+from duomo.tasks.base import Result
 from duomo.weights import verify
 from duomo_vision import tfjs
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+In = TypeVar("In")
+R = TypeVar("R", bound=Result)
 
 
-class TfjsModel(Model[Item, Result]):
+class TfjsModel(Model[In, R]):
     """One graph of TensorFlow.js."""
 
     FILE: ClassVar[str]

@@ -230,7 +230,8 @@ def trapped(rank: int, step: int, act: Callable[[], object], *args: Any) -> None
     from duomo.training.distributed.rank import main
 
     *others, pipe = args
-    main(*others, Trap(pipe, step, act) if others[0] == rank else pipe)
+    all_args: list[Any] = [*others, Trap(pipe, step, act) if others[0] == rank else pipe]
+    main(*all_args)
 
 
 def hold() -> None:
