@@ -143,7 +143,7 @@ def test_who_is_told_to_come_back_is_let_in_then_with_an_item_and_with_a_list(tm
                 if status == 200:
                     return told
                 told.append(int(headers["retry-after"]))
-                time.sleep(0.1)
+                time.sleep(0.1)  # as a client does that asks again
 
         other = pool.submit(server.post, ONE, {"input": "x"}, x_duomo_caller="other")
         asked = [pool.submit(ask, ONE, {"input": "x"}), pool.submit(ask, f"{ONE}/map", {"items": ["x"] * 3})]
