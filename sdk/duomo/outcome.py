@@ -52,6 +52,8 @@ class Meta:
     """When a live source gave the item, ISO 8601 in UTC; empty for an item that is not live."""
     age_s: float | None = None
     """How old a live item was when its outcome was given."""
+    redelivered: bool = False
+    """Whether a live source has sent the item before, so that it may have had an outcome already."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def follow(runner: Maps[R_co], arrivals: Iterable[Arrival | None], **options: ob
             outcome.meta,
             taken=datetime.fromtimestamp(arrival.time, UTC).isoformat(timespec="milliseconds"),
             age_s=round(time.time() - arrival.time, 3),
+            redelivered=arrival.redelivered,
         )
         yield dataclasses.replace(outcome, id=arrival.name or outcome.id, meta=meta)
         if arrival.done is not None:

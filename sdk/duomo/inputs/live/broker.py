@@ -1,7 +1,7 @@
 """Messages of an MQTT broker, by paho-mqtt: acknowledged when their outcome has been given out, and not before.
 
 With QoS 1 (the default) and a session that the broker keeps, a message that was not acknowledged comes again after
-either side has been away: none is lost, and one may come twice.
+either side has been away: none is lost, and one that comes again says so (`Arrival.redelivered`).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Mqtt(Reader):
                 continue
             if message is None:
                 raise ConnectionError("the broker closed the connection")
-            yield Arrival(message.payload, time.time(), message.topic, self._acknowledge(message))
+            yield Arrival(message.payload, time.time(), message.topic, self._acknowledge(message), message.dup)
 
     def close(self) -> None:
         client, self._client = self._client, None

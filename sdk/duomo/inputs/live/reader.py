@@ -19,6 +19,8 @@ class Arrival(NamedTuple):
     """Its id in the outcome; empty to take its number."""
     done: Callable[[], None] | None = None
     """Called when its outcome has been given out: a broker is told then, and sends again what nobody has done."""
+    redelivered: bool = False
+    """Whether the source has sent it before, and may have been told too late that it was done."""
 
 
 class SourceState(NamedTuple):
