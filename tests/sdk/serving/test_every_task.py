@@ -4,6 +4,7 @@ import itertools
 import json
 import sys
 import wave
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import PIL.Image
@@ -80,7 +81,9 @@ def test_no_input_and_no_option_reads_the_disk_or_asks_an_address(name, client, 
     names = [str(folder / "a.png"), f"{SECRET}/a.wav", f"{SECRET}/a.txt", f"file://{folder}/a.png", str(folder),
              f"http://127.0.0.1:{port}/{SECRET}.png"]  # fmt: skip
     forms = itertools.cycle(({"path": "…"}, {"bytes": None, "path": "…"}, {"image": "…"}, {"audio": "…"}, {"url": "…"}))
-    values = itertools.cycle((str, lambda each: [each], lambda each: [{"image": each}], "@{}".format))
+    values: Iterator[Callable[[str], object]] = itertools.cycle(
+        (str, lambda each: [each], lambda each: [{"image": each}], "@{}".format)
+    )
     bodies = []
     for each in names:
         form = {key: each if value else value for key, value in next(forms).items()}

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PING, DISCONNECT = 1, 3, 4, 8, 12, 14
 
@@ -17,7 +18,9 @@ CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PING, DISCONNECT = 1, 3, 4, 8, 12, 14
 class Keeping:
     def __init__(self, path):
         self.path = path
-        self.state = json.loads(path.read_text()) if path.exists() else {"filters": {}, "kept": {}, "last": 0}
+        self.state: dict[str, Any] = {"filters": {}, "kept": {}, "last": 0}
+        if path.exists():
+            self.state = json.loads(path.read_text())
         self.online = {}
 
     def save(self):

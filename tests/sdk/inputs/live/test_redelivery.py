@@ -1,4 +1,4 @@
-"""A broker that keeps sessions, killed and started again, and we likewise: nothing is lost, and what comes again says so."""
+"""A broker that keeps sessions, started again, and we likewise: none is lost, and what comes again says so."""
 
 import itertools
 import json
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def until(feed, is_so):
         pass
 
 
-def taken(outcomes, num):
+def taken(outcomes: Any, num: int) -> list[tuple[str, bool]]:
     """Texts of the next outcomes, and whether each came again."""
     return [(each.result.top.name, each.meta.redelivered) for each in itertools.islice(outcomes, num)]
 
@@ -89,7 +90,6 @@ def test_no_acknowledged_message_is_lost_when_the_broker_is_killed_and_none_is_c
         until(feed, lambda state: state.reconnects == 1)
         broker.publish(*sent[6:])
         found += taken(outcomes, 9)
-        outcomes.close()
     assert {text for text, _ in found} == set(sent)
     assert Counter(text for text, again in found if not again) == Counter(sent)
     assert sorted(text for text, again in found if again) == sent[2:6], "the first two were acknowledged"
@@ -102,11 +102,9 @@ def test_what_was_not_acknowledged_comes_again_when_we_are_started_again(broker,
         outcomes = follow(runner, feed)
         first = taken(outcomes, 2)
         broker.until_kept(3)
-        outcomes.close()
     broker.publish("while we are away")
     with feed_of(broker) as feed:
         outcomes = follow(runner, feed)
         second = taken(outcomes, 4)
-        outcomes.close()
     assert first == [("a", False), ("b", False)]
     assert second == [("b", True), ("c", True), ("d", True), ("while we are away", False)]
