@@ -7,6 +7,7 @@ JOBS ?= 2
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3 python,\
     $(shell $(name) -c 'import ensurepip, sys, venv; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+CLUSTERS := tests/multiproc tests/contract/test_every_executor.py tests/docs/test_examples.py
 DATA := $(wildcard tests/requirements-data.txt)
 
 # A stamp bears a checksum of what it was made from: change one line of it, and the step is done again.
@@ -26,9 +27,9 @@ demo: setup  ## show what duomo can do, in the terminal and on a page
 
 test: check $(MODELS)  ## everything that must hold before a commit: lint, types, tests
 	@echo "==> tests, $(JOBS) files at a time (about fifteen minutes on two cores)"
-	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not multiproc"
-	@echo "==> tests that start many processes, one at a time"
-	@$(VENV)/bin/python -m pytest -q -m multiproc
+	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" --ignore tests/house
+	@echo "==> tests that start a cluster, one at a time"
+	@$(VENV)/bin/python -m pytest -q -m alone $(CLUSTERS)
 
 test-fast: $(LIBRARIES)  ## the tests that need no weights and no processes
 	@echo "==> fast tests, $(JOBS) files at a time (some minutes on two cores)"

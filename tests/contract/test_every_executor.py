@@ -13,7 +13,7 @@ for _spec in default_catalog().executors.values():
     if missing_requirements(_spec.requires):
         _marks.append(pytest.mark.skip(reason=f"{_spec.name} needs {', '.join(_spec.requires)}"))
     if _spec.name == "ray":
-        _marks.append(pytest.mark.slow)
+        _marks += [pytest.mark.slow, pytest.mark.alone]
     _name = f"Test_{_spec.name}".replace("-", "_")
     globals()[_name] = type(
         _name,

@@ -63,13 +63,12 @@ def checkpoint(name: str, folder: Path) -> list[str]:
     return [f"dir:{folder}"]
 
 
-ALONE = ("cluster.py",)
-"""What starts a cluster, and shares the machine with no other test."""
+CLUSTER = [pytest.mark.multiproc, pytest.mark.alone]
 
 
 @pytest.mark.slow
 @pytest.mark.embedded
-@pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.multiproc] * (each in ALONE)) for each in SAYS])
+@pytest.mark.parametrize("name", [pytest.param(each, marks=CLUSTER if each == "cluster.py" else []) for each in SAYS])
 def test_an_example_runs_and_says(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [name, *checkpoint(name, tmp_path / "checkpoint")])

@@ -126,3 +126,12 @@ def test_hooks_before_a_commit_use_the_tested_versions():
     for hook in hooks:
         for needed in hook["additional_dependencies"]:
             assert needed in CONSTRAINTS or not needed.startswith("ruff"), needed
+
+
+def test_every_test_that_needs_the_machine_to_itself_is_in_a_file_that_make_test_names():
+    named = re.search(r"^CLUSTERS := (.*)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    folders = [ROOT / each for each in named[1].split()]
+    marked = [path for path in ROOT.glob("tests/**/test_*.py") if "mark.alone" in path.read_text("utf-8")]
+    marked.remove(Path(__file__))
+    assert marked
+    assert [path for path in marked if not any(path.is_relative_to(each) for each in folders)] == []

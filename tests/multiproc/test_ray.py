@@ -15,7 +15,7 @@ from duomo.errors import RequirementMissing, Unavailable, UsageProblem
 from duomo.specs import ExecutorSpec
 from duomo.testing.fakes import echo_spec, fake_catalog, faulty_spec
 
-pytestmark = [pytest.mark.multiproc, pytest.mark.slow]
+pytestmark = [pytest.mark.multiproc, pytest.mark.slow, pytest.mark.alone]
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 TEXTS = [f"text {index}" for index in range(40)]
 

@@ -7,7 +7,7 @@ import pytest
 
 import duomo
 
-pytestmark = [pytest.mark.multiproc, pytest.mark.slow]
+pytestmark = [pytest.mark.multiproc, pytest.mark.slow, pytest.mark.alone]
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
 
