@@ -174,7 +174,7 @@ class ReplicaTable:
         for replica, seat in enumerate(self.seats):
             if seat.state == "starting" and now - seat.since > FIRST_FACTOR * self._floor:
                 late.append((replica, f"it took more than {FIRST_FACTOR * self._floor:.3g} s to start"))
-            if seat.state == "ready" and seat.flying and now - seat.since > self._floor:
+            if seat.state == "ready" and seat.flying:
                 oldest = seat.flying[0]
                 # A stream has no cost; its next part should come within the floor.
                 is_known = bool(oldest.run.pace) if oldest.cost else seat.is_warm

@@ -90,6 +90,11 @@ def test_a_replica_is_idle_until_a_batch_is_sent_and_after_it_is_back():
     assert replicas.is_idle(0)
 
 
+def test_a_replica_begins_with_nothing_done_and_nothing_wrong():
+    [seat] = table().seats
+    assert (seat.state, seat.items, seat.busy_s, seat.restarts, seat.deaths, seat.why) == ("ready", 0, 0.0, 0, 0, "")
+
+
 # What comes back
 
 
