@@ -90,7 +90,7 @@ def serve(pipe: Any, rank: int, runs: list[Any], meetings: list[list[str]]) -> N
             pipe.send(("done", (_by_transformers if "tp_plan" in run else _one)(run, rank, places)))
     except Exception as error:
         pipe.send(("raised", type(error).__name__, str(error), traceback.format_exc()))
-    time.sleep(60)  # a driver ends it
+    time.sleep(3600)  # a driver ends it
 
 
 def _by_transformers(run: dict[str, Any], rank: int, places: list[str]) -> dict[str, Any]:
@@ -141,7 +141,6 @@ def drive(world: int, runs: list[Any], patience_s: float = 120.0) -> dict[str, A
         ranks.append(process)
     answers: list[list[Any]] = [[] for _ in ranks]
     trouble = survivor = None
-    start = time.monotonic()
     while trouble is None and any(len(each) < len(runs) for each in answers):
         ready = wait([*pipes, *(each.sentinel for each in ranks)], patience_s)
         if not ready:
@@ -160,14 +159,13 @@ def drive(world: int, runs: list[Any], patience_s: float = 120.0) -> dict[str, A
                     trouble = (kind, rank, *said)
             elif process.sentinel in ready and trouble is None:
                 trouble = ("lost", rank, process.exitcode)  # type: ignore[assignment]
-    seconds = time.monotonic() - start
     # When one has died, what the survivor says by itself is of interest too.
     if survivor is None and trouble is not None and trouble[0] == "lost" and pipes[1 - trouble[1]].poll(60):  # type: ignore[misc]
         survivor = pipes[1 - trouble[1]].recv()  # type: ignore[misc]
     for process in ranks:
         process.kill()
         process.join()
-    return {"answers": answers, "trouble": trouble, "survivor": survivor, "seconds": seconds}
+    return {"answers": answers, "trouble": trouble, "survivor": survivor}
 
 
 if __name__ == "__main__":

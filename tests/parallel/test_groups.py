@@ -115,20 +115,18 @@ def test_trouble_of_one_rank_is_heard_at_once_and_a_new_group_goes_on(tmp_path):
     raised, died, well, shards = run(
         tmp_path,
         [
-            (2, [toys("Simple", ["fine"]), toys("Simple", ["raise"])]),
-            (2, [toys("Simple", ["fine"]), toys("Simple", ["die"])]),
+            (2, [toys("Simple", ["fine"]), toys("Simple", ["raise"], timeout_s=600)]),
+            (2, [toys("Simple", ["fine"]), toys("Simple", ["die"], timeout_s=600)]),
             (2, [toys("Simple", ["fine", "too"])]),
             (2, [toys("OwnShards", ["fine", "too"], in_inference_mode=True)]),
         ],
     )
-    # The other rank waits in its sum; it would for 60 s. The report came past it.
+    # The other rank waits in its sum; it would for longer than `run` waits. The report came past it.
     kind, rank, error, said, _ = raised["trouble"]
     assert (kind, rank, error, said) == ("raised", 1, "MemoryError", "rank 1 has no room")
-    assert raised["seconds"] < 30
     # Of a rank that is gone the other hears by itself.
     assert died["trouble"][:2] == ("lost", 1)
     assert died["survivor"][:2] == ("raised", "PeerLost")
-    assert died["seconds"] < 30
     assert well["trouble"] is None
     assert well["answers"][0][0]["results"] == well["answers"][1][0]["results"]
 

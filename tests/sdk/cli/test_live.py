@@ -1,5 +1,7 @@
 """``--live``: sources of the command line, outcomes with their ages, and a summary at the end."""
 
+import contextlib
+import functools
 import json
 import signal
 import subprocess
@@ -15,6 +17,37 @@ from tests.sdk.cli.conftest import start
 from tests.sdk.inputs.live.test_growing import header
 
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+@contextlib.contextmanager
+def until_ctrl_c(running, code=0):
+    """A command that goes on until Ctrl-C, and then tells what it received."""
+    try:
+        yield running
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == code, said
+        assert b"received" in said
+    finally:
+        running.kill()
+
+
+@contextlib.contextmanager
+def repeated(act):
+    """Do something again and again: what comes before a source is open does not count."""
+    over = threading.Event()
+
+    def go():
+        while not over.wait(0.1):
+            act()
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -69,28 +102,13 @@ def test_what_is_not_there_or_does_not_go_together_is_said(duomo, args, said, tm
 def test_lines_of_a_growing_file_come_as_they_are_written_until_ctrl_c(tmp_path):
     log = tmp_path / "log.txt"
     log.write_text("before\n")
-    running = start("run", "text-classification", "-m", "fake/echo", "--live", f"tail:{log}", "-o", "jsonl", **PIPES)
-    try:
-        with open(log, "ab", buffering=0) as writer:
-            # Whatever is written before the source is open does not count, so it is written until something comes.
-            came = threading.Event()
-
-            def write():
-                while not came.wait(0.1):
-                    writer.write(b"a line\n")
-
-            thread = threading.Thread(target=write)
-            thread.start()
-            line = running.stdout.readline()
-            came.set()
-            thread.join()
-        assert b"a line" in line
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=30)
-        assert running.returncode == 0, said
-        assert b"received" in said
-    finally:
-        running.kill()
+    call = ("run", "text-classification", "-m", "fake/echo", "--live", f"tail:{log}", "-o", "jsonl")
+    with (
+        until_ctrl_c(start(*call, **PIPES)) as running,
+        open(log, "ab", buffering=0) as writer,
+        repeated(lambda: writer.write(b"a line\n")),
+    ):
+        assert b"a line" in running.stdout.readline()
 
 
 @pytest.mark.multiproc
@@ -98,33 +116,17 @@ def test_an_adapter_judges_records_as_a_file_grows_until_ctrl_c(tmp_path):
     """Each record is a line of JSON; one that is none is an outcome with an error."""
     log = tmp_path / "readings.jsonl"
     log.write_text("")
-    running = start("adapt", "fake/thermometer", "--live", f"tail:{log}", "-o", "jsonl", **PIPES)
-    try:
-        with open(log, "ab", buffering=0) as writer:
-            came = threading.Event()
-
-            def write():
-                while not came.wait(0.1):
-                    writer.write(b'{"machine": "m1", "celsius": 20}\nnot JSON\n{"machine": "m2", "celsius": -300}\n')
-
-            thread = threading.Thread(target=write)
-            thread.start()
-            found = [json.loads(running.stdout.readline()) for _ in range(3)]
-            came.set()
-            thread.join()
-        judged, broken, refused = found
+    call = ("adapt", "fake/thermometer", "--live", f"tail:{log}", "-o", "jsonl")
+    with until_ctrl_c(start(*call, **PIPES), code=3) as running:  # some records fail
+        lines = b'{"machine": "m1", "celsius": 20}\nnot JSON\n{"machine": "m2", "celsius": -300}\n'
+        with open(log, "ab", buffering=0) as writer, repeated(lambda: writer.write(lines)):
+            judged, broken, refused = (json.loads(running.stdout.readline()) for _ in range(3))
         assert judged["result"]["payload"]["excess"] is not None
         assert judged["meta"]["age_s"] >= 0
         assert not broken["ok"]
         assert "JSON" in broken["error"]["what"] + broken["error"]["why"]
         assert refused["result"]["payload"] is None
         assert refused["result"]["findings"][0]["code"] == "UNITS.MISMATCH"
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=30)
-        assert running.returncode == 3, said  # some records failed
-        assert b"received" in said
-    finally:
-        running.kill()
 
 
 @pytest.mark.embedded
@@ -141,8 +143,7 @@ def test_a_recording_that_goes_on_has_partials_before_its_end_and_then_a_final(t
     path.write_bytes(header(RATE))
     models = ("-m", "speech/whisper-tiny.en")
     call = ("run", "automatic-speech-recognition", *models, "--live", f"growing:{path}", "-o", "jsonl")
-    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
+    with until_ctrl_c(subprocess.Popen([sys.executable, "-m", "duomo", *call], **PIPES)) as running:
         with open(path, "ab", buffering=0) as writer:
             writer.write(data[0])
             events = [json.loads(running.stdout.readline())]
@@ -160,48 +161,27 @@ def test_a_recording_that_goes_on_has_partials_before_its_end_and_then_a_final(t
         partial = events[kinds.index("partial")]
         assert partial["end"] <= half / RATE + 0.01 < final["end"]
         assert "late" not in partial["text"], "it was given before that was said"
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
-        assert running.returncode == 0, said
-        assert b"received" in said
-    finally:
-        running.kill()
 
 
 @pytest.mark.embedded
 @pytest.mark.multiproc
 @pytest.mark.slow
-def test_an_adapter_takes_records_from_a_broker_until_ctrl_c():
+def test_an_adapter_takes_records_from_a_broker_until_ctrl_c(request):
     pytest.importorskip("amqtt.broker")
     publisher = pytest.importorskip("paho.mqtt.publish")
     from tests.sdk.inputs.live.test_broker import Broker
 
     broker = Broker()
     broker.start()
+    request.addfinalizer(broker.stop)
     source = f"mqtt://127.0.0.1:{broker.port}/ward/%23"
     call = ("adapt", "medical/note-deid", "--live", source, "-o", "jsonl")
-    running = subprocess.Popen([sys.executable, "-m", "duomo", *call], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        came = threading.Event()
-
-        def publish():  # whatever is sent before the source is open does not count
-            while not came.wait(0.2):
-                record = json.dumps({"id": "n1", "text": "Seen by Dr. Ada Lovelace on 12 May 2024."})
-                publisher.single("ward/7", record, qos=1, hostname="127.0.0.1", port=broker.port)
-
-        thread = threading.Thread(target=publish)
-        thread.start()
-        outcome = json.loads(running.stdout.readline())
-        came.set()
-        thread.join()
+    with until_ctrl_c(subprocess.Popen([sys.executable, "-m", "duomo", *call], **PIPES)) as running:
+        record = json.dumps({"id": "n1", "text": "Seen by Dr. Ada Lovelace on 12 May 2024."})
+        message = functools.partial(publisher.single, "ward/7", record, qos=1, hostname="127.0.0.1", port=broker.port)
+        with repeated(message):
+            outcome = json.loads(running.stdout.readline())
         assert outcome["ok"], outcome
         assert "Lovelace" not in json.dumps(outcome["result"])
         assert outcome["id"] == "ward/7"
         assert outcome["meta"]["age_s"] >= 0
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
-        assert running.returncode == 0, said
-        assert b"received" in said
-    finally:
-        running.kill()
-        broker.stop()
