@@ -197,7 +197,7 @@ def test_more_workers_than_the_cluster_holds_are_refused_with_the_number_that_fi
 def test_a_kind_left_open_is_a_gpu_where_the_cluster_has_one_for_each():
     from duomo.execution.base import Job
     from duomo.execution.planning.resolve import plan_for
-    from duomo.execution.pools.ray import with_devices
+    from duomo.execution.pools.cluster import with_devices
 
     def devices(has, **asked):
         device = asked.pop("device", "auto")

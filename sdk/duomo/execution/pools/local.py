@@ -18,9 +18,10 @@ from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pools import child, process
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
 from duomo.execution.pools.pool import PoolExecutor
+from duomo.execution.pools.rank import Rank
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS
 from duomo.execution.pools.selecting import new_selector
-from duomo.execution.pools.transport import COUNTED, Channel, Message, new_slots
+from duomo.execution.pools.transport import Message
 from duomo.outcome import ItemError
 from duomo.parallel import ParallelDims
 
@@ -48,55 +49,6 @@ class LocalExecutor(PoolExecutor):
         return self._processes.pids
 
 
-class _Rank:
-    """One worker process, and the driver's ends of what connects them."""
-
-    def __init__(self, job: Job, post: child.RankInfo, preload: Sequence[str]) -> None:
-        self.post = post
-        self.is_ready = False
-        self.raised: Event | None = None
-        """What it raised on the batch at hand, in a group."""
-        ours, theirs = multiprocessing.Pipe()
-        outgoing, incoming = new_slots(job.plan.prefetch), new_slots(job.plan.prefetch)
-        self._words = new_slots(1)
-        self.channel = Channel(ours, outgoing, incoming)
-        wires = child.ChildPipes(
-            theirs, *([process.Descriptor(s.descriptor) for s in slots] for slots in (outgoing, incoming, self._words))
-        )
-        with_main = job.spec.loader.startswith("__main__:")
-        try:
-            self.child = process.Child(child.main, (wires, job, post), preload=preload, with_main=with_main)
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            theirs.close()  # or its end would never be seen
-
-    def next_message(self) -> Message:
-        """Read what it says; when it is gone and has said all, make a message that it failed."""
-        try:
-            message = self.channel.recv()
-        except (EOFError, OSError):
-            return Message("failed", body=self.ending())
-        if message.unreadable is None:
-            return message
-        if message.kind in COUNTED:
-            return Message("raised", message.ticket, (child.unreadable(message), False))
-        return Message("failed", body=child.unreadable(message))
-
-    def ending(self) -> ItemError:
-        """Say how it ended, with what it wrote while dying, such as the stack of a crash."""
-        words = "".join(os.pread(slot.descriptor, 16384, 0).decode("utf-8", "replace") for slot in self._words)
-        return ItemError("E-WORKER-LOST", "a worker died", self.child.ending, "", "WorkerLost", words)
-
-    def close(self) -> None:
-        """Let go of the pipe, which ends the process, and of the memory."""
-        self.channel.close()
-        for slot in self._words:
-            slot.close()
-        self._words = []
-
-
 class LocalCrew(Crew):
     """Replicas as worker processes; one replica is one process, or a group that shares a model."""
 
@@ -104,7 +56,7 @@ class LocalCrew(Crew):
         self.size = 0
         self._talking = threading.Lock()
         """Held while a replica is spoken to or let go: another thread may find it dead in the middle of a word."""
-        self._ranks: list[list[_Rank]] = []
+        self._ranks: list[list[Rank]] = []
         self._selector = new_selector()
         self._woken, self._waker = multiprocessing.Pipe(duplex=False)
         self._selector.register(self._woken, selectors.EVENT_READ)
@@ -158,7 +110,7 @@ class LocalCrew(Crew):
         """Give what came through the pipes, and which replicas died."""
         events: list[Event] = []
         for key, _ in self._selector.select(timeout_s):
-            rank: _Rank | None = key.data
+            rank: Rank | None = key.data
             if rank is None:
                 self._woken.recv_bytes()
             elif rank in self._ranks[rank.post.replica]:  # not one that was found dead a moment ago
@@ -180,7 +132,7 @@ class LocalCrew(Crew):
             for place, device in enumerate(self._plan.devices_of(replica)):
                 name, environment = within(device, self._threads)
                 post = child.RankInfo(replica, place, world, meeting_place, self._threads, environment)
-                rank = _Rank(self._job._replace(device=name), post, self._preload)
+                rank = Rank(self._job._replace(device=name), post, self._preload)
                 self._ranks[replica].append(rank)
                 self._selector.register(rank.channel.pipe, selectors.EVENT_READ, rank)
                 self._selector.register(rank.child.sentinel, selectors.EVENT_READ, rank)
@@ -225,7 +177,7 @@ class LocalCrew(Crew):
             if not ready:
                 raise self._too_slow()
             for key, _ in ready:
-                rank: _Rank = key.data
+                rank: Rank = key.data
                 if rank.is_ready and rank.child.is_alive:
                     continue
                 message = rank.next_message()
@@ -246,7 +198,7 @@ class LocalCrew(Crew):
         why = f"it took more than {START_LIMIT_S:g} s to load the model"
         return not_started(rank.post.name, dataclasses.replace(rank.ending(), why=why))
 
-    def _read_events(self, rank: _Rank) -> list[Event]:
+    def _read_events(self, rank: Rank) -> list[Event]:
         """Read everything that a rank says, and behind it its death."""
         events: list[Event] = []
         replica = rank.post.replica
@@ -273,7 +225,7 @@ class LocalCrew(Crew):
             if not rank.channel.pipe.poll():
                 return events
 
-    def _done(self, rank: _Rank, message: Message) -> list[Event]:
+    def _done(self, rank: Rank, message: Message) -> list[Event]:
         """Give the first rank's answer, once all ranks of its group have answered."""
         replica, ticket = rank.post.replica, message.ticket
         answers = self._answers.setdefault((replica, ticket), [])

@@ -7,12 +7,8 @@ its node has died; batches, order and faults remain the scheduler's. Ray's own b
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import os
-import socket
 import threading
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -20,21 +16,17 @@ from ray.exceptions import RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from duomo.errors import DuomoError, Unavailable, UsageProblem
+from duomo.errors import DuomoError, Unavailable
 from duomo.execution.base import Job, ModelFacts
-from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pools import child
 from duomo.execution.pools.actor import THREADS, Loaded, with_threads
+from duomo.execution.pools.cluster import PLACE_S, connect, kind_of, with_devices
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
 from duomo.execution.pools.pool import PoolExecutor
 from duomo.outcome import ItemError
 
-ANSWER_S = 5.0
-"""Seconds within which a cluster's address must answer."""
 LISTEN_S = 0.02
 """Seconds for which a `wait` for answers does not notice that it is woken."""
-PLACE_S = 60.0
-"""Seconds after which an actor that has found no place, or not loaded its model, is given up and tried again."""
 
 
 class RayExecutor(PoolExecutor):
@@ -320,82 +312,3 @@ def _ending(error: Exception) -> ItemError:
     """Say in a line how an actor ended."""
     why = str(error).strip().splitlines()
     return ItemError("E-WORKER-LOST", "a worker died", why[0] if why else type(error).__name__, type="WorkerLost")
-
-
-def with_devices(job: Job, resources: Mapping[str, float]) -> ExecutionPlan:
-    """Give the job's plan a device for each worker; ``auto`` is a GPU where the cluster has one for each of them.
-
-    Args:
-        job: whose devices are kinds or names of the cluster.
-        resources: of the whole cluster, as Ray counts them.
-
-    Raises:
-        UsageProblem: the cluster has fewer: a job that can never be placed would wait for ever.
-    """
-    names = job.plan.devices or (job.device,) * job.plan.dims.total
-    found = "cuda" if resources.get("GPU", 0) >= len(names) else "cpu"
-    names = tuple(found if name == "auto" else name for name in names)
-    check_room([kind_of(name) for name in names], resources)
-    return dataclasses.replace(job.plan, devices=names)
-
-
-def check_room(kinds: Sequence[str], resources: Mapping[str, float]) -> None:
-    """Raise `UsageProblem` when the whole cluster has fewer of a kind: what can never be placed would wait for ever."""
-    for kind, num in Counter(kinds).items():
-        have = int(resources.get(kind, 0))
-        if have < num:
-            instead = f"devices={have}" if have else "device='cpu'"
-            raise UsageProblem(
-                f"the cluster has {have} {kind} and {num} are needed",
-                why=f"each worker takes one {kind}",
-                fix=f"{instead}, or add nodes to the cluster",
-            )
-
-
-def connect(address: str | None) -> bool:
-    """Connect this process with a cluster; whether it was not connected before, so that it is to be parted again.
-
-    Args:
-        address: of a cluster; that of ``RAY_ADDRESS`` if left out, else one is started here.
-
-    Raises:
-        Unavailable: none answers.
-    """
-    if ray.is_initialized() and address is None:
-        return False  # the caller's own connection, and theirs to end
-    address = address or os.environ.get("RAY_ADDRESS")
-    if address is not None:
-        _check_answers(address)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray prints that a worker died to standard output, where results may be going; it has no public switch.
-    ray._private.worker._worker_logs_enabled = False
-    dashboard = False if address is None else None
-    try:
-        ray.init(address, include_dashboard=dashboard, logging_level="error", log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise _no_answer(address or "a cluster of its own", str(error)) from error
-    return True
-
-
-def kind_of(device: str) -> str:
-    """Give Ray's name of a kind of device."""
-    return "GPU" if device.startswith("cuda") else "CPU"
-
-
-def _check_answers(address: str) -> None:
-    """Ray itself would try for half a minute and then print a page."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon:
-        return  # "auto", "local": looked up by Ray
-    try:
-        socket.create_connection((host, int(port)), ANSWER_S).close()
-    except (OSError, ValueError) as error:
-        raise _no_answer(address, str(error)) from error
-
-
-def _no_answer(address: str, why: str) -> Unavailable:
-    return Unavailable(
-        f"no Ray cluster answers at {address}",
-        why=why,
-        fix="start one with 'ray start --head', or leave the address out for one that lives as long as this run",
-    )

@@ -18,7 +18,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from duomo.errors import Unavailable
-from duomo.execution.pools.ray import PLACE_S, check_room, connect, kind_of
+from duomo.execution.pools.cluster import PLACE_S, check_room, connect, kind_of
 from duomo.training.distributed.members import DEADLINE_S, Members, Orders
 from duomo.training.distributed.rank import run
 
