@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from duomo.cli.app import App
+from duomo.cli.stopping import code_of
 from duomo.errors import DuomoError, UnknownPlugin
 
 COMMANDS = {
@@ -57,9 +58,8 @@ Exit codes:
   3    some inputs failed, the others worked
   4    a model, task, plugin, device or weights: unknown or not usable here
   5    a plugin that was needed is broken
-  130  interrupted"""
+  130  interrupted (143 by SIGTERM)"""
 
-INTERRUPTED = 130
 PLUGIN_COMMANDS = {"demo": "duomo-multimodal"}
 """Commands in the documentation that come with a plugin of this project, and its distribution."""
 
@@ -128,9 +128,9 @@ class Root(click.Group):
         extra["standalone_mode"] = False
         try:
             sys.exit(super().main(args, prog_name or "duomo", **extra))
-        except click.Abort:
+        except click.Abort as error:
             app.say("interrupted")
-            sys.exit(INTERRUPTED)
+            sys.exit(code_of(error.__cause__))
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(error.exit_code)

@@ -9,6 +9,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters
 from duomo.cli.jobs.options import AdaptOptions, options_of
+from duomo.cli.stopping import told_to_end
 
 HELP = """Run an industry adapter on records.
 
@@ -28,6 +29,7 @@ duomo adapt medical/dicom-gateway scans/ --override PHI.PIXEL="checked by eye, t
 @click.argument("sources", nargs=-1, metavar="[SRC]...")
 @options_of(AdaptOptions)
 @click.pass_context
+@told_to_end()
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Run an adapter; the help is above."""
     from duomo.cli.jobs.records import RecordsJob

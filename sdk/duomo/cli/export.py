@@ -10,6 +10,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
 from duomo.cli.output import settle
+from duomo.cli.stopping import told_to_end
 
 
 @click.command("export")
@@ -28,6 +29,7 @@ from duomo.cli.output import settle
 @click.option("--tolerance", metavar="N", type=float, help="How far results may move: 0.001; images 0.005; int8 0.1.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
+@told_to_end()
 def command(
     ctx: click.Context,
     /,

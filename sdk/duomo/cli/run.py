@@ -9,6 +9,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_run
 from duomo.cli.jobs.options import RunOptions, options_of
+from duomo.cli.stopping import told_to_end
 
 HELP = """Run a task on files, folders, texts or standard input.
 
@@ -32,6 +33,7 @@ duomo run automatic-speech-recognition call.wav -o jsonl |
 @click.argument("args", nargs=-1, metavar="[TASK] [INPUT]...", shell_complete=complete_run)
 @options_of(RunOptions)
 @click.pass_context
+@told_to_end()
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Run a task; the help is above."""
     from duomo.cli.jobs.streaming import stream

@@ -12,6 +12,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
 from duomo.cli.output import settle
+from duomo.cli.stopping import told_to_end
 
 if TYPE_CHECKING:
     from duomo.training.checking import Checked
@@ -50,6 +51,7 @@ SHOWN = 10
 @click.option("--check", is_flag=True, help="Read and check the rows, and take no step.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
+@told_to_end()
 def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, **given: Any) -> None:
     """Train a model on rows with labels.
 

@@ -159,6 +159,10 @@ def refuse_other(out: Path, resume: bool) -> None:
     """Raise `StoreMismatch` for a folder that holds another training, or files that are not of one."""
     if resume or not out.exists():
         return
+    if {each.name for each in out.iterdir()} <= {"log.jsonl", "checkpoints"} and not any(
+        out.glob("checkpoints/step-*")
+    ):
+        return  # one that ended before its first checkpoint is begun again
     if (out / "checkpoints").is_dir() or (out / FILE).is_file():
         raise StoreMismatch(
             f"'{out}' holds a training already",

@@ -199,7 +199,8 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130() -> None:
     assert "Traceback" not in err.decode()
 
 
-def test_ctrl_c_still_prints_the_table_of_what_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_still_prints_the_table_of_what_is_done(tmp_path: Path, how: signal.Signals) -> None:
     texts = "".join(f"slow {number}\n" for number in range(200))
     args = (*CLASSIFY, "-b", "1", "-", "-o", "table")
     diary = tmp_path / "diary"
@@ -212,9 +213,9 @@ def test_ctrl_c_still_prints_the_table_of_what_is_done(tmp_path: Path) -> None:
     while not diary.exists() or diary.read_text().count("batch") < 3:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     out, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 128 + how
     assert "slow 0" in out.decode()
 
 

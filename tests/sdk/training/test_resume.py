@@ -106,6 +106,14 @@ def test_a_resume_from_another_base_is_refused(fit, rows):
     assert isinstance(fit(rows, resume=True, model=first), duomo.Fit)
 
 
+def test_a_training_that_ended_before_its_first_checkpoint_is_begun_again(fit, rows, tmp_path):
+    left = tmp_path / "early"
+    (left / "checkpoints" / ".writing-step-00000150").mkdir(parents=True)
+    (left / "log.jsonl").write_text('{"step": 1, "loss": 9.0}\n')
+    assert isinstance(fit(rows, out="early"), duomo.Fit)
+    assert "9.0" not in (left / "log.jsonl").read_text()
+
+
 def test_a_folder_that_holds_another_run_is_refused(fit, rows, tmp_path):
     stopped(fit, rows, after=3)
     with pytest.raises(StoreMismatch, match="holds a training already"):

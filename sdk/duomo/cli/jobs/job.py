@@ -20,6 +20,7 @@ from duomo.cli.jobs.results import View
 from duomo.cli.jobs.sinks import Place, Sink, check_apart, check_place
 from duomo.cli.jobs.summary import Summary, summary_line
 from duomo.cli.output import settle
+from duomo.cli.stopping import code_of
 from duomo.errors import CannotWrite
 from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Outcome
@@ -102,9 +103,9 @@ class Job(ABC, Generic[O]):
 
     @property
     def exit_code(self) -> int:
-        """0 when all worked, 3 when some did, 1 when none did, 130 when interrupted."""
+        """0 when all worked, 3 when some did, 1 when none did, 130 when interrupted, 143 by SIGTERM."""
         if isinstance(self.stopped, KeyboardInterrupt):
-            return 130
+            return code_of(self.stopped)
         if not self.summary.failed:
             return 0
         return 3 if self.summary.ok else 1
