@@ -157,7 +157,7 @@ def _bytes_of(source: str | os.PathLike[str] | bytes) -> bytes:
         size, content = len(source), bytes(source)
     elif isinstance(source, str | os.PathLike):
         path = Path(source)
-        if not path.is_file():
+        if not os.path.isfile(path):  # of a name that is too long, too
             raise InputMissing(
                 "there is no such file", why="its name is left out here: it may name a patient", fix="check the path"
             )

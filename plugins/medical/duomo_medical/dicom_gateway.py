@@ -261,7 +261,7 @@ def _second_opinion(case: Case[DicomFile]) -> Iterator[Finding]:
 def files_of(source: str | os.PathLike[str]) -> Iterator[Path]:
     """A file, or all files of a folder by name. Raises `InputMissing`, without the name."""
     path = Path(source)
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputMissing("there is no such file or folder", fix="check the path")
     yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 

@@ -290,7 +290,7 @@ def _content(source: object) -> bytes:
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | os.PathLike):
-        if not Path(source).is_file():
+        if not os.path.isfile(source):  # of a name that is too long, too
             raise InputMissing("there is no such file", fix="check the path")
         return Path(source).read_bytes()
     raise BadInput(f"an ECG is expected, not {type(source).__name__}", fix="pass a path, bytes, or a Recording")

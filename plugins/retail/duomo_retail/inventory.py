@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -165,6 +166,8 @@ class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
         ]
 
 
+MOST_LOTS = 10_000
+"""Lots in an order; the search for the best one goes through all of them."""
 _LISTS = ("levels", "period_quantiles", "protection_quantiles")
 
 
@@ -222,6 +225,13 @@ def _plan(question: StockQuestion) -> tuple[Plan, dict[str, float]]:
     lot = max(1.0, protection[-1] / MOST_UNITS)
     over_cost, under_cost = holding * lot, shortage * lot
     lead, review = question.lead_time, question.review
+    rate = float(stocking.from_quantiles(levels, question.period_quantiles).mean()) / lot
+    if 2 * question.ordering * rate > MOST_LOTS**2 * over_cost:  # the square of Harris's order quantity
+        raise BadInput(
+            f"article '{question.sku}': one order would last for ever",
+            why=f"ordering costs {question.ordering:g}, and to keep a unit for a period {holding:g}",
+            fix="state 'ordering' and 'holding' in one currency, and 'holding' for a unit and period",
+        )
     # An order must do for each of the periods until the next one arrives, the first as well as the last.
     over = stocking.distribution(np.concatenate([_draws(question, lead + k + 1) for k in range(review)]) / lot)
     if question.policy == "s-S":
@@ -229,7 +239,6 @@ def _plan(question: StockQuestion) -> tuple[Plan, dict[str, float]]:
         found = stocking.reorder_up_to(cycle, question.ordering / review, over_cost, under_cost, over)
         plan = Plan(found.low * lot, found.high * lot, found.cost)
         return plan, {"s": plan.low, "S": plan.high, "R": float(question.review)}
-    rate = float(stocking.from_quantiles(levels, question.period_quantiles).mean()) / lot
     found = stocking.reorder_quantity(over, rate, question.ordering, over_cost, under_cost)
     plan = Plan(found.low * lot, found.high * lot, found.cost)
     return plan, {"r": plan.low, "Q": plan.high - plan.low, "R": float(question.review)}
@@ -271,6 +280,16 @@ def _in_packs(question: StockQuestion, wanted: float) -> float:
 
 
 def _demand_shape(question: StockQuestion) -> None:
+    levels = question.levels
+    if not levels or not all(0 < a < b < 1 for a, b in itertools.pairwise([*levels, math.nextafter(1, 0)])):
+        raise BadInput(
+            f"article '{question.sku}': 'levels' are not those of quantiles",
+            why="they ascend between 0 and 1",
+            fix="such as 0.05 0.25 0.5 0.75 0.95, with a value of 'period_quantiles' for each",
+        )
+    if not question.period_quantiles:
+        raise BadInput(f"article '{question.sku}' has no 'period_quantiles'", why="demand decides how much to keep",
+                       fix="take them from a forecast: duomo_retail.inventory.ask(forecast, …)")  # fmt: skip
     for field in ("period_quantiles", "protection_quantiles"):
         values = getattr(question, field)
         if values and (len(values) != len(question.levels) or values != sorted(values) or values[0] < 0):

@@ -151,7 +151,7 @@ def _demand_numbers(series: DemandSeries) -> None:
 def _demand_lengths(series: DemandSeries) -> None:
     for field in ("y", *OPTIONAL):
         values = getattr(series, field)
-        if values and len(values) != len(series.ds):
+        if len(values) != len(series.ds) and (values or field == "y"):
             raise BadInput(
                 f"series '{series.unique_id}': {len(values)} values of '{field}' for {len(series.ds)} periods",
                 why="each period has one",

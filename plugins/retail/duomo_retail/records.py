@@ -33,6 +33,8 @@ class DemandSeries(Inputs):
 class StockQuestion(Inputs):
     """How much of an article to keep: its forecast, its costs and how it is bought."""
 
+    model_config = pydantic.ConfigDict(allow_inf_nan=False)
+
     sku: str
     levels: list[float]
     """Levels of the quantiles, ascending in (0, 1)."""
@@ -48,9 +50,9 @@ class StockQuestion(Inputs):
     shortage: float = pydantic.Field(gt=0)
     """Cost of a unit short, per period."""
     ordering: float = pydantic.Field(default=0.0, ge=0)
-    lead_time: int = pydantic.Field(default=0, ge=0)
+    lead_time: int = pydantic.Field(default=0, ge=0, le=10_000)
     """Periods until an order arrives."""
-    review: int = pydantic.Field(default=1, ge=1)
+    review: int = pydantic.Field(default=1, ge=1, le=10_000)
     """Periods between orders: the R of (R, S)."""
     on_hand: float = 0.0
     """Units there, less those promised."""

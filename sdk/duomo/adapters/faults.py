@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from duomo.adapters.validation import first_of
-from duomo.errors import AdapterFailed, DuomoError
+from duomo.errors import AdapterFailed, BadInput, DuomoError
 from duomo.outcome import ItemError
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ def error_of(adapter: AdapterContract[Any, Any], error: Exception) -> ItemError:
         if adapter.is_private:
             error.__cause__ = error.__context__ = None  # its own words are meant for readers, those behind it are not
         return ItemError.of(error)
+    if isinstance(error, UnicodeEncodeError) and "surrogate" in error.reason:
+        return ItemError.of(
+            BadInput(
+                "a text of the record holds half a character",
+                why="a surrogate without its other half can neither be written nor made a pseudonym of",
+                fix='text.encode("utf-8", "replace").decode() puts ? in its place',
+            )
+        )
     failed = AdapterFailed(
         f"adapter '{adapter.spec.name}' raised {type(error).__name__}",
         why=f"{_said(adapter, error)} (in {_place(adapter, error)})",

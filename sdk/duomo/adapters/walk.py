@@ -21,8 +21,9 @@ from duomo.adapters.findings import Finding, Override, check_override, refers, s
 from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
-from duomo.errors import AdapterFailed, AuditProblem, BadInput, SystemicError, UsageProblem
+from duomo.errors import AdapterFailed, AuditProblem, BadInput, BadOutput, SystemicError, UsageProblem
 from duomo.execution.base import FLUSH, Flush
+from duomo.execution.finite import check_results
 from duomo.outcome import ItemError, Meta, Outcome, outcome_of
 from duomo.plugins.distributions import find_distribution
 
@@ -234,6 +235,7 @@ class Walk:
             self._refer(case)
             case.reasons = list(adapter.explain(case))
             payload = adapter.result(case)
+            _check_finite(adapter.spec.name, payload, case.score)
             self._refer(case)  # the last two stages may have found something, too
             case.findings = [self._overridden(each, case.record.key) for each in case.findings]
         stop = stops(case.findings)
@@ -280,6 +282,18 @@ class Walk:
     def _meta(self) -> Meta:
         name = self.adapter.spec.name
         return Meta(self.adapter.task or name, name, self.adapter.origin)
+
+
+def _check_finite(name: str, *parts: object) -> None:
+    """Raise `BadOutput` where a verdict holds NaN or infinity, which no JSON can."""
+    try:
+        check_results([each for each in parts if each is not None])
+    except BadOutput:
+        raise BadOutput(
+            f"the verdict of '{name}' holds numbers that are not finite",
+            why="a number of the record, or of what was fitted, is too large to be reckoned with",
+            fix="look for values beyond reason, such as 1e308, in the record",
+        ) from None
 
 
 def _id_of(provenance: Provenance, key: str) -> str:

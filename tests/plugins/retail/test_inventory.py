@@ -98,6 +98,31 @@ def test_falling_quantiles_are_named_and_cost_no_other_article_its_order() -> No
     assert "'period_quantiles' are not quantiles of demand" in outcomes[1].error.what
 
 
+@pytest.mark.parametrize("policy", ["s-S", "r-Q"])
+@pytest.mark.parametrize("changes", [{"ordering": 1e12}, {"ordering": 5.0, "holding": 1e-12}])
+def test_costs_for_which_one_order_would_last_for_ever_are_refused(policy: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="one order would last for ever"):
+        InventoryPolicy()({**TEA, "policy": policy, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"levels": [0.0, 0.25, 0.5, 0.75, 0.95]}, "not those of quantiles"),
+        ({"levels": [0.05, 0.5, 0.25, 0.75, 0.95]}, "not those of quantiles"),
+        ({"levels": [0.05, 0.25, 0.5, 0.75, float("inf")]}, "finite number"),
+        ({"period_quantiles": []}, "no 'period_quantiles'"),
+        ({"shortage": float("nan")}, "finite number"),
+        ({"lead_time": 10**9}, "10000"),
+    ],
+)
+def test_what_is_no_distribution_of_demand_and_no_cost_is_said(changes: dict[str, Any], what: str) -> None:
+    [outcome] = InventoryPolicy().map([{**TEA, "policy": "s-S", "ordering": 5.0, **changes}])
+    assert outcome.error is not None
+    assert outcome.error.type == "BadInput"
+    assert what in f"{outcome.error.what} {outcome.error.why}"
+
+
 def test_a_table_gives_lists_as_texts() -> None:
     row = {**TEA, "levels": "0.05 0.25 0.5 0.75 0.95", "period_quantiles": "2 4 6 8 11", "holding": "1"}
     assert InventoryPolicy()(row).payload == InventoryPolicy()(TEA).payload

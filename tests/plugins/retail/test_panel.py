@@ -92,6 +92,11 @@ def test_a_short_series_says_how_many_are_needed() -> None:
     assert "6 are the least" in failed.value.why
 
 
+def test_a_series_without_sales_is_refused() -> None:
+    with pytest.raises(BadInput, match="0 values of 'y' for 4 periods"):
+        clean(DemandSeries(unique_id="a", ds=[1, 2, 3, 4], y=[], price=[1.0, 1.0, 1.0, 1.0]))
+
+
 def test_a_series_that_is_mostly_unknown_is_refused() -> None:
     with pytest.raises(BadInput, match="demand is known in 8 of 20"):
         DemandForecast()(series(in_stock=[i < 8 for i in range(20)]))

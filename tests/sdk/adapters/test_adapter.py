@@ -47,6 +47,25 @@ def test_a_batch_that_fails_is_tried_one_by_one(thermometer, row):
     assert "raised RuntimeError" in outcomes[1].error.what
 
 
+def test_a_text_with_half_a_character_is_an_error_that_says_so(row):
+    """A record's name goes into its id, and one about a person into a pseudonym."""
+    [outcome] = Thermometer.example().map([row("m\ud83d")])
+    assert outcome.error.type == "BadInput"
+    assert "half a character" in outcome.error.what
+
+
+def test_a_verdict_that_is_not_finite_is_an_error_of_its_record(thermometer, row):
+    class Diverging(Thermometer):
+        def result(self, case):
+            found = super().result(case)
+            return found.model_copy(update={"excess": float("inf")}) if found.excess > 0 else found
+
+    bad, good = Diverging(artifacts=thermometer.artifacts).map([row(celsius=95.0), row(celsius=70.0)])
+    assert bad.error.code == "E-BAD-OUTPUT"
+    assert "not finite" in bad.error.what
+    assert good.ok
+
+
 def test_a_batch_that_works_is_one_call_of_score(thermometer, row):
     outcomes = list(thermometer.map([row(celsius=float(each)) for each in range(70, 76)], batch_size=3))
     assert [each.meta.batch for each in outcomes] == [3] * 6
