@@ -186,14 +186,15 @@ def _check(one: Sum, table: Mapping[str, Fact], context: Context, unit: str) -> 
 
 
 def _contradictions(facts: Sequence[Fact]) -> list[str]:
-    seen: dict[tuple[str, str, Context, str], Fact] = {}
+    seen: dict[tuple[str, str, Context, str, str], Fact] = {}
     found = []
     for each in facts:
-        if each.number is None:
-            continue
-        first = seen.setdefault((each.taxonomy, each.name, each.context, each.unit), each)
-        if first.number is not None and abs(first.number - each.number) > first.tolerance + each.tolerance:
+        first = seen.setdefault((each.taxonomy, each.name, each.context, each.unit, each.language), each)
+        if first.is_nil != each.is_nil or (first.number is None and each.number is None and first.value != each.value):
             found.append(each.name)
+        elif first.number is not None and each.number is not None:
+            if abs(first.number - each.number) > first.tolerance + each.tolerance:
+                found.append(each.name)
     return sorted(set(found))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
+from decimal import Decimal
+from typing import NoReturn
 
 _MONTHS = {name.lower(): i for i in range(1, 13) for name in (calendar.month_name[i], calendar.month_abbr[i])}
 _MONTHS["sept"] = 9
@@ -20,13 +22,21 @@ _ALIASES = {
     "datedoteu": "datedaymonthyear", "datelongus": "datemonthdayyear", "dateshortus": "datemonthdayyear",
     "datelonguk": "datedaymonthyear", "dateshortuk": "datedaymonthyear", "datelongmonthyear": "datemonthyear",
     "dateshortmonthyear": "datemonthyear", "datelongyearmonth": "dateyearmonth", "dateshortyearmonth": "dateyearmonth",
+    "datelongdaymonthuk": "datedaymonth", "dateshortdaymonthuk": "datedaymonth", "dateslashdaymontheu": "datedaymonth",
+    "datelongmonthdayus": "datemonthday", "dateshortmonthdayus": "datemonthday", "dateslashmonthdayus": "datemonthday",
     "datelongdaymonth": "datedaymonth", "datelongmonthday": "datemonthday",
 }  # fmt: skip
 _PARTS = ("yearmonthday", "daymonthyear", "monthdayyear", "monthyear", "yearmonth", "daymonth", "monthday")
-COMMA_IS_POINT = ("numcomma", "numdotcomma", "numspacecomma", "numcommadecimal", "numcommadecimalapos")
+COMMA = ("numcomma", "numdotcomma", "numspacecomma", "numcommadecimal", "numcommadecimalapos")
 """Formats in which a comma stands before the fraction; in ``numcommadot`` of the first registry it parts thousands."""
 ZERO = ("fixedzero", "zerodash", "numdash")
 """Formats that mean zero, whatever is shown, and be it nothing."""
+
+
+POINT = ("numdotdecimal", "numcommadot", "numspacedot", "numdotdecimalin", "numdotdecimalapos")
+"""Formats with a point before the fraction."""
+_MARKS = r"[\s\u00a0\u202f'’`′＇]"
+"""What may part thousands, beside the mark that is not before the fraction."""
 
 
 def key_of(form: str) -> str:
@@ -52,6 +62,31 @@ def transform_text(text: str, form: str) -> str:
     return _date(text, re.findall("year|month|day", order))
 
 
+def transform_number(text: str, form: str) -> Decimal:
+    """Turn a shown number into the fact's, before its scale and sign; without a format it is written as XML has it.
+
+    Raises:
+        ValueError: The format is not known here, or the text is not in it.
+    """
+    key, plain = key_of(form), re.sub(_MARKS, "", text)
+    if key in ZERO or (plain in ("-", "–", "—") and form):
+        return Decimal(0)
+    if key.startswith("numunitdecimal"):
+        plain = ".".join(re.findall(r"\d[\d,.]*", plain)).replace(",", "")
+    elif key in COMMA or key in POINT:
+        thousands, point = (".", ",") if key in COMMA else (",", ".")
+        whole, _, fraction = plain.partition(point)
+        # Marks of thousands behind the fraction's: the page is in another format than it says.
+        if thousands in fraction:
+            _refuse(text)
+        plain = whole.replace(thousands, "") + (f".{fraction}" if fraction else "")
+    elif form:
+        raise ValueError("the format is not known here")
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)" if form else r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", plain):
+        _refuse(text)
+    return Decimal(plain)
+
+
 def _date(text: str, order: list[str]) -> str:
     words = re.findall(r"\d+|[^\W\d_]+", re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text.lower()))
     words = [word for word in words if word not in ("of", "the", "day")]
@@ -72,5 +107,5 @@ def _date(text: str, order: list[str]) -> str:
     return f"{year:04}-{month}" if day is None else f"{year:04}-{month}-{day:02}"
 
 
-def _refuse(text: str) -> str:
+def _refuse(text: str) -> NoReturn:
     raise ValueError(f"'{text[:40]}' is not in it")

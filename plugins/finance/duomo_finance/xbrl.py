@@ -6,20 +6,23 @@ Namespaces and forms are those of XBRL 2.1, XBRL Dimensions 1.0 and Inline XBRL 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
-from typing import Literal
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Literal, TypeVar
 from xml.parsers import expat
 
 from duomo.adapters import Finding, find
 from duomo.errors import InputTooLarge, InputUnreadable
-from duomo_finance.transformations import COMMA_IS_POINT, ZERO, key_of, transform_text
+from duomo_finance.transformations import transform_number, transform_text
 
+Read = TypeVar("Read")
 XBRLI = "{http://www.xbrl.org/2003/instance}"
 XBRLDI = "{http://xbrl.org/2006/xbrldi}"
 IX = ("{http://www.xbrl.org/2013/inlineXBRL}", "{http://www.xbrl.org/2008/inlineXBRL}")
+XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 SKIPPED = ("http://www.xbrl.org/2003/linkbase", "http://www.xbrl.org/2003/instance")
 MAX_BYTES = 100_000_000
@@ -27,6 +30,7 @@ MAX_DEPTH = 500
 """Elements inside one another; a page has some dozens."""
 MAX_DIGITS = 60
 """Places before or after the point; more is a slip, and would make texts of any length."""
+MIDNIGHT = "T00:00:00"
 TEXT_SHARE = 8
 """Texts of all facts may have this many times the length of the filing: they nest, and share continuations."""
 
@@ -39,6 +43,16 @@ class Context:
     start: str
     end: str
     dimensions: tuple[tuple[str, str], ...] = ()
+    is_forever: bool = False
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether its dates are dates, in their order."""
+        try:
+            days = [dt.date.fromisoformat(each) for each in (self.start, self.end) if each]
+        except ValueError:
+            return False
+        return self.is_forever or (bool(self.end) and days == sorted(days))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +71,9 @@ class Fact:
     decimals: int | None
     """Digits after the point that are accurate: -6 for millions; None for exact."""
     context: Context
+    is_nil: bool = False
+    language: str = ""
+    """Of a text that says so; the same fact may be told in several."""
 
     @property
     def tolerance(self) -> Decimal:
@@ -100,13 +117,27 @@ class _Reader:
         """Characters that texts may still have."""
         self.root, self.prefixes, self.inline = root, prefixes, inline
         self.findings: list[Finding] = []
-        self.contexts = {each.get("id", ""): _context(each) for each in root.iter(f"{XBRLI}context")}
-        self.units = {each.get("id", ""): _unit(each) for each in root.iter(f"{XBRLI}unit")}
+        self.contexts = self._by_id("context", _context)
+        self.units = self._by_id("unit", _unit)
+        for name, context in self.contexts.items():
+            if not context.is_dated:
+                self._find("QUALITY.FORMAT", f"context '{name[:40]}' has no period that is one", "period",
+                           "write an instant, or a start before an end, as dates")  # fmt: skip
 
     def filing(self) -> Filing:
         elements = self._inline() if self.inline else self._plain()
         facts = [fact for fact in elements if fact is not None]
         return Filing(tuple(facts), tuple(self.findings), self.inline)
+
+    def _by_id(self, kind: str, read: Callable[[ET.Element], Read]) -> dict[str, Read]:
+        """What is referred to, by its id; the first of two that differ counts."""
+        found: dict[str, Read] = {}
+        for each in self.root.iter(f"{XBRLI}{kind}"):
+            name, made = each.get("id", ""), read(each)
+            if found.setdefault(name, made) != made:
+                self._find("QUALITY.FORMAT", f"there are two {kind}s '{name[:40]}', and they differ", kind,
+                           "give each an id of its own")  # fmt: skip
+        return found
 
     def _plain(self) -> Iterator[Fact | None]:
         waiting = list(reversed(self.root))
@@ -120,7 +151,7 @@ class _Reader:
                 continue
             text = "" if _is_nil(each) else "".join(each.itertext()).strip()
             number = None
-            if each.get("unitRef") is not None and text:
+            if each.get("unitRef") is not None and not _is_nil(each):
                 number = self._fraction(each, name) if len(each) else self._decimal(text, name, "")
             yield self._fact(each, name, space, text, number)
 
@@ -137,8 +168,7 @@ class _Reader:
             elif kind == "nonFraction":
                 form = each.get("format", "")
                 text = "" if _is_nil(each) else _text(each, {})
-                given = bool(text) or (key_of(form) in ZERO and not _is_nil(each))
-                number = self._decimal(text, name, form) if given else None
+                number = None if _is_nil(each) else self._decimal(text, name, form)
                 yield self._fact(each, name, space, text, self._scaled(each, name, number), numeric=True)
             elif kind == "fraction":
                 yield self._fact(each, name, space, _text(each, {}), self._fraction(each, name), numeric=True)
@@ -195,30 +225,20 @@ class _Reader:
             self._find("UNITS.MISSING", f"'{name}' is a number without a unit", name,
                        "add the unitRef; the fact was left out")  # fmt: skip
             return None
-        return Fact(name, space, text, number, unit, _decimals(each, number), context)
+        return Fact(
+            name, space, text, number, unit, _decimals(each, number), context, _is_nil(each), each.get(XML_LANG, "")
+        )
 
     def _decimal(self, text: str, name: str, form: str) -> Decimal | None:
-        plain = re.sub(r"[\s\u00a0\u202f'’]", "", text)
-        key = key_of(form)
-        if key in ZERO or (plain in ("-", "–", "—") and form):
-            return Decimal(0)
-        if key.startswith("numunitdecimal"):
-            plain = ".".join(re.findall(r"\d[\d,.]*", plain)).replace(",", "")
-        elif key in COMMA_IS_POINT:
-            plain = plain.replace(".", "").replace(",", ".")
-        elif form:
-            plain = plain.replace(",", "")
         try:
-            found = Decimal(plain)
-        except InvalidOperation:
-            found = None
-        if found is None or not found.is_finite() or abs(found.adjusted()) > MAX_DIGITS:
-            self._find(
-                "INPUT.UNREADABLE",
-                f"'{name}' has a unit and is not a number{f' in format {form}' if form else ''}",
-                name,
-                "look at the format attribute; the value is kept as text",
-            )
+            found = transform_number(text, form)
+        except ValueError as error:
+            self._find("INPUT.UNREADABLE", f"'{name}' has a unit and is not a number{f' in format {form}' if form else ''}",
+                       name, f"look at the format attribute: {error}; the value is kept as text")  # fmt: skip
+            return None
+        if abs(found.adjusted()) > MAX_DIGITS:
+            self._find("INPUT.UNREADABLE", f"'{name}' has a unit and more than {MAX_DIGITS} digits", name,
+                       "look at the page; the value is kept as text")  # fmt: skip
             return None
         return found
 
@@ -290,7 +310,19 @@ def _context(element: ET.Element) -> Context:
             members.append((each.get("dimension", "").rpartition(":")[2], member))
         else:
             members.append((_local(each.tag), value))
-    return Context(text("identifier"), text("startDate"), text("endDate") or text("instant"), tuple(sorted(members)))
+    forever = element.find(f".//{XBRLI}forever") is not None
+    end = _end(text("endDate") or text("instant"))
+    return Context(text("identifier"), text("startDate").removesuffix(MIDNIGHT), end, tuple(sorted(members)), forever)
+
+
+def _end(said: str) -> str:
+    """The day at whose end something ends: midnight with a time belongs to the day before."""
+    if not said.endswith(MIDNIGHT):
+        return said
+    try:
+        return (dt.date.fromisoformat(said.removesuffix(MIDNIGHT)) - dt.timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        return said
 
 
 def _unit(element: ET.Element) -> str:

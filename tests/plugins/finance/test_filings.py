@@ -247,6 +247,48 @@ def test_a_typed_member_is_any_text_and_an_explicit_one_a_name():
     assert found["Assets"].dimensions == {"DepartureAxis": "12:30"}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "contradict"),
+    [
+        ('unitRef="usd" decimals="0">5', 'unitRef="usd" xsi:nil="true">', True),
+        (">Made Up", ">Made Down", True),
+        (' xml:lang="en">Made Up', ' xml:lang="de">Erfunden', False),
+        (">Made Up", ">Made Up", False),
+    ],
+)
+def test_a_fact_that_is_told_twice_and_differs_is_for_a_person(one, other, contradict):
+    text = "".join(f'<us:Thing contextRef="now" {each}</us:Thing>' for each in (one, other))
+    found = [(each.code, each.field) for each in DocumentFields()(instance(text)).findings]
+    assert found == ([("INPUT.DUPLICATE", "Thing")] if contradict else [])
+
+
+@pytest.mark.parametrize(
+    ("period", "end", "is_found"),
+    [
+        ("<xbrli:forever/>", "", False),
+        ("<xbrli:instant>2025-01-01T00:00:00</xbrli:instant>", "2024-12-31", False),
+        ("", "", True),
+        ("<xbrli:instant>soon</xbrli:instant>", "soon", True),
+        ("<xbrli:startDate>2025-01-01</xbrli:startDate><xbrli:endDate>2024-01-01</xbrli:endDate>", "2024-01-01", True),
+    ],
+)
+def test_a_period_that_is_none_is_found(period, end, is_found):
+    context = (
+        '<xbrli:context id="odd"><xbrli:entity><xbrli:identifier scheme="x">1</xbrli:identifier></xbrli:entity>'
+        f"<xbrli:period>{period}</xbrli:period></xbrli:context>"
+    )
+    found, result = fields(instance(context + '<us:Name contextRef="odd">Made Up</us:Name>'))
+    assert found["Name"].end == end
+    assert [each.field for each in result.findings] == (["period"] if is_found else [])
+
+
+def test_two_units_of_one_id_are_found_and_the_first_counts():
+    twice = '<xbrli:unit id="usd"><xbrli:measure>iso4217:EUR</xbrli:measure></xbrli:unit>'
+    found, result = fields(instance(twice + BALANCE))
+    assert found["Assets"].unit == "USD"
+    assert [each.text for each in result.findings] == ["there are two units 'usd', and they differ"]
+
+
 def test_a_fraction_is_its_quotient():
     found, _ = fields(
         instance(
@@ -335,7 +377,20 @@ def test_a_precision_is_a_number_of_decimals():
     assert number('precision="INF"', "1.25")[0]["Debt"].decimals is None
 
 
-@pytest.mark.parametrize(("attributes", "shown"), [('scale="six"', "12"), ('scale="9999999"', "12"), ("", "1e999999")])
+@pytest.mark.parametrize(
+    ("attributes", "shown"),
+    [
+        ('scale="six"', "12"),
+        ('scale="9999999"', "12"),
+        ("", "1e999999"),
+        ("", ""),
+        ("", "1_000"),
+        ('format="ixt:made-up"', "12"),
+        # In the other format, whatever the tag says.
+        ('format="ixt:num-dot-decimal"', "1.234,56"),
+        ('format="ixt:num-comma-decimal"', "1,234.56"),
+    ],
+)
 def test_a_number_beyond_reason_costs_its_own_fact(attributes, shown):
     found, result = number(f'decimals="0" {attributes}', shown)
     assert found["Debt"].number is None

@@ -61,7 +61,7 @@ def test_a_verdict_that_is_not_finite_is_an_error_of_its_record(thermometer, row
             return found.model_copy(update={"excess": float("inf")}) if found.excess > 0 else found
 
     bad, good = Diverging(artifacts=thermometer.artifacts).map([row(celsius=95.0), row(celsius=70.0)])
-    assert bad.error.code == "E-BAD-OUTPUT"
+    assert bad.error.type == "BadOutput"
     assert "not finite" in bad.error.what
     assert good.ok
 
