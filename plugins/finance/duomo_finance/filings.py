@@ -14,7 +14,8 @@ from duomo.errors import BadInput, InputMissing
 from duomo.tasks.base import Result
 from duomo_finance.made_up import filing
 from duomo_finance.plugin import DOCUMENT_FIELDS
-from duomo_finance.xbrl import Context, Fact, Filing, parse
+from duomo_finance.xbrl import Fact, Filing, parse
+from duomo_finance.xbrl_contexts import Context
 
 
 class Sum(NamedTuple):
@@ -190,12 +191,15 @@ def _contradictions(facts: Sequence[Fact]) -> list[str]:
     found = []
     for each in facts:
         first = seen.setdefault((each.taxonomy, each.name, each.context, each.unit, each.language), each)
-        if first.is_nil != each.is_nil or (first.number is None and each.number is None and first.value != each.value):
+        if first.is_nil != each.is_nil or _differ(first, each):
             found.append(each.name)
-        elif first.number is not None and each.number is not None:
-            if abs(first.number - each.number) > first.tolerance + each.tolerance:
-                found.append(each.name)
     return sorted(set(found))
+
+
+def _differ(one: Fact, other: Fact) -> bool:
+    if one.number is None or other.number is None:
+        return one.number is None and other.number is None and one.value != other.value
+    return abs(one.number - other.number) > one.tolerance + other.tolerance
 
 
 def _field(fact: Fact) -> DocField:

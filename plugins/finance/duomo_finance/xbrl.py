@@ -6,7 +6,6 @@ Namespaces and forms are those of XBRL 2.1, XBRL Dimensions 1.0 and Inline XBRL 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
@@ -17,10 +16,9 @@ from xml.parsers import expat
 from duomo.adapters import Finding, find
 from duomo.errors import InputTooLarge, InputUnreadable
 from duomo_finance.transformations import transform_number, transform_text
+from duomo_finance.xbrl_contexts import XBRLI, Context, local_name, read_context, read_unit
 
 Read = TypeVar("Read")
-XBRLI = "{http://www.xbrl.org/2003/instance}"
-XBRLDI = "{http://xbrl.org/2006/xbrldi}"
 IX = ("{http://www.xbrl.org/2013/inlineXBRL}", "{http://www.xbrl.org/2008/inlineXBRL}")
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -30,29 +28,8 @@ MAX_DEPTH = 500
 """Elements inside one another; a page has some dozens."""
 MAX_DIGITS = 60
 """Places before or after the point; more is a slip, and would make texts of any length."""
-MIDNIGHT = "T00:00:00"
 TEXT_SHARE = 8
 """Texts of all facts may have this many times the length of the filing: they nest, and share continuations."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Context:
-    """Who and when a fact is about; `start` is empty for an instant."""
-
-    entity: str
-    start: str
-    end: str
-    dimensions: tuple[tuple[str, str], ...] = ()
-    is_forever: bool = False
-
-    @property
-    def is_dated(self) -> bool:
-        """Whether its dates are dates, in their order."""
-        try:
-            days = [dt.date.fromisoformat(each) for each in (self.start, self.end) if each]
-        except ValueError:
-            return False
-        return self.is_forever or (bool(self.end) and days == sorted(days))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +81,7 @@ def parse(data: bytes) -> Filing:
     inline = any(each.tag.startswith(IX) for each in root.iter() if isinstance(each.tag, str))
     if not inline and root.tag != f"{XBRLI}xbrl":
         raise InputUnreadable(
-            f"the root element is <{_local(root.tag)}>",
+            f"the root element is <{local_name(root.tag)}>",
             why="an XBRL instance begins with <xbrl>, an inline one has ix: elements",
             fix="pass the instance document, not a schema or linkbase",
         )
@@ -117,8 +94,8 @@ class _Reader:
         """Characters that texts may still have."""
         self.root, self.prefixes, self.inline = root, prefixes, inline
         self.findings: list[Finding] = []
-        self.contexts = self._by_id("context", _context)
-        self.units = self._by_id("unit", _unit)
+        self.contexts = self._by_id("context", read_context)
+        self.units = self._by_id("unit", read_unit)
         for name, context in self.contexts.items():
             if not context.is_dated:
                 self._find("QUALITY.FORMAT", f"context '{name[:40]}' has no period that is one", "period",
@@ -160,7 +137,7 @@ class _Reader:
         for each in self.root.iter():
             if not (isinstance(each.tag, str) and each.tag.startswith(IX)):
                 continue
-            kind = _local(each.tag)
+            kind = local_name(each.tag)
             prefix, _, name = each.get("name", "").rpartition(":")
             space = self.prefixes.get(prefix, prefix)
             if kind == "nonNumeric":
@@ -204,7 +181,7 @@ class _Reader:
 
     def _fraction(self, each: ET.Element, name: str) -> Decimal | None:
         """A fact of numerator and denominator."""
-        parts = [part for kind in ("numerator", "denominator") for part in each.iter() if _local(part.tag) == kind]
+        parts = [part for kind in ("numerator", "denominator") for part in each.iter() if local_name(part.tag) == kind]
         found = [self._decimal(_text(part, {}), name, part.get("format", "")) for part in parts]
         if len(found) != 2 or found[0] is None or not found[1]:
             self._find("INPUT.UNREADABLE", f"'{name}' is not a fraction of two numbers", name,
@@ -233,8 +210,9 @@ class _Reader:
         try:
             found = transform_number(text, form)
         except ValueError as error:
-            self._find("INPUT.UNREADABLE", f"'{name}' has a unit and is not a number{f' in format {form}' if form else ''}",
-                       name, f"look at the format attribute: {error}; the value is kept as text")  # fmt: skip
+            written = f" in format {form}" if form else ""
+            self._find("INPUT.UNREADABLE", f"'{name}' has a unit and is not a number{written}", name,
+                       f"look at the format attribute: {error}; the value is kept as text")  # fmt: skip
             return None
         if abs(found.adjusted()) > MAX_DIGITS:
             self._find("INPUT.UNREADABLE", f"'{name}' has a unit and more than {MAX_DIGITS} digits", name,
@@ -294,46 +272,6 @@ def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
         ) from None
 
 
-def _context(element: ET.Element) -> Context:
-    def text(name: str) -> str:
-        found = element.find(f".//{XBRLI}{name}")
-        return (found.text or "").strip() if found is not None else ""
-
-    members = []
-    holders = [each for name in ("segment", "scenario") for each in element.iter(XBRLI + name)]
-    for each in (part for holder in holders for part in holder):
-        value = " ".join("".join(each.itertext()).split())
-        # Before XBRL had dimensions, a segment held elements of any name; they qualify a fact all the same.
-        if str(each.tag).startswith(XBRLDI):
-            # An explicit member is a name; a typed one is any text, such as 12:30.
-            member = value if _local(each.tag) == "typedMember" else value.rpartition(":")[2]
-            members.append((each.get("dimension", "").rpartition(":")[2], member))
-        else:
-            members.append((_local(each.tag), value))
-    forever = element.find(f".//{XBRLI}forever") is not None
-    end = _end(text("endDate") or text("instant"))
-    return Context(text("identifier"), text("startDate").removesuffix(MIDNIGHT), end, tuple(sorted(members)), forever)
-
-
-def _end(said: str) -> str:
-    """The day at whose end something ends: midnight with a time belongs to the day before."""
-    if not said.endswith(MIDNIGHT):
-        return said
-    try:
-        return (dt.date.fromisoformat(said.removesuffix(MIDNIGHT)) - dt.timedelta(days=1)).isoformat()
-    except (ValueError, OverflowError):
-        return said
-
-
-def _unit(element: ET.Element) -> str:
-    def measures(inside: ET.Element | None) -> str:
-        found = [] if inside is None else [(each.text or "").strip() for each in inside.iter(f"{XBRLI}measure")]
-        return "*".join(each.rpartition(":")[2] for each in found)
-
-    above, below = element.find(f".//{XBRLI}unitNumerator"), element.find(f".//{XBRLI}unitDenominator")
-    return f"{measures(above)}/{measures(below)}" if above is not None else measures(element)
-
-
 def _decimals(element: ET.Element, number: Decimal | None) -> int | None:
     """Digits after the point that are accurate, as `decimals` says or as follows from `precision`."""
     given, precision = element.get("decimals", ""), element.get("precision", "")
@@ -353,7 +291,7 @@ def _text(element: ET.Element, continued: dict[str | None, ET.Element]) -> str:
     parts: list[str] = []
 
     def walk(each: ET.Element) -> None:
-        if isinstance(each.tag, str) and each.tag.startswith(IX) and _local(each.tag) == "exclude":
+        if isinstance(each.tag, str) and each.tag.startswith(IX) and local_name(each.tag) == "exclude":
             return
         parts.append(each.text or "")
         for child in each:
@@ -367,7 +305,3 @@ def _text(element: ET.Element, continued: dict[str | None, ET.Element]) -> str:
         walk(current)
         current = continued.get(current.get("continuedAt"))
     return " ".join("".join(parts).split())
-
-
-def _local(tag: object) -> str:
-    return str(tag).rpartition("}")[2]
