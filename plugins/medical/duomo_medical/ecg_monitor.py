@@ -33,6 +33,8 @@ RATES = (20.0, 250.0)
 FLAT_MV = 0.02
 MAX_MV = 20.0
 """No heart is so loud at the skin; a number above it is in another unit."""
+MAX_OFFSET_MV = 1000.0
+"""Electrodes have some 300 mV of their own; a volt is a slip in the file."""
 MAX_SILENCE = 2.5
 """Usual RR intervals without a beat, at either end or between, from which something is missing."""
 MIN_SNR_DB = 6.0
@@ -209,6 +211,8 @@ def measure(recording: Recording) -> Reading:
         signal = recording.signal[:, position]
         beats = {kind: detect(signal, rate) for kind, detect in qrs.DETECTORS.items()}
         snr, reason = _quality(signal, beats["energy"], rate)
+        if any(np.array_equal(signal, each) for each in recording.signal.T[:position]):
+            reason = reason or "a copy of another lead"  # no second witness
         found.append(beats if not reason else None)
         shown = name if name in ecg_reading.NAMES else f"lead {position}"
         counts = {kind: len(each) for kind, each in beats.items()}
@@ -226,6 +230,8 @@ def _quality(signal: NDArray[np.float64], beats: NDArray[np.int64], rate: float)
     """Signal over noise in decibels, and why a lead cannot be used."""
     if np.ptp(signal) < FLAT_MV:
         return 0.0, "flat"
+    if np.ptp(signal) > MAX_OFFSET_MV:
+        return 0.0, "out of range"
     band = qrs.bandpass(signal, rate, 1, 40)
     near = np.zeros(len(signal), bool)
     for at in beats:

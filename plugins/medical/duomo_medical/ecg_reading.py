@@ -78,13 +78,14 @@ def from_csv(text: str) -> Recording:
 
     Raises `BadInput` that names the column and the remedy.
     """
-    rows = csv.reader(io.StringIO(text))
+    first = text.partition("\n")[0]
+    rows = csv.reader(io.StringIO(text), delimiter=next((mark for mark in ",;\t" if mark in first), ","))
     header = [name.strip() for name in next(rows, [])]
     if len(header) < 2 or header[0] != "seconds":
         raise BadInput(
             "INPUT.MISSING_COLUMN: the first column must be 'seconds'",
             why="without times nobody knows how many samples a second are meant",
-            fix="write: seconds,I [mV],II [mV]",
+            fix="write: seconds,I [mV],II [mV]; EDF and WFDB are not read: export DICOM or CSV",
         )
     leads: list[str] = []
     scales: list[float] = []
@@ -108,7 +109,7 @@ def from_csv(text: str) -> Recording:
             fix="export it again",
         ) from None
     steps = np.diff(times)
-    if not len(steps) or steps.min() <= 0 or steps.max() > 1.5 * np.median(steps):
+    if not (len(steps) and steps.min() > 0 and steps.max() <= 1.5 * np.median(steps)):  # a time may be NaN
         raise BadInput("INPUT.GAP: the times of this ECG have a gap, or do not rise", fix="send an unbroken piece")
     # Not the usual step: at 360 a second, times of three decimals are 3 ms apart more often than 2.
     return checked(Recording(signal, tuple(leads), float(len(steps) / (times[-1] - times[0]))))
@@ -116,6 +117,13 @@ def from_csv(text: str) -> Recording:
 
 def checked(recording: Recording) -> Recording:
     """The recording, if it can be an ECG. Raises `BadInput`."""
+    shape, leads = np.shape(recording.signal), recording.leads
+    if len(shape) != 2 or shape[1] != len(leads) or len(set(leads)) < len(leads):
+        raise BadInput(
+            f"an ECG of shape {shape} with {len(leads)} names of leads",
+            why="it has samples by leads, and each lead a name of its own",
+            fix="pass signal[:, None] for one lead, and name each once",
+        )
     if not MIN_RATE <= recording.rate <= MAX_RATE:
         raise BadInput(
             f"{recording.rate:g} samples a second", why=f"{MIN_RATE:g} are the least", fix="export it in full"

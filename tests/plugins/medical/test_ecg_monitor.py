@@ -69,7 +69,7 @@ def test_a_lead_alone_is_for_a_person_and_so_is_one_detector_that_counts_t_waves
     assert alone.payload.rr_ms is None
     v4 = recording.signal[:, 9]
     assert len(qrs.by_length(v4, 1000)) == 2 * len(qrs.by_energy(v4, 1000))  # here one of the two is fooled
-    twice = Recording(np.stack([v4, v4], 1), ("V4", "V5"), 1000)
+    twice = Recording(np.stack([v4, 0.9 * v4], 1), ("V4", "V5"), 1000)
     disagree = EcgMonitor()(twice)
     assert disagree.decision.reason == "QUALITY.LEADS_DISAGREE"
     assert disagree.payload.rate_bpm is None
@@ -145,6 +145,31 @@ def test_a_table_is_read_with_the_units_of_its_columns():
     first = EcgMonitor()(table("seconds,I [mV],II [mV]"))
     assert first.payload.rate_bpm == pytest.approx(70, rel=0.01)
     assert [each.name for each in first.payload.leads] == ["I", "II"]
+
+
+def test_a_copied_lead_is_no_second_witness_and_a_lead_beyond_a_volt_is_not_used():
+    good = made_up(leads=2)
+    copied = EcgMonitor()(good._replace(signal=good.signal[:, [0, 0]]))
+    assert copied.payload.rate_bpm is None
+    assert [each.reason for each in copied.payload.leads] == ["", "a copy of another lead"]
+    spoilt = made_up(leads=3).signal
+    spoilt[100, 0] = 1e30
+    found = EcgMonitor()(Recording(spoilt, ("I", "II", "III"), 250.0))
+    assert found.payload.rate_bpm == pytest.approx(70, rel=0.01)
+    assert [each.reason for each in found.payload.leads] == ["out of range", "", ""]
+
+
+@pytest.mark.parametrize("change", [{"leads": ("I",)}, {"leads": ("I", "I", "II")}, {"signal": np.zeros(2500)}])
+def test_a_signal_whose_leads_are_not_its_names_is_refused(change):
+    with pytest.raises(BadInput, match="names of leads"):
+        EcgMonitor()(made_up(leads=3)._replace(**change))
+
+
+def test_a_table_may_have_semicolons_and_no_time_that_is_not_a_number():
+    content = table("seconds,I [mV],II [mV]")
+    assert EcgMonitor()(content.replace(b",", b";")).payload.rate_bpm == pytest.approx(70, rel=0.01)
+    with pytest.raises(BadInput, match=r"INPUT\.GAP"):
+        EcgMonitor()(content.replace(b"1.0000,", b"nan,", 1))
 
 
 @pytest.mark.parametrize("rate", [128, 300, 360, 512, 1000])
