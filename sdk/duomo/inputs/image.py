@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
 from duomo.inputs.advice import not_one
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 """What is read, as in `duomo.tasks.IMAGES`. Pillow knows more, and hands some, such as EPS, to other programs."""
+
+_MOST_SCANS = 20
+"""Passes of a progressive JPEG over as many pixels as an image may have."""
 
 
 class Image:
@@ -168,6 +171,8 @@ class Image:
             PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
             with open_source(self._source, "image") as file, PIL.Image.open(file, formats=_FORMATS) as picture:
                 _check_size(picture, label)
+                if "progressive" in picture.info:
+                    _check_scans(picture, file, label)
                 # Of Pillow's decoders only libtiff prints.
                 with native_remarks_left_out() if picture.format == "TIFF" else contextlib.nullcontext():
                     yield picture
@@ -202,6 +207,21 @@ def _check_size(picture: PIL.Image.Image, label: str) -> None:
         raise BadInput(f"{label} has no pixels", why=f"its size is {width} x {height}", fix="leave it out")
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
+
+
+def _check_scans(picture: PIL.Image.Image, file: BinaryIO, label: str) -> None:
+    """Refuse a JPEG that goes over its pixels again and again: each scan costs as much, and takes some bytes."""
+    at = file.tell()
+    file.seek(0)
+    scans = file.read().count(b"\xff\xda")
+    file.seek(at)
+    width, height = picture.size
+    if scans > _MOST_SCANS and scans * width * height > _MOST_SCANS * limits().image_pixels:
+        raise InputTooLarge(
+            f"{label} takes {scans:,} passes over {width:,} x {height:,} pixels",
+            why=f"a progressive JPEG has a dozen; more than {_MOST_SCANS} are read of small images only",
+            fix="save it again, as PNG or as a JPEG that is not progressive",
+        )
 
 
 def _too_many_pixels(label: str, why: str) -> InputTooLarge:

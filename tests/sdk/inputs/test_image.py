@@ -309,3 +309,19 @@ def test_a_buffer_that_is_filled_again_does_not_change_what_was_accepted(picture
     accepted = Image.accept(view(buffer))
     buffer[:] = bytes(len(buffer))
     np.testing.assert_array_equal(accepted.array(), np.asarray(picture))
+
+
+def test_a_progressive_jpeg_of_endless_scans_is_refused_and_a_usual_one_is_read(config):
+    config("[limits]\nimage_pixels = 10_000")
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    again = content[content.rindex(b"\xff\xda") : -2]
+    for copies, is_read in ((0, True), (10, True), (100, False)):
+        image = Image.accept(content[:-2] + again * copies + b"\xff\xd9")
+        if is_read:
+            assert image.array().shape == (64, 64, 3)
+            continue
+        for read in (image.array, image.jpeg):
+            with pytest.raises(InputTooLarge, match="passes over 64 x 64 pixels"):
+                read()
