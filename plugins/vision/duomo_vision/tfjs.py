@@ -118,8 +118,12 @@ def read(file: Path, outputs: tuple[str, ...], device: torch.device | str = "cpu
     except (ValueError, KeyError, TypeError) as error:
         raise refused(file, f"it is not a graph of TensorFlow.js ({error!r})") from None
     constants = {}
-    for group in groups:
-        constants.update(_weights(file, b"".join((file.parent / path).read_bytes() for path in group["paths"]), group))
+    try:
+        for group in groups:
+            content = b"".join((file.parent / path).read_bytes() for path in group["paths"])
+            constants.update(_weights(file, content, group))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise refused(file, f"its weights cannot be read ({error!r})") from None
     absent = set(outputs) - {node.name for node in nodes}
     if absent:
         raise refused(file, f"it has no output '{sorted(absent)[0]}'")

@@ -187,6 +187,14 @@ def _parquet(path: Path) -> Iterator[Any]:
         with parquet.ParquetFile(path) as file:
             # A text that is in many rows is once in the file; so it stays in memory.
             texts = [field.name for field in file.schema_arrow if types.is_string(field.type)]
+            groups = [file.metadata.row_group(at).total_byte_size for at in range(file.num_row_groups)]
+        if max(groups, default=0) > limits().file_bytes:
+            yield InputTooLarge(
+                f"'{path.name}' has {max(groups):,} bytes of rows that are read together",
+                why=f"unpacked, as it says itself; the limit is {limits().file_bytes:,}",
+                fix="write it with smaller row groups, or: duomo config set limits.file_bytes N",
+            )
+            return
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(1024):
                 for at in range(0, len(batch), FEW):

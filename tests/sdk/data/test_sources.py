@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from duomo.data.reading import read_examples
-from duomo.errors import BadInput, InputMissing, UsageProblem
+from duomo.data.rows import read_rows
+from duomo.errors import BadInput, InputMissing, InputTooLarge, UsageProblem
 from duomo.tasks import ImageClassification, QuestionAnswering, TextClassification
 
 PAIRS = [("good", "a"), ("bad", "b")]
@@ -118,3 +119,13 @@ def test_an_empty_folder_says_what_it_should_hold(tmp_path):
 def test_ids_are_distinct_whatever_the_rows_call_themselves():
     rows = [{"id": "x", "text": "a", "label": "b"}] * 3
     assert len({each.id for each in read(rows).examples}) == 3
+
+
+def test_rows_that_unpack_to_more_than_a_file_may_have_are_refused(tmp_path, config):
+    file = tmp_path / "r.parquet"
+    pd.DataFrame({"text": ["a" * 100_000]}).to_parquet(file, compression="zstd")
+    assert file.stat().st_size < 10_000
+    config("[limits]\nfile_bytes = 50_000")
+    [error] = read_rows(file)
+    assert isinstance(error, InputTooLarge)
+    assert "read together" in error.what

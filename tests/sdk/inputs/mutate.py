@@ -153,6 +153,67 @@ def tables(format: str) -> list[bytes]:
     return files
 
 
+PLACE = Path(tempfile.mkdtemp())
+"""Where weights lie while they are read."""
+
+
+def checkpoints(format: str) -> list[bytes]:
+    """Weights of a tiny network; its configuration lies in `PLACE`."""
+    import torch
+    import transformers
+
+    from duomo.pretrained import quiet
+
+    torch.manual_seed(0)
+    sizes: Any = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    network: Any = transformers.BertModel(transformers.BertConfig(vocab_size=16, max_position_embeddings=8, **sizes))
+    files = []
+    for dtype in (torch.float32, torch.bfloat16):
+        with quiet():
+            network.to(dtype).save_pretrained(PLACE)
+        files.append((PLACE / f"model.{format.lower()}").read_bytes())
+    return files
+
+
+def graphs(format: str) -> list[bytes]:
+    """A graph of TensorFlow.js, the file that names its weights; the weights lie in `PLACE`."""
+    kernel, bias = np.ones((3, 3, 3, 2), "<f4"), np.zeros(2, "<f4")
+    (PLACE / "weights.bin").write_bytes(kernel.tobytes() + bias.tobytes())
+    ones = {"list": {"i": ["1", "1", "1", "1"]}}
+    nodes = [
+        {"name": "x", "op": "Placeholder", "attr": {"dtype": {"type": "DT_FLOAT"}}},
+        {"name": "k", "op": "Const", "attr": {}},
+        {"name": "b", "op": "Const", "attr": {}},
+        {"name": "c", "op": "Conv2D", "input": ["x", "k"], "attr": {"strides": ones, "padding": {"s": "U0FNRQ=="}}},
+        {"name": "y", "op": "AddV2", "input": ["c", "b"], "attr": {}},
+    ]
+    said = [
+        {"name": "k", "shape": [3, 3, 3, 2], "dtype": "float32"},
+        {"name": "b", "shape": [2], "dtype": "float32"},
+    ]
+    manifest = [{"paths": ["weights.bin"], "weights": said}]
+    return [json.dumps({"modelTopology": {"node": nodes}, "weightsManifest": manifest}).encode()]
+
+
+def read_checkpoint(data: bytes) -> None:
+    import transformers
+
+    from duomo import ModelSpec
+    from duomo.pretrained import load_network
+    from duomo.weights import open_folder
+
+    (PLACE / "model.safetensors").write_bytes(data)
+    spec = ModelSpec("tests/bert", "feature-extraction", "tests:Bert", "a tiny network", "MIT", weights="given")
+    load_network(transformers.AutoModel, open_folder(spec, str(PLACE)))
+
+
+def read_graph(data: bytes) -> None:
+    from duomo_vision import tfjs
+
+    (PLACE / "model.json").write_bytes(data)
+    tfjs.read(PLACE / "model.json", ("y",))
+
+
 def read_pages(data: bytes) -> None:
     for page in Image.pages(data):
         page.array()
@@ -243,6 +304,8 @@ KINDS: list[tuple[tuple[str, ...], Callable[[str], list[bytes]], Callable[[bytes
     (("PDF",), pages, read_pages),
     (("MP4", "MKV", "AVI"), videos, read_video),
     (("PARQUET",), tables, read_table),
+    (("SAFETENSORS",), checkpoints, read_checkpoint),
+    (("TFJS",), graphs, read_graph),
 ]
 """Formats, what makes good files, and what reads one."""
 
