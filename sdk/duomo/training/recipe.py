@@ -12,6 +12,9 @@ from duomo.errors import BadOption, UsageProblem, did_you_mean
 Optimizer = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["float32", "bfloat16"]
+CHANGE_NOTHING = ("checkpoint_s", "max_failed", "hang_s")
+"""Settings that no weight depends on."""
+INFINITY = float("inf")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,18 +56,23 @@ class Recipe:
     """Rank of the matrices that ``train="lora"`` adds."""
     checkpoint_s: float = 60.0
     """Seconds between checkpoints; the best epoch has one too. It changes no update."""
+    hang_s: float | None = None
+    """Seconds that the other processes wait for one until it is taken for hung, and all start again from the last
+    checkpoint; 300, or ten times the longest wait before, when left out. It changes no update."""
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch", 1), ("max_failed", 0), ("lora_rank", 1)):
-            self._check(name, isinstance(getattr(self, name), int) and getattr(self, name) >= least, f"{least} or more")
+            self._check(name, _is_whole(getattr(self, name), least), f"a whole number of {least} or more")
         for name in ("max_steps", "micro", "patience"):
             value = getattr(self, name)
-            self._check(name, value is None or (isinstance(value, int) and value >= 1), "a whole number of 1 or more")
-        self._check("lr", self.lr is None or 0 < self.lr < 10, "a number above 0")
-        self._check("clip", self.clip is None or self.clip > 0, "a number above 0, or None")
-        self._check("warmup", 0 <= self.warmup < 1, "a share of the steps, from 0 to less than 1")
-        self._check("decay", self.decay >= 0, "0 or more")
-        self._check("checkpoint_s", self.checkpoint_s >= 0, "0 or more")
+            self._check(name, value is None or _is_whole(value, 1), "a whole number of 1 or more")
+        self._check("seed", _is_whole(self.seed), "a whole number")
+        self._check("lr", self.lr is None or 0 < _number(self.lr) < 10, "a number above 0 and below 10")
+        self._check("clip", self.clip is None or 0 < _number(self.clip) < INFINITY, "a number above 0, or None")
+        self._check("hang_s", self.hang_s is None or 1 <= _number(self.hang_s) < INFINITY, "1 second or more")
+        self._check("warmup", 0 <= _number(self.warmup) < 1, "a share of the steps, from 0 to less than 1")
+        for name in ("decay", "checkpoint_s"):
+            self._check(name, 0 <= _number(getattr(self, name)) < INFINITY, "a number of 0 or more")
         for name, known in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
             self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
         for name in ("augment", "clean"):
@@ -74,17 +82,19 @@ class Recipe:
             self._check(name, isinstance(value, tuple) and all(isinstance(x, str) for x in value), "a list of names")
         self._check("clean", set(self.clean) <= set(STEPS), f"of {', '.join(STEPS)}")
         weights = self.class_weight
-        fits = weights in ("none", "balanced") if isinstance(weights, str) else all(w >= 0 for w in weights.values())
+        fits = weights in ("none", "balanced") if not isinstance(weights, Mapping) else all(
+            0 <= _number(each) < INFINITY for each in weights.values()
+        )  # fmt: skip
         self._check("class_weight", fits, "none, balanced, or a weight of 0 or more for each label")
         if self.micro is not None and self.micro > self.batch:
             raise BadOption(
-                f"a micro-batch of {self.micro} rows is larger than the batch of {self.batch}",
-                why="a batch is cut into micro-batches",
+                f"recipe: micro={self.micro} contradicts batch={self.batch}",
+                why="a batch is cut into micro-batches, so that none has more rows",
                 fix=f"micro={self.batch} or less, or leave it out",
             )
         if self.warmup and self.schedule == "constant":
             raise BadOption(
-                "schedule 'constant' with a warm-up contradicts itself",
+                f"recipe: warmup={self.warmup} contradicts schedule='constant'",
                 why="the rate would rise and so not be constant",
                 fix="schedule='linear', or warmup=0",
             )
@@ -108,7 +118,7 @@ class Recipe:
 
     def fingerprint(self) -> dict[str, Any]:
         """The settings that decide about the weights."""
-        return {name: value for name, value in self.record().items() if name not in ("checkpoint_s", "max_failed")}
+        return {name: value for name, value in self.record().items() if name not in CHANGE_NOTHING}
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Recipe:
@@ -120,3 +130,12 @@ class Recipe:
                     f"a recipe has no '{name}'", why=f"it has {', '.join(known)}", fix=did_you_mean(name, known)
                 )
         return cls(**values)
+
+
+def _is_whole(value: object, least: float = -INFINITY) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: object) -> float:
+    """A number as it is, and NaN, which no bound holds for, for anything else."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")

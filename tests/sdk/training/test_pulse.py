@@ -16,8 +16,8 @@ def waits(seconds):
     return Beat("all_reduce", seconds, "distributed/peers.py:1 in sum")
 
 
-def watch_of(*beats, usual_s=0.0):
-    watch = Watch([HERE] * len(beats), usual_s)
+def watch_of(*beats, usual_s=0.0, hang_s=None):
+    watch = Watch([HERE] * len(beats), usual_s, hang_s)
     for rank, beat in enumerate(beats):
         watch.heard(rank, beat, 100.0)
     return watch
@@ -36,6 +36,12 @@ def test_it_is_lost_after_the_deadline_even_when_it_says_nothing_more():
     assert watch.late([0, 1], 100.0) is None
     late = watch.late([0, 1], 100.2 + HANG_S)
     assert (late.rank, late.is_lost) == (1, True)
+
+
+def test_a_recipe_says_after_how_long_whatever_was_usual_before():
+    watch = watch_of(waits(19.0), computes(19.0), usual_s=50.0, hang_s=20.0)
+    assert watch.late([0, 1], 100.0) is None
+    assert watch.late([0, 1], 101.5).is_lost
 
 
 def test_nobody_is_late_while_all_compute_or_all_wait():

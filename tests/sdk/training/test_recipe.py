@@ -15,8 +15,8 @@ from duomo.training.optimizers import rate
     [
         ({"epochs": 0}, "epochs"),
         ({"batch": 0}, "batch"),
-        ({"micro": 32, "batch": 16}, "micro-batch"),
-        ({"warmup": 0.1, "schedule": "constant"}, "contradicts itself"),
+        ({"micro": 32, "batch": 16}, "micro=32 contradicts batch=16"),
+        ({"warmup": 0.1, "schedule": "constant"}, "contradicts schedule"),
         ({"warmup": 1.0}, "warmup"),
         ({"lr": -1.0}, "lr"),
         ({"clip": 0.0}, "clip"),
@@ -24,12 +24,27 @@ from duomo.training.optimizers import rate
         ({"class_weight": "balancd"}, "balanced"),
         ({"class_weight": {"a": -1.0}}, "class_weight"),
         ({"precision": "int8"}, "bfloat16"),
+        ({"hang_s": 0.5}, "hang_s"),
+        ({"epochs": True}, "epochs"),
+        ({"epochs": 2.5}, "epochs"),
+        ({"lr": "fast"}, "lr"),
+        ({"lr": float("nan")}, "lr"),
+        ({"warmup": "a bit"}, "warmup"),
+        ({"decay": None}, "decay"),
+        ({"seed": "x"}, "seed"),
+        ({"class_weight": 3}, "class_weight"),
+        ({"class_weight": {"a": "b"}}, "class_weight"),
+        ({"clean": "strip"}, "clean"),
+        ({"batch": [16]}, "batch"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_by_name(settings, named):
     with pytest.raises(BadOption) as caught:
         Recipe(**settings)
     assert named in str(caught.value)
+    assert caught.value.what.startswith(f"recipe: {next(iter(settings))}")
+    assert caught.value.why
+    assert caught.value.fix
 
 
 def test_a_recipe_is_derived_and_never_changed():
@@ -48,7 +63,7 @@ def test_a_name_that_is_not_a_setting_is_answered_with_the_nearest():
 def test_a_record_is_json_and_the_fingerprint_leaves_out_what_changes_no_weight():
     record = json.loads(json.dumps(Recipe(class_weight={"a": 2.0}).record()))
     assert record["class_weight"] == {"a": 2.0}
-    assert Recipe(checkpoint_s=1).fingerprint() == Recipe(checkpoint_s=2).fingerprint()
+    assert Recipe(checkpoint_s=1, hang_s=20).fingerprint() == Recipe(checkpoint_s=2).fingerprint()
     assert Recipe(seed=1).fingerprint() != Recipe(seed=2).fingerprint()
 
 

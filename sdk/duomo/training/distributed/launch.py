@@ -19,7 +19,7 @@ from duomo.errors import WorkerLost
 from duomo.outcome import ItemError
 from duomo.parallel import ParallelDims
 from duomo.specs import TaskSpec
-from duomo.training.distributed.members import DEADLINE_S, Members, Orders
+from duomo.training.distributed.members import Members, Orders
 from duomo.training.distributed.pulse import Watch
 from duomo.training.fit import Fit
 from duomo.training.request import Request
@@ -96,17 +96,17 @@ def _run(orders: Orders, said: dict[str, Tell], usual_s: list[float]) -> Fit | L
     """One start of the group, to its end; the longest wait that ended well is left in `usual_s`."""
     kind: type[Members] = resolve(GROUPS[orders.request.executor], owner=f"executor '{orders.request.executor}'")
     members = kind(orders)  # type: ignore[call-arg]
-    watch = Watch(members.pids, usual_s[0])
+    watch = Watch(members.pids, usual_s[0], orders.request.recipe.hang_s)
     try:
-        return _watch(members, watch, orders.devices, said)
+        return _watch(members, watch, orders, said)
     finally:
         usual_s[0] = watch.usual_s
         members.close()
 
 
-def _watch(members: Members, watch: Watch, devices: Sequence[str], said: dict[str, Tell]) -> Fit | Lost:
+def _watch(members: Members, watch: Watch, orders: Orders, said: dict[str, Tell]) -> Fit | Lost:
     fit: Fit | None = None
-    num = len(devices)
+    num = len(orders.devices)
     heard = [time.monotonic()] * num
     done, lost, steps = set[int](), list[Lost](), [0] * num
     settle: float | None = None
@@ -142,11 +142,11 @@ def _watch(members: Members, watch: Watch, devices: Sequence[str], said: dict[st
         if late is not None and late.is_lost:
             return Lost(late.rank, late.reason, steps[late.rank])
         if late is not None:
-            LOG.warning("rank %d on %s is late: %s", late.rank, devices[late.rank], late.reason)
-        silent = [rank for rank in quiet if now - heard[rank] > DEADLINE_S]
+            LOG.warning("rank %d on %s is late: %s", late.rank, orders.devices[late.rank], late.reason)
+        silent = [rank for rank in quiet if now - heard[rank] > orders.deadline_s]
         if silent:
             rank = min(silent, key=heard.__getitem__)
-            return Lost(rank, f"it took no step for {DEADLINE_S:.0f} s", steps[rank])
+            return Lost(rank, f"it took no step for {orders.deadline_s:.0f} s", steps[rank])
     assert fit is not None
     return fit
 

@@ -34,6 +34,11 @@ class Orders(NamedTuple):
     start: Start
     spec: TaskSpec
 
+    @property
+    def deadline_s(self) -> float:
+        """After which a rank that says nothing hangs: longer than the others wait for one."""
+        return max(DEADLINE_S, 2 * (self.request.recipe.hang_s or 0.0))
+
     def of(self, rank: int) -> Request:
         """The request with the device of one rank."""
         return dataclasses.replace(self.request, device=self.devices[rank])
@@ -64,7 +69,15 @@ class LocalMembers(Members):
         try:
             for rank in range(len(orders.devices)):
                 here, there = multiprocessing.Pipe(duplex=False)
-                args = (rank, orders.dims, self._rendezvous, DEADLINE_S, orders.of(rank), orders.start, orders.spec)
+                args = (
+                    rank,
+                    orders.dims,
+                    self._rendezvous,
+                    orders.deadline_s,
+                    orders.of(rank),
+                    orders.start,
+                    orders.spec,
+                )
                 self._children.append(Child(main, (*args, there), preload=PRELOAD))
                 self._pipes.append(here)
                 there.close()

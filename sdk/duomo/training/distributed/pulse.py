@@ -19,7 +19,8 @@ BEAT_S = 0.25
 NAMED_S = 1.5
 """A rank that the others wait for so long is named in the log."""
 HANG_S = 300.0
-"""A rank that the others wait for so long is taken for hung: longer than a large checkpoint takes to be written."""
+"""A rank that the others wait for so long is taken for hung: longer than a large checkpoint takes to be written. A
+recipe may say another time: ``hang_s``."""
 USUAL = 10.0
 """Both are at least so many times the longest wait that ended well."""
 TICK_S = 0.1
@@ -121,10 +122,13 @@ class Watch:
     Args:
         pids: of the ranks' processes; None for one of another machine.
         usual_s: the longest wait of an earlier start of the group.
+        hang_s: how long the others wait for a rank that is taken for hung then; `HANG_S` and `USUAL` say it, when left
+            out.
     """
 
-    def __init__(self, pids: Sequence[int | None], usual_s: float = 0.0) -> None:
+    def __init__(self, pids: Sequence[int | None], usual_s: float = 0.0, hang_s: float | None = None) -> None:
         self.usual_s = usual_s
+        self._hang_s = hang_s
         self._pids = pids
         self._beats: dict[int, tuple[Beat, float]] = {}
         self._stopped = [0] * len(pids)
@@ -156,7 +160,7 @@ class Watch:
         rank = max(busy, key=since.__getitem__)
         held = min(max(waits), since[rank])
         reason = f"the others wait for it for {held:.1f} s: it is at {self._beats[rank][0].where}"
-        if held > max(HANG_S, USUAL * self.usual_s):
+        if held > (self._hang_s or max(HANG_S, USUAL * self.usual_s)):
             return Late(rank, reason, is_lost=True)
         if held > max(NAMED_S, USUAL * self.usual_s) and rank not in self._named:
             self._named.add(rank)

@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from duomo.errors import Unavailable
 from duomo.execution.pools.cluster import PLACE_S, check_room, connect, kind_of
-from duomo.training.distributed.members import DEADLINE_S, Members, Orders
+from duomo.training.distributed.members import Members, Orders
 from duomo.training.distributed.rank import run
 
 HOLD_S = 0.2
@@ -47,7 +47,7 @@ class RankActor:
         request = orders.of(rank)
         if request.device.startswith("cuda"):
             orders = orders._replace(devices=("cuda:0",) * len(orders.devices))  # Ray shows an actor its own GPU only
-        run(rank, orders.dims, rendezvous, DEADLINE_S, orders.of(rank), orders.start, orders.spec, self)
+        run(rank, orders.dims, rendezvous, orders.deadline_s, orders.of(rank), orders.start, orders.spec, self)
 
     def send(self, message: object, /) -> None:
         """Keep a message until it is asked for."""
