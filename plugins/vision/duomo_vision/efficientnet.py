@@ -132,8 +132,11 @@ class Network(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Normalised pixels (B, 3, H, W) → the vector below the classifier, (B, 1280)."""
-        x = self.relu6(self._bn0(self._conv_stem(pad(x, self._conv_stem))))
-        for block in self._blocks:
+        return self.onwards(self.relu6(self._bn0(self._conv_stem(pad(x, self._conv_stem)))), len(self._blocks))
+
+    def onwards(self, x: Tensor, upper: int) -> Tensor:
+        """What goes into the `upper` highest blocks (B, C, H', W') → the vector below the classifier, (B, 1280)."""
+        for block in self._blocks[len(self._blocks) - upper :]:
             x = block(x)
         features: Tensor = self.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
         return features

@@ -1,7 +1,7 @@
 """How classifiers of images are trained: checkpoints of transformers and torchvision, and EfficientNet-lite0.
 
-What feeds the head is caught where the head is called, so that no architecture needs code of its own: a frozen network
-runs up to its head once for each image, and the head trains on what was caught.
+What feeds the head, or the lowest block that is trained, is caught where that is called, so that no architecture needs
+code of its own for it: a frozen network runs up to there once for each image, and the rest trains on what was caught.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ class ImageTrainer(Trainable[Image]):
         return upper == 0
 
     def features(self, batch: Tensor, upper: int) -> Tensor:
-        """What the head is given of each image, (B, …)."""
-        handle = self.network.get_submodule(self.head).register_forward_pre_hook(_catch)
+        """What the head is given of each image, or the lowest of `upper` blocks, (B, …)."""
+        first = self.network.get_submodule(self.stack)[-upper] if upper else self.network.get_submodule(self.head)
+        handle = first.register_forward_pre_hook(_catch)
         try:
             self.logits(batch)
         except _Caught as caught:
@@ -231,6 +232,16 @@ class LiteTrainer(ImageTrainer):
 
     def normalize(self, batch: Tensor) -> Tensor:
         return efficientnet.normalize(batch, self.network._fc.weight.dtype)
+
+    def has_trunk(self, upper: int) -> bool:
+        return True
+
+    def logits_from(self, features: Sequence[Tensor] | Tensor, upper: int) -> Tensor:
+        if not upper:
+            return super().logits_from(features, upper)
+        states = features if isinstance(features, Tensor) else torch.stack(list(features))
+        logits: Tensor = self.network._fc(self.network.onwards(states, upper))
+        return logits
 
     def save(self, folder: Path) -> None:
         folders.write(self.network, efficientnet.Description(labels=list(self.labels)), folder)

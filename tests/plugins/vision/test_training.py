@@ -79,7 +79,9 @@ def test_what_is_computed_once_gives_what_the_whole_network_gives(start, kind, p
     batch = model.collate(model.preprocess(items, None))
     with torch.no_grad():
         whole = model.logits(batch)
-        torch.testing.assert_close(model.logits_from(list(model.features(batch, 0)), 0), whole, atol=1e-5, rtol=1e-5)
+        for upper in (0, 1, 3) if model.has_trunk(3) else (0,):
+            found = model.logits_from(list(model.features(batch, upper)), upper)
+            torch.testing.assert_close(found, whole, atol=1e-5, rtol=1e-5)
     assert whole.shape == (3, 2)
 
 
@@ -109,6 +111,7 @@ def test_upper_blocks_are_trained_and_lower_ones_and_their_statistics_stay(pictu
         out=tmp_path / "out",
         recipe=Recipe(epochs=1, batch=8),
     )
+    assert fit.record["trunk_computed_once"]
     before = opened("vision/efficientnet-lite0", ["blue", "red"]).network.state_dict()
     after = load_file(fit.folder / "model.safetensors")
     changed = {name for name in after if not torch.equal(after[name], before[name])}
