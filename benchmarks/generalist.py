@@ -18,6 +18,7 @@ from pydoc_data.topics import topics
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 import duomo
@@ -52,13 +53,17 @@ def texts() -> tuple[bytes, bytes]:
     return tuple("\n".join(topics[name] for name in part).encode("ascii", "ignore") for part in (kept, held))  # type: ignore[return-value]
 
 
-def pixels_of(image: np.ndarray) -> Tensor:
-    """(3, 32, 32) in [0, 1]."""
+def pixels_of(image: np.ndarray, draw: np.random.Generator) -> Tensor:
+    """(3, 32, 32) in [0, 1]: turned, moved, sheared and scaled a little, since other hands write otherwise."""
     from torchvision.transforms.v2 import functional as F
 
     found = torch.from_numpy(image)[None].expand(3, -1, -1)
-    resized: Tensor = F.resize(found, [ABOUT.side, ABOUT.side], antialias=True)
-    return resized.float() / 255
+    resized: Tensor = F.resize(found, [ABOUT.side, ABOUT.side], antialias=True).float() / 255
+    varied: Tensor = F.affine(
+        resized, angle=draw.uniform(-12, 12), translate=draw.uniform(-4, 4, 2).round().tolist(),
+        scale=draw.uniform(0.85, 1.15), shear=[draw.uniform(-10, 10)], interpolation=F.InterpolationMode.BILINEAR,
+    )  # fmt: skip
+    return varied
 
 
 def episode(name: str, draw: np.random.Generator) -> list[Tokens]:
@@ -79,11 +84,13 @@ def control(name: str, draw: np.random.Generator) -> Tokens:
     return join([*prompt, *episode(name, draw)])
 
 
-def train(folder: str, steps: int, rate: float) -> None:
+def train(folder: str, steps: int, rate: float, start: str | None) -> None:
     """Train, and write the folder."""
     torch.manual_seed(0)
     draw = np.random.default_rng(0)
     network = Gato(ABOUT).train()
+    if start is not None:
+        network.load_state_dict(load_file(f"{start}/model.safetensors"))
     print(f"{sum(each.numel() for each in network.parameters()):,} weights")
     images, names = digits()
     known, _ = texts()
@@ -91,10 +98,10 @@ def train(folder: str, steps: int, rate: float) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1)
     began = time.process_time()
     for step in range(steps):
-        rows: list[Tokens] = []
-        for at in draw.integers(0, len(images) - HELD_IMAGES, 24):
-            moved = np.roll(images[at], tuple(draw.integers(-1, 2, 2)), (0, 1))
-            rows.append(join([of_image(pixels_of(moved)), of_text(names[at].encode(), ends=True)]))
+        rows = [
+            join([of_image(pixels_of(images[at], draw)), of_text(names[at].encode(), ends=True)])
+            for at in draw.integers(0, len(images) - HELD_IMAGES, 64)
+        ]
         starts = draw.integers(0, len(known) - WINDOW, 8)
         groups = [rows, [of_text(known[at : at + WINDOW]) for at in starts]]
         groups += [[control(name, draw) for name in WORLDS for _ in range(8)]]
@@ -180,8 +187,9 @@ if __name__ == "__main__":
     parser.add_argument("folder")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--start", help="a folder whose weights are trained on")
     given = parser.parse_args()
     if given.what == "train":
-        train(given.folder, given.steps, given.rate)
+        train(given.folder, given.steps, given.rate, given.start)
     for task, figures in measure(given.folder).items():
         print(f"{task}: " + ", ".join(f"{who} {figure:.3f}" for who, figure in figures.items()))

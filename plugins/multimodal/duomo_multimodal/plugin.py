@@ -39,7 +39,7 @@ def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
     )
 
 
-def _gato(task: str, loader: str, summary: str) -> tuple[ModelSpec, ModelSpec]:
+def _gato(task: str, loader: str, summary: str, trainer: str = "") -> tuple[ModelSpec, ModelSpec]:
     """The family, whose folders a training writes, and the small one that comes with this plugin."""
     family = ModelSpec(
         "multimodal/gato",
@@ -49,6 +49,7 @@ def _gato(task: str, loader: str, summary: str) -> tuple[ModelSpec, ModelSpec]:
         "Apache-2.0",
         weights="given",
         limits="as good as its training: benchmarks/generalist.py trains one",
+        trainer=trainer,
     )
     return family, family._replace(
         name="multimodal/gato-small",
@@ -166,7 +167,12 @@ class Multimodal(Hooks):
                 architectures=("ViltForQuestionAnswering",),
                 limits="chooses among the answers it was trained on; questions of at most 40 tokens",
             ),
-            *_gato("reinforcement-learning", "Actor", "what to do next, in environments that it has seen"),
+            *_gato(
+                "reinforcement-learning",
+                "Actor",
+                "what to do next, in environments that it has seen",
+                "duomo_multimodal.gato.training:ActorTrainer",
+            ),
             *_gato("image-captioning", "ImageDescriber", "words for an image"),
             *_gato("text-generation", "TextWriter", "a text goes on"),
             _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot", "any CLIP or SigLIP checkpoint"),

@@ -24,6 +24,7 @@ from duomo_multimodal.gato.tokens import (
     NOWHERE,
     TEXT,
     Environment,
+    Tokens,
     decode_action,
     join,
     of_image,
@@ -150,16 +151,7 @@ class Actor(Generalist[Episode, Action]):
 
     def _prepare(self, item: Episode, options: ReinforcementLearningOptions) -> Features:
         name, environment = self._environment(item.observations[-1])
-        actions: list[Numbers | None] = [*item.actions, None]
-        try:
-            steps = [
-                of_step(environment, seen, _checked(environment, seen, done))
-                for seen, done in zip(item.observations, actions, strict=True)
-            ]
-        except (ValueError, KeyError) as error:
-            raise BadInput(
-                f"this is not an episode of '{name}'", why=str(error), fix="duomo tasks show reinforcement-learning"
-            ) from None
+        steps = self._steps(item, [*item.actions, None])
         wanted = Wanted(environment.action.count, environment.action.ids, ACTING)
         room, cut = self.about.context - wanted.most, False
         while sum(map(len, steps)) > room:
@@ -170,6 +162,19 @@ class Actor(Generalist[Episode, Action]):
                 )  # fmt: skip
             steps, cut = steps[1:], True
         return {"tokens": join(steps), "wanted": wanted, "environment": name, "truncated": cut}
+
+    def _steps(self, item: Episode, actions: Sequence[Numbers | None]) -> list[Tokens]:
+        """The tokens of each step that has an action, or None for one that is to come."""
+        name, environment = self._environment(item.observations[-1])
+        try:
+            return [
+                of_step(environment, seen, _checked(environment, seen, done))
+                for seen, done in zip(item.observations, actions, strict=False)
+            ]
+        except (ValueError, KeyError) as error:
+            raise BadInput(
+                f"this is not an episode of '{name}'", why=str(error), fix="duomo tasks show reinforcement-learning"
+            ) from None
 
     def _environment(self, seen: Mapping[str, Numbers]) -> tuple[str, Environment]:
         for name, environment in self.about.environments.items():
