@@ -47,7 +47,7 @@ def check(request: Request, catalog: Catalog | None = None) -> Checked:
 
 
 class Evaluated(NamedTuple):
-    """Scores of a model on rows with labels."""
+    """Scores of a model on rows with labels; there is no loss of one that cannot be trained."""
 
     scores: dict[str, Interval]
     num_rows: int
@@ -66,10 +66,12 @@ def evaluate(
 ) -> Evaluated:
     """Compare what a model says of rows with their labels; each row counts once.
 
+    A model that can be trained is judged as in training; any other is run, with inputs that are too long cut.
+
     Args:
         task: what the model does.
         data: rows, as `duomo.finetune` takes them.
-        model: a model that could be trained for `task`, such as ``dir:FOLDER``.
+        model: a name, or ``dir:FOLDER``.
         label: the column of the label.
         input: the column of the input, where it has not a usual name.
         device: ``auto``, ``cpu``, ``cuda:0`` …
@@ -77,6 +79,7 @@ def evaluate(
 
     Raises:
         BadInput: there is no row, or a label that the model does not know.
+        WrongTask: no metric is for what the task gives.
     """
     catalog = catalog or default_catalog()
     request = Request(
@@ -84,9 +87,11 @@ def evaluate(
     )
     try:
         start = find_start(task, model, catalog)
-    except WrongTask as error:
-        why = f"only a model that could be trained is; {error.why}"
-        raise WrongTask(f"'{model}' cannot be evaluated for {task}", why=why, fix=error.fix) from None
+    except WrongTask:
+        from duomo.training.judging import judge
+
+        metric, count, lost = judge(request, catalog)
+        return Evaluated(metric.scores(), count, tuple(lost))
     start.trainer()
     import torch
 

@@ -105,11 +105,31 @@ def test_a_call_that_is_off_is_answered_in_words(base, table, tmp_path, more, co
     assert found == code
 
 
-def test_what_cannot_be_evaluated_is_not_said_to_be_untrainable(table):
+def test_a_model_that_cannot_be_trained_is_run_and_scored(tmp_path):
+    rows = [("Lovely, wonderful!", "positive"), ("I hate it.", "negative"), ("A great loss.", "negative"), ("", "x")]
+    path = tmp_path / "said.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    code, said = run("evaluate", "text-classification", path, "-m", "nlp/vader", "-o", "json")
+    assert code == 0
+    found = json.loads(said)
+    assert found["rows"] == 3
+    assert found["scores"]["accuracy"]["num_rows"] == 3
+    assert "loss" not in found["scores"]
+    assert [each["id"] for each in found["left_out"]] == ["said.jsonl:4"]
+
+
+def test_labels_that_a_model_never_says_are_named(table):
     code, said = run("evaluate", "text-classification", table, "--label", "kind", "-m", "nlp/vader")
+    assert code == 1
+    assert "'nlp/vader' does not know the labels of these rows" in said
+    assert "bird, fish" in said
+
+
+def test_a_task_without_a_metric_is_refused(table):
+    code, said = run("evaluate", "feature-extraction", table, "--label", "kind", "-m", "nlp/minilm")
     assert code == 2
-    assert "'nlp/vader' cannot be evaluated for text-classification" in said
-    assert "only a model that could be trained is" in said
+    assert "feature-extraction cannot be evaluated" in said
+    assert "Classification" in said
 
 
 def test_a_training_that_is_interrupted_says_how_to_go_on(base, table, tmp_path, monkeypatch):
