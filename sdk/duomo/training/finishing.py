@@ -25,8 +25,8 @@ from duomo.version import __version__
 if TYPE_CHECKING:
     from duomo.training.training import Training
 
-HARDEST = 50
-"""Rows with the highest loss that are named."""
+HARDEST = 50, 1000
+"""Rows with the highest loss that are named: a twentieth of all, within these bounds."""
 
 
 def follow(training: Training, on_step: Callable[..., object] | None) -> Fit:
@@ -56,6 +56,8 @@ def finish(training: Training) -> Fit:
     own = training.evaluate(training.train_source, training.train_labels)
     training.peers.join(training.model.network)
     order = sorted(range(len(own.row_losses)), key=own.row_losses.__getitem__, reverse=True)
+    least, most = HARDEST
+    hardest = order[: min(most, max(least, len(order) // 20))]
     ids = [each.id for each in training.train_rows.examples]
     fit = Fit(
         training.request.task,
@@ -67,7 +69,7 @@ def finish(training: Training) -> Fit:
             len(training.held_labels),
             tuple(training.left_out),
             sum(each.num_rows for each in training.findings if "longer than the model reads" in each.what),
-            tuple((ids[row], own.row_losses[row]) for row in order[:HARDEST]),
+            tuple((ids[row], own.row_losses[row]) for row in hardest),
         ),
         tuple(training.findings),
         tuple(training.journal.lines()) if training.peers.writes else (),

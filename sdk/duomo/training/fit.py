@@ -39,7 +39,8 @@ class RowReport:
     truncated: int
     """Rows longer than the model reads, of which it read the beginning."""
     highest_losses: tuple[tuple[str, float], ...]
-    """Ids and losses of the rows of the training part that the trained network finds hardest: often mislabelled."""
+    """Ids and losses of the rows of the training part that the trained network finds hardest, often mislabelled: a
+    twentieth of all, from 50 to 1,000."""
 
 
 @dataclasses.dataclass(frozen=True)
