@@ -46,6 +46,7 @@ CLINICAL = frozenset(
     Acetaminophen Tramadol Morphine Oxycodone Fentanyl Furosemide Lasix Bisoprolol Metoprolol Amlodipine Losartan
     Omeprazole Pantoprazole Prednisone Albuterol Gabapentin Sertraline Levothyroxine Simvastatin Clopidogrel Apixaban
     Ceftriaxone Vancomycin Azithromycin Ciprofloxacin Cephalexin Doxycycline Ondansetron Lorazepam Hydrochlorothiazide
+    EBL FHR CTG BM RLL RUL RML LLL LUL ROM POA PHQ-9 GAD-7 BRCA1 BRCA2 RA Otitis Rash
     Tylenol Aspirin Ibuprofen Metformin Lisinopril Atorvastatin Insulin Warfarin Heparin Amoxicillin Penicillin
     """.split()
 )

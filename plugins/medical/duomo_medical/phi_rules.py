@@ -87,6 +87,8 @@ RULES: tuple[tuple[str, str], ...] = (
     ("ACCOUNT", r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{2,4}){3,8}\b"),
     ("ID", r"\b\d{3}-\d{2}-\d{4}\b"),
     ("DATE", r"\b\d{1,4}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.)\d{1,4}\b(?:[T ]\d{1,2}:\d{2}(?::\d{2})?)?"),
+    # A day and a month without a year, where a nought tells them from a share or a blood pressure.
+    ("DATE", r"(?<![\d/.])(?:\d{2}/0[1-9]|0[1-9]/(?!10)(?:[12]\d|3[01]))(?![\d/]|[ ]?%)"),
     ("DATE", rf"\b\d{{1,2}}(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTHS}\b\.?(?:,?[ ]+\d{{4}})?"),
     ("DATE", rf"\b{_MONTHS}\b\.?[ ]+\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]+\d{{4}})?|\b{_MONTHS},?[ ]+\d{{4}}"),
     ("DATE", r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
@@ -95,6 +97,7 @@ RULES: tuple[tuple[str, str], ...] = (
     ("AGE", r"(?<![\d.,/])(?<!\bT )(?<!\bT: )(?<!\btemp )(?<!\btemp: )(?:9\d|1[01]\d)(?=(?-i:[MF])\b)"),
     ("AGE", r"(?<![\d.,/])(?:9\d|1[01]\d)(?=[ -]?(?:males?|females?|man|woman|gentleman|lady)\b)"),
     ("AGE", r"\b(?:aged?|age of|turn(?:s|ed|ing)?)[: ]+(9\d|1[01]\d)\b(?!%|\.\d)"),
+    ("AGE", r"\b(?:d\.|died|deceased)(?: at| aged)?[ ]+(9\d|1[01]\d)\b"),
     ("AGE", rf"\b(?:pt|patient|he|she|who) (?:is|was) (9\d|1[01]\d)\b(?!%|[./]\d|[ ]?{_UNIT}\b)"),
     ("AGE", rf"\b(?:ninety|(?:a |one )?hundred)(?:[ -](?:and[ ])?{_COUNT})?(?=[ -]*(?:years?|yrs?)\b)"),
     ("PHONE", r"(?<![\w.])(?=[(+]{0,2}\d(?:[^\w\n]{0,4}\d){5})\(?\+?\d[\d().\-/ x]{5,24}\d(?!\w|\.\d)"),
@@ -153,6 +156,8 @@ RULES: tuple[tuple[str, str], ...] = (
     ("PERSON", r"(?m:^)(?-i:([A-Z][A-Z'’\-]{2,}, [A-Z]{2,}))(?=[ ])"),
     ("PERSON", r"\b(?-i:([A-Z][a-z'’\-]+/[A-Z][a-z'’\-]+))(?=[ ]+(?:team|group|service)\b)"),
     ("PERSON", rf"\b(?!{_NOBODY}\b)({_NAME}(?:[ ]+{_NAME})?)(?=[ ]+{_DOES}\b)"),
+    # Who writes in a chat: [09:14] kdimitriou: hello
+    ("PERSON", rf"(?m:^)\[?\d{{1,2}}:\d{{2}}\]?[ ]+(?!{_NO_NAME}:)([\w.\-]+)(?=:[ ])"),
     ("PERSON", rf"(?m:^)[^\w\n]*(?!(?:{_NOBODY}|{_HEADINGS})\b)({_NAME})(?=:[ ]*[\"“])"),
 )
 """Kind and pattern, without regard to case; where there is a group, only the group is meant."""
@@ -175,7 +180,8 @@ _MEASUREMENTS = re.compile(
     rf"|\b{_MEASURED}[ ](?-i:[IV]{{1,3}}[ABCabc]?|normal|negative|positive)(?!\w)"  # NYHA III
     r"|(?-i:\b(?:[cpy]{0,2}T[0-4][a-d]?|[cpy]{0,2}N[0-3][a-c]?|[cpy]{0,2}M[01])(?=[ ,.;]|$))"  # T2 N1 M0
     r"|(?-i:\b[CTLS]\d{1,2}(?:[-/][CTLS]?\d{1,2})?(?![\w]))"  # L4-L5
-    r"|\b\d{2,3}/\d{2,3}\b(?![/\d])"  # a blood pressure
+    r"|\b(?!0)\d{2,3}/(?!0)\d{2,3}\b(?![/\d])"  # a blood pressure
+    r"|(?-i:\bG\d{1,2}[ ]?P\d{1,2}\b)"  # pregnancies and births
     r"|(?<!\d)[1-8]?\d[ -](?:years?|yrs?)(?:[ -]old)?\b",  # ages of 90 and more identify
     re.IGNORECASE,
 )

@@ -75,6 +75,10 @@ def test_at_most_one_in_ten_sentences_of_templates_that_no_rule_was_made_for_lea
         ("pay GB29 NWBK 6016 1331 9268 19 now", "ACCOUNT"),
         ("ask dr. Moreau first", "PERSON"),
         ("she turned 91", "AGE"),
+        ("her mother (d. 94) had it", "AGE"),
+        ("collected 11/03 at dawn", "DATE"),
+        ("seen 03/25 again", "DATE"),
+        ("[09:14] kdimitriou: is she in?", "PERSON"),
         ("Reece lives on the hill", "PERSON"),
         ("Neža Bjelajac said so", "PERSON"),
         ('Oliver: "Who is it?"', "PERSON"),
@@ -225,7 +229,7 @@ def test_no_text_keeps_the_rules_busy(text):
     assert len(list(by_shape(text))) < len(text)
 
 
-def test_339_of_347_words_of_sentences_with_nobody_in_them_stay():
+def test_340_of_347_words_of_sentences_with_nobody_in_them_stay():
     lost, words = [], 0
     for line in MEDICINE.strip().splitlines():
         hidden = {at for span in spans_of(line, []) for at in range(span.start, span.end)}
@@ -234,7 +238,7 @@ def test_339_of_347_words_of_sentences_with_nobody_in_them_stay():
             if hidden & set(range(*word.span())):
                 lost.append(word[0])
     assert words == 347
-    assert sorted(lost) == sorted("T 1850 G2P1 today nasal cannula Day 3".split())
+    assert sorted(lost) == sorted("T 1850 today nasal cannula Day 3".split())
 
 
 def test_eponyms_stay_as_diseases_are_written_and_go_as_names_in_capitals(note):
@@ -281,7 +285,9 @@ def test_an_age_over_89_in_shorthand_identifies(text, age):
     assert [(text[span.start : span.end], span.kind) for span in phi_rules.by_shape(text)] == [(age, "AGE")]
 
 
-@pytest.mark.parametrize("text", ["T 98F today", "temp 98F", "HR 98, BP 95/60", "89M", "SpO2 96 on air"])
+@pytest.mark.parametrize(
+    "text", ["T 98F today", "temp 98F", "HR 98, BP 95/60", "89M", "SpO2 96 on air", "pain 08/10, power 4/5"]
+)
 def test_a_temperature_a_rate_and_an_age_below_90_do_not(text):
     assert list(phi_rules.by_shape(text)) == []
 
