@@ -7,6 +7,9 @@ replaced    preprocessing and forward pass give back what they gave before, sinc
             postprocessing and the result
 subtracted  a whole call, less the bare network on the same tensors and the bare tokenizer or image processor: with
             what each side does around these, and with the noise of both
+
+Beside it what it costs to look whether outputs and results hold only finite numbers: the same batches, prepared and
+with their output known, computed with and without.
 """
 
 import os
@@ -28,6 +31,7 @@ from harness import arguments, interleave, report, spread, target
 from transformers import pipeline
 
 import duomo
+from duomo.execution import worker
 
 CALLS = 100
 LEAST = "inference mode and postprocessing to a typed result"
@@ -128,6 +132,47 @@ def measure(runner: duomo.Runner[Any], pipe: Any, item: Any, rounds: int, most_u
     }
 
 
+def checking(runner: duomo.Runner[Any], item: Any, count: int, rounds: int) -> dict[str, Any]:
+    """Microseconds an item, in batches of `count`, that the checks for finite numbers take."""
+    executor: Any = runner.executor
+    options = runner.task.Options.parse({})
+    prepared = executor.worker.prepare([runner.task.Input.accept(item)] * count, options)
+    with torch.inference_mode():
+        [(features, batch)] = prepared.chunks
+        output = executor.worker.model.forward(batch)
+        results = executor.worker.model.postprocess(output, features, options)
+    executor.worker.model.forward = lambda _: output
+    checks = worker.check_output, worker.check_results
+    calls = max(4, CALLS // count)
+
+    def computed(look: Callable[[Any], None], look_at_results: Callable[[Any], None]) -> Callable[[], None]:
+        def run() -> None:
+            worker.check_output, worker.check_results = look, look_at_results
+            for _ in range(calls):
+                executor.worker.compute(prepared, options)
+
+        return run
+
+    cases = {"checked": computed(*checks), "unchecked": computed(lambda _: None, lambda _: None)}
+    try:
+        times = interleave(cases, 4 * rounds, clock=time.process_time)
+    finally:
+        worker.check_output, worker.check_results = checks
+    us = {name: [1e6 * each / calls / count for each in values] for name, values in times.items()}
+    differences = [a - b for a, b in zip(us["checked"], us["unchecked"], strict=True)]
+    parts = {"output": lambda: checks[0](output), "results": lambda: checks[1](results)}
+    alone = {name: min(values) for name, values in per_call(parts, rounds).items()}
+    return {
+        "targets": {
+            "µs an item of the checks for finite numbers": target(round(sum(alone.values()) / count, 2), at_most=1)
+        },
+        "note": f"the least of {rounds} rounds, by themselves; {alone['output']:.1f} µs are the one reduction a batch, "
+        f"shared by {count}; differences of whole batches drown in noise",
+        "us_per_item": {name: spread(values, 2) for name, values in us.items()},
+        "difference_us": spread(differences, 2),
+    }
+
+
 def per_call(cases: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
     """Microseconds a call. One alone is too short for the clock of CPU time."""
     times = interleave({name: repeated(case) for name, case in cases.items()}, rounds, clock=time.process_time)
@@ -165,7 +210,15 @@ def main() -> None:
             args.rounds,
             60,
         )
-    report("overhead", {"text": text, "image": image}, args.out)
+        checks = {
+            f"{name} in batches of {count}": checking(duomo.load(task, f"dir:{model}"), item, count, args.rounds)
+            for name, task, model, item, counts in (
+                ("text", "text-classification", bert, TEXT, (1, 8, 256)),
+                ("image", "image-classification", cnn, picture, (1, 4)),
+            )
+            for count in counts
+        }
+    report("overhead", {"text": text, "image": image, **checks}, args.out)
 
 
 if __name__ == "__main__":
