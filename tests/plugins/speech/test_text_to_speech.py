@@ -70,6 +70,7 @@ def test_a_text_with_nothing_to_say_is_refused_alone(tts, text):
         ("Привет мир", "'Привет', 'мир'"),
         ("He said שלום and left.", "'שלום'"),
         ("Room ٣", "'٣'"),
+        ("दिल्ली, now", "'दिल्ली'"),
         ("Καλημέρα, everybody", "'Καλημέρα'"),
         ("one а two", "'а'"),
     ],

@@ -20,6 +20,8 @@ def foreign_words(text: str) -> list[str]:
         is_foreign = not character.isascii() and (character.isalpha() or character.isdecimal())
         if is_foreign and not unicodedata.name(character, "").startswith(_READ):
             word += character
+        elif word and unicodedata.category(character).startswith("M"):
+            word += character  # a vowel sign or an accent
         elif word:
             if len(word) > 1 or not unicodedata.name(word, "").startswith("GREEK"):
                 found.append(word)
