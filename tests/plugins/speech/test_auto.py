@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCTC,
     HubertConfig,
     HubertForCTC,
     MoonshineConfig,
@@ -89,6 +91,27 @@ def test_a_ctc_checkpoint_equals_its_bare_network(ctc, runner, spoken):
 def test_recordings_of_many_lengths_share_a_batch_without_padding(runner, spoken):
     items = [(samples, RATE) for samples in (*spoken[:3], spoken[0], spoken[1][:9000])]
     assert [outcome.unwrap() for outcome in runner.map(items, batch_size=5)] == [runner(item) for item in items]
+
+
+FAMILIES = ["wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer", "sew", "sew-d"]
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_seventeen_mixed_clips_are_those_of_the_bare_network(kind, tmp_path):
+    torch.manual_seed(0)
+    own = {
+        "sew": {"conv_dim": (16,) * 13, "squeeze_factor": 2},
+        "sew-d": {"conv_dim": (16,) * 13, "max_position_embeddings": 64},
+    }
+    network = AutoModelForCTC.from_config(CONFIG_MAPPING[kind](**SMALL | own.get(kind, {}))).eval()
+    save_ctc(network, tmp_path, masked=False)
+    chance = np.random.default_rng(0)
+    clips = [chance.normal(0, 0.1, 800 + 311 * at * at % 6000).astype(np.float32) for at in range(17)]
+    runner = duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
+    together = [outcome.unwrap().text for outcome in runner.map(((each, RATE) for each in clips), batch_size=17)]
+    assert together == [runner((each, RATE)).text for each in clips]
+    assert together == [by_hand((tmp_path, network), each).strip() for each in clips]
+    assert len(set(together)) > 4
 
 
 def test_a_long_recording_is_cut_at_its_pauses(ctc, runner, long_recording, spoken):
