@@ -22,6 +22,8 @@ from transformers import (
 import duomo
 from duomo.errors import BadOption, InputTooLong, WeightsMismatch, WrongTask
 
+from .conftest import wordpiece
+
 Tiny = Callable[..., Path]
 Make = Callable[..., Path]
 WORDS = "the a cat dog sat on mat ran to Ada Bob met in Paris London and one two three".split()
@@ -70,7 +72,7 @@ TYPED = ("xlnet", "xlm", "flaubert", "funnel")
 def tiny(tmp_path_factory: pytest.TempPathFactory, make_wordpiece: Callable[[], Any]) -> Tiny:
     """Make an encoder by the name of its architecture; its tokenizer gives token types where that is asked for."""
 
-    def make(kind: str, auto: Any, *, types: bool = False, **config: Any) -> Path:
+    def make(kind: str, auto: Any, *, types: bool = False, plain: bool = False, **config: Any) -> Path:
         torch.manual_seed(0)
         network = auto.from_config(CONFIG_MAPPING[kind](**({"architectures": []} | KINDS[kind] | config)))
         for weights in network.parameters():
@@ -80,7 +82,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, make_wordpiece: Callable[[], 
         network.save_pretrained(folder)
         names = ["input_ids", "attention_mask", *(["token_type_ids"] if types else [])]
         tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=make_wordpiece(),
+            tokenizer_object=wordpiece() if plain else make_wordpiece(),
             clean_up_tokenization_spaces=False,
             model_input_names=names,
             pad_token="[PAD]",
@@ -136,6 +138,17 @@ def test_labels_and_pairs_are_those_of_the_tokenizers_own_inputs(tiny: Tiny, kin
         assert [found["one"], found["two"]] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["xlm", "flaubert"])
+def test_types_that_are_all_zero_are_given_to_networks_without_a_table_of_types(tiny: Tiny, kind: str) -> None:
+    folder = tiny(kind, AutoModel, types=True, plain=True)
+    runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
+    for text, output in zip(TEXTS, alone(folder, AutoModel, *TEXTS), strict=True):
+        expected = output.last_hidden_state[0].mean(0)
+        torch.testing.assert_close(
+            torch.from_numpy(runner(text, normalize=False).array), expected, atol=1e-4, rtol=1e-4
+        )
+
+
 @pytest.mark.parametrize("kind", ["ernie", "funnel", "convbert"])
 def test_answers_are_those_of_the_tokenizers_own_inputs(tiny: Tiny, kind: str) -> None:
     """BERT and its kin have two types; a tokenizer that gives the first token a third one is for the others."""
@@ -183,11 +196,18 @@ def test_a_tokenizer_that_cuts_on_the_left_keeps_the_end_and_all_of_it_in_window
         assert "lose its beginning" in caught.value.why
 
 
-def test_labels_are_text_and_gaps_are_refused(checkpoint: Make) -> None:
-    folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=3)
+@pytest.mark.parametrize(
+    ("task", "auto"),
+    [
+        ("text-classification", AutoModelForSequenceClassification),
+        ("token-classification", AutoModelForTokenClassification),
+    ],
+)
+def test_labels_are_text_and_gaps_are_refused(checkpoint: Make, task: Any, auto: Any) -> None:
+    folder = checkpoint("bert", auto, num_labels=3)
     edit(folder, "config.json", id2label={"0": "a", "2": "c", "5": "f"}, label2id={"a": 0, "c": 2, "f": 5})
     with pytest.raises(WeightsMismatch, match="gaps") as caught:
-        duomo.load("text-classification", f"dir:{folder}", device="cpu")
+        duomo.load(task, f"dir:{folder}", device="cpu")
     assert "no name for 1" in caught.value.why
 
 
