@@ -31,7 +31,7 @@ from harness import arguments, interleave, report, spread, target
 from transformers import pipeline
 
 import duomo
-from duomo.execution import worker
+from duomo.execution import worker as worker_module
 
 CALLS = 100
 LEAST = "inference mode and postprocessing to a typed result"
@@ -135,6 +135,7 @@ def measure(runner: duomo.Runner[Any], pipe: Any, item: Any, rounds: int, most_u
 def checking(runner: duomo.Runner[Any], item: Any, count: int, rounds: int) -> dict[str, Any]:
     """Microseconds an item, in batches of `count`, that the checks for finite numbers take."""
     executor: Any = runner.executor
+    worker: Any = worker_module
     options = runner.task.Options.parse({})
     prepared = executor.worker.prepare([runner.task.Input.accept(item)] * count, options)
     with torch.inference_mode():

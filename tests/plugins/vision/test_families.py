@@ -55,7 +55,9 @@ def images() -> list[Any]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_mixed_images_in_a_batch_are_those_of_transformers_alone(kind: str, images: list[Any], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = AutoModelForImageClassification.from_config(CONFIG_MAPPING[kind](**KINDS[kind], num_labels=LABELS)).eval()
+    network = AutoModelForImageClassification.from_config(
+        CONFIG_MAPPING[kind](**(KINDS[kind] | {"num_labels": LABELS}))
+    ).eval()
     for weights in network.parameters():  # so that what is seen reaches the labels
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, 0, (2 / weights[0].numel()) ** 0.5)
