@@ -684,3 +684,51 @@ def test_an_item_no_batch_has_had_is_taken_back_once():
     assert [(each.index, result.result) for each, result in scheduler.emit()] == [(0, 0), (1, None), (2, 2)]
     assert [each.index for each, _ in scheduler.settled()] == [0, 2], "it did not run"
     assert not scheduler.drop(0), "it is gone"
+
+
+# What a server asks of it
+
+
+def waiting(costs, ages=None, **policy):
+    """A scheduler with items whose input has not ended."""
+    scheduler = Scheduler(Policy(**{"max_items": 1000, "window_items": 10_000, "slack": 10**9, **policy}))
+    for index, cost in enumerate(costs):
+        scheduler.offer(entry(index), cost, 0, None if ages is None else ages[index])
+    return scheduler
+
+
+def indices(batch):
+    return [each.index for each in batch.entries]
+
+
+def test_what_waits_is_known_by_number_and_by_cost():
+    scheduler = waiting([2, 3, 5, 7], max_items=1)
+    assert (scheduler.num_waiting, scheduler.cost_waiting) == (4, 17)
+    scheduler.next_batch()
+    assert (scheduler.num_waiting, scheduler.cost_waiting) == (3, 15)
+    scheduler.drop(2)
+    assert (scheduler.num_waiting, scheduler.cost_waiting) == (2, 10)
+
+
+@pytest.mark.parametrize(("most", "num"), [(0, 6), (25, 2), (30, 3), (9, 1), (10, 1)])
+def test_a_batch_costs_no_more_than_is_asked_for_unless_it_is_one_item(most, num):
+    assert len(waiting([10] * 6).next_batch(most_cost=most).entries) == num
+
+
+@pytest.mark.parametrize(("most", "num"), [(0, 25), (10, 10), (40, 25)])
+def test_of_two_bounds_of_the_cost_the_lower_counts(most, num):
+    assert len(near_the_end(live=True).next_batch(most_cost=most).entries) == num
+
+
+@pytest.mark.parametrize(
+    ("packed", "live", "first"), [(True, True, [0, 1]), (True, False, [0, 2]), (False, True, [0, 2])]
+)
+def test_callers_are_served_in_order_where_alike_costs_gain_nothing(packed, live, first):
+    scheduler = waiting([1, 100, 1, 100], max_items=2, packed=packed, live=live, slack=0.0)
+    assert indices(scheduler.next_batch()) == first
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_lowest_age_is_cut_first(packed):
+    scheduler = waiting([1] * 4, [4.0, 3.0, 2.0, 1.0], max_items=1, packed=packed, live=True)
+    assert [indices(scheduler.next_batch()) for _ in range(4)] == [[3], [2], [1], [0]]
