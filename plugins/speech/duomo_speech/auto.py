@@ -23,7 +23,6 @@ from torch.nn.utils import parametrize
 from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoTokenizer
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import BadOption
 from duomo.generating import FROM_PIXELS, refuse
 from duomo.parallel import TensorPlan
 from duomo.pretrained import load_network
@@ -32,7 +31,7 @@ from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
 from duomo_speech.hearing import by_shape, receptive_field
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
-from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, speech_windows
+from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, refuse_language, speech_windows
 
 MAX_TOKENS = 448  # for 30 s of speech; checkpoints that set no limit of their own would stop at 20
 
@@ -84,13 +83,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         return item.size_hint
 
     def check_options(self, options: SpeechRecognitionOptions) -> None:
-        """Refuse a language and translation: the checkpoint knows neither."""
-        if options.language is not None or options.task != "transcribe":
-            raise BadOption(
-                "this checkpoint takes no language and does not translate",
-                why=f"language={options.language}, task={options.task} were asked for",
-                fix="leave them out, or use a multilingual Whisper: -m speech/whisper-base",
-            )
+        refuse_language(options)
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
         """Windows of at most 30 s; none where no one speaks, or for less sound than gives a CTC network one state."""

@@ -24,12 +24,11 @@ from torchaudio.models import DeepSpeech
 from torchaudio.transforms import MFCC
 
 from duomo import Audio, Model, WeightsRef, folders
-from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo_speech.hearing import by_shape
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
-from duomo_speech.windows import Window, join, load_vad, one_segment, speech_windows
+from duomo_speech.windows import Window, join, load_vad, one_segment, refuse_language, speech_windows
 
 FRAME, STEP = 512, 320
 """Samples: 32 ms every 20 ms."""
@@ -83,13 +82,7 @@ class DeepSpeechRecognition(Model[Audio, Transcript]):
         return item.size_hint
 
     def check_options(self, options: SpeechRecognitionOptions) -> None:
-        """Refuse a language and translation: the checkpoint knows neither."""
-        if options.language is not None or options.task != "transcribe":
-            raise BadOption(
-                "this checkpoint takes no language and does not translate",
-                why=f"language={options.language}, task={options.task} were asked for",
-                fix="leave them out, or use a multilingual Whisper: -m speech/whisper-base",
-            )
+        refuse_language(options)
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
         """Windows of speech of at most 30 s; none where no one speaks, or for less sound than a frame."""
