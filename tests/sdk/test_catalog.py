@@ -55,6 +55,19 @@ def test_a_name_like_nothing_known_is_answered_with_where_to_look():
     assert listed == "duomo models list --task text-classification"
 
 
+def test_a_model_that_is_taken_for_a_task_is_answered_with_its_own():
+    with pytest.raises(UnknownTask) as caught:
+        fake_catalog().task("fake/echo")
+    assert caught.value.why == "it is a model, for text-classification"
+    assert 'duomo.load("text-classification", "fake/echo")' in caught.value.fix
+
+
+def test_a_model_is_found_by_the_name_it_had_with_a_warning():
+    catalog = fake_catalog(echo_spec(formerly=("fake/parrot",)))
+    with pytest.warns(DeprecationWarning, match="'fake/parrot' is now 'fake/echo'"):
+        assert catalog.model("fake/parrot").name == "fake/echo"
+
+
 def test_a_bare_name_works_while_one_plugin_has_it():
     assert fake_catalog().model("echo").name == "fake/echo"
     both = fake_catalog(other=FakePlugin(echo_spec("other/echo")))
@@ -120,6 +133,26 @@ def test_a_task_with_only_a_family_asks_for_a_checkpoint():
     assert "-m hf:org/name" in caught.value.fix
     with pytest.raises(UnknownModel):
         fake_catalog().default_model("image-classification")
+
+
+def test_a_task_without_models_says_which_plugin_has_some_or_that_there_are_none(monkeypatch):
+    bare = catalog_of()
+    monkeypatch.setattr(Catalog, "plugins", ())  # as where none is installed
+    with pytest.raises(UnknownModel) as caught:
+        bare.default_model("text-classification")
+    monkeypatch.undo()
+    assert caught.value.why == "duomo-nlp is not installed"
+    assert "duomo-nlp" in caught.value.fix
+
+    class Birds(Hooks):
+        @hookimpl
+        def register_tasks(self):
+            return [TaskSpec("bird-spotting", "birds:Spotting", "names birds", "vision")]
+
+    with pytest.raises(UnknownModel) as caught:
+        catalog_of(birds=Birds()).default_model("bird-spotting")
+    assert caught.value.why == "the installed plugins bring none of their own"
+    assert caught.value.fix == "duomo plugins list"
 
 
 def test_a_family_is_chosen_by_architecture_and_task():
