@@ -147,7 +147,7 @@ class InstanceSegmenter(Segmenter):
         return [self._masks(each, size) for each, size in zip(found, sizes, strict=True)]
 
     def _masks(self, found: dict[str, Any], size: tuple[int, int]) -> Segmentation:
-        pixels = torch.as_tensor(found["segmentation"]).cpu().numpy()
+        pixels = _narrow(torch.as_tensor(found["segmentation"]))
         masks = [
             Mask.of(self.labels[each["label_id"]], pixels, score=float(each["score"]), value=each["id"])
             for each in sorted(found["segments_info"], key=lambda each: -each["score"])
@@ -164,8 +164,9 @@ class PanopticSegmenter(InstanceSegmenter):
 
 
 def _narrow(labels: torch.Tensor) -> NDArray[np.uint8 | np.int64]:
-    """Labels (H, W) in one byte each where they fit: masks keep them."""
-    narrow = labels.to(torch.uint8) if int(labels.max()) < 256 else labels
+    """Labels (H, W) in one byte each where they fit, -1 for none as 255: masks keep them."""
+    labels = labels.to(torch.int64)
+    narrow = labels.to(torch.uint8) if int(labels.max()) < 255 else labels
     result: NDArray[np.uint8 | np.int64] = narrow.cpu().numpy()
     return result
 

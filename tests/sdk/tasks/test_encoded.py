@@ -18,6 +18,7 @@ PIXELS = np.arange(180, dtype=np.uint8).reshape(6, 10, 3)
 def results() -> list[tuple[Any, str]]:
     return [
         (Mask.of("a", WHERE, value=2), "mask"),
+        (Mask.of("a", WHERE == 1), "mask"),
         (DepthMap.of(RAMP), "depth"),
         (Picture.of(PIXELS), "png"),
         (ImageAnomaly.of(PIXELS[..., 0], score=1.5, is_anomalous=True), "png"),
@@ -38,7 +39,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return done
 
 
-@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("at", range(5))
 def test_numbers_are_there_without_a_file_and_a_file_is_written_once(encoded, at) -> None:
     result, field = results()[at]
     assert result.array.shape[:2] == (6, 10)
@@ -51,7 +52,7 @@ def test_numbers_are_there_without_a_file_and_a_file_is_written_once(encoded, at
     assert len(encoded) == 1
 
 
-@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("at", range(5))
 def test_json_is_what_it_is_of_the_file_itself(at) -> None:
     result, field = results()[at]
     plain = type(result)(**{name: getattr(result, name) for name in type(result).model_fields})
@@ -66,7 +67,7 @@ def test_json_is_what_it_is_of_the_file_itself(at) -> None:
     np.testing.assert_allclose(np.asarray(again.array, float), np.asarray(result.array, float), atol=steps)
 
 
-@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("at", range(5))
 @pytest.mark.parametrize(
     "copied", [lambda each: pickle.loads(pickle.dumps(each)), copy.deepcopy, lambda each: each.model_copy()]
 )
@@ -81,6 +82,14 @@ def test_masks_of_one_map_share_it_also_when_pickled() -> None:
     masks = [Mask.of(str(value), large, value=value) for value in range(20)]
     result = Segmentation(segments=masks, width=500, height=500)
     assert len(pickle.dumps(result)) < 2 * large.nbytes
+
+
+def test_a_mask_of_its_own_is_kept_as_a_bit_a_pixel() -> None:
+    where = np.random.default_rng(0).random((500, 501)) < 0.5
+    mask = Mask.of("a", where)
+    assert len(pickle.dumps(mask)) < where.size / 7
+    assert mask.array.dtype == bool
+    np.testing.assert_array_equal(mask.array, where)
 
 
 def test_a_field_of_bytes_still_wants_bytes() -> None:

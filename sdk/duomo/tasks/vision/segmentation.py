@@ -38,17 +38,42 @@ class Mask(Result):
     def png(array: np.ndarray[Any, Any]) -> bytes:
         """Write bools (H, W) as the content of `mask`."""
         import numpy as np
-        import PIL.Image
 
-        written = io.BytesIO()
-        bits = np.packbits(array.astype(bool), axis=1).tobytes()
-        PIL.Image.frombytes("1", (array.shape[1], array.shape[0]), bits).save(written, "PNG", compress_level=1)
-        return written.getvalue()
+        return _png(np.packbits(array.astype(bool), axis=1), array.shape[1])
 
     @classmethod
     def of(cls, label: str, where: np.ndarray[Any, Any], *, score: float | None = None, value: int = 1) -> Mask:
         """The result of the pixels of `where` (H, W) that are `value`; the masks of one map may share it."""
-        return cls.model_construct(label=label, score=score, mask=Pixels(where, value))
+        mask = Bits(where) if where.dtype == bool and value == 1 else Pixels(where, value)
+        return cls.model_construct(label=label, score=score, mask=mask)
+
+
+class Bits(Encoded):
+    """The pixels that are true, a bit each: results are kept in lists, and a byte a pixel is too much there."""
+
+    def __init__(self, where: np.ndarray[Any, Any]) -> None:
+        import numpy as np
+
+        self.bits = np.packbits(where, axis=1)
+        self.width = where.shape[1]
+
+    @property
+    def array(self) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        return np.unpackbits(self.bits, axis=1, count=self.width).view(bool)
+
+    def encode(self) -> bytes:
+        return _png(self.bits, self.width)
+
+
+def _png(bits: np.ndarray[Any, Any], width: int) -> bytes:
+    """Write rows of packed bits as a PNG."""
+    import PIL.Image
+
+    written = io.BytesIO()
+    PIL.Image.frombytes("1", (width, len(bits)), bits.tobytes()).save(written, "PNG", compress_level=1)
+    return written.getvalue()
 
 
 class Pixels(Encoded):
