@@ -2,11 +2,12 @@
 
 Good, bad, long, too large and abandoned requests come from keep-alive connections of this process, to a model that does
 nothing. It ends after so many requests or so many seconds, whichever is first. What a good request costs is measured
-in turns with a FastAPI server that answers the same body by hand. Connections that say nothing are held meanwhile.
+in turns with FastAPI and LitServe, which answer the same body by hand. Connections that say nothing are held meanwhile.
 """
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import re
@@ -17,11 +18,14 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import psutil
 from harness import report, target
+from vs_servers import cpu_s, started, wait_for
 
 FAKE = """
 import sys
@@ -43,6 +47,24 @@ def label(body: Body) -> dict[str, list[dict[str, str | float]]]:
     return {"labels": [{"name": body.input, "score": 1.0}, {"name": "other", "score": 0.0}]}
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 """
+IN_BATCHES = """
+import sys
+import litserve
+class Label(litserve.LitAPI):
+    def setup(self, device):
+        pass
+    def decode_request(self, request):
+        return request["input"]
+    def predict(self, texts):
+        return [{"labels": [{"name": text, "score": 1.0}, {"name": "other", "score": 0.0}]} for text in texts]
+    def encode_response(self, output):
+        return output
+if __name__ == "__main__":
+    api = Label(max_batch_size=32, batch_timeout=0.01, api_path="/v1/tasks/text-classification")
+    server = litserve.LitServer(api, accelerator="cpu")
+    server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning")
+"""
+PEERS = {"fastapi": BY_HAND, "litserve": IN_BATCHES}
 PATH = "/v1/tasks/text-classification"
 TURNS, TURN = 5, 600
 """Turns of each server, and good requests of one."""
@@ -108,43 +130,29 @@ def status(port: int) -> dict[str, Any]:
     return found
 
 
-def cpu_s(pid: int) -> float:
-    """CPU time of a process so far."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def plain(port: int, pid: int, num: int, until: float) -> float:
-    """CPU milliseconds of one good request."""
-    before = cpu_s(pid)
-    counted = ask(port, num, until, [kinds()[0]])
-    return (cpu_s(pid) - before) / max(1, sum(counted.values())) * 1e3
-
-
 def compare(port: int, pid: int, until: float) -> dict[str, Any]:
-    """CPU milliseconds of a good request: ours, and by hand under FastAPI, in turns."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        other = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", BY_HAND, str(other)])
-    try:
-        while time.monotonic() < until:
-            try:
-                ask(other, 50, until, [kinds()[0]])
-                socket.create_connection(("127.0.0.1", other)).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        found = [(plain(port, pid, TURN, until), plain(other, process.pid, TURN, until)) for _ in range(TURNS)]
-    finally:
-        process.kill()
-        process.wait(60)
-    return {
-        "cpu_ms_a_good_request": round(statistics.median(mine for mine, _ in found), 3),
-        "cpu_ms_of_fastapi": round(statistics.median(theirs for _, theirs in found), 3),
-        "of_fastapi": round(statistics.median(mine / theirs for mine, theirs in found), 2),
-    }
+    """CPU milliseconds of a good request: ours, by hand under FastAPI, and in batches under LitServe, in turns."""
+    good = [kinds()[0]]
+    with ExitStack() as stack:
+        served = {"duomo": (psutil.Process(pid), port)}
+        for name, script in PEERS.items():
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                own = free.getsockname()[1]
+            served[name] = stack.enter_context(started([sys.executable, "-c", script, str(own)], own)), own
+            wait_for(*served[name], PATH, good[0])
+        for _, own in served.values():
+            ask(own, 200, until, good)
+        turns: dict[str, list[float]] = {name: [] for name in served}
+        for _, (name, (process, own)) in itertools.product(range(TURNS), served.items()):
+            before = cpu_s(process)
+            counted = ask(own, TURN, until, good)
+            turns[name].append((cpu_s(process) - before) / max(1, sum(counted.values())) * 1e3)
+    found = {f"cpu_ms_of_{name}": round(statistics.median(each), 3) for name, each in turns.items()}
+    for name in PEERS:
+        pairs = zip(turns["duomo"], turns[name], strict=True)
+        found[f"of_{name}"] = round(statistics.median(mine / theirs for mine, theirs in pairs), 2)
+    return found
 
 
 def hold(port: int, num: int) -> dict[str, Any]:
@@ -196,8 +204,9 @@ def main() -> None:
     }
     targets = {
         "share by which memory grew": target(round(grown, 4), at_most=0.05),
-        "CPU ms a request, beside no model": target(rows["cpu_ms_a_good_request"], at_most=0.35),
+        "CPU ms a request, beside no model": target(rows["cpu_ms_of_duomo"], at_most=0.35),
         "the same beside FastAPI by hand": target(rows["of_fastapi"], at_most=1.0),
+        "the same beside LitServe in batches of 32": target(rows["of_litserve"], at_most=0.2),
     }
     report("soak", {"rows": [rows], "targets": targets}, given.out)
 

@@ -185,6 +185,14 @@ def _not_exportable(spec: ModelSpec, catalog: Catalog) -> ExportRefused:
         why = f"it is put together from {', '.join(use.partition('=')[2] for use in spec.uses)}"
     else:
         why = "its author has not said how it runs without torch (Model.portable)"
+    own = spec.name.partition("/")[2]
+    graph = next((each.name for each in catalog.models if each.plugin == "edge" and each.name == f"edge/{own}"), "")
+    if graph and spec.plugin != "edge":
+        return ExportRefused(
+            f"'{spec.name}' cannot be exported for {spec.task}",
+            why=f"it is a graph already, which '{graph}' runs without torch",
+            fix=f"duomo models add {graph}; duomo run {spec.task} -m {graph}",
+        )
     able = [each for each in catalog.models if EXPORTABLE in each.tags]
     same = [each.name for each in able if each.task == spec.task]
     modality = catalog.task(spec.task).modality

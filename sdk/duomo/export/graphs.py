@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("onnx", "on
 SUFFIX = {"onnx": ".onnx", "openvino": ".xml"}
 MOST_BYTES = 2**31 - 2**20
 """A graph that does not fit one file of ONNX needs further files beside it, which is not done here."""
+NO_CHECKS = "TRANSFORMERS_DISABLE_TORCH_CHECK"
 RECIPES = ({"per_channel": True, "reduce_range": False}, {"per_channel": True, "reduce_range": True})
 """How weights become 8-bit integers; which is nearer differs from network to network, so all are tried."""
 
@@ -57,7 +60,7 @@ def _write(
         {at: auto if at in varying.get(key, ()) else static for at in range(each.ndim)} for key, each in given.items()
     )
     try:
-        with torch.inference_mode(False), torch.no_grad(), quiet():
+        with torch.inference_mode(False), torch.no_grad(), quiet(), _unchecked():
             program = torch.export.export(plain(network.module).eval(), tuple(given.values()), dynamic_shapes=sizes)
             made = torch.onnx.export(
                 program,
@@ -78,6 +81,20 @@ def _write(
             why=f"torch's exporter raised {type(root).__name__}: {first:.300}",
             fix="report it to the author of the model's plugin",
         ) from error
+
+
+@contextlib.contextmanager
+def _unchecked() -> Iterator[None]:
+    """Use transformers' switch for checks of sizes: traced, they are operators for which ONNX has no word."""
+    before = os.environ.get(NO_CHECKS)
+    os.environ[NO_CHECKS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[NO_CHECKS]
+        else:
+            os.environ[NO_CHECKS] = before
 
 
 def _takes_more_rows(file: Path, given: Mapping[str, Tensor]) -> bool:

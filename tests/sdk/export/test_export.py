@@ -171,6 +171,14 @@ def test_what_cannot_be_exported_says_why_and_what_can(folder):
     assert "prepared in a way" in caught.value.why
 
 
+@pytest.mark.embedded
+def test_a_model_that_is_a_graph_already_is_named_by_its_graph(folder):
+    with pytest.raises(ExportRefused) as caught:
+        export("speech/hibari", folder / "hibari")
+    assert "'edge/hibari' runs without torch" in caught.value.why
+    assert caught.value.fix == "duomo models add edge/hibari; duomo run text-to-speech -m edge/hibari"
+
+
 def test_an_artefact_is_not_exported_again(encoder, folder):
     with pytest.raises(ExportRefused) as caught:
         export(encoder[1].reference, folder / "again", task="feature-extraction")
