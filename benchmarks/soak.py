@@ -19,6 +19,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -47,24 +48,8 @@ def label(body: Body) -> dict[str, list[dict[str, str | float]]]:
     return {"labels": [{"name": body.input, "score": 1.0}, {"name": "other", "score": 0.0}]}
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 """
-IN_BATCHES = """
-import sys
-import litserve
-class Label(litserve.LitAPI):
-    def setup(self, device):
-        pass
-    def decode_request(self, request):
-        return request["input"]
-    def predict(self, texts):
-        return [{"labels": [{"name": text, "score": 1.0}, {"name": "other", "score": 0.0}]} for text in texts]
-    def encode_response(self, output):
-        return output
-if __name__ == "__main__":
-    api = Label(max_batch_size=32, batch_timeout=0.01, api_path="/v1/tasks/text-classification")
-    server = litserve.LitServer(api, accelerator="cpu")
-    server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning")
-"""
-PEERS = {"fastapi": BY_HAND, "litserve": IN_BATCHES}
+IN_BATCHES = str(Path(__file__).parent / "servers" / "litserve_fake.py")
+PEERS = {"fastapi": ("-c", BY_HAND), "litserve": (IN_BATCHES,)}
 PATH = "/v1/tasks/text-classification"
 TURNS, TURN = 5, 600
 """Turns of each server, and good requests of one."""
@@ -139,7 +124,7 @@ def compare(port: int, pid: int, until: float) -> dict[str, Any]:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 own = free.getsockname()[1]
-            served[name] = stack.enter_context(started([sys.executable, "-c", script, str(own)], own)), own
+            served[name] = stack.enter_context(started([sys.executable, *script, str(own)], own)), own
             wait_for(*served[name], PATH, good[0])
         for _, own in served.values():
             ask(own, 200, until, good)

@@ -46,7 +46,9 @@ def encode_item(item: object) -> Json:
     if wire is not None and dataclasses.is_dataclass(item):
         # The fields of an input of several parts stand in the order of their keys on the wire.
         parts = [getattr(item, field.name) for field in dataclasses.fields(item) if field.name != "name"]
-        return {key: encode_item(part) for key, part in zip(wire, parts, strict=True)}
+        optional = getattr(item, "OPTIONAL", ())
+        pairs = zip(wire, parts, strict=True)
+        return {key: encode_item(part) for key, part in pairs if part or key not in optional}
     return encode_value(item)
 
 
@@ -87,6 +89,11 @@ def _video(video: Video) -> Json:
 
 
 def _chat(chat: ImageChat) -> Json:
+    role, parts = chat.messages[0]
+    *shown, text = parts
+    if len(chat.messages) == 1 and role == "user" and text is not None and shown and not any(shown):
+        encoded: list[Json] = [encode_item(each) for each in chat.images]
+        return {"text": text, "image": encoded[0] if len(encoded) == 1 else encoded}
     images = iter(chat.images)
     messages: list[Json] = []
     for role, parts in chat.messages:

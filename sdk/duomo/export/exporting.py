@@ -30,6 +30,12 @@ FORMATS = ("onnx", "openvino")
 TOLERANCES = {"exact": 1e-3, "image": 5e-3, "int8": 0.1}
 """How far results may move: the same arithmetic in another order; images that Pillow resizes, where torch's own kernel
 rounds some pixels to the level beside; and 8-bit integers."""
+FURTHER = {
+    "image": "images are resized by Pillow, which moves results a little: allow more with --tolerance N",
+    "int8": "export it without int8, or allow more: --tolerance N",
+    "exact": "try another --format",
+}
+"""What may help where results move further."""
 EXPORTABLE = "export"
 """The tag of models that can be exported."""
 ALL_LABELS = 1_000_000
@@ -129,7 +135,7 @@ def export(
             raise ExportRefused(
                 f"the export of '{spec.name}' was refused: its results are not the original's",
                 why=f"'{found.where}' moves by {found.difference:.2g} of its largest value; {limit:g} is allowed",
-                fix="export it without int8, or allow more: --tolerance N" if int8 else "try another --format",
+                fix=FURTHER[usual],
             )
         record["measured"] = {
             "difference": found.difference,

@@ -9,7 +9,7 @@ from typing import Any
 
 from duomo.client.encode import encode_item, encode_options
 from duomo.errors import BadInput
-from duomo.inputs import Audio, Image, Prompt, TableRow, Text, Video
+from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
 from duomo.serving.hosted import Hosted
 from duomo.tasks.base import Task
 from duomo.testing.samples import sample_for
@@ -80,11 +80,19 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
         }
         chat = {"type": "object", "required": ["messages"], "properties": {"messages": _many(message)}}
         return {"anyOf": [{"type": "string"}, _many(message), chat]}
+    if issubclass(input_class, TextOrImage):
+        parts = {name: {"type": "object", "required": [name], "properties": {name: kind}}
+                 for name, kind in (("text", {"type": "string"}), ("image", MEDIA))}  # fmt: skip
+        return {"anyOf": [{"type": "string", "minLength": 1}, *parts.values()]}
     if issubclass(input_class, float):
         return {"type": "number"}
     wire = getattr(input_class, "WIRE", None)
     if wire is None:
         return {}
+    if issubclass(input_class, ImageChat):
+        parts = {"text": {"type": "string"}, "image": {"anyOf": [MEDIA, _many(MEDIA)]}}
+        one = {"type": "object", "required": list(parts), "properties": parts}
+        return {"anyOf": [one, {"type": "object", "required": ["messages"]}]}
     required = [name for name in wire if name not in getattr(input_class, "OPTIONAL", ())]
     return {"type": "object", "required": required, "properties": {name: _part(kind) for name, kind in wire.items()}}
 

@@ -27,6 +27,6 @@ def _pictures(value: Any) -> Any:
 Pictures = Annotated[
     tuple[Image, ...],
     BeforeValidator(_pictures),
-    WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "contentMediaType": "image/*"}, "minItems": 1}),
 ]
 """Images; in JSON each is its path."""

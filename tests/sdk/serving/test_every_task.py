@@ -3,19 +3,34 @@
 import itertools
 import json
 import sys
+import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import PIL.Image
 import pytest
 from starlette.testclient import TestClient
 
 import duomo
 from duomo import serving
+from duomo.catalog import resolve
+from duomo.client.encode import encode_item, encode_options
+from duomo.serving.wire import to_item, to_options
 from duomo.testing import echo_spec, fake_catalog
+from tests.sdk.serving import browser
 from tests.sdk.serving.test_holes import listener  # noqa: F401 - a fixture
 
+READ = """(async () => {
+    const values = await Promise.all(readers.map(read => read()));
+    const options = await Promise.all(readers.options.map(read => read()));
+    return {
+        input: values.length === 1 && !values[0][0] ? values[0][1] : Object.fromEntries(values),
+        options: Object.fromEntries(options.filter(([, value]) => value !== undefined)),
+    };
+})()"""
+"""What the form would send."""
 TASKS = sorted(duomo.default_catalog().tasks)
 SECRET = "duomo-secret"
 EVENTS: list[str] | None = None
@@ -107,3 +122,42 @@ def test_no_input_and_no_option_reads_the_disk_or_asks_an_address(name, client, 
             assert str(Path.cwd()) not in reply.text or str(Path.cwd()) in sent, sent
             assert "No such file" not in reply.text, sent
             assert reply.status_code in (400, 413, 422, 500), sent
+
+
+def test_every_task_says_what_it_takes_and_its_example_is_of_that_schema(client):
+    for name in TASKS:
+        described = client.get(f"/v1/tasks/{name}").json()
+        assert described["input"], name
+        if described["example"] is not None:
+            jsonschema.validate(described["example"]["input"], described["input"])
+            jsonschema.validate(described["example"]["options"], described["options"])
+
+
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.multiproc
+@pytest.mark.slow
+def test_the_page_sends_the_example_of_every_task_as_it_is(client):
+    """What the form makes of an example is the example: files are read again, lists are a line each."""
+    forms, wrong = client.get("/").text, dict[str, str]()
+    examples = {name: client.get(f"/v1/tasks/{name}").json()["example"] for name in TASKS}
+    with tempfile.TemporaryDirectory() as place, browser.Browser("--allow-file-access-from-files") as page:
+        (Path(place) / "page.html").write_text(forms.replace("connect-src 'self'", "connect-src *"), "utf-8")
+        page.open(f"file://{place}/page.html")
+        for name, example in examples.items():
+            if example is None:
+                continue
+            page.run(f"window.fetch = async () => ({{json: async () => ({{example: {json.dumps(example)}}})}})")
+            page.run(f"$('task').value = '{name}'; $('task').onchange()")
+            page.run("fill()")
+            assert not page.run("Boolean(document.querySelector('#answer .error'))"), name
+            sent = page.run(READ)
+            cls = resolve(duomo.default_catalog().task(name).target)
+            try:
+                items = [encode_item(cls.Input.accept(to_item(each["input"], cls.Input))) for each in (example, sent)]
+                options = [encode_options(cls.Options.parse(to_options(each["options"]))) for each in (example, sent)]
+            except duomo.DuomoError as error:
+                wrong[name] = str(error)
+                continue
+            if items[0] != items[1] or options[0] != options[1]:
+                wrong[name] = f"{sent!r:.300}"
+    assert wrong == {}

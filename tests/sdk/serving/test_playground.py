@@ -14,11 +14,11 @@ from duomo.tasks import CORE_TASKS
 
 
 def test_every_task_has_a_form_of_known_fields():
-    known = {"image", "video", "audio", "text-or-image", "chat", "text", "texts", "numbers", "row", "json"}
+    known = {"image", "video", "audio", "text-or-image", "chat", "text", "texts", "numbers", "row", "marks", "json"}
     for spec in CORE_TASKS:
         fields = input_fields(resolve(spec.target).Input)
         assert fields, spec.name
-        assert {each["kind"] for each in fields} <= known - {"json"}, spec.name
+        assert {each["kind"] for each in fields} <= known, spec.name
 
 
 @pytest.mark.parametrize("spec", CORE_TASKS, ids=lambda spec: spec.name)

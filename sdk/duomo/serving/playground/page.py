@@ -55,10 +55,11 @@ def input_fields(input_class: type[Any]) -> list[dict[str, str]]:
     if wire is None:
         return [{"name": "", "kind": _kind(input_class)}]
     optional = getattr(input_class, "OPTIONAL", ())
-    return [{"name": name, "kind": _kind(kind)} for name, kind in wire.items() if name not in optional]
+    return [{"name": name, "kind": "marks" if name in optional else _kind(kind)} for name, kind in wire.items()]
 
 
 def _kind(input_class: object) -> str:
     if not isinstance(input_class, type):
-        return "numbers" if typing.get_args(input_class) == (float,) else "texts"
+        [part] = typing.get_args(input_class) or (None,)
+        return {float: "numbers", str: "texts", Text: "texts"}.get(part, "json")
     return next((kind for cls, kind in _KINDS if issubclass(input_class, cls)), "json")
