@@ -5,13 +5,16 @@ import os
 import shutil
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from transformers.utils.import_utils import torch_compilable_check
 
 import duomo
 from duomo.errors import ExportRefused, UsageProblem, WeightsMismatch
-from duomo.export import export
+from duomo.export import export, graphs
 from duomo.export.comparing import difference
+from duomo.model import PortableNetwork
 from duomo.tasks.results import Classification, Embedding
 from tests.contract import test_every_family as tiny
 from tests.plugins.vision import tiny as detectors
@@ -118,23 +121,37 @@ def test_classifiers_keep_labels_and_scores(task, save, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("make", "tolerance"), [(detectors.rt_detr_v2, 5e-3), (detectors.d_fine, 0.02)])
-def test_a_detector_finds_the_boxes_of_the_original(make, tolerance, tmp_path):
-    """It chooses its queries by their scores, and the graph chooses the same; sizes that it checks need no operator."""
-    checkpoint = tmp_path / "checkpoint"
-    checkpoint.mkdir()
-    detectors.save(lambda: detectors.told_apart(make), checkpoint)
+def test_a_detector_finds_the_boxes_of_the_original(tmp_path):
+    """RT-DETRv2 chooses its queries by their scores, and the graph chooses the same."""
+    (tmp_path / "checkpoint").mkdir()
+    detectors.save(lambda: detectors.told_apart(detectors.rt_detr_v2), tmp_path / "checkpoint")
     photo = np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)
-    task = "object-detection"
-    artifact = export(f"dir:{checkpoint}", tmp_path / "onnx", task=task, on=[photo], tolerance=tolerance)
-    assert artifact.difference < tolerance
-    assert "TRANSFORMERS_DISABLE_TORCH_CHECK" not in os.environ
+    artifact = export(f"dir:{tmp_path / 'checkpoint'}", tmp_path / "onnx", task="object-detection", on=[photo])
+    assert artifact.difference < 5e-3
     found = []
-    for model in (f"dir:{checkpoint}", artifact.reference):
-        with duomo.load(task, model) as runner:
+    for model in (f"dir:{tmp_path / 'checkpoint'}", artifact.reference):
+        with duomo.load("object-detection", model) as runner:
             found.append(runner(photo, threshold=0.1))
     assert len(found[0].boxes) > 1
     assert difference(*found)[0] < 0.05
+
+
+class Checking(torch.nn.Module):
+    """A network that checks a size as those of transformers do: on a tensor, which is traced."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch_compilable_check(x.abs().sum() >= 0, "a size is wrong")
+        return 2 * x
+
+
+def test_checks_of_sizes_become_no_operators(tmp_path, monkeypatch):
+    monkeypatch.delenv("TRANSFORMERS_DISABLE_TORCH_CHECK", raising=False)
+    network = PortableNetwork(Checking(), {"x": torch.ones(1, 3)}, ("y",), {})
+    graphs.write_onnx(network, tmp_path / "checking.onnx", "checking")
+    assert "TRANSFORMERS_DISABLE_TORCH_CHECK" not in os.environ
+    session = onnxruntime.InferenceSession(str(tmp_path / "checking.onnx"), providers=["CPUExecutionProvider"])
+    [doubled] = session.run(None, {"x": np.full((1, 3), 4, np.float32)})
+    assert doubled.tolist() == [[8, 8, 8]]
 
 
 @pytest.mark.slow
