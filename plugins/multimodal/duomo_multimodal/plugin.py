@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from duomo import CommandSpec, Hooks, ModelSpec, hookimpl
 
-GATO_SHA256 = "a78f648912d8781dc1e1828acdaa2f8ac6a37b2a30230f71b443480e17d86474"
+GATO_SHA256 = "1eb6cb27b2bd404d59808cdfd1e99ad9c49b16aa2e7948acba57b54b677087f8"
 GATO_SIZE, GATO_PARAMS = 1_799_464, 896_880
 CONSE_LIMITS = (
     "Knows the 1000 things of ImageNet and what is near them in meaning, asked for in English; "
