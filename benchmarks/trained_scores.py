@@ -192,7 +192,7 @@ def audio(data: Path) -> dict[str, Any]:
     fit = duomo.pretrain(
         "audio-classification", [each for each in rows if each["prompt"] not in held], architecture="cnn", size="tiny",
         validation=[each for each in rows if each["prompt"] in held], out=_out(),
-        recipe=duomo.Recipe(epochs=6, batch=32, lr=3e-3, max_failed=100),
+        recipe=duomo.Recipe(epochs=8, batch=32, lr=3e-3),
     )  # fmt: skip
     return {
         "rows": [fit.rows.trained, fit.rows.validated], "left_out": len(fit.rows.left_out),
