@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import av
 import numpy as np
@@ -16,7 +17,7 @@ import duomo as duomo_sdk
 from tests.sdk.cli.conftest import start
 from tests.sdk.inputs.live.test_growing import header
 
-PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
 @contextlib.contextmanager
