@@ -1,6 +1,7 @@
 """``duomo run``: from what is on the command line to results, with fake models."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -385,6 +386,21 @@ def test_speech_is_written_as_a_sound_file(duomo: Any, tmp_path: Path) -> None:
     shown = duomo("run", "text-to-speech", "-t", "hello", "-o", "table").stdout
     assert "bytes" in shown
     assert "RIFF" not in shown
+
+
+def test_a_sound_that_cannot_be_written_whole_is_not_there(
+    duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:3])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "a.wav").write_bytes(b"the one before")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    done = duomo("run", "text-to-speech", "-t", "hi", "-O", str(tmp_path / "a.wav"))
+    assert (done.exit_code, "No space left" in done.stderr) == (1, True)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"a.wav": b"the one before"}
 
 
 def test_two_sounds_do_not_fit_one_file(duomo: Any, tmp_path: Path) -> None:

@@ -240,8 +240,19 @@ class _BlobWriter(Writer):
             raise UsageProblem(
                 f"'{self._out}' is one file, and there are several results", why="the first is in it", fix="-O FOLDER/"
             )
-        with explain_os_errors(Path(self._out)):
-            Path(self._out).write_bytes(data)
+        place = Path(self._out)
+        is_file = not place.exists() or place.is_file()
+        # A sound that is cut off sounds like a shorter one: it has its name when it is whole.
+        begun = place.with_name(place.name + ".partial") if is_file else place
+        with explain_os_errors(place):
+            try:
+                begun.write_bytes(data)
+            except OSError:
+                if is_file:
+                    begun.unlink(missing_ok=True)
+                raise
+            if is_file:
+                os.replace(begun, place)
         self.files.append(self._out)
 
     def close(self, *, complete: bool = True) -> None:

@@ -72,6 +72,8 @@ def brief(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
+    if isinstance(value, list | tuple) and not value:
+        return "none"
     if isinstance(value, list | tuple):
         few = ", ".join(brief(each) for each in value[:8])
         return few + (f", … {len(value) - 8:,} more" if len(value) > 8 else "")
