@@ -258,9 +258,7 @@ def _named(records: list[PluginRecord], name: str) -> list[PluginRecord]:
 
 
 def _unknown(name: str, known: set[str]) -> DuomoError:
-    return UnknownPlugin(
-        f"no plugin named '{name}' is installed", why=did_you_mean(name, known), fix="duomo plugins list"
-    )
+    return UnknownPlugin(f"no plugin named '{name}' is installed", why=did_you_mean(name, known), fix=_where(name))
 
 
 def _change(app: App, name: str, *, disable: bool) -> None:
@@ -279,3 +277,9 @@ def _change(app: App, name: str, *, disable: bool) -> None:
         section["allow"] = [*allowed, name]
     path = save_config({**load_config(), "plugins": section})
     app.say(f"{'disable' if disable else 'enable'}d '{name}' in {path}")
+
+
+def _where(name: str) -> str:
+    """Say how to install a plugin whose folder lies here, as `new` writes it; else, where those installed are told."""
+    folder = Path(f"duomo-{name}")
+    return f"pip install -e {folder}" if (folder / "pyproject.toml").is_file() else "duomo plugins list"

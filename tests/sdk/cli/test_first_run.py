@@ -1,5 +1,6 @@
 """The first minutes: no plugin is installed yet, and names are typed as other places have them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +115,12 @@ def test_a_corpus_is_given_on_the_command_line(duomo: Any, tmp_path: Any) -> Non
     assert duomo.json(*labels)[0]["options"]["labels"] == "x,y", "the option splits it itself"
     assert "no text file at 'gone'" in duomo(*search, "--param-file", "corpus=gone").stderr
     assert "--param-file corpus=texts.txt" in duomo(*search, "--param-file", "corpus").stderr
+
+
+def test_a_plugin_that_was_written_and_not_installed_is_told_how(
+    duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert duomo("plugins", "new", "birds").exit_code == 0
+    assert "fix: pip install -e duomo-birds" in duomo("plugins", "check", "birds").stderr
+    assert "fix: duomo plugins list" in duomo("plugins", "check", "fish").stderr
