@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
 from duomo.errors import InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.limits import limits
@@ -41,12 +41,25 @@ class Frame(NamedTuple):
     """As the decoder gave it."""
 
     def rgb(self) -> NDArray[np.uint8]:
-        """Convert to uint8 (H, W, 3), turned upright where the video says how it was held."""
+        """Convert to uint8 (H, W, 3), turned and mirrored where the video says how it was held."""
         import numpy as np
 
         pixels = self.picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-        turns = round(getattr(self.picture, "rotation", 0) / 90) % 4
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+        return np.ascontiguousarray(_upright(pixels, self.picture))
+
+
+def _upright(pixels: NDArray[np.uint8], picture: av.VideoFrame) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) as the display matrix says: x' = a x + c y, y' = b x + d y, by quarter turns."""
+    import numpy as np
+
+    beside: Any = picture.side_data  # its types say that it iterates over names
+    found = next((each for each in beside if each.type.name == "DISPLAYMATRIX"), None)
+    if found is None:
+        return pixels
+    a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        pixels, a, d = pixels.swapaxes(0, 1), c, b
+    return pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 class VideoReader:

@@ -40,6 +40,24 @@ def test_a_frame_is_rgb_as_it_was_drawn(clip):
     assert levels == pytest.approx([at * 20 for at in range(10)], abs=2)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, -1])
+@pytest.mark.parametrize("mirrored", [(), ("hflip",), ("vflip",)])
+def test_a_frame_is_turned_and_mirrored_as_the_file_says(turns, mirrored):
+    drawn = np.zeros((32, 64, 3), np.uint8)
+    drawn[:16, :32, 0] = drawn[:16, 32:, 1] = drawn[16:, 32:, 2] = 250
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        stream.set_display_rotation(90 * turns, **dict.fromkeys(mirrored, True))
+        out.mux([*stream.encode(av.VideoFrame.from_ndarray(drawn, format="rgb24")), *stream.encode()])
+    expected = np.rot90(drawn, turns)
+    expected = np.flip(expected, 1 if "hflip" in mirrored else 0) if mirrored else expected
+    found = Video.accept(file.getvalue()).first(1).frames[0]
+    assert found.shape == expected.shape
+    assert np.abs(found[4::8, 4::8].astype(int) - expected[4::8, 4::8]).max() < 60, "corners are where they belong"
+
+
 def test_the_bytes_of_a_file_are_the_same_video(clip):
     with VideoReader(clip.read_bytes()) as video:
         assert len(list(video.frames())) == 10
