@@ -52,6 +52,17 @@ KINDS: dict[str, dict[str, Any]] = {
     "qwen2": PLAIN,
     "xmod": PLAIN | {"languages": ["en"], "default_language": "en"},
     "gemma2": PLAIN | {"head_dim": 8, "sliding_window": 6},
+    **dict.fromkeys(("llama", "phi", "starcoder2", "olmo2", "cohere", "granite", "stablelm", "exaone4"), PLAIN),
+    **dict.fromkeys(("qwen3", "gemma", "helium"), PLAIN | {"head_dim": 8}),
+    "gpt2": {
+        "vocab_size": 400,
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 4,
+        "n_positions": 96,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+    },
 }
 AFTER_PADDING = ("roberta", "roberta-prelayernorm", "xmod")
 """They count positions from the one after the padding token's; ``generate`` gives them others than their own."""
