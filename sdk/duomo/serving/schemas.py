@@ -90,8 +90,8 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
     if wire is None:
         return {}
     if issubclass(input_class, ImageChat):
-        parts = {"text": {"type": "string"}, "image": {"anyOf": [MEDIA, _many(MEDIA)]}}
-        one = {"type": "object", "required": list(parts), "properties": parts}
+        fields: dict[str, Any] = {"text": {"type": "string"}, "image": {"anyOf": [MEDIA, _many(MEDIA)]}}
+        one = {"type": "object", "required": list(fields), "properties": fields}
         return {"anyOf": [one, {"type": "object", "required": ["messages"]}]}
     required = [name for name in wire if name not in getattr(input_class, "OPTIONAL", ())]
     return {"type": "object", "required": required, "properties": {name: _part(kind) for name, kind in wire.items()}}
