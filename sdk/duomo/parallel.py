@@ -42,6 +42,9 @@ class TensorPlan(NamedTuple):
     """What the number of devices must divide: ``{"attention heads": 12, "inner units": 3072}``."""
     divided: Mapping[str, tuple[str, ...]] = {}
     """Attributes of modules that hold such a number and are to be divided: ``{"attn": ("num_heads",)}``."""
+    sliced: Mapping[str, int] = {}
+    """Parameters besides linear layers that have an entry for each head or inner unit, and along which dimension:
+    ``{"relative_position_bias_table": 1}``."""
 
     def spelled_out(self, names: Collection[str]) -> dict[str, str]:
         """The styles as transformers' ``DistributedConfig(tp_plan=…)`` takes them.

@@ -67,6 +67,7 @@ from duomo.parallel import ParallelDims
 from duomo.testing import ThreadGroup
 from duomo.testing.samples import voices
 from duomo.weights import find_package_file
+from tests.parallel import biased
 
 torch.set_num_threads(1)
 WORDS = "[PAD] [UNK] [CLS] [SEP] i love this camera a the parcel came late ada was born in london red ball face".split()
@@ -224,6 +225,14 @@ def boxes(result: Any) -> list[float]:
     return [value for box in result.boxes for value in (box.score, box.xmin / 40, box.ymax / 40)]
 
 
+def shares(result: Any) -> list[float]:
+    return [float(each.array.mean()) for each in result.segments]
+
+
+def depths(result: Any) -> list[float]:
+    return list((result.array / max(1e-6, abs(result.array).max())).ravel())
+
+
 def scores(result: Any) -> list[float]:
     return [label.score for label in sorted(result.labels, key=lambda label: label.name)]
 
@@ -285,6 +294,19 @@ FAMILIES = {
     "dinov2": Family("image-classification", dino, pictures(), {}, scores),
     "yolos": Family("object-detection", yolos, pictures(), {"threshold": 0.0}, boxes),
     "videomae": Family("video-classification", video_mae, videos(), {}, scores),
+    "beit": Family(
+        "image-classification", biased.beit(use_relative_position_bias=True), pictures(), {}, scores
+    ),
+    "beit-shared": Family(
+        "image-classification", biased.beit(use_shared_relative_position_bias=True), pictures(), {}, scores
+    ),
+    "yolos-stack": Family("object-detection", biased.yolos_of_one_stack, pictures(), {"threshold": 0.0}, boxes),
+    "segformer": Family("semantic-segmentation", biased.of_vision("segformer"), pictures()[:3], {}, shares),
+    "dpt": Family("depth-estimation", biased.of_vision("dpt"), pictures()[:3], {}, depths),
+    "depth-anything": Family("depth-estimation", biased.of_vision("depth_anything"), pictures()[:3], {}, depths),
+    "clap": Family(
+        "zero-shot-audio-classification", biased.clap, speech(), {"labels": ["a dog", "rain", "music"]}, scores
+    ),
     "clip": Family(
         "zero-shot-image-classification",
         dual(CLIPModel, CLIPConfig, CLIPImageProcessor(**CROPPED)),

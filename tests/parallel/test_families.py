@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 import duomo
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.execution.sharding import group as groups
 from duomo.tasks.nlp.generation import TextGenerationOptions
 from duomo.testing import difference_when_cut
+from duomo_multimodal.pages import PageClassifier
 from duomo_nlp.generation import CausalLM
+from tests.parallel import biased
 
 TOLERANCE = 5e-6
 """Of scores and vectors near 1; the largest difference measured is 1.6e-6."""
@@ -22,6 +24,10 @@ TENSOR = {
     "roberta": 2 * LAYERS, "distilbert": 2 * LAYERS, "modernbert": 2 * LAYERS, "vit": 2 * LAYERS,
     "dinov2": 2 * LAYERS, "yolos": 2 * LAYERS, "videomae": 2 * LAYERS,
     "clip": 4 * LAYERS, "siglip": 4 * LAYERS,  # pictures, and texts
+    "beit": 2 * LAYERS, "beit-shared": 2 * LAYERS,
+    "segformer": 4,  # four stages of one layer, whose MLP alone is cut
+    "dpt": 3 * 2 * LAYERS, "depth-anything": 3 * 2 * LAYERS,  # one image a pass on a CPU
+    "clap": 2 * 2 + 2 * 2,  # texts, and sounds
     "ast": 2 * LAYERS, "wav2vec2-words": 3 * 2 * LAYERS, "wav2vec2-labels": 3 * 2 * LAYERS,
     "whisper-languages": 2 * 2 * 2 + 2 * 3,  # two voices through an encoder of two layers, and one step of two
     "wav2vec2": 3 * 2 * LAYERS, "hubert": 3 * 2 * LAYERS,  # three recordings of unlike lengths
@@ -29,6 +35,7 @@ TENSOR = {
 """Sums of one batch: two a layer and pass. Packed texts are one pass."""
 PIPELINE = (
     "bert", "bert-tokens", "bert-pairs", "bert-vectors", "roberta", "distilbert", "modernbert", "vit", "dinov2", "ast",
+    "beit", "beit-shared", "yolos-stack",
 )  # fmt: skip
 MICROBATCHES = {"bert-pairs": 13, "ast": 3}
 GENERATORS = ("gpt2", "llama")
@@ -66,7 +73,7 @@ def test_a_pipeline_gives_what_one_device_gives_with_one_message_a_microbatch(na
     # of two lengths are more, for two of the longer ones would be over the budget.
     assert first["send"] == last["recv"] == MICROBATCHES.get(name, 8)
     assert first["recv"] == last["send"] == first["all_reduce"] == 0
-    outputs = 2 if name == "bert-vectors" else 1  # BertModel gives a pooled vector too
+    outputs = {"bert-vectors": 2, "yolos-stack": 3}.get(name, 1)  # with a pooled vector; labels, boxes, hidden states
     assert first["share"] == last["share"] == MICROBATCHES.get(name, 8) * outputs
 
 
@@ -167,6 +174,23 @@ def test_decoders_are_cut_by_the_plans_that_transformers_has_for_them(name):
     for dims in ({"tp": 2}, {"pp": 2}):
         moved = difference_when_cut(build, lambda network: network(ids, use_cache=False).logits[:, -1], **plans, **dims)  # type: ignore[arg-type]
         assert moved < 1e-4, "of logits up to 10 and more"
+
+
+@pytest.mark.parametrize("dims", [{"tp": 2}, {"tp": 4}, {"pp": 2}], ids=str)
+def test_pages_are_judged_alike_with_a_bias_for_each_head_and_distance(dims):
+    def build():
+        torch.manual_seed(0)
+        return AutoModelForSequenceClassification.from_config(biased.layout())
+
+    torch.manual_seed(1)
+    inputs = {"input_ids": torch.randint(4, 20, (5, 9)), "pixel_values": torch.randn(5, 3, 32, 32)}
+    inputs["bbox"] = torch.randint(0, 30, (5, 9, 4)).sort(-1).values
+    plans: dict[str, Any] = {
+        "tensor_plan": PageClassifier.tensor_plan(biased.layout()),
+        "pipeline_split": PageClassifier.pipeline_split(biased.layout()),
+    }
+    moved = difference_when_cut(build, lambda network: network(**inputs).logits, **plans, **dims)
+    assert moved < 1e-4, "of logits up to 10 and more"
 
 
 @pytest.mark.parametrize("seed", [None, 7])

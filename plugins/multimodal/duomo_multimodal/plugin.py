@@ -97,6 +97,16 @@ class Multimodal(Hooks):
                 limits="reads lines across the page, row by row; what only the layout says is lost",
             ),
             ModelSpec(
+                "multimodal/donut",
+                "document-question-answering",
+                "duomo_multimodal.donut:DonutAnswerer",
+                "Donut: looks at a page and writes the answer, without reading its print first",
+                "Apache-2.0",
+                weights="given",
+                architectures=("VisionEncoderDecoderModel",),
+                limits="one answer, and no place on the page; languages and layouts that it was trained on",
+            ),
+            ModelSpec(
                 "multimodal/layoutlm",
                 "document-classification",
                 "duomo_multimodal.pages:PageClassifier",

@@ -16,9 +16,12 @@ from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import Features, In, R
-from duomo.parallel import TensorPlan
+from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor
 from duomo_vision import parallel
+from duomo_vision.decoding import decode
+from duomo_vision.fusing import fuse_for_inference
+from duomo_vision.resizing import resizing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -27,6 +30,8 @@ Output = Any
 """What a network of transformers gives: a class of its own for each family."""
 
 MEGAPIXEL = 1_000_000
+TRIAL = 160
+"""Pixels a side of the image that such a network is tried with: RT-DETR chooses among places, and wants hundreds."""
 
 
 class Group(NamedTuple):
@@ -85,6 +90,10 @@ class Grouped(Model[In, R]):
     def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
         return parallel.tensor_plan(config)
 
+    @classmethod
+    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
+        return parallel.pipeline_split(config)
+
     @staticmethod
     def estimate(item: object) -> int:
         del item
@@ -136,11 +145,23 @@ class Grouped(Model[In, R]):
 class Dense(Grouped[Image, R]):
     """A network that takes one image."""
 
+    fused_for: ClassVar[int] = 0
+    """Pixels a side for which convolutions are laid out, with their batch norms in them; 0: they stay as they are."""
+
+    def __init__(self, network: Network, processor: Processor, weights: WeightsRef) -> None:
+        if self.fused_for:
+            fuse_for_inference(network, self.fused_for, TRIAL)
+        super().__init__(network, processor, weights)
+        self.resize = resizing(processor)
+
     def prepare(self, item: Image, options: Any) -> Features:
-        picture = item.pil()
-        prepared = self.processor(images=[picture], return_tensors="pt")
+        pixels = decode(item)
+        if self.resize is None:
+            prepared = self.processor(images=[pixels], return_tensors="pt")
+        else:
+            prepared = self.processor(images=[self.resize(pixels)], do_resize=False, return_tensors="pt")
         inputs = {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
-        return {"inputs": inputs, "size": (picture.height, picture.width)}
+        return {"inputs": inputs, "size": tuple(pixels.shape[1:])}
 
 
 def _floats(output: Output) -> Output:

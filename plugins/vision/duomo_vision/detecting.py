@@ -35,6 +35,7 @@ class ObjectDetector(Dense[Detections]):
     """Boxes over a threshold, the surest first."""
 
     auto = AutoModelForObjectDetection
+    fused_for = 640
 
     def portable(self) -> Portable:
         config = self.network.config

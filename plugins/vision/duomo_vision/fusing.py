@@ -19,6 +19,8 @@ SIDE = 64
 """Side of the small image: enough for five halvings, and quick."""
 TOLERANCE = 1e-4
 """Relative to the largest output: ten times what rounding makes of it, and far below what a wrong step would."""
+FROZEN_EPS = 1e-5
+"""Written into the forward of each ``FrozenBatchNorm2d`` of transformers."""
 ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.ReLU: ("relu", []),
     nn.ReLU6: ("hardtanh", [0.0, 6.0]),
@@ -28,24 +30,25 @@ ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
 """What oneDNN can do at the end of a convolution: its name there and its numbers."""
 
 
-def fuse_for_inference(network: nn.Module, side: int) -> None:
+def fuse_for_inference(network: nn.Module, side: int, trial: int = SIDE) -> None:
     """Change `network` for inference in evaluation mode on images of about `side` pixels a side.
 
-    A network without batch norms stays as it is. So does one that cannot take a small image, or gives something
-    else for it afterwards.
+    A network without batch norms stays as it is. So does one that cannot take a small image, of `trial` pixels a side,
+    or gives something else for it afterwards.
     """
+    _thaw(network)
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return
     network.to(memory_format=torch.channels_last)
     weight = next(network.parameters())
-    picture = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(weight) * 2 - 1
+    picture = torch.rand(2, 3, trial, trial, generator=torch.Generator().manual_seed(0)).to(weight) * 2 - 1
     with torch.no_grad():
         try:
             before, sizes, followers = _watch(network, picture)
         except (RuntimeError, ValueError):
             return
         original = dict(network.named_modules())
-        for name, module in _faster(original, sizes, followers, side / SIDE).items():
+        for name, module in _faster(original, sizes, followers, side / trial).items():
             network.set_submodule(name, module)
         difference = (_logits(network(picture)) - before).abs().max()
         if not difference <= TOLERANCE * before.abs().max():  # NaN proves nothing
@@ -184,6 +187,18 @@ def _padding(conv: nn.Conv2d) -> tuple[int, ...]:
 
 
 def _logits(output: Any) -> Tensor:
-    """What a network of torchvision returns as it is, and one of transformers in a field."""
+    """What a network of torchvision returns as it is, and one of transformers in a field.
+
+    Those of the places that a detector found are sorted: rounding may change their order.
+    """
     logits: Tensor = getattr(output, "logits", getattr(output, "pooler_output", output))
-    return logits
+    return logits.sort(1).values if logits.dim() == 3 else logits
+
+
+def _thaw(network: nn.Module) -> None:
+    """Put torch's batch norm in the place of each that transformers wrote for detectors, whose numbers are fixed."""
+    for name, module in list(network.named_modules()):
+        if type(module).__name__.endswith("FrozenBatchNorm2d"):
+            norm = nn.BatchNorm2d(len(module.running_mean), eps=FROZEN_EPS)
+            norm.load_state_dict(module.state_dict(), strict=False)  # torch's counts batches, too
+            network.set_submodule(name, norm.to(module.running_mean).eval().requires_grad_(False))

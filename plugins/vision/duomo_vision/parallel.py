@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -24,23 +24,53 @@ ENCODER = {
     "encoder.layer.*.output.dense": "rowwise",
 }
 HEADS = {"encoder.layer.*.attention.attention": ("num_attention_heads", "all_head_size")}
-STYLES = {"deit": VIT, "vit": VIT, "dinov2": DINO, "yolos": ENCODER, "videomae": ENCODER}
-STACKS = {"deit": "layers", "vit": "layers", "dinov2": "encoder.layer"}
-"""Those whose layers take hidden states and give them, with nothing between; YOLOS adds positions to each."""
+STYLES = {
+    **dict.fromkeys(("beit", "deit", "vit"), VIT),
+    **dict.fromkeys(("dpt", "yolos", "videomae"), ENCODER),
+    "dinov2": DINO,
+}
+STACKS = {"beit": "layers", "deit": "layers", "vit": "layers", "dinov2": "encoder.layer", "yolos": "encoder.layer"}
+"""Those whose layers take hidden states and give them. DPT and Depth Anything take states from several layers, the
+layers of SegFormer stand in four stacks."""
+BIASES = "{shared_position_bias,relative_position_bias}.relative_position_bias_table"
+"""In BEiT: one of the stack, or one of each layer; a column for each head."""
+MIXED = {"blocks.*.mlp.fc1": "colwise", "blocks.*.mlp.fc2": "rowwise"}
+DEPTHWISE = {"blocks.*.mlp.dwconv.dwconv": ("in_channels", "out_channels", "groups")}
 
 
 def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
-    """Say how the layers of ViT, DeiT, DINOv2, YOLOS and VideoMAE are cut; None for other networks."""
+    """Say how the layers of a vision transformer are cut; None for other networks.
+
+    Those of ViT, DeiT, BEiT, DINOv2, YOLOS, VideoMAE and DPT; of a network on a backbone, such as Depth Anything, the
+    backbone's. SegFormer's attentions stay whole, because their first has one head: its MLPs are cut.
+    """
+    config = getattr(config, "backbone_config", None) or config
+    if config.model_type == "segformer":
+        return _segformer(config)
     styles = STYLES.get(config.model_type)
     if styles is None or getattr(config, "use_swiglu_ffn", False):
         return None
     ratio = getattr(config, "mlp_ratio", None)
     inner = config.intermediate_size if ratio is None else int(config.hidden_size * ratio)
     divisible = {"attention heads": config.num_attention_heads, "inner units": inner}
-    return TensorPlan(styles, divisible, HEADS if styles is ENCODER else {})
+    is_biased = any(getattr(config, f"use_{kind}relative_position_bias", False) for kind in ("", "shared_"))
+    return TensorPlan(styles, divisible, HEADS if styles is ENCODER else {}, {BIASES: 1} if is_biased else {})
 
 
 def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:
-    """Say where the layers of ViT, DeiT and DINOv2 are; what makes patches is small and stays on every device."""
+    """Say where the layers of a plain stack are; what makes patches is small and stays on every device.
+
+    None for a YOLOS that adds positions between its layers, as for what `STACKS` leaves out.
+    """
     stack = STACKS.get(config.model_type)
-    return None if stack is None else PipelinePlan(stack, config.num_hidden_layers)
+    if stack is None or getattr(config, "use_mid_position_embeddings", False):
+        return None
+    return PipelinePlan(stack, config.num_hidden_layers)
+
+
+def _segformer(config: Any) -> TensorPlan:
+    units = {
+        f"inner units of stage {at}": int(size * ratio)
+        for at, (size, ratio) in enumerate(zip(config.hidden_sizes, config.mlp_ratios, strict=True), start=1)
+    }
+    return TensorPlan(MIXED, units, DEPTHWISE, {"blocks.*.mlp.dwconv.dwconv.{weight,bias}": 0})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -39,17 +41,7 @@ class Resize(NamedTuple):
         if mode is None or set(size) not in SIZES:
             return None
         resize = cls(mode, **size)
-        generator = torch.Generator().manual_seed(0)
-        for shape in TRIALS:
-            picture = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-            try:
-                whole = processor([picture], return_tensors="pt")["pixel_values"]
-                split = processor([resize(picture)], do_resize=False, return_tensors="pt")["pixel_values"]
-            except (RuntimeError, TypeError, ValueError):  # it wants images or arguments of another kind
-                return None
-            if not torch.equal(whole, split):
-                return None
-        return resize
+        return resize if _is_the_same(processor, resize) else None
 
     @property
     def longest(self) -> int:
@@ -64,3 +56,47 @@ class Resize(NamedTuple):
             shorter = min(height, width)
             size = (int(self.shortest_edge * height / shorter), int(self.shortest_edge * width / shorter))
         return F.interpolate(picture[None], size, mode=self.mode, antialias=True)[0]
+
+
+class OwnResize:
+    """The resizing that a processor does in a way of its own, such as that of DETR or DPT, by its own method.
+
+    Given bytes with the channels of a pixel side by side, torchvision keeps them so; the processor would part them.
+    """
+
+    def __init__(self, processor: BaseImageProcessor) -> None:
+        self._resize: Callable[..., Tensor] = processor.resize  # type: ignore[attr-defined]
+        named = [name for name in inspect.signature(self._resize).parameters if hasattr(processor, name)]
+        self._settings = {name: getattr(processor, name) for name in named}
+
+    @classmethod
+    def of(cls, processor: BaseImageProcessor) -> OwnResize | None:
+        """The resizing of `processor`, or None if it is not the first that it does, which is tried out."""
+        if not hasattr(processor, "resize") or not getattr(processor, "do_resize", False):
+            return None
+        resize = cls(processor)
+        return resize if _is_the_same(processor, resize) else None
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """(3, H, W) uint8 → (3, H', W')."""
+        return self._resize(picture[None], **self._settings)[0]
+
+
+def resizing(processor: BaseImageProcessor) -> Callable[[Tensor], Tensor] | None:
+    """The resizing of `processor` by itself; None if it cannot be taken out of it."""
+    return Resize.of(processor) or OwnResize.of(processor)
+
+
+def _is_the_same(processor: BaseImageProcessor, resize: Callable[[Tensor], Tensor]) -> bool:
+    generator = torch.Generator().manual_seed(0)
+    for shape in TRIALS:
+        picture = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+        try:
+            whole = processor([picture], return_tensors="pt")
+            beside = picture.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+            split = processor([resize(beside)], do_resize=False, return_tensors="pt")
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):  # it wants something else
+            return False
+        if not all(torch.equal(whole[name], split[name]) for name in ("pixel_values", "pixel_mask") if name in whole):
+            return False
+    return True

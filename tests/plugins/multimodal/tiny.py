@@ -168,3 +168,27 @@ def layout(folder: Path) -> Path:
     network.eval().save_pretrained(folder)
     tf.LayoutLMv3ImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
+
+
+def donut(folder: Path, marks: tuple[str, ...] = ("docvqa", "question", "answer"), **generation: Any) -> Path:
+    """Donut whose answers are of few words, so that it comes to their end."""
+    tags = [f"<{end}s_{name}>" for name in marks for end in ("", "/")]
+    vocab = {word: at for at, word in enumerate([*WORDS, "which", "total", "1", "2", *tags])}
+    sizes: Any = {"image_size": [64, 48], "patch_size": 4, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2]}
+    decoder: Any = {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 48}
+    decoder |= {"vocab_size": len(vocab), "max_position_embeddings": 40, "pad_token_id": 0, "is_decoder": True}
+    config = tf.VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+        tf.DonutSwinConfig(**sizes, window_size=4), tf.MBartConfig(**decoder, add_cross_attention=True)
+    )
+    network = tf.VisionEncoderDecoderModel(config)
+    start = {"decoder_start_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    network.config.update(start)
+    said = {vocab[each] for each in ("a", "ball", "1", "2", "</s_answer>", "[SEP]") if each in vocab}
+    _save(network, folder, suppress_tokens=sorted({*vocab.values()} - said), **start | generation)
+    fast = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
+    fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    fast.add_special_tokens(tags)
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]", "bos_token": "[CLS]"}
+    tf.PreTrainedTokenizerFast(tokenizer_object=fast, model_max_length=40, **names).save_pretrained(folder)
+    tf.DonutImageProcessor(size={"height": 64, "width": 48}).save_pretrained(folder)  # type: ignore[call-arg]
+    return folder

@@ -26,14 +26,15 @@ def word_tokenizer(folder: Path) -> None:
     tf.PreTrainedTokenizerFast(tokenizer_object=words, **special).save_pretrained(folder)
 
 
-def clap(folder: Path, **settings: Any) -> None:
+def clap(folder: Path, heads: int = 2, **settings: Any) -> None:
     torch.manual_seed(0)
     audio = {
-        "hidden_size": 32, "patch_embeds_hidden_size": 16, "depths": [1, 1], "num_attention_heads": [2, 2],
+        "hidden_size": 32, "patch_embeds_hidden_size": 16, "depths": [1, 1], "num_attention_heads": [heads] * 2,
         "num_hidden_layers": 2, "spec_size": 64, "num_mel_bins": 16, "window_size": 4, "patch_size": 4,
         "patch_stride": [4, 4], "projection_dim": 8, **settings,
     }  # fmt: skip
     text = {**SIZES, "vocab_size": len(WORDS), "max_position_embeddings": 40, "pad_token_id": 1, "projection_dim": 8}
+    text |= {"num_attention_heads": heads}
     config = tf.ClapConfig(text_config=text, audio_config=audio, projection_dim=8)
     network = tf.ClapModel(config)
     for parameter in network.parameters():

@@ -11,6 +11,7 @@ The pieces are ordinary layers with ordinary tensors; each sum is one call that 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -104,6 +105,12 @@ def cut(network: nn.Module, plan: TensorPlan, ranks: Side, name: str) -> list[Pi
         for path in _found(pattern, modules, name):
             network.set_submodule(path, _piece(modules[path], style, ranks, f"{name}: {path}"))
             pieces.append(Piece(path, style, modules[path]))
+    parameters = dict(network.named_parameters())
+    for pattern, dim in plan.sliced.items():
+        for path in _found(pattern, parameters, name):
+            owner, _, last = path.rpartition(".")
+            piece = share(parameters[path], dim, 1, ranks, f"{name}: {path}")
+            setattr(modules[owner], last, nn.Parameter(piece, requires_grad=False))
     for pattern, attributes in plan.divided.items():
         for path in _found(pattern, modules, name):
             for attribute in attributes:
@@ -111,13 +118,13 @@ def cut(network: nn.Module, plan: TensorPlan, ranks: Side, name: str) -> list[Pi
     return pieces
 
 
-def _found(pattern: str, modules: dict[str, nn.Module], name: str) -> list[str]:
-    found = [path for path in modules if matches(pattern, path)]
+def _found(pattern: str, named: Mapping[str, object], name: str) -> list[str]:
+    found = [path for path in named if matches(pattern, path)]
     if not found:
         raise WorkerContractError(
             f"the tensor plan of '{name}' names '{pattern}', which its network does not have",
-            why=f"it has, for example, {', '.join(list(modules)[1:4])}",
-            fix="give the end of a module's dotted name, with * for a number",
+            why=f"it has, for example, {', '.join(list(named)[1:4])}",
+            fix="give the end of its dotted name, with * for a number",
         )
     return found
 

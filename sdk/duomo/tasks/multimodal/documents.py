@@ -6,14 +6,19 @@ from pydantic import Field
 
 from duomo.inputs import Image, PageQuestion
 from duomo.tasks.base import Options, Result, Task
-from duomo.tasks.nlp.extraction import Answer, QuestionAnsweringOptions
+from duomo.tasks.nlp.extraction import QuestionAnsweringOptions
 from duomo.tasks.options import CUT, LongOrCut
 from duomo.tasks.results import Classification
 
 
-class PageAnswer(Answer):
-    """An answer, and where on the page its lines are; `start` and `end` count in the text of the page."""
+class PageAnswer(Result):
+    """An answer, and where on the page its lines are; a model that reads no print does not say where."""
 
+    text: str
+    score: float
+    start: int | None
+    """In characters of the text of the page, as `end`; None where no text was read."""
+    end: int | None
     corners: list[list[tuple[float, float]]]
     """Four corners of each line that the answer touches: (x, y) in pixels, clockwise from the top left."""
 

@@ -80,6 +80,13 @@ class Shares:
                 self._layouts[f"{path}.bias"] = _Layout(0, STYLES[style], False)
                 network.get_submodule(path).register_forward_pre_hook(self._spread)
             whole.to("meta")  # only its kind is needed, to be filled again
+        self._sliced = {
+            path: dim
+            for pattern, dim in plan.sliced.items()
+            for path, _ in network.named_parameters()
+            if matches(pattern, path)
+        }
+        self._layouts |= {path: _Layout(dim, 1, False) for path, dim in self._sliced.items()}
 
     def is_cut(self, key: str) -> bool:
         """Whether the tensor called ``parameter`` or ``parameter:what`` is a piece."""
@@ -105,6 +112,11 @@ class Shares:
                 full = self.whole({f"{path}.{name}": each.detach()})[f"{path}.{name}"]
                 setattr(whole, name, nn.Parameter(full, requires_grad=each.requires_grad))
             network.set_submodule(path, whole.train(piece.training))
+        for path in self._sliced:
+            owner, _, last = path.rpartition(".")
+            each = network.get_parameter(path)
+            full = self.whole({path: each.detach()})[path]
+            setattr(network.get_submodule(owner), last, nn.Parameter(full, requires_grad=each.requires_grad))
         for (path, attribute), value in self._divided.items():
             setattr(network.get_submodule(path), attribute, value)
 

@@ -1,0 +1,101 @@
+"""Donut: the answers of transformers' pipeline for pages, in a batch and alone, and what it cannot do."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+import transformers as tf
+
+import duomo
+from duomo.errors import BadOption, InputTooLong, WrongTask
+
+from . import tiny
+
+TASK = "document-question-answering"
+QUESTIONS = ["which total", "which ball is red", "total"]
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["greedy", "beams"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.donut(tmp_path_factory.mktemp("donut"), num_beams=request.param)
+
+
+@pytest.fixture(scope="module")
+def runner(folder: Path) -> Any:
+    return duomo.load(TASK, f"dir:{folder}", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def pages() -> list[Any]:
+    draw = np.random.default_rng(3)
+    sizes = ((90, 60), (50, 70), (64, 48), (20, 80), (61, 47), (33, 33))
+    return [PIL.Image.fromarray(draw.integers(0, 255, (*size, 3), dtype=np.uint8)) for size in sizes]
+
+
+def test_answers_are_those_of_the_pipeline_in_a_batch_and_alone(runner: Any, folder: Path, pages: list[Any]) -> None:
+    pipe: Any = tf.pipeline(TASK, model=str(folder), device="cpu")
+    items = [(question, page) for page in pages for question in QUESTIONS]
+    expected = [pipe(image=page, question=question)[0]["answer"] for question, page in items]
+    found = [outcome.unwrap() for outcome in runner.map(items, batch_size=6, max_answer_tokens=20)]
+    assert [each.top and each.top.text for each in found] == expected
+    assert len({*expected}) > 3
+    for item, each in zip(items, found, strict=True):
+        alone = runner(item, max_answer_tokens=20)
+        assert alone.model_dump(exclude={"answers"}) == each.model_dump(exclude={"answers"})
+        if each.top:
+            assert alone.top.text == each.top.text
+            assert alone.top.score == pytest.approx(each.top.score, abs=1e-5)
+            assert (each.top.start, each.top.end, each.top.corners) == (None, None, [])
+
+
+def test_the_score_is_the_probability_of_what_was_written(runner: Any, folder: Path, pages: list[Any]) -> None:
+    network = tf.VisionEncoderDecoderModel.from_pretrained(folder)
+    tokenizer = tf.AutoTokenizer.from_pretrained(folder)
+    processor = tf.AutoImageProcessor.from_pretrained(folder)
+    prompt = "<s_docvqa><s_question>which total</s_question><s_answer>"
+    checked = 0
+    for page in pages:
+        found = runner(("which total", page), max_answer_tokens=20).top
+        if found is None:
+            continue
+        ids = tokenizer(f"{prompt} {found.text} </s_answer> [SEP]", add_special_tokens=False, return_tensors="pt")
+        pixels = processor(images=[page], return_tensors="pt")["pixel_values"]
+        silent = torch.tensor(network.generation_config.suppress_tokens)
+        with torch.no_grad():
+            logits = network(pixel_values=pixels, decoder_input_ids=ids["input_ids"]).logits[0]
+        logits[:, silent] = -torch.inf
+        begin = len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        places = range(begin, ids["input_ids"].shape[1])
+        if tokenizer.decode(ids["input_ids"][0, begin:]).split() == [*found.text.split(), "</s_answer>", "[SEP]"]:
+            chances = [float(logits[at - 1].log_softmax(-1)[ids["input_ids"][0, at]]) for at in places]
+            if found.score == pytest.approx(math.exp(sum(chances)), rel=1e-3):
+                checked += 1
+    assert checked
+
+
+def test_an_answer_without_an_end_within_the_bound_is_none(runner: Any, pages: list[Any]) -> None:
+    found = [outcome.unwrap() for outcome in runner.map([("total", page) for page in pages], max_answer_tokens=1)]
+    assert all(each.top is None or len(each.top.text.split()) <= 2 for each in found)
+
+
+@pytest.mark.parametrize(("option", "value"), [("top_k", 3), ("may_abstain", True)])
+def test_options_without_effect_are_refused(runner: Any, pages: list[Any], option: str, value: object) -> None:
+    with pytest.raises(BadOption, match=f"'{option}' has no effect"):
+        runner(("total", pages[0]), **{option: value})
+
+
+def test_a_question_that_leaves_no_room_is_an_error_of_its_item(runner: Any, pages: list[Any]) -> None:
+    long, good = runner.map([("total " * 40, pages[0]), ("total", pages[0])], max_answer_tokens=20)
+    assert isinstance(long.error, InputTooLong) or "tokens" in long.error.what
+    assert good.ok
+
+
+def test_a_checkpoint_that_is_not_asked_questions_says_so(tmp_path: Path) -> None:
+    tiny.donut(tmp_path, marks=("cord",))
+    with pytest.raises(WrongTask, match="does not answer questions on pages") as caught:
+        duomo.load(TASK, f"dir:{tmp_path}", device="cpu")
+    assert "<s_docvqa>" in caught.value.why
