@@ -24,6 +24,13 @@ HELD = """
 | what | | |
 |---|---|---|
 """
+RUN = {
+    "bitsandbytes": "8 and 4 bits, the tokens of its own network on a CPU",
+    "torchao": "8 bits, the tokens of its own network on a CPU",
+    "quanto": 'not run: transformers 5 cannot save one ("not serializable")',
+    "hqq": 'not run: transformers 5 cannot make one ("not available yet")',
+}
+"""What `test_quantised.py` shows where the library is there, or why it cannot; without it, all are refused."""
 LAYOUTS = (
     (
         "a folder in transformers layout, whole or in shards",
@@ -60,7 +67,7 @@ LAYOUTS = (
         "into plain numbers as it is loaded: `pip install 'duomo[quantised]'`",
     ),
     *(
-        (f"quantised by {method}", "by its library", f"`pip install {packages}`, not tested here; refused without it")
+        (f"quantised by {method}", "by its library", f"`pip install {packages}`, {RUN.get(method, 'not tested here')}")
         for method, packages in READERS.items()
         if method != "compressed-tensors"
     ),

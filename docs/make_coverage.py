@@ -89,6 +89,7 @@ EQUAL = {
     "handwriting-recognition": ("`generate`, the same tokens", "multimodal/test_matching.py"),
     "image-captioning": ("`generate`, the same tokens", "multimodal/test_captions.py"),
     "document-classification": ("the bare networks, scores to 1e-5", "multimodal/test_pages.py"),
+    "document-question-answering": ("the pipeline by Donut, the same answers", "multimodal/test_donut.py"),
     "image-matting": ("the bare network, each pixel to 1 of 255", "vision/test_enhancing.py"),
     "image-feature-extraction": ("the pipeline with `pool=True`, to 1e-5", "vision/test_features.py"),
     "image-text-retrieval": ("the bare network, scores to 1e-5", "multimodal/test_matching.py"),

@@ -21,7 +21,7 @@ from duomo.pretrained import Network, Processor, labels_of, load_network, load_p
 from duomo_vision import parallel
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
-from duomo_vision.resizing import resizing
+from duomo_vision.resizing import Normalizing, resizing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -153,15 +153,21 @@ class Dense(Grouped[Image, R]):
             fuse_for_inference(network, self.fused_for, TRIAL)
         super().__init__(network, processor, weights)
         self.resize = resizing(processor)
+        self.normalize = None if self.resize is None else Normalizing.of(processor)
 
     def prepare(self, item: Image, options: Any) -> Features:
         pixels = decode(item)
+        return {"inputs": self._prepared(pixels), "size": tuple(pixels.shape[1:])}
+
+    def _prepared(self, pixels: Tensor) -> dict[str, Tensor]:
+        """What the processor makes of an image, by the shortest way that gives the same."""
         if self.resize is None:
             prepared = self.processor(images=[pixels], return_tensors="pt")
-        else:
+        elif self.normalize is None:
             prepared = self.processor(images=[self.resize(pixels)], do_resize=False, return_tensors="pt")
-        inputs = {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
-        return {"inputs": inputs, "size": tuple(pixels.shape[1:])}
+        else:
+            return {"pixel_values": self.normalize(self.resize(pixels))}
+        return {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
 
 
 def _floats(output: Output) -> Output:

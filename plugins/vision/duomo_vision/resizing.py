@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -17,6 +17,9 @@ MODES: dict[Any, str] = {2: "bilinear", 3: "bicubic"}
 """By Pillow's number for the filter."""
 SIZES = ({"height", "width"}, {"shortest_edge"})
 """The keys of a processor's `size` that are known here."""
+NUMBERS = ("do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+MISFITS = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What a processor raises that wants images or arguments of another kind."""
 TRIALS = ((3, 48, 64), (3, 64, 40), (3, 600, 500))
 """Shapes of images a processor is tried with: wide, high, and bigger than what most networks take."""
 
@@ -82,20 +85,54 @@ class OwnResize:
         return self._resize(picture[None], **self._settings)[0]
 
 
+class Normalizing:
+    """All that a processor does once an image has its size, where that is one product and one sum a channel."""
+
+    def __init__(self, processor: BaseImageProcessor) -> None:
+        self._normalize: Callable[..., Tensor] = processor.rescale_and_normalize  # type: ignore[attr-defined]
+        found = {name: getattr(processor, name) for name in NUMBERS}
+        self._settings = {name: tuple(each) if isinstance(each, list) else each for name, each in found.items()}
+
+    @classmethod
+    def of(cls, processor: BaseImageProcessor) -> Normalizing | None:
+        """The rest of `processor`, or None if it does more, such as padding; which is tried out."""
+        if not all(hasattr(processor, name) for name in (*NUMBERS, "rescale_and_normalize")):
+            return None
+        normalize = cls(processor)
+        for picture in _pictures():
+            try:
+                whole = processor([picture], do_resize=False, return_tensors="pt")
+                own = normalize(picture)
+            except MISFITS:
+                return None
+            if set(whole) != {"pixel_values"} or not torch.equal(whole["pixel_values"], own):
+                return None
+        return normalize
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """(3, H, W) uint8 → (1, 3, H, W) float32."""
+        return self._normalize(picture[None], **self._settings)
+
+
 def resizing(processor: BaseImageProcessor) -> Callable[[Tensor], Tensor] | None:
     """The resizing of `processor` by itself; None if it cannot be taken out of it."""
     return Resize.of(processor) or OwnResize.of(processor)
 
 
-def _is_the_same(processor: BaseImageProcessor, resize: Callable[[Tensor], Tensor]) -> bool:
+def _pictures() -> Iterator[Tensor]:
+    """Random bytes, channels last."""
     generator = torch.Generator().manual_seed(0)
-    for shape in TRIALS:
-        picture = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    for channels, height, width in TRIALS:
+        drawn = torch.randint(0, 256, (height, width, channels), dtype=torch.uint8, generator=generator)
+        yield drawn.permute(2, 0, 1)
+
+
+def _is_the_same(processor: BaseImageProcessor, resize: Callable[[Tensor], Tensor]) -> bool:
+    for picture in _pictures():
         try:
             whole = processor([picture], return_tensors="pt")
-            beside = picture.permute(1, 2, 0).contiguous().permute(2, 0, 1)
-            split = processor([resize(beside)], do_resize=False, return_tensors="pt")
-        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):  # it wants something else
+            split = processor([resize(picture)], do_resize=False, return_tensors="pt")
+        except MISFITS:
             return False
         if not all(torch.equal(whole[name], split[name]) for name in ("pixel_values", "pixel_mask") if name in whole):
             return False

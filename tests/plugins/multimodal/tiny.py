@@ -181,9 +181,10 @@ def donut(folder: Path, marks: tuple[str, ...] = ("docvqa", "question", "answer"
         tf.DonutSwinConfig(**sizes, window_size=4), tf.MBartConfig(**decoder, add_cross_attention=True)
     )
     network = tf.VisionEncoderDecoderModel(config)
-    start = {"decoder_start_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    start: Any = {"decoder_start_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
     network.config.update(start)
     said = {vocab[each] for each in ("a", "ball", "1", "2", "</s_answer>", "[SEP]") if each in vocab}
+    start["forced_eos_token_id"] = None
     _save(network, folder, suppress_tokens=sorted({*vocab.values()} - said), **start | generation)
     fast = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
     fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
