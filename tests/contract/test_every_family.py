@@ -326,6 +326,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/transformers", "video-classification"): places("video_mae"),
     ("multimodal/captioner", "image-captioning"): writer("blip"),
     ("multimodal/captioner", "handwriting-recognition"): writer("vision_encoder_decoder"),
+    ("multimodal/donut", "document-question-answering"): writer("donut"),
     ("multimodal/layoutlm", "document-classification"): writer("layout"),
     ("vision/transformers", "document-classification"): dit,
     ("multimodal/chat", "image-text-to-text"): writer("llava"),
