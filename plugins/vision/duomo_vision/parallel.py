@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -68,7 +68,7 @@ def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:
     return PipelinePlan(stack, config.num_hidden_layers)
 
 
-def _segformer(config: Any) -> TensorPlan:
+def _segformer(config: PreTrainedConfig) -> TensorPlan:
     units = {
         f"inner units of stage {at}": int(size * ratio)
         for at, (size, ratio) in enumerate(zip(config.hidden_sizes, config.mlp_ratios, strict=True), start=1)
