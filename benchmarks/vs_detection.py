@@ -142,7 +142,7 @@ def row(
     goals = {name: goal for name, goal in GOALS.items() if name in (*cases, "pipeline best")}
     least = sum(statistics.median(times[name]) for name in alone)
     raced = {name: times[name] for name in cases}
-    found = contest(raced, apart <= 1e-3, goals, floor=(least, " and ".join(alone)), note=fails)
+    found: dict[str, Any] = contest(raced, apart <= 1e-3, goals, floor=(least, " and ".join(alone)), note=fails)
     return found | {
         "largest_difference": apart,
         "alone_cpu_s": {name: spread(times[name], 3) for name in alone},

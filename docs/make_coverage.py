@@ -6,6 +6,7 @@ from pathlib import Path
 from duomo.catalog import Catalog
 from duomo.specs import ModelSpec, TaskSpec
 from duomo.tasks import CORE_TASKS
+from duomo.tasks.starting import MADE, START
 
 PAGE = Path(__file__).with_name("coverage.md")
 PLUGINS = ("vision", "nlp", "speech", "multimodal", "tabular")
@@ -32,52 +33,6 @@ REMOVED = frozenset(
     """image-captioning question-answering summarization super-resolution text2text-generation translation
     visual-question-answering""".split()
 )
-START = {
-    "audio-classification": "MIT/ast-finetuned-audioset-10-10-0.4593",
-    "depth-estimation": "depth-anything/Depth-Anything-V2-Small-hf",
-    "document-classification": "microsoft/dit-base-finetuned-rvlcdip",
-    "document-question-answering": "deepset/minilm-uncased-squad2",
-    "dialogue": "facebook/blenderbot_small-90M",
-    "fill-mask": "answerdotai/ModernBERT-base",
-    "handwriting-recognition": "microsoft/trocr-base-handwritten",
-    "image-captioning": "Salesforce/blip-image-captioning-base",
-    "image-matting": "hustvl/vitmatte-small-composition-1k",
-    "image-text-retrieval": "Salesforce/blip-itm-base-coco",
-    "image-text-to-text": "Qwen/Qwen2-VL-2B-Instruct",
-    "instance-segmentation": "facebook/mask2former-swin-tiny-coco-instance",
-    "keypoint-detection": "magic-leap-community/superpoint",
-    "keypoint-matching": "ETH-CVG/lightglue_superpoint",
-    "mask-generation": "facebook/sam-vit-base",
-    "object-detection": "PekingU/rtdetr_r18vd",
-    "panoptic-segmentation": "facebook/mask2former-swin-tiny-coco-panoptic",
-    "pose-estimation": "usyd-community/vitpose-base-simple",
-    "question-answering": "deepset/minilm-uncased-squad2",
-    "semantic-segmentation": "nvidia/segformer-b0-finetuned-ade-512-512",
-    "summarization": "facebook/bart-large-cnn",
-    "super-resolution": "caidas/swin2SR-classical-sr-x2-64",
-    "text-pair-classification": "cross-encoder/nli-MiniLM2-L6-H768",
-    "text-regression": "cross-encoder/ms-marco-MiniLM-L6-v2",
-    "text-image-segmentation": "CIDAS/clipseg-rd64-refined",
-    "table-question-answering": "google/tapas-base-finetuned-wtq",
-    "text-ranking": "cross-encoder/ms-marco-MiniLM-L6-v2",
-    "text2text-generation": "google/flan-t5-small",
-    "text-pair-regression": "cross-encoder/stsb-roberta-base",
-    "multiple-choice": "LIAMF-USP/roberta-large-finetuned-race",
-    "next-sentence-prediction": "google-bert/bert-base-uncased",
-    "token-classification": "dslim/bert-base-NER",
-    "translation": "facebook/nllb-200-distilled-600M",
-    "video-classification": "MCG-NJU/videomae-base-finetuned-kinetics",
-    "visual-question-answering": "dandelin/vilt-b32-finetuned-vqa",
-    "zero-shot-audio-classification": "laion/clap-htsat-unfused",
-    "forced-alignment": "facebook/wav2vec2-base-960h",
-    "audio-tokenization": "facebook/encodec_24khz",
-    "zero-shot-object-detection": "google/owlvit-base-patch32",
-}
-"""Where nothing is embedded: a checkpoint to start with. Tasks that are missing here have none on the hub."""
-MADE = {
-    "optical-flow": "a folder that `duomo_vision.raft.save` wrote",
-    "source-separation": "a folder that `duomo_speech.separation.save` wrote",
-}
 TRAINED = "train one: [training.md](training.md)"
 EQUAL = {
     "reinforcement-learning": ("the network run whole for each token", "multimodal/test_gato.py"),
@@ -148,10 +103,15 @@ def line(task: TaskSpec, specs: list[ModelSpec]) -> str:
     pipeline = "yes" if task.name in PIPELINES else "removed" if task.name in REMOVED else "never"
     said, test = EQUAL.get(task.name, ("", ""))
     equal = f"[{said}](../tests/plugins/{test})" if said else ""
-    start = f"`-m hf:{START[task.name]}`" if task.name in START else MADE.get(task.name, TRAINED)
+    start = f"`-m hf:{START[task.name]}`" if task.name in START else made(task.name)
     default = f"`{own[0].name}`" if own else start
     cells = (f"`{task.name}`", names(own), names(spec for spec in specs if spec.is_family), default, pipeline, equal)
     return f"| {' | '.join(cells)} |"
+
+
+def made(task: str) -> str:
+    """What makes a folder for a task that has no checkpoint on the hub."""
+    return f"a folder that `{MADE[task]}` wrote" if task in MADE else TRAINED
 
 
 def names(specs: Iterable[ModelSpec]) -> str:

@@ -29,6 +29,7 @@ from duomo.plugins.selection import Selection
 from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, TaskSpec
 from duomo.tasks import CORE_TASKS
 from duomo.tasks.aliases import ALIASES
+from duomo.tasks.starting import advice
 from duomo.weights import is_installed
 
 CORE_EXECUTORS = (
@@ -161,11 +162,7 @@ class Catalog:
             raise UnknownModel(
                 f"no model for {task} is at hand",
                 why=f"{missing} is not installed" if missing else "the installed plugins bring none of their own",
-                fix=install_line(missing)
-                if missing
-                else 'name a checkpoint: model="hf:org/name" or "dir:PATH" (-m hf:org/name or -m dir:PATH)'
-                if families
-                else "duomo plugins list",
+                fix=install_line(missing) if missing else advice(task) if families else "duomo plugins list",
             )
         spec = able[0]
         raise WeightsMissing(

@@ -14,7 +14,7 @@ SIZES: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "num_hidden
 LABELS: dict[str, Any] = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
 
 
-def beit(**biases: bool) -> Callable[[Path], None]:
+def beit(**biases: Any) -> Callable[[Path], None]:
     """BEiT with biases for distances: of the stack (`use_shared_relative_position_bias`) or of each layer."""
 
     def save(folder: Path) -> None:

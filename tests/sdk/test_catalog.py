@@ -351,3 +351,17 @@ def test_the_catalog_of_the_process_is_made_once_and_may_be_another():
         assert default_catalog() is installed
     finally:
         use_catalog(None)
+
+
+@pytest.mark.parametrize(
+    ("task", "advice"),
+    [
+        ("forced-alignment", "-m hf:facebook/wav2vec2-base-960h"),
+        ("optical-flow", "of a folder that duomo_vision.raft.save wrote"),
+        ("audio-continuation", 'model="hf:org/name" or "dir:PATH"'),
+    ],
+)
+def test_a_task_without_weights_of_its_own_says_what_to_name(task: str, advice: str) -> None:
+    with pytest.raises(UnknownModel, match=f"no model for {task} is at hand") as caught:
+        default_catalog().default_model(task)
+    assert advice in caught.value.fix

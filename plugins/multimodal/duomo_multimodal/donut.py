@@ -103,7 +103,11 @@ class DonutAnswerer(Model[PageQuestion, PageAnswers]):
         for at, each in enumerate(features):
             groups.setdefault((each["prompt"].shape, each["pixels"].shape), []).append(at)
         return [
-            Group(*(torch.cat([features[at][name] for at in some]) for name in ("pixels", "prompt")), places=some)
+            Group(
+                torch.cat([features[at]["pixels"] for at in some]),
+                torch.cat([features[at]["prompt"] for at in some]),
+                some,
+            )
             for some in groups.values()
         ], features[0]["bound"]
 

@@ -114,7 +114,7 @@ class Normalizing:
         return self._normalize(picture[None], **self._settings)
 
 
-def resizing(processor: BaseImageProcessor) -> Callable[[Tensor], Tensor] | None:
+def resizing(processor: BaseImageProcessor) -> Resize | OwnResize | None:
     """The resizing of `processor` by itself; None if it cannot be taken out of it."""
     return Resize.of(processor) or OwnResize.of(processor)
 
@@ -127,7 +127,7 @@ def _pictures() -> Iterator[Tensor]:
         yield drawn.permute(2, 0, 1)
 
 
-def _is_the_same(processor: BaseImageProcessor, resize: Callable[[Tensor], Tensor]) -> bool:
+def _is_the_same(processor: BaseImageProcessor, resize: Resize | OwnResize) -> bool:
     for picture in _pictures():
         try:
             whole = processor([picture], return_tensors="pt")

@@ -38,7 +38,9 @@ class Series:
             raise BadInput(f"a list of numbers is expected, not {value!r:.60}", fix="[112, 118, 132]")
         numbers = [_number(each, at) for at, each in enumerate(value)]
         if not numbers:
-            raise BadInput("this series is empty", fix="[112, 118, 132]")
+            raise BadInput(
+                "this series is empty", why="its length is zero", fix="give numbers, such as [112, 118, 132]"
+            )
         if len(numbers) > limits().text_chars:
             raise InputTooLarge(
                 f"this series has {len(numbers):,} values", why=f"the limit is {limits().text_chars:,}", fix="cut it up"

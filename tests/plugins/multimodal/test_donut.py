@@ -36,7 +36,7 @@ def pages() -> list[Any]:
 
 
 def test_answers_are_those_of_the_pipeline_in_a_batch_and_alone(runner: Any, folder: Path, pages: list[Any]) -> None:
-    pipe: Any = tf.pipeline(TASK, model=str(folder), device="cpu")
+    pipe: Any = tf.pipeline("document-question-answering", str(folder), device="cpu")
     items = [(question, page) for page in pages for question in QUESTIONS]
     expected = [pipe(image=page, question=question)[0]["answer"] for question, page in items]
     found = [outcome.unwrap() for outcome in runner.map(items, batch_size=6, max_answer_tokens=20)]

@@ -177,8 +177,9 @@ def donut(folder: Path, marks: tuple[str, ...] = ("docvqa", "question", "answer"
     sizes: Any = {"image_size": [64, 48], "patch_size": 4, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2]}
     decoder: Any = {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 48}
     decoder |= {"vocab_size": len(vocab), "max_position_embeddings": 64, "pad_token_id": 0, "is_decoder": True}
+    decoder["add_cross_attention"] = True
     config = tf.VisionEncoderDecoderConfig.from_encoder_decoder_configs(
-        tf.DonutSwinConfig(**sizes, window_size=4), tf.MBartConfig(**decoder, add_cross_attention=True)
+        tf.DonutSwinConfig(**sizes, window_size=4), tf.MBartConfig(**decoder)
     )
     network = tf.VisionEncoderDecoderModel(config)
     start: Any = {"decoder_start_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
@@ -191,5 +192,5 @@ def donut(folder: Path, marks: tuple[str, ...] = ("docvqa", "question", "answer"
     fast.add_special_tokens(tags)
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]", "bos_token": "[CLS]"}
     tf.PreTrainedTokenizerFast(tokenizer_object=fast, model_max_length=64, **names).save_pretrained(folder)
-    tf.DonutImageProcessor(size={"height": 64, "width": 48}).save_pretrained(folder)  # type: ignore[call-arg]
+    tf.DonutImageProcessor(size={"height": 64, "width": 48}).save_pretrained(folder)
     return folder

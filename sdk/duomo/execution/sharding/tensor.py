@@ -124,7 +124,7 @@ def _found(pattern: str, named: Mapping[str, object], name: str) -> list[str]:
         raise WorkerContractError(
             f"the tensor plan of '{name}' names '{pattern}', which its network does not have",
             why=f"it has, for example, {', '.join(list(named)[1:4])}",
-            fix="give the end of its dotted name, with * for a number",
+            fix="give the end of a module's dotted name, with * for a number",
         )
     return found
 
