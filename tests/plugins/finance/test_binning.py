@@ -74,3 +74,15 @@ def test_measures_that_can_be_worked_out_by_hand():
     assert average_precision([1, 1], [1, 0]) == 0.5
     assert math.isnan(average_precision([1, 2], [0, 0]))
     assert among_top([5, 4, 3, 2], [1, 0, 1, 1], 2) == (0.5, pytest.approx(1 / 3))  # type: ignore[comparison-overlap]
+
+
+def test_a_number_is_cut_where_its_few_events_lie():
+    """Quantiles of all values alone end at the last twenty-fifth, of which half has none."""
+    values, events = np.arange(10_000.0), np.zeros(10_000)
+    events[9_800:][np.random.default_rng(0).random(200) < 0.6] = 1
+    *_, before, last, _ = bin_number(values, events).bins
+    assert last.low is not None
+    assert last.low > 9_800
+    assert last.events / last.rows > 0.5
+    assert before.low is not None
+    assert before.low > 9_800
