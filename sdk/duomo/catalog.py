@@ -158,7 +158,7 @@ class Catalog:
                 return spec
         if not able:
             families = [spec.name for spec in self.models if spec.task == task and spec.is_family]
-            missing = self._plugin_to_install(task)
+            missing = self.plugin_to_install(task)
             raise UnknownModel(
                 f"no model for {task} is at hand",
                 why=f"{missing} is not installed" if missing else "the installed plugins bring none of their own",
@@ -171,7 +171,7 @@ class Catalog:
             fix=f"duomo models add {spec.packs[0] if spec.packs else spec.name}",
         )
 
-    def _plugin_to_install(self, task: str) -> str:
+    def plugin_to_install(self, task: str) -> str:
         """The distribution of this project that has models for a task of the core; empty when it is here already."""
         spec = self.find_task(task)
         name = f"duomo-{spec.modality}" if spec is not None and spec in CORE_TASKS else ""

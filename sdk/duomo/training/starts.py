@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from duomo.catalog import Catalog, resolve
+from duomo.catalog import Catalog, install_line, resolve
 from duomo.errors import UnknownModel, UsageProblem, WrongTask, did_you_mean
 from duomo.model import Model
 from duomo.references import find_checkpoint, find_weights
@@ -149,6 +149,13 @@ def _default(task: str, able: list[ModelSpec], catalog: Catalog) -> str:
     for name in candidates:
         if any(spec.name == name and catalog.is_ready(spec) for spec in catalog.models):
             return name
+    missing = catalog.plugin_to_install(task)
+    if missing:
+        raise UnknownModel(
+            f"no model to start from is at hand for {task}",
+            why=f"{missing} is not installed",
+            fix=install_line(missing),
+        )
     raise UnknownModel(
         f"no model to start from is at hand for {task}",
         why="none that can be trained for it is installed" if able else "no installed plugin trains for this task",

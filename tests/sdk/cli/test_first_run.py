@@ -34,6 +34,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Any:
         (("run", "multimodal-embedding", "-t", "a"), "duomo-multimodal"),
         (("models", "add", "starter"), "duomo-nlp"),
         (("demo",), "duomo-multimodal"),
+        (("train", "text-classification", "rows.csv", "-O", "out"), "duomo-nlp"),
     ],
 )
 def test_without_plugins_what_to_install_is_said(bare: Any, args: tuple[str, ...], distribution: str) -> None:
