@@ -77,6 +77,8 @@ class Recipe:
             self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
         for name in ("augment", "clean"):
             value = getattr(self, name)
+            if isinstance(value, str):
+                value = [each.strip() for each in value.split(",") if each.strip()]
             if isinstance(value, list):
                 object.__setattr__(self, name, value := tuple(value))
             self._check(name, isinstance(value, tuple) and all(isinstance(x, str) for x in value), "a list of names")

@@ -34,7 +34,8 @@ from duomo.training.optimizers import rate
         ({"seed": "x"}, "seed"),
         ({"class_weight": 3}, "class_weight"),
         ({"class_weight": {"a": "b"}}, "class_weight"),
-        ({"clean": "strip"}, "clean"),
+        ({"clean": "strp"}, "strip"),
+        ({"augment": 3}, "augment"),
         ({"batch": [16]}, "batch"),
     ],
 )
@@ -58,6 +59,10 @@ def test_a_name_that_is_not_a_setting_is_answered_with_the_nearest():
     with pytest.raises(UsageProblem, match="batch"):
         Recipe.parse({"batchs": 3})
     assert Recipe.parse({"batch": 3}) == Recipe(batch=3)
+
+
+def test_names_may_come_as_one_text():
+    assert Recipe(clean="strip, nfc", augment="flip").clean == ("strip", "nfc")  # type: ignore[arg-type]
 
 
 def test_a_record_is_json_and_the_fingerprint_leaves_out_what_changes_no_weight():

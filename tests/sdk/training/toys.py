@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -245,13 +244,6 @@ def harm(mark: Path, sent: int) -> None:
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), sent)
-
-
-def stick(mark: Path) -> None:
-    """Never come back, once."""
-    if not mark.exists():
-        mark.touch()
-        threading.Event().wait()
 
 
 def fill(folder: Path, aside: Path) -> None:
