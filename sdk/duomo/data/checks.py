@@ -94,6 +94,8 @@ def check_rows(
     labels: Sequence[Any],
     train: Sequence[int],
     held: Sequence[int],
+    *,
+    are_names: bool = True,
 ) -> Iterator[Finding]:
     """Findings about duplicates, contradictions, leaks and rare classes.
 
@@ -103,6 +105,7 @@ def check_rows(
         labels: of each row, hashable; all None where rows have no label.
         train: places of the rows to train on.
         held: places of the rows held out.
+        are_names: whether labels are names of classes, which may be rare.
     """
     places: dict[str, list[int]] = defaultdict(list)
     for at, key in enumerate(contents):
@@ -121,7 +124,7 @@ def check_rows(
             f"such as {examples[torn[0][0]].id}: {', '.join(sorted({str(labels[at]) for at in torn[0]}))}",
             "look at these rows: a label is wrong, or classes overlap; clean=('drop_conflicts',) leaves them out",
         )  # fmt: skip
-    yield from _check_split(examples, contents, labels, train, held)
+    yield from _check_split(examples, contents, labels if are_names else [None] * len(labels), train, held)
 
 
 def _check_split(

@@ -148,7 +148,8 @@ def split_rows(examples: Sequence[Example], num_own: int, kind: Kind, validation
     else:
         train, held = list(range(num_own)), []
     torn = labels if kind == "classes" else [repr(each.label) for each in examples] if kind != "none" else labels
-    return Split(train, held, tuple(check_rows(examples, contents, torn, train, held)))
+    findings = check_rows(examples, contents, torn, train, held, are_names=kind == "classes")
+    return Split(train, held, tuple(findings))
 
 
 def default_label(kind: Kind) -> str:

@@ -59,3 +59,4 @@ def test_a_class_that_is_not_held_out_is_found():
     labels = ["x"] * 6 + ["y"] * 4
     found = [each.what for each in check_rows(some, list("abcdefghij"), labels, [0, 1, 6, 7], [2, 3, 4, 5])]
     assert found == ["1 classes are not among the held-out rows: y"]
+    assert not list(check_rows(some, list("abcdefghij"), range(10), [0, 1, 6, 7], [2, 3, 4, 5], are_names=False))
