@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from duomo.errors import BadOption, ModelFailed
 from duomo_finance import made_up
 from duomo_finance.bars import Bars, read_bars
-from duomo_finance.engine import Costs, History, Trade, simulate
+from duomo_finance.engine import Costs, History, Trade, ask, simulate
 from duomo_finance.strategies import Hold, Table
 
 DAY = dt.timedelta(days=1)
@@ -283,3 +283,20 @@ def test_an_answer_that_is_not_one_finite_number_a_symbol_is_refused(answer):
 
 def test_an_answer_of_whole_numbers_is_taken():
     assert simulate(panel([[10.0, 10.0]] * 2), Always(1, 0)).shares[-1].tolist() == pytest.approx([0.1, 0.0])
+
+
+def test_a_strategy_that_is_only_asked_sees_that_it_holds_what_it_wanted_last():
+    class Halving:
+        """Wants something at every other bar."""
+
+        def __init__(self):
+            self.seen = []
+
+        def decide(self, history):
+            self.seen.append(history.weights.tolist())
+            return None if len(self.seen) % 2 == 0 else np.array([1 / len(self.seen)])
+
+    halving = Halving()
+    said = ask(panel([[100.0]] * 4), halving)
+    assert [each if each is None else each.tolist() for each in said] == [[1.0], None, [1 / 3], None]
+    assert halving.seen == [[0.0], [1.0], [1.0], [1 / 3]]
