@@ -40,6 +40,8 @@ def test_json_lines_and_their_store_are_gone_on_with(duomo: Any, files: Path, co
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["ok"] for row in rows] == [True, False, True]
     for row, old in zip(rows, before, strict=False):  # written again from the store, with the fields added to meta
+        if row["error"] is not None:  # what is refused again is refused in the words of today
+            row["error"]["fix"] = old["error"]["fix"]
         assert {**row, "meta": {name: row["meta"][name] for name in old["meta"]}} == old
 
 
