@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torchvision import models
 from transformers import (
     ConvNextImageProcessor,
+    DPTImageProcessor,
     EfficientNetConfig,
     EfficientNetForImageClassification,
     EfficientNetImageProcessor,
@@ -26,6 +27,7 @@ from transformers import (
     ResNetConfig,
     ResNetForImageClassification,
     ViTImageProcessor,
+    YolosImageProcessor,
 )
 
 import duomo
@@ -34,7 +36,7 @@ from duomo.execution.speed.graph import NEEDS, plain
 from duomo_vision import decoding
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import PackedConv2d, fuse_for_inference
-from duomo_vision.resizing import Resize
+from duomo_vision.resizing import Normalizing, OwnResize, Resize, resizing
 
 ORIENTATION = 0x0112
 
@@ -205,6 +207,26 @@ def test_resizing_ourselves_gives_what_the_processor_gives(processor: Any, awkwa
 @pytest.mark.parametrize("processor", OTHERS.values(), ids=OTHERS)
 def test_a_processor_that_does_more_than_resize_first_is_left_alone(processor: Any) -> None:
     assert Resize.of(processor) is None
+
+
+@pytest.mark.parametrize(
+    "processor",
+    [
+        YolosImageProcessor(size={"shortest_edge": 64, "longest_edge": 96}),
+        DPTImageProcessor(size={"height": 56, "width": 56}, keep_aspect_ratio=True, ensure_multiple_of=14),
+    ],
+    ids=["yolos", "dpt"],
+)
+def test_a_processor_with_a_resizing_of_its_own_gives_the_same_in_parts(processor: Any, awkward: list[Any]) -> None:
+    resize, normalize = resizing(processor), Normalizing.of(processor)
+    assert isinstance(resize, OwnResize)
+    assert (normalize is None) == isinstance(processor, YolosImageProcessor), "it may pad"
+    for value in (awkward[0], awkward[1], awkward[4]):
+        image = duomo.Image.accept(value)
+        whole = processor(images=[image.pil()], return_tensors="pt")["pixel_values"]
+        small = resize(decode(image))
+        rest = processor(images=[small], do_resize=False, return_tensors="pt")["pixel_values"]
+        assert torch.equal(rest if normalize is None else normalize(small), whole)
 
 
 def trained(network: nn.Module) -> nn.Module:
