@@ -72,12 +72,13 @@ def test_with_dropout_and_a_batch_norm_two_runs_are_equal_bit_for_bit(fit, rows)
         (1, "SIGSTOP", "its process is stopped", "dp=2"),
         (0, "SIGSTOP", "its process is stopped", "tp=2"),
         (1, "SIGKILL", "SIGKILL", "pp=2"),
+        (1, "", "the others wait for it for", "dp=2"),
     ],
 )
-def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undisturbed_run(
+def test_a_rank_that_dies_stops_or_hangs_is_named_and_the_weights_are_those_of_an_undisturbed_run(
     rows, catalog, tmp_path, monkeypatch, trap, rank, sent, named, parallel
 ):
-    recipe = duomo.Recipe(epochs=6, batch=16, micro=4, lr=0.02, checkpoint_s=0.0)
+    recipe = duomo.Recipe(epochs=6, batch=16, micro=4, lr=0.02, checkpoint_s=0.0, hang_s=5.0)
     start = find_start("text-classification", "toys/varied", catalog)
     spec = catalog.task("text-classification")
     children = []
@@ -105,7 +106,7 @@ def test_a_rank_that_dies_or_stops_is_named_and_the_weights_are_those_of_an_undi
         )
 
     whole = train("whole")
-    trap(rank, 7, functools.partial(harm, tmp_path / "harmed", getattr(signal, sent)))
+    trap(rank, 7, functools.partial(harm, tmp_path / "harmed", getattr(signal, sent, None)))
     with pytest.warns(UserWarning, match=f"rank {rank} on cpu was lost after step 7"):
         cut = train("cut")
     [lost] = losses

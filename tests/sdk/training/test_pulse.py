@@ -38,6 +38,19 @@ def test_it_is_lost_after_the_deadline_even_when_it_says_nothing_more():
     assert (late.rank, late.is_lost) == (1, True)
 
 
+def test_a_rank_that_falls_silent_while_it_waits_is_late():
+    """What holds it up keeps the interpreter's lock, so that its beats stop, too."""
+    watch = watch_of(waits(0.1), waits(0.2), hang_s=20.0)
+    for at in range(20):
+        watch.heard(0, waits(at), 100.0 + at)
+        late = watch.late([0, 1], 100.0 + at)
+        assert late is None or (late.rank, late.is_lost) == (1, False)
+    watch.heard(0, waits(21), 121.0)
+    late = watch.late([0, 1], 121.0)
+    assert (late.rank, late.is_lost) == (1, True)
+    assert "it was last seen at distributed/peers.py:1 in sum" in late.reason
+
+
 def test_a_recipe_says_after_how_long_whatever_was_usual_before():
     watch = watch_of(waits(19.0), computes(19.0), usual_s=50.0, hang_s=20.0)
     assert watch.late([0, 1], 100.0) is None

@@ -239,11 +239,11 @@ def hold() -> None:
     time.sleep(3600)  # until it is ended
 
 
-def harm(mark: Path, sent: int) -> None:
-    """Send a signal to this process, once."""
+def harm(mark: Path, sent: int | None) -> None:
+    """Send a signal to this process, once; hang without one."""
     if not mark.exists():
         mark.touch()
-        os.kill(os.getpid(), sent)
+        hold() if sent is None else os.kill(os.getpid(), sent)
 
 
 def fill(folder: Path, aside: Path) -> None:

@@ -23,6 +23,9 @@ HANG_S = 300.0
 recipe may say another time: ``hang_s``."""
 USUAL = 10.0
 """Both are at least so many times the longest wait that ended well."""
+MUTE_S = 4 * BEAT_S
+"""A rank that was not heard for so long says nothing of itself: what holds it up holds its beats up, too, as native
+code does that keeps the interpreter's lock. What it said last does not count then."""
 TICK_S = 0.1
 STOPPED_TICKS = 5
 """Looks at a stopped process until it counts: a terminal that stops and continues a job does not do it at once."""
@@ -152,20 +155,28 @@ class Watch:
         stopped = self._find_stopped(ranks, now)
         if stopped is not None:
             return Late(stopped, "its process is stopped (SIGSTOP)", is_lost=True)
-        since = {rank: beat.since_s + now - at for rank, (beat, at) in self._beats.items()}
-        waits = [since[rank] for rank in since if self._beats[rank][0].waits_in]
-        busy = [rank for rank in ranks if rank in since and not self._beats[rank][0].waits_in]
+        busy = {rank: self._busy_s(rank, now) for rank in ranks if rank in self._beats}
+        rank = max(busy, key=busy.__getitem__, default=-1)
+        waits = [beat.since_s + now - at for each, (beat, at) in self._beats.items() if beat.waits_in and each != rank]
         if not waits or not busy:
             return None
-        rank = max(busy, key=since.__getitem__)
-        held = min(max(waits), since[rank])
-        reason = f"the others wait for it for {held:.1f} s: it is at {self._beats[rank][0].where}"
+        held = min(max(waits), busy[rank])
+        beat, at = self._beats[rank]
+        is_at = "it is" if now - at < MUTE_S else "it was last seen"
+        reason = f"the others wait for it for {held:.1f} s: {is_at} at {beat.where}"
         if held > (self._hang_s or max(HANG_S, USUAL * self.usual_s)):
             return Late(rank, reason, is_lost=True)
         if held > max(NAMED_S, USUAL * self.usual_s) and rank not in self._named:
             self._named.add(rank)
             return Late(rank, reason, is_lost=False)
         return None
+
+    def _busy_s(self, rank: int, now: float) -> float:
+        """For how long a rank computes or says nothing; 0 where it waits for others."""
+        beat, at = self._beats[rank]
+        if not beat.waits_in:
+            return beat.since_s + now - at
+        return now - at if now - at > MUTE_S else 0.0
 
     def _find_stopped(self, ranks: Sequence[int], now: float) -> int | None:
         if now - self._looked >= TICK_S:
