@@ -24,6 +24,7 @@ from duomo.errors import (
 from duomo.hooks import Hooks
 from duomo.plugins.discovery import PluginRecord
 from duomo.plugins.host import PluginHost
+from duomo.plugins.ours import distribution_of, install_line
 from duomo.plugins.requirements import missing_requirements
 from duomo.plugins.selection import Selection
 from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, TaskSpec
@@ -227,6 +228,9 @@ class Catalog:
                     why=record.error,
                     fix=record.fix,
                 )
+        ours = distribution_of(owner)
+        if ours and ours not in {record.distribution for record in self.plugins}:
+            return UnknownModel(f"no model named '{name}'", why=f"{ours} is not installed", fix=install_line(ours))
         names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
         near = nearest(name, names)
         # One of another task is no answer, but tells who misremembered the task.
@@ -256,11 +260,6 @@ def _fits(architecture: str, patterns: Iterable[str]) -> bool:
     barred = (each[1:] for each in patterns if each.startswith("!"))
     fits = any(fnmatchcase(architecture, each) for each in wanted)
     return fits and not any(fnmatchcase(architecture, each) for each in barred)
-
-
-def install_line(distribution: str) -> str:
-    """The commands that install one plugin of this project, or all of them."""
-    return f"pip install {distribution}, or pip install 'duomo[all]' for all plugins"
 
 
 def resolve(target: str, requires: Iterable[str] = (), owner: str = "") -> Any:

@@ -12,11 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from duomo.catalog import Catalog, install_line
+from duomo.catalog import Catalog
 from duomo.config import cache_path, config_path, is_offline, load_config
 from duomo.errors import DuomoError
 from duomo.plugins.discovery import PluginRecord, unmet
 from duomo.plugins.distributions import canonical, distributions
+from duomo.plugins.ours import install_line
 from duomo.plugins.selection import configured
 from duomo.specs import Check, ModelSpec
 from duomo.version import __version__

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from duomo import npm
-from duomo.catalog import Catalog, install_line
+from duomo.catalog import Catalog
 from duomo.errors import DuomoError, RequirementMissing, UnknownPack, UsageProblem, nearest
+from duomo.plugins.ours import install_line
 from duomo.plugins.requirements import missing_requirements
 from duomo.specs import ModelSpec
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from duomo.config import is_offline
 from duomo.errors import AmbiguousReference, Offline, UnsafeWeights, WeightsMismatch, WeightsMissing
+from duomo.plugins.ours import distribution_of
 from duomo.specs import ModelSpec
 from duomo.unfit import ADAPTER, check_layout, ctranslate2_spec, read_config
 
@@ -105,7 +106,7 @@ def parse_ref(reference: str | os.PathLike[str], catalog_names: Iterable[str]) -
     if "/" not in text:
         return ModelRef("catalog", text)
     owner = text.partition("/")[0]
-    if owner in {name.partition("/")[0] for name in names}:
+    if owner in {name.partition("/")[0] for name in names} or distribution_of(owner):
         return ModelRef("catalog", text)
     raise AmbiguousReference(
         f"'{text}' could mean several things",

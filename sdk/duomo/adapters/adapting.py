@@ -9,6 +9,7 @@ from duomo.adapters.adapter import Adapter
 from duomo.adapters.artifacts import load_folder
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import PluginBroken, UnknownAdapter, UsageProblem, nearest
+from duomo.plugins.ours import distribution_of, install_line
 from duomo.runner import load
 from duomo.specs import AdapterSpec
 
@@ -70,6 +71,9 @@ def find_adapter(name: str, catalog: Catalog) -> AdapterSpec:
             raise PluginBroken(
                 f"adapter '{name}' cannot be used: plugin '{owner}' is {record.state}", why=record.error, fix=record.fix
             )
+    ours = distribution_of(owner)
+    if ours and ours not in {record.distribution for record in catalog.plugins}:
+        raise UnknownAdapter(f"no adapter named '{name}'", why=f"{ours} is not installed", fix=install_line(ours))
     near = nearest(name, catalog.adapters)
     raise UnknownAdapter(
         f"no adapter named '{name}'",

@@ -90,7 +90,7 @@ class Root(click.Group):
                 raise click.UsageError(f"'{args[0]}' is a task, not a command: duomo run {args[0]} …", ctx)
             owner = PLUGIN_COMMANDS.get(args[0], "")
             if owner and owner not in {record.distribution for record in catalog.plugins}:
-                from duomo.catalog import install_line
+                from duomo.plugins.ours import install_line
 
                 raise UnknownPlugin(
                     f"no command '{args[0]}' here",

@@ -11,6 +11,7 @@ from duomo.cli.complete import complete_adapters, complete_executors, complete_m
 from duomo.cli.formats import echo_json, has_words, kind_of
 from duomo.cli.output import emit, output_option
 from duomo.errors import UsageProblem
+from duomo.plugins.ours import no_plugin
 from duomo.plugins.requirements import missing_requirements
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def list_adapters(app: App, /, query: str, industry: str | None, output: str) ->
         "NEEDS": "missing",
         "SUMMARY": "summary",
     }
-    emit(records, columns, output, schema="duomo.adapter/1", empty="no adapter is installed, or none is like that")
+    empty = "no adapter is like that; all of them: duomo adapters list"
+    if not app.catalog.adapters:
+        empty = no_plugin("adapter", "duomo-finance")
+    emit(records, columns, output, schema="duomo.adapter/1", empty=empty)
 
 
 @command.command("show")

@@ -11,6 +11,7 @@ from duomo.cli.complete import complete_models, complete_packs, complete_plugins
 from duomo.cli.formats import echo_json, has_words
 from duomo.cli.output import emit, output_option
 from duomo.cli.tables import size_text
+from duomo.plugins.ours import no_plugin
 
 if TYPE_CHECKING:
     from duomo.specs import ModelSpec
@@ -67,7 +68,8 @@ def list_models(
         "SUMMARY": "summary",
     }
     shown = (record for record in records if not installed or record["state"] == "ready")
-    emit(shown, columns, output, schema="duomo.model/1", empty="no model is like that; all of them: duomo models list")
+    empty = "no model is like that; all of them: duomo models list" if catalog.models else no_plugin("model")
+    emit(shown, columns, output, schema="duomo.model/1", empty=empty)
 
 
 @command.command("show")

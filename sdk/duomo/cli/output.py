@@ -61,7 +61,7 @@ def emit(
         columns: of a table and of CSV; the first one is what ``text`` shows.
         output: as `output_option` gives it.
         schema: name and version of the records' shape, such as ``duomo.model/1``; put first in JSON.
-        empty: said on standard error where a table would have no rows.
+        empty: said on standard error where a table or text would have no rows.
         whole: no cell of a table is cut: what does not fit stands below its row.
     """
     if output == "jsonl":
@@ -73,16 +73,24 @@ def emit(
         write_csv(list(columns), ([cell(record, each) for each in columns.values()] for record in records))
     elif output == "text":
         first = next(iter(columns.values()))
+        shown = 0
         for record in records:
             click.echo(cell(record, first))
+            shown += 1
+        if not shown:
+            _say(empty)
     else:
         rows = [[cell(record, each) for each in columns.values()] for record in records]
-        ctx = click.get_current_context(silent=True)
-        app = (ctx.find_object(App) if ctx is not None else None) or App()
         if not rows:
-            app.say(empty)
+            _say(empty)
             return
         click.echo(table(list(columns), rows, width=table_width(), whole=whole))
+
+
+def _say(words: str) -> None:
+    ctx = click.get_current_context(silent=True)
+    app = (ctx.find_object(App) if ctx is not None else None) or App()
+    app.say(words)
 
 
 def cell(record: Mapping[str, Any], column: str | Callable[[Any], Any]) -> str:

@@ -14,6 +14,7 @@ from duomo.cli.tables import table
 from duomo.errors import DuomoError, UnknownPlugin, UsageProblem, did_you_mean
 from duomo.plugins.discovery import PluginRecord, discover, unmet
 from duomo.plugins.distributions import canonical
+from duomo.plugins.ours import install_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ def list_plugins(app: App, /, output: str) -> None:
         "FROM": _from,
     }
     rows = [describe(record) for record in records]
-    nothing = "no plugin is installed: pip install duomo-vision"
+    nothing = f"no plugin is installed: {install_line('duomo-nlp')}"
     emit(rows, columns, output, schema="duomo.plugin/1", empty=nothing, whole=True)
     unusable = sum(record.state in ("broken", "clash", "incompatible") for record in records)
     if unusable and output == "table":

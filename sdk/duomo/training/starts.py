@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from duomo.catalog import Catalog, install_line, resolve
+from duomo.catalog import Catalog, resolve
 from duomo.errors import UnknownModel, UsageProblem, WrongTask, did_you_mean
 from duomo.model import Model
+from duomo.plugins.ours import install_line
 from duomo.references import find_checkpoint, find_weights
 from duomo.specs import ModelSpec
 from duomo.training.request import Request

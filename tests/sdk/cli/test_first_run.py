@@ -35,12 +35,26 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Any:
         (("models", "add", "starter"), "duomo-nlp"),
         (("demo",), "duomo-multimodal"),
         (("train", "text-classification", "rows.csv", "-O", "out"), "duomo-nlp"),
+        (("train", "text-classification", "rows.csv", "-O", "out", "-m", "nlp/minilm"), "duomo-nlp"),
+        (("run", "text-classification", "-t", "a", "-m", "nlp/vader"), "duomo-nlp"),
+        (("export", "nlp/minilm", "-O", "out"), "duomo-nlp"),
+        (("plan", "nlp/minilm"), "duomo-nlp"),
+        (("models", "show", "nlp/minilm"), "duomo-nlp"),
+        (("adapters", "show", "finance/backtest"), "duomo-finance"),
     ],
 )
 def test_without_plugins_what_to_install_is_said(bare: Any, args: tuple[str, ...], distribution: str) -> None:
     done = bare(*args)
     assert done.exit_code == 4
     assert f"pip install {distribution}, or pip install 'duomo[all]'" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "table"])
+@pytest.mark.parametrize("listing", ["models", "adapters", "plugins"])
+def test_an_empty_list_without_plugins_says_what_to_install(bare: Any, listing: str, form: str) -> None:
+    done = bare(listing, "list", "-o", form)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "pip install duomo-" in done.stderr
 
 
 def test_doctor_says_that_there_are_no_plugins(bare: Any) -> None:
