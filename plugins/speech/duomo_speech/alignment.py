@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import AutoModelForCTC, AutoTokenizer
 
 from duomo import WeightsRef
-from duomo.errors import BadInput, InputTooLong, InputUnreadable
+from duomo.errors import BadInput, InputTooLong
 from duomo.inputs import SpokenText
 from duomo.model import Features
 from duomo.tasks.speech.alignment import AlignedWord, Alignment, ForcedAlignmentOptions
@@ -55,6 +55,7 @@ class CtcAligner(Hearing[SpokenText, Alignment]):
         Raises:
             BadInput: a text that cannot be spelled with the letters of this checkpoint, or holds more of them than the
                 audio clip has frames.
+            InputUnreadable: less sound than gives the network one state.
             InputTooLong: more sound than a window, under the policy ``error``.
         """
         return [self._prepared(item, options) for item in items]
@@ -78,16 +79,10 @@ class CtcAligner(Hearing[SpokenText, Alignment]):
 
     def _prepared(self, item: SpokenText, options: ForcedAlignmentOptions) -> Features:
         words, spelled = spell(str(item.text), self.letters, self.blank)
-        samples = item.audio.samples(self.rate)
-        num_frames = (len(samples) - self.least) // self.stride + 1 if len(samples) >= self.least else 0
+        samples = item.audio.samples(self.rate, self.least)
+        num_frames = (len(samples) - self.least) // self.stride + 1
         tokens = self._tokens(spelled)
         needed = len(tokens) + sum(a == b for a, b in pairwise(tokens))
-        if not num_frames:
-            raise InputUnreadable(
-                f"this audio clip has {len(samples)} samples, too few for one state of the network",
-                why=f"at {self.rate} Hz it needs {self.least}",
-                fix="use a longer audio clip",
-            )
         if needed > num_frames:
             raise BadInput(
                 f"this text of {len(tokens)} letters does not fit into {len(samples) / self.rate:.1f} s",

@@ -6,6 +6,7 @@ has a file of its own, `duomo_speech.whisper`.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
 from duomo_speech.hearing import by_shape, receptive_field
-from duomo_speech.silero import SAMPLING_RATE, SileroVad
+from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, refuse_language, speech_windows
 
 MAX_TOKENS = 448  # for 30 s of speech; checkpoints that set no limit of their own would stop at 20
@@ -57,7 +58,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         self.vad = vad
         decoder = network.config.get_text_config(decoder=True)
         places = [getattr(decoder, name, None) for name in ("max_target_positions", "max_position_embeddings")]
-        self.least_s = receptive_field(network.config) / extractor.sampling_rate
+        self.least_s = receptive_field(network.config, extractor) / extractor.sampling_rate
         self.max_tokens = min([MAX_TOKENS, *(place - 1 for place in places if place)])
 
     @classmethod
@@ -86,10 +87,13 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         refuse_language(options)
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of at most 30 s; none where no one speaks, or for less sound than gives a CTC network one state."""
-        samples = item.samples(SAMPLING_RATE)
+        """Windows of at most 30 s; none where no one speaks.
+
+        Raises `InputUnreadable` for less sound than gives a CTC network one state, or the detector of voices a frame.
+        """
+        samples = item.samples(SAMPLING_RATE, math.ceil(self.least_s * SAMPLING_RATE) if self.is_ctc else FRAME)
         if self.is_ctc and len(samples) <= WINDOW_S * SAMPLING_RATE:
-            return [Window(samples, 0.0)] if len(samples) >= self.least_s * SAMPLING_RATE else []
+            return [Window(samples, 0.0)]
         return speech_windows(samples, self.vad, options)
 
     def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:

@@ -22,6 +22,8 @@ from duomo_speech.onnx import GraphOfSound, run
 
 RATE = 22_050
 HOP = 256
+LEAST = -(-RATE // (RATE // HOP))
+"""Samples that are one frame, as the package counts them."""
 WINDOW = 2 * RATE - HOP
 """Samples that the graph takes."""
 FRAMES = 172
@@ -57,8 +59,8 @@ class BasicPitch(GraphOfSound[Notes]):
             )
 
     def preprocess(self, items: Sequence[Audio], options: NoteTranscriptionOptions) -> list[Features]:
-        """Decode to 22,050 Hz."""
-        return [{"samples": item.samples(RATE), "band": band(options)} for item in items]
+        """Decode to 22,050 Hz. Raises `InputUnreadable` for less than a frame of sound."""
+        return [{"samples": item.samples(RATE, LEAST), "band": band(options)} for item in items]
 
     def collate(self, features: list[Features]) -> list[np.ndarray]:
         return [each["samples"] for each in features]

@@ -24,6 +24,8 @@ from duomo.training import SmallTrainable
 from duomo_speech.augmenting import VARIETIES, augmented
 
 RATE = 16_000
+FRAME = 400
+"""Samples of one spectrum; less than that is no sound to judge."""
 HEARD = 2 * RATE
 """Samples of a window; a shorter audio clip is followed by silence."""
 BANDS = 40
@@ -104,7 +106,7 @@ class AudioCnn(Model[Audio, Classification]):
         return [Classification.ranked(self.labels, each, options.top_k) for each in means]
 
     def _features(self, item: Audio, long: str) -> Features:
-        samples = torch.as_tensor(item.samples(RATE))
+        samples = torch.as_tensor(item.samples(RATE, FRAME))
         is_long = len(samples) > HEARD
         if is_long and long == "error":
             raise InputTooLong(

@@ -8,6 +8,7 @@ sound, and their codes are the same whether the rest is there or not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -68,6 +69,7 @@ class NeuralCodec(Hearing[Audio, CodedSound]):
         self.num_codebooks: int = config.n_codebooks if is_dac else config.num_quantizers
         self.step: float = config.hop_length if is_dac else self.rate / config.frame_rate
         """Samples a frame."""
+        self.least = 1  # the last window of a long clip may be less than a frame
 
     def check_options(self, options: AudioTokenizationOptions) -> None:
         """Raises `BadOption` for more codebooks than there are."""
@@ -80,11 +82,11 @@ class NeuralCodec(Hearing[Audio, CodedSound]):
             )
 
     def preprocess(self, items: Sequence[Audio], options: AudioTokenizationOptions) -> list[Features]:
-        """Windows, and how long each is."""
+        """Windows, and how long each is. Raises `InputUnreadable` for less than a frame of sound."""
         count = options.num_codebooks or self.num_codebooks
         features: list[Features] = []
         for item in items:
-            parts, is_long = self.windows(item.samples(self.rate), options.long)
+            parts, is_long = self.windows(item.samples(self.rate, math.ceil(self.step)), options.long)
             features.append(
                 {
                     "inputs": [self.prepare(part) for part in parts],

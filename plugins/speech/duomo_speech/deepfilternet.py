@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
 
 SAMPLING_RATE = 48_000
+FRAME = 480
+"""Samples that it hears at once."""
 DELAY = 1440
 """Samples by which its output is late: two frames that it looks ahead, and half of its window."""
 LIBRARIES = {"darwin": "libdeepfilter.dylib", "win32": "deepfilter.dll"}
@@ -69,8 +71,8 @@ class DeepFilterNet(Model[Audio, Sound]):
         return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: SpeechEnhancementOptions) -> list[Features]:
-        """Decode to 48 kHz."""
-        return [{"samples": item.samples(SAMPLING_RATE), "limit": options.attenuation_db} for item in items]
+        """Decode to 48 kHz. Raises `InputUnreadable` for less than a frame of sound."""
+        return [{"samples": item.samples(SAMPLING_RATE, FRAME), "limit": options.attenuation_db} for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
         """Audio clips of a batch stay apart."""

@@ -86,7 +86,7 @@ class DeepSpeechRecognition(Model[Audio, Transcript]):
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
         """Windows of speech of at most 30 s; none where no one speaks, or for less sound than a frame."""
-        found = speech_windows(item.samples(SAMPLING_RATE), self.vad, options)
+        found = speech_windows(item.samples(SAMPLING_RATE, FRAME), self.vad, options)
         return [window for window in found if len(window.samples) >= FRAME]
 
     def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:

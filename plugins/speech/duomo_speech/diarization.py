@@ -28,6 +28,7 @@ from duomo.tasks.speech.speakers import Diarization, SpeakerDiarizationOptions, 
 from duomo.tasks.speech.stretches import speech_intervals
 from duomo_speech.hearing import Hearing, Inputs
 from duomo_speech.resemblyzer import HOP, SAMPLING_RATE, WINDOW, ResemblyzerEmbedding, raised
+from duomo_speech.silero import FRAME
 
 SPEECH = VoiceActivityDetectionOptions.parse({"min_speech_s": 0.2, "min_silence_s": 0.2, "pad_s": 0.03})
 LENGTH = WINDOW * HOP
@@ -76,7 +77,7 @@ class ComposedDiarization(Model[Audio, Diarization]):
         """Mel windows of the speech in each audio clip, and when they are."""
         features: list[Features] = []
         for item in items:
-            samples = raised(item.samples(SAMPLING_RATE))
+            samples = raised(item.samples(SAMPLING_RATE, FRAME))
             spans = speech_intervals(self.voices.vad.probabilities(samples), len(samples), SPEECH)
             stretches, parts = [], []
             for span in spans:
@@ -136,7 +137,7 @@ class MarkedSpeakers(Hearing[Audio, Diarization]):
     def preprocess(self, items: Sequence[Audio], options: SpeakerDiarizationOptions) -> list[Features]:
         features = []
         for item in items:
-            samples = item.samples(self.rate)
+            samples = item.samples(self.rate, self.least)
             if len(samples) > self.most and options.long == "error":
                 raise InputTooLong(
                     f"this audio clip is {len(samples) / self.rate:.0f} s long and the model hears "

@@ -25,7 +25,7 @@ from torch import Tensor
 from transformers import AutoFeatureExtractor
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import InputTooLong, InputUnreadable
+from duomo.errors import InputTooLong
 from duomo.model import Features, In, R
 from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import load_network
@@ -35,6 +35,8 @@ from duomo_speech.checkpoint import load_part
 Inputs = dict[str, Tensor]
 """What a feature extractor makes of one window, as a batch of one."""
 
+SPECTRUM_S = 0.025
+"""What AST makes a spectrum of."""
 FRAME_S = 0.01
 """Between two spectra of AST."""
 
@@ -53,7 +55,7 @@ class Hearing(Model[In, R]):
         self.network = network
         self.extractor = extractor
         self.rate: int = extractor.sampling_rate
-        self.least = receptive_field(network.config)
+        self.least = receptive_field(network.config, extractor)
         self.most = heard(network.config, extractor)
         self.configure(weights)
 
@@ -100,7 +102,7 @@ class Hearing(Model[In, R]):
             InputUnreadable: less sound than gives the network one state.
             InputTooLong: more than it hears, under the policy ``error``.
         """
-        parts, is_long = self.windows(item.samples(self.rate), long)
+        parts, is_long = self.windows(item.samples(self.rate, self.least), long)
         return {
             "inputs": [self.prepare(part) for part in parts],
             "windows": len(parts),
@@ -109,12 +111,6 @@ class Hearing(Model[In, R]):
 
     def windows(self, samples: np.ndarray, long: str) -> tuple[list[np.ndarray], bool]:
         """(samples,) as windows the network hears, and whether there is more than one."""
-        if len(samples) < self.least:
-            raise InputUnreadable(
-                f"this audio clip has {len(samples)} samples, too few for one state of the network",
-                why=f"at {self.rate} Hz it needs {self.least}",
-                fix="use a longer audio clip",
-            )
         most = self.most or len(samples)
         is_long = len(samples) > most
         if is_long and long == "error":
@@ -154,8 +150,11 @@ def heard(config: PreTrainedConfig, extractor: Processor) -> int:
     return int(getattr(extractor, "n_samples", 0))  # Whisper's
 
 
-def receptive_field(config: PreTrainedConfig) -> int:
-    """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state; 1 for other networks."""
+def receptive_field(config: PreTrainedConfig, extractor: Processor) -> int:
+    """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state, or of one spectrum."""
+    if not getattr(config, "conv_kernel", ()):
+        found = getattr(extractor, "n_fft", None) or getattr(extractor, "fft_window_size", None)
+        return int(found or SPECTRUM_S * extractor.sampling_rate)
     field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of this many
     kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):

@@ -19,7 +19,7 @@ from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.languages import SpokenLanguageIdentificationOptions
 from duomo.tasks.speech.recognition import SpeechRecognitionOptions
-from duomo_speech.silero import SAMPLING_RATE
+from duomo_speech.silero import FRAME, SAMPLING_RATE
 from duomo_speech.whisper import Whisper
 from duomo_speech.windows import speech_windows
 
@@ -52,7 +52,7 @@ class WhisperLanguage(Whisper):
         """Log-mel spectrograms of 30 s, (windows, mels, frames). Raises `InputUnreadable` where nobody speaks."""
         features: list[Features] = []
         for item in items:
-            samples = item.samples(SAMPLING_RATE)
+            samples = item.samples(SAMPLING_RATE, FRAME)
             policy = "error" if options.long == "error" else "window"
             windows = speech_windows(samples, self.vad, SpeechRecognitionOptions.parse({"long": policy}))
             if not windows:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 RATE = 16_000
+LEAST = 480
+"""Samples that the first feature is made of."""
 STEP_S = 0.01
 """Seconds between two features."""
 APART_S = 1.0
@@ -62,11 +64,11 @@ class MicroWakeWords(Model[Audio, WakeWords]):
                 )
 
     def preprocess(self, items: Sequence[Audio], options: WakeWordDetectionOptions) -> list[Features]:
-        """Features of each audio clip."""
+        """Features of each audio clip. Raises `InputUnreadable` for less sound than gives one."""
         words = self._words(options)
         features: list[Features] = []
         for item in items:
-            samples = item.samples(RATE)
+            samples = item.samples(RATE, LEAST)
             sound = (samples.clip(-1, 1) * 32767).astype("<i2").tobytes()
             steps = list(MicroWakeWordFeatures().process_streaming(sound))
             features.append({"steps": steps, "words": words, "duration": len(samples) / RATE})

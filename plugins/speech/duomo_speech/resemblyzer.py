@@ -25,7 +25,7 @@ from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.tasks.speech.speakers import SpeakerEmbeddingOptions, SpeakerVerificationOptions, Verification
 from duomo.tasks.speech.stretches import speech_intervals
 from duomo.weights import check_tensors, verify
-from duomo_speech.silero import SileroVad
+from duomo_speech.silero import FRAME, SileroVad
 from duomo_speech.windows import load_vad
 
 SAMPLING_RATE = 16_000
@@ -103,9 +103,9 @@ class _Resemblyzer(Model[Any, Any]):
         As in the package, the level is raised before pauses are looked for.
 
         Raises:
-            InputUnreadable: there is not speech in it.
+            InputUnreadable: there is not speech in it, or not a frame of sound.
         """
-        samples = raised(recording.samples(SAMPLING_RATE))
+        samples = raised(recording.samples(SAMPLING_RATE, FRAME))
         stretches = [
             samples[int(each.start * SAMPLING_RATE) : int(each.end * SAMPLING_RATE)]
             for each in speech_intervals(self.vad.probabilities(samples), len(samples), VOICE)

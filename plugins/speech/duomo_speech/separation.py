@@ -80,6 +80,7 @@ class SourceSeparator(Model[Audio, Separation]):
         self.rate = about.sampling_rate
         self.segment = int(about.segment_s * self.rate)
         self.overlap = int(OVERLAP_S * self.rate)
+        self.least: int = getattr(network, "hop_length" if about.architecture == "hdemucs" else "enc_kernel_size")
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -94,8 +95,11 @@ class SourceSeparator(Model[Audio, Separation]):
         return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: SourceSeparationOptions) -> list[Features]:
-        """Segments of each clip. Raises `InputTooLong` for what the policy or the network does not allow."""
-        return [self._cut(item.samples(self.rate), options.long) for item in items]
+        """Segments of each clip.
+
+        Raises `InputTooLong` for what policy or network do not allow, `InputUnreadable` for less than a frame.
+        """
+        return [self._cut(item.samples(self.rate, self.least), options.long) for item in items]
 
     def collate(self, features: list[Features]) -> list[Segment]:
         return [segment for each in features for segment in each["segments"]]

@@ -132,8 +132,8 @@ class SileroVad(Model[Audio, VoiceActivity]):
         return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: VoiceActivityDetectionOptions) -> list[dict[str, Any]]:
-        """Decode to 16 kHz."""
-        return [{"samples": item.samples(SAMPLING_RATE)} for item in items]
+        """Decode to 16 kHz. Raises `InputUnreadable` for less than a frame of sound."""
+        return [{"samples": item.samples(SAMPLING_RATE, FRAME)} for item in items]
 
     def collate(self, features: list[dict[str, Any]]) -> list[np.ndarray]:
         """Audio clips of a batch stay apart: each is already many frames wide."""

@@ -45,8 +45,8 @@ class SwiftF0(GraphOfSound[Pitch]):
             )
 
     def preprocess(self, items: Sequence[Audio], options: PitchEstimationOptions) -> list[Features]:
-        """Decode to 16 kHz."""
-        return [{"samples": item.samples(SAMPLING_RATE), "band": _band(options)} for item in items]
+        """Decode to 16 kHz. Raises `InputUnreadable` for less than a frame of sound."""
+        return [{"samples": item.samples(SAMPLING_RATE, HOP), "band": _band(options)} for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
         """Audio clips of a batch stay apart: each is already many frames wide."""
@@ -72,7 +72,7 @@ class SwiftF0(GraphOfSound[Pitch]):
         ]
 
     def _track(self, samples: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-        num_frames = max(1, len(samples) // HOP)
+        num_frames = len(samples) // HOP
         band = {"fmin": np.float32(low), "fmax": np.float32(high)}
         hertz, confidence = [], []
         for first in range(0, num_frames, BLOCK):
@@ -85,8 +85,7 @@ class SwiftF0(GraphOfSound[Pitch]):
             hertz.append(pitch[0, first - before : last - before])
             confidence.append(sure[0, first - before : last - before])
         sure = np.concatenate(confidence)
-        whole = samples[: num_frames * HOP]
-        hops = whole.reshape(num_frames, HOP) if len(samples) >= HOP else samples[None]
+        hops = samples[: num_frames * HOP].reshape(num_frames, HOP)
         sure[np.abs(hops).max(1) < SILENCE] = 0
         return np.concatenate(hertz), sure
 

@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from duomo import Audio, WeightsRef, pretrained
-from duomo.errors import BadInput, InputUnreadable, WrongTask
+from duomo.errors import BadInput, WrongTask
 from duomo.model import Features
 from duomo.training import Losses, Parts, Trainable
 from duomo_speech.augmenting import VARIETIES, augmented
@@ -54,7 +54,7 @@ class AudioTrainer(Trainable[Audio]):
     def __init__(self, network: Any, extractor: Any, labels: Sequence[str]) -> None:
         self.network, self.extractor, self.labels = network, extractor, list(labels)
         self.rate: int = extractor.sampling_rate
-        self.least = receptive_field(network.config)
+        self.least = receptive_field(network.config, extractor)
         self.most = heard(network.config, extractor)
         self.own_masks = getattr(network.config, "apply_spec_augment", None)
         if self.own_masks is not None:
@@ -131,12 +131,7 @@ class AudioTrainer(Trainable[Audio]):
             self.extractor.save_pretrained(folder)
 
     def _features(self, item: Audio) -> Features:
-        samples = item.samples(self.rate)
-        if len(samples) < self.least:
-            raise InputUnreadable(
-                f"this audio clip has {len(samples)} samples, too few for one state of the network",
-                why=f"at {self.rate} Hz it needs {self.least}", fix="use a longer audio clip",
-            )  # fmt: skip
+        samples = item.samples(self.rate, self.least)
         is_long = bool(self.most) and len(samples) > self.most
         samples = samples[: self.most] if is_long else samples
         inputs = dict(self.extractor(samples, sampling_rate=self.rate, return_tensors="pt"))

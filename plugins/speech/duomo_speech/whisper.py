@@ -32,7 +32,7 @@ from duomo.model import Portable
 from duomo.parallel import TensorPlan, from_first_rank
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
 from duomo_speech import parallel
-from duomo_speech.silero import SAMPLING_RATE, SileroVad
+from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
 from duomo_speech.whisper_checkpoint import Vocabulary, read_checkpoint
 from duomo_speech.whisper_decoder import WhisperDecoder
 from duomo_speech.whisper_graphs import portable_whisper
@@ -78,8 +78,8 @@ class Whisper(Model[Any, Transcript]):
         self._prompt(options)
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of speech; none where no one speaks."""
-        return speech_windows(item.samples(SAMPLING_RATE), self.vad, options)
+        """Windows of speech; none where no one speaks. Raises `InputUnreadable` for less than a frame of sound."""
+        return speech_windows(item.samples(SAMPLING_RATE, FRAME), self.vad, options)
 
     def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
         """The transcripts of all windows as one."""

@@ -108,14 +108,16 @@ class Audio:
             return int(2 * math.prod(self._source.shape))
         return len(self._source) if isinstance(self._source, bytes | bytearray) else 0
 
-    def samples(self, sampling_rate: int = 16_000) -> np.ndarray[Any, Any]:
-        """Decode to mono float32 of shape (samples,) in [-1, 1] at `sampling_rate` hertz.
+    def samples(self, sampling_rate: int = 16_000, least: int = 1) -> np.ndarray[Any, Any]:
+        """Decode to mono float32 of shape (samples,) in [-1, 1] at `sampling_rate` hertz, `least` samples or more.
 
         Channels are mixed while a file is read, so that memory holds one of them. A ratio of rates
         that has no small terms (44,101 to 16,000) is taken as the nearest that has: pitch and times
         then move by less than 1 in 2,000, which is under a cent.
 
-        Raises `InputUnreadable` for what cannot be decoded or holds no sound, `InputTooLarge`
+        `least` is what a model needs for one frame: an empty result of less would say that it listened.
+
+        Raises `InputUnreadable` for what cannot be decoded, holds no sound or less than `least`, `InputTooLarge`
         beyond ``limits.audio_seconds``; the length is known before the samples are read.
         """
         import numpy as np
@@ -132,7 +134,14 @@ class Audio:
                 fix="numpy.nan_to_num(samples), where they are few",
             )
         _check_level(mono, self._label())
-        return mono if rate == sampling_rate else _resample(mono, rate, sampling_rate)
+        found = mono if rate == sampling_rate else _resample(mono, rate, sampling_rate)
+        if len(found) < least:
+            raise InputUnreadable(
+                f"{self._label()} has {len(found)} samples, too few for one frame",
+                why=f"at {sampling_rate:,} Hz it needs {least}, {1000 * least / sampling_rate:.1f} ms",
+                fix="use a longer audio clip, or leave it out",
+            )
+        return found
 
     def _label(self) -> str:
         return f"'{self.name}'" if self.name else "this audio clip"

@@ -76,7 +76,7 @@ def test_a_long_recording_is_an_error_cut_or_heard_in_windows(checkpoint: Make) 
 def test_less_sound_than_a_frame_is_an_error_of_its_item(checkpoint: Make) -> None:
     runner = duomo.load("audio-classification", f"dir:{checkpoint('wav2vec2')}", device="cpu")
     bad, good = runner.map([(np.zeros(20, np.float32), RATE), (voice(120, 0.5), RATE)])
-    assert "too few for one state" in bad.error.what
+    assert "too few for one frame" in bad.error.what
     assert good.ok
 
 

@@ -77,6 +77,13 @@ def test_all_codebooks_are_kept_unless_fewer_are_asked_for(codec):
         runner((sound(0.25), RATE), num_codebooks=len(result.codes) + 1)
 
 
+def test_less_sound_than_a_frame_is_an_error_of_its_item(codec):
+    _, _, runner = codec
+    short, good = runner.map([(sound(0.25)[:3], RATE), (sound(0.25), RATE)])
+    assert "too few for one frame" in short.error.what
+    assert good.ok
+
+
 def test_a_long_clip_is_refused_cut_or_coded_in_parts(codec):
     _, _, runner = codec
     runner.executor.worker.model.most = 1000  # a minute would take long here

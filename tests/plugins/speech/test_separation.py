@@ -68,6 +68,13 @@ def test_short_clips_are_what_the_network_makes_of_them_alone_and_in_a_batch(sep
     assert len(duomo.Audio.accept(tmp_path / "parts" / f"{about.labels[0]}.wav").samples(RATE)) == RATE
 
 
+def test_less_sound_than_a_frame_is_an_error_of_its_item(separator):
+    _, _, runner = separator
+    short, good = runner.map([(clip(1.0)[:3], RATE), (clip(0.7), RATE)])
+    assert "too few for one frame" in short.error.what
+    assert good.ok
+
+
 def test_long_clips_are_crossfaded_or_refused(separator):
     about, network, runner = separator
     samples = clip(2.3)

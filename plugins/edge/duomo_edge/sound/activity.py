@@ -62,7 +62,7 @@ class VoiceActivityDetector(Model[Audio, VoiceActivity]):
         return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: VoiceActivityDetectionOptions) -> list[Features]:
-        return [{"samples": item.samples(RATE)} for item in items]
+        return [{"samples": item.samples(RATE, FRAME)} for item in items]
 
     def collate(self, features: list[Features]) -> list[Samples]:
         return [each["samples"] for each in features]

@@ -19,7 +19,7 @@ from duomo.model import Features
 from duomo.tasks.speech.recognition import Segment, SpeechRecognitionOptions, Transcript
 from duomo.tasks.speech.windows import WINDOW_S, Window, join, windows_of
 from duomo_edge.artifact import Graph, check_device, check_names, open_graph, read_settings
-from duomo_edge.sound.activity import INPUTS as ACTIVITY, ActivitySettings, VoiceActivityDetector
+from duomo_edge.sound.activity import FRAME, INPUTS as ACTIVITY, ActivitySettings, VoiceActivityDetector
 from duomo_edge.sound.spectrum import HOP, RATE, log_mel
 from duomo_edge.sound.timestamps import Vocabulary, allowed, last_time, stop
 
@@ -92,7 +92,7 @@ class Whisper(Model[Window, Transcript]):
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
         """Windows of speech; none where no one speaks."""
-        samples = item.samples(RATE)
+        samples = item.samples(RATE, FRAME)
         return windows_of(samples, self.detector.probabilities(samples), options)
 
     def merge(  # type: ignore[override]
