@@ -33,6 +33,8 @@ _NUMBER_BEHIND = re.compile(
     r"(?!\w|[/%]|\.\d)(?![ -]?(?:mg|mcg|ml|mmHg|bpm|kg|cm|years?|yo|y/o))"
 )
 """A house number, or a postcode with or without the letters of a state."""
+_NUMBER_BEFORE = 16
+"""Characters before a name in which its house number lies: to read the whole text for each name is quadratic."""
 CLINICAL = frozenset(
     """
     Pt Pts W W/ D D/W Ortho Cardio Neuro Onc Peds Rads Hx Rx Dx Tx Fx Sx Vs Yo Vm
@@ -55,6 +57,10 @@ EPONYMS = frozenset("Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Gla
 """Diseases and signs, as they are written there; given up for a clinician who bears one, but not in capitals."""
 
 
+_LONG = re.compile(r"\S{200,}")
+"""More than a word of any language, or an address of the web."""
+
+
 @functools.cache
 def tagger() -> Language:
     """The spaCy pipeline, loaded once. Raises `RequirementMissing`."""
@@ -72,7 +78,8 @@ def tagger() -> Language:
 
 def by_tagger(text: str) -> Iterator[Span]:
     """Entities, and every proper noun besides, with initials, particles and small numbers that belong to it."""
-    document = tagger()(text)
+    # The tokenizer takes signs off a word one by one, and reads all the rest of it each time: quadratic in its length.
+    document = tagger()(_LONG.sub(lambda word: re.sub(r"[\W_]", " ", word[0]), text))
     for entity in document.ents:
         kind = _ENTITIES.get(entity.label_, "")
         timeless = entity.label_ == "DATE" and not _TIMES.search(entity.text)
@@ -129,7 +136,9 @@ def _belongs(text: str, last: Span, span: Span) -> bool:
 def _with_number(text: str, span: Span) -> Span:
     if span.kind not in ("NAME", "PLACE", "PERSON", "ORGANIZATION", "ADDRESS", "GROUP"):
         return span
-    before = re.search(r"(?<![\w/.])\d{1,5}[ ]?[a-zA-Z]?[\s,]{1,3}$", text[: span.start])
+    before = re.search(
+        r"(?<![\w/.])\d{1,5}[ ]?[a-zA-Z]?[\s,]{1,3}$", text[max(0, span.start - _NUMBER_BEFORE) : span.start]
+    )
     behind = _NUMBER_BEHIND.match(text, span.end)
     return Span(
         span.start - len(before[0]) if before else span.start,

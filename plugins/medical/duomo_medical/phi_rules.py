@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -207,10 +208,12 @@ def by_shape(text: str) -> Iterator[Span]:
 def without_measurements(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     """Spans with doses, values with units, blood pressures and ages below 90 cut out: a note is for medicine."""
     measured = [match.span() for match in _MEASUREMENTS.finditer(text)]
+    ends, starts = [last for _, last in measured], [first for first, _ in measured]
     for span in spans:
         start = span.start
-        for first, last in [*measured, (span.end, span.end)]:
-            if last <= start or first > span.end:
+        within = measured[bisect_right(ends, start) : bisect_right(starts, span.end)]
+        for first, last in [*within, (span.end, span.end)]:
+            if last <= start:
                 continue
             if any(letter.isalnum() for letter in text[start:first]):
                 yield Span(start, first, span.kind)

@@ -68,5 +68,5 @@ def _simple(letter: str) -> str:
 
 
 def _bare(letter: str) -> str:
-    base, *marks = unicodedata.normalize("NFD", letter)
+    base, *marks = list(unicodedata.normalize("NFD", letter))
     return base if marks and all(unicodedata.combining(mark) for mark in marks) else letter

