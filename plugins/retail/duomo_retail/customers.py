@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -216,8 +217,8 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
         return found
 
     def _not_after_the_end(self, record: Record[Customer]) -> Iterator[Finding]:
-        end = self._window().end
-        late = sum(each[:10] > end for each in record.payload.dates)
+        end = _end(self._window())
+        late = sum(day > end for day in _days(record.payload))
         if late == len(record.payload.dates):
             raise BadInput(
                 f"customer '{record.key}' has no purchase by {end}",
@@ -240,10 +241,9 @@ def _summary(customer: Customer, window: Window) -> _Seen:
     if not np.isfinite(customer.amounts).all():
         raise BadInput("a customer with an amount that is not a number", why="NaN and infinity cannot be added up",
                        fix="correct 'amounts', or leave the purchase out")  # fmt: skip
-    end = dt.date.fromisoformat(window.end)
+    end = _end(window)
     by_unit: dict[int, float] = {}
-    for date, amount in zip(customer.dates, customer.amounts, strict=True):
-        day = _day(date)
+    for day, amount in zip(_days(customer), customer.amounts, strict=True):
         if day <= end and amount >= 0:
             unit = _unit(day, window.unit_days)
             by_unit[unit] = by_unit.get(unit, 0.0) + amount
@@ -277,12 +277,10 @@ def _usable(records: Sequence[Record[Customer]], window: Window) -> list[_Seen]:
 
 def _last_day(records: Sequence[Record[Customer]]) -> str:
     """The last day of all purchases whose date can be read."""
-    days = []
+    days: list[dt.date] = []
     for text in (each for record in records for each in record.payload.dates):
-        try:
-            days.append(_day(text))
-        except BadInput:
-            continue
+        with contextlib.suppress(BadInput):
+            days.append(_day(text, "dates"))
     if not days:
         raise BadInput("no purchase has a date", why=f"none of {len(records)} customers has one", fix="fill in 'dates'")
     return max(days).isoformat()
@@ -293,10 +291,19 @@ def _unit(day: dt.date, days: int) -> int:
     return (day.toordinal() - 1) // days
 
 
-def _day(text: str) -> dt.date:
-    moment = parse_time(text[:10], "dates")
+def _end(window: Window) -> dt.date:
+    return _day(window.end, "end")
+
+
+def _days(customer: Customer) -> list[dt.date]:
+    """The day of each purchase. Raises `BadInput` for the first that has none; `dates[2]` is the third."""
+    return [_day(text, f"dates[{number}]") for number, text in enumerate(customer.dates)]
+
+
+def _day(cell: object, field: str) -> dt.date:
+    moment = parse_time(cell, field)
     if moment is None:
-        raise BadInput("a purchase has no date", why="each purchase has one", fix="fill in 'dates'")
+        raise BadInput("a purchase has no date", why=f"'{field}' is empty", fix=f"fill in '{field}'")
     return moment.date()
 
 
@@ -340,11 +347,15 @@ def _one_currency_in_all(records: Sequence[Record[Customer]]) -> Iterator[Findin
 def _spend_follows_frequency(records: Sequence[Record[Customer]]) -> Iterator[Finding]:
     """CALIB.OFF where those who buy more often also spend more, or less, each time: Gamma-Gamma takes both apart."""
     customers = [each.payload for each in records]
-    repeated = [each for each in customers if len(set(each.dates)) > 1 and np.isfinite(each.amounts).all()]
+    repeated = []
+    for each in customers:
+        with contextlib.suppress(BadInput):
+            days = len(set(_days(each)))
+            if days > 1 and np.isfinite(each.amounts).all():
+                repeated.append((days, float(np.mean(each.amounts))))
     if len(repeated) < ENOUGH_CUSTOMERS:
         return
-    often = np.array([len(set(each.dates)) for each in repeated], float)
-    spent = np.array([np.mean(each.amounts) for each in repeated])
+    often, spent = np.array(repeated, float).T
     ranks = [np.unique(each, return_inverse=True)[1].astype(float) for each in (often, spent)]
     if min(each.std() for each in ranks) == 0:
         return
@@ -369,13 +380,18 @@ def _returns(record: Record[Customer]) -> Iterator[Finding]:
 
 def _by_customer(rows: Iterable[Any]) -> Iterator[Any]:
     found: dict[str, dict[str, Any]] = {}
-    for row in filled_rows(rows, COLUMNS, "table"):
+    for number, row in enumerate(filled_rows(rows, COLUMNS, "table"), 1):
         if isinstance(row, DuomoError):
             yield row
             continue
+        try:
+            day = _day(row["date"], "date")
+        except BadInput as error:
+            yield BadInput(f"row {number} of the table: {error.what}", why=error.why, fix=error.fix)
+            continue
         name = str(row["customer_id"])
         one = found.setdefault(name, {"customer_id": name, "dates": [], "amounts": [], "currency": []})
-        one["dates"].append(str(row["date"])[:10])
+        one["dates"].append(day.isoformat())
         one["amounts"].append(row["amount"])
         one["currency"].append(row.get("currency"))
     yield from found.values()

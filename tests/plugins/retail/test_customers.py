@@ -97,6 +97,25 @@ def test_a_table_is_gathered_by_customer(tmp_path: Path, fitted: Any) -> None:
     assert "rename 'customer' to 'customer_id'" in failed.value.fix
 
 
+def test_dates_are_days_and_no_text(tmp_path: Path, fitted: Any) -> None:
+    adapter, _ = fitted
+    usual, other, late = (
+        {"customer_id": "p", "dates": dates, "amounts": [10.0, 12.0]}
+        for dates in (["1997-02-01", "1997-03-01"], ["19970201", "1997-03-01T23:00:00Z"], ["1997-02-01", "19980101"])
+    )
+    assert adapter(other).payload == adapter(usual).payload
+    assert not adapter(other).findings
+    assert [each.code for each in adapter(late).findings] == ["LEAK.FUTURE"]
+    for date in ("1.3.1997", "1997-3-1", "1997-03-011"):
+        [outcome] = adapter.map([{**usual, "dates": ["1997-02-01", date]}])
+        assert outcome.error.what == "'dates[1]' is not a time"
+    path = tmp_path / "sales.csv"
+    path.write_text("customer_id,date,amount\nb,19970301,5\nb,3.4.1997,7\nb,1997-05-01,6\n")
+    lost, found = adapter.read(path)
+    assert lost.what == "row 2 of the table: 'date' is not a time"
+    assert found["dates"] == ["1997-03-01", "1997-05-01"]
+
+
 def test_nothing_is_said_before_something_was_learnt() -> None:
     with pytest.raises(UsageProblem, match="was not fitted"):
         CustomerValue()(CustomerValue.samples()[0])
