@@ -30,7 +30,7 @@ Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with t
   written as they are, also one that a spreadsheet would run as a formula (`=…`, `+…`, `-…`, `@…`); with `--csv-safe`
   such a cell begins with `'`. Use it where the texts are not yours and the file will be opened in a spreadsheet.
 - **Vectors**: `-O vectors.npy` is a float32 array for `numpy.load`, a row an input; Parquet has lists of one length.
-- **A page**: `-O out.html` shows the results of a run, with their images and audio clips inside; no script, no request.
+- **A page**: `-O out.html` shows results beside images, audio clips and beginnings of texts; no script, no request.
 - **Bytes** in JSON, such as an audio clip, are base64 as RFC 4648 §4 has it: `base64 -d` and `atob` decode them.
 - **Subtitles**: `-o srt` and `-o vtt` write the segments of a transcript, one file an input.
 - **Each input stands alone.** One that cannot be used is a record with an `error`; the others go on, in order.

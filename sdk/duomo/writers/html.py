@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from duomo.outcome import Outcome
@@ -27,12 +28,15 @@ class HtmlWriter(TextWriter):
     """
 
     _open = False
+    given: Callable[[], object] | None = None
+    """Gives what the outcome that is written is of; the beginning of a text or a record stands beside its result."""
 
     def write(self, outcome: Outcome[Any]) -> None:
         if not self._open:
             self._head(f"{outcome.meta.task} by {outcome.meta.model}")
+        given = self.given() if self.given is not None else None
         # The page has the style once.
-        self._file.write(f"<section>{outcome_html(outcome).replace(STYLE, '')}</section>\n")
+        self._file.write(f"<section>{outcome_html(outcome, given).replace(STYLE, '')}</section>\n")
 
     def close(self, *, complete: bool = True) -> None:
         if complete:

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -480,6 +481,19 @@ def test_a_file_of_unknown_format_is_refused(duomo: Any, tmp_path: Path, task: s
     assert done.exit_code == 2
     assert f"its ending is none of {known}" in done.stderr
     assert duomo("run", task, "-t", "a", "-O", str(tmp_path / name), "-o", "csv").exit_code == 0
+
+
+def test_a_page_shows_the_beginning_of_each_text_beside_its_result(duomo: Any, tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "page.html"
+    rows.write_text('{"text": "from <a> row"}\n{"no": "text"}\n')
+    long = "a word and " * 99
+    duomo(*CLASSIFY, str(rows), "--field", "text", "-t", long, "-O", str(out))
+    first, second, third = re.findall("<section>(.*)</section>", out.read_text("utf-8"))
+    assert first.startswith(f'<div class="duomo"><p><b>{rows}:1</b></p><p>from &lt;a&gt; row</p>')
+    assert "has no field" in second
+    assert f"<b>2</b></p><p>{long[:300]}…</p>" in third
+    pairs = duomo("run", "similarity", "--pair", "a cat", "a kitten", "-o", "html").stdout
+    assert "<p>a cat, a kitten</p>" in pairs
 
 
 @pytest.mark.parametrize("option", ["-O", "--stats"])

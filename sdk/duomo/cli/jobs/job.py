@@ -51,6 +51,9 @@ class Job(ABC, Generic[O]):
     executor: Executor | None = None
     """The place of the loaded model, where there is one."""
 
+    given: object = None
+    """What the outcome that came last is of, where that is at hand."""
+
     def __init__(self, app: App, ctx: click.Context, options: O) -> None:
         self.app, self.options = app, options
         self.place = Place.of(options.output, options.out, app.catalog)
@@ -93,7 +96,13 @@ class Job(ABC, Generic[O]):
         """
         options = self.options
         self.sink = Sink(
-            self.place, view, self.output, options.chosen_fields, resume=options.resuming, csv_safe=options.csv_safe
+            self.place,
+            view,
+            self.output,
+            options.chosen_fields,
+            resume=options.resuming,
+            csv_safe=options.csv_safe,
+            given=lambda: self.given,
         )
         self.sink.check()
         if options.stats not in (None, "-"):

@@ -23,6 +23,7 @@ from duomo.errors import UsageProblem, nearest
 from duomo.outcome import Outcome
 from duomo.writers.base import Writer, explain_os_errors
 from duomo.writers.formats import WRITERS
+from duomo.writers.html import HtmlWriter
 from duomo.writers.npy import check_npy
 from duomo.writers.subtitles import check_subtitles
 from duomo.writers.text import TextWriter
@@ -86,6 +87,8 @@ class Sink:
     fields: tuple[str, ...]
     resume: bool
     csv_safe: bool
+    given: Callable[[], object]
+    """Gives what the outcome that is written is of; None where that is not at hand."""
 
     def check(self) -> None:
         """Raise `UsageProblem` for what a file's kind does not allow, and for a place that cannot be written to."""
@@ -143,13 +146,16 @@ class Sink:
         own = {"text": _PlainWriter, "table": _TableWriter}.get(self.output)
         if own is not None or self.place.renderer is not None:
             return (own or _RenderedWriter)(self, place, resume=resume)
-        return WRITERS[f".{self.output}"](
+        writer = WRITERS[f".{self.output}"](
             place,  # type: ignore[arg-type]  # Parquet and .npy go to a file only, as `check` makes sure of
             self.view.result,
             resume=resume,
             fields=self.fields,
             csv_safe=self.csv_safe,
         )
+        if isinstance(writer, HtmlWriter):
+            writer.given = self.given
+        return writer
 
 
 class Console:

@@ -192,6 +192,7 @@ class TaskJob(Job[RunOptions]):
             **self.params,
         ):
             item = waiting.popleft()
+            self.given = item.value
             yield dataclasses.replace(outcome, id=item.label if by_label else item.id or str(outcome.index))
 
     def _check_live(self, paths: list[str]) -> None:

@@ -9,13 +9,13 @@ matplotlib's.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import pydantic
 
-from duomo.tasks.showing.parts import Source, escape, record, records, vector
+from duomo.tasks.showing.parts import Source, brief, escape, record, records, vector
 from duomo.tasks.showing.pictures import picture
 from duomo.tasks.showing.series import series
 from duomo.tasks.showing.sound import sound
@@ -26,6 +26,8 @@ _MOST_BYTES = 64 * 1024**2
 """A larger file is not read only to be shown."""
 _SHORT = 40
 """Letters of a text that is named like a number; a longer one is a paragraph."""
+_MOST_LETTERS = 300
+"""Letters that are shown of a text that was given."""
 _SHOWS: tuple[Show, ...] = (picture, sound, vector, series)
 """Each gives HTML and the names of the fields that it has shown; nothing for what it does not know."""
 
@@ -62,14 +64,31 @@ class AnyError(Protocol):
     def fix(self) -> str: ...
 
 
-def outcome_html(outcome: AnyOutcome) -> str:
-    """Show an outcome: its name, and the result or the error. What lies at its name is read, addresses are not."""
-    name = f"<p><b>{escape(outcome.id)}</b></p>"
+def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
+    """Show an outcome: its name, and the result or the error. What lies at its name is read, addresses are not.
+
+    Args:
+        outcome: of any task.
+        given: what it is the outcome of, where that is at hand; the beginning of a text or of a record is shown.
+    """
+    name = f"<p><b>{escape(outcome.id)}</b></p>{_given(given, outcome.id)}"
     if outcome.error is not None:
         what = f"<p>{escape(outcome.error.code)}: {escape(outcome.error.what)}</p>"
         return f'{STYLE}<div class="duomo">{name}{what}<p class="few">{escape(outcome.error.fix)}</p></div>'
     source = Path(outcome.id) if _is_file(outcome.id) else None
     return f'{STYLE}<div class="duomo">{name}</div>' + result_html(outcome.result, source) if outcome.result else name
+
+
+def _given(value: object, name: str) -> str:
+    if isinstance(value, Mapping):
+        text = " · ".join(f"{key} {brief(each)}" for key, each in value.items())
+    elif isinstance(value, str | list | tuple):
+        text = brief(value)
+    else:
+        return ""
+    if text == name:
+        return ""
+    return f"<p>{escape(text[:_MOST_LETTERS])}{'…' if len(text) > _MOST_LETTERS else ''}</p>"
 
 
 def _is_file(name: str) -> bool:
