@@ -21,8 +21,6 @@ from duomo_vision.graphs import TfjsModel
 SIDE = 192
 MARGIN = 1.25
 """A box is cut out so much longer than it is: it wants to see what is around a body."""
-SEEN = 0.3
-"""Points less sure than this are not there: of 17 it always gives each."""
 NAMES = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
     "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
@@ -49,18 +47,12 @@ class MoveNet(TfjsModel[MarkedImage, Poses]):
 
     def postprocess(self, output: Tensor, features: list[Features], options: PoseEstimationOptions) -> list[Poses]:
         found = iter(output.tolist())
-        threshold = max(options.threshold, SEEN)
-        return [
-            Poses.model_construct(
-                poses=[
-                    _pose(next(found), cut, box, threshold)
-                    for cut, box in zip(each["cuts"], each["boxes"], strict=True)
-                ],
-                width=each["size"][0],
-                height=each["size"][1],
-            )
-            for each in features
-        ]
+        results = []
+        for each in features:
+            looked_at = zip(each["cuts"], each["boxes"], strict=True)
+            poses = [_pose(next(found), cut, box, options.threshold) for cut, box in looked_at]
+            results.append(Poses.found(poses, each["given"], each["size"]))
+        return results
 
 
 def _features(item: MarkedImage) -> Features:
@@ -82,6 +74,7 @@ def _features(item: MarkedImage) -> Features:
     return {
         "cuts": cuts or [Square.whole(picture, SIDE)],
         "boxes": item.boxes or (whole,),
+        "given": item.boxes,
         "size": picture.size,
     }
 

@@ -67,7 +67,7 @@ class PoseEstimator(Model[MarkedImage, Poses]):
                 [[found]] = self.processor.post_process_pose_estimation(maps, boxes=[[box]])
                 poses.append(self._pose(found, box, options.threshold))
                 done += 1
-            results.append(Poses.model_construct(poses=poses, width=each["size"][1], height=each["size"][0]))
+            results.append(Poses.found(poses, each["given"], each["size"]))
         return results
 
     def _features(self, item: MarkedImage) -> Features:
@@ -82,7 +82,7 @@ class PoseEstimator(Model[MarkedImage, Poses]):
         corners = item.boxes or ((0.0, 0.0, float(picture.width), float(picture.height)),)
         boxes = [[left, top, right - left, bottom - top] for left, top, right, bottom in corners]
         prepared = self.processor(images=[picture], boxes=[boxes], return_tensors="pt")
-        return {"pixels": prepared["pixel_values"], "boxes": boxes, "size": (picture.height, picture.width)}
+        return {"pixels": prepared["pixel_values"], "boxes": boxes, "given": item.boxes, "size": picture.size}
 
     def _pose(self, found: dict[str, Tensor], box: list[float], threshold: float) -> Pose:
         columns = (found["labels"].tolist(), found["scores"].tolist(), found["keypoints"].tolist())

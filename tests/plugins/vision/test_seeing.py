@@ -177,9 +177,11 @@ class TestPoses:
         assert (boxed.poses[0].xmin, boxed.poses[0].ymax) == (20, 512)
         with pytest.raises(BadInput, match="not points"):
             runner({"image": path, "points": [[10, 10]]})
-        [nobody] = runner(photo("skimage/data/coffee.png")).poses
-        assert nobody.keypoints == []
-        assert nobody.score == 0.0
+        coffee, black = photo("skimage/data/coffee.png"), np.zeros((90, 120, 3), np.uint8)
+        assert [runner(each).poses for each in (coffee, black)] == [[], []], "nobody is no pose"
+        [beside] = runner({"image": black, "boxes": [[0, 0, 60, 60]]}).poses
+        assert (beside.keypoints, beside.score, beside.xmax) == ([], 0.0, 60), "each box keeps its place"
+        assert len(runner(black, threshold=0).poses[0].keypoints) == 17
 
 
 class TestPeople:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 
@@ -36,11 +37,20 @@ class Pose(Result):
 
 
 class Poses(Result):
-    """One pose for each box that was looked at, in their order, and the size of the image."""
+    """One pose for each box that was given, in their order, and the size of the image.
+
+    Of a whole image there is one, or none where no point is as sure as the threshold.
+    """
 
     poses: list[Pose]
     width: int
     height: int
+
+    @classmethod
+    def found(cls, poses: list[Pose], boxes: Sequence[object], size: tuple[int, int]) -> Self:
+        """The poses of an image of `size` (width, height); without `boxes` from the caller, those that have points."""
+        kept = poses if boxes else [each for each in poses if each.keypoints]
+        return cls.model_construct(poses=kept, width=size[0], height=size[1])
 
     def draw(self, image: object) -> PIL.Image.Image:
         """Draw the points on `image`, which may be whatever the task takes; an image of its own comes back."""
@@ -53,7 +63,7 @@ class Poses(Result):
 class PoseEstimationOptions(Options):
     """Options of pose estimation."""
 
-    threshold: float = Field(0.0, ge=0, le=1, description="leave out points less sure than this")
+    threshold: float = Field(0.3, ge=0, le=1, description="leave out points less sure than this")
 
 
 class PoseEstimation(Task[MarkedImage, PoseEstimationOptions, Poses]):

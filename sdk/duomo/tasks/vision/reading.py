@@ -85,7 +85,10 @@ class HandwritingRecognition(Task[Image, HandwritingRecognitionOptions, Handwrit
 
 
 class Orientation(Result):
-    """By how many degrees a page is turned, and how sure the model is, in [0, 1]."""
+    """By how many degrees a page is turned, and how sure the model is, in [0, 1].
+
+    One of the four is always given: of what shows nothing to read the score is little above 0.25, which is chance.
+    """
 
     angle: Literal[0, 90, 180, 270]
     """Clockwise: ``image.rotate(angle, expand=True)`` of Pillow, which turns the other way, makes it upright."""
