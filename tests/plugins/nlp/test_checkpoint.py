@@ -1,6 +1,7 @@
 """Checkpoints are loaded whole, or refused with the reason."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 import duomo
-from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
+from duomo.errors import StoreMismatch, UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 
 Make = Callable[..., Path]
 
@@ -142,7 +143,7 @@ def test_run_takes_the_weights_that_are_in_the_folder_now(
         assert found == [*expected, expected[0]], name
 
 
-def test_run_takes_the_steps_that_are_in_the_folder_now(checkpoint: Make) -> None:
+def test_run_takes_the_steps_that_are_in_the_folder_now(checkpoint: Make, tmp_path: Path) -> None:
     """Sentence-transformers keeps them in folders of the folder."""
     folder = checkpoint("bert", AutoModel)
     types = {"": "Transformer", "1_Pooling": "Pooling"}
@@ -153,8 +154,15 @@ def test_run_takes_the_steps_that_are_in_the_folder_now(checkpoint: Make) -> Non
     for mode in ("mean", "cls"):
         (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": mode}))
         found.append(duomo.run("feature-extraction", "the cat", model=f"dir:{folder}", device="cpu").vector.tolist())
-        assert found[-1] == load(folder, "feature-extraction")("the cat").vector.tolist()
+        runner = load(folder, "feature-extraction")
+        assert found[-1] == runner("the cat").vector.tolist()
+        if mode == "mean":
+            assert all(outcome.ok for outcome in runner.map(["the cat"], store=tmp_path / "run.store"))
     assert found[0] != found[1]
+    with pytest.raises(StoreMismatch, match="made with something else") as caught:
+        list(runner.map(["the cat"], store=tmp_path / "run.store"))
+    assert re.search("revision was files:.*, now files:", caught.value.why)
+    assert "another store" in caught.value.fix
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what a process has mapped")
