@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,10 @@ FAR = 8.0
 MOST_NAMES = 1000
 """A column of more distinct names, or of names that are nearly all distinct, says nothing of other rows."""
 DISTINCT = 0.5
+FEW_ROWS = 20
+"""In fewer rows, whole numbers are all different by chance."""
+_KEY = re.compile(r"(?:^|[a-z0-9_. -])I[dD]$|(?:^|[_. -])(?:id|key|index|idx|row)$|^Unnamed: \d+$")
+"""Names of keys in tables, and what pandas calls the rows it has counted."""
 
 
 class Columns(NamedTuple):
@@ -82,6 +87,22 @@ class Columns(NamedTuple):
             missing.append(float(number is None))
         places = [_place(row.fields[name], known) for name, known in self.names.items()]
         return torch.tensor(scaled + missing), torch.tensor(places, dtype=torch.long)
+
+
+def likely_keys(rows: Sequence[TableRow], names: Iterable[str]) -> list[str]:
+    """Columns of whole numbers, another in each row, that count the rows or are named as keys are.
+
+    What is learned from the number of a row holds for no new row.
+    """
+    found = []
+    for name in names:
+        values = [as_number(row.fields.get(name)) for row in rows]
+        whole = {int(value) for value in values if value is not None and value.is_integer()}
+        if len(whole) == len(rows) >= FEW_ROWS:
+            counts = max(whole) - min(whole) < 2 * len(rows)  # a part of the rows may be held out
+            if counts or _KEY.search(name):
+                found.append(name)
+    return found
 
 
 def as_number(cell: object) -> float | None:

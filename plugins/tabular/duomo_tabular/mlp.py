@@ -25,7 +25,7 @@ from duomo.model import Features, R
 from duomo.tasks.results import Classification, Number
 from duomo.tasks.tabular.prediction import TabularClassificationOptions, TabularRegressionOptions
 from duomo.training import Losses, SmallTrainable, squared_error
-from duomo_tabular.columns import Columns
+from duomo_tabular.columns import Columns, likely_keys
 
 WIDEST = 16
 """Numbers that stand for a name at most."""
@@ -175,8 +175,13 @@ class TableTrainer(SmallTrainable[TableRow]):
         if not self.is_blank:
             return  # a trained table with new labels keeps its columns
         self.columns, self.is_blank = Columns.fit(items), False
-        if self.columns.ignored:
-            self.notes = [f"columns that are not used: {', '.join(self.columns.ignored)}"]
+        ignored = self.columns.ignored
+        self.notes = [f"columns that are not used: {', '.join(ignored)}"] if ignored else []
+        self.notes += [
+            f"column '{name}' looks like a key, a whole number of its own in each row, and is learned from: "
+            "if it is one, name it 'id', or take it out of the table"
+            for name in likely_keys(items, self.columns.numbers)
+        ]
         before = next(self.network.parameters())
         self.network = Network(self.columns, self.hidden, len(self.labels) or 1).to(before.device, before.dtype)
         if self.kind == "number":

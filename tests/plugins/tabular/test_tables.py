@@ -12,7 +12,8 @@ from duomo import Recipe
 from duomo.errors import BadInput, WeightsMismatch
 from duomo.inputs import TableRow
 from duomo.training import evaluate
-from duomo_tabular.columns import Columns
+from duomo_tabular.columns import Columns, likely_keys
+from duomo_tabular.mlp import ClassificationTrainer
 
 CITIES = ["Oslo", "Rome", "Lima", "Bern"]
 
@@ -84,6 +85,7 @@ def test_kinds_of_columns():
         for at in range(60)
     ]  # fmt: skip
     columns = Columns.fit(rows)
+    assert likely_keys(rows, columns.numbers) == ["n"]
     assert list(columns.numbers) == ["n"]
     assert list(columns.names) == ["c"]
     assert set(columns.ignored) == {"id", "one", "free", "mixed"}
@@ -94,6 +96,27 @@ def test_kinds_of_columns():
     assert far[0] == 8.0
     with pytest.raises(BadInput, match="no column of this table can be learned from"):
         Columns.fit([TableRow.accept({"id": at}) for at in range(9)])
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "is_key"),
+    [
+        ("row", range(1, 41), True),
+        ("customer_id", range(10**6, 10**9, 24_975_000), True),
+        ("PassengerId", [str(at * 977) for at in range(40)], True),
+        ("seen", [7 + 3 * at // 2 for at in range(40)], True),  # a part of the rows is held out
+        ("income", range(10**4, 10**5, 2250), False),
+        ("paid", range(10**4, 10**5, 2250), False),
+        ("height", [at + 0.5 for at in range(40)], False),
+        ("age_id", [at // 2 for at in range(40)], False),
+    ],
+)
+def test_a_column_that_counts_the_rows_is_named(name, cells, is_key):
+    rows = [TableRow.accept({name: cell, "other": at % 7 / 2}) for at, cell in enumerate(cells)]
+    model = ClassificationTrainer.build("mlp", (4,), labels=["a", "b"], device=torch.device("cpu"), dtype=torch.float32)
+    model.fit_statistics(rows, ["a", "b"] * (len(rows) // 2))
+    assert [each.split("'")[1] for each in model.notes] == ([name] if is_key else [])
+    assert all("name it 'id', or take it out" in each for each in model.notes)
 
 
 @pytest.mark.parametrize(
