@@ -108,6 +108,8 @@ class VideoReader:
             )
         self._stream.thread_type = "AUTO"
         self.width, self.height = self._stream.width, self._stream.height
+        self.seconds = self._length()
+        """Length, as the file says; None where it does not, as streams do."""
         try:
             self._check_size(self.width, self.height)
         except InputTooLarge:
@@ -120,9 +122,7 @@ class VideoReader:
         rate = self._stream.average_rate
         return float(rate) if rate else None
 
-    @property
-    def seconds(self) -> float | None:
-        """Length, as the file says; None where it does not, as streams do."""
+    def _length(self) -> float | None:
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
         whole = self._container.duration

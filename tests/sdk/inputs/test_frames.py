@@ -1,6 +1,7 @@
 """Frames of a video: in order, with their times, and refused where the file is not what it says."""
 
 import io
+import struct
 
 import av
 import numpy as np
@@ -113,6 +114,15 @@ def test_a_frame_that_is_larger_than_the_file_said_is_refused_too(config):
     config("[limits]\nimage_pixels = 5000")
     with VideoReader(coded(64, 48) + coded(96, 64)) as video, pytest.raises(InputTooLarge, match="96 x 64"):
         list(video.frames())
+
+
+def test_a_length_that_only_the_container_says_is_in_the_error(config):
+    config("[limits]\nvideo_seconds = 10")
+    file = bytearray(coded(16, 16, container="matroska"))
+    at = file.index(b"\x44\x89\x88") + 3
+    file[at : at + 8] = struct.pack(">d", 3.2e12)  # milliseconds: a hundred years
+    with pytest.raises(InputTooLarge, match="lasts 3,200,000,000 seconds"):
+        Video.accept(bytes(file)).spread(4)
 
 
 def test_a_video_that_does_not_say_how_long_it_is_ends_at_the_limit(config):
