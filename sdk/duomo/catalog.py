@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from duomo.config import load_config
+from duomo.counting import counted
 from duomo.errors import (
     DuomoError,
     PluginBroken,
@@ -240,7 +241,7 @@ class Catalog:
         is_hub = is_foreign or not (near or other)
         return UnknownModel(
             f"no model named '{name}'" + (f" for task {task}" if task else ""),
-            why=f"{len(names)} models are available"
+            why=f"{counted(len(names), 'model is', 'models are')} available"
             + (f"; the closest is '{near[0]}'" if near else "")
             + (f"; '{other[0]}' does {does}" if other else ""),
             fix=(f"-m {near[0]}\n" if near else "")

@@ -10,7 +10,7 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/duomo_*/plugin.py"
 PACKAGES = sorted({name for name, path in modules().items() if path.name == "__init__.py"})
 
 LAYERS = [
-    {"errors", "lazy", "npm", "specs", "unfit", "version"},
+    {"counting", "errors", "lazy", "npm", "specs", "unfit", "version"},
     {"config", "hooks"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel"},

@@ -118,5 +118,7 @@ def test_the_commands_keep_the_configuration_check_and_restore(tmp_path, files, 
 
     assert len(duomo_does("backup", folder, *map(str, files)).splitlines()) == 5
     assert "5 files are as they were kept" in duomo_does("restore", folder, "--check")
+    duomo_does("backup", str(tmp_path / "small"))
+    assert "1 file is as it was kept" in duomo_does("restore", str(tmp_path / "small"), "--check")
     duomo_does("restore", folder, "--into", str(tmp_path / "again"))
     assert (tmp_path / "again" / "config.toml").read_text("utf-8") == "offline = true\n"

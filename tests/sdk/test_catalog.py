@@ -316,7 +316,7 @@ def test_the_nearest_model_of_the_task_is_offered_before_others():
     with pytest.raises(UnknownModel) as caught:
         catalog.model("fake/echo", "text-classification")
     assert caught.value.what == "no model named 'fake/echo' for task text-classification"
-    assert caught.value.why == "1 models are available; the closest is 'fake/echoes'"
+    assert caught.value.why == "1 model is available; the closest is 'fake/echoes'"
     assert caught.value.fix == "-m fake/echoes\nduomo models list --task text-classification"
 
 

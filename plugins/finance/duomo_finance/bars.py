@@ -114,7 +114,8 @@ def check_bars(bars: Bars) -> list[Finding]:
                               field=symbol, severity="warn", fix="adjust all four prices alike"))  # fmt: skip
     gaps = _calendar_gaps(bars.times)
     if gaps:
-        found.append(find("INPUT.GAP", f"{len(gaps)} breaks in the calendar, the first after {gaps[0]:%Y-%m-%d}",
+        found.append(find("INPUT.GAP", f"{len(gaps)} break{'s' if len(gaps) > 1 else ''} in the calendar, "
+                          f"the first after {gaps[0]:%Y-%m-%d}",
                           field="time", fix="fill from the source, or say that the market was closed"))  # fmt: skip
     if len(bars.symbols) > 5 and len(bars) > 500 and not np.isnan(bars.close).any():
         found.append(find("SURVIVORSHIP", f"all {len(bars.symbols)} symbols live from the first bar to the last",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from duomo.adapters.adapter import Adapter
 from duomo.adapters.artifacts import load_folder
 from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.counting import counted
 from duomo.errors import PluginBroken, UnknownAdapter, UsageProblem, nearest
 from duomo.plugins.ours import distribution_of, install_line
 from duomo.runner import load
@@ -77,7 +78,8 @@ def find_adapter(name: str, catalog: Catalog) -> AdapterSpec:
     near = nearest(name, catalog.adapters)
     raise UnknownAdapter(
         f"no adapter named '{name}'",
-        why=f"{len(catalog.adapters)} adapters are installed" + (f"; the closest is '{near[0]}'" if near else ""),
+        why=f"{counted(len(catalog.adapters), 'adapter is', 'adapters are')} installed"
+        + (f"; the closest is '{near[0]}'" if near else ""),
         fix=f"duomo adapters show {near[0]}\nduomo adapters list" if near else "duomo adapters list",
     )
 

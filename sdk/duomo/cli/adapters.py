@@ -10,6 +10,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters, complete_executors, complete_models
 from duomo.cli.formats import echo_json, has_words, kind_of
 from duomo.cli.output import emit, output_option
+from duomo.counting import counted
 from duomo.errors import UsageProblem
 from duomo.plugins.ours import no_plugin
 from duomo.plugins.requirements import missing_requirements
@@ -120,7 +121,7 @@ def fit(app: App, /, adapter: str, sources: tuple[str, ...], artifacts: str | No
             name = ready.spec.name
             raise UsageProblem(f"'{name}' has nothing to fit", fix=f"use it as it is: duomo adapt {name} SRC")
         folder = fitted.save(out)
-    app.say(f"fitted on {len(records)} records: {', '.join(sorted(fitted.artifacts))}")
+    app.say(f"fitted on {counted(len(records), 'record')}: {', '.join(sorted(fitted.artifacts))}")
     app.say(f"use it: duomo adapt {ready.spec.name} SRC -a {folder}")
 
 
@@ -157,9 +158,9 @@ def evaluate(app: App, /, adapter: str, sources: tuple[str, ...], split: str, ou
 
 def _show(app: App, report: Report, output: str) -> None:
     """Show the report to people: the split first, because the numbers mean nothing without it."""
-    app.say(f"{report.adapter} {report.version}, {report.n} records judged, split by {report.split}")
+    app.say(f"{report.adapter} {report.version}, {counted(report.n, 'record')} judged, split by {report.split}")
     if report.unreadable:
-        app.say(f"{report.unreadable} records could not be used")
+        app.say(f"{counted(report.unreadable, 'record')} could not be used")
     rows = [{"metric": name, "value": f"{value:.4g}"} for name, value in report.metrics.items()]
     rows += [{"metric": f"decided {name}", "value": str(count)} for name, count in report.decisions.items()]
     rows += [{"metric": f"found {code}", "value": str(count)} for code, count in report.findings.items()]

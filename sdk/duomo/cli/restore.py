@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from duomo.counting import counted
+
 
 @click.command("restore")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -17,7 +19,8 @@ def command(folder: Path, into: Path | None, overwrite: bool, check: bool) -> No
     from duomo.backup import check as check_backup, restore
 
     if check:
-        click.echo(f"{len(check_backup(folder))} files are as they were kept")
+        num_files = len(check_backup(folder))
+        click.echo(counted(num_files, "file is as it was kept", "files are as they were kept"))
         return
     for path in restore(folder, into, overwrite=overwrite):
         click.echo(str(path))

@@ -13,6 +13,7 @@ from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
 from duomo.cli.output import settle
 from duomo.cli.stopping import told_to_end
+from duomo.counting import counted
 
 if TYPE_CHECKING:
     from duomo.training.checking import Checked
@@ -185,7 +186,8 @@ def _show_checked(checked: Checked, output: str) -> None:
         record["left_out"] = [vars(each) for each in checked.left_out]
         echo_json(record, indent=2)
         return
-    click.echo(f"{checked.trained:,} rows to train on, {checked.held_out:,} held out, {len(checked.left_out)} left out")
+    trained = counted(checked.trained, "row")
+    click.echo(f"{trained} to train on, {checked.held_out:,} held out, {len(checked.left_out)} left out")
     if checked.labels:
         click.echo(f"labels: {', '.join(checked.labels)}")
     for finding in checked.findings:
@@ -200,7 +202,7 @@ def _show_checked(checked: Checked, output: str) -> None:
 def _show_fit(fit: Fit) -> None:
     show_scores(fit.metrics)
     rows = fit.rows
-    click.echo(f"{rows.trained:,} rows trained, {rows.validated:,} held out, {len(rows.left_out)} left out")
+    click.echo(f"{counted(rows.trained, 'row')} trained, {rows.validated:,} held out, {len(rows.left_out)} left out")
     for left in rows.left_out[:SHOWN]:
         click.echo(f"left out: {left.id}: {left.what}", err=True)
     click.echo(f"duomo run {fit.task} -m dir:{fit.folder} …", file=sys.stdout)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, overload
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.client.encode import Json, encode_item, encode_options
 from duomo.client.replies import Line, error_of, line_class
+from duomo.counting import counted
 from duomo.errors import DuomoError, RequirementMissing, ServerBusy, ServerLost, UsageProblem
 from duomo.outcome import Failure, ItemError, Meta, Outcome
 from duomo.tasks.base import Result
@@ -277,7 +278,9 @@ class _Mapping(Generic[R]):
             waiting = [each for each in asked if each.position not in found]
         if waiting:
             raise ServerLost(
-                f"the server did not answer for {len(waiting):,} items", why="its answer ended early", fix="run again"
+                f"the server did not answer for {counted(len(waiting), 'item')}",
+                why="its answer ended early",
+                fix="run again",
             )
         meta = next((each.meta for each in found.values()), Meta(self._task.name, ""))
         for each in chunk:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from duomo.counting import counted
 from duomo.data.examples import Example, Finding
 from duomo.errors import BadInput
 
@@ -113,14 +114,14 @@ def check_rows(
     again = [at for same in places.values() for at in same[1:]]
     if again:
         yield _finding(
-            "note", f"{len(again)} rows repeat another row's input", again, examples,
+            "note", counted(len(again), "row repeats", "rows repeat") + " another row's input", again, examples,
             "equal inputs are kept on one side of the split", "Recipe(clean=('drop_duplicates',)) leaves them out",
         )  # fmt: skip
     torn = [same for same in places.values() if len({labels[at] for at in same}) > 1]
     if torn:
         rows = [at for same in torn for at in same]
         yield _finding(
-            "warning", f"{len(torn)} inputs have two labels or more", rows, examples,
+            "warning", counted(len(torn), "input has", "inputs have") + " two labels or more", rows, examples,
             f"such as {examples[torn[0][0]].id}: {', '.join(sorted({str(labels[at]) for at in torn[0]}))}",
             "look at these rows: a label is wrong, or classes overlap; clean=('drop_conflicts',) leaves them out",
         )  # fmt: skip
@@ -138,7 +139,8 @@ def _check_split(
     leaked = [at for at in held if contents[at] in known]
     if leaked:
         yield _finding(
-            "warning", f"{len(leaked)} held-out rows are in the training part too", leaked, examples,
+            "warning", counted(len(leaked), "held-out row is", "held-out rows are") + " in the training part too",
+            leaked, examples,
             "their scores say what was learned by heart", "leave them out of one of the files",
         )  # fmt: skip
     if not held or all(label is None for label in labels):
@@ -147,14 +149,17 @@ def _check_split(
     rare = [name for name, count in counts.items() if count < RARE]
     if rare:
         yield _finding(
-            "warning", f"{len(rare)} classes have fewer than {RARE} rows to train on: {_list(rare)}",
+            "warning",
+            counted(len(rare), "class has", "classes have") + f" fewer than {RARE} rows to train on: {_list(rare)}",
             [at for at in train if labels[at] in rare], examples, "a class is not learned from one row",
             "add rows, or join the class with another",
         )  # fmt: skip
     unseen = [name for name in counts if name not in held_labels]
     if unseen and len(counts) < len(held):
         yield _finding(
-            "warning", f"{len(unseen)} classes are not among the held-out rows: {_list(unseen)}", [], examples,
+            "warning",
+            counted(len(unseen), "class is", "classes are") + f" not among the held-out rows: {_list(unseen)}",
+            [], examples,
             "their scores are unknown", "hold out more rows, or add rows of these classes",
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from duomo.counting import counted
 from duomo.training.fit import Fit
 
 SHOWN = 10
@@ -32,7 +33,8 @@ def _lines(fit: Fit) -> Iterator[str]:
     else:
         yield "No rows were held out: how good it is on others is not known."
     yield "\n## Data\n"
-    yield f"{rows.trained:,} rows were trained on, {rows.validated:,} held out, {len(rows.left_out):,} left out."
+    trained = counted(rows.trained, "row was", "rows were")
+    yield f"{trained} trained on, {rows.validated:,} held out, {len(rows.left_out):,} left out."
     yield f"Digest of the training part: `{record['fingerprint']['training data'][:16]}`.\n"
     for finding in fit.findings:
         yield f"- {finding.level}: {finding.what}{' (' + finding.why + ')' if finding.why else ''}"

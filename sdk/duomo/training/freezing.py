@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from torch import nn
 
+from duomo.counting import counted
 from duomo.errors import UsageProblem
 from duomo.training import lora
 from duomo.training.trainable import Parts, Trainable
@@ -40,7 +41,8 @@ def choose(model: Trainable[object], train: Train, reference: str, rank: int = 4
     num_layers = len(_stack(model.network, parts, reference))
     if not 0 < train <= num_layers:
         raise UsageProblem(
-            f"'{reference}' has {num_layers} layers, so {train} of them cannot be trained",
+            f"{train} upper layers of '{reference}' cannot be trained",
+            why=f"it has {counted(num_layers, 'layer')}",
             fix=f"train=1 to {num_layers}, 'head' or 'all'",
         )
     layers = tuple(f"{parts.stack}.{at}" for at in range(num_layers - train, num_layers))
@@ -50,7 +52,9 @@ def choose(model: Trainable[object], train: Train, reference: str, rank: int = 4
 def _stack(network: nn.Module, parts: Parts, reference: str) -> nn.ModuleList:
     if not parts.stack:
         raise UsageProblem(
-            f"'{reference}' has no stack of layers to train the upper ones of", fix="train='head' or 'all'"
+            f"upper layers of '{reference}' cannot be trained",
+            why="it does not say in which list its layers are",
+            fix="train='head' or 'all'",
         )
     stack = network.get_submodule(parts.stack)
     assert isinstance(stack, nn.ModuleList)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from duomo.counting import counted
 from duomo.errors import SystemicError
 from duomo.execution.devices import free_memory, is_out_of_memory
 from duomo.training import optimizers
@@ -205,7 +206,7 @@ class Loop:
         self.left_out.update(rows)
         if len(self.left_out) > self.recipe.max_failed:
             raise SystemicError(
-                f"{len(self.left_out)} rows have no finite loss by step {number + 1}",
+                f"{counted(len(self.left_out), 'row has', 'rows have')} no finite loss by step {number + 1}",
                 why=f"max_failed is {self.recipe.max_failed}; the last are named in log.jsonl",
                 fix="look at these rows; or a lower lr. The last checkpoint is from before this step",
             )

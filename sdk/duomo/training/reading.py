@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 
 from duomo.catalog import resolve
+from duomo.counting import counted
 from duomo.data.cleaning import clean
 from duomo.data.examples import Finding
 from duomo.errors import BadOption, SystemicError, did_you_mean
@@ -58,8 +59,8 @@ class Reading:
         self.findings += parts.findings
         self.findings += [Finding("note", each) for each in self.model.notes]
         if prepared.num_truncated:
-            what = f"{prepared.num_truncated} inputs are longer than the model reads"
-            self.findings.append(Finding("note", what, "their beginning is used", num_rows=prepared.num_truncated))
+            what = counted(prepared.num_truncated, "input is", "inputs are") + " longer than the model reads"
+            self.findings.append(Finding("note", what, "the beginning is used", num_rows=prepared.num_truncated))
         self.train_rows = prepared.take(parts.train, varied=True)
         self.held_rows = prepared.take(parts.held)
         self.accepted = self.train_rows.examples, self.held_rows.examples
@@ -121,7 +122,7 @@ class Reading:
         if len(self.left_out) > self.recipe.max_failed:
             first = self.left_out[0]
             raise SystemicError(
-                f"{len(self.left_out)} rows cannot be used, and {num_rows} can",
+                f"{counted(len(self.left_out), 'row')} cannot be used, and {num_rows} can",
                 why=f"max_failed is {self.recipe.max_failed}; the first is {first.id}: {first.what}",
                 fix="correct them, or allow more: max_failed=…  (--max-failed)",
             )

@@ -315,7 +315,7 @@ def test_an_unsorted_gapped_panel_with_doubles_is_put_right_and_said():
 def test_a_hole_in_the_calendar_is_found():
     rows = [row for row in made_up.bars(200, 1) if not "2024-03-01" < row["time"] < "2024-04-10"]
     _, found = read_bars(rows)
-    assert [each.text for each in found] == ["1 breaks in the calendar, the first after 2024-03-01"]
+    assert [each.text for each in found] == ["1 break in the calendar, the first after 2024-03-01"]
 
 
 def test_mixed_currencies_are_refused_and_the_next_panel_goes_on():

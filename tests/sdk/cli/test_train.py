@@ -86,7 +86,7 @@ def test_check_reads_and_takes_no_step(base, table, tmp_path):
     )
     assert code == 0, said
     assert "labels: bird, fish" in said
-    assert "1 inputs have two labels or more" in said
+    assert "1 input has two labels or more" in said
     assert not (tmp_path / "out").exists()
 
 

@@ -49,8 +49,8 @@ def test_duplicates_contradictions_leaks_and_rare_classes_are_found():
     labels = ["a", "a", "a", "b", "a", "c", "a"]
     found = {each.what: each for each in check_rows(some, contents, labels, [0, 2, 3, 4, 5], [1, 6])}
     assert found["2 rows repeat another row's input"].rows == ("1", "3")
-    assert found["1 inputs have two labels or more"].rows == ("2", "3")
-    assert found["1 held-out rows are in the training part too"].rows == ("1",)
+    assert found["1 input has two labels or more"].rows == ("2", "3")
+    assert found["1 held-out row is in the training part too"].rows == ("1",)
     assert "2 classes have fewer than 2 rows to train on: b, c" in found
 
 
@@ -58,5 +58,5 @@ def test_a_class_that_is_not_held_out_is_found():
     some = examples(*"abcdefghij")
     labels = ["x"] * 6 + ["y"] * 4
     found = [each.what for each in check_rows(some, list("abcdefghij"), labels, [0, 1, 6, 7], [2, 3, 4, 5])]
-    assert found == ["1 classes are not among the held-out rows: y"]
+    assert found == ["1 class is not among the held-out rows: y"]
     assert not list(check_rows(some, list("abcdefghij"), range(10), [0, 1, 6, 7], [2, 3, 4, 5], are_names=False))

@@ -33,7 +33,7 @@ def test_a_validation_part_of_its_own_is_checked_against_the_training_part(fit, 
     found = fit(rows, validation=held)
     assert found.rows.validated == 2
     assert [each.what for each in found.rows.left_out] == ["label 'amphibian' is unknown"]
-    assert any("1 held-out rows are in the training part too" in each.what for each in found.findings)
+    assert any("1 held-out row is in the training part too" in each.what for each in found.findings)
 
 
 def test_a_class_with_one_row_is_reported(fit, rows):
@@ -79,5 +79,6 @@ def test_what_is_trained_is_a_known_word_or_a_number_of_layers(fit, rows, train)
 
 
 def test_more_layers_than_there_are(fit, rows):
-    with pytest.raises(UsageProblem, match="has 2 layers, so 3 of them cannot be trained"):
+    with pytest.raises(UsageProblem, match="3 upper layers of 'toys/letters' cannot be trained") as caught:
         fit(rows, train=3)
+    assert (caught.value.why, caught.value.fix) == ("it has 2 layers", "train=1 to 2, 'head' or 'all'")

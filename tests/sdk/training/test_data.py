@@ -75,7 +75,7 @@ def test_a_text_in_both_parts_and_a_text_with_two_labels_are_reported(fit, rows)
     torn = [{"text": "An OTTER", "label": "fish"}, {"text": "an  otter", "label": "bird"}]
     found = fit([*rows, *torn], validation=[{"text": "AN otter", "label": "fish"}, *rows[:3]])
     said = " / ".join(each.what for each in found.findings)
-    assert "1 inputs have two labels or more" in said
+    assert "1 input has two labels or more" in said
     assert "4 held-out rows are in the training part too" in said
     assert all(each.fix for each in found.findings if each.level == "warning")
 

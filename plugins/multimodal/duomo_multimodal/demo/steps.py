@@ -99,7 +99,7 @@ def read_page(stage: Stage) -> Shown:
     """The lines of a scanned page."""
     with stage.load("optical-character-recognition") as runner:
         page = runner(_photos(stage, ["page"])[0])
-    return f"{len(page.lines)} lines: “{page.lines[0].text} …", {"page": page}
+    return f"{len(page.lines)} line{'' if len(page.lines) == 1 else 's'}: “{page.lines[0].text} …", {"page": page}
 
 
 def search_photos(stage: Stage) -> Shown:

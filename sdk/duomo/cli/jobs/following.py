@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from duomo.counting import counted
 from duomo.data.rows import parse_json
 from duomo.errors import BadInput, DuomoError
 from duomo.inputs import Audio, Image, TextOrImage
@@ -56,7 +57,7 @@ class LiveInput:
         lines = []
         for each in self.feed.states():
             more = [f"{each.dropped} dropped"] if each.dropped else []
-            more += [f"opened again {each.reconnects} times"] if each.reconnects else []
+            more += [f"opened again {counted(each.reconnects, 'time')}"] if each.reconnects else []
             more += [f"last error: {each.error}"] if each.error else []
             lines.append(", ".join([f"{each.name}: {each.received} received", *more]))
         if self._ages:

@@ -22,6 +22,7 @@ from duomo.cli.jobs.following import LiveInput, record_of
 from duomo.cli.jobs.job import Job
 from duomo.cli.jobs.options import AdaptOptions
 from duomo.cli.jobs.results import View
+from duomo.counting import counted
 from duomo.data.rows import json_lines
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
@@ -103,7 +104,7 @@ class RecordsJob(Job[AdaptOptions]):
             return ""
         parts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items()))
         found = ", ".join(f"{code} {count}" for code, count in sorted(self.findings.items()))
-        words = f"{done} records: {parts or 'none'}" + (f"; found {found}" if found else "")
+        words = f"{counted(done, 'record')}: {parts or 'none'}" + (f"; found {found}" if found else "")
         return f"{words}\n{self.spec.disclaimer}" if done and self.spec.disclaimer else words
 
     def _view(self) -> View:

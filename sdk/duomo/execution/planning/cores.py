@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from duomo.counting import counted
 from duomo.errors import DoesNotFit
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.planning.costs import (
@@ -16,7 +17,6 @@ from duomo.execution.planning.costs import (
     USABLE,
     Estimate,
     Planned,
-    count,
     memory_needed,
     room_on,
 )
@@ -59,19 +59,23 @@ def plan_cpu(
     ]
     rejected = []
     pays = bool(enough) and copies > 1 and items is not None and items > enough and objective == "throughput"
-    processes = f"dp={copies} with {count(threads, 'thread', 'threads')} each"
+    processes = f"dp={copies} with {counted(threads, 'thread')} each"
     if pays:
         assert items is not None
         saved = items * spared_s - start_s
         reasons.append(
             f"{processes}: {gain:.2f} times one process; it saves {saved:,.0f} s after {start_s:.1f} s of start"
         )
-        rejected.append(f"inline: {items * inline_s:,.0f} s for {items:,} items")
+        rejected.append(f"inline: {items * inline_s:,.0f} s for {counted(items, 'item')}")
     elif cores == 1 or copies == 1:
         why = "there is one core" if cores == 1 else f"a second process needs another {need / 1e9:.1f} GB"
         reasons.append(f"inline: {why}")
     else:
-        known = "how many items there will be is not known" if items is None else f"{items:,} items are too few"
+        known = (
+            "how many items there will be is not known"
+            if items is None
+            else f"{counted(items, 'item is', 'items are')} too few"
+        )
         known = "one item cannot be spread over processes" if objective == "latency" else known
         reasons.append(f"inline: {known}, and processes cost {start_s:.1f} s to start")
         beyond = (

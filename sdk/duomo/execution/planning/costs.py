@@ -137,8 +137,3 @@ def step_time(
         stage *= (parts + pp - 1) / parts
         link += (pp - 1) * (units * profile.width * size / device.link / parts + LATENCY)
     return stage + link, link / (stage + link)
-
-
-def count(number: int, one: str, many: str) -> str:
-    """Write a number with its noun."""
-    return f"{number:,} {one if number == 1 else many}"

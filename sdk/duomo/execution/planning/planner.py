@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from duomo.counting import counted
 from duomo.errors import DoesNotFit, UsageProblem
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.planning.cores import plan_cpu
@@ -23,7 +24,6 @@ from duomo.execution.planning.costs import (
     TIE,
     Estimate,
     Planned,
-    count,
     memory_needed,
     room_on,
     step_time,
@@ -212,7 +212,7 @@ def _execution(
     reasons = [
         f"{profile.params / 1e6:,.1f} M parameters are {profile.bytes(dtype) / 1e9:.2f} GB in {dtype} ({profile.how})",
         f"{best.memory / 1e9:.1f} of {best.room / 1e9:.1f} GB on each device with {best.units:,} {unit}s in a batch",
-        f"{best.rate:,.0f} {unit}s/s from {count(dims.dp, 'copy', 'copies')} at {MFU:.0%} of peak or the speed of "
+        f"{best.rate:,.0f} {unit}s/s from {counted(dims.dp, 'copy', 'copies')} at {MFU:.0%} of peak or the speed of "
         f"memory; a batch takes {best.step_s * 1e3:.1f} ms",
     ]
     if dims.group == 1:

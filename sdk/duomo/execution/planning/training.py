@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 
+from duomo.counting import counted
 from duomo.errors import UsageProblem
 from duomo.execution.planning.costs import room_on
 from duomo.execution.planning.hardware import Device
@@ -108,7 +109,7 @@ def _trained(profile: ModelProfile, train: str | int) -> tuple[float, float, int
     if not profile.layers or not isinstance(train, int) or not 0 < train <= profile.layers:
         raise UsageProblem(
             f"train={train} cannot be planned for '{profile.name}'",
-            why=f"{profile.layers} layers of it are known",
+            why=f"{counted(profile.layers, 'layer of it is', 'layers of it are')} known",
             fix="--train all or --train head" + (f", or 1 to {profile.layers}" if profile.layers else ""),
         )
     return stack * train / profile.layers, head, train

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pydantic
 
+from duomo.counting import counted
 from duomo.tasks.encoding import Vector
 
 _MOST_ROWS = 50
@@ -60,7 +61,7 @@ def vector(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
     for name, field in type(result).model_fields.items():
         if field.annotation is Vector:
             numbers = getattr(result, name)
-            return _bars(numbers) + f'<p class="few">a vector of {len(numbers):,} numbers</p>', {name}
+            return _bars(numbers) + f'<p class="few">a vector of {counted(len(numbers), "number")}</p>', {name}
     return "", set()
 
 
@@ -71,7 +72,7 @@ def brief(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, bytes):
-        return f"{len(value):,} bytes"
+        return counted(len(value), "byte")
     if isinstance(value, list | tuple) and not value:
         return "none"
     if isinstance(value, list | tuple):
