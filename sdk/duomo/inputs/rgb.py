@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,12 @@ def _check_range(least: float, most: float) -> None:
     """Raise `BadInput` unless float pixels lie in [0, 1]; NaN does not."""
     if least >= 0 and most <= 1:
         return
+    if not math.isfinite(least) or not math.isfinite(most):
+        raise BadInput(
+            "this image holds pixels that are not numbers",
+            why="there are NaN or infinities in it",
+            fix="numpy.nan_to_num(array), where they are few",
+        )
     slightly = least >= -_ROUNDING and most <= 1 + _ROUNDING
     raise BadInput(
         f"float pixels must lie in [0, 1], these span {least:.9g} to {most:.9g}",

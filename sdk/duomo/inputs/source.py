@@ -118,11 +118,14 @@ def take_file(value: Any, what: str, label: str) -> tuple[Any, str] | None:
 
 
 def open_source(source: Any, what: str) -> BinaryIO:
-    """A seekable binary file for a path, URL or bytes."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return io.BytesIO(source)
-    if is_url(source):
-        return io.BytesIO(_download(source))
+    """A seekable binary file for a path, URL or bytes. Raises `InputUnreadable` for one that is empty."""
+    if isinstance(source, bytes | bytearray | memoryview) or is_url(source):
+        content = source if isinstance(source, bytes | bytearray | memoryview) else _download(source)
+        if not content:
+            raise InputUnreadable(
+                f"this {what} is empty", why="there are 0 bytes of it", fix="check how it was written or copied"
+            )
+        return io.BytesIO(content)
     if isinstance(source, str | os.PathLike):
         try:
             return open(check_file(path_of(source, what), what), "rb")

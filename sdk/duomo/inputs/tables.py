@@ -151,4 +151,18 @@ def _is_row(value: object) -> bool:
 
 
 def _cells(values: Iterable[object]) -> tuple[str, ...]:
-    return tuple("" if value is None or value != value else str(value) for value in values)
+    return tuple(_cell(value) for value in values)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Mapping | list | tuple | set | frozenset | bytes) or getattr(value, "ndim", None):
+        raise BadInput(
+            f"a cell of this table is a {type(value).__name__}",
+            why="cells are texts, numbers, truth values and dates",
+            fix="one column for each value, or leave the column out",
+        )
+    try:
+        is_missing = value is None or bool(value != value)
+    except TypeError:  # pandas' NA is neither
+        is_missing = True
+    return "" if is_missing else str(value)

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import transformers as tf
@@ -85,6 +86,11 @@ def test_a_table_may_have_any_usual_shape(shape: str) -> None:
     assert table.rows == (("ada", "1815"), ("lovelace, ada", ""))
 
 
+def test_what_is_missing_is_an_empty_text() -> None:
+    table = Table.accept({"a": [None, float("nan"), pd.NA, pd.NaT, 1.5]})
+    assert table.rows == (("",), ("",), ("",), ("",), ("1.5",))
+
+
 def test_a_path_is_a_file_and_a_text_never_a_path(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(CSV)
     assert Table.accept(tmp_path / "t.csv").rows[0] == ("ada", "1815")
@@ -103,6 +109,9 @@ def test_a_path_is_a_file_and_a_text_never_a_path(tmp_path: Path) -> None:
         (7, "a table is expected"),
         ({"a": "text"}, "a list of cells"),
         ("a,b\n", "no rows"),
+        ({"a": [["x"], "y"]}, "a cell of this table is a list"),
+        ([{"a": {"b": 1}}], "a cell of this table is a dict"),
+        ([{"a": np.zeros(2)}], "a cell of this table is a ndarray"),
     ],
 )
 def test_an_uneven_table_is_refused(value: Any, what: str) -> None:

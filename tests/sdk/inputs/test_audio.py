@@ -212,6 +212,7 @@ def test_a_wav_of_no_samples_is_refused(tmp_path):
     assert isinstance(error, InputUnreadable)
     assert "holds no samples" in error.what
     assert "holds no samples" in refusal((np.zeros(0), RATE)).what
+    assert "this audio is empty" in refusal(b"").what
 
 
 def test_a_missing_file_a_folder_and_an_empty_file_are_refused(tmp_path):

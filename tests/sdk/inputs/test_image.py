@@ -253,7 +253,8 @@ def test_a_file_over_the_limit_is_refused(config, picture, tmp_path):
     [
         (np.zeros((2, 2, 3)) + 128.0, "must lie in [0, 1]"),
         (np.zeros((2, 2, 3)) - 0.5, "must lie in [0, 1]"),
-        (np.full((2, 2, 3), np.nan), "must lie in [0, 1]"),
+        (np.full((2, 2, 3), np.nan), "pixels that are not numbers"),
+        (np.full((2, 2, 3), np.inf), "pixels that are not numbers"),
         (np.zeros((2, 2, 3), np.int64), "int64 are ambiguous"),
         (np.zeros((2, 2), np.uint16), "uint16 are ambiguous"),
         (np.zeros((2, 2), bool), "bool are ambiguous"),
@@ -280,6 +281,7 @@ def test_a_file_object_in_text_mode_is_refused():
 
 def test_empty_bytes_are_no_picture():
     assert isinstance(refusal(b""), InputUnreadable)
+    assert "this image is empty" in refusal(b"").what
 
 
 def test_names_come_from_paths_and_file_objects(picture, tmp_path, opened):
