@@ -38,7 +38,7 @@ def test_adapters_are_listed_with_risk_and_review(duomo):
     assert [each["name"] for each in duomo.json("adapters", "list", "-q", "temperature", "-o", "jsonl")] == [
         "fake/thermometer"
     ]
-    assert "none is like that" in duomo("adapters", "list", "--industry", "fishery", "-o", "table").stderr
+    assert "no adapter is like that" in duomo("adapters", "list", "--industry", "fishery", "-o", "table").stderr
 
 
 def test_an_adapter_is_shown_with_what_it_is_not_for(duomo):
