@@ -96,7 +96,7 @@ def test_check_reads_and_takes_no_step(base, table, tmp_path):
         (["--label", "kinds"], 1, "Did you mean"),
         (["--label", "kind", "--train", "torso"], 2, "a number of upper layers"),
         (["--label", "kind", "--set", "batchs=3"], 2, "batch"),
-        (["--label", "kind", "--train", "9"], 2, "has 1 layers"),
+        (["--label", "kind", "--train", "9"], 2, "has 1 layer"),
     ],
 )
 def test_a_call_that_is_off_is_answered_in_words(base, table, tmp_path, more, code, named):
