@@ -146,7 +146,8 @@ def test_without_a_mode_nothing_is_touched(load):
         with torch.inference_mode():
             expected = model.forward(torch.stack([Letters.letters(text) for text in TEXTS[:4]]))
         outcomes = list(runner.map(TEXTS[:4], batch_size=4))
-        assert torch.equal(scores(outcomes), expected[:, [1, 2, 0]].double().float())
+        # On some processors the last bit depends on where in memory a batch lies.
+        assert torch.allclose(scores(outcomes), expected[:, [1, 2, 0]], rtol=0, atol=1e-7)
         assert {(outcome.meta.optimize, outcome.meta.difference) for outcome in outcomes} == {("none", 0.0)}
 
 
