@@ -84,10 +84,15 @@ def test_a_text_made_by_hand_has_no_name():
     assert Text("x", "a.txt").name == pickle.loads(pickle.dumps(Text("x", "a.txt"))).name == "a.txt"
 
 
-@pytest.mark.parametrize("value", [None, 3, ["a"], {"label": "a"}, object()])
+@pytest.mark.parametrize("value", [3, ["a"], {"label": "a"}, object()])
 def test_what_is_no_text_is_refused(value):
     with pytest.raises(BadInput, match=f"not {type(value).__name__}"):
         Text.accept(value)
+
+
+def test_a_text_that_is_missing_is_called_so():
+    with pytest.raises(BadInput, match="a text is expected, and there is none"):
+        Text.accept(None)
 
 
 def test_a_text_becomes_a_chat_of_one_message():
