@@ -51,6 +51,15 @@ def test_a_rank_that_falls_silent_while_it_waits_is_late():
     assert "it was last seen at distributed/peers.py:1 in sum" in late.reason
 
 
+def test_a_rank_that_never_said_anything_is_late():
+    watch = Watch([HERE, HERE], hang_s=20.0)
+    for at in range(0, 22, 3):
+        watch.heard(0, waits(at), 100.0 + at)
+        late = watch.late([0, 1], 100.0 + at)
+    assert (late.rank, late.is_lost) == (1, True)
+    assert "it was last seen at its start" in late.reason
+
+
 def test_a_recipe_says_after_how_long_whatever_was_usual_before():
     watch = watch_of(waits(19.0), computes(19.0), usual_s=50.0, hang_s=20.0)
     assert watch.late([0, 1], 100.0) is None

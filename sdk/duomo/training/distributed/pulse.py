@@ -155,7 +155,9 @@ class Watch:
         stopped = self._find_stopped(ranks, now)
         if stopped is not None:
             return Late(stopped, "its process is stopped (SIGSTOP)", is_lost=True)
-        busy = {rank: self._busy_s(rank, now) for rank in ranks if rank in self._beats}
+        for each in ranks:  # one that hangs before its first beat is seen, too
+            self._beats.setdefault(each, (Beat("", 0.0, "its start"), now))
+        busy = {rank: self._busy_s(rank, now) for rank in ranks}
         rank = max(busy, key=busy.__getitem__, default=-1)
         waits = [beat.since_s + now - at for each, (beat, at) in self._beats.items() if beat.waits_in and each != rank]
         if not waits or not busy:
