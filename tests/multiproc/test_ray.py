@@ -98,7 +98,7 @@ def test_an_actor_killed_from_outside_costs_no_row(runner):
 
 
 def until_restarted(runner, items):
-    """Items, again and again, until an actor was started anew: Ray ends one when it comes to it."""
+    """Yield items until Ray has restarted an actor, which takes Ray a while."""
     before = runner.executor.stats().restarts
     for item in itertools.cycle(items):
         yield item

@@ -50,7 +50,7 @@ class Fact:
     context: Context
     is_nil: bool = False
     language: str = ""
-    """Of a text that says so; the same fact may be told in several."""
+    """Language of a text, empty where none is given. The same fact may be given in several languages."""
 
     @property
     def tolerance(self) -> Decimal:

@@ -32,7 +32,7 @@ STATUS: tuple[tuple[type[DuomoError], int], ...] = (
 
 
 to_text = json.JSONEncoder(ensure_ascii=False).encode
-"""A value as JSON text; `json.dumps` makes such an encoder anew for each value."""
+"""Return a value as JSON text. `json.dumps` would make an encoder for each value."""
 
 
 class JsonReply(Response):

@@ -278,7 +278,7 @@ def test_answers_of_the_wrong_shape_are_refused(checkpoint, tmp_path):
     ],
 )
 def test_an_update_does_not_depend_on_how_its_rows_are_cut(checkpoint, tmp_path, monkeypatch, task, kind, auto):
-    """Of 16 rows of unlike lengths at once, by four and one by one: gradients equal to 1e-6, relative to their norm."""
+    """Gradients of 16 rows of unlike lengths are equal to 1e-6 of their norm: all at once, by four, and one by one."""
     update, kept = Loop._update, []  # each step's gradients, which show nowhere else
 
     def spy(self, number, lr, count):

@@ -75,7 +75,9 @@ class Place(Generic[R]):
         """Have the model before take over again."""
         if self.before is None:
             raise UsageProblem(
-                "there is no model to go back to", why="none was exchanged since the start", fix="POST …/swap first"
+                "there is no model to go back to",
+                why="no model was swapped since the server started",
+                fix="POST …/swap first",
             )
         await self.swap(self.before)
 
