@@ -166,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", type=Path, help="try only what survived in this report, by line")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     chosen = parser.parse_args(arguments)
+    os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ.update(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
     os.chdir(ROOT)
     for name in WARM:

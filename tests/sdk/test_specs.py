@@ -23,7 +23,7 @@ SPECS = [
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: type(spec).__name__)
 def test_a_spec_crosses_processes_and_is_json(spec):
     assert pickle.loads(pickle.dumps(spec)) == spec
-    assert type(spec)(*json.loads(json.dumps(spec))) is not None
+    assert json.loads(json.dumps(type(spec)(*json.loads(json.dumps(spec))))) == json.loads(json.dumps(spec))
     assert hash(spec) == hash(pickle.loads(pickle.dumps(spec)))
 
 

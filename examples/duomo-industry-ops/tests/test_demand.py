@@ -39,18 +39,23 @@ def test_days_at_random_are_no_test_of_a_forecast():
 
 def test_the_days_own_weather_is_not_known_two_weeks_before():
     row = Demand.samples()[-1]
-    peeking, honest = Demand.example().map([{**row, "temperature": 21.0}, row])
+    demand = Demand.example()
+    peeking, honest = demand.map([{**row, "temperature": 21.0}, row])
     assert peeking.result.payload is None
     assert peeking.result.decision.reason == "LEAK.FUTURE"
     assert peeking.result.findings[0].field == "temperature"
-    assert honest.result.payload is not None
+    assert honest.result.payload == demand(row).payload
+    assert honest.result.payload.low < row["rides"] < honest.result.payload.high
 
 
 def test_a_gap_is_filled_and_said_and_too_many_are_refused():
     row = Demand.samples()[-1]
-    short, none = Demand.example().map([{**row, "past": [None, *row["past"][1:]]}, {**row, "past": [None] * 5}])
+    there = row["past"][1:]
+    filled = [sum(there) / len(there), *there]
+    demand = Demand.example()
+    short, none = demand.map([{**row, "past": [None, *row["past"][1:]]}, {**row, "past": [None] * 5}])
     assert [each.code for each in short.result.findings] == ["INPUT.GAP"]
-    assert short.result.payload is not None
+    assert short.result.payload.expected == pytest.approx(demand({**row, "past": filled}).payload.expected)
     assert "has 0 past days" in none.error.what
 
 

@@ -159,7 +159,7 @@ def test_a_wrong_unit_stops_the_record_and_says_what_to_do(thermometer, row):
     assert (found.severity, found.field) == ("block", "celsius")
     assert found.record == stopped.result.key
     assert found.fix == "check the unit: °C is meant"
-    assert fine.result.payload is not None
+    assert fine.result.payload.excess == 5.0
 
 
 def test_a_value_that_was_not_known_in_time_stops_the_record(thermometer):
@@ -169,7 +169,7 @@ def test_a_value_that_was_not_known_in_time_stops_the_record(thermometer):
     zoned = Record(
         record.payload, "k", event_time=MARCH, available_at={"celsius": dt.datetime(2026, 4, 1, tzinfo=dt.UTC)}
     )
-    assert thermometer(early).payload is not None
+    assert thermometer(early).payload.excess == 0.0
     for each in (late, zoned):
         assert thermometer(each).decision.reason == "LEAK.FUTURE"
         assert "'celsius' became known after" in thermometer(each).findings[0].text
@@ -204,9 +204,9 @@ def test_a_finding_that_refers_sends_the_record_to_a_person(row):
             return [lambda case: [find("OOD.RANGE", record=case.record.key)]] if phase == "output" else []
 
     result = Unsure.example()(row(celsius=200.0))
-    assert result.payload is not None
+    assert result.payload.excess == 130.0
     assert (result.decision.outcome, result.decision.reason) == ("refer", "OOD.RANGE")
-    assert result.decision.policy is not None
+    assert result.decision.policy == Thermometer.example().artifacts["policy"].ref
 
 
 def test_an_adapter_may_reject_what_is_stopped(row):
@@ -240,7 +240,7 @@ def test_an_override_for_one_record_leaves_the_others_stopped(thermometer, row, 
     with AuditLog(tmp_path / "log") as log:
         overrides = [Override("UNITS.MISMATCH", "checked", record=key)]
         first, second = thermometer.map([row("m7", -300), row("m8", -300)], audit=log, overrides=overrides)
-    assert first.result.payload is not None
+    assert first.result.payload.excess == -370.0
     assert second.result.payload is None
 
 

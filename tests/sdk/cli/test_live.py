@@ -122,7 +122,7 @@ def test_an_adapter_judges_records_as_a_file_grows_until_ctrl_c(tmp_path):
         lines = b'{"machine": "m1", "celsius": 20}\nnot JSON\n{"machine": "m2", "celsius": -300}\n'
         with open(log, "ab", buffering=0) as writer, repeated(lambda: writer.write(lines)):
             judged, broken, refused = (json.loads(running.stdout.readline()) for _ in range(3))
-        assert judged["result"]["payload"]["excess"] is not None
+        assert judged["result"]["payload"]["excess"] == -50
         assert judged["meta"]["age_s"] >= 0
         assert not broken["ok"]
         assert "JSON" in broken["error"]["what"] + broken["error"]["why"]

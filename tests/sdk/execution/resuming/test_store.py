@@ -84,7 +84,7 @@ def test_what_is_not_there_is_none(path):
     with opened(path) as kept:
         assert kept.get("0", b"another digest") is None
         assert kept.get("7", b"0") is None
-        assert kept.get("1", b"1") is not None
+        assert kept.get("1", b"1").read(Classification) == CAT
 
 
 def test_before_a_run_has_begun_there_is_nothing(path):
@@ -164,7 +164,7 @@ def test_with_force_runs_share_a_file_and_keep_their_own_rows(path):
         assert kept.counts() == {"ok": 1, "failed": 0}
         kept.begin(MADE_WITH)
         assert kept.counts() == {"ok": 2, "failed": 0}
-        assert kept.get("1", b"1") is not None
+        assert kept.get("1", b"1").read(Classification) == CAT
 
 
 # Committed in groups, and never torn
