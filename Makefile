@@ -50,7 +50,7 @@ check: $(LIBRARIES)  ## lint, types, and the rules of the house; seconds when no
 format: $(LIBRARIES)  ## lay the code out as the linter wants it
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
-bench: setup  ## measure duomo beside its peers, and write docs/benchmarks.md (fifty minutes)
+bench: setup  ## measure duomo beside its peers, and write docs/benchmarks.md (an hour)
 	@echo "==> peers to compare with"
 	@$(PIP) install -q -c constraints.txt -r requirements-bench.txt
 	@$(VENV)/bin/python benchmarks/table.py

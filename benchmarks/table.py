@@ -19,7 +19,7 @@ RESULTS = HERE.parent / "build" / "benchmarks"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 LIMIT_S = 1800
 """A benchmark that takes longer is ended, and the others go on."""
-BY_NAME = frozenset({"faults", "finance", "medical", "retail", "vs_pools"})
+BY_NAME = frozenset({"faults", "finance", "generalist", "medical", "retail", "soak", "trained_scores", "vs_pools"})
 """These take long, or measure how good and not how fast something is: they run when they are named."""
 SHOWN = ("cpu_s", "speedup", "goals", "targets", "own", "note", "floor")
 """What stands in tables of its own."""
@@ -82,6 +82,20 @@ def verdicts(benchmark: str, rows: dict[str, Any], path: str = "") -> Iterator[s
             yield f"| {work} | {figure} | {asked} | {value} | {verdict} | {benchmark} |"
 
 
+def named(result: dict[str, Any]) -> dict[str, Any]:
+    """The rows of a result by name: those of a list go by their words, goals of the whole by the benchmark's name."""
+    rows = {key: value for key, value in result.items() if key not in ("benchmark", "machine")}
+    for key, value in list(rows.items()):
+        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+            words = [", ".join(word for word in each.values() if isinstance(word, str)) for each in value]
+            rows |= {f"{key} {number}{word and f': {word}'}": each
+                     for number, (word, each) in enumerate(zip(words, value, strict=True), 1)}  # fmt: skip
+            del rows[key]
+    if "targets" in rows:
+        rows[result["benchmark"]] = {"targets": rows.pop("targets"), "note": rows.pop("note", "")}
+    return rows
+
+
 def bound(row: dict[str, Any], peer: str | None) -> str:
     """What a ratio could be at most, by the row's own arithmetic, and what its author has to say."""
     words = []
@@ -130,7 +144,7 @@ def page(results: list[dict[str, Any]], broken: list[str]) -> str:
     """The whole page."""
     machine = results[0]["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
-    rows = [{k: v for k, v in each.items() if k not in ("benchmark", "machine")} for each in results]
+    rows = [named(each) for each in results]
     names = [each["benchmark"] for each in results]
     parts = [
         HEAD,

@@ -66,6 +66,16 @@ def test_void_rows_foreign_rows_and_broken_benchmarks_end_no_page(table, contest
     assert "Not measured: vs_x.py ended with 1: ouch" in page
 
 
+def test_goals_of_a_whole_benchmark_stand_among_the_goals_and_rows_of_a_list_are_told_apart(table):
+    rows = [{"server": "duomo", "ms": 3.5}, {"server": "fastapi", "ms": {"median": 5, "min": 4, "max": 6, "runs": 3}}]
+    targets = {"CPU of fastapi": {"value": 1.4, "at_least": 1.8, "at_most": None}}
+    page = table.page([document("servers", rows=rows, targets=targets)], [])
+    assert "| servers | CPU of fastapi | ≥ 1.8 | 1.4 | **missed** | servers |" in page
+    assert "| rows 1: duomo · ms | 3.5 |" in page
+    assert "| rows 2: fastapi · ms | 5 (4 to 6, 3 runs) |" in page
+    assert "{" not in page
+
+
 def test_a_benchmark_that_breaks_is_told_in_a_line_and_the_others_run(table, tmp_path, monkeypatch, capsys):
     (tmp_path / "good.py").write_text(
         'import json, sys\nif __name__ == "__main__":\n'
