@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mutations import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
-WARM = ("hypothesis.strategies", "numpy", "pydantic", "sqlite3")
+WARM = ("hypothesis.strategies", "numpy", "pydantic", "sqlite3", "torch")
 """What tests import, and no module that is changed."""
 CPU_FACTOR, CPU_S = 4, 5
 """A child may take this many times the processor time of the unchanged run, and so many seconds more."""
