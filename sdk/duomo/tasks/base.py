@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, get_args, get_origin
 
 import pydantic
 
@@ -13,10 +13,7 @@ from duomo.tasks.encoded import Encoded, Opened, is_file
 from duomo.tasks.encoding import described_base64, standard_base64
 
 if TYPE_CHECKING:
-    from pydantic_core import CoreSchema
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from pydantic_core import CoreSchema, ErrorDetails
 
 
 class Options(pydantic.BaseModel):
@@ -117,12 +114,23 @@ R = TypeVar("R", bound=Result)
 
 
 class Task(Generic[In, O, R]):
-    """One verb: subclass it and set the three classes."""
+    """One verb: ``class Mine(Task[Text, MyOptions, MyResult])`` with a `name`.
+
+    The three classes are also found as attributes, taken from the brackets where a subclass does not set them.
+    """
 
     name: ClassVar[str]
     Input: ClassVar[type[Any]]
     Options: ClassVar[type[Any]]
     Result: ClassVar[type[Any]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            if get_origin(base) is Task:
+                for name, given in zip(("Input", "Options", "Result"), get_args(base), strict=True):
+                    if isinstance(given, type) and name not in cls.__dict__:
+                        setattr(cls, name, given)
 
 
 def _bad_option(cls: type[Options], problem: ErrorDetails) -> BadOption:

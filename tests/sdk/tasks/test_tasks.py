@@ -9,8 +9,9 @@ from hypothesis import given, settings, strategies as st
 
 from duomo.catalog import resolve
 from duomo.errors import BadOption, InputMissing
+from duomo.inputs import Image, Text
 from duomo.tasks import CORE_TASKS
-from duomo.tasks.base import Options, Result
+from duomo.tasks.base import Options, Result, Task
 from duomo.tasks.multimodal import ImageSearchOptions
 from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
 from duomo.tasks.nlp.embedding import SemanticSearchOptions
@@ -34,6 +35,21 @@ REQUIRED = {
 names = st.text(min_size=1, max_size=20)
 numbers = st.floats(-1e6, 1e6, width=32)
 st.register_type_strategy(float, numbers)
+
+
+def test_a_task_finds_its_classes_in_its_brackets():
+    class Known(Task[Text, Options, Result]):
+        """Says what it takes once."""
+
+        name = "known"
+
+    class Narrower(Known):
+        """Sets one class itself."""
+
+        Input = Image
+
+    assert (Known.Input, Known.Options, Known.Result) == (Text, Options, Result)
+    assert (Narrower.Input, Narrower.Options, Narrower.Result) == (Image, Options, Result)
 
 
 def good(task) -> dict:

@@ -39,9 +39,6 @@ class ImageCaptioning(Task[Image, ImageCaptioningOptions, Caption]):
     """What is to be seen in an image, in words."""
 
     name = "image-captioning"
-    Input = Image
-    Options = ImageCaptioningOptions
-    Result = Caption
 
 
 class VisualAnswer(Result):
@@ -73,6 +70,3 @@ class VisualQuestionAnswering(Task[ImageQuestion, VisualQuestionAnsweringOptions
     """What an image says to a question."""
 
     name = "visual-question-answering"
-    Input = ImageQuestion
-    Options = VisualQuestionAnsweringOptions
-    Result = VisualAnswers

@@ -33,6 +33,3 @@ class ImageTextToText(Task[ImageChat, ImageTextToTextOptions, Generation]):
     """Answer a chat in which images are shown."""
 
     name = "image-text-to-text"
-    Input = ImageChat
-    Options = ImageTextToTextOptions
-    Result = Generation

@@ -21,6 +21,3 @@ class ZeroShotImageClassification(Task[Image, ZeroShotImageClassificationOptions
     """Choose among labels for an image."""
 
     name = "zero-shot-image-classification"
-    Input = Image
-    Options = ZeroShotImageClassificationOptions
-    Result = Classification

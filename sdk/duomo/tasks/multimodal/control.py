@@ -33,6 +33,3 @@ class ReinforcementLearning(Task[Episode, ReinforcementLearningOptions, Action])
     """The next action, given what was seen and done."""
 
     name = "reinforcement-learning"
-    Input = Episode
-    Options = ReinforcementLearningOptions
-    Result = Action

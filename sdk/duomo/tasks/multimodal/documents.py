@@ -38,9 +38,6 @@ class DocumentQuestionAnswering(Task[PageQuestion, QuestionAnsweringOptions, Pag
     """What a page says to a question, and where."""
 
     name = "document-question-answering"
-    Input = PageQuestion
-    Options = QuestionAnsweringOptions
-    Result = PageAnswers
 
 
 class DocumentClassificationOptions(Options):
@@ -54,6 +51,3 @@ class DocumentClassification(Task[Image, DocumentClassificationOptions, Classifi
     """What kind of document a page is: a letter, an invoice, a form."""
 
     name = "document-classification"
-    Input = Image
-    Options = DocumentClassificationOptions
-    Result = Classification

@@ -24,9 +24,6 @@ class ImageTextRetrieval(Task[ImageCandidates, ImageTextRetrievalOptions, Search
     """Texts in the order in which they say what an image shows; the score of each is its own, in [0, 1]."""
 
     name = "image-text-retrieval"
-    Input = ImageCandidates
-    Options = ImageTextRetrievalOptions
-    Result = SearchResult
 
 
 class TextImageSegmentationOptions(Options):
@@ -40,6 +37,3 @@ class TextImageSegmentation(Task[Image, TextImageSegmentationOptions, Segmentati
     """A mask for each thing that is named on the spot, in the order of the names; empty where it is not to be seen."""
 
     name = "text-image-segmentation"
-    Input = Image
-    Options = TextImageSegmentationOptions
-    Result = Segmentation

@@ -19,9 +19,6 @@ class MultimodalEmbedding(Task[TextOrImage, MultimodalEmbeddingOptions, Embeddin
     """Texts and images as vectors of one space."""
 
     name = "multimodal-embedding"
-    Input = TextOrImage
-    Options = MultimodalEmbeddingOptions
-    Result = Embedding
 
 
 class ImageSearchOptions(Options):
@@ -46,15 +43,9 @@ class ImageSearch(Task[TextOrImage, ImageSearchOptions, ImageSearchResult]):
     """Find images by a text or an image."""
 
     name = "image-search"
-    Input = TextOrImage
-    Options = ImageSearchOptions
-    Result = ImageSearchResult
 
 
 class SpokenImageSearch(Task[Audio, ImageSearchOptions, ImageSearchResult]):
     """Find images by asking aloud; ``query`` of the result is what was heard."""
 
     name = "spoken-image-search"
-    Input = Audio
-    Options = ImageSearchOptions
-    Result = ImageSearchResult

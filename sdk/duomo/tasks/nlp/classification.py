@@ -22,18 +22,12 @@ class TextClassification(Task[Text, TextClassificationOptions, Classification]):
     """A label for a text."""
 
     name = "text-classification"
-    Input = Text
-    Options = TextClassificationOptions
-    Result = Classification
 
 
 class TextPairClassification(Task[TextPair, TextClassificationOptions, Classification]):
     """A label for two texts: whether one follows from the other, whether both ask the same."""
 
     name = "text-pair-classification"
-    Input = TextPair
-    Options = TextClassificationOptions
-    Result = Classification
 
 
 class ZeroShotClassificationOptions(Options):
@@ -51,9 +45,6 @@ class ZeroShotClassification(Task[Text, ZeroShotClassificationOptions, Classific
     """Choose among labels given on the spot."""
 
     name = "zero-shot-classification"
-    Input = Text
-    Options = ZeroShotClassificationOptions
-    Result = Classification
 
 
 class LanguageIdentificationOptions(Options):
@@ -66,6 +57,3 @@ class LanguageIdentification(Task[Text, LanguageIdentificationOptions, Classific
     """Which language a text is in, as ISO 639-1 codes."""
 
     name = "language-identification"
-    Input = Text
-    Options = LanguageIdentificationOptions
-    Result = Classification

@@ -34,9 +34,6 @@ class SentenceSplitting(Task[Text, SentenceSplittingOptions, Sentences]):
     """The sentences of a text."""
 
     name = "sentence-splitting"
-    Input = Text
-    Options = SentenceSplittingOptions
-    Result = Sentences
 
 
 class Keyword(Result):
@@ -69,9 +66,6 @@ class KeywordExtraction(Task[Text, KeywordExtractionOptions, Keywords]):
     """The words that say what a text is about."""
 
     name = "keyword-extraction"
-    Input = Text
-    Options = KeywordExtractionOptions
-    Result = Keywords
 
 
 class CentralSentence(Sentence):
@@ -104,9 +98,6 @@ class ExtractiveSummarization(Task[Text, ExtractiveSummarizationOptions, Extract
     """The sentences that say most of a text, word for word."""
 
     name = "extractive-summarization"
-    Input = Text
-    Options = ExtractiveSummarizationOptions
-    Result = Extract
 
 
 class Correction(Result):
@@ -136,6 +127,3 @@ class SpellingCorrection(Task[Text, SpellingCorrectionOptions, Corrected]):
     """A text with its misspelt words mended."""
 
     name = "spelling-correction"
-    Input = Text
-    Options = SpellingCorrectionOptions
-    Result = Corrected

@@ -31,9 +31,6 @@ class FeatureExtraction(Task[Text, FeatureExtractionOptions, Embedding]):
     """A text as a vector; near vectors are alike in meaning."""
 
     name = "feature-extraction"
-    Input = Text
-    Options = FeatureExtractionOptions
-    Result = Embedding
 
 
 class Similarity(Result):
@@ -57,9 +54,6 @@ class SentenceSimilarity(Task[Comparison, SentenceSimilarityOptions, Similarity]
     """How alike texts are in meaning."""
 
     name = "sentence-similarity"
-    Input = Comparison
-    Options = SentenceSimilarityOptions
-    Result = Similarity
 
 
 class SemanticSearchOptions(Options):
@@ -76,6 +70,3 @@ class SemanticSearch(Task[Text, SemanticSearchOptions, SearchResult]):
     """Find texts by meaning."""
 
     name = "semantic-search"
-    Input = Text
-    Options = SemanticSearchOptions
-    Result = SearchResult

@@ -37,9 +37,6 @@ class TokenClassification(Task[Text, TokenClassificationOptions, Entities]):
     """Names and terms in a text."""
 
     name = "token-classification"
-    Input = Text
-    Options = TokenClassificationOptions
-    Result = Entities
 
 
 class Answer(Result):
@@ -77,6 +74,3 @@ class QuestionAnswering(Task[Question, QuestionAnsweringOptions, Answers]):
     """The stretch of a text that answers a question."""
 
     name = "question-answering"
-    Input = Question
-    Options = QuestionAnsweringOptions
-    Result = Answers

@@ -46,6 +46,3 @@ class FillMask(Task[Text, FillMaskOptions, MaskedText]):
     """The words that fit where a text has a mask: ``[MASK]``, ``<mask>``, or the model's own."""
 
     name = "fill-mask"
-    Input = Text
-    Options = FillMaskOptions
-    Result = MaskedText

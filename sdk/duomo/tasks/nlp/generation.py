@@ -58,6 +58,3 @@ class TextGeneration(Task[Prompt, TextGenerationOptions, Generation]):
     """Go on from a prompt or a chat."""
 
     name = "text-generation"
-    Input = Prompt
-    Options = TextGenerationOptions
-    Result = Generation

@@ -20,9 +20,6 @@ class TextPairRegression(Task[TextPair, TextPairRegressionOptions, Number]):
     """A number for two texts, such as how near they are in meaning on a scale of people's."""
 
     name = "text-pair-regression"
-    Input = TextPair
-    Options = TextPairRegressionOptions
-    Result = Number
 
 
 class Succession(Result):
@@ -43,9 +40,6 @@ class NextSentencePrediction(Task[TextPair, NextSentencePredictionOptions, Succe
     """Whether the second text goes on from the first."""
 
     name = "next-sentence-prediction"
-    Input = TextPair
-    Options = NextSentencePredictionOptions
-    Result = Succession
 
 
 class Choice(Result):
@@ -67,6 +61,3 @@ class MultipleChoice(Task[Choices, MultipleChoiceOptions, Choice]):
     """Which of several texts goes with a text: the answer to a question, the end of a story."""
 
     name = "multiple-choice"
-    Input = Choices
-    Options = MultipleChoiceOptions
-    Result = Choice

@@ -21,6 +21,3 @@ class TextRanking(Task[Candidates, TextRankingOptions, SearchResult]):
     """Texts in the order in which they answer a query."""
 
     name = "text-ranking"
-    Input = Candidates
-    Options = TextRankingOptions
-    Result = SearchResult

@@ -20,6 +20,3 @@ class TextRegression(Task[Text, TextRegressionOptions, Number]):
     """A number for a text: a grade, a price, a length of stay."""
 
     name = "text-regression"
-    Input = Text
-    Options = TextRegressionOptions
-    Result = Number

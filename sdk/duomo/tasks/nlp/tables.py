@@ -33,6 +33,3 @@ class TableQuestionAnswering(Task[TableQuestion, TableQuestionAnsweringOptions, 
     """The cells of a table that answer a question."""
 
     name = "table-question-answering"
-    Input = TableQuestion
-    Options = TableQuestionAnsweringOptions
-    Result = TableAnswer

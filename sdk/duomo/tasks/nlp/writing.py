@@ -48,9 +48,6 @@ class Text2TextGeneration(Task[Text, Text2TextOptions, GeneratedText]):
     """A text written from a text."""
 
     name = "text2text-generation"
-    Input = Text
-    Options = Text2TextOptions
-    Result = GeneratedText
 
 
 class DialogueOptions(Text2TextOptions):
@@ -66,9 +63,6 @@ class Dialogue(Task[Prompt, DialogueOptions, GeneratedText]):
     """The next turn of a conversation."""
 
     name = "dialogue"
-    Input = Prompt
-    Options = DialogueOptions
-    Result = GeneratedText
 
 
 class SummarizationOptions(Text2TextOptions):
@@ -92,9 +86,6 @@ class Summarization(Task[Text, SummarizationOptions, Summary]):
     """What a text says, in fewer words."""
 
     name = "summarization"
-    Input = Text
-    Options = SummarizationOptions
-    Result = Summary
 
 
 class TranslationOptions(SummarizationOptions):
@@ -124,6 +115,3 @@ class Translate(Task[Text, TranslationOptions, Translation]):
     """A text in another language."""
 
     name = "translation"
-    Input = Text
-    Options = TranslationOptions
-    Result = Translation

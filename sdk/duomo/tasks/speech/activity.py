@@ -42,6 +42,3 @@ class VoiceActivityDetection(Task[Audio, VoiceActivityDetectionOptions, VoiceAct
     """When someone speaks."""
 
     name = "voice-activity-detection"
-    Input = Audio
-    Options = VoiceActivityDetectionOptions
-    Result = VoiceActivity

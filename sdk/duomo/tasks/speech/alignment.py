@@ -40,6 +40,3 @@ class ForcedAlignment(Task[SpokenText, ForcedAlignmentOptions, Alignment]):
     """When each word of a known text is said."""
 
     name = "forced-alignment"
-    Input = SpokenText
-    Options = ForcedAlignmentOptions
-    Result = Alignment

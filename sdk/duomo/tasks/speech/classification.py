@@ -23,9 +23,6 @@ class AudioClassification(Task[Audio, AudioClassificationOptions, Classification
     """A label for audio: a sound, a word, a mood, a language, as the checkpoint was trained."""
 
     name = "audio-classification"
-    Input = Audio
-    Options = AudioClassificationOptions
-    Result = Classification
 
 
 class ZeroShotAudioClassificationOptions(Options):
@@ -42,6 +39,3 @@ class ZeroShotAudioClassification(Task[Audio, ZeroShotAudioClassificationOptions
     """Choose for an audio clip among labels given on the spot."""
 
     name = "zero-shot-audio-classification"
-    Input = Audio
-    Options = ZeroShotAudioClassificationOptions
-    Result = Classification

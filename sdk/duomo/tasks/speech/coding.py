@@ -40,6 +40,3 @@ class AudioTokenization(Task[Audio, AudioTokenizationOptions, CodedSound]):
     """Sound as the codes of a neural codec, and as they sound again."""
 
     name = "audio-tokenization"
-    Input = Audio
-    Options = AudioTokenizationOptions
-    Result = CodedSound

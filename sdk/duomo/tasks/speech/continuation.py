@@ -21,6 +21,3 @@ class AudioContinuation(Task[Audio, AudioContinuationOptions, Sound]):
     """How an audio clip may go on; the result is what is added."""
 
     name = "audio-continuation"
-    Input = Audio
-    Options = AudioContinuationOptions
-    Result = Sound

@@ -21,6 +21,3 @@ class SpeechEnhancement(Task[Audio, SpeechEnhancementOptions, Sound]):
     """An audio clip with less noise; speech stays, and the length too."""
 
     name = "speech-enhancement"
-    Input = Audio
-    Options = SpeechEnhancementOptions
-    Result = Sound

@@ -22,6 +22,3 @@ class SpokenLanguageIdentification(Task[Audio, SpokenLanguageIdentificationOptio
     """Which language is spoken, as an ISO 639-1 code where there is one."""
 
     name = "spoken-language-identification"
-    Input = Audio
-    Options = SpokenLanguageIdentificationOptions
-    Result = Classification

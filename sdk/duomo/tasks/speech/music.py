@@ -37,9 +37,6 @@ class PitchEstimation(Task[Audio, PitchEstimationOptions, Pitch]):
     """How high a voice or an instrument is, over time."""
 
     name = "pitch-estimation"
-    Input = Audio
-    Options = PitchEstimationOptions
-    Result = Pitch
 
 
 class Note(Result):
@@ -85,6 +82,3 @@ class NoteTranscription(Task[Audio, NoteTranscriptionOptions, Notes]):
     """The notes that are played or sung."""
 
     name = "note-transcription"
-    Input = Audio
-    Options = NoteTranscriptionOptions
-    Result = Notes

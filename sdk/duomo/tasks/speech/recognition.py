@@ -47,6 +47,3 @@ class SpeechRecognition(Task[Audio, SpeechRecognitionOptions, Transcript]):
     """Write down what is said."""
 
     name = "automatic-speech-recognition"
-    Input = Audio
-    Options = SpeechRecognitionOptions
-    Result = Transcript

@@ -45,6 +45,3 @@ class SourceSeparation(Task[Audio, SourceSeparationOptions, Separation]):
     """The voices or instruments of an audio clip, each alone."""
 
     name = "source-separation"
-    Input = Audio
-    Options = SourceSeparationOptions
-    Result = Separation

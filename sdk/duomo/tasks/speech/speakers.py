@@ -18,9 +18,6 @@ class SpeakerEmbedding(Task[Audio, SpeakerEmbeddingOptions, Embedding]):
     """A voice as a vector; near vectors are alike voices."""
 
     name = "speaker-embedding"
-    Input = Audio
-    Options = SpeakerEmbeddingOptions
-    Result = Embedding
 
 
 class Verification(Result):
@@ -44,9 +41,6 @@ class SpeakerVerification(Task[AudioPair, SpeakerVerificationOptions, Verificati
     """Whether two voices are one person's."""
 
     name = "speaker-verification"
-    Input = AudioPair
-    Options = SpeakerVerificationOptions
-    Result = Verification
 
 
 class Turn(Result):
@@ -96,6 +90,3 @@ class SpeakerDiarization(Task[Audio, SpeakerDiarizationOptions, Diarization]):
     """Who speaks when."""
 
     name = "speaker-diarization"
-    Input = Audio
-    Options = SpeakerDiarizationOptions
-    Result = Diarization

@@ -25,6 +25,3 @@ class TextToSpeech(Task[Text, TextToSpeechOptions, Speech]):
     """Say a text aloud."""
 
     name = "text-to-speech"
-    Input = Text
-    Options = TextToSpeechOptions
-    Result = Speech

@@ -40,6 +40,3 @@ class WakeWordDetection(Task[Audio, WakeWordDetectionOptions, WakeWords]):
     """When a wake word is said."""
 
     name = "wake-word-detection"
-    Input = Audio
-    Options = WakeWordDetectionOptions
-    Result = WakeWords

@@ -19,9 +19,6 @@ class TabularClassification(Task[TableRow, TabularClassificationOptions, Classif
     """A label for a row of a table."""
 
     name = "tabular-classification"
-    Input = TableRow
-    Options = TabularClassificationOptions
-    Result = Classification
 
 
 class TabularRegressionOptions(Options):
@@ -32,6 +29,3 @@ class TabularRegression(Task[TableRow, TabularRegressionOptions, Number]):
     """A number for a row of a table."""
 
     name = "tabular-regression"
-    Input = TableRow
-    Options = TabularRegressionOptions
-    Result = Number

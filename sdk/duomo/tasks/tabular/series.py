@@ -41,9 +41,6 @@ class TimeSeriesForecasting(Task[Series, TimeSeriesForecastingOptions, Forecast]
     """How a series goes on."""
 
     name = "time-series-forecasting"
-    Input = Series
-    Options = TimeSeriesForecastingOptions
-    Result = Forecast
 
 
 class Anomaly(Result):
@@ -74,6 +71,3 @@ class TimeSeriesAnomalyDetection(Task[Series, TimeSeriesAnomalyDetectionOptions,
     """The values of a series that do not fit in."""
 
     name = "time-series-anomaly-detection"
-    Input = Series
-    Options = TimeSeriesAnomalyDetectionOptions
-    Result = Anomalies

@@ -36,6 +36,3 @@ class ImageAnomalyDetection(Task[Image, ImageAnomalyDetectionOptions, ImageAnoma
     """Whether an image is unlike good ones of its kind, and where."""
 
     name = "image-anomaly-detection"
-    Input = Image
-    Options = ImageAnomalyDetectionOptions
-    Result = ImageAnomaly

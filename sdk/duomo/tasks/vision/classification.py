@@ -26,9 +26,6 @@ class ImageClassification(Task[Image, ImageClassificationOptions, Classification
     """What is in an image."""
 
     name = "image-classification"
-    Input = Image
-    Options = ImageClassificationOptions
-    Result = Classification
 
 
 class ImageFeatureExtractionOptions(Options):
@@ -42,6 +39,3 @@ class ImageFeatureExtraction(Task[Image, ImageFeatureExtractionOptions, Embeddin
     """An image as a vector; near vectors are alike images."""
 
     name = "image-feature-extraction"
-    Input = Image
-    Options = ImageFeatureExtractionOptions
-    Result = Embedding

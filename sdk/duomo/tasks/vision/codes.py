@@ -43,6 +43,3 @@ class BarcodeReading(Task[Image, BarcodeReadingOptions, Codes]):
     """Read barcodes and matrix codes."""
 
     name = "barcode-reading"
-    Input = Image
-    Options = BarcodeReadingOptions
-    Result = Codes

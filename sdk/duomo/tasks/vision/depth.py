@@ -86,6 +86,3 @@ class DepthEstimation(Task[Image, DepthEstimationOptions, DepthMap]):
     """How far away things are, for each pixel."""
 
     name = "depth-estimation"
-    Input = Image
-    Options = DepthEstimationOptions
-    Result = DepthMap

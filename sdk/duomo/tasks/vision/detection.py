@@ -50,9 +50,6 @@ class FaceDetection(Task[Image, FaceDetectionOptions, Detections]):
     """Where the faces are."""
 
     name = "face-detection"
-    Input = Image
-    Options = FaceDetectionOptions
-    Result = Detections
 
 
 class ObjectDetectionOptions(Options):
@@ -65,9 +62,6 @@ class ObjectDetection(Task[Image, ObjectDetectionOptions, Detections]):
     """Which things are in an image, and where."""
 
     name = "object-detection"
-    Input = Image
-    Options = ObjectDetectionOptions
-    Result = Detections
 
 
 class ZeroShotObjectDetectionOptions(Options):
@@ -82,6 +76,3 @@ class ZeroShotObjectDetection(Task[Image, ZeroShotObjectDetectionOptions, Detect
     """Where things are that are named on the spot."""
 
     name = "zero-shot-object-detection"
-    Input = Image
-    Options = ZeroShotObjectDetectionOptions
-    Result = Detections

@@ -76,9 +76,6 @@ class SuperResolution(Task[Image, SuperResolutionOptions, Picture]):
     """An image with more pixels, sharper than an enlarged one."""
 
     name = "super-resolution"
-    Input = Image
-    Options = SuperResolutionOptions
-    Result = Picture
 
 
 class ImageMattingOptions(Options):
@@ -89,6 +86,3 @@ class ImageMatting(Task[ImageTrimap, ImageMattingOptions, Picture]):
     """How much of each pixel belongs to the foreground: a grey image, white where all of it does."""
 
     name = "image-matting"
-    Input = ImageTrimap
-    Options = ImageMattingOptions
-    Result = Picture

@@ -55,6 +55,3 @@ class FaceLandmarks(Task[Image, FaceLandmarksOptions, LandmarkedFaces]):
     """Where the eyes, the nose, the mouth and the outline of each face are. It does not tell whose face it is."""
 
     name = "face-landmarks"
-    Input = Image
-    Options = FaceLandmarksOptions
-    Result = LandmarkedFaces

@@ -94,6 +94,3 @@ class OpticalFlow(Task[ImagePair, OpticalFlowOptions, Flow]):
     """Where each pixel of one image has gone on the next, such as the next frame of a video."""
 
     name = "optical-flow"
-    Input = ImagePair
-    Options = OpticalFlowOptions
-    Result = Flow

@@ -70,9 +70,6 @@ class PoseEstimation(Task[MarkedImage, PoseEstimationOptions, Poses]):
     """How bodies are placed: the points of each; without boxes the whole image is taken for one body."""
 
     name = "pose-estimation"
-    Input = MarkedImage
-    Options = PoseEstimationOptions
-    Result = Poses
 
 
 class Point(Result):
@@ -115,9 +112,6 @@ class KeypointDetection(Task[Image, KeypointDetectionOptions, Keypoints]):
     """Places that can be found again on other images."""
 
     name = "keypoint-detection"
-    Input = Image
-    Options = KeypointDetectionOptions
-    Result = Keypoints
 
 
 class Match(Result):
@@ -158,6 +152,3 @@ class KeypointMatching(Task[ImagePair, KeypointMatchingOptions, Matches]):
     """The same places on two images."""
 
     name = "keypoint-matching"
-    Input = ImagePair
-    Options = KeypointMatchingOptions
-    Result = Matches

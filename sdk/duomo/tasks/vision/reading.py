@@ -50,9 +50,6 @@ class CharacterRecognition(Task[Image, CharacterRecognitionOptions, Page]):
     """Read a page."""
 
     name = "optical-character-recognition"
-    Input = Image
-    Options = CharacterRecognitionOptions
-    Result = Page
 
 
 class Handwriting(Result):
@@ -79,9 +76,6 @@ class HandwritingRecognition(Task[Image, HandwritingRecognitionOptions, Handwrit
     """Read one line of handwriting, or of print, that was cut out of its page."""
 
     name = "handwriting-recognition"
-    Input = Image
-    Options = HandwritingRecognitionOptions
-    Result = Handwriting
 
 
 class Orientation(Result):
@@ -103,6 +97,3 @@ class PageOrientation(Task[Image, PageOrientationOptions, Orientation]):
     """By how many quarter turns a page lies wrong."""
 
     name = "page-orientation"
-    Input = Image
-    Options = PageOrientationOptions
-    Result = Orientation

@@ -114,9 +114,6 @@ class SemanticSegmentation(Task[Image, SemanticSegmentationOptions, Segmentation
     """A label for each pixel: one mask a label, in the order of the model's labels."""
 
     name = "semantic-segmentation"
-    Input = Image
-    Options = SemanticSegmentationOptions
-    Result = Segmentation
 
 
 class InstanceSegmentationOptions(Options):
@@ -136,18 +133,12 @@ class InstanceSegmentation(Task[Image, InstanceSegmentationOptions, Segmentation
     """A mask for each thing."""
 
     name = "instance-segmentation"
-    Input = Image
-    Options = InstanceSegmentationOptions
-    Result = Segmentation
 
 
 class PanopticSegmentation(Task[Image, InstanceSegmentationOptions, Segmentation]):
     """A mask for each thing and each kind of stuff; no pixel is in two."""
 
     name = "panoptic-segmentation"
-    Input = Image
-    Options = InstanceSegmentationOptions
-    Result = Segmentation
 
 
 class PersonSegmentationOptions(Options):
@@ -160,9 +151,6 @@ class PersonSegmentation(Task[Image, PersonSegmentationOptions, Segmentation]):
     """One mask of all people; no mask where nobody is."""
 
     name = "person-segmentation"
-    Input = Image
-    Options = PersonSegmentationOptions
-    Result = Segmentation
 
 
 class MaskGenerationOptions(Options):
@@ -181,6 +169,3 @@ class MaskGeneration(Task[MarkedImage, MaskGenerationOptions, Segmentation]):
     """The outline of what lies in a box or at points; without them, of everything in the image."""
 
     name = "mask-generation"
-    Input = MarkedImage
-    Options = MaskGenerationOptions
-    Result = Segmentation

@@ -34,6 +34,3 @@ class VideoClassification(Task[Video, VideoClassificationOptions, VideoLabels]):
     """What happens in a video."""
 
     name = "video-classification"
-    Input = Video
-    Options = VideoClassificationOptions
-    Result = VideoLabels
