@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -45,15 +45,6 @@ class TensorPlan(NamedTuple):
     sliced: Mapping[str, int] = {}
     """Parameters besides linear layers that have an entry for each head or inner unit, and along which dimension:
     ``{"relative_position_bias_table": 1}``."""
-
-    def spelled_out(self, names: Collection[str]) -> dict[str, str]:
-        """The styles as transformers' ``DistributedConfig(tp_plan=…)`` takes them.
-
-        Args:
-            names: of a network's modules.
-        """
-        found = ((name, style) for pattern, style in self.styles.items() for name in names if matches(pattern, name))
-        return {re.sub(r"(^|\.)\d+(?=\.|$)", r"\1*", name): style for name, style in found}
 
 
 class PipelinePlan(NamedTuple):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import duomo
+from duomo.tasks.base import Options, Result, Task
 
 HEAVY = ("torch", "transformers", "torchvision", "torchaudio", "numpy", "pydantic", "rich")
 
@@ -37,6 +38,32 @@ def test_a_type_checker_sees_the_names_that_are_handed_out(name):
     assert set(face.__all__) <= set(dir(face))
     for each, module in typed.items():
         assert getattr(face, each) is getattr(importlib.import_module(module), each), each
+
+
+@pytest.mark.parametrize("name", ["multimodal", "nlp", "speech", "tabular", "vision"])
+def test_a_package_of_tasks_hands_out_what_its_files_define(name):
+    """To a type checker all of it is there, as ``from file import *``; the table that loads the names says them."""
+    package = importlib.import_module(f"duomo.tasks.{name}")
+    tree = ast.parse(Path(package.__file__).read_text("utf-8"))
+    starred = {
+        node.module
+        for branch in tree.body
+        if isinstance(branch, ast.If)
+        for node in branch.body
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+    }
+    files = Path(package.__file__).parent.glob("*.py")
+    for module in map(importlib.import_module, starred):
+        defined = {
+            each.__name__
+            for each in vars(module).values()
+            if isinstance(each, type)
+            and issubclass(each, (Task, Options, Result))
+            and each.__module__ == module.__name__
+        }
+        assert {each for each in defined if not each.startswith("_")} <= set(package.__all__), module.__name__
+    with_tasks = {f"{package.__name__}.{file.stem}" for file in files if "(Task[" in file.read_text("utf-8")}
+    assert with_tasks <= starred
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from duomo.execution.base import Job
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.sharding.group import new_rendezvous
 from duomo.inputs import Text
-from duomo.parallel import ParallelDims
+from duomo.parallel import ParallelDims, matches
 from duomo.tasks.nlp import TextClassificationOptions
 from duomo_nlp.classification import TextClassification
 from duomo_nlp.encoders import heads
@@ -37,6 +38,12 @@ def run(tmp_path, asked):
     return pickle.loads(answer.read_bytes())
 
 
+def as_transformers_take_it(styles, names):
+    """The styles of a `TensorPlan` by the names of a network's modules, ``*`` for the number of a layer."""
+    found = ((name, style) for pattern, style in styles.items() for name in names if matches(pattern, name))
+    return {re.sub(r"(^|\.)\d+(?=\.|$)", r"\1*", name): style for name, style in found}
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory, folders, whole, job_of):
     """Two processes run every family, with tp=2 and with pp=2, and BERT as transformers cuts it."""
@@ -47,7 +54,7 @@ def two(tmp_path_factory, folders, whole, job_of):
     ]
     names.append(("bert", ("by transformers",)))
     network = whole("bert").runner.executor.worker.model.network
-    plan = TextClassification.tensor_plan(network.config).spelled_out(dict(network.named_modules()))
+    plan = as_transformers_take_it(TextClassification.tensor_plan(network.config).styles, dict(network.named_modules()))
     runs.append({"tp_plan": plan, "folder": folders("bert"), "ids": IDS, "items": [[]]})
     [said] = run(tmp_path_factory.mktemp("two"), [(2, runs)])
     assert said["trouble"] is None, said["trouble"][-1]

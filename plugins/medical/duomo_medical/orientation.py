@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +21,6 @@ import numpy as np
 from duomo.errors import BadInput
 from duomo_medical.dicom_file import functional_group, value
 
-TOLERANCE = 1e-3
-"""How far direction cosines of one series may differ."""
 _LETTERS = ("LR", "PA", "HF")
 """Positive and negative direction of each axis."""
 
@@ -81,24 +79,6 @@ def from_letters(row: str, column: str) -> Turn:
             return Turn()
         ends.append((axis, _LETTERS[axis].index(letter) == 0))
     return _turn(*ends) if ends[0][0] != ends[1][0] else Turn()
-
-
-def one_orientation(datasets: Iterable[Any]) -> None:
-    """Refuse a series whose slices do not lie the same way; loaded as one volume it would be nonsense."""
-    first: Any = None
-    for index, dataset in enumerate(datasets):
-        cosines = value(dataset, "ImageOrientationPatient")
-        if cosines is None:
-            continue
-        cosines = np.asarray([float(each) for each in cosines])
-        if first is None:
-            first = cosines
-        elif cosines.shape != first.shape or np.abs(cosines - first).max() > TOLERANCE:
-            raise BadInput(
-                f"slice {index} lies otherwise than the first one",
-                why=f"direction cosines {np.round(cosines, 3).tolist()}, not {np.round(first, 3).tolist()}",
-                fix="split the series by ImageOrientationPatient: a localizer is often stored with it",
-            )
 
 
 def _turn(across: tuple[int, bool], down: tuple[int, bool]) -> Turn:

@@ -104,14 +104,6 @@ def test_every_slice_is_turned_to_the_same_view(cosines, turned, directions):
     assert turn.directions == directions
 
 
-def test_a_series_whose_slices_lie_differently_is_refused():
-    axial, coronal = pydicom.Dataset(), pydicom.Dataset()
-    axial.ImageOrientationPatient, coronal.ImageOrientationPatient = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1]
-    orientation.one_orientation([axial, axial])
-    with pytest.raises(BadInput, match="slice 2 lies otherwise than the first one"):
-        orientation.one_orientation([axial, axial, coronal])
-
-
 @pytest.mark.parametrize(
     ("content", "what", "why"),
     [

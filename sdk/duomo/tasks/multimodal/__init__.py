@@ -6,49 +6,13 @@ from duomo.lazy import face
 from duomo.tasks.table import IMAGES, SOUNDS, row
 
 if TYPE_CHECKING:
-    from duomo.tasks.multimodal.captioning import (
-        Caption as Caption,
-        ImageCaptioning as ImageCaptioning,
-        ImageCaptioningOptions as ImageCaptioningOptions,
-        VisualAnswer as VisualAnswer,
-        VisualAnswers as VisualAnswers,
-        VisualQuestionAnswering as VisualQuestionAnswering,
-        VisualQuestionAnsweringOptions as VisualQuestionAnsweringOptions,
-    )
-    from duomo.tasks.multimodal.chat import (
-        ImageTextToText as ImageTextToText,
-        ImageTextToTextOptions as ImageTextToTextOptions,
-    )
-    from duomo.tasks.multimodal.classification import (
-        ZeroShotImageClassification as ZeroShotImageClassification,
-        ZeroShotImageClassificationOptions as ZeroShotImageClassificationOptions,
-    )
-    from duomo.tasks.multimodal.control import (
-        Action as Action,
-        ReinforcementLearning as ReinforcementLearning,
-        ReinforcementLearningOptions as ReinforcementLearningOptions,
-    )
-    from duomo.tasks.multimodal.documents import (
-        DocumentClassification as DocumentClassification,
-        DocumentClassificationOptions as DocumentClassificationOptions,
-        DocumentQuestionAnswering as DocumentQuestionAnswering,
-        PageAnswer as PageAnswer,
-        PageAnswers as PageAnswers,
-    )
-    from duomo.tasks.multimodal.matching import (
-        ImageTextRetrieval as ImageTextRetrieval,
-        ImageTextRetrievalOptions as ImageTextRetrievalOptions,
-        TextImageSegmentation as TextImageSegmentation,
-        TextImageSegmentationOptions as TextImageSegmentationOptions,
-    )
-    from duomo.tasks.multimodal.retrieval import (
-        ImageSearch as ImageSearch,
-        ImageSearchOptions as ImageSearchOptions,
-        ImageSearchResult as ImageSearchResult,
-        MultimodalEmbedding as MultimodalEmbedding,
-        MultimodalEmbeddingOptions as MultimodalEmbeddingOptions,
-        SpokenImageSearch as SpokenImageSearch,
-    )
+    from duomo.tasks.multimodal.captioning import *
+    from duomo.tasks.multimodal.chat import *
+    from duomo.tasks.multimodal.classification import *
+    from duomo.tasks.multimodal.control import *
+    from duomo.tasks.multimodal.documents import *
+    from duomo.tasks.multimodal.matching import *
+    from duomo.tasks.multimodal.retrieval import *
     from duomo.tasks.results import (
         Classification as Classification,
         Embedding as Embedding,

@@ -6,101 +6,17 @@ from duomo.lazy import face
 from duomo.tasks.table import TEXTS, row
 
 if TYPE_CHECKING:
-    from duomo.tasks.nlp.classification import (
-        LanguageIdentification as LanguageIdentification,
-        LanguageIdentificationOptions as LanguageIdentificationOptions,
-        TextClassification as TextClassification,
-        TextClassificationOptions as TextClassificationOptions,
-        TextPairClassification as TextPairClassification,
-        ZeroShotClassification as ZeroShotClassification,
-        ZeroShotClassificationOptions as ZeroShotClassificationOptions,
-    )
-    from duomo.tasks.nlp.editing import (
-        CentralSentence as CentralSentence,
-        Corrected as Corrected,
-        Correction as Correction,
-        Extract as Extract,
-        ExtractiveSummarization as ExtractiveSummarization,
-        ExtractiveSummarizationOptions as ExtractiveSummarizationOptions,
-        Keyword as Keyword,
-        KeywordExtraction as KeywordExtraction,
-        KeywordExtractionOptions as KeywordExtractionOptions,
-        Keywords as Keywords,
-        Sentence as Sentence,
-        Sentences as Sentences,
-        SentenceSplitting as SentenceSplitting,
-        SentenceSplittingOptions as SentenceSplittingOptions,
-        SpellingCorrection as SpellingCorrection,
-        SpellingCorrectionOptions as SpellingCorrectionOptions,
-    )
-    from duomo.tasks.nlp.embedding import (
-        FeatureExtraction as FeatureExtraction,
-        FeatureExtractionOptions as FeatureExtractionOptions,
-        SemanticSearch as SemanticSearch,
-        SemanticSearchOptions as SemanticSearchOptions,
-        SentenceSimilarity as SentenceSimilarity,
-        SentenceSimilarityOptions as SentenceSimilarityOptions,
-        Similarity as Similarity,
-    )
-    from duomo.tasks.nlp.extraction import (
-        Answer as Answer,
-        Answers as Answers,
-        Entities as Entities,
-        QuestionAnswering as QuestionAnswering,
-        QuestionAnsweringOptions as QuestionAnsweringOptions,
-        Span as Span,
-        TokenClassification as TokenClassification,
-        TokenClassificationOptions as TokenClassificationOptions,
-    )
-    from duomo.tasks.nlp.filling import (
-        FilledMask as FilledMask,
-        Filling as Filling,
-        FillMask as FillMask,
-        FillMaskOptions as FillMaskOptions,
-        MaskedText as MaskedText,
-    )
-    from duomo.tasks.nlp.generation import (
-        Generation as Generation,
-        TextChunk as TextChunk,
-        TextGeneration as TextGeneration,
-        TextGenerationOptions as TextGenerationOptions,
-    )
-    from duomo.tasks.nlp.pairs import (
-        Choice as Choice,
-        MultipleChoice as MultipleChoice,
-        MultipleChoiceOptions as MultipleChoiceOptions,
-        NextSentencePrediction as NextSentencePrediction,
-        NextSentencePredictionOptions as NextSentencePredictionOptions,
-        Succession as Succession,
-        TextPairRegression as TextPairRegression,
-        TextPairRegressionOptions as TextPairRegressionOptions,
-    )
-    from duomo.tasks.nlp.ranking import (
-        TextRanking as TextRanking,
-        TextRankingOptions as TextRankingOptions,
-    )
-    from duomo.tasks.nlp.regression import (
-        TextRegression as TextRegression,
-        TextRegressionOptions as TextRegressionOptions,
-    )
-    from duomo.tasks.nlp.tables import (
-        TableAnswer as TableAnswer,
-        TableQuestionAnswering as TableQuestionAnswering,
-        TableQuestionAnsweringOptions as TableQuestionAnsweringOptions,
-    )
-    from duomo.tasks.nlp.writing import (
-        Dialogue as Dialogue,
-        DialogueOptions as DialogueOptions,
-        GeneratedText as GeneratedText,
-        Summarization as Summarization,
-        SummarizationOptions as SummarizationOptions,
-        Summary as Summary,
-        Text2TextGeneration as Text2TextGeneration,
-        Text2TextOptions as Text2TextOptions,
-        Translate as Translate,
-        Translation as Translation,
-        TranslationOptions as TranslationOptions,
-    )
+    from duomo.tasks.nlp.classification import *
+    from duomo.tasks.nlp.editing import *
+    from duomo.tasks.nlp.embedding import *
+    from duomo.tasks.nlp.extraction import *
+    from duomo.tasks.nlp.filling import *
+    from duomo.tasks.nlp.generation import *
+    from duomo.tasks.nlp.pairs import *
+    from duomo.tasks.nlp.ranking import *
+    from duomo.tasks.nlp.regression import *
+    from duomo.tasks.nlp.tables import *
+    from duomo.tasks.nlp.writing import *
     from duomo.tasks.results import (
         Classification as Classification,
         Embedding as Embedding,
@@ -286,8 +202,7 @@ face(
         "duomo.tasks.nlp.regression": "TextRegression TextRegressionOptions",
         "duomo.tasks.nlp.tables": "TableAnswer TableQuestionAnswering TableQuestionAnsweringOptions",
         "duomo.tasks.nlp.writing": "Dialogue DialogueOptions GeneratedText Summarization SummarizationOptions Summary"
-        " Text2TextGeneration"
-        " Text2TextOptions Translate Translation TranslationOptions",
+        " Text2TextGeneration Text2TextOptions Translate Translation TranslationOptions Written",
         "duomo.tasks.results": "Classification Embedding Number SearchResult",
     },
 )

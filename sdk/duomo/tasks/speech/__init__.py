@@ -6,86 +6,24 @@ from duomo.lazy import face
 from duomo.tasks.table import SOUNDS, TEXTS, row
 
 if TYPE_CHECKING:
-    from duomo.tasks.results import Classification as Classification, Embedding as Embedding
-    from duomo.tasks.speech.activity import (
-        Interval as Interval,
-        VoiceActivity as VoiceActivity,
-        VoiceActivityDetection as VoiceActivityDetection,
-        VoiceActivityDetectionOptions as VoiceActivityDetectionOptions,
+    from duomo.tasks.results import (
+        Classification as Classification,
+        Embedding as Embedding,
     )
-    from duomo.tasks.speech.alignment import (
-        AlignedWord as AlignedWord,
-        Alignment as Alignment,
-        ForcedAlignment as ForcedAlignment,
-        ForcedAlignmentOptions as ForcedAlignmentOptions,
-    )
-    from duomo.tasks.speech.classification import (
-        AudioClassification as AudioClassification,
-        AudioClassificationOptions as AudioClassificationOptions,
-        ZeroShotAudioClassification as ZeroShotAudioClassification,
-        ZeroShotAudioClassificationOptions as ZeroShotAudioClassificationOptions,
-    )
-    from duomo.tasks.speech.coding import (
-        AudioTokenization as AudioTokenization,
-        AudioTokenizationOptions as AudioTokenizationOptions,
-        CodedSound as CodedSound,
-    )
-    from duomo.tasks.speech.continuation import (
-        AudioContinuation as AudioContinuation,
-        AudioContinuationOptions as AudioContinuationOptions,
-    )
-    from duomo.tasks.speech.enhancement import (
-        SpeechEnhancement as SpeechEnhancement,
-        SpeechEnhancementOptions as SpeechEnhancementOptions,
-    )
-    from duomo.tasks.speech.languages import (
-        SpokenLanguageIdentification as SpokenLanguageIdentification,
-        SpokenLanguageIdentificationOptions as SpokenLanguageIdentificationOptions,
-    )
-    from duomo.tasks.speech.music import (
-        Note as Note,
-        Notes as Notes,
-        NoteTranscription as NoteTranscription,
-        NoteTranscriptionOptions as NoteTranscriptionOptions,
-        Pitch as Pitch,
-        PitchEstimation as PitchEstimation,
-        PitchEstimationOptions as PitchEstimationOptions,
-    )
-    from duomo.tasks.speech.recognition import (
-        Segment as Segment,
-        SpeechRecognition as SpeechRecognition,
-        SpeechRecognitionOptions as SpeechRecognitionOptions,
-        Transcript as Transcript,
-    )
-    from duomo.tasks.speech.separation import (
-        SeparatedSound as SeparatedSound,
-        Separation as Separation,
-        SourceSeparation as SourceSeparation,
-        SourceSeparationOptions as SourceSeparationOptions,
-    )
-    from duomo.tasks.speech.sound import Sound as Sound
-    from duomo.tasks.speech.speakers import (
-        Diarization as Diarization,
-        SpeakerDiarization as SpeakerDiarization,
-        SpeakerDiarizationOptions as SpeakerDiarizationOptions,
-        SpeakerEmbedding as SpeakerEmbedding,
-        SpeakerEmbeddingOptions as SpeakerEmbeddingOptions,
-        SpeakerVerification as SpeakerVerification,
-        SpeakerVerificationOptions as SpeakerVerificationOptions,
-        Turn as Turn,
-        Verification as Verification,
-    )
-    from duomo.tasks.speech.synthesis import (
-        Speech as Speech,
-        TextToSpeech as TextToSpeech,
-        TextToSpeechOptions as TextToSpeechOptions,
-    )
-    from duomo.tasks.speech.waking import (
-        WakeWord as WakeWord,
-        WakeWordDetection as WakeWordDetection,
-        WakeWordDetectionOptions as WakeWordDetectionOptions,
-        WakeWords as WakeWords,
-    )
+    from duomo.tasks.speech.activity import *
+    from duomo.tasks.speech.alignment import *
+    from duomo.tasks.speech.classification import *
+    from duomo.tasks.speech.coding import *
+    from duomo.tasks.speech.continuation import *
+    from duomo.tasks.speech.enhancement import *
+    from duomo.tasks.speech.languages import *
+    from duomo.tasks.speech.music import *
+    from duomo.tasks.speech.recognition import *
+    from duomo.tasks.speech.separation import *
+    from duomo.tasks.speech.sound import *
+    from duomo.tasks.speech.speakers import *
+    from duomo.tasks.speech.synthesis import *
+    from duomo.tasks.speech.waking import *
 
 TASKS = (
     row(

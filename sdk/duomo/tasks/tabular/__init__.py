@@ -6,23 +6,12 @@ from duomo.lazy import face
 from duomo.tasks.table import row
 
 if TYPE_CHECKING:
-    from duomo.tasks.results import Classification as Classification, Number as Number
-    from duomo.tasks.tabular.prediction import (
-        TabularClassification as TabularClassification,
-        TabularClassificationOptions as TabularClassificationOptions,
-        TabularRegression as TabularRegression,
-        TabularRegressionOptions as TabularRegressionOptions,
+    from duomo.tasks.results import (
+        Classification as Classification,
+        Number as Number,
     )
-    from duomo.tasks.tabular.series import (
-        Anomalies as Anomalies,
-        Anomaly as Anomaly,
-        Forecast as Forecast,
-        Quantile as Quantile,
-        TimeSeriesAnomalyDetection as TimeSeriesAnomalyDetection,
-        TimeSeriesAnomalyDetectionOptions as TimeSeriesAnomalyDetectionOptions,
-        TimeSeriesForecasting as TimeSeriesForecasting,
-        TimeSeriesForecastingOptions as TimeSeriesForecastingOptions,
-    )
+    from duomo.tasks.tabular.prediction import *
+    from duomo.tasks.tabular.series import *
 
 TASKS = (
     row(

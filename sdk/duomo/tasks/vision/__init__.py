@@ -6,103 +6,22 @@ from duomo.lazy import face
 from duomo.tasks.table import IMAGES, VIDEOS, row
 
 if TYPE_CHECKING:
-    from duomo.tasks.results import Classification as Classification, Embedding as Embedding
-    from duomo.tasks.vision.anomaly import (
-        ImageAnomaly as ImageAnomaly,
-        ImageAnomalyDetection as ImageAnomalyDetection,
-        ImageAnomalyDetectionOptions as ImageAnomalyDetectionOptions,
+    from duomo.tasks.results import (
+        Classification as Classification,
+        Embedding as Embedding,
     )
-    from duomo.tasks.vision.classification import (
-        ImageClassification as ImageClassification,
-        ImageClassificationOptions as ImageClassificationOptions,
-        ImageFeatureExtraction as ImageFeatureExtraction,
-        ImageFeatureExtractionOptions as ImageFeatureExtractionOptions,
-    )
-    from duomo.tasks.vision.codes import (
-        BarcodeReading as BarcodeReading,
-        BarcodeReadingOptions as BarcodeReadingOptions,
-        Code as Code,
-        Codes as Codes,
-    )
-    from duomo.tasks.vision.depth import (
-        DepthEstimation as DepthEstimation,
-        DepthEstimationOptions as DepthEstimationOptions,
-        DepthMap as DepthMap,
-    )
-    from duomo.tasks.vision.detection import (
-        Box as Box,
-        Detections as Detections,
-        FaceDetection as FaceDetection,
-        FaceDetectionOptions as FaceDetectionOptions,
-        ObjectDetection as ObjectDetection,
-        ObjectDetectionOptions as ObjectDetectionOptions,
-        ZeroShotObjectDetection as ZeroShotObjectDetection,
-        ZeroShotObjectDetectionOptions as ZeroShotObjectDetectionOptions,
-    )
-    from duomo.tasks.vision.enhancing import (
-        ImageMatting as ImageMatting,
-        ImageMattingOptions as ImageMattingOptions,
-        Picture as Picture,
-        SuperResolution as SuperResolution,
-        SuperResolutionOptions as SuperResolutionOptions,
-    )
-    from duomo.tasks.vision.faces import (
-        FaceLandmarks as FaceLandmarks,
-        FaceLandmarksOptions as FaceLandmarksOptions,
-        LandmarkedFace as LandmarkedFace,
-        LandmarkedFaces as LandmarkedFaces,
-    )
-    from duomo.tasks.vision.flow import (
-        Flow as Flow,
-        OpticalFlow as OpticalFlow,
-        OpticalFlowOptions as OpticalFlowOptions,
-    )
-    from duomo.tasks.vision.keypoints import (
-        Joint as Joint,
-        Keypoint as Keypoint,
-        KeypointDetection as KeypointDetection,
-        KeypointDetectionOptions as KeypointDetectionOptions,
-        KeypointMatching as KeypointMatching,
-        KeypointMatchingOptions as KeypointMatchingOptions,
-        Keypoints as Keypoints,
-        Match as Match,
-        Matches as Matches,
-        Point as Point,
-        Pose as Pose,
-        PoseEstimation as PoseEstimation,
-        PoseEstimationOptions as PoseEstimationOptions,
-        Poses as Poses,
-    )
-    from duomo.tasks.vision.reading import (
-        CharacterRecognition as CharacterRecognition,
-        CharacterRecognitionOptions as CharacterRecognitionOptions,
-        Handwriting as Handwriting,
-        HandwritingRecognition as HandwritingRecognition,
-        HandwritingRecognitionOptions as HandwritingRecognitionOptions,
-        Orientation as Orientation,
-        Page as Page,
-        PageOrientation as PageOrientation,
-        PageOrientationOptions as PageOrientationOptions,
-        TextLine as TextLine,
-    )
-    from duomo.tasks.vision.segmentation import (
-        InstanceSegmentation as InstanceSegmentation,
-        InstanceSegmentationOptions as InstanceSegmentationOptions,
-        Mask as Mask,
-        MaskGeneration as MaskGeneration,
-        MaskGenerationOptions as MaskGenerationOptions,
-        PanopticSegmentation as PanopticSegmentation,
-        PersonSegmentation as PersonSegmentation,
-        PersonSegmentationOptions as PersonSegmentationOptions,
-        Segmentation as Segmentation,
-        SemanticSegmentation as SemanticSegmentation,
-        SemanticSegmentationOptions as SemanticSegmentationOptions,
-    )
-    from duomo.tasks.vision.video import (
-        VideoClassification as VideoClassification,
-        VideoClassificationOptions as VideoClassificationOptions,
-        VideoLabels as VideoLabels,
-    )
+    from duomo.tasks.vision.anomaly import *
+    from duomo.tasks.vision.classification import *
+    from duomo.tasks.vision.codes import *
+    from duomo.tasks.vision.depth import *
+    from duomo.tasks.vision.detection import *
+    from duomo.tasks.vision.enhancing import *
+    from duomo.tasks.vision.faces import *
+    from duomo.tasks.vision.flow import *
+    from duomo.tasks.vision.keypoints import *
+    from duomo.tasks.vision.reading import *
+    from duomo.tasks.vision.segmentation import *
+    from duomo.tasks.vision.video import *
 
 TASKS = (
     row("image-classification", "vision.classification:ImageClassification", "what is in an image", IMAGES, "cat.jpg"),

@@ -44,7 +44,7 @@ class Mask(Result):
     @classmethod
     def of(cls, label: str, where: np.ndarray[Any, Any], *, score: float | None = None, value: int = 1) -> Mask:
         """The result of the pixels of `where` (H, W) that are `value`; the masks of one map may share it."""
-        mask = Bits(where) if where.dtype == bool and value == 1 else Pixels(where, value)
+        mask = Bits(where) if where.dtype == bool and value == 1 else PixelsOf(where, value)
         return cls.model_construct(label=label, score=score, mask=mask)
 
 
@@ -76,7 +76,7 @@ def _png(bits: np.ndarray[Any, Any], width: int) -> bytes:
     return written.getvalue()
 
 
-class Pixels(Encoded):
+class PixelsOf(Encoded):
     """The pixels of a map that have one value."""
 
     def __init__(self, where: np.ndarray[Any, Any], value: int) -> None:
