@@ -9,6 +9,7 @@ from pathlib import Path
 from duomo.errors import DuomoError, UsageProblem
 from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.inputs import Audio, Image
+from duomo.inputs.owned import owned
 from duomo.outcome import ItemError
 from duomo.tasks.base import Input
 
@@ -32,16 +33,19 @@ class Entries:
         self._kind = kind
 
     def of(self, items: Iterable[object]) -> Iterator[Entry | Flush]:
-        """One entry an item, numbered from 0; a `FLUSH` passes through."""
-        number = itertools.count()
-        return (FLUSH if item is FLUSH else self.one(next(number), item) for item in items)
+        """One entry an item, numbered from 0; a `FLUSH` passes through. Items that a list holds are not copied."""
+        number, is_kept = itertools.count(), isinstance(items, list | tuple)
+        return (FLUSH if item is FLUSH else self.one(next(number), item, is_kept=is_kept) for item in items)
 
-    def one(self, index: int, value: object) -> Entry:
-        """An entry that holds the accepted item, or the error that it is refused with."""
+    def one(self, index: int, value: object, *, is_kept: bool = False) -> Entry:
+        """An entry that holds the accepted item, or the error that it is refused with.
+
+        The item is accepted now and decoded later: unless it `is_kept` as it is until then, a copy is taken.
+        """
         if isinstance(value, DuomoError):  # what gathers the items may know already that one is lost
             return Entry(index, str(index), None, ItemResult(error=ItemError.of(value)))
         try:
-            item = self._kind.accept(value)
+            item = self._kind.accept(value if is_kept else owned(value))
         # Not BadInput alone: the input class of a plugin's task may raise anything.
         except Exception as error:
             return Entry(index, self._name(value) or str(index), None, ItemResult(error=ItemError.of(error)))

@@ -165,6 +165,7 @@ class Image:
         try:
             if isinstance(self._source, PIL.Image.Image):
                 _check_size(self._source, label)
+                _check_open(self._source, label)
                 yield self._source
                 return
             # Pillow stops hard at twice its own limit; a user who configured more means it.
@@ -207,6 +208,25 @@ def _check_size(picture: PIL.Image.Image, label: str) -> None:
         raise BadInput(f"{label} has no pixels", why=f"its size is {width} x {height}", fix="leave it out")
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
+
+
+def _check_open(picture: PIL.Image.Image, label: str) -> None:
+    """Refuse an image whose pixels were never read from its file, or are gone: it is closed, not damaged."""
+    is_closed = False
+    if getattr(picture, "tile", ()):  # its pixels are still in the file
+        file = getattr(picture, "fp", None)
+        is_closed = file is None or file.closed
+    else:
+        try:
+            picture.im  # noqa: B018  # what was closed after it was read raises
+        except ValueError:
+            is_closed = True
+    if is_closed:
+        raise BadInput(
+            f"{label} was closed before its pixels were needed",
+            why="Pillow reads a file only then; it is closed where its with block ends",
+            fix="call image.load() within the block and keep the image, or pass the path",
+        )
 
 
 def _check_scans(picture: PIL.Image.Image, file: BinaryIO, label: str) -> None:

@@ -327,3 +327,41 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused_and_a_usual_one_is_read(
         for read in (image.array, image.jpeg):
             with pytest.raises(InputTooLarge, match="passes over 64 x 64 pixels"):
                 read()
+
+
+def _by_its_block(path):
+    with PIL.Image.open(path) as image:
+        pass
+    return image
+
+
+def _by_close(path):
+    image = PIL.Image.open(path)
+    image.close()
+    return image
+
+
+def _after_loading(path):
+    image = PIL.Image.open(path)
+    image.load()
+    image.close()
+    return image
+
+
+def _by_its_file(path):
+    with open(path, "rb") as file:
+        return PIL.Image.open(file)
+
+
+@pytest.mark.parametrize("closed", [_by_its_block, _by_close, _after_loading, _by_its_file])
+def test_a_closed_image_is_not_called_damaged(picture, tmp_path, closed):
+    picture.save(tmp_path / "a.png")
+    with pytest.raises(BadInput, match="was closed before its pixels were needed"):
+        Image.accept(closed(tmp_path / "a.png")).pil()
+
+
+def test_an_image_that_was_loaded_within_its_block_is_read(picture, tmp_path):
+    picture.save(tmp_path / "a.png")
+    with PIL.Image.open(tmp_path / "a.png") as image:
+        image.load()
+    np.testing.assert_array_equal(Image.accept(image).array(), np.asarray(picture))
