@@ -97,7 +97,8 @@ class ItemError:
     def to_exception(self) -> DuomoError:
         """The exception to raise for it: the original where it is at hand, else one of its class."""
         if isinstance(self.exception, DuomoError):
-            return self.exception
+            # It may be the error of many items: raised for each, it would keep all frames that it went through.
+            return self.exception.with_traceback(None)
         cls: Any = getattr(errors, self.type, None)
         if not (isinstance(cls, type) and issubclass(cls, DuomoError)):
             cls = ModelFailed

@@ -33,6 +33,15 @@ class Stalling(EchoModel):
         time.sleep(3600)  # until it is ended
 
 
+class Quitting(EchoModel):
+    """Leaves the process while it prepares the text ``quits``, as a command's ``main`` does."""
+
+    def preprocess(self, items, options):
+        if "quits" in items:
+            raise SystemExit(4)
+        return super().preprocess(items, options)
+
+
 class Telling(EchoModel):
     """Gives back what the environment says of a name."""
 

@@ -182,6 +182,14 @@ def test_a_result_that_cannot_leave_its_process_or_be_built_here_is_its_items_er
         assert runner.executor.stats().lost == 0
 
 
+def test_what_leaves_the_process_while_it_prepares_ends_it_and_not_only_a_thread_of_it():
+    with load(echo_spec(loader="acting:Quitting")) as runner:
+        outcomes = list(runner.map(["a", "quits", "b"]))
+    assert [outcome.ok for outcome in outcomes] == [True, False, True]
+    assert outcomes[1].error.code == "E-WORKER-LOST"
+    assert "exit code 4" in outcomes[1].error.why
+
+
 PLAIN = """
 import duomo
 from duomo.testing import fake_catalog

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pickle
+import traceback
 
 import numpy as np
 import pytest
@@ -67,6 +68,16 @@ def test_unwrapping_gives_the_result_or_raises_the_items_own_error():
     with pytest.raises(InputMissing) as caught:
         failed(original).unwrap()
     assert caught.value is original
+
+
+def test_an_error_of_many_items_keeps_no_frame_of_those_that_it_was_raised_for():
+    outcome = failed(InputMissing("no file"))
+    depths = set()
+    for _ in range(5):
+        with pytest.raises(InputMissing) as caught:
+            outcome.unwrap()
+        depths.add(len(list(traceback.walk_tb(caught.value.__traceback__))))
+    assert len(depths) == 1, "the frames of one item hold what its caller was working on"
 
 
 def test_an_exception_of_the_models_code_becomes_ours_and_stays_the_cause():

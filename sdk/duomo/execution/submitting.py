@@ -79,7 +79,7 @@ class Desk(ABC):
         """Take back what is late, to be answered; called under the lock."""
         self._late += self.lanes.expire(self._now())
 
-    def refuse(self, lane: Lane[Submitted], error: Exception) -> None:
+    def refuse(self, lane: Lane[Submitted], error: BaseException) -> None:
         """Answer all that is in a lane with an error that is of no item; called under the lock."""
         item_result = ItemResult(error=ItemError.of(error))
         self._late += [(future, item_result) for future in self.lanes.abandon(lane)]
@@ -150,9 +150,8 @@ class Desk(ABC):
 
     def _abandon(self, error: BaseException) -> None:
         with self._changed:
-            left = [future for lane in list(self.lanes) for future in self.lanes.abandon(lane)]
-        item_result = ItemResult(error=ItemError.of(error))
-        self._answer((future, item_result) for future in left)
+            for lane in list(self.lanes):
+                self.refuse(lane, error)
 
     def _withdraw(self, future: Submitted) -> bool:
         with self._changed:

@@ -1,5 +1,6 @@
 """Options that only the model can judge: refused before any input is read, whichever way it is called."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -110,3 +111,32 @@ def test_a_server_says_what_is_wrong_with_the_option_and_not_with_the_input(cata
         assert reply.status_code == 400
         assert reply.json()["error"]["code"] == "E-OPTION"
         assert client.post("/v1/tasks/text-classification", json={"input": "fine", "options": {"top_k": 3}}).is_success
+
+
+class Meeting:
+    """Options that, while they are compared, let another thread have its own checked."""
+
+    top_k = 1
+
+    def __init__(self, meets: Callable[[], None]) -> None:
+        self._meets = meets
+
+    def __eq__(self, other: object) -> bool:
+        meets, self._meets = self._meets, lambda: None
+        meets()
+        return self is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_options_are_checked_from_many_threads_at_once(catalog: duomo.Catalog) -> None:
+    with duomo.load("text-classification", executor=InProcessPool(InProcessCrew(1)), catalog=catalog) as runner:
+
+        def meets() -> None:
+            other = threading.Thread(target=runner.executor.check, args=(Meeting(lambda: None),))
+            other.start()
+            other.join(WAIT_S)
+
+        runner.executor.check(Meeting(meets))
+        runner.executor.check(Meeting(lambda: None))
+    assert Picky.checks == 3

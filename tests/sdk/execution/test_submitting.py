@@ -12,6 +12,7 @@ import pytest
 import duomo
 from duomo import Hooks, hookimpl
 from duomo.errors import Aborted, BadOption, UsageProblem
+from duomo.execution.pools.crew import Event
 from duomo.testing import fake_catalog
 from duomo.testing.crews import InProcessCrew, InProcessPool
 from duomo.testing.fakes import EchoModel, echo_spec
@@ -224,6 +225,51 @@ def test_runs_and_submitted_items_share_a_pool(catalog: duomo.Catalog) -> None:
             assert outcome.ok
             futures.append(runner.submit(outcome.result.top.name))
         assert names(results(futures)) == TEXTS
+
+
+class Woken(InProcessCrew):
+    """Counts how often it is woken."""
+
+    times = 0
+
+    def wake(self) -> None:
+        self.times += 1
+
+
+def test_a_crew_is_woken_once_in_a_wait_however_much_comes_meanwhile(catalog: duomo.Catalog) -> None:
+    crew = Woken(1)
+    with duomo.load("text-classification", executor=InProcessPool(crew), catalog=catalog) as runner:
+        block(runner)  # within a wait
+        futures = [runner.submit(text) for text in TEXTS]
+        woken = crew.times
+        Gated.opened.set()
+        assert all(outcome.ok for outcome in results(futures))
+    assert woken == 1, "a pipe that is written to each time is full after some thousand"
+
+
+class Faulty(InProcessCrew):
+    """Its second wait raises, before the batch is computed."""
+
+    waits = 0
+
+    def wait(self, timeout_s: float) -> list[Event]:
+        self.waits += 1
+        if self.waits == 2:
+            raise RuntimeError("a fault of the crew")
+        return super().wait(timeout_s)
+
+
+def test_what_a_fault_of_ours_has_ended_is_not_sent_out_later(catalog: duomo.Catalog) -> None:
+    crew = Faulty(1)
+    with duomo.load("text-classification", executor=InProcessPool(crew), catalog=catalog) as runner:
+        gate = block(runner)
+        futures = [runner.submit(text) for text in TEXTS]
+        Gated.opened.set()
+        assert gate.result(WAIT_S).ok
+        outcomes = results(futures)
+        assert {outcome.error.what for outcome in outcomes} == {"the model raised RuntimeError: a fault of the crew"}
+        assert results([runner.submit("later")])[0].ok
+    assert sum(text in items for text in TEXTS for _, items in crew.sent) < 16, "two batches were out when it broke"
 
 
 @pytest.mark.parametrize("word", ["exits", "lurks"])

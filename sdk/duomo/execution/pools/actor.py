@@ -60,7 +60,7 @@ class RayWorker:
         slot = self._slot(ticket)
         try:
             slot.set_result(self._worker.prepare(items, options))
-        except Exception as error:
+        except BaseException as error:  # `compute` waits for it, whatever it is
             slot.set_exception(error)
 
     def compute(self, ticket: int, options: object) -> Event:

@@ -154,7 +154,7 @@ class _Service:
         while True:
             message, prepared = self._prepared.get()
             try:
-                if isinstance(prepared, Exception):
+                if isinstance(prepared, BaseException):
                     raise prepared
                 if message.kind == "stream":
                     self._stream(message)
@@ -185,7 +185,7 @@ class _Service:
             elif message.kind == "batch":
                 try:
                     prepared = self._worker.prepare(*message.body)
-                except Exception as error:
+                except BaseException as error:  # what ends a process must do so: here it would end this thread alone
                     prepared = error
             self._prepared.put((message, prepared))
 

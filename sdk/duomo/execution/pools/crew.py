@@ -37,7 +37,7 @@ class Event(NamedTuple):
 
 
 class Crew(ABC):
-    """The replicas that a pool drives. Only one thread at a time calls `wait`, `restart` and `kill`."""
+    """The replicas that a pool drives. One thread at a time calls `wait` and `kill`; others call the rest meanwhile."""
 
     size: int
     """Number of replicas; known once started."""

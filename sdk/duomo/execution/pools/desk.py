@@ -104,4 +104,6 @@ class PoolDesk(Desk):
 
     def forget(self, lane: Lane[Submitted]) -> None:
         """Take a lane's run out of the pool."""
-        self._pool.leave(self._runs.pop(lane))
+        run = self._runs.pop(lane, None)
+        if run is not None:  # nothing of it was asked for before a fault of ours
+            self._pool.leave(run)

@@ -52,7 +52,7 @@ class PoolExecutor(Executor):
         self._checked: deque[object] = deque(maxlen=MOST_PACES)
         self._tickets = itertools.count()
         self._changed = threading.Condition(threading.RLock())
-        self._waiting = False
+        self._waiting = self._told = False
         self._next_look = 0.0
         self._total = Stats()
         self._desk: PoolDesk | None = None
@@ -70,7 +70,7 @@ class PoolExecutor(Executor):
     def check(self, options: object) -> None:
         """Have a replica look at the options, once. Raises `BadOption` for those that the model cannot take."""
         self._check_open()
-        if self._checks_options and not any(same_options(known, options) for known in self._checked):
+        if self._checks_options and not any(same_options(known, options) for known in tuple(self._checked)):
             for _ in self._parts(CheckRun(options)):
                 pass
             self._checked.append(options)
@@ -233,7 +233,8 @@ class PoolExecutor(Executor):
     def wake(self) -> None:
         """Make a `turn` that waits return; called under the lock."""
         self._changed.notify_all()
-        if self._waiting:
+        if self._waiting and not self._told:  # once a wait: a crew may be woken through a pipe, which gets full
+            self._told = True
             self._crew.wake()
 
     def turn(self, run: PoolRun | PoolDesk) -> None:
@@ -248,7 +249,7 @@ class PoolExecutor(Executor):
             if self._waiting:  # another thread looks after the crew, and tells
                 self._changed.wait(PATIENCE_S)
                 return
-            self._waiting = True
+            self._waiting, self._told = True, False
             timeout = run.patience(self._table.next_alarm(self._crew.now()))
         events: list[Event] = []
         try:
