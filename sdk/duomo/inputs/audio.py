@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,8 +12,9 @@ from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMi
 from duomo.inputs.advice import not_one
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
+from duomo.inputs.lengths import doubt
 from duomo.inputs.limits import limits
-from duomo.inputs.riff import missing_bytes
+from duomo.inputs.resampling import resampled
 from duomo.inputs.source import memory_of, open_source, take_file, unpack_file
 
 if TYPE_CHECKING:
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     import soundfile
 
 _BLOCK = 1 << 20
-"""Samples that are decoded or resampled at a time."""
-_KERNEL = 1_000_000
-"""About how many entries a resampling kernel may have; 44.1 kHz to 16 kHz has 76,000."""
+"""Samples that are decoded at a time."""
+_PROMISED_TOO_MUCH = 2 * 1152
+"""Samples by which the header of a whole file, such as MP3, may be wrong: two frames."""
+_CANCELLED = 0.01
+"""A mean of channels this far below them is what is left of two that are opposite."""
+_ENOUGH = 1000
+"""Samples from which that is no chance."""
 _UNKNOWN = 1 << 62
 """Fewer frames than libsndfile reports of a header that leaves the length open, as that of a FLAC from a pipe does."""
 _LOUDEST = 10.0
@@ -134,7 +138,7 @@ class Audio:
                 fix="numpy.nan_to_num(samples), where they are few",
             )
         _check_level(mono, self._label())
-        found = mono if rate == sampling_rate else _resample(mono, rate, sampling_rate)
+        found = mono if rate == sampling_rate else resampled(mono, rate, sampling_rate)
         if len(found) < least:
             raise InputUnreadable(
                 f"{self._label()} has {len(found)} samples, too few for one frame",
@@ -158,18 +162,13 @@ class Audio:
                 "reading audio files needs soundfile", why="it is not installed", fix="pip install soundfile"
             ) from None
         with open_source(self._source, "audio") as file, native_remarks_left_out():
-            promised, lost = missing_bytes(file)
-            if lost:
-                raise InputUnreadable(
-                    f"{self._label()} is cut short",
-                    why=f"its header promises {promised:,} bytes of sound, and {lost:,} of them are missing",
-                    fix="copy or record it again; what is there: ffmpeg -i INPUT output.wav",
-                )
+            if (found := doubt(file)) is not None:
+                raise self._of_wrong_length(*found)
             try:
                 with soundfile.SoundFile(_Forgiving(file)) as sound:
                     if sound.frames < _UNKNOWN:
                         self._check_length(sound.frames, sound.samplerate)
-                        return _read_mono(sound), sound.samplerate
+                        return self._read_all(sound), sound.samplerate
                     return self._read_stream(sound), sound.samplerate
             except (soundfile.SoundFileError, ValueError, ArithmeticError, TypeError) as error:
                 why = getattr(error, "error_string", str(error)).rstrip(".")
@@ -178,6 +177,27 @@ class Audio:
                     why=f"{why}; WAV, FLAC, OGG, MP3 and AIFF can be read; M4A cannot",
                     fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
                 ) from None
+
+    def _of_wrong_length(self, what: str, why: str) -> InputUnreadable:
+        fix = "copy or record it again; what is there: ffmpeg -i INPUT output.wav"
+        return InputUnreadable(f"{self._label()} {what}", why=why, fix=fix)
+
+    def _read_all(self, sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
+        """All of a file that says how many frames it has."""
+        import numpy as np
+
+        mono = np.empty(sound.frames, np.float32)
+        end = 0
+        while end < len(mono):
+            block = _next_mono(sound)[: len(mono) - end]
+            if not len(block):
+                break
+            end += len(block)
+            mono[end - len(block) : end] = block
+        if len(mono) - end > _PROMISED_TOO_MUCH:
+            why = f"its header promises {len(mono):,} samples, and {len(mono) - end:,} of them are missing"
+            raise self._of_wrong_length("is cut short", why)
+        return mono[:end]
 
     def _read_stream(self, sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
         """All of a file whose header leaves its length open, up to the limits."""
@@ -241,77 +261,39 @@ def _check_level(mono: np.ndarray[Any, Any], label: str) -> None:
         )
 
 
-def _read_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
-    """All of an open file as the mean of its channels, float32 of shape (frames,)."""
-    import numpy as np
-
-    mono = np.empty(sound.frames, np.float32)
-    end = 0
-    while end < len(mono):
-        block = _next_mono(sound)[: len(mono) - end]
-        if not len(block):
-            break  # the header of some files, such as MP3, promises a little too much
-        end += len(block)
-        mono[end - len(block) : end] = block
-    return mono[:end]
-
-
 def _next_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
     """The next frames of an open file as the mean of its channels; none at its end."""
-    import numpy as np
-
     # Else soundfile seeks after every block, and from there MP3 and Opus are decoded wrong for a while.
     sound.seekable = lambda: False
     block = sound.read(max(1, _BLOCK // sound.channels), dtype="float32", always_2d=True)
-    with np.errstate(all="ignore"):  # what is not a number is found later
-        mean: np.ndarray[Any, Any] = np.mean(block, axis=1)
-    return mean
+    return _mix(block)
 
 
-def _resample(mono: np.ndarray[Any, Any], rate: int, target: int) -> np.ndarray[Any, Any]:
-    """Windowed-sinc resampling, block by block: at once it takes seven times the memory of the samples.
-
-    Its kernel has about p x q entries for a ratio of p / q, so the terms of the ratio are bounded.
-    """
+def _mix(channels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The mean of channels, (frames, channels). Raises `BadInput` where it would be silence that is none in them."""
     import numpy as np
 
-    ratio = Fraction(rate, target)
-    ratio = ratio.limit_denominator(max(1, math.isqrt(int(_KERNEL / ratio))))
-    p, q = ratio.numerator, ratio.denominator
-    step = p * max(1, _BLOCK // max(p, q))
-    # What a sample depends on is 6 zero crossings away; whole multiples of p keep the blocks in phase.
-    context = p * math.ceil(8 / min(p, q))
-    resampled = np.empty(math.ceil(len(mono) * q / p), np.float32)
-    for start in range(0, len(mono), step):
-        before = min(context, start)
-        block = _resample_block(mono[start - before : start + step + context], p, q)[before // p * q :][: step // p * q]
-        begin = start // p * q
-        resampled[begin : begin + len(block)] = block
-    return resampled
-
-
-def _resample_block(mono: np.ndarray[Any, Any], p: int, q: int) -> np.ndarray[Any, Any]:
-    try:
-        import torch
-        import torchaudio.functional as audio
-    except ImportError:  # a small device
-        from duomo.inputs.resampling import resample
-
-        return resample(mono, p, q)
-    block: np.ndarray[Any, Any] = audio.resample(torch.from_numpy(mono), p, q).numpy()
-    return block
+    with np.errstate(all="ignore"):  # what is not a number is found later
+        mono: np.ndarray[Any, Any] = np.mean(channels, axis=1)
+        if channels.shape[1] > 1 and len(mono) >= _ENOUGH and np.ptp(mono) < _CANCELLED * np.ptp(channels):
+            raise BadInput(
+                "the channels of this audio clip cancel each other out",
+                why="one is the other upside down, as of a cable that is wired wrongly: their mean is silence",
+                fix="pass one of them, (samples[:, 0], rate), or: ffmpeg -i INPUT -af 'pan=mono|c0=c0' output.wav",
+            )
+    return mono
 
 
 def _to_mono(value: object) -> np.ndarray[Any, Any]:
     import numpy as np
 
     array = to_numpy(value, "pass floats in [-1, 1], or int16")
-    if array.dtype == np.int16:
+    if array.dtype.newbyteorder("=") == np.int16:
         array = array / np.float32(32768)
     elif not np.issubdtype(array.dtype, np.floating):
         raise BadInput(f"samples of type {array.dtype} are ambiguous", fix="pass floats in [-1, 1], or int16")
     if array.ndim == 2:
-        array = array.mean(axis=0 if array.shape[0] < array.shape[1] else 1)
+        array = _mix(array.T if array.shape[0] < array.shape[1] else array)
     if array.ndim != 1:
         raise BadInput(f"an array of shape {array.shape} is not audio", fix="pass (samples,) or (channels, samples)")
     # A copy: a model may write into its samples, and the caller's array is not ours to change.

@@ -30,9 +30,9 @@ def owned(given: object) -> object:
     if isinstance(value, _loaded("PIL.Image", "Image")):
         is_unread = bool(getattr(value, "tile", ())) and not getattr(value, "is_animated", False)
         return value if is_unread else Image(Image.accept(value).array().copy(), getattr(value, "filename", ""))
-    if isinstance(value, _loaded("numpy", "ndarray")):
+    if isinstance(given, _loaded("numpy", "ndarray")):
         return value.copy()
-    return value.detach().clone() if isinstance(value, _loaded("torch", "Tensor")) else value
+    return value.detach().clone() if isinstance(given, _loaded("torch", "Tensor")) else value
 
 
 def _loaded(module: str, name: str) -> type | tuple[()]:

@@ -122,7 +122,7 @@ def test_a_rate_next_to_a_usual_one_gives_nearly_its_samples():
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000, 192_000])
 def test_resampling_block_by_block_is_resampling_at_once(rate, monkeypatch):
-    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 4_001)  # blocks that end within the recording
+    monkeypatch.setattr("duomo.inputs.resampling._BLOCK", 4_001)  # blocks that end within the recording
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, rate + 7).astype(np.float32)
     at_once = torchaudio.functional.resample(torch.from_numpy(noise), rate, RATE).numpy()
     np.testing.assert_allclose(Audio.accept((noise, rate)).samples(), at_once, atol=1e-6)
