@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,7 +33,6 @@ except ImportError:
 
 R = TypeVar("R", bound=Result)
 T = TypeVar("T")
-_JSON = {"content-type": "application/json"}
 MOST_ITEMS = 100
 """Items of one request of `map`: enough to fill batches, and few to lose when a connection breaks."""
 AHEAD = 2
@@ -75,6 +76,7 @@ class Client:
             raise UsageProblem(f"'{address}' is not the address of a server", fix="http://127.0.0.1:8000")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout_s)
+        self._id = uuid.uuid4().hex
         self._patience_s = patience_s
         self._catalog = catalog
         self._limits: dict[str, Mapping[str, int]] = {}
@@ -157,13 +159,15 @@ class Client:
         return self._limits[task]
 
     def _send(self, method: str, path: str, body: bytes) -> httpx.Response:
-        return self.attempt(lambda: self._checked(self._http.request(method, path, content=body, headers=_JSON)))
+        return self.attempt(
+            lambda: self._checked(self._http.request(method, path, content=body, headers=self._names()))
+        )
 
     def lines(self, path: str, body: bytes, take: Callable[[str], None]) -> None:
         """Send a request and hand each line of its answer to `take` as it comes."""
 
         def ask() -> None:
-            with self._http.stream("POST", path, content=body, headers=_JSON) as reply:
+            with self._http.stream("POST", path, content=body, headers=self._names()) as reply:
                 if reply.status_code != 200:
                     reply.read()
                     self._checked(reply)
@@ -171,6 +175,10 @@ class Client:
                     take(line)
 
         self.attempt(ask)
+
+    def _names(self) -> dict[str, str]:
+        """Headers of a request. Each thread is a caller, who has its turn when it comes again on another connection."""
+        return {"content-type": "application/json", "x-duomo-caller": f"{self._id}-{threading.get_ident():x}"}
 
     def attempt(self, ask: Callable[[], T]) -> T:
         """Call `ask` until the server is no longer busy, as long as there is patience."""

@@ -143,7 +143,7 @@ class Hosted(Generic[R]):
             raise Unavailable(
                 "this server is being shut down", why="it takes no new work", fix="ask another, or again later"
             )
-        retry_s = self.admission.retry_after_s(cost, caller)
+        retry_s = self.admission.retry_after_s(cost, time.monotonic(), caller)
         if retry_s is not None:
             self.metrics.rejected.labels(self.task.name, "busy").inc()
             raise TooBusy(self.admission.ahead_s(cost, caller), self.admission.most_wait_s, retry_s)

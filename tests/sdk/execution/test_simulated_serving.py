@@ -46,6 +46,23 @@ def test_the_same_seed_gives_the_same_answer():
     assert serve(500.0, seed=3) == serve(500.0, seed=3)
 
 
+@pytest.mark.parametrize("returning", [0.5, 1.0])
+def test_under_lasting_overload_who_comes_when_told_is_let_in_and_who_comes_in_half_the_time_is_not(returning):
+    """Retry-After is right within a factor of two, however many come meanwhile; three times too many do here."""
+    served = simulate_serving(
+        [FakeDevice()],
+        text_lengths(10_000, 0),
+        220.0,
+        constants=Constants(batch_s=0.005, units_per_s=2_000.0),
+        most_wait_s=1.0,
+        returning=returning,
+    )
+    assert served.refused > 0.6
+    assert served.in_time > 0.9
+    assert served.early < 0.5
+    assert served.p99_ms < 2000
+
+
 def beside(longs, start_s=0.003, unit_s=0.00013, slo_s=0.0, clients=8, requests=3000):
     """99 of 100 short texts of clients who ask again when they are answered are answered within so many seconds.
 

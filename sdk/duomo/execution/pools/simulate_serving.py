@@ -21,6 +21,8 @@ from duomo.execution.scheduling.lanes import Lane, Lanes
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch
 
+EARLY = 0.1
+"""Share of those who come again that do so in half the time."""
 WARM_SHARE = 0.1
 """Share of the requests at the beginning that are not counted: the server starts empty."""
 SIGMA = 0.9
@@ -45,6 +47,11 @@ class Served:
     items_per_batch: float
     padding: float
     answered_per_s: float
+    in_time: float
+    """Share that was let in within twice the first time that they were told, of those who came when they were told to.
+    """
+    early: float
+    """Share that was let in of those who came in half the time."""
     constants: dict[str, float]
 
     def record(self) -> dict[str, object]:
@@ -73,6 +80,7 @@ def simulate_serving(
     prefetch: int = 2,
     slo_s: float = 0.0,
     most_wait_s: float = 10.0,
+    returning: float = 0.0,
     seed: int = 0,
 ) -> Served:
     """Let requests of these costs come to a server over `devices`.
@@ -87,6 +95,8 @@ def simulate_serving(
         prefetch: batches that a copy holds.
         slo_s: as ``duomo serve --slo``.
         most_wait_s: as ``duomo serve --most-wait``.
+        returning: share of those who are refused that come again; nine of ten when they are told to, and one once in
+            half the time.
         seed: of the times at which they come.
     """
     constants = constants or Constants()
@@ -96,8 +106,14 @@ def simulate_serving(
     ends: list[tuple[float, int]] = []
     arrived: dict[int, float] = {}
     took: list[float] = []
-    now = coming = 0.0
-    refused = counted = next_one = 0
+    coming = [(0.0, 0)]
+    """When, and who."""
+    told: dict[int, tuple[float, bool]] = {}
+    """Who was refused → twice the time that it was told, and whether it comes in half of it."""
+    again: dict[bool, list[bool]] = {False: [], True: []}
+    choice = random.Random(seed + 1)
+    now = 0.0
+    refused = next_one = 0
     first = int(len(costs) * WARM_SHARE)
 
     def dispatch() -> None:
@@ -115,19 +131,43 @@ def simulate_serving(
                 lane.time.note(batch.padded, seconds * device.speed)
                 heapq.heappush(ends, (begin + seconds, place))
 
-    while next_one < len(costs) or ends:
-        if next_one < len(costs) and (not ends or coming <= ends[0][0]):
-            now = coming
-            cost = costs[next_one]
-            counted += next_one >= first
-            if admission.retry_after_s(cost, str(next_one)) is not None:
-                refused += next_one >= first
+    def come(number: int) -> int:
+        """Let a request in, or give the seconds after which it should come again."""
+        cost, caller = costs[number], str(number)
+        retry_s = admission.retry_after_s(cost, now, caller)
+        if retry_s is None:
+            admission.enter(cost, now, caller)
+            arrived[number] = now
+            lanes.add(number, Entry(0, "", cost), "", cost=cost, caller=caller)
+        return retry_s or 0
+
+    def come_again(number: int) -> None:
+        until, is_early = told[number]
+        retry_s = come(number)
+        if retry_s and not is_early and now + retry_s <= until:
+            heapq.heappush(coming, (now + retry_s, number))
+        else:
+            again[is_early].append(not retry_s)
+
+    def come_first(number: int) -> None:
+        nonlocal refused
+        retry_s = come(number)
+        refused += bool(retry_s) and number >= first
+        if retry_s and choice.random() < returning:
+            is_early = choice.random() < EARLY
+            told[number] = now + 2 * retry_s, is_early
+            heapq.heappush(coming, (now + retry_s * (0.5 if is_early else 1.0), number))
+
+    while coming or ends:
+        if coming and (not ends or coming[0][0] <= ends[0][0]):
+            now, number = heapq.heappop(coming)
+            if number < next_one:
+                come_again(number)
             else:
-                admission.enter(cost, now, str(next_one))
-                arrived[next_one] = now
-                lanes.add(next_one, Entry(0, "", cost), "", cost=cost, caller=str(next_one))
-            next_one += 1
-            coming += dice.expovariate(rate)
+                come_first(number)
+                next_one += 1
+                if next_one < len(costs):
+                    heapq.heappush(coming, (now + dice.expovariate(rate), next_one))
         else:
             now, place = heapq.heappop(ends)
             lane, batch, _ = places[place].held.popleft()
@@ -147,13 +187,16 @@ def simulate_serving(
         p50_ms=_quantile(took, 0.5) * 1e3,
         p95_ms=_quantile(took, 0.95) * 1e3,
         p99_ms=_quantile(took, 0.99) * 1e3,
-        refused=refused / max(1, counted),
+        refused=refused / max(1, len(costs) - first),
         busy=sum(device.busy_s for device in places) / max(1e-9, now * len(places)),
-        items_per_batch=(len(costs) - refused) / max(1, batches),
+        items_per_batch=sum(each.items for each in counts) / max(1, batches),
         padding=1 - sum(each.cost for each in counts) / padded if padded else 0.0,
         answered_per_s=len(took) / max(1e-9, now * (1 - WARM_SHARE)),
+        in_time=sum(again[False]) / max(1, len(again[False])),
+        early=sum(again[True]) / max(1, len(again[True])),
         constants={**constants._asdict(), "budget": budget, "prefetch": prefetch, "slo_s": slo_s,
-                   "most_wait_s": most_wait_s, "devices": len(devices)},
+                   "most_wait_s": most_wait_s, "devices": len(devices),
+                   "returning": returning},
     )  # fmt: skip
 
 

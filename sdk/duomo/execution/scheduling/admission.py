@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from duomo.execution.scheduling.promises import Promises
+
 
 class Admission:
     """Estimates how long new work would wait, from its cost and the rate at which cost was done lately.
@@ -23,6 +25,7 @@ class Admission:
         self.waiting_cost = 0.0
         """Cost of what was let in and is not done."""
         self.waiting_items = 0
+        self.promises = Promises()
         self._callers: dict[str, tuple[float, int]] = {}
         """Cost and number of what waits, of each caller of whom something does."""
         self._done = 0.0
@@ -49,15 +52,19 @@ class Admission:
         others = (min(each, max(asked, each / num)) for name, (each, num) in self._callers.items() if name != caller)
         return (asked - cost + sum(others)) / self.rate
 
-    def retry_after_s(self, cost: float, caller: str = "") -> int | None:
-        """Whole seconds after which this cost would be let in, or None if it is let in now.
+    def retry_after_s(self, cost: float, now: float, caller: str = "") -> int | None:
+        """Whole seconds after which this caller's work of this cost will be let in, or None if it is let in now.
 
         Something is always let in when nothing waits, whatever it costs.
         """
         ahead_s = self.ahead_s(cost, caller)
-        if not self.waiting_items or ahead_s <= self.most_wait_s:
+        room_s = self.most_wait_s * self.promises.room(caller, now, self.most_wait_s)
+        if not self.waiting_items or ahead_s <= room_s:
+            self.promises.take(caller, now)
             return None
-        return max(1, math.ceil(ahead_s - self.most_wait_s))
+        wait_s = max(0.0, ahead_s - self.most_wait_s)
+        work_s = min(cost / self.rate, self.most_wait_s)  # of a long list others are done first
+        return max(1, math.ceil(self.promises.promise(caller, now, wait_s, work_s)))
 
     def enter(self, cost: float, now: float, caller: str = "") -> None:
         """Let work in."""

@@ -26,7 +26,7 @@ def test_the_rate_is_cost_done_a_busy_second():
 def test_nothing_is_refused_before_a_rate_is_known():
     admission = Admission(most_wait_s=1)
     for _ in range(1000):
-        assert admission.retry_after_s(1e9) is None
+        assert admission.retry_after_s(1e9, 0.0) is None
         admission.enter(1e9, 0.0)
 
 
@@ -35,14 +35,14 @@ def test_work_beyond_the_bound_is_refused_with_seconds_that_are_right():
     admission = Admission(most_wait_s=10)
     now = work(admission, 0.0, 20)
     for _ in range(11):
-        assert admission.retry_after_s(100) is None
+        assert admission.retry_after_s(100, now) is None
         admission.enter(100, now)
     for _ in range(5):
         admission.enter(100, now)
-    retry = admission.retry_after_s(100)
+    retry = admission.retry_after_s(100, now)
     assert retry is not None
     later = now
-    while admission.retry_after_s(100) is not None:
+    while admission.retry_after_s(100, now) is not None:
         later += 1.0
         admission.leave(100, later)
     assert retry / 2 <= later - now <= retry * 2
@@ -51,7 +51,7 @@ def test_work_beyond_the_bound_is_refused_with_seconds_that_are_right():
 def test_one_piece_is_always_let_in_when_nothing_waits():
     admission = Admission(most_wait_s=0.1)
     work(admission, 0.0, 3)
-    assert admission.retry_after_s(1e9) is None
+    assert admission.retry_after_s(1e9, 0.0) is None
 
 
 def test_taken_back_work_does_not_count_as_done():
@@ -69,9 +69,11 @@ def test_a_list_of_one_caller_keeps_no_other_out():
     for _ in range(60):
         admission.enter(100, now, "list")
     assert admission.wait_s() == pytest.approx(60, rel=0.01)
-    assert admission.retry_after_s(100, "other") is None, "one second of the list is before it, and the list goes on"
-    assert admission.retry_after_s(100, "list") == 50
-    assert admission.retry_after_s(6000, "another") == 50, "a list as long is behind all of the first"
+    assert admission.retry_after_s(100, now, "other") is None, (
+        "one second of the list is before it, and the list goes on"
+    )
+    assert admission.retry_after_s(100, now, "list") == 50
+    assert admission.ahead_s(6000, "another") == pytest.approx(60, rel=0.01), "as long: behind all of it"
 
 
 def test_many_callers_with_one_item_each_are_bounded_beside_a_list():
@@ -80,13 +82,16 @@ def test_many_callers_with_one_item_each_are_bounded_beside_a_list():
     for _ in range(60):
         admission.enter(100, now, "list")
     let_in = 0
-    while admission.retry_after_s(100, str(let_in)) is None:
+    while admission.retry_after_s(100, now, str(let_in)) is None:
         admission.enter(100, now, str(let_in))
         let_in += 1
     assert let_in == 10, "with one of the list, each waits for ten"
-    assert admission.retry_after_s(100, "next") == 1
-    admission.leave(100, now + 1, "0")
-    assert admission.retry_after_s(100, "next") is None
+    retry = admission.retry_after_s(100, now, "next")
+    assert retry == 3, "after the one that was refused before"
+    for second in range(1, 4):
+        assert admission.retry_after_s(100, now + second, f"newcomer {second}") is not None
+        admission.leave(100, now + second, str(second))
+    assert admission.retry_after_s(100, now + retry, "next") is None
 
 
 def test_callers_are_forgotten_when_nothing_of_them_waits():
