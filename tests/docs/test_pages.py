@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from duomo.tasks import CORE_TASKS
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md"), ROOT / "sdk" / "README.md"]
@@ -103,10 +105,23 @@ def test_every_link_leads_somewhere(page):
 
 @pytest.mark.parametrize("name", ["tasks", "checkpoints", "limits", "coverage"])
 def test_a_page_that_is_made_is_the_one_the_code_makes(name):
+    assert maker(name).page() == (ROOT / "docs" / f"{name}.md").read_text("utf-8"), "make docs"
+
+
+def test_each_task_that_transformers_has_or_had_a_pipeline_for_is_compared_with_it():
+    coverage = maker("coverage")
+    compared = coverage.comparisons()
+    known = {task.name for task in CORE_TASKS}
+    assert set(compared) <= known
+    assert set(compared) >= coverage.PIPELINES | coverage.REMOVED
+
+
+def maker(name):
+    """The program that makes a page."""
     spec = importlib.util.spec_from_file_location(f"make_{name}", ROOT / "docs" / f"make_{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.page() == (ROOT / "docs" / f"{name}.md").read_text("utf-8"), "make docs"
+    return module
 
 
 def test_the_walk_names_files_classes_and_methods_that_exist():

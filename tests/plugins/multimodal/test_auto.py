@@ -31,7 +31,7 @@ TEXT = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num
 VISION = {**TEXT, "image_size": 32, "patch_size": 16}
 
 
-def _tokenizer():
+def word_tokenizer():
     words = Tokenizer(models.WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     words.post_processor = processors.TemplateProcessing(single="$A [END]", special_tokens=[("[END]", 2)])
@@ -48,7 +48,7 @@ def clip_folder(tmp_path_factory):
     text = {**TEXT, "vocab_size": len(WORDS), "max_position_embeddings": 12, "eos_token_id": 2}
     CLIPModel(CLIPConfig(text_config=text, vision_config=VISION, projection_dim=8)).save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder)
-    _tokenizer().save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
     return folder
 
 
@@ -59,7 +59,7 @@ def siglip_folder(tmp_path_factory):
     text = {**TEXT, "vocab_size": len(WORDS), "max_position_embeddings": 12}
     SiglipModel(SiglipConfig(text_config=text, vision_config=VISION)).save_pretrained(folder)
     SiglipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    _tokenizer().save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
     return folder
 
 
@@ -71,7 +71,7 @@ def siglip2_folder(tmp_path_factory):
     vision = {**TEXT, "patch_size": 8, "num_patches": 16}
     Siglip2Model(Siglip2Config(text_config=text, vision_config=vision)).save_pretrained(folder)
     Siglip2ImageProcessor(patch_size=8, max_num_patches=16).save_pretrained(folder)
-    _tokenizer().save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
     return folder
 
 

@@ -18,6 +18,7 @@ from . import tiny
 QUESTIONS = ["what is on the ball", "a red face", "the sky"]
 
 
+@pytest.mark.equals("`generate`, the same tokens", "image-captioning")
 @pytest.mark.parametrize("make", [tiny.blip, tiny.vision_encoder_decoder])
 @pytest.mark.parametrize("beams", [1, 2])
 def test_captions_are_those_of_generate(make: Callable[..., Path], beams: int, tmp_path: Path) -> None:
@@ -72,6 +73,7 @@ def answerer(vilt: Path) -> duomo.Runner[Any]:
     return duomo.load("visual-question-answering", f"dir:{vilt}", device="cpu")
 
 
+@pytest.mark.equals("the bare network, scores to 1e-5", "visual-question-answering")
 def test_answers_are_those_of_bare_vilt(vilt: Path, answerer: duomo.Runner[Any]) -> None:
     network = ViltForQuestionAnswering.from_pretrained(vilt).eval()
     processor, tokenizer = AutoImageProcessor.from_pretrained(vilt), AutoTokenizer.from_pretrained(vilt)

@@ -32,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[..., 
     return get
 
 
+@pytest.mark.equals("`generate`, the same tokens", "image-text-to-text")
 @pytest.mark.parametrize("make", MAKERS)
 def test_answers_have_the_tokens_of_generate(folder: Any, make: Callable[..., Path]) -> None:
     network = AutoModelForImageTextToText.from_pretrained(folder(make)).eval()

@@ -35,6 +35,7 @@ def pages() -> list[Any]:
     return [PIL.Image.fromarray(draw.integers(0, 255, (*size, 3), dtype=np.uint8)) for size in sizes]
 
 
+@pytest.mark.equals("the pipeline by Donut, the same answers", "document-question-answering")
 def test_answers_are_those_of_the_pipeline_in_a_batch_and_alone(runner: Any, folder: Path, pages: list[Any]) -> None:
     pipe: Any = tf.pipeline("document-question-answering", str(folder), device="cpu")
     items = [(question, page) for page in pages for question in QUESTIONS]

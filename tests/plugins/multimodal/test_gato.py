@@ -108,6 +108,7 @@ def test_what_is_read_with_a_cache_is_what_the_whole_gives(network: Gato) -> Non
         torch.testing.assert_close(logits[:, 0], whole[:, 4 + step], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.equals("the network run whole for each token", "reinforcement-learning")
 @torch.no_grad()
 def test_the_likeliest_tokens_are_those_of_the_network_run_whole_each_time(network: Gato) -> None:
     prompts = [of_text(b"in the beginning"), of_text(b"no"), join([of_image(torch.rand(3, 32, 32))])]

@@ -34,6 +34,7 @@ def clip_seg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.clip_seg(tmp_path_factory.mktemp("clipseg"))
 
 
+@pytest.mark.equals("the bare network, scores to 1e-5", "image-text-retrieval")
 def test_texts_have_the_scores_of_the_matching_head(blip: Path) -> None:
     network = BlipForImageTextRetrieval.from_pretrained(blip).eval()
     processor, tokenizer = AutoImageProcessor.from_pretrained(blip), AutoTokenizer.from_pretrained(blip)
@@ -66,6 +67,7 @@ def test_a_text_that_is_too_long_and_no_texts_are_errors_of_their_items(blip: Pa
     assert cut.meta.truncated
 
 
+@pytest.mark.equals("the bare network, 1 pixel in 1,000", "text-image-segmentation")
 def test_outlines_are_those_of_the_network(clip_seg: Path) -> None:
     network = CLIPSegForImageSegmentation.from_pretrained(clip_seg).eval()
     processor, tokenizer = AutoImageProcessor.from_pretrained(clip_seg), AutoTokenizer.from_pretrained(clip_seg)
@@ -90,6 +92,7 @@ def test_outlines_are_those_of_the_network(clip_seg: Path) -> None:
         runner(pictures()[0], labels=["the sky " * 9])
 
 
+@pytest.mark.equals("`generate`, the same tokens", "handwriting-recognition")
 def test_a_line_of_writing_is_what_generate_reads(tmp_path: Path) -> None:
     folder = tiny.vision_encoder_decoder(tmp_path)
     network = VisionEncoderDecoderModel.from_pretrained(folder).eval()

@@ -95,6 +95,7 @@ class TestLayout:
             runner(page, long="window")
 
 
+@pytest.mark.equals("the bare networks, scores to 1e-5", "document-classification")
 def test_dit_looks_at_the_page_alone(tmp_path: Path) -> None:
     names: Any = {"id2label": {0: "letter", 1: "form"}, "label2id": {"letter": 0, "form": 1}}
     sizes: Any = tiny.PLAIN | {"image_size": 32, "patch_size": 16}

@@ -67,6 +67,7 @@ def by_hand(folder: Path, question: str, context: str, longest: int = 30) -> dic
     return spans
 
 
+@pytest.mark.equals("the bare network's spans, scores to 1e-5", "question-answering")
 def test_the_best_answers_are_those_of_the_bare_model(folder: Path) -> None:
     expected = sorted(by_hand(folder, QUESTION, CONTEXT).items(), key=lambda each: -each[1])[:3]
     found = duomo.load("question-answering", f"dir:{folder}")((QUESTION, CONTEXT), top_k=3).answers

@@ -38,6 +38,7 @@ def runner(folder: Path) -> Any:
     return duomo.load("dialogue", f"dir:{folder}", device="cpu")
 
 
+@pytest.mark.equals("`generate`, the same tokens", "dialogue")
 def test_replies_are_those_of_generate_alone_and_in_a_batch(folder: Path, runner: Any) -> None:
     network, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     items: list[Any] = ["a dog", CHAT, {"messages": CHAT[:1]}]

@@ -31,6 +31,7 @@ def folder(request: pytest.FixtureRequest, checkpoint: Make) -> Path:
     return folder
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-5", "fill-mask")
 def test_fillings_are_those_of_the_pipeline_alone_and_in_a_batch(folder: Path) -> None:
     runner = duomo.load("fill-mask", f"dir:{folder}", device="cpu")
     bare = pipeline("fill-mask", str(folder), device="cpu")

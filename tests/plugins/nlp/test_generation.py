@@ -48,6 +48,7 @@ def tokens_of_generate(folder: Path, prompt: str, count: int) -> list[int]:
     return ids
 
 
+@pytest.mark.equals("`generate`, the same tokens", "text-generation")
 def test_greedy_text_is_that_of_generate(folder: Path, runner: duomo.Runner[Any]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for prompt in PROMPTS:

@@ -28,6 +28,7 @@ def bare(folder: Path, auto: Any) -> tuple[Any, Any]:
     return auto.from_pretrained(folder).eval(), tf.AutoTokenizer.from_pretrained(folder)
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-5", "text-pair-classification")
 @pytest.mark.parametrize("kind", ["bert", "roberta", "modernbert", "electra"])
 def test_labels_of_pairs_are_those_of_the_pipeline(checkpoint: Make, kind: str) -> None:
     folder = checkpoint(kind, tf.AutoModelForSequenceClassification, num_labels=3)
@@ -47,6 +48,7 @@ def test_the_order_of_two_texts_counts(checkpoint: Make) -> None:
     assert scores(runner(PAIRS[0])) != pytest.approx(scores(runner(PAIRS[0][::-1])), abs=1e-3)
 
 
+@pytest.mark.equals("the bare network, to 1e-5", "text-pair-regression")
 def test_a_number_is_that_of_the_network(checkpoint: Make) -> None:
     folder = checkpoint("bert", tf.AutoModelForSequenceClassification, num_labels=1)
     runner = duomo.load("text-pair-regression", f"dir:{folder}", device="cpu")
@@ -64,6 +66,7 @@ def test_a_network_of_several_labels_gives_no_number(checkpoint: Make) -> None:
         duomo.load("text-pair-regression", f"dir:{folder}", device="cpu")
 
 
+@pytest.mark.equals("the bare network, scores to 1e-5", "next-sentence-prediction")
 def test_whether_a_text_goes_on_is_that_of_the_network(checkpoint: Make) -> None:
     folder = checkpoint("bert", tf.AutoModelForNextSentencePrediction)
     runner = duomo.load("next-sentence-prediction", f"dir:{folder}", device="cpu")
@@ -82,6 +85,7 @@ QUESTIONS: list[Any] = [
 ]
 
 
+@pytest.mark.equals("the bare network, scores to 1e-5", "multiple-choice")
 @pytest.mark.parametrize("kind", ["bert", "roberta", "modernbert"])
 def test_the_choice_is_that_of_the_network(checkpoint: Make, kind: str) -> None:
     folder = checkpoint(kind, tf.AutoModelForMultipleChoice)

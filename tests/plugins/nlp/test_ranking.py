@@ -32,6 +32,7 @@ def set_activation(folder: Path, name: str) -> None:
     path.write_text(json.dumps(config), "utf-8")
 
 
+@pytest.mark.equals("`CrossEncoder`, scores to 1e-5", "text-ranking")
 @pytest.mark.parametrize("activation", ["torch.nn.modules.activation.Sigmoid", "torch.nn.modules.linear.Identity"])
 def test_scores_and_order_are_those_of_the_cross_encoder(folder: Path, activation: str) -> None:
     set_activation(folder, activation)

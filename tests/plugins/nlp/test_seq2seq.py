@@ -83,6 +83,7 @@ def bare(folder: Path, text: str, **settings: Any) -> str:
     return tokenizer.batch_decode(tokens, skip_special_tokens=True)[0]
 
 
+@pytest.mark.equals("`generate`, the same tokens", "summarization", "text2text-generation", "translation")
 @pytest.mark.parametrize("config", [bart, t5, led], ids=["bart", "t5", "led"])
 @pytest.mark.parametrize("beams", [1, 3])
 def test_texts_are_those_of_generate_alone_and_in_a_batch(seq2seq: Make, config: Any, beams: int) -> None:

@@ -31,6 +31,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return folder
 
 
+@pytest.mark.equals("the pipeline, the same cells", "table-question-answering")
 def test_answers_are_those_of_the_pipeline_alone_and_in_a_batch(folder: Path) -> None:
     runner = duomo.load("table-question-answering", f"dir:{folder}", device="cpu")
     bare = tf.pipeline("table-question-answering", str(folder), device="cpu")

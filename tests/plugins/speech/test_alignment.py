@@ -41,6 +41,7 @@ def frames(network, samples):
         return network(torch.from_numpy(levelled)[None]).logits.log_softmax(-1)
 
 
+@pytest.mark.equals("torchaudio's alignment of the bare network, the same times", "forced-alignment")
 @pytest.mark.filterwarnings("ignore")
 def test_words_are_where_torchaudio_puts_them_alone_and_in_a_batch(runner, network):
     from torchaudio.functional import forced_align, merge_tokens

@@ -26,6 +26,7 @@ def scores(result) -> dict[str, float]:
     return {label.name: label.score for label in result.labels}
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-5", "zero-shot-audio-classification")
 def test_scores_are_those_of_the_pipeline_alone_and_in_a_batch(folder: Path) -> None:
     runner = duomo.load("zero-shot-audio-classification", f"dir:{folder}", device="cpu")
     bare = tf.pipeline("zero-shot-audio-classification", str(folder), device="cpu")

@@ -38,6 +38,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Make:
     return make
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-5", "audio-classification")
 @pytest.mark.parametrize("kind", ["wav2vec2", "ast"])
 @pytest.mark.parametrize("problem", ["single_label_classification", "multi_label_classification"])
 def test_scores_are_those_of_the_pipeline_alone_and_in_a_batch(checkpoint: Make, kind: str, problem: str) -> None:

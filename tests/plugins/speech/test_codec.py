@@ -46,6 +46,7 @@ def expected(kind, network, samples, count):
         return codes[0], network.decode(audio_codes=codes).audio_values.flatten()
 
 
+@pytest.mark.equals("the bare networks, the same codes, sound to 1e-4", "audio-tokenization")
 def test_codes_and_sound_are_those_of_transformers_alone_and_in_a_batch(codec):
     kind, network, runner = codec
     clips = [sound(0.5), sound(0.25, 1), sound(0.5, 2)]

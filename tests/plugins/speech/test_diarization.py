@@ -24,6 +24,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.equals("the bare network, the same turns", "speaker-diarization")
 def test_turns_are_where_the_network_marks_a_speaker(marked: Path) -> None:
     runner = duomo.load("speaker-diarization", f"dir:{marked}", device="cpu")
     network = tf.Wav2Vec2ForAudioFrameClassification.from_pretrained(marked).eval()

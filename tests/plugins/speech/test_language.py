@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.equals("the bare network's first step, to 1e-5", "spoken-language-identification")
 @pytest.mark.embedded
 def test_scores_are_those_of_whispers_first_step_alone_and_in_a_batch(folder):
     network = tf.WhisperForConditionalGeneration.from_pretrained(folder).eval()

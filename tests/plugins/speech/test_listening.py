@@ -38,6 +38,7 @@ def test_tones_are_found_within_half_a_semitone(pitch, noise: float) -> None:
         assert result.median == pytest.approx(truth, rel=0.01)
 
 
+@pytest.mark.equals("the package's own detector, to 1e-4 Hz", "pitch-estimation")
 @pytest.mark.embedded
 def test_pitch_is_that_of_the_package_across_cuts(pitch, spoken) -> None:
     from swift_f0 import SwiftF0
@@ -148,6 +149,7 @@ def test_the_notes_of_a_scale_are_heard_alone_and_in_a_batch(notes) -> None:
     assert {each.name for each in found[0].notes} >= {"C4", "A4", "C5"}
 
 
+@pytest.mark.equals("the package's own notes, the same", "note-transcription")
 @pytest.mark.embedded
 def test_notes_are_those_of_the_package(notes, monkeypatch) -> None:
     """The package's own code is run with the libraries that it imports and does not need for this left out."""

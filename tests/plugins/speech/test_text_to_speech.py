@@ -26,6 +26,7 @@ def test_speech_is_a_wav_file_and_samples(tts, tmp_path):
     assert 0.05 < np.abs(speech.samples).max() <= 1
 
 
+@pytest.mark.equals("the package's own voice, the same samples", "text-to-speech")
 def test_samples_equal_those_of_the_package(tts):
     from hibari import Hibari
 

@@ -54,6 +54,7 @@ def test_probabilities_equal_those_of_the_packaged_onnx(vad, recording):
     np.testing.assert_allclose(vad.executor.worker.model.probabilities(samples), expected, atol=4e-6)
 
 
+@pytest.mark.equals("the package's own stretches, the same", "voice-activity-detection")
 @pytest.mark.parametrize(
     "options",
     [

@@ -48,6 +48,7 @@ def test_steps_with_queues_give_the_logits_of_the_whole() -> None:
         torch.testing.assert_close(net.step(levels[:, 50 + at], queues, at), whole[:, 50 + at], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.equals("the network run whole for each sample", "audio-continuation")
 @torch.no_grad()
 def test_the_likeliest_levels_are_those_of_the_network_run_whole_each_time() -> None:
     net = network()

@@ -20,6 +20,7 @@ SALES = 50 + 0.5 * np.arange(84) + 10 * np.sin(2 * np.pi * np.arange(84) / 12) +
 PAST, FUTURE = SALES[:72], SALES[72:]
 
 
+@pytest.mark.equals("statsforecast and the bare networks, to 1e-4", "time-series-forecasting")
 @pytest.mark.parametrize("name", ["auto-ets", "auto-theta"])
 def test_forecasts_are_those_of_statsforecast(name: str) -> None:
     models = pytest.importorskip("statsforecast.models")

@@ -65,6 +65,7 @@ DETECTORS = [
 ]  # fmt: skip
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-4, boxes to a pixel", "object-detection")
 @pytest.mark.parametrize("make", DETECTORS)
 def test_boxes_are_those_of_the_pipeline(folder: Any, bare_pipeline: Any, photos: list[Any], make: Make) -> None:
     runner = duomo.load("object-detection", f"dir:{folder(make)}", device="cpu")
@@ -94,6 +95,7 @@ def test_pictures_of_one_size_share_a_pass_and_others_do_not(
     assert passes == [[2, 1, 1]]
 
 
+@pytest.mark.equals("the pipeline, 1 pixel in 1,000", "semantic-segmentation")
 @pytest.mark.parametrize("make", [tiny.segformer, tiny.uper_net, tiny.mask_former, tiny.mask2_former, tiny.eomt])
 def test_semantic_masks_are_those_of_the_pipeline(
     folder: Any, bare_pipeline: Any, photos: list[Any], make: Make
@@ -105,6 +107,7 @@ def test_semantic_masks_are_those_of_the_pipeline(
         assert sum(segment.array.sum() for segment in results[0].segments) == photo.shape[0] * photo.shape[1]
 
 
+@pytest.mark.equals("the pixels of the label by semantic segmentation", "person-segmentation")
 def test_people_are_the_pixels_of_their_label(folder: Any, photos: list[Any]) -> None:
     runner: Any = duomo.load("person-segmentation", f"dir:{folder(tiny.segformer_of_people)}", device="cpu")
     every = duomo.load("semantic-segmentation", f"dir:{folder(tiny.segformer_of_people)}", device="cpu")
@@ -117,6 +120,7 @@ def test_people_are_the_pixels_of_their_label(folder: Any, photos: list[Any]) ->
         duomo.load("person-segmentation", f"dir:{folder(tiny.segformer)}", device="cpu")
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-4, 1 pixel in 1,000", "instance-segmentation", "panoptic-segmentation")
 @pytest.mark.parametrize("make", [tiny.mask_former, tiny.mask2_former])
 @pytest.mark.parametrize("kind", ["instance", "panoptic"])
 def test_masks_of_things_are_those_of_the_pipeline(
@@ -170,6 +174,7 @@ def same_masks(results: tuple[Any, Any], expected: list[dict[str, Any]], photo: 
             assert segment.score == (None if score is None else pytest.approx(score, abs=1e-4))
 
 
+@pytest.mark.equals("the pipeline, 1e-4 of the range", "depth-estimation")
 @pytest.mark.parametrize("make", [tiny.dpt, tiny.depth_anything, tiny.glpn])
 def test_depths_are_those_of_the_pipeline(folder: Any, bare_pipeline: Any, photos: list[Any], make: Make) -> None:
     runner = duomo.load("depth-estimation", f"dir:{folder(make)}", device="cpu")
@@ -185,6 +190,7 @@ def test_depths_are_those_of_the_pipeline(folder: Any, bare_pipeline: Any, photo
             assert apart.max() <= 1
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-4, boxes to a pixel", "zero-shot-object-detection")
 @pytest.mark.parametrize("make", [tiny.owl_vit, tiny.owl_v2])
 def test_labels_on_the_spot_have_the_boxes_of_the_pipeline(
     folder: Any, bare_pipeline: Any, photos: list[Any], make: Make

@@ -25,6 +25,7 @@ def matte(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.save(tiny.vit_matte, tmp_path_factory.mktemp("vitmatte"))
 
 
+@pytest.mark.equals("the bare network, each pixel to 1 of 255", "super-resolution")
 def test_pixels_are_those_of_the_network_without_its_padding(swin: Path) -> None:
     runner = duomo.load("super-resolution", f"dir:{swin}", device="cpu")
     network, processor = AutoModelForImageToImage.from_pretrained(swin).eval(), AutoImageProcessor.from_pretrained(swin)
@@ -48,6 +49,7 @@ def test_a_larger_picture_is_written_to_a_file(swin: Path, tmp_path: Path) -> No
         assert picture.size == (64, 64) == result.image.size
 
 
+@pytest.mark.equals("the bare network, each pixel to 1 of 255", "image-matting")
 def test_mattes_are_those_of_the_network(matte: Path) -> None:
     runner = duomo.load("image-matting", f"dir:{matte}", device="cpu")
     network = AutoModelForImageMatting.from_pretrained(matte).eval()

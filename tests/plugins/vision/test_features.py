@@ -38,6 +38,7 @@ def save(network: Any, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.equals("the pipeline with `pool=True`, to 1e-5", "image-feature-extraction")
 @pytest.mark.parametrize("make", [vit, dinov2, clip, resnet])
 def test_vectors_are_those_of_the_pipeline(make: Callable[[], Any], tmp_path: Path) -> None:
     folder = save(make(), tmp_path)

@@ -35,6 +35,7 @@ def pil(photo: Any) -> PIL.Image.Image:
     return PIL.Image.fromarray(photo)
 
 
+@pytest.mark.equals("the model's post-processing, scores to 1e-4, places to 0.01 pixel", "pose-estimation")
 @pytest.mark.parametrize("make", [tiny.vit_pose, tiny.vit_pose_plus])
 def test_poses_are_those_of_the_model_itself(folder: Any, make: Make) -> None:
     runner = duomo.load("pose-estimation", f"dir:{folder(make)}", device="cpu")
@@ -83,6 +84,7 @@ def test_a_box_beside_the_picture_and_points_are_errors_of_their_item(folder: An
         assert sure == [point for point in every if point.score >= least]
 
 
+@pytest.mark.equals("the model's post-processing, scores to 1e-5", "keypoint-detection")
 def test_keypoints_are_those_of_the_model_itself(folder: Any) -> None:
     runner = duomo.load("keypoint-detection", f"dir:{folder(tiny.super_point)}", device="cpu")
     network = AutoModelForKeypointDetection.from_pretrained(folder(tiny.super_point)).eval()
@@ -103,6 +105,7 @@ def test_keypoints_are_those_of_the_model_itself(folder: Any) -> None:
     assert all(p.score >= best[1].score for p in runner(pictures()[0], threshold=best[1].score).keypoints)
 
 
+@pytest.mark.equals("the model's post-processing, scores to 1e-4", "keypoint-matching")
 @pytest.mark.parametrize("make", [tiny.light_glue, tiny.super_glue])
 def test_matches_are_those_of_the_model_itself(folder: Any, make: Make) -> None:
     runner = duomo.load("keypoint-matching", f"dir:{folder(make)}", device="cpu")
@@ -130,6 +133,7 @@ def test_matches_are_those_of_the_model_itself(folder: Any, make: Make) -> None:
     assert all(m.score > 0.5 for m in runner(items[0], threshold=0.5).matches)
 
 
+@pytest.mark.equals("the pipeline, scores to 1e-4, 1 pixel in 1,000", "mask-generation")
 def test_masks_of_everything_are_those_of_the_pipeline(folder: Any) -> None:
     runner = duomo.load("mask-generation", f"dir:{folder(tiny.sam)}", device="cpu")
     bare = pipeline("mask-generation", str(folder(tiny.sam)), device="cpu")

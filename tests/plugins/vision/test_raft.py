@@ -42,6 +42,7 @@ def pairs() -> list[Any]:
     return [(noise[:h, :w], noise[2 : h + 2, 3 : w + 3]) for h, w in ((128, 136), (128, 136), (40, 30), (131, 145))]
 
 
+@pytest.mark.equals("torchvision's bare network, to 1e-4 pixel", "optical-flow")
 @pytest.mark.parametrize("architecture", ["raft_small", "raft_large"])
 def test_flow_is_that_of_bare_torchvision(tmp_path: Path, pairs: list[Any], architecture: Name) -> None:
     bare = network(architecture)

@@ -46,6 +46,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
+@pytest.mark.equals("the pipeline with `sampling=start`, scores to 1e-5", "video-classification")
 @pytest.mark.parametrize("make", [tiny.video_mae, tiny.timesformer, tiny.vivit])
 def test_scores_are_those_of_the_pipeline(folder: Any, files: list[Path], make: Any) -> None:
     runner = duomo.load("video-classification", f"dir:{folder(make)}", device="cpu")
