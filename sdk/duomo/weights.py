@@ -8,10 +8,12 @@ package:name/path      a file inside an installed package (in specs only), found
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -119,16 +121,19 @@ def find_package_file(ref: str) -> Path | None:
     """Where ``package:import_name/path`` lies, or None; the package is not imported."""
     name, _, inside = ref.removeprefix("package:").partition("/")
     try:
-        found: importlib.machinery.ModuleSpec | None = importlib.util.find_spec(name)
+        roots = _package_folders(name, tuple(sys.path))
     except (ImportError, ValueError):
         return None
+    return next((path for root in roots if (path := Path(root, inside)).exists()), None)
+
+
+@functools.cache  # many models lie in one package; what raises is not kept, so that a package installed now is found
+def _package_folders(name: str, _path: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the files of an installed package lie. Raises `ImportError` where it is not one."""
+    found: importlib.machinery.ModuleSpec | None = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
-        return None
-    for root in found.submodule_search_locations:
-        path = Path(root) / inside
-        if path.exists():
-            return path
-    return None
+        raise ImportError(name)
+    return tuple(found.submodule_search_locations)
 
 
 def find_parts(spec: ModelSpec) -> list[Path]:
