@@ -49,6 +49,8 @@ DuomoError                    what happened · why · how to fix it
 import re
 from collections.abc import Iterable
 
+from duomo.counting import counted as counted  # what messages need, for plugins, too
+
 
 class DuomoError(Exception):
     """Base of every error of ours: `what` happened, `why`, and how to `fix` it."""

@@ -10,7 +10,8 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/duomo_*/plugin.py"
 PACKAGES = sorted({name for name, path in modules().items() if path.name == "__init__.py"})
 
 LAYERS = [
-    {"counting", "errors", "lazy", "npm", "specs", "unfit", "version"},
+    {"counting", "version"},
+    {"errors", "lazy", "npm", "specs", "unfit"},
     {"config", "hooks"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel"},

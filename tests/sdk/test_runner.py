@@ -91,7 +91,7 @@ def test_one_bad_item_called_alone_raises_its_own_error(echo):
     assert isinstance(caught.value.__cause__, ValueError)
     with pytest.raises(WorkerContractError) as lost:
         echo("mute")
-    assert "0 from postprocess() for 1 items" in lost.value.what
+    assert "0 from postprocess() for 1 item" in lost.value.what
 
 
 def test_nothing_in_gives_nothing_out(echo):

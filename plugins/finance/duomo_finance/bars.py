@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Finding, find, parse_time
-from duomo.errors import BadInput
+from duomo.errors import BadInput, counted
 
 Vector = NDArray[np.float64]
 PRICES = ("open", "high", "low", "close")
@@ -114,7 +114,7 @@ def check_bars(bars: Bars) -> list[Finding]:
                               field=symbol, severity="warn", fix="adjust all four prices alike"))  # fmt: skip
     gaps = _calendar_gaps(bars.times)
     if gaps:
-        found.append(find("INPUT.GAP", f"{len(gaps)} break{'s' if len(gaps) > 1 else ''} in the calendar, "
+        found.append(find("INPUT.GAP", f"{counted(len(gaps), 'break')} in the calendar, "
                           f"the first after {gaps[0]:%Y-%m-%d}",
                           field="time", fix="fill from the source, or say that the market was closed"))  # fmt: skip
     if len(bars.symbols) > 5 and len(bars) > 500 and not np.isnan(bars.close).any():
@@ -160,7 +160,9 @@ def _panel(cells: Mapping[tuple[dt.datetime, str], Mapping[str, Any]], currency:
 
 def _one_currency(currencies: Counter[str]) -> None:
     if len(currencies) > 1:
-        named = ", ".join(f"{name or 'none stated'} ({count} rows)" for name, count in currencies.most_common())
+        named = ", ".join(
+            f"{name or 'none stated'} ({counted(count, 'row')})" for name, count in currencies.most_common()
+        )
         raise BadInput(
             "UNITS.CURRENCY_MIXED: one panel, several currencies",
             why=f"the field 'currency' says {named}; adding such prices up means nothing",

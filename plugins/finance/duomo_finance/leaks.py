@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Finding, auc, find
+from duomo.errors import counted
 from duomo_finance.applications import EARLIER, Field, known_later, value_of, words_of
 
 TELLS_ALL = 0.96
@@ -101,12 +102,12 @@ def _pure(field: Field, values: Sequence[float | str | None], y: NDArray[np.floa
         inverse = np.unique([str(value) for value in values], return_inverse=True)[1]
         counts, events = np.bincount(inverse), np.bincount(inverse, weights=y)
         found = np.flatnonzero((counts >= least) & (events >= PURE * counts))
-        return f"{counts[found[0]]} rows of one level" if len(found) else ""
+        return f"{counted(int(counts[found[0]]), 'row')} of one level" if len(found) else ""
     column = np.array(values, dtype=np.float64)
     given = ~np.isnan(column)
     for part, words in ((given, "with a value"), (~given, "without a value")):
         if least <= part.sum() and y[part].mean() >= PURE:
-            return f"{int(part.sum())} rows {words}"
+            return f"{counted(int(part.sum()), 'row')} {words}"
     x, answers = column[given], y[given]
     for order, words in ((np.argsort(x, kind="stable"), "smallest"), (np.argsort(-x, kind="stable"), "largest")):
         # Only whole groups of equal values: the order within one is chance.

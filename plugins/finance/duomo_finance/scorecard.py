@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Artifact, FittedOn, digest_of, expit, fit_logistic
-from duomo.errors import BadInput
+from duomo.errors import BadInput, counted
 from duomo_finance.applications import Field, Row, value_of
 from duomo_finance.binning import Bins, bin_category, bin_number
 
@@ -147,7 +147,8 @@ def _check_events(y: Vector, num_rows: int) -> None:
     if len(y) != num_rows or not np.isin(y, (0.0, 1.0)).all():
         raise BadInput(
             "the answers must be 0 (paid) or 1 (default), one a row",
-            why=f"{num_rows} rows and {len(y)} answers, with values such as {sorted(set(y.tolist()))[:4]}",
+            why=f"{counted(num_rows, 'row')} and {counted(len(y), 'answer')}, "
+            f"with values such as {sorted(set(y.tolist()))[:4]}",
             fix="name the target column and the value that means default",
         )
     events = int(y.sum())

@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from duomo import load
 from duomo.adapters import Adapter, Artifact, Case, Decision, Finding, Payload, Record, Source, find
-from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
+from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable, counted
 from duomo_medical import burned_in, confidentiality, deidentify, pixels, verifier
 from duomo_medical.dicom_file import DicomFile, modality, quiet, read, value
 from duomo_medical.plugin import DICOM_GATEWAY
@@ -238,7 +238,7 @@ def _print_in_pixels(case: Case[DicomFile]) -> Iterator[Finding]:
         text, fix = "print can still be read after it was painted over", "paint over it by hand"
     else:
         if done.redaction is not None and done.redaction.num_lines:
-            text = f"{done.redaction.num_lines} lines of print were painted over"
+            text = f"{counted(done.redaction.num_lines, 'line of print was', 'lines of print were')} painted over"
             yield find("PHI.PIXEL", text, field="PixelData", record=case.record.key, severity="info")
         return
     yield find("PHI.PIXEL", text, field="PixelData", record=case.record.key, fix=fix)

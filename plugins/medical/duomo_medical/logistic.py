@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Artifact, FittedOn, fit_logistic
-from duomo.errors import UsageProblem
+from duomo.errors import UsageProblem, counted
 
 RIDGE = 1.0
 """Penalty on standardised coefficients; the intercept is free."""
@@ -32,7 +32,8 @@ class Logistic(Artifact):
         x, y = np.asarray(matrix, float), np.asarray(labels, float)
         if len(x) < 2 * len(names) or len(set(y.tolist())) < 2:
             raise UsageProblem(
-                f"{len(x)} records, {int(y.sum())} with the event, cannot fit {len(names)} variables",
+                f"{counted(len(x), 'record')}, {int(y.sum())} with the event, "
+                f"cannot fit {counted(len(names), 'variable')}",
                 why="both outcomes and at least two records a variable are needed",
                 fix="more records, or fewer variables",
             )

@@ -32,7 +32,7 @@ from duomo.adapters import (
     no_target_leak,
     pseudonym,
 )
-from duomo.errors import BadInput, DuomoError, UsageProblem
+from duomo.errors import BadInput, DuomoError, UsageProblem, counted
 from duomo_medical.logistic import Logistic
 from duomo_medical.plugin import TABULAR_RISK
 from duomo_medical.usefulness import calibration_line, decision_curve
@@ -153,7 +153,7 @@ class TabularRisk(Adapter[Row, Risk]):
         names, known = self.variables.names, [each for each in records if each.label is not None]
         if len(known) < len(records):
             raise UsageProblem(
-                f"{len(records) - len(known)} records have no '{self.variables.outcome}'",
+                f"{counted(len(records) - len(known), 'record has', 'records have')} no '{self.variables.outcome}'",
                 why="a risk is fitted on known outcomes",
                 fix="leave records with an unknown outcome out",
             )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import FittedOn
-from duomo.errors import UsageProblem
+from duomo.errors import UsageProblem, counted
 from duomo_retail.arrays import ArrayArtifact
 
 RIDGE = 200.0
@@ -89,7 +89,7 @@ def _matrix(histories: Sequence[Sequence[str]]) -> tuple[list[str], NDArray[np.f
     items = sorted({item for history in histories for item in history})
     if len(items) < 2 or len(items) > MOST_ITEMS:
         raise UsageProblem(
-            f"recommendations cannot be learned from {len(items)} items",
+            f"recommendations cannot be learned from {counted(len(items), 'item')}",
             why="at least two are needed" if len(items) < 2 else f"their inverse does not fit: {MOST_ITEMS} at most",
             fix="more histories" if len(items) < 2 else "leave out items that few shoppers took",
         )

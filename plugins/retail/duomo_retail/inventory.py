@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Adapter, Case, Decision, Finding, Guard, Payload, Quantiles, Reason, Record, find
-from duomo.errors import BadInput
+from duomo.errors import BadInput, counted
 from duomo_retail import stocking
 from duomo_retail.forecast import Forecast
 from duomo_retail.plugin import INVENTORY_POLICY
@@ -75,7 +75,7 @@ def ask(forecast: Forecast, *, lead_time: int = 0, review: int = 1, **costs: Any
     protection = lead_time + review
     if forecast.calibrated and protection > len(forecast.steps):
         raise BadInput(
-            f"the forecast of '{forecast.unique_id}' reaches {len(forecast.steps)} periods",
+            f"the forecast of '{forecast.unique_id}' reaches {counted(len(forecast.steps), 'period')}",
             why=f"an order must last for {protection}: lead time {lead_time} and review {review}",
             fix=f"forecast with Settings(horizon={protection})",
         )
@@ -134,7 +134,9 @@ class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
         found = [Reason(code="CRITICAL_RATIO", text=text, feature="shortage", contribution=ratio)]
         if question.lead_time + question.review > 1:
             periods = question.lead_time + question.review
-            found.append(Reason(code="PROTECTION", text=f"an order must last {periods} periods", feature="lead_time"))
+            found.append(
+                Reason(code="PROTECTION", text=f"an order must last {counted(periods, 'period')}", feature="lead_time")
+            )
         return found
 
     def result(self, case: Case[StockQuestion]) -> StockPolicy:
@@ -295,13 +297,15 @@ def _demand_shape(question: StockQuestion) -> None:
         if values and (len(values) != len(question.levels) or values != sorted(values) or values[0] < 0):
             raise BadInput(
                 f"article '{question.sku}': '{field}' are not quantiles of demand",
-                why=f"{len(values)} values for {len(question.levels)} levels; they may not fall, nor be below 0",
+                why=f"{counted(len(values), 'value')} for {counted(len(question.levels), 'level')}; "
+                "they may not fall, nor be below 0",
                 fix="take them from a forecast: duomo_retail.inventory.ask(forecast, …)",
             )
     if question.lead_time + question.review > 1 and not question.protection_quantiles:
         raise BadInput(
             f"article '{question.sku}' has no 'protection_quantiles'",
-            why=f"an order must last {question.lead_time + question.review} periods, and quantiles do not add up",
+            why=f"an order must last {counted(question.lead_time + question.review, 'period')}, "
+            "and quantiles do not add up",
             fix="take the forecast's totals over lead time and review: duomo_retail.inventory.ask(forecast, …)",
         )
 

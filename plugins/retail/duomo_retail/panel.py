@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Finding, Record, find
-from duomo.errors import BadInput, DuomoError
+from duomo.errors import BadInput, DuomoError, counted
 from duomo_retail.columns import filled_rows
 from duomo_retail.methods import MIN_LENGTH
 from duomo_retail.records import DemandSeries
@@ -97,7 +97,7 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
     axis = timeline(times, name) if times else Timeline("step", [], 0)
     if times and axis.positions[-1] > MOST_PERIODS_A_ROW * len(times):
         raise BadInput(
-            f"series '{name}': 'ds' spans {axis.positions[-1] + 1:,} periods with {len(times):,} rows",
+            f"series '{name}': 'ds' spans {axis.positions[-1] + 1:,} periods with {counted(len(times), 'row')}",
             why="whole numbers count periods, and these are far apart, as timestamps are",
             fix="write dates such as 2031-04-01, or number the periods 1, 2, 3 …",
         )
@@ -117,7 +117,8 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
         found.append(find("INPUT.GAP", text, field="y", record=name, fix="write 0 for periods in which nothing sold"))
     negative = known & (sales < 0)
     if negative.any():
-        text = f"{int(negative.sum())} periods have negative sales; returns are not demand, so they are unknown"
+        periods = counted(int(negative.sum()), "period has", "periods have")
+        text = f"{periods} negative sales; returns are not demand, so they are unknown"
         fix = "book returns to the period of the sale, or leave them out"
         found.append(find("OOD.RANGE", text, field="y", record=name, fix=fix))
     stocked = _on_axis(series.in_stock, order, axis.positions)[:n] if series.in_stock else np.ones(n)
@@ -153,7 +154,8 @@ def _demand_lengths(series: DemandSeries) -> None:
         values = getattr(series, field)
         if len(values) != len(series.ds) and (values or field == "y"):
             raise BadInput(
-                f"series '{series.unique_id}': {len(values)} values of '{field}' for {len(series.ds)} periods",
+                f"series '{series.unique_id}': {counted(len(values), 'value')} of '{field}' "
+                f"for {counted(len(series.ds), 'period')}",
                 why="each period has one",
                 fix=f"put None where '{field}' is unknown",
             )
@@ -183,14 +185,12 @@ def _without_duplicates(series: DemandSeries, times: list[Any], order: list[int]
         else:
             kept.append(i)
     if contradicted:
-        text = f"{contradicted} periods come twice with different sales"
+        text = f"{counted(contradicted, 'period comes', 'periods come')} twice with different sales"
         fix = "sum them up if they are parts (several shops), or take the wrong ones out"
         found.append(find("INPUT.DUPLICATE", text, field="ds", record=series.unique_id, fix=fix, severity="block"))
     elif repeated:
-        found.append(
-            find("INPUT.DUPLICATE", f"{repeated} periods come twice; one of each was kept", field="ds",
-                 record=series.unique_id)
-        )  # fmt: skip
+        text = f"{counted(repeated, 'period comes', 'periods come')} twice; one of each was kept"
+        found.append(find("INPUT.DUPLICATE", text, field="ds", record=series.unique_id))
     return kept
 
 

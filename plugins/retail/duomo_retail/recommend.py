@@ -22,7 +22,7 @@ from duomo.adapters import (
     Uncalibrated,
     parse_time,
 )
-from duomo.errors import BadInput, DuomoError, GuardRefused, UsageProblem
+from duomo.errors import BadInput, DuomoError, GuardRefused, UsageProblem, counted
 from duomo_retail.columns import filled_rows
 from duomo_retail.cooccurrence import ItemModel, fit_ease, fit_neighbours
 from duomo_retail.plugin import RECOMMEND
@@ -99,7 +99,8 @@ class Recommend(Adapter[History, Recommendations]):
         moments = [_moment(each, record.key) for each in times]
         if len(times) != len(items) or len({kind for kind, _ in moments}) > 1:
             raise BadInput(
-                f"record '{record.key}': 'times' do not say in which order {len(items)} items were taken",
+                f"record '{record.key}': 'times' do not say in which order "
+                f"{counted(len(items), 'item was', 'items were')} taken",
                 why=f"there are {len(times)}" if len(times) != len(items) else "numbers and dates have no common order",
                 fix="give one time an item, all numbers or all ISO 8601, or none and the items oldest first",
             )

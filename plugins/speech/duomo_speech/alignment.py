@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import AutoModelForCTC, AutoTokenizer
 
 from duomo import WeightsRef
-from duomo.errors import BadInput, InputTooLong
+from duomo.errors import BadInput, InputTooLong, counted
 from duomo.inputs import SpokenText
 from duomo.model import Features
 from duomo.tasks.speech.alignment import AlignedWord, Alignment, ForcedAlignmentOptions
@@ -86,7 +86,7 @@ class CtcAligner(Hearing[SpokenText, Alignment]):
         if needed > num_frames:
             raise BadInput(
                 f"this text of {len(tokens)} letters does not fit into {len(samples) / self.rate:.1f} s",
-                why=f"it has {num_frames} frames; a letter takes one, and two alike one between them",
+                why=f"it has {counted(num_frames, 'frame')}; a letter takes one, and two alike one between them",
                 fix="check that the text is that of this audio clip",
             )
         if len(samples) > WINDOW_S * self.rate and options.long == "error":

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 from duomo.adapters.findings import Finding
+from duomo.counting import counted
 from duomo.errors import AuditProblem, CannotWrite
 from duomo.outcome import Outcome
 from duomo.specs import AdapterSpec
@@ -229,7 +230,8 @@ def _beside(verdict: Verdict, seen: set[str], path: Path, secret: bytes | None, 
         return verdict._replace(problem=f"'{path.name}' was edited: it does not have the hash it bears")
     if lines > verdict.lines:
         return verdict._replace(
-            problem=f"it has {verdict.lines} lines, and {lines} were noted when it was closed: its end was cut off"
+            problem=f"it has {counted(verdict.lines, 'line')}, and {lines} were noted when it was closed: "
+            "its end was cut off"
         )
     if lines and head not in seen:
         return verdict._replace(problem=f"line {lines} is another than was noted in '{path.name}': it was exchanged")

@@ -15,6 +15,7 @@ from duomo.adapters.findings import Finding, find, stops
 from duomo.adapters.guards import known_in_time, no_protected, no_shared_groups
 from duomo.adapters.records import Record
 from duomo.adapters.splits import SplitPolicy
+from duomo.counting import counted
 from duomo.errors import BadInput, GuardRefused
 from duomo.tasks.base import Result
 
@@ -73,7 +74,11 @@ def evaluate(adapter: AdapterContract[Any, Any], items: Iterable[Any], split: Sp
             )
         folds.append(_fold(adapter, clean, [records[i] for i in judge], decisions, codes))
     found += [
-        find(code, f"{count} records were left out wherever something was fitted", severity="warn")
+        find(
+            code,
+            f"{counted(count, 'record was', 'records were')} left out wherever something was fitted",
+            severity="warn",
+        )
         for code, count in sorted(Counter(each.code for each in leaking.values()).items())
     ]
     total = sum(each.judged_by for each in folds)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from duomo.adapters.records import Record
+from duomo.counting import counted
 from duomo.errors import GuardRefused, UsageProblem
 
 Fold = tuple[list[int], list[int]]
@@ -31,7 +32,7 @@ class SplitPolicy(ABC):
             if not fit or not judge:
                 raise UsageProblem(
                     f"the split {self} leaves one side empty",
-                    why=f"{len(fit)} records to fit on and {len(judge)} to judge by",
+                    why=f"{counted(len(fit), 'record')} to fit on and {len(judge)} to judge by",
                     fix="more records, or another cutoff or share",
                 )
         return found

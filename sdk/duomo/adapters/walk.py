@@ -21,6 +21,7 @@ from duomo.adapters.findings import Finding, Override, check_override, refers, s
 from duomo.adapters.guards import known_in_time, no_protected
 from duomo.adapters.records import digest_of
 from duomo.adapters.results import Decision, DomainResult, Provenance, human_review
+from duomo.counting import counted
 from duomo.errors import AdapterFailed, AuditProblem, BadInput, BadOutput, SystemicError, UsageProblem
 from duomo.execution.base import FLUSH, Flush
 from duomo.execution.finite import check_results
@@ -103,7 +104,7 @@ class Walk:
             if self.max_failed is not None and failed > self.max_failed:
                 assert outcome.error is not None
                 raise SystemicError(
-                    f"{failed} records failed",
+                    f"{counted(failed, 'record')} failed",
                     why=f"the last one: {outcome.error.what}",
                     fix="fix them, or allow more",
                 )
@@ -204,7 +205,7 @@ class Walk:
         raw = self.adapter.score([each.prepared for each in live])
         if len(raw) != len(live):
             raise AdapterFailed(
-                f"score() of '{self.adapter.spec.name}' gave {len(raw)} outputs for {len(live)} records",
+                f"score() of '{self.adapter.spec.name}' gave {len(raw)} for {counted(len(live), 'record')}",
                 why="each record has one",
                 fix="report it to the plugin's author",
             )

@@ -8,6 +8,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.output import emit, output_option
+from duomo.counting import counted
 from duomo.errors import UsageProblem
 
 SECRET_VARIABLE = "DUOMO_AUDIT_KEY"
@@ -36,17 +37,14 @@ def verify_log(ctx: click.Context, app: App, /, logs: tuple[str, ...], head: str
     if head and len(logs) > 1:
         raise UsageProblem("--head is of one log", why=f"{len(logs)} were named", fix="verify each with its own")
     secret = os.environ.get(SECRET_VARIABLE, "").encode() or None
-    records = []
-    for log in logs:
-        verdict = verify(log, head=head, secret=secret)
-        records.append({"log": log, "ok": verdict.ok, "lines": verdict.lines, "head": verdict.head,
-                        "problem": verdict.problem, "doubt": verdict.doubt})  # fmt: skip
+    verdicts = {log: verify(log, head=head, secret=secret) for log in logs}
+    records = [{"log": log, "ok": each.ok, **each._asdict()} for log, each in verdicts.items()]
     columns = {"LOG": "log", "OK": "ok", "LINES": "lines", "PROBLEM": "problem", "HEAD": "head"}
     emit(records, columns, output, schema="duomo.audit/1")
-    broken = [each for each in records if not each["ok"]]
-    for each in broken:
-        app.say(f"{each['log']}: {each['problem']}; the {each['lines']} lines before are sound")
-    for each in records:
-        if each["doubt"]:
-            app.warn(f"{each['log']}: {each['doubt']}")
+    broken = {log: each for log, each in verdicts.items() if not each.ok}
+    for log, each in broken.items():
+        app.say(f"{log}: {each.problem}; {counted(each.lines, 'line before is', 'lines before are')} sound")
+    for log, each in verdicts.items():
+        if each.doubt:
+            app.warn(f"{log}: {each.doubt}")
     ctx.exit(1 if broken else 0)

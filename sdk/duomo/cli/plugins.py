@@ -11,6 +11,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_plugins
 from duomo.cli.output import emit, output_option
 from duomo.cli.tables import table
+from duomo.counting import counted
 from duomo.errors import DuomoError, UnknownPlugin, UsageProblem, did_you_mean
 from duomo.plugins.discovery import PluginRecord, discover, unmet
 from duomo.plugins.distributions import canonical
@@ -52,7 +53,7 @@ def list_plugins(app: App, /, output: str) -> None:
     emit(rows, columns, output, schema="duomo.plugin/1", empty=nothing, whole=True)
     unusable = sum(record.state in ("broken", "clash", "incompatible") for record in records)
     if unusable and output == "table":
-        number = f"{unusable} plugins are" if unusable > 1 else "1 plugin is"
+        number = counted(unusable, "plugin is", "plugins are")
         app.say(f"{number} not usable; `duomo doctor` explains how to fix it.")
 
 
@@ -227,7 +228,7 @@ def describe(record: PluginRecord) -> dict[str, Any]:
 
 def provides(counts: dict[str, int]) -> str:
     """Format counts by kind as ``2 models, 1 command``."""
-    return ", ".join(f"{count} {kind[:-1] if count == 1 else kind}" for kind, count in counts.items()) or "–"
+    return ", ".join(counted(count, kind.removesuffix("s")) for kind, count in counts.items()) or "–"
 
 
 def _state(record: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.catalog import resolve
+from duomo.counting import counted
 from duomo.errors import DuomoError, WorkerContractError
 from duomo.execution.base import ItemResult, Job, Timing
 from duomo.execution.devices import (
@@ -237,7 +238,7 @@ class Worker:
     def _same_length(self, step: str, got: Sequence[Any], items: Sequence[object]) -> None:
         if len(got) != len(items):
             raise WorkerContractError(
-                f"'{self.job.spec.name}' gave {len(got)} from {step}() for {len(items)} items",
+                f"'{self.job.spec.name}' gave {len(got)} from {step}() for {counted(len(items), 'item')}",
                 why="each item needs exactly one, in the same order",
                 fix=f"report it to the author of {self.job.plugin or self.job.spec.plugin}",
             )

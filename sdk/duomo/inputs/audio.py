@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from duomo.counting import counted
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.advice import not_one
 from duomo.inputs.arrays import to_numpy
@@ -141,7 +142,7 @@ class Audio:
         found = mono if rate == sampling_rate else resampled(mono, rate, sampling_rate)
         if len(found) < least:
             raise InputUnreadable(
-                f"{self._label()} has {len(found)} samples, too few for one frame",
+                f"{self._label()} has {counted(len(found), 'sample')}, too few for one frame",
                 why=f"at {sampling_rate:,} Hz it needs {least}, {1000 * least / sampling_rate:.1f} ms",
                 fix="use a longer audio clip, or leave it out",
             )

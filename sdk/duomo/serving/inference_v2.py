@@ -16,6 +16,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from duomo.counting import counted
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownModel, did_you_mean
 from duomo.inputs import Audio, Image
 from duomo.inputs.seal import sealed
@@ -197,7 +198,7 @@ def _values(tensor: Mapping[str, Any], is_media: bool) -> list[object]:
     if not is_shape or math.prod(shape or ()) != len(flat) or not flat:
         raise BadInput(
             f"the data of '{name:.40}' do not have its shape",
-            why=f"{len(flat):,} values, {shape!r:.60}",
+            why=f"{counted(len(flat), 'value')}, {shape!r:.60}",
             fix=f'"shape": [{len(flat)}]',
         )
     return [decode_base64(str(each)) for each in flat] if is_media else flat

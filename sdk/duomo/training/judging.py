@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from duomo.catalog import Catalog, resolve
+from duomo.counting import counted
 from duomo.data.examples import Example
 from duomo.errors import BadInput, BadOption, WrongTask
 from duomo.runner import AnyTask, load
@@ -88,7 +89,9 @@ def judge(request: Request, catalog: Catalog) -> tuple[Metric, int, list[LeftOut
             metric.add([way.said(outcome.result, example.item)], [way.wanted(example.label, example.item)])
             count += 1
     if not count:
-        raise BadInput(f"none of {len(lost)} rows can be read", why=f"the first: {lost[0].what}", fix=lost[0].fix)
+        raise BadInput(
+            f"none of {counted(len(lost), 'row')} can be read", why=f"the first: {lost[0].what}", fix=lost[0].fix
+        )
     if isinstance(metric, Classes):
         _settle(metric, request.model)
     return metric, count, lost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from duomo.counting import counted
 from duomo.errors import UsageProblem, did_you_mean
 from duomo.parallel import ParallelDims
 from duomo.training.request import Request
@@ -15,7 +16,8 @@ def placement(devices: str | None, parallel: str | ParallelDims | None, device: 
     names = names or [device if dims.total == 1 else "cpu" if device == "auto" else device] * dims.total
     if len(names) != dims.total:
         raise UsageProblem(
-            f"{dims} and {len(names)} devices do not fit", fix=f"name {dims.total} devices, or dp={len(names)}"
+            f"{dims} and {counted(len(names), 'device')} do not fit",
+            fix=f"name {dims.total} devices, or dp={len(names)}",
         )
     return names, dims
 

@@ -151,7 +151,7 @@ def test_an_outcome_that_is_unknown_is_no_healthy_patient():
     assert [VARIABLES.answer(each) for each in (None, float("nan"), "", " ")] == [None] * 4
     assert [PIMA.answer(each) for each in ("Yes", "No")] == [1, 0]
     adapter = TabularRisk(artifacts={"variables": VARIABLES})
-    with pytest.raises(UsageProblem, match="1 records have no 'ill'"):
+    with pytest.raises(UsageProblem, match="1 record has no 'ill'"):
         adapter.fit(adapter.records([*patients(100), {**patients(1)[0], "ill": float("nan")}]))
 
 

@@ -91,7 +91,7 @@ def test_weights_lie_in_safetensors_and_a_change_is_noticed(tmp_path: Path) -> N
 
 def test_nothing_can_be_learnt_from_one_item() -> None:
     adapter = Recommend()
-    with pytest.raises(UsageProblem, match="cannot be learned from 1 items"):
+    with pytest.raises(UsageProblem, match="cannot be learned from 1 item"):
         adapter.fit(adapter.records([{"user_id": "a", "items": ["tea"]}]))
 
 

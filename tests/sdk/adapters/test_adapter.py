@@ -282,7 +282,7 @@ def test_a_score_that_loses_an_output_is_an_adapters_fault(row):
             return []
 
     [outcome] = Losing().map([row()])
-    assert "gave 0 outputs for 1 records" in outcome.error.what
+    assert "gave 0 for 1 record" in outcome.error.what
 
 
 def test_the_task_of_an_adapter_runs_through_the_runner_and_its_faults_stay_alone():

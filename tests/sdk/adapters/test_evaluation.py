@@ -145,6 +145,6 @@ def test_what_was_not_known_in_time_teaches_nothing():
     assert "4" not in learnt
     assert len(learnt) == report.folds[0].fitted_on == 13
     [found] = report.dataset_findings
-    assert (found.code, found.severity, found.text[:24]) == ("LEAK.FUTURE", "warn", "1 records were left out ")
+    assert (found.code, found.severity, found.text[:22]) == ("LEAK.FUTURE", "warn", "1 record was left out ")
     with pytest.raises(GuardRefused, match=r"LEAK.FUTURE: no record is left to fit on"):
         Listening().evaluate([dataclasses.replace(each, available_at=peeking) for each in records], Time())

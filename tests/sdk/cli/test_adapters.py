@@ -218,7 +218,7 @@ def test_going_on_despite_a_finding_takes_a_reason_and_a_log(duomo, table, tmp_p
         (("{table}", "-o", "out.parquet"), 2, "adapters do not write Parquet"),
         (("{table}", "-a", "nowhere"), 4, "no fitted adapter in 'nowhere'"),
         (("{table}", "--fields", "colour"), 2, "a result has no field 'colour'"),
-        (("{table}", "--max-failed", "0", "-o", "jsonl"), 1, "1 records failed"),
+        (("{table}", "--max-failed", "0", "-o", "jsonl"), 1, "1 record failed"),
         (("{table}", "-x", "nowhere"), 0, ""),
     ],
 )

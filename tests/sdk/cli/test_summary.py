@@ -76,7 +76,7 @@ def test_too_many_failures_end_the_run_after_what_came_before(duomo: Any) -> Non
     records = [json.loads(line) for line in result.stdout.splitlines()]
     assert [record.get("ok") for record in records[:4]] == [True, False, True, False]
     assert records[-1]["error"]["code"] == "E-SYSTEMIC"
-    assert "more than 1 items failed" in result.stderr
+    assert "more than 1 item failed" in result.stderr
     assert result.exit_code == 1
 
 

@@ -75,8 +75,8 @@ def texts(word: str, place: int) -> list[str]:
         ("panic", "the model raised PanicException: index out of bounds"),
         ("garbled", "the model raised RuntimeError: PanicException: invalid utf-8"),
         ("huge", "the model raised MemoryError: no room"),
-        ("twice", "gave 2 from postprocess() for 1 items"),
-        ("mute", "gave 0 from postprocess() for 1 items"),
+        ("twice", "gave 2 from postprocess() for 1 item"),
+        ("mute", "gave 0 from postprocess() for 1 item"),
     ],
 )
 def test_one_item_that_breaks_a_step_costs_its_batch_nothing(
@@ -100,7 +100,7 @@ def test_a_panic_in_a_single_call_raises_in_our_words_and_an_interrupt_stays_one
 def test_too_few_features_are_the_authors_fault_and_said_so(delicate: duomo.Runner[Any]) -> None:
     outcomes = list(delicate.map(["short"]))
     assert outcomes[0].error.code == "E-CONTRACT"
-    assert "gave 0 from preprocess() for 1 items" in outcomes[0].error.what
+    assert "gave 0 from preprocess() for 1 item" in outcomes[0].error.what
 
 
 def test_batches_that_never_fit_are_halved_and_the_next_ones_are_smaller(delicate: duomo.Runner[Any]) -> None:

@@ -255,7 +255,7 @@ def test_results_out_of_number_are_an_error_of_the_model(made, step, item):
 
     with pytest.raises(WorkerContractError) as caught:
         computed(made(Few), item)
-    assert caught.value.what == f"'fake/echo' gave 0 from {step}() for 1 items"
+    assert caught.value.what == f"'fake/echo' gave 0 from {step}() for 1 item"
     assert caught.value.fix == "report it to the author of fake"
     with pytest.raises(WorkerContractError, match="0 from") as caught:
         computed(made(Few, plugin="duomo-fake 1.0"), item)

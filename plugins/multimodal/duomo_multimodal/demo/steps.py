@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from duomo.errors import counted
 from duomo_multimodal.demo.stage import Stage, Step
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def find_faces(stage: Stage) -> Shown:
     with stage.load("face-detection") as runner:
         found = runner(_photos(stage, ["astronaut"])[0])
     count = len(found.boxes)
-    return f"{count} face{'' if count == 1 else 's'} in astronaut", {"found": found}
+    return f"{counted(count, 'face')} in astronaut", {"found": found}
 
 
 def read_page(stage: Stage) -> Shown:

@@ -15,7 +15,7 @@ import transformers
 from torch import Tensor
 
 from duomo import Model, WeightsRef
-from duomo.errors import BadInput, BadOption, WrongTask
+from duomo.errors import BadInput, BadOption, WrongTask, counted
 from duomo.inputs import Series
 from duomo.model import Features
 from duomo.pretrained import load_network
@@ -89,7 +89,7 @@ class Networks(Model[Series, Forecast]):
         for item in items:
             if not self.is_timesfm and len(item.values) < self.context:
                 raise BadInput(
-                    f"this series has {len(item.values)} values, too few for this model",
+                    f"this series has {counted(len(item.values), 'value')}, too few for this model",
                     why=f"it reads {self.context}",
                     fix="a longer series, or tabular/auto-ets",
                 )

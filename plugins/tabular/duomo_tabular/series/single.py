@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 import numpy as np
 
 from duomo import Model, WeightsRef
-from duomo.errors import BadInput
+from duomo.errors import BadInput, counted
 from duomo.inputs import Series
 from duomo.model import Features
 from duomo.tasks.base import Result
@@ -48,7 +48,7 @@ class Single(Model[Series, R]):
         for item in items:
             if len(item.values) < needed:
                 raise BadInput(
-                    f"this series has {len(item.values)} values, too few {self.purpose}",
+                    f"this series has {counted(len(item.values), 'value')}, too few {self.purpose}",
                     why=f"with season={options.season} it needs {needed}",
                     fix="a longer series, or a shorter season",
                 )

@@ -16,6 +16,7 @@ import numpy as np
 
 from duomo.adapters.artifacts import Artifact, FittedOn
 from duomo.adapters.scores import Interval, PredictionSet, Probability
+from duomo.counting import counted
 from duomo.errors import GuardRefused, UsageProblem
 
 WHOLE = ""
@@ -46,7 +47,7 @@ def conformal_quantile(scores: Sequence[float] | np.ndarray[Any, Any], level: fl
         raise GuardRefused(
             f"CALIB.N_TOO_SMALL: {n} calibration records cannot promise {level:.0%}",
             why=f"{least} are the least; it takes the {math.ceil(_exact((n + 1) * level))}th smallest of {n} scores",
-            fix=f"at least {least} records (in each group), or a level of {n / (n + 1):.2f} at most",
+            fix=f"at least {counted(least, 'record')} (in each group), or a level of {n / (n + 1):.2f} at most",
         )
     return float(ordered[math.ceil(_exact((n + 1) * level)) - 1])
 
@@ -68,7 +69,10 @@ class Conformal(Artifact):
     ) -> Self:
         values = np.asarray(scores, float)
         if groups and len(groups) != len(values):
-            raise UsageProblem(f"{len(groups)} groups for {len(values)} records", fix="one a record, or None for it")
+            raise UsageProblem(
+                f"{counted(len(groups), 'group')} for {counted(len(values), 'record')}",
+                fix="one a record, or None for it",
+            )
         quantiles, counts = {WHOLE: conformal_quantile(values, level)}, {WHOLE: len(values)}
         names = [str(each or WHOLE) for each in groups or ()]
         for name in sorted(set(names) - {WHOLE}):
@@ -106,7 +110,9 @@ class ConformalSets(Conformal):
             fitted_on: the data's fingerprint.
         """
         if len(probabilities) != len(labels):
-            raise UsageProblem(f"{len(probabilities)} records and {len(labels)} labels", fix="one label a record")
+            raise UsageProblem(
+                f"{counted(len(probabilities), 'record')} and {counted(len(labels), 'label')}", fix="one label a record"
+            )
         scores = [1 - each.get(label, 0.0) for each, label in zip(probabilities, labels, strict=True)]
         return cls._fit(scores, level, groups, fitted_on)
 

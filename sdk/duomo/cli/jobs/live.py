@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from duomo.counting import counted
+
 if TYPE_CHECKING:
     from duomo.cli.jobs.summary import Summary
     from duomo.execution.base import Executor
@@ -33,7 +35,7 @@ class Live:
         if not stats.replicas:
             return line
         out = stats.in_flight
-        parts = [*self._shares(stats), f"{out} batch{'' if out == 1 else 'es'} out"]
+        parts = [*self._shares(stats), f"{counted(out, 'batch', 'batches')} out"]
         if stats.padding >= 0.005:
             parts.append(f"padding {stats.padding:.0%}")
         for count, word in ((stats.restarts, "restarted"), (stats.ooms, "out of memory")):

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from duomo.counting import counted
+
 if TYPE_CHECKING:
     from duomo.execution.stats import Stats
     from duomo.outcome import Outcome
@@ -100,7 +102,7 @@ class Summary:
 def summary_line(record: Mapping[str, Any]) -> str:
     """Format the figures that matter most as one line."""
     stages = record["seconds_by_stage"]
-    parts = [f"{record['items']:,} items in {record['seconds']:.1f} s ({record['items_per_s'] or 0:,.1f}/s)"]
+    parts = [f"{counted(record['items'], 'item')} in {record['seconds']:.1f} s ({record['items_per_s'] or 0:,.1f}/s)"]
     if record["failed"]:
         parts.append(f"{record['failed']:,} failed")
     if record["ms"]["p50"] is not None:

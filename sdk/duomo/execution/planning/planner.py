@@ -160,7 +160,7 @@ def _splits(profile: ModelProfile, count: int, axes: frozenset[str], rejected: l
             tensor.append(tp)
     stages = [1, *(pp for pp in powers if "pp" in axes and pp <= min(count, profile.layers))]
     if "pp" in axes and count > profile.layers:
-        rejected.append(f"pp above {profile.layers}: there are {profile.layers} layers")
+        rejected.append(f"pp above {profile.layers}: the model has {counted(profile.layers, 'layer')}")
     yield from ((pp, tp) for pp in stages for tp in tensor if 1 < pp * tp <= count)
 
 

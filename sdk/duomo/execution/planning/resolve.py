@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from duomo.counting import counted
 from duomo.errors import UsageProblem
 from duomo.execution.plan import Devices, ExecutionPlan
 from duomo.parallel import ParallelDims
@@ -54,7 +55,7 @@ def plan_for(
         return ExecutionPlan(executor, ParallelDims(max(1, len(names))), names)
     if names and len(names) != dims.total:
         raise UsageProblem(
-            f"parallel={dims} is for {dims.total} devices, and {len(names)} are named",
+            f"parallel={dims} is for {counted(dims.total, 'device')}, and {counted(len(names), 'is', 'are')} named",
             why="every device gets one part of one copy",
             fix=_nearest(dims, len(names)),
         )
@@ -90,7 +91,7 @@ def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
         )
     if devices < 1:
         raise UsageProblem(
-            f"{devices} devices are too few",
+            f"{counted(devices, 'device is', 'devices are')} too few",
             why="a number says how many, and a model needs at least one",
             fix='device="cpu" (-d cpu)' if devices < 0 else "devices=1 (-d 1)",
         )
@@ -104,7 +105,7 @@ def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
         return ("cpu" if kind == "auto" else pick_device(kind),) * devices
     if len(found) < devices:
         raise UsageProblem(
-            f"{devices} devices were asked for",
+            f"{counted(devices, 'device was', 'devices were')} asked for",
             why=f"this machine has {', '.join(found)}",
             fix=f"{len(found)}, or a name for each: {','.join(['cpu'] * devices)}",
         )
@@ -129,4 +130,4 @@ def _check_total(num: int) -> None:
 def _nearest(dims: ParallelDims, num: int) -> str:
     """Find sizes that fit a number of devices: the same groups when they go in, else copies only."""
     nearest = dims._replace(dp=num // dims.group) if num % dims.group == 0 else ParallelDims(num)
-    return f"{nearest}, or {dims.total} devices"
+    return f"{nearest}, or {counted(dims.total, 'device')}"

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from duomo.counting import counted
 from duomo.errors import Unavailable, UsageProblem
 from duomo.execution.base import Job, ModelFacts
 from duomo.execution.devices import accelerators, pick_device, torch_in_use
@@ -284,7 +285,7 @@ def with_devices(job: Job) -> ExecutionPlan:
     on_cpu, cores = names.count("cpu"), _cores()
     if on_cpu > MOST_A_CORE * cores:
         raise UsageProblem(
-            f"{on_cpu:,} processes are too many for the {cores} cores that there are",
+            f"{on_cpu:,} processes are too many for the {counted(cores, 'core')}",
             why=f"beyond one a core they wait for each other, and beyond {MOST_A_CORE} for memory",
             fix=f"devices={cores} (-d {cores})",
         )

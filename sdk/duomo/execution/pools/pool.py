@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from duomo.catalog import resolve
+from duomo.counting import counted
 from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
@@ -345,6 +346,6 @@ class PoolExecutor(Executor):
         num = self._crew.size
         return SystemicError(
             f"the run was stopped: no worker is left of {num}",
-            why=f"each died {self._max_restarts + 1} times in a row; the last: {why}",
+            why=f"each died {counted(self._max_restarts + 1, 'time')} in a row; the last: {why}",
             fix="run a few items with executor='inline' to see what happens",
         )

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from duomo.counting import counted
 from duomo.errors import BadOption, SystemicError, WorkerContractError, WorkerLost
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.intake import Reader
@@ -148,7 +149,7 @@ class ScheduledRun(PoolRun):
         if len(item_results) != len(batch.entries):
             num = len(batch.entries)
             broken = WorkerContractError(
-                f"a worker answered for {len(item_results)} items where {num} were sent",
+                f"a worker answered for {counted(len(item_results), 'item')} where {num} were sent",
                 fix="report it to the executor's author",
             )
             self.raised(batch, ItemError.of(broken), out_of_memory=False)

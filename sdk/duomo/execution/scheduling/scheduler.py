@@ -27,6 +27,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
+from duomo.counting import counted
 from duomo.errors import BadOption, SystemicError, WorkerLost
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.policy import Policy
@@ -58,7 +59,7 @@ class Batch:
 def too_many_failed(max_failed: int | None, index: int, error: ItemError) -> SystemicError:
     """Make the error that ends a run in which more items failed than its caller allows."""
     return SystemicError(
-        f"the run was stopped: more than {max_failed} items failed",
+        f"the run was stopped: more than {counted(max_failed or 0, 'item')} failed",
         why=f"the last was item {index}: {error.what}",
         fix="fix the input, or allow more failures",
     )
@@ -283,7 +284,7 @@ class Scheduler:
             self._halve(batch)
         else:
             died = WorkerLost(
-                f"item {batch.entries[0].id} ended its worker {batch.tries + 1} times",
+                f"item {batch.entries[0].id} ended its worker {counted(batch.tries + 1, 'time')}",
                 why=why or "the process died (a crash in native code, or the system took its memory)",
                 fix="run this item alone with executor='inline' to see the crash",
             )

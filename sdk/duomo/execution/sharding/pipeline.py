@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from duomo.counting import counted
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.execution.sharding.ranks import Ranks
 from duomo.parallel import PipelinePlan, matches
@@ -42,7 +43,7 @@ def check(plan: PipelinePlan | None, pp: int, name: str) -> PipelinePlan:
     if plan.num_layers < pp:
         raise UsageProblem(
             f"'{name}' cannot be cut for pp={pp}",
-            why=f"it has {plan.num_layers} layers, and a stage has at least one",
+            why=f"it has {counted(plan.num_layers, 'layer')}, and a stage has at least one",
             fix=f"pp={plan.num_layers} at most",
         )
     return plan

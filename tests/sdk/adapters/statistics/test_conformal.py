@@ -17,7 +17,7 @@ def test_a_level_has_a_least_number_of_records(level, n):
     assert conformal_quantile(range(n), level) == n - 1
     with pytest.raises(GuardRefused, match=f"CALIB.N_TOO_SMALL: {n - 1} calibration records cannot promise") as caught:
         conformal_quantile(range(n - 1), level)
-    assert f"at least {n} records" in caught.value.fix
+    assert f"at least {n} record{'s' * (n > 1)}" in caught.value.fix
 
 
 @given(st.floats(0.01, 0.995))
@@ -97,7 +97,7 @@ def test_intervals_cover_and_follow_the_scale():
 
 
 def test_as_many_labels_as_records():
-    with pytest.raises(UsageProblem, match="1 records and 2 labels"):
+    with pytest.raises(UsageProblem, match="1 record and 2 labels"):
         ConformalSets.fit([{"a": 1.0}], ["a", "b"])
 
 

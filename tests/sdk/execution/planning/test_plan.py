@@ -93,7 +93,7 @@ def test_a_number_means_gpus_where_there_are_any_and_else_the_cpu(gpus, monkeypa
 def test_sizes_alone_take_as_many_devices_of_the_kind_that_is_named(gpus):
     assert ask(parallel="tp=2", device="cpu") == ExecutionPlan("local", ParallelDims(tp=2), ("cpu", "cpu"))
     assert ask(parallel="tp=2", device="cuda").devices == ("cuda:0", "cuda:1")
-    with pytest.raises(UsageProblem, match="1 are named"):
+    with pytest.raises(UsageProblem, match="1 is named"):
         ask(parallel="tp=2", device="cuda:1")  # one, by name
 
 
