@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from duomo.errors import BadInput, DuomoError, UnknownModel, UnknownTask
+from duomo.errors import BadInput, DuomoError, UnknownModel, UnknownTask, did_you_mean
 from duomo.outcome import Outcome
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
@@ -68,7 +68,8 @@ class OpenAIRoutes:
         for task, each in self._hosted.items():
             if each.runner.meta.model == name:
                 return _json({"id": name, "object": "model", "created": int(each.since), "owned_by": task})
-        return _error(UnknownModel(f"this server does not serve '{name:.80}'", fix="GET /v1/models"))
+        why = did_you_mean(name, [each.runner.meta.model for each in self._hosted.values()])
+        return _error(UnknownModel(f"this server does not serve '{name:.80}'", why=why, fix="GET /v1/models"))
 
     async def chat(self, request: Request) -> Response:
         """``POST /v1/chat/completions``, whole or as server-sent events."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 
-from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
+from duomo.errors import BadInput, BadOption, DuomoError, UnknownModel, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
 from duomo.outcome import Failure, ItemError, Outcome, outcome_of
 from duomo.serving.hosted import Hosted
@@ -42,8 +42,7 @@ class TaskRoutes:
         try:
             hosted = self._named(request)
             body = await read_request(request, self._limits)
-            if "input" not in body:
-                raise BadInput("the body has no 'input'", fix='{"input": …, "options": {…}}')
+            check_body(body, "input", hosted.runner.meta.model)
             with sealed():
                 item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
             deadline_s, caller = deadline_of(request, body), caller_of(request)
@@ -58,7 +57,8 @@ class TaskRoutes:
         try:
             hosted = self._named(request)
             body = await read_request(request, self._limits)
-            items = body.get("items")
+            check_body(body, "items", hosted.runner.meta.model)
+            items = body["items"]
             if not isinstance(items, list) or not items:
                 raise BadInput("the body has no list of 'items'", fix='{"items": [{…}, …], "options": {…}}')
             self._limits.check_items(len(items))
@@ -182,6 +182,36 @@ async def until_gone(request: Request, running: Coroutine[object, object, T]) ->
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def check_body(body: Mapping[str, object], main: str, model: str) -> None:
+    """Check the names in a body: what is misspelled would be left out without a word.
+
+    Args:
+        body: of a request for one task.
+        main: what it must have.
+        model: which one answers.
+
+    Raises:
+        BadInput: it lacks `main`.
+        BadOption: it has a name that means nothing.
+        UnknownModel: it asks for another model.
+    """
+    fix = f'{{"{main}": …, "options": {{…}}}}'
+    if main not in body:
+        raise BadInput(f"the body has no '{main}'", why=f"it has {', '.join(body) or 'nothing'}", fix=fix)
+    for name in body:
+        if name not in (main, *_BESIDE, "form"):  # the last is what `read_request` makes of a form
+            why = did_you_mean(name, _BESIDE) or f"it may have {', '.join((main, *_BESIDE))}"
+            raise BadOption(f"the body has an unknown '{name:.40}'", why=why, fix=fix)
+    asked = body.get("model")
+    if asked is not None and asked != model:
+        raise UnknownModel(
+            f"this server does not serve '{asked!s:.80}' here", why=f"'{model}' answers", fix="GET /v1/models"
+        )
+
+
+_BESIDE = ("options", "deadline_s", "model")
 
 
 def deadline_of(request: Request, body: dict[str, Any]) -> float | None:

@@ -28,7 +28,11 @@ ERROR = {
     },
 }
 
-
+BESIDE = {
+    "deadline_s": {"type": "number", "minimum": 0, "description": "seconds that an item may wait"},
+    "model": {"type": "string", "description": "refused where another one answers"},
+}
+"""What a body may have beside the input and the options."""
 ROUTES: tuple[tuple[str, str, str], ...] = (
     ("get", "/v1/tasks", "What is served"),
     ("get", "/v1/tasks/{task}", "Schemas, an example and limits of a task"),
@@ -122,7 +126,7 @@ def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
         body = {
             "type": "object",
             "required": ["input"],
-            "properties": {"input": input_schema(task.Input), "options": _ref(task.Options)},
+            "properties": {"input": input_schema(task.Input), "options": _ref(task.Options), **BESIDE},
         }
         answer = {"type": "object", "properties": {"result": _ref(task.Result), "meta": {"type": "object"}}}
         paths[f"/v1/tasks/{task.name}"] = {
@@ -136,8 +140,11 @@ def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
                 },
             }
         }
-        many = {"type": "object", "required": ["items"], "properties": {"items": _many(input_schema(task.Input)),
-                                                                          "options": _ref(task.Options)}}  # fmt: skip
+        many = {
+            "type": "object",
+            "required": ["items"],
+            "properties": {"items": _many(input_schema(task.Input)), "options": _ref(task.Options), **BESIDE},
+        }
         paths[f"/v1/tasks/{task.name}/map"] = {
             "post": {
                 "operationId": f"{task.name}-map",

@@ -43,13 +43,17 @@ class Server:
         self._drain = threading.Thread(target=self.process.stderr.read, daemon=True)
         self._drain.start()
         if not self.address:
-            self.process.wait(START_S)
+            self.close()
 
     def __enter__(self) -> Self:
         assert self.address, "".join(self.said)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, if it has not ended by itself, and close what was open to it."""
         self.process.kill()
         self.process.wait(60)
         self._drain.join(60)

@@ -1,10 +1,13 @@
 """One line an attack: what a client must not get by sending it."""
 
 import base64
+import hmac
+import io
 import json
 import socket
 import struct
 import threading
+import zipfile
 import zlib
 
 import pytest
@@ -113,6 +116,24 @@ def test_a_wrong_token_is_refused_everywhere_but_for_health(serve, given):
     assert client.get("/v1/tasks", headers={"authorization": "Bearer secret"}).status_code == 200
 
 
+def test_tokens_are_compared_in_constant_time(serve, monkeypatch):
+    compared = []
+    monkeypatch.setattr(hmac, "compare_digest", lambda one, other: compared.append({one, other}) or one == other)
+    client = serve(token="secret", admin_token="other")
+    assert client.get("/v1/tasks", headers={"authorization": "Bearer secre"}).status_code == 401
+    assert client.get("/-/models", headers={"authorization": "Bearer othe"}).status_code == 401
+    assert compared == [{b"secre", b"secret"}, {b"othe", b"other"}]
+
+
+@pytest.mark.parametrize("model", ["dir:/etc", "hf:gpt2", "/etc/hostname", "fake/other", ["dir:/etc"]])
+def test_no_request_loads_a_model(serve, model):
+    for path in ("/v1/tasks/text-classification", "/v1/tasks/text-classification/map"):
+        main = {"items": ["x"]} if path.endswith("map") else {"input": "x"}
+        assert serve().post(path, json={**main, "model": model}).status_code == 404, path
+    assert serve().get("/v1/models/dir:%2Fetc").status_code == 404
+    assert serve().post("/v2/models/dir:%2Fetc/infer", json={"inputs": []}).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
@@ -120,6 +141,7 @@ def test_a_wrong_token_is_refused_everywhere_but_for_health(serve, given):
         (b'{"input": ' + b"[" * 5000 + b"]" * 5000 + b"}", "application/json", 422),
         (b'{"input": NaN}', "application/json", 422),
         (b"\xff\xfe", "application/json", 422),
+        (rb'{"input": "half \ud800 a character"}', "application/json", 422),
         (b"", "application/json", 422),
         (b"input=x", "application/x-www-form-urlencoded", 422),
         (b"<x/>", "text/xml", 422),
@@ -199,6 +221,10 @@ def test_an_image_of_too_many_pixels_is_refused_by_its_header(serve):
     reply = client.post(path, files={"image": ("bomb.png", png_of(60_000, 60_000))})
     assert (reply.status_code, reply.json()["error"]["code"]) == (413, "E-INPUT-TOO-LARGE")
     assert client.post(path, files={"image": ("a.png", b"%PDF-1.7 of another kind")}).status_code == 422
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("bomb", bytes(10_000_000))
+    assert client.post(path, files={"image": ("a.png", archive.getvalue())}).status_code == 422
 
 
 def test_a_form_of_100_000_parts_is_refused(serve):

@@ -60,6 +60,10 @@ def test_one_bad_item_among_64_callers_fails_alone(serve, bad, code):
         ({"input": "x", "deadline_s": 0}, 504, "the item was not computed before its deadline"),
         ({"input": "x", "deadline_s": -1}, 400, "deadline_s cannot be -1"),
         ({"input": "x", "deadline_s": "soon"}, 400, "deadline_s cannot be 'soon'"),
+        ({"input": "x", "option": {"top_k": 1}}, 400, "Did you mean 'options'?"),
+        ({"input": "x", "deadline": 1}, 400, "Did you mean 'deadline_s'?"),
+        ({"input": "x", "top_k": 1}, 400, "the body has an unknown 'top_k'"),
+        ({"input": "x", "model": "fake/other"}, 404, "'fake/echo' answers"),
         ([], 422, "the body is not a JSON object"),
     ],
 )
@@ -67,6 +71,15 @@ def test_a_wrong_body_is_answered_with_what_to_change(serve, body, status, words
     reply = serve().post(ONE, json=body)
     assert reply.status_code == status
     assert words in " ".join(reply.json()["error"].values())
+
+
+def test_a_list_has_no_other_names_either(serve):
+    for body, status in (({"items": ["x"], "option": {}}, 400), ({"input": "x"}, 422), ({"items": 7}, 422)):
+        assert serve().post(f"{ONE}/map", json=body).status_code == status
+
+
+def test_a_request_may_name_the_model_that_answers(serve):
+    assert serve().post(ONE, json={"input": "x", "model": "fake/echo"}).status_code == 200
 
 
 def test_an_unknown_task_is_answered_with_the_nearest(serve):
