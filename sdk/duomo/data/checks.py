@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -14,6 +15,30 @@ SHOWN = 5
 """Rows that a finding names."""
 RARE = 2
 """A class of fewer rows cannot be both trained and held out."""
+
+
+def name_of(label: object) -> str:
+    """A label as a name: texts without white space around them, whole numbers and truth values as they print."""
+    if getattr(label, "shape", None) == ():  # of numpy or torch
+        label = label.item()  # type: ignore[attr-defined]
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
+
+
+def look_alikes(names: Iterable[str]) -> Iterator[Finding]:
+    """A finding for names that are one to a person: other case, white space or Unicode form, ``1`` and ``1.0``."""
+    alike: dict[object, list[str]] = defaultdict(list)
+    for name in names:
+        text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        try:
+            alike[float(text)].append(name)
+        except ValueError:
+            alike[text].append(name)
+    pairs = [" and ".join(map(repr, same)) for same in alike.values() if len(same) > 1]
+    if pairs:
+        yield Finding(
+            "warning", f"labels look alike and are classes of their own: {_list(pairs)}",
+            "they differ in case, white space, Unicode form or as 1 and 1.0 do", "write each label in one way",
+        )  # fmt: skip
 
 
 def check_names(names: Sequence[str], column: str) -> None:

@@ -10,6 +10,7 @@ from duomo.data.examples import Example
 from duomo.data.sources import Columns, choose_columns, rows_of, split_row
 from duomo.errors import BadInput
 from duomo.inputs import Audio, Image, Prompt, Text
+from duomo.inputs.advice import is_missing
 from duomo.outcome import ItemError
 
 INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
@@ -46,7 +47,7 @@ def read_examples(
     """
     usual = next((names for cls, names in INPUTS if issubclass(task.Input, cls)), ())
     takes_files = issubclass(task.Input, Image | Audio)
-    rows = rows_of(data, suffixes)
+    rows = rows_of(data, suffixes, is_labelled=label is not None)
     columns: Columns | None = None
     examples: list[Example] = []
     failed: list[tuple[str, ItemError]] = []
@@ -55,7 +56,7 @@ def read_examples(
             columns = choose_columns(row.value, usual, label, input)
         try:
             value, found = split_row(row, columns, takes_files)
-            if label is not None and _is_missing(found):
+            if label is not None and _has_none(found):
                 raise BadInput("this row has no label", why=f"'{label}' is empty", fix="fill it, or leave the row out")
             examples.append(Example(row.id, task.Input.accept(value), found))
         except Exception as error:  # the input class of a plugin's task may raise anything
@@ -70,8 +71,8 @@ def read_examples(
     return Read(_with_distinct_ids(examples), failed)
 
 
-def _is_missing(label: object) -> bool:
-    return label is None or label != label or (isinstance(label, str) and not label.strip())
+def _has_none(label: object) -> bool:
+    return is_missing(label) or (isinstance(label, str) and not label.strip())
 
 
 def _with_distinct_ids(examples: list[Example]) -> list[Example]:

@@ -36,21 +36,23 @@ class RawRow(NamedTuple):
     """The folder that relative paths in it start from."""
 
 
-def rows_of(data: object, suffixes: tuple[str, ...]) -> Iterator[RawRow]:
+def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True) -> Iterator[RawRow]:
     """The rows of a file, a folder, a table or any other iterable, in their order.
 
     Args:
         data: see above.
         suffixes: endings of the files that a folder is searched for.
+        is_labelled: whether a file's folder is its label.
 
     Raises:
         InputMissing: nothing is at that path.
+        BadInput: which folder is the label is not clear.
         UsageProblem: it is nothing that rows can come from.
     """
     if isinstance(data, str | os.PathLike):
         path = Path(data).expanduser()
         if path.is_dir():
-            return _folder(path, suffixes)
+            return _folder(path, suffixes, is_labelled)
         if not path.exists():
             raise InputMissing(f"no data at '{path}'", why=f"looked in {path.absolute().parent}", fix="check the path")
         if path.suffix.lower() in PLAIN:
@@ -78,22 +80,45 @@ def _each(data: Iterable[Any]) -> Iterator[RawRow]:
             yield RawRow(str(at), row)
 
 
-def _folder(folder: Path, suffixes: tuple[str, ...]) -> Iterator[RawRow]:
+def _folder(folder: Path, suffixes: tuple[str, ...], is_labelled: bool) -> Iterator[RawRow]:
     for name in METADATA:
         if (folder / name).is_file():
             rows = enumerate(read_rows(folder / name), 1)
             return (RawRow(f"{name}:{at}", row, base=folder) for at, row in rows)
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    found = sorted(_files(folder, suffixes))
     if not found:
         raise InputMissing(
             f"'{folder}' holds nothing to train on",
             why=f"no file in it ends in {', '.join(suffixes) or 'what this task reads'}, and it has no metadata.csv",
             fix="a folder for each class: birds/robin/1.jpg; or name a .csv, .jsonl or .parquet file",
         )
+    deep = next((path.relative_to(folder) for path in found if path.parent.parent not in (folder, folder.parent)), None)
+    if is_labelled and deep is not None:
+        raise BadInput(
+            f"whether '{deep}' is {deep.parts[0]!r} or {deep.parent.name!r} is not clear",
+            why=f"'{folder}' has folders in the folders of its classes",
+            fix="files straight in the folder of their class; or a metadata.csv with columns file_name and label;\n"
+            f"or, where these are parts of the data, each by its name: '{folder / deep.parts[0]}'",
+        )
     return (
         RawRow(str(path.relative_to(folder)), path, None if path.parent == folder else path.parent.name)
         for path in found
     )
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Files below a folder by their endings, through links, without what is hidden or left by archivers."""
+    seen = set[str]()
+    for place, names, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        names[:] = [] if real in seen else [name for name in names if not name.startswith((".", "__MACOSX"))]
+        if real not in seen:
+            yield from (Path(place, name) for name in files if _is_data(name, suffixes))
+        seen.add(real)
+
+
+def _is_data(name: str, suffixes: tuple[str, ...]) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes
 
 
 class Columns(NamedTuple):

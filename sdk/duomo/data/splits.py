@@ -29,11 +29,14 @@ def split(
     for stratum, blocks in by_stratum.items():
         random.Random(f"{seed}/{stratum!r}").shuffle(blocks)
         wanted = held_out * sum(map(len, blocks))
-        taken = 0
-        for block in blocks[:-1]:  # one group of each stratum is trained on, whatever its size
-            if taken and taken + len(block) / 2 > wanted:
-                break
-            held += block
-            taken += len(block)
+        taken, count = list[list[int]](), 0
+        # A large group is passed over for smaller ones; one group is trained on, whatever its size.
+        for block in blocks:
+            if len(taken) < len(blocks) - 1 and count + len(block) / 2 <= wanted:
+                taken.append(block)
+                count += len(block)
+        if not taken and len(blocks) > 1:
+            taken.append(min(blocks, key=len))
+        held += [row for block in taken for row in block]
     chosen = set(held)
     return [at for at in range(len(groups)) if at not in chosen], sorted(held)

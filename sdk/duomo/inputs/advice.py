@@ -20,7 +20,7 @@ def not_one(what: str, value: object, usual: str) -> BadInput:
         usual: what an item may be.
     """
     fix = what_instead(value, usual)
-    if _is_missing(value):
+    if is_missing(value):
         return BadInput(
             f"{what} is expected, and there is none", why=f"the value is {value!r}, of {type(value).__name__}", fix=fix
         )
@@ -34,7 +34,7 @@ def what_instead(value: object, usual: str) -> str:
         value: what was given as an item.
         usual: what an item may be, for a value that is neither many items nor a row.
     """
-    if _is_missing(value):
+    if is_missing(value):
         return f"leave it out, as table.dropna(subset=[column]) does; or pass {usual}"
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):
         return 'a runner takes one item, and map many: runner.map(table, column="…")'
@@ -72,7 +72,7 @@ def _likely(row: Mapping[object, object]) -> object:
     return max(sizes, key=sizes.__getitem__) if sizes else next(iter(row), "…")
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
     """Whether it is a cell of a table with nothing in it: None, NaN, and what pandas has for them."""
     is_nan = isinstance(value, float) and value != value
     return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")

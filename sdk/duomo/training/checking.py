@@ -100,7 +100,7 @@ def evaluate(
     unlimited = dataclasses.replace(request.recipe, max_failed=2**62)
     with torch.random.fork_rng():
         training = Training(dataclasses.replace(request, recipe=unlimited), start, catalog.task(task))
-        training.read()
+        training.read(learns=False)
         if training.model.has_new_head:
             raise BadInput(
                 f"'{model}' does not know the labels of these rows",

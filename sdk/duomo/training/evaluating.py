@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,11 +47,14 @@ class Evaluation:
 
     @property
     def score(self) -> float:
-        """What the best checkpoint is chosen by: higher is better."""
-        if self.metric is None:
-            return -self.scores["loss"].value
-        value = self.scores[self.metric.better].value
-        return value if self.metric.higher else -value
+        """What the best checkpoint is chosen by: higher is better, and no number is worst."""
+        is_higher = self.metric is not None and self.metric.higher
+        value = self.scores["loss" if self.metric is None else self.metric.better].value
+        return -math.inf if math.isnan(value) else value if is_higher else -value
+
+    def not_finite(self) -> list[int]:
+        """Places of the rows whose loss is not finite: they are in no mean."""
+        return [at for at, loss in enumerate(self.row_losses) if not math.isfinite(loss)]
 
 
 def metric_for(model: Trainable[Any]) -> Metric | None:

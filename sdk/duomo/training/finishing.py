@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from duomo.counting import counted
+from duomo.data.examples import Finding
 from duomo.errors import CannotWrite
 from duomo.training import lora
 from duomo.training.card import card
@@ -55,10 +57,16 @@ def finish(training: Training) -> Fit:
     held = training.evaluate(training.held_source, training.held_labels) if training.held_labels else None
     own = training.evaluate(training.train_source, training.train_labels)
     training.peers.join(training.model.network)
-    order = sorted(range(len(own.row_losses)), key=own.row_losses.__getitem__, reverse=True)
+    unusable = {*training.loop.left_out, *own.not_finite()}
+    order = sorted(set(range(len(own.row_losses))) - unusable, key=own.row_losses.__getitem__, reverse=True)
     least, most = HARDEST
     hardest = order[: min(most, max(least, len(order) // 20))]
     ids = [each.id for each in training.train_rows.examples]
+    infinite = [training.held_rows.examples[at].id for at in held.not_finite()] if held else []
+    if infinite:
+        what = f"{counted(len(infinite), 'held-out row has a loss', 'held-out rows have losses')} that is not finite"
+        why = "the mean loss is without it; other scores count it"
+        training.findings.append(Finding("warning", what, why, "", tuple(infinite[:5]), len(infinite)))
     fit = Fit(
         training.request.task,
         out,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duomo.data.examples import Finding
 from duomo.errors import StoreProblem
+from duomo.training.journal import json_safe
 from duomo.training.metrics import Interval as Interval
 
 if TYPE_CHECKING:
@@ -67,12 +69,12 @@ class Fit:
         return load(self.task, f"dir:{self.folder}", **settings)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the curves, JSON-safe."""
+        """All but the curves, JSON-safe: a score that is not a number is None."""
         found = dataclasses.asdict(dataclasses.replace(self, curves=()))
         found["metrics"] = {name: each._asdict() for name, each in self.metrics.items()}
         found["findings"] = [each._asdict() for each in self.findings]
         del found["curves"]
-        return {"schema": SCHEMA, **found, "folder": str(self.folder)}
+        return {"schema": SCHEMA, **json_safe(found), "folder": str(self.folder)}
 
     @classmethod
     def read(cls, folder: Path) -> Fit:
@@ -85,7 +87,7 @@ class Fit:
                 found["task"],
                 folder,
                 tuple(found["labels"]),
-                {name: Interval(**each) for name, each in found["metrics"].items()},
+                {name: _interval(each) for name, each in found["metrics"].items()},
                 RowReport(
                     rows["trained"],
                     rows["validated"],
@@ -99,3 +101,8 @@ class Fit:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreProblem(f"'{folder}' holds no finished training", why=str(error), fix="train into it") from error
+
+
+def _interval(kept: dict[str, Any]) -> Interval:
+    known: dict[str, Any] = {name: math.nan if value is None else value for name, value in kept.items()}
+    return Interval(**known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,15 @@ from typing import Any
 
 LINES = 500
 """Steps are logged so that about this many lines come together."""
+
+
+def json_safe(value: Any) -> Any:
+    """A value without NaN and infinities, which JSON does not know: None stands for them."""
+    if isinstance(value, dict):
+        return {name: json_safe(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Journal:
@@ -45,6 +55,7 @@ class Journal:
 
     def write(self, line: dict[str, Any]) -> None:
         """Add one line."""
+        line = json_safe(line)
         self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         self._on_line(line)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from duomo.data.checks import check_names, check_rows, check_spans, read_answers, read_number
+from duomo.data.checks import check_rows, check_spans, name_of, read_answers, read_number
 from duomo.data.examples import Example, Finding, content
 from duomo.data.reading import read_examples
 from duomo.data.splits import split
@@ -13,7 +14,7 @@ from duomo.errors import BadInput, UsageProblem
 from duomo.outcome import ItemError
 from duomo.specs import TaskSpec
 from duomo.training.fit import LeftOut
-from duomo.training.trainable import Kind, name_of
+from duomo.training.trainable import Kind
 
 
 class Material(NamedTuple):
@@ -67,8 +68,6 @@ def read_material(
             each._replace(id=f"validation:{each.id}") if each.id in taken else each
             for each in _labelled(more.examples, kind, failed)
         ]
-    if kind == "classes":
-        check_names([each.label for each in own], str(label))
     return Material([*own, *other], len(own), [left_out(id, error) for id, error in failed])
 
 
@@ -107,7 +106,7 @@ def _read_label(example: Example, kind: Kind) -> Any:
         return read_number(label)
     elif kind == "answer":
         return read_answers(label, str(example.item.context))
-    elif isinstance(label, list | dict | tuple):
+    elif isinstance(label, list | dict | tuple) or getattr(label, "shape", ()) != ():
         what = "a name" if kind == "classes" else "a text"
         raise BadInput(f"label {label!r:.60} is not {what}", why="it is several", fix=f"{what} for each row")
     elif kind == "classes":
@@ -122,11 +121,12 @@ def names_of(examples: Sequence[Example], kind: Kind) -> list[str]:
     names = {each.label for each in examples} if kind == "classes" else set()
     if kind == "spans":
         names = {span["label"] for each in examples for span in each.label}
-    return sorted(names, key=lambda name: (not name.lstrip("-").isdigit(), _number(name), name))
+    return sorted(names, key=_place)
 
 
-def _number(name: str) -> int:
-    return int(name) if name.lstrip("-").isdigit() else 0
+def _place(name: str) -> tuple[bool, int, str]:
+    is_whole = re.fullmatch(r"-?\d+", name) is not None
+    return not is_whole, int(name) if is_whole else 0, name
 
 
 def split_rows(examples: Sequence[Example], num_own: int, kind: Kind, validation: Any, seed: int) -> Split:

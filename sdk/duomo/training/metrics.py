@@ -61,8 +61,8 @@ class Loss:
         self.rows: list[tuple[float, float]] = []
 
     def add(self, sums: Sequence[float], counts: Sequence[float]) -> None:
-        """Count the rows of a batch."""
-        self.rows += zip(sums, counts, strict=True)
+        """Count the rows of a batch, but for those whose loss is not finite."""
+        self.rows += [(total, n) for total, n in zip(sums, counts, strict=True) if math.isfinite(total)]
 
     def score(self) -> Interval:
         """Mean loss, with the interval of a ratio of sums over rows."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 
 from duomo.catalog import resolve
 from duomo.counting import counted
+from duomo.data.checks import check_names, look_alikes
 from duomo.data.cleaning import clean
-from duomo.data.examples import Finding
+from duomo.data.examples import Example, Finding
 from duomo.errors import BadOption, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
 from duomo.specs import TaskSpec
@@ -42,8 +44,12 @@ class Reading:
         self.left_out: list[LeftOut] = []
         self.findings: list[Finding] = []
 
-    def read(self) -> None:
-        """Read and check all rows, and open the network."""
+    def read(self, *, learns: bool = True) -> None:
+        """Read and check all rows, and open the network.
+
+        Args:
+            learns: whether there must be something to learn: evaluation takes rows of one class.
+        """
         request, cls = self.request, self.start.trainer()
         label = default_label(cls.kind) if request.label == "label" else request.label
         material = read_material(self.task, self.spec, cls.kind, request.data, request.validation, label, request.input)
@@ -53,7 +59,12 @@ class Reading:
             other, also = clean(material.examples[material.num_own :], self.recipe.clean)
             self.findings += [*found, *also]
             material = material._replace(examples=[*own, *other], num_own=len(own))
+        if learns:
+            self._check_names(cls, material.examples[: material.num_own])
         prepared = self._prepare_rows(cls, material)
+        if learns:  # rows that cannot be used may have been all those of a class
+            self._check_names(cls, prepared.examples[: self._num_own])
+            self.findings += look_alikes(self.labels)
         parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
         self._limit_left_out(len(prepared))
         self.findings += parts.findings
@@ -68,6 +79,16 @@ class Reading:
             self.train_rows, self.held_rows = self.train_rows.regroup(), self.held_rows.regroup()
         self.train_labels = [each.label for each in self.train_rows.examples]
         self.held_labels = [each.label for each in self.held_rows.examples]
+        if self.recipe.patience and not self.held_labels and learns:
+            raise BadOption(
+                f"recipe: patience={self.recipe.patience} needs rows that are held out",
+                why="no score says whether an epoch was better",
+                fix="validation=0.2  (--validation 0.2), or leave patience out",
+            )
+
+    def _check_names(self, cls: type[Trainable[Any]], examples: Sequence[Example]) -> None:
+        if cls.kind == "classes":
+            check_names([each.label for each in examples], self.request.label)
 
     def _prepare_rows(self, cls: type[Trainable[Any]], material: Material) -> PreparedRows:
         """Open the network and prepare all rows; those that cannot be are left out, and their labels with them."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from duomo.data.checks import name_of
 from duomo.data.cleaning import STEPS
 from duomo.errors import BadOption, UsageProblem, did_you_mean
 
@@ -84,6 +85,9 @@ class Recipe:
             self._check(name, isinstance(value, tuple) and all(isinstance(x, str) for x in value), "a list of names")
         self._check("clean", set(self.clean) <= set(STEPS), f"of {', '.join(STEPS)}")
         weights = self.class_weight
+        if isinstance(weights, Mapping):
+            weights = {name_of(label): weight for label, weight in weights.items()}
+            object.__setattr__(self, "class_weight", weights)
         fits = weights in ("none", "balanced") if not isinstance(weights, Mapping) else all(
             0 <= _number(each) < INFINITY for each in weights.values()
         )  # fmt: skip

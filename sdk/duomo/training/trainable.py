@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Self, TypeVar
 
+from duomo.data.checks import name_of
 from duomo.errors import BadInput, did_you_mean
 from duomo.model import Features, stack_or_pad
 from duomo.training.losses import Losses
@@ -216,8 +217,3 @@ def _place(label: object, place: dict[str, int]) -> int:
             fix=did_you_mean(name, place) or "correct the row, or train with it in the training part",
         )
     return place[name]
-
-
-def name_of(label: object) -> str:
-    """A label as a name: texts without white space around them, whole numbers and truth values as they print."""
-    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()

@@ -8,6 +8,7 @@ finish      best weights → the model folder, with what is worth knowing beside
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -93,6 +94,8 @@ class Training(Reading):
     def run(self) -> Iterator[Step]:
         """Take the steps that are left, and keep them."""
         kept = time.perf_counter()
+        if self.step and self.loop.order.is_last_of_epoch(self.step - 1) and self._is_patient(self.step - 1):
+            return  # it was stopped after its last step
         for step in self.loop.steps(self.step):
             self.step = step.number + 1
             self._note(step)
@@ -106,8 +109,13 @@ class Training(Reading):
                 self._keep()
                 kept = time.perf_counter()
             yield step
-            if is_end and self.recipe.patience and step.epoch - self.best_epoch >= self.recipe.patience:
+            if is_end and self._is_patient(step.number):
                 return
+
+    def _is_patient(self, step: int) -> bool:
+        """Whether the score has been no better for as many epochs as the recipe waits, after `step`."""
+        patience = self.recipe.patience
+        return patience is not None and self.loop.order.epoch(step) - self.best_epoch >= patience
 
     def best_weights(self) -> None:
         """Put the weights of the best checkpoint into the network."""
@@ -209,7 +217,7 @@ class Training(Reading):
         self.journal.write(
             {"step": self.step, "epoch": step.epoch + 1, "scores": {n: s[0] for n, s in self.scores.items()}}
         )
-        if found.score > self.best_score:
+        if not self.best_step or found.score > self.best_score:
             self.best_score, self.best_step, self.best_epoch = found.score, self.step, step.epoch
 
     def _keep(self) -> None:
@@ -226,7 +234,7 @@ class Training(Reading):
             "micro": self.loop.micro,
             "best_step": self.best_step,
             "best_epoch": self.best_epoch,
-            "best_score": self.best_score if self.best_step else None,
+            "best_score": self.best_score if math.isfinite(self.best_score) else None,
             "log_bytes": self.journal.flush(),
         }
         folder = self.ledger.save(self.step, weights, optimizer, state)

@@ -53,6 +53,9 @@ def test_a_csv_becomes_a_model_that_reads_rows_with_missing_cells(tmp_path):
         runner({"age": "old", "city": "Oslo", "noise": 0.5})
     again = evaluate("tabular-classification", tmp_path / "people.csv", model=f"dir:{fit.folder}")
     assert again.scores["accuracy"].value > 0.85
+    buyers = [row for row in rows if row["label"] == "y"]
+    alone = evaluate("tabular-classification", buyers, model=f"dir:{fit.folder}")
+    assert alone.num_rows == len(buyers), "rows of one class may be evaluated, though not learned from"
     with pytest.raises(WeightsMismatch, match="trained for another task"):
         duomo.load("tabular-regression", f"dir:{fit.folder}")
 

@@ -1,0 +1,77 @@
+"""Labels as people write them, and folders as they lie on disks."""
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from duomo.data.checks import look_alikes, name_of
+from duomo.data.sources import rows_of
+from duomo.data.splits import split
+from duomo.errors import BadInput
+from duomo.training.material import names_of
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("Spam", "spam"), ("not spam", "not  spam"), (unicodedata.normalize("NFD", "é"), "é"), ("1", "1.0"), ("ﬁ", "fi")],
+)
+def test_labels_that_are_one_to_a_person_are_found(names):
+    (finding,) = look_alikes([*names, "other"])
+    assert "look alike" in finding.what
+    assert finding.fix
+
+
+def test_labels_that_differ_are_not_found():
+    assert not list(look_alikes(["1", "2", "spam", "spams", "nan"]))
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [(np.float32(1), "1"), (torch.tensor(2), "2"), (np.str_(" a "), "a"), (True, "True"), (np.bool_(True), "True")],
+)
+def test_numbers_of_numpy_and_torch_are_names_as_those_of_python(label, name):
+    assert name_of(label) == name
+
+
+def test_what_only_looks_like_a_number_is_a_name():
+    names = names_of([type("E", (), {"label": each})() for each in ("²", "--5", "10", "9", "-1")], "classes")
+    assert names == ["-1", "9", "10", "--5", "²"]
+
+
+def write(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("a text")
+
+
+def test_hidden_files_and_what_archivers_leave_are_no_rows(tmp_path):
+    write(tmp_path, "a/1.txt", "b/1.txt", ".cache/1.txt", "a/.ipynb_checkpoints/1.txt", "a/._1.txt", "__MACOSX/a/1.txt")
+    assert [(row.id, row.label) for row in rows_of(tmp_path, (".txt",))] == [("a/1.txt", "a"), ("b/1.txt", "b")]
+
+
+def test_a_class_may_be_a_link_and_a_link_in_a_circle_ends(tmp_path):
+    data = tmp_path / "data"
+    write(data, "a/1.txt")
+    write(tmp_path, "elsewhere/1.txt")
+    (data / "b").symlink_to(tmp_path / "elsewhere")
+    (data / "a" / "up").symlink_to(data)
+    assert [(row.id, row.label) for row in rows_of(data, (".txt",))] == [("a/1.txt", "a"), ("b/1.txt", "b")]
+
+
+def test_folders_in_the_folders_of_classes_are_refused(tmp_path):
+    write(tmp_path, "train/a/1.txt", "train/b/1.txt", "test/a/1.txt", "test/b/1.txt")
+    with pytest.raises(BadInput, match="is not clear") as caught:
+        rows_of(tmp_path, (".txt",))
+    assert str(tmp_path / "test") in caught.value.fix
+    assert len(list(rows_of(tmp_path, (".txt",), is_labelled=False))) == 4
+
+
+def test_a_group_larger_than_what_is_held_out_is_trained_on():
+    groups = [0] * 80 + list(range(1, 21))
+    for seed in range(9):
+        _, held = split(groups, ["a"] * 100, 0.2, seed)
+        assert 15 <= len(held) <= 20
+        assert min(held) >= 80
