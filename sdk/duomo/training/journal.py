@@ -13,12 +13,16 @@ LINES = 500
 """Steps are logged so that about this many lines come together."""
 
 
-def json_safe(value: Any) -> Any:
-    """A value without NaN and infinities, which JSON does not know: None stands for them."""
+def json_safe(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without NaN and infinities, which JSON does not know: None stands for them."""
+    return {name: _json_safe(each) for name, each in record.items()}
+
+
+def _json_safe(value: object) -> object:
     if isinstance(value, dict):
-        return {name: json_safe(each) for name, each in value.items()}
+        return json_safe(value)
     if isinstance(value, list | tuple):
-        return [json_safe(each) for each in value]
+        return [_json_safe(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
