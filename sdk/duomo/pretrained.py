@@ -153,14 +153,19 @@ def labels_of(config: Any) -> list[str]:
     return [str(name) for name in names]
 
 
-def refuse_regression(weights: WeightsRef, config: PreTrainedConfig, task: str) -> None:
-    """Raise `WrongTask` for a network that was trained to give a number."""
+def is_multi_label(weights: WeightsRef, config: PreTrainedConfig, task: str) -> bool:
+    """Say whether each label has a sigmoid of its own; otherwise their softmax sums to 1.
+
+    Raises:
+        WrongTask: the network was trained to give a number.
+    """
     if config.problem_type == "regression":
         raise WrongTask(
             f"'{weights.folder}' does not do {task}",
             why="it was trained for regression: it gives a number, not labels",
             fix="use a checkpoint that was trained on labels",
         )
+    return config.problem_type == "multi_label_classification" or config.num_labels == 1
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from duomo import Image, Model, Runner, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.model import Features
 from duomo.parallel import PipelinePlan, TensorPlan
-from duomo.pretrained import labels_of, load_network, load_processor
+from duomo.pretrained import is_multi_label, labels_of, load_network, load_processor
 from duomo.tasks.multimodal.documents import DocumentClassificationOptions
 from duomo.tasks.results import Classification
 from duomo_multimodal import parallel
@@ -34,12 +34,18 @@ THOUSAND = 1000
 
 
 class PageClassifier(Model[Image, Classification]):
-    """Labels of a page; its print is read first, and a page without print is judged by its looks."""
+    """Labels of a page; its print is read first, and a page without print is judged by its looks.
+
+    Scores sum to 1, unless the checkpoint is multi-label or has one label.
+    """
 
     batch_size = 4
 
-    def __init__(self, network: Network, tokenizer: Processor, images: Processor, reader: Runner[Any]) -> None:
+    def __init__(
+        self, network: Network, tokenizer: Processor, images: Processor, reader: Runner[Any], *, multi_label: bool
+    ) -> None:
         self.network = network
+        self.multi_label = multi_label
         self.tokenizer = tokenizer
         self.images = images
         self.reader = reader
@@ -52,12 +58,14 @@ class PageClassifier(Model[Image, Classification]):
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Load network, tokenizer and image processor, whole, and the model that reads."""
         network = load_network(AutoModelForSequenceClassification, weights, dtype=dtype).to(device)
+        multi_label = is_multi_label(weights, network.config, "document-classification")
         images = load_processor(AutoImageProcessor, weights, "image processor")
         images.apply_ocr = False  # by a program that may not be here; ours reads
         [(task, reader)] = (use.split("=") for use in weights.spec.uses)
         place = {"device": str(device), "dtype": str(dtype).removeprefix("torch.")}
         tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
-        return cls(network, tokenizer, images, duomo.load(task, reader, **place))  # type: ignore[call-overload]
+        read = duomo.load(task, reader, **place)  # type: ignore[call-overload]
+        return cls(network, tokenizer, images, read, multi_label=multi_label)
 
     @classmethod
     def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
@@ -83,8 +91,8 @@ class PageClassifier(Model[Image, Classification]):
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Probabilities (B, labels)."""
         pixels = batch["pixel_values"].to(self.network.dtype)
-        logits: Tensor = self.network(**batch | {"pixel_values": pixels}).logits
-        return logits.float().softmax(-1)
+        logits: Tensor = self.network(**batch | {"pixel_values": pixels}).logits.float()
+        return logits.sigmoid() if self.multi_label else logits.softmax(-1)
 
     def postprocess(
         self, output: Tensor, features: list[Features], options: DocumentClassificationOptions

@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification
 from duomo import Text, WeightsRef
 from duomo.inputs import TextPair
 from duomo.model import Features, In, Portable
-from duomo.pretrained import labels_of, refuse_regression
+from duomo.pretrained import is_multi_label, labels_of
 from duomo.tasks.nlp import TextClassificationOptions
 from duomo.tasks.results import Classification
 from duomo_nlp.encoders import heads, windows
@@ -30,9 +30,8 @@ class Classifier(Encoder[In, Classification]):
 
     def configure(self, weights: WeightsRef) -> None:
         config = self.network.config
-        refuse_regression(weights, config, "text-classification")
         self.labels = labels_of(config)
-        self.multi_label = config.problem_type == "multi_label_classification" or len(self.labels) == 1
+        self.multi_label = is_multi_label(weights, config, "text-classification")
 
     def forward(self, batch: list[Rows]) -> torch.Tensor:
         """Logits, (windows, labels)."""

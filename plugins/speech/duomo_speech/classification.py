@@ -8,7 +8,7 @@ from transformers import AutoModelForAudioClassification
 
 from duomo import Audio, WeightsRef
 from duomo.model import Features
-from duomo.pretrained import labels_of, refuse_regression
+from duomo.pretrained import is_multi_label, labels_of
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import AudioClassificationOptions
 from duomo_speech.hearing import Hearing, Inputs
@@ -22,9 +22,8 @@ class AudioClassifier(Hearing[Audio, Classification]):
     def configure(self, weights: WeightsRef) -> None:
         """Raises `WrongTask` for a checkpoint that was trained for regression."""
         config = self.network.config
-        refuse_regression(weights, config, "audio-classification")
         self.labels = labels_of(config)
-        self.is_multi_label = config.problem_type == "multi_label_classification"
+        self.is_multi_label = is_multi_label(weights, config, "audio-classification")
 
     def compute(self, inputs: Inputs) -> Tensor:
         """Scores, (windows, labels)."""

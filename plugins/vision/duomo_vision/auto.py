@@ -10,7 +10,7 @@ from transformers import AutoModelForImageClassification
 
 from duomo import WeightsRef
 from duomo.model import Portable
-from duomo.pretrained import labels_of, refuse_regression
+from duomo.pretrained import is_multi_label, labels_of
 from duomo.tasks.multimodal.documents import DocumentClassificationOptions
 from duomo.tasks.results import Classification
 from duomo.tasks.vision import ImageClassificationOptions
@@ -26,9 +26,8 @@ class ImageClassifier(CheckpointModel[Classification]):
 
     def configure(self, weights: WeightsRef) -> None:
         config = self.network.config
-        refuse_regression(weights, config, "image-classification")
         self.labels = labels_of(config)
-        self.is_multi_label = config.problem_type == "multi_label_classification" or len(self.labels) == 1
+        self.is_multi_label = is_multi_label(weights, config, "image-classification")
 
     def forward(self, batch: Tensor) -> Tensor:
         """(B, 3, H, W) → scores (B, labels)."""

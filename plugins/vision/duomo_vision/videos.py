@@ -8,7 +8,7 @@ from duomo import WeightsRef
 from duomo.errors import BadInput
 from duomo.inputs import Video
 from duomo.model import Features
-from duomo.pretrained import labels_of, refuse_regression
+from duomo.pretrained import is_multi_label, labels_of
 from duomo.tasks.results import Label
 from duomo.tasks.vision.video import VideoClassificationOptions, VideoLabels
 from duomo_vision.dense import Grouped, Output
@@ -22,9 +22,8 @@ class VideoClassifier(Grouped[Video, VideoLabels]):
 
     def configure(self, weights: WeightsRef) -> None:
         config = self.network.config
-        refuse_regression(weights, config, "video-classification")
         self.names = labels_of(config)
-        self.is_multi_label = config.problem_type == "multi_label_classification"
+        self.is_multi_label = is_multi_label(weights, config, "video-classification")
         self.num_frames: int = config.num_frames
 
     def prepare(self, item: Video, options: VideoClassificationOptions) -> Features:

@@ -1,5 +1,7 @@
 """What kind of document a page is: LayoutLMv3 and DiT against the bare networks, long pages and empty ones."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,23 @@ class TestLayout:
                 np.testing.assert_allclose(found, expected, atol=1e-5)
             seen.add(round(float(expected[0]), 4))
         assert len(seen) == 3, "the print must count, or this test says nothing"
+
+    def test_labels_of_a_multi_label_checkpoint_each_have_their_own_sigmoid(
+        self, runner: Any, folder: Path, pages: list[Any], tmp_path: Path
+    ) -> None:
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        config = json.loads((tmp_path / "config.json").read_text())
+        (tmp_path / "config.json").write_text(json.dumps(config | {"problem_type": "multi_label_classification"}))
+        alone: Any = duomo.load("document-classification", f"dir:{tmp_path}", device="cpu")
+        together = {label.name: label.score for label in runner(pages[1], top_k=3).labels}
+        apart = {label.name: label.score for label in alone(pages[1], top_k=3).labels}
+        odds = {name: np.log(score / (1 - score)) for name, score in apart.items()}
+        whole = sum(map(np.exp, odds.values()))
+        for name, score in together.items():
+            assert score == pytest.approx(np.exp(odds[name]) / whole, abs=1e-5)
+        (tmp_path / "config.json").write_text(json.dumps(config | {"problem_type": "regression"}))
+        with pytest.raises(WrongTask, match="does not do document-classification"):
+            duomo.load("document-classification", f"dir:{tmp_path}", device="cpu")
 
     def test_of_a_long_page_the_beginning_is_read_and_meta_says_so(self, runner: Any) -> None:
         from PIL import ImageDraw, ImageFont
