@@ -245,5 +245,9 @@ def result_json(result: Result) -> str:
 
 def exact_json(result: Result) -> str:
     """A result as Python's JSON text, in which NaN stays NaN; half a character is spelled out."""
-    text = json.dumps(result.model_dump(mode="json"), ensure_ascii=False)
+    return spelled(json.dumps(result.model_dump(mode="json"), ensure_ascii=False))
+
+
+def spelled(text: str) -> str:
+    """Return JSON text in which half a character, as of a file's name that is not UTF-8, is spelled out."""
     return text if text.isascii() else _HALF.sub(lambda half: rf"\\u{ord(half[0]):04x}", text)

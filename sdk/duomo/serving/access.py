@@ -97,7 +97,7 @@ def _given(authorization: str) -> bytes:
     """Return the token of ``Bearer TOKEN``, or the password of ``Basic …``; empty when it is neither."""
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return given.strip().encode()
+        return given.strip().encode("latin-1")  # the bytes that came
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(given.strip(), validate=True).partition(b":")[2]

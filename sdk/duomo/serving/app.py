@@ -148,6 +148,8 @@ def app(
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        for place in places.values():
+            await place.close()
         for each in hosted.values():
             each.draining = True
             each.runner.close()

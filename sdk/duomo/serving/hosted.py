@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from duomo.errors import Unavailable
+from duomo.errors import DuomoError, Unavailable
 from duomo.execution.scheduling.admission import Admission
 from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome
@@ -121,8 +122,8 @@ class Hosted(Generic[R]):
         self._next_probe = now + PROBE_EVERY_S
         sample = sample_for(self.task)
         if sample is not None:
-            future = await asyncio.to_thread(self.runner.submit, sample.items[0], deadline_s=1.0, **sample.options)
-            with contextlib.suppress(asyncio.TimeoutError):
+            with contextlib.suppress(asyncio.TimeoutError, DuomoError):  # it is still what it was
+                future = await asyncio.to_thread(self.runner.submit, sample.items[0], deadline_s=1.0, **sample.options)
                 outcome = await asyncio.wait_for(asyncio.wrap_future(future), PROBE_EVERY_S)
                 self.failing = 0 if outcome.ok else self.failing
 
@@ -162,6 +163,7 @@ class Hosted(Generic[R]):
             DuomoError: the options cannot be used, which is known before anything is computed.
             asyncio.CancelledError: the caller has gone; an item that has not begun is not computed.
         """
+        self._check_names(options)
         cost, start = size_of(item), time.monotonic()
         if not self.admission.waiting_items:
             self._progress = start
@@ -173,7 +175,7 @@ class Hosted(Generic[R]):
                     future = runner.submit(item, deadline_s=deadline_s, caller=caller, **options)
                 else:
                     submit = functools.partial(runner.submit, item, deadline_s=deadline_s, caller=caller, **options)
-                    future = await asyncio.to_thread(submit)
+                    future = await _in_thread(submit)
                 try:
                     outcome = await settled(future)
                 except asyncio.CancelledError:
@@ -188,6 +190,7 @@ class Hosted(Generic[R]):
 
     async def stream(self, item: object, options: Mapping[str, object]) -> AsyncGenerator[object, None]:
         """Yield the parts of one result as they come; closing this ends the generation."""
+        self._check_names(options)
         with self.lease() as runner:
             with sealed():
                 parts: Iterator[object] = await asyncio.to_thread(runner.stream, item, **options)
@@ -199,6 +202,11 @@ class Hosted(Generic[R]):
                 close = getattr(parts, "close", None)
                 if close is not None:
                     await asyncio.to_thread(close)
+
+    def _check_names(self, options: Mapping[str, object]) -> None:
+        """Raise `BadOption` for an option with the name of an argument of `Runner.submit`, which no task has."""
+        if not _ARGUMENTS.isdisjoint(options):
+            self.task.Options.parse(dict(options))
 
     def lease(self) -> Lease[R]:
         """Use the model that is live now; it is not closed before the block ends."""
@@ -246,6 +254,27 @@ async def settled(future: Future[Outcome[R]]) -> Outcome[R]:
     return future.result()
 
 
+async def _in_thread(submit: Callable[[], Future[Outcome[R]]]) -> Future[Outcome[R]]:
+    """Submit in a thread; a caller who goes meanwhile takes the item back, too."""
+    made: list[Future[Outcome[R]]] = []
+    gone = threading.Event()
+
+    def run() -> Future[Outcome[R]]:
+        made.append(submit())
+        if gone.is_set():
+            made[0].cancel()
+        return made[0]
+
+    try:
+        return await asyncio.to_thread(run)
+    except asyncio.CancelledError:
+        gone.set()
+        for future in made:
+            future.cancel()
+        raise
+
+
+_ARGUMENTS = frozenset({"self", "item", "deadline_s", "caller"})
 _NOT_ITS_FAULT = frozenset({"E-DEADLINE", "E-OPTION"})
 _closing: set[asyncio.Task[None]] = set()
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from duomo.errors import BadInput, DuomoError, UnknownModel, UnknownTask, did_you_mean
-from duomo.outcome import Outcome
+from duomo.errors import BadInput, BadOption, DuomoError, UnknownModel, UnknownTask, did_you_mean
+from duomo.outcome import Outcome, spelled
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
@@ -76,7 +76,7 @@ class OpenAIRoutes:
         try:
             hosted = self._served("text-generation")
             body = await read_request(request, self._limits)
-            messages, options = [_message(each) for each in body.get("messages") or ()], _chat_options(body)
+            messages, options = _messages(body), _chat_options(body)
             head = {
                 "id": f"chatcmpl-{uuid.uuid4().hex}",
                 "created": int(time.time()),
@@ -110,11 +110,11 @@ class OpenAIRoutes:
             if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
                 raise BadInput("input must be a text or a list of texts", fix='"input": ["a", "b"]')
             self._limits.check_items(len(texts))
+            compact = _is_base64(body.get("encoding_format"))
             outcomes = await self._run_all(request, hosted, texts)
             vectors = [outcome.unwrap() for outcome in outcomes]
         except DuomoError as error:
             return _error(error)
-        compact = body.get("encoding_format") == "base64"
         data = [
             {"object": "embedding", "index": index, "embedding": _base64(each) if compact else each.vector.tolist()}
             for index, each in enumerate(vectors)
@@ -215,6 +215,13 @@ async def _events(first: Any, parts: AsyncGenerator[object, None], head: dict[st
     yield b"data: [DONE]\n\n"
 
 
+def _messages(body: Mapping[str, Any]) -> list[Any]:
+    given = body.get("messages")
+    if not isinstance(given, list) or not given:
+        raise BadInput("the body has no list of 'messages'", fix='"messages": [{"role": "user", "content": "…"}]')
+    return [_message(each) for each in given]
+
+
 def _message(value: Any) -> Any:
     """Join the text parts of a message's content; what is not text is refused."""
     content = value.get("content") if isinstance(value, dict) else None
@@ -243,6 +250,12 @@ def _refuse_others(body: Mapping[str, Any], known: Collection[str]) -> None:
             raise cannot(name)
 
 
+def _is_base64(given: object) -> bool:
+    if given not in (None, "float", "base64"):
+        raise BadOption(f"encoding_format cannot be {given!r:.40}", why="no such format of a vector", fix="float")
+    return given == "base64"
+
+
 def _base64(embedding: Embedding) -> str:
     return base64.b64encode(embedding.vector.astype("<f4").tobytes()).decode()
 
@@ -266,7 +279,7 @@ def _error(error: DuomoError) -> Response:
 
 
 def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + spelled(json.dumps(value, ensure_ascii=False)).encode() + b"\n\n"
 
 
 def _json(value: object) -> JsonReply:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from duomo.adapters import Adapter, AuditLog
 from duomo.errors import BadInput, DuomoError, UnknownAdapter, did_you_mean
 from duomo.inputs.seal import sealed
+from duomo.outcome import spelled
 from duomo.serving.monitoring.observe import seen
 from duomo.serving.replies import JsonReply, reply_to
 from duomo.serving.wire import WireLimits, read_request
@@ -61,5 +62,5 @@ class AdapterRoutes:
             lines = []
             for each in adapter.map(records, audit=self._audit):
                 seen().item(each.error.code if each.error is not None else "", 0.0, 0.0)
-                lines.append(each.to_json().encode() + b"\n")
+                lines.append(spelled(each.to_json()).encode() + b"\n")
             return b"".join(lines)

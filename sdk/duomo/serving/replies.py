@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from duomo import errors
 from duomo.errors import DuomoError
-from duomo.outcome import ItemError, Meta, Outcome, result_json
+from duomo.outcome import ItemError, Meta, Outcome, result_json, spelled
 from duomo.serving.monitoring.observe import seen
 from duomo.serving.refusal import TooBusy
 
@@ -39,6 +39,10 @@ class JsonReply(Response):
     """A body that is JSON text already."""
 
     media_type = "application/json"
+
+    def render(self, content: str | bytes) -> bytes:
+        """Encode it; half a character, which UTF-8 has no bytes for, is spelled out."""
+        return content if isinstance(content, bytes) else spelled(content).encode()
 
 
 def status_of(error: DuomoError | ItemError) -> int:

@@ -109,7 +109,8 @@ def encode_speech(spoken: Speech, kind: str) -> bytes:
     from duomo.inputs import Audio
 
     if kind == "pcm":
-        return bytes((Audio.accept(spoken.wav).samples(PCM_RATE) * 32767).astype("<i2").tobytes())
+        samples = Audio.accept(spoken.wav).samples(PCM_RATE)
+        return bytes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())  # resampling goes beyond loud samples
     import soundfile
 
     buffer = io.BytesIO()

@@ -97,6 +97,20 @@ def test_the_reference_outlives_the_process(tmp_path):
     assert [each.signal for each in again.shifts() if each.alarm] == ["input_size"]
 
 
+def test_a_reference_that_is_damaged_or_cannot_be_kept_costs_no_start_and_no_answer(tmp_path):
+    path, dice = tmp_path / "a.json", random.Random(0)
+    path.write_text('{"input_size": [1.0', "utf-8")
+    found = Drift(path, reference=2, window=2)
+    assert not found.has_reference
+    for _ in range(2):
+        found.observe(item(dice))
+    assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+    assert Drift(path, reference=2, window=2).has_reference
+    lost = Drift(tmp_path / "nowhere" / "a.json", reference=1, window=2)
+    lost.observe(item(dice))
+    assert lost.has_reference
+
+
 def test_signals_say_how_large_and_how_sure_and_not_what(serve, faulty):
     outcome = faulty.submit("secret words").result()
     found = signals_of("secret words", outcome)

@@ -1,5 +1,6 @@
 """One line an attack: what a client must not get by sending it."""
 
+import asyncio
 import base64
 import hmac
 import io
@@ -9,13 +10,20 @@ import struct
 import threading
 import zipfile
 import zlib
+from concurrent.futures import Future
 
+import numpy as np
 import pytest
+import soundfile
 
 import duomo
 from duomo import serving
 from duomo.inputs.seal import sealed
+from duomo.serving.hosted import Hosted
+from duomo.serving.monitoring.metrics import Metrics
+from duomo.serving.sound import encode_speech
 from duomo.tasks import ImageSearch
+from duomo.tasks.speech.synthesis import Speech
 from duomo.testing import echo_spec, fake_catalog
 
 
@@ -253,3 +261,77 @@ def test_an_error_names_no_file_of_the_server(serve):
     reply = serve().post("/v1/tasks/text-classification", json={"input": "crash"})
     assert "site-packages" not in reply.text
     assert "Traceback" not in reply.text
+
+
+def test_half_a_character_in_what_an_error_quotes_costs_no_answer(serve):
+    """UTF-8 has no bytes for it, and JSON can name it."""
+    body = b'{"inputs": [{"name": "\\ud800", "datatype": "BYTES", "shape": [1], "data": ["a"]}]}'
+    reply = serve().post("/v2/models/text-classification/infer", content=body)
+    assert (reply.status_code, r"\ud800" in reply.json()["error"]) == (422, True)
+
+
+def test_a_token_may_be_of_any_letters(serve):
+    client = serve(token="schlüssel")
+    given = "Bearer schlüssel".encode()
+    assert client.get("/v1/tasks", headers={b"authorization": given}).status_code == 200
+    assert client.get("/v1/tasks", headers={b"authorization": given[:-1]}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("task", "path", "body", "words"),
+    [
+        ("text-generation", "chat/completions", {"messages": 5}, "no list of 'messages'"),
+        ("text-generation", "chat/completions", {"messages": {"role": "user"}}, "no list of 'messages'"),
+        ("feature-extraction", "embeddings", {"input": "a", "encoding_format": "int8"}, "encoding_format cannot be"),
+    ],
+)
+def test_a_wrong_body_in_the_dialect_of_others_is_an_error_and_is_not_ignored(serve, task, path, body, words):
+    catalog = fake_catalog(echo_spec(task=task))
+    reply = serve(duomo.load(task, "fake/echo", catalog=catalog)).post(f"/v1/{path}", json=body)
+    assert reply.status_code in (400, 422)
+    assert words in reply.json()["error"]["message"]
+
+
+def test_a_client_that_leaves_while_its_item_is_accepted_takes_it_back():
+    entered, opened, taken_back = threading.Event(), threading.Event(), threading.Event()
+    made: Future = Future()
+    made.add_done_callback(lambda _: taken_back.set())
+    runner = duomo.load("text-classification", "fake/echo", catalog=fake_catalog())
+
+    def submit(*_, **__):
+        entered.set()
+        assert opened.wait(30)
+        return made
+
+    runner.submit = submit  # type: ignore[method-assign]
+
+    async def leave():
+        asking = asyncio.create_task(Hosted(runner, Metrics()).run("long " * 1000, {}))
+        assert await asyncio.to_thread(entered.wait, 30)
+        asking.cancel()
+        await asyncio.wait([asking])
+        opened.set()
+        assert await asyncio.to_thread(taken_back.wait, 30)
+
+    asyncio.run(leave())
+
+
+def test_loud_speech_does_not_wrap_around_in_another_rate():
+    buffer = io.BytesIO()
+    square = np.repeat(np.tile(np.float32([1, -1]), 200), 20)
+    soundfile.write(buffer, square, 16_000, format="WAV", subtype="PCM_16")
+    sent = np.frombuffer(
+        encode_speech(Speech(wav=buffer.getvalue(), sampling_rate=16_000, duration=0.5), "pcm"), "<i2"
+    ).astype(int)
+    assert max(np.abs(np.diff(sent))) <= 32767 * 1.6, "a step of the whole range at once is a click"
+
+
+def test_half_a_character_in_what_the_model_raises_costs_no_other_line(serve, monkeypatch):
+    def preprocess(self, items, options):
+        if "b" in items:
+            raise ValueError("half of \ud83d is missing")
+        return [{"text": item} for item in items]
+
+    monkeypatch.setattr("duomo.testing.fakes.FaultyModel.preprocess", preprocess)
+    lines = serve().post("/v1/tasks/text-classification/map", json={"items": ["a", "b", "c"]}).text.splitlines()
+    assert sorted(json.loads(line)["ok"] for line in lines) == [False, True, True]

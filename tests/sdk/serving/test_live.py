@@ -101,6 +101,23 @@ def test_noise_is_no_speech_and_a_turn_without_end_is_cut():
     assert cut.end - cut.start <= 25.0 + FRAME_S
 
 
+def test_a_turn_begins_and_ends_however_much_of_it_one_message_holds(socket):
+    with socket("automatic-speech-recognition") as opened:
+        opened.send_json({"sampling_rate": RATE})
+        opened.send_bytes(pcm(recording()))
+        opened.send_json({"end": True})
+        kinds = [each["type"] for each in events_of(opened) if each["type"] in ("speech_started", "speech_stopped")]
+    assert kinds == ["speech_started", "speech_stopped"] * 2
+
+
+def test_a_turn_is_where_it_is_at_a_rate_that_frames_do_not_divide():
+    rate, at_s = 8049, 120
+    turns = Turns(rate)
+    quiet = np.zeros(at_s * rate, np.float32)
+    [turn] = turns.feed(np.concatenate([quiet, voice(120, 1.0)[: rate // 2], quiet[: 2 * rate]]))
+    assert turn.start == pytest.approx(at_s, abs=0.4)
+
+
 @pytest.mark.parametrize(
     ("head", "message"),
     [

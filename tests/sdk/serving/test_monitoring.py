@@ -1,13 +1,17 @@
 """What a server says of itself: its status, metrics, log lines and spans agree, and hold nothing of the contents."""
 
+import asyncio
+import contextlib
 import io
 import json
 import logging
 import re
 
 import pytest
+from starlette.requests import ClientDisconnect
 
-from duomo.serving.monitoring.observe import LOG
+from duomo.serving.monitoring.metrics import Metrics
+from duomo.serving.monitoring.observe import LOG, Observed
 from duomo.serving.monitoring.recent import Recent
 
 ONE = "/v1/tasks/text-classification"
@@ -125,6 +129,29 @@ def test_bad_items_do_not_make_a_model_unready(serve):
     for _ in range(12):
         assert client.post(ONE, json={"input": ""}).status_code == 422
     assert client.get("/-/status.json").json()["models"][0]["state"] == "ready"
+
+
+@pytest.mark.parametrize(("raised", "status"), [(ClientDisconnect(), 499), (ValueError("a fault of ours"), 500)])
+def test_a_fault_of_ours_is_no_client_that_has_left(log, raised, status):
+    async def app(scope, receive, send):
+        raise raised
+
+    async def ask():
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        with contextlib.suppress(ValueError):
+            await Observed(app, metrics=Metrics())(scope, app, app)
+
+    asyncio.run(ask())
+    assert [line["status"] for line in log()] == [status]
+
+
+def test_how_long_a_conversation_lasts_is_no_time_of_a_request(serve):
+    client = serve()
+    with client.websocket_connect("/v1/live/text-classification", headers={"host": "localhost"}) as opened:
+        opened.send_json({"input": "a"})
+        assert opened.receive_json()["ok"]
+        opened.send_json({"end": True})
+    assert "duomo_request_seconds_count" not in client.get("/metrics").text
 
 
 def test_a_browser_gives_the_token_as_a_password(serve):

@@ -53,6 +53,9 @@ def test_one_bad_item_among_64_callers_fails_alone(serve, bad, code):
     ("body", "status", "words"),
     [
         ({"input": "x", "options": {"topk": 1}}, 400, "Did you mean 'top_k'?"),
+        ({"input": "x", "options": {"caller": "me"}}, 400, "'caller'"),
+        ({"input": "x", "options": {"deadline_s": 1}}, 400, "'deadline_s'"),
+        ({"input": "x", "options": {"item": "y", "self": 1}}, 400, "'item'"),
         ({"input": "x", "options": [1]}, 422, "options are not a JSON object"),
         ({"input": ""}, 422, "this text is empty"),
         ({"inputs": "x"}, 422, "the body has no 'input'"),

@@ -5,10 +5,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.testclient import TestClient
 
 import duomo
 from duomo import serving
+from duomo.errors import UsageProblem
 from duomo.serving.upgrading.compare import Differences, cosine, word_errors
+from duomo.serving.upgrading.shadow import Shadow
 from duomo.tasks.results import Classification, Embedding
 from duomo.testing import EchoModel, echo_spec, fake_catalog, faulty_spec
 
@@ -116,6 +119,24 @@ def test_only_models_that_were_named_at_the_start_may_take_over(client):
 )
 def test_a_share_that_is_none_is_refused(client, body, status):
     assert client.post(f"{PLACE}/shadow", json=body, headers=ADMIN).status_code == status
+
+
+def test_a_slip_in_a_name_does_not_end_what_is_compared(client):
+    assert client.post(f"{PLACE}/shadow", json={"model": "fake/loud", "share": 1}, headers=ADMIN).status_code == 200
+    assert client.post(f"{PLACE}/shadow", json={"model": "fake/lowd"}, headers=ADMIN).status_code == 404
+    assert client.get(f"{PLACE}/shadow", headers=ADMIN).json()["model"] == "fake/loud"
+
+
+def test_a_candidate_that_is_compared_at_the_end_of_the_server_is_closed():
+    runner = duomo.load("text-classification", "fake/echo", catalog=CATALOG)
+    app = serving.app([runner], admin_token="operator", catalog=CATALOG, candidates=["text-classification=fake/loud"])
+    loaded = []
+    with pytest.MonkeyPatch.context() as patch, TestClient(app, base_url="http://localhost") as client:
+        patch.setattr("duomo.serving.upgrading.admin.Shadow", lambda *given: loaded.append(given) or Shadow(*given))
+        client.post(f"{PLACE}/shadow", json={"model": "fake/loud"}, headers=ADMIN)
+    [(candidate, *_)] = loaded
+    with pytest.raises(UsageProblem, match="is closed"):
+        candidate("text")
 
 
 @pytest.mark.parametrize("act", ["promote", "rollback", "explode"])

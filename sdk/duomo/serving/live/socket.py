@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
-from duomo.outcome import ItemError
+from duomo.outcome import ItemError, spelled
 from duomo.serving.hosted import Hosted
 from duomo.serving.live.turns import Turn, Turns
 from duomo.serving.monitoring.signals import size_of
@@ -86,7 +86,7 @@ class LiveRoutes:
                     await send(socket, "done")
                 else:
                     outcome = await hosted.run(item, options, caller=caller_of(socket))
-                    await socket.send_text('{"type": "outcome", ' + outcome.to_json()[1:])
+                    await socket.send_text('{"type": "outcome", ' + spelled(outcome.to_json())[1:])
             except DuomoError as error:  # of this item: the next may be better
                 await send_error(socket, error)
 
@@ -107,6 +107,8 @@ class Hearing:
         self._finals: asyncio.Queue[Turn | None] = asyncio.Queue(MOST_FINALS)
         self._options: dict[str, Any] = {}
         self._turns = Turns(16_000)
+        self._start = -1.0
+        """Where the turn began that was spoken of last."""
         self._written_s = 0.0
         """How much of the turn that goes on is in the last partial."""
 
@@ -149,14 +151,17 @@ class Hearing:
             frame = message["bytes"]
             if len(frame) % 2 or len(frame) > self._limits.body_bytes:
                 raise BadInput(f"{len(frame):,} bytes are not samples of 16 bits", fix="an even number of bytes")
-            was_speaking = self._turns.is_speaking
             for turn in self._turns.feed(np.frombuffer(frame, "<i2").astype(np.float32) / np.float32(32768)):
+                await self._began(turn.start)
                 await self._over(turn)
-            if self._turns.is_speaking and not was_speaking:
-                turn_now = self._turns.now()
-                assert turn_now is not None
-                self._written_s = 0.0
-                await send(self._socket, "speech_started", at=round(turn_now.start, 2))
+            if self._turns.is_speaking:
+                await self._began(self._turns.start)
+
+    async def _began(self, start: float) -> None:
+        """Say so of a turn that is new: one message may hold the end of one and the beginning of another."""
+        if start != self._start:
+            self._start, self._written_s = start, 0.0
+            await send(self._socket, "speech_started", at=round(start, 2))
 
     async def _over(self, turn: Turn) -> None:
         await send(self._socket, "speech_stopped", at=round(turn.end, 2))
@@ -203,7 +208,7 @@ async def send(socket: WebSocket, kind: str, **words: str | float | bool | None)
 async def send_error(socket: WebSocket, error: DuomoError | ItemError) -> None:
     """Send an error, with its code, what, why and fix."""
     words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
-    await socket.send_text(json.dumps({"type": "error", "error": words}, ensure_ascii=False))
+    await socket.send_text(spelled(json.dumps({"type": "error", "error": words}, ensure_ascii=False)))
 
 
 async def receive_json(socket: WebSocket, limits: WireLimits) -> dict[str, Any]:

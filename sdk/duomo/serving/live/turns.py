@@ -46,6 +46,8 @@ class Turns:
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self._frame = int(rate * FRAME_S)
+        self._frame_s = self._frame / rate
+        """Seconds of it: not quite `FRAME_S` at a rate such as 11025."""
         self._rest: list[Samples] = []
         self._before: deque[Samples] = deque(maxlen=int(BEFORE_S / FRAME_S))
         self._levels: deque[float] = deque(maxlen=int(NOISE_S / FRAME_S))
@@ -59,6 +61,11 @@ class Turns:
     def is_speaking(self) -> bool:
         """Whether a turn goes on."""
         return bool(self._turn)
+
+    @property
+    def start(self) -> float:
+        """When the turn that goes on began, in seconds from the beginning of the stream."""
+        return self._start
 
     def feed(self, samples: Samples) -> Iterator[Turn]:
         """Take samples in [-1, 1]; gives the turns that end in them."""
@@ -93,7 +100,7 @@ class Turns:
             self._loud = self._loud + 1 if is_speech else 0
             if self._loud >= ONSET_FRAMES:
                 self._turn, self._speech, self._quiet = list(self._before), self._loud, 0
-                self._start = (self._at - len(self._turn)) * FRAME_S
+                self._start = (self._at - len(self._turn)) * self._frame_s
                 self._before.clear()
             return None
         self._turn.append(frame)
@@ -111,4 +118,4 @@ class Turns:
     def _made(self, is_over: bool) -> Turn:
         import numpy as np
 
-        return Turn(self._start, self._at * FRAME_S, np.concatenate(self._turn), is_over)
+        return Turn(self._start, self._at * self._frame_s, np.concatenate(self._turn), is_over)

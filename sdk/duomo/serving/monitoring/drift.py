@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 import os
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+LOG = logging.getLogger("duomo.drift")
 ALPHA = 0.01
 REFERENCE, WINDOW = 500, 250
 """Items of the reference, and of the window that is compared with it."""
@@ -60,7 +62,7 @@ class Drift:
         self._tests: Counter[str] = Counter()
         self._found: dict[str, Shift] = {}
         if self._path is not None and self._path.exists():
-            self._reference = json.loads(self._path.read_text("utf-8"))
+            self._reference = self._read(self._path)
 
     @property
     def has_reference(self) -> bool:
@@ -74,7 +76,7 @@ class Drift:
             if len(reference) < self._size:
                 reference.append(value)
                 if len(reference) == self._size and self._path is not None:
-                    self._path.write_text(json.dumps(self._reference), "utf-8")
+                    self._keep(self._path)
                 continue
             present = self._present.setdefault(name, deque())
             present.append(value)
@@ -85,6 +87,22 @@ class Drift:
     def shifts(self) -> list[Shift]:
         """Return the last test of each signal."""
         return [self._found[name] for name in sorted(self._found)]
+
+    def _read(self, path: Path) -> dict[str, list[Value]]:
+        try:
+            return dict(json.loads(path.read_text("utf-8")))
+        except ValueError as error:
+            LOG.warning("the windows in %s cannot be read (%s): they are made again", path, error)
+            return {}
+
+    def _keep(self, path: Path) -> None:
+        """Write the file whole or not at all; the item that was answered is not at fault when that fails."""
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            fresh.write_text(json.dumps(self._reference), "utf-8")
+            os.replace(fresh, path)
+        except OSError as error:
+            LOG.warning("the windows that drift is compared with cannot be kept: %s", error)
 
     def _test(self, name: str, reference: Sequence[Value], present: Sequence[Value]) -> None:
         self._tests[name] += 1

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Protocol
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duomo.serving.monitoring.metrics import Metrics
@@ -112,10 +113,16 @@ class Observed:
         span = self._tracing.start(scope) if self._tracing is not None else None
         try:
             await self.app(scope, counted_receive, counted_send)
+        except ClientDisconnect:
+            pass  # in the middle of its body: nobody is there to be answered
+        except Exception:
+            if status[0] == GONE:
+                status[0] = 500  # what is around this says so to the client
+            raise
         finally:
             _SEEN.reset(token)
             took = time.perf_counter() - start
-            if record.task:
+            if record.task and scope["type"] == "http":  # a conversation lasts as long as its client likes
                 self._metrics.request(record.task, status[0], took, time.monotonic())
             if LOG.handlers:
                 LOG.info(_line(request_id, scope, status[0], record, took, sizes))

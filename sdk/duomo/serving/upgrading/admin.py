@@ -56,9 +56,10 @@ class Place(Generic[R]):
     async def compare(self, name: str, share: float) -> None:
         """Load a candidate and compare it on a share of the traffic."""
         async with self._turn:
+            self._known(name)  # or a slip would end what is compared now
             await self._end()
             before = resident_bytes()
-            runner = await asyncio.to_thread(self._load, self._known(name))
+            runner = await asyncio.to_thread(self._load, name)
             self.candidate = name
             self.shadow = Shadow(runner, share, max(0, resident_bytes() - before))
             self.hosted.watcher = self.shadow
@@ -115,6 +116,11 @@ class Place(Generic[R]):
     def _take_over(self, name: str, runner: Runner[R]) -> None:
         self.hosted.swap(runner)
         self.before, self.name = self.name, name
+
+    async def close(self) -> None:
+        """Give a candidate back that is still compared, at the end of the server."""
+        async with self._turn:
+            await self._end()
 
     async def _end(self) -> None:
         shadow, self.hosted.watcher, self.shadow = self.shadow, None, None

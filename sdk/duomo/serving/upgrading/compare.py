@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
+from collections import deque
 from collections.abc import Sequence
 
 from duomo.tasks.base import Result
+
+MOST_COSINES = 10_000
 
 
 @dataclasses.dataclass
@@ -18,7 +21,8 @@ class Differences:
     changed: int = 0
     """Items whose answer is another: the best label, the words, the number of boxes, or any other value."""
     labels_changed: int = 0
-    cosines: list[float] = dataclasses.field(default_factory=list)
+    cosines: deque[float] = dataclasses.field(default_factory=lambda: deque(maxlen=MOST_COSINES))
+    """Of the last items."""
     word_errors: int = 0
     words: int = 0
 

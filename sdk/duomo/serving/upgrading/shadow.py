@@ -43,6 +43,7 @@ class Shadow(Watcher[R], Generic[R]):
         self.failed_live = self.failed_candidate = self.failed_both = 0
         self.differences = Differences()
         self._due = 0.0
+        self._turn = asyncio.Lock()
         self._flying: set[asyncio.Task[None]] = set()
         self._live_ms: deque[float] = deque(maxlen=MOST_TIMES)
         self._candidate_ms: deque[float] = deque(maxlen=MOST_TIMES)
@@ -95,7 +96,8 @@ class Shadow(Watcher[R], Generic[R]):
             self.failed_candidate += 1
             return
         if live.result is not None and candidate.result is not None:
-            self.differences.add(live.result, candidate.result)
+            async with self._turn:  # long texts take seconds, in which others are answered
+                await asyncio.to_thread(self.differences.add, live.result, candidate.result)
             self._live_ms.append(live.meta.ms)
             self._candidate_ms.append(candidate.meta.ms)
         elif live.result is None and candidate.result is None:
