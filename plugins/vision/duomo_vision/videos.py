@@ -33,9 +33,9 @@ class VideoClassifier(Grouped[Video, VideoLabels]):
             clip = item.first(self.num_frames, options.step)
             is_cut = clip.total > (self.num_frames - 1) * options.step + 1
             if len(clip.frames) < self.num_frames:
+                called = f"'{item.name}'" if item.name else "this video"
                 raise BadInput(
-                    f"'{item.name or 'this video'}' has {clip.total} frames and the model looks at {self.num_frames}, "
-                    f"{options.step} apart",
+                    f"{called} has {clip.total} frames and the model looks at {self.num_frames}, {options.step} apart",
                     why="what is not there cannot be looked at",
                     fix="sampling=even looks at some frames twice, or lower step",
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from duomo.errors import InputTooLarge, InputUnreadable
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.advice import not_one
 from duomo.inputs.frames import Frame, VideoReader
 from duomo.inputs.limits import limits
@@ -91,13 +91,23 @@ class Video:
     def spread(self, count: int) -> Clip:
         """Give `count` frames at even distances, from the first to the last; a short video gives some twice.
 
-        Raises as `first` does.
+        Raises as `first` does, and `BadInput` for a single frame: a model of videos would see it stand still.
         """
         total = self._total()
+        if total == 1 < count:
+            raise BadInput(
+                f"{self._called} has one frame",
+                why=f"{count} are to be looked at, and in copies of one nothing moves",
+                fix="use image-classification for a still image",
+            )
         clip = self._pick(_even(total, count))
         if len(clip.frames) < count:  # the file has fewer frames than it says
             clip = self._pick(_even(clip.total, count))
         return clip
+
+    @property
+    def _called(self) -> str:
+        return f"'{self.name}'" if self.name else "this video"
 
     def _total(self) -> int:
         if isinstance(self._source, tuple) or hasattr(self._source, "__array__"):
@@ -111,7 +121,8 @@ class Video:
         if isinstance(self._source, tuple) or hasattr(self._source, "__array__"):
             frames: Any = self._source
             kept = [at for at in numbers if at < self._some(len(frames))]
-            return Clip([as_uint8(frames[at]).copy() for at in kept], [float(at) for at in kept], len(frames))
+            picked = [as_uint8(frames[at]).copy() for at in kept]
+            return Clip(self._of_one_size(picked, kept), [float(at) for at in kept], len(frames))
         found, times, seen = {}, {}, 0
         wanted = set(numbers)
         with self._opened() as reader:
@@ -123,7 +134,19 @@ class Video:
                     break
             total = max(seen, reader.num_frames or 0) if numbers[-1] in found else self._some(seen)
         kept = [at for at in numbers if at in found]
-        return Clip([found[at] for at in kept], [times[at] for at in kept], total)
+        return Clip(self._of_one_size([found[at] for at in kept], kept), [times[at] for at in kept], total)
+
+    def _of_one_size(self, frames: list[NDArray[np.uint8]], numbers: list[int]) -> list[NDArray[np.uint8]]:
+        for frame, number in zip(frames, numbers, strict=True):
+            if frame.shape != frames[0].shape:
+                (height, width, _), (other_height, other_width, _) = frames[0].shape, frame.shape
+                raise BadInput(
+                    f"the frames of {self._called} are not of one size",
+                    why=f"frame {numbers[0]} is {width} x {height} pixels and frame {number} is "
+                    f"{other_width} x {other_height}",
+                    fix="resize or crop them to one size first",
+                )
+        return frames
 
     def _opened(self) -> VideoReader:
         source: Any = self._source
@@ -149,7 +172,7 @@ class Video:
 
     def _too_long(self, what: str, limit: str) -> InputTooLarge:
         return InputTooLarge(
-            f"'{self.name or 'this video'}' {what}",
+            f"{self._called} {what}",
             why=f"the limit is {limit}",
             fix="cut it up, or raise the limit: duomo config set limits.video_seconds N",
         )
@@ -157,7 +180,7 @@ class Video:
     def _some(self, total: int) -> int:
         if total < 1:
             raise InputUnreadable(
-                f"'{self.name or 'this video'}' has no frames",
+                f"{self._called} has no frames",
                 why="it ends before the first one",
                 fix="check how it was recorded or copied",
             )

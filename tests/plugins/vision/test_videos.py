@@ -90,6 +90,18 @@ def test_bad_videos_are_errors_of_their_items(folder: Any, files: list[Path], tm
     assert "has 3 frames and the model looks at 4" in few.error.what
 
 
+def test_frames_of_unlike_size_and_a_single_frame_are_errors_of_their_items(folder: Any) -> None:
+    runner = duomo.load("video-classification", f"dir:{folder(tiny.video_mae)}", device="cpu")
+    frames = list(clips()[0])
+    unlike = [*frames[:3], np.ascontiguousarray(frames[3][:-8])]
+    sizes, still, good = runner.map([unlike, frames[:1], frames[:2]], batch_size=3)
+    assert sizes.error.what == "the frames of this video are not of one size"
+    assert sizes.error.why == "frame 0 is 64 x 48 pixels and frame 3 is 64 x 40"
+    assert still.error.what == "this video has one frame"
+    assert "image-classification" in still.error.fix
+    assert good.ok
+
+
 def test_a_video_longer_than_the_limit_is_refused(files: list[Path], config: Callable[[str], Path]) -> None:
     config("[limits]\nvideo_seconds = 1\n")
     with pytest.raises(duomo.errors.InputTooLarge, match="lasts 1 seconds"):
