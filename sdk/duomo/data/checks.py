@@ -103,7 +103,7 @@ def read_answers(label: Any, context: str) -> list[dict[str, Any]]:
     found = []
     for each in label:
         text, start = each.get("text"), each.get("start", each.get("answer_start"))
-        if not isinstance(text, str) or not text or type(start) is not int:
+        if not isinstance(text, str) or not text.strip() or type(start) is not int:
             raise BadInput(f"answer {each!r:.80} has not both a text and a start", why="it is a stretch", fix=fix)
         if start < 0 or context[start : start + len(text)] != text:
             raise BadInput(

@@ -16,7 +16,7 @@ import torch
 from duomo.counting import counted
 from duomo.data.examples import Finding
 from duomo.errors import CannotWrite
-from duomo.training import lora
+from duomo.training import freezing, lora
 from duomo.training.card import card
 from duomo.training.evaluating import Evaluation
 from duomo.training.fit import FILE, Fit, RowReport
@@ -115,12 +115,12 @@ def _write_model(training: Training, out: Path) -> None:
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir()
     training.model.network.eval()
-    if training.request.train == "lora":
-        parts = training.model.parts()
-        head, rank = parts.head if parts is not None else (), training.recipe.lora_rank
-        lora.save(training.model.network, head, rank, training.start.reference, writing / "adapter")
-        lora.merge(training.model.network)
+    network, is_lora = training.model.network, training.request.train == "lora"
+    additions = lora.merge(network) if is_lora else None
     training.model.save(writing)
+    if additions is not None:  # with the head as `save` wrote it
+        head, rank = freezing.lora_head(training.model), training.recipe.lora_rank
+        lora.save(additions, network, head, rank, training.start.reference, writing / "adapter")
     for file in sorted(writing.iterdir()):
         target = out / file.name
         if file.is_dir():

@@ -37,7 +37,8 @@ def choose(model: Trainable[object], train: Train, reference: str, rank: int = 4
     if train == "head":
         return Trained(parts.head, 0)
     if train == "lora":
-        return Trained(lora.add(model.network, parts.head, rank, reference), None)
+        added = lora.add(model.network, parts.head, rank, reference)
+        return Trained((*lora_head(model), *added), None)
     num_layers = len(_stack(model.network, parts, reference))
     if not 0 < train <= num_layers:
         raise UsageProblem(
@@ -47,6 +48,20 @@ def choose(model: Trainable[object], train: Train, reference: str, rank: int = 4
         )
     layers = tuple(f"{parts.stack}.{at}" for at in range(num_layers - train, num_layers))
     return Trained((*parts.head, *parts.above, *layers), train)
+
+
+def lora_head(model: Trainable[object]) -> tuple[str, ...]:
+    """The head that is trained whole beside low-rank additions; that of a language model has learned already."""
+    parts = model.parts()
+    return () if parts is None or model.kind == "none" else parts.head
+
+
+def tied(network: nn.Module, modules: Iterable[str]) -> list[str]:
+    """Names of parameters outside of `modules` that are the same tensor as one inside, and so are trained with it."""
+    prefixes = tuple(f"{name}." if name else "" for name in modules)
+    every = list(network.named_parameters(remove_duplicate=False))
+    inside = {id(each) for name, each in every if name.startswith(prefixes)}
+    return [name for name, each in every if id(each) in inside and not name.startswith(prefixes)]
 
 
 def _stack(network: nn.Module, parts: Parts, reference: str) -> nn.ModuleList:

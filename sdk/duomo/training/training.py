@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from duomo.data.examples import data_digest
+from duomo.data.examples import Finding, data_digest
 from duomo.errors import BadInput, StoreMismatch
 from duomo.execution.sharding import pipeline, tensor
 from duomo.specs import TaskSpec
@@ -143,6 +143,9 @@ class Training(Reading):
             self.start.reference,
             self.recipe.lora_rank,
         )
+        if shared := freezing.tied(self.model.network, self.trained.modules):
+            what = f"{', '.join(shared)} is trained, too: it is one tensor with a part of the head"
+            self.findings.append(Finding("note", what, "tied embeddings", "train='lora' leaves them as they are"))
         self.parameters = freezing.freeze(self.model.network, self.trained.modules)
         self.names_trained = list(self.parameters)
         upper = self.trained.upper

@@ -189,7 +189,8 @@ def test_additions_are_a_twentieth_of_an_encoder_of_six_layers_at_most():
     with torch.device("meta"):
         auto: Any = AutoModelForSequenceClassification
         network = auto.from_config(BertConfig(intermediate_size=1536, **sizes))
-        trained = freeze(network, lora.add(network, ("bert.pooler", "classifier"), 4, "MiniLM"))
+        head = ("bert.pooler", "classifier")
+        trained = freeze(network, (*head, *lora.add(network, head, 4, "MiniLM")))
     share = sum(each.numel() for each in trained.values()) / sum(each.numel() for each in network.parameters())
     assert 0.001 < share < 0.05
 

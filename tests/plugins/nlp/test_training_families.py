@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers import processors
 from torch.nn.functional import cross_entropy
 from transformers import (
     AutoModel,
@@ -17,6 +18,7 @@ from transformers import (
 
 import duomo
 from duomo import Recipe
+from duomo.data.checks import read_answers
 from duomo.errors import BadInput, UnknownModel
 from duomo.inputs import Prompt, Question, Text, TextPair
 from duomo.training import evaluate
@@ -171,6 +173,41 @@ def test_a_chat_is_written_by_the_template_and_a_decoder_learns_it(checkpoint, t
     )  # fmt: skip
     losses = [line["loss"] for line in fit.curves if "loss" in line]
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_chat_begins_once(checkpoint):
+    """A template that writes the token of the beginning, and a tokenizer that puts one before every text."""
+    template = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    folder = checkpoint("llama", AutoModelForCausalLM, chat_template=template)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]
+    )
+    tokenizer.save_pretrained(folder)
+    model = opened(Causal, folder, [])
+    chat = [{"role": "user", "content": "the cat"}]
+    found = model.preprocess([Prompt.accept(chat), Prompt.accept("the cat")], Whole)
+    ids: Any = tokenizer.apply_chat_template(chat, return_dict=False)
+    assert found[0]["ids"] == [*ids, model.wrapper.eos_token_id]
+    assert [each["ids"].count(0) for each in found] == [1, 1]
+
+
+@pytest.mark.parametrize("answer", ["Bob", " Bob", "Bob ", " Bob "])
+def test_white_space_around_an_answer_changes_nothing(checkpoint, answer):
+    context = "Ada met Bob in Paris"
+    model = opened(Answers, checkpoint("bert", AutoModelForQuestionAnswering), [])
+    features = model.preprocess([Question.accept({"question": "who", "context": context})], Whole)
+    ((first, last, encoding, _),) = model.targets([read_answers(answer, context)], features)
+    assert (encoding.tokens[first], encoding.tokens[last]) == ("Bob", "Bob")
+
+
+def test_an_answer_that_is_cut_off_counts_as_none(checkpoint):
+    context = " ".join(["the cat sat"] * 40) + " Bob"
+    model = opened(Answers, checkpoint("bert", AutoModelForQuestionAnswering), [])
+    features = model.preprocess([Question.accept({"question": "who", "context": context})], Whole)
+    ((first, last, _, _),) = model.targets([read_answers("Bob", context)], features)
+    assert (first, last) == (0, 0)
+    assert features[0]["truncated"]
 
 
 def with_mask(folder: Path) -> Path:

@@ -91,11 +91,12 @@ def _place(answers: list[dict[str, Any]], encoding: Encoding) -> tuple[int, int]
     """First and last token of the first answer that the row has whole; the first token where it has none."""
     context = [at for at, part in enumerate(encoding.sequence_ids) if part == 1]
     for answer in answers:
+        # White space around an answer, and signs that a tokenizer leaves out, are in no token.
+        end = answer["start"] + len(answer["text"].rstrip())
         inside = [
-            at for at in context
-            if encoding.offsets[at][1] > answer["start"] and encoding.offsets[at][0] < answer["end"]
+            at for at in context if encoding.offsets[at][1] > answer["start"] and encoding.offsets[at][0] < end
         ]  # fmt: skip
-        if inside and encoding.offsets[inside[-1]][1] >= answer["end"]:
+        if inside and (not encoding.overflowing or encoding.offsets[inside[-1]][1] >= end):
             return inside[0], inside[-1]
     return 0, 0
 

@@ -95,8 +95,11 @@ class Causal(Trainable[Prompt]):
 
     def preprocess(self, items: Sequence[Prompt], options: Any) -> list[Features]:
         found: list[Features] = []
-        for each in self.tokenizer.encode_batch([self._text(item) for item in items]):
-            ids, end = each.ids, self.wrapper.eos_token_id
+        for item in items:
+            # A chat template writes the special tokens itself.
+            has_special = not item.text and bool(self.wrapper.chat_template)
+            ids: list[int] = self.tokenizer.encode(self._text(item), add_special_tokens=not has_special).ids
+            end = self.wrapper.eos_token_id
             if not self.block and end is not None and ids[-1:] != [end]:
                 ids = [*ids, end]
             is_long = not self.block and len(ids) > self.limit
