@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
     from duomo.pretrained import Network, Processor
 
 
@@ -26,7 +24,6 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from duomo import WeightsRef
 from duomo.errors import InputTooLong
-from duomo.parallel import TensorPlan
 from duomo.pretrained import load_network, load_processor
 from duomo_multimodal import parallel
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
@@ -52,9 +49,7 @@ class DualEncoder(Space[Any, Any]):
         image_processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network.to(device), tokenizer, image_processor)
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
+    tensor_plan = staticmethod(parallel.tensor_plan)
 
     def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
         """What the image processor makes of each image: pixels, or patches with their mask and arrangement."""

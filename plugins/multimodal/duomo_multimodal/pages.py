@@ -17,15 +17,12 @@ import duomo
 from duomo import Image, Model, Runner, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.model import Features
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import is_multi_label, labels_of, load_network, load_processor
 from duomo.tasks.multimodal.documents import DocumentClassificationOptions
 from duomo.tasks.results import Classification
 from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
     from duomo.pretrained import Network, Processor
     from duomo.tasks.vision.reading import Page
 
@@ -67,13 +64,8 @@ class PageClassifier(Model[Image, Classification]):
         read = duomo.load(task, reader, **place)  # type: ignore[call-overload]
         return cls(network, tokenizer, images, read, multi_label=multi_label)
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.page_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
-        return parallel.page_split(config)
+    tensor_plan = staticmethod(parallel.page_plan)
+    pipeline_split = staticmethod(parallel.page_split)
 
     def preprocess(self, items: Sequence[Image], options: DocumentClassificationOptions) -> list[Features]:
         pages = [outcome.unwrap() for outcome in self.reader.map(items)]

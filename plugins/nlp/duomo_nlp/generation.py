@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    pass
 
 
 import math
@@ -30,7 +30,6 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from duomo import Model, Prompt, WeightsRef
 from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.model import Features
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.tasks.nlp.generation import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
@@ -94,13 +93,8 @@ class CausalLM(Model[Prompt, Generation]):
         wrapper, fast = load_tokenizer(weights)
         return cls(network, wrapper, fast, max_tokens(network, wrapper, weights))
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
-        return parallel.pipeline_split(config)
+    tensor_plan = staticmethod(parallel.tensor_plan)
+    pipeline_split = staticmethod(parallel.pipeline_split)
 
     @staticmethod
     def estimate(item: Prompt) -> int:

@@ -10,8 +10,6 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
     from duomo.pretrained import Network, Processor
 
 
@@ -25,7 +23,6 @@ from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpee
 
 from duomo import Audio, Model, WeightsRef
 from duomo.generating import FROM_PIXELS, refuse
-from duomo.parallel import TensorPlan
 from duomo.pretrained import load_network
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo_speech import parallel
@@ -75,9 +72,7 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         extractor, tokenizer = load_part(AutoFeatureExtractor, weights), load_part(AutoTokenizer, weights)
         return cls(network.to(device, dtype), is_ctc, extractor, tokenizer, load_vad())
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.ctc_plan(config)
+    tensor_plan = staticmethod(parallel.ctc_plan)
 
     @staticmethod
     def estimate(item: Audio) -> int:

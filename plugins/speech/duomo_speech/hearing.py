@@ -27,7 +27,6 @@ from transformers import AutoFeatureExtractor
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.model import Features, In, R
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import load_network
 from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
@@ -68,13 +67,8 @@ class Hearing(Model[In, R]):
     def configure(self, weights: WeightsRef) -> None:
         """Take what else this family needs from config and folder; raise where it is not there."""
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.hearing_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
-        return parallel.hearing_split(config)
+    tensor_plan = staticmethod(parallel.hearing_plan)
+    pipeline_split = staticmethod(parallel.hearing_split)
 
     @staticmethod
     def estimate(item: Audio) -> int:

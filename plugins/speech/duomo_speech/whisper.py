@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 
 import types
@@ -29,7 +29,7 @@ from transformers import (
 from duomo import Audio, Model, WeightsRef
 from duomo.errors import BadOption, did_you_mean
 from duomo.model import Portable
-from duomo.parallel import TensorPlan, from_first_rank
+from duomo.parallel import from_first_rank
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
 from duomo_speech import parallel
 from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
@@ -65,9 +65,7 @@ class Whisper(Model[Any, Transcript]):
         network, vocabulary = read_checkpoint(weights)
         return cls(network.to(device, dtype), vocabulary, load_vad())
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.whisper_plan(config)
+    tensor_plan = staticmethod(parallel.whisper_plan)
 
     @staticmethod
     def estimate(item: Audio) -> int:

@@ -16,7 +16,6 @@ from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import Features, In, R
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor
 from duomo_vision import parallel
 from duomo_vision.decoding import decode
@@ -24,7 +23,7 @@ from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.resizing import Normalizing, resizing
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    pass
 
 Output = Any
 """What a network of transformers gives: a class of its own for each family."""
@@ -86,13 +85,8 @@ class Grouped(Model[In, R]):
         network = load_network(cls.auto_for(weights), weights, dtype=dtype).to(device)
         return cls(network, load_processor(AutoImageProcessor, weights, "image processor"), weights)
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
-        return parallel.pipeline_split(config)
+    tensor_plan = staticmethod(parallel.tensor_plan)
+    pipeline_split = staticmethod(parallel.pipeline_split)
 
     @staticmethod
     def estimate(item: object) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
     from transformers.image_processing_utils import BaseImageProcessor
 
 
@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import R
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.base import Options
 from duomo_vision import parallel
@@ -89,13 +88,8 @@ class CheckpointModel(ImageModel[R]):
         processor = load_processor(_image_processor(), weights, "image processor")
         return cls(network, processor, device, dtype, weights)
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
-        return parallel.pipeline_split(config)
+    tensor_plan = staticmethod(parallel.tensor_plan)
+    pipeline_split = staticmethod(parallel.pipeline_split)
 
     def preprocess(self, items: Sequence[Image], options: Options) -> list[dict[str, Tensor]]:
         """Pixels (3, H, W), of one size for most checkpoints."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 import inspect
@@ -20,7 +20,6 @@ from tokenizers import Encoding, Tokenizer
 
 from duomo import Model, WeightsRef
 from duomo.model import Features, In, R
-from duomo.parallel import PipelinePlan, TensorPlan
 from duomo.pretrained import Network
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
@@ -92,13 +91,8 @@ class Encoder(Model[In, R]):
         )
         return cls(network, tokenizer, limit, types_of(network, wrapper, tokenizer), weights)
 
-    @classmethod
-    def tensor_plan(cls, config: PreTrainedConfig) -> TensorPlan | None:
-        return parallel.tensor_plan(config)
-
-    @classmethod
-    def pipeline_split(cls, config: PreTrainedConfig) -> PipelinePlan | None:
-        return parallel.pipeline_split(config)
+    tensor_plan = staticmethod(parallel.tensor_plan)
+    pipeline_split = staticmethod(parallel.pipeline_split)
 
     @staticmethod
     def estimate(item: Sequence[Any]) -> int:
