@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from duomo.errors import BackupProblem, CannotWrite
+from duomo.replacing import replacing
 from duomo.version import __version__
 
 MANIFEST = "manifest.json"
@@ -147,15 +148,10 @@ def _copy(source: Path, target: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file so that readers meanwhile find the old one or the new."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        with open(fresh, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with replacing(path) as fresh, open(fresh, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from duomo.errors import UsageProblem
+from duomo.replacing import replacing as replacing
 
 Config = dict[str, Any]
 _TRUE = {"1", "true", "yes", "on"}
@@ -98,13 +99,8 @@ def save_config(config: Config) -> Path:
     path = config_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     # Next to what a link points to: a file kept elsewhere stays linked.
-    target = path.resolve()
-    fresh = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
+    with replacing(path.resolve()) as fresh:
         fresh.write_text(tomli_w.dumps(config), "utf-8")
-        os.replace(fresh, target)
-    finally:
-        fresh.unlink(missing_ok=True)
     return path
 
 

@@ -11,7 +11,7 @@ PACKAGES = sorted({name for name, path in modules().items() if path.name == "__i
 
 LAYERS = [
     {"counting", "version"},
-    {"errors", "lazy", "npm", "specs", "unfit"},
+    {"errors", "lazy", "npm", "replacing", "specs", "unfit"},
     {"config", "hooks"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel"},

@@ -13,8 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +27,7 @@ from torch.nn import functional as F
 
 import duomo
 from duomo import Runner, WeightsRef
-from duomo.config import cache_path
+from duomo.config import cache_path, replacing
 from duomo.tasks.results import Classification
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
 
@@ -121,12 +119,10 @@ def _class_names(classifier: Runner[Any], embedder: Runner[Any]) -> tuple[list[s
 
 
 def _write(file: Path, names: list[str], table: torch.Tensor) -> None:
-    """Write beside the target and rename, so that no other process ever reads half a table."""
+    """Write the table so that no other process ever reads half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=file.parent, suffix=".partial")
-    os.close(handle)
-    save_file({"table": table}, partial, metadata={"names": json.dumps(names)})
-    os.replace(partial, file)
+    with replacing(file) as fresh:
+        save_file({"table": table}, fresh, metadata={"names": json.dumps(names)})
 
 
 def _vectors(embedder: Runner[Any], texts: Sequence[str]) -> torch.Tensor:

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPSegForImageSegmentation
 
 from duomo import Image, Model, WeightsRef
-from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.matching import TextImageSegmentationOptions
+from duomo.tasks.options import check_label_length
 from duomo.tasks.vision.segmentation import Mask, Segmentation
 
 if TYPE_CHECKING:
@@ -53,13 +53,7 @@ class Outliner(Model[Image, Segmentation]):
 
     def _tokens(self, options: TextImageSegmentationOptions) -> dict[str, Tensor]:
         tokens = self.tokenizer(list(options.labels), padding=True, return_tensors="pt")
-        length = tokens["input_ids"].shape[1]
-        if length > self.max_tokens:
-            raise BadOption(
-                f"option 'labels' holds a text of {length} tokens",
-                why=f"this model reads {self.max_tokens}",
-                fix="say it in fewer words",
-            )
+        check_label_length(tokens["input_ids"].shape[1], self.max_tokens)
         return dict(tokens)
 
     def collate(self, features: list[Features]) -> list[Features]:

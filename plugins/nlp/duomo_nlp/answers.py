@@ -25,7 +25,7 @@ from torch import Tensor
 from transformers import AutoModelForQuestionAnswering
 
 from duomo import WeightsRef
-from duomo.errors import InputTooLong, WrongTask
+from duomo.errors import WrongTask
 from duomo.inputs import Question
 from duomo.model import Features
 from duomo.tasks.nlp import QuestionAnsweringOptions
@@ -64,7 +64,7 @@ class QuestionAnswering(Encoder[Question, Answers]):
 
     def preprocess(self, items: Sequence[Question], options: QuestionAnsweringOptions) -> list[Features]:
         for item in items:
-            self._check_question(item.question)
+            windows.check_half(self.tokenizer, item.question, self.limit, "question", "context")
         pairs = [(str(item.question), str(item.context)) for item in items]
         return [
             {
@@ -96,18 +96,6 @@ class QuestionAnswering(Encoder[Question, Answers]):
             ]
             results.append(Answers.model_construct(answers=answers))
         return results
-
-    def _check_question(self, question: str) -> None:
-        """Half the row is for the context; few questions are long enough to be worth counting."""
-        if len(question.encode()) <= self.limit // 2 - 4:  # a token takes a byte at least
-            return
-        counted = self.tokenizer.encode("", question)  # as the second text, which may be cut
-        if counted.overflowing or len(counted) > self.limit // 2:
-            raise InputTooLong(
-                f"this question is too long for a model that reads {self.limit:,} tokens: {question[:39]!r}…",
-                why="question and context share a row, and no more than half of it is for the question",
-                fix="ask in fewer words",
-            )
 
     def _best(
         self, encodings: list[Encoding], rows: list[Tensor], options: QuestionAnsweringOptions

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from duomo import WeightsRef
-from duomo.errors import InputTooLong, WeightsProblem, WrongTask
+from duomo.errors import WeightsProblem, WrongTask
 from duomo.inputs import Candidates
 from duomo.model import Features
 from duomo.tasks.nlp.ranking import TextRankingOptions
@@ -47,7 +47,7 @@ class TextRanking(Encoder[Candidates, SearchResult]):
 
     def preprocess(self, items: Sequence[Candidates], options: TextRankingOptions) -> list[Features]:
         for item in items:
-            self._check_query(item.query)
+            windows.check_half(self.tokenizer, item.query, self.limit, "query", "text")
         pairs = [(str(item.query), str(text)) for item in items for text in item.texts]
         cut = iter(windows.read(self.tokenizer, pairs, options.long))
         features: list[Features] = []
@@ -82,18 +82,6 @@ class TextRanking(Encoder[Candidates, SearchResult]):
             hits = [Hit.model_construct(index=at, item=str(item.texts[at]), score=scores[at]) for at in best]
             results.append(SearchResult.model_construct(query=str(item.query), hits=hits))
         return results
-
-    def _check_query(self, query: str) -> None:
-        """Half the row is for the text; few queries are long enough to be worth counting."""
-        if len(query.encode()) <= self.limit // 2 - 4:  # a token takes a byte at least
-            return
-        counted = self.tokenizer.encode("", query)  # as the second text, which may be cut
-        if counted.overflowing or len(counted) > self.limit // 2:
-            raise InputTooLong(
-                f"this query is too long for a model that reads {self.limit:,} tokens: {query[:39]!r}…",
-                why="query and text share a row, and no more than half of it is for the query",
-                fix="ask in fewer words",
-            )
 
 
 def _activation(weights: WeightsRef) -> str:

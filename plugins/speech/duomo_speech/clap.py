@@ -13,8 +13,8 @@ from torch import Tensor
 from transformers import AutoTokenizer, ClapModel
 
 from duomo import Audio, WeightsRef
-from duomo.errors import BadOption
 from duomo.model import Features
+from duomo.tasks.options import check_label_length
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import ZeroShotAudioClassificationOptions
 from duomo_speech.checkpoint import load_part
@@ -62,11 +62,5 @@ class Clap(Hearing[Audio, Classification]):
     def _texts(self, options: ZeroShotAudioClassificationOptions) -> Inputs:
         sentences = [options.template.replace("{}", label) for label in options.labels]
         tokens = self.tokenizer(sentences, return_tensors="pt", padding=True)
-        length = tokens["input_ids"].shape[1]
-        if length > self.max_tokens:
-            raise BadOption(
-                f"option 'labels' holds a text of {length} tokens",
-                why=f"it reads {self.max_tokens}, the template with them",
-                fix="say it in fewer words",
-            )
+        check_label_length(tokens["input_ids"].shape[1], self.max_tokens)
         return {name: torch.as_tensor(each) for name, each in tokens.items()}

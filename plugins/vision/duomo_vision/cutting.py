@@ -10,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from duomo.errors import BadInput
+from duomo.inputs import MarkedImage
+
 
 class Square(NamedTuple):
     """A part of an image as (side, side, 3) uint8; black where it reaches over the edge."""
@@ -50,6 +53,19 @@ class Square(NamedTuple):
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a place of the square is on the image."""
         return self.left + x * self.scale, self.top + y * self.scale
+
+
+def picture_of_bodies(item: MarkedImage) -> PIL.Image.Image:
+    """The image whose boxes are around bodies. Raises `BadInput` for one with points, or with a box beyond it."""
+    if item.points:
+        raise BadInput(
+            "pose-estimation takes boxes around bodies, not points",
+            why="each box is cut out and looked at",
+            fix='leave the points out: {"image": …, "boxes": [[xmin, ymin, xmax, ymax]]}',
+        )
+    picture = item.image.pil()
+    item.check_inside(*picture.size)
+    return picture
 
 
 def surest(boxes: Tensor, scores: Tensor, overlap: float) -> list[int]:

@@ -15,9 +15,10 @@ from transformers import (
 )
 
 from duomo import Image, WeightsRef
-from duomo.errors import BadOption, ExportRefused
+from duomo.errors import ExportRefused
 from duomo.model import Features, Portable
 from duomo.pretrained import load_network, load_processor
+from duomo.tasks.options import check_label_length
 from duomo.tasks.vision import ObjectDetectionOptions, ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Box, Detections
 from duomo_vision.dense import Dense, Group, Output
@@ -101,12 +102,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
     def _tokens(self, options: ZeroShotObjectDetectionOptions) -> dict[str, torch.Tensor]:
         texts = [options.template.replace("{}", label) for label in options.labels]
         tokens = self.tokenizer(texts, padding="max_length", max_length=self.max_tokens, return_tensors="pt")
-        if tokens["input_ids"].shape[1] > self.max_tokens:
-            raise BadOption(
-                f"option 'labels' holds a text of {tokens['input_ids'].shape[1]} tokens",
-                why=f"this model reads {self.max_tokens}",
-                fix="say it in fewer words",
-            )
+        check_label_length(tokens["input_ids"].shape[1], self.max_tokens)
         return dict(tokens)
 
     def collate(self, features: list[Features]) -> list[Group]:

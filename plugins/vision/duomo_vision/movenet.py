@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from duomo.errors import BadInput
 from duomo.inputs import MarkedImage
 from duomo.model import Features
 from duomo.tasks.vision.keypoints import Joint, Pose, PoseEstimationOptions, Poses
-from duomo_vision.cutting import Square
+from duomo_vision.cutting import Square, picture_of_bodies
 from duomo_vision.graphs import TfjsModel
 
 SIDE = 192
@@ -56,14 +55,7 @@ class MoveNet(TfjsModel[MarkedImage, Poses]):
 
 
 def _features(item: MarkedImage) -> Features:
-    if item.points:
-        raise BadInput(
-            "pose-estimation takes boxes around bodies, not points",
-            why="each box is cut out and looked at",
-            fix='leave the points out: {"image": …, "boxes": [[xmin, ymin, xmax, ymax]]}',
-        )
-    picture = item.image.pil()
-    item.check_inside(*picture.size)
+    picture = picture_of_bodies(item)
     cuts = [
         Square.around(
             picture, (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, MARGIN * max(box[2] - box[0], box[3] - box[1]), SIDE

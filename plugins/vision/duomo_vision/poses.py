@@ -15,11 +15,11 @@ from transformers import AutoImageProcessor, AutoModelForPoseEstimation
 from transformers.models.vitpose.modeling_vitpose import VitPoseEstimatorOutput
 
 from duomo import Model, WeightsRef
-from duomo.errors import BadInput
 from duomo.inputs import MarkedImage
 from duomo.model import Features
 from duomo.pretrained import labels_of, load_network, load_processor
 from duomo.tasks.vision.keypoints import Joint, Pose, PoseEstimationOptions, Poses
+from duomo_vision.cutting import picture_of_bodies
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -71,14 +71,7 @@ class PoseEstimator(Model[MarkedImage, Poses]):
         return results
 
     def _features(self, item: MarkedImage) -> Features:
-        if item.points:
-            raise BadInput(
-                "pose-estimation takes boxes around bodies, not points",
-                why="each box is cut out and looked at",
-                fix='leave the points out: {"image": …, "boxes": [[xmin, ymin, xmax, ymax]]}',
-            )
-        picture = item.image.pil()
-        item.check_inside(*picture.size)
+        picture = picture_of_bodies(item)
         corners = item.boxes or ((0.0, 0.0, float(picture.width), float(picture.height)),)
         boxes = [[left, top, right - left, bottom - top] for left, top, right, bottom in corners]
         prepared = self.processor(images=[picture], boxes=[boxes], return_tensors="pt")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from duomo.config import load_config
-from duomo.errors import UsageProblem
+from duomo.errors import UsageProblem, nearest
 from duomo.plugins.discovery import PluginRecord
 from duomo.plugins.distributions import canonical
 
@@ -60,9 +60,7 @@ class Selection:
         known = {name for record in records for name in record.names}
         for name in sorted(self.block | (self.allow or frozenset())):
             if canonical(name) not in known:
-                import difflib  # only a mistake needs it
-
-                near = difflib.get_close_matches(name, known, n=1)
+                near = nearest(name, known, 1)
                 hint = f"; did you mean '{near[0]}'?" if near else ""
                 warnings.warn(f"no plugin named '{name}' is installed{hint}", stacklevel=2)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from string import Template
 
-from duomo.errors import UsageProblem
+from duomo.errors import UsageProblem, nearest
 from duomo.plugins.host import NAME, RESERVED
 from duomo.version import __version__
 
@@ -49,7 +48,7 @@ def create(name: str, kind: str, folder: Path) -> list[Path]:
 
 def _check(name: str, kind: str) -> None:
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=1)
+        near = nearest(kind, KINDS, 1)
         raise UsageProblem(
             f"no kind of plugin '{kind}'", why=f"there are: {', '.join(KINDS)}", fix=f"--kind {(near or ['model'])[0]}"
         )

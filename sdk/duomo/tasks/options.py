@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from duomo.errors import BadOption
+
 LONG = "for a text longer than the model reads: error, truncate or window"
 
 
@@ -46,6 +48,17 @@ def _each_once(names: list[str]) -> list[str]:
 
 Names = Annotated[list[Wording], BeforeValidator(_split_commas), AfterValidator(_each_once), Field(min_length=1)]
 """A list of distinct names; a str is split at commas."""
+
+
+def check_label_length(length: int, limit: int) -> None:
+    """Raise `BadOption` where one of ``labels``, in its template, has `length` tokens and the model reads `limit`."""
+    if length > limit:
+        raise BadOption(
+            f"option 'labels' holds a text of {length} tokens",
+            why=f"this model reads {limit}",
+            fix="say it in fewer words",
+        )
+
 
 LongOrCut = Literal["error", "truncate"]
 """What to do with a long input of a task that cannot read windows."""

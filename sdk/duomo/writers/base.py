@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,37 @@ class Writer(ABC):
         else:
             with contextlib.suppress(CannotWrite):  # what ended the run is what the user should hear of
                 self.close(complete=False)
+
+
+class WholeFileWriter(Writer):
+    """Writes a file that is of use only when it is complete.
+
+    Until then it is ``NAME.partial`` beside its place; that is what a run that did not come to its end leaves, and a
+    finished file of an earlier run stays as it was.
+    """
+
+    path: Path
+
+    def begin(self, path: str | os.PathLike[str]) -> None:
+        """Open the file beside its place."""
+        self.path = Path(path)
+        self.partial = self.path.with_name(self.path.name + ".partial")
+        """The file until it is complete."""
+        self.files = [str(self.partial)]
+        with explain_os_errors(self.path):
+            self._sink = open(self.partial, "w+b")  # noqa: SIM115 - closed by close()
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is left; the file is closed then."""
+
+    def close(self, *, complete: bool = True) -> None:
+        with explain_os_errors(self.path):
+            with self._sink:
+                self.finish()
+            if complete:
+                os.replace(self.partial, self.path)
+                self.files = [str(self.path)]
 
 
 @contextlib.contextmanager

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
 from duomo.tasks.base import Result
 from duomo.tasks.encoding import Vector
-from duomo.writers.base import Writer, explain_os_errors
+from duomo.writers.base import WholeFileWriter, explain_os_errors
 
 
-class NpyWriter(Writer):
-    """A float32 array of shape (items, dim) that ``numpy.load`` reads; the row of an item without a result is NaN.
-
-    Until it is complete the file is ``NAME.partial`` beside its place, and an earlier one stays as it was.
-    """
+class NpyWriter(WholeFileWriter):
+    """A float32 array of shape (items, dim) that ``numpy.load`` reads; the row of an item without a result is NaN."""
 
     def __init__(
         self,
@@ -32,14 +28,9 @@ class NpyWriter(Writer):
         self._field = check_npy(result)
         if fields:
             raise UsageProblem("an .npy file holds vectors alone", fix="write .csv or .jsonl to choose fields")
-        self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
-        """The file until it is complete."""
-        self.files = [str(self.partial)]
         self._dim: int | None = None
         self._num_rows = 0
-        with explain_os_errors(self.path):
-            self._sink = open(self.partial, "w+b")  # noqa: SIM115 - closed by close()
+        self.begin(path)
 
     def write(self, outcome: Outcome[Any]) -> None:
         import numpy as np
@@ -55,14 +46,9 @@ class NpyWriter(Writer):
                 self._sink.write(row.astype("<f4").tobytes())
         self._num_rows += 1
 
-    def close(self, *, complete: bool = True) -> None:
-        with explain_os_errors(self.path):
-            with self._sink:
-                self._sink.seek(0)
-                self._write_header()
-            if complete:
-                os.replace(self.partial, self.path)
-                self.files = [str(self.path)]
+    def finish(self) -> None:
+        self._sink.seek(0)
+        self._write_header()
 
     def _write_header(self) -> None:
         """Write the header, of one length whatever the number of rows: NumPy leaves room for it to grow."""

@@ -6,14 +6,13 @@ import dataclasses
 import os
 import typing
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from duomo.errors import RequirementMissing, UsageProblem
 from duomo.outcome import Meta, Outcome
 from duomo.tasks.base import Result
 from duomo.tasks.encoding import Vector
-from duomo.writers.base import Writer, explain_os_errors
+from duomo.writers.base import WholeFileWriter, explain_os_errors
 from duomo.writers.columns import without_none
 
 PARQUET_ROWS = 64
@@ -24,12 +23,8 @@ PARQUET_BYTES = 32 * 1024**2
 """Memory of such columns at which they are written as a row group."""
 
 
-class ParquetWriter(Writer):
-    """The columns of the JSON lines, typed: ``index``, ``id``, ``ok`` and the structs ``result``, ``error``, ``meta``.
-
-    Until it is complete the file is ``NAME.partial`` beside its place; that is what a run that did not
-    come to its end leaves, and a finished file of an earlier run stays as it was.
-    """
+class ParquetWriter(WholeFileWriter):
+    """The columns of JSON lines, typed: ``index``, ``id``, ``ok``, and ``result``, ``error``, ``meta`` as structs."""
 
     def __init__(
         self,
@@ -51,20 +46,15 @@ class ParquetWriter(Writer):
                 "writing Parquet needs pyarrow", why="it is not installed", fix="pip install 'duomo[parquet]'"
             ) from None
         self._arrow = pyarrow
-        self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
-        """The file until it is complete."""
-        self.files = [str(self.partial)]
         self._result = result
         self._schema = _arrow_schema(pyarrow, result, {})
         self._vectors = [name for name, field in result.model_fields.items() if field.annotation is Vector]
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
         self._num_bytes = 0
-        with explain_os_errors(self.path):
-            self._sink = open(self.partial, "wb")  # noqa: SIM115 - closed by close()
         self._file: Any = None
         """Opened with the first rows: how long a vector is stands in the schema."""
+        self.begin(path)
 
     def write(self, outcome: Outcome[Any]) -> None:
         row = dataclasses.replace(outcome, result=None).to_dict()
@@ -74,15 +64,10 @@ class ParquetWriter(Writer):
         if len(self._rows) >= (PARQUET_ROWS if known else ROWS_WITHOUT_RESULT):
             self._gather()
 
-    def close(self, *, complete: bool = True) -> None:
-        with explain_os_errors(self.path):
-            with self._sink:
-                self._gather()
-                self._write_group()
-                self._opened().close()
-            if complete:
-                os.replace(self.partial, self.path)
-                self.files = [str(self.path)]
+    def finish(self) -> None:
+        self._gather()
+        self._write_group()
+        self._opened().close()
 
     def _gather(self) -> None:
         if self._rows:

@@ -37,6 +37,19 @@ def read(
     return [windows[::-1] for windows in cut] if _cuts_left(tokenizer) else cut
 
 
+def check_half(tokenizer: Tokenizer, text: str, limit: int, noun: str, other: str) -> None:
+    """Raise `InputTooLong` for a `noun` of more than half the row of `limit` tokens that it shares with an `other`."""
+    if len(text.encode()) <= limit // 2 - 4:  # a token takes a byte at least, so that few are worth counting
+        return
+    counted = tokenizer.encode("", text)  # as the second text, which may be cut
+    if counted.overflowing or len(counted) > limit // 2:
+        raise InputTooLong(
+            f"this {noun} is too long for a model that reads {limit:,} tokens: {text[:39]!r}…",
+            why=f"{noun} and {other} share a row, and no more than half of it is for the {noun}",
+            fix="ask in fewer words",
+        )
+
+
 def _cuts_left(tokenizer: Tokenizer) -> bool:
     """Whether windows are made from the end of the text."""
     assert tokenizer.truncation is not None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import InputMissing, InputUnreadable, Unavailable
+from duomo.replacing import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -99,9 +100,8 @@ def profile_config(config: Mapping[str, Any], name: str) -> ModelProfile:
     profile = _measure_config(dict(config), name)
     with contextlib.suppress(OSError):  # a full or read-only disk costs the next call its seconds, no more
         kept.parent.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps(dataclasses.asdict(profile)), "utf-8")
-        os.replace(fresh, kept)
+        with replacing(kept) as fresh:
+            fresh.write_text(json.dumps(dataclasses.asdict(profile)), "utf-8")
     return profile
 
 
