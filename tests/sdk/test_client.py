@@ -17,6 +17,7 @@ import duomo
 from duomo import errors, serving
 from duomo.client.encode import encode_item
 from duomo.inputs import Audio
+from duomo.serving.wire import WireLimits
 from duomo.testing import fake_catalog, faulty_spec
 
 CATALOG = fake_catalog(faulty_spec())
@@ -69,6 +70,15 @@ def test_many_items_come_back_in_order_and_a_bad_one_alone(client):
     assert failed == {7: "InputUnreadable", 120: "ModelFailed"}
     assert all(each.result.top.name == items[each.index] for each in outcomes if each.ok)
     assert outcomes[0].meta.model == "fake/echo"
+
+
+def test_an_item_that_is_too_large_for_the_server_costs_no_other_its_result():
+    runner = duomo.load("text-classification", "fake/echo", catalog=CATALOG)
+    app = serving.app([runner], limits=WireLimits(body_bytes=1000))
+    with listening(app) as address, duomo.Client(address, catalog=CATALOG) as client:
+        outcomes = list(client.map("text-classification", ["a", "b" * 2000, "c", *["d" * 300] * 5]))
+    assert [each.ok for each in outcomes] == [True, False, True, *[True] * 5]
+    assert isinstance(outcomes[1].error.to_exception(), errors.InputTooLarge)
 
 
 def test_items_are_read_as_they_are_needed(client):
@@ -150,6 +160,28 @@ def test_a_busy_server_is_asked_again_as_long_as_there_is_patience(after, patien
                 with pytest.raises(kind):
                     client.tasks()
                 assert handler.asked == 1  # type: ignore[attr-defined]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"tasks": [5]}'])
+def test_a_server_of_another_kind_is_named(body):
+    class Other(Busy):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with duomo.Client(f"http://127.0.0.1:{server.server_port}", catalog=CATALOG) as client:
+            for ask in (client.tasks, lambda: client.run("text-classification", "a")):
+                with pytest.raises(errors.ServerLost, match="does not answer as a server of duomo does"):
+                    ask()
         server.shutdown()
         thread.join()
 

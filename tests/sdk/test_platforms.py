@@ -112,6 +112,11 @@ def test_elsewhere_names_stay_as_they_are() -> None:
     assert names("10:30?", "con") == ["10:30?.json", "con.json"]
 
 
+def test_names_that_are_one_file_on_macos_and_windows_are_told_apart() -> None:
+    found = names("Cat.jpg", "cat.png", "caf\u00e9.jpg", "cafe\u0301.png", "Cat.gif")
+    assert found == ["Cat.json", "cat-2.json", "caf\u00e9.json", "cafe\u0301-2.json", "Cat-3.json"]
+
+
 def test_a_pipe_of_windows_gets_utf_8(windows: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PYTHONIOENCODING", "PYTHONUTF8"):
         monkeypatch.delenv(name, raising=False)

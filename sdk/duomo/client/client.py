@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import threading
@@ -17,7 +18,7 @@ from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.client.encode import Json, encode_item, encode_options
 from duomo.client.replies import Line, error_of, line_class
 from duomo.counting import counted
-from duomo.errors import DuomoError, RequirementMissing, ServerBusy, ServerLost, UsageProblem
+from duomo.errors import DuomoError, InputTooLarge, RequirementMissing, ServerBusy, ServerLost, UsageProblem
 from duomo.outcome import Failure, ItemError, Meta, Outcome
 from duomo.tasks.base import Result
 
@@ -83,8 +84,9 @@ class Client:
 
     def tasks(self) -> dict[str, str]:
         """Return what the server serves: task → model."""
-        found = self._send("GET", "/v1/tasks", b"").json()
-        return {each["task"]: each["model"] for each in found["tasks"]}
+        with _ours():
+            found = self._send("GET", "/v1/tasks", b"").json()
+            return {each["task"]: each["model"] for each in found["tasks"]}
 
     @overload
     def run(self, task: AnyTask[R], item: object, *, deadline_s: float | None = ..., **options: object) -> R: ...
@@ -109,7 +111,8 @@ class Client:
         if deadline_s is not None:
             body["deadline_s"] = deadline_s
         reply = self._send("POST", f"/v1/tasks/{cls.name}", json.dumps(body).encode())
-        line: Line[R] = line_class(cls.Result).model_validate_json(reply.content)
+        with _ours():
+            line: Line[R] = line_class(cls.Result).model_validate_json(reply.content)
         return line.outcome(0, "0").unwrap()
 
     @overload
@@ -155,7 +158,8 @@ class Client:
     def limits_of(self, task: str) -> Mapping[str, int]:
         """Return what one request may ask for, as the server says."""
         if task not in self._limits:
-            self._limits[task] = self._send("GET", f"/v1/tasks/{task}", b"").json()["limits"]
+            with _ours():
+                self._limits[task] = self._send("GET", f"/v1/tasks/{task}", b"").json()["limits"]
         return self._limits[task]
 
     def _send(self, method: str, path: str, body: bytes) -> httpx.Response:
@@ -207,6 +211,19 @@ class Client:
         raise error
 
 
+@contextlib.contextmanager
+def _ours() -> Iterator[None]:
+    """Raise `ServerLost` for an answer that is none of a server of ours."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise ServerLost(
+            "the server does not answer as a server of duomo does",
+            why=f"{type(error).__name__}: {error!s:.200}",
+            fix="check its address, and that it has the version of this client",
+        ) from None
+
+
 class _Later(Exception):
     """The server says when to come again."""
 
@@ -226,6 +243,8 @@ class _Mapping(Generic[R]):
         self._head = f'{{"options": {json.dumps(options)}, "items": ['
         self._line: type[Line[R]] = line_class(task.Result)
         self._left: Sent | None = None
+        self._meta = Meta(task.name, "")
+        """Of the last answer: an item that was not sent has none of its own."""
 
     def outcomes(self) -> Iterator[Outcome[R]]:
         """Yield them in order; stopping early costs what is on its way."""
@@ -259,10 +278,21 @@ class _Mapping(Generic[R]):
         for index, item in itertools.islice(self._items, 1):
             try:
                 accepted = self._task.Input.accept(item)
-                return Sent(index, getattr(accepted, "name", "") or str(index), json.dumps(encode_item(accepted)))
+                body = json.dumps(encode_item(accepted))
+                self._check_size(len(body))
+                return Sent(index, getattr(accepted, "name", "") or str(index), body)
             except Exception as error:  # of this item, whatever a plugin's input class raises
                 return Sent(index, str(index), "", ItemError.of(error))
         return None
+
+    def _check_size(self, num_bytes: int) -> None:
+        most = self._client.limits_of(self._task.name)["body_bytes"]
+        if num_bytes + len(self._head) + len("]}") > most:
+            raise InputTooLarge(
+                f"this item takes {num_bytes:,} bytes on its way to the server",
+                why=f"the server takes {most:,} in one request",
+                fix="send a smaller one",
+            )
 
     def _ask(self, chunk: list[Sent]) -> list[Outcome[R]]:
         found: dict[int, Outcome[R]] = {}
@@ -290,8 +320,8 @@ class _Mapping(Generic[R]):
                 why="its answer ended early",
                 fix="run again",
             )
-        meta = next((each.meta for each in found.values()), Meta(self._task.name, ""))
+        self._meta = next((each.meta for each in found.values() if each.meta.model), self._meta)
         for each in chunk:
             if each.error is not None:
-                found[each.position] = Failure(each.position, each.id, None, each.error, meta)
+                found[each.position] = Failure(each.position, each.id, None, each.error, self._meta)
         return [outcome for _, outcome in sorted(found.items())]

@@ -129,9 +129,10 @@ class Loop:
         """Add up the gradients of `rows`; sums of losses and counts, and 1 for each row of the batch not finite."""
         self.optimizer.zero_grad()
         found, flags = self._nothing(), dict.fromkeys(self.order.rows(number), 0)
+        good = [row for row in flags if row not in self.left_out]
 
         def loss_of(at: int, part: Sequence[int]) -> Tensor:
-            sums, counts = self._losses(number, at, part or self.order.rows(number)[:1])
+            sums, counts = self._losses(number, at, part or good[:1] or list(flags)[:1])
             total = sums.sum()
             if not part:  # a pass that others need and this process has no rows for
                 return total * 0

@@ -220,8 +220,9 @@ class Training(Reading):
         self.journal.write(
             {"step": self.step, "epoch": step.epoch + 1, "scores": {n: s[0] for n, s in self.scores.items()}}
         )
-        if not self.best_step or found.score > self.best_score:
-            self.best_score, self.best_step, self.best_epoch = found.score, self.step, step.epoch
+        score = found.score
+        if not math.isfinite(self.best_score) or score > self.best_score:  # NaN is no score to be better than
+            self.best_score, self.best_step, self.best_epoch = score, self.step, step.epoch
 
     def _keep(self) -> None:
         if not self.peers.keeps:

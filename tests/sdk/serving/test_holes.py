@@ -318,7 +318,7 @@ def test_a_client_that_leaves_while_its_item_is_accepted_takes_it_back():
 
 def test_loud_speech_does_not_wrap_around_in_another_rate():
     buffer = io.BytesIO()
-    square = np.repeat(np.tile(np.float32([1, -1]), 200), 20)
+    square = np.repeat(np.tile(np.array([1, -1], np.float32), 200), 20)
     soundfile.write(buffer, square, 16_000, format="WAV", subtype="PCM_16")
     sent = np.frombuffer(
         encode_speech(Speech(wav=buffer.getvalue(), sampling_rate=16_000, duration=0.5), "pcm"), "<i2"

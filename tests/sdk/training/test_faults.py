@@ -1,6 +1,7 @@
 """Rows that cannot be used cost themselves; what is not finite never reaches the weights; what is frozen stays so."""
 
 import functools
+import math
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from safetensors.torch import load_file
 from toys import Letters, LettersTrainer, fill
 
 from duomo.errors import BadInput, CannotWrite, SystemicError
+from duomo.training.evaluating import Evaluation
 from duomo.training.ledger import Ledger
+from duomo.training.peers import Peers
 
 
 def weights(fit) -> bytes:
@@ -53,6 +56,19 @@ def test_a_row_whose_loss_is_not_finite_is_named_left_out_and_harms_nobody(fit, 
     assert [(each.id, each.code) for each in found.rows.left_out] == [(str(at), "E-NOT-FINITE")]
     assert all(tensor.isfinite().all() for tensor in load_file(found.folder / "model.safetensors").values())
     assert all(line["loss"] == line["loss"] for line in found.curves if "loss" in line)
+
+
+def test_a_pass_that_others_need_takes_no_row_that_was_left_out(fit, rows, monkeypatch):
+    """Its loss times nothing is not nothing, but NaN in every gradient."""
+    monkeypatch.setattr(Peers, "even", lambda _, parts: [*parts, ()])
+    found = fit([*rows, {"text": "poison", "label": "bird"}], model="toys/poison", validation=0, batch=4, epochs=12)
+    assert len(found.rows.left_out) == 1
+
+
+def test_a_score_that_is_no_number_is_not_the_best(fit, rows, monkeypatch):
+    scores = iter([math.nan, 0.25, 0.5, 0.25])
+    monkeypatch.setattr(Evaluation, "score", property(lambda _: next(scores)))
+    assert fit(rows, validation=rows[::6], epochs=4, batch=len(rows)).record["best_step"] == 3
 
 
 def test_many_rows_that_are_not_finite_end_the_training_with_the_last_checkpoint_whole(fit, rows, tmp_path):

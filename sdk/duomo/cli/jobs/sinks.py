@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -299,13 +300,18 @@ class FreeNames:
         stem = stem.encode("utf-8", "backslashreplace")[:_STEM_BYTES].decode("utf-8", "ignore")
         stem = _on_windows(stem) if sys.platform == "win32" else stem
         stem = stem or str(outcome.index)
-        for count in itertools.count(self._counts.get(stem, 0) + 1):
+        for count in itertools.count(self._counts.get(_folded(stem), 0) + 1):
             name = stem + (f"-{count}" if count > 1 else "") + self._suffix
-            if name not in self._given:  # by another input's own name: a-2.txt
+            if _folded(name) not in self._given:  # by another input's own name: a-2.txt
                 break
-        self._counts[stem] = count
-        self._given.add(name)
+        self._counts[_folded(stem)] = count
+        self._given.add(_folded(name))
         return name
+
+
+def _folded(name: str) -> str:
+    """What names have in common that are one file on macOS and Windows: small and large letters, accents apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _on_windows(stem: str) -> str:

@@ -127,7 +127,8 @@ class Feed:
             if error is None or self._stop.is_set():
                 break
             if not lane.reader.reconnects:
-                self._put(lane, Arrival(_as_ours(error, lane.reader.name), clock.time(), lane.reader.name))
+                last = Arrival(_as_ours(error, lane.reader.name), clock.time(), lane.reader.name)
+                self._put(lane, last, is_last=True)
                 break
             pause = self._open_again(lane, error, pause)
         with self._changed:
@@ -151,12 +152,12 @@ class Feed:
                 lane.state, lane.reconnects = "open", lane.reconnects + 1
             return pause
 
-    def _put(self, lane: _Lane, arrival: Arrival) -> None:
+    def _put(self, lane: _Lane, arrival: Arrival, *, is_last: bool = False) -> None:
         with self._changed:
             lane.received += 1
-            if self.every == 0 and lane.waiting:
+            if self.every == 0 and lane.waiting and not is_last:
                 lane.drop(lane.waiting.popleft())
-            elif self.every > 1 and (lane.received - 1) % self.every:
+            elif self.every > 1 and (lane.received - 1) % self.every and not is_last:
                 lane.drop(arrival)
                 return
             while len(lane.waiting) >= CAPACITY and not self._stop.is_set():

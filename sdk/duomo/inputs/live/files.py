@@ -56,7 +56,10 @@ class Tail(Reader):
         while True:
             part = self._file.read(1 << 16)
             if not part:
-                if self._was_replaced():
+                is_replaced = self._was_replaced()
+                part = self._file.read(1 << 16) if is_replaced else b""  # the last lines before it was
+            if not part:
+                if is_replaced:
                     self._file.close()
                     self._file = self.path.open("rb")
                     begun = b""

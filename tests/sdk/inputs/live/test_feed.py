@@ -89,6 +89,17 @@ def test_one_in_three_is_taken():
     assert feed.states()[0].dropped == 6
 
 
+@pytest.mark.parametrize("drop", ["latest", "all", "every=4"])
+def test_what_broke_a_source_for_good_is_not_dropped_and_drops_nothing(drop):
+    class Once(Given):
+        reconnects = False
+
+    with Feed([Once("a", 1, OSError("gone"))], drop) as feed:
+        one, error = values(feed)
+    assert one == 1
+    assert isinstance(error, InputUnreadable)
+
+
 def test_a_source_waits_while_enough_of_its_items_do():
     reader = Given("a", *range(CAPACITY + 50), None)
     with Feed([reader]) as feed:

@@ -1,6 +1,8 @@
 """Files that grow and folders that fill."""
 
 import os
+import threading
+from pathlib import Path
 
 from duomo.inputs.live import Feed, Folder, Tail
 
@@ -32,6 +34,28 @@ def test_a_file_that_is_replaced_or_cut_is_read_from_its_start(tmp_path):
         assert next_of(items).value == b"rotated"
         log.write_text("cut\n")
         assert next_of(items).value == b"cut"
+
+
+def test_what_is_added_just_before_a_file_is_replaced_is_not_lost(tmp_path, monkeypatch):
+    log, stat = tmp_path / "log", Path.stat
+    log.write_text("")
+
+    def late(path, **given):
+        """What happens between a look at the file's end and one at its name."""
+        if path == log and rotates.is_set():
+            rotates.clear()
+            with open(log, "ab") as writer:
+                writer.write(b"late\n")
+            (tmp_path / "new").write_bytes(b"rotated\n")
+            os.replace(tmp_path / "new", log)
+        return stat(path, **given)
+
+    rotates = threading.Event()
+    monkeypatch.setattr(Path, "stat", late)
+    with Feed([Tail(log)]) as feed:
+        items = iter(feed)
+        rotates.set()
+        assert [next_of(items).value for _ in range(2)] == [b"late", b"rotated"]
 
 
 def test_files_that_appear_come_once_they_have_stopped_growing(tmp_path):
