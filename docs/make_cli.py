@@ -21,8 +21,9 @@ Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with t
 - **Input** is a path, a folder, a glob, a URL or `-`; a text is given with `-t`. Standard input is read only for `-`,
   or when nothing is named and it is not a terminal: one text a line, one JSON record a line with
   `--input-format jsonl`, or the bytes of one image or audio clip.
-  A `.jsonl`, `.csv`, `.tsv` or `.parquet` file is an input a row: `--field` names the column, else the task's own key
-  does (`text`, `image`, `audio`). `--pair A B` gives two texts or files that are one input.
+  A `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet` file is an input a row: `--field` names the column, else the key of
+  the task (`text`, `image`, `audio`) does. With `--field`, standard input has JSON records, too.
+  `--pair A B` gives two texts or files that are one input.
 - **Output** is a table on a terminal and JSON lines in a pipe; `-o` (or `DUOMO_OUTPUT`) decides otherwise. `-O out.csv`
   and `-o out.csv` write a file, `-O folder/` a file for each input. Standard output has results and nothing else;
   remarks, progress and errors go to standard error.

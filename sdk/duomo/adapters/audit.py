@@ -15,16 +15,16 @@ import hashlib
 import hmac
 import json
 import os
-import sys
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from duomo.adapters.findings import Finding
 from duomo.counting import counted
 from duomo.errors import AuditProblem, CannotWrite
+from duomo.locking import try_lock
 from duomo.outcome import Outcome
 from duomo.specs import AdapterSpec
 
@@ -76,7 +76,12 @@ class AuditLog:
                 f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="another place"
             ) from None
         try:
-            _lock(self._file, self.path)
+            if not try_lock(self._file):
+                raise AuditProblem(
+                    f"the audit log '{self.path}' is in use",
+                    why="another writer has it open",
+                    fix="wait, or name another log",
+                )
             verdict = verify(self.path, secret=secret)
             if not verdict.ok:
                 raise AuditProblem(
@@ -285,20 +290,3 @@ def _brief(finding: Finding) -> dict[str, str]:
 
 def _head_path(path: Path) -> Path:
     return path.with_name(path.name + ".head")
-
-
-def _lock(file: IO[str], path: Path) -> None:
-    """The operating system's lock, which goes away with the process."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise AuditProblem(
-            f"the audit log '{path}' is in use", why="another writer has it open", fix="wait, or name another log"
-        ) from None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from duomo.errors import CannotWrite
+from duomo.locking import try_lock
 from duomo.outcome import Outcome
 
 
@@ -56,8 +58,7 @@ class WholeFileWriter(Writer):
         self.partial = self.path.with_name(self.path.name + ".partial")
         """The file until it is complete."""
         self.files = [str(self.partial)]
-        with explain_os_errors(self.path):
-            self._sink = open(self.partial, "w+b")  # noqa: SIM115 - closed by close()
+        self._sink = open_alone(self.partial, self.path)
 
     @abstractmethod
     def finish(self) -> None:
@@ -83,3 +84,33 @@ def explain_os_errors(path: Path) -> Iterator[None]:
             why=error.strerror or str(error),
             fix="make room or choose another place; with a store, the same call goes on where this one ended",
         ) from error
+
+
+def open_alone(place: Path, path: Path, *, keep: bool = False) -> IO[bytes]:
+    """Open a file to write that no other writer has open; one of two would write into the rows of the other.
+
+    Args:
+        place: the file to open.
+        path: what it is to be in the end, for errors.
+        keep: leave what is in it, to be read and written over.
+
+    Raises:
+        CannotWrite: another writer has it, or the place is read-only or not there.
+    """
+    with explain_os_errors(path):
+        flags = os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_RDWR if keep else os.O_WRONLY)
+        file: IO[bytes] = os.fdopen(os.open(place, flags, 0o666), "r+b" if keep else "wb")
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # two may share /dev/null or a pipe
+            alone = True
+            with contextlib.suppress(OSError):  # a file system without locks
+                alone = try_lock(file)
+            if not alone:
+                file.close()
+                raise CannotWrite(
+                    f"'{path}' is being written already",
+                    why="another run, in this process or another, has it open",
+                    fix="wait until it has ended, or name another file",
+                )
+            if not keep:
+                file.truncate()
+    return file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from duomo.writers.base import explain_os_errors
+from duomo.writers.base import explain_os_errors, open_alone
 
 
 class GrowingFile:
@@ -20,8 +20,7 @@ class GrowingFile:
         self.path = Path(path)
         self._behind = resume and self.path.exists()
         """Whether more of the earlier file may lie ahead."""
-        with explain_os_errors(self.path):
-            self._file = open(self.path, "r+b" if self._behind else "wb")  # noqa: SIM115 - closed by close()
+        self._file = open_alone(self.path, self.path, keep=self._behind)
 
     def write(self, text: str | bytes) -> int:
         """Write on, or find it written; what is written is with the operating system at once."""

@@ -62,9 +62,11 @@ class TextWriter(Writer):
         self._begin()
 
     def close(self, *, complete: bool = True) -> None:
-        if complete:
-            self._file.cut()
-        self._file.close()
+        try:
+            if complete:
+                self._file.cut()
+        finally:
+            self._file.close()
 
     def _prepare(self) -> None:
         """Refuse, before the file is touched, what this format cannot do."""

@@ -6,12 +6,13 @@ import io
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from duomo.cli.jobs import sources
+from duomo.cli.jobs import items, sources
 from duomo.cli.jobs.summary import Summary
 from duomo.inputs.limits import Limits
 from duomo.runner import load
@@ -355,8 +356,8 @@ def test_inputs_are_counted_where_none_is_read_for_it(
     Path("lists.jsonl").write_text("in.jsonl\n")
     read: list[str] = []
     # what is asked of the source, and in which order
-    parse, fetch, begin = sources._from_json, sources._from_url, Summary.begin
-    monkeypatch.setattr(sources, "_from_json", lambda *args: read.append(args[0]) or parse(*args))  # the same
+    parse, fetch, begin = items.from_json, sources._from_url, Summary.begin
+    monkeypatch.setattr(items, "from_json", lambda *args: read.append(args[0]) or parse(*args))  # the same
     monkeypatch.setattr(sources, "_from_url", lambda *args: read.append(args[0]) or fetch(*args))  # the same
     totals: list[int | None] = []
     monkeypatch.setattr(Summary, "begin", lambda self, total=None: totals.append(total) or begin(self, total))
@@ -364,6 +365,43 @@ def test_inputs_are_counted_where_none_is_read_for_it(
     assert done.exit_code in (0, 3), done.stderr
     assert totals == [total]
     assert len(read) == len(set(read)), "each is read once"
+
+
+def test_a_json_file_is_an_input_an_element_and_a_chat_is_one(duomo: Any, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.json"
+    rows.write_text('[{"text": "one"}, "two", {"txt": 3}]')
+    found = duomo.json(*CLASSIFY, str(rows))
+    assert labels(found[:2]) == ["one", "two"]
+    assert [(line["id"], line["ok"]) for line in found] == [(f"{rows}:{n}", n < 3) for n in (1, 2, 3)]
+    assert labels(duomo.json(*CLASSIFY, str(tmp_path), "--glob", "*.json")[:2]) == ["one", "two"]
+    rows.write_text('{"said": {"text": "one"}}')
+    assert labels(duomo.json(*CLASSIFY, str(rows), "--field", "said.text")) == ["one"]
+    for content, what in (("plain words", "is not JSON"), ("[]", "is an empty list"), ("[" * 100_000, "is not JSON")):
+        rows.write_text(content)
+        [line] = duomo.json(*CLASSIFY, str(rows))
+        assert what in line["error"]["what"]
+    chat = [{"role": "user", "content": "Good morning"}]
+    assert [item.value for item in items.from_json_file("c.json", json.dumps(chat).encode(), "")] == [chat]
+
+
+def test_a_field_is_never_passed_over(duomo: Any, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text('{"text": "one"}')
+    for inputs in (("-t", "one"), (note,), ("--pair", "a", "b")):
+        refused = duomo(*CLASSIFY, *map(str, inputs), "--field", "text")
+        assert "no input has rows" in refused.stderr, inputs
+        assert refused.exit_code == 2
+    for inputs in ((note, "--input-format", "jsonl"), ("-",), ()):
+        assert labels(duomo.json(*CLASSIFY, *map(str, inputs), "--field", "text", input='{"text": "one"}\n')) == [
+            "one"
+        ], inputs
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process without standard output is made by closing it")
+def test_results_do_not_vanish_where_standard_output_is_closed(shell: Any) -> None:
+    closed = shell(*CLASSIFY, "-t", "a", preexec_fn=lambda: os.close(1))
+    assert "standard output is closed" in closed.stderr
+    assert closed.code == 2
 
 
 def test_a_list_on_standard_input_is_read_once(duomo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -588,7 +626,9 @@ def test_a_file_may_be_named_by_either_option(duomo: Any, tmp_path: Path) -> Non
     assert (tmp_path / "c.csv").read_text().startswith("index,id,ok")
     assert (tmp_path / "folder" / "0.json").exists()
     assert "its ending is none of" in duomo(*CLASSIFY, "-t", "a", "-o", f"{tmp_path}/a.xyz").stderr
-    assert "Parquet holds whole outcomes, all in one file" in duomo(*CLASSIFY, "-t", "a", "-o", "parquet").stderr
+    refused = duomo(*CLASSIFY, "-t", "a", "-o", "parquet").stderr
+    assert "Parquet holds whole outcomes, all in one file" in refused
+    assert "fix: -O out.parquet" in refused
 
 
 def test_cells_that_start_a_formula_are_made_texts_when_asked(duomo: Any) -> None:

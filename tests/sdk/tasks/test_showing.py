@@ -34,6 +34,7 @@ from duomo.tasks import (
 from duomo.tasks.base import Result
 from duomo.tasks.encoding import Vector
 from duomo.tasks.nlp.embedding import Similarity
+from duomo.tasks.showing import outcome_html
 from duomo.tasks.speech.music import Pitch
 from duomo.tasks.tabular.series import Forecast, Quantile
 from duomo.tasks.vision.keypoints import Joint, Keypoint, Keypoints, Pose, Poses
@@ -220,3 +221,14 @@ def test_a_few_scores_have_bars() -> None:
     page = Tags(Similarity.model_construct(scores=[0.75, 0.25])._repr_html_())
     assert "0.75" in page.words
     assert page.found.count("i") == 2
+
+
+def test_the_beginning_of_a_text_file_is_shown(tmp_path):
+    note, other = tmp_path / "note.txt", tmp_path / "other.md"
+    note.write_text("Dear <all>, " + "and so on " * 100)
+    other.write_bytes(b"\xff\xfe")
+    for given in (None, note):
+        shown = outcome_html(Success(0, str(note), CAT, None, META), given)
+        assert "Dear &lt;all&gt;, and so on" in shown
+        assert shown.count("and so on") < 35
+    assert "<p>" not in outcome_html(Success(0, str(other), CAT, None, META)).replace(f"<p><b>{other}", "")

@@ -23,6 +23,7 @@ from duomo.tasks.speech.synthesis import Speech
 from duomo.tasks.vision.reading import Page, TextLine
 from duomo.writers.files import GrowingFile
 from duomo.writers.formats import open_writer
+from duomo.writers.text import JsonlWriter
 
 META = Meta("text-classification", "fake/echo", "in-process", batch=4, ms=1.25)
 FAILED = ItemError.of(BadInput("no 'cat'", why="it, left\nhome"))
@@ -326,8 +327,9 @@ def test_a_row_torn_by_a_full_disk_is_healed_by_the_next_run(tmp_path, monkeypat
     with pytest.raises(CannotWrite), open_writer(path, Classification) as writer:
         for outcome in MANY[:6]:
             writer.write(outcome)
-        # the disk is full for it alone
-        monkeypatch.setattr(writer._file, "_file", Full())  # type: ignore[attr-defined]
+        growing = writer._file  # type: ignore[attr-defined]  # where the disk is full
+        growing._file.close()  # the lock goes with it
+        monkeypatch.setattr(growing, "_file", Full())  # the disk is full for it alone
         writer.write(MANY[6])
     assert not path.read_bytes().endswith(b"\n")
     assert written(path, MANY, resume=True) == whole
@@ -357,6 +359,41 @@ def test_chosen_fields_are_the_columns_and_the_keys(tmp_path):
     assert json.loads((tmp_path / "out.json").read_text()) == expected
     shown = [{name: "" if value is None else str(value) for name, value in row.items()} for row in expected]
     assert read_csv(tmp_path / "out.csv") == shown
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.json", "out.csv", "out.html", "out.parquet", "out.npy"])
+def test_two_writers_do_not_share_a_file(name, tmp_path):
+    result = Embedding if name == "out.npy" else Classification
+    one = [] if name == "out.npy" else MANY[:1]
+    with open_writer(tmp_path / name, result) as writer:
+        for resume in (False, True):
+            with pytest.raises(CannotWrite, match="is being written already") as caught:
+                open_writer(tmp_path / name, result, resume=resume)
+            assert caught.value.fix
+        for outcome in one:
+            writer.write(outcome)
+    alone = (tmp_path / name).read_bytes()
+    with open_writer(tmp_path / name, result) as again:  # the first has ended
+        for outcome in one:
+            again.write(outcome)
+    assert (tmp_path / name).read_bytes() == alone
+
+
+def test_writers_may_share_what_is_no_file():
+    with JsonlWriter(os.devnull, Classification) as one, JsonlWriter(os.devnull, Classification) as other:
+        for outcome in MANY[:2]:
+            one.write(outcome)
+            other.write(outcome)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    reader = os.open(tmp_path / "pipe.jsonl", os.O_RDONLY | os.O_NONBLOCK)
+    with open_writer(tmp_path / "pipe.jsonl", Classification) as writer:
+        writer.write(MANY[1])
+        assert os.read(reader, 1 << 16).decode() == MANY[1].to_json() + "\n"
+    os.close(reader)
 
 
 def test_a_field_that_no_result_has_is_refused_before_a_file_is_made(tmp_path):

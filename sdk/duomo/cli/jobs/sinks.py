@@ -96,6 +96,8 @@ class Sink:
         out, is_file = str(self.place.out), self.place.is_file
         if is_file:
             check_place(out)
+        if self.place.out in (None, "-") and sys.stdout is None:
+            raise UsageProblem("standard output is closed", why="results would go there", fix="-O FILE")
         blob = f".{self.view.blob}" if self.view.blob else ""
         if is_file and self.place.format == "auto" and not (blob and out.lower().endswith(blob)):
             raise UsageProblem(
@@ -104,7 +106,8 @@ class Sink:
                 fix="-o FORMAT says it",
             )
         if self.output == "parquet" and (self.fields or not is_file):
-            raise UsageProblem("Parquet holds whole outcomes, all in one file", fix="-O out.csv takes --fields")
+            fix = "-O out.csv takes --fields" if self.fields else "-O out.parquet"
+            raise UsageProblem("Parquet holds whole outcomes, all in one file", fix=fix)
         if self.output == "npy":
             check_npy(self.view.result)
             if self.fields or not is_file:

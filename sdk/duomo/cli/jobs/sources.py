@@ -10,28 +10,26 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
+from duomo.cli.jobs.items import Item, from_json_file, from_jsonl, from_record
 from duomo.cli.jobs.lines import lines_of, records
-from duomo.data.rows import parse_json, read_csv, read_rows
+from duomo.data.rows import read_csv, read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.inputs.image import Image
 from duomo.inputs.limits import limits
 from duomo.inputs.source import is_url, open_source, path_of
 from duomo.inputs.text import Text
-from duomo.writers.columns import dig
 
-_RECORDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pdf": "pdf"}
-
-
-class Item(NamedTuple):
-    """One input: what goes to the task, or the error that it is already."""
-
-    label: str
-    """What a person knows it by: the path, or the text itself."""
-    value: Any
-    id: str = ""
-    """Its id in the outcome; empty to take the runner's."""
+_RECORDS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pdf": "pdf",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +89,15 @@ class Sources:
                 return None
             found += 1
         return found
+
+    @property
+    def may_have_rows(self) -> bool:
+        """Whether something that is named can have rows, of which `field` is a part."""
+        if self.format in ("text", "bytes"):
+            return False
+        files = [path for path in self.paths if not is_url(path)]
+        folders = any(path == "-" or os.path.isdir(path) or glob.has_magic(path) for path in files)
+        return bool(self.lists) or folders or any(self._kind(path) not in ("bytes", "pdf") for path in files)
 
     def _kind(self, name: str) -> str:
         """Choose the format of a file."""
@@ -159,17 +166,19 @@ class Sources:
     def _read(self, file: BinaryIO, name: str, kind: str) -> Iterator[Item | None]:
         """Yield the items of an open file or of standard input."""
         if kind == "jsonl":
-            yield from _from_jsonl(name, lines_of(file, False, limits().file_bytes), self.field)
+            yield from from_jsonl(name, lines_of(file, False, limits().file_bytes), self.field)
+        elif kind == "json":
+            yield from from_json_file(name, file.read(), self.field)
         elif kind in ("csv", "parquet"):
             rows = read_csv(file, name) if kind == "csv" else read_rows(name)
             for number, row in enumerate(rows, 2 if kind == "csv" else 1):
                 place = f"{name}:{number}"
-                yield Item(place, row, place) if isinstance(row, DuomoError) else _from_record(place, row, self.field)
+                yield Item(place, row, place) if isinstance(row, DuomoError) else from_record(place, row, self.field)
         else:
             for line in records(lines_of(file, self.null)):
                 yield _from_line(line) if line is not None else None
 
-    def _from_folder(self, folder: str) -> Iterator[Item]:
+    def _from_folder(self, folder: str) -> Iterator[Item | None]:
         found = False
         refused: list[OSError] = []
         for root, folders, files in os.walk(folder, onerror=refused.append):
@@ -181,7 +190,7 @@ class Sources:
                 if fits and not file.startswith("."):
                     found = True
                     path = os.path.join(root, file)
-                    yield Item(path, Path(path), path)
+                    yield from self._from_file(path, self._kind(path))
         for error in refused:
             place = str(error.filename)
             why = error.strerror or str(error)
@@ -203,7 +212,9 @@ class Sources:
         file = sys.stdin.buffer
         kind = self.format
         if kind == "auto":
-            if self.takes_text:
+            if self.field:
+                kind = "jsonl"
+            elif self.takes_text:
                 kind = "text" if ".txt" in self.suffixes or _looks_like_text(file) else "bytes"
             else:
                 kind = "bytes" if self.suffixes else "jsonl"
@@ -236,42 +247,6 @@ def _from_line(line: bytes) -> Item:
     except DuomoError as error:
         return Item(line.decode("utf-8", "backslashreplace"), error)
     return Item(text, str(text))
-
-
-def _from_jsonl(name: str, lines: Iterable[bytes | None], field: str) -> Iterator[Item | None]:
-    number = 0
-    for line in lines:
-        number += line is not None
-        if line is None or line.strip():
-            yield _from_json(f"{name}:{number}", line, field) if line else None
-
-
-def _from_json(place: str, line: bytes, field: str) -> Item:
-    try:
-        return _from_record(place, parse_json(line), field)
-    except ValueError as error:
-        return Item(place, BadInput(f"{place} is not JSON", why=str(error), fix="write one JSON value a line"), place)
-
-
-def _from_record(place: str, record: Any, field: str) -> Item:
-    # What an earlier `duomo run` wrote keeps its id, so that a result can be followed through the chain.
-    known = isinstance(record, dict) and isinstance(record.get("id"), str)
-    label = record["id"] if known else place
-    if not field:
-        return Item(label, record, label)
-    try:
-        value = dig(record, field)
-        what, fix = f"the field '{field}' of {place} is empty", "fill it in, or leave the row out"
-    except KeyError:
-        value = None
-        what, fix = f"{place} has no field '{field}'", "--field NAME, with dots"
-    if value is None:
-        failed = record.get("error") if isinstance(record, dict) else None
-        why = f"it has: {', '.join(record)}" if isinstance(record, dict) else f"it is a {type(record).__name__}"
-        if isinstance(failed, dict):
-            why = f"the step before failed: {failed.get('what', '')}"
-        return Item(label, BadInput(what, why=why, fix=fix), label)
-    return Item(label, value, label)
 
 
 def _looks_like_text(file: Any) -> bool:

@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import Any
 
 from duomo.cli.formats import to_json
+from duomo.cli.jobs.items import Item
 from duomo.cli.jobs.sinks import Console
-from duomo.cli.jobs.sources import Item
 from duomo.cli.jobs.task import TaskJob
 from duomo.errors import UsageProblem
 from duomo.outcome import Failure, ItemError

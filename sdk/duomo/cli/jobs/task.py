@@ -17,10 +17,11 @@ from duomo.catalog import resolve
 from duomo.cli.app import App
 from duomo.cli.jobs.arguments import parse_params, split_task
 from duomo.cli.jobs.following import LiveInput, decoder
+from duomo.cli.jobs.items import Item
 from duomo.cli.jobs.job import Job
 from duomo.cli.jobs.options import RunOptions
 from duomo.cli.jobs.results import View
-from duomo.cli.jobs.sources import Item, Sources
+from duomo.cli.jobs.sources import Sources
 from duomo.cli.output import emit, settle
 from duomo.cli.tables import is_terminal
 from duomo.errors import UsageProblem
@@ -142,7 +143,7 @@ class TaskJob(Job[RunOptions]):
             if sys.stdin is None or is_terminal(sys.stdin):
                 raise UsageProblem("there is nothing to run on", why="no input was named", fix=spec.example)
             paths = ["-"]
-        return Sources(
+        sources = Sources(
             paths,
             options.lists,
             options.texts,
@@ -159,6 +160,13 @@ class TaskJob(Job[RunOptions]):
             null=options.null,
             whole=options.whole,
         )
+        if options.field and not sources.may_have_rows:
+            raise UsageProblem(
+                "--field names a part of a row, and no input has rows",
+                why="rows are those of .jsonl, .json, .csv, .tsv and .parquet files and of standard input",
+                fix="leave out --field; --input-format jsonl or csv says that a file of another name has rows",
+            )
+        return sources
 
     def _first_fetched(self, items: Iterator[Item | None]) -> Iterator[Item | None]:
         """Give the same items with the first one fetched, so that no model is loaded for nothing."""

@@ -8,6 +8,7 @@ matplotlib's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,8 @@ _SHORT = 40
 """Letters of a text that is named like a number; a longer one is a paragraph."""
 _MOST_LETTERS = 300
 """Letters that are shown of a text that was given."""
+_TEXTS = (".txt", ".md")
+"""Endings of files whose beginning is shown."""
 _SHOWS: tuple[Show, ...] = (picture, sound, vector, series)
 """Each gives HTML and the names of the fields that it has shown; nothing for what it does not know."""
 
@@ -71,6 +74,8 @@ def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
         outcome: of any task.
         given: what it is the outcome of, where that is at hand; the beginning of a text or of a record is shown.
     """
+    if given is None or isinstance(given, Path):
+        given = _beginning(outcome.id)
     name = f"<p><b>{escape(outcome.id)}</b></p>{_given(given, outcome.id)}"
     if outcome.error is not None:
         what = f"<p>{escape(outcome.error.code)}: {escape(outcome.error.what)}</p>"
@@ -89,6 +94,15 @@ def _given(value: object, name: str) -> str:
     if text == name:
         return ""
     return f"<p>{escape(text[:_MOST_LETTERS])}{'…' if len(text) > _MOST_LETTERS else ''}</p>"
+
+
+def _beginning(name: str) -> str | None:
+    """Read the beginning of a text file; None for any other."""
+    if not name.lower().endswith(_TEXTS) or not os.path.isfile(name):
+        return None
+    with contextlib.suppress(OSError, UnicodeDecodeError), open(name, encoding="utf-8-sig") as file:
+        return file.read(_MOST_LETTERS + 1)
+    return None
 
 
 def _is_file(name: str) -> bool:
