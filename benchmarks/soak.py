@@ -2,7 +2,8 @@
 
 Good, bad, long, too large and abandoned requests come from keep-alive connections of this process, to a model that does
 nothing. It ends after so many requests or so many seconds, whichever is first. What a good request costs is measured
-in turns with FastAPI and LitServe, which answer the same body by hand. Connections that say nothing are held meanwhile.
+in turns with FastAPI and LitServe, which answer the same body by hand, and with the least that uvicorn takes. Meanwhile
+connections are held that say nothing.
 """
 
 import argparse
@@ -48,8 +49,21 @@ def label(body: Body) -> dict[str, list[dict[str, str | float]]]:
     return {"labels": [{"name": body.input, "score": 1.0}, {"name": "other", "score": 0.0}]}
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 """
+BARE = """
+import sys
+import uvicorn
+BODY = b'{"labels": [{"name": "a text of usual length, such as people write when asked", "score": 1.0}]}'
+HEAD = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]
+async def app(scope, receive, send):
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": HEAD})
+    await send({"type": "http.response.body", "body": BODY})
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False, lifespan="off")
+"""
+"""The least that uvicorn takes: nothing is parsed, and the answer is always the same."""
 IN_BATCHES = str(Path(__file__).parent / "servers" / "litserve_fake.py")
-PEERS = {"fastapi": ("-c", BY_HAND), "litserve": (IN_BATCHES,)}
+PEERS = {"bare": ("-c", BARE), "fastapi": ("-c", BY_HAND), "litserve": (IN_BATCHES,)}
 PATH = "/v1/tasks/text-classification"
 TURNS, TURN = 5, 600
 """Turns of each server, and good requests of one."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from duomo.errors import BadInput
 from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
+from duomo.inputs.frames import lossless
+from duomo.inputs.limits import limits
 from duomo.inputs.source import open_source
 from duomo.tasks.base import Options
 
@@ -79,13 +81,17 @@ def encode_options(options: Options) -> dict[str, Json]:
 
 
 def _video(video: Video) -> Json:
-    if not isinstance(video.source, str | bytes | os.PathLike):
+    if isinstance(video.source, str | bytes | os.PathLike):
+        return _data(_read(video.source, "video"))
+    most = limits().video_seconds
+    clip = video.first(most)
+    if clip.total > most or len({frame.shape for frame in clip.frames}) > 1:
         raise BadInput(
-            "frames in memory cannot be sent to a server",
-            why="a server takes the bytes of a video file",
-            fix="write them to a file, or use a model on this machine",
+            f"these {clip.total:,} frames cannot be sent to a server",
+            why=f"they go as a video, which has frames of one size, and {most:,} of them at most",
+            fix="send a video file, or use a model on this machine",
         )
-    return _data(_read(video.source, "video"))
+    return _data(lossless(clip.frames))
 
 
 def _chat(chat: ImageChat) -> Json:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
@@ -189,6 +189,20 @@ class VideoReader:
                 if "://" not in self.name
                 else "check the address and the network",
             ) from None
+
+
+def lossless(frames: Sequence[NDArray[np.uint8]]) -> bytes:
+    """Write RGB frames of one size as a video (FFV1 in Matroska) that gives the same frames, one a second."""
+    buffer = io.BytesIO()
+    av = _av()
+    with av.open(buffer, "w", format="matroska", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("ffv1", rate=1)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "bgr0"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
 
 
 def _av() -> ModuleType:

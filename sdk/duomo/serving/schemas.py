@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from duomo.client.encode import encode_item, encode_options
-from duomo.errors import BadInput
+from duomo.errors import DuomoError
 from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
 from duomo.serving.hosted import Hosted
 from duomo.tasks.base import Task
@@ -109,7 +109,7 @@ def example_of(task: type[Task[Any, Any, Any]]) -> dict[str, object] | None:
     options = task.Options.parse(sample.options)
     try:
         return {"input": encode_item(task.Input.accept(sample.items[0])), "options": encode_options(options)}
-    except BadInput:  # frames of a video that were never in a file
+    except DuomoError:  # frames of a video, where PyAV is not installed
         return None
 
 

@@ -40,6 +40,18 @@ def test_marks_are_the_same_on_the_other_side():
     assert MarkedImage.accept(PICTURE).boxes == ()
 
 
-def test_frames_in_memory_are_not_sent():
-    with pytest.raises(BadInput, match="frames in memory"):
-        encode_item(Video.accept(np.zeros((2, 4, 4, 3), np.uint8)))
+@pytest.mark.parametrize("size", [(7, 9), (48, 64)])
+def test_frames_in_memory_go_as_a_video_that_gives_the_same_frames(size):
+    frames = np.random.default_rng(0).integers(0, 255, (5, *size, 3), np.uint8)
+    sent = Video.accept(to_item(encode_item(Video.accept(frames)), Video))
+    for here, there in (
+        (Video.accept(frames).first(5, 2), sent.first(5, 2)),
+        (Video.accept(frames).spread(8), sent.spread(8)),
+    ):
+        assert (here.times, here.total) == (there.times, there.total)
+        assert np.array_equal(here.frames, there.frames)
+
+
+def test_frames_of_unlike_size_are_not_sent():
+    with pytest.raises(BadInput, match="2 frames cannot be sent"):
+        encode_item(Video.accept([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 6, 3), np.uint8)]))
