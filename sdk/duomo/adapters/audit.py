@@ -70,7 +70,8 @@ class AuditLog:
         self._turn = threading.Lock()
         is_new = not self.path.exists()
         try:
-            self._file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the log is
+            # Unbuffered: what a full disk has not taken is not written later, behind a line of the same number.
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - open as long as the log is
         except OSError as error:
             raise CannotWrite(
                 f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="another place"
@@ -119,15 +120,22 @@ class AuditLog:
                 "prev_hash": self.head,
             }
             line["hash"] = _hash(line, self._secret)
-            try:
-                self._file.write(_text(line))
-                self._file.flush()
-            except OSError as error:
-                raise CannotWrite(
-                    f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="make room"
-                ) from None
+            self._write(_text(line).encode())
             self._lines, self.head = self._lines + 1, str(line["hash"])
             return self.head
+
+    def _write(self, line: bytes) -> None:
+        """Write a line whole, or nothing of it: a part would break the chain."""
+        size, left = os.fstat(self._file.fileno()).st_size, memoryview(line)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), size)
+            raise CannotWrite(
+                f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="make room"
+            ) from None
 
     def append_outcome(self, spec: AdapterSpec, outcome: Outcome[Any], findings: Iterable[Finding] = ()) -> None:
         """A line for what became of a record, and one before it for each finding that someone overrode.
@@ -162,7 +170,7 @@ class AuditLog:
                 self._note_head()
                 try:
                     self._file.close()
-                except OSError as error:  # what an earlier write left behind is written once more
+                except OSError as error:  # a disk of a network may say only now that it is full
                     raise CannotWrite(
                         f"the audit log '{self.path}' cannot be written",
                         why=error.strerror or str(error),
@@ -275,7 +283,8 @@ def _problem(text: str, seq: int, head: str, secret: bytes | None) -> str:
 
 
 def _text(line: Mapping[str, Any]) -> str:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # half a character, which UTF-8 has no bytes for
 
 
 def _hash(line: Mapping[str, Any], secret: bytes | None) -> str:

@@ -280,11 +280,33 @@ def test_a_log_that_was_emptied_together_with_its_head_is_doubted(log):
     assert [json.loads(line)["event"] for line in lines_of(log)] == ["head-missing"]
 
 
+def test_half_a_character_in_a_key_costs_no_line(tmp_path):
+    with AuditLog(tmp_path / "new.log") as opened:
+        opened.append("result", key="\ud83d")
+    assert verify(tmp_path / "new.log").ok
+    assert json.loads(lines_of(tmp_path / "new.log")[0])["key"] == "\ud83d"
+
+
 def test_a_new_log_begins_without_a_doubt(tmp_path):
     with AuditLog(tmp_path / "new.log"):
         pass
     verdict = verify(tmp_path / "new.log")
     assert (verdict.lines, verdict.doubt) == (0, "")
+
+
+def test_a_disk_that_was_full_for_a_moment_breaks_no_chain(log):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with AuditLog(log) as opened:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 10, limits[1]))  # room for a part of a line
+        try:
+            with pytest.raises(CannotWrite):
+                opened.append("result", key="lost")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        opened.append("result", key="kept")
+    assert [json.loads(line)["key"] for line in lines_of(log)[-2:]] == ["k5", "kept"]
+    assert verify(log)._replace(head="") == (7, "", "", "")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")

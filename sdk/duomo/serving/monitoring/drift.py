@@ -17,6 +17,8 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from duomo.replacing import replacing
+
 LOG = logging.getLogger("duomo.drift")
 ALPHA = 0.01
 REFERENCE, WINDOW = 500, 250
@@ -97,10 +99,9 @@ class Drift:
 
     def _keep(self, path: Path) -> None:
         """Write the file whole or not at all; the item that was answered is not at fault when that fails."""
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            fresh.write_text(json.dumps(self._reference), "utf-8")
-            os.replace(fresh, path)
+            with replacing(path) as fresh:
+                fresh.write_text(json.dumps(self._reference), "utf-8")
         except OSError as error:
             LOG.warning("the windows that drift is compared with cannot be kept: %s", error)
 
