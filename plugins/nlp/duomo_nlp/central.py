@@ -57,7 +57,9 @@ class KeywordExtraction(SentenceEncoder[Text, Keywords]):
         for item, spans in zip(items, found, strict=True):
             if not spans:
                 raise BadInput(
-                    f"this text has no word that could be a keyword: {str(item)[:39]!r}", fix="a longer text"
+                    f"this text has no word that could be a keyword: {str(item)[:39]!r}",
+                    why="a keyword begins and ends with a word that says something",
+                    fix="a longer text",
                 )
         groups = [
             [str(item), *(item[start:end] for start, end in spans)] for item, spans in zip(items, found, strict=True)

@@ -57,7 +57,9 @@ class Recipe(NamedTuple):
     def prompt(self, text: str | None, name: str | None, *, usual: tuple[str, ...] = ()) -> str:
         """What goes before a text: the caller's own, the one of that name, the first of `usual`, or the default."""
         if text is not None and name is not None:
-            raise BadOption("prompt and prompt_name say two things", fix="pass one of them")
+            raise BadOption(
+                "prompt and prompt_name say two things", why="one prompt goes before a text", fix="pass one of them"
+            )
         if text is not None:
             return text
         if name is not None and name not in self.prompts:

@@ -20,4 +20,8 @@ class DepthEstimator(Dense[DepthMap]):
 
     def results(self, output: Any, sizes: list[tuple[int, int]], options: DepthEstimationOptions) -> list[DepthMap]:
         found = self.processor.post_process_depth_estimation(output, sizes)
-        return [DepthMap.of(each["predicted_depth"].float().cpu().numpy()) for each in found]
+        # The processor drops an axis of one pixel.
+        return [
+            DepthMap.of(each["predicted_depth"].float().reshape(size).cpu().numpy())
+            for each, size in zip(found, sizes, strict=True)
+        ]

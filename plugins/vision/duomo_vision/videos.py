@@ -39,7 +39,8 @@ class VideoClassifier(Grouped[Video, VideoLabels]):
                     why="what is not there cannot be looked at",
                     fix="sampling=even looks at some frames twice, or lower step",
                 )
-        prepared = self.processor(clip.frames, return_tensors="pt")
+        # Left to guess, a processor takes three rows of pixels for three channels.
+        prepared = self.processor(clip.frames, input_data_format="channels_last", return_tensors="pt")
         return {
             "inputs": {"pixel_values": prepared["pixel_values"]},
             "size": clip.times,

@@ -24,7 +24,11 @@ def not_one(what: str, value: object, usual: str) -> BadInput:
         return BadInput(
             f"{what} is expected, and there is none", why=f"the value is {value!r}, of {type(value).__name__}", fix=fix
         )
-    return BadInput(f"{what} is expected, not {type(value).__name__}", fix=fix)
+    return BadInput(
+        f"{what} is expected, not {type(value).__name__}",
+        why=f"{what} cannot be read from a value of that type",
+        fix=fix,
+    )
 
 
 def what_instead(value: object, usual: str) -> str:

@@ -33,7 +33,9 @@ def to_numpy(value: object, fix: str) -> np.ndarray[Any, Any]:
             fix=fix,
         ) from None
     if array.dtype == object or np.iscomplexobj(array):
-        raise BadInput(f"an array of type {array.dtype} holds no real numbers", fix=fix)
+        raise BadInput(
+            f"an array of type {array.dtype} holds no real numbers", why="samples and pixels are real numbers", fix=fix
+        )
     if np.ma.is_masked(value):
         raise BadInput(
             "this array has masked elements", why="what lies under the mask would be read", fix="array.filled()"

@@ -66,7 +66,8 @@ class Audio:
             return cls(*taken)
         if isinstance(value, tuple) and len(value) == 2 and hasattr(value[0], "__array__"):
             if not hasattr(value[1], "__index__") or value[1] <= 0:
-                raise BadInput(f"the sampling rate must be a positive int, not {value[1]!r}", fix="(array, 16000)")
+                what = f"the sampling rate must be a positive int, not {value[1]!r}"
+                raise BadInput(what, why="it counts the samples of a second", fix="(array, 16000)")
             return cls(value[0], "", int(value[1]))
         if hasattr(value, "__array__"):
             raise BadInput(
@@ -292,10 +293,14 @@ def _to_mono(value: object) -> np.ndarray[Any, Any]:
     if array.dtype.newbyteorder("=") == np.int16:
         array = array / np.float32(32768)
     elif not np.issubdtype(array.dtype, np.floating):
-        raise BadInput(f"samples of type {array.dtype} are ambiguous", fix="pass floats in [-1, 1], or int16")
+        why = "the type does not say which number is full scale"
+        raise BadInput(f"samples of type {array.dtype} are ambiguous", why=why, fix="pass floats in [-1, 1], or int16")
     if array.ndim == 2:
         array = _mix(array.T if array.shape[0] < array.shape[1] else array)
     if array.ndim != 1:
-        raise BadInput(f"an array of shape {array.shape} is not audio", fix="pass (samples,) or (channels, samples)")
+        why = f"it has {array.ndim} dimensions, and audio has one or two"
+        raise BadInput(
+            f"an array of shape {array.shape} is not audio", why=why, fix="(samples,) or (channels, samples)"
+        )
     # A copy: a model may write into its samples, and the caller's array is not ours to change.
     return np.array(array, dtype=np.float32)

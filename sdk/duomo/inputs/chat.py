@@ -45,12 +45,14 @@ class ImageChat:
             return cls((("user", parts),), images, images[0].name if images else "")
         if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
             raise BadInput(
-                f"a chat with images is expected, not {value!r:.60}", fix=f'("Who?", "cat.jpg") or {_EXAMPLE}'
+                f"a chat with images is expected, not {value!r:.60}",
+                why="it is neither a text with its image nor a list of messages",
+                fix=f'("Who?", "cat.jpg") or {_EXAMPLE}',
             )
         pictures: list[Image] = []
         messages = tuple(_message(each, pictures) for each in value)
         if not messages:
-            raise BadInput("there are no messages in this chat", fix=_EXAMPLE)
+            raise BadInput("there are no messages in this chat", why="its length is zero", fix=_EXAMPLE)
         return cls(messages, tuple(pictures), pictures[0].name if pictures else "")
 
 
@@ -63,7 +65,9 @@ def _message(value: object, pictures: list[Image]) -> tuple[str, tuple[str | Non
     if isinstance(content, str):
         return value["role"], (str(Text.accept(content)),)
     if not isinstance(content, list) or not content:
-        raise BadInput(f"a message without content: {value!r:.80}", fix=_EXAMPLE)
+        raise BadInput(
+            f"a message without content: {value!r:.80}", why="content is a text, or a list of parts", fix=_EXAMPLE
+        )
     return value["role"], tuple(_part(each, pictures) for each in content)
 
 
@@ -73,4 +77,8 @@ def _part(value: object, pictures: list[Image]) -> str | None:
     if isinstance(value, Mapping) and "image" in value:
         pictures.append(Image.accept(value["image"]))
         return None
-    raise BadInput(f"a part of a message is neither text nor image: {value!r:.80}", fix=_EXAMPLE)
+    raise BadInput(
+        f"a part of a message is neither text nor image: {value!r:.80}",
+        why="a part has the key 'text' or the key 'image'",
+        fix=_EXAMPLE,
+    )

@@ -54,7 +54,11 @@ class Episode:
         found: Any = value.get("actions")
         found = () if found is None else found
         if not _is_list(found):
-            raise BadInput(f"actions are a list of lists of numbers, not {found!r:.60}", fix=_EXAMPLE)
+            raise BadInput(
+                f"actions are a list of lists of numbers, not {found!r:.60}",
+                why="an action may have several numbers",
+                fix=_EXAMPLE,
+            )
         actions = tuple(_values(each) for each in found)
         if not observations or len(actions) != len(observations) - 1:
             raise BadInput(

@@ -65,6 +65,7 @@ def _read() -> Limits:
         if type(value) is not int or value < 1:
             raise UsageProblem(
                 f"the limit {name} must be a positive whole number, not {value!r}",
+                why="it is counted or measured in whole units",
                 fix=f"duomo config set limits.{name} {getattr(_DEFAULTS, name)}",
             )
     return Limits(**chosen)

@@ -36,7 +36,9 @@ class MarkedImage:
             return cls(image, name=image.name)
         if "image" not in value:
             raise BadInput(
-                "boxes and points need the image that they are on", fix='{"image": "cat.jpg", "boxes": [[0, 0, 9, 9]]}'
+                "boxes and points need the image that they are on",
+                why="there is no key 'image'",
+                fix='{"image": "cat.jpg", "boxes": [[0, 0, 9, 9]]}',
             )
         image = Image.accept(value["image"])
         boxes: Any = tuple(_numbers(each, 4, "a box") for each in _listed(value.get("boxes")))
@@ -65,7 +67,11 @@ def _listed(value: object) -> Iterable[Any]:
         return ()
     value = value.tolist() if hasattr(value, "tolist") else value
     if not isinstance(value, list | tuple):
-        raise BadInput("boxes and points are lists", fix='"boxes": [[xmin, ymin, xmax, ymax]], "points": [[x, y]]')
+        raise BadInput(
+            "boxes and points are lists",
+            why=f"what was given is {value!r:.60}",
+            fix='"boxes": [[xmin, ymin, xmax, ymax]], "points": [[x, y]]',
+        )
     return value
 
 

@@ -44,7 +44,9 @@ class Parts:
             return kind.accept(value)
         parts = list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else []
         if not parts:
-            raise BadInput(f"{key} must be a list of at least one text", fix=cls.EXAMPLE)
+            raise BadInput(
+                f"{key} must be a list of at least one text", why=f"what was given is {value!r:.60}", fix=cls.EXAMPLE
+            )
         [inner] = typing.get_args(kind)
         return tuple(inner.accept(each) for each in parts)
 
@@ -147,7 +149,9 @@ class Choices(Parts):
 
     def __post_init__(self) -> None:
         if len(self.choices) < 2:
-            raise BadInput("choices must be a list of two texts or more", fix=self.EXAMPLE)
+            raise BadInput(
+                "choices must be a list of two texts or more", why="of one there is nothing to choose", fix=self.EXAMPLE
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -208,7 +212,11 @@ class TextOrImage:
             return cls(image=value, name=value.name)
         if isinstance(value, Mapping):
             if ("text" in value) == ("image" in value):
-                raise BadInput("give either a text or an image", fix='{"text": "a cat"} or {"image": "cat.jpg"}')
+                raise BadInput(
+                    "give either a text or an image",
+                    why="there are both" if "text" in value else "there is neither",
+                    fix='{"text": "a cat"} or {"image": "cat.jpg"}',
+                )
             if "image" in value:
                 return cls.accept(Image.accept(value["image"]))
             value = value["text"]
@@ -217,11 +225,19 @@ class TextOrImage:
         return cls.accept(Image.accept(value))
 
 
+def _lacking(value: object, keys: tuple[str, ...]) -> str:
+    if isinstance(value, Mapping):
+        return f"there is no {' and no '.join(repr(key) for key in keys if key not in value)}"
+    return f"it has {len(value)} parts" if isinstance(value, tuple | list) else f"it is one {type(value).__name__}"
+
+
 def _parts(value: object, keys: tuple[str, ...], what: str) -> Sequence[object]:
     if isinstance(value, Mapping) and all(key in value for key in keys):
         return [value[key] for key in keys]
     if isinstance(value, tuple | list) and len(value) == len(keys):
         return value
     raise BadInput(
-        f"{what} is expected, not {value!r:.60}", fix=f'pass a tuple of two, or {{"{keys[0]}": …, "{keys[1]}": …}}'
+        f"{what} is expected, not {value!r:.60}",
+        why=_lacking(value, keys),
+        fix=f'pass a tuple of two, or {{"{keys[0]}": …, "{keys[1]}": …}}',
     )

@@ -86,13 +86,18 @@ def as_uint8(value: object) -> np.ndarray[Any, Any]:
     if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
         raise BadInput(
             f"an array of shape {array.shape} is not an image",
+            why="an axis has no length" if 0 in array.shape else "the last axis, or a tensor's first, has the channels",
             fix="pass (H, W), (H, W, 3), (H, W, 4) or, as a tensor, (3, H, W)",
         )
     if np.issubdtype(array.dtype, np.floating):
         _check_range(float(array.min()), float(array.max()))
         array = (array * 255).round()
     elif array.dtype != np.uint8:
-        raise BadInput(f"pixels of type {array.dtype} are ambiguous", fix="pass uint8, or floats in [0, 1]")
+        raise BadInput(
+            f"pixels of type {array.dtype} are ambiguous",
+            why="the type does not say which number is white",
+            fix="pass uint8, or floats in [0, 1]",
+        )
     array = array.astype(np.uint8)
     if array.shape[-1] == 4:
         alpha = array[..., 3:].astype(np.float32) / 255

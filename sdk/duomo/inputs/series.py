@@ -35,7 +35,11 @@ class Series:
         if hasattr(value, "__array__"):
             value = to_numpy(value, "pass a list of numbers").tolist()
         if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
-            raise BadInput(f"a list of numbers is expected, not {value!r:.60}", fix="[112, 118, 132]")
+            raise BadInput(
+                f"a list of numbers is expected, not {value!r:.60}",
+                why="the values of a series come one after the other",
+                fix="[112, 118, 132]",
+            )
         numbers = [_number(each, at) for at, each in enumerate(value)]
         if not numbers:
             raise BadInput(

@@ -33,7 +33,11 @@ def path_of(value: str | os.PathLike[str], what: str) -> Path:
     """The path that a caller names. Raises `InputMissing` for an address of a kind that is not fetched."""
     check_unsealed(f"this {what}")
     if value == "":  # as a path it would be this folder
-        raise InputMissing(f"the path of this {what} is empty", fix="leave it out, or check where it comes from")
+        raise InputMissing(
+            f"the path of this {what} is empty",
+            why="it has no characters",
+            fix="leave it out, or check where it comes from",
+        )
     found = _SCHEME.match(value) if isinstance(value, str) else None
     if found is None or not isinstance(value, str):
         return Path(value)
@@ -131,7 +135,11 @@ def open_source(source: Any, what: str) -> BinaryIO:
             return open(check_file(path_of(source, what), what), "rb")
         except OSError as error:
             raise _not_read(source, error) from None
-    raise BadInput(f"cannot read {what} from {type(source).__name__}", fix="pass a path, an address or bytes")
+    raise BadInput(
+        f"cannot read {what} from {type(source).__name__}",
+        why="it is neither a file nor the name of one",
+        fix="pass a path, an address or bytes",
+    )
 
 
 def unpack_file(value: Mapping[Any, Any], what: str, fix: str) -> tuple[Any, str]:
@@ -144,7 +152,9 @@ def unpack_file(value: Mapping[Any, Any], what: str, fix: str) -> tuple[Any, str
     if content is None and path is None:
         keys = ", ".join(map(repr, value)) or "nothing in it"
         fix = f"{what_instead(value, what)}; or {fix}" if value else fix
-        raise BadInput(f"a {type(value).__name__} with {keys} is not {what}", fix=fix)
+        raise BadInput(
+            f"a {type(value).__name__} with {keys} is not {what}", why="neither 'bytes' nor 'path' is in it", fix=fix
+        )
     return (path if content is None else content), name_of(path)
 
 
@@ -152,7 +162,11 @@ def read_object(file: Any) -> bytes:
     """All bytes of a file object; read once, since an item may be decoded more than once or sent away."""
     data = file.read()
     if not isinstance(data, bytes):
-        raise BadInput(f"this file object gives {type(data).__name__}, not bytes", fix='open it with mode "rb"')
+        raise BadInput(
+            f"this file object gives {type(data).__name__}, not bytes",
+            why="it was opened as text",
+            fix='open it with mode "rb"',
+        )
     return data
 
 
@@ -209,5 +223,9 @@ def _download(url: str) -> bytes:
             f"could not fetch '{url}'", why=str(error), fix="check the address and the network"
         ) from None
     if len(data) > limit:
-        raise InputTooLarge(f"'{url}' sends more than {limit:,} bytes", fix="duomo config set limits.file_bytes N")
+        raise InputTooLarge(
+            f"'{url}' sends more than {limit:,} bytes",
+            why="that is the limit for a file",
+            fix="duomo config set limits.file_bytes N",
+        )
     return data

@@ -58,6 +58,7 @@ class Table:
             return _checked(cls(_cells(value[0]), tuple(_cells(row) for row in value[1:]), name))
         raise BadInput(
             f"a table is expected, not {value!r:.60}",
+            why="it has no rows and columns",
             fix='a DataFrame, a list of dicts, {"city": ["Oslo"], "people": [717710]}, or Path("table.csv")',
         )
 
@@ -99,7 +100,11 @@ def _of_mapping(value: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[tuple[
     if set(value) == {"columns", "rows"} and all(_is_row(row) for row in value["rows"]):
         return _cells(value["columns"]), tuple(_cells(row) for row in value["rows"])
     if not all(_is_row(column) for column in value.values()):
-        raise BadInput("each column of a table is a list of cells", fix='{"city": ["Oslo"], "people": [717710]}')
+        raise BadInput(
+            "each column of a table is a list of cells",
+            why="a value of this mapping is not a list",
+            fix='{"city": ["Oslo"], "people": [717710]}',
+        )
     columns = [_cells(column) for column in value.values()]
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
@@ -126,10 +131,18 @@ def _of_dicts(rows: Sequence[Mapping[Any, Any]]) -> tuple[tuple[str, ...], tuple
 
 def _checked(table: Table) -> Table:
     if not table.columns or not table.rows:
-        raise BadInput("this table has no rows" if table.columns else "this table is empty", fix="a header and a row")
+        raise BadInput(
+            "this table has no rows" if table.columns else "this table is empty",
+            why="there is nothing to read in it",
+            fix="a header and a row",
+        )
     twice = next((name for name in table.columns if table.columns.count(name) > 1), None)
     if twice is not None:
-        raise BadInput(f"two columns of this table are called '{twice}'", fix="rename one")
+        raise BadInput(
+            f"two columns of this table are called '{twice}'",
+            why="a cell is found by the name of its column",
+            fix="rename one",
+        )
     for number, row in enumerate(table.rows, 1):
         if len(row) != len(table.columns):
             raise BadInput(

@@ -146,7 +146,9 @@ class Prompt:
 def _budget(value: object) -> int | None:
     if value is not None and (type(value) is not int or value < 1):
         raise BadInput(
-            f"max_new_tokens of a prompt cannot be {value!r:.80}", fix="an int of at least 1, or leave it out"
+            f"max_new_tokens of a prompt cannot be {value!r:.80}",
+            why="it counts tokens",
+            fix="an int of at least 1, or leave it out",
         )
     return value
 
@@ -168,4 +170,6 @@ def _message(value: object) -> dict[str, str]:
 
 
 def _no_messages() -> tuple[dict[str, str], ...]:
-    raise BadInput("there are no messages in this chat", fix='[{"role": "user", "content": "Hello!"}]')
+    raise BadInput(
+        "there are no messages in this chat", why="its length is zero", fix='[{"role": "user", "content": "Hello!"}]'
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,9 @@ def _pictures(value: Any) -> Any:
             value = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
         else:
             value = [part.strip() for part in str(value).split(",")]
+    # The rows of an image can be gone through, too.
+    elif not isinstance(value, Iterable) or isinstance(value, bytes | Mapping) or getattr(value, "ndim", 4) != 4:
+        raise ValueError(f"a folder or a list of images is expected, not {type(value).__name__}")
     return tuple(Image.accept(each) for each in value)
 
 

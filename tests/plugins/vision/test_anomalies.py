@@ -51,6 +51,13 @@ def test_the_score_is_a_multiple_of_the_worst_good_picture(detector: Any) -> Non
     assert detector(PIL.Image.new("RGB", (320, 240), "red"), good=[first, second]).score > 1.5
 
 
+@pytest.mark.parametrize("good", [5, b"bytes", np.zeros((8, 8, 3), np.uint8), {"a": 1}, PIL.Image.new("RGB", (8, 8))])
+def test_what_is_not_a_list_of_images_is_refused(detector: Any, good: Any) -> None:
+    with pytest.raises(duomo.errors.BadOption, match="option 'good' cannot be") as caught:
+        detector(PIL.Image.new("RGB", (32, 24)), good=good)
+    assert "a folder or a list of images is expected" in caught.value.why
+
+
 def test_good_pictures_must_be_readable_and_two(detector: Any) -> None:
     with pytest.raises(BadOption, match="good image 1 cannot be used"):
         detector(fabric(0), good=[fabric(1), b"no image"])

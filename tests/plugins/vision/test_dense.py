@@ -190,6 +190,12 @@ def test_depths_are_those_of_the_pipeline(folder: Any, bare_pipeline: Any, photo
             assert apart.max() <= 1
 
 
+def test_an_image_of_one_row_has_depths(folder: Any) -> None:
+    runner = duomo.load("depth-estimation", f"dir:{folder(tiny.dpt)}", device="cpu")
+    for size in ((1, 1), (1, 9), (9, 1)):
+        assert runner(np.full((*size, 3), 90, np.uint8)).array.shape == size
+
+
 @pytest.mark.equals("the pipeline, scores to 1e-4, boxes to a pixel", "zero-shot-object-detection")
 @pytest.mark.parametrize("make", [tiny.owl_vit, tiny.owl_v2])
 def test_labels_on_the_spot_have_the_boxes_of_the_pipeline(

@@ -7,7 +7,9 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
+import torch
 from transformers import AutoImageProcessor, AutoModelForVideoClassification
 from transformers.pipelines.video_classification import VideoClassificationPipeline
 
@@ -100,6 +102,18 @@ def test_frames_of_unlike_size_and_a_single_frame_are_errors_of_their_items(fold
     assert still.error.what == "this video has one frame"
     assert "image-classification" in still.error.fix
     assert good.ok
+
+
+def test_a_low_video_is_read_by_rows_not_by_channels(folder: Any) -> None:
+    runner = duomo.load("video-classification", f"dir:{folder(tiny.video_mae)}", device="cpu")
+    network = AutoModelForVideoClassification.from_pretrained(folder(tiny.video_mae)).eval()
+    processor = AutoImageProcessor.from_pretrained(folder(tiny.video_mae))
+    for height in (1, 3):
+        low = np.ascontiguousarray(clips()[0][:4, :height, :3])
+        pixels = processor([PIL.Image.fromarray(frame) for frame in low], return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            expected = network(pixels).logits.softmax(-1)[0].sort(descending=True).values.tolist()
+        assert [label.score for label in runner(low, top_k=len(expected)).labels] == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_video_longer_than_the_limit_is_refused(files: list[Path], config: Callable[[str], Path]) -> None:

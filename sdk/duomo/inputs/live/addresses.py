@@ -43,7 +43,9 @@ def open(*sources: str | Reader, drop: str = "all", suffixes: tuple[str, ...] = 
         InputMissing: a source that is not there.
     """
     if not sources:
-        raise UsageProblem("no live source is named", fix=f"one of {', '.join(KINDS)}")
+        raise UsageProblem(
+            "no live source is named", why="there is nothing to read from", fix=f"one of {', '.join(KINDS)}"
+        )
     every_of(drop)
     readers = [reader_of(each, suffixes, drop) if isinstance(each, str) else each for each in sources]
     return Feed(readers, drop).open()
@@ -80,7 +82,11 @@ def _number(settings: dict[str, str], name: str, usual: float) -> float:
     try:
         return float(settings.get(name, usual))
     except ValueError:
-        raise UsageProblem(f"'{name}={settings[name]}' is not a number", fix=f"?{name}={usual:g}") from None
+        raise UsageProblem(
+            f"'{name}={settings[name]}' is not a number",
+            why="it stands for seconds or a rate",
+            fix=f"?{name}={usual:g}",
+        ) from None
 
 
 def _microphone(name: str, _address: object, settings: dict[str, str], _suffixes: object, _drop: str) -> Reader:
@@ -115,7 +121,7 @@ def _growing(path: str, _address: object, settings: dict[str, str], _suffixes: o
 
 def _mqtt(source: str, address: SplitResult | None, settings: dict[str, str], _suffixes: object, _drop: str) -> Reader:
     if address is None or not address.hostname:
-        raise UsageProblem(f"'{source}' names no broker", fix="mqtt://HOST/TOPIC")
+        raise UsageProblem(f"'{source}' names no broker", why="it has no host", fix="mqtt://HOST/TOPIC")
     is_tls = address.scheme == "mqtts"
     topic = unquote(address.path.removeprefix("/"))
     return Mqtt(

@@ -53,9 +53,15 @@ class Mqtt(Reader):
         timeout_s: float = CONNECT_S,
     ) -> None:
         if not topic:
-            raise UsageProblem("no topic to subscribe to", fix="mqtt://HOST/plant/+/sensors")
+            raise UsageProblem(
+                "no topic to subscribe to", why="the path of the address is empty", fix="mqtt://HOST/plant/+/sensors"
+            )
         if qos not in (0, 1, 2):
-            raise UsageProblem(f"qos must be 0, 1 or 2, not {qos!r}", fix="qos=1: each message comes at least once")
+            raise UsageProblem(
+                f"qos must be 0, 1 or 2, not {qos!r}",
+                why="MQTT knows these three",
+                fix="qos=1: each message comes at least once",
+            )
         self.host, self.port, self.topic, self.qos = host, port, topic, qos
         self.name = f"mqtt://{host}:{port}/{topic}"
         self._login = (username, password)

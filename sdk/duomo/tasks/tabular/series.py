@@ -30,7 +30,7 @@ class Forecast(Result):
 class TimeSeriesForecastingOptions(Options):
     """Options of time-series forecasting."""
 
-    horizon: int = Field(12, ge=1, description="how many steps ahead")
+    horizon: int = Field(12, ge=1, le=10_000, description="how many steps ahead")
     season: int = Field(1, ge=1, description=SEASON)
     levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (0.1, 0.9), description="the quantiles to give, in (0, 1)"
