@@ -2,11 +2,12 @@
 
 import sys
 import time
+from typing import ClassVar
 
 import pytest
 import torch
 
-from duomo.errors import DuomoError, InputUnreadable, ModelFailed, WorkerContractError
+from duomo.errors import BadOption, DuomoError, InputUnreadable, ModelFailed, WorkerContractError
 from duomo.execution.base import Job
 from duomo.execution.worker import Worker
 from duomo.tasks.nlp import TextClassification
@@ -86,7 +87,7 @@ def test_a_result_says_which_copy_of_the_model_made_it(made):
 
 
 def test_the_time_of_a_batch_is_shared_by_its_items(made, monkeypatch):
-    clock = iter([10.0, 10.5, 20.0, 21.000123])
+    clock = iter([10.0, 10.5, 20.0, 21.0001234])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     worker = made()
     prepared = worker.prepare(["a", "b", "c"], OPTIONS)
@@ -317,6 +318,82 @@ def test_numbers_that_are_not_finite_are_looked_for_in_outputs_results_and_what_
     monkeypatch.setattr("duomo.execution.worker.check_results", lambda results: checked.append(len(results)))
     computed(made(), "a")
     assert checked == ["output", 1]
+    checked.clear()
+    computed(made(Long), "a b")
+    assert checked == ["output", 2, 1], "the results of two windows, and what they were joined to"
+
+
+# Options
+
+
+class Choosy(EchoModel):
+    """Refuses to give three labels; ``looked`` has what it was asked about, and whether gradients were recorded."""
+
+    looked: ClassVar[list[tuple[object, bool]]] = []
+
+    def check_options(self, options):
+        self.looked.append((options, torch.is_grad_enabled()))
+        if options.top_k == 3:
+            raise BadOption("'top_k' cannot be 3")
+        if options.top_k == 4:
+            raise KeyboardInterrupt
+
+    def stream(self, item, options):
+        yield from item.split()
+
+
+def options_of(top_k):
+    return TextClassification.Options.parse({"top_k": top_k})
+
+
+@pytest.fixture
+def choosy(made):
+    Choosy.looked.clear()
+    return made(Choosy)
+
+
+def test_a_model_looks_at_options_once_before_each_kind_of_use(choosy):
+    assert choosy.checks_options
+    asked = [options_of(1) for _ in range(4)]
+    choosy.check(asked[0])
+    choosy.run("a", asked[1])
+    assert list(choosy.stream("a b", asked[2])) == ["a", "b"]
+    choosy.compute(choosy.prepare(["a"], asked[3]), asked[3])
+    choosy.run("a", asked[3])
+    assert Choosy.looked == [(each, False) for each in asked]
+
+
+def test_a_model_that_takes_all_options_is_not_asked(made, monkeypatch):
+    asked = []
+    monkeypatch.setattr(EchoModel, "check_options", lambda self, options: asked.append(options), raising=False)
+    worker = made()
+    worker.checks_options = False
+    worker.run("a", OPTIONS)
+    assert asked == []
+
+
+def test_a_model_without_a_check_of_its_own_has_none(made):
+    assert not made().checks_options
+
+
+@pytest.mark.parametrize("use", ["run", "stream"])
+def test_options_that_a_model_cannot_take_are_an_error_of_the_call(choosy, use):
+    with pytest.raises(BadOption, match="'top_k' cannot be 3"):
+        list(getattr(choosy, use)("a", options_of(3)))
+
+
+@pytest.mark.parametrize(("items", "num"), [([], 1), (["a"], 1), (["a", "b"], 2)])
+def test_options_that_a_model_cannot_take_are_the_error_of_all_items_or_the_one_of_none(choosy, items, num):
+    bad = options_of(3)
+    prepared = choosy.prepare(items, bad)
+    assert (prepared.chunks, prepared.seconds) == ([], 0.0)
+    assert [(each.type, each.what) for each in prepared.windows] == [("BadOption", "'top_k' cannot be 3")] * num
+    assert [each.error.type for each in choosy.compute(prepared, bad)] == ["BadOption"] * num
+
+
+def test_an_interrupt_while_options_are_looked_at_is_one(choosy):
+    with pytest.raises(KeyboardInterrupt):
+        choosy.prepare(["a"], options_of(4))
 
 
 # Streams
