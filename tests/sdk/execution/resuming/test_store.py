@@ -120,6 +120,41 @@ def test_the_order_of_what_it_was_made_with_is_no_difference(path):
         kept.begin(dict(reversed(MADE_WITH.items())))
 
 
+def test_the_very_same_run_comes_before_one_that_means_the_same_in_any_order(path):
+    told, untold = {**MADE_WITH, "option long": "cut"}, MADE_WITH
+    for fingerprint, num in ((told, 1), (untold, 2)):
+        with RunStore(path, force=True) as kept:
+            kept.begin(fingerprint)
+            kept.put(some(num))
+    with RunStore(path) as kept:
+        kept.begin(dict(reversed(told.items())), assumed={"option long": "cut"})
+        assert kept.counts()["ok"] == 1
+        kept.begin({**told, "option prompt": "null"}, assumed={"option long": "cut", "option prompt": "null"})
+        assert kept.counts()["ok"] == 2, "of others that mean the same, the latest"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "same"), [("duomo-fake 1.9.2", True), ("duomo-fake 2.0", False), ("fake 1.2", False)]
+)
+def test_a_plugin_gives_other_results_from_its_next_major_version_on(path, plugin, same):
+    opened(path, plugin="duomo-fake 1.2").close()
+    if same:
+        opened(path, plugin=plugin).close()
+    else:
+        with pytest.raises(StoreMismatch, match="plugin was duomo-fake 1, now") as caught:
+            opened(path, plugin=plugin)
+        assert caught.value.why == f"plugin was duomo-fake 1, now {plugin.partition('.')[0]}"
+
+
+def test_rows_that_share_a_meta_keep_it_once_in_pages_of_16_kilobytes(path, asked):
+    with opened(path) as kept:
+        kept.put(some(2))
+        kept.flush()
+        kept.put(some(3)[2:])
+    assert asked(path, "SELECT COUNT(*) FROM metas") == [(1,)]
+    assert asked(path, "PRAGMA page_size") == [(16384,)]
+
+
 def test_a_store_may_be_used_in_another_thread(path, rows):
     kept, errors = opened(path), []
 
@@ -150,6 +185,14 @@ def test_something_else_is_refused_with_the_difference(path, changes, words):
         opened(path, **changes)
     assert caught.value.why == words
     assert "--force" in caught.value.fix
+
+
+def test_the_difference_is_that_to_the_latest_of_several_runs(path):
+    for top_k in "3456":
+        with RunStore(path, force=True) as kept:
+            kept.begin({**MADE_WITH, "option top_k": top_k})
+    with pytest.raises(StoreMismatch, match="option top_k was 6, now 7"):
+        opened(path, **{"option top_k": "7"})
 
 
 def test_with_force_runs_share_a_file_and_keep_their_own_rows(path):
@@ -274,6 +317,8 @@ def test_an_error_of_the_disk_costs_its_group_and_no_other(path, rows, monkeypat
     kept.close()
     monkeypatch.undo()
     assert [id for id, _, _ in rows(path)] == [str(i) for i in range(32, 64)]
+    with opened(path) as again:
+        assert again.get("40", b"40").meta == META, "what the lost group shared was lost with it"
 
 
 def test_a_store_says_in_its_header_that_it_is_ours(path, asked):
