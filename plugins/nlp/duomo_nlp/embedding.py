@@ -10,6 +10,7 @@ A text of several windows (``long=window``) has the mean of their vectors, weigh
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,7 +100,8 @@ class SentenceEncoder(Encoder[In, R]):
             for each in self.tokenizer.get_added_tokens_decoder().values()
             if each.special
         )
-        self.embed_known = functools.lru_cache(maxsize=4)(self.embed)
+        own = weakref.proxy(self)  # a model that holds itself lives on when it is closed
+        self.embed_known = functools.lru_cache(maxsize=4)(lambda *given: own.embed(*given))
 
     def read(
         self, groups: Sequence[Sequence[str]], long: str, prompt: str = "", pooling: str | None = None

@@ -1,6 +1,8 @@
 """Sentence vectors, and search, similarity and zero-shot labels on top of them."""
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,3 +261,16 @@ def test_steps_we_do_not_have_are_refused_rather_than_left_out(
     add_modules(folder, pooling, *more)
     with pytest.raises(WeightsMismatch, match="does not know"):
         duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
+
+
+@pytest.mark.embedded
+def test_a_closed_model_is_gone_at_once() -> None:
+    runner = duomo.load("semantic-search", "nlp/minilm", device="cpu")
+    assert runner("planets", corpus=("stars", "bonds")).top.item == "stars"
+    held = weakref.ref(runner.executor.worker.model)  # type: ignore[attr-defined]
+    gc.disable()
+    try:
+        runner.close()
+        assert held() is None, "its memory waits for a collection, which may come late"
+    finally:
+        gc.enable()

@@ -1,6 +1,8 @@
 """Packed encoders give what padded ones give, for every architecture that claims to pack and for those that cannot."""
 
 import copy
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -141,6 +143,19 @@ def test_the_plain_form_for_other_runtimes_is_the_network_as_it_was(name):
         assert packed.is_enabled(network)
         assert not packed.is_enabled(other)  # type: ignore[arg-type]
         torch.testing.assert_close(other(input_ids=ids).last_hidden_state, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", sorted(packed.PACKABLE))
+def test_a_packed_network_does_not_hold_itself(name):
+    network = NETWORKS[name]()
+    packed.enable(network)
+    held = weakref.ref(network)
+    gc.disable()
+    try:
+        del network
+        assert held() is None, "its memory waits for a collection, which may come late"
+    finally:
+        gc.enable()
 
 
 def test_rows_are_sorted_into_groups_and_found_again():

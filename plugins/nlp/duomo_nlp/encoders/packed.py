@@ -55,11 +55,11 @@ def enable(network: PreTrainedModel) -> bool:
     if network.config.model_type in LIKE_BERT:
         layers: Any = network.encoder.layer  # type: ignore[union-attr]
         for layer in layers if network.config.hidden_act == "gelu" else ():
-            layer.intermediate.forward = partial(_intermediate, layer.intermediate, layer.intermediate.forward)
+            layer.intermediate.__class__ = _kind(layer.intermediate.__class__, _intermediate)
         for last in layers[-1:]:
-            last.forward = partial(_last_layer, last, last.forward)
+            last.__class__ = _kind(last.__class__, _last_layer)
     # For other runtimes, which cannot pack: they run group by group.
-    network.plain = partial(_disable, network, before)  # type: ignore[assignment]
+    network.plain = partial(_disable, before=before)  # type: ignore[assignment]
     return True
 
 
@@ -69,8 +69,21 @@ def _disable(network: Network, before: str) -> Network:
     network.set_attn_implementation(before)
     if network.config.model_type in LIKE_BERT:
         for each in (*(layer.intermediate for layer in network.encoder.layer), *network.encoder.layer[-1:]):
-            vars(each).pop("forward", None)
+            each.__class__ = getattr(type(each), "before", type(each))
     return network
+
+
+@lru_cache(maxsize=64)
+def _kind(plain: type[torch.nn.Module], forward: Callable[..., Tensor]) -> type[torch.nn.Module]:
+    """A class of layers like `plain` but for `forward`, which is given the layer and the forward pass of `plain`.
+
+    A layer that was given another forward pass itself would hold itself, and live on when its model is closed.
+    """
+
+    def step(own: Network, *args: object, **rest: object) -> Tensor:
+        return forward(own, partial(plain.forward, own), *args, **rest)
+
+    return type(plain.__name__, (plain,), {"before": plain, "forward": step})
 
 
 def is_enabled(network: PreTrainedModel) -> bool:

@@ -46,11 +46,12 @@ def plain(network: nn.Module) -> nn.Module:
     tensors = {id(each): each for each in (*network.parameters(), *network.buffers())}
     network = copy.deepcopy(network, tensors)
     for name, module in list(network.named_modules()):
-        if callable(form := getattr(module, "plain", None)):
+        # Of its class, or given to it alone; one that held its module would keep a closed model alive.
+        if callable(form := vars(module).get("plain") or getattr(type(module), "plain", None)):
             if name:
-                network.set_submodule(name, form())
+                network.set_submodule(name, form(module))
             else:
-                network = form()
+                network = form(module)
     return network
 
 
