@@ -1,7 +1,10 @@
 """All tasks behind one server, with a model that does nothing: what a client may not name, and what it is told."""
 
+import base64
 import itertools
 import json
+import re
+import subprocess
 import sys
 import tempfile
 import wave
@@ -31,6 +34,10 @@ READ = """(async () => {
     };
 })()"""
 """What the form would send."""
+CURL = """curl() { while test $# -gt 0; do case $1 in
+-d) shift; if test "$1" = @-; then cat; else printf %s "$1"; fi;; esac; shift; done; }
+"""
+FILE = re.compile(r'"data:[^,"]*;base64,([^"]*)"')
 TASKS = sorted(duomo.default_catalog().tasks)
 SECRET = "duomo-secret"
 EVENTS: list[str] | None = None
@@ -161,3 +168,44 @@ def test_the_page_sends_the_example_of_every_task_as_it_is(client):
             if items[0] != items[1] or options[0] != options[1]:
                 wrong[name] = f"{sent!r:.300}"
     assert wrong == {}
+
+
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.multiproc
+@pytest.mark.slow
+def test_what_the_page_says_for_a_program_sends_the_example_of_every_task(client, tmp_path, monkeypatch):
+    """The shell and Python make the request of it; a shell function and a class that take it down stand for curl."""
+    monkeypatch.chdir(tmp_path)
+    sent: list[tuple[object, object]] = []
+
+    class Client:
+        def __init__(self, address: str) -> None: ...
+
+        def __enter__(self) -> "Client":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def run(self, task: str, item: object, **options: object) -> None:
+            cls = resolve(duomo.default_catalog().task(task).target)
+            sent.append((encode_item(cls.Input.accept(item)), encode_options(cls.Options.parse(options))))
+
+    monkeypatch.setattr(duomo, "Client", Client, raising=False)
+    examples = {name: client.get(f"/v1/tasks/{name}").json()["example"] for name in TASKS}
+    (tmp_path / "page.html").write_text(client.get("/").text, "utf-8")
+    with browser.Browser() as page:
+        page.open(f"file://{tmp_path}/page.html")
+        for name, example in examples.items():
+            files = FILE.findall(json.dumps(example))
+            for at, content in enumerate(files, 1):
+                Path(f"FILE{at}" if len(files) > 1 else "FILE").write_bytes(base64.b64decode(content))
+            page.run(f"$('task').value = '{name}'; $('task').onchange()")
+            pres = f"[...code({json.dumps(example)}).querySelectorAll('pre')].map(each => each.textContent)"
+            command, lines = page.run(pres)
+            body = subprocess.run(["bash", "-c", CURL + command], capture_output=True, check=True, timeout=60).stdout
+            assert json.loads(body) == example, command[:300]
+            exec(lines, {})
+            cls = resolve(duomo.default_catalog().task(name).target)
+            item = encode_item(cls.Input.accept(to_item(example["input"], cls.Input)))
+            options = encode_options(cls.Options.parse(to_options(example["options"])))
+            assert sent.pop() == (item, options), lines[:300]

@@ -3,7 +3,10 @@
 import base64
 import io
 import json
+import re
+import subprocess
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -23,6 +26,7 @@ TASKS = (
     "image-classification", "zero-shot-classification", "face-detection", "voice-activity-detection",
 )  # fmt: skip
 """One for each kind of input, and of what is shown of a result."""
+FILE = re.compile(r'"data:[^,"]*;base64,([^"]*)"')
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +178,28 @@ class TestInABrowser:
             shown = page.run("document.querySelector('#answer').innerText")
             assert not page.run("Boolean(document.querySelector('#answer .error'))"), (name, shown)
             assert len(shown) > 20, name
+
+    def test_what_the_page_says_for_a_program_gives_the_same(self, page, server, tmp_path, monkeypatch, capsys):
+        """The command and the lines of Python are run as they are, beside the files that they name."""
+        monkeypatch.chdir(tmp_path)
+        page.open(f"{server.address}/")
+        for name in served(server):
+            example = json.loads(server.get(f"/v1/tasks/{name}")[1])["example"]
+            found = FILE.findall(json.dumps(example))
+            for at, content in enumerate(found, 1):
+                Path(f"FILE{at}" if len(found) > 1 else "FILE").write_bytes(base64.b64decode(content))
+            page.run(f"$('task').value = '{name}'; $('task').onchange()")
+            command, lines = page.run(
+                f"[...code({json.dumps(example)}).querySelectorAll('pre')].map(each => each.textContent)"
+            )
+            answer = subprocess.run(["bash", "-c", command], capture_output=True, check=True, timeout=120).stdout
+            expected = json.loads(server.post(f"/v1/tasks/{name}", example)[1])["result"]
+            assert json.loads(answer)["result"].keys() == expected.keys(), answer[:300]
+            exec(lines, {})
+            said = capsys.readouterr().out
+            assert all(f"{field}=" in said for field in expected), said[:200]
+            if name in ("text-classification", "image-classification", "automatic-speech-recognition"):
+                assert json.loads(answer)["result"] == expected
 
     def test_a_text_is_sent_by_keyboard_and_its_labels_are_shown(self, page, server):
         page.open(f"{server.address}/#text-classification")
