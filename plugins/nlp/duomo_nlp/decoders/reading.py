@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
-
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import MODEL_FOR_MASKED_LM_MAPPING, PreTrainedModel
 
 from duomo.errors import WrongTask
 from duomo_nlp.decoders.kv_cache import can_join
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 FROM_MASK = frozenset({"bloom", "mpt"})
 """Decoders that take no positions and need none: they read distances off the mask (ALiBi)."""
@@ -35,6 +32,12 @@ class Reader:
                 f"{type(network).__name__} cannot be used for text-generation here",
                 why="it keeps its state in another form than a key-value cache",
                 fix="use a transformer decoder (Llama, Qwen, GPT-2, …)",
+            )
+        if type(network.config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(network.config, "is_decoder", True):
+            raise WrongTask(
+                f"{type(network).__name__} cannot be used for text-generation here",
+                why="is_decoder in its config.json is false: it reads a text in both directions and keeps no cache",
+                fix="use a checkpoint that was trained to go on with a text; for a masked word, fill-mask",
             )
         self.network = network
         self._extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
