@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from duomo.cli import results_as_utf8
-from duomo.cli.jobs.sinks import FreeNames
+from duomo.cli.jobs.places import FreeNames
 from duomo.errors import InputMissing
 from duomo.execution.pools import process
 from duomo.execution.pools.selecting import WaitSelector, new_selector

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import pydantic
 
 from duomo.adapters import (
     Adapter,
@@ -22,28 +20,22 @@ from duomo.adapters import (
     Record,
     Uncalibrated,
     find,
-    parse_time,
 )
-from duomo.errors import BadInput, DuomoError, UsageProblem
-from duomo_retail.buying import BgNbd, GammaGamma, Purchases
-from duomo_retail.columns import filled_rows
+from duomo.errors import BadInput, UsageProblem
+from duomo_retail.buying import BgNbd, GammaGamma
 from duomo_retail.plugin import CUSTOMER_VALUE
+from duomo_retail.purchases import (
+    Summary,
+    Window as Window,
+    as_purchases,
+    by_customer,
+    days_of,
+    end_of,
+    last_day,
+    summary,
+    usable,
+)
 from duomo_retail.records import Customer
-
-COLUMNS = ("customer_id", "date", "amount")
-
-
-class Window(Artifact):
-    """Until when was looked, and how far ahead."""
-
-    kind: ClassVar[str] = "retail.value-window/1"
-    end: str
-    """The last day of what was seen; ISO."""
-    unit_days: int = pydantic.Field(default=7, ge=1)
-    """Purchases within one unit count once: several orders of a week are one decision."""
-    horizon: float = pydantic.Field(default=39.0, gt=0)
-    """Units to look ahead."""
-    yearly_discount: float = pydantic.Field(default=0.0, ge=0)
 
 
 class Quintiles(Artifact):
@@ -82,16 +74,6 @@ DEPENDENT = 0.3
 """Rank correlation of spend with frequency from which the model of spend does not hold; CDNOW has less than 0.2."""
 
 
-class _Seen(NamedTuple):
-    frequency: int
-    recency: float
-    """From the first purchase to the last."""
-    age: float
-    value: float
-    """Mean value of repeat purchases; 0 for none."""
-    mean: float
-
-
 class CustomerValue(Adapter[Customer, CustomerWorth]):
     """RFM, BG/NBD and Gamma-Gamma. `fit` needs the artefact ``window``, or takes the last purchase for its end."""
 
@@ -103,19 +85,19 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
 
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
         """One customer, from rows of customer_id, date and amount in any order."""
-        return _by_customer(super().read(source))
+        return by_customer(super().read(source))
 
     def guards(self, phase: str) -> Sequence[Guard]:
         if phase == "input":
             return [_one_currency, _returns, self._not_after_the_end]
         return [_one_currency_in_all, _spend_follows_frequency] if phase == "dataset" else []
 
-    def prepare(self, record: Record[Customer]) -> _Seen:
-        return _summary(record.payload, self._window())
+    def prepare(self, record: Record[Customer]) -> Summary:
+        return summary(record.payload, self._window())
 
-    def score(self, prepared: Sequence[_Seen]) -> Sequence[tuple[_Seen, float, float, float]]:
+    def score(self, prepared: Sequence[Summary]) -> Sequence[tuple[Summary, float, float, float]]:
         window, buying, spending = self._window(), self._get("buying", BgNbd), self._get("spending", GammaGamma)
-        seen = _purchases(prepared)
+        seen = as_purchases(prepared)
         alive = buying.probability_alive(seen)
         expected = buying.expected_purchases(seen, window.horizon)
         value = spending.expected_value(seen.frequency, np.array([each.value for each in prepared]))
@@ -166,15 +148,15 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
         """
         window = self.artifacts.get("window")
         if not isinstance(window, Window):
-            window = Window(end=_last_day(records))
-        seen = _usable(records, window)
+            window = Window(end=last_day(records))
+        seen = usable(records, window)
         back = [each for each in seen if each.frequency and each.value > 0]
         spending = GammaGamma.fit(
             np.array([each.frequency for each in back], float), np.array([each.value for each in back])
         )
         artifacts: dict[str, Artifact] = {
             "window": window,
-            "buying": BgNbd.fit(_purchases(seen)),
+            "buying": BgNbd.fit(as_purchases(seen)),
             "spending": spending,
             "quintiles": Quintiles(
                 recency=_cuts([each.age - each.recency for each in seen]),
@@ -217,8 +199,8 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
         return found
 
     def _not_after_the_end(self, record: Record[Customer]) -> Iterator[Finding]:
-        end = _end(self._window())
-        late = sum(day > end for day in _days(record.payload))
+        end = end_of(self._window())
+        late = sum(day > end for day in days_of(record.payload))
         if late == len(record.payload.dates):
             raise BadInput(
                 f"customer '{record.key}' has no purchase by {end}",
@@ -228,88 +210,6 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
         if late:
             text = f"{late} purchases lie after {end}, the end of the window; they were not used"
             yield find("LEAK.FUTURE", text, field="dates", record=record.key, severity="info")
-
-
-def _summary(customer: Customer, window: Window) -> _Seen:
-    """Frequency, recency and age in units, at the end of the window. Raises `BadInput` for dates that are none."""
-    if len(customer.dates) != len(customer.amounts) or not customer.dates:
-        raise BadInput(
-            f"a customer with {len(customer.dates)} dates and {len(customer.amounts)} amounts",
-            why="each purchase has both",
-            fix="give one amount a date",
-        )
-    if not np.isfinite(customer.amounts).all():
-        raise BadInput("a customer with an amount that is not a number", why="NaN and infinity cannot be added up",
-                       fix="correct 'amounts', or leave the purchase out")  # fmt: skip
-    end = _end(window)
-    by_unit: dict[int, float] = {}
-    for day, amount in zip(_days(customer), customer.amounts, strict=True):
-        if day <= end and amount >= 0:
-            unit = _unit(day, window.unit_days)
-            by_unit[unit] = by_unit.get(unit, 0.0) + amount
-    if not by_unit:
-        raise BadInput(
-            "a customer without a purchase by the end of the window",
-            why=f"all dates are after {window.end}, or all amounts below 0",
-            fix="leave them out",
-        )
-    units = sorted(by_unit)
-    first, last = units[0], units[-1]
-    repeats = [by_unit[unit] for unit in units[1:]]
-    return _Seen(
-        len(repeats),
-        float(last - first),
-        float(_unit(end, window.unit_days) - first),
-        float(np.mean(repeats)) if repeats else 0.0,
-        float(np.mean(list(by_unit.values()))),
-    )
-
-
-def _usable(records: Sequence[Record[Customer]], window: Window) -> list[_Seen]:
-    seen = []
-    for record in records:
-        try:
-            seen.append(_summary(record.payload, window))
-        except BadInput:  # what is wrong with it is said where it is mapped
-            continue
-    return seen
-
-
-def _last_day(records: Sequence[Record[Customer]]) -> str:
-    """The last day of all purchases whose date can be read."""
-    days: list[dt.date] = []
-    for text in (each for record in records for each in record.payload.dates):
-        with contextlib.suppress(BadInput):
-            days.append(_day(text, "dates"))
-    if not days:
-        raise BadInput("no purchase has a date", why=f"none of {len(records)} customers has one", fix="fill in 'dates'")
-    return max(days).isoformat()
-
-
-def _unit(day: dt.date, days: int) -> int:
-    """The number of a day's unit; weeks begin on Monday."""
-    return (day.toordinal() - 1) // days
-
-
-def _end(window: Window) -> dt.date:
-    return _day(window.end, "end")
-
-
-def _days(customer: Customer) -> list[dt.date]:
-    """The day of each purchase. Raises `BadInput` for the first that has none; `dates[2]` is the third."""
-    return [_day(text, f"dates[{number}]") for number, text in enumerate(customer.dates)]
-
-
-def _day(cell: object, field: str) -> dt.date:
-    moment = parse_time(cell, field)
-    if moment is None:
-        raise BadInput("a purchase has no date", why=f"'{field}' is empty", fix=f"fill in '{field}'")
-    return moment.date()
-
-
-def _purchases(seen: Sequence[_Seen]) -> Purchases:
-    columns = np.array([[each.frequency, each.recency, each.age] for each in seen], float).T
-    return Purchases(columns[0], columns[1], np.maximum(columns[2], 1e-9))
 
 
 def _cuts(values: Sequence[float]) -> list[float]:
@@ -350,7 +250,7 @@ def _spend_follows_frequency(records: Sequence[Record[Customer]]) -> Iterator[Fi
     repeated = []
     for each in customers:
         with contextlib.suppress(BadInput):
-            days = len(set(_days(each)))
+            days = len(set(days_of(each)))
             if days > 1 and np.isfinite(each.amounts).all():
                 repeated.append((days, float(np.mean(each.amounts))))
     if len(repeated) < ENOUGH_CUSTOMERS:
@@ -376,22 +276,3 @@ def _returns(record: Record[Customer]) -> Iterator[Finding]:
         text = f"{count} amounts are below 0: returns are not purchases and were not counted"
         yield find("OOD.RANGE", text, field="amounts", record=record.key, fix="net returns with their purchase",
                    severity="warn")  # fmt: skip
-
-
-def _by_customer(rows: Iterable[Any]) -> Iterator[Any]:
-    found: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(filled_rows(rows, COLUMNS, "table"), 1):
-        if isinstance(row, DuomoError):
-            yield row
-            continue
-        try:
-            day = _day(row["date"], "date")
-        except BadInput as error:
-            yield BadInput(f"row {number} of the table: {error.what}", why=error.why, fix=error.fix)
-            continue
-        name = str(row["customer_id"])
-        one = found.setdefault(name, {"customer_id": name, "dates": [], "amounts": [], "currency": []})
-        one["dates"].append(day.isoformat())
-        one["amounts"].append(row["amount"])
-        one["currency"].append(row.get("currency"))
-    yield from found.values()

@@ -15,9 +15,10 @@ import click
 from duomo.cli.app import App, describe
 from duomo.cli.jobs.live import Live
 from duomo.cli.jobs.options import JobOptions
+from duomo.cli.jobs.places import Place, check_apart, check_place
 from duomo.cli.jobs.progress import Progress
 from duomo.cli.jobs.results import View
-from duomo.cli.jobs.sinks import Place, Sink, check_apart, check_place
+from duomo.cli.jobs.sinks import Sink
 from duomo.cli.jobs.summary import Summary, summary_line
 from duomo.cli.output import settle
 from duomo.cli.stopping import code_of

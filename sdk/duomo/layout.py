@@ -1,0 +1,138 @@
+"""A folder of weights: where its network lies, what is in it that may be read, and its digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing
+from duomo.unfit import check_layout, ctranslate2_spec
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+GRAPHS = (".onnx", ".xml")
+"""Endings of graphs: ONNX, OpenVINO."""
+
+
+def network_folder(folder: Path) -> Path:
+    """Where the network of `folder` lies: sentence-transformers used to keep it in a folder of its own.
+
+    Never outside `folder`, whatever ``modules.json`` says.
+    """
+    file = folder / "modules.json"
+    for step in read_objects(file) if file.is_file() else ():
+        inner = folder / str(step.get("path", ""))
+        if str(step.get("type", "")).endswith(".Transformer") and inner.resolve().is_relative_to(folder.resolve()):
+            return inner if (inner / "config.json").is_file() else folder
+    return folder
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise `UnsafeWeights` unless there is a safetensors file or a graph, or `WeightsMissing` when there is nothing.
+
+    A graph counts beside a ``duomo.json`` that says what reads it. Raises `WeightsProblem` for what is known to be
+    something else.
+    """
+    if (folder / "duomo.json").is_file() and any(each for end in GRAPHS for each in folder.glob(f"*{end}")):
+        return
+    check_layout(folder)
+    if any(folder.glob("*.safetensors")) or ctranslate2_spec(folder):
+        return
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles:
+        raise UnsafeWeights(
+            f"'{folder}' holds its weights as a pickle ({pickles[0]})",
+            why="loading a pickle can run any code; duomo reads safetensors only",
+            fix=f"duomo models convert {folder / pickles[0]}",
+        )
+    raise WeightsMissing(
+        f"'{folder}' holds no weights",
+        why="there is no *.safetensors file in it, nor a graph (*.onnx) beside a duomo.json",
+        fix="save a checkpoint there: model.save_pretrained(folder)",
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says first; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def file_digest(*paths: Path) -> str:
+    """SHA-256 of a file, or of several one after another, in hex."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
+
+
+def record_digest(record: Mapping[str, object]) -> str:
+    """SHA-256 of the content of a ``duomo.json`` without its own ``digest``, in hex."""
+    import hashlib
+    import json
+
+    rest = {name: value for name, value in record.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """A JSON object, empty when there is no such file. Raises `WeightsMismatch` when it is damaged."""
+    if not file.is_file():
+        return {}
+    import json
+
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise _damaged(file, error) from None
+    return dict(found)
+
+
+def read_objects(file: Path) -> list[dict[str, Any]]:
+    """A JSON list of objects. Raises `WeightsMismatch` when it is damaged."""
+    import json
+
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise _damaged(file, error) from None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _damaged(file: Path, error: Exception) -> WeightsMismatch:
+    return WeightsMismatch(f"'{file}' is damaged", why=str(error), fix="save or download the checkpoint again")
+
+
+def folder_digest(folder: Path) -> str:
+    """A digest of names, sizes and times: cheap, since hashing gigabytes at every start is not.
+
+    Folders in it count, where sentence-transformers keeps the settings and weights of its steps; theirs do not.
+    """
+    import hashlib
+
+    digest = hashlib.sha256()
+    inner = network_folder(folder)
+    for path in sorted({*folder.glob("*"), *folder.glob("*/*"), *inner.glob("*")}):
+        if path.is_file():
+            digest.update(f"{path.relative_to(folder)}:{path.stat().st_size}:{path.stat().st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def check_tensors(
+    name: str, missing: Iterable[str], unexpected: Iterable[str] = (), misshapen: Iterable[str] = ()
+) -> None:
+    """Raise `WeightsMismatch` unless every list is empty: a model is never left partly random."""
+    groups = {"missing": sorted(missing), "unexpected": sorted(unexpected), "of the wrong shape": sorted(misshapen)}
+    faults = [
+        f"{len(keys)} {label} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
+        for label, keys in groups.items()
+        if keys
+    ]
+    if faults:
+        raise WeightsMismatch(
+            f"the checkpoint of '{name}' does not fit its model",
+            why="tensors: " + "; ".join(faults),
+            fix="use the checkpoint's own task (see architectures in its config.json), or save it again whole",
+        )
