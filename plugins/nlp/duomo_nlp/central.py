@@ -26,7 +26,8 @@ from duomo.tasks.nlp.editing import (
     KeywordExtractionOptions,
     Keywords,
 )
-from duomo_nlp.embedding import SentenceEncoder, normalize
+from duomo_nlp.embedding import SentenceEncoder
+from duomo_nlp.pooling import normalize
 from duomo_nlp.splitting import rejoined, sentence_spans
 
 WORD = regex.compile(r"\w[\w'’-]*")
