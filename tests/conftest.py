@@ -1,7 +1,10 @@
 """What every test shares: settings of its own, no network, and a way to write a configuration."""
 
 import contextlib
+import ctypes
+import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -20,9 +23,37 @@ os.environ["DUOMO_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DUOMO_CONFIG"] = os.devnull
 os.environ.setdefault("DUOMO_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "duomo"))
 
+LIBC = ctypes.CDLL(None) if os.name == "posix" else None
+
 # A busy machine is no failure, and the same examples everywhere make one that fails repeatable.
 hypothesis.settings.register_profile("duomo", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("duomo")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory() -> Iterator[None]:
+    """Gives back what files of tests leave: models that `duomo.run` keeps, and free memory that glibc holds on to."""
+    yield
+    if resident_mb() > least_mb[0] + 200:
+        if runner := sys.modules.get("duomo.runner"):
+            runner._kept.cache_clear()  # nothing public forgets them before others are loaded
+        gc.collect()
+        if hasattr(LIBC, "malloc_trim"):
+            LIBC.malloc_trim(0)
+        least_mb[0] = resident_mb()
+
+
+least_mb = [0]
+"""What the process had when memory was last given back."""
+
+
+def resident_mb() -> int:
+    """Megabytes of memory that this process has; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 @pytest.fixture

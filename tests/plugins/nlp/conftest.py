@@ -132,7 +132,7 @@ TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Make a folder in transformers layout: ``checkpoint("bert", AutoModelForTokenClassification, num_labels=3)``."""
 
@@ -150,14 +150,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_tokenizer() -> Callable[[], Tokenizer]:
     """GPT-2's kind of tokenizer, trained once."""
     trained = byte_level().to_str()
     return lambda: Tokenizer.from_str(trained)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_wordpiece() -> Callable[[], Tokenizer]:
     """BERT's kind of tokenizer, whose first token has a type of its own."""
     tokenizer = wordpiece()
@@ -170,13 +170,13 @@ def make_wordpiece() -> Callable[[], Tokenizer]:
     return lambda: Tokenizer.from_str(built)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stable_cache() -> Path:
     """A cache that outlives the session, so that SmolLM2 is converted once a machine."""
     return Path(tempfile.gettempdir()) / "duomo-tests-cache"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def minilm() -> Callable[[str], duomo.Runner[Any]]:
     """MiniLM for a task, loaded once for all tests."""
     runners: dict[str, duomo.Runner[Any]] = {}
@@ -189,9 +189,9 @@ def minilm() -> Callable[[str], duomo.Runner[Any]]:
     return get
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def smollm(stable_cache: Path) -> duomo.Runner[Any]:
-    """SmolLM2, loaded once for all tests."""
+    """SmolLM2, a gigabyte that only one file of tests wants."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUOMO_CACHE", str(stable_cache))
         return duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")

@@ -36,7 +36,7 @@ LETTERS = {token: at for at, token in enumerate(["<s>", "<pad>", "</s>", "<unk>"
 Make = Callable[..., Path]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def seq2seq(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Make a folder of an encoder-decoder; ``**generation`` goes into its generation config."""
 

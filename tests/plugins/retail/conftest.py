@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop() -> list[dict[str, Any]]:
     """Forty articles over sixty weeks, noise in proportion to the root of their level."""
     rng = np.random.default_rng(7)

@@ -50,7 +50,7 @@ SENTENCES = (
 DIGITS = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recording() -> Callable[[str], Path]:
     """The path of a recording by file name: from the folder ``DUOMO_TEST_AUDIO`` names, or from a package."""
 
@@ -64,19 +64,19 @@ def recording() -> Callable[[str], Path]:
     return find
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def texts() -> dict[str, str]:
     """What some recordings say, by file name."""
     return SPOKEN
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sentences() -> tuple[str, ...]:
     """What `spoken` says."""
     return SENTENCES
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def librivox(request: pytest.FixtureRequest) -> dict[Path, str]:
     """Five clips of a LibriVox reader and what they say.
 
@@ -97,45 +97,45 @@ def librivox(request: pytest.FixtureRequest) -> dict[Path, str]:
     return {folder / f"{match[2]}.wav": match[1] for match in found if match}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def vad() -> duomo.Runner[Any]:
     return duomo.load("voice-activity-detection", "speech/silero-vad", device="cpu")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def asr() -> duomo.Runner[Any]:
     return duomo.load("automatic-speech-recognition", "speech/whisper-tiny.en", device="cpu")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def speakers() -> duomo.Runner[Any]:
     return duomo.load("speaker-embedding", "speech/resemblyzer", device="cpu")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def two_cities(asr: duomo.Runner[Any], recording: Callable[[str], Path]) -> Any:
     """What Whisper makes of 44 s of Dickens."""
     return asr(recording("two_cities.wav"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tts() -> duomo.Runner[Any]:
     return duomo.load("text-to-speech", "speech/hibari", device="cpu")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spoken(tts: duomo.Runner[Any]) -> list[np.ndarray]:
     """`SENTENCES` as samples of shape (samples,) at 16 kHz."""
     return [duomo.Audio.accept(outcome.unwrap().wav).samples(RATE) for outcome in tts.map(SENTENCES)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def long_recording(spoken: list[np.ndarray]) -> np.ndarray:
     """Two sentences with a minute of silence between them, at 16 kHz."""
     return np.concatenate([spoken[1], np.zeros(60 * RATE, np.float32), spoken[2]])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quiet_sounds() -> dict[str, np.ndarray]:
     """Ten seconds of silence and of noise, and a chime of one second: nobody speaks."""
     clock = np.arange(RATE, dtype=np.float32) / RATE
@@ -147,7 +147,7 @@ def quiet_sounds() -> dict[str, np.ndarray]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def word_errors() -> Callable[[str, str], tuple[int, int]]:
     """Substituted, missing and surplus words in a transcript, and the number of words that were spoken.
 

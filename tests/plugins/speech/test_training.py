@@ -40,7 +40,7 @@ def tone(letters: str, seconds: float = 0.25, seed: int = 0) -> np.ndarray[Any, 
     return (sound + 0.01 * np.random.default_rng(seed).standard_normal(len(sound))).astype(np.float32)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny network for CTC with random weights that writes a, b and c."""
     folder = tmp_path_factory.mktemp("ctc")
@@ -53,7 +53,7 @@ def wav2vec2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for each of two pitches, 10 recordings in each."""
     folder = tmp_path_factory.mktemp("pitches")

@@ -16,7 +16,7 @@ from duomo.weights import find_package_file
 Photo = Callable[[str], Path]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def photo() -> Photo:
     """The path of a picture inside an installed package, such as ``skimage/data/chelsea.png``; nothing is imported."""
 
@@ -28,27 +28,27 @@ def photo() -> Photo:
     return find
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def classifier() -> duomo.Runner[Any]:
     return duomo.load("image-classification", "vision/efficientnet-lite0", device="cpu")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def embedder() -> duomo.Runner[Any]:
     return duomo.load("image-feature-extraction", "vision/efficientnet-lite0", device="cpu")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def faces() -> duomo.Runner[Any]:
     return duomo.load("face-detection", "vision/face-cascade")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ocr() -> duomo.Runner[Any]:
     return duomo.load("optical-character-recognition", "vision/paddle-ocr")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def awkward(photo: Photo) -> list[Any]:
     """Pictures of every size and kind: colour, grey, transparent, one pixel, wide and tall panoramas."""
     cat = PIL.Image.open(photo("skimage/data/chelsea.png"))
@@ -67,7 +67,7 @@ def awkward(photo: Photo) -> list[Any]:
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def damaged(photo: Photo, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A text that calls itself a JPEG, a JPEG cut short, and a small PNG that claims 60,000 x 60,000 pixels."""
     folder = tmp_path_factory.mktemp("damaged")

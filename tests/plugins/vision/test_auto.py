@@ -37,13 +37,13 @@ def write(folder: Path, network: Any) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     return write(tmp_path_factory.mktemp("vit"), ViTForImageClassification(ViTConfig(**SMALL, **NAMES)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(1)
     config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", **NAMES)

@@ -28,7 +28,7 @@ def random_network(architecture: str) -> torch.nn.Module:
     return network.eval()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("torchvision") / "resnet18"
     return save(random_network("resnet18"), folder, architecture="resnet18", labels=LABELS)

@@ -31,7 +31,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for each of two colours, 12 noisy pictures in each."""
     folder = tmp_path_factory.mktemp("colours")
@@ -44,7 +44,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The reference of a small network with random weights and three labels of its own."""
 
