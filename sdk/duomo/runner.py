@@ -126,14 +126,14 @@ def run(
         DuomoError: the item's own error, or what kept the model from loading.
     """
     check_for_load(options)
-    return _kept(task_name(task), model, device, dtype, folder_identity(model), os.getpid())(item, **options)
+    catalog = _LOADING.get() or default_catalog()
+    return _kept(task_name(task), model, device, dtype, catalog, folder_identity(model), os.getpid())(item, **options)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept(task: str, model: str | None, device: str, dtype: str, identity: str, process: int) -> Runner[Any]:
-    """The runner for a model in a process; `identity` is another when the weights in its folder were replaced."""
-    del identity, process
-    return load(task, model, device=device, dtype=dtype)
+def _kept(task: str, model: str | None, device: str, dtype: str, catalog: Catalog, *_: object) -> Runner[Any]:
+    """The runner for a model; what else decides about it is its process, and what is in its folder now."""
+    return load(task, model, device=device, dtype=dtype, catalog=catalog)
 
 
 class Runner(Generic[R_co]):

@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 import duomo
 from duomo import Hooks, Outcome, Runner, hookimpl
+from duomo.catalog import use_catalog
 from duomo.errors import (
     Aborted,
     BadOption,
@@ -442,6 +443,21 @@ def test_run_keeps_what_it_loaded(monkeypatch):
         assert duomo.run(TextClassification, text, model="fake/echo", top_k=1).top.name == text
     assert loads == [1]
     runner._kept.cache_clear()  # as a new process begins
+
+
+def test_run_goes_by_the_catalog_of_now(monkeypatch):
+    loads = []
+    monkeypatch.setattr(
+        EchoModel, "load", classmethod(lambda cls, weights, **_: loads.append(weights.spec.name) or cls())
+    )
+    try:
+        for name in ("fake/one", "fake/other"):
+            use_catalog(fake_catalog(echo_spec(name)))
+            for text in ("a", "b"):
+                assert duomo.run("text-classification", text).top.name == text
+    finally:
+        use_catalog(None)
+    assert loads == ["fake/one", "fake/other"]
 
 
 def test_a_stream_is_a_run_that_hooks_see_and_can_refuse(monkeypatch):

@@ -23,6 +23,8 @@ CAPACITY = 256
 """Items of a source that may wait."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 """Before a source that broke is opened again; each pause is twice the one before."""
+HEARD_S = 0.5
+"""After which a wait for the next item begins again: Windows hears Ctrl-C only in between."""
 PATIENCE_S = 2.0
 """How long `close` waits for a thread that is in the middle of reading."""
 
@@ -100,7 +102,7 @@ class Feed:
                 if not taken and not given:
                     if self._stop.is_set() or all(lane.state == "ended" for lane in self._lanes):
                         return
-                    self._changed.wait()
+                    self._changed.wait(HEARD_S)
                     continue
                 self._changed.notify_all()  # there is room again
             yield from taken

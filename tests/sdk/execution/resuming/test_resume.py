@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import gc
 import itertools
 import json
 import os
@@ -32,7 +33,7 @@ from duomo.errors import (
 )
 from duomo.execution.resuming import resume
 from duomo.execution.resuming.store import GROUP_ROWS, RunStore
-from duomo.outcome import Meta, outcome_of
+from duomo.outcome import Failure, Meta, outcome_of
 from duomo.tasks.results import Classification
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
@@ -381,6 +382,15 @@ def test_equal_items_are_computed_once_and_keep_their_places(runner):
     assert Counting.calls == dict.fromkeys(items, 1)
     list(runner.map(items, batch_size=3))
     assert sum(Counting.calls.values()) > len(set(items)) + 40, "only when asked"
+
+
+def test_repeats_that_fail_are_held_by_nobody_where_there_is_no_store(runner):
+    alive = [
+        sum(type(each) is Failure for each in gc.get_objects())
+        for outcome in runner.map(["good", *["poison"] * 4000], dedupe=True)
+        if outcome.index in (2000, 4000)
+    ]
+    assert alive[1] - alive[0] < 1000, "as many as came in between"
 
 
 def test_repeated_failures_fail_alike_and_refused_items_are_left_alone(runner):
