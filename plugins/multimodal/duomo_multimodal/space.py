@@ -80,7 +80,7 @@ class ZeroShot(Space[Image, Classification]):
 
     def check_options(self, options: ZeroShotImageClassificationOptions) -> None:
         """Refuse a template without a place for the label, and labels that are too long."""
-        self._labels(tuple(options.labels), options.template or self.template)
+        self._labels(tuple(options.labels), self._around(options))
 
     def preprocess(self, items: Sequence[Image], options: ZeroShotImageClassificationOptions) -> list[dict[str, Any]]:
         return [{"picture": each} for each in self.prepare([item.pil() for item in items])]
@@ -88,9 +88,12 @@ class ZeroShot(Space[Image, Classification]):
     def postprocess(
         self, output: torch.Tensor, features: list[dict[str, Any]], options: ZeroShotImageClassificationOptions
     ) -> list[Classification]:
-        labels = self._labels(tuple(options.labels), options.template or self.template)
+        labels = self._labels(tuple(options.labels), self._around(options))
         scores = self.probabilities(output @ labels.T).tolist()
         return [Classification.ranked(options.labels, row) for row in scores]
+
+    def _around(self, options: ZeroShotImageClassificationOptions) -> str:
+        return self.template if options.template is None else options.template
 
     @functools.cached_property
     def _labels(self) -> Callable[[tuple[str, ...], str], torch.Tensor]:

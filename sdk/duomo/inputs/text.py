@@ -45,9 +45,7 @@ class Text(str):
             name = name_of(value)
             value = _read(value)
         if not value.strip():
-            raise InputUnreadable(
-                "this text is empty", why="there is nothing but white space in it", fix="leave it out"
-            )
+            raise _empty("this text is empty")
         if len(value) > limits().text_chars:
             raise _too_long(len(value), "characters")
         if not value.isascii():
@@ -101,6 +99,10 @@ def _read(value: object) -> str:
     raise not_one("a text", value, "a str, UTF-8 bytes, a pathlib.Path or a file object")
 
 
+def _empty(what: str) -> InputUnreadable:
+    return InputUnreadable(what, why="there is nothing but white space in it", fix="leave it out")
+
+
 def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str) -> InputUnreadable:
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     is_text = is_utf16 or b"\0" not in content[:_HEAD]
@@ -138,7 +140,10 @@ class Prompt:
             budget = _budget(value.get("max_new_tokens"))
             value = value.get("messages", value)
         if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
-            return cls(tuple(_message(each) for each in value) or _no_messages(), max_new_tokens=budget)
+            messages = tuple(_message(each) for each in value) or _no_messages()
+            if not any(message["content"].strip() for message in messages):
+                raise _empty("the messages of this chat are empty")
+            return cls(messages, max_new_tokens=budget)
         text = Text.accept(value)
         return cls(({"role": "user", "content": str(text)},), str(text), text.name, budget)
 

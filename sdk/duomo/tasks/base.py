@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Options(pydantic.BaseModel):
     """Options of a task; a name it does not know is an error, not ignored."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:

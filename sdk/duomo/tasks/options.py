@@ -9,6 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from duomo.errors import BadOption
 
+LARGEST_SEED = 2**63 - 1
+"""What generators of torch take."""
+MOST_BEAMS = 64
+"""Each costs a row of the batch; nobody searches with more."""
 LONG = "for a text longer than the model reads: error, truncate or window"
 
 

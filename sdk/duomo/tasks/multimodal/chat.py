@@ -9,6 +9,7 @@ from pydantic import Field
 from duomo.inputs import ImageChat
 from duomo.tasks.base import Options, Task
 from duomo.tasks.nlp.generation import Generation
+from duomo.tasks.options import LARGEST_SEED
 
 
 class ImageTextToTextOptions(Options):
@@ -25,7 +26,9 @@ class ImageTextToTextOptions(Options):
     top_p: float | None = Field(
         None, gt=0, le=1, description="sample among the likeliest tokens of this joint probability; needs a temperature"
     )
-    seed: int = Field(0, ge=0, description="for sampling: the same seed gives the same text, in any batch")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="for sampling: the same seed gives the same text, in any batch"
+    )
     long: Literal["error"] = Field("error", description="a chat longer than the model reads is an error")
 
 

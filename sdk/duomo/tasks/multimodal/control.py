@@ -8,6 +8,7 @@ from pydantic import Field
 
 from duomo.inputs.episode import Episode
 from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.options import LARGEST_SEED
 
 
 class Action(Result):
@@ -23,7 +24,7 @@ class ReinforcementLearningOptions(Options):
     """Options of acting."""
 
     temperature: float = Field(0.0, ge=0, description="0: the likeliest action; above: drawn")
-    seed: int = Field(0, description="makes drawn actions repeatable")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="makes drawn actions repeatable")
     long: Literal["error", "truncate"] = Field(
         "error", description="for more steps than the model reads; truncate leaves out the oldest"
     )

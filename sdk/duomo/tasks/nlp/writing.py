@@ -8,7 +8,7 @@ from pydantic import Field
 
 from duomo.inputs import Prompt, Text
 from duomo.tasks.base import LongPolicy, Options, Result, Task
-from duomo.tasks.options import CUT, LongOrCut
+from duomo.tasks.options import CUT, MOST_BEAMS, LongOrCut
 
 PARTS = "for a text longer than the model reads: error, truncate, or window: parts of whole sentences, joined by spaces"
 
@@ -28,7 +28,7 @@ class Text2TextOptions(Options):
         None, ge=1, description="stop after this many tokens; the checkpoint's own bound when left out, else 256"
     )
     num_beams: int | None = Field(
-        None, ge=1, description="beams of the search, 1 for greedy; the checkpoint's own when left out"
+        None, ge=1, le=MOST_BEAMS, description="beams of the search, 1 for greedy; the checkpoint's own when left out"
     )
     long: LongOrCut = Field("error", description=CUT)
 

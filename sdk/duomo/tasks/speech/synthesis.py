@@ -6,6 +6,7 @@ from pydantic import Field
 
 from duomo.inputs import Text
 from duomo.tasks.base import Options, Task
+from duomo.tasks.options import LARGEST_SEED
 from duomo.tasks.speech.sound import Sound
 
 
@@ -18,7 +19,7 @@ class TextToSpeechOptions(Options):
 
     voice: str | None = Field(None, description="one of the model's voices; its own choice when left out")
     speed: float = Field(1.0, gt=0.25, lt=4, description="2 is twice as fast")
-    seed: int = Field(0, description="makes the speech repeatable")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="makes the speech repeatable")
 
 
 class TextToSpeech(Task[Text, TextToSpeechOptions, Speech]):

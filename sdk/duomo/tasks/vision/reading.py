@@ -8,6 +8,7 @@ from pydantic import Field
 
 from duomo.inputs import Image
 from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.options import MOST_BEAMS
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -68,7 +69,7 @@ class HandwritingRecognitionOptions(Options):
         None, ge=1, description="stop after so many tokens; the checkpoint's own bound when left out, else 64"
     )
     num_beams: int | None = Field(
-        None, ge=1, description="beams of the search, 1 for greedy; the checkpoint's own when left out"
+        None, ge=1, le=MOST_BEAMS, description="beams of the search, 1 for greedy; the checkpoint's own when left out"
     )
 
 
