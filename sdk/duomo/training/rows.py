@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import Any, Protocol
 
 import torch
@@ -181,9 +181,10 @@ class PreparedRows:
         return [each for each in found if each is not None]
 
 
-def _size(features: Features) -> int:
+def _size(value: object) -> int:
     """Bytes of a row's features, roughly."""
-    return sum(
-        each.nbytes if isinstance(each, torch.Tensor) else 8 * len(each) if hasattr(each, "__len__") else 32
-        for each in features.values()
-    )
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    if isinstance(value, torch.Tensor):
+        return value.nbytes
+    return 8 * len(value) if isinstance(value, Sized) else 32

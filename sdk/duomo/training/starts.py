@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo.catalog import Catalog, resolve
@@ -13,6 +14,7 @@ from duomo.model import Model
 from duomo.plugins.ours import install_line
 from duomo.references import find_checkpoint, find_weights
 from duomo.specs import ModelSpec
+from duomo.training.fit import FILE
 from duomo.training.request import Request
 from duomo.training.trainable import Trainable
 from duomo.weights import WeightsRef, file_digest
@@ -45,11 +47,16 @@ class Start(NamedTuple):
         return found
 
     def digest(self) -> str:
-        """SHA-256 of the weights, so that a resumed training starts from the same."""
+        """SHA-256 of weights, settings and tokenizer, so that a resumed training starts from the same."""
         path = self.weights.path
         if path is None:
             return ""
-        return file_digest(*([path] if path.is_file() else sorted(path.glob("*.safetensors"))))
+        return file_digest(*([path] if path.is_file() else sorted(each for each in path.iterdir() if _decides(each))))
+
+
+def _decides(file: Path) -> bool:
+    """Whether a network and what it reads depend on a file of its folder, as they do not on what a training reports."""
+    return file.suffix in (".safetensors", ".json", ".model", ".txt") and file.name not in (FILE, "confusion.json")
 
 
 def find_start(task: str, model: str | None, catalog: Catalog) -> Start:

@@ -309,6 +309,30 @@ def test_a_network_that_two_processes_share_ends_with_the_weights_of_one(
 
 
 @pytest.mark.multiproc
+@pytest.mark.parametrize(
+    ("kind", "train", "parallel"),
+    [("bert", "lora", "pp=2"), ("bert", "lora", "dp=2"), ("bert", "all", "dp=2"), ("bert", "all", "tp=2")],
+)
+def test_with_adamw_two_processes_end_with_a_network_that_says_the_same(checkpoint, tmp_path, kind, train, parallel):
+    """Additions beside frozen layers in two stages; and whole encoders, of which some weights have no gradient but
+    rounding: what they say is compared, and not these."""
+    rows = [{"text": f"the {word} sat on the {at}", "label": word} for word in ("cat", "dog") for at in range(8)]
+    folder = checkpoint(kind, AutoModel, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    recipe = Recipe(epochs=2, batch=8, lr=1e-3)
+    logits = []
+    for out, how in (("one", None), ("two", parallel)):
+        fit = duomo.finetune(
+            "text-classification", rows, model=f"dir:{folder}", train=train, out=tmp_path / out, validation=0.25,
+            recipe=recipe, parallel=how,
+        )  # fmt: skip
+        network = AutoModelForSequenceClassification.from_pretrained(fit.folder).eval()
+        inputs = AutoTokenizer.from_pretrained(fit.folder)([row["text"] for row in rows], return_tensors="pt")
+        logits.append(network(**inputs).logits.detach())
+    assert float((logits[0] - logits[0].mean(0)).abs().max()) > 1e-3, "all rows are one to it"
+    torch.testing.assert_close(logits[1], logits[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.multiproc
 def test_tied_embeddings_are_not_spread_over_two_stages(checkpoint, tmp_path):
     rows = [{"text": f"the cat sat on the {at}"} for at in range(8)]
     with pytest.raises(UsageProblem, match="tied embeddings") as caught:

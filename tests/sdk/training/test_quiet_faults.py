@@ -5,10 +5,12 @@ import json
 import math
 
 import pytest
+import torch
 
 import duomo
 from duomo import Recipe
 from duomo.errors import BadInput, BadOption
+from duomo.training.rows import _size  # what is counted shows only where 2 GiB are full
 
 
 def weights(fit) -> bytes:
@@ -118,3 +120,9 @@ def test_a_row_that_was_left_out_is_not_among_the_hardest(fit, rows):
     assert len(losses) == len(rows)
     assert losses == sorted(losses, reverse=True)
     assert all(map(math.isfinite, losses))
+
+
+def test_features_in_mappings_are_counted():
+    """Those of audio clips are: memory would be filled beyond its bound without a word."""
+    tensor = torch.zeros(1000)
+    assert _size({"inputs": {"values": tensor}, "ids": [1, 2]}) == tensor.nbytes + 16

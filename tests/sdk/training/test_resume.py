@@ -106,6 +106,16 @@ def test_a_resume_from_another_base_is_refused(fit, rows):
     assert isinstance(fit(rows, resume=True, model=first), duomo.Fit)
 
 
+def test_a_resume_from_a_base_with_other_settings_is_refused(fit, rows):
+    """The same weights with another dropout, say, or another tokenizer, are another start."""
+    base = fit(rows, out="base", epochs=1).folder
+    stopped(fit, rows, after=3, model=f"dir:{base}")
+    about = base / "duomo.json"
+    about.write_text(about.read_text().replace("{", '{"dropout": 0.5, ', 1))
+    with pytest.raises(StoreMismatch, match=r"base: \w+ then, \w+ now"):
+        fit(rows, resume=True, model=f"dir:{base}")
+
+
 def test_a_training_that_ended_before_its_first_checkpoint_is_begun_again(fit, rows, tmp_path):
     left = tmp_path / "early"
     (left / "checkpoints" / ".writing-step-00000150").mkdir(parents=True)
