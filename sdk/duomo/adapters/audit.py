@@ -18,7 +18,6 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from duomo.adapters.findings import Finding
@@ -53,7 +52,7 @@ class Verdict(NamedTuple):
 class AuditLog:
     """A log that is open for writing; close it, or use it in a ``with``.
 
-    A second writer is kept out; threads may share one.
+    A second writer is kept out, and so is a fork of this one; threads may share it.
 
     Args:
         path: the file; made when it is not there, gone on with when its chain is sound.
@@ -68,14 +67,13 @@ class AuditLog:
         self.path = Path(path)
         self._secret = secret
         self._turn = threading.Lock()
+        self._process = os.getpid()
         is_new = not self.path.exists()
         try:
             # Unbuffered: what a full disk has not taken is not written later, behind a line of the same number.
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - open as long as the log is
         except OSError as error:
-            raise CannotWrite(
-                f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="another place"
-            ) from None
+            raise self._unwritten(error, "another place") from None
         try:
             if not try_lock(self._file):
                 raise AuditProblem(
@@ -102,7 +100,7 @@ class AuditLog:
         """Write one line and give its hash; `facts` are JSON-safe and hold no personal data.
 
         Raises:
-            AuditProblem: the log is closed.
+            AuditProblem: the log is closed, or another process opened it.
             CannotWrite: the disk is full, or the like.
         """
         with self._turn:
@@ -111,6 +109,12 @@ class AuditLog:
                     f"the audit log '{self.path}' is closed",
                     why="map() is lazy: its records are worked on, and logged, when its outcomes are asked for",
                     fix="read all outcomes inside the log's 'with'",
+                )
+            if self._process != os.getpid():
+                raise AuditProblem(
+                    f"the audit log '{self.path}' was opened by another process",
+                    why="two that fork from one would both write the next line, and break the chain",
+                    fix="open a log in the process that writes it",
                 )
             line = {
                 "seq": self._lines,
@@ -133,9 +137,7 @@ class AuditLog:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file.fileno(), size)
-            raise CannotWrite(
-                f"the audit log '{self.path}' cannot be written", why=error.strerror or str(error), fix="make room"
-            ) from None
+            raise self._unwritten(error, "make room") from None
 
     def append_outcome(self, spec: AdapterSpec, outcome: Outcome[Any], findings: Iterable[Finding] = ()) -> None:
         """A line for what became of a record, and one before it for each finding that someone overrode.
@@ -167,15 +169,16 @@ class AuditLog:
         """Let the next writer in, and note the head beside the log."""
         with self._turn:
             if not self._file.closed:
-                self._note_head()
+                if self._process == os.getpid():
+                    self._note_head()
                 try:
                     self._file.close()
                 except OSError as error:  # a disk of a network may say only now that it is full
-                    raise CannotWrite(
-                        f"the audit log '{self.path}' cannot be written",
-                        why=error.strerror or str(error),
-                        fix="make room",
-                    ) from None
+                    raise self._unwritten(error, "make room") from None
+
+    def _unwritten(self, error: OSError, fix: str) -> CannotWrite:
+        why = error.strerror or str(error)
+        return CannotWrite(f"the audit log '{self.path}' cannot be written", why=why, fix=fix)
 
     def _note_head(self) -> None:
         """Replaced in one step, so that whoever dies meanwhile leaves the old one or the new one."""
@@ -189,18 +192,13 @@ class AuditLog:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._file.close()
-            raise CannotWrite(
-                f"the head of the audit log cannot be written to '{target}'",
-                why=error.strerror or str(error),
-                fix="make room beside the log",
-            ) from None
+            what, why = f"the head of the audit log cannot be written to '{target}'", error.strerror or str(error)
+            raise CannotWrite(what, why=why, fix="make room beside the log") from None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

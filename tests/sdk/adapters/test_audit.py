@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -319,3 +321,50 @@ def test_a_disk_that_is_full_when_the_log_is_closed_is_said_in_words(log):
     with pytest.raises(CannotWrite, match="cannot be written") as caught:
         opened.close()
     assert caught.value.why == "No space left on device"
+
+
+WRITER = """
+import os, sys
+from duomo.adapters import AuditLog
+from duomo.errors import AuditProblem
+
+written = 0
+while written < 10:
+    try:
+        with AuditLog(sys.argv[1]) as log:
+            for number in range(5):
+                log.append("result", process=os.getpid(), number=number)
+        written += 1
+    except AuditProblem as error:
+        assert "is in use" in str(error), error
+"""
+
+
+def test_two_processes_that_take_turns_write_one_sound_chain(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path)]) for _ in range(2)]
+    assert [each.wait(120) for each in writers] == [0, 0]
+    verdict = verify(path)
+    assert (verdict.ok, verdict.doubt, verdict.lines) == (True, "", 100)
+    processes = [json.loads(line)["process"] for line in lines_of(path)]
+    assert len(set(processes)) == 2
+    assert all(len(set(processes[at : at + 5])) == 1 for at in range(0, 100, 5)), "nobody writes into another's session"
+
+
+def test_a_fork_of_the_writer_cannot_break_its_chain(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path)
+    log.append("result", number=1)
+    child = os.fork()
+    if not child:
+        try:
+            log.append("result", number=2)
+        except AuditProblem as error:
+            log.close()
+            os._exit(7 if "by another process" in str(error) else 1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    log.append("result", number=3)
+    log.close()
+    assert verify(path).ok
+    assert [json.loads(line)["number"] for line in lines_of(path)] == [1, 3]

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import MODEL_FOR_MASKED_LM_MAPPING, PreTrainedModel
+from transformers import MODEL_FOR_MASKED_LM_MAPPING, EncoderDecoderCache, PreTrainedModel
 
 from duomo.errors import WrongTask
 from duomo_nlp.decoders.kv_cache import can_join
@@ -67,7 +67,10 @@ class Reader:
             else:
                 positions = torch.arange(length - new, length, device=ids.device).expand(len(ids), new)
             inputs["position_ids"] = positions + self._first
-        return self.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
+        output = self.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
+        if isinstance(output.past_key_values, EncoderDecoderCache):  # there is no encoder to keep anything of
+            output.past_key_values = output.past_key_values.self_attention_cache
+        return output
 
 
 def _first_position(network: PreTrainedModel) -> int:
