@@ -136,6 +136,19 @@ def test_a_detector_finds_the_boxes_of_the_original(tmp_path):
     assert difference(*found)[0] < 0.05
 
 
+@pytest.mark.slow
+def test_a_graph_of_d_fine_differs_by_what_resizing_does(tmp_path):
+    """Where nothing is resized it gives the original's boxes, so that the rest is Pillow's; the network is random."""
+    (tmp_path / "checkpoint").mkdir()
+    detectors.save(lambda: detectors.told_apart(detectors.d_fine), tmp_path / "checkpoint")
+    photo = np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)
+    original, square = f"dir:{tmp_path / 'checkpoint'}", photo[:64, :64].copy()
+    artifact = export(original, tmp_path / "onnx", task="object-detection", on=[square])
+    assert artifact.difference < 2e-4
+    with duomo.load("object-detection", original) as here, duomo.load("object-detection", artifact.reference) as there:
+        assert 1e-3 < difference(here(photo, threshold=0.1), there(photo, threshold=0.1))[0] < 0.02
+
+
 class Checking(torch.nn.Module):
     """A network that checks a size as those of transformers do: on a tensor, which is traced."""
 
