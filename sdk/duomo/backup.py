@@ -109,6 +109,10 @@ def restore(folder: Path, into: Path | None = None, *, overwrite: bool = False) 
             "two files of the backup have one name", fix="restore them where they were: leave --into out"
         )
     for each, target in zip(kept, targets, strict=True):
+        if target.exists() and not target.is_file():
+            raise BackupProblem(
+                f"'{target}' is not an ordinary file", why="a device or a pipe cannot be put back", fix="--into FOLDER"
+            )
         if not overwrite and target.exists() and _sha256(target) != each.sha256:
             raise BackupProblem(f"'{target}' is there and differs", fix="move it away, or --overwrite")
     try:
@@ -125,8 +129,8 @@ def restore(folder: Path, into: Path | None = None, *, overwrite: bool = False) 
 def _with_companions(path: Path) -> list[Path]:
     if path.is_dir():
         return [inner for each in sorted(path.iterdir()) if each.is_file() for inner in _with_companions(each)]
-    if path.name.endswith((".head", "-wal", "-shm")) or not path.exists():
-        return []  # they come with their files, or are part of the copy
+    if path.name.endswith((".head", "-wal", "-shm")) or not path.is_file():
+        return []  # they come with their files, or are part of the copy; a device or a pipe has nothing to keep
     head = path.with_name(path.name + ".head")
     return [path, head] if head.exists() else [path]
 

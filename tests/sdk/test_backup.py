@@ -1,6 +1,7 @@
 """Backups: what is kept comes back as it was, and a changed byte is named before anything is written."""
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -122,3 +123,18 @@ def test_the_commands_keep_the_configuration_check_and_restore(tmp_path, files, 
     assert "1 file is as it was kept" in duomo_does("restore", str(tmp_path / "small"), "--check")
     duomo_does("restore", folder, "--into", str(tmp_path / "again"))
     assert (tmp_path / "again" / "config.toml").read_text("utf-8") == "offline = true\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_device_or_a_pipe_is_neither_kept_nor_replaced(tmp_path, files):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    kept = back_up(tmp_path / "kept", [pipe, *files])
+    assert str(pipe) not in {each.path for each in kept}
+    file = files[0]
+    file.unlink()
+    os.mkfifo(file)
+    for overwrite in (False, True):
+        with pytest.raises(BackupProblem, match="is not an ordinary file"):
+            restore(tmp_path / "kept", overwrite=overwrite)
+    assert file.is_fifo()

@@ -137,3 +137,12 @@ def test_the_cache_can_be_elsewhere(monkeypatch, tmp_path):
     assert cache_path() == tmp_path
     monkeypatch.delenv("DUOMO_CACHE")
     assert cache_path().name == "duomo"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_settings_do_not_replace_a_device_or_a_pipe(monkeypatch, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setenv("DUOMO_CONFIG", str(tmp_path / "pipe"))
+    with pytest.raises(OSError, match="not an ordinary file"):
+        save_config({"offline": True})
+    assert (tmp_path / "pipe").is_fifo()

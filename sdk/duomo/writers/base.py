@@ -55,7 +55,8 @@ class WholeFileWriter(Writer):
     def begin(self, path: str | os.PathLike[str]) -> None:
         """Open the file beside its place."""
         self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
+        in_place = self.path.exists() and not self.path.is_file()  # a device, such as /dev/null, is not replaced
+        self.partial = self.path if in_place else self.path.with_name(self.path.name + ".partial")
         """The file until it is complete."""
         self.files = [str(self.partial)]
         self._sink = open_alone(self.partial, self.path)
@@ -69,7 +70,8 @@ class WholeFileWriter(Writer):
             with self._sink:
                 self.finish()
             if complete:
-                os.replace(self.partial, self.path)
+                if self.partial != self.path:
+                    os.replace(self.partial, self.path)
                 self.files = [str(self.path)]
 
 

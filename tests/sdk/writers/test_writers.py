@@ -1,5 +1,6 @@
 """Outcomes in files: what is written reads back the same, and a torn file is made whole."""
 
+import contextlib
 import csv
 import io
 import json
@@ -394,6 +395,17 @@ def test_a_pipe_is_written_to(tmp_path):
         writer.write(MANY[1])
         assert os.read(reader, 1 << 16).decode() == MANY[1].to_json() + "\n"
     os.close(reader)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("name", ["out.parquet", "out.npy"])
+def test_a_file_that_is_written_whole_does_not_replace_a_pipe(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    reader = os.open(tmp_path / name, os.O_RDONLY | os.O_NONBLOCK)
+    with contextlib.suppress(CannotWrite):  # a format that goes back to its beginning
+        open_writer(tmp_path / name, Embedding).close()
+    os.close(reader)
+    assert (tmp_path / name).is_fifo()
 
 
 def test_a_field_that_no_result_has_is_refused_before_a_file_is_made(tmp_path):
