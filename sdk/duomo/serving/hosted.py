@@ -194,14 +194,22 @@ class Hosted(Generic[R]):
         with self.lease() as runner:
             with sealed():
                 parts: Iterator[object] = await asyncio.to_thread(runner.stream, item, **options)
+            turn = threading.Lock()
+
+            def step() -> object:
+                with turn:
+                    return next(parts, None)
+
+            def close() -> None:
+                with turn:  # a client may leave in the middle of a part
+                    getattr(parts, "close", lambda: None)()
+
             try:
-                while (part := await asyncio.to_thread(lambda: next(parts, None))) is not None:
+                while (part := await asyncio.to_thread(step)) is not None:
                     yield part
                 self.last_success = time.time()
             finally:
-                close = getattr(parts, "close", None)
-                if close is not None:
-                    await asyncio.to_thread(close)
+                await asyncio.to_thread(close)
 
     def _check_names(self, options: Mapping[str, object]) -> None:
         """Raise `BadOption` for an option with the name of an argument of `Runner.submit`, which no task has."""

@@ -316,6 +316,33 @@ def test_a_client_that_leaves_while_its_item_is_accepted_takes_it_back():
     asyncio.run(leave())
 
 
+def test_a_client_that_leaves_in_the_middle_of_a_part_ends_the_generation():
+    entered, opened, closed = threading.Event(), threading.Event(), threading.Event()
+    runner = duomo.load("text-classification", "fake/echo", catalog=fake_catalog())
+
+    def stream(*_, **__):
+        try:
+            entered.set()
+            assert opened.wait(30)
+            yield "part"
+        finally:
+            closed.set()
+
+    runner.stream = stream  # type: ignore[method-assign]
+
+    async def leave():
+        asking = asyncio.create_task(anext(Hosted(runner, Metrics()).stream("text", {})))
+        assert await asyncio.to_thread(entered.wait, 30)
+        asking.cancel()
+        await asyncio.sleep(0)  # it has been told
+        opened.set()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        assert closed.is_set()
+
+    asyncio.run(leave())
+
+
 def test_loud_speech_does_not_wrap_around_in_another_rate():
     buffer = io.BytesIO()
     square = np.repeat(np.tile(np.array([1, -1], np.float32), 200), 20)
