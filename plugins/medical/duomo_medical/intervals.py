@@ -66,8 +66,10 @@ def _by_whole(beat: Signal, rate: float) -> Marks:
     speed = smooth(speed, int(0.012 * rate))
     near = slice(at - int(0.08 * rate), at + int(0.08 * rate))
     start, end = _run(speed, int(speed[near].argmax()) + near.start, 0.12 * float(speed[near].max()))
+    if start <= int(0.03 * rate):
+        return Marks(np.nan, start, end, np.nan)
     # Referred to the rest before the QRS, so that a wandering baseline has no size.
-    rest = beat[max(start - int(0.03 * rate), 0) : start - int(0.01 * rate)].mean(0)
+    rest = beat[start - int(0.03 * rate) : start - int(0.01 * rate)].mean(0)
     size = np.sqrt(((beat - rest) ** 2).sum(1))
     return Marks(_onset_of_p(size, start, rate), start, end, _end_of_t(size, end, rate))
 

@@ -267,6 +267,21 @@ def test_a_periodic_signal_that_is_not_a_heartbeat_is_not_given_a_rate(wave):
     assert found.payload.rate_bpm is None
 
 
+def test_a_tone_under_a_heartbeat_does_not_double_its_rate():
+    """Both detectors count the tone's waves: 179.5 a minute where 90 are; a beat is as steep as what lies between."""
+    phase = (TIME * 1.5 % 1 - 0.3) / 1.5
+    wave = np.exp(-((phase / 0.02) ** 2)) + 0.25 * np.sin(2 * np.pi * 9 * TIME)
+    found = EcgMonitor()(Recording(np.outer(wave, (1, 0.8, -1)) + NOISE, ("I", "II", "III"), 250.0))
+    assert found.decision.outcome == "refer"
+    assert found.payload.rate_bpm is None
+
+
+def test_a_signal_that_never_rests_has_no_interval_and_no_warning():
+    """Where the complex fills the median beat there is no level before it that it could be referred to."""
+    found = intervals.measure(np.sin(2 * np.pi * 8 * TIME)[:, None], np.arange(125, 2400, 250), 250.0)
+    assert [each.ms for each in found.values()] == [None, None, None]
+
+
 @pytest.mark.parametrize("noise", [0.01, 0.05])
 @pytest.mark.parametrize("bpm", [35, 70, 120, 180, 220])
 def test_a_heartbeat_of_any_rate_is_one(bpm, noise):

@@ -23,12 +23,13 @@ def through_a_pipe(path: Path, content: bytes, accept):
             for at in range(0, len(content), 40_000):  # a pipe holds 65,536 bytes: the reader must come back for more
                 pipe.write(content[at : at + 40_000])
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
         return accept(path)
     finally:
-        writer.join()
+        writer.join(30)
+        assert not writer.is_alive(), "nobody reads the pipe to its end"
 
 
 def test_an_image_comes_through_a_pipe_and_can_be_decoded_twice(tmp_path):
