@@ -38,7 +38,7 @@ class Entries:
         return (FLUSH if item is FLUSH else self.one(next(number), item, is_kept=is_kept) for item in items)
 
     def one(self, index: int, value: object, *, is_kept: bool = False) -> Entry:
-        """An entry that holds the accepted item, or the error that it is refused with.
+        """Make an entry that holds the accepted item, or the error that it is refused with.
 
         The item is accepted now and decoded later: unless it `is_kept` as it is until then, a copy is taken.
         """

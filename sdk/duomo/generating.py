@@ -167,7 +167,7 @@ _UNKNOWN = Entry("refused", "a setting of a newer transformers")
 
 
 def asked_for(config: GenerationConfig, table: Mapping[str, Entry] = GENERATION) -> set[str]:
-    """The names of all settings with a value that asks for something; keys that transformers does not know left out."""
+    """Name the settings with a value that asks for something; keys that transformers does not know are left out."""
     from transformers import GenerationConfig
 
     known = vars(GenerationConfig())  # type: ignore[no-untyped-call]

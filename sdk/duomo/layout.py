@@ -15,7 +15,7 @@ GRAPHS = (".onnx", ".xml")
 
 
 def network_folder(folder: Path) -> Path:
-    """Where the network of `folder` lies: sentence-transformers used to keep it in a folder of its own.
+    """Find where the network of `folder` lies: sentence-transformers used to keep it in a folder of its own.
 
     Never outside `folder`, whatever ``modules.json`` says.
     """
@@ -53,7 +53,7 @@ def refuse_pickles(folder: Path) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """What an exception says first; its class where it says nothing."""
+    """Return what an exception says first; its class where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
@@ -78,7 +78,7 @@ def record_digest(record: Mapping[str, object]) -> str:
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """A JSON object, empty when there is no such file. Raises `WeightsMismatch` when it is damaged."""
+    """Read a JSON object, empty when there is no such file. Raises `WeightsMismatch` when it is damaged."""
     if not file.is_file():
         return {}
     import json
@@ -91,7 +91,7 @@ def read_object(file: Path) -> dict[str, Any]:
 
 
 def read_objects(file: Path) -> list[dict[str, Any]]:
-    """A JSON list of objects. Raises `WeightsMismatch` when it is damaged."""
+    """Read a JSON list of objects. Raises `WeightsMismatch` when it is damaged."""
     import json
 
     try:
@@ -106,7 +106,7 @@ def _damaged(file: Path, error: Exception) -> WeightsMismatch:
 
 
 def folder_digest(folder: Path) -> str:
-    """A digest of names, sizes and times: cheap, since hashing gigabytes at every start is not.
+    """Make a digest of names, sizes and times: cheap, since hashing gigabytes at every start is not.
 
     Folders in it count, where sentence-transformers keeps the settings and weights of its steps; theirs do not.
     """

@@ -145,7 +145,7 @@ class OutcomeBase(Generic[R_co]):
         return outcome_html(self)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        """The result's numbers, so that ``numpy.stack(outcomes)`` is a matrix; else the outcome itself, an object."""
+        """Give the result's numbers, so that ``numpy.stack(outcomes)`` is a matrix; else the outcome itself."""
         import numpy as np
 
         if hasattr(self.result, "__array__"):

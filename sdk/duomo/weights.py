@@ -137,7 +137,7 @@ def find_package_file(ref: str) -> Path | None:
 
 @functools.cache  # many models lie in one package; what raises is not kept, so that a package installed now is found
 def _package_folders(name: str, _path: tuple[str, ...]) -> tuple[str, ...]:
-    """Where the files of an installed package lie. Raises `ImportError` where it is not one."""
+    """Find where the files of an installed package lie. Raises `ImportError` where it is not one."""
     found: importlib.machinery.ModuleSpec | None = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
         raise ImportError(name)
@@ -189,7 +189,7 @@ def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
 
 
 def folder_identity(reference: str | os.PathLike[str] | None) -> str:
-    """Which folder or file a model reference means, and what is in it now; empty where it means neither.
+    """Say which folder or file a model reference means, and what is in it now; empty where it means neither.
 
     Of an adapter the folder that it names as its base counts, too.
     """

@@ -107,7 +107,7 @@ class _Reader:
         return Filing(tuple(facts), tuple(self.findings), self.inline)
 
     def _by_id(self, kind: str, read: Callable[[ET.Element], Read]) -> dict[str, Read]:
-        """What is referred to, by its id; the first of two that differ counts."""
+        """Read what is referred to, by its id; the first of two that differ counts."""
         found: dict[str, Read] = {}
         for each in self.root.iter(f"{XBRLI}{kind}"):
             name, made = each.get("id", ""), read(each)

@@ -55,7 +55,7 @@ def read_context(element: ET.Element) -> Context:
 
 
 def _end(said: str) -> str:
-    """The day at whose end something ends: midnight with a time belongs to the day before."""
+    """Return the day at whose end something ends: midnight with a time belongs to the day before."""
     if not said.endswith(MIDNIGHT):
         return said
     try:

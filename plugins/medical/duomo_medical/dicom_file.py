@@ -136,7 +136,7 @@ def value(dataset: Dataset, keyword: str, default: object = None) -> Any:
 
 
 def functional_group(dataset: Dataset, keyword: str, frame: int = 0) -> Dataset | None:
-    """What an enhanced object says under `keyword` of one frame, or of all frames; None where it does not."""
+    """Read what an enhanced object says under `keyword` of one frame, or of all frames; None where it does not."""
     frames = value(dataset, "PerFrameFunctionalGroupsSequence") or []
     for groups in (frames[frame : frame + 1], value(dataset, "SharedFunctionalGroupsSequence") or []):
         found = value(groups[0], keyword) if groups else None

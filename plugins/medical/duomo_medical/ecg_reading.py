@@ -116,7 +116,7 @@ def from_csv(text: str) -> Recording:
 
 
 def checked(recording: Recording) -> Recording:
-    """The recording, if it can be an ECG. Raises `BadInput`."""
+    """Return the recording. Raises `BadInput` unless it can be an ECG."""
     shape, leads = np.shape(recording.signal), recording.leads
     if len(shape) != 2 or shape[1] != len(leads) or len(set(leads)) < len(leads):
         raise BadInput(

@@ -208,7 +208,7 @@ def _is_rescaled(dataset: Dataset) -> bool:
 
 
 def _unit(dataset: Dataset) -> str:
-    """The unit after `_modality`: that of a CT is the Hounsfield number, if it is brought to one and says no other."""
+    """Return the unit after `_modality`: Hounsfield numbers for a CT that is brought to them and says no other unit."""
     holder = dataset if _is_rescaled(dataset) else functional_group(dataset, "PixelValueTransformationSequence")
     if holder is None:
         return ""  # counts of the scanner, whatever its modality

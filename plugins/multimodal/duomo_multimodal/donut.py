@@ -112,7 +112,7 @@ class DonutAnswerer(Model[PageQuestion, PageAnswers]):
         ], features[0]["bound"]
 
     def forward(self, batch: tuple[list[Group], int]) -> list[Written]:
-        """What is written for each page."""
+        """Write the answer for each page."""
         groups, bound = batch
         config = GenerationConfig.from_dict(self.network.generation_config.to_dict())
         config.max_new_tokens, config.max_length = bound, None

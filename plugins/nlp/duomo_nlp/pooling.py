@@ -34,7 +34,7 @@ def pool(network: PreTrainedModel, rows: Rows, pooling: tuple[str, ...], skips: 
 
 
 def _pooled_from(row: torch.Tensor, skip: int, pooling: tuple[str, ...]) -> torch.Tensor:
-    """One row (L, H) pooled without its first `skip` tokens; the last one counts in any case."""
+    """Pool one row (L, H) without its first `skip` tokens; the last one counts in any case."""
     skip = min(skip, len(row) - 1)
     kept, first = row[None, skip:], skip + 1
     return torch.cat(

@@ -17,7 +17,7 @@ END = re.compile(rf"(?<=[.!?…])[{CLOSE}]*+\s+|(?<=[{ALONE}])(?![{ALONE}.!?…]
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Where each sentence begins and ends, white space aside."""
+    """Find where each sentence begins and ends, white space aside."""
     edges = [0, *(match.end() for match in END.finditer(text)), len(text)]
     spans = []
     for start, end in pairwise(edges):

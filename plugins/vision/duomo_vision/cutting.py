@@ -56,7 +56,7 @@ class Square(NamedTuple):
 
 
 def picture_of_bodies(item: MarkedImage) -> PIL.Image.Image:
-    """The image whose boxes are around bodies. Raises `BadInput` for one with points, or with a box beyond it."""
+    """Decode an image with boxes around bodies. Raises `BadInput` for one with points, or with a box beyond it."""
     if item.points:
         raise BadInput(
             "pose-estimation takes boxes around bodies, not points",

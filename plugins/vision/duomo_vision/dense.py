@@ -154,7 +154,7 @@ class Dense(Grouped[Image, R]):
         return {"inputs": self._prepared(pixels), "size": tuple(pixels.shape[1:])}
 
     def _prepared(self, pixels: Tensor) -> dict[str, Tensor]:
-        """What the processor makes of an image, by the shortest way that gives the same."""
+        """Prepare an image as the processor does, by the shortest way that gives the same."""
         if self.resize is None:
             prepared = self.processor(images=[pixels], return_tensors="pt")
         elif self.normalize is None:

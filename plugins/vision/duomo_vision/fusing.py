@@ -187,7 +187,7 @@ def _padding(conv: nn.Conv2d) -> tuple[int, ...]:
 
 
 def _logits(output: Any) -> Tensor:
-    """What a network of torchvision returns as it is, and one of transformers in a field.
+    """Return what a network of torchvision returns as it is, and one of transformers in a field.
 
     Those of the places that a detector found are sorted: rounding may change their order.
     """

@@ -74,7 +74,7 @@ class OwnResize:
 
     @classmethod
     def of(cls, processor: BaseImageProcessor) -> OwnResize | None:
-        """The resizing of `processor`, or None if it is not the first that it does, which is tried out."""
+        """Return the resizing of `processor`, or None unless it comes first; which of both is tried out."""
         if not hasattr(processor, "resize") or not getattr(processor, "do_resize", False):
             return None
         resize = cls(processor)
@@ -95,7 +95,7 @@ class Normalizing:
 
     @classmethod
     def of(cls, processor: BaseImageProcessor) -> Normalizing | None:
-        """The rest of `processor`, or None if it does more, such as padding; which is tried out."""
+        """Return the rest of `processor`, or None if it does more, such as padding; which of both is tried out."""
         if not all(hasattr(processor, name) for name in (*NUMBERS, "rescale_and_normalize")):
             return None
         normalize = cls(processor)

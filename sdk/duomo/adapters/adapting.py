@@ -60,7 +60,7 @@ def adapt(
 
 
 def find_adapter(name: str, catalog: Catalog) -> AdapterSpec:
-    """An adapter's spec by name. Raises `UnknownAdapter` with the nearest names, or `PluginBroken`."""
+    """Find an adapter's spec by name. Raises `UnknownAdapter` with the nearest names, or `PluginBroken`."""
     if name in catalog.adapters:
         return catalog.adapters[name]
     bare = [spec for spec in catalog.adapters.values() if spec.name.partition("/")[2] == name]

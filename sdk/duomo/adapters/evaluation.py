@@ -53,7 +53,7 @@ class Report(Result):
 
 
 def evaluate(adapter: AdapterContract[Any, Any], items: Iterable[Any], split: SplitPolicy | None) -> Report:
-    """The report of `Adapter.evaluate`."""
+    """Make the report of `Adapter.evaluate`."""
     records, unreadable = _records(adapter, items)
     leaking = _leaking(adapter, records)
     found = [each for guard in adapter.guards("dataset") for each in guard(records)]

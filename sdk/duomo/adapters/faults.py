@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def error_of(adapter: AdapterContract[Any, Any], error: Exception) -> ItemError:
-    """An error in words; those of an adapter on people do not quote what the exception says."""
+    """Put an error into words; those of an adapter on people do not quote what the exception says."""
     if isinstance(error, DuomoError):
         if adapter.is_private:
             error.__cause__ = error.__context__ = None  # its own words are meant for readers, those behind it are not

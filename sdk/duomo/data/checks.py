@@ -18,14 +18,14 @@ RARE = 2
 
 
 def name_of(label: object) -> str:
-    """A label as a name: texts without white space around them, whole numbers and truth values as they print."""
+    """Write a label as a name: texts without white space around them, whole numbers and truth values as they print."""
     if getattr(label, "shape", None) == ():  # of numpy or torch
         label = label.item()  # type: ignore[attr-defined]
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
 
 
 def look_alikes(names: Iterable[str]) -> Iterator[Finding]:
-    """A finding for names that are one to a person: other case, white space or Unicode form, ``1`` and ``1.0``."""
+    """Warn of names that are one to a person: other case, white space or Unicode form, ``1`` and ``1.0``."""
     alike: dict[object, list[str]] = defaultdict(list)
     for name in names:
         text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -122,7 +122,7 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
 
 
 def parts(file: BinaryIO, name: str, end: bytes = b"\n", most: int | None = None) -> Iterator[bytes]:
-    """What stands between the `end` marks of an open file; no more of it is in memory than a part may have bytes.
+    """Read what stands between the `end` marks of an open file; no more of it is in memory than a part may have bytes.
 
     Args:
         file: open for reading.

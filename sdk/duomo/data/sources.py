@@ -37,7 +37,7 @@ class RawRow(NamedTuple):
 
 
 def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True) -> Iterator[RawRow]:
-    """The rows of a file, a folder, a table or any other iterable, in their order.
+    """Read the rows of a file, a folder, a table or any other iterable, in their order.
 
     Args:
         data: see above.

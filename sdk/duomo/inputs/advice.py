@@ -12,7 +12,7 @@ from duomo.errors import BadInput
 
 
 def not_one(what: str, value: object, usual: str) -> BadInput:
-    """The refusal of a value that is not one item.
+    """Make the refusal of a value that is not one item.
 
     Args:
         what: an item, such as ``a text``.
@@ -71,7 +71,7 @@ def why_not(error: OSError | ValueError) -> str:
 
 
 def _likely(row: Mapping[object, object]) -> object:
-    """The part of a row that looks most like an item: the longest text or file, else the first."""
+    """Choose the part of a row that looks most like an item: the longest text or file, else the first."""
     sizes = {name: len(each) for name, each in row.items() if isinstance(each, str | bytes)}
     return max(sizes, key=sizes.__getitem__) if sizes else next(iter(row), "…")
 

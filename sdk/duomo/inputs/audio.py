@@ -272,7 +272,7 @@ def _next_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
 
 
 def _mix(channels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The mean of channels, (frames, channels). Raises `BadInput` where it would be silence that is none in them."""
+    """Average channels, (frames, channels). Raises `BadInput` where their mean is silence and they are not."""
     import numpy as np
 
     with np.errstate(all="ignore"):  # what is not a number is found later

@@ -46,7 +46,7 @@ def doubt(file: BinaryIO) -> tuple[str, str] | None:
 
 
 def _missing(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[int, int]:
-    """How many bytes of sound are promised, and how many of them are missing."""
+    """Count the bytes of sound that are promised, and those of them that are missing."""
     if head[:4] == b".snd":
         offset, size = struct.unpack(">4xII", head)
         return _lost(size, end - start - offset)

@@ -35,7 +35,7 @@ _asked = -1.0
 
 
 def limits() -> Limits:
-    """The limits in force: the defaults, changed by the ``[limits]`` table of the configuration as it is now.
+    """Return the limits in force: the defaults, changed by the ``[limits]`` table of the configuration as it is now.
 
     A changed file is seen after 20 ms at the latest, a changed environment after 1 ms.
     """

@@ -36,6 +36,6 @@ def owned(given: object) -> object:
 
 
 def _loaded(module: str, name: str) -> type | tuple[()]:
-    """A class of a library; no class at all where nobody has imported the library: then no value is of it."""
+    """Find a class of a library; no class at all where nobody has imported the library: then no value is of it."""
     found: type | tuple[()] = getattr(sys.modules.get(module), name, ())
     return found

@@ -166,7 +166,7 @@ def _low_bytes(image: PIL.Image.Image) -> np.ndarray[Any, Any]:
 
 
 def _without_foreign_key(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The image without a transparency that its mode has not: made from another image, it may have kept that one's."""
+    """Drop a transparency that the mode of the image does not have: it may be left from the image it was made of."""
     known = {"P": (int, bytes), "L": (int,), "1": (int,)}.get(image.mode, ())
     is_foreign = "transparency" in image.info and not isinstance(image.info["transparency"], known)
     return _without_key(image) if is_foreign else image

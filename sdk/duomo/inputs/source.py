@@ -30,7 +30,7 @@ def is_url(value: object) -> bool:
 
 
 def path_of(value: str | os.PathLike[str], what: str) -> Path:
-    """The path that a caller names. Raises `InputMissing` for an address of a kind that is not fetched."""
+    """Read the path that a caller names. Raises `InputMissing` for an address of a kind that is not fetched."""
     check_unsealed(f"this {what}")
     if value == "":  # as a path it would be this folder
         raise InputMissing(
@@ -122,7 +122,7 @@ def take_file(value: Any, what: str, label: str) -> tuple[Any, str] | None:
 
 
 def open_source(source: Any, what: str) -> BinaryIO:
-    """A seekable binary file for a path, URL or bytes. Raises `InputUnreadable` for one that is empty."""
+    """Open a seekable binary file for a path, URL or bytes. Raises `InputUnreadable` for one that is empty."""
     if isinstance(source, bytes | bytearray | memoryview) or is_url(source):
         content = source if isinstance(source, bytes | bytearray | memoryview) else _download(source)
         if not content:
@@ -143,7 +143,7 @@ def open_source(source: Any, what: str) -> BinaryIO:
 
 
 def unpack_file(value: Mapping[Any, Any], what: str, fix: str) -> tuple[Any, str]:
-    """The file in a row of Hugging Face datasets that was not decoded, ``{"bytes", "path"}``, and its name.
+    """Take the file out of a row of Hugging Face datasets that was not decoded, ``{"bytes", "path"}``, and its name.
 
     Raises:
         BadInput: the row has neither; the message says that it is not `what`.

@@ -161,7 +161,7 @@ class Video:
         return reader
 
     def _decoded(self, reader: VideoReader) -> Iterator[Frame]:
-        """The frames, up to the limit: a file need not say how long it is, and a still one takes bytes a frame."""
+        """Yield frames, up to the limit: a file need not say how long it is, and a still one takes bytes a frame."""
         seconds = limits().video_seconds
         for frame in reader.frames():
             if frame.time_s > seconds:

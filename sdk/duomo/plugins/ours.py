@@ -16,7 +16,7 @@ def no_plugin(noun: str, distribution: str = "duomo-nlp") -> str:
 
 
 def distribution_of(plugin: str) -> str:
-    """The distribution of a plugin of this project, installed or not; empty for any other name.
+    """Return the distribution of a plugin of this project, installed or not; empty for any other name.
 
     Each is the one requirement of an extra of its name: ``duomo[nlp]`` is ``duomo-nlp``.
     """

@@ -50,7 +50,7 @@ MADE = {
 
 
 def advice(task: str) -> str:
-    """What to type for `task`."""
+    """Say what to type for `task`."""
     if task in START:
         return f'name a checkpoint, such as -m hf:{START[task]} (model="hf:{START[task]}"), or a folder: -m dir:PATH'
     if task in MADE:

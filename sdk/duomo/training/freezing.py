@@ -26,7 +26,7 @@ class Trained(NamedTuple):
 
 
 def choose(model: Trainable[object], train: Train, reference: str, rank: int = 4) -> Trained:
-    """The modules that `train` means. Raises `UsageProblem` where a network has no such parts."""
+    """Find the modules that `train` means. Raises `UsageProblem` where a network has no such parts."""
     if train == "all":
         return Trained(("",), None)
     parts = model.parts()
@@ -51,7 +51,7 @@ def choose(model: Trainable[object], train: Train, reference: str, rank: int = 4
 
 
 def lora_head(model: Trainable[object]) -> tuple[str, ...]:
-    """The head that is trained whole beside low-rank additions; that of a language model has learned already."""
+    """Find the head that is trained whole beside low-rank additions; that of a language model has learned already."""
     parts = model.parts()
     return () if parts is None or model.kind == "none" else parts.head
 

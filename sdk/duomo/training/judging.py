@@ -35,7 +35,7 @@ class Judged(NamedTuple):
 
 
 def _names(spans: Iterable[tuple[int, int, str]], text: str) -> list[str]:
-    """The name of each word: of the first span that touches it."""
+    """Return the name of each word: of the first span that touches it."""
     spans = list(spans)
     return [
         next((name for start, end, name in spans if start < word.end() and end > word.start()), Tokens.outside)

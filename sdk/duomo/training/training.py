@@ -113,7 +113,7 @@ class Training(Reading):
                 return
 
     def _is_patient(self, step: int) -> bool:
-        """Whether the score has been no better for as many epochs as the recipe waits, after `step`."""
+        """Say whether the score has been no better for as many epochs as the recipe waits, after `step`."""
         patience = self.recipe.patience
         return patience is not None and self.loop.order.epoch(step) - self.best_epoch >= patience
 

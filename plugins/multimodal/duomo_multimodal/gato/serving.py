@@ -164,7 +164,7 @@ class Actor(Generalist[Episode, Action]):
         return {"tokens": join(steps), "wanted": wanted, "environment": name, "truncated": cut}
 
     def _steps(self, item: Episode, actions: Sequence[Numbers | None]) -> list[Tokens]:
-        """The tokens of each step that has an action, or None for one that is to come."""
+        """Return the tokens of each step that has an action, or None for one that is to come."""
         name, environment = self._environment(item.observations[-1])
         try:
             return [

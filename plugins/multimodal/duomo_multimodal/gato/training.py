@@ -150,7 +150,7 @@ def _by_environment(items: Iterable[Episode]) -> dict[tuple[str, ...], list[Epis
 
 
 def _described(names: Sequence[str], episodes: Sequence[Episode]) -> Environment:
-    """What the episodes show and do. Raises `BadInput` where that is more than an observation may have."""
+    """Describe what the episodes show and do. Raises `BadInput` where that is more than an observation may have."""
     seen = {name: [each[name] for item in episodes for each in item.observations if name in each] for name in names}
     done = [each for item in episodes for each in item.actions]
     if not done:
@@ -178,7 +178,7 @@ def _kind(values: Sequence[Numbers], *, acts: bool = False) -> Values:
 
 
 def _windows(steps: Sequence[Tokens], room: int) -> Iterator[list[Tokens]]:
-    """The steps in rows of at most `room` tokens."""
+    """Join the steps to rows of at most `room` tokens."""
     row: list[Tokens] = []
     for step in steps:
         if row and sum(map(len, row)) + len(step) > room:

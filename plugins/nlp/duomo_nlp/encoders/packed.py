@@ -75,7 +75,7 @@ def _disable(network: Network, before: str) -> Network:
 
 @lru_cache(maxsize=64)
 def _kind(plain: type[torch.nn.Module], forward: Callable[..., Tensor]) -> type[torch.nn.Module]:
-    """A class of layers like `plain` but for `forward`, which is given the layer and the forward pass of `plain`.
+    """Make a class of layers like `plain` but for `forward`, which is given the layer and the forward pass of `plain`.
 
     A layer that was given another forward pass itself would hold itself, and live on when its model is closed.
     """

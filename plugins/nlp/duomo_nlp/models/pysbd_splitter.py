@@ -93,7 +93,7 @@ def _spans(segmenter: pysbd.Segmenter, text: str) -> list[tuple[int, int]]:
 
 
 def _sentences(segmenter: pysbd.Segmenter, text: str, at: int, last: int) -> list[tuple[int, int]]:
-    """Where the sentences of a part of `text` are."""
+    """Find where the sentences of a part of `text` are."""
     found: list[tuple[int, int]] = []
     for span in segmenter.segment(text[at:last]):
         bare = span.sent.strip()
@@ -105,7 +105,7 @@ def _sentences(segmenter: pysbd.Segmenter, text: str, at: int, last: int) -> lis
 
 
 def _bare(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """What pySBD handed out changed, as one sentence: it has signs such as ☝ and ♭ stand for marks, and loses them."""
+    """Find what pySBD handed out changed, as one sentence: it loses signs such as ☝ and ♭, its marks."""
     part = text[start:end]
     first = start + len(part) - len(part.lstrip())
     return [(first, first + len(part.strip()))] if part.strip() else []

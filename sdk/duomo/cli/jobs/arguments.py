@@ -56,7 +56,7 @@ def _implied_task(app: App, model: str) -> str:
 
 
 def is_option_of_a_task(catalog: Catalog, name: str) -> bool:
-    """Whether any task has an option of this name; a task that cannot be imported has none."""
+    """Say whether any task has an option of this name; a task that cannot be imported has none."""
     for task in catalog.tasks:
         with contextlib.suppress(DuomoError):
             if name in resolve(catalog.task(task).target).Options.model_fields:

@@ -157,7 +157,7 @@ class Sources:
                 yield from self._guarded(file, name, kind)
 
     def _guarded(self, file: BinaryIO, name: str, kind: str) -> Iterator[Item | None]:
-        """The same as `_read`; an error of the file as a whole is an item, and what else is named goes on."""
+        """Do the same as `_read`; an error of the file as a whole is an item, and what else is named goes on."""
         try:
             yield from self._read(file, name, kind)
         except DuomoError as error:

@@ -42,7 +42,7 @@ def need(runtime: str) -> None:
 
 
 def plain(network: nn.Module) -> nn.Module:
-    """A copy of a network, weights shared, in which all that offers a plain form has taken it."""
+    """Copy a network, its weights shared; what offers a plain form has taken it in the copy."""
     tensors = {id(each): each for each in (*network.parameters(), *network.buffers())}
     network = copy.deepcopy(network, tensors)
     for name, module in list(network.named_modules()):

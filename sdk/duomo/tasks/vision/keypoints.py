@@ -48,7 +48,7 @@ class Poses(Result):
 
     @classmethod
     def found(cls, poses: list[Pose], boxes: Sequence[object], size: tuple[int, int]) -> Self:
-        """The poses of an image of `size` (width, height); without `boxes` from the caller, those that have points."""
+        """Make the result of an image of `size` (width, height); without `boxes` of the caller, poses need points."""
         kept = poses if boxes else [each for each in poses if each.keypoints]
         return cls.model_construct(poses=kept, width=size[0], height=size[1])
 

@@ -151,7 +151,7 @@ class Watch:
         self._beats.pop(rank, None)
 
     def late(self, ranks: Sequence[int], now: float) -> Late | None:
-        """The one of `ranks` that holds up the others, if any does; each is only named once for a wait."""
+        """Find the one of `ranks` that holds up the others, if any does; each is only named once for a wait."""
         stopped = self._find_stopped(ranks, now)
         if stopped is not None:
             return Late(stopped, "its process is stopped (SIGSTOP)", is_lost=True)
