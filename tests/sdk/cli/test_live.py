@@ -85,6 +85,11 @@ def test_one_frame_in_two_and_the_dropped_ones_are_counted(duomo, clip):
     ("args", "said"),
     [
         (("--live", "tail:nothing.log"), "no text file at 'nothing.log'"),
+        (("--live", "folder:nothing"), "no folder at 'nothing'"),
+        (("--live", "rtsp://127.0.0.1:9/x"), "cannot open 'rtsp://127.0.0.1:9/x' as a video"),
+        (("--live", "mqtt://127.0.0.1:9/topic"), "no broker to be used at 127.0.0.1:9"),
+        (("--live", "ws://127.0.0.1:9/x"), "no websocket at 'ws://127.0.0.1:9/x'"),
+        (("--live", "nothing.mp4"), "'nothing.mp4' is not a live source"),
         (("--live", "tial:x"), "Did you mean 'tail'"),
         (("--live", "tail:x", "--drop", "oldest"), "no drop policy"),
         (("--live", "tail:x", "-t", "text"), "do not go together"),
