@@ -168,7 +168,7 @@ class AdapterConformance(Suite):
     def test_a_bad_record_costs_no_other_its_result(self) -> None:
         """One of a hundred."""
         trial = self.trial
-        count = 6 if trial.cls.task else 100
+        count = 3 if trial.cls.task else 100
         items = list(itertools.islice(itertools.cycle(trial.items), count))
         items[count // 3] = self.broken
         outcomes = trial.map(items)
