@@ -99,6 +99,25 @@ def test_letters_are_learnt_and_the_folder_writes_them(wav2vec2, tmp_path):
     assert json.loads((fit.folder / "config.json").read_text())["apply_spec_augment"], "as it was in the base"
 
 
+def test_a_text_of_more_letters_than_the_clip_has_states_costs_itself(wav2vec2, tmp_path):
+    """CTC has no path for it, and so an infinite loss: in the rows to learn from, and in those held out."""
+    rows = [{"audio": Audio(tone(said, seed=at), "", RATE), "text": said} for at, said in enumerate(["ab", "ba", "c"])]
+    long = {"audio": Audio(tone("a", 0.05), "", RATE), "text": "abc" * 20}
+
+    def fit(own: list[Any], held: list[Any], out: str) -> duomo.Fit:
+        return duomo.finetune(
+            "automatic-speech-recognition", own, model=f"dir:{wav2vec2}", train="all", validation=held,
+            out=tmp_path / out, recipe=Recipe(epochs=2, batch=4),
+        )  # fmt: skip
+
+    plain = fit(rows, rows, "plain")
+    found = fit([*rows, {**long, "id": "long"}], [*rows, {**long, "id": "held"}], "found")
+    assert [(each.id, each.code) for each in found.rows.left_out] == [("long", "E-NOT-FINITE")]
+    assert found.metrics["loss"].value == pytest.approx(plain.metrics["loss"].value, abs=0.5)
+    assert found.metrics["word_error_rate"].num_rows == 4
+    assert any(each.rows == ("held",) for each in found.findings if "not finite" in each.what)
+
+
 def test_a_body_without_letters_takes_those_of_the_rows_it_is_trained_on(wav2vec2, tmp_path):
     torch.manual_seed(0)
     body = tmp_path / "body"
