@@ -116,7 +116,8 @@ def test_work_beyond_what_may_wait_is_refused_with_a_time_to_come_back_and_takes
         assert set(statuses(replies)) == {200, 429}
         refused = [reply for reply in replies if reply[0] == 429]
         assert all(json.loads(body)["error"]["code"] == "E-BUSY" for _, body, _ in refused)
-        assert all(1 <= int(headers["retry-after"]) <= 10 for _, _, headers in refused)
+        # A time for each, one after another: 900 items of 10 ms, on a machine that may be busy.
+        assert all(1 <= int(headers["retry-after"]) <= 60 for _, _, headers in refused)
         listed = listing.result()[0]
         assert listed in (200, 429)
         model = server.model()
