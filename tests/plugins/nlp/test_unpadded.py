@@ -108,3 +108,17 @@ def test_in_another_runtime_an_encoder_that_packs_runs_group_by_group(checkpoint
     for one, other in zip(exact.map(TEXTS), fast.map(TEXTS), strict=True):
         assert other.unwrap().top.score == pytest.approx(one.unwrap().top.score, abs=1e-5)
         assert other.meta.difference < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["roberta", "camembert", "xlm-roberta"])
+def test_a_text_that_spells_the_padding_token_is_read_as_the_reference_reads_it(checkpoint: Make, kind: str) -> None:
+    """Its position is that of padding, and the tokens behind it do not count it."""
+    folder = checkpoint(kind, AutoModel)
+    network, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    texts = ["a dog", "<pad> the cat <pad><pad> sat on", "one two <pad>", "the mat"]
+    runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
+    for text, outcome in zip(texts, runner.map(texts, normalize=False), strict=True):
+        with torch.no_grad():
+            expected = network(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(0)
+        found = torch.from_numpy(outcome.unwrap().vector)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)

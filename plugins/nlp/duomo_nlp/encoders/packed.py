@@ -34,7 +34,7 @@ IMPLEMENTATION = "duomo_packed"
 # DeBERTa compute their position bias from the row as a whole, so they run group by group.
 PACKABLE = frozenset({"bert", "camembert", "distilbert", "electra", "modernbert", "roberta", "xlm-roberta"})
 AFTER_PADDING = frozenset({"camembert", "data2vec-text", "roberta", "xlm-roberta", "xlm-roberta-xl"})
-"""These count positions from the one after the padding token's."""
+"""These count positions from the one after the padding token's, and leave out padding, also where a text spells it."""
 LIKE_BERT = PACKABLE - {"distilbert", "modernbert"}
 """These have BERT's layers, of which the last can be computed for the first token of each row alone."""
 
@@ -93,12 +93,22 @@ def is_enabled(network: PreTrainedModel) -> bool:
 
 def run(network: PreTrainedModel, rows: Rows, first_only: bool = False) -> Tensor:
     """Hidden states of all tokens, (N, H), or of the first of each row, (R, H), in the order of the groups."""
-    first = network.config.pad_token_id + 1 if network.config.model_type in AFTER_PADDING else 0
-    batch = {"input_ids": rows.ids, "position_ids": rows.positions + first if first else rows.positions}
+    counts_tokens = network.config.model_type in AFTER_PADDING
+    positions = _after_padding(rows, network.config.pad_token_id) if counts_tokens else rows.positions
+    batch = {"input_ids": rows.ids, "position_ids": positions}
     if rows.types is not None:
         batch["token_type_ids"] = rows.types
     hidden: Tensor = network(**batch, groups=rows.groups, first_only=first_only).last_hidden_state
     return hidden[0]
+
+
+def _after_padding(rows: Rows, pad: int) -> Tensor:
+    """Positions (1, N) as RoBERTa counts them: a padding token has its own number as its position, wherever it is."""
+    real = (rows.ids != pad).long()
+    so_far = real.cumsum(1)
+    starts = torch.arange(rows.ids.shape[1], device=rows.ids.device) - rows.positions
+    before = so_far - real
+    return (so_far - before.gather(1, starts)) * real + pad
 
 
 def attend(
