@@ -160,7 +160,7 @@ class Dense(Grouped[Image, R]):
         elif self.normalize is None:
             prepared = self.processor(images=[self.resize(pixels)], do_resize=False, return_tensors="pt")
         else:
-            return {"pixel_values": self.normalize(self.resize(pixels))}
+            return self.normalize(self.resize(pixels))
         return {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
 
 

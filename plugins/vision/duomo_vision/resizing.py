@@ -86,32 +86,40 @@ class OwnResize:
 
 
 class Normalizing:
-    """All that a processor does once an image has its size, where that is one product and one sum a channel."""
+    """All that a processor does once an image has its size, where that is one product and one sum a channel.
+
+    One that pads a batch to one size adds a mask, which is of ones for an image alone.
+    """
 
     def __init__(self, processor: BaseImageProcessor) -> None:
         self._normalize: Callable[..., Tensor] = processor.rescale_and_normalize  # type: ignore[attr-defined]
         found = {name: getattr(processor, name) for name in NUMBERS}
         self._settings = {name: tuple(each) if isinstance(each, list) else each for name, each in found.items()}
+        self._has_mask = False
 
     @classmethod
     def of(cls, processor: BaseImageProcessor) -> Normalizing | None:
-        """Return the rest of `processor`, or None if it does more, such as padding; which of both is tried out."""
+        """Return the rest of `processor`, or None if it does more, such as padding an image; both are tried out."""
         if not all(hasattr(processor, name) for name in (*NUMBERS, "rescale_and_normalize")):
             return None
         normalize = cls(processor)
         for picture in _pictures():
             try:
                 whole = processor([picture], do_resize=False, return_tensors="pt")
+                normalize._has_mask = "pixel_mask" in whole
                 own = normalize(picture)
+                is_all = set(whole) == set(own) and all(torch.equal(whole[name], own[name]) for name in own)
             except MISFITS:
                 return None
-            if set(whole) != {"pixel_values"} or not torch.equal(whole["pixel_values"], own):
+            if not is_all:
                 return None
         return normalize
 
-    def __call__(self, picture: Tensor) -> Tensor:
-        """(3, H, W) uint8 → (1, 3, H, W) float32."""
-        return self._normalize(picture[None], **self._settings)
+    def __call__(self, picture: Tensor) -> dict[str, Tensor]:
+        """(3, H, W) uint8 → what the network takes: pixels (1, 3, H, W) float32, and the mask (1, H, W)."""
+        pixels = self._normalize(picture[None], **self._settings)
+        mask = {"pixel_mask": torch.ones((1, *picture.shape[1:]), dtype=torch.int64)} if self._has_mask else {}
+        return {"pixel_values": pixels, **mask}
 
 
 def resizing(processor: BaseImageProcessor) -> Resize | OwnResize | None:
