@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def commands(page: str, language: str) -> str:
     return "\n".join(chosen)
 
 
-def rows(path: Path, header: list[str], found: list[list[object]]) -> None:
+def rows(path: Path, header: list[str], found: Sequence[Sequence[object]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *found])
 
