@@ -85,10 +85,10 @@ def _video(video: Video) -> Json:
         return _data(_read(video.source, "video"))
     most = limits().video_seconds
     clip = video.first(most)
-    if clip.total > most or len({frame.shape for frame in clip.frames}) > 1:
+    if clip.total > most:
         raise BadInput(
             f"these {clip.total:,} frames cannot be sent to a server",
-            why=f"they go as a video, which has frames of one size, and {most:,} of them at most",
+            why=f"they go as a video of {most:,} frames at most",
             fix="send a video file, or use a model on this machine",
         )
     return _data(lossless(clip.frames))

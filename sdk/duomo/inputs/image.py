@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
@@ -200,6 +200,17 @@ class Image:
         import numpy as np
 
         return np.asarray(self.pil())
+
+
+def check_apart(images: Iterable[object]) -> None:
+    """Refuse an animation that is in a list more than once, as in `list(PIL.ImageSequence.Iterator(image))`."""
+    moving = [id(each) for each in images if getattr(each, "is_animated", False)]
+    if len(set(moving)) < len(moving):
+        raise BadInput(
+            "the frames of a list are one image object",
+            why="Pillow shows each frame of an animation in the same object, so that all would be the last one",
+            fix="copy each: [frame.copy() for frame in PIL.ImageSequence.Iterator(image)]",
+        )
 
 
 def _check_size(picture: PIL.Image.Image, label: str) -> None:

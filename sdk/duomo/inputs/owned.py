@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from duomo.inputs.image import Image
+from duomo.inputs.image import Image, check_apart
 
 _FIXED = {str, bytes, int, float, bool, type(None)}
 """Types that cannot change, and are most of what lists hold."""
@@ -17,14 +17,17 @@ def owned(given: object) -> object:
 
     A source such as a camera or `PIL.ImageSequence.Iterator` fills one buffer again for each item.
     A Pillow image of one frame that is not loaded yet stays as it is: loading it is the work of later.
-    Raises what `Image.pil` raises.
+    Raises what `Image.pil` raises, and `BadInput` for a list that holds one animation more than once.
     """
     value: Any = given
     kind = type(value)
     if kind in _FIXED:
         return value
     if kind is tuple or kind is list:
-        return value if _FIXED.issuperset(map(type, value)) else kind(map(owned, value))
+        if _FIXED.issuperset(map(type, value)):
+            return value
+        check_apart(value)
+        return kind(map(owned, value))
     if isinstance(value, Mapping):
         return {key: owned(each) for key, each in value.items()}
     if isinstance(value, _loaded("PIL.Image", "Image")):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.advice import not_one
 from duomo.inputs.frames import Frame, VideoReader
+from duomo.inputs.image import Image, check_apart
 from duomo.inputs.limits import limits
 from duomo.inputs.rgb import as_uint8
 from duomo.inputs.source import is_url, memory_of, open_source, take_file, unpack_file
@@ -42,8 +43,9 @@ class Video:
 
     @classmethod
     def accept(cls, value: object) -> Video:
-        """Take a path, URL, bytes, file object, an array of frames (T, H, W, 3), or a list of arrays (H, W, 3).
+        """Take a path, URL, bytes, file object, an array of frames (T, H, W, 3), or a list of images.
 
+        An image of the list is an array (H, W, 3), a Pillow image or an `Image`.
         A mapping with ``video``, or with ``bytes`` or ``path`` as rows of Hugging Face datasets have, is unwrapped.
         """
         if isinstance(value, cls):
@@ -54,7 +56,8 @@ class Video:
             return cls(*taken)
         if hasattr(value, "__array__") and len(getattr(value, "shape", ())) == 4:
             return cls(value)
-        if isinstance(value, Sequence) and value and all(hasattr(each, "__array__") for each in value):
+        if isinstance(value, Sequence) and value and all(map(_is_frame, value)):
+            check_apart(value)
             return cls(tuple(value))
         usual = "a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of images"
         raise not_one("a video", value, usual)
@@ -121,7 +124,7 @@ class Video:
         if isinstance(self._source, tuple) or hasattr(self._source, "__array__"):
             frames: Any = self._source
             kept = [at for at in numbers if at < self._some(len(frames))]
-            picked = [as_uint8(frames[at]).copy() for at in kept]
+            picked = [_rgb(frames[at]) for at in kept]
             return Clip(self._of_one_size(picked, kept), [float(at) for at in kept], len(frames))
         found, times, seen = {}, {}, 0
         wanted = set(numbers)
@@ -185,6 +188,15 @@ class Video:
                 fix="check how it was recorded or copied",
             )
         return total
+
+
+def _is_frame(value: object) -> bool:
+    return isinstance(value, Image) or hasattr(value, "__array__") or hasattr(value, "convert")
+
+
+def _rgb(frame: object) -> NDArray[np.uint8]:
+    picture = frame if hasattr(frame, "__array__") else Image.accept(frame).array()
+    return as_uint8(picture).copy()
 
 
 def _even(total: int, count: int) -> list[int]:

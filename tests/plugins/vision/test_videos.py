@@ -8,12 +8,14 @@ from typing import Any
 import av
 import numpy as np
 import PIL.Image
+import PIL.ImageSequence
 import pytest
 import torch
 from transformers import AutoImageProcessor, AutoModelForVideoClassification
 from transformers.pipelines.video_classification import VideoClassificationPipeline
 
 import duomo
+from duomo.errors import BadInput
 from duomo.inputs import Video
 from duomo.testing.samples import clips
 
@@ -102,6 +104,24 @@ def test_frames_of_unlike_size_and_a_single_frame_are_errors_of_their_items(fold
     assert still.error.what == "this video has one frame"
     assert "image-classification" in still.error.fix
     assert good.ok
+
+
+def test_a_list_of_pillow_images_is_a_video_unless_all_are_one_object(folder: Any) -> None:
+    runner = duomo.load("video-classification", f"dir:{folder(tiny.video_mae)}", device="cpu")
+    frames = list(clips()[0])
+    images = [PIL.Image.fromarray(frame) for frame in frames]
+    file = io.BytesIO()
+    images[0].save(file, "GIF", save_all=True, append_images=images[1:])
+    moving = PIL.Image.open(file)
+    one_object = list(PIL.ImageSequence.Iterator(moving))
+    apart = [frame.convert("RGB") for frame in PIL.ImageSequence.Iterator(moving)]
+    arrays = [np.asarray(frame) for frame in apart]
+    expected, found, coloured, copied, refused = runner.map([frames, images, arrays, apart, one_object])
+    assert found.result == expected.result
+    assert copied.result == coloured.result
+    assert refused.error.what == "the frames of a list are one image object"
+    with pytest.raises(BadInput, match="one image object"):
+        runner(one_object)
 
 
 def test_a_low_video_is_read_by_rows_not_by_channels(folder: Any) -> None:

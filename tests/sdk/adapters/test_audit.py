@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -314,10 +315,10 @@ def test_a_disk_that_was_full_for_a_moment_breaks_no_chain(log):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
 def test_a_disk_that_is_full_when_the_log_is_closed_is_said_in_words(log):
     opened = AuditLog(log)
+    full: Any = open("/dev/full", "a", encoding="utf-8")  # noqa: SIM115 - closed by the log
     opened._file.close()  # the log's own file is private: only so can the disk be full for it alone
-    # as above
-    opened._file = open("/dev/full", "a", encoding="utf-8")  # noqa: SIM115 - closed by the log
-    opened._file.write("left behind")  # what was not yet on the disk
+    opened._file = full  # as above
+    full.write("left behind")  # what was not yet on the disk
     with pytest.raises(CannotWrite, match="cannot be written") as caught:
         opened.close()
     assert caught.value.why == "No space left on device"

@@ -387,14 +387,12 @@ def test_a_json_file_is_an_input_an_element_and_a_chat_is_one(duomo: Any, tmp_pa
 def test_a_field_is_never_passed_over(duomo: Any, tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
     note.write_text('{"text": "one"}')
-    for inputs in (("-t", "one"), (note,), ("--pair", "a", "b")):
-        refused = duomo(*CLASSIFY, *map(str, inputs), "--field", "text")
+    for inputs in (("-t", "one"), (str(note),), ("--pair", "a", "b")):
+        refused = duomo(*CLASSIFY, *inputs, "--field", "text")
         assert "no input has rows" in refused.stderr, inputs
         assert refused.exit_code == 2
-    for inputs in ((note, "--input-format", "jsonl"), ("-",), ()):
-        assert labels(duomo.json(*CLASSIFY, *map(str, inputs), "--field", "text", input='{"text": "one"}\n')) == [
-            "one"
-        ], inputs
+    for rows in ((str(note), "--input-format", "jsonl"), ("-",), ()):
+        assert labels(duomo.json(*CLASSIFY, *rows, "--field", "text", input='{"text": "one"}\n')) == ["one"], rows
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process without standard output is made by closing it")

@@ -126,7 +126,7 @@ class Meeting:
         meets()
         return self is other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def test_options_are_checked_from_many_threads_at_once(catalog: duomo.Catalog) -> None:

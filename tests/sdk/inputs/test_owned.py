@@ -2,6 +2,7 @@
 
 import io
 import time
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -66,7 +67,7 @@ def test_a_submitted_array_may_be_filled_again_at_once():
 def test_samples_parts_of_chats_and_frames_of_videos_are_copied():
     samples = np.zeros(4, np.float32)
     chat = {"messages": [{"role": "user", "content": [{"type": "image", "image": samples}]}]}
-    kept = owned([(samples, 16_000), chat])
+    kept: Any = owned([(samples, 16_000), chat])
     samples[:] = 1
     assert not kept[0][0].any()
     assert not kept[1]["messages"][0]["content"][0]["image"].any()

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+from typing import Any
 
 import pytest
 from starlette.requests import ClientDisconnect
@@ -138,8 +139,9 @@ def test_a_fault_of_ours_is_no_client_that_has_left(log, raised, status):
 
     async def ask():
         scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        unused: Any = app
         with contextlib.suppress(ValueError):
-            await Observed(app, metrics=Metrics())(scope, app, app)
+            await Observed(app, metrics=Metrics())(scope, unused, unused)
 
     asyncio.run(ask())
     assert [line["status"] for line in log()] == [status]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -42,7 +43,8 @@ def test_weights_of_classes_may_be_named_by_numbers(fit, rows):
     numbered = [{**row, "label": int(row["label"] == "bird")} for row in rows]
     found = fit(numbered, class_weight={1: 3.0}, out="numbers")
     assert weights(found) == weights(fit(numbered, class_weight={"1": 3.0}, out="names"))
-    assert Recipe(class_weight={1: 3.0}).record()["class_weight"] == {"1": 3.0}
+    by_number: Any = {1: 3.0}
+    assert Recipe(class_weight=by_number).record()["class_weight"] == {"1": 3.0}
 
 
 def test_patience_without_rows_that_are_held_out_is_refused(fit, rows):

@@ -80,6 +80,6 @@ def test_one_device_runs_the_batches_that_were_planned_for_it():
     executor.start(Job(echo_spec(), "text-classification", "fake/echo", None, "", "", plan=plan))
     task = duomo.tasks.TextClassification
     entries = (Entry(index, "", task.Input.accept("a" * 20)) for index in range(300))
-    sizes = {outcome.meta.batch for outcome in executor.map(entries, task.Options())}  # type: ignore[call-arg]
+    sizes = {outcome.meta.batch for outcome in executor.map(entries, task.Options())}
     own = executor.worker.model.batch_size
     assert max(sizes) > own, "the plan's bound is wider than the model's"
