@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from duomo.config import is_offline
-from duomo.errors import AmbiguousReference, Offline, WeightsMismatch, WeightsMissing
+from duomo.errors import AmbiguousReference, WeightsMismatch, WeightsMissing
+from duomo.hub import download
 from duomo.layout import (
     PICKLES as PICKLES,
     check_tensors as check_tensors,
@@ -37,7 +37,6 @@ from duomo.unfit import ADAPTER, ctranslate2_spec, read_config
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+$")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
 
 
 class WeightsRef(NamedTuple):
@@ -207,47 +206,7 @@ def folder_identity(reference: str | os.PathLike[str] | None) -> str:
 
 def fetch_from_hub(spec: ModelSpec, name: str, revision: str) -> WeightsRef:
     """A checkpoint from the hub's local cache, downloaded first if need be and allowed."""
-    import huggingface_hub
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    offline = is_offline()
-    try:
-        folder = huggingface_hub.snapshot_download(
-            name, revision=revision or None, local_files_only=offline, allow_patterns=_HUB_FILES
-        )
-    except HFValidationError as error:
-        raise AmbiguousReference(
-            f"'hf:{name}' is not a hub reference",
-            why=first_line(error),
-            fix="write hf:org/name or hf:org/name@revision",
-        ) from None
-    except GatedRepoError:  # the hub's errors count it among those that are not there
-        raise WeightsMissing(
-            f"the model '{name}' is gated",
-            why="its owners give it to those who accept their licence",
-            fix="accept the licence on the model's page, and log in: hf auth login",
-        ) from None
-    except RepositoryNotFoundError:
-        raise WeightsMissing(f"the hub has no model '{name}'", fix="check the name, or log in: hf auth login") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        if offline:
-            raise Offline(
-                f"'hf:{name}' is not in the local cache",
-                why="duomo is offline (--offline, DUOMO_OFFLINE, HF_HUB_OFFLINE or the configuration)",
-                fix=f"download it where there is a network: hf download {name}\nor use a folder: dir:PATH",
-            ) from None
-        raise WeightsMissing(
-            f"'hf:{name}' could not be downloaded",
-            why=first_line(error),
-            fix="check the network; or download it elsewhere and use dir:PATH",
-        ) from None
-    path = Path(folder)
+    path = download(name, revision)
     refuse_pickles(network_folder(path))
     return WeightsRef(spec, path, path.name)
 

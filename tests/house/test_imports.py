@@ -12,7 +12,7 @@ PACKAGES = sorted({name for name, path in modules().items() if path.name == "__i
 LAYERS = [
     {"counting", "locking", "version"},
     {"errors", "lazy", "npm", "replacing", "specs", "unfit"},
-    {"config", "hooks", "layout"},
+    {"config", "hooks", "hub", "layout"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel"},
     {"backup", "catalog", "data", "folders", "generating", "lifecycle", "packs", "pretrained", "writers"},

@@ -1,14 +1,16 @@
 """From a reference to files: nothing guessed, nothing unpickled, nothing left random."""
 
 import contextlib
+import errno
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import huggingface_hub
 import pytest
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from hypothesis import given, strategies as st
 
 import duomo
@@ -259,6 +261,7 @@ def test_what_the_hub_would_not_take_as_a_name_is_not_a_hub_reference(name):
     [
         (GatedRepoError, "the model 'org/name' is gated", "accept their licence"),
         (RepositoryNotFoundError, "the hub has no model 'org/name'", ""),
+        (RevisionNotFoundError, "the model 'org/name' has no revision 'v9'", "no branch, tag or commit"),
         (ConnectionError, "'hf:org/name' could not be downloaded", "ConnectionError"),
     ],
 )
@@ -267,12 +270,27 @@ def test_what_keeps_the_hub_from_giving_a_model_is_named(monkeypatch, error, wha
         raise error.__new__(error)  # without a text
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-    monkeypatch.setattr("duomo.weights.is_offline", lambda: False)
+    monkeypatch.setattr("duomo.hub.is_offline", lambda: False)
     with pytest.raises(WeightsMissing) as caught:
-        locate(SPEC._replace(weights="hf:org/name"))
+        locate(SPEC._replace(weights="hf:org/name@v9"))
     assert caught.value.what == what
     assert why in caught.value.why
-    assert "hf auth login" in caught.value.fix or error is ConnectionError
+    asked = {RevisionNotFoundError: "hf:org/name", ConnectionError: "check the network"}
+    assert asked.get(error, "hf auth login") in caught.value.fix
+
+
+@pytest.mark.parametrize("offline", [False, True])
+@pytest.mark.parametrize(("number", "why"), [(errno.ENOSPC, "No space left"), (errno.EACCES, "Permission denied")])
+def test_the_disk_of_the_hubs_cache_is_not_taken_for_the_network(monkeypatch, offline, number, why):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    monkeypatch.setattr("duomo.hub.is_offline", lambda: offline)
+    with pytest.raises(WeightsMissing, match="the hub's cache") as caught:
+        locate(SPEC._replace(weights="hf:org/name"))
+    assert why in caught.value.why
+    assert "HF_HOME" in caught.value.fix
 
 
 def test_a_checkpoint_that_fails_without_a_word_is_named_by_its_error(tmp_path):

@@ -39,12 +39,15 @@ class Form(NamedTuple):
     rate: int
     begin: int
     """The byte of the first sample."""
+    size: int
+    """Bytes of samples by the header, which may be wrong while the file is written."""
 
 
 class Growing(Reader):
     """Items are ``(samples, 16000)`` of `seconds` each, from the file's beginning.
 
-    The length in the header is not believed: who is still writing does not know it.
+    The length in the header is believed while it fits the file, so that a list of titles behind the samples is not
+    heard; who is still writing does not know it.
 
     Args:
         path: the file, which must be there; it may be empty.
@@ -74,7 +77,11 @@ class Growing(Reader):
             raise InputUnreadable(
                 f"cannot read '{self.path}'", why=error.strerror or str(error), fix="name a file"
             ) from None
-        form_of(self._file.read(MOST_HEADER), self.name)
+        try:
+            form_of(self._file.read(MOST_HEADER), self.name)
+        except InputUnreadable:
+            self.close()
+            raise
 
     def read(self, stop: threading.Event) -> Iterator[Arrival]:
         assert self._file is not None
@@ -89,12 +96,14 @@ class Growing(Reader):
         unit = found.rate // gcd(found.rate, RATE)  # of as many samples, a whole number remains
         size = max(1, round(self.seconds * found.rate / unit)) * unit
         context = -(-int(CONTEXT_S * found.rate) // unit) * unit if found.rate != RATE else 0
-        self._file.seek(found.begin)
-        held, before, at = b"", 0, 0
+        held, before, at, place = b"", 0, 0, found.begin
         width = int(found.kind[-1]) * found.channels
         for _ in self._grown(stop):
-            while part := self._file.read(1 << 20):
+            end = self._end()
+            self._file.seek(place)
+            while part := self._file.read(min(1 << 20, max(0, end - place))):
                 held += part
+                place += len(part)
                 while len(held) >= (before + size + context) * width:
                     yield self._item(held[: (before + size + context) * width], found, before, size, at)
                     kept = min(context, before + size)
@@ -108,6 +117,15 @@ class Growing(Reader):
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _end(self) -> int:
+        """The byte behind the samples that there are."""
+        assert self._file is not None
+        self._file.seek(0)
+        header = self._file.read(MOST_HEADER)
+        there, form = os.fstat(self._file.fileno()).st_size, form_of(header, self.name)
+        is_whole = int.from_bytes(header[4:8], "little") + 8 == there
+        return min(there, form.begin + form.size) if is_whole and form else there
 
     def _grown(self, stop: threading.Event) -> Iterator[None]:
         """Give whenever the file is longer than before; end with `stop`, or when it has not grown for `idle_s`."""
@@ -150,7 +168,7 @@ def form_of(header: bytes, name: str) -> Form | None:
         if chunk == b"data":
             if about is None:
                 raise _not_wav(name, "its samples come before their description")
-            return Form(*about, at + 8)
+            return Form(*about, at + 8, size)
         at += 8 + size + size % 2
     if len(header) >= MOST_HEADER:
         raise _not_wav(name, f"there are no samples in its first {MOST_HEADER:,} bytes")

@@ -65,6 +65,20 @@ def test_a_file_of_more_than_one_read_is_heard_whole(tmp_path):
     assert sum(map(len, found)) == 16_000 * 75
 
 
+def test_what_stands_behind_the_samples_is_not_heard_and_a_file_that_grows_on_is(tmp_path):
+    """A whole file with a list of titles at its end; then one whose recorder keeps its header right while it writes."""
+    samples = (voice(120, 1.0, 16_000) * 32767).astype("<i2").tobytes()
+    titles = b"LIST" + struct.pack("<I", 20_000) + bytes(range(200)) * 100
+    whole = header(16_000)[:-4] + struct.pack("<I", len(samples)) + samples + titles
+    whole = b"RIFF" + struct.pack("<I", len(whole) - 8) + whole[8:]
+    found = np.concatenate(heard(Growing(tmp_path / "whole.wav"), [whole], tmp_path / "whole.wav"))
+    np.testing.assert_allclose(found, np.frombuffer(samples, "<i2") / 32768, atol=1e-6)
+    kept = whole[: -len(titles)]
+    kept = b"RIFF" + struct.pack("<I", len(kept) - 8) + kept[8:]
+    found = np.concatenate(heard(Growing(tmp_path / "kept.wav"), [kept, samples], tmp_path / "kept.wav"))
+    np.testing.assert_allclose(found, np.tile(np.frombuffer(samples, "<i2") / 32768, 2), atol=1e-6)
+
+
 def test_stereo_floats_are_mixed(tmp_path):
     frames = np.stack([np.full(8000, 0.5), np.full(8000, -0.1)], axis=1).astype("<f4")
     path = tmp_path / "a.wav"
