@@ -120,7 +120,7 @@ def app(
     routes, openai = TaskRoutes(hosted, limits), OpenAIRoutes(hosted, limits)
     inference = InferenceRoutes(hosted, limits)
     log = AuditLog(audit) if audit is not None else None
-    records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log)
+    records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log, most_wait_s=most_wait_s)
 
     async def ready(_: Request) -> Response:
         await asyncio.gather(*(each.probe() for each in hosted.values()))

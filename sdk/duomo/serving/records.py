@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextvars
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.requests import Request
@@ -12,10 +14,13 @@ from starlette.responses import Response
 
 from duomo.adapters import Adapter, AuditLog
 from duomo.errors import BadInput, DuomoError, UnknownAdapter, did_you_mean
+from duomo.execution.scheduling.admission import Admission
 from duomo.inputs.seal import sealed
 from duomo.outcome import spelled
-from duomo.serving.monitoring.observe import seen
+from duomo.serving.monitoring.observe import GONE, seen
+from duomo.serving.refusal import TooBusy
 from duomo.serving.replies import JsonReply, reply_to
+from duomo.serving.routes import caller_of, until_gone
 from duomo.serving.wire import WireLimits, read_request
 
 
@@ -26,15 +31,23 @@ class AdapterRoutes:
         adapters: by name, ``plugin/thing``.
         limits: what one request may ask for.
         audit: a log that every outcome is written into.
+        most_wait_s: how long records may wait before more are refused.
     """
 
     def __init__(
-        self, adapters: Mapping[str, Adapter[Any, Any]], limits: WireLimits, audit: AuditLog | None = None
+        self,
+        adapters: Mapping[str, Adapter[Any, Any]],
+        limits: WireLimits,
+        audit: AuditLog | None = None,
+        *,
+        most_wait_s: float = 10.0,
     ) -> None:
         self._adapters = adapters
         self._limits = limits
         self._audit = audit
-        self._turn = threading.Lock()
+        self.admission = Admission(most_wait_s)
+        # A thread of their own: requests that wait for their turn would keep those of tasks from being accepted.
+        self._thread = ThreadPoolExecutor(1, "duomo-adapters")
 
     async def judge(self, request: Request) -> Response:
         """``POST /v1/adapters/{industry}/{name}``: ``{"records": […]}`` to one outcome a line, in order."""
@@ -52,13 +65,33 @@ class AdapterRoutes:
             if not isinstance(records, list) or not records:
                 raise BadInput("the body has no list of 'records'", fix='{"records": [{…}, …]}')
             self._limits.check_items(len(records))
-            lines = await asyncio.to_thread(self._lines, self._adapters[name], records)
+            judging = self._judge(self._adapters[name], records, caller_of(request))
+            lines = await until_gone(request, judging)
         except DuomoError as error:
             return reply_to(error)
+        if lines is None:
+            return Response(status_code=GONE)
         return JsonReply(lines, media_type="application/x-ndjson", headers={"cache-control": "no-store"})
 
+    async def _judge(self, adapter: Adapter[Any, Any], records: list[Any], caller: str) -> bytes:
+        """Wait for the turn of these records; those whose client leaves before are not judged."""
+        cost, now = len(records), time.monotonic()
+        retry_s = self.admission.retry_after_s(cost, now, caller)
+        if retry_s is not None:
+            raise TooBusy(self.admission.ahead_s(cost, caller), self.admission.most_wait_s, retry_s)
+        self.admission.enter(cost, now, caller)
+        computed = False
+        try:
+            run = contextvars.copy_context().run  # for `seen`
+            loop = asyncio.get_running_loop()
+            lines = await loop.run_in_executor(self._thread, run, self._lines, adapter, records)
+            computed = True
+            return lines
+        finally:
+            self.admission.leave(cost, time.monotonic(), caller, computed=computed)
+
     def _lines(self, adapter: Adapter[Any, Any], records: list[Any]) -> bytes:
-        with self._turn, sealed():
+        with sealed():
             lines = []
             for each in adapter.map(records, audit=self._audit):
                 seen().item(each.error.code if each.error is not None else "", 0.0, 0.0)
