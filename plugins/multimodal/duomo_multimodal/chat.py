@@ -1,4 +1,4 @@
-"""Answers to chats with images, by models that read both: LLaVA, Qwen2-VL.
+"""Answers to chats with images, by models that read both: LLaVA, Qwen-VL, SmolVLM, Gemma 3 and their kin.
 
 The tokens are those of ``generate``. Greedily, chats whose inputs have the same shapes share a pass, and nothing is
 padded; a chat that is sampled goes through alone, after its own seed, so that it has the same text in any batch.
@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from duomo import Model, WeightsRef
-from duomo.errors import BadOption, InputTooLong, WeightsMissing
+from duomo.errors import BadInput, BadOption, InputTooLong, WeightsMissing
 from duomo.generating import CHAT, refuse
 from duomo.inputs import ImageChat
 from duomo.model import Features
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 BOUND = 128
 """New tokens, where neither the caller nor the checkpoint says."""
+PROMPTED = ("paligemma",)
+"""Models that were trained on prompts ("caption en") and have no chat template."""
 
 
 class Group(NamedTuple):
@@ -55,7 +57,7 @@ class ImageChatter(Model[ImageChat, Generation]):
         network = load_network(AutoModelForImageTextToText, weights, dtype=dtype).to(device)
         refuse(network.generation_config, CHAT, weights.folder)
         processor = load_processor(AutoProcessor, weights, "processor")
-        if not getattr(processor, "chat_template", None):
+        if not getattr(processor, "chat_template", None) and network.config.model_type not in PROMPTED:
             raise WeightsMissing(
                 f"'{weights.folder}' has no chat template",
                 why="it says where images and questions stand in what the model reads",
@@ -118,16 +120,7 @@ class ImageChatter(Model[ImageChat, Generation]):
         return [self._generation(tokens, each) for tokens, each in zip(output, features, strict=True)]
 
     def _features(self, item: ImageChat, options: ImageTextToTextOptions) -> Features:
-        messages = [
-            {
-                "role": role,
-                "content": [{"type": "image"} if part is None else {"type": "text", "text": part} for part in parts],
-            }
-            for role, parts in item.messages
-        ]
-        prompt = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        pictures = [image.pil() for image in item.images] or None
-        inputs = dict(self.processor(text=[prompt], images=pictures, return_tensors="pt"))
+        inputs = self._inputs(item)
         length = inputs["input_ids"].shape[1]
         bound = self._bound(options, length)
         room = length + bound
@@ -138,6 +131,38 @@ class ImageChatter(Model[ImageChat, Generation]):
                 fix="show fewer or smaller images, ask in fewer words, or lower max_new_tokens",
             )
         return {"inputs": inputs, "length": length, "options": options}
+
+    def _inputs(self, item: ImageChat) -> dict[str, Tensor]:
+        """What the processor makes of a chat, laid out by its template; for PaliGemma, of a prompt."""
+        if not self.processor.chat_template:
+            if len(item.messages) > 1 or not item.images:
+                raise BadInput(
+                    "this model answers one prompt about an image, and no chat",
+                    why="its checkpoint has no chat template",
+                    fix="one message with a text and an image, such as ('caption en', 'photo.jpg')",
+                )
+            text = " ".join(part for part in item.messages[0][1] if part is not None)
+            prompt = self.processor.image_token * len(item.images) + text
+            # As NumPy arrays: its processor hands tensors to NumPy in a way that NumPy gives up.
+            prepared = self.processor(text=[prompt], images=[[each.pil() for each in item.images]], return_tensors="np")
+            return {name: torch.as_tensor(each) for name, each in prepared.items() if name != "labels"}
+        images = iter(item.images)
+        messages = [
+            {
+                "role": role,
+                "content": [
+                    {"type": "image", "image": next(images).pil()} if part is None else {"type": "text", "text": part}
+                    for part in parts
+                ],
+            }
+            for role, parts in item.messages
+        ]
+        # Tokens by the same call, which leaves out the processor's special tokens where the template has its own.
+        return dict(
+            self.processor.apply_chat_template(
+                [messages], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+            )
+        )
 
     def _bound(self, options: ImageTextToTextOptions, length: int) -> int:
         """New tokens after a chat of `length`: the caller's word, the checkpoint's, or `BOUND`."""

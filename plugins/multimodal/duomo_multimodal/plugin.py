@@ -10,6 +10,14 @@ CONSE_LIMITS = (
     "Knows the 1000 things of ImageNet and what is near them in meaning, asked for in English; "
     "not for scenes, people, drawings, text in images or medical images."
 )
+CHATTING = tuple(
+    f"{name}ForConditionalGeneration"
+    for name in (
+        "Gemma3", "Idefics3", "InternVL", "Llava", "LlavaNext", "LlavaOnevision", "Mistral3", "PaliGemma", "Qwen2VL",
+        "Qwen2_5_VL", "Qwen3VL",
+    )
+)  # fmt: skip
+"""What answers chats with images; each is compared with its own `generate` in tests."""
 
 
 def _conse(task: str, loader: str, summary: str) -> ModelSpec:
@@ -141,11 +149,12 @@ class Multimodal(Hooks):
                 "multimodal/chat",
                 "image-text-to-text",
                 "duomo_multimodal.chat:ImageChatter",
-                "LLaVA or Qwen2-VL: answers to chats with images",
+                "LLaVA, Qwen-VL, SmolVLM, InternVL, Gemma 3, Mistral and their kin: answers to chats with images",
                 "Apache-2.0",
                 weights="given",
-                architectures=("LlavaForConditionalGeneration", "Qwen2VLForConditionalGeneration"),
-                limits="chats of unlike shapes, and those that are sampled, go through one by one",
+                architectures=CHATTING,
+                limits="chats of unlike shapes, and those that are sampled, go through one by one; PaliGemma takes one "
+                "prompt about an image, and no chat",
             ),
             ModelSpec(
                 "multimodal/blip-matching",

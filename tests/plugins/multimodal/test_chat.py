@@ -14,9 +14,9 @@ import duomo
 from duomo.errors import BadOption, WeightsMismatch, WeightsMissing
 from duomo.testing.samples import pictures
 
-from . import tiny
+from . import tiny, tiny_chat
 
-MAKERS = [tiny.llava, tiny.qwen2_vl]
+MAKERS = [tiny.llava, tiny.qwen2_vl, *tiny_chat.CHATTING]
 SMALL = [photo[:64, :64].copy() for photo in pictures()]
 
 
@@ -38,22 +38,51 @@ def test_answers_have_the_tokens_of_generate(folder: Any, make: Callable[..., Pa
     network = AutoModelForImageTextToText.from_pretrained(folder(make)).eval()
     processor = AutoProcessor.from_pretrained(folder(make))
     runner = duomo.load("image-text-to-text", f"dir:{folder(make)}", device="cpu")
-    asked = ["what is on the ball", "the sky is red", "a red face"]
-    items = list(zip(asked, SMALL, strict=True))
+    wide, tall = (photo[:side, :other].copy() for photo, side, other in zip(SMALL, (32, 64), (64, 40), strict=False))
+    items: list[tuple[str, list[Any]]] = [
+        ("what is on the ball", SMALL[:1]), ("the sky is red on a", SMALL[1:2]), ("a red face", [wide]),
+        ("a red face", [tall]), ("a ball", SMALL[:2]), ("what is red", []),
+    ]  # fmt: skip
     texts = set()
-    for (text, photo), outcome in zip(items, runner.map(items, batch_size=3, max_new_tokens=6), strict=True):
-        chat: Any = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}]
-        prompt: Any = processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
-        inputs = processor(text=[prompt], images=[PIL.Image.fromarray(photo)], return_tensors="pt")
+    for (text, photos), outcome in zip(items, runner.map(items, batch_size=6, max_new_tokens=6), strict=True):
+        parts: list[Any] = [{"type": "image", "image": PIL.Image.fromarray(photo)} for photo in photos]
+        chat: Any = [{"role": "user", "content": [*parts, {"type": "text", "text": text}]}]
+        inputs: Any = processor.apply_chat_template(
+            chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+        )
         with torch.inference_mode():
             tokens = network.generate(**inputs, max_new_tokens=6, do_sample=False)
         expected = processor.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        for result in (outcome.unwrap(), runner({"text": text, "image": photo}, max_new_tokens=6)):
+        for result in (outcome.unwrap(), runner({"text": text, "image": photos}, max_new_tokens=6)):
             assert result.text == expected.strip()
             assert result.num_prompt_tokens == inputs["input_ids"].shape[1]
             assert 1 <= result.num_new_tokens <= 6
         texts.add(expected)
     assert len(texts) > 1
+
+
+def test_a_template_that_begins_the_text_itself_has_it_begun_once(folder: Any) -> None:
+    runner = duomo.load("image-text-to-text", f"dir:{folder(tiny_chat.gemma3)}", device="cpu")
+    assert runner(("a ball", []), max_new_tokens=1).num_prompt_tokens == len("[CLS] ask a ball say".split())
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # of its processor, on tensors
+def test_a_model_of_prompts_takes_the_text_as_its_prompt(folder: Any) -> None:
+    source = folder(tiny_chat.pali_gemma)
+    network = AutoModelForImageTextToText.from_pretrained(source).eval()
+    processor = AutoProcessor.from_pretrained(source)
+    runner = duomo.load("image-text-to-text", f"dir:{source}", device="cpu")
+    items: list[Any] = [("the ball", SMALL[:1]), ("the sky is red", SMALL[1:2]), ("a face", SMALL[:2]), ("a", [])]
+    *outcomes, bare = runner.map(items, batch_size=4, max_new_tokens=6)
+    for (text, photos), outcome in zip(items, outcomes, strict=False):
+        images: Any = [[PIL.Image.fromarray(photo) for photo in photos]]
+        inputs: Any = processor(text=["<image>" * len(photos) + text], images=images, return_tensors="pt")
+        with torch.inference_mode():
+            tokens = network.generate(**inputs, max_new_tokens=6, do_sample=False)
+        expected = processor.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        for result in (outcome.unwrap(), runner({"text": text, "image": photos}, max_new_tokens=6)):
+            assert result.text == expected.strip()
+    assert "no chat" in bare.error.what
 
 
 def test_a_chat_may_have_several_turns_several_images_or_none(folder: Any) -> None:

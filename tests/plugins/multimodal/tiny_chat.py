@@ -1,0 +1,202 @@
+"""Tiny random checkpoints of models that answer chats with images, one a family."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from .tiny import PICTURE, PLAIN, TEMPLATE, WORDS
+
+tf: Any = transformers  # its stubs do not know the keywords of each configuration
+TEXT: dict[str, Any] = PLAIN | {"num_key_value_heads": 2, "max_position_embeddings": 256, "pad_token_id": 0}
+TEXT |= {"bos_token_id": 2, "eos_token_id": 3}
+SQUARE: dict[str, Any] = {"height": 32, "width": 32}
+VISION = ("<|vision_start|>", "<|image_pad|>", "<|video_pad|>", "<|vision_end|>")
+
+
+def qwen2_5_vl(folder: Path) -> Path:
+    vision: Any = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 8}
+    vision |= {"out_hidden_size": 32, "window_size": 32, "fullatt_block_indexes": [0]}
+    words = [*WORDS, *VISION, "ask", "say"]
+    config = tf.Qwen2_5_VLConfig(text_config=_text(words) | _rope(), vision_config=vision, **_ids(words))
+    return _qwen(tf.Qwen2_5_VLForConditionalGeneration(config), tf.Qwen2_5_VLProcessor, words, folder)
+
+
+def qwen3_vl(folder: Path) -> Path:
+    vision: Any = {"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 8}
+    vision |= {"out_hidden_size": 32, "num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
+    words = [*WORDS, *VISION, "ask", "say"]
+    text = _text(words) | _rope() | {"head_dim": 8}
+    config = tf.Qwen3VLConfig(text_config=text, vision_config=vision, **_ids(words))
+    return _qwen(tf.Qwen3VLForConditionalGeneration(config), tf.Qwen3VLProcessor, words, folder)
+
+
+def llava_next(folder: Path) -> Path:
+    words = [*WORDS, "<image>", "ask", "say"]
+    grid: Any = [[32, 64], [64, 32], [64, 64]]
+    vision: Any = {**PICTURE, "projection_dim": 16}
+    config = tf.LlavaNextConfig(
+        text_config=tf.LlamaConfig(**_text(words)), vision_config=tf.CLIPVisionConfig(**vision),
+        image_token_index=words.index("<image>"), image_seq_length=4, vision_feature_layer=-1,
+        image_grid_pinpoints=grid,
+    )  # fmt: skip
+    side: Any = {"size": {"shortest_edge": 32}, "crop_size": SQUARE, "image_grid_pinpoints": grid}
+    processor = tf.LlavaNextProcessor(
+        tf.LlavaNextImageProcessor(**side), _tokenizer(words), patch_size=16, num_additional_image_tokens=1,
+        vision_feature_select_strategy="default", chat_template=_template("<image>"),
+    )  # fmt: skip
+    return _save(tf.LlavaNextForConditionalGeneration(config), processor, folder)
+
+
+def llava_onevision(folder: Path) -> Path:
+    words = [*WORDS, "<image>", "<video>", "ask", "say"]
+    grid: Any = [[32, 64], [64, 32], [64, 64]]
+    config = tf.LlavaOnevisionConfig(
+        text_config=tf.Qwen2Config(**_text(words)), vision_config=tf.SiglipVisionConfig(**PICTURE),
+        image_token_index=words.index("<image>"), video_token_index=words.index("<video>"), image_grid_pinpoints=grid,
+    )  # fmt: skip
+    side: Any = {"size": SQUARE, "image_grid_pinpoints": grid}
+    processor = tf.LlavaOnevisionProcessor(
+        tf.LlavaOnevisionImageProcessor(**side), _tokenizer(words), tf.LlavaOnevisionVideoProcessor(size=SQUARE),
+        num_image_tokens=4, vision_feature_select_strategy="full", chat_template=_template("<image>"),
+    )  # fmt: skip
+    return _save(tf.LlavaOnevisionForConditionalGeneration(config), processor, folder)
+
+
+def idefics3(folder: Path) -> Path:
+    tiles = [f"<row_{row}_col_{column}>" for row in range(1, 3) for column in range(1, 3)]
+    special = ["<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>", *tiles]
+    words = [*WORDS, *special, "ask", "say"]
+    config = tf.Idefics3Config(
+        text_config=_text(words) | {"model_type": "llama"}, vision_config=PICTURE,
+        image_token_id=words.index("<image>"), scale_factor=2,
+    )  # fmt: skip
+    processor = tf.Idefics3Processor(
+        tf.Idefics3ImageProcessor(size={"longest_edge": 64}, max_image_size={"longest_edge": 32}), _tokenizer(words),
+        image_seq_len=1, chat_template=_template("<image>"),
+    )  # fmt: skip
+    return _save(tf.Idefics3ForConditionalGeneration(config), processor, folder)
+
+
+def intern_vl(folder: Path) -> Path:
+    marks = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
+    marks["video_token"] = "<video>"
+    words = [*WORDS, *marks.values(), "ask", "say"]
+    config = tf.InternVLConfig(
+        text_config=tf.Qwen2Config(**_text(words)),
+        vision_config={**PICTURE, "image_size": [32, 32], "patch_size": [16, 16]},
+        image_token_id=words.index("<IMG_CONTEXT>"), image_seq_length=1, downsample_ratio=0.5,
+    )  # fmt: skip
+    processor = tf.InternVLProcessor(
+        tf.GotOcr2ImageProcessor(size=SQUARE, crop_to_patches=True, max_patches=4),
+        _tokenizer(words, begins=False, **marks), tf.InternVLVideoProcessor(size=SQUARE),
+        image_seq_length=1, chat_template=_template("<IMG_CONTEXT>"),
+    )  # fmt: skip
+    return _save(tf.InternVLForConditionalGeneration(config), processor, folder)
+
+
+def gemma3(folder: Path) -> Path:
+    """A tokenizer that begins each text with its first token, and a template that writes it, too."""
+    marks = {"boi_token": "<start_of_image>", "image_token": "<image_soft_token>", "eoi_token": "<end_of_image>"}
+    words = [*WORDS, *marks.values(), "ask", "say"]
+    index = {f"{name}_index": words.index(mark) for name, mark in marks.items()}
+    text = _text(words) | {"head_dim": 8, "sliding_window": 16, "query_pre_attn_scalar": 8}
+    text["tie_word_embeddings"] = False  # tied, it says its last word again and again
+    config = tf.Gemma3Config(
+        text_config=tf.Gemma3TextConfig(**text), vision_config=tf.SiglipVisionConfig(**PICTURE, vision_use_head=False),
+        mm_tokens_per_image=4, tie_word_embeddings=False, **index,
+    )  # fmt: skip
+    processor = tf.Gemma3Processor(
+        tf.Gemma3ImageProcessor(size=SQUARE), _tokenizer(words, begins=True, **marks), image_seq_length=4,
+        chat_template="{{ bos_token }} " + _template("<start_of_image>"),
+    )  # fmt: skip
+    return _save(tf.Gemma3ForConditionalGeneration(config), processor, folder)
+
+
+def mistral3(folder: Path) -> Path:
+    words = [*WORDS, "[IMG]", "[IMG_BREAK]", "[IMG_END]", "ask", "say"]
+    vision = tf.PixtralVisionConfig(**{**PICTURE, "image_size": 64, "patch_size": 8}, head_dim=8)
+    config = tf.Mistral3Config(
+        text_config=tf.MistralConfig(**_text(words)), vision_config=vision, image_token_index=words.index("[IMG]"),
+        spatial_merge_size=2,
+    )  # fmt: skip
+    side: Any = {"size": {"longest_edge": 64}, "patch_size": 8}
+    processor = tf.PixtralProcessor(
+        tf.PixtralImageProcessor(**side), _tokenizer(words), patch_size=8, spatial_merge_size=2,
+        chat_template=_template("[IMG]"),
+    )  # fmt: skip
+    return _save(tf.Mistral3ForConditionalGeneration(config), processor, folder)
+
+
+def pali_gemma(folder: Path) -> Path:
+    """No chat template: a prompt and an image."""
+    words = [*WORDS, "<image>"]
+    text = tf.GemmaConfig(**_text([*words, *range(1200)]), head_dim=8)  # room for the places and masks it knows
+    vision = tf.SiglipVisionConfig(**PICTURE, vision_use_head=False)
+    config = tf.PaliGemmaConfig(
+        text_config=text, vision_config=vision, image_token_index=words.index("<image>"), projection_dim=32,
+        hidden_size=32,
+    )  # fmt: skip
+    images = tf.SiglipImageProcessor(size=SQUARE)
+    images.image_seq_length = 4
+    processor = tf.PaliGemmaProcessor(images, _tokenizer(words, bos_token="[CLS]"))
+    return _save(tf.PaliGemmaForConditionalGeneration(config), processor, folder)
+
+
+CHATTING = [qwen2_5_vl, qwen3_vl, llava_next, llava_onevision, idefics3, intern_vl, gemma3, mistral3]
+
+
+def _text(words: list[Any]) -> dict[str, Any]:
+    return TEXT | {"vocab_size": len(words)}
+
+
+def _rope() -> dict[str, Any]:
+    return {"rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}}
+
+
+def _ids(words: list[str]) -> dict[str, int]:
+    names = ("vision_start_token_id", "image_token_id", "video_token_id", "vision_end_token_id")
+    return {name: words.index(mark) for name, mark in zip(names, VISION, strict=True)}
+
+
+def _qwen(network: Any, processor: Any, words: list[str], folder: Path) -> Path:
+    side: Any = {"patch_size": 8, "merge_size": 2, "size": {"shortest_edge": 256, "longest_edge": 4096}}
+    template = _template("<|vision_start|><|image_pad|><|vision_end|>")
+    images, videos = tf.Qwen2VLImageProcessor(**side), tf.Qwen3VLVideoProcessor(**side)
+    tokenizer = _tokenizer(words, image_token="<|image_pad|>", video_token="<|video_pad|>")
+    return _save(network, processor(images, tokenizer, videos, chat_template=template), folder)
+
+
+def _template(mark: str) -> str:
+    return TEMPLATE.replace("PICTURE", mark)
+
+
+def _tokenizer(words: list[str], *, begins: bool = False, **marks: str) -> Any:
+    fast = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
+    fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    if begins:
+        fast.post_processor = processors.TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", 2)])
+        marks["bos_token"] = "[CLS]"
+    names: Any = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]"}
+    special = [word for word in words if word.startswith(("<", "[IMG"))]
+    extra = {"extra_special_tokens": {name: mark for name, mark in marks.items() if name != "bos_token"}}
+    names |= {name: mark for name, mark in marks.items() if name == "bos_token"}
+    tokenizer = tf.PreTrainedTokenizerFast(tokenizer_object=fast, model_max_length=256, **names, **extra)
+    tokenizer.add_special_tokens({"additional_special_tokens": special}, replace_extra_special_tokens=False)
+    return tokenizer
+
+
+def _save(network: Any, processor: Any, folder: Path) -> Path:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for each in network.parameters():
+            if each.dim() > 1:
+                each.normal_(0, 0.3)
+    network.generation_config.eos_token_id, network.generation_config.pad_token_id = 3, 0
+    network.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
