@@ -30,7 +30,7 @@ from duomo.plugins.requirements import missing_requirements
 from duomo.plugins.selection import Selection
 from duomo.specs import AdapterSpec, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, TaskSpec
 from duomo.tasks import CORE_TASKS
-from duomo.tasks.aliases import ALIASES
+from duomo.tasks.aliases import ALIASES, SEVERAL
 from duomo.tasks.starting import advice
 from duomo.weights import is_installed
 
@@ -101,6 +101,12 @@ class Catalog:
                     f"no task named '{name}'",
                     why=f"it is a model, for {model.task}",
                     fix=f'duomo.load("{model.task}", "{model.name}")  (duomo run {model.task} -m {model.name} …)',
+                )
+            if name in SEVERAL:
+                raise UnknownTask(
+                    f"no task named '{name}'",
+                    why=f"it stands for several: {', '.join(SEVERAL[name])}",
+                    fix="\n".join(f"duomo tasks show {each}" for each in SEVERAL[name]),
                 )
             raise UnknownTask(
                 f"no task named '{name}'",

@@ -43,6 +43,14 @@ def test_a_misspelt_name_is_answered_with_the_nearest():
         assert "-m fake/echo" in model.value.fix, name
 
 
+def test_a_name_of_the_hub_that_stands_for_several_tasks_is_answered_with_all_of_them():
+    with pytest.raises(UnknownTask) as task:
+        catalog_of().task("image-segmentation")
+    for kind in ("semantic", "instance", "panoptic"):
+        assert f"duomo tasks show {kind}-segmentation" in task.value.fix
+        assert catalog_of().task(f"{kind}-segmentation").modality == "vision"
+
+
 def test_a_name_like_nothing_known_is_answered_with_where_to_look():
     catalog = fake_catalog()
     with pytest.raises(UnknownTask) as task:

@@ -16,7 +16,34 @@ UNIVERSAL = (
     "MaskFormerForInstanceSegmentation",
 )
 """Segmenters that do all three kinds."""
-SEMANTIC = ("SegformerForSemanticSegmentation", "UperNetForSemanticSegmentation")
+SEMANTIC = ("*ForSemanticSegmentation", "!Sapiens2*", "!Tipsv2*")
+"""Segmenters of pixels, but for those whose processors are not tried here."""
+POOLED = tuple(
+    f"{name}Model"
+    for name in (
+        "Aimv2Vision", "Beit", "Bit", "CLIPVision", "ConvNext", "ConvNextV2", "DINOv3ConvNext", "DINOv3ViT",
+        "DeiT", "Dinov2", "Dinov2WithRegisters", "EfficientNet", "FocalNet", "Hiera",
+        "Levit", "MobileNetV1", "MobileNetV2", "MobileViT", "MobileViTV2", "RegNet", "ResNet", "SiglipVision", "Swin",
+        "Swinv2", "ViT",
+    )
+)  # fmt: skip
+"""Encoders whose network ends in one vector an image; ``*Model`` would claim those of text, too."""
+UNPOOLED = tuple(
+    f"{name}Model"
+    for name in (
+        "Data2VecVision",
+        "IJepa",
+        "ImageGPT",
+        "PoolFormer",
+        "Pvt",
+        "PvtV2",
+        "Segformer",
+        "SwiftFormer",
+        "ViTMAE",
+        "ViTMSN",
+    )
+)
+"""Encoders that end in many vectors an image; they are refused with that reason."""
 SCIPY = ("scipy>=1.11",)
 """What ViTPose's image processor cuts boxes out with (the extra ``pose``)."""
 
@@ -38,11 +65,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "image-feature-extraction": _family(
         "features:ImageEncoder",
         "image encoder",
-        "ViTModel",
-        "Dinov2Model",
-        "CLIPVisionModel",
-        "ResNetModel",
-        limits="the vector that the network pools itself",
+        *POOLED,
+        *UNPOOLED,
+        limits="the vector that the network pools itself (pooler_output); encoders without one are refused",
     ),
     "object-detection": _family("detecting:ObjectDetector", "detector of its own labels", *DETECTORS),
     "zero-shot-object-detection": _family(
@@ -53,7 +78,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
         limits="labels of at most 16 tokens",
     ),
     "semantic-segmentation": _family(
-        "segmenting:SemanticSegmenter", "semantic or universal segmenter", *SEMANTIC, *UNIVERSAL
+        "segmenting:SemanticSegmenter",
+        "semantic or universal segmenter",
+        *SEMANTIC,
+        *UNIVERSAL,
+        limits="where a checkpoint crops images (MobileNetV2, MobileViT), masks are stretched, as in the pipeline",
     ),
     "instance-segmentation": _family("segmenting:InstanceSegmenter", "universal segmenter", *UNIVERSAL),
     "panoptic-segmentation": _family("segmenting:PanopticSegmenter", "universal segmenter", *UNIVERSAL),

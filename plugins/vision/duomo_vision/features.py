@@ -1,4 +1,4 @@
-"""Images as vectors by the encoders of transformers: ViT, DINOv2, the image half of CLIP, ResNet.
+"""Images as vectors by the encoders of transformers: ViT, DINO, the image half of CLIP, convolutional networks.
 
 The vector is what the network itself pools (``pooler_output``), as in the library's pipeline with ``pool=True``.
 """
@@ -12,6 +12,7 @@ from duomo import WeightsRef
 from duomo.errors import WrongTask
 from duomo.tasks.results import Embedding
 from duomo.tasks.vision import ImageFeatureExtractionOptions
+from duomo_vision.families import UNPOOLED
 from duomo_vision.image_model import CheckpointModel
 
 
@@ -21,10 +22,13 @@ class ImageEncoder(CheckpointModel[Embedding]):
     auto = AutoModel
 
     def configure(self, weights: WeightsRef) -> None:
-        if getattr(self.network, "pooler", True) is None:
+        config = self.network.config
+        is_bare = getattr(self.network, "pooler", True) is None
+        has_no_head = not all(getattr(config, name, True) for name in ("use_head", "vision_use_head"))
+        if is_bare or has_no_head or type(self.network).__name__ in UNPOOLED:
             raise WrongTask(
                 f"'{weights.folder}' does not do image-feature-extraction",
-                why="its network was saved without what pools an image into one vector",
+                why=f"{type(self.network).__name__}, as it was saved, does not pool an image into one vector",
                 fix="use a checkpoint with a pooler",
             )
 

@@ -207,7 +207,7 @@ TRANSFORMERS = ModelSpec(
     "any image classifier in transformers format",
     "Apache-2.0",
     weights="given",
-    architectures=("*ForImageClassification",),
+    architectures=("*ForImageClassification", "*ForImageClassificationWithTeacher", "PerceiverForImageClassification*"),
     tags=("export",),
     trainer="duomo_vision.training:CheckpointTrainer",
 )

@@ -60,7 +60,7 @@ class LabelSegmenter(Segmenter):
         """One mask for each label that some pixel has."""
         maps = (
             [_likeliest(row, size) for row, size in zip(output["logits"].split(1), sizes, strict=True)]
-            if "logits" in output
+            if "logits" in output and output["logits"].dim() == 4
             else self.processor.post_process_semantic_segmentation(output, target_sizes=sizes)
         )
         results = []

@@ -102,6 +102,7 @@ class CheckpointTrainer(ImageTrainer):
 
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        _check_one_head(weights)
         known = pretrained.load_config(weights.folder).id2label
         network = pretrained.load_network(AutoModelForImageClassification, weights, dtype=dtype, may_be_surplus=False)
         is_new = not set(labels) <= set(known.values())
@@ -129,6 +130,17 @@ class CheckpointTrainer(ImageTrainer):
         with pretrained.quiet():
             self.network.save_pretrained(folder)
             self.processor.save_pretrained(folder)
+
+
+def _check_one_head(weights: WeightsRef) -> None:
+    """Refuse networks whose labels do not come from one head at their end."""
+    for name in weights.architectures():
+        if name.endswith("WithTeacher") or name.startswith("Perceiver"):
+            raise WrongTask(
+                f"'{weights.folder}' cannot be trained",
+                why=f"{name} has " + ("its labels inside its decoder" if name.startswith("Per") else "two heads"),
+                fix="start from a network with one head, such as DeiTForImageClassification",
+            )
 
 
 def _with_labels(network: PreTrainedModel, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> Any:

@@ -53,6 +53,8 @@ _OTHERS = {
 }
 ALIASES = {alias: task for task, others in _OTHERS.items() for alias in others.split()}
 """Alias → the task that is meant."""
+SEVERAL = {"image-segmentation": ("semantic-segmentation", "instance-segmentation", "panoptic-segmentation")}
+"""Names of the hub that stand for several tasks here."""
 
 
 def aliases_of(task: str) -> list[str]:

@@ -16,7 +16,7 @@ from duomo.errors import BadOption, WrongTask
 from duomo.testing.samples import pictures
 from duomo_vision.dense import Dense
 
-from . import tiny
+from . import tiny, tiny_more
 
 Make = Callable[[], tuple[Any, Any]]
 
@@ -96,7 +96,9 @@ def test_pictures_of_one_size_share_a_pass_and_others_do_not(
 
 
 @pytest.mark.equals("the pipeline, 1 pixel in 1,000", "semantic-segmentation")
-@pytest.mark.parametrize("make", [tiny.segformer, tiny.uper_net, tiny.mask_former, tiny.mask2_former, tiny.eomt])
+@pytest.mark.parametrize(
+    "make", [tiny.segformer, tiny.uper_net, tiny.mask_former, tiny.mask2_former, tiny.eomt, *tiny_more.SEMANTIC]
+)
 def test_semantic_masks_are_those_of_the_pipeline(
     folder: Any, bare_pipeline: Any, photos: list[Any], make: Make
 ) -> None:

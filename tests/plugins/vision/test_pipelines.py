@@ -13,9 +13,11 @@ import transformers as tf
 from transformers import pipeline
 
 import duomo
+from duomo.errors import WrongTask
 from duomo.testing.samples import pictures
+from duomo.training.starts import find_start
 
-from . import tiny
+from . import tiny, tiny_more
 from .test_dense import both, same_masks
 
 Make = Callable[[], tuple[Any, Any]]
@@ -68,6 +70,21 @@ def test_labels_of_images(processor: str, problem: Any, images: list[Any], tmp_p
                 assert [label.score for label in result.labels] == pytest.approx(
                     [each["score"] for each in expected], abs=1e-5
                 )
+
+
+@pytest.mark.equals("the pipeline, scores to 1e-5", "image-classification")
+@pytest.mark.parametrize("make", tiny_more.CLASSIFIERS)
+def test_labels_of_classifiers_with_heads_of_their_own(make: Make, photos: list[Any], tmp_path: Path) -> None:
+    folder = tiny.save(make, tmp_path)
+    runner = duomo.load("image-classification", f"dir:{folder}", device="cpu")
+    bare: Any = pipeline("image-classification", str(folder), device="cpu")
+    for photo, results in zip(photos, both(runner, photos), strict=True):
+        expected = {each["label"]: each["score"] for each in bare(PIL.Image.fromarray(photo))}
+        for result in results:
+            assert {each.name: each.score for each in result.labels} == pytest.approx(expected, abs=1e-5)
+    found = find_start("image-classification", f"dir:{folder}", duomo.default_catalog())
+    with pytest.raises(WrongTask, match="cannot be trained"):
+        found.trainer().open(found.weights, labels=["a", "b"], device=torch.device("cpu"), dtype=torch.float32)
 
 
 @pytest.mark.parametrize("make", [tiny.detr, tiny.yolos, tiny.rt_detr])
