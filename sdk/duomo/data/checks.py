@@ -28,17 +28,29 @@ def look_alikes(names: Iterable[str]) -> Iterator[Finding]:
     """Warn of names that are one to a person: other case, white space or Unicode form, ``1`` and ``1.0``."""
     alike: dict[object, list[str]] = defaultdict(list)
     for name in names:
-        text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-        try:
-            alike[float(text)].append(name)
-        except ValueError:
-            alike[text].append(name)
+        alike[_to_a_person(name)].append(name)
     pairs = [" and ".join(map(repr, same)) for same in alike.values() if len(same) > 1]
     if pairs:
         yield Finding(
             "warning", f"labels look alike and are classes of their own: {_list(pairs)}",
             "they differ in case, white space, Unicode form or as 1 and 1.0 do", "write each label in one way",
         )  # fmt: skip
+
+
+def unknown_names(known: Sequence[str], names: Sequence[str]) -> Finding:
+    """Tell that the head of a checkpoint, which has other labels, is replaced; a warning where they only look other."""
+    alike = {_to_a_person(name) for name in known} >= {_to_a_person(name) for name in names}
+    fix = "write the labels as the checkpoint has them, to keep its head" if alike else ""
+    what = f"the checkpoint's labels are others ({_list(known)}): its head is replaced by a new one"
+    return Finding("warning" if alike else "note", what, f"the rows have {_list(names)}", fix)
+
+
+def _to_a_person(name: str) -> object:
+    text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def check_names(names: Sequence[str], column: str) -> None:

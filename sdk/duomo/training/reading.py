@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -9,7 +10,7 @@ import torch
 
 from duomo.catalog import resolve
 from duomo.counting import counted
-from duomo.data.checks import check_names, look_alikes
+from duomo.data.checks import check_names, look_alikes, unknown_names
 from duomo.data.cleaning import clean
 from duomo.data.examples import Example, Finding
 from duomo.errors import BadOption, SystemicError, did_you_mean
@@ -65,6 +66,8 @@ class Reading:
         if learns:  # rows that cannot be used may have been all those of a class
             self._check_names(cls, prepared.examples[: self._num_own])
             self.findings += look_alikes(self.labels)
+            known = self._labels_of_the_start() if cls.kind == "classes" and self.model.has_new_head else ()
+            self.findings += [unknown_names(known, self.labels)] if known else []
         parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
         self._limit_left_out(len(prepared))
         self.findings += parts.findings
@@ -85,6 +88,14 @@ class Reading:
                 why="no score says whether an epoch was better",
                 fix="validation=0.2  (--validation 0.2), or leave patience out",
             )
+
+    def _labels_of_the_start(self) -> Sequence[str]:
+        """Labels of the checkpoint's own head; none of one without a head, or whose head names none."""
+        weights = self.start.weights
+        config = {} if self.start.architecture or weights.path is None else weights.config()
+        names = [str(name) for name in dict(config.get("id2label") or {}).values()]
+        is_named = any(not re.fullmatch(r"LABEL_\d+", name) for name in names)
+        return names if is_named and any("Classification" in each for each in config.get("architectures") or ()) else ()
 
     def _check_names(self, cls: type[Trainable[Any]], examples: Sequence[Example]) -> None:
         if cls.kind == "classes":

@@ -21,8 +21,9 @@ import duomo
 from duomo import Recipe
 from duomo.errors import BadInput, UsageProblem
 from duomo.specs import ModelSpec
-from duomo.training import evaluate, lora
+from duomo.training import check, evaluate, lora
 from duomo.training.freezing import freeze
+from duomo.training.request import Request
 from duomo.weights import open_folder
 from duomo_nlp.training.sequences import Sequences
 from duomo_nlp.training.tokens import Tokens
@@ -135,6 +136,27 @@ def test_a_head_whose_labels_are_known_is_kept_and_one_whose_are_not_is_new(chec
     assert torch.equal(
         new.network.bert.encoder.layer[0].output.dense.weight, trained.bert.encoder.layer[0].output.dense.weight
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "level", "fix"),
+    [(("NEG", "pos"), "warning", "write the labels as the checkpoint has them"), (("no", "yes"), "note", ""),
+     (("neg", "pos"), None, "")],
+)  # fmt: skip
+def test_a_head_that_is_replaced_is_told_and_labels_that_only_look_other_are_a_warning(
+    checkpoint, tmp_path, labels, level, fix
+):
+    names = {0: "neg", 1: "neutral", 2: "pos"}
+    folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=3, id2label=names)
+    rows = [{"text": f"{text} {at}", "label": labels[at % 2]} for at, text in enumerate(TEXTS * 2)]
+    request = Request(task="text-classification", data=rows, model=f"dir:{folder}", validation=0, out=tmp_path)
+    found = [each for each in check(request).findings if "the checkpoint's labels" in each.what]
+    assert [each.level for each in found] == ([level] if level else [])
+    for each in found:
+        assert each.what == "the checkpoint's labels are others (neg, neutral, pos): its head is replaced by a new one"
+        assert each.why == f"the rows have {', '.join(sorted(labels))}"
+        assert each.fix.startswith(fix)
+        assert bool(each.fix) is bool(fix)
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT asks transformers by an old name
