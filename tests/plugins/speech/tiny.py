@@ -129,3 +129,19 @@ def separator(folder: Path) -> None:
         settings={"channels": 4, "depth": 3, "nfft": 256},
     )  # fmt: skip
     save(about.build(), folder, about)
+
+
+def vits(folder: Path, **settings: Any) -> None:
+    """VITS at 8 kHz that reads Latin letters in lower case."""
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        **SIZES, "ffn_dim": 24, "flow_size": 16, "spectrogram_bins": 9, "wavenet_layers": 2, "sampling_rate": 8000,
+        "prior_encoder_num_wavenet_layers": 2, "posterior_encoder_num_wavenet_layers": 1, "initializer_range": 0.3,
+        "upsample_initial_channel": 16, "upsample_rates": [8, 4], "upsample_kernel_sizes": [16, 8],
+        "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]], "duration_predictor_filter_channels": 16,
+    }  # fmt: skip
+    letters = ["_", *"abcdefghijklmnopqrstuvwxyz' -"]
+    own = {name: settings.pop(name) for name in ("phonemize", "is_uroman", "normalize") if name in settings}
+    tf.VitsModel(tf.VitsConfig(**sizes | settings, vocab_size=len(letters) + 2)).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(letters)}))
+    tf.VitsTokenizer(folder / "vocab.json", **{"phonemize": False} | own).save_pretrained(folder)
