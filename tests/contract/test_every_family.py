@@ -128,6 +128,13 @@ def wav2vec2(folder: Path) -> None:
     Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
 
 
+def grounding(folder: Path) -> None:
+    """As in the tests of the vision plugin."""
+    from tests.plugins.vision import tiny_grounding
+
+    tiny_grounding.grounding_dino(folder)
+
+
 def dense(kind: str) -> Callable[[Path], None]:
     """As in the tests of the vision plugin."""
 
@@ -312,6 +319,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/raft", "optical-flow"): raft,
     ("vision/transformers", "object-detection"): dense("yolos"),
     ("vision/transformers", "zero-shot-object-detection"): dense("owl_vit"),
+    ("vision/grounding-dino", "zero-shot-object-detection"): grounding,
     ("vision/transformers", "semantic-segmentation"): dense("segformer"),
     ("vision/transformers", "instance-segmentation"): dense("mask_former"),
     ("vision/transformers", "panoptic-segmentation"): dense("mask_former"),

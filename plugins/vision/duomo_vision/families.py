@@ -141,3 +141,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "image-matting": _family("enhancing:Matter", "ViTMatte", "VitMatteForImageMatting"),
 }
 """What each task's spec has in place of image classification's."""
+GROUNDED: dict[str, Any] = _family(
+    "grounding:GroundedDetector",
+    "Grounding DINO or MM Grounding DINO",
+    "GroundingDinoForObjectDetection",
+    "MMGroundingDinoForObjectDetection",
+    limits="one label a box, the surest; labels of 256 tokens together, without full stops; a threshold of 0.25 to "
+    "0.4 is usual",
+)
+"""The same for its second family of zero-shot object detection."""

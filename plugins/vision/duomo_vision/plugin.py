@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
-from duomo_vision.families import FAMILIES
+from duomo_vision.families import FAMILIES, GROUNDED
 
 RAPIDOCR_RUNTIME = (
     "onnxruntime>=1.20",
@@ -283,6 +283,9 @@ class Vision(Hooks):
             TORCHVISION,
             RAFT,
             *(TRANSFORMERS._replace(task=task, trainer="", **changed) for task, changed in FAMILIES.items()),
+            TRANSFORMERS._replace(
+                name="vision/grounding-dino", task="zero-shot-object-detection", trainer="", **GROUNDED
+            ),
         )
 
 
