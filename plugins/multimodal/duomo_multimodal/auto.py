@@ -1,6 +1,7 @@
-"""Any CLIP, SigLIP or SigLIP 2 checkpoint in transformers format: one space of texts and images, learned from pairs.
+"""CLIP, SigLIP and their kin in transformers format: one space of texts and images, learned from pairs.
 
-CLIP: Radford et al. 2021, https://arxiv.org/abs/2103.00020. A softmax over the labels, as it was trained.
+CLIP: Radford et al. 2021, https://arxiv.org/abs/2103.00020. A softmax over the labels, as it was trained; so have
+ALIGN, AltCLIP, Chinese CLIP and MetaCLIP 2.
 SigLIP: Zhai et al. 2023, https://arxiv.org/abs/2303.15343. A sigmoid for each label on its own, so that the
 scores need not sum to 1; its texts are always padded to the full length, as in training.
 SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same; its images keep their shape, as patches.
@@ -39,7 +40,9 @@ class DualEncoder(Space[Any, Any]):
         self.tokenizer = tokenizer
         self.image_processor = image_processor
         self.is_siglip = network.config.model_type in ("siglip", "siglip2")
-        self.max_tokens: int = network.config.text_config.max_position_embeddings
+        text = network.config.text_config
+        unused = text.pad_token_id + 1 if network.config.model_type == "altclip" else 0  # XLM-R counts from there
+        self.max_tokens: int = text.max_position_embeddings - unused
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -77,22 +80,24 @@ class DualEncoder(Space[Any, Any]):
         return _unit(self.network.get_text_features(**tokens.to(self.network.device)))
 
     def probabilities(self, cosines: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = cosines * self.network.logit_scale.float().exp().cpu()
+        is_align = self.network.config.model_type == "align"
+        scale = 1 / self.network.temperature if is_align else self.network.logit_scale.float().exp()
+        logits: torch.Tensor = cosines * scale.float().cpu()
         if self.is_siglip:
             return torch.sigmoid(logits + self.network.logit_bias.float().cpu())
         return logits.softmax(dim=-1)
 
 
 class DualEncoderZeroShot(DualEncoder, ZeroShot):
-    """CLIP, SigLIP or SigLIP 2 for zero-shot-image-classification."""
+    """CLIP, SigLIP or their kin for zero-shot-image-classification."""
 
 
 class DualEncoderEmbed(DualEncoder, Embed):
-    """CLIP, SigLIP or SigLIP 2 for multimodal-embedding."""
+    """CLIP, SigLIP or their kin for multimodal-embedding."""
 
 
 class DualEncoderSearch(DualEncoder, Search):
-    """CLIP, SigLIP or SigLIP 2 for image-search."""
+    """CLIP, SigLIP or their kin for image-search."""
 
 
 def _unit(features: Any) -> torch.Tensor:

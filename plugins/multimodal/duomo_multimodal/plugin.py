@@ -18,6 +18,7 @@ CHATTING = tuple(
     )
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""
+DUAL = ("AlignModel", "AltCLIPModel", "CLIPModel", "ChineseCLIPModel", "MetaClip2Model", "Siglip2Model", "SiglipModel")
 
 
 def _conse(task: str, loader: str, summary: str) -> ModelSpec:
@@ -43,7 +44,7 @@ def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
         summary,
         "Apache-2.0",
         weights="given",
-        architectures=("CLIPModel", "SiglipModel", "Siglip2Model"),
+        architectures=DUAL,
     )
 
 
@@ -194,9 +195,11 @@ class Multimodal(Hooks):
             ),
             *_gato("image-captioning", "ImageDescriber", "words for an image"),
             *_gato("text-generation", "TextWriter", "a text goes on"),
-            _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot", "any CLIP or SigLIP checkpoint"),
-            _dual_encoder("multimodal-embedding", "DualEncoderEmbed", "any CLIP or SigLIP checkpoint"),
-            _dual_encoder("image-search", "DualEncoderSearch", "any CLIP or SigLIP checkpoint"),
+            _dual_encoder(
+                "zero-shot-image-classification", "DualEncoderZeroShot", "any checkpoint of CLIP, SigLIP or their kin"
+            ),
+            _dual_encoder("multimodal-embedding", "DualEncoderEmbed", "any checkpoint of CLIP, SigLIP or their kin"),
+            _dual_encoder("image-search", "DualEncoderSearch", "any checkpoint of CLIP, SigLIP or their kin"),
         )
 
     @hookimpl

@@ -11,14 +11,25 @@ import torch
 import transformers as tf
 
 import duomo
+from duomo.errors import InputTooLong
 
 from .test_auto import TEXT, VISION, WORDS, word_tokenizer
 
 LABELS = ["cat", "a red car", "dog"]
+SQUARE: Any = {"height": 32, "width": 32}
+CROPPED: Any = {"size": {"shortest_edge": 32}, "crop_size": 32}
 FAMILIES: dict[str, tuple[Any, Any, Any]] = {
-    "clip": (tf.CLIPConfig, tf.CLIPModel, tf.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32)),
-    "siglip": (tf.SiglipConfig, tf.SiglipModel, tf.SiglipImageProcessor(size={"height": 32, "width": 32})),
+    "clip": (tf.CLIPConfig, tf.CLIPModel, tf.CLIPImageProcessor(**CROPPED)),
+    "siglip": (tf.SiglipConfig, tf.SiglipModel, tf.SiglipImageProcessor(size=SQUARE)),
+    "align": (tf.AlignConfig, tf.AlignModel, tf.EfficientNetImageProcessor(size=SQUARE)),
+    "altclip": (tf.AltCLIPConfig, tf.AltCLIPModel, tf.CLIPImageProcessor(**CROPPED)),
+    "chinese": (tf.ChineseCLIPConfig, tf.ChineseCLIPModel, tf.ChineseCLIPImageProcessor(**CROPPED)),
+    "metaclip": (tf.MetaClip2Config, tf.MetaClip2Model, tf.CLIPImageProcessor(**CROPPED)),
 }
+SMALL: Any = {"in_channels": [32, 8], "out_channels": [8, 16], "kernel_sizes": [3, 3], "strides": [1, 2]}
+SMALL |= {"num_block_repeats": [1, 1], "expand_ratios": [1, 2], "width_coefficient": 1.0, "depth_coefficient": 1.0}
+SMALL |= {"hidden_dim": 16}
+"""ALIGN's images go through an EfficientNet."""
 
 
 def save(kind: str, folder: Path) -> None:
@@ -26,8 +37,13 @@ def save(kind: str, folder: Path) -> None:
     torch.manual_seed(0)
     config, model, processor = FAMILIES[kind]
     text = {**TEXT, "vocab_size": len(WORDS), "max_position_embeddings": 64, "eos_token_id": 2}
-    network = model(config(text_config=text, vision_config=VISION))
-    network.logit_scale.data.fill_(3.0)
+    text |= {"pad_token_id": 0, "project_dim": 16} if kind == "altclip" else {}
+    sizes: Any = {} if kind == "siglip" else {"projection_dim": 16}
+    network = model(config(text_config=text, vision_config=SMALL if kind == "align" else VISION, **sizes))
+    if kind == "align":
+        network.temperature.data.fill_(0.05)
+    else:
+        network.logit_scale.data.fill_(3.0)
     network.save_pretrained(folder)
     processor.save_pretrained(folder)
     word_tokenizer().save_pretrained(folder)
@@ -55,3 +71,15 @@ def test_labels_and_templates_given_on_the_spot(kind: str, tmp_path: Path) -> No
                 assert [label.name for label in result.labels] == [each["label"] for each in wanted]
                 scores = [each["score"] for each in wanted]
                 assert [label.score for label in result.labels] == pytest.approx(scores, abs=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("altclip", 63), ("chinese", 64), ("align", 64)])
+def test_a_text_is_read_up_to_its_last_position(kind: str, most: int, tmp_path: Path) -> None:
+    """AltCLIP counts positions from after the padding's, as XLM-RoBERTa does."""
+    save(kind, tmp_path)
+    runner = duomo.load("multimodal-embedding", f"dir:{tmp_path}", device="cpu")
+    fits, beyond, short = runner.map(["cat " * (most - 1), "cat " * most, "cat"], batch_size=3)
+    assert fits.ok
+    assert short.ok
+    with pytest.raises(InputTooLong, match=f"{most + 1} tokens"):
+        beyond.unwrap()
