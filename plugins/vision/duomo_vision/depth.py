@@ -1,4 +1,4 @@
-"""Depth by the estimators of transformers: DPT, Depth Anything, GLPN."""
+"""Depth by the estimators of transformers: DPT, Depth Anything, Depth Pro, GLPN, ZoeDepth."""
 
 from __future__ import annotations
 

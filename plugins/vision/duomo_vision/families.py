@@ -5,12 +5,14 @@ from typing import Any
 DETECTORS = tuple(
     f"{name}ForObjectDetection"
     for name in (
-        "ConditionalDetr", "DFine", "DabDetr", "DeformableDetr", "Detr", "RTDetr", "RTDetrV2", "TableTransformer",
-        "Yolos",
+        "ConditionalDetr", "DFine", "DabDetr", "DeformableDetr", "Deimv2", "Detr", "LwDetr", "PPDocLayoutV2",
+        "PPDocLayoutV3", "RTDetr", "RTDetrV2", "RfDetr", "TableTransformer", "Yolos",
     )
 )  # fmt: skip
 """Detectors of a fixed set of labels; ``*ForObjectDetection`` would also claim those that are given what to find."""
 UNIVERSAL = (
+    "DetrForSegmentation",
+    "EomtDinov3ForUniversalSegmentation",
     "EomtForUniversalSegmentation",
     "Mask2FormerForUniversalSegmentation",
     "MaskFormerForInstanceSegmentation",
@@ -69,7 +71,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
         *UNPOOLED,
         limits="the vector that the network pools itself (pooler_output); encoders without one are refused",
     ),
-    "object-detection": _family("detecting:ObjectDetector", "detector of its own labels", *DETECTORS),
+    "object-detection": _family(
+        "detecting:ObjectDetector",
+        "detector of its own labels",
+        *DETECTORS,
+        limits="of PP-DocLayout the boxes, not their outlines or reading order",
+    ),
     "zero-shot-object-detection": _family(
         "detecting:ZeroShotObjectDetector",
         "OWL-ViT or OWLv2",
@@ -84,7 +91,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
         *UNIVERSAL,
         limits="where a checkpoint crops images (MobileNetV2, MobileViT), masks are stretched, as in the pipeline",
     ),
-    "instance-segmentation": _family("segmenting:InstanceSegmenter", "universal segmenter", *UNIVERSAL),
+    "instance-segmentation": _family(
+        "segmenting:InstanceSegmenter", "universal segmenter", "RfDetrForInstanceSegmentation", *UNIVERSAL
+    ),
     "panoptic-segmentation": _family("segmenting:PanopticSegmenter", "universal segmenter", *UNIVERSAL),
     "person-segmentation": _family(
         "segmenting:PersonSegmenter",
@@ -98,7 +107,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "depth estimator",
         "DPTForDepthEstimation",
         "DepthAnythingForDepthEstimation",
+        "DepthProForDepthEstimation",
         "GLPNForDepthEstimation",
+        "ZoeDepthForDepthEstimation",
         limits="most give a relative depth, not metres",
     ),
     "pose-estimation": _family(

@@ -1,4 +1,4 @@
-"""Masks by the segmenters of transformers: SegFormer, UperNet, MaskFormer, Mask2Former, EoMT."""
+"""Masks by the segmenters of transformers: of pixels, such as SegFormer, and of things, such as Mask2Former."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 from transformers import (
+    AutoModelForInstanceSegmentation,
     AutoModelForSemanticSegmentation,
     AutoModelForUniversalSegmentation,
 )
@@ -40,6 +41,8 @@ class Segmenter(Dense[Segmentation]):
         [name, *_] = weights.config().get("architectures") or [""]
         if name.endswith("ForSemanticSegmentation"):
             return AutoModelForSemanticSegmentation
+        if name.endswith("ForInstanceSegmentation"):
+            return AutoModelForInstanceSegmentation
         return AutoModelForUniversalSegmentation
 
     def configure(self, weights: WeightsRef) -> None:
@@ -138,9 +141,12 @@ class InstanceSegmenter(Segmenter):
     def results(
         self, output: Output, sizes: list[tuple[int, int]], options: InstanceSegmentationOptions
     ) -> list[Segmentation]:
+        own = {theirs: getattr(options, name) for name, theirs in THRESHOLDS.items() if theirs in self.known}
+        if "mask_threshold" in own and self.known["mask_threshold"].default == 0:  # RF-DETR's is of logits
+            own["mask_threshold"] = torch.tensor(own["mask_threshold"], dtype=torch.float64).logit().item()
         found = getattr(self.processor, self.method)(
             output,
-            **{theirs: getattr(options, name) for name, theirs in THRESHOLDS.items() if theirs in self.known},
+            **own,
             target_sizes=sizes,
             **{name: value for name, value in self.extra.items() if name in self.known},
         )

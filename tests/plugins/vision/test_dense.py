@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from transformers import AutoImageProcessor, EomtForUniversalSegmentation, pipeline
+from transformers import AutoImageProcessor, pipeline
 
 import duomo
 from duomo.errors import BadOption, WrongTask
@@ -61,7 +61,7 @@ def both(runner: duomo.Runner[Any], photos: list[Any], **options: Any) -> list[t
 
 DETECTORS = [
     tiny.detr, tiny.yolos, tiny.rt_detr, tiny.conditional_detr, tiny.deformable_detr, tiny.dab_detr, tiny.rt_detr_v2,
-    tiny.table_transformer, tiny.d_fine,
+    tiny.table_transformer, tiny.d_fine, *tiny_more.DETECTORS,
 ]  # fmt: skip
 
 
@@ -97,7 +97,17 @@ def test_pictures_of_one_size_share_a_pass_and_others_do_not(
 
 @pytest.mark.equals("the pipeline, 1 pixel in 1,000", "semantic-segmentation")
 @pytest.mark.parametrize(
-    "make", [tiny.segformer, tiny.uper_net, tiny.mask_former, tiny.mask2_former, tiny.eomt, *tiny_more.SEMANTIC]
+    "make",
+    [
+        tiny.segformer,
+        tiny.uper_net,
+        tiny.mask_former,
+        tiny.mask2_former,
+        tiny.eomt,
+        *tiny_more.SEMANTIC,
+        tiny_more.detr_of_masks,
+        tiny_more.eomt_dinov3,
+    ],
 )
 def test_semantic_masks_are_those_of_the_pipeline(
     folder: Any, bare_pipeline: Any, photos: list[Any], make: Make
@@ -123,7 +133,7 @@ def test_people_are_the_pixels_of_their_label(folder: Any, photos: list[Any]) ->
 
 
 @pytest.mark.equals("the pipeline, scores to 1e-4, 1 pixel in 1,000", "instance-segmentation", "panoptic-segmentation")
-@pytest.mark.parametrize("make", [tiny.mask_former, tiny.mask2_former])
+@pytest.mark.parametrize("make", [tiny.mask_former, tiny.mask2_former, tiny_more.detr_of_masks])
 @pytest.mark.parametrize("kind", ["instance", "panoptic"])
 def test_masks_of_things_are_those_of_the_pipeline(
     folder: Any, bare_pipeline: Any, photos: list[Any], kind: str, make: Make
@@ -139,11 +149,20 @@ def test_masks_of_things_are_those_of_the_pipeline(
     assert runner(photos[0], threshold=1.0).segments == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("kind", ["instance", "panoptic"])
-def test_masks_of_eomt_are_those_of_its_processor(folder: Any, photos: list[Any], kind: str) -> None:
-    network = EomtForUniversalSegmentation.from_pretrained(folder(tiny.eomt)).eval()
-    processor: Any = AutoImageProcessor.from_pretrained(folder(tiny.eomt))
-    runner: Any = duomo.load(f"{kind}-segmentation", f"dir:{folder(tiny.eomt)}", device="cpu")
+PROCESSED = [
+    (tiny.eomt, "instance"), (tiny.eomt, "panoptic"), (tiny_more.eomt_dinov3, "instance"),
+    (tiny_more.eomt_dinov3, "panoptic"), (tiny_more.rf_detr_of_masks, "instance"),
+]  # fmt: skip
+
+
+@pytest.mark.equals("the processor, scores to 1e-4, 1 pixel in 1,000", "instance-segmentation", "panoptic-segmentation")
+@pytest.mark.parametrize(("make", "kind"), PROCESSED)
+def test_masks_without_a_pipeline_are_those_of_the_processor(
+    folder: Any, photos: list[Any], make: Make, kind: str
+) -> None:
+    network = type(make()[0]).from_pretrained(folder(make)).eval()
+    processor: Any = AutoImageProcessor.from_pretrained(folder(make))
+    runner: Any = duomo.load(f"{kind}-segmentation", f"dir:{folder(make)}", device="cpu")
     found = 0
     for photo, results in zip(photos, both(runner, photos, threshold=0.3), strict=True):
         inputs = processor([PIL.Image.fromarray(photo)], return_tensors="pt")
@@ -161,7 +180,7 @@ def test_masks_of_eomt_are_those_of_its_processor(folder: Any, photos: list[Any]
                 assert (segment.array != (expected["segmentation"].numpy() == each["id"])).mean() < 1e-3
         found += len(wanted)
     assert found
-    if kind == "instance":
+    if kind == "instance" and make is not tiny_more.rf_detr_of_masks:
         with pytest.raises(BadOption, match="'mask_threshold' has no effect on this checkpoint"):
             runner(photos[0], mask_threshold=0.4)
 
@@ -177,7 +196,7 @@ def same_masks(results: tuple[Any, Any], expected: list[dict[str, Any]], photo: 
 
 
 @pytest.mark.equals("the pipeline, 1e-4 of the range", "depth-estimation")
-@pytest.mark.parametrize("make", [tiny.dpt, tiny.depth_anything, tiny.glpn])
+@pytest.mark.parametrize("make", [tiny.dpt, tiny.depth_anything, tiny.glpn, tiny_more.zoe_depth, tiny_more.depth_pro])
 def test_depths_are_those_of_the_pipeline(folder: Any, bare_pipeline: Any, photos: list[Any], make: Make) -> None:
     runner = duomo.load("depth-estimation", f"dir:{folder(make)}", device="cpu")
     bare = bare_pipeline("depth-estimation", make)
