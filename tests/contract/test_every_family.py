@@ -342,6 +342,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/clipseg", "text-image-segmentation"): writer("clip_seg"),
     ("vision/transformers", "image-feature-extraction"): image_encoder,
     ("multimodal/vilt", "visual-question-answering"): vilt,
+    ("multimodal/blip-answering", "visual-question-answering"): writer("blip_answering"),
     ("speech/transformers", "audio-classification"): spectrogram,
     ("nlp/transformers", "table-question-answering"): tapas,
     ("tabular/series-networks", "time-series-forecasting"): patch_tst,

@@ -187,6 +187,16 @@ class Multimodal(Hooks):
                 architectures=("ViltForQuestionAnswering",),
                 limits="chooses among the answers it was trained on; questions of at most 40 tokens",
             ),
+            ModelSpec(
+                "multimodal/blip-answering",
+                "visual-question-answering",
+                "duomo_multimodal.asking:AnswerWriter",
+                "BLIP for visual question answering: writes its answer",
+                "Apache-2.0",
+                weights="given",
+                architectures=("BlipForQuestionAnswering",),
+                limits="writes one answer, whatever top_k says; its score is the probability of its tokens",
+            ),
             *_gato(
                 "reinforcement-learning",
                 "Actor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,23 +18,27 @@ from duomo.pretrained import labels_of, load_network, load_processor
 from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from transformers.image_processing_utils import BaseImageProcessor
+    from transformers import PreTrainedConfig
+
+    from duomo.pretrained import Network, Processor
 
 
-class VisualQuestionAnswerer(Model[ImageQuestion, VisualAnswers]):
-    """Images and questions of one shape share a pass: ViLT's patches change with the size of their mates."""
+class Asked(Model[ImageQuestion, VisualAnswers]):
+    """Images and questions of one shape share a pass, so that none is padded."""
 
     batch_size = 8
+    max_tokens: int
+    """The longest question."""
 
-    def __init__(
-        self, network: PreTrainedModel, processor: BaseImageProcessor, tokenizer: PreTrainedTokenizerBase
-    ) -> None:
+    def __init__(self, network: Network, processor: Processor, tokenizer: Processor) -> None:
         self.network = network
         self.processor = processor
         self.tokenizer = tokenizer
-        self.max_tokens = min(network.config.max_position_embeddings, tokenizer.model_max_length)
-        self.answers = labels_of(network.config)
+        self.configure(network.config)
+
+    @abstractmethod
+    def configure(self, config: PreTrainedConfig) -> None:
+        """Take from the network's configuration what this family needs."""
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -53,6 +58,31 @@ class VisualQuestionAnswerer(Model[ImageQuestion, VisualAnswers]):
             | {"places": some}
             for some in groups.values()
         ]
+
+    def _features(self, item: ImageQuestion, long: str) -> Features:
+        text = dict(self.tokenizer(str(item.question), return_tensors="pt", verbose=False))
+        length = text["input_ids"].shape[1]
+        if length > self.max_tokens:
+            if long == "error":
+                raise InputTooLong(
+                    f"this question has {length} tokens and the model reads {self.max_tokens}: {item.question[:39]!r}…",
+                    why="cutting it silently would lose its end",
+                    fix="ask in fewer words, or long=truncate",
+                )
+            text = dict(
+                self.tokenizer(str(item.question), return_tensors="pt", truncation=True, max_length=self.max_tokens)
+            )
+        prepared = self.processor(images=[item.image.pil()], return_tensors="pt")
+        inputs = text | {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
+        return {"inputs": inputs, "truncated": length > self.max_tokens}
+
+
+class VisualQuestionAnswerer(Asked):
+    """ViLT, whose patches change with the size of an image's mates."""
+
+    def configure(self, config: PreTrainedConfig) -> None:
+        self.max_tokens = min(config.max_position_embeddings, self.tokenizer.model_max_length)
+        self.answers = labels_of(config)
 
     def forward(self, batch: list[dict[str, Any]]) -> Tensor:
         """Scores of the known answers, (B, answers)."""
@@ -79,20 +109,3 @@ class VisualQuestionAnswerer(Model[ImageQuestion, VisualAnswers]):
             )
             for scores, row in zip(best.tolist(), places.tolist(), strict=True)
         ]
-
-    def _features(self, item: ImageQuestion, long: str) -> Features:
-        text = dict(self.tokenizer(str(item.question), return_tensors="pt", verbose=False))
-        length = text["input_ids"].shape[1]
-        if length > self.max_tokens:
-            if long == "error":
-                raise InputTooLong(
-                    f"this question has {length} tokens and the model reads {self.max_tokens}: {item.question[:39]!r}…",
-                    why="cutting it silently would lose its end",
-                    fix="ask in fewer words, or long=truncate",
-                )
-            text = dict(
-                self.tokenizer(str(item.question), return_tensors="pt", truncation=True, max_length=self.max_tokens)
-            )
-        prepared = self.processor(images=[item.image.pil()], return_tensors="pt")
-        inputs = text | {name: prepared[name] for name in ("pixel_values", "pixel_mask")}
-        return {"inputs": inputs, "truncated": length > self.max_tokens}

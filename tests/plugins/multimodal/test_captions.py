@@ -7,7 +7,13 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, ViltForQuestionAnswering
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    BlipForQuestionAnswering,
+    ViltForQuestionAnswering,
+)
 
 import duomo
 from duomo.errors import WeightsMismatch
@@ -101,3 +107,30 @@ def test_bad_questions_and_pictures_are_errors_of_their_items(answerer: duomo.Ru
     assert not alone.ok
     [cut] = answerer.map([items[3]], long="truncate")
     assert cut.meta.truncated
+
+
+@pytest.mark.equals("`generate`, the same tokens", "visual-question-answering")
+def test_answers_are_those_that_blip_writes(tmp_path: Path) -> None:
+    folder = tiny.blip_answering(tmp_path)
+    network = BlipForQuestionAnswering.from_pretrained(folder).eval()
+    processor, tokenizer = AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    runner = duomo.load("visual-question-answering", f"dir:{folder}", device="cpu")
+    items = [(question, photo) for question in [*QUESTIONS, "a face the ball"] for photo in pictures()]
+    answers, lengths = set(), set()
+    for (question, photo), outcome in zip(items, runner.map(items, batch_size=12), strict=True):
+        pixels = processor([PIL.Image.fromarray(photo)], return_tensors="pt")["pixel_values"]
+        text = tokenizer(question, return_tensors="pt", return_token_type_ids=False)
+        with torch.inference_mode():
+            written: Any = network.generate(
+                **text, pixel_values=pixels, max_new_tokens=11, return_dict_in_generate=True, output_scores=True
+            )
+        said = written.sequences[0, 1:]
+        chances = [scores[0].softmax(-1)[token] for scores, token in zip(written.scores, said, strict=True)]
+        for result in (outcome.unwrap(), runner((question, photo))):
+            [answer] = result.answers
+            assert answer.answer == tokenizer.decode(said, skip_special_tokens=True).strip()  # type: ignore[union-attr]
+            assert answer.score == pytest.approx(float(torch.stack(chances).prod()), rel=1e-4)
+        answers.add(answer.answer)
+        lengths.add(len(said))
+    assert len(answers) > 1
+    assert len(lengths) > 1

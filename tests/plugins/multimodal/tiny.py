@@ -30,6 +30,15 @@ def blip(folder: Path, **generation: Any) -> Path:
     return _save(tf.BlipForConditionalGeneration(config), folder, **generation)
 
 
+def blip_answering(folder: Path) -> Path:
+    text = PLAIN | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "encoder_hidden_size": 32}
+    text |= {"bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}
+    config = tf.BlipConfig(text_config=text, vision_config=PICTURE, projection_dim=16)
+    network = tf.BlipForQuestionAnswering(config)
+    network.text_decoder.cls.predictions.bias.data[3] = 3.0  # some answers come to their end
+    return _save(network, folder)
+
+
 def vision_encoder_decoder(folder: Path, **generation: Any) -> Path:
     decoder = tf.TrOCRConfig(
         vocab_size=len(WORDS), d_model=32, decoder_layers=2, decoder_attention_heads=4, decoder_ffn_dim=64,
