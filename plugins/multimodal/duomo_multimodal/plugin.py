@@ -130,10 +130,10 @@ class Multimodal(Hooks):
                 "multimodal/captioner",
                 "image-captioning",
                 "duomo_multimodal.captions:Captioner",
-                "BLIP, or any encoder-decoder of an image and a text (ViT with GPT-2, TrOCR for one line of writing)",
+                "BLIP, GIT or an encoder-decoder of image and text (ViT with GPT-2, TrOCR for lines of writing)",
                 "Apache-2.0",
                 weights="given",
-                architectures=("BlipForConditionalGeneration", "VisionEncoderDecoderModel"),
+                architectures=("BlipForConditionalGeneration", "GitForCausalLM", "VisionEncoderDecoderModel"),
                 limits="says what images like those it was trained on show; it makes things up on others",
             ),
             ModelSpec(

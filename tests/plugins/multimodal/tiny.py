@@ -30,6 +30,14 @@ def blip(folder: Path, **generation: Any) -> Path:
     return _save(tf.BlipForConditionalGeneration(config), folder, **generation)
 
 
+def git(folder: Path, **generation: Any) -> Path:
+    config = tf.GitConfig(
+        **PLAIN, vision_config=PICTURE, vocab_size=len(WORDS), max_position_embeddings=32, bos_token_id=2,
+        eos_token_id=3, pad_token_id=0,
+    )  # fmt: skip
+    return _save(tf.GitForCausalLM(config), folder, **generation)
+
+
 def blip_answering(folder: Path) -> Path:
     text = PLAIN | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "encoder_hidden_size": 32}
     text |= {"bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}

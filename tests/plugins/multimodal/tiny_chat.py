@@ -132,6 +132,21 @@ def mistral3(folder: Path) -> Path:
     return _save(tf.Mistral3ForConditionalGeneration(config), processor, folder)
 
 
+def pixtral(folder: Path) -> Path:
+    """LLaVA with the eye of Pixtral, which takes images of any shape."""
+    words = [*WORDS, "[IMG]", "[IMG_BREAK]", "[IMG_END]", "ask", "say"]
+    vision = tf.PixtralVisionConfig(**{**PICTURE, "image_size": 64, "patch_size": 16}, head_dim=8)
+    config = tf.LlavaConfig(
+        text_config=tf.MistralConfig(**_text(words)), vision_config=vision, image_token_index=words.index("[IMG]"),
+        vision_feature_layer=-1, vision_feature_select_strategy="full",
+    )  # fmt: skip
+    side: Any = {"size": {"longest_edge": 64}, "patch_size": 16}
+    processor = tf.PixtralProcessor(
+        tf.PixtralImageProcessor(**side), _tokenizer(words), patch_size=16, chat_template=_template("[IMG]")
+    )
+    return _save(tf.LlavaForConditionalGeneration(config), processor, folder)
+
+
 def pali_gemma(folder: Path) -> Path:
     """No chat template: a prompt and an image."""
     words = [*WORDS, "<image>"]
@@ -147,7 +162,7 @@ def pali_gemma(folder: Path) -> Path:
     return _save(tf.PaliGemmaForConditionalGeneration(config), processor, folder)
 
 
-CHATTING = [qwen2_5_vl, qwen3_vl, llava_next, llava_onevision, idefics3, intern_vl, gemma3, mistral3]
+CHATTING = [qwen2_5_vl, qwen3_vl, llava_next, llava_onevision, idefics3, intern_vl, gemma3, mistral3, pixtral]
 
 
 def _text(words: list[Any]) -> dict[str, Any]:
