@@ -355,6 +355,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("speech/transformers", "speaker-diarization"): sound("frames"),
     ("speech/transformers", "forced-alignment"): sound("ctc"),
     ("speech/codecs", "audio-tokenization"): sound("encodec"),
+    ("speech/vits", "text-to-speech"): sound("vits"),
     ("speech/separation", "source-separation"): sound("separator"),
     ("speech/whisper", "spoken-language-identification"): sound("whisper"),
     ("multimodal/transformers", "zero-shot-image-classification"): clip,

@@ -2,9 +2,9 @@
 
 pair      question and context in one row; a long context is read in windows that share a quarter of their tokens
 logits    for each token, whether the answer starts or ends there (Devlin et al. 2019, section 4.2)
-score     the start's probability times the end's, over all tokens of the context and the row's first token, which
-          stands for "no answer"; all windows of a context share one normalisation (Clark and Gardner 2018,
-          https://arxiv.org/abs/1710.10723), so that scores of different windows can be compared
+score     the start's probability times the end's, over all tokens of the context and the row's first token (in XLNet
+          the last), which stands for "no answer"; all windows of a context share one normalisation (Clark and Gardner
+          2018, https://arxiv.org/abs/1710.10723), so that scores of different windows can be compared
 answer    widened to whole words; text is context[start:end]
 """
 
@@ -104,7 +104,8 @@ class QuestionAnswering(Encoder[Question, Answers]):
         totals = torch.cat([row[_may_hold(encoding)] for encoding, row in zip(encodings, rows, strict=True)])
         norm = totals.logsumexp(0).sum()
         # A text has no answer where its windows agree on that: the least sure of them decides.
-        none = min(float((row[0].sum() - norm).exp()) for row in rows) if options.may_abstain else -1.0
+        least = min(float((row[_none(each)].sum() - norm).exp()) for each, row in zip(encodings, rows, strict=True))
+        none = least if options.may_abstain else -1.0
         best: dict[tuple[int, int], float] = {}
         for encoding, row in zip(encodings, rows, strict=True):
             for score, first, last in _spans(encoding, row, options.max_answer_tokens):
@@ -113,9 +114,15 @@ class QuestionAnswering(Encoder[Question, Answers]):
         return sorted(((score, *place) for place, score in best.items() if score > none), key=lambda each: -each[0])
 
 
+def _none(encoding: Encoding) -> int:
+    """The place of the token that stands for "no answer": XLNet puts it last, and gives it a type of its own."""
+    return len(encoding) - 1 if encoding.type_ids[-1] > 1 else 0
+
+
 def _may_hold(encoding: Encoding) -> Tensor:
-    """Which tokens count: those of the context, and the first, which stands for "no answer"."""
-    return torch.tensor([at == 0 or part == 1 for at, part in enumerate(encoding.sequence_ids)])
+    """Which tokens count: those of the context, and the one that stands for "no answer"."""
+    none = _none(encoding)
+    return torch.tensor([at == none or part == 1 for at, part in enumerate(encoding.sequence_ids)])
 
 
 def _spans(encoding: Encoding, row: Tensor, longest: int) -> Iterator[tuple[Tensor, int, int]]:

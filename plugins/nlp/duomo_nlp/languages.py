@@ -30,6 +30,8 @@ class Languages:
         self.tokens = _tokens(tokenizer)
         self.targets = list(getattr(tokenizer, "supported_language_codes", None) or [])
         fixed = (getattr(tokenizer, "source_lang", None), getattr(tokenizer, "target_lang", None))
+        if network.config.model_type == "fsmt":
+            fixed = (network.config.langs[0], network.config.langs[1])
         self.pair = fixed if not self.tokens and not self.targets and all(fixed) else None
         self.translations = {name: each for name, each in task_params.items() if name.startswith("translation")}
         self.begins_with_start = type(tokenizer).__name__.startswith("MBartTokenizer")

@@ -126,10 +126,12 @@ SEQ2SEQ = (
     *(
         f"{name}ForConditionalGeneration"
         for name in (
-            "Bart", "BigBirdPegasus", "Blenderbot", "BlenderbotSmall", "LED", "LongT5", "M2M100", "MBart", "MT5", "Mvp",
-            "NllbMoe", "Pegasus", "PegasusX", "PLBart", "T5", "UMT5",
+            "Bart", "BigBirdPegasus", "Blenderbot", "BlenderbotSmall", "FSMT", "LED", "LongT5", "M2M100", "MBart",
+            "MT5", "Mvp", "NllbMoe", "Pegasus", "PegasusX", "PLBart", "ProphetNet", "SwitchTransformers", "T5",
+            "T5Gemma", "UMT5",
         )
     ),
+    "EncoderDecoderModel",
     "MarianMTModel",
 )  # fmt: skip
 """Encoder-decoders of texts; ``*ForConditionalGeneration`` would also claim speech and images."""
@@ -220,7 +222,7 @@ class Nlp(Hooks):
                 task="question-answering",
                 loader="duomo_nlp.answers:QuestionAnswering",
                 summary="any transformers checkpoint for extractive question answering",
-                architectures=("*ForQuestionAnswering", *OTHERS),
+                architectures=("*ForQuestionAnswering", "*ForQuestionAnsweringSimple", *OTHERS),
                 limits="answers with a stretch of the text, word for word; nothing is put together or counted",
                 trainer="duomo_nlp.training.answers:Answers",
                 bases=("nlp/minilm", *ENCODERS),
@@ -259,7 +261,12 @@ class Nlp(Hooks):
                 task="fill-mask",
                 loader="duomo_nlp.filling:FillMask",
                 summary="any transformers checkpoint for masked language modelling",
-                architectures=("*ForMaskedLM",),
+                architectures=(
+                    "*ForMaskedLM",
+                    *(f"{name}ForConditionalGeneration" for name in ("Bart", "MBart", "Mvp")),
+                    "FlaubertWithLMHeadModel",
+                    "XLMWithLMHeadModel",
+                ),
                 limits="one token a mask; longer words have several masks",
                 trainer="duomo_nlp.training.masked:Masked",
             ),

@@ -39,6 +39,12 @@ BOUND = 256
 """New tokens, where neither the caller nor the checkpoint says: transformers' own 20 would cut most sentences."""
 
 
+class Read(BaseModelOutput):
+    """What an encoder made of texts; Switch Transformers asks for its routes, which only training needs."""
+
+    router_logits = None
+
+
 class Seq2Seq(Model[Text, Any]):
     """An encoder-decoder with its tokenizer, and what its checkpoint says about a task."""
 
@@ -63,6 +69,8 @@ class Seq2Seq(Model[Text, Any]):
         decoder = [getattr(network.config, name, None) for name in ("max_decoder_position_embeddings",)]
         if network.config.model_type in LEARNED:
             decoder.append(network.config.max_position_embeddings)
+        if network.config.model_type == "encoder-decoder":
+            decoder.append(getattr(network.config.decoder, "max_position_embeddings", None))
         self.places = min((each for each in decoder if each), default=None)
         self.is_led = network.config.model_type == "led"
         for settings in ({}, *self.task_params.values()):
@@ -161,7 +169,7 @@ class Seq2Seq(Model[Text, Any]):
             tokens = self.network.generate(
                 input_ids=ids,
                 attention_mask=mask,
-                encoder_outputs=BaseModelOutput(last_hidden_state=joined([self._read(group) for group in groups])),
+                encoder_outputs=Read(last_hidden_state=joined([self._read(group) for group in groups])),
                 generation_config=self.generation(groups[0].settings),
             )
             places = [place for group in groups for place in group.places]
@@ -270,5 +278,7 @@ class Translate(Seq2Seq):
         return {**super()._settings(options), **self.languages.start(options.tgt_lang)}
 
 
-LEARNED = frozenset({"bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "mbart", "mvp", "plbart"})
+LEARNED = frozenset(
+    {"bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "mbart", "mvp", "plbart", "prophetnet"}
+)
 """Encoder-decoders with one learned vector a position: behind the last one there is nothing."""

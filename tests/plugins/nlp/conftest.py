@@ -9,20 +9,25 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    BartConfig,
     BertConfig,
     CamembertConfig,
     DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
+    FlaubertConfig,
     GPT2Config,
     Lfm2Config,
     LlamaConfig,
+    MBartConfig,
     MistralConfig,
     ModernBertConfig,
     MPNetConfig,
+    MvpConfig,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
     RobertaConfig,
+    XLMConfig,
     XLMRobertaConfig,
 )
 
@@ -113,6 +118,21 @@ CONFIGS: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
     ),
     "llama": (LlamaConfig, BYTES | SIZES | {"num_key_value_heads": 2, "max_position_embeddings": 96}),
 }
+FLAIR = BERT | {
+    "emb_dim": 32,
+    "n_layers": 2,
+    "n_heads": 4,
+    "embed_init_std": 0.3,
+    "init_std": 0.3,
+    "pad_index": 0,
+    "pad_token_id": 0,
+}
+BOTH = BYTES | {"d_model": 32, "init_std": 0.3, "max_position_embeddings": 64, "pad_token_id": 1}
+BOTH |= {f"{side}_layers": 2 for side in ("encoder", "decoder")}
+BOTH |= {f"{side}_attention_heads": 4 for side in ("encoder", "decoder")}
+BOTH |= {f"{side}_ffn_dim": 64 for side in ("encoder", "decoder")}
+CONFIGS |= {"xlm": (XLMConfig, FLAIR), "flaubert": (FlaubertConfig, FLAIR), "bart": (BartConfig, BOTH)}
+CONFIGS |= {"mbart": (MBartConfig, BOTH), "mvp": (MvpConfig, BOTH)}
 WORD_PIECE_SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 PAIRS = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
 TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, Any]]] = {
@@ -120,9 +140,9 @@ TOKENIZERS: dict[str, tuple[Callable[[], Tokenizer], dict[str, Any]]] = {
     "distilbert": (wordpiece, WORD_PIECE_SPECIAL),
     "electra": (wordpiece, WORD_PIECE_SPECIAL | PAIRS),
     "modernbert": (wordpiece, WORD_PIECE_SPECIAL),
-    "deberta-v2": (wordpiece, WORD_PIECE_SPECIAL),
+    **dict.fromkeys(("deberta-v2", "xlm", "flaubert"), (wordpiece, WORD_PIECE_SPECIAL)),
     **dict.fromkeys(
-        ("roberta", "camembert", "xlm-roberta", "mpnet"),
+        ("roberta", "camembert", "xlm-roberta", "mpnet", "bart", "mbart", "mvp"),
         (roberta_tokenizer, {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}),
     ),
     "gpt2": (byte_level, {"eos_token": "</s>"}),

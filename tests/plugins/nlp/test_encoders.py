@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers import processors
 from transformers import (
     CONFIG_MAPPING,
     AutoModel,
@@ -149,12 +150,11 @@ def test_types_that_are_all_zero_are_given_to_networks_without_a_table_of_types(
         )
 
 
-@pytest.mark.parametrize("kind", ["ernie", "funnel", "convbert"])
+@pytest.mark.equals("the bare network of XLNet, XLM and FlauBERT, logits to 1e-4", "question-answering")
+@pytest.mark.parametrize("kind", ["ernie", "funnel", "convbert", "xlnet", "xlm", "flaubert"])
 def test_answers_are_those_of_the_tokenizers_own_inputs(tiny: Tiny, kind: str) -> None:
     """BERT and its kin have two types; a tokenizer that gives the first token a third one is for the others."""
-    folder = tiny(
-        kind, AutoModelForQuestionAnswering, types=True, **({} if kind == "funnel" else {"type_vocab_size": 3})
-    )
+    folder = tiny(kind, AutoModelForQuestionAnswering, types=True, **({} if kind in TYPED else {"type_vocab_size": 3}))
     runner = duomo.load("question-answering", f"dir:{folder}", device="cpu")
     model = runner.executor.worker.model  # type: ignore[attr-defined]
     pairs = [("the cat", text) for text in TEXTS[:8]]
@@ -164,6 +164,34 @@ def test_answers_are_those_of_the_tokenizers_own_inputs(tiny: Tiny, kind: str) -
     outputs = alone(folder, AutoModelForQuestionAnswering, *pairs)
     expected = torch.cat([torch.stack([each.start_logits[0], each.end_logits[0]], -1) for each in outputs])
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_no_answer_is_the_last_token_of_xlnet(tiny: Tiny) -> None:
+    folder = tiny("xlnet", AutoModelForQuestionAnswering, types=True)
+    own = json.loads((folder / "tokenizer.json").read_text())
+    own["post_processor"] = processors.TemplateProcessing(
+        single="$A [SEP] [CLS]:2",
+        pair="$A [SEP] $B:1 [SEP]:1 [CLS]:2",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    ).__getstate__()
+    own["post_processor"] = json.loads(own["post_processor"])
+    edit(folder, "tokenizer.json", **own)
+    runner = duomo.load("question-answering", f"dir:{folder}", device="cpu")
+    pairs = [("the cat", text) for text in TEXTS[2:9]]
+    for pair, output in zip(pairs, alone(folder, AutoModelForQuestionAnswering, *pairs), strict=True):
+        ids = AutoTokenizer.from_pretrained(folder)(*pair)
+        kept = torch.tensor([part == 1 for part in ids.sequence_ids(0)])
+        kept[-1] = True
+        start, end = (
+            logits[0].masked_fill(~kept, -torch.inf).softmax(-1) for logits in (output.start_logits, output.end_logits)
+        )
+        inside = range(int(kept.nonzero()[0]), len(kept) - 2)
+        scores = [float(start[first] * end[last]) for first in inside for last in inside if first <= last]
+        assert runner(pair).top.score == pytest.approx(max(scores), abs=1e-5)
+        none = float(start[-1] * end[-1])
+        answers = runner(pair, may_abstain=True, top_k=100).answers
+        assert all(answer.score > none for answer in answers)
+        assert bool(answers) == (max(scores) > none)
 
 
 def edit(folder: Path, name: str, **changes: Any) -> None:

@@ -11,6 +11,7 @@ from duomo.errors import BadOption, WeightsProblem
 
 Make = Callable[..., Path]
 KINDS = ["bert", "distilbert", "electra", "modernbert", "deberta-v2", "roberta", "mpnet"]
+KINDS += ["xlm", "flaubert", "bart", "mbart", "mvp"]
 TEXTS = [
     "the [MASK] sat on the mat.",
     "Ada met [MASK] in [MASK]",
@@ -19,9 +20,7 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(
-    scope="module", params=["bert", "distilbert", "electra", "modernbert", "deberta-v2", "roberta", "mpnet"]
-)
+@pytest.fixture(scope="module", params=KINDS)
 def folder(request: pytest.FixtureRequest, checkpoint: Make) -> Path:
     folder = checkpoint(request.param, AutoModelForMaskedLM)
     tokenizer = AutoTokenizer.from_pretrained(folder)

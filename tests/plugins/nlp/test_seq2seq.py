@@ -12,6 +12,9 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     BartConfig,
+    BertConfig,
+    EncoderDecoderConfig,
+    FSMTConfig,
     LEDConfig,
     M2M100Config,
     MarianConfig,
@@ -19,7 +22,10 @@ from transformers import (
     MBartTokenizer,
     NllbTokenizer,
     PreTrainedTokenizerFast,
+    ProphetNetConfig,
+    SwitchTransformersConfig,
     T5Config,
+    T5GemmaConfig,
 )
 
 import duomo
@@ -44,6 +50,9 @@ def seq2seq(tmp_path_factory: pytest.TempPathFactory) -> Make:
         folder = tmp_path_factory.mktemp(config.model_type)
         torch.manual_seed(0)
         network = AutoModelForSeq2SeqLM.from_config(config)
+        for weights in network.parameters() if config.model_type == "t5gemma" else ():
+            if weights.ndim > 1:  # wide enough that the likeliest token depends on all that came before
+                torch.nn.init.normal_(weights, 0, 0.2)
         for name, value in generation.items():
             setattr(network.generation_config, name, value)
         network.save_pretrained(folder)
@@ -94,6 +103,73 @@ def test_texts_are_those_of_generate_alone_and_in_a_batch(seq2seq: Make, config:
         expected = bare(folder, text, **options)
         assert outcome.unwrap().generated_text == expected
         assert runner(text, **options).text == expected
+
+
+def encoder_decoder() -> EncoderDecoderConfig:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    own = {"vocab_size": 400, "initializer_range": 0.3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    return EncoderDecoderConfig.from_encoder_decoder_configs(
+        BertConfig(**sizes | own | {"max_position_embeddings": 64}),
+        BertConfig(**sizes | own | {"max_position_embeddings": 48}),
+    )
+
+
+def fsmt() -> FSMTConfig:
+    own = {"langs": ["en", "de"], "src_vocab_size": 400, "tgt_vocab_size": 400, "max_position_embeddings": 64}
+    return FSMTConfig(**SIZES | {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2} | own)
+
+
+def prophetnet() -> ProphetNetConfig:
+    """The padding token is the first, as in those that are published: its positions count from there."""
+    layers = {f"num_{side}_{what}": 2 for side in ("encoder", "decoder") for what in ("layers", "attention_heads")}
+    sizes = {"hidden_size": 32, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "init_std": 0.3, "ngram": 2}
+    return ProphetNetConfig(**BYTES | layers | sizes | {"max_position_embeddings": 64, "pad_token_id": 0})
+
+
+def switch() -> SwitchTransformersConfig:
+    """Two tokens an expert: the rest of a text passes it by, whatever else is in the batch."""
+    layers = {f"num_{what}": 2 for what in ("layers", "decoder_layers")}
+    sparse = {"num_experts": 4, "num_sparse_encoder_layers": 1, "num_sparse_decoder_layers": 1, "expert_capacity": 2}
+    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "initializer_factor": 3.0}
+    return SwitchTransformersConfig(**BYTES | layers | sparse | sizes)
+
+
+def t5gemma() -> T5GemmaConfig:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    own = {"head_dim": 8, "intermediate_size": 64, "sliding_window": 8, "max_position_embeddings": 64}
+    ids = {"vocab_size": 400, "initializer_range": 0.3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    return T5GemmaConfig(encoder=sizes | own | ids, decoder=sizes | own | ids, **ids)
+
+
+@pytest.mark.equals("`generate` of further families, the same tokens", "text2text-generation")
+@pytest.mark.parametrize("config", [encoder_decoder, fsmt, prophetnet, switch, t5gemma])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_further_families_write_what_generate_writes(seq2seq: Make, config: Any, beams: int) -> None:
+    folder = seq2seq(config(), decoder_start_token_id=0 if config is t5gemma else 2)
+    runner = duomo.load("text2text-generation", f"dir:{folder}", device="cpu")
+    options: dict[str, Any] = {"max_new_tokens": 12, "num_beams": beams}
+    texts = [*TEXTS, "the end of the test " * 6]
+    expected = [bare(folder, text, **options) for text in texts]
+    assert [outcome.unwrap().text for outcome in runner.map(texts, batch_size=5, **options)] == expected
+    assert [runner(text, **options).text for text in texts] == expected
+    assert len(set(expected)) > 2
+
+
+def test_a_decoder_of_its_own_config_bounds_what_is_written(seq2seq: Make) -> None:
+    folder = seq2seq(encoder_decoder(), decoder_start_token_id=2)
+    runner = duomo.load("text2text-generation", f"dir:{folder}", device="cpu")
+    assert runner("a dog").num_new_tokens <= 47
+    with pytest.raises(BadOption, match="'max_new_tokens' cannot be 48"):
+        runner("a dog", max_new_tokens=48)
+
+
+def test_languages_of_fsmt_are_those_of_its_config(seq2seq: Make) -> None:
+    folder = seq2seq(fsmt(), decoder_start_token_id=2)
+    runner = duomo.load("translation", f"dir:{folder}", device="cpu")
+    named = runner("a dog", src_lang="en", tgt_lang="de", max_new_tokens=5)
+    assert named == runner("a dog", max_new_tokens=5)
+    with pytest.raises(BadOption, match="'tgt_lang' cannot be fr"):
+        runner("a dog", src_lang="en", tgt_lang="fr")
 
 
 def test_what_a_checkpoint_says_about_a_task_holds(seq2seq: Make) -> None:
