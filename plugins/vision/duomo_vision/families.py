@@ -122,12 +122,21 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "keypoint-detection": _family("keypoints:KeypointDetector", "SuperPoint", "SuperPointForKeypointDetection"),
     "keypoint-matching": _family(
         "keypoints:KeypointMatcher",
-        "LightGlue or SuperGlue",
+        "EfficientLoFTR, LightGlue or SuperGlue",
+        "EfficientLoFTRForKeypointMatching",
         "LightGlueForKeypointMatching",
         "SuperGlueForKeypointMatching",
         limits="one pair a pass: pairs of a batch would change each other's scores",
     ),
-    "mask-generation": _family("masking:MaskGenerator", "SAM", "SamModel", limits="names nothing; one image a pass"),
+    "mask-generation": _family(
+        "masking:MaskGenerator",
+        "SAM, SAM-HQ or SAM 2",
+        "SamModel",
+        "SamHQModel",
+        "Sam2Model",
+        "Sam2VideoModel",
+        limits="names nothing; one image a pass",
+    ),
     "super-resolution": _family(
         "enhancing:SuperResolver",
         "Swin2SR",

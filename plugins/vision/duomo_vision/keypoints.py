@@ -1,4 +1,4 @@
-"""Places that can be found again, by SuperPoint, and the same places on two images, by LightGlue or SuperGlue."""
+"""Places that can be found again, by SuperPoint, and the same places on two images, by LightGlue and its kin."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Masks by SAM: of what lies in boxes and at points, or of everything, by a grid of points as the pipeline does it.
+"""Masks by SAM and its kin: of what lies in boxes and at points, or of everything, by a grid as the pipeline does it.
 
-Kirillov et al. 2023, https://arxiv.org/abs/2304.02643.
+Kirillov et al. 2023, https://arxiv.org/abs/2304.02643; SAM-HQ, https://arxiv.org/abs/2306.01567; SAM 2,
+https://arxiv.org/abs/2408.00714.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoImageProcessor, AutoModelForMaskGeneration, SamProcessor
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForMaskGeneration,
+    Sam2Processor,
+    SamHQProcessor,
+    SamProcessor,
+)
 
 from duomo import Model, WeightsRef
 from duomo.inputs import MarkedImage
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
 
 POINTS_AT_ONCE = 64
+PROMPTS: dict[str, Any] = {"SamModel": SamProcessor, "SamHQModel": SamHQProcessor, "Sam2Model": Sam2Processor}
+"""What brings boxes and points to the places of the network's image, by the network."""
 LABEL = "object"
 """SAM knows no names."""
 
@@ -39,7 +48,7 @@ class MaskGenerator(Model[MarkedImage, Segmentation]):
     def __init__(self, network: Network, processor: Processor) -> None:
         self.network = network
         self.processor = processor
-        self.prompts: Processor = SamProcessor(processor)  # type: ignore[no-untyped-call]
+        self.prompts: Processor = PROMPTS[type(network).__name__](processor)
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -73,7 +82,7 @@ class MaskGenerator(Model[MarkedImage, Segmentation]):
         item.check_inside(*picture.size)
         size = (picture.height, picture.width)
         if not item.boxes and not item.points:
-            side = self.processor.size["longest_edge"]
+            side = self.processor.size.get("longest_edge", self.processor.size.get("height"))
             crops, points, pictures, labels = self.processor.generate_crop_boxes(
                 picture, side, 0, points_per_crop=options.points_per_side
             )
@@ -100,15 +109,18 @@ class MaskGenerator(Model[MarkedImage, Segmentation]):
         place = {"device": self.network.device}
         pixels = features["pixels"].to(**place, dtype=self.network.dtype)
         embedding = self.network.get_image_embeddings(pixels)
+        seen: dict[str, Any] = {"image_embeddings": embedding}
+        if isinstance(embedding, tuple):  # SAM-HQ's
+            seen = {"image_embeddings": embedding[0], "intermediate_embeddings": embedding[1]}
         pairs = []
         for call in features["calls"]:
-            output = self.network(image_embeddings=embedding, **{name: each.to(**place) for name, each in call.items()})
+            output = self.network(**seen, **{name: each.to(**place) for name, each in call.items()})
             pairs.append((output.pred_masks[0].float(), output.iou_scores[0].float()))
         return pairs
 
     def _large(self, masks: Tensor, features: Features, *, binarize: bool) -> Tensor:
         [large] = self.processor.post_process_masks(
-            [masks], [features["size"]], reshaped_input_sizes=[features["reshaped"]], binarize=binarize
+            [masks], [features["size"]], reshaped_input_sizes=features["reshaped"], binarize=binarize
         )
         return torch.as_tensor(large)
 
@@ -142,4 +154,5 @@ class MaskGenerator(Model[MarkedImage, Segmentation]):
 
 
 def _known(prepared: Mapping[str, Any]) -> Features:
-    return {"pixels": prepared["pixel_values"], "reshaped": [int(each) for each in prepared["reshaped_input_sizes"][0]]}
+    reshaped = prepared["reshaped_input_sizes"].tolist() if "reshaped_input_sizes" in prepared else None
+    return {"pixels": prepared["pixel_values"], "reshaped": reshaped}

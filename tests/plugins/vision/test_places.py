@@ -8,7 +8,16 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from transformers import AutoImageProcessor, AutoModelForKeypointDetection, AutoModelForKeypointMatching, pipeline
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForKeypointDetection,
+    AutoModelForKeypointMatching,
+    AutoModelForMaskGeneration,
+    Sam2Processor,
+    SamHQProcessor,
+    SamProcessor,
+    pipeline,
+)
 from transformers.models.vitpose.modeling_vitpose import VitPoseForPoseEstimation
 
 import duomo
@@ -106,7 +115,7 @@ def test_keypoints_are_those_of_the_model_itself(folder: Any) -> None:
 
 
 @pytest.mark.equals("the model's post-processing, scores to 1e-4", "keypoint-matching")
-@pytest.mark.parametrize("make", [tiny.light_glue, tiny.super_glue])
+@pytest.mark.parametrize("make", [tiny.light_glue, tiny.super_glue, tiny.efficient_loftr])
 def test_matches_are_those_of_the_model_itself(folder: Any, make: Make) -> None:
     runner = duomo.load("keypoint-matching", f"dir:{folder(make)}", device="cpu")
     network = AutoModelForKeypointMatching.from_pretrained(folder(make)).eval()
@@ -134,9 +143,10 @@ def test_matches_are_those_of_the_model_itself(folder: Any, make: Make) -> None:
 
 
 @pytest.mark.equals("the pipeline, scores to 1e-4, 1 pixel in 1,000", "mask-generation")
-def test_masks_of_everything_are_those_of_the_pipeline(folder: Any) -> None:
-    runner = duomo.load("mask-generation", f"dir:{folder(tiny.sam)}", device="cpu")
-    bare = pipeline("mask-generation", str(folder(tiny.sam)), device="cpu")
+@pytest.mark.parametrize("make", [tiny.sam, tiny.sam_hq, tiny.sam2, tiny.sam2_video])
+def test_masks_of_everything_are_those_of_the_pipeline(folder: Any, make: Make) -> None:
+    runner = duomo.load("mask-generation", f"dir:{folder(make)}", device="cpu")
+    bare = pipeline("mask-generation", str(folder(make)), device="cpu")
     kept = 0
     loose: Any = {"pred_iou_thresh": 0.01, "stability_score_thresh": 0.2, "points_per_crop": 9, "points_per_batch": 64}
     options: Any = {"threshold": 0.01, "stability": 0.2, "points_per_side": 9}
@@ -153,12 +163,19 @@ def test_masks_of_everything_are_those_of_the_pipeline(folder: Any) -> None:
     assert kept > 0
 
 
-def test_a_box_and_a_point_have_a_mask_each_as_the_processor_makes_it(folder: Any) -> None:
-    from transformers import SamModel, SamProcessor
+PROMPTS: list[tuple[Make, Any]] = [
+    (tiny.sam, SamProcessor),
+    (tiny.sam_hq, SamHQProcessor),
+    (tiny.sam2, Sam2Processor),
+    (tiny.sam2_video, Sam2Processor),
+]
 
-    runner = duomo.load("mask-generation", f"dir:{folder(tiny.sam)}", device="cpu")
-    network = SamModel.from_pretrained(folder(tiny.sam)).eval()
-    processor = SamProcessor(AutoImageProcessor.from_pretrained(folder(tiny.sam)))
+
+@pytest.mark.parametrize(("make", "prompts"), PROMPTS)
+def test_a_box_and_a_point_have_a_mask_each_as_the_processor_makes_it(folder: Any, make: Make, prompts: Any) -> None:
+    runner = duomo.load("mask-generation", f"dir:{folder(make)}", device="cpu")
+    network = AutoModelForMaskGeneration.from_pretrained(folder(make)).eval()
+    processor = prompts(AutoImageProcessor.from_pretrained(folder(make)))
     photo, boxes, points = pictures()[1], [[10, 20, 120, 180], [0, 0, 300, 90]], [[30, 40]]
     result = runner({"image": photo, "boxes": boxes, "points": points})
     assert len(result.segments) == 3
@@ -169,7 +186,7 @@ def test_a_box_and_a_point_have_a_mask_each_as_the_processor_makes_it(folder: An
         with torch.inference_mode():
             output = network(**inputs)
         [masks] = processor.image_processor.post_process_masks(
-            output.pred_masks, inputs["original_sizes"], inputs["reshaped_input_sizes"]
+            output.pred_masks, inputs["original_sizes"], reshaped_input_sizes=inputs.get("reshaped_input_sizes")
         )
         for mask, scores in zip(masks, output.iou_scores[0], strict=True):
             expected.append((mask[scores.argmax()].numpy(), min(1.0, float(scores.max()))))

@@ -69,6 +69,64 @@ def sam() -> tuple[Any, Any]:
     return tf.SamModel(config), tf.SamImageProcessor(**side)
 
 
+def sam_hq() -> tuple[Any, Any]:
+    vision = tf.SamHQVisionConfig(
+        **PLAIN, image_size=64, patch_size=8, output_channels=16, num_pos_feats=8, global_attn_indexes=[1],
+        window_size=4, mlp_dim=64,
+    )  # fmt: skip
+    prompt = tf.SamHQPromptEncoderConfig(hidden_size=16, image_size=64, patch_size=8, mask_input_channels=4)
+    decoder = tf.SamHQMaskDecoderConfig(
+        hidden_size=16, mlp_dim=32, num_hidden_layers=2, num_attention_heads=2, iou_head_hidden_dim=16, vit_dim=32,
+    )  # fmt: skip
+    config = tf.SamHQConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
+    side: Any = {"size": {"longest_edge": 64}, "pad_size": {"height": 64, "width": 64}}
+    return tf.SamHQModel(config), tf.SamImageProcessor(**side)
+
+
+def sam2_parts() -> dict[str, Any]:
+    backbone = tf.Sam2HieraDetConfig(
+        hidden_size=8, image_size=[64, 64], embed_dim_per_stage=[8, 16, 32, 64],
+        num_attention_heads_per_stage=[1, 1, 2, 2],
+        blocks_per_stage=[1, 1, 2, 1], window_size_per_stage=[8, 4, 4, 4], global_attention_blocks=[3],
+        window_positional_embedding_background_size=[2, 2],
+    )  # fmt: skip
+    vision = tf.Sam2VisionConfig(
+        backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8],
+        backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]], fpn_hidden_size=32,
+    )  # fmt: skip
+    prompt = tf.Sam2PromptEncoderConfig(hidden_size=32, image_size=64, patch_size=16, mask_input_channels=4)
+    decoder = tf.Sam2MaskDecoderConfig(
+        hidden_size=32, mlp_dim=32, num_hidden_layers=2, num_attention_heads=2, iou_head_hidden_dim=16,
+    )  # fmt: skip
+    return {"vision_config": vision, "prompt_encoder_config": prompt, "mask_decoder_config": decoder}
+
+
+def sam2() -> tuple[Any, Any]:
+    processor: Any = tf.Sam2ImageProcessor(size={"height": 64, "width": 64}, mask_size={"height": 16, "width": 16})
+    return tf.Sam2Model(tf.Sam2Config(**sam2_parts())), processor
+
+
+def sam2_video() -> tuple[Any, Any]:
+    """SAM 2 as it is published: with what follows things through a video, which is not loaded."""
+    sizes: Any = {
+        "memory_attention_hidden_size": 32, "memory_attention_num_attention_heads": 1, "memory_attention_num_layers": 1,
+        "memory_attention_feed_forward_hidden_size": 32, "memory_encoder_hidden_size": 32, "image_size": 64,
+        "memory_encoder_output_channels": 16, "memory_fuser_embed_dim": 32, "memory_fuser_intermediate_dim": 32,
+        "mask_downsampler_embed_dim": 32,
+    }  # fmt: skip
+    return tf.Sam2VideoModel(tf.Sam2VideoConfig(**sam2_parts(), **sizes)), sam2()[1]
+
+
+def efficient_loftr() -> tuple[Any, Any]:
+    config = tf.EfficientLoFTRConfig(
+        stage_num_blocks=[1, 1, 1, 1], out_features=[8, 8, 16, 32], hidden_size=32, num_attention_layers=1,
+        num_attention_heads=8, coarse_matching_threshold=0.0, coarse_matching_border_removal=0,
+        fine_matching_slice_dim=4,
+    )  # fmt: skip
+    processor = tf.EfficientLoFTRImageProcessor(size={"height": 64, "width": 64})
+    return tf.EfficientLoFTRForKeypointMatching(config), processor
+
+
 def swin2_sr() -> tuple[Any, Any]:
     config = tf.Swin2SRConfig(
         image_size=16, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4, upscale=2, num_channels=3
