@@ -14,7 +14,7 @@ CHATTING = tuple(
     f"{name}ForConditionalGeneration"
     for name in (
         "Gemma3", "Idefics3", "InternVL", "Llava", "LlavaNext", "LlavaOnevision", "Mistral3", "PaliGemma", "Qwen2VL",
-        "Qwen2_5_VL", "Qwen3VL",
+        "Qwen2_5_VL", "Qwen3VL", "Qwen3VLMoe", "Qwen3_5",
     )
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""

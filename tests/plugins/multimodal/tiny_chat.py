@@ -35,6 +35,29 @@ def qwen3_vl(folder: Path) -> Path:
     return _qwen(tf.Qwen3VLForConditionalGeneration(config), tf.Qwen3VLProcessor, words, folder)
 
 
+def qwen3_vl_moe(folder: Path) -> Path:
+    vision: Any = {"depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 8}
+    vision |= {"out_hidden_size": 32, "num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
+    words = [*WORDS, *VISION, "ask", "say"]
+    text = _text(words) | _rope() | {"head_dim": 8, "num_experts": 4, "num_experts_per_tok": 2}
+    config = tf.Qwen3VLMoeConfig(text_config=text | {"moe_intermediate_size": 16}, vision_config=vision, **_ids(words))
+    return _qwen(tf.Qwen3VLMoeForConditionalGeneration(config), tf.Qwen3VLProcessor, words, folder)
+
+
+def qwen3_5(folder: Path) -> Path:
+    """Every other layer reads by a state, not by attention."""
+    vision: Any = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 8}
+    vision |= {"out_hidden_size": 32, "num_position_embeddings": 64}
+    words = [*WORDS, *VISION, "ask", "say"]
+    linear = {"linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2}
+    linear |= {"linear_num_value_heads": 2}
+    rope = _rope()["rope_parameters"] | {"partial_rotary_factor": 1.0, "mrope_interleaved": True}
+    text = _text(words) | linear | {"rope_parameters": rope, "head_dim": 8}
+    text["layer_types"] = ["linear_attention", "full_attention"]
+    config = tf.Qwen3_5Config(text_config=text, vision_config=vision, **_ids(words))
+    return _qwen(tf.Qwen3_5ForConditionalGeneration(config), tf.Qwen3VLProcessor, words, folder)
+
+
 def llava_next(folder: Path) -> Path:
     words = [*WORDS, "<image>", "ask", "say"]
     grid: Any = [[32, 64], [64, 32], [64, 64]]
@@ -162,7 +185,19 @@ def pali_gemma(folder: Path) -> Path:
     return _save(tf.PaliGemmaForConditionalGeneration(config), processor, folder)
 
 
-CHATTING = [qwen2_5_vl, qwen3_vl, llava_next, llava_onevision, idefics3, intern_vl, gemma3, mistral3, pixtral]
+CHATTING = [
+    qwen2_5_vl,
+    qwen3_vl,
+    qwen3_vl_moe,
+    qwen3_5,
+    llava_next,
+    llava_onevision,
+    idefics3,
+    intern_vl,
+    gemma3,
+    mistral3,
+    pixtral,
+]
 
 
 def _text(words: list[Any]) -> dict[str, Any]:
