@@ -318,7 +318,7 @@ class Nlp(Hooks):
                     task=task,
                     loader=f"duomo_nlp.embedding:{loader}",
                     summary=summary,
-                    architectures=ENCODERS,
+                    architectures=(*ENCODERS, *(f"{name}EncoderModel" for name in ("T5", "MT5", "UMT5"))),
                     tags=("export",),
                 )
                 for task, loader, summary in (

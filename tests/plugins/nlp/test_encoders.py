@@ -15,6 +15,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
+    AutoModelForTextEncoding,
     AutoModelForTokenClassification,
     AutoTokenizer,
     PreTrainedTokenizerFast,
@@ -65,6 +66,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "xlm": FLAIR,
     "xlnet": {"vocab_size": 200, "d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "initializer_range": 0.3},
 }  # fmt: skip
+T5 = {"vocab_size": 200, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
 TYPED = ("xlnet", "xlm", "flaubert", "funnel")
 """Read with token types here: some networks do something else where none are given."""
 
@@ -75,7 +77,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, make_wordpiece: Callable[[], 
 
     def make(kind: str, auto: Any, *, types: bool = False, plain: bool = False, **config: Any) -> Path:
         torch.manual_seed(0)
-        network = auto.from_config(CONFIG_MAPPING[kind](**({"architectures": []} | KINDS[kind] | config)))
+        network = auto.from_config(CONFIG_MAPPING[kind](**({"architectures": []} | KINDS.get(kind, T5) | config)))
         for weights in network.parameters():
             if weights.ndim > 1:
                 torch.nn.init.normal_(weights, 0, 0.15)
@@ -118,6 +120,23 @@ def test_vectors_of_mixed_texts_are_those_of_each_alone(tiny: Tiny, kind: str) -
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=1e-4)
     single = torch.from_numpy(np.stack([runner(text, normalize=False).vector for text in TEXTS]))
     torch.testing.assert_close(together, single, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.equals("the bare encoders of T5, mT5 and UMT5, pooled, to 1e-4", "feature-extraction")
+@pytest.mark.parametrize("kind", ["t5", "mt5", "umt5"])
+def test_the_encoder_of_an_encoder_decoder_is_read_by_itself(tiny: Tiny, kind: str) -> None:
+    folder = tiny(kind, AutoModelForTextEncoding)
+    runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
+    expected = torch.stack(
+        [out.last_hidden_state[0].mean(0) for out in alone(folder, AutoModelForTextEncoding, *TEXTS)]
+    )
+    for vectors in (
+        [each.unwrap() for each in runner.map(TEXTS, normalize=False)],
+        [runner(text, normalize=False) for text in TEXTS],
+    ):
+        found = torch.from_numpy(np.stack([each.vector for each in vectors]))
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    assert len(expected.round(decimals=3).unique(dim=0)) == len(TEXTS)
 
 
 @pytest.mark.parametrize("kind", TYPED)
