@@ -148,8 +148,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "video classifier",
         "VideoMAEForVideoClassification",
         "TimesformerForVideoClassification",
+        "VJEPA2ForVideoClassification",
         "VivitForVideoClassification",
-        limits="looks at the 8 to 32 frames that the checkpoint was trained on, however long the video is",
+        limits="looks at the 8 to 64 frames that the checkpoint was trained on, however long the video is",
         requires=("av>=14",),
     ),
     "document-classification": _family(

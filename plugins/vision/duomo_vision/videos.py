@@ -1,17 +1,25 @@
-"""What happens in a video, by the classifiers of transformers: VideoMAE, TimeSformer, ViViT."""
+"""What happens in a video, by the classifiers of transformers: VideoMAE, TimeSformer, ViViT, V-JEPA 2."""
 
 from __future__ import annotations
 
-from transformers import AutoModelForVideoClassification
+from typing import TYPE_CHECKING, Any, Self
+
+from transformers import AutoModelForVideoClassification, AutoVideoProcessor
 
 from duomo import WeightsRef
 from duomo.errors import BadInput
 from duomo.inputs import Video
 from duomo.model import Features
-from duomo.pretrained import is_multi_label, labels_of
+from duomo.pretrained import is_multi_label, labels_of, load_network, load_processor
 from duomo.tasks.results import Label
 from duomo.tasks.vision.video import VideoClassificationOptions, VideoLabels
-from duomo_vision.dense import Grouped, Output
+from duomo_vision.dense import Group, Grouped, Output
+
+if TYPE_CHECKING:
+    import torch
+
+VIDEOS = "pixel_values_videos"
+"""What V-JEPA 2 calls its input; its frames are prepared by a video processor."""
 
 
 class VideoClassifier(Grouped[Video, VideoLabels]):
@@ -24,7 +32,21 @@ class VideoClassifier(Grouped[Video, VideoLabels]):
         config = self.network.config
         self.names = labels_of(config)
         self.is_multi_label = is_multi_label(weights, config, "video-classification")
-        self.num_frames: int = config.num_frames
+        self.takes_videos: bool = self.network.main_input_name == VIDEOS
+        self.num_frames: int = config.frames_per_clip if self.takes_videos else config.num_frames
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Load network and processor, whole; raises `WeightsProblem` for what cannot be used."""
+        if weights.config().get("model_type") != "vjepa2":
+            return super().load(weights, device=device, dtype=dtype)
+        network = load_network(cls.auto, weights, dtype=dtype).to(device)
+        return cls(network, load_processor(AutoVideoProcessor, weights, "video processor"), weights)
+
+    def inputs(self, group: Group) -> dict[str, Any]:
+        """What the network takes, under its own name."""
+        inputs = super().inputs(group)
+        return {VIDEOS: inputs["pixel_values"]} if self.takes_videos else inputs
 
     def prepare(self, item: Video, options: VideoClassificationOptions) -> Features:
         if options.sampling == "even":
@@ -40,9 +62,10 @@ class VideoClassifier(Grouped[Video, VideoLabels]):
                     fix="sampling=even looks at some frames twice, or lower step",
                 )
         # Left to guess, a processor takes three rows of pixels for three channels.
-        prepared = self.processor(clip.frames, input_data_format="channels_last", return_tensors="pt")
+        own = {"do_sample_frames": False} if self.takes_videos else {}
+        prepared = self.processor(clip.frames, input_data_format="channels_last", return_tensors="pt", **own)
         return {
-            "inputs": {"pixel_values": prepared["pixel_values"]},
+            "inputs": {"pixel_values": prepared[VIDEOS if self.takes_videos else "pixel_values"]},
             "size": clip.times,
             "truncated": is_cut,
         }

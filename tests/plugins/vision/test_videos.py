@@ -1,6 +1,7 @@
 """Video classification against transformers' pipeline on the same file, and which frames are looked at."""
 
 import io
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import PIL.Image
 import PIL.ImageSequence
 import pytest
 import torch
-from transformers import AutoImageProcessor, AutoModelForVideoClassification
+from transformers import AutoImageProcessor, AutoModelForVideoClassification, AutoVideoProcessor
 from transformers.pipelines.video_classification import VideoClassificationPipeline
 
 import duomo
@@ -67,6 +68,26 @@ def test_scores_are_those_of_the_pipeline(folder: Any, files: list[Path], make: 
         assert outcome.meta.truncated
     frames = clips()[0][[0, 2, 4, 6]]  # every second one; the pipeline's own steps are uneven
     assert runner(clips()[0], sampling="start", step=2).labels == runner(frames).labels
+
+
+@pytest.mark.equals("the bare network, scores to 1e-5", "video-classification")
+def test_scores_of_a_network_with_a_video_processor_are_those_of_the_bare_network(
+    folder: Any, files: list[Path]
+) -> None:
+    runner = duomo.load("video-classification", f"dir:{folder(tiny.vjepa2)}", device="cpu")
+    network = AutoModelForVideoClassification.from_pretrained(folder(tiny.vjepa2)).eval()
+    processor: Any = AutoVideoProcessor.from_pretrained(folder(tiny.vjepa2))
+    seen = set()
+    for file, outcome in zip(files, runner.map(files, batch_size=2, sampling="start"), strict=True):
+        with av.open(str(file)) as video:
+            frames = [each.to_ndarray(format="rgb24") for each in itertools.islice(video.decode(video=0), 4)]
+        with torch.inference_mode():
+            logits = network(**processor(frames, return_tensors="pt", do_sample_frames=False)).logits
+        expected = dict(zip(tiny.POINTS.values(), logits.softmax(-1)[0].tolist(), strict=True))
+        for result in (outcome.unwrap(), runner(file, sampling="start")):
+            assert {each.name: each.score for each in result.labels} == pytest.approx(expected, abs=1e-5)
+        seen.add(round(logits[0, 0].item(), 4))
+    assert len(seen) == len(files)
 
 
 def test_frames_are_spread_over_the_whole_video(folder: Any, files: list[Path]) -> None:

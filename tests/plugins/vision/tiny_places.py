@@ -161,6 +161,14 @@ def vivit() -> tuple[Any, Any]:
     return tf.VivitForVideoClassification(config), tf.VivitImageProcessor(**side)
 
 
+def vjepa2() -> tuple[Any, Any]:
+    predictor: Any = {"pred_hidden_size": 24, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1}
+    config = tf.VJEPA2Config(
+        **PLAIN | {"hidden_size": 48}, **NAMES, **predictor, crop_size=32, frames_per_clip=4, num_pooler_layers=1
+    )
+    return tf.VJEPA2ForVideoClassification(config), tf.VJEPA2VideoProcessor(crop_size=32)
+
+
 def _frames() -> Any:
     side: Any = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
     return tf.VideoMAEImageProcessor(**side)
