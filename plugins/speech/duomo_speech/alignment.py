@@ -44,6 +44,9 @@ class CtcAligner(Hearing[SpokenText, Alignment]):
         self.pause: int | None = self.letters.get(getattr(self.tokenizer, "word_delimiter_token", None) or "|")
         self.stride = math.prod(self.network.config.conv_stride)
         """Samples between two frames."""
+        squeezed = getattr(self.network.config, "squeeze_factor", 1)
+        self.field = self.least - (squeezed - 1) * self.stride
+        """Samples of one frame. SEW reads some of them at once and spreads what it made of them over all again."""
 
     @staticmethod
     def estimate(item: SpokenText) -> int:  # type: ignore[override]
@@ -80,7 +83,7 @@ class CtcAligner(Hearing[SpokenText, Alignment]):
     def _prepared(self, item: SpokenText, options: ForcedAlignmentOptions) -> Features:
         words, spelled = spell(str(item.text), self.letters, self.blank)
         samples = item.audio.samples(self.rate, self.least)
-        num_frames = (len(samples) - self.least) // self.stride + 1
+        num_frames = (len(samples) - self.field) // self.stride + 1
         tokens = self._tokens(spelled)
         needed = len(tokens) + sum(a == b for a, b in pairwise(tokens))
         if needed > num_frames:
@@ -111,7 +114,7 @@ class CtcAligner(Hearing[SpokenText, Alignment]):
         for first in range(0, num_frames, block):
             last = min(first + block, num_frames)
             begin, end = max(0, first - context), min(last + context, num_frames)
-            span = slice(begin * self.stride, (end - 1) * self.stride + self.least)
+            span = slice(begin * self.stride, (end - 1) * self.stride + self.field)
             inputs.append({name: each[:, span] for name, each in whole.items()})
             kept.append((first - begin, last - begin))
         return inputs, kept

@@ -150,8 +150,9 @@ SEQUENCE_CLASSIFIERS = tuple(
 
 CTC = tuple(
     f"{name}ForCTC"
-    for name in ("Data2VecAudio", "Hubert", "UniSpeech", "UniSpeechSat", "Wav2Vec2", "Wav2Vec2Conformer", "WavLM")
-)
+    for name in ("Data2VecAudio", "Hubert", "SEW", "SEWD", "UniSpeech", "UniSpeechSat", "Wav2Vec2",
+                 "Wav2Vec2Conformer", "WavLM")
+)  # fmt: skip
 """Those whose frames are that many samples apart, whatever the length."""
 
 AUDIO_ENCODERS = ("ASTModel", *CTC_BODIES, *(f"{name}ForCTC" for name in ("Hubert", "Wav2Vec2", "WavLM")))

@@ -16,10 +16,10 @@ STRIDE = 80
 """Samples a frame of the tiny network."""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+@pytest.fixture(scope="module", params=["wav2vec2", "sew", "sew-d"])
+def folder(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ctc")
-    tiny.ctc(folder)
+    tiny.ctc(folder, request.param)
     return folder
 
 
@@ -31,7 +31,7 @@ def runner(folder):
 
 @pytest.fixture(scope="module")
 def network(folder):
-    return tf.Wav2Vec2ForCTC.from_pretrained(folder).eval()
+    return tf.AutoModelForCTC.from_pretrained(folder).eval()
 
 
 def frames(network, samples):
@@ -113,6 +113,6 @@ def test_windows_have_the_frames_of_the_whole_clip(runner, monkeypatch):
     model = runner.executor.worker.model
     features = model.preprocess([runner.task.Input.accept((clip, text))], runner.task.Options())
     kept = [last - first for first, last in features[0]["kept"]]
-    assert sum(kept) == (len(clip[0]) - model.least) // STRIDE + 1
+    assert sum(kept) == (len(clip[0]) - model.field) // STRIDE + 1
     with pytest.raises(InputTooLong, match="long=window"):
         runner((clip, text), long="error")

@@ -59,12 +59,12 @@ def frames(folder: Path) -> None:
 LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
 
 
-def ctc(folder: Path, **settings: Any) -> None:
-    """wav2vec 2.0 with 80 samples a frame and a letter a number."""
+def ctc(folder: Path, kind: str = "wav2vec2", **settings: Any) -> None:
+    """wav2vec 2.0 or its kin with 80 samples a frame and a letter a number."""
     torch.manual_seed(0)
     own: dict[str, Any] = {"feat_extract_norm": "layer", "initializer_range": 0.5, "pad_token_id": 0}
-    config = tf.Wav2Vec2Config(**SIZES | CONVOLUTIONS | own | settings, vocab_size=len(LETTERS))
-    tf.Wav2Vec2ForCTC(config).save_pretrained(folder)
+    config = tf.CONFIG_MAPPING[kind](**SIZES | CONVOLUTIONS | own | settings, vocab_size=len(LETTERS))
+    tf.AutoModelForCTC.from_config(config).save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(LETTERS)}))
     tf.Wav2Vec2CTCTokenizer(folder / "vocab.json").save_pretrained(folder)
     tf.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
