@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from duomo import WeightsRef, pretrained
-from duomo.errors import WeightsMissing
+from duomo.errors import WeightsMissing, WrongTask
 
 UNLIMITED = 1_000_000
 """Tokenizers that know no limit say so with an absurdly large number."""
@@ -23,6 +23,16 @@ def load_network(
 ) -> Any:
     """The network on its device; tensors that begin with one of `unused` are never read and may be missing."""
     return pretrained.load_network(auto, weights, dtype=dtype, may_miss=unused).to(device)
+
+
+def check_positions(network: PreTrainedModel) -> None:
+    """Raise `WrongTask` for a ProphetNet whose positions do not begin at one: its own code fails at the first step."""
+    if network.config.model_type == "prophetnet" and network.config.pad_token_id != 0:
+        raise WrongTask(
+            f"{type(network).__name__} cannot write with this config",
+            why=f"pad_token_id is {network.config.pad_token_id}, and transformers can only count its positions from 0",
+            fix="use a checkpoint whose pad_token_id is 0, as those of microsoft/prophetnet-*",
+        )
 
 
 def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokenizer]:

@@ -253,7 +253,7 @@ class Nlp(Hooks):
                 task="text-generation",
                 loader="duomo_nlp.generation:CausalLM",
                 summary="any transformers decoder",
-                architectures=("*ForCausalLM", "*LMHeadModel"),
+                architectures=("*ForCausalLM", "*LMHeadModel", "BertGenerationDecoder"),
                 limits="decoders with a key-value cache; no beam search",
                 trainer="duomo_nlp.training.causal:Causal",
             ),

@@ -27,7 +27,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.nlp import TranslationOptions
 from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
-from duomo_nlp.checkpoint import max_tokens
+from duomo_nlp.checkpoint import check_positions, max_tokens
 from duomo_nlp.grouping import ROWS, SLACK, Group, joined, together
 from duomo_nlp.languages import Languages
 from duomo_nlp.splitting import parts_of, rejoined
@@ -58,6 +58,7 @@ class Seq2Seq(Model[Text, Any]):
     packed = True  # groups of alike lengths: hardly anything is padded
 
     def __init__(self, network: Network, tokenizer: Processor, limit: int, weights: WeightsRef) -> None:
+        check_positions(network)
         self.network = network
         self.tokenizer = tokenizer
         self.limit = limit

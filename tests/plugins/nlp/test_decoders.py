@@ -77,6 +77,11 @@ LATENT = EXPERTS | {
     "v_head_dim": 8,
 }
 """Keys and values are kept as one short vector."""
+PROPHETNET = SIZES | {"hidden_size": 32, "pad_token_id": 0, "bos_token_id": 1, "ngram": 2, "is_decoder": True}
+PROPHETNET |= {f"{side}_ffn_dim": 64 for side in ("encoder", "decoder")} | {"is_encoder_decoder": False}
+PROPHETNET |= {f"num_{side}_{what}": 2 for side in ("encoder", "decoder") for what in ("layers", "attention_heads")} | {
+    "add_cross_attention": False
+}
 _PLAIN = """
     apertus arcee aria_text beam biogpt bitnet cohere2 cohere2_moe cwm diffllama doge ernie4_5 falcon flex_olmo flint
     fuyu gemma3_text gemma4_unified_text glm glm4 gpt-sw3 gpt_bigcode gpt_neox_japanese granite_swa granitemoe
@@ -95,7 +100,11 @@ MORE: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("deepseek_v2", "deepseek_v3", "glm4_moe_lite"), LATENT),
     **dict.fromkeys(("bigbird_pegasus", "mvp"), ENCODER_DECODER),
     **dict.fromkeys(("codegen", "gptj"), PLAIN | {"rotary_dim": 4}),
-    **dict.fromkeys(("bert", "big_bird", "electra", "ernie", "megatron-bert", "rembert"), PLAIN | {"is_decoder": True}),
+    **dict.fromkeys(
+        ("bert", "big_bird", "electra", "ernie", "megatron-bert", "rembert", "bert-generation"),
+        PLAIN | {"is_decoder": True},
+    ),
+    "prophetnet": PROPHETNET,
     "gpt_neo": PLAIN | {"attention_types": [[["global", "local"], 1]], "window_size": 4, "num_layers": 2},
 }
 """Further architectures. Left out: those that no configuration makes small here (their parts for images and sound have
@@ -199,6 +208,12 @@ def test_an_encoder_that_was_not_made_a_decoder_is_refused_at_load(tiny: Tiny, k
     with pytest.raises(WrongTask, match="cannot be used for text-generation") as caught:
         tiny(kind, is_decoder=False)
     assert "is_decoder" in str(caught.value.why)
+
+
+def test_a_prophetnet_whose_positions_cannot_be_counted_is_refused_at_load(tiny: Tiny) -> None:
+    with pytest.raises(WrongTask, match="cannot write with this config") as caught:
+        tiny("prophetnet", pad_token_id=1, bos_token_id=0)
+    assert "pad_token_id is 1" in caught.value.why
 
 
 TURN = 12

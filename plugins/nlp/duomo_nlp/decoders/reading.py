@@ -9,6 +9,7 @@ import torch
 from transformers import MODEL_FOR_MASKED_LM_MAPPING, EncoderDecoderCache, PreTrainedModel
 
 from duomo.errors import WrongTask
+from duomo_nlp.checkpoint import check_positions
 from duomo_nlp.decoders.kv_cache import can_join
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Reader:
                 why="is_decoder in its config.json is false: it reads a text in both directions and keeps no cache",
                 fix="use a checkpoint that was trained to go on with a text; for a masked word, fill-mask",
             )
+        check_positions(network)
         self.network = network
         self._extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._takes_positions = "position_ids" in known
