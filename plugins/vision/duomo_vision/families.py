@@ -89,7 +89,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "semantic or universal segmenter",
         *SEMANTIC,
         *UNIVERSAL,
-        limits="where a checkpoint crops images (MobileNetV2, MobileViT), masks are stretched, as in the pipeline",
+        limits="where a checkpoint cuts out the middle (MobileNetV2, MobileViT), the whole image is squeezed instead",
     ),
     "instance-segmentation": _family(
         "segmenting:InstanceSegmenter", "universal segmenter", "RfDetrForInstanceSegmentation", *UNIVERSAL

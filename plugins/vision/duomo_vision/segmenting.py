@@ -59,6 +59,12 @@ class LabelSegmenter(Segmenter):
 
     method = "post_process_semantic_segmentation"
 
+    def configure(self, weights: WeightsRef) -> None:
+        super().configure(weights)
+        if getattr(self.processor, "do_center_crop", False):
+            # Of an image that is cut, the masks of its middle would be stretched over the whole: it is squeezed instead.
+            self.processor.do_center_crop, self.processor.size = False, self.processor.crop_size
+
     def labelled(self, output: Output, sizes: list[tuple[int, int]]) -> list[Segmentation]:
         """One mask for each label that some pixel has."""
         maps = (
