@@ -62,7 +62,7 @@ class LabelSegmenter(Segmenter):
     def configure(self, weights: WeightsRef) -> None:
         super().configure(weights)
         if getattr(self.processor, "do_center_crop", False):
-            # Of an image that is cut, the masks of its middle would be stretched over the whole: it is squeezed instead.
+            # The masks of the middle would be stretched over the whole image: it is squeezed instead of cut.
             self.processor.do_center_crop, self.processor.size = False, self.processor.crop_size
 
     def labelled(self, output: Output, sizes: list[tuple[int, int]]) -> list[Segmentation]:
