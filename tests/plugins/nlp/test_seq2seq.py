@@ -107,8 +107,11 @@ def test_texts_are_those_of_generate_alone_and_in_a_batch(seq2seq: Make, config:
 
 def encoder_decoder() -> EncoderDecoderConfig:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-    own = {"vocab_size": 400, "initializer_range": 0.3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
-    return EncoderDecoderConfig.from_encoder_decoder_configs(
+    own: dict[str, Any] = {
+        "vocab_size": 400, "initializer_range": 0.3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2,
+    }  # fmt: skip
+    made: Any = EncoderDecoderConfig.from_encoder_decoder_configs
+    return made(
         BertConfig(**sizes | own | {"max_position_embeddings": 64}),
         BertConfig(**sizes | own | {"max_position_embeddings": 48}),
     )
@@ -122,7 +125,13 @@ def fsmt() -> FSMTConfig:
 def prophetnet() -> ProphetNetConfig:
     """The padding token is the first, as in those that are published: its positions count from there."""
     layers = {f"num_{side}_{what}": 2 for side in ("encoder", "decoder") for what in ("layers", "attention_heads")}
-    sizes = {"hidden_size": 32, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "init_std": 0.3, "ngram": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64,
+        "init_std": 0.3,
+        "ngram": 2,
+    }
     return ProphetNetConfig(**BYTES | layers | sizes | {"max_position_embeddings": 64, "pad_token_id": 0})
 
 
@@ -130,14 +139,16 @@ def switch() -> SwitchTransformersConfig:
     """Two tokens an expert: the rest of a text passes it by, whatever else is in the batch."""
     layers = {f"num_{what}": 2 for what in ("layers", "decoder_layers")}
     sparse = {"num_experts": 4, "num_sparse_encoder_layers": 1, "num_sparse_decoder_layers": 1, "expert_capacity": 2}
-    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "initializer_factor": 3.0}
+    sizes: dict[str, Any] = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "initializer_factor": 3.0}
     return SwitchTransformersConfig(**BYTES | layers | sparse | sizes)
 
 
 def t5gemma() -> T5GemmaConfig:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
     own = {"head_dim": 8, "intermediate_size": 64, "sliding_window": 8, "max_position_embeddings": 64}
-    ids = {"vocab_size": 400, "initializer_range": 0.3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    ids: dict[str, Any] = {
+        "vocab_size": 400, "initializer_range": 0.3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2,
+    }  # fmt: skip
     return T5GemmaConfig(encoder=sizes | own | ids, decoder=sizes | own | ids, **ids)
 
 

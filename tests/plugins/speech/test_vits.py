@@ -1,5 +1,7 @@
 """VITS: the waveform of the bare network under the same seed; batches, voices, speed, and what it cannot say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ TEXTS = ["a red ball", "I love this camera, Ada!", "one", "don't stop - go on to
 @pytest.fixture(scope="module", params=["stochastic", "plain", "speakers"])
 def folder(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    settings = {
+    settings: dict[str, dict[str, Any]] = {
         "stochastic": {},
         "plain": {"use_stochastic_duration_prediction": False, "speaking_rate": 0.7},
         "speakers": {"num_speakers": 3, "speaker_embedding_size": 8},

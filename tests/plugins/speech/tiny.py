@@ -63,7 +63,8 @@ def ctc(folder: Path, kind: str = "wav2vec2", **settings: Any) -> None:
     """wav2vec 2.0 or its kin with 80 samples a frame and a letter a number."""
     torch.manual_seed(0)
     own: dict[str, Any] = {"feat_extract_norm": "layer", "initializer_range": 0.5, "pad_token_id": 0}
-    config = tf.CONFIG_MAPPING[kind](**SIZES | CONVOLUTIONS | own | settings, vocab_size=len(LETTERS))
+    own["vocab_size"] = len(LETTERS)
+    config = tf.CONFIG_MAPPING[kind](**SIZES | CONVOLUTIONS | own | settings)
     tf.AutoModelForCTC.from_config(config).save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(LETTERS)}))
     tf.Wav2Vec2CTCTokenizer(folder / "vocab.json").save_pretrained(folder)
