@@ -26,7 +26,7 @@ demo: setup  ## show what duomo can do, in the terminal and on a page
 	@$(VENV)/bin/duomo demo
 
 test: check $(MODELS)  ## everything that must hold before a commit: lint, types, tests
-	@echo "==> tests, $(JOBS) files at a time (about fifteen minutes on two cores)"
+	@echo "==> tests, $(JOBS) files at a time (about twenty minutes on two cores)"
 	@$(VENV)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" --ignore tests/house
 	@echo "==> tests that start a cluster, one at a time"
 	@$(VENV)/bin/python -m pytest -q -m alone $(CLUSTERS)
