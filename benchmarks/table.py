@@ -26,8 +26,9 @@ SHOWN = ("cpu_s", "speedup", "goals", "targets", "own", "note", "floor")
 
 HEAD = """# Benchmarks
 
-Written by `make bench`, or `python benchmarks/table.py NAME …` for some of it (faults, pools of workers and the
-industry adapters run only so); every number comes from such a run.
+Written by `make bench`, or `python benchmarks/table.py NAME …` for some of it (faults, pools of workers, the soak of a
+server and the industry adapters run only so); every number comes from such a run, and what is not here was not run on
+this machine.
 Ratios of CPU time with one thread, cases in turns, medians; outputs were compared, and a row whose outputs differ by
 more than its tolerance is void. Read a ratio as: the peer takes so many times the CPU time of duomo on the same work.
 Below 1 we lose.
