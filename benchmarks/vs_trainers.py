@@ -71,7 +71,7 @@ GOALS = {
     "head": ("hf trainer", 12.0), "upper": ("hf trainer", 2.0), "whole": ("hf trainer", 2.5),
     "overhead": ("lean loop", 0.91), "images": ("hf trainer", 4.0), "upper-images": ("hf trainer", 2.0),
 }  # fmt: skip
-"""Of each case: the peer, and how many times duomo's CPU time it should take."""
+"""Case → the peer, and the CPU time that it should take, as a multiple of duomo's."""
 
 
 class Case:

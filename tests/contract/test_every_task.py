@@ -31,7 +31,9 @@ def test_a_task_can_be_tried(spec: TaskSpec) -> None:
     program, command, *words = shlex.split(spec.example)
     assert (program, command) == ("duomo", "run")
     assert spec.name in words
-    assert sample_for(task) is not None
+    sample = sample_for(task)
+    assert sample
+    assert task.Input.accept(sample.items[0])
     own = [each for each in default_catalog().models if each.plugin in PLUGINS and each.task == spec.name]
     assert own
     usual = [each for each in own if not each.is_family and "demonstration" not in each.tags]

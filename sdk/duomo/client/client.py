@@ -244,7 +244,7 @@ class _Mapping(Generic[R]):
         self._line: type[Line[R]] = line_class(task.Result)
         self._left: Sent | None = None
         self._meta = Meta(task.name, "")
-        """Of the last answer: an item that was not sent has none of its own."""
+        """Meta of the last answer, for items that were not sent and have none of their own."""
 
     def outcomes(self) -> Iterator[Outcome[R]]:
         """Yield them in order; stopping early costs what is on its way."""

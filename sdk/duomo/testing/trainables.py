@@ -52,7 +52,7 @@ class TrainableConformance(Suite):
             with load(self.task, f"dir:{fit.folder}", device="cpu", catalog=self.catalog) as runner:
                 row = self.rows[0]
                 item = row[0] if isinstance(row, tuple) else row
-                assert runner(item if not isinstance(item, dict) else self._input(item)) is not None
+                assert isinstance(runner(item if not isinstance(item, dict) else self._input(item)), runner.task.Result)
 
     def test_the_losses_of_a_batch_are_those_of_its_rows(self) -> None:
         """Nothing of a row leaks into its neighbours, in evaluation mode."""

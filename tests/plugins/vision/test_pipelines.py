@@ -33,7 +33,7 @@ def photos() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def images() -> list[Any]:
-    """Of several modes and sizes."""
+    """Images of several modes and sizes."""
     chance = np.random.default_rng(0)
     colour = PIL.Image.fromarray(chance.integers(0, 255, (37, 50, 3), np.uint8))
     return [colour, *(colour.convert(mode) for mode in ("L", "P", "RGBA", "CMYK")), colour.crop((0, 0, 1, 1))]

@@ -22,7 +22,7 @@ class Differences:
     """Items whose answer is another: the best label, the words, the number of boxes, or any other value."""
     labels_changed: int = 0
     cosines: deque[float] = dataclasses.field(default_factory=lambda: deque(maxlen=MOST_COSINES))
-    """Of the last items."""
+    """Cosines of the last items that have vectors."""
     word_errors: int = 0
     words: int = 0
 
