@@ -18,7 +18,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.stopping import code_of
-from duomo.errors import DuomoError, UnknownPlugin
+from duomo.errors import DuomoError, RequirementMissing, UnknownPlugin
 
 COMMANDS = {
     "run": "Run a task on files, folders, texts or standard input.",
@@ -155,6 +155,13 @@ def _described(error: Exception) -> DuomoError:
             f"cannot read or write {error.filename or 'standard output'}",
             why=error.strerror or str(error),
             fix="check that it exists, its permissions, and the space on the disk",
+        )
+    library = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if library and not library.startswith("duomo"):
+        return RequirementMissing(
+            f"this needs the library {library}",
+            why="it is not installed",
+            fix=f"pip install {library}, or pip install 'duomo[all]' for all plugins and what they need",
         )
     return DuomoError(
         f"unexpected {type(error).__name__}: {error}",

@@ -36,7 +36,7 @@ def open_writer(path: str | os.PathLike[str], result: type[Result], *, resume: b
             ``.vtt``.
         result: the result class of the task.
         resume: go on with a file that an earlier run has begun; otherwise it is replaced.
-        options: ``fields`` and ``csv_safe``, as `TextWriter` takes them.
+        options: ``fields`` and ``csv_safe``, as `TextWriter` takes them; ``items`` for a page, as `HtmlWriter` does.
 
     Raises:
         UsageProblem: no writer has this suffix, or the format cannot hold such a result.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from duomo.outcome import Outcome
+from duomo.tasks.base import Result
 from duomo.tasks.showing import outcome_html
 from duomo.tasks.showing.parts import escape
 from duomo.tasks.showing.style import STYLE
-from duomo.writers.text import TextWriter
+from duomo.writers.text import TextFile, TextWriter
 
 _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -25,16 +27,35 @@ class HtmlWriter(TextWriter):
     """A page with a section an item: labels with bars, boxes on the image, the wave of an audio clip with a player.
 
     Images and audio clips are read where the outcomes' names are paths of files, and are part of the page.
+
+    Args:
+        place, result, resume, fields, csv_safe: as of `TextWriter`.
+        items: what the outcomes are of, by their index: a text's beginning stands beside its result, and an image or
+            an audio clip that has no path is shown, too.
     """
 
     _open = False
-    given: Callable[[], object] | None = None
-    """Gives what the outcome that is written is of; the beginning of a text or a record stands beside its result."""
+    given: Callable[[Outcome[Any]], object] | None = None
+    """Gives what an outcome is of."""
+
+    def __init__(
+        self,
+        place: str | os.PathLike[str] | TextFile,
+        result: type[Result],
+        *,
+        resume: bool = False,
+        fields: tuple[str, ...] = (),
+        csv_safe: bool = False,
+        items: Sequence[object] | None = None,
+    ) -> None:
+        super().__init__(place, result, resume=resume, fields=fields, csv_safe=csv_safe)
+        if items is not None:
+            self.given = lambda outcome: items[outcome.index]
 
     def write(self, outcome: Outcome[Any]) -> None:
         if not self._open:
             self._head(f"{outcome.meta.task} by {outcome.meta.model}")
-        given = self.given() if self.given is not None else None
+        given = self.given(outcome) if self.given is not None else None
         # The page has the style once.
         self._file.write(f"<section>{outcome_html(outcome, given).replace(STYLE, '')}</section>\n")
 

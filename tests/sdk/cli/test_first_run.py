@@ -1,5 +1,6 @@
 """The first minutes: no plugin is installed yet, and names are typed as other places have them."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ def test_an_empty_list_without_plugins_says_what_to_install(bare: Any, listing: 
     done = bare(listing, "list", "-o", form)
     assert (done.exit_code, done.stdout) == (0, "")
     assert "pip install duomo-" in done.stderr
+
+
+def test_a_library_that_is_not_installed_is_named(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    done = bare("plan", "nlp/minilm")
+    assert done.exit_code == 4
+    assert "needs the library torch" in done.stderr
+    assert "pip install torch, or pip install 'duomo[all]'" in done.stderr
 
 
 def test_doctor_says_that_there_are_no_plugins(bare: Any) -> None:

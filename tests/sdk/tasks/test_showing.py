@@ -167,6 +167,15 @@ def test_what_is_shown_fetches_nothing(monkeypatch):
     Success(0, "http://example.org/cat.png", SHOWN["boxes"][0], None, META)._repr_html_()
 
 
+def test_a_page_shows_the_items_that_a_program_gave(tmp_path):
+    with open_writer(tmp_path / "out.html", Classification, items=["a <warm> day", "x", picture()]) as writer:
+        writer.write(Success(0, "0", CAT, None, META))
+        writer.write(Success(2, "2", SHOWN["boxes"][0], None, META))
+    text = (tmp_path / "out.html").read_text("utf-8")
+    assert "a &lt;warm&gt; day" in text
+    assert Tags(text).found.count("image") == 1
+
+
 def test_a_page_has_each_outcome_once_and_no_script(tmp_path):
     with open_writer(tmp_path / "out.html", Classification) as writer:
         writer.write(Success(0, "<script>", CAT, None, META))

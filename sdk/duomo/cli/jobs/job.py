@@ -103,7 +103,7 @@ class Job(ABC, Generic[O]):
             options.chosen_fields,
             resume=options.resuming,
             csv_safe=options.csv_safe,
-            given=lambda: self.given,
+            given=lambda _: self.given,
         )
         self.sink.check()
         if options.stats not in (None, "-"):

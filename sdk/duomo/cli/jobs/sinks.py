@@ -38,8 +38,8 @@ class Sink:
     fields: tuple[str, ...]
     resume: bool
     csv_safe: bool
-    given: Callable[[], object]
-    """Gives what the outcome that is written is of; None where that is not at hand."""
+    given: Callable[[Outcome[Any]], object]
+    """Gives what an outcome is of, as it is written; None where that is not at hand."""
 
     def check(self) -> None:
         """Raise `UsageProblem` for what a file's kind does not allow, and for a place that cannot be written to."""

@@ -72,7 +72,8 @@ def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
 
     Args:
         outcome: of any task.
-        given: what it is the outcome of, where that is at hand; the beginning of a text or of a record is shown.
+        given: what it is the outcome of, where that is at hand: the beginning of a text or of a record is shown,
+            an image, sound.
     """
     if given is None or isinstance(given, Path):
         given = _beginning(outcome.id)
@@ -80,7 +81,7 @@ def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
     if outcome.error is not None:
         what = f"<p>{escape(outcome.error.code)}: {escape(outcome.error.what)}</p>"
         return f'{STYLE}<div class="duomo">{name}{what}<p class="few">{escape(outcome.error.fix)}</p></div>'
-    source = Path(outcome.id) if _is_file(outcome.id) else None
+    source = Path(outcome.id) if _is_file(outcome.id) else None if isinstance(given, str) else given
     return f'{STYLE}<div class="duomo">{name}</div>' + result_html(outcome.result, source) if outcome.result else name
 
 
