@@ -16,31 +16,26 @@ if TYPE_CHECKING:
 TASKS = (
     row(
         "tabular-classification",
-        "tabular.prediction:TabularClassification",
+        "tabular.prediction",
         "a label for a row of a table",
-        (),
-        """-m dir:PATH --input-format jsonl - <<< '{"age": 41, "city": "Oslo"}'""",
+        item='{"age": 41, "city": "Oslo"}',
     ),
     row(
-        "tabular-regression",
-        "tabular.prediction:TabularRegression",
-        "a number for a row of a table",
-        (),
-        """-m dir:PATH --input-format jsonl - <<< '{"rooms": 3, "city": "Oslo"}'""",
+        "tabular-regression", "tabular.prediction", "a number for a row of a table", item='{"rooms": 3, "city": "Oslo"}'
     ),
     row(
         "time-series-forecasting",
-        "tabular.series:TimeSeriesForecasting",
+        "tabular.series",
         "how a series goes on",
-        (),
-        """-p horizon=3 --input-format jsonl - <<< '{"values": [112, 118, 132, 129, 121, 135]}'""",
+        arguments="-p horizon=3",
+        item='{"values": [112, 118, 132, 129, 121, 135]}',
     ),
     row(
         "time-series-anomaly-detection",
-        "tabular.series:TimeSeriesAnomalyDetection",
+        "tabular.series",
         "the values of a series that do not fit in",
-        (),
-        """--input-format jsonl - <<< '{"values": [5, 5, 6, 5, 50, 6, 5, 5, 6, 5]}'""",
+        arguments="",
+        item='{"values": [5, 5, 6, 5, 50, 6, 5, 5, 6, 5]}',
     ),
 )
 
