@@ -58,6 +58,10 @@ class DuomoError(Exception):
     code = "E-DUOMO"
     exit_code = 1
 
+    def __init_subclass__(cls, *, code: str = "", exit_code: int = 0) -> None:
+        super().__init_subclass__()
+        cls.code, cls.exit_code = code or cls.code, exit_code or cls.exit_code
+
     def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
         super().__init__(what)
         self.what = what
@@ -81,302 +85,196 @@ def _rebuild(cls: type[DuomoError], what: str, why: str, fix: str) -> DuomoError
     return cls(what, why=why, fix=fix)
 
 
-class UsageProblem(DuomoError):
+class UsageProblem(DuomoError, code="E-USAGE", exit_code=2):
     """The call itself is off."""
 
-    code = "E-USAGE"
-    exit_code = 2
 
-
-class BadOption(UsageProblem):
+class BadOption(UsageProblem, code="E-OPTION"):
     """An option the task does not know, or a value out of range."""
 
-    code = "E-OPTION"
 
-
-class WrongTask(UsageProblem):
+class WrongTask(UsageProblem, code="E-WRONG-TASK"):
     """A model asked to do another model's task."""
 
-    code = "E-WRONG-TASK"
 
-
-class AmbiguousReference(UsageProblem):
+class AmbiguousReference(UsageProblem, code="E-REFERENCE"):
     """A model reference that could mean several things; we never guess which weights to load."""
 
-    code = "E-REFERENCE"
 
-
-class NotFound(DuomoError):
+class NotFound(DuomoError, code="E-UNKNOWN", exit_code=4):
     """A name that is not registered."""
 
-    code = "E-UNKNOWN"
-    exit_code = 4
 
-
-class UnknownTask(NotFound):
+class UnknownTask(NotFound, code="E-TASK-UNKNOWN"):
     """No such task."""
 
-    code = "E-TASK-UNKNOWN"
 
-
-class UnknownModel(NotFound):
+class UnknownModel(NotFound, code="E-MODEL-UNKNOWN"):
     """No such model."""
 
-    code = "E-MODEL-UNKNOWN"
 
-
-class UnknownPlugin(NotFound):
+class UnknownPlugin(NotFound, code="E-PLUGIN-UNKNOWN"):
     """No such plugin."""
 
-    code = "E-PLUGIN-UNKNOWN"
 
-
-class UnknownExecutor(NotFound):
+class UnknownExecutor(NotFound, code="E-EXECUTOR-UNKNOWN"):
     """No such executor."""
 
-    code = "E-EXECUTOR-UNKNOWN"
 
-
-class UnknownPack(NotFound):
+class UnknownPack(NotFound, code="E-PACK-UNKNOWN"):
     """No such model pack."""
 
-    code = "E-PACK-UNKNOWN"
 
-
-class UnknownAdapter(NotFound):
+class UnknownAdapter(NotFound, code="E-ADAPTER-UNKNOWN"):
     """No such industry adapter."""
 
-    code = "E-ADAPTER-UNKNOWN"
 
-
-class Unavailable(DuomoError):
+class Unavailable(DuomoError, code="E-UNAVAILABLE", exit_code=4):
     """Known, but not usable here and now."""
 
-    code = "E-UNAVAILABLE"
-    exit_code = 4
 
-
-class WeightsMissing(Unavailable):
+class WeightsMissing(Unavailable, code="E-WEIGHTS-MISSING"):
     """The weights are not installed."""
 
-    code = "E-WEIGHTS-MISSING"
 
-
-class RequirementMissing(Unavailable):
+class RequirementMissing(Unavailable, code="E-REQUIREMENT"):
     """A library is not installed."""
 
-    code = "E-REQUIREMENT"
 
-
-class DeviceUnavailable(Unavailable):
+class DeviceUnavailable(Unavailable, code="E-DEVICE"):
     """No such device on this machine."""
 
-    code = "E-DEVICE"
 
-
-class DoesNotFit(Unavailable):
+class DoesNotFit(Unavailable, code="E-FIT"):
     """A model needs more memory than the devices have, however it is split."""
 
-    code = "E-FIT"
 
-
-class Offline(Unavailable):
+class Offline(Unavailable, code="E-OFFLINE"):
     """Needs the network, and the network is off."""
 
-    code = "E-OFFLINE"
 
-
-class ServerBusy(Unavailable):
+class ServerBusy(Unavailable, code="E-BUSY"):
     """A server has more work than it takes."""
 
-    code = "E-BUSY"
 
-
-class ServerLost(Unavailable):
+class ServerLost(Unavailable, code="E-SERVER"):
     """A server does not answer, or not as one of ours does."""
 
-    code = "E-SERVER"
 
-
-class WeightsProblem(DuomoError):
+class WeightsProblem(DuomoError, code="E-WEIGHTS", exit_code=4):
     """Weights that must not or cannot be used."""
 
-    code = "E-WEIGHTS"
-    exit_code = 4
 
-
-class UnsafeWeights(WeightsProblem):
+class UnsafeWeights(WeightsProblem, code="E-WEIGHTS-UNSAFE"):
     """A pickle: loading it could run code."""
 
-    code = "E-WEIGHTS-UNSAFE"
 
-
-class WeightsMismatch(WeightsProblem):
+class WeightsMismatch(WeightsProblem, code="E-WEIGHTS-MISMATCH"):
     """Missing, surplus or misshapen tensors, or a wrong digest."""
 
-    code = "E-WEIGHTS-MISMATCH"
 
-
-class PluginProblem(DuomoError):
+class PluginProblem(DuomoError, code="E-PLUGIN", exit_code=5):
     """Something is wrong with a plugin."""
 
-    code = "E-PLUGIN"
-    exit_code = 5
 
-
-class PluginBroken(PluginProblem):
+class PluginBroken(PluginProblem, code="E-PLUGIN-BROKEN"):
     """A plugin that was needed did not load."""
 
-    code = "E-PLUGIN-BROKEN"
 
-
-class WorkerContractError(PluginProblem):
+class WorkerContractError(PluginProblem, code="E-CONTRACT"):
     """A model broke the `duomo.Model` contract, for example by losing a result."""
 
-    code = "E-CONTRACT"
 
-
-class BadInput(DuomoError):
+class BadInput(DuomoError, code="E-INPUT"):
     """One item cannot be used; the others go on."""
 
-    code = "E-INPUT"
 
-
-class InputMissing(BadInput):
+class InputMissing(BadInput, code="E-INPUT-MISSING"):
     """No such file."""
 
-    code = "E-INPUT-MISSING"
 
-
-class InputUnreadable(BadInput):
+class InputUnreadable(BadInput, code="E-INPUT-UNREADABLE"):
     """Not what its name says, truncated or empty."""
 
-    code = "E-INPUT-UNREADABLE"
 
-
-class InputTooLarge(BadInput):
+class InputTooLarge(BadInput, code="E-INPUT-TOO-LARGE"):
     """Beyond a decoder limit (pixels, seconds, bytes)."""
 
-    code = "E-INPUT-TOO-LARGE"
 
-
-class InputTooLong(BadInput):
+class InputTooLong(BadInput, code="E-INPUT-TOO-LONG"):
     """Longer than the model reads, under the policy ``long="error"``."""
 
-    code = "E-INPUT-TOO-LONG"
 
-
-class ModelFailed(DuomoError):
+class ModelFailed(DuomoError, code="E-MODEL-FAILED"):
     """A model raised on an item; the original exception is the cause."""
 
-    code = "E-MODEL-FAILED"
 
-
-class BadOutput(DuomoError):
+class BadOutput(DuomoError, code="E-OUTPUT"):
     """A model's result for one item holds a number that is not finite; the others go on."""
 
-    code = "E-OUTPUT"
 
-
-class AdapterFailed(DuomoError):
+class AdapterFailed(DuomoError, code="E-ADAPTER-FAILED"):
     """An industry adapter raised on a record."""
 
-    code = "E-ADAPTER-FAILED"
 
-
-class GuardRefused(DuomoError):
+class GuardRefused(DuomoError, code="E-GUARD", exit_code=2):
     """A guard stops the whole: a random split on grouped data, a probability that is none, a socket that opens."""
 
-    code = "E-GUARD"
-    exit_code = 2
 
-
-class ArtifactProblem(DuomoError):
+class ArtifactProblem(DuomoError, code="E-ARTIFACT", exit_code=4):
     """A fitted artefact is damaged, of another kind, or was changed after it was saved."""
 
-    code = "E-ARTIFACT"
-    exit_code = 4
 
-
-class AuditProblem(DuomoError):
+class AuditProblem(DuomoError, code="E-AUDIT"):
     """An audit log was changed, is in use, or is missing where it is needed."""
 
-    code = "E-AUDIT"
 
-
-class WorkerLost(DuomoError):
+class WorkerLost(DuomoError, code="E-WORKER-LOST"):
     """A worker process died on an item, and again when it was tried alone."""
 
-    code = "E-WORKER-LOST"
 
-
-class DeadlinePassed(DuomoError):
+class DeadlinePassed(DuomoError, code="E-DEADLINE"):
     """An item waited until its deadline had passed, and was not computed."""
 
-    code = "E-DEADLINE"
 
-
-class StoreProblem(DuomoError):
+class StoreProblem(DuomoError, code="E-STORE"):
     """A file that is not the store of a run, or is damaged."""
 
-    code = "E-STORE"
 
-
-class StoreLocked(StoreProblem):
+class StoreLocked(StoreProblem, code="E-STORE-LOCKED"):
     """Another process is using the store."""
 
-    code = "E-STORE-LOCKED"
 
-
-class StoreMismatch(StoreProblem):
+class StoreMismatch(StoreProblem, code="E-STORE-MISMATCH", exit_code=2):
     """The store was made with another model, other options or other versions."""
 
-    code = "E-STORE-MISMATCH"
-    exit_code = 2
 
-
-class BackupProblem(DuomoError):
+class BackupProblem(DuomoError, code="E-BACKUP"):
     """A backup is not whole, or restoring it would overwrite what differs."""
 
-    code = "E-BACKUP"
 
-
-class ExportRefused(DuomoError):
+class ExportRefused(DuomoError, code="E-EXPORT", exit_code=4):
     """A model cannot be exported, or its artefact gives other results than the model."""
 
-    code = "E-EXPORT"
-    exit_code = 4
 
-
-class CannotWrite(DuomoError):
+class CannotWrite(DuomoError, code="E-WRITE"):
     """The disk is full, or the place is read-only or not there."""
 
-    code = "E-WRITE"
 
-
-class AccessRefused(DuomoError):
+class AccessRefused(DuomoError, code="E-ACCESS", exit_code=4):
     """A server does not let this caller in: no token or a wrong one, or a foreign host or page."""
 
-    code = "E-ACCESS"
-    exit_code = 4
 
-
-class SystemicError(DuomoError):
+class SystemicError(DuomoError, code="E-SYSTEMIC"):
     """A run was stopped: items fail for a reason that is not their own, or too many fail."""
 
-    code = "E-SYSTEMIC"
 
-
-class OptimizeRefused(SystemicError):
+class OptimizeRefused(SystemicError, code="E-OPTIMIZE"):
     """A speed mode moves the output further than it may on real input, or can do nothing for the model."""
 
-    code = "E-OPTIMIZE"
 
-
-class Aborted(DuomoError):
+class Aborted(DuomoError, code="E-ABORTED"):
     """A plugin's ``before_run`` refused the run."""
-
-    code = "E-ABORTED"
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
