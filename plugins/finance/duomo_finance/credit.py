@@ -26,7 +26,7 @@ from duomo.adapters import (
     find,
     parse_time,
 )
-from duomo.errors import BadInput, GuardRefused, UsageProblem
+from duomo.errors import BadInput, GuardRefused
 from duomo_finance import made_up
 from duomo_finance.applications import Field, Row, is_missing, screen, value_of
 from duomo_finance.boosting import BoostedTrees
@@ -118,24 +118,19 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
     @property
     def applications(self) -> Applications:
         """What applications look like. Raises `UsageProblem` before it is said."""
-        found = self.artifacts.get("applications")
-        if not isinstance(found, Applications):
-            raise UsageProblem(
-                "finance/credit-score does not know what an application looks like",
-                why="it has no artefact 'applications'",
-                fix="CreditScore(artifacts={'applications': Applications(fields=…, target=…)}).fit(records), "
-                "or duomo.adapt('finance/credit-score', artifacts=FOLDER) with what was fitted",
-            )
-        return found
+        return self.artifact(
+            "applications",
+            Applications,
+            "finance/credit-score does not know what an application looks like",
+            "CreditScore(artifacts={'applications': Applications(fields=…, target=…)}).fit(records), "
+            "or duomo.adapt('finance/credit-score', artifacts=FOLDER) with what was fitted",
+        )
 
     @property
     def card(self) -> Scorecard:
         """The scorecard. Raises `UsageProblem` before it is fitted."""
-        found = self.artifacts.get("scorecard")
-        if not isinstance(found, Scorecard):
-            raise UsageProblem("the scorecard is not fitted yet", why="it has no artefact 'scorecard'",
-                               fix="adapter = adapter.fit(adapter.records(rows))")  # fmt: skip
-        return found
+        fix = "adapter = adapter.fit(adapter.records(rows))"
+        return self.artifact("scorecard", Scorecard, "the scorecard is not fitted yet", fix)
 
     def record(self, value: object, position: int = 0) -> Record[dict[str, Any]]:
         """A row as a record: protected columns aside, the answer aside, and what is wrong with it said."""

@@ -24,7 +24,7 @@ from duomo.adapters import (
     Uncalibrated,
     auc,
 )
-from duomo.errors import BadInput, UsageProblem
+from duomo.errors import BadInput
 from duomo_finance import made_up
 from duomo_finance.applications import Row, value_of
 from duomo_finance.form import Form, screened
@@ -101,20 +101,14 @@ class Fraud(Adapter[dict[str, Any], FraudAlert]):
     @property
     def payments(self) -> Payments:
         """What payments look like. Raises `UsageProblem` before it is said."""
-        found = self.artifacts.get("payments")
-        if not isinstance(found, Payments):
-            raise UsageProblem("finance/fraud does not know what a payment looks like", why="no artefact 'payments'",
-                               fix="Fraud(artifacts={'payments': Payments(…)}).fit(records)")  # fmt: skip
-        return found
+        missing = "finance/fraud does not know what a payment looks like"
+        return self.artifact("payments", Payments, missing, "Fraud(artifacts={'payments': Payments(…)}).fit(records)")
 
     @property
     def surprise(self) -> Surprise:
         """What is usual. Raises `UsageProblem` before it is fitted."""
-        found = self.artifacts.get("surprise")
-        if not isinstance(found, Surprise):
-            raise UsageProblem("nothing is known to be usual yet", why="no artefact 'surprise'",
-                               fix="adapter = adapter.fit(adapter.records(past_rows))")  # fmt: skip
-        return found
+        fix = "adapter = adapter.fit(adapter.records(past_rows))"
+        return self.artifact("surprise", Surprise, "nothing is known to be usual yet", fix)
 
     def record(self, value: object, position: int = 0) -> Record[dict[str, Any]]:
         return self.payments.record(value, position, self.secret)

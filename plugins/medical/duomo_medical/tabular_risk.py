@@ -73,14 +73,9 @@ class TabularRisk(Adapter[Row, Risk]):
     @property
     def variables(self) -> Variables:
         """What the table means. Raises `UsageProblem` when that is not stated."""
-        found = self.artifacts.get("variables")
-        if not isinstance(found, Variables):
-            raise UsageProblem(
-                "medical/tabular-risk does not know what the columns mean",
-                why="it has no artefact 'variables'",
-                fix="TabularRisk(artifacts={'variables': Variables(…)}).fit(records)",
-            )
-        return found
+        missing = "medical/tabular-risk does not know what the columns mean"
+        fix = "TabularRisk(artifacts={'variables': Variables(…)}).fit(records)"
+        return self.artifact("variables", Variables, missing, fix)
 
     def record(self, value: object, position: int = 0) -> Record[Row]:
         if isinstance(value, DuomoError):
@@ -218,14 +213,8 @@ class TabularRisk(Adapter[Row, Risk]):
         return patients(12, seed=1)
 
     def _fitted(self) -> Logistic:
-        model = self.artifacts.get("model")
-        if not isinstance(model, Logistic):
-            raise UsageProblem(
-                "no risk was fitted yet",
-                why="there is no artefact 'model'",
-                fix="adapter = adapter.fit(adapter.records(rows)), or give artifacts=FOLDER",
-            )
-        return model
+        fix = "adapter = adapter.fit(adapter.records(rows)), or give artifacts=FOLDER"
+        return self.artifact("model", Logistic, "no risk was fitted yet", fix)
 
     def _site_is_known(self, record: Record[Row]) -> Iterator[Finding]:
         sites = self.artifacts.get("sites")

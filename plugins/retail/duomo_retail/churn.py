@@ -25,7 +25,7 @@ from duomo.adapters import (
     brier,
     expected_calibration_error,
 )
-from duomo.errors import BadInput, UsageProblem
+from duomo.errors import BadInput
 from duomo_retail.classify import Logistic
 from duomo_retail.plugin import CHURN
 
@@ -185,14 +185,8 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
         ]
 
     def _model(self) -> Logistic:
-        found = self.artifacts.get("model")
-        if not isinstance(found, Logistic):
-            raise UsageProblem(
-                "retail/churn was not fitted",
-                why="there is no artefact 'model'",
-                fix="Churn().fit(records), or duomo.adapt('retail/churn', artifacts=FOLDER)",
-            )
-        return found
+        fix = "Churn().fit(records), or duomo.adapt('retail/churn', artifacts=FOLDER)"
+        return self.artifact("model", Logistic, "retail/churn was not fitted", fix)
 
     def _usual(self) -> dict[str, float]:
         """What each column adds for nobody in particular: 0 for numbers, the middle category's weight for others."""

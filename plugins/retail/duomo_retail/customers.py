@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from duomo.adapters import (
     Uncalibrated,
     find,
 )
-from duomo.errors import BadInput, UsageProblem
+from duomo.errors import BadInput
 from duomo_retail.buying import BgNbd, GammaGamma
 from duomo_retail.plugin import CUSTOMER_VALUE
 from duomo_retail.purchases import (
@@ -36,6 +36,8 @@ from duomo_retail.purchases import (
     usable,
 )
 from duomo_retail.records import Customer
+
+A = TypeVar("A", bound=Artifact)
 
 
 class Quintiles(Artifact):
@@ -185,18 +187,11 @@ class CustomerValue(Adapter[Customer, CustomerWorth]):
         ]
 
     def _window(self) -> Window:
-        found: Window = self._get("window", Window)
-        return found
+        return self._get("window", Window)
 
-    def _get(self, name: str, cls: type[Any]) -> Any:
-        found = self.artifacts.get(name)
-        if not isinstance(found, cls):
-            raise UsageProblem(
-                "retail/customer-value was not fitted",
-                why=f"there is no artefact '{name}'",
-                fix="CustomerValue().fit(records), or duomo.adapt('retail/customer-value', artifacts=FOLDER)",
-            )
-        return found
+    def _get(self, name: str, kind: type[A]) -> A:
+        fix = "CustomerValue().fit(records), or duomo.adapt('retail/customer-value', artifacts=FOLDER)"
+        return self.artifact(name, kind, "retail/customer-value was not fitted", fix)
 
     def _not_after_the_end(self, record: Record[Customer]) -> Iterator[Finding]:
         end = end_of(self._window())

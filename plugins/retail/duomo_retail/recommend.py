@@ -22,7 +22,7 @@ from duomo.adapters import (
     Uncalibrated,
     parse_time,
 )
-from duomo.errors import BadInput, DuomoError, GuardRefused, UsageProblem, counted
+from duomo.errors import BadInput, DuomoError, GuardRefused, counted
 from duomo_retail.columns import filled_rows
 from duomo_retail.cooccurrence import ItemModel, fit_ease, fit_neighbours
 from duomo_retail.plugin import RECOMMEND
@@ -81,14 +81,8 @@ class Recommend(Adapter[History, Recommendations]):
     @property
     def model(self) -> ItemModel:
         """The artefact ``model``. Raises `UsageProblem` before anything was fitted."""
-        found = self.artifacts.get("model")
-        if not isinstance(found, ItemModel):
-            raise UsageProblem(
-                "retail/recommend was not fitted",
-                why="there is no artefact 'model'",
-                fix="Recommend().fit(records), or duomo.adapt('retail/recommend', artifacts=FOLDER)",
-            )
-        return found
+        fix = "Recommend().fit(records), or duomo.adapt('retail/recommend', artifacts=FOLDER)"
+        return self.artifact("model", ItemModel, "retail/recommend was not fitted", fix)
 
     def record(self, value: object, position: int = 0) -> Record[History]:
         """A history in the order of its times, where it has times: what is called last must be last."""

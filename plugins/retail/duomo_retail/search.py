@@ -90,13 +90,8 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
     @property
     def index(self) -> ProductIndex:
         """The artefact ``index``. Raises `UsageProblem` before there is one, or for another model's."""
-        found = self.artifacts.get("index")
-        if not isinstance(found, ProductIndex):
-            raise UsageProblem(
-                "retail/product-search has no catalogue",
-                why="there is no artefact 'index'",
-                fix="search.index_products(products), or duomo.adapt('retail/product-search', artifacts=FOLDER)",
-            )
+        fix = "search.index_products(products), or duomo.adapt('retail/product-search', artifacts=FOLDER)"
+        found = self.artifact("index", ProductIndex, "retail/product-search has no catalogue", fix)
         if self.runner is not None and found.model != self._model():
             raise UsageProblem(
                 f"the index was made with '{found.model}'",

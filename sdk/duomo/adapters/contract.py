@@ -31,7 +31,7 @@ from duomo.adapters.rows import RowLayout, to_record
 from duomo.adapters.scores import Score, Uncalibrated
 from duomo.adapters.splits import SplitPolicy, default_split
 from duomo.data.rows import read_rows
-from duomo.errors import DuomoError, GuardRefused
+from duomo.errors import DuomoError, GuardRefused, UsageProblem
 from duomo.specs import AdapterSpec
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from duomo.outcome import Outcome
     from duomo.runner import Runner
 
+A = TypeVar("A", bound=Artifact)
 P = TypeVar("P")
 Phase = Literal["input", "output", "dataset"]
 Guard = Callable[[Any], Iterable[Finding]]
@@ -113,6 +114,13 @@ class AdapterContract(ABC, Generic[P, D]):
         self.secret = secret_key(secret)
         self.origin = ""
         """Distribution and version of the plugin; `duomo.adapt` knows it."""
+
+    def artifact(self, name: str, kind: type[A], missing: str, fix: str) -> A:
+        """The artefact of that name. Raises `UsageProblem` with what is `missing` where there is none of this kind."""
+        found = self.artifacts.get(name)
+        if not isinstance(found, kind):
+            raise UsageProblem(missing, why=f"there is no artefact '{name}'", fix=fix)
+        return found
 
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
         """Whatever `map` takes, lazily, from a file; an item that is lost is yielded as its `DuomoError`."""
