@@ -18,6 +18,7 @@ CHATTING = tuple(
     )
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""
+READING = ("optical-character-recognition=vision/paddle-ocr",)
 DUAL = ("AlignModel", "AltCLIPModel", "CLIPModel", "ChineseCLIPModel", "MetaClip2Model", "Siglip2Model", "SiglipModel")
 
 
@@ -36,16 +37,30 @@ def _conse(task: str, loader: str, summary: str) -> ModelSpec:
     )
 
 
-def _dual_encoder(task: str, loader: str, summary: str) -> ModelSpec:
+def _family(
+    name: str,
+    task: str,
+    loader: str,
+    summary: str,
+    *architectures: str,
+    limits: str = "",
+    uses: tuple[str, ...] = (),
+) -> ModelSpec:
     return ModelSpec(
-        "multimodal/transformers",
+        f"multimodal/{name}",
         task,
-        f"duomo_multimodal.auto:{loader}",
+        f"duomo_multimodal.{loader}",
         summary,
         "Apache-2.0",
         weights="given",
-        architectures=DUAL,
+        architectures=architectures,
+        limits=limits,
+        uses=uses,
     )
+
+
+def _dual_encoder(task: str, loader: str) -> ModelSpec:
+    return _family("transformers", task, f"auto:{loader}", "any checkpoint of CLIP, SigLIP or their kin", *DUAL)
 
 
 def _gato(task: str, loader: str, summary: str, trainer: str = "") -> tuple[ModelSpec, ModelSpec]:
@@ -94,107 +109,89 @@ class Multimodal(Hooks):
                 languages=("en",),
                 limits=CONSE_LIMITS,
             ),
-            ModelSpec(
-                "multimodal/read-and-answer",
+            _family(
+                "read-and-answer",
                 "document-question-answering",
-                "duomo_multimodal.documents:ReadAndAnswer",
+                "documents:ReadAndAnswer",
                 "a page is read, then any checkpoint for extractive question answering answers",
-                "Apache-2.0",
-                weights="given",
-                uses=("optical-character-recognition=vision/paddle-ocr",),
-                architectures=("*ForQuestionAnswering",),
+                "*ForQuestionAnswering",
+                uses=READING,
                 limits="reads lines across the page, row by row; what only the layout says is lost",
             ),
-            ModelSpec(
-                "multimodal/donut",
+            _family(
+                "donut",
                 "document-question-answering",
-                "duomo_multimodal.donut:DonutAnswerer",
+                "donut:DonutAnswerer",
                 "Donut: looks at a page and writes the answer, without reading its print first",
-                "Apache-2.0",
-                weights="given",
-                architectures=("VisionEncoderDecoderModel",),
+                "VisionEncoderDecoderModel",
                 limits="one answer, and no place on the page; languages and layouts that it was trained on",
             ),
-            ModelSpec(
-                "multimodal/layoutlm",
+            _family(
+                "layoutlm",
                 "document-classification",
-                "duomo_multimodal.pages:PageClassifier",
+                "pages:PageClassifier",
                 "LayoutLMv3: the looks of a page, its print, and where that stands",
-                "Apache-2.0",
-                weights="given",
-                uses=("optical-character-recognition=vision/paddle-ocr",),
-                architectures=("LayoutLMv3ForSequenceClassification",),
+                "LayoutLMv3ForSequenceClassification",
+                uses=READING,
                 limits="of the print of a page, the first 510 tokens count",
             ),
-            ModelSpec(
-                "multimodal/captioner",
+            _family(
+                "captioner",
                 "image-captioning",
-                "duomo_multimodal.captions:Captioner",
+                "captions:Captioner",
                 "BLIP, GIT or an encoder-decoder of image and text (ViT with GPT-2, TrOCR for lines of writing)",
-                "Apache-2.0",
-                weights="given",
-                architectures=("BlipForConditionalGeneration", "GitForCausalLM", "VisionEncoderDecoderModel"),
+                "BlipForConditionalGeneration",
+                "GitForCausalLM",
+                "VisionEncoderDecoderModel",
                 limits="says what images like those it was trained on show; it makes things up on others",
             ),
-            ModelSpec(
-                "multimodal/captioner",
+            _family(
+                "captioner",
                 "handwriting-recognition",
-                "duomo_multimodal.captions:LineReader",
+                "captions:LineReader",
                 "TrOCR: one line of handwriting or print",
-                "Apache-2.0",
-                weights="given",
-                architectures=("VisionEncoderDecoderModel",),
+                "VisionEncoderDecoderModel",
                 limits="reads one line that was cut out of its page; of a whole page it makes nonsense",
             ),
-            ModelSpec(
-                "multimodal/chat",
+            _family(
+                "chat",
                 "image-text-to-text",
-                "duomo_multimodal.chat:ImageChatter",
+                "chat:ImageChatter",
                 "LLaVA, Qwen-VL, SmolVLM, InternVL, Gemma 3, Mistral and their kin: answers to chats with images",
-                "Apache-2.0",
-                weights="given",
-                architectures=CHATTING,
+                *CHATTING,
                 limits="chats of unlike shapes, and those that are sampled, go through one by one; PaliGemma takes one "
                 "prompt about an image, and no chat",
             ),
-            ModelSpec(
-                "multimodal/blip-matching",
+            _family(
+                "blip-matching",
                 "image-text-retrieval",
-                "duomo_multimodal.matching:TextMatcher",
+                "matching:TextMatcher",
                 "BLIP, reading each text while it looks at the image",
-                "Apache-2.0",
-                weights="given",
-                architectures=("BlipForImageTextRetrieval",),
+                "BlipForImageTextRetrieval",
                 limits="every text is read for every image: for thousands of texts use image-search",
             ),
-            ModelSpec(
-                "multimodal/clipseg",
+            _family(
+                "clipseg",
                 "text-image-segmentation",
-                "duomo_multimodal.outlining:Outliner",
+                "outlining:Outliner",
                 "CLIPSeg: masks of things that are named on the spot",
-                "Apache-2.0",
-                weights="given",
-                architectures=("CLIPSegForImageSegmentation",),
+                "CLIPSegForImageSegmentation",
                 limits="outlines are coarse: maps of 352 pixels a side, brought to the size of the image",
             ),
-            ModelSpec(
-                "multimodal/vilt",
+            _family(
+                "vilt",
                 "visual-question-answering",
-                "duomo_multimodal.vqa:VisualQuestionAnswerer",
+                "vqa:VisualQuestionAnswerer",
                 "any ViLT checkpoint for visual question answering",
-                "Apache-2.0",
-                weights="given",
-                architectures=("ViltForQuestionAnswering",),
+                "ViltForQuestionAnswering",
                 limits="chooses among the answers it was trained on; questions of at most 40 tokens",
             ),
-            ModelSpec(
-                "multimodal/blip-answering",
+            _family(
+                "blip-answering",
                 "visual-question-answering",
-                "duomo_multimodal.asking:AnswerWriter",
+                "asking:AnswerWriter",
                 "BLIP for visual question answering: writes its answer",
-                "Apache-2.0",
-                weights="given",
-                architectures=("BlipForQuestionAnswering",),
+                "BlipForQuestionAnswering",
                 limits="writes one answer, whatever top_k says; its score is the probability of its tokens",
             ),
             *_gato(
@@ -205,11 +202,9 @@ class Multimodal(Hooks):
             ),
             *_gato("image-captioning", "ImageDescriber", "words for an image"),
             *_gato("text-generation", "TextWriter", "a text goes on"),
-            _dual_encoder(
-                "zero-shot-image-classification", "DualEncoderZeroShot", "any checkpoint of CLIP, SigLIP or their kin"
-            ),
-            _dual_encoder("multimodal-embedding", "DualEncoderEmbed", "any checkpoint of CLIP, SigLIP or their kin"),
-            _dual_encoder("image-search", "DualEncoderSearch", "any checkpoint of CLIP, SigLIP or their kin"),
+            _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot"),
+            _dual_encoder("multimodal-embedding", "DualEncoderEmbed"),
+            _dual_encoder("image-search", "DualEncoderSearch"),
         )
 
     @hookimpl

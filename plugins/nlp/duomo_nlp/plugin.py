@@ -136,6 +136,9 @@ SEQ2SEQ = (
 )  # fmt: skip
 """Encoder-decoders of texts; ``*ForConditionalGeneration`` would also claim speech and images."""
 
+HEADED = FAMILY._replace(bases=("nlp/minilm", *ENCODERS))
+"""Families whose training gives an encoder a head."""
+
 
 class Nlp(Hooks):
     """Text: embedding, classification, search, languages, chat."""
@@ -176,9 +179,7 @@ class Nlp(Hooks):
             LANGID,
             VADER,
             SMOLLM2,
-            FAMILY._replace(
-                trainer="duomo_nlp.training.sequences:Sequences", bases=("nlp/minilm", *ENCODERS), tags=("export",)
-            ),
+            HEADED._replace(trainer="duomo_nlp.training.sequences:Sequences", tags=("export",)),
             FAMILY._replace(
                 name="nlp/gru",
                 loader="duomo_nlp.models.gru:TextGru",
@@ -196,36 +197,32 @@ class Nlp(Hooks):
                 limits="no cache: the longer a text, the slower the next character; a baseline",
                 trainer="duomo_nlp.models.transformer:CharactersTrainer",
             ),
-            FAMILY._replace(
+            HEADED._replace(
                 task="text-pair-classification",
                 loader="duomo_nlp.classification:TextPairClassification",
                 summary="any transformers checkpoint for sequence classification, two texts in a row",
                 trainer="duomo_nlp.training.sequences:Pairs",
-                bases=("nlp/minilm", *ENCODERS),
             ),
-            FAMILY._replace(
+            HEADED._replace(
                 task="text-regression",
                 loader="duomo_nlp.regression:TextRegression",
                 summary="any transformers checkpoint for sequence classification with one output",
                 trainer="duomo_nlp.training.sequences:Regression",
-                bases=("nlp/minilm", *ENCODERS),
             ),
-            FAMILY._replace(
+            HEADED._replace(
                 task="token-classification",
                 loader="duomo_nlp.entities:TokenClassification",
                 summary="any transformers checkpoint for token classification",
                 architectures=("*ForTokenClassification", *OTHERS),
                 trainer="duomo_nlp.training.tokens:Tokens",
-                bases=("nlp/minilm", *ENCODERS),
             ),
-            FAMILY._replace(
+            HEADED._replace(
                 task="question-answering",
                 loader="duomo_nlp.answers:QuestionAnswering",
                 summary="any transformers checkpoint for extractive question answering",
                 architectures=("*ForQuestionAnswering", "*ForQuestionAnsweringSimple", *OTHERS),
                 limits="answers with a stretch of the text, word for word; nothing is put together or counted",
                 trainer="duomo_nlp.training.answers:Answers",
-                bases=("nlp/minilm", *ENCODERS),
             ),
             FAMILY._replace(
                 task="dialogue",

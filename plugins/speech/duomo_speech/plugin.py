@@ -104,8 +104,8 @@ WHISPER_LANGUAGE = WHISPER_BASE._replace(
     limits="One language a clip: of two, a mean. Alike languages are mixed up, and few words say little.",
 )
 
-UNTRAINED = TRANSFORMERS._replace(trainer="", bases=())
-"""The same for families that nothing here trains."""
+FURTHER = TRANSFORMERS._replace(trainer="", bases=(), uses=(), architectures=(), tags=())
+"""What further families share: the caller names weights, and no other model is needed."""
 
 RESEMBLYZER = ModelSpec(
     "speech/resemblyzer",
@@ -182,27 +182,21 @@ class Speech(Hooks):
                 trainer="duomo_speech.training:Labels",
                 bases=AUDIO_ENCODERS,
             ),
-            TRANSFORMERS._replace(
+            FURTHER._replace(
                 name="speech/cnn",
                 task="audio-classification",
                 loader="duomo_speech.cnn:AudioCnn",
                 summary="a small convolutional network on spectra, trained by you from random numbers",
-                uses=(),
-                architectures=(),
-                tags=(),
                 limits="hears 2 s at once; a baseline",
                 trainer="duomo_speech.cnn:AudioCnnTrainer",
-                bases=(),
             ),
             HIBARI,
-            UNTRAINED._replace(
+            FURTHER._replace(
                 name="speech/vits",
                 task="text-to-speech",
                 loader="duomo_speech.vits:Vits",
                 summary="any VITS checkpoint of transformers, MMS-TTS among them: text to speech in its language",
-                uses=(),
                 architectures=("VitsModel",),
-                tags=(),
                 limits="its own letters alone: numbers as words; no romanizing; speakers have numbers, not names",
             ),
             RESEMBLYZER,
@@ -216,69 +210,58 @@ class Speech(Hooks):
                 tags=WHISPER_LANGUAGE.tags,
                 limits=WHISPER_LANGUAGE.limits,
             ),
-            UNTRAINED._replace(
+            FURTHER._replace(
                 task="forced-alignment",
                 loader="duomo_speech.alignment:CtcAligner",
                 summary="any CTC checkpoint of the wav2vec 2.0 kin, with torchaudio's alignment",
-                uses=(),
                 architectures=CTC,
                 limits="the text must be what is said, with numbers as words; what is left out of it is put somewhere",
+                tags=TRANSFORMERS.tags,
             ),
-            UNTRAINED._replace(
+            FURTHER._replace(
                 name="speech/codecs",
                 task="audio-tokenization",
                 loader="duomo_speech.codec:NeuralCodec",
                 summary="any EnCodec, DAC or Mimi checkpoint of one channel",
-                uses=(),
                 architectures=("EncodecModel", "DacModel", "MimiModel"),
-                tags=(),
                 limits="a minute at once; longer sound in parts, whose joins may be heard; no stereo",
             ),
-            UNTRAINED._replace(
+            FURTHER._replace(
                 name="speech/separation",
                 task="source-separation",
                 loader="duomo_speech.separation:SourceSeparator",
                 summary="torchaudio's Conv-TasNet or Hybrid Demucs, from a folder of duomo_speech.separation.save",
-                uses=(),
-                architectures=(),
-                tags=(),
                 limits="one channel out; Conv-TasNet hears one segment, since speakers may change places in the next",
             ),
-            UNTRAINED._replace(
+            FURTHER._replace(
                 task="speaker-diarization",
                 loader="duomo_speech.diarization:MarkedSpeakers",
                 summary="any transformers checkpoint for audio frame classification, with one label a speaker",
-                uses=(),
                 requires=("scipy>=1.11",),
                 architectures=("*ForAudioFrameClassification",),
-                tags=(),
                 limits="up to 60 s: speakers of two windows have no common names; as many speakers as it has labels",
             ),
-            UNTRAINED._replace(
+            FURTHER._replace(
                 name="speech/clap",
                 task="zero-shot-audio-classification",
                 loader="duomo_speech.clap:Clap",
                 summary="any CLAP checkpoint: one space of sounds and texts",
-                uses=(),
                 architectures=("ClapModel",),
-                tags=(),
                 limits="ten seconds at once; the labels share one softmax, so that one of them always wins",
             ),
-            UNTRAINED._replace(
+            FURTHER._replace(
                 name="speech/deepspeech",
                 loader="duomo_speech.deepspeech:DeepSpeechRecognition",
                 summary="torchaudio's DeepSpeech, greedy CTC, from a folder that duomo_speech.deepspeech.save wrote",
-                architectures=(),
                 limits="no language model; published .pbmm and .scorer files cannot be read",
+                uses=TRANSFORMERS.uses,
+                tags=TRANSFORMERS.tags,
             ),
-            UNTRAINED._replace(
+            FURTHER._replace(
                 name="speech/wavenet",
                 task="audio-continuation",
                 loader="duomo_speech.wavenet:WaveNetContinuation",
                 summary="WaveNet: samples one by one, from a folder that duomo_speech.wavenet.save wrote",
-                uses=(),
-                architectures=(),
-                tags=(),
                 limits="as good as its training; a second of sound takes some seconds; no text says what is heard",
             ),
             DEEPFILTERNET,

@@ -32,19 +32,9 @@ POOLED = tuple(
 """Encoders whose network ends in one vector an image; ``*Model`` would claim those of text, too."""
 UNPOOLED = tuple(
     f"{name}Model"
-    for name in (
-        "Data2VecVision",
-        "IJepa",
-        "ImageGPT",
-        "PoolFormer",
-        "Pvt",
-        "PvtV2",
-        "Segformer",
-        "SwiftFormer",
-        "ViTMAE",
-        "ViTMSN",
-    )
-)
+    for name in ("Data2VecVision", "IJepa", "ImageGPT", "PoolFormer", "Pvt", "PvtV2", "Segformer", "SwiftFormer",
+                 "ViTMAE", "ViTMSN")
+)  # fmt: skip
 """Encoders that end in many vectors an image; they are refused with that reason."""
 SCIPY = ("scipy>=1.11",)
 """What ViTPose's image processor cuts boxes out with (the extra ``pose``)."""
