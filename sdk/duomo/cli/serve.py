@@ -115,6 +115,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         import uvicorn
 
         from duomo import serving
+        from duomo.serving.protocol import BoundedProtocol
     except ImportError as error:
         raise RequirementMissing(
             "serving needs further libraries", why=str(error), fix="pip install 'duomo[serve]'"
@@ -157,6 +158,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         log_config=_to_stderr(uvicorn.config.LOGGING_CONFIG),
         timeout_graceful_shutdown=given["stop_after"],
         timeout_keep_alive=30,
+        http=BoundedProtocol,
         ws_max_size=given["max_body"],
         server_header=False,
         date_header=False,

@@ -54,8 +54,9 @@ class Access:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
-        refusal = self._refuse(scope["path"], headers)
+        read = [(name, value.decode("latin-1")) for name, value in scope["headers"] if name in _READ]
+        headers = dict(read)
+        refusal = self._refuse(scope["path"], headers) if len(headers) == len(read) else _TWICE
         if refusal is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
@@ -89,6 +90,15 @@ class Access:
 
 
 _READ = frozenset({b"host", b"origin", b"authorization"})
+_TWICE: Refusal = (
+    400,
+    {
+        "code": "E-HEADER",
+        "what": "Host, Origin or Authorization came twice",
+        "why": "what stands before this server may have read the other one",
+        "fix": "send each once",
+    },
+)
 _ASK = {"www-authenticate": 'Basic realm="duomo, any name and the token", charset="UTF-8"'}
 """A browser asks its user, who gives the token as the password: so the pages can be seen, too."""
 

@@ -197,7 +197,7 @@ def app(
             Middleware(Access, token=token, admin_token=admin_token, hosts=hosts, origins=origins),
             Middleware(Direct, handler=routes.one, tasks=hosted),
         ],
-        exception_handlers={404: _not_found, 405: _not_found},
+        exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
         lifespan=lifespan,
     )
     made.state.hosted = hosted
@@ -228,3 +228,9 @@ async def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     what = f"there is no {request.method} {request.url.path:.80}"
     return error_reply(status, {"code": "E-ROUTE", "what": what, "why": "", "fix": "GET /openapi.json lists all"})
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw as every other error is; the server's log has the traceback."""
+    what = f"the server failed at this request ({type(error).__name__})"
+    return error_reply(500, {"code": "E-DUOMO", "what": what, "why": "", "fix": "the server's log says where"})

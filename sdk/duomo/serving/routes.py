@@ -220,8 +220,8 @@ def deadline_of(request: Request, body: dict[str, Any]) -> float | None:
     if given is None:
         return None
     try:
-        deadline_s = float(given)
-    except (TypeError, ValueError):
+        deadline_s = -1.0 if isinstance(given, bool) else float(given)
+    except (TypeError, ValueError, OverflowError):
         deadline_s = -1.0
     if not 0 <= deadline_s < 86_400:
         raise BadOption(f"deadline_s cannot be {given!r:.40}", why="it is the seconds you are ready to wait", fix="2.5")

@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -88,6 +89,13 @@ async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
     """
     given = header(request, b"content-type") or "application/json"
     kind = given.partition(";")[0].strip().lower()
+    packed = header(request, b"content-encoding")
+    if packed.lower() not in ("", "identity"):
+        raise BadInput(
+            f"the body is packed by '{packed:.40}'",
+            why="nothing is unpacked here: a small body could become a large one",
+            fix="send it as it is, without Content-Encoding",
+        )
     if kind == "multipart/form-data":
         return await _read_form(request, limits)
     if kind not in ("application/json", "text/json"):
@@ -192,7 +200,9 @@ def decode_base64(content: str) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadInput("the base64 of a file is damaged", why=str(error), fix="base64 of RFC 4648, padded") from None
+        raise BadInput(
+            "the base64 of a file is damaged", why=str(error), fix="base64 of RFC 4648, padded, on one line"
+        ) from None
 
 
 async def _read_form(request: Request, limits: WireLimits) -> dict[str, Any]:
@@ -239,7 +249,16 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its parts; of a name that comes twice, other readers of the same body may take the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"'{name:.40}' comes twice in one object")
+    return found
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_once)
 
 
 def _too_large(size: int, limit: int) -> InputTooLarge:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import hmac
 import io
 import json
@@ -105,11 +106,23 @@ def test_options_pass_the_same_border(tmp_path, png):
         ({"host": ""}, 421),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"host": "loc\u0430lhost".encode()}, 421),
+        ({"host": "ｌｏｃａｌｈｏｓｔ".encode()}, 421),
+        ({"host": "localhost@evil.example"}, 421),
         ({"origin": "http://localhost"}, 200),
+        ([("host", "evil.example"), ("host", "localhost")], 400),
+        ([("host", "localhost"), ("origin", "http://evil.example"), ("origin", "http://localhost")], 400),
     ],
 )
 def test_a_foreign_host_or_origin_is_refused(serve, headers, status):
     assert serve().get("/v1/tasks", headers=headers).status_code == status
+
+
+def test_a_token_counts_only_as_the_one_authorization_header(serve):
+    client, right = serve(token="secret"), ("authorization", "Bearer secret")
+    assert client.get("/v1/tasks", headers=[right]).status_code == 200
+    assert client.get("/v1/tasks", headers=[("authorization", "Bearer wrong"), right]).status_code == 400
+    assert client.get("/v1/tasks?token=secret&access_token=secret&authorization=Bearer+secret").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -148,6 +161,13 @@ def test_no_request_loads_a_model(serve, model):
         (b"{" * 100_000, "application/json", 422),
         (b'{"input": ' + b"[" * 5000 + b"]" * 5000 + b"}", "application/json", 422),
         (b'{"input": NaN}', "application/json", 422),
+        (b'{"input": "x", "deadline_s": Infinity}', "application/json", 422),
+        (b'{"input": "x", "deadline_s": 1e999}', "application/json", 400),
+        (b'{"input": "x", "deadline_s": %s}' % (b"9" * 400), "application/json", 400),
+        (b'{"input": "x", "deadline_s": true}', "application/json", 400),
+        (b'{"input": "x", "options": {"top_k": %s}}' % (b"9" * 100_000), "application/json", 422),
+        (b'{"input": "x", "input": "y"}', "application/json", 422),
+        (b'{"input": "x", "options": {"top_k": 1, "top_k": 2}}', "application/json", 422),
         (b"\xff\xfe", "application/json", 422),
         (rb'{"input": "half \ud800 a character"}', "application/json", 422),
         (b"", "application/json", 422),
@@ -163,6 +183,20 @@ def test_a_body_that_is_not_one_is_refused(serve, body, kind, status):
     reply = client.post("/v1/tasks/text-classification", content=body, headers={"content-type": kind})
     assert reply.status_code == status
     assert set(reply.json()["error"]) == {"code", "what", "why", "fix"}
+
+
+def test_a_body_that_is_packed_is_refused_unopened(serve):
+    body = gzip.compress(b'{"input": "' + b"a" * 1_000_000 + b'"}')
+    for kind in ("gzip", "br", "zstd", "deflate, gzip"):
+        reply = serve().post("/v1/tasks/text-classification", content=body, headers={"content-encoding": kind})
+        assert (reply.status_code, reply.json()["error"]["why"][:19]) == (422, "nothing is unpacked")
+
+
+def test_a_fault_of_ours_is_an_error_like_any_other(serve, monkeypatch):
+    monkeypatch.setattr(Hosted, "admit", lambda *_: 1 / 0)
+    reply = serve().post("/v1/tasks/text-classification", json={"input": "secret"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (500, "E-DUOMO")
+    assert "secret" not in reply.text
 
 
 def test_a_body_without_a_length_is_counted_while_it_is_read(serve):
@@ -252,8 +286,9 @@ def test_no_route_leads_to_a_file(serve, path):
     assert serve().get(path).status_code == 404
 
 
-def test_damaged_base64_is_an_error_of_the_request(images):
-    reply = images.post("/v1/tasks/image-classification", json={"input": "data:image/png;base64,%%%"})
+@pytest.mark.parametrize("content", ["%%%", "aGVsbG8", "aGVs bG8=", "aGVs\nbG8=", "aGVsbG8=aGVsbG8=", "aGVsbG8_"])
+def test_damaged_base64_is_an_error_of_the_request(images, content):
+    reply = images.post("/v1/tasks/image-classification", json={"input": f"data:image/png;base64,{content}"})
     assert (reply.status_code, reply.json()["error"]["what"]) == (422, "the base64 of a file is damaged")
 
 

@@ -4,12 +4,16 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
 from duomo.adapters.audit import verify
 from tests.sdk.serving.servers import START_S, FakeServer, Server, is_running
@@ -181,9 +185,13 @@ def test_a_long_list_makes_nobody_wait():
 
 
 def test_slow_and_silent_clients_take_nothing_from_the_others():
-    with FakeServer(TASK, *PATIENT) as server:
+    with FakeServer(TASK, *PATIENT) as server, ExitStack() as stack:
         host, port = server.address.removeprefix("http://").split(":")
         before = server.status()["resident_bytes"]
+        huge = stack.enter_context(connect(f"{server.address.replace('http', 'ws')}/v1/live/{TASK}"))
+        huge.socket.sendall(b"\x81\xff" + struct.pack(">Q", 1 << 30) + bytes(4))  # a text of 1 GB, says its first frame
+        endless = socket.create_connection((host, int(port)))
+        endless.sendall(b"GET / HTTP/1.1\r\nx: " + b"a" * 1_000_000)
         silent = [socket.create_connection((host, int(port))) for _ in range(300)]
         for client in silent[:100]:  # half a request
             client.sendall(f"POST {ONE} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 100\r\n\r\n{{".encode())
@@ -197,6 +205,11 @@ def test_slow_and_silent_clients_take_nothing_from_the_others():
         assert statuses(server.post(ONE, {"input": f"text {at}"}) for at in range(20)) == [200] * 20
         for client in silent:
             client.close()
+        endless.close()
+        with pytest.raises(ConnectionClosedError) as closed:
+            huge.recv(60)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009, "too large"
         server.until("nothing waits", lambda model: model["waiting_items"] == 0)
         assert server.status()["resident_bytes"] < before + 120e6
 

@@ -1,0 +1,77 @@
+"""One connection of HTTP, with bounds that uvicorn leaves to a proxy: on what is not body, and on silence.
+
+httptools keeps a header, an address or the trailers of a body as long as a client likes, and joins them anew with each
+packet: a client that sends no end of them takes memory and the time of all others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_AROUND = 64 * 1024
+"""Bytes of a request beside its body: its line, headers, sizes of chunks and trailers."""
+SILENT_S = 60.0
+"""A client that owes the rest of a request, or its first, may say nothing for so long."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which closes a connection that passes one of the bounds."""
+
+    _around = 0
+    """Bytes that came beside bodies since the request began; a body that came with them is taken off, never more."""
+    _is_owed = True
+    """Whether the client has a request to finish, or to begin after it has connected."""
+    _heard = 0.0
+    _look: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._heard = self.loop.time()
+        self._look = self.loop.call_later(SILENT_S, self._listen)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_look()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self.loop.time()
+        self._around += len(data)  # before the parser, which begins the next request in the middle of a packet
+        super().data_received(data)
+        if self._around > MOST_AROUND and not self.transport.is_closing():
+            if self.cycle is None or self.cycle.response_complete:
+                self.send_400_response(f"More than {MOST_AROUND} bytes beside the body.")
+            else:  # in the trailers: it may have been answered in part
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self._around, self._is_owed = 0, True
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        # Twice: a chunk of five bytes has as many around it.
+        self._around = max(0, self._around - 2 * len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_owed = False
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._end_look()  # from now on the connection is another protocol's, which asks whether its client is there
+        super().handle_websocket_upgrade()
+
+    def _listen(self) -> None:
+        if self.transport.is_closing():
+            return
+        silent_s = self.loop.time() - self._heard if self._is_owed else 0.0
+        if silent_s >= SILENT_S:
+            self.transport.close()
+        else:
+            self._look = self.loop.call_later(SILENT_S - silent_s, self._listen)
+
+    def _end_look(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None

@@ -1,0 +1,100 @@
+"""What a connection may be made to hold: a server on loopback, and a client that writes what it likes."""
+
+import asyncio
+
+import pytest
+import uvicorn
+
+from duomo.serving import protocol
+
+MOST = protocol.MOST_AROUND
+LIMIT_S = 20
+
+
+async def application(scope, receive, send):
+    """Answers with the number of bytes of the body."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    body = str(size).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def say(parts) -> tuple[bytes, int]:
+    """What a server answers to these bytes until it closes the connection, and how many parts it took."""
+
+    async def talk():
+        loop = asyncio.get_running_loop()
+        config = uvicorn.Config(application, http=protocol.BoundedProtocol, lifespan="off", log_level="critical")
+        config.load()
+        state = uvicorn.server.ServerState()
+        server = await loop.create_server(lambda: protocol.BoundedProtocol(config, state, {}), "127.0.0.1", 0)
+        async with server, asyncio.timeout(LIMIT_S):
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            sent, answered = 0, asyncio.create_task(reader.read())
+            try:
+                for part in parts:
+                    writer.write(part)
+                    await writer.drain()
+                    sent += 1
+                return await answered, sent
+            except OSError:  # it was closed meanwhile
+                return b"", sent
+            finally:
+                answered.cancel()
+                writer.close()
+
+    return asyncio.run(talk())
+
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+ENDLESS = (b"a" * 100_000,) * 1000
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        pytest.param((GET, b"x: ", *ENDLESS), id="one header"),
+        pytest.param((GET, *(b"x-%d: %s\r\n" % (at, b"a" * 90_000) for at in range(1000))), id="many headers"),
+        pytest.param((b"GET /", *ENDLESS), id="address"),
+        pytest.param((CHUNKED, b"1\r\na\r\n0\r\n", b"x: ", *ENDLESS), id="trailer"),
+        pytest.param((CHUNKED, b"1;x=", *ENDLESS), id="extension of a chunk"),
+        pytest.param((CHUNKED, *(b"1\r\na\r\n" * 10_000,) * 1000), id="chunks of a byte"),
+        pytest.param((b"\r\n" * 50_000,) * 1000, id="empty lines"),
+    ],
+)
+def test_what_is_not_body_has_an_end(begins):
+    said, taken = say(begins)
+    assert taken < 100, "a hundredth of it is more than enough"
+    assert b"200 OK" not in said
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [b"content-length: 5\r\ntransfer-encoding: chunked", b"content-length: 3\r\ncontent-length: 5",
+     b"content-length: -5", b"content-length: +5", b"transfer-encoding: chunked, identity"],
+)  # fmt: skip
+def test_a_body_of_two_lengths_is_refused_and_what_is_behind_it_is_no_request(lengths):
+    said, _ = say((b"POST / HTTP/1.1\r\nhost: a\r\n" + lengths + b"\r\n\r\n0\r\n\r\n", GET + b"\r\n"))
+    assert said.startswith(b"HTTP/1.1 400")
+    assert b"200 OK" not in said
+
+
+def test_a_large_body_in_chunks_is_taken_and_the_next_request_too():
+    chunk = b"1000\r\n" + b"a" * 4096 + b"\r\n"
+    close = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    said, _ = say((CHUNKED, *(chunk,) * 500, b"0\r\nx: trailer\r\n\r\n", (GET + b"\r\n") * 5000, close))
+    assert said.count(b"200 OK") == 5002
+    assert b"\r\n\r\n2048000HTTP/1.1 200" in said
+
+
+@pytest.mark.parametrize("begins", [b"", b"GET / HT", GET, CHUNKED, CHUNKED + b"5\r\nab"])
+def test_who_owes_the_rest_and_is_silent_is_left(begins, monkeypatch):
+    monkeypatch.setattr(protocol, "SILENT_S", 0.05)
+    said, _ = say((begins,))
+    assert b"200 OK" not in said
