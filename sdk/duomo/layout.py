@@ -52,9 +52,10 @@ def refuse_pickles(folder: Path) -> None:
     )
 
 
-def first_line(error: Exception) -> str:
-    """Return what an exception says first; its class where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def first_line(error: BaseException) -> str:
+    """Return what an exception says first, also behind a colon; its class where it says nothing."""
+    first, *rest = (str(error).strip() or type(error).__name__).splitlines()
+    return f"{first} {rest[0].strip()}" if rest and first.endswith(":") else first
 
 
 def file_digest(*paths: Path) -> str:
@@ -79,30 +80,31 @@ def record_digest(record: Mapping[str, object]) -> str:
 
 def read_object(file: Path) -> dict[str, Any]:
     """Read a JSON object, empty when there is no such file. Raises `WeightsMismatch` when it is damaged."""
-    if not file.is_file():
-        return {}
-    import json
-
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise _damaged(file, error) from None
-    return dict(found)
+    found = _read_json(file) if file.is_file() else {}
+    if not isinstance(found, dict):
+        raise _damaged(file, f"it holds a {type(found).__name__} where an object with names is expected")
+    return found
 
 
 def read_objects(file: Path) -> list[dict[str, Any]]:
     """Read a JSON list of objects. Raises `WeightsMismatch` when it is damaged."""
+    found = _read_json(file)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise _damaged(file, "it does not hold a list of objects with names")
+    return found
+
+
+def _read_json(file: Path) -> Any:
     import json
 
     try:
-        found = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise _damaged(file, error) from None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        return json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(file, str(error)) from None
 
 
-def _damaged(file: Path, error: Exception) -> WeightsMismatch:
-    return WeightsMismatch(f"'{file}' is damaged", why=str(error), fix="save or download the checkpoint again")
+def _damaged(file: Path, why: str) -> WeightsMismatch:
+    return WeightsMismatch(f"'{file}' is damaged", why=why, fix="save or download the checkpoint again")
 
 
 def folder_digest(folder: Path) -> str:

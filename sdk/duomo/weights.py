@@ -64,9 +64,18 @@ class WeightsRef(NamedTuple):
         return read_object(self.network_folder / "config.json")
 
     def architectures(self) -> list[str]:
-        """What the folder can be loaded as: its ``architectures``, and ``SentenceTransformer`` where it is one."""
+        """What the folder can be loaded as: its ``architectures``, and ``SentenceTransformer`` where it is one.
+
+        Raises `WeightsMismatch` where ``config.json`` is damaged.
+        """
         config = self.config()
         named = config.get("architectures") or []
+        if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+            raise WeightsMismatch(
+                f"the architectures of '{self.folder}' are not names",
+                why=f"config.json has {named!r:.60}",
+                fix='write them as a list, such as ["BertModel"], or save the checkpoint again',
+            )
         if not named and "pretrained_cfg" in config and "architecture" in config:  # as timm writes it
             named = ["TimmWrapperForImageClassification"]
         if not named and ctranslate2_spec(self.folder) == "WhisperSpec":

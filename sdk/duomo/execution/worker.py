@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, NamedTuple
 
 from duomo.catalog import resolve
 from duomo.counting import counted
-from duomo.errors import DuomoError, WorkerContractError
+from duomo.errors import DuomoError, Unavailable, WeightsProblem, WorkerContractError
 from duomo.execution.base import ItemResult, Job, Timing
 from duomo.execution.devices import (
     describe_and_release,
     freeze,
+    is_out_of_memory,
     move,
     networks,
     no_grad,
@@ -24,7 +26,7 @@ from duomo.execution.devices import (
 from duomo.execution.finite import check_output, check_results
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
-from duomo.weights import WeightsRef
+from duomo.weights import WeightsRef, first_line
 
 Windows = list[Features | ItemError]
 
@@ -67,7 +69,8 @@ class Worker:
         self._checked: object = None  # the options that were found good last
 
     def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
-        return cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
+        with opening(weights):
+            return cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
 
     def meta(self, executor: str) -> Meta:
         """Return what is the same for all results of this worker."""
@@ -242,6 +245,35 @@ class Worker:
                 why="each item needs exactly one, in the same order",
                 fix=f"report it to the author of {self.job.plugin or self.job.spec.plugin}",
             )
+
+
+@contextlib.contextmanager
+def opening(weights: WeightsRef) -> Iterator[None]:
+    """Say what is wrong where a model ends while it is loaded, whatever its libraries raise.
+
+    Raises:
+        Unavailable: there is not enough memory.
+        WeightsProblem: a checkpoint that the caller names is at fault; settings of a wrong type end as any exception.
+    """
+    try:
+        yield
+    except DuomoError:
+        raise
+    except BaseException as error:
+        if is_out_of_memory(error):
+            raise Unavailable(
+                f"there is not enough memory to load '{weights.spec.name}'",
+                why=first_line(error),
+                fix="take a smaller model, or more devices: duomo plan MODEL says what fits where",
+            ) from error
+        if not _is_failure(error) or not weights.spec.is_family:
+            raise
+        raise WeightsProblem(
+            f"'{weights.folder}' cannot be loaded",
+            why=f"'{weights.spec.name}' raised {type(error).__name__}: {first_line(error)}",
+            fix="a setting in its files is wrong, or it is not whole: save or download it again, "
+            "or compare it with one that loads; --debug shows where it ended",
+        ) from error
 
 
 def _is_failure(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.errors import ExportRefused, UsageProblem, did_you_mean
+from duomo.execution.worker import opening
 from duomo.export.artifact import RECORD, SCHEMA, Artifact, seal
 from duomo.export.comparing import Comparison, compare
 from duomo.inputs import Image
@@ -217,7 +218,8 @@ def _parts(weights: WeightsRef, spec: ModelSpec) -> Portable:
     import torch
 
     cls: type[Model[object, Result]] = resolve(spec.loader, spec.requires, f"model '{spec.name}'")
-    found = cls.load(weights, device=torch.device("cpu"), dtype=torch.float32).portable()
+    with opening(weights):
+        found = cls.load(weights, device=torch.device("cpu"), dtype=torch.float32).portable()
     if found is None:
         raise ExportRefused(
             f"'{spec.name}' cannot be exported", why=f"{cls.__name__}.portable() gives nothing", fix="run it with torch"

@@ -15,6 +15,7 @@ from duomo.data.cleaning import clean
 from duomo.data.examples import Example, Finding
 from duomo.errors import BadOption, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
+from duomo.execution.worker import opening
 from duomo.specs import TaskSpec
 from duomo.training.fit import LeftOut
 from duomo.training.material import Material, default_label, left_out, names_of, read_material, split_rows
@@ -132,7 +133,8 @@ class Reading:
             size = cls.scratch[self.start.architecture][self.start.size]
             model = cls.build(self.start.architecture, size, **placed)
         else:
-            model = cls.open(self.start.weights, **placed)
+            with opening(self.start.weights):
+                model = cls.open(self.start.weights, **placed)
         unknown = sorted(set(self.recipe.augment) - set(cls.varieties))
         if unknown:
             raise BadOption(

@@ -55,6 +55,33 @@ def test_a_head_of_another_shape_is_refused(checkpoint: Make) -> None:
     assert "wrong shape" in caught.value.why
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("config.json", "[1]", "it holds a list"),
+        ("config.json", "null", "it holds a NoneType"),
+        ("config.json", "[" * 100_000, "recursion"),
+        ("config.json", {"architectures": 5}, "config.json has 5"),
+        ("config.json", {"architectures": [["BertModel"]]}, "config.json has"),
+        ("config.json", {"hidden_size": "32"}, "expected int"),
+        ("config.json", {"id2label": 3}, "'int'"),
+        ("tokenizer_config.json", '"x"', "'str'"),
+        ("tokenizer_config.json", {"pad_token": [0]}, "pad_token"),
+        ("tokenizer_config.json", {"model_max_length": "long"}, "'str'"),
+    ],
+)
+def test_a_setting_of_a_wrong_type_is_the_checkpoints_fault(
+    checkpoint: Make, tmp_path: Path, name: str, change: object, words: str
+) -> None:
+    folder = shutil.copytree(checkpoint("bert", AutoModelForSequenceClassification, num_labels=3), tmp_path / "bert")
+    file = folder / name
+    file.write_text(change if isinstance(change, str) else json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(WeightsProblem) as caught:
+        load(folder)
+    assert str(folder) in caught.value.what
+    assert words in caught.value.why
+
+
 def test_a_pickle_is_refused(checkpoint: Make) -> None:
     folder = checkpoint("bert", AutoModelForSequenceClassification)
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")

@@ -7,7 +7,16 @@ from typing import ClassVar
 import pytest
 import torch
 
-from duomo.errors import BadOption, DuomoError, InputUnreadable, ModelFailed, WorkerContractError
+from duomo.errors import (
+    BadOption,
+    DuomoError,
+    InputUnreadable,
+    ModelFailed,
+    Unavailable,
+    WeightsMissing,
+    WeightsProblem,
+    WorkerContractError,
+)
 from duomo.execution.base import Job
 from duomo.execution.worker import Worker
 from duomo.tasks.nlp import TextClassification
@@ -120,6 +129,34 @@ def test_the_meta_is_that_of_the_job(made):
 
 
 # The network
+
+
+@pytest.mark.parametrize(
+    ("weights", "raised", "told"),
+    [
+        ("given", TypeError("a list is not a text"), WeightsProblem),
+        ("given", RecursionError("too deep"), WeightsProblem),
+        ("given", PanicException("index out of bounds"), WeightsProblem),
+        ("given", WeightsMissing("no tokenizer"), WeightsMissing),
+        ("given", RuntimeError("DefaultCPUAllocator: can't allocate memory"), Unavailable),
+        ("none", MemoryError(), Unavailable),
+        ("none", TypeError("a slip of the plugin's"), TypeError),
+        ("given", KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_what_a_model_raises_while_it_is_loaded_is_told_as_what_it_is(made, tmp_path, weights, raised, told):
+    class Unloadable(EchoModel):
+        @classmethod
+        def load(cls, weights, *, device, dtype):
+            raise raised
+
+    spec = echo_spec(loader="the_worker_tests:Made")._replace(weights=weights)
+    with pytest.raises(told) as caught:
+        made(Unloadable, spec, weights_path=str(tmp_path))
+    assert type(caught.value) is told
+    if told is WeightsProblem:
+        assert str(tmp_path) in caught.value.what
+        assert type(raised).__name__ in caught.value.why
 
 
 def test_a_network_neither_trains_nor_keeps_gradients(made):
