@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -238,6 +239,12 @@ class Catalog:
         ours = distribution_of(owner)
         if ours and ours not in {record.distribution for record in self.plugins}:
             return UnknownModel(f"no model named '{name}'", why=f"{ours} is not installed", fix=install_line(ours))
+        if os.path.isfile(name):
+            return UnknownModel(
+                f"no model named '{name}'",
+                why="it is a file, and a model is the folder with its weights, config.json and tokenizer",
+                fix="-m dir:FOLDER; a pickle in it (.pt, .bin) is converted first: duomo models convert FILE",
+            )
         names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
         near = nearest(name, names)
         # One of another task is no answer, but tells who misremembered the task.

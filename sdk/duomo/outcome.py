@@ -129,6 +129,10 @@ class OutcomeBase(Generic[R_co]):
             kind = (Success if error is None else Failure) if cls is OutcomeBase else cls
             return object.__new__(kind)
 
+        def __getattr__(self, name):
+            of = f"; its result is outcome.result, or outcome.unwrap().{name}" if name[0] != "_" else ""
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{of}", name=name, obj=self)
+
     @property
     def ok(self) -> bool:
         """Whether there is a result."""

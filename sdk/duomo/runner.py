@@ -15,10 +15,11 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.entries import Entries, check_count, check_seconds
+from duomo.errors import UsageProblem
 from duomo.execution.base import Executor, Job
 from duomo.execution.devices import device_name
 from duomo.execution.items import Key, items_of
@@ -153,6 +154,13 @@ class Runner(Generic[R_co]):
         meta = self.meta
         devices = ", ".join(self.executor.devices())
         return f"<Runner {meta.task}: {meta.model} on {devices}, {meta.dtype}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageProblem(
+            f"a runner of {self.task.name} cannot be copied or sent to another process",
+            why="it is a loaded model, with its threads, locks and devices",
+            fix='load it there, once: in the initializer of a pool; or let duomo start the processes: executor="local"',
+        )
 
     @property
     def meta(self) -> Meta:

@@ -1,6 +1,9 @@
 """What people write first who know other libraries: answered with what to write here, never with a wrong result."""
 
+import copy
+import os
 import pathlib
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -14,7 +17,7 @@ from duomo.catalog import default_catalog, resolve
 from duomo.errors import BadInput, BadOption, NotFound, UnknownTask, UsageProblem, nearest
 from duomo.inputs import Audio, Image, Text
 from duomo.keywords import dtype_name
-from duomo.tasks import SentenceSimilarity, ZeroShotClassification
+from duomo.tasks import Embedding, SentenceSimilarity, ZeroShotClassification
 from duomo.testing.fakes import fake_catalog
 
 PHOTO = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(40, 30, 3)
@@ -57,6 +60,7 @@ def test_a_row_without_the_usual_key_is_told_how_to_name_one():
         ("~/no such.png", str(pathlib.Path.home() / "no such.png")),
         ("photos/*.png", ".glob('*.png')"),
         ("A" * 5000, "base64.b64decode"),
+        pytest.param("photos\\a.png", "photos/a.png", marks=pytest.mark.skipif(os.sep == "\\", reason="a path there")),
     ],
 )
 def test_a_path_that_is_none_says_what_to_write(path, words):
@@ -172,6 +176,41 @@ def test_a_label_that_is_given_twice_is_refused():
     with pytest.raises(BadOption) as error:
         ZeroShotClassification.Options.parse({"labels": ["a", "b", "a"]})
     assert "twice" in error.value.why
+
+
+@pytest.mark.parametrize("copied", [pickle.dumps, copy.deepcopy])
+def test_a_runner_that_is_sent_to_another_process_says_what_to_do(copied):
+    with (
+        duomo.load("text-classification", "fake/echo", catalog=fake_catalog()) as runner,
+        pytest.raises(UsageProblem, match="cannot be copied or sent to another process") as caught,
+    ):
+        copied(runner)
+    assert 'executor="local"' in caught.value.fix
+
+
+def test_a_name_that_a_result_does_not_have_is_answered_with_those_it_has():
+    with duomo.load("text-classification", "fake/echo", catalog=fake_catalog()) as runner:
+        [outcome] = runner.map(["fine"])
+    with pytest.raises(AttributeError, match=r"'label'; it has labels, .*top"):
+        print(outcome.result.label)
+    with pytest.raises(AttributeError, match=r"outcome.unwrap\(\).top"):
+        print(outcome.top)
+    assert not hasattr(outcome.result, "_repr_png_")
+    assert not hasattr(outcome, "__len__")
+
+
+@pytest.mark.parametrize("other", ["a text", np.zeros(2), None])
+def test_an_angle_is_one_between_two_vectors_of_one_length(other):
+    with pytest.raises(UsageProblem, match="a vector of 3 numbers is expected"):
+        Embedding(vector=[1.0, 0.0, 0.0]).similarity(other)
+
+
+def test_a_file_is_not_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("best.pt").touch()
+    with pytest.raises(NotFound, match=r"best\.pt") as caught:
+        duomo.load("image-classification", "best.pt", catalog=fake_catalog())
+    assert "it is a file" in caught.value.why
 
 
 def test_a_table_is_made_of_outcomes():

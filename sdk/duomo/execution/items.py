@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias, cast
@@ -35,6 +36,9 @@ def items_of(items: object, column: str | None = None, key: Key | None = None) -
     """
     if column is not None and key is not None:
         raise UsageProblem("column= and key= say the same twice", fix="column= for a table, key= for rows")
+    if hasattr(items, "collect"):
+        fix = f'map(table.collect(), column="{column or "text"}")'
+        raise UsageProblem(f"this {type(items).__name__} holds no rows yet", why="it is a query", fix=fix)
     columns = _columns(items)
     if columns is not None and (column is not None or not _gives_rows(items)):
         return _column(items, columns, column)
@@ -45,6 +49,8 @@ def items_of(items: object, column: str | None = None, key: Key | None = None) -
 
 def _rows(items: object) -> Iterable[object]:
     if not isinstance(items, str | bytes | bytearray | Path | Mapping):
+        if hasattr(items, "to_pylist"):  # an array of pyarrow, whose own iteration gives scalars of pyarrow
+            return map(_plain, cast(Iterable[object], items))
         if isinstance(items, Iterable):
             return items
         if hasattr(items, "__getitem__") and hasattr(items, "__len__"):  # as torch's map-style data sets are
@@ -54,8 +60,21 @@ def _rows(items: object) -> Iterable[object]:
             return cast(Iterable[object], iter(items))
     raise UsageProblem(
         f"map() takes many items, and {items!r:.80} was given",
-        fix="give a list, a generator or any other iterable; for one item call the runner: runner(item)",
+        fix=_many_instead(items),
     )
+
+
+def _many_instead(items: object) -> str:
+    """Say what to write for what is not many items."""
+    if isinstance(items, str | Path) and os.path.isdir(items):
+        return f"the files of a folder: runner.map(sorted(pathlib.Path({str(items)!r}).iterdir()))"
+    if isinstance(items, Mapping):
+        return "of its values: runner.map(items.values()); for one item call the runner: runner(item)"
+    if hasattr(items, "__aiter__"):
+        return (
+            "gather them: runner.map([item async for item in items]); or submit each as it comes: runner.submit(item)"
+        )
+    return "give a list, a generator or any other iterable; for one item call the runner: runner(item)"
 
 
 def _columns(items: object) -> list[str] | None:
@@ -111,10 +130,14 @@ def _parts(rows: Iterable[object], key: Key) -> Iterator[object]:
 def _part(row: object, key: Key) -> object:
     """Take the item out of a row; an error of the item where there is none, so that it costs no other its result."""
     try:
+        if isinstance(row, str | bytes) and not callable(key):
+            raise TypeError("it is a text, of which a part is a letter")
         return key(row) if callable(key) else row[key]  # type: ignore[index]
     except Exception as error:
+        names = [str(name) for name in row] if isinstance(row, Mapping) else []
+        near = did_you_mean(str(key), names) or (f"it has {', '.join(names[:12])}" if names else "")
         return BadInput(
             f"this row has no part {key if callable(key) else repr(key)}",
             why=f"{type(error).__name__}: {error}; the row is {row!r:.80}",
-            fix="key= is a name, a position, or a function of the row",
+            fix=near or "key= is a name, a position, or a function of the row",
         )

@@ -60,6 +60,8 @@ def where_instead(path: Path) -> str:
     if glob.has_magic(text):
         parent = "" if str(path.parent) == "." else repr(str(path.parent))
         return f"a pattern is not one file: runner.map(sorted(pathlib.Path({parent}).glob({path.name!r})))"
+    if "\\" in text and os.sep != "\\":
+        return f"folders are told apart by / here: {text.replace(chr(92), '/'):.200}"
     return "check the path and its spelling"
 
 

@@ -121,7 +121,11 @@ def _check_range(least: float, most: float) -> None:
         why="they are off by about a rounding"
         if slightly
         else "a guess at the range would silently change every prediction",
-        fix="clip them: array.clip(0, 1)" if slightly else "divide by 255, or pass uint8",
+        fix="clip them: array.clip(0, 1)"
+        if slightly
+        else "pass the pixels before they are normalised: each model does that itself"
+        if least < 0
+        else "divide by 255, or pass uint8",
     )
 
 

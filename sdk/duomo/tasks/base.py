@@ -72,6 +72,18 @@ class Result(pydantic.BaseModel):
         for name, value in super().__repr_args__():
             yield name, Brief(bytes(value) if isinstance(value, Encoded) else value)
 
+    if not TYPE_CHECKING:  # to a type checker a name that is not there is an error
+
+        def __getattr__(self, name):
+            try:
+                return super().__getattr__(name)
+            except AttributeError as error:
+                if name.startswith("_"):
+                    raise
+                here = [each for each in dir(type(self)) if each[0] != "_" and each not in dir(pydantic.BaseModel)]
+                has = ", ".join(dict.fromkeys((*type(self).model_fields, *here)))
+                raise AttributeError(f"{error}; it has {has}", name=name, obj=self) from None
+
     def _repr_html_(self) -> str:
         """Show it in a notebook."""
         from duomo.tasks.showing import result_html
@@ -141,11 +153,12 @@ def _bad_option(cls: type[Options], problem: ErrorDetails) -> BadOption:
         return BadOption(f"unknown option '{name}'", why=f"the options are: {known}", fix=near or "leave it out")
     if problem["type"] == "missing":
         return BadOption(f"option '{name}' is required", why=_describe(cls, name), fix=f"pass {name}=… (-p {name}=…)")
+    message = problem["msg"].removeprefix("Value error, ").replace(" after validation", "")
     value = repr(problem["input"])
     shown = value if len(value) <= 60 else value[:57] + "…"
     return BadOption(
         f"option '{name}' cannot be {shown}",
-        why=problem["msg"][0].lower() + problem["msg"][1:],
+        why=message[0].lower() + message[1:],
         fix=_describe(cls, name) or f"the options are: {known}",
     )
 

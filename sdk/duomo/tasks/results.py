@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from duomo.errors import UsageProblem
 from duomo.tasks.base import Result
 from duomo.tasks.encoding import Vector, as_vector
 
@@ -87,11 +88,17 @@ class Embedding(Result):
     def __reduce__(self) -> tuple[object, ...]:
         return _embedding, (type(self), self.vector.tobytes())
 
-    def similarity(self, other: Embedding) -> float:
-        """Cosine of the angle between two vectors, in [-1, 1]."""
+    def similarity(self, other: Embedding | Vector) -> float:
+        """Cosine of the angle between two vectors, in [-1, 1]. Raises `UsageProblem` for what is not one as long."""
         import numpy as np
 
-        a, b = self.vector, other.vector
+        a, b = self.vector, np.asarray(other)
+        if b.dtype.kind not in "fiu" or b.shape != a.shape:
+            raise UsageProblem(
+                f"a vector of {len(a)} numbers is expected, not {type(other).__name__} of shape {b.shape}",
+                why="the angle is one between two vectors of the same model",
+                fix="embedding.similarity(runner(text))",
+            )
         return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 

@@ -1,5 +1,7 @@
 """What many items may be: iterables, tables with a column, map-style data sets, rows of which one part is the item."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,34 @@ def test_a_table_is_refused_until_a_column_is_named(runner, table):
 def test_a_column_of_a_table_is_an_iterable_of_its_own(runner):
     assert names(runner.map(tables()[0]["text"])) == ["fine", "poor"]
     assert names(runner.map(tables()[1]["text"])) == ["fine", "poor"]
+
+
+def test_a_query_of_polars_is_collected_first_and_an_array_of_pyarrow_gives_its_values(runner):
+    lazy, whole = tables()[1].lazy(), tables()[2]
+    with pytest.raises(UsageProblem, match="holds no rows yet") as caught:
+        runner.map(lazy, column="text")
+    assert caught.value.fix == 'map(table.collect(), column="text")'
+    assert names(runner.map(whole["text"])) == names(runner.map(whole["text"].chunk(0))) == ["fine", "poor"]
+
+
+async def waited():
+    yield "fine"
+
+
+@pytest.mark.parametrize(
+    ("items", "fix"),
+    [(".", "iterdir"), (pathlib.Path(), "iterdir"), ({"a": "fine"}, "items.values()"), (waited(), "async for")],
+)
+def test_what_is_not_many_items_is_answered_with_what_to_write(runner, items, fix):
+    with pytest.raises(UsageProblem) as caught:
+        runner.map(items)
+    assert fix in caught.value.fix
+
+
+def test_a_part_of_a_row_that_is_not_there_is_named_and_no_letter_is_taken_for_one(runner):
+    wrong, letter = runner.map([{"id": 1, "text": "fine"}], key="txt"), runner.map(["fine"], key=0)
+    assert next(wrong).error.fix == "Did you mean 'text'?"
+    assert next(letter).error.what == "this row has no part 0"
 
 
 class Hub:
