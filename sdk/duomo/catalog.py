@@ -109,6 +109,12 @@ class Catalog:
                     why=f"it stands for several: {', '.join(SEVERAL[name])}",
                     fix="\n".join(f"duomo tasks show {each}" for each in SEVERAL[name]),
                 )
+            if os.path.exists(name):
+                raise UnknownTask(
+                    f"no task named '{name}'",
+                    why="it is a file or folder, and the task comes first",
+                    fix=f"duomo run image-classification {name}\nduomo tasks list",
+                )
             raise UnknownTask(
                 f"no task named '{name}'",
                 why=f"{len(self.tasks)} tasks are known",
@@ -248,7 +254,7 @@ class Catalog:
         names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
         near = nearest(name, names)
         # One of another task is no answer, but tells who misremembered the task.
-        other = [] if near else nearest(name, {spec.name for spec in self.models})
+        other = [] if near else nearest(name, {spec.name for spec in self.models}, least=0.8)
         does = ", ".join(sorted({spec.task for spec in self.models if other and spec.name == other[0]}))
         is_foreign = "/" in name and owner not in {record.name for record in self.plugins}
         is_hub = is_foreign or not (near or other)

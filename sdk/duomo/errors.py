@@ -277,21 +277,21 @@ class Aborted(DuomoError, code="E-ABORTED"):
     """A plugin's ``before_run`` refused the run."""
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+def nearest(name: str, known: Iterable[str], count: int = 3, *, least: float = 0.6) -> list[str]:
     """The names most like `name`, best first; also finds a bare ``thing`` behind ``plugin/thing``.
 
     Near are spellings, and then names whose words are all in `name` or the other way round: ``labels`` for
-    ``candidate_labels``, ``image-classification`` for ``image``.
+    ``candidate_labels``, ``image-classification`` for ``image``. `least` says how alike they must be, in [0, 1].
     """
     known = sorted(set(known))
     import difflib  # only a mistake needs it
 
     typed = _words(name)
-    close = difflib.get_close_matches(name, known, n=count, cutoff=0.75)
+    close = difflib.get_close_matches(name, known, n=count, cutoff=max(least, 0.75))
     close += [each for each in known if typed <= _words(each) or _words(each) <= typed]
-    close += difflib.get_close_matches(name, known, n=count, cutoff=0.6)
+    close += difflib.get_close_matches(name, known, n=count, cutoff=least)
     tails = {each: each.rpartition("/")[2] for each in known}
-    near_tails = difflib.get_close_matches(name.rpartition("/")[2], set(tails.values()), n=count, cutoff=0.6)
+    near_tails = difflib.get_close_matches(name.rpartition("/")[2], set(tails.values()), n=count, cutoff=least)
     close += [each for tail in near_tails for each in known if tails[each] == tail]
     return list(dict.fromkeys(close))[:count]
 

@@ -123,12 +123,22 @@ def test_what_is_not_a_task_or_a_model_is_said():
         fake_catalog().task("fake/echo")
     assert unknown.value.why == "it is a model, for text-classification"
     assert 'duomo.load("text-classification", "fake/echo")' in unknown.value.fix
+    with pytest.raises(UnknownTask) as unknown:
+        fake_catalog().task(__file__)
+    assert "the task comes first" in unknown.value.why
 
 
 def test_a_model_that_is_on_the_hub_only_is_told_how_to_be_named():
     with pytest.raises(NotFound) as error:
         fake_catalog().model("roberta-large-mnli")
     assert "hf:org/name" in error.value.fix
+
+
+@pytest.mark.parametrize(("typed", "is_said"), [("echoo", True), ("elmo", False)])
+def test_a_model_of_another_task_is_named_for_a_slip_of_the_keyboard_only(typed, is_said):
+    with pytest.raises(NotFound) as error:
+        fake_catalog().model(typed, "image-classification")
+    assert ("'fake/echo' does" in error.value.why) is is_said
 
 
 @pytest.mark.parametrize(
@@ -192,9 +202,9 @@ def test_a_name_that_a_result_does_not_have_is_answered_with_those_it_has():
     with duomo.load("text-classification", "fake/echo", catalog=fake_catalog()) as runner:
         [outcome] = runner.map(["fine"])
     with pytest.raises(AttributeError, match=r"'label'; it has labels, .*top"):
-        print(outcome.result.label)
+        print(outcome.result.label)  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"outcome.unwrap\(\).top"):
-        print(outcome.top)
+        print(outcome.top)  # type: ignore[union-attr]
     assert not hasattr(outcome.result, "_repr_png_")
     assert not hasattr(outcome, "__len__")
 
