@@ -15,6 +15,9 @@ checksum = $(firstword $(shell cat $(1) | cksum))
 LIBRARIES := $(VENV)/.libraries-$(call checksum,constraints.txt requirements*.txt sdk/pyproject.toml plugins/*/pyproject.toml $(DATA))
 MODELS := $(VENV)/.models-$(call checksum,plugins/*/*/plugin.py)
 
+# Tests start hundreds of processes: each would compile duomo anew where nothing compiled is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast mutants check format bench docs site wheels setup clean
 
