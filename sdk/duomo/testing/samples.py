@@ -124,7 +124,8 @@ def pages() -> list[Array]:
 
     pages = []
     for lines in (["Hello, world"], ["INVOICE 2026", "Total: 99.50"]):
-        canvas = Canvas.new("RGB", (420, 60 * len(lines) + 20), "white")
+        # Readers enlarge a strip until its lower side is long enough: paper below costs less than none.
+        canvas = Canvas.new("RGB", (420, 60 * len(lines) + 140), "white")
         pen = ImageDraw.Draw(canvas)
         for row, line in enumerate(lines):
             pen.text((16, 60 * row + 16), line, fill="black", font=ImageFont.load_default(size=32))
