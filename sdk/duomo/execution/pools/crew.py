@@ -63,7 +63,10 @@ class Crew(ABC):
 
     @abstractmethod
     def wait(self, timeout_s: float) -> list[Event]:
-        """Give what happened, as soon as something has: for each replica in order, tickets as they were sent."""
+        """Give what happened, as soon as something has: for each replica in order, tickets as they were sent.
+
+        Ctrl-C is held back meanwhile: a crew that waits long does so in `interrupts.let_through`.
+        """
 
     def wake(self) -> None:  # noqa: B027 - nothing is right for a crew that never waits long
         """Make a `wait` in another thread return soon."""

@@ -18,6 +18,7 @@ from duomo.execution.devices import accelerators, pick_device, torch_in_use
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.pools import child, process
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
+from duomo.execution.pools.interrupts import let_through
 from duomo.execution.pools.pool import PoolExecutor
 from duomo.execution.pools.rank import Rank
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS
@@ -110,7 +111,9 @@ class LocalCrew(Crew):
     def wait(self, timeout_s: float) -> list[Event]:
         """Give what came through the pipes, and which replicas died."""
         events: list[Event] = []
-        for key, _ in self._selector.select(timeout_s):
+        with let_through():
+            ready = self._selector.select(timeout_s)
+        for key, _ in ready:
             rank: Rank | None = key.data
             if rank is None:
                 self._woken.recv_bytes()

@@ -20,6 +20,7 @@ from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, Job
 from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.desk import PoolDesk
+from duomo.execution.pools.interrupts import Held, let_through
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
 from duomo.execution.pools.runs import BatchRun, CheckRun, Pace, PoolRun, StreamRun
 from duomo.execution.progress import LOG, log_batch
@@ -244,11 +245,17 @@ class PoolExecutor(Executor):
             if self._closed:
                 return
             self._restart()
+        with Held():
+            self._exchange(run)
+
+    def _exchange(self, run: PoolRun | PoolDesk) -> None:
+        with self._changed:
             self._dispatch()
             if run.is_over or run.has_news:
                 return
             if self._waiting:  # another thread looks after the crew, and tells
-                self._changed.wait(PATIENCE_S)
+                with let_through():
+                    self._changed.wait(PATIENCE_S)
                 return
             self._waiting, self._told = True, False
             timeout = run.patience(self._table.next_alarm(self._crew.now()))

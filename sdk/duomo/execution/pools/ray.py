@@ -22,6 +22,7 @@ from duomo.execution.pools import child
 from duomo.execution.pools.actor import THREADS, Loaded, with_threads
 from duomo.execution.pools.cluster import PLACE_S, connect, kind_of, with_devices
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
+from duomo.execution.pools.interrupts import let_through
 from duomo.execution.pools.pool import PoolExecutor
 from duomo.outcome import ItemError
 
@@ -131,9 +132,12 @@ class RayCrew(Crew):
             for ref in here.awaited
         }
         if events or not owed:
-            self._woken.wait(0 if events else timeout_s)
+            with let_through():
+                self._woken.wait(0 if events else timeout_s)
             return events
-        if self._first_of(list(owed), timeout_s):
+        with let_through():
+            there = self._first_of(list(owed), timeout_s)
+        if there:
             # One was worth waiting for; whatever else is there by now comes along.
             ready, _ = ray.wait(list(owed), num_returns=len(owed), timeout=0)
             for replica in dict.fromkeys(owed[ref] for ref in ready):

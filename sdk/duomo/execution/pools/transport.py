@@ -36,8 +36,9 @@ class Slot:
     """Memory that two processes share. It has no name, so nothing is left of it when both are gone."""
 
     def __init__(self, descriptor: int | None = None) -> None:
-        self.descriptor = _nameless_file() if descriptor is None else descriptor
         self._map: mmap.mmap | None = None
+        self.descriptor = -1
+        self.descriptor = _nameless_file() if descriptor is None else descriptor
 
     def write(self, parts: list[Any]) -> None:
         """Put bytes one behind the other; the memory grows to the largest message so far."""
@@ -69,7 +70,12 @@ class Slot:
         """Give the memory back."""
         if self._map is not None:
             self._map.close()
-        os.close(self.descriptor)
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()  # nobody closes those that were made before descriptors ran out
 
     def _remap(self, size: int) -> None:
         if self._map is not None:

@@ -2,6 +2,7 @@
 
 import itertools
 import mmap
+import signal
 import threading
 import time
 from pathlib import Path
@@ -82,6 +83,39 @@ def test_an_exception_is_narrowed_to_its_item_without_a_death():
         errors = failed(runner.map(["a", "poison", "b", "crash", "c", "mute", "d"]))
         assert [error.type for error in errors.values()] == ["ValueError", "RuntimeError", "WorkerContractError"]
         assert counts(runner, "lost", "restarts") == [0, 0]
+
+
+class Interrupted(InProcessCrew):
+    """Ctrl-C, with an answer already off the wire, or on its way to a replica."""
+
+    at = ""
+
+    def press(self, at):
+        if self.at == at:
+            self.at = ""
+            signal.raise_signal(signal.SIGINT)
+
+    def send(self, replica, ticket, items, options):
+        self.press("send")
+        super().send(replica, ticket, items, options)
+
+    def wait(self, timeout_s):
+        events = super().wait(timeout_s)
+        self.press("read" if events else "idle")
+        return events
+
+
+@pytest.mark.parametrize("at", ["send", "read"])
+def test_ctrl_c_in_the_middle_of_a_message_costs_no_replica(at):
+    crew = Interrupted(1)
+    with load(crew) as runner:
+        crew.at = at
+        usual = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            list(runner.map(["a", "b"]))
+        assert signal.getsignal(signal.SIGINT) is usual
+        assert names(runner.map(["c", "d"])) == ["c", "d"]
+    assert crew.restarted == []
 
 
 def test_an_answer_of_the_wrong_length_is_the_executors_fault_and_the_items_run_again():

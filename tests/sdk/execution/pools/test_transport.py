@@ -138,3 +138,19 @@ def test_nothing_of_it_has_a_name_and_all_descriptors_are_given_back():
     ends.close()
     if num is not None:
         assert len(os.listdir("/proc/self/fd")) == num
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory without a name is Linux's")
+def test_slots_made_before_descriptors_ran_out_are_given_back(monkeypatch):
+    made, left = os.memfd_create, iter(range(2))
+
+    def until_there_are_none(*args):
+        if next(left, None) is None:
+            raise OSError(24, "Too many open files")
+        return made(*args)
+
+    monkeypatch.setattr(os, "memfd_create", until_there_are_none)
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="Too many"):
+        new_slots(3)
+    assert set(os.listdir("/proc/self/fd")) == before
