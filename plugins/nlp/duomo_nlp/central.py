@@ -10,6 +10,7 @@ A long text is read in windows, and its vector is their mean; nothing of it is l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import regex
 import torch
@@ -34,6 +35,7 @@ WORD = regex.compile(r"\w[\w'’-]*")
 """By `regex`, to which accents and vowel signs that are characters of their own are inside a word; not so to `re`."""
 BREAK = regex.compile(r"[^\w\s'’-]")
 """A keyword does not go across a mark."""
+LETTER = regex.compile(r"[^\W\d]")
 MOST = 500
 """Candidates that are read, those that are most frequent."""
 STOP = frozenset(
@@ -129,20 +131,26 @@ class ExtractiveSummarization(SentenceEncoder[Text, Extract]):
 
 def candidates(text: str, max_words: int) -> list[tuple[int, int]]:
     """Where words and runs of words that may be keywords first stand; each wording once, whatever its case."""
-    words = list(WORD.finditer(text))
+    words = [(match.start(), match.end(), match.group().lower()) for match in WORD.finditer(text)]
+    is_end = {
+        word: len(word) > 1 and word not in STOP and LETTER.search(word) is not None
+        for word in {w for _, _, w in words}
+    }
+    gaps = [text[end:start] for (_, end, _), (start, _, _) in pairwise(words)]
+    goes_on = [gap == " " or BREAK.search(gap) is None for gap in gaps]
     first: dict[str, tuple[int, int]] = {}
     count: dict[str, int] = {}
-    for at, word in enumerate(words):
+    for at, (start, _, word) in enumerate(words):
+        if not is_end[word]:
+            continue
         for last in range(at, min(at + max_words, len(words))):
-            start, end = word.start(), words[last].end()
-            if last > at and BREAK.search(text, words[last - 1].end(), words[last].start()):
+            if last > at and not goes_on[last - 1]:
                 break
-            ends = (word.group().lower(), words[last].group().lower())
-            if any(each in STOP or len(each) < 2 or not regex.search(r"[^\W\d]", each) for each in ends):
-                continue
-            key = " ".join(text[start:end].lower().split())
-            first.setdefault(key, (start, end))
-            count[key] = count.get(key, 0) + 1
+            _, end, other = words[last]
+            if is_end[other]:
+                key = word if last == at else " ".join(text[start:end].lower().split())
+                first.setdefault(key, (start, end))
+                count[key] = count.get(key, 0) + 1
     kept = sorted(first, key=lambda key: (-count[key], first[key]))[:MOST]
     return sorted(first[key] for key in kept)
 

@@ -157,6 +157,26 @@ def test_a_long_line_is_split_in_blocks_as_in_one_go(splitter: Any, monkeypatch:
     assert len(whole.sentences) > 40
 
 
+def test_a_sentence_without_an_end_is_read_in_pieces_and_stays_one(
+    splitter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pysbd
+
+    sizes, segment = [], pysbd.Segmenter.segment
+
+    def noted(self: Any, text: str) -> Any:
+        sizes.append(len(text))
+        return segment(self, text)
+
+    monkeypatch.setattr(pysbd.Segmenter, "segment", noted)
+    long = " ".join(["See Dr. No"] * 1500)
+    text = f"It was so. {long}. Was it real?\n \nx{'y' * 9000}"
+    assert [each.text for each in splitter(text).sentences] == [
+        "It was so.", f"{long}.", "Was it real?", f"x{'y' * 9000}"
+    ]  # fmt: skip
+    assert max(sizes) <= 4000, "its time grows with the square of what it is given"
+
+
 @pytest.fixture(scope="module")
 def speller() -> duomo.Runner:
     pytest.importorskip("symspellpy")

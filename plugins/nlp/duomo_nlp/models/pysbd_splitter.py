@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 LINE = re.compile(r"\n")
 BLOCK = 2000
-"""Characters of a line that are read at once; a sentence that is longer is read whole."""
+"""Characters of a line that are read at once."""
+LONGEST = 2 * BLOCK
+"""Characters of one sentence that are read at once; what is longer is read in such pieces, and stays one sentence."""
 
 
 class PySbd(Model[Text, Sentences]):
@@ -78,23 +80,39 @@ def _spans(segmenter: pysbd.Segmenter, text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     edges = [0, *(match.end() for match in LINE.finditer(text)), len(text)]
     for start, last in pairwise(edges):
-        size = BLOCK
-        while True:
+        line: list[tuple[int, int]] = []
+        size, goes_on = BLOCK, False
+        while start < last:
             here = _sentences(segmenter, text, start, min(start + size, last))
-            if start + size >= last:
-                found += here
-                break
-            if len(here) > 1:  # the last one may go on behind the block, and is read again
-                found += here[:-1]
-                start, size = here[-1][0], BLOCK
-            else:
+            if start + size < last and len(here) == 1 and size < LONGEST:
                 size *= 2
+                continue
+            if goes_on and here:  # behind a piece of a long sentence its next one
+                here[0] = (line.pop()[0], here[0][1])
+            at_end = start + size >= last
+            goes_on = not at_end and len(here) == 1
+            if at_end or len(here) < 2:
+                line += here
+                start = last if at_end else _between_words(text, start, start + size)
+            else:  # the last one may go on behind the block, and is read again
+                line += here[:-1]
+                start = here[-1][0]
+            size = BLOCK
+        found += line
     return found
+
+
+def _between_words(text: str, start: int, end: int) -> int:
+    """Find the last place before `end` where no word is cut, or else `end`."""
+    space = text.rfind(" ", start + 1, end)
+    return end if space < 0 else space + 1
 
 
 def _sentences(segmenter: pysbd.Segmenter, text: str, at: int, last: int) -> list[tuple[int, int]]:
     """Find where the sentences of a part of `text` are."""
     found: list[tuple[int, int]] = []
+    if text[at:last].isspace():
+        return found
     for span in segmenter.segment(text[at:last]):
         bare = span.sent.strip()
         start = text.find(bare, at, last) if bare else -1  # its own offsets are wrong for some repeated sentences
