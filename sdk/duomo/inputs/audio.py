@@ -13,7 +13,7 @@ from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMi
 from duomo.inputs.advice import not_one
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
-from duomo.inputs.lengths import doubt
+from duomo.inputs.lengths import doubt, unfilled
 from duomo.inputs.limits import limits
 from duomo.inputs.resampling import resampled
 from duomo.inputs.source import memory_of, open_source, take_file, unpack_file
@@ -167,7 +167,7 @@ class Audio:
             if (found := doubt(file)) is not None:
                 raise self._of_wrong_length(*found)
             try:
-                with soundfile.SoundFile(_Forgiving(file)) as sound:
+                with soundfile.SoundFile(_Forgiving(file, unfilled(file))) as sound:
                     if sound.frames < _UNKNOWN:
                         self._check_length(sound.frames, sound.samplerate)
                         return self._read_all(sound), sound.samplerate
@@ -231,9 +231,19 @@ class Audio:
 class _Forgiving:
     """A file for libsndfile, which looks where damaged headers point; an exception there would go to stderr."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, otherwise: tuple[int, bytes] | None) -> None:
         self._file = file
-        self.read, self.tell = file.read, file.tell
+        self._otherwise = otherwise
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        """Read on; a size that its writer never filled in is there."""
+        start = self._file.tell()
+        found = self._file.read(size)
+        if self._otherwise is None or not start <= self._otherwise[0] < start + len(found):
+            return found
+        at, new = self._otherwise[0] - start, self._otherwise[1]
+        return (found[:at] + new + found[at + len(new) :])[: len(found)]
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Stay where it is when asked for a place before the start."""

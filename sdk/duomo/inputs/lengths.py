@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 OPEN_ENDED = 0x7FFF_0000
 """From this size on a header of 32 bits means that nobody knew, as programs write it into a pipe."""
@@ -35,37 +35,98 @@ def doubt(file: BinaryIO) -> tuple[str, str] | None:
             return _of_pages(file, start, end)
         if head[:3] == b"ID3" or head[:1] == b"\xff":
             return _of_mp3(file, start, end)
-        promised, lost = _missing(file, head, start, end)
-        if lost <= 0:
-            return None
-        return _CUT, f"its header promises {promised:,} bytes of sound, and {lost:,} of them are missing"
+        return _of_chunk(file, head, start, end)
     except (OSError, ValueError, struct.error):  # a decoder is to say what it is
         return None
     finally:
         file.seek(start)
 
 
-def _missing(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[int, int]:
-    """Count the bytes of sound that are promised, and those of them that are missing."""
+def unfilled(file: BinaryIO) -> tuple[int, bytes] | None:
+    """Give the place and the bytes of the size of the sound, where a program left it at nought and went on writing.
+
+    A recorder that writes into a pipe, or was ended, never comes back to its header; None for other files.
+    """
+    start = file.tell()
+    try:
+        head = file.read(12)
+        end = file.seek(0, os.SEEK_END)
+        stated = _stated(file, head, start, end)
+        if stated is None or stated.size > stated.least or _are_chunks(file, stated.at + stated.size, end):
+            return None
+        most = 2 ** (8 * struct.calcsize(stated.layout)) - 1
+        return stated.field, struct.pack(stated.layout, min(end - stated.at, most))
+    except (OSError, ValueError, struct.error):
+        return None
+    finally:
+        file.seek(start)
+
+
+class _Stated(NamedTuple):
+    """What a file says of its sound."""
+
+    size: int
+    """Bytes."""
+    at: int
+    """Where they begin."""
+    field: int
+    """Where the size is written."""
+    layout: str
+    least: int = 0
+    """The size of no sound at all."""
+
+
+def _stated(file: BinaryIO, head: bytes, start: int, end: int) -> _Stated | None:
     if head[:4] == b".snd":
         offset, size = struct.unpack(">4xII", head)
-        return _lost(size, end - start - offset)
+        return _Stated(size, start + offset, start + 8, ">I")
     is_wave = head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE"
     if not is_wave and not (head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC")):
-        return 0, 0
-    long = 0
+        return None
+    long, field = 0, 0
     for name, size, at in _chunks(file, start + 12, end, "<4sI" if is_wave else ">4sI"):
         if name == b"ds64":
-            file.seek(at + 8)
+            field = at + 8
+            file.seek(field)
             [long] = struct.unpack("<Q", file.read(8))
-        if name in (b"data", b"SSND"):
-            return (long, max(0, long - (end - at))) if long else _lost(size, end - at)
-    return 0, 0
+        elif name == b"data":
+            return _Stated(long, at, field, "<Q") if field and size >= OPEN_ENDED else _Stated(size, at, at - 4, "<I")
+        elif name == b"SSND":
+            return _Stated(size, at, at - 4, ">I", 8)
+    return None
 
 
-def _lost(size: int, there: int) -> tuple[int, int]:
-    lost = size - there
-    return size, lost if lost > SLACK and size < OPEN_ENDED else 0
+def _of_chunk(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[str, str] | None:
+    """Compare the size that a WAV, AIFF or AU file states with what is there."""
+    stated = _stated(file, head, start, end)
+    if stated is None or stated.size <= stated.least:
+        return None
+    size, there = stated.size, end - stated.at
+    known = stated.layout == "<Q" or size < OPEN_ENDED
+    if known and size - there > (0 if stated.layout == "<Q" else SLACK):
+        return _CUT, f"its header promises {size:,} bytes of sound, and {size - there:,} of them are missing"
+    if there - size > SLACK and not _are_chunks(file, stated.at + size + size % 2, end):
+        return (
+            "holds more than its header says",
+            f"it promises {size:,} bytes of sound, {there:,} are there, and what decodes it would leave out the others",
+        )
+    return None
+
+
+def _are_chunks(file: BinaryIO, at: int, end: int) -> bool:
+    """Whether from here on there is no sound: chunks of a file, tags, zeros or nothing."""
+    while at + 8 <= end:
+        file.seek(at)
+        head = file.read(8)
+        if head[:3] in (b"ID3", b"TAG", b"APE") or not any(head):
+            return True
+        if not (head[:4].isascii() and head[:4].decode().isprintable()):
+            return False
+        size = min(int.from_bytes(head[4:], order) for order in ("little", "big"))
+        if at + 8 + size > end + 1:
+            return False
+        at += 8 + size + size % 2
+    return True
 
 
 def _chunks(file: BinaryIO, at: int, end: int, layout: str) -> Iterator[tuple[bytes, int, int]]:

@@ -1,6 +1,7 @@
 """Sound files that hold less or more than a decoder reads of them are refused; it says nothing of the rest."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -93,3 +94,28 @@ def test_int16_of_the_other_byte_order_is_int16():
     np.testing.assert_array_equal(
         Audio.accept((samples.astype(">i2"), RATE)).samples(), Audio.accept((samples, RATE)).samples()
     )
+
+
+UNFILLED = {  # what stands before the size in the header, how it is written, and what a writer leaves there at first
+    "WAV": (b"data", "<I", 0), "AIFF": (b"SSND", ">I", 8), "AU": (b".snd\0\0\0\x18", ">I", 0),
+    "RF64": (b"ds64\x1c\0\0\0\x60\x7d\0\0\0\0\0\0", "<Q", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", UNFILLED)
+def test_sound_behind_a_size_that_was_never_filled_in_is_read_and_behind_a_stale_one_refused(format):
+    before, layout, empty = UNFILLED[format]
+    content = encoded(format, "PCM_16", 1)
+    at = content.index(before) + len(before)
+
+    def stating(size):
+        return content[:at] + struct.pack(layout, size) + content[at + struct.calcsize(layout) :]
+
+    expected = Audio.accept(content).samples()
+    np.testing.assert_array_equal(Audio.accept(stating(empty)).samples(), expected)
+    with pytest.raises(InputUnreadable, match="more than its header says"):
+        Audio.accept(stating(8000)).samples()
+    if format == "WAV":
+        assert len(Audio.accept(content + b"LIST" + struct.pack("<I", 6000) + bytes(6000)).samples()) == RATE
+        with pytest.raises(InputUnreadable, match="no samples"):
+            Audio.accept(stating(0)[: at + 4] + b"LIST" + struct.pack("<I", 6000) + bytes(6000)).samples()
