@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,10 +33,11 @@ class Kept(NamedTuple):
     size: int
 
 
-def back_up(folder: Path, paths: Iterable[Path]) -> list[Kept]:
+def back_up(folder: Path, paths: Sequence[Path]) -> list[Kept]:
     """Copy files into a new folder, with a manifest.
 
-    A store is copied by SQLite's own backup, so that one that is being written is whole; of an audit log the whole
+    Of a folder all files are kept, also those of the folders in it, but for what is gone again when it is its turn. A
+    store is copied by SQLite's own backup, so that one that is being written is whole; of an audit log the whole
     lines are kept, since the last may still be on its way, and its ``.head`` comes with it.
 
     Raises:
@@ -53,9 +54,15 @@ def back_up(folder: Path, paths: Iterable[Path]) -> list[Kept]:
     kept = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        named = {path.absolute() for path in paths}
         for number, path in enumerate(files):
             name = f"{number:03}-{path.name}"
-            _copy(path, folder / name)
+            try:
+                _copy(path, folder / name)
+            except FileNotFoundError:
+                if path in named:
+                    raise
+                continue  # of a folder that is being written: it was there for a moment
             kept.append(Kept(name, str(path), _sha256(folder / name), (folder / name).stat().st_size))
         record = {"format": FORMAT, "version": __version__, "time": time.time(), "files": [k._asdict() for k in kept]}
         _write(folder / MANIFEST, json.dumps(record, indent=1).encode())
@@ -128,7 +135,8 @@ def restore(folder: Path, into: Path | None = None, *, overwrite: bool = False) 
 
 def _with_companions(path: Path) -> list[Path]:
     if path.is_dir():
-        return [inner for each in sorted(path.iterdir()) if each.is_file() for inner in _with_companions(each)]
+        every = [Path(place, name) for place, _, names in os.walk(path) for name in names]
+        return [inner for each in sorted(every) for inner in _with_companions(each)]
     if path.name.endswith((".head", "-wal", "-shm")) or not path.is_file():
         return []  # they come with their files, or are part of the copy; a device or a pipe has nothing to keep
     head = path.with_name(path.name + ".head")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -138,3 +139,22 @@ def test_a_device_or_a_pipe_is_neither_kept_nor_replaced(tmp_path, files):
         with pytest.raises(BackupProblem, match="is not an ordinary file"):
             restore(tmp_path / "kept", overwrite=overwrite)
     assert file.is_fifo()
+
+
+def test_of_a_folder_all_is_kept_but_what_is_gone_when_it_is_its_turn(tmp_path, monkeypatch):
+    runs = tmp_path / "runs"
+    (runs / "one" / "deep").mkdir(parents=True)
+    for name in ("a", "b.tmp", "one/fit.json", "one/deep/fit.json"):
+        (runs / name).write_text(name)
+    copy = shutil.copyfile
+
+    def and_another_ends(source, target):
+        (runs / "b.tmp").unlink(missing_ok=True)
+        return copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", and_another_ends)
+    kept = back_up(tmp_path / "backup", [runs])
+    assert [each.path for each in kept] == [str(runs / name) for name in ("a", "one/deep/fit.json", "one/fit.json")]
+    (runs / "one" / "deep" / "fit.json").unlink()
+    restore(tmp_path / "backup")
+    assert (runs / "one" / "deep" / "fit.json").read_text() == "one/deep/fit.json"

@@ -13,7 +13,6 @@ import functools
 import json
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -32,7 +31,7 @@ from duomo.serving.direct import Direct
 from duomo.serving.hosted import Hosted
 from duomo.serving.inference_v2 import InferenceRoutes
 from duomo.serving.live.socket import LiveRoutes
-from duomo.serving.monitoring.drift import Drift
+from duomo.serving.monitoring.drift import Windows
 from duomo.serving.monitoring.metrics import CONTENT_TYPE, Metrics
 from duomo.serving.monitoring.observe import Observed
 from duomo.serving.openai import OpenAIRoutes
@@ -94,7 +93,7 @@ def app(
         each.executor.slo_s = slo_s
     metrics = Metrics()
     hosted = {
-        each.task.name: Hosted(each, metrics, most_wait_s=most_wait_s, drift=_drift(each, drift_folder))
+        each.task.name: Hosted(each, metrics, most_wait_s=most_wait_s, windows=Windows(each.task.name, drift_folder))
         for each in runners
     }
     snapshots: Snapshots[Any] = Snapshots(hosted.values())
@@ -215,13 +214,6 @@ def _load(
     runner = load(task, model, catalog=catalog, **options)
     runner.executor.slo_s = slo_s
     return runner
-
-
-def _drift(runner: Runner[Any], folder: str | os.PathLike[str] | None) -> Drift:
-    if folder is None:
-        return Drift()
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    return Drift(Path(folder) / f"{runner.task.name}.json")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

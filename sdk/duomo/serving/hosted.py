@@ -7,7 +7,7 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
@@ -16,11 +16,12 @@ from duomo.execution.scheduling.admission import Admission
 from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome
 from duomo.runner import Runner
-from duomo.serving.monitoring.drift import Drift
+from duomo.serving.monitoring.drift import Windows
 from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.monitoring.observe import seen
 from duomo.serving.monitoring.signals import signals_of, size_of
 from duomo.serving.refusal import TooBusy
+from duomo.serving.streaming import Streams
 from duomo.tasks.base import Result
 from duomo.testing.samples import sample_for
 
@@ -71,17 +72,18 @@ class Hosted(Generic[R]):
         runner: a loaded model.
         metrics: where its outcomes are counted.
         most_wait_s: how long work may wait before more is refused.
-        drift: what its items and results are compared with.
+        windows: what items and results are compared with, for each model.
     """
 
     def __init__(
-        self, runner: Runner[R], metrics: Metrics, *, most_wait_s: float = 10.0, drift: Drift | None = None
+        self, runner: Runner[R], metrics: Metrics, *, most_wait_s: float = 10.0, windows: Windows | None = None
     ) -> None:
         self._live = Lease(runner)
         self.task = runner.task
         self.metrics = metrics
         self.admission = Admission(most_wait_s)
-        self.drift = drift or Drift()
+        self._windows = windows or Windows(runner.task.name)
+        self.drift = self._windows.of(runner.meta)
         self.draining = False
         self.started = time.time()
         self.last_success = 0.0
@@ -94,6 +96,7 @@ class Hosted(Generic[R]):
         self._progress = 0.0
         """When something was answered last, or began to wait while nothing did."""
         self._next_probe = 0.0
+        self._streams = Streams()
 
     @property
     def runner(self) -> Runner[R]:
@@ -188,28 +191,33 @@ class Hosted(Generic[R]):
         self._count(item, options, outcome, time.monotonic() - start)
         return outcome
 
-    async def stream(self, item: object, options: Mapping[str, object]) -> AsyncGenerator[object, None]:
-        """Yield the parts of one result as they come; closing this ends the generation."""
+    async def stream(
+        self, item: object, options: Mapping[str, object], *, caller: str = ""
+    ) -> AsyncGenerator[object, None]:
+        """Yield the parts of one result as they come; closing this ends the generation. It counts as `run` does."""
         self._check_names(options)
-        with self.lease() as runner:
-            with sealed():
-                parts: Iterator[object] = await asyncio.to_thread(runner.stream, item, **options)
-            turn = threading.Lock()
-
-            def step() -> object:
-                with turn:
-                    return next(parts, None)
-
-            def close() -> None:
-                with turn:  # a client may leave in the middle of a part
-                    getattr(parts, "close", lambda: None)()
-
-            try:
-                while (part := await asyncio.to_thread(step)) is not None:
-                    yield part
-                self.last_success = time.time()
-            finally:
-                await asyncio.to_thread(close)
+        cost, start = size_of(item), time.monotonic()
+        if not self.admission.waiting_items:
+            self._progress = start
+        self.admission.enter(cost, start, caller)
+        code: str | None = None
+        try:
+            with self.lease() as runner:
+                async with contextlib.aclosing(self._streams.parts(runner, item, options)) as parts:
+                    async for part in parts:
+                        self._progress = time.monotonic()
+                        yield part
+            code, self.last_success = "", time.time()
+        except DuomoError as error:
+            code = error.code
+            raise
+        finally:
+            self.admission.leave(cost, time.monotonic(), caller, computed=code == "")
+            if code is None:
+                self.metrics.cancelled.labels(self.task.name).inc()
+            else:
+                self.metrics.items.labels(self.task.name, code or "ok").inc()
+                seen().item(code, 0.0, time.monotonic() - start)
 
     def _check_names(self, options: Mapping[str, object]) -> None:
         """Raise `BadOption` for an option with the name of an argument of `Runner.submit`, which no task has."""
@@ -225,6 +233,7 @@ class Hosted(Generic[R]):
         before, self._live = self._live, Lease(runner)
         before.is_retired = True
         self.failing = 0
+        self.drift = self._windows.of(runner.meta)
         _close_if_idle(before)
 
     def _count(self, item: object, options: Mapping[str, object], outcome: Outcome[R], took_s: float) -> None:

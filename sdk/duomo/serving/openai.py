@@ -84,7 +84,7 @@ class OpenAIRoutes:
             }
             if body.get("stream"):
                 hosted.admit(size_of(messages), caller_of(request))
-                parts = hosted.stream(messages, options)
+                parts = hosted.stream(messages, options, caller=caller_of(request))
                 first = await anext(parts)  # what is wrong with the request is known before the stream begins
                 return StreamingResponse(_events(first, parts, head), media_type="text/event-stream")
             outcome = await self._run(request, hosted, messages, options)

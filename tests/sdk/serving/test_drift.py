@@ -99,9 +99,10 @@ def test_the_reference_outlives_the_process(tmp_path):
 
 def test_a_reference_that_is_damaged_or_cannot_be_kept_costs_no_start_and_no_answer(tmp_path):
     path, dice = tmp_path / "a.json", random.Random(0)
-    path.write_text('{"input_size": [1.0', "utf-8")
-    found = Drift(path, reference=2, window=2)
-    assert not found.has_reference
+    for damaged in ('{"input_size": [1.0', "5", "[]", '{"input_size": 5}'):
+        path.write_text(damaged, "utf-8")
+        found = Drift(path, reference=2, window=2)
+        assert not found.has_reference
     for _ in range(2):
         found.observe(item(dice))
     assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
@@ -124,3 +125,13 @@ def test_a_vector_has_signals_and_an_angle():
     meta = duomo.Meta("feature-extraction", "fake")
     found = signals_of("a", outcome_of(0, "0", vector, None, meta))
     assert (found["vector_half"], found["vector_alternate"]) == (3.0, -2.0)
+
+
+def test_columns_that_never_change_raise_no_alarm_and_another_constant_does():
+    drift = Drift(reference=50, window=50)
+    for _ in range(200):
+        drift.observe({"number": 3.0, "name": "same"})
+    assert [(each.statistic, each.alarm) for each in drift.shifts()] == [(0.0, False)] * 2
+    for _ in range(50):
+        drift.observe({"number": 4.0, "name": "other"})
+    assert [each.alarm for each in drift.shifts()] == [True, True]

@@ -11,7 +11,7 @@ import struct
 import threading
 import zipfile
 import zlib
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -366,16 +366,53 @@ def test_a_client_that_leaves_in_the_middle_of_a_part_ends_the_generation():
     runner.stream = stream  # type: ignore[method-assign]
 
     async def leave():
-        asking = asyncio.create_task(anext(Hosted(runner, Metrics()).stream("text", {})))
+        hosted = Hosted(runner, Metrics())
+        asking = asyncio.create_task(anext(hosted.stream("text", {}, caller="a")))
         assert await asyncio.to_thread(entered.wait, 30)
+        assert (hosted.admission.waiting_items, hosted.admission.waiting_cost) == (1, 4.0)
         asking.cancel()
         await asyncio.sleep(0)  # it has been told
         opened.set()
         await asyncio.wait([asking])
         assert asking.cancelled()
         assert closed.is_set()
+        assert (hosted.admission.waiting_items, hosted.metrics.value("duomo_cancelled_total", runner.task.name)) == (
+            0,
+            1,
+        )
 
     asyncio.run(leave())
+
+
+def test_streams_that_wait_for_a_part_keep_no_other_item_from_being_accepted():
+    """Each waits in a thread, and threads that accept long items are few."""
+    opened, begun = threading.Event(), threading.Semaphore(0)
+    runner = duomo.load("text-classification", "fake/echo", catalog=fake_catalog())
+
+    def stream(*_, **__):
+        begun.release()
+        assert opened.wait(30)
+        yield "part"
+
+    runner.stream = stream  # type: ignore[method-assign]
+
+    async def ask():
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(2))
+        hosted = Hosted(runner, Metrics())
+        streams = [hosted.stream("text", {}) for _ in range(3)]
+        asking = [asyncio.create_task(anext(each)) for each in streams]
+        while begun.acquire(blocking=False) is False:
+            await asyncio.sleep(0.001)
+        outcome = await asyncio.wait_for(hosted.run("long " * 1000, {}), 20)
+        opened.set()
+        assert outcome.ok
+        assert await asyncio.gather(*asking) == ["part"] * 3
+        for each in streams:
+            assert [part async for part in each] == []
+        assert hosted.metrics.by_label("duomo_items", runner.task.name, "code") == {"ok": 4}
+
+    asyncio.run(ask())
 
 
 def test_loud_speech_does_not_wrap_around_in_another_rate():

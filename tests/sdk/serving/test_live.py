@@ -1,5 +1,6 @@
 """The websocket: partials and finals of speech, parts of a text, and messages of the wrong kind."""
 
+import asyncio
 import json
 
 import numpy as np
@@ -7,7 +8,11 @@ import pytest
 from starlette.websockets import WebSocketDisconnect
 
 import duomo
+from duomo.serving.hosted import Hosted
+from duomo.serving.live.socket import Hearing
 from duomo.serving.live.turns import FRAME_S, Turns
+from duomo.serving.monitoring.metrics import Metrics
+from duomo.serving.wire import WireLimits
 from duomo.tasks.results import Classification
 from duomo.tasks.speech import Transcript
 from duomo.testing import EchoModel, echo_spec, fake_catalog
@@ -170,3 +175,30 @@ def test_a_foreign_page_opens_no_websocket(serve):
         serve().websocket_connect("/v1/live/text-classification", headers={"origin": "http://evil.example"}),
     ):
         pass
+
+
+def test_others_are_answered_while_a_message_of_a_minute_is_heard():
+    ear = echo_spec("fake/ear", task="automatic-speech-recognition", loader=f"{__name__}:HearingModel")
+    runner = duomo.load("automatic-speech-recognition", "fake/ear", catalog=fake_catalog(ear))
+    given: list[dict[str, object]] = [{"text": "{}"}, {"bytes": bytes(2 * 60 * RATE)}, {"text": '{"end": true}'}]
+    turns = 0
+
+    class Socket:
+        async def receive(self):
+            return {"type": "websocket.receive", **given.pop(0)}
+
+        async def send_text(self, text):
+            assert text == '{"type": "done"}'
+
+    async def hear():
+        nonlocal turns
+        hearing = asyncio.create_task(
+            Hearing(Socket(), Hosted(runner, Metrics()), WireLimits()).listen()  # type: ignore[arg-type]
+        )
+        while not hearing.done():
+            turns += 1
+            await asyncio.sleep(0)
+        hearing.result()
+
+    asyncio.run(hear())
+    assert turns >= 60

@@ -1,8 +1,9 @@
 """A candidate is compared on a share of the traffic, takes over, and goes again, and nobody's request is lost."""
 
+import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from starlette.testclient import TestClient
@@ -10,6 +11,9 @@ from starlette.testclient import TestClient
 import duomo
 from duomo import serving
 from duomo.errors import UsageProblem
+from duomo.serving.hosted import Hosted
+from duomo.serving.monitoring.drift import Windows
+from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.upgrading.compare import Differences, cosine, word_errors
 from duomo.serving.upgrading.shadow import Shadow
 from duomo.tasks.results import Classification, Embedding
@@ -176,3 +180,50 @@ def test_differences_are_counted_by_the_kind_of_result():
     labels = Differences()
     labels.add(Classification(labels=[]), Classification(labels=[]))
     assert labels.record()["changed"] == 0
+
+
+def test_a_candidate_that_breaks_or_hangs_is_counted_and_holds_nobody_up(faulty):
+    hangs = duomo.load("text-classification", "fake/echo", catalog=CATALOG)
+    breaks = duomo.load("text-classification", "fake/echo", catalog=CATALOG)
+    never: Future = Future()
+
+    def fails(*_, **__):
+        raise ZeroDivisionError
+
+    breaks.submit = fails  # type: ignore[method-assign]
+    hangs.submit = lambda *_, **__: never  # type: ignore[method-assign]
+    outcome = faulty.submit("x").result()
+
+    async def compare():
+        broken, hung = Shadow(breaks, 1.0, 0), Shadow(hangs, 1.0, 0)
+        for shadow in (broken, hung):
+            shadow.answered("x", {}, outcome)
+        while not broken.report()["failed_candidate_only"]:
+            await asyncio.sleep(0.001)
+        await asyncio.wait_for(hung.stop(), 20)
+        assert never.cancelled()
+
+    asyncio.run(asyncio.wait_for(compare(), 60))
+
+
+def test_drift_is_measured_against_the_windows_of_the_model_that_answers(tmp_path):
+    runner = duomo.load("text-classification", "fake/echo", catalog=CATALOG)
+    loud = duomo.load("text-classification", "fake/loud", catalog=CATALOG)
+    hosted = Hosted(runner, Metrics(), windows=Windows("text-classification", tmp_path))
+    first = hosted.drift
+
+    async def swap():
+        for _ in range(500):
+            hosted.drift.observe({"input_size": 1.0})
+        hosted.swap(loud)
+        assert not hosted.drift.has_reference
+        for _ in range(500):
+            hosted.drift.observe({"input_size": 2.0})
+        hosted.swap(duomo.load("text-classification", "fake/echo", catalog=CATALOG))
+        assert hosted.drift is first
+
+    asyncio.run(swap())
+    assert len(list(tmp_path.iterdir())) == 2
+    again = Windows("text-classification", tmp_path)
+    assert again.of(runner.meta).has_reference
+    assert not Windows("feature-extraction", tmp_path).of(runner.meta).has_reference

@@ -115,7 +115,8 @@ class Mqtt(Reader):
                 continue
             if message is None:
                 raise ConnectionError("the broker closed the connection")
-            yield Arrival(message.payload, time.time(), message.topic, self._acknowledge(message), message.dup)
+            is_old = message.dup or message.retain  # a retained one comes with each subscription anew
+            yield Arrival(message.payload, time.time(), message.topic, self._acknowledge(message), is_old)
 
     def close(self) -> None:
         client, self._client = self._client, None

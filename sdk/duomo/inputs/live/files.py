@@ -111,7 +111,8 @@ class Folder(Reader):
         self.name = str(path)
         self.suffixes = tuple(each.lower() for each in suffixes)
         self._from_start = from_start
-        self._done: set[tuple[str, int]] | None = None
+        self._done: dict[str, int] | None = None
+        """Files that are there and were given, with their times of change."""
 
     def open(self) -> None:
         if not self.path.is_dir():
@@ -121,17 +122,21 @@ class Folder(Reader):
                 fix="create it, or check the path",
             )
         if self._done is None:
-            self._done = set() if self._from_start else {(name, stamp) for name, _, stamp in self._listed()}
+            self._done = {} if self._from_start else {name: stamp for name, _, stamp in self._listed()}
 
     def read(self, stop: threading.Event) -> Iterator[Arrival]:
         assert self._done is not None
         growing: dict[str, tuple[int, int]] = {}
         while not stop.is_set():
-            for name, size, stamp in sorted(self._listed(), key=lambda each: (each[2], each[0])):
-                if (name, stamp) in self._done:
+            listed = sorted(self._listed(), key=lambda each: (each[2], each[0]))
+            for known in (self._done, growing):  # what was taken away is forgotten
+                for name in known.keys() - {name for name, _, _ in listed}:
+                    del known[name]
+            for name, size, stamp in listed:
+                if self._done.get(name) == stamp:
                     continue
                 if growing.get(name) == (size, stamp) and size:
-                    self._done.add((name, stamp))
+                    self._done[name] = stamp
                     growing.pop(name)
                     path = self.path / name
                     yield Arrival(path, stamp / 1e9, str(path))

@@ -79,7 +79,7 @@ class LiveRoutes:
                     item, options = to_item(body.get("input"), hosted.task.Input), to_options(body.get("options"))
                 hosted.admit(size_of(item), caller_of(socket))
                 if hosted.task.name == "text-generation":
-                    async with contextlib.aclosing(hosted.stream(item, options)) as parts:
+                    async with contextlib.aclosing(hosted.stream(item, options, caller=caller_of(socket))) as parts:
                         part: Any
                         async for part in parts:
                             await send(socket, "text", text=part.text, finish_reason=part.finish_reason)
@@ -151,9 +151,13 @@ class Hearing:
             frame = message["bytes"]
             if len(frame) % 2 or len(frame) > self._limits.body_bytes:
                 raise BadInput(f"{len(frame):,} bytes are not samples of 16 bits", fix="an even number of bytes")
-            for turn in self._turns.feed(np.frombuffer(frame, "<i2").astype(np.float32) / np.float32(32768)):
-                await self._began(turn.start)
-                await self._over(turn)
+            samples = np.frombuffer(frame, "<i2")
+            for at in range(0, len(samples), self._turns.rate):
+                piece = samples[at : at + self._turns.rate].astype(np.float32) / np.float32(32768)
+                for turn in self._turns.feed(piece):
+                    await self._began(turn.start)
+                    await self._over(turn)
+                await asyncio.sleep(0)  # one message may hold a quarter of an hour: others are answered meanwhile
             if self._turns.is_speaking:
                 await self._began(self._turns.start)
 

@@ -9,14 +9,17 @@ an alarm, however sure, is none: KS and PSI must also pass their own thresholds.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import logging
 import math
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from duomo.outcome import Meta
 from duomo.replacing import replacing
 
 LOG = logging.getLogger("duomo.drift")
@@ -92,8 +95,11 @@ class Drift:
 
     def _read(self, path: Path) -> dict[str, list[Value]]:
         try:
-            return dict(json.loads(path.read_text("utf-8")))
-        except ValueError as error:
+            found = json.loads(path.read_text("utf-8"))
+            if not isinstance(found, dict) or not all(isinstance(each, list) for each in found.values()):
+                raise ValueError("it is not an object of lists")
+            return found
+        except (OSError, ValueError) as error:
             LOG.warning("the windows in %s cannot be read (%s): they are made again", path, error)
             return {}
 
@@ -115,6 +121,36 @@ class Drift:
         else:
             statistic, p = psi([str(each) for each in reference], [str(each) for each in present])
             self._found[name] = Shift(name, statistic, "psi", p, p < share and statistic > PSI_BOUND)
+
+
+class Windows:
+    """The windows of each model that serves a task: its own, since the results of another model are others.
+
+    Args:
+        task: its name.
+        folder: where references are kept, made where it is not there; in memory only when left out.
+    """
+
+    def __init__(self, task: str, folder: str | os.PathLike[str] | None = None) -> None:
+        self._task = task
+        self._folder = Path(folder) if folder is not None else None
+        self._of: dict[tuple[str, str], Drift] = {}
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def of(self, meta: Meta) -> Drift:
+        """Return those of a model; the same ones when it serves again."""
+        key = meta.model, meta.revision
+        if key not in self._of:
+            self._of[key] = Drift(self._path(*key))
+        return self._of[key]
+
+    def _path(self, model: str, revision: str) -> Path | None:
+        if self._folder is None:
+            return None
+        digest = hashlib.sha256(f"{model}\n{revision}".encode()).hexdigest()[:8]
+        words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{self._task} {model}")[:100]
+        return self._folder / f"{words}-{digest}.json"
 
 
 def ks(reference: Sequence[float], present: Sequence[float]) -> tuple[float, float]:

@@ -69,7 +69,7 @@ class Place(Generic[R]):
         async with self._turn:
             shadow = self._compared()
             self.hosted.watcher = self.shadow = None
-            await shadow.settle()
+            await shadow.stop()
             self._take_over(self.candidate, shadow.runner)
 
     async def rollback(self) -> None:
@@ -125,7 +125,7 @@ class Place(Generic[R]):
     async def _end(self) -> None:
         shadow, self.hosted.watcher, self.shadow = self.shadow, None, None
         if shadow is not None:
-            await shadow.settle()
+            await shadow.stop()
             await asyncio.to_thread(shadow.runner.close)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import statistics
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from duomo.errors import DuomoError
 from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome
 from duomo.runner import Runner
@@ -19,6 +19,7 @@ from duomo.serving.upgrading.compare import Differences
 from duomo.tasks.base import Result
 
 R = TypeVar("R", bound=Result)
+LOG = logging.getLogger("duomo.shadow")
 MOST_FLYING = 4
 """Items that the candidate has at once; what comes meanwhile is skipped, so that it never makes the live model wait."""
 MOST_TIMES = 10_000
@@ -61,10 +62,12 @@ class Shadow(Watcher[R], Generic[R]):
         self._flying.add(task)
         task.add_done_callback(self._flying.discard)
 
-    async def settle(self) -> None:
-        """Wait for what the candidate has begun."""
-        while self._flying:
-            await asyncio.gather(*self._flying, return_exceptions=True)
+    async def stop(self) -> None:
+        """Compare no longer; what the candidate has begun is not waited for, since it may hang."""
+        flying = tuple(self._flying)
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
 
     def report(self) -> dict[str, object]:
         """Return what changes with the candidate. Times are of computing one item, its share of a batch."""
@@ -92,9 +95,12 @@ class Shadow(Watcher[R], Generic[R]):
                 submit = functools.partial(self.runner.submit, item, deadline_s=None, caller="shadow", **options)
                 future = await asyncio.to_thread(submit)
             candidate = await asyncio.wrap_future(future)
-        except DuomoError:  # its options are others
+            await self._note(live, candidate)
+        except Exception as error:  # a candidate may do anything: its options are others, or its results
             self.failed_candidate += 1
-            return
+            LOG.warning("the candidate %s: %s", self.runner.meta.model, type(error).__name__)
+
+    async def _note(self, live: Outcome[R], candidate: Outcome[R]) -> None:
         if live.result is not None and candidate.result is not None:
             async with self._turn:  # long texts take seconds, in which others are answered
                 await asyncio.to_thread(self.differences.add, live.result, candidate.result)

@@ -110,3 +110,11 @@ def test_a_broker_that_starts_again_is_joined_again_and_nothing_that_it_took_the
             publish("plant/1", b"after %d" % number)
         assert [next_of(items).value for _ in range(3)] == [b"after 0", b"after 1", b"after 2"]
     assert first.value == b"before"
+
+
+def test_a_message_that_the_broker_retains_comes_with_each_subscription_and_says_so(port):
+    publisher.single("plant/1", b"kept", qos=1, hostname="127.0.0.1", port=port, client_id="sender", retain=True)
+    for _ in range(2):
+        with Feed([Mqtt("127.0.0.1", "plant/#", port=port)]) as feed:
+            arrival = next_of(iter(feed))
+            assert (arrival.value, arrival.redelivered) == (b"kept", True)

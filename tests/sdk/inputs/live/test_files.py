@@ -76,3 +76,23 @@ def test_what_is_there_already_counts_when_asked_for(tmp_path):
     with Feed([Folder(tmp_path, from_start=True), Tail(tmp_path / "old.txt", from_start=True)]) as feed:
         items = iter(feed)
         assert {next_of(items).value for _ in range(2)} == {b"old", tmp_path / "old.txt"}
+
+
+def test_a_file_that_is_taken_away_is_forgotten_and_new_when_it_comes_back(tmp_path):
+    """A folder that fills for months holds no name of what has left it."""
+    here, away = tmp_path / "here", tmp_path / "away"
+    here.mkdir()
+    (here / "a").write_text("a")
+    os.utime(here / "a", ns=(1, 1))
+    reader, stop = Folder(here, from_start=True), threading.Event()
+    timer = threading.Timer(30, stop.set)  # what never comes ends it
+    timer.start()
+    reader.open()
+    arrivals = reader.read(stop)
+    assert next(arrivals).name == str(here / "a")
+    os.replace(here / "a", away)
+    (here / "b").write_text("b")
+    assert next(arrivals).name == str(here / "b")
+    os.replace(away, here / "a")
+    assert next(arrivals).name == str(here / "a")
+    timer.cancel()
