@@ -181,14 +181,28 @@ def _app(ctx: click.Context) -> App:
     return app
 
 
+_OTHER_WORDS = {
+    "duomo run TASK INPUT": ("classify", "infer", "pipeline", "predict"),
+    "duomo models add NAME": ("download", "fetch", "get", "install", "pull"),
+    "duomo tasks list\nduomo models list": ("list", "ls", "search"),
+    "duomo --version": ("version",),
+}
+"""What to type for the commands of other programs."""
+
+
 def _usage_problem(error: click.ClickException) -> DuomoError:
+    ctx = getattr(error, "ctx", None)
+    as_param = _as_param(ctx, error) if ctx is not None else ""
+    if as_param and isinstance(error, click.NoSuchOption):
+        error.possibilities = None  # it is an option of the task, and not one of these
     problem = DuomoError(error.format_message().rstrip("."))
     problem.code, problem.exit_code = "E-USAGE", error.exit_code
-    ctx = getattr(error, "ctx", None)
     if ctx is not None:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
         missing = isinstance(error, click.MissingParameter)
-        first = _example(ctx.command) if missing else _as_param(ctx, error)
+        first = _example(ctx.command) if missing else as_param
+        if isinstance(error, click.NoSuchCommand):
+            first = next((ours for ours, words in _OTHER_WORDS.items() if error.command_name in words), "")
         problem.fix = f"{first}\n{ctx.command_path} --help".strip()
     return problem
 

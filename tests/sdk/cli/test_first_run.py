@@ -58,6 +58,23 @@ def test_an_empty_list_without_plugins_says_what_to_install(bare: Any, listing: 
     assert "pip install duomo-" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("args", "fix"),
+    [
+        (("download", "minilm"), "duomo models add NAME"),
+        (("models", "pull", "minilm"), "duomo models add NAME"),
+        (("predict", "cat.jpg"), "duomo run TASK INPUT"),
+        (("list",), "duomo tasks list"),
+        (("run", "zero-shot-classification", "-t", "a", "--labels", "b,c"), "-p labels=VALUE"),
+    ],
+)
+def test_words_of_other_programs_are_answered_with_ours(bare: Any, args: tuple[str, ...], fix: str) -> None:
+    done = bare(*args)
+    assert done.exit_code == 2
+    assert fix in done.stderr
+    assert "Did you mean" not in done.stderr
+
+
 def test_a_library_that_is_not_installed_is_named(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     done = bare("plan", "nlp/minilm")
