@@ -160,10 +160,13 @@ def test_an_outcome_lies_on_the_image_or_sound_that_it_is_named_after(tmp_path):
     assert "image" not in Tags(Success(0, str(tmp_path / "gone.png"), boxes, None, META)._repr_html_()).found
     picture(9, 9).save(tmp_path / "other.png")
     assert "image" not in Tags(Success(0, str(tmp_path / "other.png"), boxes, None, META)._repr_html_()).found
+    assert "img" in Tags(Success(0, str(tmp_path / "cat.png"), CAT, None, META)._repr_html_()).found
+    assert "img" not in Tags(Success(0, str(tmp_path / "call.wav"), CAT, None, META)._repr_html_()).found
 
 
 def test_what_is_shown_fetches_nothing(monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("fetched"))
+    outcome_html(Success(0, "0", CAT, None, META), {"image": "http://example.org/cat.png"})
     Success(0, "http://example.org/cat.png", SHOWN["boxes"][0], None, META)._repr_html_()
 
 

@@ -28,6 +28,8 @@ _SHORT = 40
 """Letters of a text that is named like a number; a longer one is a paragraph."""
 _MOST_LETTERS = 300
 """Letters that are shown of a text that was given."""
+_WORDS = (str, list, tuple, Mapping)
+"""What is shown in words, and never opened: a path or an address in it may be anybody's."""
 _TEXTS = (".txt", ".md")
 """Endings of files whose beginning is shown."""
 _SHOWS: tuple[Show, ...] = (picture, sound, vector, series)
@@ -80,14 +82,14 @@ def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
     if outcome.error is not None:
         what = f"<p>{escape(outcome.error.code)}: {escape(outcome.error.what)}</p>"
         return f'{STYLE}<div class="duomo">{name}{what}<p class="few">{escape(outcome.error.fix)}</p></div>'
-    source = Path(outcome.id) if _is_file(outcome.id) else None if isinstance(given, str) else given
+    source = Path(outcome.id) if _is_file(outcome.id) else None if isinstance(given, _WORDS) else given
     return f'{STYLE}<div class="duomo">{name}</div>' + result_html(outcome.result, source) if outcome.result else name
 
 
 def _given(value: object, name: str) -> str:
     if isinstance(value, Mapping):
         text = " · ".join(f"{key} {brief(each)}" for key, each in value.items())
-    elif isinstance(value, str | list | tuple):
+    elif isinstance(value, _WORDS):
         text = brief(value)
     else:
         return ""

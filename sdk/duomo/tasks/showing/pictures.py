@@ -27,14 +27,16 @@ _OWN = (_PNG, b"PIEH")
 
 
 def picture(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
-    """The image that a result is, or a drawing of what it found on one."""
+    """The image that a result is, a drawing of what it found on one, or the one that it is of."""
     fields = {name: getattr(result, name) for name in type(result).model_fields}
     own = next((name for name, value in fields.items() if isinstance(value, bytes) and value[:4] in _OWN), "")
     if own:
         return f'<img alt="{escape(own)}" src="{_embedded(_opened(result, fields[own]))}">', {own, "width", "height"}
     width, height = fields.get("width"), fields.get("height")
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
-        return "", set()
+        # An array of two axes may be sound of two channels.
+        image = image_of(source.value) if getattr(source.value, "ndim", 3) == 3 else None
+        return (f'<img alt="" width="{min(image.width, 360)}" src="{_embedded(image)}">' if image else ""), set()
     marks = [each for value in fields.values() if isinstance(value, list) for each in value][:_MOST]
     labels = list(dict.fromkeys(str(getattr(each, "label", "")) for each in marks))
     drawn = "".join(_mark(each, COLORS[labels.index(str(getattr(each, "label", ""))) % len(COLORS)], width, height)
