@@ -50,10 +50,22 @@ def frame(
     if library == "polars":
         import polars
 
-        return polars.DataFrame(data, strict=False)
+        return polars.DataFrame({name: _arrays(values) for name, values in data.items()}, strict=False)
     import pandas
 
     return pandas.DataFrame(data)
+
+
+def _arrays(values: list[Any]) -> list[Any] | polars.Series:
+    """Make a column of arrays some of which are missing, which polars does not make of a list; leave any other."""
+    there = [value for value in values if value is not None]
+    if len(there) == len(values) or not there or not hasattr(there[0], "dtype"):
+        return values
+    import polars
+
+    places = iter(range(len(there)))
+    rows = polars.Series([None if value is None else next(places) for value in values], dtype=polars.UInt32)
+    return polars.Series(there).gather(rows)
 
 
 _FIRST = ("index", "id", "ok")

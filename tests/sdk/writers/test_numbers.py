@@ -129,6 +129,12 @@ def test_outcomes_are_a_table_with_the_columns_of_the_csv(library):
     assert table["error.what"][1] == "this text is empty"
 
 
+def test_a_table_of_polars_has_no_vector_where_an_item_failed():
+    column = duomo.frame(outcomes(vectors(3, 2), failed=frozenset({1})), "polars")["vector"]
+    assert column.is_null().to_list() == [False, True, False]
+    assert np.array_equal(column.drop_nulls().to_numpy(), vectors(3, 2)[[0, 2]])
+
+
 def test_a_table_of_vectors_has_arrays_and_one_of_failures_their_columns():
     table = duomo.frame(outcomes(vectors(3, 2), failed=frozenset({1})))
     assert np.array_equal(np.stack(table["vector"].dropna()), vectors(3, 2)[[0, 2]])
