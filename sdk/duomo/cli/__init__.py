@@ -193,9 +193,8 @@ _OTHER_WORDS = {
 def _usage_problem(error: click.ClickException) -> DuomoError:
     ctx = getattr(error, "ctx", None)
     as_param = _as_param(ctx, error) if ctx is not None else ""
-    if as_param and isinstance(error, click.NoSuchOption):
-        error.possibilities = None  # it is an option of the task, and not one of these
-    problem = DuomoError(error.format_message().rstrip("."))
+    # An option of the task is none of those that the command has.
+    problem = DuomoError((error.message if as_param else error.format_message()).rstrip("."))
     problem.code, problem.exit_code = "E-USAGE", error.exit_code
     if ctx is not None:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
