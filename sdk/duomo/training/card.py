@@ -41,7 +41,8 @@ def _lines(fit: Fit) -> Iterator[str]:
     for left in rows.left_out[:SHOWN]:
         yield f"- left out: `{left.id}`: {left.what}"
     if rows.highest_losses:
-        yield "\n## Rows it finds hardest\n\nThey are often mislabelled.\n"
+        yield "\n## Rows it finds hardest\n\nThey are often mislabelled. Losses are of the trained model; it was asked"
+        yield "about the tenth of the rows whose losses stood out most when they were read last.\n"
         for id, loss in rows.highest_losses[:SHOWN]:
             yield f"- `{id}`, loss {loss:.3f}"
     yield "\n## Recipe\n"

@@ -70,10 +70,23 @@ def metric_for(model: Trainable[Any]) -> Metric | None:
 
 
 @torch.no_grad()
-def evaluate(model: Trainable[Any], rows: Rows, labels: Sequence[Any], peers: Peers | None = None) -> Evaluation:
-    """Run all rows, each on one of the copies, and compare; the same comes out on all of them.
+def evaluate(
+    model: Trainable[Any],
+    rows: Rows,
+    labels: Sequence[Any],
+    peers: Peers | None = None,
+    places: Sequence[int] | None = None,
+) -> Evaluation:
+    """Run rows, each on one of the copies, and compare; the same comes out on all of them.
 
     The network is in evaluation mode meanwhile; what was in training mode is put back.
+
+    Args:
+        model: what is judged.
+        rows: what it reads.
+        labels: of all rows.
+        peers: the other copies.
+        places: of the rows that are run; all when left out.
     """
     peers = peers or Peers()
     training = [module for module in model.network.modules() if module.training]
@@ -93,7 +106,7 @@ def evaluate(model: Trainable[Any], rows: Rows, labels: Sequence[Any], peers: Pe
             metric.add(model.predictions(output, batch.targets), wanted)
 
     try:
-        own = share(range(len(labels)), peers.rank, peers.size)
+        own = share(range(len(labels)) if places is None else places, peers.rank, peers.size)
         parts = peers.even([own[start : start + AT_ONCE] for start in range(0, len(own), AT_ONCE)])
         peers.forward([functools.partial(look, part) for part in parts])
     finally:

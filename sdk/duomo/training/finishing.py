@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import time
@@ -27,8 +28,10 @@ from duomo.version import __version__
 if TYPE_CHECKING:
     from duomo.training.training import Training
 
-HARDEST = 50, 1000
+HARDEST = 20, 1000
 """Rows with the highest loss that are named: a twentieth of all, within these bounds."""
+READ_AGAIN = 2
+"""Rows that are read once more for each that is named: those whose losses stood out when they were read last."""
 
 
 def follow(training: Training, on_step: Callable[..., object] | None) -> Fit:
@@ -55,12 +58,8 @@ def finish(training: Training) -> Fit:
     training.journal.flush()
     out = training.request.out
     held = training.evaluate(training.held_source, training.held_labels) if training.held_labels else None
-    own = training.evaluate(training.train_source, training.train_labels)
+    hardest = _hardest(training)
     training.peers.join(training.model.network)
-    unusable = {*training.loop.left_out, *own.not_finite()}
-    order = sorted(set(range(len(own.row_losses))) - unusable, key=own.row_losses.__getitem__, reverse=True)
-    least, most = HARDEST
-    hardest = order[: min(most, max(least, len(order) // 20))]
     ids = [each.id for each in training.train_rows.examples]
     infinite = [training.held_rows.examples[at].id for at in held.not_finite()] if held else []
     if infinite:
@@ -77,7 +76,7 @@ def finish(training: Training) -> Fit:
             len(training.held_labels),
             tuple(training.left_out),
             sum(each.num_rows for each in training.findings if "longer than the model reads" in each.what),
-            tuple((ids[row], own.row_losses[row]) for row in hardest),
+            tuple((ids[row], loss) for row, loss in hardest),
         ),
         tuple(training.findings),
         tuple(training.journal.lines()) if training.peers.writes else (),
@@ -88,6 +87,21 @@ def finish(training: Training) -> Fit:
         training.journal.close()
         training.ledger.remove()
     return fit
+
+
+def _hardest(training: Training) -> list[tuple[int, float]]:
+    """Rows of the training part with the highest losses of the trained network, and these.
+
+    Not all are run again: only those whose losses were the furthest above their batch's when they were read last.
+    """
+    rows = sorted(set(range(len(training.train_labels))) - training.loop.left_out)
+    least, most = HARDEST
+    count = min(most, max(least, len(rows) // 20))
+    rows.sort(key=lambda row: training.excess.get(row, 0.0), reverse=True)
+    rows = rows[: READ_AGAIN * count]
+    losses = training.evaluate(training.train_source, training.train_labels, rows).row_losses
+    finite = [pair for pair in zip(rows, losses, strict=True) if math.isfinite(pair[1])]
+    return sorted(finite, key=lambda pair: pair[1], reverse=True)[:count]
 
 
 def _write(training: Training, fit: Fit, held: Evaluation | None) -> None:

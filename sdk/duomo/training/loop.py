@@ -8,6 +8,7 @@ the rows are named, left out, and the step is done again without them.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -42,6 +43,8 @@ class Step(NamedTuple):
     """Norm of the gradient, before clipping."""
     lr: float
     num_rows: int
+    losses: Mapping[int, float]
+    """Row → mean loss of its terms, before the update."""
     left_out: tuple[int, ...] = ()
     """Rows whose loss was not finite."""
 
@@ -100,19 +103,19 @@ class Loop:
             rows = [row for row in self.order.rows(number) if row not in self.left_out]
             error: Exception | None = None
             try:
-                found, flags = self._gradients(number, share(rows, self.peers.rank, self.peers.size))
+                found, losses = self._gradients(number, share(rows, self.peers.rank, self.peers.size))
             except Exception as raised:
                 # The driver starts a group with smaller micro-batches whose passes need each other.
                 if not is_out_of_memory(raised) or self.peers.is_joint:
                     raise
-                error, found, flags = raised, self._nothing(), [0] * len(self.order.rows(number))
-            found, flags, is_short = self._exchange(found, flags, is_short=error is not None)
+                error, found, losses = raised, self._nothing(), [0.0] * len(rows)
+            found, losses, is_short = self._exchange(found, losses, is_short=error is not None)
             if is_short:
                 # All copies cut alike, so that all of them do the step again.
                 if not self._halve(-(-len(rows) // self.peers.size)) and error is not None:
                     raise error
                 continue
-            bad = [row for row, flag in zip(self.order.rows(number), flags, strict=True) if flag]
+            bad = [row for row, loss in zip(rows, losses, strict=True) if not math.isfinite(loss)]
             if not bad:
                 break
             lost += bad
@@ -120,29 +123,30 @@ class Loop:
         loss, count = found.tolist()
         lr = optimizers.rate(self.recipe, self.peak, number, self.total)
         norm = self._update(number, lr, count) if count else 0.0
-        return Step(number, self.order.epoch(number), loss / count if count else 0.0, norm, lr, len(rows), tuple(lost))
+        mean, by_row = loss / count if count else 0.0, dict(zip(rows, losses, strict=True))
+        return Step(number, self.order.epoch(number), mean, norm, lr, len(rows), by_row, tuple(lost))
 
     def _nothing(self) -> Tensor:
         return torch.zeros(2, dtype=torch.float64, device=self._device)
 
-    def _gradients(self, number: int, rows: Sequence[int]) -> tuple[Tensor, list[int]]:
-        """Add up the gradients of `rows`; sums of losses and counts, and 1 for each row of the batch not finite."""
+    def _gradients(self, number: int, rows: Sequence[int]) -> tuple[Tensor, list[float]]:
+        """Add up the gradients of `rows`; sums of losses and counts, and the loss of each row, 0 of those of others."""
         self.optimizer.zero_grad()
-        found, flags = self._nothing(), dict.fromkeys(self.order.rows(number), 0)
-        good = [row for row in flags if row not in self.left_out]
+        good = [row for row in self.order.rows(number) if row not in self.left_out]
+        found, losses = self._nothing(), dict.fromkeys(good, 0.0)
 
         def loss_of(at: int, part: Sequence[int]) -> Tensor:
-            sums, counts = self._losses(number, at, part or good[:1] or list(flags)[:1])
+            sums, counts = self._losses(number, at, part or good[:1] or self.order.rows(number)[:1])
             total = sums.sum()
             if not part:  # a pass that others need and this process has no rows for
                 return total * 0
             found.add_(torch.stack((total.detach(), counts.sum())))
-            flags.update(zip(part, sums.detach().isfinite().logical_not().int().tolist(), strict=True))
+            losses.update(zip(part, (sums.detach() / counts.where(counts != 0, 1)).tolist(), strict=True))
             return total
 
         parts = self.peers.even(self._cut(rows))
         self.peers.backward([functools.partial(loss_of, at, part) for at, part in enumerate(parts)])
-        return found, list(flags.values())
+        return found, list(losses.values())
 
     def _losses(self, number: int, at: int, part: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Sums and counts of the rows of micro-batch `at`, (B,) each."""
@@ -155,21 +159,21 @@ class Loop:
             sums, counts = sums * factors, counts * factors
         return sums, counts
 
-    def _exchange(self, found: Tensor, flags: list[int], *, is_short: bool) -> tuple[Tensor, list[int], bool]:
-        """Make sums and flags those of all processes; gradients too, unless the step has to be done again.
+    def _exchange(self, found: Tensor, losses: list[float], *, is_short: bool) -> tuple[Tensor, list[float], bool]:
+        """Make sums and losses those of all processes; gradients too, unless the step has to be done again.
 
         Args:
             found: sums of losses and counts.
-            flags: 1 for each row of the batch that is not finite.
+            losses: of each row of the batch, 0 of those that others read.
             is_short: whether this copy ran out of memory.
         """
         if self.peers.size * self.peers.pp == 1:
-            return found, flags, is_short
-        all_of = self.peers.sum(torch.cat((found, found.new_tensor([*flags, int(is_short)]))))
-        found, [*flags, short] = all_of[:2], all_of[2:].int().tolist()
-        if not any(flags) and not short:
+            return found, losses, is_short
+        all_of = self.peers.sum(torch.cat((found, found.new_tensor([*losses, float(is_short)]))))
+        found, [*losses, short] = all_of[:2], all_of[2:].tolist()
+        if all(map(math.isfinite, losses)) and not short:
             self.peers.sum_gradients([self._gradient(each) for each in self.parameters.values()])
-        return found, flags, bool(short)
+        return found, losses, bool(short)
 
     def _update(self, number: int, lr: float, count: float) -> float:
         named = {name: self._gradient(each) for name, each in self.parameters.items()}

@@ -11,15 +11,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from duomo.data.examples import Finding, data_digest
-from duomo.errors import BadInput, StoreMismatch
+from duomo.errors import StoreMismatch
 from duomo.execution.sharding import pipeline, tensor
 from duomo.specs import TaskSpec
 from duomo.training import freezing, optimizers
@@ -35,9 +34,7 @@ from duomo.training.request import Request
 from duomo.training.rows import Rows
 from duomo.training.starts import Start
 from duomo.training.trunk import TrunkRows
-
-if TYPE_CHECKING:
-    pass
+from duomo.training.weighing import row_weights
 
 Tell = Callable[[str, int, dict[str, Any]], None]
 
@@ -60,6 +57,8 @@ class Training(Reading):
         self.best_step = self.best_epoch = 0
         self.best_score = -float("inf")
         self.scores: dict[str, Any] = {}
+        self.excess: dict[int, float] = {}
+        """Row → by how much its loss was above that of its batch when it was read last."""
         self.tell: Tell = lambda *_: None
         """Is told of what happens: ``log`` and ``checkpoint``, the step, and what there is to say."""
 
@@ -122,9 +121,9 @@ class Training(Reading):
         if self.held_labels and self.best_step != self.step:
             self._restore(self.ledger.load(self.best_step).weights)
 
-    def evaluate(self, rows: Rows, labels: list[Any]) -> Evaluation:
-        """Compare what the network says with labels."""
-        return evaluate(self.model, rows, labels, self.peers)
+    def evaluate(self, rows: Rows, labels: list[Any], places: Sequence[int] | None = None) -> Evaluation:
+        """Compare what the network says with labels: of all rows, or of those at `places`."""
+        return evaluate(self.model, rows, labels, self.peers, places)
 
     def _cut(self) -> None:
         """Leave of the network what this process computes, where several share its layers."""
@@ -172,41 +171,20 @@ class Training(Reading):
 
     def _make_loop(self) -> None:
         order = Order(self.recipe.seed, len(self.train_rows), self.recipe.batch)
+        by_class = self.recipe.class_weight
+        weights = by_class != "none" and row_weights(by_class, self.model.kind, self.train_labels, self.labels)
         self.loop = Loop(
             self.model, self.train_source, order, self.recipe, self.request.peak, self.parameters,
-            row_weights=self._row_weights(), peers=self.peers,
+            row_weights=weights or None, peers=self.peers,
         )  # fmt: skip
         self.loop.micro = min(self.loop.micro, self.request.micro or self.loop.micro)
-
-    def _row_weights(self) -> list[float] | None:
-        given = self.recipe.class_weight
-        if given == "none":
-            return None
-        if self.model.kind != "classes":
-            raise BadInput(
-                "class_weight needs one class a row",
-                why=f"these labels are of kind '{self.model.kind}'",
-                fix="leave class_weight out",
-            )
-        if isinstance(given, str):
-            counts = Counter(self.train_labels)
-            weights = {name: len(self.train_labels) / (len(counts) * count) for name, count in counts.items()}
-        else:
-            unknown = sorted(given.keys() - set(self.labels))
-            if unknown:
-                raise BadInput(
-                    f"class_weight names {', '.join(unknown)}",
-                    why=f"labels are {', '.join(self.labels)}",
-                    fix="weigh only labels that the rows have",
-                )
-            weights = {each: given.get(each, 1.0) for each in self.labels}
-        return [weights[label] for label in self.train_labels]
 
     def _note(self, step: Step) -> None:
         for row in step.left_out:
             id = self.train_rows.examples[row].id
             self.left_out.append(LeftOut(id, "E-NOT-FINITE", "its loss is not finite", f"at step {self.step}"))
             self.journal.write({"step": self.step, "left_out": id})
+        self.excess.update((row, round(loss - step.loss, 4)) for row, loss in step.losses.items())
         self.journal.step(step.number, step.loss, lr=step.lr, norm=step.norm)
 
     def _end_epoch(self, step: Step) -> None:
@@ -239,6 +217,7 @@ class Training(Reading):
             "best_step": self.best_step,
             "best_epoch": self.best_epoch,
             "best_score": self.best_score if math.isfinite(self.best_score) else None,
+            "excess": list(self.excess.items()),
             "log_bytes": self.journal.flush(),
         }
         folder = self.ledger.save(self.step, weights, optimizer, state)
@@ -258,6 +237,7 @@ class Training(Reading):
         self.left_out += [LeftOut(id, "E-NOT-FINITE", "its loss is not finite") for id in kept.state["left_out"]]
         self.loop.micro = min(self.loop.micro, kept.state["micro"])
         self.best_step, self.best_epoch = kept.state["best_step"], kept.state["best_epoch"]
+        self.excess = dict(kept.state["excess"])
         self.step = last
         if kept.state["best_score"] is not None:
             self.best_score = kept.state["best_score"]

@@ -118,9 +118,9 @@ def test_where_no_held_out_row_has_a_finite_loss_the_folder_is_whole_all_the_sam
 def test_a_row_that_was_left_out_is_not_among_the_hardest(fit, rows):
     found = fit([*rows, {"id": "bad", "text": "poison", "label": "bird"}], model="toys/poison", validation=0)
     assert [each.id for each in found.rows.left_out] == ["bad"]
-    losses = [loss for _, loss in found.rows.highest_losses]
-    assert len(losses) == len(rows)
-    assert losses == sorted(losses, reverse=True)
+    ids, losses = zip(*found.rows.highest_losses, strict=True)
+    assert "bad" not in ids
+    assert list(losses) == sorted(losses, reverse=True)
     assert all(map(math.isfinite, losses))
 
 

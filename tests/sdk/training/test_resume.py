@@ -64,13 +64,15 @@ def stopped(fit, rows, after: int, **given) -> None:
 
 
 def test_a_training_that_was_stopped_goes_on_in_the_middle_of_an_epoch(fit, rows):
-    undisturbed = fit(rows, out="whole", checkpoint_s=0.0)
-    stopped(fit, rows, after=7)
+    many = [{**row, "text": f"{row['text']} {at}"} for at in range(3) for row in rows]
+    undisturbed = fit(many, out="whole", checkpoint_s=0.0, epochs=1)
+    stopped(fit, many, after=7, epochs=1)
     steps = []
-    resumed = fit(rows, resume=True, checkpoint_s=0.0, on_step=lambda progress: steps.append(progress.step))
+    resumed = fit(many, resume=True, checkpoint_s=0.0, epochs=1, on_step=lambda progress: steps.append(progress.step))
     assert steps[0] == 8
     assert weights(resumed.folder) == weights(undisturbed.folder)
     assert resumed.metrics == undisturbed.metrics
+    assert resumed.rows == undisturbed.rows, "the hardest rows are known by losses from before the stop, too"
     assert [line["step"] for line in resumed.curves if line.get("resumed")] == [7]
     assert 'id="resumed-7"' in (resumed.folder / "curves.svg").read_text()
 

@@ -2,6 +2,8 @@
 
 import json
 
+import toys
+
 import duomo
 from duomo.training import Fit
 
@@ -27,6 +29,27 @@ def test_what_is_worth_knowing_lies_beside_the_model(fit, rows):
     assert losses == sorted(losses, reverse=True)
     assert [line for line in found.curves if "scores" in line][-1]["epoch"] == 2
     assert not (found.folder / "checkpoints").exists()
+
+
+def test_the_hardest_rows_are_found_without_running_all_rows_again(fit, monkeypatch):
+    rows = [
+        {"id": str(at), "text": f"{'robin' if at % 2 else 'cod'} {at}", "label": "bird" if at % 2 else "fish"}
+        for at in range(400)
+    ]
+    rows[7]["label"] = rows[11]["label"] = "fish"
+    run = 0
+    logits_from = toys.Letters.logits_from
+
+    def counted(self, features, upper):
+        nonlocal run
+        run += len(features)
+        return logits_from(self, features, upper)
+
+    monkeypatch.setattr(toys.Letters, "logits_from", counted)
+    found = fit(rows, epochs=3, train="all", validation=0)
+    assert run == 3 * 400 + 40, "a tenth of the rows, to name a twentieth"
+    assert [id for id, _ in found.rows.highest_losses[:2]] in (["7", "11"], ["11", "7"])
+    assert len(found.rows.highest_losses) == 20
 
 
 def test_the_same_call_gives_the_same_weights_and_leaves_torch_alone(fit, rows):
