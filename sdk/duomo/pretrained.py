@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
@@ -151,6 +151,26 @@ def labels_of(config: Any) -> list[str]:
             fix=f"name all {len(names)} labels there, by their numbers from 0",
         )
     return [str(name) for name in names]
+
+
+def config_for(weights: WeightsRef, labels: Sequence[str], **changes: object) -> Any:
+    """The configuration of the network in a folder with another head: one that says one of `labels`."""
+    from transformers import AutoConfig
+
+    if labels:
+        numbered = dict(enumerate(labels))
+        changes |= {"id2label": numbered, "label2id": {name: at for at, name in numbered.items()}}
+    config = AutoConfig.from_pretrained(weights.folder, **_SAFE, **changes)
+    config.problem_type = None
+    return config
+
+
+def say_one_label(network: Network) -> list[str]:
+    """Have a network whose labels have a sigmoid of their own say one of them; a note for a person where it did not."""
+    if network.config.problem_type in (None, "single_label_classification"):
+        return []
+    network.config.problem_type = None
+    return ["the checkpoint gave each label a score of its own; it learns to say one label for each row"]
 
 
 def is_multi_label(weights: WeightsRef, config: PreTrainedConfig, task: str) -> bool:

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn.functional import ctc_loss
 from transformers import (
     MODEL_FOR_CTC_MAPPING,
-    AutoConfig,
     AutoFeatureExtractor,
     AutoModel,
     AutoModelForAudioClassification,
@@ -169,23 +168,16 @@ class Labels(AudioTrainer):
         is_classifier = architectures[0].endswith(("ForAudioClassification", "ForSequenceClassification"))
         is_new = not is_classifier or not set(labels) <= set(config.id2label.values())
         if is_new:
-            numbered = dict(enumerate(labels))
-            config = AutoConfig.from_pretrained(
-                weights.folder,
-                local_files_only=True,
-                id2label=numbered,
-                label2id={name: at for at, name in numbered.items()},
-            )
-            config.problem_type = None
             with pretrained.quiet():
-                network = auto.from_config(config, dtype=dtype)
+                network = auto.from_config(pretrained.config_for(weights, labels), dtype=dtype)
             body = pretrained.load_network(AutoModel, weights, dtype=dtype)
             network.base_model.load_state_dict(body.state_dict())
         else:
             network = pretrained.load_network(auto, weights, dtype=dtype)
-        names = [network.config.id2label[at] for at in range(network.config.num_labels)]
-        model = cls(network.to(device), load_part(AutoFeatureExtractor, weights), names)
-        model.has_new_head = is_new
+        notes = pretrained.say_one_label(network)
+        extractor = load_part(AutoFeatureExtractor, weights)
+        model = cls(network.to(device), extractor, pretrained.labels_of(network.config))
+        model.has_new_head, model.notes = is_new, notes
         return model
 
     def logits(self, batch: list[dict[str, Any]]) -> Tensor:

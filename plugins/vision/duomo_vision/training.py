@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
+from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from duomo import Image, WeightsRef, folders, pretrained
 from duomo.errors import WrongTask
@@ -109,9 +109,9 @@ class CheckpointTrainer(ImageTrainer):
         if is_new:
             network = _with_labels(network, weights, labels, dtype)
         processor = pretrained.load_processor(AutoImageProcessor, weights, "image processor")
-        names = [network.config.id2label[at] for at in range(network.config.num_labels)]
-        model = cls(network.to(device), processor, names)
-        model.has_new_head = is_new
+        notes = pretrained.say_one_label(network)
+        model = cls(network.to(device), processor, pretrained.labels_of(network.config))
+        model.has_new_head, model.notes = is_new, notes
         return model
 
     def preprocess(self, items: Sequence[Image], options: Any) -> list[Features]:
@@ -145,11 +145,7 @@ def _check_one_head(weights: WeightsRef) -> None:
 
 def _with_labels(network: PreTrainedModel, weights: WeightsRef, labels: Sequence[str], dtype: torch.dtype) -> Any:
     """The same network with a new head for `labels`."""
-    names = dict(enumerate(labels))
-    config = AutoConfig.from_pretrained(
-        weights.folder, local_files_only=True, id2label=names, label2id={name: at for at, name in names.items()}
-    )
-    config.problem_type = None
+    config = pretrained.config_for(weights, labels)
     auto: Any = AutoModelForImageClassification
     with pretrained.quiet():
         new = auto.from_config(config, dtype=dtype)

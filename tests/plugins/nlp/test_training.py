@@ -139,6 +139,32 @@ def test_a_head_whose_labels_are_known_is_kept_and_one_whose_are_not_is_new(chec
 
 
 @pytest.mark.parametrize(
+    ("task", "label", "named"),
+    [("text-regression", 3, "every row has the label 3.0"), ("token-classification", [], "no row has a span")],
+)
+def test_labels_that_are_all_one_are_refused(checkpoint, tmp_path, task, label, named):
+    column = "spans" if label == [] else "label"
+    rows = [{"text": text, column: label} for text in TEXTS]
+    with pytest.raises(BadInput, match=named) as caught:
+        check(Request(task=task, data=rows, model=f"dir:{checkpoint('bert', AutoModel)}", validation=0, out=tmp_path))
+    assert caught.value.why
+    assert caught.value.fix
+
+
+def test_a_checkpoint_with_a_score_for_each_label_learns_to_say_one(checkpoint, tmp_path):
+    """Its softmax is trained, so that the folder must not give the sigmoid of each label."""
+    names = {0: "a", 1: "b"}
+    settings = {"num_labels": 2, "id2label": names, "problem_type": "multi_label_classification"}
+    folder = checkpoint("bert", AutoModelForSequenceClassification, **settings)
+    rows = [{"text": f"{text} {at}", "label": "ab"[at % 2]} for at, text in enumerate(TEXTS * 2)]
+    fit = duomo.finetune(
+        "text-classification", rows, model=f"dir:{folder}", out=tmp_path / "out", recipe=Recipe(epochs=1)
+    )
+    assert sum(label.score for label in fit.load()("a dog").labels) == pytest.approx(1)
+    assert any("score of its own" in finding.what for finding in fit.findings)
+
+
+@pytest.mark.parametrize(
     ("labels", "level", "fix"),
     [(("NEG", "pos"), "warning", "write the labels as the checkpoint has them"), (("no", "yes"), "note", ""),
      (("neg", "pos"), None, "")],

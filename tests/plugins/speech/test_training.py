@@ -172,6 +172,20 @@ def test_labels_are_learnt_from_folders_of_recordings(wav2vec2, recordings, tmp_
     assert fit.load()((tone("c"), RATE)).top.name == "c"
 
 
+def test_a_checkpoint_with_a_score_for_each_label_learns_to_say_one(tmp_path):
+    """Its softmax is trained, so that the folder must not give the sigmoid of each label."""
+    names = {0: "a", 1: "c"}
+    config = tf.Wav2Vec2Config(**SMALL, id2label=names, problem_type="multi_label_classification")
+    tf.Wav2Vec2ForSequenceClassification(config).save_pretrained(tmp_path / "start")
+    tf.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(tmp_path / "start")
+    model = opened("audio-classification", tmp_path / "start", ["a", "c"])
+    (tmp_path / "out").mkdir()
+    model.save(tmp_path / "out")
+    said = duomo.load("audio-classification", f"dir:{tmp_path / 'out'}")((tone("c"), RATE))
+    assert sum(label.score for label in said.labels) == pytest.approx(1)
+    assert any("score of its own" in note for note in model.notes)
+
+
 def test_a_recording_of_no_bytes_costs_itself_and_the_weights_are_those_of_the_clean_ones(recordings, tmp_path):
     dirty = tmp_path / "dirty"
     shutil.copytree(recordings, dirty)

@@ -1,5 +1,6 @@
 """Classifiers of images in training: frozen below the head, computed once, and a folder that is a model."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The reference of a small network with random weights and three labels of its own."""
 
-    def make(kind: str) -> str:
+    def make(kind: str, **settings: Any) -> str:
         torch.manual_seed(0)
         folder = tmp_path_factory.mktemp(kind)
         if kind in CONFIGS:
-            config = CONFIGS[kind]
+            config = copy.deepcopy(CONFIGS[kind])
+            config.update(settings)
             config.id2label = {0: "a", 1: "b", 2: "c"}
             AutoModelForImageClassification.from_config(config).save_pretrained(folder)
             ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
@@ -150,3 +152,13 @@ def test_a_checkpoint_s_own_labels_keep_their_head(start, pictures):
     kept = AutoModelForImageClassification.from_pretrained(reference.removeprefix("dir:"))
     assert model.labels == ["a", "b", "c"]
     assert torch.equal(model.network.classifier.weight, kept.classifier.weight)
+
+
+def test_a_checkpoint_with_a_score_for_each_label_learns_to_say_one(start, tmp_path):
+    """Its softmax is trained, so that the folder must not give the sigmoid of each label."""
+    reference = start("vit", problem_type="multi_label_classification")
+    model = opened(reference, ["a", "c"])
+    model.save(tmp_path)
+    runner = duomo.load("image-classification", f"dir:{tmp_path}", top_k=3)
+    assert sum(label.score for label in runner(np.zeros((32, 32, 3), np.uint8)).labels) == pytest.approx(1)
+    assert any("score of its own" in note for note in model.notes)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedTokenizerBase
 
 from duomo import WeightsRef, pretrained
 from duomo.model import Features
@@ -61,11 +61,13 @@ class EncoderTrainer(Trainable[In]):
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         network, is_new = open_network(cls.auto, weights, labels, dtype, numbers=cls.numbers)
+        notes = pretrained.say_one_label(network) if labels else []
         network = network.to(device)
+        if cls.numbers == 1:
+            network.config.problem_type = "regression"
         wrapper, tokenizer = load_tokenizer(weights)
-        names = [network.config.id2label[at] for at in range(network.config.num_labels)] if labels else []
-        model = cls(network, wrapper, tokenizer, names)
-        model.has_new_head = is_new
+        model = cls(network, wrapper, tokenizer, pretrained.labels_of(network.config) if labels else [])
+        model.has_new_head, model.notes = is_new, notes
         model.cut_to(max_tokens(network, wrapper, weights))
         return model
 
@@ -124,14 +126,7 @@ def open_network(
     if _has_head(auto, weights) and fits:
         return pretrained.load_network(auto, weights, dtype=dtype), False
     base = pretrained.load_network(AutoModel, weights, dtype=dtype, may_miss=("pooler.",))
-    changes: dict[str, Any] = {}
-    if labels:
-        numbered = dict(enumerate(labels))
-        changes = {"id2label": numbered, "label2id": {name: at for at, name in numbered.items()}}
-    elif numbers:
-        changes = {"num_labels": numbers}
-    config = AutoConfig.from_pretrained(weights.folder, local_files_only=True, **changes)
-    config.problem_type = "regression" if numbers == 1 else None
+    config = pretrained.config_for(weights, labels, **({"num_labels": numbers} if numbers else {}))
     with pretrained.quiet():
         network = auto.from_config(config, dtype=dtype)
     network.base_model.load_state_dict(base.state_dict(), strict=False)
