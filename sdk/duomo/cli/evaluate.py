@@ -8,6 +8,7 @@ from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
 from duomo.cli.output import settle
+from duomo.counting import counted
 
 
 @click.command("evaluate")
@@ -48,8 +49,12 @@ def command(
     if output == "json":
         scores = {name: each._asdict() for name, each in found.scores.items()}
         left = [vars(each) for each in found.left_out]
-        echo_json({"task": task, "model": model, "rows": found.num_rows, "scores": scores, "left_out": left}, indent=2)
+        counts = {"rows": found.num_rows, "truncated": found.truncated}
+        echo_json({"task": task, "model": model, **counts, "scores": scores, "left_out": left}, indent=2)
         return
     show_scores(found.scores)
+    if found.truncated:
+        longer = counted(found.truncated, "input is", "inputs are")
+        click.echo(f"{longer} longer than the model reads: the beginning is used", err=True)
     for each in found.left_out[:10]:
         click.echo(f"left out: {each.id}: {each.what}", err=True)

@@ -43,7 +43,13 @@ SHOWN = 10
 @click.option("--lr", metavar="RATE", type=float, help="Highest learning rate; 1e-3 for a head, 5e-5 otherwise.")
 @click.option("--seed", metavar="N", type=int, help="Of order, dropout and new layers; 0.")
 @click.option("--max-failed", metavar="N", type=int, help="Rows that may be left out; 20.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Another setting of the recipe.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Another setting: clip=null.",
+)
 @click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …; several: cpu,cpu.")
 @click.option("--parallel", metavar="DIMS", help="dp=2: copies; tp=2: shared layers; pp=2: stages; or dp=2,tp=2.")
 @click.option("--shard", is_flag=True, help="Copies share out parameters and the optimiser's state.")
@@ -171,7 +177,9 @@ def _recipe(given: dict[str, Any]) -> Any:
     for setting in given["settings"]:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise UsageProblem(f"'{setting}' is not NAME=VALUE", fix="--set schedule=cosine")
+            raise UsageProblem(
+                f"'{setting}' is not NAME=VALUE", why="a setting of the recipe has both", fix="--set schedule=cosine"
+            )
         try:
             values[name] = json.loads(text)
         except ValueError:

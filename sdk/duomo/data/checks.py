@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from duomo.counting import counted
@@ -53,15 +54,19 @@ def _to_a_person(name: str) -> object:
         return text
 
 
-def check_names(names: Sequence[str], column: str) -> None:
-    """Raise `BadInput` where labels are of one class, or are numbers rather than names."""
-    distinct = set(names)
-    if len(distinct) == 1:
+def check_differ(labels: Sequence[Hashable], column: str) -> None:
+    """Raise `BadInput` where all labels are one: whatever is read, it is the answer."""
+    if len(set(labels)) == 1:
         raise BadInput(
-            f"every row has the label {names[0]!r:.60}",
+            f"every row has the label {labels[0]!r:.60}",
             why="there is nothing to tell apart",
-            fix=f"add rows of another class, or name another column than '{column}'",
+            fix=f"add rows with another label, or name another column than '{column}'",
         )
+
+
+def check_names(names: Sequence[str], column: str) -> None:
+    """Raise `BadInput` where labels are numbers rather than names."""
+    distinct = set(names)
     if len(distinct) > max(20, len(names) // 2) and _are_numbers(distinct):
         raise BadInput(
             f"column '{column}' holds numbers, and names of classes are meant",
@@ -85,7 +90,7 @@ def read_number(label: Any) -> float:
 
 
 def check_spans(label: object, length: int) -> None:
-    """Raise `BadInput` unless a label is a list of spans that lie in a text of `length` characters."""
+    """Raise `BadInput` unless a label is a list of spans apart in a text of `length` characters."""
     fix = '[{"start": 0, "end": 3, "label": "PER"}]'
     if not isinstance(label, list) or not all(isinstance(span, dict) for span in label):
         raise BadInput(f"label {label!r:.60} is not a list of spans", why="each is a mapping", fix=fix)
@@ -95,6 +100,13 @@ def check_spans(label: object, length: int) -> None:
             raise BadInput(f"span {span!r:.80} has not all of start, end and label", why="it marks a stretch", fix=fix)
         if not 0 <= start < end <= length:
             raise BadInput(f"span {span!r:.80} is not in its text", why=f"which has {length} characters", fix=fix)
+    ordered = sorted(label, key=lambda span: (span["start"], span["end"]))
+    for first, second in itertools.pairwise(ordered):
+        if second["start"] < first["end"]:
+            raise BadInput(
+                f"spans {first!r:.60} and {second!r:.60} overlap", why="a token has one label",
+                fix="keep one of them, such as the outer",
+            )  # fmt: skip
 
 
 def read_answers(label: Any, context: str) -> list[dict[str, Any]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from duomo.inputs import Text
 from duomo.inputs.digest import digest
 
 
@@ -36,10 +39,34 @@ class Finding(NamedTuple):
 
 def content(example: Example) -> str:
     """A digest of the input alone; texts that differ in case or white space only are equal."""
+    return digest(_with_texts(example.item, lambda text: " ".join(text.casefold().split()))).hex()
+
+
+def words(example: Example) -> str | None:
+    """The letters and digits of an input that is a text, or texts alone; None for others, and where there are none."""
     item = example.item
+    texts = [item] if isinstance(item, str) else [each for each in _fields(item).values() if each]
+    if not texts or not all(isinstance(each, Text) for each in texts):
+        return None
+    found = [re.sub(r"[\W_]+", " ", text.casefold()).strip() for text in texts]
+    return "\n".join(found) if any(found) else None
+
+
+def _with_texts(item: object, change: Callable[[str], str]) -> object:
+    """An input with its texts changed, for a digest."""
     if isinstance(item, str):
-        item = " ".join(item.casefold().split())
-    return digest(item).hex()
+        return change(item)
+    fields = _fields(item)
+    if not any(isinstance(value, Text) for value in fields.values()):
+        return item
+    return {name: change(value) if isinstance(value, Text) else value for name, value in fields.items()}
+
+
+def _fields(item: object) -> dict[str, object]:
+    """What a dataclass holds, but for its name; nothing of any other class."""
+    if not dataclasses.is_dataclass(item):
+        return {}
+    return {each.name: getattr(item, each.name) for each in dataclasses.fields(item) if each.name != "name"}
 
 
 def data_digest(examples: Sequence[Example]) -> str:

@@ -31,7 +31,13 @@ class Read(NamedTuple):
 
 
 def read_examples(
-    data: Any, task: Any, suffixes: tuple[str, ...], *, label: str | None, input: str | None = None
+    data: Any,
+    task: Any,
+    suffixes: tuple[str, ...],
+    *,
+    label: str | None,
+    input: str | None = None,
+    purpose: str = "train on",
 ) -> Read:
     """All examples of `data` in order.
 
@@ -41,6 +47,7 @@ def read_examples(
         suffixes: endings of the files that a folder is searched for.
         label: the column of the label; None where rows need none.
         input: the column of the input, where its name is not a usual one.
+        purpose: what the rows are for, in the message where there is none.
 
     Raises:
         BadInput: a column is missing, or there are not rows.
@@ -64,7 +71,7 @@ def read_examples(
     if not examples:
         first = failed[0][1] if failed else None
         raise BadInput(
-            "there is no row to train on",
+            f"there is no row to {purpose}",
             why=f"all {len(failed)} were refused, the first: {first.what}" if first else "the data is empty",
             fix=(first.fix if first else "") or "check the data",
         )

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from duomo.counting import counted
 from duomo.data.rows import read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
 
@@ -91,6 +92,12 @@ def _folder(folder: Path, suffixes: tuple[str, ...], is_labelled: bool) -> Itera
             f"'{folder}' holds nothing to train on",
             why=f"no file in it ends in {', '.join(suffixes) or 'what this task reads'}, and it has no metadata.csv",
             fix="a folder for each class: birds/robin/1.jpg; or name a .csv, .jsonl or .parquet file",
+        )
+    if is_labelled and all(path.parent == folder for path in found):
+        raise BadInput(
+            f"'{folder}' has no folders of classes",
+            why=f"its {counted(len(found), 'file lies', 'files lie')} straight in it, and a folder's name is the label",
+            fix="a folder for each class: birds/robin/1.jpg; or a metadata.csv with columns file_name and label",
         )
     deep = next((path.relative_to(folder) for path in found if path.parent.parent not in (folder, folder.parent)), None)
     if is_labelled and deep is not None:

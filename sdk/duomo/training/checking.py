@@ -52,6 +52,8 @@ class Evaluated(NamedTuple):
     scores: dict[str, Interval]
     num_rows: int
     left_out: tuple[LeftOut, ...]
+    truncated: int = 0
+    """Rows longer than the model reads, of which it read the beginning."""
 
 
 def evaluate(
@@ -90,8 +92,8 @@ def evaluate(
     except WrongTask:
         from duomo.training.judging import judge
 
-        metric, count, lost = judge(request, catalog)
-        return Evaluated(metric.scores(), count, tuple(lost))
+        metric, count, lost, truncated = judge(request, catalog)
+        return Evaluated(metric.scores(), count, tuple(lost), truncated)
     start.trainer()
     import torch
 
@@ -108,4 +110,4 @@ def evaluate(
                 fix="evaluate it on rows with its own labels, or train it on these: duomo train",
             )
         found = training.evaluate(training.train_rows, training.train_labels)
-    return Evaluated(found.scores, len(training.train_labels), tuple(training.left_out))
+    return Evaluated(found.scores, len(training.train_labels), tuple(training.left_out), training.truncated)

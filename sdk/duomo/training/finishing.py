@@ -75,7 +75,7 @@ def finish(training: Training) -> Fit:
             len(ids),
             len(training.held_labels),
             tuple(training.left_out),
-            sum(each.num_rows for each in training.findings if "longer than the model reads" in each.what),
+            training.truncated,
             tuple((ids[row], loss) for row, loss in hardest),
         ),
         tuple(training.findings),

@@ -157,6 +157,10 @@ def run(
 
 def refuse_other(out: Path, resume: bool) -> None:
     """Raise `StoreMismatch` for a folder that holds another training, or files that are not of one."""
+    if out.exists() and not out.is_dir():
+        raise StoreMismatch(
+            f"'{out}' is a file", why="a training writes a folder", fix="name a folder that is not there yet"
+        )
     if resume or not out.exists():
         return
     if {each.name for each in out.iterdir()} <= {"log.jsonl", "checkpoints"} and not any(

@@ -60,8 +60,8 @@ WAYS: Mapping[type, Judged] = {
 """By the class of a task's results."""
 
 
-def judge(request: Request, catalog: Catalog) -> tuple[Metric, int, list[LeftOut]]:
-    """Run a model on rows: the metric, how many rows it counts, and those left out.
+def judge(request: Request, catalog: Catalog) -> tuple[Metric, int, list[LeftOut], int]:
+    """Run a model on rows: the metric, how many rows it counts, those left out, and how many were cut.
 
     Raises:
         WrongTask: no metric compares what the task gives with a label.
@@ -79,7 +79,7 @@ def judge(request: Request, catalog: Catalog) -> tuple[Metric, int, list[LeftOut
         )
     label = default_label(way.kind) if request.label == "label" else request.label
     read = read_material(task, spec, way.kind, request.data, 0, label, request.input)
-    lost, metric, count = read.left_out, way.metric(), 0
+    lost, metric, count, truncated = read.left_out, way.metric(), 0, 0
     with load(request.task, request.model, device=request.device, catalog=catalog) as runner:
         outcomes = runner.map([each.item for each in read.examples], **_options(task, way.kind, read.examples))
         for example, outcome in zip(read.examples, outcomes, strict=True):
@@ -88,13 +88,14 @@ def judge(request: Request, catalog: Catalog) -> tuple[Metric, int, list[LeftOut
                 continue
             metric.add([way.said(outcome.result, example.item)], [way.wanted(example.label, example.item)])
             count += 1
+            truncated += outcome.meta.truncated
     if not count:
         raise BadInput(
             f"none of {counted(len(lost), 'row')} can be read", why=f"the first: {lost[0].what}", fix=lost[0].fix
         )
     if isinstance(metric, Classes):
         _settle(metric, request.model)
-    return metric, count, lost
+    return metric, count, lost, truncated
 
 
 def _options(task: AnyTask[Result], kind: Kind, examples: Sequence[Example]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from duomo.data.checks import check_rows, check_spans, name_of, read_answers, read_number
-from duomo.data.examples import Example, Finding, content
+from duomo.data.examples import Example, Finding, content, words
 from duomo.data.reading import read_examples
 from duomo.data.splits import split
 from duomo.errors import BadInput, UsageProblem
@@ -61,7 +61,7 @@ def read_material(
     failed = list(found.failed)
     own, other = _labelled(found.examples, kind, failed), []
     if not _is_share(validation):
-        more = read_examples(validation, task, spec.suffixes, label=column, input=input)
+        more = read_examples(validation, task, spec.suffixes, label=column, input=input, purpose="hold out")
         failed += more.failed
         taken = {each.id for each in own}
         other = [
@@ -109,6 +109,8 @@ def _read_label(example: Example, kind: Kind) -> Any:
     elif isinstance(label, list | dict | tuple) or getattr(label, "shape", ()) != ():
         what = "a name" if kind == "classes" else "a text"
         raise BadInput(f"label {label!r:.60} is not {what}", why="it is several", fix=f"{what} for each row")
+    elif isinstance(label, bytes):
+        raise BadInput(f"label {label!r:.60} is not a text", why="it is bytes", fix="decode it: label.decode()")
     elif kind == "classes":
         return name_of(label)
     elif kind == "text":
@@ -144,7 +146,9 @@ def split_rows(examples: Sequence[Example], num_own: int, kind: Kind, validation
     if num_own < len(examples):
         train, held = list(range(num_own)), list(range(num_own, len(examples)))
     elif validation:
-        train, held = split(contents, labels, float(validation), seed)
+        # Texts that differ in their signs alone stay on one side, too.
+        groups = [words(each) or key for each, key in zip(examples, contents, strict=True)]
+        train, held = split(groups, labels, float(validation), seed)
     else:
         train, held = list(range(num_own)), []
     torn = labels if kind == "classes" else [repr(each.label) for each in examples] if kind != "none" else labels

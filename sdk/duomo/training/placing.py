@@ -17,6 +17,7 @@ def placement(devices: str | None, parallel: str | ParallelDims | None, device: 
     if len(names) != dims.total:
         raise UsageProblem(
             f"{dims} and {counted(len(names), 'device')} do not fit",
+            why=f"{dims} takes {counted(dims.total, 'process', 'processes')}, each with a device of its own",
             fix=f"name {dims.total} devices, or dp={len(names)}",
         )
     return names, dims

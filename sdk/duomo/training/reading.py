@@ -10,10 +10,10 @@ import torch
 
 from duomo.catalog import resolve
 from duomo.counting import counted
-from duomo.data.checks import check_names, look_alikes, unknown_names
+from duomo.data.checks import check_differ, check_names, look_alikes, unknown_names
 from duomo.data.cleaning import clean
 from duomo.data.examples import Example, Finding
-from duomo.errors import BadOption, SystemicError, did_you_mean
+from duomo.errors import BadInput, BadOption, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
 from duomo.execution.worker import opening
 from duomo.specs import TaskSpec
@@ -45,6 +45,8 @@ class Reading:
         self.device = torch.device(pick_device(request.device))
         self.left_out: list[LeftOut] = []
         self.findings: list[Finding] = []
+        self.truncated = 0
+        """Rows longer than the model reads."""
 
     def read(self, *, learns: bool = True) -> None:
         """Read and check all rows, and open the network.
@@ -62,10 +64,10 @@ class Reading:
             self.findings += [*found, *also]
             material = material._replace(examples=[*own, *other], num_own=len(own))
         if learns:
-            self._check_names(cls, material.examples[: material.num_own])
+            self._check_labels(cls, material.examples[: material.num_own])
         prepared = self._prepare_rows(cls, material)
         if learns:  # rows that cannot be used may have been all those of a class
-            self._check_names(cls, prepared.examples[: self._num_own])
+            self._check_labels(cls, prepared.examples[: self._num_own])
             self.findings += look_alikes(self.labels)
             known = self._labels_of_the_start() if cls.kind == "classes" and self.model.has_new_head else ()
             self.findings += [unknown_names(known, self.labels)] if known else []
@@ -73,9 +75,10 @@ class Reading:
         self._limit_left_out(len(prepared))
         self.findings += parts.findings
         self.findings += [Finding("note", each) for each in self.model.notes]
-        if prepared.num_truncated:
-            what = counted(prepared.num_truncated, "input is", "inputs are") + " longer than the model reads"
-            self.findings.append(Finding("note", what, "the beginning is used", num_rows=prepared.num_truncated))
+        self.truncated = prepared.num_truncated
+        if self.truncated:
+            what = counted(self.truncated, "input is", "inputs are") + " longer than the model reads"
+            self.findings.append(Finding("note", what, "the beginning is used", num_rows=self.truncated))
         self.train_rows = prepared.take(parts.train, varied=True)
         self.held_rows = prepared.take(parts.held)
         self.accepted = self.train_rows.examples, self.held_rows.examples
@@ -98,9 +101,18 @@ class Reading:
         is_named = any(not re.fullmatch(r"LABEL_\d+", name) for name in names)
         return names if is_named and any("Classification" in each for each in config.get("architectures") or ()) else ()
 
-    def _check_names(self, cls: type[Trainable[Any]], examples: Sequence[Example]) -> None:
+    def _check_labels(self, cls: type[Trainable[Any]], examples: Sequence[Example]) -> None:
+        labels = [each.label for each in examples]
+        if cls.kind in ("classes", "number"):
+            check_differ(labels, self.request.label)
+        if cls.kind == "spans" and not any(labels):
+            raise BadInput(
+                "no row has a span",
+                why="there is nothing to find",
+                fix="mark some: " + '[{"start": 0, "end": 3, "label": "PER"}]',
+            )
         if cls.kind == "classes":
-            check_names([each.label for each in examples], self.request.label)
+            check_names(labels, self.request.label)
 
     def _prepare_rows(self, cls: type[Trainable[Any]], material: Material) -> PreparedRows:
         """Open the network and prepare all rows; those that cannot be are left out, and their labels with them."""
@@ -122,6 +134,12 @@ class Reading:
             examples = prepared.examples
             if not examples[: self._num_own]:
                 raise failed[0][1].to_exception()
+            if material.num_own < len(material.examples) and len(examples) == self._num_own:
+                raise BadInput(
+                    "there is no row to hold out",
+                    why=f"all rows of the validation data were left out, the last: {failed[-1][1].what}",
+                    fix=failed[-1][1].fix,
+                )
             # What was fitted, or a head, may be of rows that cannot be used.
             is_same = not failed or not self.model.fits_statistics
             if is_same and names_of(examples[: self._num_own], cls.kind) == self.labels:

@@ -69,7 +69,11 @@ class Recipe:
             self._check(name, value is None or _is_whole(value, 1), "a whole number of 1 or more")
         self._check("seed", _is_whole(self.seed), "a whole number")
         self._check("lr", self.lr is None or 0 < _number(self.lr) < 10, "a number above 0 and below 10")
-        self._check("clip", self.clip is None or 0 < _number(self.clip) < INFINITY, "a number above 0, or None")
+        self._check(
+            "clip",
+            self.clip is None or 0 < _number(self.clip) < INFINITY,
+            "a number above 0, or None (null)",
+        )
         self._check("hang_s", self.hang_s is None or 1 <= _number(self.hang_s) < INFINITY, "1 second or more")
         self._check("warmup", 0 <= _number(self.warmup) < 1, "a share of the steps, from 0 to less than 1")
         for name in ("decay", "checkpoint_s"):
@@ -133,7 +137,9 @@ class Recipe:
         for name in values:
             if name not in known:
                 raise UsageProblem(
-                    f"a recipe has no '{name}'", why=f"it has {', '.join(known)}", fix=did_you_mean(name, known)
+                    f"a recipe has no '{name}'",
+                    why=f"it has {', '.join(known)}",
+                    fix=did_you_mean(name, known) or "leave it out",
                 )
         return cls(**values)
 

@@ -34,4 +34,9 @@ def row_weights(given: str | Mapping[str, float], kind: str, rows: Sequence[str]
             why=f"labels are {', '.join(labels)}",
             fix="weigh only labels that the rows have",
         )
-    return [given.get(label, 1.0) for label in rows]
+    weights = [given.get(label, 1.0) for label in rows]
+    if not any(weights):
+        raise BadInput(
+            "class_weight is 0 for each row", why="nothing would be learned", fix="a weight above 0 for some label"
+        )
+    return weights

@@ -73,6 +73,10 @@ def test_a_table_becomes_a_model_that_is_evaluated_and_run(base, table, tmp_path
     code, said = run("evaluate", "text-classification", table, "--label", "kind", "-m", f"dir:{out}", "-o", "json")
     assert code == 0, said
     assert json.loads(said[said.index("{") :])["scores"]["accuracy"]["value"] > 0.9
+    long = tmp_path / "long.csv"
+    long.write_text(f"text,kind\n{'the wren ' * 40},bird\nthe cod,fish\n")
+    code, said = run("evaluate", "text-classification", long, "--label", "kind", "-m", f"dir:{out}")
+    assert "1 input is longer than the model reads: the beginning is used" in said
     code, said = run("run", "text-classification", "-m", f"dir:{out}", "-t", "the wren flew here", "-o", "jsonl")
     assert json.loads(said)["result"]["labels"][0]["name"] == "bird"
     assert (out / "curves.svg").read_text().startswith("<?xml")

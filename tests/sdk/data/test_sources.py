@@ -84,11 +84,15 @@ def test_an_input_of_several_parts_is_the_rest_of_the_row():
     assert found.examples[0].item.question == "Who?"
 
 
-def test_a_folder_without_classes_is_named_row_by_row(tmp_path):
+def test_a_folder_without_classes_is_refused_and_a_file_outside_of_them_named(tmp_path):
     (tmp_path / "1.png").write_bytes(b"x")
-    with pytest.raises(BadInput, match="no row to train on") as caught:
+    with pytest.raises(BadInput, match="has no folders of classes"):
         read(tmp_path, ImageClassification)
-    assert "no label" in str(caught.value)
+    (tmp_path / "robin").mkdir()
+    (tmp_path / "robin" / "2.png").write_bytes(b"x")
+    found = read(tmp_path, ImageClassification)
+    assert [example.label for example in found.examples] == ["robin"]
+    assert [(id, error.what) for id, error in found.failed] == [("1.png", "this row has no label")]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from duomo.data.checks import check_rows
-from duomo.data.examples import Example, content
+from duomo.data.examples import Example, content, words
 from duomo.data.splits import split
-from duomo.inputs import Text
+from duomo.inputs import Text, TextPair
+from duomo.training.material import split_rows
 
 GROUPS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab")), min_size=1, max_size=60)
 
@@ -41,6 +42,27 @@ def examples(*texts):
 def test_texts_that_differ_in_case_or_white_space_alone_are_equal():
     first, second, third = examples("Good  film", " good film", "good films")
     assert content(first) == content(second) != content(third)
+    pairs = [Example("", TextPair(Text(one), Text("So.")), None) for one in ("Good  film", " good film", "good films")]
+    first, second, third = pairs
+    assert content(first) == content(second) != content(third)
+
+
+def test_words_are_what_is_left_of_texts_without_their_signs():
+    assert [words(each) for each in examples("Good film!", " good, film …", "ça va?", "?!")] == [
+        "good film", "good film", "ça va", None,
+    ]  # fmt: skip
+    assert words(Example("", TextPair(Text("A, b"), Text("C!")), None)) == "a b\nc"
+    assert words(Example("", {"height": 1.0}, None)) is None
+
+
+def test_texts_that_differ_in_signs_alone_stay_on_one_side():
+    some = [
+        each._replace(label="ab"[at % 2])
+        for at, each in enumerate(examples(*(f"{n}{sign}" for n in range(20) for sign in ("", ".", " !"))))
+    ]
+    parts = split_rows(some, len(some), "classes", 0.2, 0)
+    assert {words(some[at]) for at in parts.train}.isdisjoint({words(some[at]) for at in parts.held})
+    assert parts.held
 
 
 def test_duplicates_contradictions_leaks_and_rare_classes_are_found():

@@ -13,6 +13,7 @@ from duomo.errors import BadInput, UnknownModel, UnknownTask, UsageProblem, Wron
         ([{"text": f"t {at}", "label": at / 7} for at in range(30)], "holds numbers, and names of classes are meant"),
         ([{"text": "a", "stars": 1}], "there is no column 'label' to learn"),
         ([{"text": "a", "label": ["x", "y"]}], "is not a name"),
+        ([{"text": f"t {at}", "label": b"xy"[at % 2 :]} for at in range(9)], "is not a text"),
     ],
 )
 def test_labels_that_cannot_be_learnt(fit, rows, named):
@@ -34,6 +35,19 @@ def test_a_validation_part_of_its_own_is_checked_against_the_training_part(fit, 
     assert found.rows.validated == 2
     assert [each.what for each in found.rows.left_out] == ["label 'amphibian' is unknown"]
     assert any("1 held-out row is in the training part too" in each.what for each in found.findings)
+
+
+@pytest.mark.parametrize("held", [{"text": "a newt", "label": "amphibian"}, {"text": "", "label": "bird"}])
+def test_validation_data_of_which_no_row_can_be_used(fit, rows, held):
+    with pytest.raises(BadInput, match="there is no row to hold out") as caught:
+        fit(rows, validation=[held])
+    assert caught.value.why
+    assert caught.value.fix
+
+
+def test_weights_with_which_nothing_would_be_learned(fit, rows):
+    with pytest.raises(BadInput, match="class_weight is 0 for each row"):
+        fit(rows, class_weight={"bird": 0.0, "fish": 0.0})
 
 
 def test_a_class_with_one_row_is_reported(fit, rows):

@@ -54,9 +54,10 @@ def test_a_folder_without_classes(fit, tmp_path):
     (tmp_path / "texts").mkdir()
     for at in range(3):
         (tmp_path / "texts" / f"{at}.txt").write_text(f"text {at}")
-    with pytest.raises(BadInput, match="there is no row to train on") as caught:
+    with pytest.raises(BadInput, match="has no folders of classes") as caught:
         fit(tmp_path / "texts")
     assert "label" in caught.value.why
+    assert "a folder for each class" in caught.value.fix
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputMissing, match="holds nothing to train on") as caught:
         fit(tmp_path / "empty")

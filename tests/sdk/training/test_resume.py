@@ -134,6 +134,8 @@ def test_a_folder_that_holds_another_run_is_refused(fit, rows, tmp_path):
     (tmp_path / "full" / "notes.txt").write_text("mine")
     with pytest.raises(StoreMismatch, match="is not empty"):
         fit(rows, out="full")
+    with pytest.raises(StoreMismatch, match="is a file"):
+        fit(rows, out="full/notes.txt")
 
 
 def test_a_training_that_is_done_is_given_back(fit, rows):
