@@ -159,6 +159,6 @@ def test_a_checkpoint_with_a_score_for_each_label_learns_to_say_one(start, tmp_p
     reference = start("vit", problem_type="multi_label_classification")
     model = opened(reference, ["a", "c"])
     model.save(tmp_path)
-    runner = duomo.load("image-classification", f"dir:{tmp_path}", top_k=3)
+    runner = duomo.load("image-classification", f"dir:{tmp_path}")
     assert sum(label.score for label in runner(np.zeros((32, 32, 3), np.uint8)).labels) == pytest.approx(1)
     assert any("score of its own" in note for note in model.notes)
