@@ -45,8 +45,9 @@ def content(example: Example) -> str:
 def words(example: Example) -> str | None:
     """The letters and digits of an input that is a text, or texts alone; None for others, and where there are none."""
     item = example.item
-    texts = [item] if isinstance(item, str) else [each for each in _fields(item).values() if each]
-    if not texts or not all(isinstance(each, Text) for each in texts):
+    parts = [item] if isinstance(item, Text) else [each for each in _fields(item).values() if each]
+    texts = [each for each in parts if isinstance(each, Text)]
+    if not texts or len(texts) < len(parts):
         return None
     found = [re.sub(r"[\W_]+", " ", text.casefold()).strip() for text in texts]
     return "\n".join(found) if any(found) else None
