@@ -55,7 +55,7 @@ def test_an_answer_is_that_of_the_text_that_was_read_and_lies_on_its_lines(runne
 
 @pytest.mark.embedded
 def test_a_page_without_print_fails_alone(runner):
-    blank = np.full((80, 200, 3), 255, np.uint8)
+    blank = np.full((200, 200, 3), 255, np.uint8)
     outcomes = list(runner.map([("which total?", page) for page in (pages()[1], blank, pages()[0])]))
     assert [outcome.ok for outcome in outcomes] == [True, False, True]
     assert "no print was found" in outcomes[1].error.what
