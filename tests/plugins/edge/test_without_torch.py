@@ -44,14 +44,16 @@ def test_every_reader_works_where_torch_cannot_be_imported(tmp_path):
 
 @pytest.mark.embedded
 @pytest.mark.slow
-def test_minilm_is_ready_in_two_seconds_of_cpu_and_250_megabytes_with_the_same_vectors(tmp_path):
+def test_minilm_is_ready_in_a_second_of_cpu_and_250_megabytes_with_the_same_vectors(tmp_path):
     texts = ["Where is my parcel?", "a text of some length about cameras " * 20, "x"]
     artifact = export("nlp/minilm", tmp_path / "minilm", task="feature-extraction", on=texts)
     said = on_a_device("feature-extraction", artifact.folder, texts)
     expected = [duomo.run("feature-extraction", text, model="nlp/minilm").vector for text in texts]
     found = [each["result"]["vector"] for each in said["outcomes"]]
     assert np.abs(np.asarray(found) - np.asarray(expected)).max() < 1e-5
-    assert said["ready_cpu_s"] < 2.0  # .5 on a quiet machine; a busy one makes more of it
+    if (ready := said["ready_cpu_s"]) > 1.0:  # .5 on a quiet machine; a busy one makes more of it, for a while
+        ready = min(on_a_device("feature-extraction", artifact.folder, texts)["ready_cpu_s"] for _ in range(3))
+    assert ready <= 1.0
     assert said["peak_mb"] < 250
 
 
