@@ -42,6 +42,7 @@ STEP_S = 0.02  # between two timestamp tokens, and two states of the encoder
 MEL_FRAMES = 2  # of a spectrogram for each state of the encoder
 MAX_STEPS = round(WINDOW_S / STEP_S)
 MARGIN_S = 3.0  # of silence after speech: with 1 s, a trimmed encoder makes the decoder repeat short clips for ever
+TOKENS_A_SECOND = 10  # of speech, and for a second more: whoever needs more with a trimmed encoder repeats a phrase
 FIRST_TIMESTAMP = 50  # speech begins in the first second of a window
 
 
@@ -157,18 +158,24 @@ class Whisper(Model[Any, Transcript]):
     def _hear(self, mels: list[Tensor], steps: list[int], prompt: tuple[int | None, ...]) -> list[list[int]]:
         """Tokens of each window, to its end: Whisper may stop where it announces that more is said, or run out of room.
 
-        It then hears the rest from the last time it wrote; what it wrote after that time it writes again.
+        It then hears the rest from the last time it wrote; what it wrote after that time it writes again. What a
+        trimmed encoder lets run out of room is heard again from the start, by the full one.
         """
         decoder = self._encode(mels)
         prompt_BP = self._prompts(decoder, prompt, len(mels))
-        tokens = self._decode(decoder, prompt_BP)
-        stops = {row: at for row, found in enumerate(tokens) if (at := self._stop(found, steps[row]))}
-        if stops:
-            rest = [_from(mels[row], MEL_FRAMES * at) for row, at in stops.items()]
-            tails = self._hear(rest, [steps[row] - at for row, at in stops.items()], prompt)
-            for (row, at), tail in zip(stops.items(), tails, strict=True):
-                later = [token + at if token >= self.timestamps_from else token for token in tail[prompt_BP.shape[1] :]]
-                tokens[row] = tokens[row][: self._last_time(tokens[row]) + 1] + later
+        most = self.network.config.max_target_positions // 2
+        trimmed = [mel.shape[1] < MEL_FRAMES * MAX_STEPS for mel in mels]
+        rooms = [min(most, _room(each)) if short else most for each, short in zip(steps, trimmed, strict=True)]
+        tokens = self._decode(decoder, prompt_BP, rooms)
+        stops = {row: self._stop(found, steps[row], trimmed[row]) for row, found in enumerate(tokens)}
+        again = {row: at for row, at in stops.items() if at is not None}
+        if again:
+            rest = [_from(mels[row], MEL_FRAMES * at) for row, at in again.items()]
+            tails = self._hear(rest, [steps[row] - at for row, at in again.items()], prompt)
+            length = prompt_BP.shape[1]
+            for (row, at), tail in zip(again.items(), tails, strict=True):
+                later = [token + at if token >= self.timestamps_from else token for token in tail[length:]]
+                tokens[row] = tokens[row][: self._last_time(tokens[row]) + 1 if at else length] + later
         return tokens
 
     def _encode(self, mels: list[Tensor]) -> WhisperDecoder:
@@ -199,22 +206,25 @@ class Whisper(Model[Any, Transcript]):
             decoder.forget()
         return torch.cat([start, *rest], dim=1)
 
-    def _stop(self, tokens: list[int], length: int) -> int:
-        """The step to hear on from, a second or more from the start and half a second from the end; 0 for none.
+    def _stop(self, tokens: list[int], length: int, trimmed: bool) -> int | None:
+        """The step to hear on from, a second or more from the start and half a second from the end; None for none.
 
-        It is the last time written, if no text follows it though a segment was begun, or if the end never came.
+        It is the last time written, if no text follows it though a segment was begun, or if the end never came; the
+        start, if the end never came and the encoder was trimmed.
         """
+        if trimmed and tokens[-1] != self.vocabulary.end:
+            return 0
         last = self._last_time(tokens)
         at = tokens[last] - self.timestamps_from
         begun = tokens[last - 1] >= self.timestamps_from and tokens[last + 1 :] == [self.vocabulary.end]
         goes_on = begun or tokens[-1] != self.vocabulary.end
-        return at if goes_on and 1 / STEP_S <= at <= length - 0.5 / STEP_S else 0
+        return at if goes_on and 1 / STEP_S <= at <= length - 0.5 / STEP_S else None
 
     def _last_time(self, tokens: list[int]) -> int:
         """The place of the last timestamp; of the first token when there is none."""
         return max(at for at, token in enumerate(tokens) if at == 0 or token >= self.timestamps_from)
 
-    def _decode(self, decoder: WhisperDecoder, prompt_BP: Tensor) -> list[list[int]]:
+    def _decode(self, decoder: WhisperDecoder, prompt_BP: Tensor, rooms: list[int]) -> list[list[int]]:
         """The likeliest token each time; a window that has ended leaves the batch, as does one that is out of room."""
         vocabulary = self.vocabulary
         steering: Any = types.SimpleNamespace(
@@ -227,11 +237,12 @@ class Whisper(Model[Any, Transcript]):
         rows = torch.arange(len(prompt_BP), device=prompt_BP.device)
         tokens = new = prompt_BP
         forbidden = vocabulary.suppressed + vocabulary.suppressed_first
-        for _ in range(self.network.config.max_target_positions // 2):
+        room_B = torch.tensor(rooms, device=prompt_BP.device)
+        for length in range(1, max(rooms) + 1):
             logits_BV = decoder.step(new).float()
             logits_BV[:, forbidden] = -torch.inf
             new = from_first_rank(rules(tokens, logits_BV).argmax(-1, keepdim=True))
-            alive = new[:, 0] != vocabulary.end
+            alive = (new[:, 0] != vocabulary.end) & (length < room_B)
             forbidden = vocabulary.suppressed
             if not alive.all():
                 ended = torch.cat([tokens, new], dim=1)[~alive]
@@ -239,10 +250,8 @@ class Whisper(Model[Any, Transcript]):
                 if not alive.any():
                     break
                 order = decoder.keep(alive)
-                rows, tokens, new = rows[order], tokens[order], new[order]
+                rows, tokens, new, room_B = rows[order], tokens[order], new[order], room_B[order]
             tokens = torch.cat([tokens, new], dim=1)
-        else:
-            finished.update(zip(rows.tolist(), tokens.tolist(), strict=True))
         return [finished[row] for row in range(len(prompt_BP))]
 
     def _segments(self, tokens: list[int], window: Window) -> list[Segment]:
@@ -273,6 +282,12 @@ def _trimmed(steps: int) -> int:
     return min(steps + round(MARGIN_S / STEP_S), MAX_STEPS)
 
 
+def _room(steps: int) -> int:
+    """Number of tokens that a trimmed encoder may let be written for this many states of speech."""
+    return round((steps * STEP_S + 1) * TOKENS_A_SECOND)
+
+
 def _from(mel_MT: Tensor, frame: int) -> Tensor:
-    """A spectrogram from a frame on, silence at its end."""
-    return F.pad(mel_MT[:, frame:], (0, frame), value=float(mel_MT.min()))
+    """A spectrogram from a frame on, silence at its end; from 0 on, of 30 s."""
+    end = frame or MEL_FRAMES * MAX_STEPS - mel_MT.shape[1]
+    return F.pad(mel_MT[:, frame:], (0, end), value=float(mel_MT.min()))

@@ -248,6 +248,20 @@ def prompt_of(model, **options):
     return [token and model.vocabulary.tokenizer.convert_ids_to_tokens(token) for token in each["prompt"]]
 
 
+def test_what_runs_out_of_room_with_a_trimmed_encoder_is_heard_by_the_full_one(tuned):
+    end = tuned().vocabulary.end
+    model = tuned(suppress_tokens=[end], begin_suppress_tokens=[end])
+    noise = np.random.default_rng(0).normal(size=(2, 2 * RATE)).astype("float32")
+    windows = [Window(noise[0], 0.0), Window(noise[1, :RATE], 0.0)]
+
+    def tokens(encoder):
+        features = model.preprocess(windows, SpeechRecognitionOptions.parse({"encoder": encoder}))
+        with torch.inference_mode():
+            return model.forward(model.collate(features))
+
+    assert tokens("trimmed") == tokens("full")
+
+
 @pytest.mark.parametrize("language", ["de", "german", "<|de|>"])
 def test_a_tuned_checkpoint_keeps_its_language_and_task_as_in_transformers(tuned, language):
     model = tuned(language=language, task="translate")

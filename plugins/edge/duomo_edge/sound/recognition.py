@@ -41,6 +41,8 @@ INPUTS = {
 """Names of the inputs of each graph."""
 MARGIN_STEPS = 150
 """Steps of silence behind the speech that a trimmed encoder hears."""
+TOKENS_A_SECOND = 10
+"""Of speech, and for a second more: whoever needs more with a trimmed encoder repeats a phrase."""
 
 
 class WhisperSettings(ActivitySettings):
@@ -159,19 +161,26 @@ class Whisper(Model[Window, Transcript]):
         )
 
     def _hear(self, mel_MT: Floats, steps: int, prompt: tuple[int | None, ...]) -> list[int]:
-        """Tokens of a window, to its end: Whisper may stop where it announces more, and then hears on from there."""
-        tokens = self._write(self.encoder({"mel": mel_MT[None]}), prompt)
-        at = stop(tokens, steps, self.vocabulary)
-        if not at:
+        """Tokens of a window, to its end: Whisper may stop where it announces more, and then hears on from there.
+
+        What a trimmed encoder lets run out of room is heard again from the start, by the full one.
+        """
+        most = self.settings.most_tokens
+        trimmed = mel_MT.shape[1] < MEL_FRAMES * MAX_STEPS
+        room = min(most, round((steps * STEP_S + 1) * TOKENS_A_SECOND)) if trimmed else most
+        tokens = self._write(self.encoder({"mel": mel_MT[None]}), prompt, room)
+        at = stop(tokens, steps, self.vocabulary, trimmed)
+        if at is None:
             return tokens
-        rest = np.full_like(mel_MT, mel_MT.min())
+        length = mel_MT.shape[1] if at else MEL_FRAMES * MAX_STEPS
+        rest = np.full((len(mel_MT), length), mel_MT.min(), mel_MT.dtype)
         rest[:, : mel_MT.shape[1] - MEL_FRAMES * at] = mel_MT[:, MEL_FRAMES * at :]
         tail = self._hear(rest, steps - at, prompt)[1 + len(prompt) :]
         later = [token + at if token >= self.vocabulary.times else token for token in tail]
-        return tokens[: last_time(tokens, self.vocabulary) + 1] + later
+        return tokens[: last_time(tokens, self.vocabulary) + 1 if at else 1 + len(prompt)] + later
 
-    def _write(self, heard: list[Floats], prompt: tuple[int | None, ...]) -> list[int]:
-        """The likeliest token each time."""
+    def _write(self, heard: list[Floats], prompt: tuple[int | None, ...], room: int) -> list[int]:
+        """The likeliest token each time, to the end or until there is no room."""
         vocabulary = self.vocabulary
         layers, heads, width = self.settings.shape
         past = [np.zeros((1, layers, heads, 0, width), np.float32)] * 2
@@ -190,7 +199,7 @@ class Whisper(Model[Window, Transcript]):
                 tokens.append(self._language(logits) if token is None else token)
                 continue
             behind = tokens[1 + len(prompt) :]
-            if len(behind) == self.settings.most_tokens:
+            if len(behind) == room:
                 return tokens
             tokens.append(int(allowed(logits, behind, vocabulary).argmax()))
             if tokens[-1] == vocabulary.end:

@@ -69,13 +69,16 @@ def last_time(tokens: Sequence[int], vocabulary: Vocabulary) -> int:
     return max(at for at, token in enumerate(tokens) if at == 0 or token >= vocabulary.times)
 
 
-def stop(tokens: Sequence[int], length: int, vocabulary: Vocabulary) -> int:
-    """The step of 20 ms to hear on from, a second from the start and half a second from the end; 0 for none.
+def stop(tokens: Sequence[int], length: int, vocabulary: Vocabulary, trimmed: bool) -> int | None:
+    """The step of 20 ms to hear on from, a second from the start and half a second from the end; None for none.
 
-    It is the last time written, if no text follows it though a segment was begun, or if the end never came.
+    It is the last time written, if no text follows it though a segment was begun, or if the end never came; the
+    start, if the end never came and the encoder was trimmed.
     """
+    if trimmed and tokens[-1] != vocabulary.end:
+        return 0
     last = last_time(tokens, vocabulary)
     at = tokens[last] - vocabulary.times
     begun = tokens[last - 1] >= vocabulary.times and list(tokens[last + 1 :]) == [vocabulary.end]
     goes_on = begun or tokens[-1] != vocabulary.end
-    return at if goes_on and 50 <= at <= length - 25 else 0
+    return at if goes_on and 50 <= at <= length - 25 else None
