@@ -20,6 +20,7 @@ from duomo.pretrained import Network, Processor, labels_of, load_network, load_p
 from duomo_vision import parallel
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
+from duomo_vision.positions import keep_positions
 from duomo_vision.resizing import Normalizing, resizing
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Grouped(Model[In, R]):
         self.network = network.to(memory_format=torch.channels_last) if self.channels_last else network
         self.processor = processor
         self.labels = dict(enumerate(labels_of(network.config))) if getattr(network.config, "id2label", None) else {}
+        keep_positions(self.network)
         self.configure(weights)
 
     def configure(self, weights: WeightsRef) -> None:
@@ -143,9 +145,9 @@ class Dense(Grouped[Image, R]):
     """Pixels a side for which convolutions are laid out, with their batch norms in them; 0: they stay as they are."""
 
     def __init__(self, network: Network, processor: Processor, weights: WeightsRef) -> None:
-        if self.fused_for:
-            fuse_for_inference(network, self.fused_for, TRIAL)
         super().__init__(network, processor, weights)
+        if self.fused_for:
+            fuse_for_inference(self.network, self.fused_for, TRIAL)
         self.resize = resizing(processor)
         self.normalize = None if self.resize is None else Normalizing.of(processor)
 

@@ -37,7 +37,9 @@ from duomo.execution.speed.graph import NEEDS, plain
 from duomo_vision import decoding
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import PackedConv2d, fuse_for_inference
+from duomo_vision.positions import keep_positions
 from duomo_vision.resizing import Normalizing, OwnResize, Resize, resizing
+from tests.plugins.vision import tiny
 
 ORIENTATION = 0x0112
 
@@ -330,6 +332,25 @@ def test_a_network_that_would_change_is_left_as_it_was() -> None:
     assert batch_norms(network) == 1
     assert not any(isinstance(module, PackedConv2d) for module in network.modules())
     assert torch.allclose(logits(network, picture), before, atol=1e-6)
+
+
+@pytest.mark.parametrize("build", [tiny.yolos, tiny.depth_anything])
+def test_positions_that_are_kept_are_those_that_would_be_made(build: Any) -> None:
+    network = build()[0].eval()
+    kept = copy.deepcopy(network)
+    keep_positions(kept)
+    for dtype in (torch.float32, torch.bfloat16):
+        network, kept = network.to(dtype), kept.to(dtype)
+        for shape in ((1, 3, 56, 84), (2, 3, 84, 56), (1, 3, 84, 56), (2, 3, 56, 84)):
+            picture = torch.rand(shape, dtype=dtype)
+            with torch.inference_mode():
+                expected, found = (each(picture)[0] for each in (network, kept))
+            assert torch.equal(found, expected)
+    with torch.no_grad():
+        for weights in (*network.parameters(), *kept.parameters()):
+            weights.mul_(2)
+    with torch.inference_mode():
+        assert torch.equal(kept(picture)[0], network(picture)[0])
 
 
 @pytest.mark.embedded
