@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,22 @@ CLINICAL = frozenset(
 EPONYMS = frozenset("Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Glasgow".split())
 """Diseases and signs, as they are written there; given up for a clinician who bears one, but not in capitals."""
 
+_TERMS = re.compile(
+    # Greek and Latin: conditions, findings, operations and looks inside.
+    r"(?!jeremia|bohemia)\w{3,}(?:itis|a?emia|rhythmia|osis|iasis|plasia|pathy|algia|plegia|paresis|penia|megaly|ectasis|sclerosis|stenosis|trophy|"
+    r"[ce]ephaly|[aoi]cele|phagia|phasia|pn[eo]ea|rrh(?:age|agia|ea|oea|aphy)|thorax|nephrosis|flexia|oedema|(?:[tnsy]|olig)uria|"
+    r"ectomy|[ao]stomy|otomy|plasty|pexy|tripsy|desis|centesis|scopy|graphy|[oy]gram|lysis|metry)"
+    r"|(?:carcin|sarc|lymph|melan|gli|mening|myel|fibr|ha?emat|granul|lip|neur|blast|aden|angi|thym|semin|glauc)\w{0,4}oma"
+    # The stems of drugs' names: WHO, The use of stems in the selection of International Nonproprietary Names.
+    r"|\w{3,}(?:statin|[ae]pril|sartan|[aio]lol|azole|cillin|[my]i?cin|oxacin|cycline|penem|dipine|[az]epam|zolam|oxetine|"
+    r"triptan|gliptin|gliflozin|glutide|ciclib|tinib|[lmnt]umab|[ltz]i?[mx]i?mab|[aeo]parin|xaban|gatran|grelor?|thiazide|semide|"
+    r"nisolone|methasone|sonide|caine|profen|setron|tidine|[cn]avir|ciclovir|clovir|prost|dronate|grastim|racetam|"
+    r"lukast|terol|tropium|zosin|gabalin|apine|azapine|peridone|piprazole|ytoin|oquine|stigmine|curonium|vastatin)",
+    re.IGNORECASE,
+)
+"""Words of medicine by how they end, whatever they begin with."""
+_LEAST_OF_A_TERM = 7
+"""Letters below which such an end is chance."""
 
 _LONG = re.compile(r"\S{200,}")
 """More than a word of any language, or an address of the web."""
@@ -80,15 +97,29 @@ def by_tagger(text: str) -> Iterator[Span]:
     """Entities, and every proper noun besides, with initials, particles and small numbers that belong to it."""
     # The tokenizer takes signs off a word one by one, and reads all the rest of it each time: quadratic in its length.
     document = tagger()(_LONG.sub(lambda word: re.sub(r"[\W_]", " ", word[0]), text))
+    tokens = list(document)
     for entity in document.ents:
         kind = _ENTITIES.get(entity.label_, "")
         timeless = entity.label_ == "DATE" and not _TIMES.search(entity.text)
-        if kind and not timeless and not _clinical(entity[0].text):
-            yield Span(entity.start_char, entity.end_char, kind)
-    tokens = list(document)
+        if not kind or timeless or _clinical(entity[0].text):
+            continue
+        # A term is no part of a name, whatever stands beside it.
+        for is_term, part in itertools.groupby(entity, lambda token: _is_term(tokens, token.i)):
+            first, *_, last = (*part,) * 2
+            if not is_term:
+                yield Span(first.idx, last.idx + len(last), kind)
     for at, token in enumerate(tokens):
         if _is_name(tokens, at):
             yield Span(token.idx, token.idx + len(token), "NAME")
+
+
+def _is_term(tokens: list[Any], at: int) -> bool:
+    """Whether a word is one of medicine by its end; behind another name it may be a surname, such as Politis."""
+    word = tokens[at].text
+    if len(word) < _LEAST_OF_A_TERM or not _TERMS.fullmatch(word):
+        return False
+    before = tokens[at - 1] if at else None
+    return before is None or not before.text[:1].isupper() or _clinical(before.text) or _is_term(tokens, at - 1)
 
 
 def _clinical(word: str) -> bool:
@@ -97,7 +128,7 @@ def _clinical(word: str) -> bool:
 
 def _is_name(tokens: list[Any], at: int) -> bool:
     token = tokens[at]
-    if not any(letter.isalpha() for letter in token.text) or _clinical(token.text):
+    if not any(letter.isalpha() for letter in token.text) or _clinical(token.text) or _is_term(tokens, at):
         return False
     if token.pos_ == "PROPN":
         return True

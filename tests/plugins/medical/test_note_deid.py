@@ -294,6 +294,29 @@ def test_eponyms_stay_as_diseases_are_written_and_go_as_names_in_capitals(note):
     assert "HODGKIN" not in text
 
 
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("CT: Hydronephrosis. Spleen normal.", "Hydronephrosis"),
+        ("Impression: Cardiomegaly, Atelectasis. Read by Sunniva Aakre", "Cardiomegaly, Atelectasis"),
+        ("Onc: Lymphoma, Neutropenia. Filgrastim begun.", "Lymphoma, Neutropenia. Filgrastim"),
+        ("Herr Steinhauser: Pneumothorax, Rivaroxaban paused", "Pneumothorax, Rivaroxaban"),
+    ],
+)
+def test_words_of_medicine_are_known_by_how_they_end(text, stays):
+    cleaned, _ = replace(text, spans_of(text, []))
+    assert stays in cleaned
+    assert not any(name in cleaned for name in ("Sunniva", "Aakre", "Steinhauser"))
+
+
+@pytest.mark.parametrize(
+    "text", ["Seen with Nikos Politis today.", "POLITIS, MARIA was seen.", "Ask Dr Politis.", "Ms Ada Milgram called."]
+)
+def test_a_name_that_ends_like_a_word_of_medicine_goes_behind_another_name_or_a_title(text):
+    cleaned, _ = replace(text, spans_of(text, []))
+    assert not any(name in cleaned.casefold() for name in ("politis", "milgram"))
+
+
 def test_names_that_the_chart_knows_go_however_they_are_written(note):
     result = note({"text": "the patient lindgren, ADA said ok", "known": ["Ada Lindgren"]})
     assert "lindgren" not in result.payload.text.lower()
