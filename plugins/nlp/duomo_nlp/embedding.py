@@ -31,7 +31,7 @@ from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
-from duomo_nlp.encoders.heads import keep_sparse
+from duomo_nlp.encoders.heads import adjust
 from duomo_nlp.encoders.rows import Rows
 from duomo_nlp.pooling import LIKENESS, cosine, normalize, pool
 from duomo_nlp.portable import portable
@@ -79,7 +79,7 @@ class SentenceEncoder(Encoder[In, R]):
         return AutoModelForTextEncoding if alone else cls.auto
 
     def enable(self) -> None:
-        keep_sparse(self.network)
+        adjust(self.network)
         packed.enable(self.network)
 
     def configure(self, weights: WeightsRef) -> None:

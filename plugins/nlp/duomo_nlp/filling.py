@@ -28,7 +28,7 @@ from duomo.tasks.nlp.filling import FilledMask, Filling, FillMaskOptions, Masked
 from duomo_nlp.checkpoint import load_tokenizer
 from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
-from duomo_nlp.encoders.heads import hidden_states
+from duomo_nlp.encoders.heads import adjust, hidden_states
 from duomo_nlp.encoders.rows import Rows, batches, by_token
 
 MASKS = ("[MASK]", "<mask>")
@@ -55,6 +55,7 @@ class FillMask(Encoder[Text, MaskedText]):
     auto = AutoModelForMaskedLM
 
     def enable(self) -> None:
+        adjust(self.network)
         if self.network.config.model_type in HEADS:
             packed.enable(self.network.base_model)
 

@@ -110,12 +110,14 @@ def test_in_another_runtime_an_encoder_that_packs_runs_group_by_group(checkpoint
         assert other.meta.difference < 1e-4
 
 
-@pytest.mark.parametrize("kind", ["roberta", "camembert", "xlm-roberta"])
+@pytest.mark.parametrize("kind", ["roberta", "camembert", "xlm-roberta", "xlm", "flaubert"])
 def test_a_text_that_spells_the_padding_token_is_read_as_the_reference_reads_it(checkpoint: Make, kind: str) -> None:
     """Its position is that of padding, and the tokens behind it do not count it."""
     folder = checkpoint(kind, AutoModel)
     network, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    texts = ["a dog", "<pad> the cat <pad><pad> sat on", "one two <pad>", "the mat"]
+    pad = tokenizer.pad_token
+    texts = ["a dog", f"{pad} the cat {pad}{pad} sat on", f"one two {pad}", "the mat"]
+    assert tokenizer(texts[2])["input_ids"].count(tokenizer.pad_token_id) == 1
     runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
     for text, outcome in zip(texts, runner.map(texts, normalize=False), strict=True):
         with torch.no_grad():

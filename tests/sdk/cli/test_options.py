@@ -7,6 +7,7 @@ import click
 import pytest
 
 from duomo.cli import adapt, run
+from duomo.cli.jobs.arguments import as_text
 from duomo.cli.jobs.options import AdaptOptions, JobOptions, RunOptions
 
 
@@ -32,3 +33,10 @@ def test_options_stay_as_they_were_given() -> None:
 def test_chosen_fields_are_names_without_spaces_and_gaps() -> None:
     assert JobOptions(fields=" id, meta.ms,,").chosen_fields == ("id", "meta.ms")
     assert JobOptions().chosen_fields == ()
+
+
+@pytest.mark.parametrize("typed", ["é 東", "ascii", "half \ud83d"])
+def test_what_was_typed_is_utf8_also_where_the_locale_says_ascii(typed: str) -> None:
+    kept = typed.encode("utf-8", "surrogatepass").decode("ascii", "surrogateescape")
+    assert as_text(kept) == (kept if "half" in typed else typed)
+    assert as_text(typed) == typed

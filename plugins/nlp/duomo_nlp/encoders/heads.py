@@ -39,23 +39,35 @@ def enable(network: Network) -> None:
     if getattr(network.config, "pad_token_id", None) is None:
         # Decoders classify by the last token that is not padding, and must know which is: none, in rows without any.
         network.config.pad_token_id = -1
-    keep_sparse(network)
+    adjust(network)
     if network.config.model_type in SEQUENCE_HEADS:
         packed.enable(network.base_model)
 
 
-def keep_sparse(network: Network) -> None:
-    """Let BigBird choose its attention for each batch: by itself it goes over to the full one for good."""
+def adjust(network: Network) -> None:
+    """Let BigBird choose its attention for each batch, and XLM and FlauBERT see all tokens.
+
+    By itself the first goes over to full attention for good; the others take a padding token for padding.
+    """
     body, config = network.base_model, network.config
-    if config.model_type != "big_bird" or config.attention_type != "block_sparse":
-        return
-    least = (5 + 2 * config.num_random_blocks) * config.block_size
 
     def choose(_: object, args: Any, given: dict[str, Any]) -> None:
-        ids = given["input_ids"] if "input_ids" in given else args[0]
-        body.set_attention_type("block_sparse" if ids.shape[1] > least else "original_full")
+        body.set_attention_type("block_sparse" if _ids(args, given).shape[1] > least else "original_full")
 
-    body.register_forward_pre_hook(choose, with_kwargs=True)
+    def show_all(_: object, args: Any, given: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+        if given.get("attention_mask") is not None:
+            return None
+        return args, {**given, "attention_mask": torch.ones_like(_ids(args, given))}
+
+    if config.model_type == "big_bird" and config.attention_type == "block_sparse":
+        least = (5 + 2 * config.num_random_blocks) * config.block_size
+        body.register_forward_pre_hook(choose, with_kwargs=True)
+    elif config.model_type in ("xlm", "flaubert"):
+        body.register_forward_pre_hook(show_all, with_kwargs=True)
+
+
+def _ids(args: Any, given: dict[str, Any]) -> Tensor:
+    return torch.as_tensor(given["input_ids"] if "input_ids" in given else args[0])
 
 
 def sequence_logits(network: Network, rows: Rows) -> Tensor:

@@ -68,7 +68,7 @@ def parse_params(given: RunOptions, known: type[Options]) -> dict[str, Any]:
     """Parse the task's options. A value is JSON where it reads as such, else text; a repeated key makes a list."""
     found: dict[str, list[Any]] = {}
     for param in given.params:
-        key, text = _split(param, "-p top_k=3")
+        key, text = _split(as_text(param), "-p top_k=3")
         try:
             value = json.loads(text)
         except ValueError:
@@ -83,6 +83,16 @@ def parse_params(given: RunOptions, known: type[Options]) -> dict[str, Any]:
         options[key] = list(text_lines(check_file(Path(name), "text")))
     short = {"top_k": given.top_k, "seed": given.seed, "long": given.long}
     return {**options, **{name: value for name, value in short.items() if value is not None}}
+
+
+def as_text(argument: str) -> str:
+    """An argument as the text that was typed: where the locale says ASCII, Python keeps the bytes of other letters."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        with contextlib.suppress(UnicodeError):  # what is no UTF-8 either is said of the item
+            return os.fsencode(argument).decode()
+    return argument
 
 
 def _split(param: str, example: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import click
 
 from duomo.catalog import resolve
 from duomo.cli.app import App
-from duomo.cli.jobs.arguments import parse_params, split_task
+from duomo.cli.jobs.arguments import as_text, parse_params, split_task
 from duomo.cli.jobs.following import LiveInput, decoder
 from duomo.cli.jobs.items import Item
 from duomo.cli.jobs.job import Job
@@ -146,7 +146,7 @@ class TaskJob(Job[RunOptions]):
         sources = Sources(
             paths,
             options.lists,
-            options.texts,
+            tuple(map(as_text, options.texts)),
             [
                 (first, [second] if issubclass(self.task_class.Input, Comparison) else second)
                 for first, second in options.pairs
