@@ -96,6 +96,7 @@ class GroupWise(PairEncoder[In, R]):
 
     def enable(self) -> None:
         """Nothing is packed."""
+        heads.adjust(self.network)
 
     @classmethod
     def pipeline_split(cls, config: PreTrainedConfig) -> None:
