@@ -91,9 +91,16 @@ def _read(value: object) -> str:
         value = value.read()
     if isinstance(value, bytes | bytearray):
         try:
-            return bytes(value).decode("utf-8-sig")
+            decoded = bytes(value).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise _not_utf8(bytes(value), error, name) from None
+        if 3 * decoded.count("\0") > len(decoded):
+            raise InputUnreadable(
+                f"'{name}' is not UTF-8" if name else "this text is not UTF-8",
+                why="more than a third of its bytes are zero, as in UTF-16 without a byte order mark",
+                fix="convert it: iconv -f utf-16le -t utf-8 in.txt > out.txt",
+            )
+        return decoded
     if isinstance(value, str):
         return value
     raise not_one("a text", value, "a str, UTF-8 bytes, a pathlib.Path or a file object")

@@ -189,3 +189,10 @@ def test_a_message_of_a_chat_is_read_as_carefully_as_a_text(monkeypatch):
     monkeypatch.setattr("duomo.inputs.text.limits", lambda: Limits(text_chars=5))
     with pytest.raises(InputTooLarge, match="6 characters"):
         Prompt.accept([{"role": "user", "content": "abcdef"}])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_utf16_without_its_mark_is_refused_and_not_read_with_zeros_between_the_letters(encoding):
+    with pytest.raises(InputUnreadable, match="is not UTF-8"):
+        Text.accept("a plain text".encode(encoding))
+    assert Text.accept(b"one\0zero in a record") == "one\0zero in a record"
