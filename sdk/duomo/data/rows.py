@@ -41,11 +41,16 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
     return _opened(read, path)
 
 
+_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+"""A line before the header, by which spreadsheets are told what separates cells."""
+
+
 def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
     """Rows of an open CSV file as dicts, or the error of a row that is lost; the first data row is row 2.
 
     Cells are separated by commas; by semicolons or tabs where the header has some of those and no comma, as
-    spreadsheets of many countries write it.
+    spreadsheets of many countries write it; or as a line ``sep=;`` before the header says. Empty lines before the
+    header do not count.
     """
     # A byte that is not UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
     text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig", errors="surrogateescape")
@@ -53,8 +58,12 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
     csv.field_size_limit(max(csv.field_size_limit(), most))  # of the whole process: its default ends at 131,072
     try:
         lines = _bounded(text, most)
-        header = next(lines, "")
-        rows = csv.DictReader(itertools.chain([header], lines), delimiter=_delimiter(header))
+        filled = (line for line in lines if line.strip())
+        header = next(filled, "")
+        if (said := _SEPARATOR.fullmatch(header)) is not None:
+            header = next(filled, "")
+        delimiter = _delimiter(header) if said is None else said[1]
+        rows = csv.DictReader(itertools.chain([header], lines), delimiter=delimiter)
         _check_header(rows.fieldnames or (), name)
         for number, row in enumerate(rows, 2):
             if None in row or None in row.values():
@@ -92,7 +101,7 @@ def _delimiter(header: str) -> str:
 
 
 def _check_header(names: Sequence[str], file: str) -> None:
-    if not _is_text(names):
+    if not _is_text(names) or any("\0" in name for name in names):  # zeros: UTF-16 without its mark
         raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix=TO_UTF8)
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:

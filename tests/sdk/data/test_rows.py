@@ -58,3 +58,17 @@ def test_another_encoding_is_refused_with_the_command(tmp_path: Path) -> None:
     assert isinstance(lost, Exception)
     assert "iconv -f latin1" in getattr(lost, "fix", "")
     assert kept == {"text": "size", "n": "2"}
+
+
+@pytest.mark.parametrize("before", ["sep=;\r\n", '"sep=;"\n', "\n \n"])
+def test_what_stands_before_the_header_is_not_the_header(tmp_path: Path, before: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"{before}a;b\n1,5;2\n", newline="")
+    assert list(read_rows(file)) == [{"a": "1,5", "b": "2"}]
+
+
+def test_utf16_without_its_mark_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes("a,b\n1,2\n".encode("utf-16-le"))
+    with pytest.raises(InputUnreadable, match="not UTF-8"):
+        list(read_rows(file))
