@@ -8,12 +8,12 @@ import io
 import itertools
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, UsageProblem
+from duomo.inputs.delimiters import delimiter_of
 from duomo.inputs.limits import limits
 
 _PART = 1 << 20
@@ -41,10 +41,6 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
     return _opened(read, path)
 
 
-_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-"""A line before the header, by which spreadsheets are told what separates cells."""
-
-
 def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
     """Rows of an open CSV file as dicts, or the error of a row that is lost; the first data row is row 2.
 
@@ -60,9 +56,8 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
         lines = _bounded(text, most)
         filled = (line for line in lines if line.strip())
         header = next(filled, "")
-        if (said := _SEPARATOR.fullmatch(header)) is not None:
-            header = next(filled, "")
-        delimiter = _delimiter(header) if said is None else said[1]
+        delimiter, is_said = delimiter_of(header)
+        header = next(filled, "") if is_said else header
         rows = csv.DictReader(itertools.chain([header], lines), delimiter=delimiter)
         _check_header(rows.fieldnames or (), name)
         for number, row in enumerate(rows, 2):
@@ -93,11 +88,6 @@ def _bounded(text: io.TextIOWrapper, most: int) -> Iterator[str]:
         if len(line) > most:
             raise csv.Error(f"a line has more than {most:,} characters")
         yield line
-
-
-def _delimiter(header: str) -> str:
-    bare = re.sub(r'"[^"]*"', "", header)
-    return next((mark for mark in ",;\t" if mark in bare), ",")
 
 
 def _check_header(names: Sequence[str], file: str) -> None:

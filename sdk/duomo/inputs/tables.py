@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.inputs.delimiters import delimiter_of
 from duomo.inputs.limits import limits
 from duomo.inputs.pair import Parts
 from duomo.inputs.source import read_file
@@ -89,8 +90,12 @@ def _csv(content: str | bytes | bytearray) -> tuple[tuple[str, ...], tuple[tuple
             raise InputUnreadable(
                 "this table is not UTF-8", why=str(error), fix="convert it: iconv -f latin1 -t utf-8 in.csv > out.csv"
             ) from None
+    content = content.lstrip("\r\n")
+    delimiter, is_said = delimiter_of(content.partition("\n")[0])
+    content = content.partition("\n")[2] if is_said else content
     try:
-        rows = [tuple(row) for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
+        reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+        rows = [tuple(row) for row in reader if row]
     except csv.Error as error:
         raise InputUnreadable("this table is not CSV", why=str(error), fix="put texts with commas in quotes") from None
     return (rows[0] if rows else ()), tuple(rows[1:])

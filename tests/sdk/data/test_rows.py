@@ -7,6 +7,7 @@ import pytest
 from duomo.data.rows import read_rows
 from duomo.errors import InputUnreadable
 from duomo.inputs.limits import Limits
+from duomo.inputs.tables import Table
 
 
 def rows(tmp_path: Path, name: str, content: str, encoding: str = "utf-8") -> list[object]:
@@ -72,3 +73,11 @@ def test_utf16_without_its_mark_is_refused(tmp_path: Path) -> None:
     file.write_bytes("a,b\n1,2\n".encode("utf-16-le"))
     with pytest.raises(InputUnreadable, match="not UTF-8"):
         list(read_rows(file))
+
+
+@pytest.mark.parametrize(
+    "content", ["city;people\nOslo;7,5\n", "sep=;\r\ncity;people\nOslo;7,5\n", "city\tpeople\nOslo\t7,5"]
+)
+def test_a_table_is_separated_as_rows_are(content: str) -> None:
+    table = Table.accept(content.encode())
+    assert (table.columns, table.rows) == (("city", "people"), (("Oslo", "7,5"),))

@@ -51,10 +51,10 @@ def adjust(network: Network) -> None:
     """
     body, config = network.base_model, network.config
 
-    def choose(_: object, args: Any, given: dict[str, Any]) -> None:
+    def choose(_: object, args: tuple[Tensor, ...], given: dict[str, Tensor | None]) -> None:
         body.set_attention_type("block_sparse" if _ids(args, given).shape[1] > least else "original_full")
 
-    def show_all(_: object, args: Any, given: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    def show_all(_: object, args: tuple[Tensor, ...], given: dict[str, Tensor | None]) -> object:
         if given.get("attention_mask") is not None:
             return None
         return args, {**given, "attention_mask": torch.ones_like(_ids(args, given))}
@@ -66,8 +66,9 @@ def adjust(network: Network) -> None:
         body.register_forward_pre_hook(show_all, with_kwargs=True)
 
 
-def _ids(args: Any, given: dict[str, Any]) -> Tensor:
-    return torch.as_tensor(given["input_ids"] if "input_ids" in given else args[0])
+def _ids(args: tuple[Tensor, ...], given: dict[str, Tensor | None]) -> Tensor:
+    ids = given.get("input_ids")
+    return args[0] if ids is None else ids
 
 
 def sequence_logits(network: Network, rows: Rows) -> Tensor:
