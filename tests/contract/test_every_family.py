@@ -353,6 +353,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ),
     ("speech/clap", "zero-shot-audio-classification"): sound("clap"),
     ("speech/transformers", "speaker-diarization"): sound("frames"),
+    ("speech/transformers", "speaker-embedding"): sound("x_vectors"),
+    ("speech/transformers", "speaker-verification"): sound("x_vectors"),
     ("speech/transformers", "forced-alignment"): sound("ctc"),
     ("speech/codecs", "audio-tokenization"): sound("encodec"),
     ("speech/vits", "text-to-speech"): sound("vits"),

@@ -155,6 +155,17 @@ CTC = tuple(
 )  # fmt: skip
 """Those whose frames are that many samples apart, whatever the length."""
 
+
+def _x_vectors(task: str, loader: str, summary: str) -> ModelSpec:
+    return UNTRAINED._replace(
+        task=task,
+        loader=f"duomo_speech.xvectors:{loader}",
+        summary=f"any transformers checkpoint with an x-vector head (WavLM, UniSpeech-SAT …): {summary}",
+        architectures=("*ForXVector",),
+        limits="It hears the microphone and pauses, too; two voices in one clip get one vector. No proof of identity.",
+    )
+
+
 AUDIO_ENCODERS = ("ASTModel", *CTC_BODIES, *(f"{name}ForCTC" for name in ("Hubert", "Wav2Vec2", "WavLM")))
 """Checkpoints that are given a head for labels."""
 
@@ -202,6 +213,8 @@ class Speech(Hooks):
             RESEMBLYZER,
             RESEMBLYZER_VERIFICATION,
             RESEMBLYZER_DIARIZATION,
+            _x_vectors("speaker-embedding", "XVectorEmbedding", "a voice as a vector"),
+            _x_vectors("speaker-verification", "XVectorVerification", "whether two voices are one person's"),
             WHISPER_LANGUAGE,
             WHISPER_FAMILY._replace(
                 task="spoken-language-identification",

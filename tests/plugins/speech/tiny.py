@@ -56,6 +56,21 @@ def frames(folder: Path) -> None:
     tf.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
 
 
+def x_vectors(folder: Path, kind: str = "unispeech-sat") -> None:
+    """80 samples a frame; the head reads 15 frames for its first state."""
+    torch.manual_seed(0)
+    own: dict[str, Any] = {"feat_extract_norm": "layer", "initializer_range": 0.5, "xvector_output_dim": 12}
+    own |= {"tdnn_dim": (16, 16, 24), "tdnn_kernel": (5, 3, 3), "tdnn_dilation": (1, 2, 3)}
+    if kind != "wav2vec2-bert":
+        own |= CONVOLUTIONS
+    config = tf.CONFIG_MAPPING[kind](**SIZES | own)
+    tf.AutoModelForAudioXVector.from_config(config).save_pretrained(folder)
+    if kind == "wav2vec2-bert":
+        tf.SeamlessM4TFeatureExtractor(num_mel_bins=80).save_pretrained(folder)
+    else:
+        tf.Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(folder)
+
+
 LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
 
 
