@@ -230,6 +230,12 @@ def sound(kind: str) -> Callable[[Path], None]:
     return save
 
 
+def asked(folder: Path) -> None:
+    from tests.plugins.speech import tiny_asked
+
+    tiny_asked.audio_flamingo3(folder)
+
+
 def torchvision(folder: Path) -> None:
     from torchvision.models import mobilenet_v3_small
 
@@ -351,6 +357,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     **dict.fromkeys(
         (("multimodal/gato", task) for task in ("reinforcement-learning", "image-captioning", "text-generation")), gato
     ),
+    ("speech/asked", "automatic-speech-recognition"): asked,
     ("speech/clap", "zero-shot-audio-classification"): sound("clap"),
     ("speech/transformers", "speaker-diarization"): sound("frames"),
     ("speech/transformers", "speaker-embedding"): sound("x_vectors"),

