@@ -51,6 +51,9 @@ class Writer(Model[Image, R]):
         self.network = network
         self.processor = processor
         self.tokenizer = tokenizer
+        config = network.config
+        self.shown: int = config.num_query_tokens if getattr(config, "use_decoder_only_language_model", False) else 0
+        """Tokens that stand for the image before those that are written: of BLIP-2."""
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -78,8 +81,8 @@ class Writer(Model[Image, R]):
         if bound is not None:
             config.max_new_tokens, config.max_length = bound, None
         pixels = batch.pixels.to(self.network.dtype)
-        tokens: list[list[int]] = self.network.generate(pixel_values=pixels, generation_config=config).tolist()
-        return tokens
+        tokens: Tensor = self.network.generate(pixel_values=pixels, generation_config=config)
+        return tokens[:, self.shown :].tolist()
 
     def postprocess(self, output: list[list[int]], features: list[Features], options: WritingOptions) -> list[R]:
         texts = self.tokenizer.batch_decode(output, skip_special_tokens=True)
@@ -101,7 +104,7 @@ class Writer(Model[Image, R]):
 
 
 class Captioner(Writer[Caption]):
-    """BLIP, or an encoder-decoder of an image and a text."""
+    """BLIP and BLIP-2, GIT, or an encoder-decoder of an image and a text."""
 
     def result(self, text: str, reason: Reason, num_new_tokens: int) -> Caption:
         return Caption.model_construct(generated_text=text, finish_reason=reason, num_new_tokens=num_new_tokens)

@@ -13,8 +13,9 @@ CONSE_LIMITS = (
 CHATTING = tuple(
     f"{name}ForConditionalGeneration"
     for name in (
-        "Gemma3", "Idefics3", "InternVL", "Llava", "LlavaNext", "LlavaOnevision", "Mistral3", "PaliGemma", "Qwen2VL",
-        "Qwen2_5_VL", "Qwen3VL", "Qwen3VLMoe", "Qwen3_5",
+        "AyaVision", "Gemma3", "Gemma4", "Glm4v", "Idefics2", "Idefics3", "InternVL", "Lfm2Vl", "Llava", "LlavaNext",
+        "LlavaOnevision", "Mistral3", "Mllama", "PaliGemma", "Qwen2VL", "Qwen2_5_VL", "Qwen3VL", "Qwen3VLMoe",
+        "Qwen3_5", "Qwen3_5Moe", "VipLlava",
     )
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""
@@ -139,7 +140,8 @@ class Multimodal(Hooks):
                 "captioner",
                 "image-captioning",
                 "captions:Captioner",
-                "BLIP, GIT or an encoder-decoder of image and text (ViT with GPT-2, TrOCR for lines of writing)",
+                "BLIP, BLIP-2, GIT or an encoder-decoder of image and text (ViT with GPT-2, TrOCR for lines)",
+                "Blip2ForConditionalGeneration",
                 "BlipForConditionalGeneration",
                 "GitForCausalLM",
                 "VisionEncoderDecoderModel",
@@ -157,7 +159,7 @@ class Multimodal(Hooks):
                 "chat",
                 "image-text-to-text",
                 "chat:ImageChatter",
-                "LLaVA, Qwen-VL, SmolVLM, InternVL, Gemma 3, Mistral and their kin: answers to chats with images",
+                "answers to chats with images: LLaVA, Qwen-VL, SmolVLM, InternVL, Gemma, Mistral and their kin",
                 *CHATTING,
                 limits="chats of unlike shapes, and those that are sampled, go through one by one; PaliGemma takes one "
                 "prompt about an image, and no chat",

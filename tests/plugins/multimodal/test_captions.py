@@ -25,7 +25,7 @@ QUESTIONS = ["what is on the ball", "a red face", "the sky"]
 
 
 @pytest.mark.equals("`generate`, the same tokens", "image-captioning")
-@pytest.mark.parametrize("make", [tiny.blip, tiny.git, tiny.vision_encoder_decoder])
+@pytest.mark.parametrize("make", [tiny.blip, tiny.blip2, tiny.git, tiny.vision_encoder_decoder])
 @pytest.mark.parametrize("beams", [1, 2])
 def test_captions_are_those_of_generate(make: Callable[..., Path], beams: int, tmp_path: Path) -> None:
     folder = make(tmp_path)

@@ -30,6 +30,23 @@ def blip(folder: Path, **generation: Any) -> Path:
     return _save(tf.BlipForConditionalGeneration(config), folder, **generation)
 
 
+def blip2(folder: Path, **generation: Any) -> Path:
+    """The decoder is OPT; what it is shown are three vectors."""
+    text: dict[str, Any] = {
+        "vocab_size": len(WORDS) + 1,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    text |= {"ffn_dim": 64, "word_embed_proj_dim": 32, "max_position_embeddings": 64, "init_std": 0.5}
+    text |= {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    config = tf.Blip2Config(
+        text_config={**text, "model_type": "opt"}, vision_config=PICTURE, num_query_tokens=3,
+        image_token_index=len(WORDS), qformer_config=PLAIN | {"vocab_size": 8, "cross_attention_frequency": 1},
+    )  # fmt: skip
+    return _save(tf.Blip2ForConditionalGeneration(config), folder, **generation)
+
+
 def git(folder: Path, **generation: Any) -> Path:
     config = tf.GitConfig(
         **PLAIN, vision_config=PICTURE, vocab_size=len(WORDS), max_position_embeddings=32, bos_token_id=2,

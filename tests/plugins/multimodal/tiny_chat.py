@@ -58,6 +58,20 @@ def qwen3_5(folder: Path) -> Path:
     return _qwen(tf.Qwen3_5ForConditionalGeneration(config), tf.Qwen3VLProcessor, words, folder)
 
 
+def qwen3_5_moe(folder: Path) -> Path:
+    vision: Any = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 8}
+    vision |= {"out_hidden_size": 32, "num_position_embeddings": 64}
+    words = [*WORDS, *VISION, "ask", "say"]
+    linear = {"linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2}
+    linear |= {"linear_num_value_heads": 2, "num_experts": 4, "num_experts_per_tok": 2}
+    linear |= {"moe_intermediate_size": 16, "shared_expert_intermediate_size": 16}
+    rope = _rope()["rope_parameters"] | {"partial_rotary_factor": 1.0, "mrope_interleaved": True}
+    text = _text(words) | linear | {"rope_parameters": rope, "head_dim": 8}
+    text["layer_types"] = ["linear_attention", "full_attention"]
+    config = tf.Qwen3_5MoeConfig(text_config=text, vision_config=vision, **_ids(words))
+    return _qwen(tf.Qwen3_5MoeForConditionalGeneration(config), tf.Qwen3VLProcessor, words, folder)
+
+
 def llava_next(folder: Path) -> Path:
     words = [*WORDS, "<image>", "ask", "say"]
     grid: Any = [[32, 64], [64, 32], [64, 64]]
@@ -185,11 +199,130 @@ def pali_gemma(folder: Path) -> Path:
     return _save(tf.PaliGemmaForConditionalGeneration(config), processor, folder)
 
 
+def gemma4(folder: Path) -> Path:
+    """Images of any shape, as tokens that three patches a side are pooled to; no sound."""
+    marks: dict[str, Any] = {"boi_token": "<boi>", "image_token": "<image>", "eoi_token": "<eoi>", "boa_token": "<boa>"}
+    marks |= {"audio_token": "<audio>", "eoa_token": "<eoa>", "video_token": "<video>"}
+    words = [*WORDS, *marks.values(), "ask", "say"]
+    text = _text(words) | {"head_dim": 8, "global_head_dim": 8, "sliding_window": 16, "num_kv_shared_layers": 0}
+    text |= {"layer_types": ["sliding_attention", "full_attention"], "hidden_size_per_layer_input": 4}
+    text |= {"vocab_size_per_layer_input": len(words), "tie_word_embeddings": False}
+    vision = PLAIN | {"num_key_value_heads": 4, "head_dim": 8, "patch_size": 8, "position_embedding_size": 64}
+    names = ("boi_token_id", "image_token_id", "eoi_token_id", "boa_token_id", "audio_token_id")
+    index = dict(zip(names, map(words.index, marks.values()), strict=False))
+    config = tf.Gemma4Config(
+        text_config=text, vision_config=vision, audio_config=None, tie_word_embeddings=False,
+        video_token_id=words.index("<video>"), **index,
+    )  # fmt: skip
+    side: Any = {"patch_size": 8, "max_soft_tokens": 70, "pooling_kernel_size": 3}
+    processor = tf.Gemma4Processor(
+        tf.Gemma4AudioFeatureExtractor(), tf.Gemma4ImageProcessor(**side), _tokenizer(words, **marks),
+        tf.Gemma4VideoProcessor(**side), chat_template=_template("<image>"),
+    )  # fmt: skip
+    return _save(tf.Gemma4ForConditionalGeneration(config), processor, folder)
+
+
+def aya_vision(folder: Path) -> Path:
+    marks = ["<image>", "<|START_OF_IMG|>", "<|END_OF_IMG|>", "<|IMG_PATCH|>", "<|IMG_LINE_BREAK|>"]
+    words = [*WORDS, *marks, "ask", "say"]
+    config = tf.AyaVisionConfig(
+        text_config=_text(words) | {"model_type": "cohere2", "sliding_window": 16},
+        vision_config={**PICTURE, "vision_use_head": False, "model_type": "siglip_vision_model"},
+        image_token_index=words.index("<|IMG_PATCH|>"), tie_word_embeddings=False,
+    )  # fmt: skip
+    processor = tf.AyaVisionProcessor(
+        tf.GotOcr2ImageProcessor(size=SQUARE, crop_to_patches=True, max_patches=2), _tokenizer(words), patch_size=16,
+        img_size=32, downsample_factor=2, chat_template=_template("<image>"),
+    )  # fmt: skip
+    return _save(tf.AyaVisionForConditionalGeneration(config), processor, folder)
+
+
+def idefics2(folder: Path) -> Path:
+    words = [*WORDS, "<fake_token_around_image>", "<image>", "<end_of_utterance>", "ask", "say"]
+    perceiver: Any = {"hidden_size": 32, "resampler_n_latents": 3, "resampler_depth": 1, "resampler_n_heads": 4}
+    perceiver |= {"num_key_value_heads": 2, "resampler_head_dim": 8}
+    config = tf.Idefics2Config(
+        text_config=_text(words) | {"model_type": "mistral"}, vision_config={**PICTURE, "image_size": 64},
+        perceiver_config=perceiver, image_token_id=words.index("<image>"),
+    )  # fmt: skip
+    side: Any = {"size": {"shortest_edge": 32, "longest_edge": 64}, "do_image_splitting": False}
+    processor = tf.Idefics2Processor(
+        tf.Idefics2ImageProcessor(**side), _tokenizer(words), image_seq_len=3, chat_template=_template("<image>")
+    )
+    return _save(tf.Idefics2ForConditionalGeneration(config), processor, folder)
+
+
+def vip_llava(folder: Path) -> Path:
+    words = [*WORDS, "<image>", "ask", "say"]
+    config = tf.VipLlavaConfig(
+        text_config=tf.LlamaConfig(**_text(words)), vision_config=tf.CLIPVisionConfig(**PICTURE, projection_dim=16),
+        image_token_index=words.index("<image>"), vision_feature_layers=[-1, -2], image_seq_length=4,
+    )  # fmt: skip
+    processor = tf.LlavaProcessor(
+        tf.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=SQUARE), _tokenizer(words), patch_size=16,
+        num_additional_image_tokens=1, vision_feature_select_strategy="default", chat_template=_template("<image>"),
+    )  # fmt: skip
+    return _save(tf.VipLlavaForConditionalGeneration(config), processor, folder)
+
+
+def lfm2_vl(folder: Path) -> Path:
+    """Layers of short convolutions between those of attention."""
+    words = [*WORDS, "<image>", "<|image_start|>", "<|image_end|>", "<|img_thumbnail|>", "ask", "say"]
+    text = _text(words) | {"model_type": "lfm2", "layer_types": ["conv", "full_attention"]}
+    vision = PLAIN | {"patch_size": 8, "num_patches": 64, "model_type": "siglip2_vision_model"}
+    config = tf.Lfm2VlConfig(
+        text_config=text, vision_config=vision, image_token_id=words.index("<image>"), projector_hidden_size=32,
+        tie_word_embeddings=False,
+    )  # fmt: skip
+    side: Any = {"encoder_patch_size": 8, "min_image_tokens": 4, "max_image_tokens": 16, "max_num_patches": 64}
+    side |= {"tile_size": 64, "do_image_splitting": False, "downsample_factor": 2}
+    processor = tf.Lfm2VlProcessor(
+        tf.Lfm2VlImageProcessor(**side), _tokenizer(words), chat_template=_template("<image>")
+    )
+    return _save(tf.Lfm2VlForConditionalGeneration(config), processor, folder)
+
+
+def glm4v(folder: Path) -> Path:
+    marks = ["<|image|>", "<|video|>", "<|begin_of_image|>", "<|end_of_image|>", "<bov>", "<eov>"]
+    words = [*WORDS, *marks, "ask", "say"]
+    names = ("image_token_id", "video_token_id", "image_start_token_id", "image_end_token_id",
+             "video_start_token_id", "video_end_token_id")  # fmt: skip
+    vision: Any = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 8}
+    vision |= {"out_hidden_size": 32, "image_size": 64}
+    config = tf.Glm4vConfig(
+        text_config=_text(words) | _rope(), vision_config=vision,
+        **dict(zip(names, map(words.index, marks), strict=True)),
+    )  # fmt: skip
+    side: Any = {"patch_size": 8, "merge_size": 2, "size": {"shortest_edge": 256, "longest_edge": 4096}}
+    tokenizer = _tokenizer(words, image_token="<|image|>", video_token="<|video|>")
+    processor = tf.Glm4vProcessor(
+        tf.Glm4vImageProcessor(**side), tokenizer, tf.Glm4vVideoProcessor(**side),
+        chat_template=_template("<|begin_of_image|><|image|><|end_of_image|>"),
+    )  # fmt: skip
+    return _save(tf.Glm4vForConditionalGeneration(config), processor, folder)
+
+
+def mllama(folder: Path) -> Path:
+    """Images stand beside the text: some layers attend to them."""
+    words = [*WORDS, "<|image|>", "<|python_tag|>", *map(str, range(8)), "ask", "say"]
+    vision = PLAIN | {"image_size": 32, "patch_size": 16, "num_global_layers": 1, "attention_heads": 4}
+    vision |= {"vision_output_dim": 96, "intermediate_layers_indices": [0, 1]}
+    vision.pop("num_attention_heads")
+    text = _text(words) | {"num_hidden_layers": 3, "cross_attention_layers": [1]}
+    config = tf.MllamaConfig(text_config=text, vision_config=vision, image_token_index=words.index("<|image|>"))
+    tokenizer = _tokenizer(words, bos_token="[CLS]")
+    processor = tf.MllamaProcessor(
+        tf.MllamaImageProcessor(size=SQUARE, max_image_tiles=4), tokenizer, chat_template=_template("<|image|>")
+    )
+    return _save(tf.MllamaForConditionalGeneration(config), processor, folder)
+
+
 CHATTING = [
     qwen2_5_vl,
     qwen3_vl,
     qwen3_vl_moe,
     qwen3_5,
+    qwen3_5_moe,
     llava_next,
     llava_onevision,
     idefics3,
@@ -197,6 +330,13 @@ CHATTING = [
     gemma3,
     mistral3,
     pixtral,
+    gemma4,
+    aya_vision,
+    idefics2,
+    vip_llava,
+    lfm2_vl,
+    glm4v,
+    mllama,
 ]
 
 
