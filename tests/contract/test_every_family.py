@@ -304,6 +304,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("nlp/transformers", "feature-extraction"): bert(BertModel),
     ("nlp/transformers", "sentence-similarity"): bert(BertModel),
     ("nlp/transformers", "semantic-search"): bert(BertModel),
+    ("nlp/transformers", "keyword-extraction"): bert(BertModel),
+    ("nlp/transformers", "extractive-summarization"): bert(BertModel),
     ("nlp/transformers", "text-generation"): llama,
     ("nlp/transformers", "translation"): bart,
     ("nlp/transformers", "summarization"): bart,

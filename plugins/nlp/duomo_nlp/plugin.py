@@ -140,6 +140,10 @@ HEADED = FAMILY._replace(bases=("nlp/minilm", *ENCODERS))
 """Families whose training gives an encoder a head."""
 
 
+STOP_WORDS = "the words that no keyword begins or ends with are English ones"
+WORD_FOR_WORD = "word for word: nothing is put together, and a pronoun may lose what it stands for"
+
+
 class Nlp(Hooks):
     """Text: embedding, classification, search, languages, chat."""
 
@@ -166,13 +170,13 @@ class Nlp(Hooks):
                 task="keyword-extraction",
                 loader="duomo_nlp.central:KeywordExtraction",
                 summary="all-MiniLM-L6-v2: the words nearest to the text, unlike each other",
-                limits="English: the words that no keyword begins or ends with are English ones",
+                limits=f"English: {STOP_WORDS}",
             ),
             MINILM._replace(
                 task="extractive-summarization",
                 loader="duomo_nlp.central:ExtractiveSummarization",
                 summary="all-MiniLM-L6-v2: the sentences most like all others",
-                limits="English; word for word: nothing is put together, and a pronoun may lose what it stands for",
+                limits=f"English; {WORD_FOR_WORD}",
             ),
             PYSBD,
             SYMSPELL,
@@ -313,15 +317,37 @@ class Nlp(Hooks):
             *(
                 FAMILY._replace(
                     task=task,
-                    loader=f"duomo_nlp.embedding:{loader}",
+                    loader=f"duomo_nlp.{loader}",
                     summary=summary,
                     architectures=(*ENCODERS, *(f"{name}EncoderModel" for name in ("T5", "MT5", "UMT5"))),
                     tags=("export",),
                 )
                 for task, loader, summary in (
-                    ("feature-extraction", "FeatureExtraction", "any transformers or sentence-transformers encoder"),
-                    ("sentence-similarity", "SentenceSimilarity", "any sentence-transformers encoder"),
-                    ("semantic-search", "SemanticSearch", "any sentence-transformers encoder"),
+                    (
+                        "feature-extraction",
+                        "embedding:FeatureExtraction",
+                        "any transformers or sentence-transformers encoder",
+                    ),
+                    ("sentence-similarity", "embedding:SentenceSimilarity", "any sentence-transformers encoder"),
+                    ("semantic-search", "embedding:SemanticSearch", "any sentence-transformers encoder"),
+                )
+            ),
+            *(
+                FAMILY._replace(
+                    task=task,
+                    loader=f"duomo_nlp.central:{loader}",
+                    summary=f"any sentence-transformers encoder: {what}",
+                    architectures=ENCODERS,
+                    limits=limits,
+                )
+                for task, loader, what, limits in (
+                    ("keyword-extraction", "KeywordExtraction", "the words nearest to the text", STOP_WORDS),
+                    (
+                        "extractive-summarization",
+                        "ExtractiveSummarization",
+                        "the most central sentences",
+                        WORD_FOR_WORD,
+                    ),
                 )
             ),
         )
