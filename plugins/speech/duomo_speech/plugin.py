@@ -171,9 +171,11 @@ CTC = tuple(
 
 
 def _x_vectors(task: str, loader: str, summary: str) -> ModelSpec:
-    return UNTRAINED._replace(
+    return FURTHER._replace(
         task=task,
         loader=f"duomo_speech.xvectors:{loader}",
+        uses=TRANSFORMERS.uses,
+        tags=TRANSFORMERS.tags,
         summary=f"any transformers checkpoint with an x-vector head (WavLM, UniSpeech-SAT …): {summary}",
         architectures=("*ForXVector",),
         limits="It hears the microphone and pauses, too; two voices in one clip get one vector. No proof of identity.",
