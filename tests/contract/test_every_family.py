@@ -230,6 +230,12 @@ def sound(kind: str) -> Callable[[Path], None]:
     return save
 
 
+def forms(folder: Path) -> None:
+    from tests.plugins.multimodal import tiny
+
+    tiny.donut(folder, marks=("menu", "nm"), begin="<s_cord-v2>")
+
+
 def asked(folder: Path) -> None:
     from tests.plugins.speech import tiny_asked
 
@@ -343,6 +349,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/captioner", "image-captioning"): writer("blip"),
     ("multimodal/captioner", "handwriting-recognition"): writer("vision_encoder_decoder"),
     ("multimodal/donut", "document-question-answering"): writer("donut"),
+    ("multimodal/donut", "document-parsing"): forms,
     ("multimodal/layoutlm", "document-classification"): writer("layout"),
     ("vision/transformers", "document-classification"): dit,
     ("multimodal/chat", "image-text-to-text"): writer("llava"),

@@ -128,6 +128,14 @@ class Multimodal(Hooks):
                 limits="one answer, and no place on the page; languages and layouts that it was trained on",
             ),
             _family(
+                "donut",
+                "document-parsing",
+                "donut:DonutParser",
+                "Donut: looks at a receipt or a form and writes its fields, without reading its print first",
+                "VisionEncoderDecoderModel",
+                limits="fields, languages and layouts that it was trained on; no place on the page",
+            ),
+            _family(
                 "layoutlm",
                 "document-classification",
                 "pages:PageClassifier",

@@ -46,6 +46,7 @@ _OTHERS = {
     "zero-shot-audio-classification": "clap",
     "zero-shot-image-classification": "clip image-text-classification",
     "document-classification": "classify-document document-image-classification visual-document-classification",
+    "document-parsing": "form-understanding receipt-parsing key-information-extraction",
     "document-question-answering": "docvqa document-qa",
     "multimodal-embedding": "image-text-embedding multimodal-embeddings",
     "image-search": "image-retrieval text-to-image-retrieval text-to-image-search",

@@ -4,6 +4,7 @@ START = {
     "audio-classification": "MIT/ast-finetuned-audioset-10-10-0.4593",
     "depth-estimation": "depth-anything/Depth-Anything-V2-Small-hf",
     "document-classification": "microsoft/dit-base-finetuned-rvlcdip",
+    "document-parsing": "naver-clova-ix/donut-base-finetuned-cord-v2",
     "document-question-answering": "deepset/minilm-uncased-squad2",
     "dialogue": "facebook/blenderbot_small-90M",
     "fill-mask": "answerdotai/ModernBERT-base",

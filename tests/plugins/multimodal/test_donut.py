@@ -11,6 +11,8 @@ import transformers as tf
 
 import duomo
 from duomo.errors import BadOption, InputTooLong, WrongTask
+from duomo.tasks.multimodal.documents import PageField, ParsedPage
+from duomo_multimodal.donut import leaves
 
 from . import tiny
 
@@ -94,3 +96,54 @@ def test_a_checkpoint_that_is_not_asked_questions_says_so(tmp_path: Path) -> Non
     with pytest.raises(WrongTask, match="does not answer questions on pages") as caught:
         duomo.load(TASK, f"dir:{tmp_path}", device="cpu")
     assert "<s_docvqa>" in caught.value.why
+
+
+@pytest.mark.equals("`generate` and the processor's `token2json`, the same fields", "document-parsing")
+def test_fields_are_those_of_the_processor(tmp_path: Path, pages: list[Any]) -> None:
+    tiny.donut(tmp_path, marks=("menu", "nm"), begin="<s_cord-v2>")
+    network: Any = tf.VisionEncoderDecoderModel.from_pretrained(tmp_path)
+    tokenizer: Any = tf.AutoTokenizer.from_pretrained(tmp_path)
+    processor: Any = tf.DonutProcessor(tf.AutoImageProcessor.from_pretrained(tmp_path), tokenizer)
+    prompt = tokenizer("<s_cord-v2>", add_special_tokens=False, return_tensors="pt")["input_ids"]
+    runner: Any = duomo.load("document-parsing", f"dir:{tmp_path}", device="cpu")
+    found = [outcome.unwrap() for outcome in runner.map(pages, batch_size=4, max_new_tokens=40)]
+    for page, result in zip(pages, found, strict=True):
+        pixels = processor.image_processor(images=[page], return_tensors="pt")["pixel_values"]
+        tokens = network.generate(pixel_values=pixels, decoder_input_ids=prompt, max_new_tokens=40)[:, 1:]
+        text = tokenizer.decode(tokens[0]).replace("[SEP]", "").replace("[PAD]", "")
+        assert result.tree == processor.token2json(text.strip())
+        assert result.finish_reason == ("stop" if 3 in tokens else "length")
+        assert runner(page, max_new_tokens=40).fields == result.fields
+
+
+@pytest.mark.parametrize(
+    ("written", "paths"),
+    [
+        ("<s_total>1</s_total>", [["total"]]),
+        (
+            "<s_menu><s_nm>a</s_nm><s_cnt>1</s_cnt><sep/><s_nm>ball</s_nm></s_menu><s_total>2</s_total>",
+            [["menu", 0, "nm"], ["menu", 0, "cnt"], ["menu", 1, "nm"], ["total"]],
+        ),
+        ("<s_nm>a<sep/>b</s_nm>", [["nm", 0], ["nm", 1]]),
+        ("<s_nm>a</s_nm><sep/><s_nm>b</s_nm>", [[0, "nm"], [1, "nm"]]),
+        ("a ball", [["text_sequence"]]),
+    ],
+)
+def test_fields_go_together_again_as_the_tree_they_are_from(tmp_path: Path, written: str, paths: list[Any]) -> None:
+    tiny.donut(tmp_path, marks=("menu", "nm"), begin="<s_cord-v2>")
+    processor: Any = tf.DonutProcessor(tf.DonutImageProcessor(), tf.AutoTokenizer.from_pretrained(tmp_path))
+    tree = processor.token2json(written)
+    fields = [PageField(path=path, text=text) for path, text in leaves(tree)]
+    assert [each.path for each in fields] == paths
+    assert ParsedPage(fields=fields, score=1.0, finish_reason="stop").tree == tree
+
+
+def test_a_checkpoint_that_reads_no_fields_and_a_mark_it_does_not_know_are_refused(tmp_path: Path) -> None:
+    asked, forms = tmp_path / "asked", tmp_path / "forms"
+    tiny.donut(asked)
+    tiny.donut(forms, marks=("menu", "nm"), begin="<s_cord-v2>")
+    with pytest.raises(WrongTask, match="does not read the fields of pages"):
+        duomo.load("document-parsing", f"dir:{asked}", device="cpu")
+    with pytest.raises(BadOption) as caught:
+        duomo.load("document-parsing", f"dir:{forms}", device="cpu")("x.png", prompt="<s_other>")
+    assert "<s_cord-v2>" in caught.value.why

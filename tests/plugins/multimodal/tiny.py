@@ -204,9 +204,11 @@ def layout(folder: Path) -> Path:
     return folder
 
 
-def donut(folder: Path, marks: tuple[str, ...] = ("docvqa", "question", "answer"), **generation: Any) -> Path:
-    """Donut whose answers are of few words, so that it comes to their end."""
-    tags = [f"<{end}s_{name}>" for name in marks for end in ("", "/")]
+def donut(
+    folder: Path, marks: tuple[str, ...] = ("docvqa", "question", "answer"), begin: str = "", **generation: Any
+) -> Path:
+    """Donut whose answers are of few words, so that it comes to their end; with `begin`, one that writes fields."""
+    tags = [f"<{end}s_{name}>" for name in marks for end in ("", "/")] + ([begin, "<sep/>"] if begin else [])
     vocab = {word: at for at, word in enumerate([*WORDS, "which", "total", "1", "2", *tags])}
     sizes: Any = {"image_size": [64, 48], "patch_size": 4, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2]}
     decoder: Any = {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 48}
@@ -219,6 +221,7 @@ def donut(folder: Path, marks: tuple[str, ...] = ("docvqa", "question", "answer"
     start: Any = {"decoder_start_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
     network.config.update(start)
     said = {vocab[each] for each in ("a", "ball", "1", "2", "</s_answer>", "[SEP]") if each in vocab}
+    said |= {vocab[each] for each in tags if begin and each != begin}
     start["forced_eos_token_id"] = None
     _save(network, folder, suppress_tokens=sorted({*vocab.values()} - said), **start | generation)
     fast = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.embedded
 CHECKPOINTS = {
     "token-classification": "BertForTokenClassification",
     "question-answering": "BertForQuestionAnswering",
+    "document-parsing": "VisionEncoderDecoderModel",
     "document-question-answering": "BertForQuestionAnswering",
     "dialogue": "BlenderbotForConditionalGeneration",
     "fill-mask": "BertForMaskedLM",

@@ -61,6 +61,13 @@ TASKS = (
         "page.png -m dir:PATH",
     ),
     row(
+        "document-parsing",
+        "multimodal.documents",
+        "the fields of a receipt, an invoice or a form",
+        IMAGES,
+        "receipt.png -m dir:PATH",
+    ),
+    row(
         "document-question-answering",
         "multimodal.documents",
         "what a page says to a question, and where",

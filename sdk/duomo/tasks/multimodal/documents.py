@@ -1,6 +1,8 @@
-"""Questions about pages, and what kind of document they are."""
+"""Questions about pages, what kind of document they are, and the fields of forms."""
 
 from __future__ import annotations
+
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -51,3 +53,59 @@ class DocumentClassification(Task[Image, DocumentClassificationOptions, Classifi
     """What kind of document a page is: a letter, an invoice, a form."""
 
     name = "document-classification"
+
+
+class DocumentParsingOptions(Options):
+    """Options of document parsing."""
+
+    prompt: str | None = Field(
+        None,
+        description="the mark that says what is to be read, such as <s_cord-v2>; the checkpoint's own when left out",
+    )
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="tokens that may be written; as many as the model has room for when left out"
+    )
+
+
+class PageField(Result):
+    """What stands in one field of a page."""
+
+    path: list[str | int]
+    """Names of the field and of what it is part of, from the outermost; numbers count what comes more than once."""
+    text: str
+
+
+class ParsedPage(Result):
+    """The fields of a page, in the order in which they were written."""
+
+    fields: list[PageField]
+    score: float
+    """The probability of all that was written: the product over its tokens."""
+    finish_reason: Literal["stop", "length"]
+    """``length``: there was no end within the bound, and fields may be missing."""
+
+    @property
+    def tree(self) -> Any:
+        """The fields as dicts and lists that hold each other."""
+        root: dict[str | int, Any] = {}
+        for each in self.fields:
+            node = root
+            for name in each.path[:-1]:
+                node = node.setdefault(name, {})
+            node[each.path[-1]] = each.text
+        return _lists(root)
+
+
+def _lists(node: Any) -> Any:
+    """Dicts whose keys are numbers as lists."""
+    if not isinstance(node, dict):
+        return node
+    if node and all(isinstance(name, int) for name in node):
+        return [_lists(node[name]) for name in sorted(node)]
+    return {name: _lists(each) for name, each in node.items()}
+
+
+class DocumentParsing(Task[Image, DocumentParsingOptions, ParsedPage]):
+    """The fields of a receipt, an invoice or a form."""
+
+    name = "document-parsing"
