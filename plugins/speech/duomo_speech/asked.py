@@ -7,7 +7,7 @@ tokens are those of ``generate``. The sound is cut into windows of speech first,
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -88,7 +88,7 @@ class AskedRecognition(Model[Any, Transcript]):
             refuse_language(options)
         elif options.language is not None:
             try:
-                self._asked(np.zeros(self.rate, np.float32), options, tokenize=False)
+                self._request(np.zeros(self.rate, np.float32), options, tokenize=False)
             except ValueError as error:
                 raise BadOption(
                     f"this checkpoint does not know the language '{options.language}'",
@@ -109,7 +109,7 @@ class AskedRecognition(Model[Any, Transcript]):
         found = []
         for window in items:
             samples = Audio(window.samples, "", SAMPLING_RATE).samples(self.rate)
-            found.append({"inputs": dict(self._asked(samples, options)), "window": window})
+            found.append({"inputs": self._asked(samples, options), "window": window})
         return found
 
     def collate(self, features: list[dict[str, Any]]) -> list[Inputs]:
@@ -127,14 +127,20 @@ class AskedRecognition(Model[Any, Transcript]):
         texts = self.processor.decode(output, **how)
         return [one_segment(each["window"], text.strip()) for each, text in zip(features, texts, strict=True)]
 
-    def _asked(self, samples: np.ndarray, options: SpeechRecognitionOptions, **how: Any) -> Any:
+    def _asked(self, samples: np.ndarray, options: SpeechRecognitionOptions) -> Inputs:
         """The question about (samples,) as the network takes it."""
         if self.request is not None:
-            language = {self.language: options.language} if options.language is not None else {}
-            return self.request(samples, **language, **how)
+            return dict(self._request(samples, options))
         chat = [{"role": "user", "content": self.processor.audio_token + QUESTION}]
         prompt = self.processor.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        return self.processor(text=prompt, audio=torch.from_numpy(samples)[None], return_tensors="pt")
+        return dict(self.processor(text=prompt, audio=torch.from_numpy(samples)[None], return_tensors="pt"))
+
+    def _request(self, samples: np.ndarray, options: SpeechRecognitionOptions, **how: bool) -> Mapping[str, Tensor]:
+        """The processor's own question, in the language of the sound where one is given."""
+        assert self.request is not None
+        language = {self.language: options.language} if options.language is not None else {}
+        found: Mapping[str, Tensor] = self.request(samples, **language, **how)
+        return found
 
     def _tokens(self, inputs: Inputs) -> list[list[int]]:
         said = self.network.generation_config

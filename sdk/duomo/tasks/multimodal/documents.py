@@ -67,6 +67,10 @@ class DocumentParsingOptions(Options):
     )
 
 
+Tree = dict[str | int, Any] | list[Any] | str
+"""Names with what stands there, lists of what comes more than once, and texts."""
+
+
 class PageField(Result):
     """What stands in one field of a page."""
 
@@ -85,7 +89,7 @@ class ParsedPage(Result):
     """``length``: there was no end within the bound, and fields may be missing."""
 
     @property
-    def tree(self) -> Any:
+    def tree(self) -> Tree:
         """The fields as dicts and lists that hold each other."""
         root: dict[str | int, Any] = {}
         for each in self.fields:
@@ -96,7 +100,7 @@ class ParsedPage(Result):
         return _lists(root)
 
 
-def _lists(node: Any) -> Any:
+def _lists(node: Tree) -> Tree:
     """Dicts whose keys are numbers as lists."""
     if not isinstance(node, dict):
         return node
