@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -203,7 +203,7 @@ class DonutAnswerer(Donut[PageQuestion, PageAnswers]):
 class DonutParser(Donut[Image, ParsedPage]):
     """The fields of a page, by the marks around what it writes."""
 
-    token2json = DonutProcessor.token2json  # which asks for no more than a tokenizer
+    token2json: ClassVar[Any] = DonutProcessor.token2json  # which asks for no more than a tokenizer
 
     @classmethod
     def check_marks(cls, vocabulary: Collection[str], weights: WeightsRef) -> None:
