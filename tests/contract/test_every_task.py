@@ -45,3 +45,35 @@ def test_a_task_says_what_becomes_of_a_long_input(spec: TaskSpec) -> None:
     task: Any = resolve(spec.target)
     if task.Input in (Text, Prompt, Audio, TextPair, Question, Candidates):
         assert ("long" in task.Options.model_fields) != (spec.name in OF_ANY_LENGTH)
+
+
+PACKAGED = {
+    **dict.fromkeys(
+        ("face-detection", "face-landmarks", "optical-character-recognition", "page-orientation"),
+        "transformers has no class that does it alone; the networks of packages are read here",
+    ),
+    **dict.fromkeys(
+        ("barcode-reading", "sentence-splitting", "spelling-correction", "language-identification"),
+        "a library does it, without a network",
+    ),
+    **dict.fromkeys(
+        (
+            "voice-activity-detection",
+            "speech-enhancement",
+            "pitch-estimation",
+            "note-transcription",
+            "wake-word-detection",
+        ),
+        "transformers and torchaudio have no class with weights for it",
+    ),
+    **dict.fromkeys(
+        ("image-anomaly-detection", "spoken-image-search", "time-series-anomaly-detection"),
+        "made of the models of other tasks",
+    ),
+}
+"""Tasks for which no checkpoint can be named, and why."""
+
+
+def test_checkpoints_can_be_named_for_a_task_or_it_is_said_why_not() -> None:
+    families = {each.task for each in default_catalog().models if each.is_family and each.plugin in PLUGINS}
+    assert {spec.name for spec in CORE_TASKS} - families == PACKAGED.keys()
