@@ -2,7 +2,8 @@
 
 `result_html` is what a notebook shows of a result, and what ``-o html`` writes. Its drawings are SVG by hand and not
 matplotlib's: showing a result needs nothing installed, drawings scale with the page and take its colours, light or
-dark, and a vector of 384 numbers takes .2 ms, by matplotlib .3 s. Plots of examples and adapters are matplotlib's.
+dark, and a vector of 384 numbers takes .2 ms, by matplotlib .3 s. Plots of examples, trainings and adapters are
+matplotlib's.
 """
 
 from __future__ import annotations
