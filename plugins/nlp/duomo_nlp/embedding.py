@@ -12,13 +12,13 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModel, AutoModelForTextEncoding
 
 from duomo import Text, WeightsRef
-from duomo.errors import BadOption, ExportRefused, InputTooLong, WrongTask
+from duomo.errors import ExportRefused, WrongTask
 from duomo.inputs import Comparison
 from duomo.model import Features, In, Portable, R
 from duomo.tasks.nlp import (
@@ -28,6 +28,15 @@ from duomo.tasks.nlp import (
     ZeroShotClassificationOptions,
 )
 from duomo.tasks.nlp.embedding import Similarity
+from duomo.tasks.nlp.vectors import (
+    CORPUS,
+    FITTING,
+    TEMPERATURE,
+    TextComparisons,
+    TextQueries,
+    TextVectors,
+    VectorReader,
+)
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
 from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
@@ -36,16 +45,8 @@ from duomo_nlp.encoders.rows import Rows
 from duomo_nlp.pooling import LIKENESS, cosine, normalize, pool
 from duomo_nlp.portable import portable
 from duomo_nlp.projections import read_projections
-from duomo_nlp.sentences import CORPUS, lower_case, read_recipe
+from duomo_nlp.sentences import lower_case, read_recipe
 
-if TYPE_CHECKING:
-    pass
-
-TEMPERATURE = 0.05
-"""Cosines are divided by it before the softmax: the usual scale of 20 of sentence-transformers' contrastive losses."""
-FITTING = 0.15
-"""Under ``multi_label`` a label with this cosine scores 0.5. Of 39 sentences on 13 topics, MiniLM puts
-87 % of the right labels above it and 97 % of the wrong ones below."""
 TEXTS_AT_ONCE = 1024
 """Texts of a corpus that are tokenized and embedded at a time."""
 SPECIAL = 8
@@ -65,8 +66,8 @@ class Batch(NamedTuple):
         return self._replace(parts=[rows.to(device, non_blocking=non_blocking) for rows in self.parts])
 
 
-class SentenceEncoder(Encoder[In, R]):
-    """What the four models below share: texts to pooled vectors. Their features hold ``texts``: windows by text."""
+class SentenceEncoder(VectorReader, Encoder[In, R]):
+    """What the four models below share: texts to pooled vectors."""
 
     auto = AutoModel
     # Only hidden states are read: heads of other tasks are surplus, and a pooler may be missing.
@@ -96,44 +97,11 @@ class SentenceEncoder(Encoder[In, R]):
         parameter = next(self.network.parameters())
         self.projections = read_projections(weights, self.recipe.after, device=parameter.device, dtype=parameter.dtype)
         lower_case(weights, self.tokenizer)
-        self.special = frozenset(
-            self.tokenizer.token_to_id(each.content)
-            for each in self.tokenizer.get_added_tokens_decoder().values()
-            if each.special
-        )
         own = weakref.proxy(self)  # a model that holds itself lives on when it is closed
         self.embed_known = functools.lru_cache(maxsize=4)(lambda *given: own.embed(*given))
 
-    def read(
-        self, groups: Sequence[Sequence[str]], long: str, prompt: str = "", pooling: str | None = None
-    ) -> list[Features]:
-        """One features dict a group of texts, each with `prompt` before it."""
-        texts = [prompt + text if prompt else text for group in groups for text in group]
-        cut = iter(windows.read(self.tokenizer, texts, long))
-        skip = 0 if self.recipe.includes_prompt or not prompt else self._length_of(prompt)
-        features = []
-        for group in groups:
-            found = [next(cut) for _ in group]
-            features.append(
-                {
-                    "texts": found,
-                    "truncated": any(windows.was_cut(text, long) for text in found),
-                    "windows": max(len(text) for text in found),
-                    "pooling": self.recipe.pooling if pooling is None else (pooling,),
-                    "skip": skip,
-                }
-            )
-        return features
-
-    def _length_of(self, prompt: str) -> int:
-        """Tokens at the beginning of a text that are its prompt's, with the special ones before it."""
-        ids = self.tokenizer.encode(prompt).ids
-        return len(ids) - (bool(ids) and ids[-1] in self.special)
-
     def collate(self, features: list[Features]) -> Batch:
-        rows = [window for each in features for text in each["texts"] for window in text]
-        # A prompt is in the first window of its text.
-        skips = [each["skip"] * (not at) for each in features for text in each["texts"] for at in range(len(text))]
+        rows, skips = self.rows(features)
         return Batch(self.pack(rows), features[0]["pooling"], skips if any(skips) else [])
 
     def forward(self, batch: Batch) -> torch.Tensor:
@@ -167,19 +135,13 @@ class SentenceEncoder(Encoder[In, R]):
         room = self.limit - len(prompt.encode()) - SPECIAL  # a token takes a byte at least
         far = [text for text in texts if len(text.encode()) > room]
         for at in range(0, len(far), TEXTS_AT_ONCE):
-            self._read_given(far[at : at + TEXTS_AT_ONCE], long, prompt)
-
-    def _read_given(self, texts: Sequence[str], long: str, prompt: str) -> list[Features]:
-        try:
-            return self.read([[text] for text in texts], long, prompt)
-        except InputTooLong as error:  # a text of the options, and no fault of the item
-            raise BadOption(f"a text to compare with is too long: {error.what}", why=error.why, fix=error.fix) from None
+            self.read_given(far[at : at + TEXTS_AT_ONCE], long, prompt)
 
     def embed(self, texts: tuple[str, ...], long: str, prompt: str = "") -> torch.Tensor:
         """Comparable vectors of many texts, (texts, D), on the network's device."""
         parts = []
         for at in range(0, len(texts), TEXTS_AT_ONCE):
-            features = self._read_given(texts[at : at + TEXTS_AT_ONCE], long, prompt)
+            features = self.read_given(texts[at : at + TEXTS_AT_ONCE], long, prompt)
             # The worker never sees these, so they are moved here.
             output = self.forward(self.collate(features).to(self.network.device))
             parts.append(self.comparable(self.vectors(output, features)))
@@ -208,16 +170,8 @@ class SentenceEncoder(Encoder[In, R]):
         )
 
 
-class FeatureExtraction(SentenceEncoder[Text, Embedding]):
+class FeatureExtraction(TextVectors, SentenceEncoder[Text, Embedding]):
     """A text as a vector."""
-
-    def check_options(self, options: FeatureExtractionOptions) -> None:
-        """Refuse a prompt by a name that the checkpoint has not."""
-        self.recipe.prompt(options.prompt, options.prompt_name)
-
-    def preprocess(self, items: Sequence[Text], options: FeatureExtractionOptions) -> list[Features]:
-        prompt = self.recipe.prompt(options.prompt, options.prompt_name)
-        return self.read([[item] for item in items], options.long, prompt, options.pooling)
 
     def postprocess(
         self, output: torch.Tensor, features: list[Features], options: FeatureExtractionOptions
@@ -228,20 +182,8 @@ class FeatureExtraction(SentenceEncoder[Text, Embedding]):
         return [Embedding.model_construct(vector=vector) for vector in vectors.float().numpy()]
 
 
-class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
+class SentenceSimilarity(TextComparisons, SentenceEncoder[Comparison, Similarity]):
     """How alike a text and others are."""
-
-    def check_options(self, options: SentenceSimilarityOptions) -> None:
-        """Refuse a prompt by a name that the checkpoint has not."""
-        self.recipe.prompt(options.prompt, options.prompt_name)
-
-    @staticmethod
-    def estimate(item: Any) -> int:
-        return sum(1 + len(text) // 5 for text in (item.source, *item.sentences))
-
-    def preprocess(self, items: Sequence[Comparison], options: SentenceSimilarityOptions) -> list[Features]:
-        prompt = self.recipe.prompt(options.prompt, options.prompt_name)
-        return self.read([[item.source, *item.sentences] for item in items], options.long, prompt)
 
     def postprocess(
         self, output: torch.Tensor, features: list[Features], options: SentenceSimilarityOptions
@@ -251,23 +193,18 @@ class SentenceSimilarity(SentenceEncoder[Comparison, Similarity]):
         return [Similarity.model_construct(scores=self.alike(each[:1], each[1:])[0].tolist()) for each in groups]
 
 
-class SemanticSearch(SentenceEncoder[Text, SearchResult]):
+class SemanticSearch(TextQueries, SentenceEncoder[Text, SearchResult]):
     """Find the texts of a corpus nearest to a query; the last corpora are kept as vectors."""
 
     def check_options(self, options: SemanticSearchOptions) -> None:
         """Refuse a prompt by a name that the checkpoint has not, and texts of the corpus that are too long."""
-        self.recipe.prompt(options.prompt, options.prompt_name, usual=("query",))
-        self.check_texts(options.corpus, options.long, self.recipe.prompt(None, None, usual=CORPUS))
-
-    def preprocess(self, items: Sequence[Text], options: SemanticSearchOptions) -> list[Features]:
-        prompt = self.recipe.prompt(options.prompt, options.prompt_name, usual=("query",))
-        features = self.read([[item] for item in items], options.long, prompt)
-        return [{**each, "query": str(item)} for item, each in zip(items, features, strict=True)]
+        self.prompt(options.prompt, options.prompt_name, usual=("query",))
+        self.check_texts(options.corpus, options.long, self.prompt(None, None, usual=CORPUS))
 
     def postprocess(
         self, output: torch.Tensor, features: list[Features], options: SemanticSearchOptions
     ) -> list[SearchResult]:
-        corpus = self.embed_known(options.corpus, options.long, self.recipe.prompt(None, None, usual=CORPUS))
+        corpus = self.embed_known(options.corpus, options.long, self.prompt(None, None, usual=CORPUS))
         scores = self.alike(self.comparable(self.vectors(output, features)), corpus)
         best = scores.topk(min(options.top_k, len(options.corpus)))
         results = []

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tokenizers import Tokenizer, normalizers
 
 from duomo import WeightsRef
-from duomo.errors import BadOption, WeightsMismatch
+from duomo.errors import WeightsMismatch
 from duomo.generating import Entry
 from duomo_nlp import projections
 from duomo_nlp.checkpoint import read_json, read_sentence_config
@@ -31,8 +31,6 @@ POOLINGS = {
     "lasttoken": "last",
 }
 """The names of poolings in their files, to the names here."""
-CORPUS = ("document", "passage", "corpus")
-"""Names of the prompt for the texts that are searched, the first that is there."""
 
 
 class Recipe(NamedTuple):
@@ -53,24 +51,6 @@ class Recipe(NamedTuple):
     """Whether the folder says so itself."""
     after: tuple[tuple[str, str], ...] = ()
     """The steps behind the pooling: name, and folder of its weights."""
-
-    def prompt(self, text: str | None, name: str | None, *, usual: tuple[str, ...] = ()) -> str:
-        """What goes before a text: the caller's own, the one of that name, the first of `usual`, or the default."""
-        if text is not None and name is not None:
-            raise BadOption(
-                "prompt and prompt_name say two things", why="one prompt goes before a text", fix="pass one of them"
-            )
-        if text is not None:
-            return text
-        if name is not None and name not in self.prompts:
-            known = ", ".join(self.prompts) or "none"
-            raise BadOption(
-                f"this checkpoint has no prompt named '{name}'", why=f"it has: {known}", fix="pass the text: prompt=…"
-            )
-        names = (
-            (name,) if name is not None else (*(each for each in usual if self.prompts.get(each)), self.default_prompt)
-        )
-        return self.prompts.get(names[0] or "", "")
 
 
 def read_recipe(weights: WeightsRef) -> Recipe:

@@ -12,10 +12,11 @@ from duomo import Text
 from duomo.errors import WeightsMismatch
 from duomo.model import Features
 from duomo.tasks.nlp.classification import TextClassificationOptions
+from duomo.tasks.nlp.windows import read, was_cut
 from duomo.tasks.results import Classification
 from duomo_edge.activations import scores
 from duomo_edge.texts.encoder import TextReader, TextSettings
-from duomo_edge.texts.windows import mean_by_text, read, was_cut
+from duomo_edge.texts.windows import mean_by_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Texts to rows of token ids by tokenizers (Rust), and rows to padded batches of alike length."""
+"""The tokenizer of an artefact, and rows of token ids as padded batches of alike length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from duomo import WeightsRef
-from duomo.errors import InputTooLong, WeightsMismatch, WeightsMissing
+from duomo.errors import WeightsMismatch, WeightsMissing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,26 +47,6 @@ def open_tokenizer(weights: WeightsRef, most_tokens: int) -> Tokenizer:
     return tokenizer
 
 
-def read(tokenizer: Tokenizer, texts: Sequence[str], long: str) -> list[list[Encoding]]:
-    """Tokenize `texts`; one list a text, of as many windows as the policy `long` allows.
-
-    Raises:
-        InputTooLong: under the policy ``error``, for a text of more than one window.
-    """
-    cut = [[first, *first.overflowing] for first in tokenizer.encode_batch_fast(texts)]
-    for text, windows in zip(texts, cut, strict=True):
-        if len(windows) > 1 and long == "error":
-            raise _too_long(text, windows, tokenizer)
-    if long != "window":
-        return [windows[:1] for windows in cut]
-    return [windows[::-1] for windows in cut] if _cuts_left(tokenizer) else cut
-
-
-def was_cut(windows: list[Encoding], long: str) -> bool:
-    """Whether ``truncate`` left part of the text out."""
-    return long == "truncate" and bool(windows[0].overflowing)
-
-
 def batches(rows: Sequence[Encoding]) -> Iterator[tuple[list[int], dict[str, NDArray[np.int64]]]]:
     """Rows of alike length as padded batches: their places, and ``ids``, ``mask`` and ``types``, each (B, L)."""
     order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
@@ -98,23 +78,3 @@ def _padded(rows: list[Encoding]) -> dict[str, NDArray[np.int64]]:
         batch["mask"][at, : len(row)] = 1
         batch["types"][at, : len(row)] = row.type_ids
     return batch
-
-
-def _cuts_left(tokenizer: Tokenizer) -> bool:
-    assert tokenizer.truncation is not None
-    return bool(tokenizer.truncation["direction"] == "left")
-
-
-def _too_long(text: str, windows: list[Encoding], tokenizer: Tokenizer) -> InputTooLong:
-    truncation = tokenizer.truncation
-    assert truncation is not None
-    limit, stride = truncation["max_length"], truncation["stride"]
-    repeated = stride + sum(part is None for part in windows[-1].sequence_ids)
-    count = sum(len(window) for window in windows) - (len(windows) - 1) * repeated
-    kept = "end" if _cuts_left(tokenizer) else "beginning"
-    shown = text if len(text) <= 40 else text[:39] + "…"
-    return InputTooLong(
-        f"this text has {count:,} tokens and the model reads {limit:,}: {shown!r}",
-        why="cutting it silently would lose a part of it",
-        fix=f"long=truncate reads the {kept}, long=window all of it in parts",
-    )
