@@ -7,44 +7,41 @@ Serve it with any ASGI server, or mount it into an application of your own; ``du
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
-import json
 import os
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from duomo.adapters import Adapter, AuditLog, adapt
 from duomo.catalog import Catalog, default_catalog
 from duomo.errors import UnknownTask, did_you_mean
 from duomo.references import find_weights
 from duomo.runner import Runner, load
+from duomo.serving.about import About
 from duomo.serving.access import ADMIN_PATHS, Access
 from duomo.serving.direct import Direct
 from duomo.serving.hosted import Hosted
 from duomo.serving.inference_v2 import InferenceRoutes
 from duomo.serving.live.socket import LiveRoutes
 from duomo.serving.monitoring.drift import Windows
-from duomo.serving.monitoring.metrics import CONTENT_TYPE, Metrics
+from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.monitoring.observe import Observed
 from duomo.serving.openai import OpenAIRoutes
-from duomo.serving.playground.page import PAGE_HEADERS, playground
 from duomo.serving.records import AdapterRoutes
-from duomo.serving.replies import JsonReply, error_reply
+from duomo.serving.replies import error_reply
 from duomo.serving.routes import TaskRoutes
-from duomo.serving.schemas import openapi
-from duomo.serving.status.gauges import Gauges
-from duomo.serving.status.page import status_page
-from duomo.serving.status.snapshot import Snapshots
 from duomo.serving.upgrading.admin import AdminRoutes, Place
 from duomo.serving.wire import WireLimits
+from duomo.tasks.base import Result
+
+R = TypeVar("R", bound=Result)
 
 
 def app(
@@ -96,53 +93,11 @@ def app(
         each.task.name: Hosted(each, metrics, most_wait_s=most_wait_s, windows=Windows(each.task.name, drift_folder))
         for each in runners
     }
-    snapshots: Snapshots[Any] = Snapshots(hosted.values())
-    metrics.registry.register(Gauges(snapshots))
     judges = [each if isinstance(each, Adapter) else adapt(each, catalog=catalog) for each in adapters]
-    places = {
-        name: Place(
-            each,
-            [each.runner.meta.model, *(model for task, model in map(_parts, candidates) if task == name and model)],
-            functools.partial(load_model, name),
-        )
-        for name, each in hosted.items()
-    }
-    for task, model in map(_parts, candidates):
-        if task not in places:
-            raise UnknownTask(
-                f"a candidate is named for '{task}', which is not served",
-                why=did_you_mean(task, places) or f"served are: {', '.join(places)}",
-                fix=f"serve {task}, too, or name one of those",
-            )
-        find_weights(task, model, catalog or default_catalog())  # a name that is wrong is found now, and not at night
-    admin: AdminRoutes[Any] = AdminRoutes(places, limits)
-    routes, openai = TaskRoutes(hosted, limits), OpenAIRoutes(hosted, limits)
-    inference = InferenceRoutes(hosted, limits)
+    places = _places(hosted, [_parts(each) for each in candidates], load_model, catalog)
     log = AuditLog(audit) if audit is not None else None
     records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log, most_wait_s=most_wait_s)
-
-    async def ready(_: Request) -> Response:
-        await asyncio.gather(*(each.probe() for each in hosted.values()))
-        reasons = {name: why for name, each in hosted.items() if (why := each.why_not_ready())}
-        return JsonReply(json.dumps({"ready": not reasons, "models": reasons}), 503 if reasons else 200)
-
-    async def alive(_: Request) -> Response:
-        return JsonReply('{"alive": true}')
-
-    async def description(_: Request) -> Response:
-        return JsonReply(json.dumps(openapi(hosted.values()), ensure_ascii=False))
-
-    async def numbers(_: Request) -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
-
-    async def page(_: Request) -> Response:
-        return Response(playground(hosted.values()), media_type="text/html", headers=PAGE_HEADERS)
-
-    async def status(_: Request) -> Response:
-        return Response(status_page(), media_type="text/html", headers=PAGE_HEADERS)
-
-    async def status_record(_: Request) -> Response:
-        return JsonReply(snapshots.take().model_dump_json(), headers={"cache-control": "no-store"})
+    tasks_routes = TaskRoutes(hosted, limits)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -159,48 +114,94 @@ def app(
 
     made = Starlette(
         routes=[
-            Route("/v1/tasks/{task}", routes.one, methods=["POST"]),
-            Route("/v1/tasks/{task}/map", routes.many, methods=["POST"]),
-            Route("/v1/tasks/{task}", routes.describe, methods=["GET"]),
-            Route("/v1/tasks", routes.names),
-            Route("/v1/adapters/{industry}/{name}", records.judge, methods=["POST"]),
-            Route("/v1/models", openai.models),
-            Route("/v1/models/{name:path}", openai.model),
-            Route("/v1/chat/completions", openai.chat, methods=["POST"]),
-            Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
-            Route("/v1/audio/transcriptions", openai.transcriptions, methods=["POST"]),
-            Route("/v1/audio/translations", openai.translations, methods=["POST"]),
-            Route("/v1/audio/speech", openai.speech, methods=["POST"]),
-            Route("/v2", inference.server),
-            Route("/v2/health/live", inference.live),
-            Route("/v2/health/ready", inference.ready),
-            Route("/v2/models/{name}", inference.model),
-            Route("/v2/models/{name}/ready", inference.model_ready),
-            Route("/v2/models/{name}/infer", inference.infer, methods=["POST"]),
-            Route("/v2/models/{name}/versions/{version}", inference.model),
-            Route("/v2/models/{name}/versions/{version}/ready", inference.model_ready),
-            Route("/v2/models/{name}/versions/{version}/infer", inference.infer, methods=["POST"]),
-            WebSocketRoute("/v1/live/{task}", LiveRoutes(hosted, limits).live),
-            Route("/openapi.json", description),
-            Route("/metrics", numbers),
-            Route("/", page),
-            Route("/-/status", status),
-            Route("/-/status.json", status_record),
-            Route(ADMIN_PATHS, admin.models),
-            Route(ADMIN_PATHS + "/{task}/{act}", admin.act, methods=["GET", "POST", "DELETE"]),
-            Route("/livez", alive),
-            Route("/readyz", ready),
+            *_routes_of_tasks(tasks_routes, records, LiveRoutes(hosted, limits)),
+            *_routes_of_protocols(OpenAIRoutes(hosted, limits), InferenceRoutes(hosted, limits)),
+            *_routes_of_operators(About(hosted, metrics), AdminRoutes(places, limits)),
         ],
         middleware=[
             Middleware(Observed, metrics=metrics),
             Middleware(Access, token=token, admin_token=admin_token, hosts=hosts, origins=origins),
-            Middleware(Direct, handler=routes.one, tasks=hosted),
+            Middleware(Direct, handler=tasks_routes.one, tasks=hosted),
         ],
         exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
         lifespan=lifespan,
     )
     made.state.hosted = hosted
     return made
+
+
+def _places(
+    hosted: Mapping[str, Hosted[R]],
+    candidates: Sequence[tuple[str, str | None]],
+    load_model: Callable[[str, str | None], Runner[R]],
+    catalog: Catalog | None,
+) -> dict[str, Place[R]]:
+    """Each task, with what serves it and what may. Raises `UnknownTask` or what `find_weights` raises."""
+    for task, model in candidates:
+        if task not in hosted:
+            raise UnknownTask(
+                f"a candidate is named for '{task}', which is not served",
+                why=did_you_mean(task, hosted) or f"served are: {', '.join(hosted)}",
+                fix=f"serve {task}, too, or name one of those",
+            )
+        find_weights(task, model, catalog or default_catalog())  # a name that is wrong is found now, and not at night
+    return {
+        name: Place(
+            each,
+            [each.runner.meta.model, *(model for task, model in candidates if task == name and model)],
+            functools.partial(load_model, name),
+        )
+        for name, each in hosted.items()
+    }
+
+
+def _routes_of_tasks(tasks: TaskRoutes, records: AdapterRoutes, live: LiveRoutes) -> list[BaseRoute]:
+    return [
+        Route("/v1/tasks/{task}", tasks.one, methods=["POST"]),
+        Route("/v1/tasks/{task}/map", tasks.many, methods=["POST"]),
+        Route("/v1/tasks/{task}", tasks.describe, methods=["GET"]),
+        Route("/v1/tasks", tasks.names),
+        Route("/v1/adapters/{industry}/{name}", records.judge, methods=["POST"]),
+        WebSocketRoute("/v1/live/{task}", live.live),
+    ]
+
+
+def _routes_of_protocols(openai: OpenAIRoutes, inference: InferenceRoutes) -> list[BaseRoute]:
+    return [
+        Route("/v1/models", openai.models),
+        Route("/v1/models/{name:path}", openai.model),
+        Route("/v1/chat/completions", openai.chat, methods=["POST"]),
+        Route("/v1/embeddings", openai.embeddings, methods=["POST"]),
+        Route("/v1/audio/transcriptions", openai.transcriptions, methods=["POST"]),
+        Route("/v1/audio/translations", openai.translations, methods=["POST"]),
+        Route("/v1/audio/speech", openai.speech, methods=["POST"]),
+        Route("/v2", inference.server),
+        Route("/v2/health/live", inference.live),
+        Route("/v2/health/ready", inference.ready),
+        *(
+            Route(model + path, handler, methods=[method])
+            for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+            for path, handler, method in (
+                ("", inference.model, "GET"),
+                ("/ready", inference.model_ready, "GET"),
+                ("/infer", inference.infer, "POST"),
+            )
+        ),
+    ]
+
+
+def _routes_of_operators(about: About[R], admin: AdminRoutes[R]) -> list[BaseRoute]:
+    return [
+        Route("/openapi.json", about.description),
+        Route("/metrics", about.numbers),
+        Route("/", about.page),
+        Route("/-/status", about.status),
+        Route("/-/status.json", about.status_record),
+        Route(ADMIN_PATHS, admin.models),
+        Route(ADMIN_PATHS + "/{task}/{act}", admin.act, methods=["GET", "POST", "DELETE"]),
+        Route("/livez", about.alive),
+        Route("/readyz", about.ready),
+    ]
 
 
 def _parts(name: str) -> tuple[str, str | None]:

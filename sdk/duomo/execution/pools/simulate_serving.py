@@ -68,6 +68,15 @@ class Device:
         """Lane, batch, and when it will be done."""
         self.busy_s = 0.0
 
+    def hold(self, lane: Lane[int], batch: Batch, now: float, constants: Constants) -> float:
+        """Take a batch behind those that are held, and say when it will be done."""
+        seconds = (constants.batch_s + batch.padded / constants.units_per_s) / self.speed
+        end = max(now, self.held[-1][2] if self.held else now) + seconds
+        self.held.append((lane, batch, end))
+        self.busy_s += seconds
+        lane.time.note(batch.padded, seconds * self.speed)
+        return end
+
 
 def simulate_serving(
     devices: Sequence[FakeDevice],
@@ -102,102 +111,132 @@ def simulate_serving(
     constants = constants or Constants()
     policy = Policy(max_items=max_items, budget=budget, packed=constants.packed, workers=len(devices))
     lanes: Lanes[int] = Lanes(policy.shared(), slo_s)
-    admission, dice, places = Admission(most_wait_s), random.Random(seed), [Device(each.speed) for each in devices]
-    ends: list[tuple[float, int]] = []
-    arrived: dict[int, float] = {}
-    took: list[float] = []
-    coming = [(0.0, 0)]
-    """When, and who."""
-    told: dict[int, tuple[float, bool]] = {}
-    """Who was refused → twice the time that it was told, and whether it comes in half of it."""
-    again: dict[bool, list[bool]] = {False: [], True: []}
-    choice = random.Random(seed + 1)
+    places = [Device(each.speed) for each in devices]
+    server = _Server(places, lanes, Admission(most_wait_s), costs, constants, prefetch)
+    callers = _Callers(server, len(costs), rate, returning, seed)
     now = 0.0
-    refused = next_one = 0
-    first = int(len(costs) * WARM_SHARE)
-
-    def dispatch() -> None:
-        for place in sorted(range(len(places)), key=lambda at: len(places[at].held)):
-            device = places[place]
-            while len(device.held) < prefetch:
-                found = lanes.next_batch(place, idle=not device.held)
-                if found is None:
-                    return
-                lane, batch = found
-                seconds = (constants.batch_s + batch.padded / constants.units_per_s) / device.speed
-                begin = max(now, device.held[-1][2] if device.held else now)
-                device.held.append((lane, batch, begin + seconds))
-                device.busy_s += seconds
-                lane.time.note(batch.padded, seconds * device.speed)
-                heapq.heappush(ends, (begin + seconds, place))
-
-    def come(number: int) -> int:
-        """Let a request in, or give the seconds after which it should come again."""
-        cost, caller = costs[number], str(number)
-        retry_s = admission.retry_after_s(cost, now, caller)
-        if retry_s is None:
-            admission.enter(cost, now, caller)
-            arrived[number] = now
-            lanes.add(number, Entry(0, "", cost), "", cost=cost, caller=caller)
-        return retry_s or 0
-
-    def come_again(number: int) -> None:
-        until, is_early = told[number]
-        retry_s = come(number)
-        if retry_s and not is_early and now + retry_s <= until:
-            heapq.heappush(coming, (now + retry_s, number))
+    while callers.coming or server.ends:
+        if callers.coming and (not server.ends or callers.coming[0][0] <= server.ends[0][0]):
+            now, number = heapq.heappop(callers.coming)
+            callers.come(number, now)
         else:
-            again[is_early].append(not retry_s)
-
-    def come_first(number: int) -> None:
-        nonlocal refused
-        retry_s = come(number)
-        refused += bool(retry_s) and number >= first
-        if retry_s and choice.random() < returning:
-            is_early = choice.random() < EARLY
-            told[number] = now + 2 * retry_s, is_early
-            heapq.heappush(coming, (now + retry_s * (0.5 if is_early else 1.0), number))
-
-    while coming or ends:
-        if coming and (not ends or coming[0][0] <= ends[0][0]):
-            now, number = heapq.heappop(coming)
-            if number < next_one:
-                come_again(number)
-            else:
-                come_first(number)
-                next_one += 1
-                if next_one < len(costs):
-                    heapq.heappush(coming, (now + dice.expovariate(rate), next_one))
-        else:
-            now, place = heapq.heappop(ends)
-            lane, batch, _ = places[place].held.popleft()
-            lane.scheduler.settle(batch, [ItemResult()] * len(batch.entries))
-            for ticket, _ in lanes.answers():
-                admission.leave(costs[ticket], now, str(ticket))
-                if ticket >= first:
-                    took.append(now - arrived.pop(ticket))
-        dispatch()
+            now, place = heapq.heappop(server.ends)
+            server.finish(place, now)
+        server.dispatch(now)
     counts = [lane.scheduler.counts for lane in lanes]
     batches = sum(each.batches for each in counts)
     padded = sum(each.padded_cost for each in counts)
-    took.sort()
+    took = sorted(server.took)
     return Served(
         requests=len(costs),
         rate=rate,
         p50_ms=_quantile(took, 0.5) * 1e3,
         p95_ms=_quantile(took, 0.95) * 1e3,
         p99_ms=_quantile(took, 0.99) * 1e3,
-        refused=refused / max(1, len(costs) - first),
+        refused=callers.refused / max(1, len(costs) - server.first),
         busy=sum(device.busy_s for device in places) / max(1e-9, now * len(places)),
         items_per_batch=sum(each.items for each in counts) / max(1, batches),
         padding=1 - sum(each.cost for each in counts) / padded if padded else 0.0,
         answered_per_s=len(took) / max(1e-9, now * (1 - WARM_SHARE)),
-        in_time=sum(again[False]) / max(1, len(again[False])),
-        early=sum(again[True]) / max(1, len(again[True])),
+        in_time=_share(callers.again[False]),
+        early=_share(callers.again[True]),
         constants={**constants._asdict(), "budget": budget, "prefetch": prefetch, "slo_s": slo_s,
                    "most_wait_s": most_wait_s, "devices": len(devices),
                    "returning": returning},
     )  # fmt: skip
+
+
+class _Server:
+    """Devices, the lanes of what waits, and who is let in."""
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        lanes: Lanes[int],
+        admission: Admission,
+        costs: Sequence[int],
+        constants: Constants,
+        prefetch: int,
+    ) -> None:
+        self._devices, self._lanes, self._admission = devices, lanes, admission
+        self._costs, self._constants, self._prefetch = costs, constants, prefetch
+        self._arrived: dict[int, float] = {}
+        self.first = int(len(costs) * WARM_SHARE)
+        """The first request that counts."""
+        self.ends: list[tuple[float, int]] = []
+        """When a batch ends, and on which device."""
+        self.took: list[float] = []
+
+    def take(self, number: int, now: float) -> int:
+        """Let a request in, or give the seconds after which it should come again."""
+        cost, caller = self._costs[number], str(number)
+        retry_s = self._admission.retry_after_s(cost, now, caller)
+        if retry_s is None:
+            self._admission.enter(cost, now, caller)
+            self._arrived[number] = now
+            self._lanes.add(number, Entry(0, "", cost), "", cost=cost, caller=caller)
+        return retry_s or 0
+
+    def dispatch(self, now: float) -> None:
+        """Give the devices what they may hold, those with the fewest batches first."""
+        for place in sorted(range(len(self._devices)), key=lambda at: len(self._devices[at].held)):
+            device = self._devices[place]
+            while len(device.held) < self._prefetch:
+                found = self._lanes.next_batch(place, idle=not device.held)
+                if found is None:
+                    return
+                heapq.heappush(self.ends, (device.hold(*found, now, self._constants), place))
+
+    def finish(self, place: int, now: float) -> None:
+        """End the oldest batch of a device, and answer its requests."""
+        lane, batch, _ = self._devices[place].held.popleft()
+        lane.scheduler.settle(batch, [ItemResult()] * len(batch.entries))
+        for ticket, _ in self._lanes.answers():
+            self._admission.leave(self._costs[ticket], now, str(ticket))
+            if ticket >= self.first:
+                self.took.append(now - self._arrived.pop(ticket))
+
+
+class _Callers:
+    """Those who come, one by one at random, and come again when they are refused."""
+
+    def __init__(self, server: _Server, requests: int, rate: float, returning: float, seed: int) -> None:
+        self._server, self._requests, self._rate, self._returning = server, requests, rate, returning
+        self._dice, self._choice = random.Random(seed), random.Random(seed + 1)
+        self._next = 0
+        self._told: dict[int, tuple[float, bool]] = {}
+        """Who was refused → twice the time that it was told, and whether it comes in half of it."""
+        self.coming = [(0.0, 0)]
+        """When, and who."""
+        self.again: dict[bool, list[bool]] = {False: [], True: []}
+        """Whether those who came again were let in: when they were told to, and early."""
+        self.refused = 0
+
+    def come(self, number: int, now: float) -> None:
+        """Let one come, for the first time or again."""
+        if number < self._next:
+            self._come_again(number, now)
+            return
+        self._come_first(number, now)
+        self._next += 1
+        if self._next < self._requests:
+            heapq.heappush(self.coming, (now + self._dice.expovariate(self._rate), self._next))
+
+    def _come_again(self, number: int, now: float) -> None:
+        until, is_early = self._told[number]
+        retry_s = self._server.take(number, now)
+        if retry_s and not is_early and now + retry_s <= until:
+            heapq.heappush(self.coming, (now + retry_s, number))
+        else:
+            self.again[is_early].append(not retry_s)
+
+    def _come_first(self, number: int, now: float) -> None:
+        retry_s = self._server.take(number, now)
+        self.refused += bool(retry_s) and number >= self._server.first
+        if retry_s and self._choice.random() < self._returning:
+            is_early = self._choice.random() < EARLY
+            self._told[number] = now + 2 * retry_s, is_early
+            heapq.heappush(self.coming, (now + retry_s * (0.5 if is_early else 1.0), number))
 
 
 def simulate_served_plan(
@@ -240,3 +279,7 @@ def simulate_served_plan(
 
 def _quantile(took: Sequence[float], share: float) -> float:
     return took[max(0, math.ceil(share * len(took)) - 1)] if took else 0.0
+
+
+def _share(given: Sequence[bool]) -> float:
+    return sum(given) / max(1, len(given))
