@@ -122,14 +122,11 @@ def _once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix="unfinished-", ignore_cleanup_errors=True) as scratch:
-            made = Path(scratch) / place.name
-            make(made)
-            try:
-                os.rename(made, place)
-            except OSError:
-                if not place.is_dir():  # another process may have been quicker
-                    raise
+            make(made := Path(scratch) / place.name)
+            os.rename(made, place)
     except OSError as error:
+        if place.is_dir():  # another process was quicker
+            return place
         raise Unavailable(
             f"no folder can be made in '{place.parent}'",
             why=str(error),

@@ -195,9 +195,8 @@ def _parquet(path: Path) -> Iterator[Any]:
             )
             return
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            for batch in file.iter_batches(1024):
-                for at in range(0, len(batch), FEW):
-                    yield from batch.slice(at, FEW).to_pylist()
+            few = (batch.slice(at, FEW) for batch in file.iter_batches(1024) for at in range(0, len(batch), FEW))
+            yield from itertools.chain.from_iterable(each.to_pylist() for each in few)
     except (ArrowException, OSError, ValueError) as error:  # OSError: pages that cannot be unpacked
         yield _unreadable(path.name, str(error).split("\n")[0] or type(error).__name__)
 

@@ -72,12 +72,7 @@ def export(
     """
     catalog = catalog or default_catalog()
     _check_call(format, int8, tolerance)
-    place = Path(folder).expanduser()
-    if not os.fspath(folder):
-        raise UsageProblem("the folder to write to has no name", fix="name a new one: -O exported/")
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        why = "an export writes a folder of its own"
-        raise UsageProblem(f"'{place}' is there already", why=why, fix="name a new one")
+    place = _place(folder)
     weights, reference = find_weights(task, model, catalog)
     spec = weights.spec
     if EXPORTABLE not in spec.tags:
@@ -96,13 +91,7 @@ def export(
         tempfile.TemporaryFile(dir=place.parent).close()  # a place that takes no file is found before the work
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".duomo-export-") as scratch:
         made = Path(scratch) / "made"
-        made.mkdir()
-        for name, network in parts.networks.items():
-            graphs.write_onnx(network, made / f"{name}.onnx", spec.name)
-            LOG.info("graph %s: %.1f MB", name, (made / f"{name}.onnx").stat().st_size / 1e6)
-        for name, text in parts.files.items():
-            (made / name).write_text(text, "utf-8")
-        (made / "NOTICE").write_text(_notice(spec, reference), "utf-8")
+        _write(made, parts, format, spec, reference)
         record: dict[str, object] = {
             "schema": SCHEMA,
             "model": reader.name,
@@ -125,13 +114,7 @@ def export(
                 )
                 return found
 
-            if int8:
-                made, found = _best_int8(made, Path(scratch), tried)
-            else:
-                if format == "openvino":
-                    for name in parts.networks:
-                        graphs.to_openvino(made / f"{name}.onnx")
-                found = tried(made)
+            made, found = _best_int8(made, Path(scratch), tried) if int8 else (made, tried(made))
         if found.difference > limit:
             raise ExportRefused(
                 f"the export of '{spec.name}' was refused: its results are not the original's",
@@ -151,6 +134,33 @@ def export(
         made.chmod(0o755)
         shutil.move(made, place)
     return Artifact(place, whole, found.difference, found.ms)
+
+
+def _place(folder: str | Path) -> Path:
+    """The folder to write, which is not there yet, or empty."""
+    if not os.fspath(folder):
+        raise UsageProblem("the folder to write to has no name", fix="name a new one: -O exported/")
+    place = Path(folder).expanduser()
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        why = "an export writes a folder of its own"
+        raise UsageProblem(f"'{place}' is there already", why=why, fix="name a new one")
+    return place
+
+
+def _write(made: Path, parts: Portable, format: str, spec: ModelSpec, reference: str) -> None:
+    """Write graphs, files and a notice into a new folder."""
+    from duomo.export import graphs
+
+    made.mkdir()
+    for name, network in parts.networks.items():
+        file = made / f"{name}.onnx"
+        graphs.write_onnx(network, file, spec.name)
+        LOG.info("graph %s: %.1f MB", name, file.stat().st_size / 1e6)
+        if format == "openvino":
+            graphs.to_openvino(file)
+    for name, text in parts.files.items():
+        (made / name).write_text(text, "utf-8")
+    (made / "NOTICE").write_text(f"Made from the weights of {reference}, licensed under {spec.license}.\n", "utf-8")
 
 
 def _best_int8(exact: Path, scratch: Path, tried: Callable[[Path], Comparison]) -> tuple[Path, Comparison]:
@@ -241,10 +251,6 @@ def _inputs(
     if issubclass(task.Result, Classification) and "top_k" in task.Options.model_fields:
         options["top_k"] = ALL_LABELS
     return items, options
-
-
-def _notice(spec: ModelSpec, reference: str) -> str:
-    return f"Made from the weights of {reference}, licensed under {spec.license}.\n"
 
 
 def _versions() -> dict[str, str]:

@@ -167,11 +167,7 @@ class Audio:
             if (found := doubt(file)) is not None:
                 raise self._of_wrong_length(*found)
             try:
-                with soundfile.SoundFile(_Forgiving(file, unfilled(file))) as sound:
-                    if sound.frames < _UNKNOWN:
-                        self._check_length(sound.frames, sound.samplerate)
-                        return self._read_all(sound), sound.samplerate
-                    return self._read_stream(sound), sound.samplerate
+                return self._read(_Forgiving(file, unfilled(file)))
             except (soundfile.SoundFileError, ValueError, ArithmeticError, TypeError) as error:
                 why = getattr(error, "error_string", str(error)).rstrip(".")
                 raise InputUnreadable(
@@ -179,6 +175,15 @@ class Audio:
                     why=f"{why}; WAV, FLAC, OGG, MP3 and AIFF can be read; M4A cannot",
                     fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
                 ) from None
+
+    def _read(self, file: _Forgiving) -> tuple[np.ndarray[Any, Any], int]:
+        import soundfile
+
+        with soundfile.SoundFile(file) as sound:
+            if sound.frames >= _UNKNOWN:
+                return self._read_stream(sound), sound.samplerate
+            self._check_length(sound.frames, sound.samplerate)
+            return self._read_all(sound), sound.samplerate
 
     def _of_wrong_length(self, what: str, why: str) -> InputUnreadable:
         fix = "copy or record it again; what is there: ffmpeg -i INPUT output.wav"

@@ -210,16 +210,12 @@ async def _read_form(request: Request, limits: WireLimits) -> dict[str, Any]:
     declared = request.headers.get("content-length", "")
     if not declared.isdigit() or int(declared) > limits.body_bytes:
         raise _too_large(int(declared) if declared.isdigit() else -1, limits.body_bytes)
-    found: dict[str, Any] = {}
-    files: dict[str, bytes] = {}
+    form = request.form(max_files=limits.form_parts, max_fields=limits.form_parts, max_part_size=limits.body_bytes)
     try:
-        form = request.form(max_files=limits.form_parts, max_fields=limits.form_parts, max_part_size=limits.body_bytes)
         async with form as parts:
-            for name, part in parts.multi_items():
-                if isinstance(part, UploadFile):
-                    files[name] = await part.read()
-                else:
-                    found[name] = part
+            given = parts.multi_items()
+            files = {name: await part.read() for name, part in given if isinstance(part, UploadFile)}
+            found: dict[str, Any] = {name: part for name, part in given if not isinstance(part, UploadFile)}
     except Exception as error:  # starlette raises HTTPException, the parser its own
         raise BadInput(
             "the form cannot be read", why=str(getattr(error, "detail", error)), fix="curl -F image=@cat.png …"

@@ -50,7 +50,8 @@ class Tokens(EncoderTrainer[Text]):
         place = {tag: at for at, tag in enumerate(self.labels)}
         return [self._tags(spans, each["encoding"], place) for spans, each in zip(labels, features, strict=True)]
 
-    def _tags(self, spans: Iterable[dict[str, Any]], encoding: Encoding, place: dict[str, int]) -> Tensor:
+    def _tags(self, given: Iterable[dict[str, Any]], encoding: Encoding, place: dict[str, int]) -> Tensor:
+        spans = list(enumerate(given))
         inside_word = getattr(self.tokenizer.model, "continuing_subword_prefix", None)
         found = [place[OUTSIDE]] * len(encoding)
         covered, opened = 0, set[int]()
@@ -60,18 +61,11 @@ class Tokens(EncoderTrainer[Text]):
                 found[at] = IGNORED
                 continue
             covered = end
-            for number, span in enumerate(spans):
-                if start < span["end"] and end > span["start"]:
-                    tag = f"{'I' if number in opened else 'B'}-{span['label']}"
-                    if tag not in place:
-                        raise BadInput(
-                            f"label {span['label']!r} is unknown",
-                            why="it is not in the training part",
-                            fix="put a row with it there",
-                        )
-                    found[at] = place[tag]
-                    opened.add(number)
-                    break
+            touched = [(number, span) for number, span in spans if start < span["end"] and end > span["start"]]
+            if touched:
+                number, span = touched[0]
+                found[at] = _tag(span["label"], number in opened, place)
+                opened.add(number)
         return torch.tensor(found)
 
     def logits(self, batch: list[Rows]) -> Tensor:
@@ -111,3 +105,12 @@ class Tokens(EncoderTrainer[Text]):
 
     def _names(self, places: Tensor) -> list[str]:
         return [split_tag(self.labels[at])[1] or OUTSIDE for at in places.tolist()]
+
+
+def _tag(label: str, is_open: bool, place: dict[str, int]) -> int:
+    tag = f"{'I' if is_open else 'B'}-{label}"
+    if tag not in place:
+        raise BadInput(
+            f"label {label!r} is unknown", why="it is not in the training part", fix="put a row with it there"
+        )
+    return place[tag]

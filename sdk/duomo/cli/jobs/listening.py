@@ -13,6 +13,7 @@ from duomo.cli.jobs.sinks import Console
 from duomo.cli.jobs.task import TaskJob
 from duomo.cli.tables import is_terminal
 from duomo.errors import UsageProblem
+from duomo.live import SpeechEvent
 from duomo.writers.files import GrowingFile
 
 
@@ -40,14 +41,19 @@ def transcribe(job: TaskJob) -> None:
             )
             shown = not in_json and is_terminal(sys.stderr)
             for event in listen(Listener(recognize, detect, **settings), arrivals):
-                if in_json:
-                    file.write(to_json({"schema": "duomo.speech/1", **event.model_dump()}) + "\n")
-                elif event.kind == "final":
-                    if shown:
-                        click.echo("\r\x1b[K", err=True, nl=False)
-                    file.write(event.text + "\n")
-                elif event.kind == "partial" and shown:
-                    click.echo(f"\r\x1b[K{event.text[-76:]}", err=True, nl=False)
+                _write(event, file, in_json, shown)
     except KeyboardInterrupt:
         pass  # the way to end it
     job.app.say(job.live.summary())
+
+
+def _write(event: SpeechEvent, file: GrowingFile | Console, in_json: bool, shown: bool) -> None:
+    """Write one event: in JSON each, as text the finals; where the partial is `shown`, over the one before."""
+    if in_json:
+        file.write(to_json({"schema": "duomo.speech/1", **event.model_dump()}) + "\n")
+    elif event.kind == "final":
+        if shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+        file.write(event.text + "\n")
+    elif event.kind == "partial" and shown:
+        click.echo(f"\r\x1b[K{event.text[-76:]}", err=True, nl=False)

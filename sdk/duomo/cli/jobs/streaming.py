@@ -25,22 +25,7 @@ def stream(job: TaskJob) -> None:
             closing(GrowingFile(str(place.out)) if place.is_file else Console(is_json=in_json)) as file,
         ):
             for index, item in enumerate(item for item in job.items if item is not None):
-                name = item.id or str(index)
-                head = {"schema": "duomo.part/1", "index": index, "id": name}
-                error, begun = None, False
-                for part in _parts(job, runner, item):
-                    if isinstance(part, ItemError):
-                        error = part
-                        if in_json:
-                            file.write(to_json({**head, "part": None, "error": part.to_dict()}) + "\n")
-                    elif in_json:
-                        file.write(to_json({**head, "part": part.model_dump(mode="json")}) + "\n")
-                    else:
-                        begun = True
-                        file.write(part.text)
-                if begun:
-                    file.write("\n")
-                job.count(Failure(index, name, None, error, runner.meta))
+                error = _write(job, runner, file, index, item)
                 if error is not None and job.options.fail_fast:
                     break
     except KeyboardInterrupt as stopped:
@@ -48,6 +33,26 @@ def stream(job: TaskJob) -> None:
     if place.is_file and job.summary.done:
         job.app.say(f"wrote {place.out}")
     job.finish()
+
+
+def _write(job: TaskJob, runner: Runner[Any], file: GrowingFile | Console, index: int, item: Item) -> ItemError | None:
+    """Write the parts of one result, and return what went wrong with it."""
+    name = item.id or str(index)
+    head = {"schema": "duomo.part/1", "index": index, "id": name}
+    error, begun, in_json = None, False, job.output in ("json", "jsonl")
+    for part in _parts(job, runner, item):
+        is_error = isinstance(part, ItemError)
+        error = part if is_error else error
+        if in_json:
+            said = {"part": None, "error": part.to_dict()} if is_error else {"part": part.model_dump(mode="json")}
+            file.write(to_json({**head, **said}) + "\n")
+        elif not is_error:
+            begun = True
+            file.write(part.text)
+    if begun:
+        file.write("\n")
+    job.count(Failure(index, name, None, error, runner.meta))
+    return error
 
 
 def _parts(job: TaskJob, runner: Runner[Any], item: Item) -> Iterator[Any]:
