@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +13,10 @@ from duomo.cli.jobs.sinks import Console
 from duomo.cli.jobs.task import TaskJob
 from duomo.cli.tables import is_terminal
 from duomo.errors import UsageProblem
-from duomo.live import SpeechEvent
 from duomo.writers.files import GrowingFile
+
+if TYPE_CHECKING:
+    from duomo.live import SpeechEvent
 
 
 def transcribe(job: TaskJob) -> None:
