@@ -76,24 +76,50 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
 
     Raises `BadInput` for one that cannot be forecast: too short, of no regular step, mostly unknown.
     """
-    found: list[Finding] = []
     name = series.unique_id
     _demand_lengths(series)
     _demand_numbers(series)
-    found += _units(series)
-    if any(each is not None and each <= 0 for each in series.price):
-        text = f"{sum(each is not None and each <= 0 for each in series.price)} prices are 0 or less; taken as unknown"
+    found = [*_units(series), *_unknown_prices(series)]
+    times, order = _ordered(series, found)
+    axis = _axis(times, name)
+    sales = _observed(_on_axis(series.y, order, axis.positions), name)
+    n = len(sales)
+    stocked = _on_axis(series.in_stock, order, axis.positions)[:n] if series.in_stock else np.ones(n)
+    found += _gaps(sales, stocked, name)
+    is_sold = sales >= 0  # not where it is unknown
+    known = is_sold & (stocked != 0)
+    if known.sum() < max(MIN_LENGTH, (1 - MOST_MISSING) * n):
+        raise BadInput(
+            f"series '{name}': demand is known in {int(known.sum())} of {n} periods",
+            why="the others are missing, negative or out of stock",
+            fix="take a period in which the article was on sale",
+        )
+    sold = np.where(is_sold, sales, 0.0)
+    return Clean(name, axis, _filled(known, sold), known, sold, *_drivers(series, order, axis, n)), found
+
+
+def _unknown_prices(series: DemandSeries) -> Iterator[Finding]:
+    low = sum(each is not None and each <= 0 for each in series.price)
+    if low:
+        text = f"{low} prices are 0 or less; taken as unknown"
         fix = "leave the price empty where nothing was sold, and mark what was given away as a promotion"
-        found.append(find("OOD.RANGE", text, field="price", record=name, fix=fix, severity="warn"))
+        yield find("OOD.RANGE", text, field="price", record=series.unique_id, fix=fix, severity="warn")
+
+
+def _ordered(series: DemandSeries, found: list[Finding]) -> tuple[list[Any], list[int]]:
+    """The times in their order, and the place of each in the series; what is said of it is added to `found`."""
+    name = series.unique_id
     times = [parse(each, name) for each in series.ds]
-    kinds = {type(each) for each in times}
-    if len(kinds) > 1:
+    if len({type(each) for each in times}) > 1:
         raise BadInput(f"series '{name}' mixes dates and numbers in 'ds'", why="they have no order", fix="use one kind")
     order = sorted(range(len(times)), key=times.__getitem__)
     if order != list(range(len(times))):
         found.append(find("INPUT.UNSORTED", "periods are out of order; they were sorted", field="ds", record=name))
     order = _without_duplicates(series, times, order, found)
-    times = [times[i] for i in order]
+    return [times[i] for i in order], order
+
+
+def _axis(times: list[Any], name: str) -> Timeline:
     axis = timeline(times, name) if times else Timeline("step", [], 0)
     if times and axis.positions[-1] > MOST_PERIODS_A_ROW * len(times):
         raise BadInput(
@@ -101,7 +127,11 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
             why="whole numbers count periods, and these are far apart, as timestamps are",
             fix="write dates such as 2031-04-01, or number the periods 1, 2, 3 …",
         )
-    sales = _on_axis(series.y, order, axis.positions)
+    return axis
+
+
+def _observed(sales: Array, name: str) -> Array:
+    """Sales up to the last that is known."""
     seen = np.flatnonzero(~np.isnan(sales))
     if len(seen) < MIN_LENGTH:
         raise BadInput(
@@ -109,33 +139,25 @@ def clean(series: DemandSeries) -> tuple[Clean, list[Finding]]:
             why=f"{MIN_LENGTH} are the least that a forecast can be based on",
             fix="take a longer history, a finer step, or forecast the category and share it out",
         )
-    n = int(seen[-1]) + 1
-    sales = sales[:n]
-    known = ~np.isnan(sales)
+    return sales[: int(seen[-1]) + 1]
+
+
+def _gaps(sales: Array, stocked: Array, name: str) -> Iterator[Finding]:
+    """What is said of periods whose sales are no evidence of demand."""
+    n, known = len(sales), ~np.isnan(sales)
     if not known.all():
         text = f"{n - int(known.sum())} of {n} periods have no sales figure; their demand is taken as unknown"
-        found.append(find("INPUT.GAP", text, field="y", record=name, fix="write 0 for periods in which nothing sold"))
-    negative = known & (sales < 0)
-    if negative.any():
-        periods = counted(int(negative.sum()), "period has", "periods have")
-        text = f"{periods} negative sales; returns are not demand, so they are unknown"
+        yield find("INPUT.GAP", text, field="y", record=name, fix="write 0 for periods in which nothing sold")
+    negative = int((sales < 0).sum())
+    if negative:
+        text = f"{counted(negative, 'period has', 'periods have')} negative sales; returns are not demand, so they are"
         fix = "book returns to the period of the sale, or leave them out"
-        found.append(find("OOD.RANGE", text, field="y", record=name, fix=fix))
-    stocked = _on_axis(series.in_stock, order, axis.positions)[:n] if series.in_stock else np.ones(n)
+        yield find("OOD.RANGE", f"{text} unknown", field="y", record=name, fix=fix)
     out = stocked == 0
     if (out & known).any():
         text = f"out of stock in {int(out.sum())} of {n} periods: sales there are less than demand"
         fix = "nothing: those periods are not read as demand; fewer stock-outs would make better forecasts"
-        found.append(find("STOCKOUT.CENSORED", text, field="in_stock", record=name, fix=fix))
-    sold = np.where(known & ~negative, sales, 0.0)
-    known = known & ~negative & ~out
-    if known.sum() < max(MIN_LENGTH, (1 - MOST_MISSING) * n):
-        raise BadInput(
-            f"series '{name}': demand is known in {int(known.sum())} of {n} periods",
-            why="the others are missing, negative or out of stock",
-            fix="take a period in which the article was on sale",
-        )
-    return Clean(name, axis, _filled(known, sold), known, sold, *_drivers(series, order, axis, n)), found
+        yield find("STOCKOUT.CENSORED", text, field="in_stock", record=name, fix=fix)
 
 
 def _demand_numbers(series: DemandSeries) -> None:

@@ -39,14 +39,7 @@ def plan_cpu(
     need = memory_needed(profile, ParallelDims(), dtype, units) + PROCESS
     room = (device.free or device.memory) * USABLE
     if need > room:
-        larger = sorted(DEVICES.values(), key=lambda each: each.memory)
-        fits = [each for each in larger if memory_needed(profile, ParallelDims(), dtype, units) <= room_on(each)]
-        other = f"--devices 1x{fits[0].kind}" if fits else "--devices 8xH200, if the model can be split"
-        raise DoesNotFit(
-            f"'{profile.name}' does not fit into the memory of this CPU",
-            why=f"it needs {need / 1e9:.1f} GB and there are {room / 1e9:.1f} GB",
-            fix="--dtype bfloat16" if dtype == "float32" and need / 2 < room else other,
-        )
+        raise _does_not_fit(profile, dtype, need, room, units)
     copies = max(1, min(cores, int(room // need)))
     threads = cores // copies
     gain = copies * (threads / cores) ** THREADS
@@ -71,37 +64,40 @@ def plan_cpu(
         why = "there is one core" if cores == 1 else f"a second process needs another {need / 1e9:.1f} GB"
         reasons.append(f"inline: {why}")
     else:
-        known = (
-            "how many items there will be is not known"
-            if items is None
-            else f"{counted(items, 'item is', 'items are')} too few"
-        )
-        known = "one item cannot be spread over processes" if objective == "latency" else known
-        reasons.append(f"inline: {known}, and processes cost {start_s:.1f} s to start")
-        beyond = (
-            f"pays from {enough:,} items on, with executor='local' (-x local)"
-            if enough
-            else "never pays: the driver costs more"
-        )
+        reasons.append(f"inline: {_too_few(items, objective)}, and processes cost {start_s:.1f} s to start")
+        from_there = f"pays from {enough:,} items on, with executor='local' (-x local)"
+        beyond = from_there if enough else "never pays: the driver costs more"
         rejected.append(f"{processes}: {gain:.2f} times one process, {beyond}")
-    dims = ParallelDims(copies if pays else 1)
-    best = Estimate(
-        dims,
-        (device,) * dims.dp,
-        units,
-        need,
-        room,
-        units / rate(1, threads if pays else cores),
-        rate(*((copies, threads) if pays else (1, cores))),
-        0.0,
-        length / rate(1, threads if pays else cores),
-    )
+    copies, threads = (copies, threads) if pays else (1, cores)
+    one = rate(1, threads)
+    dims = ParallelDims(copies)
+    best = Estimate(dims, (device,) * copies, units, need, room, units / one, rate(copies, threads), 0.0, length / one)
     plan = ExecutionPlan(
         "local" if pays else "inline",
         dims,
-        ("cpu",) * dims.dp,
-        threads=threads if pays else cores,
+        ("cpu",) * copies,
+        threads=threads,
         reasons=tuple(reasons),
         rejected=tuple(rejected),
     )
     return Planned(plan, profile, dtype, best, length, items)
+
+
+def _does_not_fit(profile: ModelProfile, dtype: str, need: float, room: float, units: int) -> DoesNotFit:
+    larger = sorted(DEVICES.values(), key=lambda each: each.memory)
+    fits = [each for each in larger if memory_needed(profile, ParallelDims(), dtype, units) <= room_on(each)]
+    other = f"--devices 1x{fits[0].kind}" if fits else "--devices 8xH200, if the model can be split"
+    return DoesNotFit(
+        f"'{profile.name}' does not fit into the memory of this CPU",
+        why=f"it needs {need / 1e9:.1f} GB and there are {room / 1e9:.1f} GB",
+        fix="--dtype bfloat16" if dtype == "float32" and need / 2 < room else other,
+    )
+
+
+def _too_few(items: int | None, objective: str) -> str:
+    """Why these items are not worth further processes."""
+    if objective == "latency":
+        return "one item cannot be spread over processes"
+    if items is None:
+        return "how many items there will be is not known"
+    return f"{counted(items, 'item is', 'items are')} too few"
