@@ -7,20 +7,17 @@ patient, answers with an array, and is used for many items; after a crash the ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from duomo.inputs import apart
 from duomo_medical.dicom_file import pydicom, quiet, value
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 ORDER = ("pydicom", "pillow", "pylibjpeg", "pyjpegls", "gdcm")
 """Plugins of pydicom in the order in which they are asked: those that raise before those that may abort."""

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pydicom import Dataset
-    from pydicom.dataelem import DataElement
-
-
 import io
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from duomo_medical import confidentiality as profile, terms
 from duomo_medical.dicom_file import pydicom, quiet, value
 from duomo_medical.pseudonyms import Pseudonyms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydicom import Dataset
+    from pydicom.dataelem import DataElement
 
 IMPLEMENTATION_UID = "2.25.189724305583012741236917346108"
 """Who wrote the file: this program."""

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from pydicom import Dataset
-
-
 import contextlib
 import hashlib
 import io
@@ -21,9 +13,14 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, RequirementMissing
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pydicom import Dataset
 
 MAX_BYTES = 2 << 30
 """Larger files are refused before they are read."""

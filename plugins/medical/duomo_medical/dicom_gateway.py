@@ -7,18 +7,12 @@ Pixels come first, because the header knows the names that OCR has to look for; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-
 import copy
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from duomo import load
 from duomo.adapters import Adapter, Artifact, Case, Decision, Finding, Payload, Record, Source, find
@@ -27,6 +21,9 @@ from duomo_medical import burned_in, confidentiality, deidentify, pixels, verifi
 from duomo_medical.dicom_file import DicomFile, modality, quiet, read, value
 from duomo_medical.plugin import DICOM_GATEWAY
 from duomo_medical.pseudonyms import Pseudonyms, of_any
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 OCR_TASK = "optical-character-recognition"
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"

@@ -6,20 +6,17 @@ screen the patient's left is on the right, the back (axial) or the feet (coronal
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pydicom import Dataset
-
-
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from duomo.errors import BadInput
 from duomo_medical.dicom_file import functional_group, value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom import Dataset
 
 _LETTERS = ("LR", "PA", "HF")
 """Positive and negative direction of each axis."""

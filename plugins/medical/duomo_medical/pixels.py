@@ -8,13 +8,7 @@ contrast (padding), raw counts where Hounsfield units belong (modality LUT), lef
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +18,9 @@ from duomo.inputs import apart
 from duomo_medical import orientation
 from duomo_medical.decoding import decode_encapsulated, pixel_module
 from duomo_medical.dicom_file import functional_group, pydicom, quiet, value
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 MAX_PIXELS = 1 << 30
 """Frames x rows x columns x samples beyond which nothing is decoded."""

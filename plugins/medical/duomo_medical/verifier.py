@@ -6,20 +6,17 @@ collects those values from the original, wherever they stand, and looks for thei
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-
 import datetime
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo_medical.burned_in import Reader, find_lines, views
 from duomo_medical.dicom_file import pydicom, quiet
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 MIN_LENGTH = 4
 """Shorter values occur by chance in any file; they are compared element by element instead."""

@@ -9,14 +9,8 @@ SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same; its
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from duomo.pretrained import Network, Processor
-
-
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import PIL.Image
 import torch
@@ -28,6 +22,9 @@ from duomo.errors import InputTooLong
 from duomo.pretrained import load_network, load_processor
 from duomo_multimodal import parallel
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network, Processor
 
 
 class DualEncoder(Space[Any, Any]):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from duomo.parallel import PipelinePlan, TensorPlan
+
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
-
-
-from duomo.parallel import PipelinePlan, TensorPlan
 
 STYLES = {
     "layers.*.self_attn.{q,k,v}_proj": "colwise",

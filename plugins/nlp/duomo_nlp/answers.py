@@ -10,14 +10,8 @@ answer    widened to whole words; text is context[start:end]
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
-
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Encoding
@@ -33,6 +27,9 @@ from duomo.tasks.nlp.extraction import Answer, Answers
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.rows import Rows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 CANDIDATES = 20
 """Starts and ends that are joined in each window, as in BERT's own evaluation."""

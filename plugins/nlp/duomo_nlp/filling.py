@@ -7,14 +7,8 @@ score     softmax over the whole vocabulary, also when only some tokens are aske
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
-
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Encoding
@@ -30,6 +24,9 @@ from duomo_nlp.encoders import packed, windows
 from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.heads import adjust, hidden_states
 from duomo_nlp.encoders.rows import Rows, batches, by_token
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 MASKS = ("[MASK]", "<mask>")
 """What stands for a mask whatever the model calls it."""

@@ -12,12 +12,6 @@ device.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self

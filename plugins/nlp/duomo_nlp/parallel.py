@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from duomo.parallel import PipelinePlan, TensorPlan
+
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
-
-
-from duomo.parallel import PipelinePlan, TensorPlan
 
 BERT = {
     "layer.*.attention.self.{query,key,value}": "colwise",

@@ -8,16 +8,9 @@ passes    each window is prepared alone, and those of one shape share a pass: pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
-    from duomo.pretrained import Network, Processor
-
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -30,6 +23,11 @@ from duomo.model import Features, In, R
 from duomo.pretrained import load_network
 from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+    from duomo.pretrained import Network, Processor
 
 Inputs = dict[str, Tensor]
 """What a feature extractor makes of one window, as a batch of one."""

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from duomo.parallel import PipelinePlan, TensorPlan
+
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
-
-
-from duomo.parallel import PipelinePlan, TensorPlan
 
 WHISPER = {
     "layers.*.{self_attn,encoder_attn}.{q,k,v}_proj": "colwise",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -22,9 +22,6 @@ from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.positions import keep_positions
 from duomo_vision.resizing import Normalizing, resizing
-
-if TYPE_CHECKING:
-    pass
 
 Output = Any
 """What a network of transformers gives: a class of its own for each family."""

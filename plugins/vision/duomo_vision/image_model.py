@@ -6,15 +6,8 @@ transformers also `load` and `preprocess`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-    from transformers.image_processing_utils import BaseImageProcessor
-
-
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +20,10 @@ from duomo_vision import parallel
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.resizing import Resize
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers.image_processing_utils import BaseImageProcessor
 
 SIDE = 224
 """What most networks take; those that take more are prepared for this size and lose a few parts in a hundred."""

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from duomo.parallel import ParallelDims
-
-if TYPE_CHECKING:
-    pass
 
 Devices = int | str | Sequence[str]
 """How many, names with commas between, or names: ``2``, ``"cpu,cpu"``, ``["cuda:0", "cuda:1"]``."""

@@ -6,14 +6,8 @@ batch as it is alone. `duomo.generating` has the table of every setting.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import GenerationConfig
-
-
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import transformers
@@ -21,6 +15,9 @@ from transformers import PreTrainedTokenizerBase
 
 from duomo.generating import GENERATION, asked_for, refuse
 from duomo.tasks.nlp.generation import TextGenerationOptions
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig
 
 generation: Any = transformers.generation  # its processors have no types
 Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

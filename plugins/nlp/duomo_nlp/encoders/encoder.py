@@ -5,15 +5,9 @@ A family adds what is its own: `preprocess` (texts to windows of tokens), `forwa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
 import inspect
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 from tokenizers import Encoding, Tokenizer
@@ -25,6 +19,9 @@ from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.encoders import heads
 from duomo_nlp.encoders.rows import BUDGET, Rows, pack
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Types = Literal["never", "pairs", "always"]
 """When a network is given the type of each token: which text of a pair it belongs to, or what its tokenizer says."""

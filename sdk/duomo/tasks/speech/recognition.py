@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from duomo.inputs import Audio
 from duomo.tasks.base import Options, Result, Task
-
-if TYPE_CHECKING:
-    pass
 
 
 class Segment(Result):
