@@ -26,13 +26,18 @@ def test_a_type_checker_sees_the_names_that_are_handed_out(name):
     """Names stand twice in a face: under TYPE_CHECKING, and in the table that loads them."""
     face = importlib.import_module(name)
     tree = ast.parse(Path(face.__file__).read_text("utf-8"))
-    typed = {
-        alias.asname: node.module
+    imports = [
+        (alias.asname, node.module)
         for branch in tree.body
         if isinstance(branch, ast.If)
         for node in branch.body
-        if isinstance(node, ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and node.module
         for alias in node.names
+    ]
+    typed = {
+        each: module
+        for asname, module in imports
+        for each in ([asname] if asname else importlib.import_module(module).__all__)  # ``import *``: another face
     }
     assert sorted(typed) == face.__all__
     assert set(face.__all__) <= set(dir(face))

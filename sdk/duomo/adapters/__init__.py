@@ -10,6 +10,7 @@ Write one: `duomo.adapters.adapter`. Names are loaded when first used.
 
 from typing import TYPE_CHECKING
 
+from duomo.adapters import statistics
 from duomo.lazy import face
 
 if TYPE_CHECKING:
@@ -58,32 +59,7 @@ if TYPE_CHECKING:
         SplitPolicy as SplitPolicy,
         Time as Time,
     )
-    from duomo.adapters.statistics.calibration import (
-        Calibrator as Calibrator,
-        Isotonic as Isotonic,
-        Sigmoid as Sigmoid,
-        Temperature as Temperature,
-        pool_adjacent as pool_adjacent,
-    )
-    from duomo.adapters.statistics.conformal import (
-        ConformalInterval as ConformalInterval,
-        ConformalSets as ConformalSets,
-        conformal_quantile as conformal_quantile,
-        coverage as coverage,
-    )
-    from duomo.adapters.statistics.logistic import (
-        LogisticFit as LogisticFit,
-        expit as expit,
-        fit_logistic as fit_logistic,
-        logit as logit,
-    )
-    from duomo.adapters.statistics.metrics import (
-        auc as auc,
-        brier as brier,
-        expected_calibration_error as expected_calibration_error,
-        log_loss as log_loss,
-        reliability as reliability,
-    )
+    from duomo.adapters.statistics import *  # noqa: F403
     from duomo.data.times import parse_time as parse_time
 
 face(
@@ -94,10 +70,7 @@ face(
         "duomo.adapters.adapting": "adapt",
         "duomo.adapters.artifacts": "Artifact FittedOn",
         "duomo.adapters.audit": "AuditLog verify",
-        "duomo.adapters.statistics.calibration": "Calibrator Isotonic Sigmoid Temperature pool_adjacent",
-        "duomo.adapters.statistics.logistic": "LogisticFit expit fit_logistic logit",
-        "duomo.adapters.statistics.metrics": "auc brier expected_calibration_error log_loss reliability",
-        "duomo.adapters.statistics.conformal": "ConformalInterval ConformalSets conformal_quantile coverage",
+        "duomo.adapters.statistics": " ".join(vars(statistics)["__all__"]),
         "duomo.data.times": "parse_time",
         "duomo.adapters.egress": "no_egress",
         "duomo.adapters.evaluation": "FoldReport Report",
