@@ -141,7 +141,7 @@ class TextComparisons(VectorReader):
         self.prompt(options.prompt, options.prompt_name)
 
     @staticmethod
-    def estimate(item: Comparison) -> int:
+    def estimate(item: Any) -> int:
         """About as many tokens as there are."""
         return sum(1 + len(text) // 5 for text in (item.source, *item.sentences))
 
