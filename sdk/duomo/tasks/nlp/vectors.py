@@ -14,8 +14,8 @@ from duomo.tasks.nlp.windows import read, was_cut
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-    from duomo.model import Features
-
+Features = dict[str, Any]
+"""As in `duomo.model`, which stands beside the tasks."""
 CORPUS = ("document", "passage", "corpus")
 """Names of the prompt for the texts that are searched, the first that is there."""
 TEMPERATURE = 0.05
