@@ -52,6 +52,7 @@ def command(
     duomo export vision/efficientnet-lite0 -O lite0/ --format openvino --on cat.jpg --on dog.jpg
     duomo export nlp/minilm -O small/ --int8 --on texts.txt --tolerance 0.3
     """
+    from duomo.counting import counted
     from duomo.data.rows import text_lines
     from duomo.export import export
     from duomo.inputs.source import check_file
@@ -72,5 +73,8 @@ def command(
         return
     click.echo(f"{made.folder}: {made.bytes / 1e6:.1f} MB, read by {made.record['model']}")
     click.echo(f"results moved by {made.difference:.2g} of their largest value")
+    if made.truncated:
+        longer = counted(made.truncated, "input is", "inputs are")
+        click.echo(f"{longer} longer than the model reads: the part that it reads was compared")
     click.echo(f"{artefact:.3g} ms an input; {original:.3g} ms before")
     click.echo(f"use it: duomo run {made.record['task']} … -m {made.reference}")

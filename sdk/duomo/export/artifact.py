@@ -24,6 +24,8 @@ class Artifact:
     """How far results moved on the inputs of the comparison, relative to the largest value of each field."""
     ms: tuple[float, float]
     """Milliseconds an input, one after another: the original's, the artefact's; on the machine of the export."""
+    truncated: int = 0
+    """Inputs of the comparison that are longer than the model reads: of those it was made on a part."""
 
     @property
     def reference(self) -> str:

@@ -7,7 +7,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from duomo.runner import Runner
 from duomo.tasks.base import Result
@@ -27,10 +27,12 @@ class Comparison(NamedTuple):
     """The field with the largest difference."""
     ms: tuple[float, float]
     """The original's and the artefact's, a mean over the inputs."""
+    truncated: int = 0
+    """Inputs longer than the model reads, of which a part was compared."""
 
 
 def compare(
-    original: Runner[Result], artefact: Runner[Result], items: Sequence[object], options: Mapping[str, object]
+    original: Runner[Result], artefact: Runner[Result], items: Sequence[object], options: Mapping[str, Any]
 ) -> Comparison:
     """Run both on each of `items`, one after another."""
     worst, where = 0.0, ""
@@ -45,7 +47,8 @@ def compare(
         if found > worst:
             worst, where = found, field
     first, second = (sum(each[side] for each in least) / len(items) for side in (0, 1))
-    return Comparison(worst, where, (round(first, 3), round(second, 3)))
+    truncated = sum(outcome.meta.truncated for outcome in original.map(items, **options))
+    return Comparison(worst, where, (round(first, 3), round(second, 3)), truncated)
 
 
 def difference(exact: Result, other: Result) -> tuple[float, str]:

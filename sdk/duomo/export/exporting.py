@@ -61,7 +61,8 @@ def export(
         task: for a model with several; its first when left out.
         format: ``onnx`` or ``openvino``.
         int8: matrix products with weights of 8-bit integers (``onnx`` only): smaller, maybe faster, and other results.
-        on: real inputs that both are run on; a few drawn or written samples of the task when left out.
+        on: real inputs that both are run on; a few drawn or written samples of the task when left out. Of those longer
+            than the model reads, the beginning is compared.
         tolerance: the most that results may move, relative to the largest value; 0.001, of images 0.005, and 0.1
             with `int8`.
         catalog: the plugins to use.
@@ -126,6 +127,7 @@ def export(
             "tolerance": limit,
             "inputs": len(items),
             "given": bool(on),
+            "truncated": found.truncated,
             "ms": {"original": found.ms[0], "artefact": found.ms[1]},
         }
         whole = seal(made, record)
@@ -133,7 +135,7 @@ def export(
             place.rmdir()
         made.chmod(0o755)
         shutil.move(made, place)
-    return Artifact(place, whole, found.difference, found.ms)
+    return Artifact(place, whole, found.difference, found.ms, found.truncated)
 
 
 def _place(folder: str | Path) -> Path:
@@ -250,7 +252,7 @@ def _inputs(
     options = dict(sample.options) if sample is not None else {}
     if issubclass(task.Result, Classification) and "top_k" in task.Options.model_fields:
         options["top_k"] = ALL_LABELS
-    return items, options
+    return items, {**task.Options.cutting(), **options}
 
 
 def _versions() -> dict[str, str]:

@@ -31,6 +31,12 @@ class Options(pydantic.BaseModel):
             first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
             raise _bad_option(cls, first) from None
 
+    @classmethod
+    def cutting(cls) -> dict[str, str]:
+        """The option with which inputs longer than the model reads are cut; nothing where the task has none."""
+        field = cls.model_fields.get("long")
+        return {"long": "truncate"} if field is not None and "truncate" in get_args(field.annotation) else {}
+
 
 _set = object.__setattr__
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog, resolve
 from duomo.counting import counted
@@ -101,9 +101,7 @@ def judge(request: Request, catalog: Catalog) -> tuple[Metric, int, list[LeftOut
 def _options(task: AnyTask[Result], kind: Kind, examples: Sequence[Example]) -> dict[str, Any]:
     """Options of the task: long inputs are cut; where labels are to be given, they are those of the rows."""
     fields = task.Options.model_fields
-    values: dict[str, Any] = {}
-    if "long" in fields and "truncate" in get_args(fields["long"].annotation):
-        values["long"] = "truncate"
+    values: dict[str, Any] = dict(task.Options.cutting())
     if kind == "classes" and "labels" in fields:
         values["labels"] = names_of(examples, kind)
     missing = [name for name, field in fields.items() if field.is_required() and name not in values]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -165,10 +165,8 @@ class Reading:
 
     def _options(self) -> Options | None:
         """The task's options; a text that is too long is cut, and counted in the report."""
-        long = self.task.Options.model_fields.get("long")
-        values = {"long": "truncate"} if long is not None and "truncate" in get_args(long.annotation) else {}
         required = [name for name, field in self.task.Options.model_fields.items() if field.is_required()]
-        return None if required else self.task.Options.parse(values)
+        return None if required else self.task.Options.parse(self.task.Options.cutting())
 
     def _limit_left_out(self, num_rows: int) -> None:
         if len(self.left_out) > self.recipe.max_failed:
