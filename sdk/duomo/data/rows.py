@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, UsageProblem
-from duomo.inputs.delimiters import delimiter_of
+from duomo.inputs.delimiters import delimiter_of, encoding_of
 from duomo.inputs.limits import limits
 
 _PART = 1 << 20
 FEW = 32
 """Rows of a Parquet file that are in memory as Python's objects."""
-TO_UTF8 = "save the file as UTF-8: iconv -f latin1 -t utf-8 in.csv > out.csv"
+TO_UTF8 = "save the file as UTF-8: iconv -f {} -t utf-8 in.csv > out.csv"
 
 
 def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
@@ -46,10 +46,12 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
 
     Cells are separated by commas; by semicolons or tabs where the header has some of those and no comma, as
     spreadsheets of many countries write it; or as a line ``sep=;`` before the header says. Empty lines before the
-    header do not count.
+    header do not count. Letters are UTF-8, or UTF-16 where the file begins with its byte order mark.
     """
+    peek = getattr(file, "peek", None)
+    encoding = encoding_of(peek(2)) if peek is not None else "utf-8-sig"
     # A byte that is not UTF-8 is kept as a lone surrogate: it costs its own row, not the rest of the file.
-    text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig", errors="surrogateescape")
+    text = io.TextIOWrapper(file, newline="", encoding=encoding, errors="surrogateescape")
     number, most = 1, limits().text_chars
     csv.field_size_limit(max(csv.field_size_limit(), most))  # of the whole process: its default ends at 131,072
     try:
@@ -71,11 +73,11 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
                 yield BadInput(
                     f"INPUT.UNREADABLE: row {number} is not UTF-8",
                     why="it has a byte that means nothing in that encoding",
-                    fix=TO_UTF8,
+                    fix=TO_UTF8.format("latin1"),
                 )
             else:
                 yield {name: cell if cell != "" else None for name, cell in row.items()}
-    except csv.Error as error:
+    except (csv.Error, UnicodeDecodeError) as error:  # of UTF-16, of which a byte that is wrong shifts the rest
         # The rest cannot be trusted, but what came before stands.
         yield _unreadable(name, f"after row {number}: {error}")
     finally:
@@ -91,8 +93,11 @@ def _bounded(text: io.TextIOWrapper, most: int) -> Iterator[str]:
 
 
 def _check_header(names: Sequence[str], file: str) -> None:
-    if not _is_text(names) or any("\0" in name for name in names):  # zeros: UTF-16 without its mark
-        raise InputUnreadable(f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8", fix=TO_UTF8)
+    is_utf16 = any("\0" in name for name in names)  # without its mark
+    if is_utf16 or not _is_text(names):
+        what = f"INPUT.UNREADABLE: the header of '{file}' is not UTF-8"
+        why = "it has zeros between its letters, as UTF-16 has" if is_utf16 else ""
+        raise InputUnreadable(what, why=why, fix=TO_UTF8.format("utf-16le" if is_utf16 else "latin1"))
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
         raise BadInput(f"'{file}' has two columns '{twice}'", why="which of them is meant is unknown", fix="rename one")
@@ -112,10 +117,12 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
             row = parse_json(line)
         except ValueError:
             row = None
+        is_wide = b"\0" in line
         lost = BadInput(
             f"INPUT.UNREADABLE: a line of '{name}' is lost",
-            why=f"line {number} is not a JSON object",
-            fix="one object a line",
+            why=f"line {number} is not a JSON object"
+            + (", and has zeros between its letters, as UTF-16 has" * is_wide),
+            fix=TO_UTF8.format("utf-16").replace(".csv", ".jsonl") if is_wide else "one object a line",
         )
         yield row if isinstance(row, dict) else lost
 

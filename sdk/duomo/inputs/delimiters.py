@@ -1,11 +1,17 @@
-"""What separates the cells of a CSV file: its first line that is not empty shows it."""
+"""How a CSV file is written: the encoding, and what separates cells, as its first line that is not empty shows."""
 
 from __future__ import annotations
 
+import codecs
 import re
 
 _SAID = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """A line before the header, by which spreadsheets are told."""
+
+
+def encoding_of(head: bytes | bytearray) -> str:
+    """UTF-16 where the first two bytes are its byte order mark, as spreadsheets save "Unicode text"; else UTF-8."""
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def delimiter_of(line: str) -> tuple[str, bool]:

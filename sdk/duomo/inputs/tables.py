@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
-from duomo.inputs.delimiters import delimiter_of
+from duomo.inputs.delimiters import delimiter_of, encoding_of
 from duomo.inputs.limits import limits
 from duomo.inputs.pair import Parts
 from duomo.inputs.source import read_file
@@ -85,10 +85,12 @@ def _csv(content: str | bytes | bytearray) -> tuple[tuple[str, ...], tuple[tuple
 
     if not isinstance(content, str):
         try:
-            content = bytes(content).decode("utf-8-sig")
+            content = bytes(content).decode(encoding_of(content[:2]))
         except UnicodeDecodeError as error:
             raise InputUnreadable(
-                "this table is not UTF-8", why=str(error), fix="convert it: iconv -f latin1 -t utf-8 in.csv > out.csv"
+                "this table is neither UTF-8 nor UTF-16 with its byte order mark",
+                why=str(error),
+                fix="convert it: iconv -f latin1 -t utf-8 in.csv > out.csv",
             ) from None
     content = content.lstrip("\r\n")
     delimiter, is_said = delimiter_of(content.partition("\n")[0])

@@ -71,8 +71,22 @@ def test_what_stands_before_the_header_is_not_the_header(tmp_path: Path, before:
 def test_utf16_without_its_mark_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes("a,b\n1,2\n".encode("utf-16-le"))
-    with pytest.raises(InputUnreadable, match="not UTF-8"):
+    with pytest.raises(InputUnreadable, match="not UTF-8") as caught:
         list(read_rows(file))
+    assert "iconv -f utf-16le" in caught.value.fix
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_read_by_its_mark(tmp_path: Path, encoding: str) -> None:
+    content = "\ufeffgröße\ttext\r\n1\t😀 a\r\n"
+    assert rows(tmp_path, "a.tsv", content, encoding) == [{"größe": "1", "text": "😀 a"}]
+    assert Table.accept(tmp_path / "a.tsv").rows == (("1", "😀 a"),)
+    (tmp_path / "cut.csv").write_bytes(("\ufeffa,b\n1,2\n".encode(encoding)) + b"3")
+    *kept, lost = read_rows(tmp_path / "cut.csv")
+    assert kept == [{"a": "1", "b": "2"}]
+    assert isinstance(lost, InputUnreadable)
+    lost, *_ = rows(tmp_path, "a.jsonl", '\ufeff{"a": 1}\n', encoding)
+    assert "iconv -f utf-16 " in getattr(lost, "fix", "")
 
 
 @pytest.mark.parametrize(
