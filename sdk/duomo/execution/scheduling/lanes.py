@@ -147,14 +147,13 @@ class Lane(Generic[T]):
     def _most_cost(self) -> int:
         """Return the cost of the next batch; 0 for no bound.
 
-        It is the usual one, so that nobody waits long for what others have in it; half of what has its turn where that
-        is more, since whoever comes now is behind that anyway. With a target it takes a share of that, unless those
-        who have their turn could not be answered in time with batches so small: they do less work a second.
+        It is what `Turns.most_cost` gives, or with a target a share of that, unless those who have their turn could not
+        be answered in time with batches so small: they do less work a second.
         """
-        due, usual = self._turns.due, self.time.usual_cost
-        most = max(usual, due // 2) if usual else 0
-        small = self.time.cost_within(self._slo_s * SLO_SHARE) if self._slo_s else 0
-        return small if 0 < small < most and self.time.seconds(due, small) < self._slo_s / 2 else most
+        time, slo_s = self.time, self._slo_s
+        most = self._turns.most_cost(time.usual_cost, time.cost_within(0.0))
+        small = time.cost_within(slo_s * SLO_SHARE) if slo_s else 0
+        return small if 0 < small < most and time.seconds(self._turns.due, small) < slo_s / 2 else most
 
 
 class Lanes(Generic[T]):

@@ -43,6 +43,8 @@ class Turns:
         """Cost that each of the callers who wait has had."""
         self.due = 0
         """Cost of the offered items that have their turn now."""
+        self.last = 0
+        """Callers who wait for one item and no more."""
         self._running = 0.0
         """What the batch that began last adds to the time once the next begins."""
         self._callers: dict[str, _Caller] = {}
@@ -57,6 +59,7 @@ class Turns:
         if found is None:
             found = self._callers[mark.caller] = _Caller()
         found.waiting += 1
+        self.last += (found.waiting == 1) - (found.waiting == 2)
         mark.start = max(self.now, found.end)
         found.end = mark.start + mark.cost
 
@@ -72,6 +75,20 @@ class Turns:
         """Note that an item waits no more, since it was taken back: its caller need not pay for it."""
         self._callers[mark.caller].end -= mark.cost
         self._leave(mark)
+
+    def most_cost(self, usual: int, start: int) -> int:
+        """Return the cost of the next batch; 0 for no bound.
+
+        It is the usual one, so that nobody waits long for what others have in it; half of what has its turn where that
+        is more, since whoever comes now is behind that anyway. Who waits for one item gains nothing from a full batch:
+        what has no turn yet may add no more to it than its start takes.
+
+        Args:
+            usual: cost of a batch that wastes little; 0 while unknown.
+            start: cost that takes as long as the start of a batch; 0 while unknown.
+        """
+        most = max(usual, self.due // 2) if usual else 0
+        return min(most, self.due + start) if self.due and self.last and start else most
 
     def serve(self, marks: Sequence[Mark]) -> None:
         """Note that a batch of these items begins."""
@@ -93,6 +110,7 @@ class Turns:
             self.due -= mark.cost
         found = self._callers[mark.caller]
         found.waiting -= 1
+        self.last += (found.waiting == 1) - (found.waiting == 0)
         if not found.waiting:
             del self._callers[mark.caller]
         if not self._callers:  # nobody waits, so nobody is owed anything

@@ -321,3 +321,24 @@ def test_a_single_item_waits_for_one_batch_of_each_other_caller_at_most(lists, b
     while "single" not in batch():
         waited += 1
     assert waited <= 1 + len(lists)
+
+
+def test_a_single_item_shares_its_batch_with_no_more_of_a_list_than_one_start_is_worth():
+    lanes = lanes_of(max_items=100, budget=4000, packed=True)
+    for number in range(400):
+        lanes.add(number, Entry(0, "", number), "", cost=100, caller="list")
+
+    def batch():
+        lane, found = lanes.next_batch()
+        lane.time.note(found.padded, 0.2 + 0.001 * found.padded)
+        lane.scheduler.settle(found, [ItemResult(entry.item) for entry in found.entries])
+        lanes.answers()
+        return [entry.item for entry in found.entries]
+
+    alone = [len(batch()) for _ in range(10)][-1]
+    assert alone in (15, 16), "a batch of a list alone takes eight times its start"
+    lanes.add("single", Entry(0, "", "single"), "", cost=10, caller="single")
+    shared = batch()
+    assert "single" in shared
+    assert len(shared) <= 3, "0.2 s are two items of the list"
+    assert len(batch()) == alone, "then the list goes on"
