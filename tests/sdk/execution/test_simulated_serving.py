@@ -102,12 +102,11 @@ def test_a_list_of_long_texts_makes_short_ones_three_times_as_slow_at_most_and_n
     assert list_too[1] <= 4, "batches between asking and the answer"
 
 
-def test_where_batches_take_long_to_start_a_target_lowers_the_p99_beside_a_list():
+def test_where_batches_take_long_to_start_a_list_needs_no_target_and_one_lowers_the_p99():
     device = {"start_s": 0.010, "unit_s": 0.00005}
     alone, without, with_target = beside(0, **device), beside(10_000, **device), beside(10_000, slo_s=0.1, **device)
-    assert with_target[0] < 0.6 * without[0]
-    assert with_target[0] <= 3 * alone[0]
-    assert with_target[0] < 0.1
+    assert without[0] <= 3 * alone[0]
+    assert with_target[0] < 0.9 * without[0] < 0.1
 
 
 @pytest.mark.parametrize("rate", [1_000.0, 3_500.0, 20_000.0])
