@@ -249,3 +249,9 @@ class TestInABrowser:
             counted = [line for line in reply.read().decode().splitlines() if line.startswith("duomo_items_total{")]
         total = sum(float(line.split()[-1]) for line in counted if f'"{name}"' in line)
         assert f"items\n{total:.0f}" in shown
+        long = json.dumps("/" + 200 * "x")
+        page.run(f"""(async () => {{
+            const [first] = (await (await fetch("status.json")).json()).models;
+            $("models").replaceChildren(model({{...first, model: {long}, reasons: [{long}], last_error: {long}}}, 60));
+        }})()""")
+        assert page.run("document.documentElement.scrollWidth <= innerWidth")
