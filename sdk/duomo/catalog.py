@@ -77,6 +77,9 @@ class Catalog:
         self.commands = {s.name: s for s in self._gather("register_commands", CommandSpec)}
         self.renderers = {s.name: s for s in self._gather("register_renderers", RendererSpec)}
 
+    def __repr__(self) -> str:
+        return f"<Catalog: {len(self.tasks)} tasks, {len(self.models)} models, {len(self.plugins)} plugins>"
+
     @property
     def plugins(self) -> list[PluginRecord]:
         """Every plugin found, usable or not, and why."""

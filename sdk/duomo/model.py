@@ -22,6 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
+from duomo.brief import Named
 from duomo.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Portable(NamedTuple):
     """Further files by name, as text: a tokenizer."""
 
 
-class Model(ABC, Generic[In, R]):
+class Model(Named, ABC, Generic[In, R]):
     """One model, loaded on one device. Keep networks as plain attributes; the worker calls ``.eval()`` on them."""
 
     batch_size: ClassVar[int] = 1

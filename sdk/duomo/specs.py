@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from duomo.brief import Brief
+
 
 class TaskSpec(NamedTuple):
     """One verb of the shared vocabulary, such as ``image-classification``."""
@@ -77,6 +79,9 @@ class ModelSpec(NamedTuple):
         """Whether it loads checkpoints that the caller names instead of one of its own."""
         return self.weights == "given"
 
+    def __repr__(self) -> str:
+        return repr(Brief(self))
+
 
 class ExecutorSpec(NamedTuple):
     """One place where models run."""
@@ -118,6 +123,9 @@ class AdapterSpec(NamedTuple):
     """``required``, ``advised`` or ``none``, before a result is acted upon."""
     version: str = "1"
     """Version of its logic; each result carries it."""
+
+    def __repr__(self) -> str:
+        return repr(Brief(self))
 
 
 class CommandSpec(NamedTuple):

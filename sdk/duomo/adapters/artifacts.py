@@ -6,13 +6,14 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pydantic
 
 from duomo.adapters.scores import ArtifactRef
+from duomo.brief import Brief
 from duomo.errors import ArtifactProblem, CannotWrite
 
 _KINDS: dict[str, type[Artifact]] = {}
@@ -46,6 +47,9 @@ class Artifact(pydantic.BaseModel):
     """Schema and its version, such as ``duomo.sigmoid/1``; a plugin's begin with its own name."""
 
     fitted_on: FittedOn | None = None
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        return ((name, Brief(value)) for name, value in super().__repr_args__())
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

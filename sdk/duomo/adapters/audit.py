@@ -96,6 +96,9 @@ class AuditLog:
             self.append("head-missing")  # or the new head would hide that there was none
         self._note_head()
 
+    def __repr__(self) -> str:
+        return f"<AuditLog {str(self.path)!r}>"
+
     def append(self, event: str, **facts: Any) -> str:
         """Write one line and give its hash; `facts` are JSON-safe and hold no personal data.
 

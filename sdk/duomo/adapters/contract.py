@@ -115,6 +115,9 @@ class AdapterContract(ABC, Generic[P, D]):
         self.origin = ""
         """Distribution and version of the plugin; `duomo.adapt` knows it."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: adapter {self.spec.name}>"
+
     def artifact(self, name: str, kind: type[A], missing: str, fix: str) -> A:
         """The artefact of that name. Raises `UsageProblem` with what is `missing` where there is none of this kind."""
         found = self.artifacts.get(name)

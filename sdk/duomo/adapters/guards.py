@@ -154,7 +154,7 @@ def no_shared_groups(fit: Iterable[Record[Any]], judge: Iterable[Record[Any]]) -
     """LEAK.GROUP when a group stands on both sides of a split."""
     both = {each.group for each in fit if each.group is not None} & {each.group for each in judge}
     if both:
-        yield find("LEAK.GROUP", f"{len(both)} groups are on both sides of the split", fix="split by Group()")
+        yield find("LEAK.GROUP", f"{len(both):,} groups are on both sides of the split", fix="split by Group()")
 
 
 def _tells(values: Sequence[Any], truth: Sequence[float], most: float) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from duomo.adapters.records import Record
+from duomo.brief import Named
 from duomo.counting import counted
 from duomo.errors import GuardRefused, UsageProblem
 
@@ -17,7 +18,7 @@ Fold = tuple[list[int], list[int]]
 """Positions of the records to fit on, and of those to judge by."""
 
 
-class SplitPolicy(ABC):
+class SplitPolicy(Named, ABC):
     """Cuts records into folds, having checked that it may."""
 
     def folds(self, records: Sequence[Record[Any]]) -> list[Fold]:
@@ -32,7 +33,7 @@ class SplitPolicy(ABC):
             if not fit or not judge:
                 raise UsageProblem(
                     f"the split {self} leaves one side empty",
-                    why=f"{counted(len(fit), 'record')} to fit on and {len(judge)} to judge by",
+                    why=f"{counted(len(fit), 'record')} to fit on and {len(judge):,} to judge by",
                     fix="more records, or another cutoff or share",
                 )
         return found
@@ -107,7 +108,7 @@ class GroupTime(Time):
             if judge and not new:
                 raise UsageProblem(
                     f"the split {self} leaves nothing to judge by",
-                    why=f"all {len({records[i].group for i in judge})} groups after the cutoff were seen before it",
+                    why=f"all {len({records[i].group for i in judge}):,} groups after the cutoff were seen before it",
                     fix="Group() for groups that were never seen (--split group), or Time() for the same ones later "
                     "(--split time)",
                 )
@@ -196,7 +197,7 @@ def _need(policy: SplitPolicy, records: Sequence[Record[Any]], field: str) -> No
     if lacking:
         raise UsageProblem(
             f"a split by {type(policy).__name__} needs a {field} in every record",
-            why=f"{lacking} of {len(records)} have none",
+            why=f"{lacking:,} of {len(records):,} have none",
             fix=f"set {field} where records are made",
         )
 

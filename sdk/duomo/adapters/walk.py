@@ -205,7 +205,7 @@ class Walk:
         raw = self.adapter.score([each.prepared for each in live])
         if len(raw) != len(live):
             raise AdapterFailed(
-                f"score() of '{self.adapter.spec.name}' gave {len(raw)} for {counted(len(live), 'record')}",
+                f"score() of '{self.adapter.spec.name}' gave {len(raw):,} for {counted(len(live), 'record')}",
                 why="each record has one",
                 fix="report it to the plugin's author",
             )

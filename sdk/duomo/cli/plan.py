@@ -226,7 +226,7 @@ def _show(planned: Planned) -> None:
 
 def _show_simulation(result: Simulation) -> None:
     click.echo(f"\n{click.style('simulation', bold=True)} (a virtual clock; no device was used)")
-    faults = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.faults.items() if count)
+    faults = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in result.faults.items() if count)
     rows = {
         "copies": f"{result.devices:,}",
         "items": f"{result.items:,}, {result.failed:,} failed",

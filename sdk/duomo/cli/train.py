@@ -195,7 +195,7 @@ def _show_checked(checked: Checked, output: str) -> None:
         echo_json(record, indent=2)
         return
     trained = counted(checked.trained, "row")
-    click.echo(f"{trained} to train on, {checked.held_out:,} held out, {len(checked.left_out)} left out")
+    click.echo(f"{trained} to train on, {checked.held_out:,} held out, {len(checked.left_out):,} left out")
     if checked.labels:
         click.echo(f"labels: {', '.join(checked.labels)}")
     for finding in checked.findings:
@@ -210,7 +210,7 @@ def _show_checked(checked: Checked, output: str) -> None:
 def _show_fit(fit: Fit) -> None:
     show_scores(fit.metrics)
     rows = fit.rows
-    click.echo(f"{counted(rows.trained, 'row')} trained, {rows.validated:,} held out, {len(rows.left_out)} left out")
+    click.echo(f"{counted(rows.trained, 'row')} trained, {rows.validated:,} held out, {len(rows.left_out):,} left out")
     for left in rows.left_out[:SHOWN]:
         click.echo(f"left out: {left.id}: {left.what}", err=True)
     click.echo(f"duomo run {fit.task} -m dir:{fit.folder} …", file=sys.stdout)

@@ -82,6 +82,9 @@ class Client:
         self._catalog = catalog
         self._limits: dict[str, Mapping[str, int]] = {}
 
+    def __repr__(self) -> str:
+        return f"<Client of {self._http.base_url.copy_with(username=None, password=None)}>"
+
     def tasks(self) -> dict[str, str]:
         """Return what the server serves: task → model."""
         with _ours():

@@ -70,7 +70,7 @@ def check_names(names: Sequence[str], column: str) -> None:
     if len(distinct) > max(20, len(names) // 2) and _are_numbers(distinct):
         raise BadInput(
             f"column '{column}' holds numbers, and names of classes are meant",
-            why=f"{len(distinct)} distinct values in {counted(len(names), 'row')}, such as {names[0]}",
+            why=f"{len(distinct):,} distinct values in {counted(len(names), 'row')}, such as {names[0]}",
             fix="a task that learns numbers (regression), or another column",
         )
 

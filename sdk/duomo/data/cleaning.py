@@ -29,7 +29,7 @@ def clean(examples: Sequence[Example], steps: Sequence[str]) -> tuple[list[Examp
         rows, changed, what = _DO[step](rows)
         if changed:
             findings.append(
-                Finding("note", f"{step}: {len(changed)} {what}", rows=tuple(changed[:SHOWN]), num_rows=len(changed))
+                Finding("note", f"{step}: {len(changed):,} {what}", rows=tuple(changed[:SHOWN]), num_rows=len(changed))
             )
     return rows, findings
 

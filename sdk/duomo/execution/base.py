@@ -109,6 +109,9 @@ class Executor(ABC):
     _meta: Meta
     _metas: dict[tuple[Timing, bool, int], Meta]
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._job.reference if self._job is not None else 'nothing loaded'}>"
+
     def start(self, job: Job) -> None:
         """Load the model; returns when it is ready or raises what prevented it."""
         if self._job is not None:

@@ -68,6 +68,9 @@ class Worker:
         self.checks_options = cls.check_options is not Model.check_options
         self._checked: object = None  # the options that were found good last
 
+    def __repr__(self) -> str:
+        return f"<Worker: {self.job.reference} on {self.device}>"
+
     def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
         with opening(weights):
             return cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
@@ -241,7 +244,7 @@ class Worker:
     def _same_length(self, step: str, got: Sequence[Any], items: Sequence[object]) -> None:
         if len(got) != len(items):
             raise WorkerContractError(
-                f"'{self.job.spec.name}' gave {len(got)} from {step}() for {counted(len(items), 'item')}",
+                f"'{self.job.spec.name}' gave {len(got):,} from {step}() for {counted(len(items), 'item')}",
                 why="each item needs exactly one, in the same order",
                 fix=f"report it to the author of {self.job.plugin or self.job.spec.plugin}",
             )

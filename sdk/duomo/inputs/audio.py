@@ -15,8 +15,9 @@ from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.lengths import doubt, unfilled
 from duomo.inputs.limits import limits
+from duomo.inputs.media import Media
 from duomo.inputs.resampling import resampled
-from duomo.inputs.source import memory_of, open_source, take_file, unpack_file
+from duomo.inputs.source import open_source, take_file, unpack_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ _USUAL_RATE = 48_000
 """Hertz; audio clips of `Limits.audio_seconds` at this rate are still taken, denser ones have to be shorter."""
 
 
-class Audio:
+class Audio(Media):
     """An audio clip that is decoded when a model asks for it."""
 
     __slots__ = ("_source", "name", "sampling_rate")
@@ -94,16 +95,6 @@ class Audio:
         audio = cls.accept(file)
         audio.name = audio.name or name
         return audio
-
-    @property
-    def source(self) -> object:
-        """What was handed in."""
-        return self._source
-
-    @property
-    def nbytes(self) -> int:
-        """What it holds in memory before it is decoded; nothing for a path."""
-        return memory_of(self._source)
 
     @property
     def size_hint(self) -> int:

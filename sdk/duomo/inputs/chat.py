@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from duomo.brief import Short
 from duomo.errors import BadInput
 from duomo.inputs.image import Image
 from duomo.inputs.text import Text
@@ -14,8 +15,8 @@ _ROLES = ("system", "user", "assistant")
 _EXAMPLE = '[{"role": "user", "content": [{"type": "image", "image": "cat.jpg"}, {"type": "text", "text": "Who?"}]}]'
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ImageChat:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class ImageChat(Short):
     """Messages whose parts are texts and images; the images stand in `images`, in the order of their places."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"text": Text, "image": Image}

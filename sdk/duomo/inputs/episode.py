@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from duomo.brief import Short
 from duomo.errors import BadInput
 from duomo.inputs.series import Series
 
@@ -13,8 +14,8 @@ Values = tuple[float, ...]
 _EXAMPLE = '{"observations": [{"position": [0.1, 0.5]}]}, or two observations and "actions": [[0.3, -1.0]]'
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Episode:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Episode(Short):
     """Observations of an environment, the last one of now, and the action that followed each of those before it."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {

@@ -12,11 +12,12 @@ from duomo.errors import BadInput, DuomoError, InputTooLarge, InputUnreadable
 from duomo.inputs.advice import not_one
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
+from duomo.inputs.media import Media
 from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.pdf import MAGIC, PdfPage, count_pages, page_of
 from duomo.inputs.rgb import as_uint8, to_rgb
 from duomo.inputs.seal import check_unsealed
-from duomo.inputs.source import is_url, memory_of, name_of, open_source, path_of, read_file, read_object, unpack_file
+from duomo.inputs.source import is_url, name_of, open_source, path_of, read_file, read_object, unpack_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ _MOST_SCANS = 20
 """Passes of a progressive JPEG over as many pixels as an image may have."""
 
 
-class Image:
+class Image(Media):
     """An image that is decoded when a model asks for it."""
 
     __slots__ = ("_source", "name")
@@ -106,16 +107,6 @@ class Image:
             cls._of_pdf(file, number, f"{name}#page={number}" if name else f"page {number}")
             for number in range(1, count_pages(file, name) + 1)
         ]
-
-    @property
-    def source(self) -> object:
-        """What was handed in."""
-        return self._source
-
-    @property
-    def nbytes(self) -> int:
-        """What it holds in memory before it is decoded; nothing for a path."""
-        return memory_of(self._source)
 
     def pil(self, at_least: int | None = None) -> PIL.Image.Image:
         """Decode to RGB, upright (EXIF orientation applied), transparency on white.

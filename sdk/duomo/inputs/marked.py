@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from duomo.brief import Short
 from duomo.errors import BadInput
 from duomo.inputs.image import Image
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class MarkedImage:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class MarkedImage(Short):
     """An image, and the boxes and points on it that a model is to look at; without any, the whole image is meant."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"image": Image, "boxes": list[list[float]], "points": list[list[float]]}

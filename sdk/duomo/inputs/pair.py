@@ -8,13 +8,14 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+from duomo.brief import Short
 from duomo.errors import BadInput
 from duomo.inputs.audio import Audio
 from duomo.inputs.image import Image
 from duomo.inputs.text import Text
 
 
-class Parts:
+class Parts(Short):
     """What inputs of two parts share: a tuple of the parts, or a mapping with a key for each, is taken apart.
 
     A subclass is a frozen dataclass whose fields are the parts, in the order of `WIRE`, and ``name``.
@@ -51,7 +52,7 @@ class Parts:
         return tuple(inner.accept(each) for each in parts)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class TextPair(Parts):
     """Two texts that belong together: ``(first, second)`` or ``{"text", "text_pair"}``."""
 
@@ -62,7 +63,7 @@ class TextPair(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class AudioPair(Parts):
     """Two audio clips to compare: ``(first, second)`` or ``{"audio", "audio_pair"}``."""
 
@@ -73,7 +74,7 @@ class AudioPair(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class SpokenText(Parts):
     """An audio clip, and the words that are said in it: ``(audio, text)`` or ``{"audio", "text"}``."""
 
@@ -84,7 +85,7 @@ class SpokenText(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class ImagePair(Parts):
     """Two images to compare: ``(first, second)`` or ``{"image", "image_pair"}``; it is named by the first."""
 
@@ -95,7 +96,7 @@ class ImagePair(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class ImageTrimap(Parts):
     """An image, and a map of what is foreground (white), background (black) and unknown (grey) in it.
 
@@ -109,7 +110,7 @@ class ImageTrimap(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Comparison(Parts):
     """One text and the texts to compare it with: ``(source, [sentence, …])`` or ``{"source", "sentences"}``."""
 
@@ -121,7 +122,7 @@ class Comparison(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Candidates(Parts):
     """A query, and the texts that may answer it: ``(query, [text, …])`` or ``{"query", "texts"}``."""
 
@@ -133,7 +134,7 @@ class Candidates(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Choices(Parts):
     """A question or the beginning of a story, and what may go with it, two texts or more.
 
@@ -154,7 +155,7 @@ class Choices(Parts):
             )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class ImageCandidates(Parts):
     """An image, and the texts that may say what it shows: ``(image, [text, …])`` or ``{"image", "texts"}``."""
 
@@ -166,7 +167,7 @@ class ImageCandidates(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class Question(Parts):
     """A question, and the text that answers it: ``(question, context)`` or ``{"question", "context"}``."""
 
@@ -177,7 +178,7 @@ class Question(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class ImageQuestion(Parts):
     """A question about an image: ``(question, image)`` or ``{"question", "image"}``; it is named by its image."""
 
@@ -188,15 +189,15 @@ class ImageQuestion(Parts):
     name: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class PageQuestion(ImageQuestion):
     """A question, and the image of a page that answers it."""
 
     WHAT = "a question and the image of a page"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TextOrImage:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class TextOrImage(Short):
     """A text or an image, for models that hold both in one space. Exactly one part is set."""
 
     text: Text | None = None

@@ -7,13 +7,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from duomo.brief import Short
 from duomo.errors import BadInput, InputTooLarge
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.limits import limits
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Series:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Series(Short):
     """Numbers in even steps of time, the oldest first."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"values": list[float]}

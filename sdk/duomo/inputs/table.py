@@ -7,13 +7,14 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 
+from duomo.brief import Short
 from duomo.errors import BadInput
 
 Cell = str | int | float | bool | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TableRow:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class TableRow(Short):
     """One row of a table: a cell for each column; None where one is missing."""
 
     fields: Mapping[str, Cell]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from duomo.brief import Short
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.delimiters import delimiter_of, encoding_of
 from duomo.inputs.limits import limits
@@ -16,8 +17,8 @@ from duomo.inputs.source import read_file
 from duomo.inputs.text import Text
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Table:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Table(Short):
     """Named columns and rows of cells, as texts; a cell that is missing is an empty text."""
 
     WIRE: ClassVar[Mapping[str, Any]] = {"columns": list[Text], "rows": list[list[Text]]}
@@ -69,7 +70,7 @@ class Table:
         return sum(len(cell) for row in self.rows for cell in row)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class TableQuestion(Parts):
     """A question about a table: ``(question, table)`` or ``{"question", "table"}``."""
 
@@ -117,7 +118,7 @@ def _of_mapping(value: Mapping[Any, Any]) -> tuple[tuple[str, ...], tuple[tuple[
     if len(lengths) > 1:
         raise BadInput(
             "the columns of this table are of different length",
-            why=", ".join(f"'{name}' has {len(cells)}" for name, cells in zip(value, columns, strict=True)),
+            why=", ".join(f"'{name}' has {len(cells):,}" for name, cells in zip(value, columns, strict=True)),
             fix="give each row a cell in every column; an empty one is ''",
         )
     return tuple(str(name) for name in value), tuple(zip(*columns, strict=True))

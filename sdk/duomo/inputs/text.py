@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from duomo.brief import Short
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.advice import not_one
 from duomo.inputs.limits import limits
@@ -123,8 +124,8 @@ def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str) -> InputUnre
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Prompt:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Prompt(Short):
     """What a language model goes on from: chat messages."""
 
     messages: tuple[dict[str, str], ...]

@@ -10,8 +10,9 @@ from duomo.inputs.advice import not_one
 from duomo.inputs.frames import Frame, VideoReader
 from duomo.inputs.image import Image, check_apart
 from duomo.inputs.limits import limits
+from duomo.inputs.media import Media
 from duomo.inputs.rgb import as_uint8
-from duomo.inputs.source import is_url, memory_of, open_source, take_file, unpack_file
+from duomo.inputs.source import is_url, open_source, take_file, unpack_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ class Clip(NamedTuple):
     """Frames that the video has."""
 
 
-class Video:
+class Video(Media):
     """A video that is decoded when a model asks for frames of it."""
 
     __slots__ = ("_source", "name")
@@ -71,18 +72,6 @@ class Video:
         video = cls.accept(file)
         video.name = video.name or name
         return video
-
-    @property
-    def source(self) -> object:
-        """What was handed in."""
-        return self._source
-
-    @property
-    def nbytes(self) -> int:
-        """What it holds in memory before it is decoded; nothing for a path."""
-        if isinstance(self._source, tuple):
-            return sum(memory_of(each) for each in self._source)
-        return memory_of(self._source)
 
     def first(self, count: int, step: int = 1) -> Clip:
         """Give frames 0, step, 2 step …, `count` in all; fewer where the video ends before.

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
+from duomo.brief import Named
 from duomo.errors import BadInput
 from duomo.inputs.live.reader import Arrival
 from duomo.tasks.base import Result
@@ -51,7 +52,7 @@ class SpeechEvent(Result):
     """How old the newest sound in it was when the event was given."""
 
 
-class Listener:
+class Listener(Named):
     """Takes sound in pieces and gives events; it starts nothing and waits for nothing.
 
     Args:

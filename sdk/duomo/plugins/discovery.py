@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from duomo.brief import Short
 from duomo.hooks import API_VERSION, ENTRY_POINT_GROUP, Hooks
 from duomo.plugins.distributions import Distribution, canonical, distributions, find_distribution
 from duomo.plugins.requirements import missing_requirements
@@ -26,8 +27,8 @@ class _EntryPoint(NamedTuple):
     value: str
 
 
-@dataclass
-class PluginRecord:
+@dataclass(repr=False)
+class PluginRecord(Short):
     """What is known about one plugin."""
 
     name: str
@@ -42,7 +43,7 @@ class PluginRecord:
     import_ms: float = 0.0
     heavy: tuple[str, ...] = ()
     """Heavy modules its import pulled in; a plugin should import them when used."""
-    specs: dict[str, list[Spec]] = field(default_factory=dict)
+    specs: dict[str, list[Spec]] = field(default_factory=dict, repr=False)
     """What it registered, by hook."""
     plugin: Hooks | None = None
 

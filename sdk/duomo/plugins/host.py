@@ -87,6 +87,9 @@ class PluginHost:
             if record.state == "ok":
                 self._load(record)
 
+    def __repr__(self) -> str:
+        return f"<PluginHost: {', '.join(record.name for record in self.records) or 'no plugins'}>"
+
     def implementing(self, hook: str) -> list[tuple[PluginRecord, Any]]:
         """The loaded plugins that implement a hook, with the bound method, in order of rank."""
         return [

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Sel
 
 import pydantic
 
+from duomo.brief import Brief
 from duomo.errors import BadOption, did_you_mean
-from duomo.tasks.brief import Brief
 from duomo.tasks.encoded import Encoded, Opened, is_file
 from duomo.tasks.encoding import described_base64, standard_base64
 
@@ -20,6 +20,9 @@ class Options(pydantic.BaseModel):
     """Options of a task; a name it does not know is an error, not ignored."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        return ((name, Brief(value)) for name, value in super().__repr_args__())
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:

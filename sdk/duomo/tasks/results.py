@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from duomo.errors import UsageProblem
 from duomo.tasks.base import Result
@@ -58,6 +58,19 @@ class Embedding(Result):
         """Build without validation; the vector may be any sequence of numbers."""
         values["vector"] = as_vector(values["vector"])
         return super().model_construct(_fields_set, **values)
+
+    def __len__(self) -> int:
+        return len(self.vector)
+
+    def __iter__(self) -> Iterator[float]:  # type: ignore[override]  # pydantic's would give the field and its name
+        return iter(self.vector.tolist())
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> Vector: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> float | Vector:
+        return self.vector[index] if isinstance(index, slice) else float(self.vector[index])
 
     @property
     def dim(self) -> int:

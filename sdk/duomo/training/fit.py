@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from duomo.brief import Short
 from duomo.data.examples import Finding
 from duomo.errors import StoreProblem
 from duomo.training.journal import json_safe
@@ -46,8 +47,8 @@ class RowReport:
     their batch's when they were read last."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Fit:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Fit(Short):
     """A training that ended well."""
 
     task: str

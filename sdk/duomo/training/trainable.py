@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Self, TypeVar
 
+from duomo.brief import Named
 from duomo.data.checks import name_of
 from duomo.errors import BadInput, did_you_mean
 from duomo.model import Features, stack_or_pad
@@ -46,7 +47,7 @@ class Parts(NamedTuple):
     """What lies between stack and head, such as a norm; trained with the upper layers."""
 
 
-class Trainable(ABC, Generic[In]):
+class Trainable(Named, ABC, Generic[In]):
     """A network as it is trained, with all that surrounds it. Frozen parts are in evaluation mode."""
 
     kind: ClassVar[Kind] = "classes"

@@ -22,6 +22,9 @@ class Writer(ABC):
     files: list[str]
     """Names of the files written; empty for a stream."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self.files) or 'a stream'}>"
+
     @abstractmethod
     def write(self, outcome: Outcome[Any]) -> None:
         """Add the next outcome."""

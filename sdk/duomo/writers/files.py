@@ -22,6 +22,9 @@ class GrowingFile:
         """Whether more of the earlier file may lie ahead."""
         self._file = open_alone(self.path, self.path, keep=self._behind)
 
+    def __repr__(self) -> str:
+        return f"<GrowingFile {str(self.path)!r}>"
+
     def write(self, text: str | bytes) -> int:
         """Write on, or find it written; what is written is with the operating system at once."""
         # A file's name need not be valid text; what becomes of its bad bytes, \udcff, is how JSON writes them.

@@ -41,6 +41,13 @@ def test_adapters_are_listed_with_risk_and_review(duomo):
     assert "no adapter is like that" in duomo("adapters", "list", "--industry", "fishery", "-o", "table").stderr
 
 
+def test_thousands_of_records_are_counted_in_one_way(duomo, labelled, fitted, tmp_path):
+    many = tmp_path / "many.jsonl"
+    many.write_text(labelled.read_text() * 13 + "{}\n" * 1001)
+    done = duomo("adapt", "thermometer", str(many), "-a", fitted, "-o", "jsonl")
+    assert "2,041 records: 130 accept, 1,001 failed, 208 refer, 702 reject" in done.stderr
+
+
 def test_an_adapter_is_shown_with_what_it_is_not_for(duomo):
     text = duomo("adapters", "show", "fake/thermometer").stdout
     for words in (

@@ -516,6 +516,9 @@ def test_a_file_of_unknown_format_is_refused(duomo: Any, tmp_path: Path, task: s
     done = duomo("run", task, "-t", "a", "-O", str(tmp_path / name))
     assert done.exit_code == 2
     assert f"its ending is none of {known}" in done.stderr
+    fix = done.stderr.split("fix: -O ")[1].strip()
+    assert duomo("run", task, "-t", "a", "-O", fix).exit_code == 0
+    assert Path(fix).read_bytes()[:1] == {".wav": b"R", ".jsonl": b"{"}[Path(fix).suffix]
     assert duomo("run", task, "-t", "a", "-O", str(tmp_path / name), "-o", "csv").exit_code == 0
 
 

@@ -34,6 +34,7 @@ def test_a_vector_is_an_array_of_float32_and_a_list_in_json():
     assert embedding.numpy() is embedding.vector is embedding.array
     assert np.asarray(embedding) is embedding.vector
     assert np.stack([embedding, embedding]).shape == (2, 3)
+    assert (len(embedding), list(embedding), embedding[1], embedding[:2].tolist()) == (3, [0.5, -1, 2], -1, [0.5, -1])
     assert embedding.model_dump_json() == '{"vector":[0.5,-1.0,2.0]}'
     assert Embedding.model_validate_json('{"vector":[0.5,-1.0,2.0]}') == embedding
     assert np.isnan(Embedding.model_validate_json('{"vector":[null]}').vector[0])

@@ -147,7 +147,8 @@ class ConformalInterval(Conformal):
         widths = np.ones(len(predicted)) if scales is None else np.asarray(scales, float)
         if not len(predicted) == len(observed) == len(widths):
             raise UsageProblem(
-                f"{len(predicted)} forecasts, {len(observed)} observations and {len(widths)} scales", fix="one a record"
+                f"{len(predicted):,} forecasts, {len(observed):,} observations and {len(widths):,} scales",
+                fix="one a record",
             )
         if not (widths > 0).all():
             raise UsageProblem(

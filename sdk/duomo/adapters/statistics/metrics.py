@@ -55,7 +55,7 @@ def auc(values: Floats, labels: Floats) -> float:
     if positives in (0, len(y)):
         raise UsageProblem(
             "the area under the curve needs both classes",
-            why=f"{positives} of {len(y)} are positive",
+            why=f"{positives:,} of {len(y):,} are positive",
             fix="take more rows",
         )
     _, inverse, counts = np.unique(s, return_inverse=True, return_counts=True)

@@ -40,7 +40,7 @@ class Live:
             parts.append(f"padding {stats.padding:.0%}")
         for count, word in ((stats.restarts, "restarted"), (stats.ooms, "out of memory")):
             if count:
-                parts.append(f"{count} {word}")
+                parts.append(f"{count:,} {word}")
         gone = len(self._devices) - stats.num_alive
         if gone:
             parts.append(f"{gone} of {len(self._devices)} workers given up")

@@ -102,8 +102,8 @@ class RecordsJob(Job[AdaptOptions]):
         done = self.summary.done
         if not done and self.stopped is not None:
             return ""
-        parts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items()))
-        found = ", ".join(f"{code} {count}" for code, count in sorted(self.findings.items()))
+        parts = ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))
+        found = ", ".join(f"{code} {count:,}" for code, count in sorted(self.findings.items()))
         words = f"{counted(done, 'record')}: {parts or 'none'}" + (f"; found {found}" if found else "")
         return f"{words}\n{self.spec.disclaimer}" if done and self.spec.disclaimer else words
 

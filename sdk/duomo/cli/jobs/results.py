@@ -83,7 +83,7 @@ class View:
         if name.endswith("score") and isinstance(value, float):
             return f"{value:6.3f} {'█' * round(min(max(value, 0), 1) * _BAR):<{_BAR}}"
         if isinstance(value, list) and len(value) > 8 and isinstance(value[0], float):
-            return f"{len(value)} numbers: {', '.join(f'{each:.3f}' for each in value[:4])}, …"
+            return f"{len(value):,} numbers: {', '.join(f'{each:.3f}' for each in value[:4])}, …"
         return plain(value, digits=4)
 
 

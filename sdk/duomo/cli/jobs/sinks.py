@@ -53,7 +53,7 @@ class Sink:
             raise UsageProblem(
                 f"'{out}' does not say in which format to write",
                 why=f"its ending is none of {', '.join(filter(None, (blob, *SUFFIXES)))}",
-                fix="-o FORMAT says it",
+                fix=f"-O {os.path.splitext(out)[0]}{blob or '.jsonl'}",
             )
         if self.output == "parquet" and (self.fields or not is_file):
             fix = "-O out.csv takes --fields" if self.fields else "-O out.parquet"

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from duomo.brief import Named
 from duomo.errors import BadInput, DuomoError, ModelFailed, Unavailable
 from duomo.execution.base import ItemResult, Job, ModelFacts
 from duomo.outcome import ItemError
@@ -36,7 +37,7 @@ class Event(NamedTuple):
     compute_s: float = 0.0
 
 
-class Crew(ABC):
+class Crew(Named, ABC):
     """The replicas that a pool drives. One thread at a time calls `wait` and `kill`; others call the rest meanwhile."""
 
     size: int
@@ -68,7 +69,7 @@ class Crew(ABC):
         Ctrl-C is held back meanwhile: a crew that waits long does so in `interrupts.let_through`.
         """
 
-    def wake(self) -> None:  # noqa: B027 - nothing is right for a crew that never waits long
+    def wake(self) -> None:
         """Make a `wait` in another thread return soon."""
 
     @abstractmethod

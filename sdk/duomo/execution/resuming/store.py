@@ -103,6 +103,9 @@ class RunStore:
             self._db.close()
             raise
 
+    def __repr__(self) -> str:
+        return f"<RunStore {str(self.path)!r}>"
+
     def begin(self, fingerprint: Mapping[str, str], assumed: Mapping[str, str] | None = None) -> None:
         """Say what the rows are made with. Raises `StoreMismatch` when those in the file were made otherwise.
 
