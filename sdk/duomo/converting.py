@@ -158,8 +158,9 @@ def _from_gguf(file: Path, made: Path) -> None:
     network.hf_quantizer = None  # its numbers are plain ones now
     if hasattr(network.config, "quantization_config"):
         del network.config.quantization_config
-    network.save_pretrained(made)
-    tokenizer.save_pretrained(made)
+    with quiet():
+        network.save_pretrained(made)
+        tokenizer.save_pretrained(made)
 
 
 def _from_adapter(folder: Path, base: Path, made: Path) -> None:
@@ -182,7 +183,8 @@ def _from_adapter(folder: Path, base: Path, made: Path) -> None:
             why=first_line(error),
             fix="check that this is its base; prompts and prefixes cannot be merged, LoRA and its kin can",
         ) from error
-    merged.save_pretrained(made)
+    with quiet():
+        merged.save_pretrained(made)
     for source in (base, folder):  # the adapter's own tokenizer counts
         for path in source.rglob("*"):
             inside = path.relative_to(source)

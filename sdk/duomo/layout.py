@@ -27,13 +27,32 @@ def network_folder(folder: Path) -> Path:
     return folder
 
 
+def no_folder(path: str) -> WeightsMissing:
+    """What there is instead of a folder at the path that the caller named: a file, or nothing."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return WeightsMissing(
+            f"'{path}' is a file", why="a model is the folder with all its files", fix=f"-m 'dir:{place.parent}'"
+        )
+    return WeightsMissing(
+        f"no model folder at '{path}'", why=f"looked in {place.absolute().parent}", fix="check the path"
+    )
+
+
+def graphs_of(folder: Path) -> list[Path]:
+    """The graphs in a folder that has a ``duomo.json``, which says what reads them."""
+    if not (folder / "duomo.json").is_file():
+        return []
+    return sorted(each for end in GRAPHS for each in folder.glob(f"*{end}"))
+
+
 def refuse_pickles(folder: Path) -> None:
     """Raise `UnsafeWeights` unless there is a safetensors file or a graph, or `WeightsMissing` when there is nothing.
 
     A graph counts beside a ``duomo.json`` that says what reads it. Raises `WeightsProblem` for what is known to be
     something else.
     """
-    if (folder / "duomo.json").is_file() and any(each for end in GRAPHS for each in folder.glob(f"*{end}")):
+    if graphs_of(folder):
         return
     check_layout(folder)
     if any(folder.glob("*.safetensors")) or ctranslate2_spec(folder):
@@ -48,7 +67,7 @@ def refuse_pickles(folder: Path) -> None:
     raise WeightsMissing(
         f"'{folder}' holds no weights",
         why="there is no *.safetensors file in it, nor a graph (*.onnx) beside a duomo.json",
-        fix="save a checkpoint there: model.save_pretrained(folder)",
+        fix="save a checkpoint there: model.save_pretrained(folder); or write the duomo.json of a graph",
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 from duomo.parallel import shard_if_grouped
-from duomo.unfit import explain_quantised, quantised_by
+from duomo.unfit import explain_quantised, quantised_by, read_config
 from duomo.weights import WeightsRef, check_tensors, first_line
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def load_network(
     """
     from safetensors import SafetensorError
 
+    _refuse_unknown_numbers(weights)
     extra = {} if dtype is None else {"dtype": dtype}
     unpacked = quantised_by(weights.network_folder) == "compressed-tensors"
     try:
@@ -203,6 +204,24 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if has_bars:
             logging.enable_progress_bar()
+
+
+def _refuse_unknown_numbers(weights: WeightsRef) -> None:
+    """Where transformers knows no reader, it takes the numbers for plain ones, with a warning."""
+    method = quantised_by(weights.network_folder)
+    if not method:
+        return
+    from transformers.quantizers.auto import AutoHfQuantizer
+
+    described = read_config(weights.network_folder, "config.json")["quantization_config"]
+    with quiet(), contextlib.suppress(ValueError):  # raised where the method has no name
+        if AutoHfQuantizer.supports_quant_method(described):  # type: ignore[no-untyped-call]
+            return
+    raise WeightsProblem(
+        f"'{weights.folder}' is quantised ({method})",
+        why="transformers knows no reader of such numbers; taken for plain ones, they would be others",
+        fix="take the checkpoint it was made from; optimize='int8' quantises that on a CPU",
+    )
 
 
 def _refuse_own_code(weights: WeightsRef, error: Exception) -> None:

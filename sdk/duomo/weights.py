@@ -27,6 +27,7 @@ from duomo.layout import (
     first_line as first_line,
     folder_digest as folder_digest,
     network_folder as network_folder,
+    no_folder,
     read_object,
     record_digest as record_digest,
     refuse_pickles as refuse_pickles,
@@ -189,9 +190,7 @@ def open_folder(spec: ModelSpec, path: str) -> WeightsRef:
     """A folder the caller named. Raises `WeightsMissing`, or `UnsafeWeights` when it holds only pickles."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        raise WeightsMissing(
-            f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
-        )
+        raise no_folder(path)
     refuse_pickles(network_folder(folder))
     return WeightsRef(spec, folder, f"files:{folder_digest(folder)[:12]}")
 

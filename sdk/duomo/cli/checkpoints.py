@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog
 from duomo.cli.foreign import look_foreign
-from duomo.errors import DuomoError, WeightsMissing
+from duomo.errors import DuomoError
+from duomo.layout import GRAPHS, graphs_of, no_folder
 from duomo.plugins.requirements import missing_requirements
 from duomo.specs import ModelSpec
 from duomo.unfit import POINTER, READERS, ctranslate2_spec, quantised_by
@@ -63,13 +64,11 @@ def look(path: str, catalog: Catalog) -> Folder:
             tasks = {task: name for task, name in tasks.items() if task == "text-generation"}
         return Folder(path=str(folder), tasks=tasks, **foreign._asdict())
     if not folder.is_dir():
-        raise WeightsMissing(
-            f"no model folder at '{path}'", why=f"looked in {folder.absolute().parent}", fix="check the path"
-        )
+        raise no_folder(path)
     weights = WeightsRef(ModelSpec(f"dir:{path}", "", "", "", "", weights="given"), folder)
     inner = network_folder(folder)
     missing: list[str] = []
-    layout, architectures, tasks = "unknown", [], {}
+    layout, named, architectures, tasks = "unknown", "", [], {}
     try:
         architectures, named = weights.architectures(), weights.family()
         layout = _layout(folder, weights, named)
@@ -81,15 +80,21 @@ def look(path: str, catalog: Catalog) -> Folder:
             missing += [f"{line} ({spec.task}): pip install '{line}'" for line in missing_requirements(spec.requires)]
     except (DuomoError, ValueError) as error:
         missing.append(f"its configuration cannot be read: {error}")
-    if layout == "unknown":
+    graphs = graphs_of(folder)
+    if layout == "unknown" and any(each for end in GRAPHS for each in folder.glob(f"*{end}")):
+        missing.append('duomo.json, which says what reads the graph, such as {"model": "edge/image-classifier", …}')
+    elif layout == "unknown":
         missing.append("config.json: save the whole checkpoint, model.save_pretrained(folder)")
     elif not tasks:
-        missing.append(f"no family loads {', '.join(architectures) or 'it'}: duomo models list --family")
+        what = ", ".join(architectures) or named or "it"
+        missing.append(f"no family loads {what}: duomo models list --family")
     files = sorted(inner.glob("*.safetensors"))
     counted = [_count(file, missing) for file in files]
     quantised = quantised_by(inner)
     if layout == "ctranslate2":
         files = [folder / "model.bin"]
+    elif graphs and not files:
+        files = graphs
     else:
         missing += _missing_weights(inner, files)
     if quantised:

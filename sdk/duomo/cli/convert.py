@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ import torch
 from safetensors.torch import save_file
 
 from duomo.errors import InputMissing, UnsafeWeights, UsageProblem, WeightsMismatch
+from duomo.layout import PICKLES
 
 _AGAIN = "download the checkpoint again"
 _SHARD = re.compile(r"-\d{5}-of-\d{5}\b")
 _INDEX = ".index.json"
+PARTS = ".bin.index.json"
 
 
 def convert(checkpoint: str, out: str | None = None, *, force: bool = False) -> Path:
@@ -25,6 +26,10 @@ def convert(checkpoint: str, out: str | None = None, *, force: bool = False) -> 
     several or a file that is there already.
     """
     source = Path(checkpoint)
+    if source.is_dir():
+        found = sorted(each.name for each in source.iterdir() if each.suffix in PICKLES or each.name.endswith(PARTS))
+        best = next((name for name in found if name.endswith(PARTS)), found[0] if found else "pytorch_model.bin")
+        raise UsageProblem(f"'{checkpoint}' is a folder", fix=f"name the file: duomo models convert '{source / best}'")
     if not source.is_file():
         raise InputMissing(f"no checkpoint at '{checkpoint}'", fix="name one file, such as pytorch_model.bin")
     if source.name.endswith(_INDEX):
@@ -79,7 +84,9 @@ def _write(source: Path, target: Path) -> None:
 def _tensors(source: Path) -> dict[str, torch.Tensor]:
     try:
         loaded: Any = torch.load(source, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file surprises its reader in many ways
         raise UnsafeWeights(
             f"'{source}' cannot be read as tensors alone",
             why="it is damaged, or holds objects that only the code which made them can read",

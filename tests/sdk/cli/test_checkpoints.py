@@ -107,3 +107,20 @@ def test_a_folder_of_timm_is_known_by_its_config(tmp_path: Path) -> None:
     save_file({"fc.bias": torch.zeros(3)}, tmp_path / "model.safetensors")
     found = show(tmp_path)
     assert (found["layout"], found["tasks"]) == ("timm", {"image-classification": "vision/transformers"})
+
+
+def test_a_graph_is_weights_where_a_record_says_what_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"graph")
+    assert any(line.startswith("duomo.json, which says what reads the graph") for line in show(tmp_path)["missing"])
+    record = tmp_path / "duomo.json"
+    record.write_text('{"model": "edge/image-classifier"}', "utf-8")
+    found = show(tmp_path)
+    assert (found["tasks"], found["missing"], found["size"]) == (
+        {"image-classification": "edge/image-classifier"},
+        [],
+        5,
+    )
+    record.write_text('{"model": "edge/image-clasifier"}', "utf-8")
+    assert show(tmp_path)["missing"] == ["no family loads edge/image-clasifier: duomo models list --family"]
+    done = CliRunner().invoke(cli, ["models", "show", f"dir:{record}"], obj=App())
+    assert (done.exit_code, "is a file" in done.stderr, f"dir:{tmp_path}" in done.stderr) == (4, True, True)

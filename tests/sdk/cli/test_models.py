@@ -237,6 +237,8 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(duomo: Any, tmp_path: Path)
         ("pytorch_model-00001-of-00002.bin", b"x", 2, "is one part of several"),
         ("pytorch_model.bin.index.json", b"{}", 4, "does not say which tensor lies where"),
         ("rubbish.bin", b"not a checkpoint", 4, "cannot be read as tensors alone"),
+        ("short.bin", b"junk", 4, "cannot be read as tensors alone"),
+        ("", None, 2, "is a folder"),
     ],
 )
 def test_what_cannot_be_converted_is_named(
