@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+import functools
 import types
 from collections.abc import Sequence
 from typing import Any, Self
@@ -27,23 +28,16 @@ from transformers import (
 )
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import BadOption, did_you_mean
 from duomo.model import Portable
 from duomo.parallel import from_first_rank
-from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
+from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
+from duomo.tasks.speech.whispering import FIRST_TIME, MAX_STEPS, MEL_FRAMES, STEP_S, Prompt, heard_steps, room_of
 from duomo_speech import parallel
 from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
 from duomo_speech.whisper_checkpoint import Vocabulary, read_checkpoint
 from duomo_speech.whisper_decoder import WhisperDecoder
 from duomo_speech.whisper_graphs import portable_whisper
-from duomo_speech.windows import WINDOW_S, Window, join, load_vad, speech_windows
-
-STEP_S = 0.02  # between two timestamp tokens, and two states of the encoder
-MEL_FRAMES = 2  # of a spectrogram for each state of the encoder
-MAX_STEPS = round(WINDOW_S / STEP_S)
-MARGIN_S = 3.0  # of silence after speech: with 1 s, a trimmed encoder makes the decoder repeat short clips for ever
-TOKENS_A_SECOND = 10  # of speech, and for a second more: whoever needs more with a trimmed encoder repeats a phrase
-FIRST_TIMESTAMP = 50  # speech begins in the first second of a window
+from duomo_speech.windows import Window, join, load_vad, speech_windows
 
 
 class Whisper(Model[Any, Transcript]):
@@ -58,7 +52,6 @@ class Whisper(Model[Any, Transcript]):
         self.vocabulary = vocabulary
         self.vad = vad
         self.extractor: Any = WhisperFeatureExtractor(feature_size=network.config.num_mel_bins)  # type: ignore[no-untyped-call]
-        self.timestamps_from = vocabulary.no_timestamps + 1
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -74,7 +67,7 @@ class Whisper(Model[Any, Transcript]):
 
     def check_options(self, options: SpeechRecognitionOptions) -> None:
         """Refuse languages and tasks that the checkpoint does not know."""
-        self._prompt(options)
+        self.vocabulary.prompt(options)
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
         """Windows of speech; none where no one speaks. Raises `InputUnreadable` for less than a frame of sound."""
@@ -86,18 +79,17 @@ class Whisper(Model[Any, Transcript]):
 
     def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
         """Log-mel spectrograms of shape (mels, frames): 30 s, or with ``encoder="trimmed"`` the speech and a margin."""
-        prompt = self._prompt(options)
-        steps = [int(len(window.samples) / SAMPLING_RATE / STEP_S) for window in items]
-        spans = [_trimmed(each) if options.encoder == "trimmed" else _trimmed(MAX_STEPS) for each in steps]
+        prompt = self.vocabulary.prompt(options)
+        heard = [heard_steps(window, options.encoder) for window in items]
         mels = self.extractor(
             [window.samples for window in items],
             sampling_rate=SAMPLING_RATE,
-            max_length=round(max(spans) * STEP_S * SAMPLING_RATE),
+            max_length=round(max(span for _, span in heard) * STEP_S * SAMPLING_RATE),
             return_tensors="pt",
         ).input_features
         return [
-            {"mel": mel[:, : MEL_FRAMES * span], "steps": each, "prompt": prompt, "window": window}
-            for mel, span, each, window in zip(mels, spans, steps, items, strict=True)
+            {"mel": mel[:, : MEL_FRAMES * span], "steps": steps, "prompt": prompt, "window": window}
+            for mel, (steps, span), window in zip(mels, heard, items, strict=True)
         ]
 
     def collate(self, features: list[dict[str, Any]]) -> dict[str, Any]:
@@ -113,49 +105,18 @@ class Whisper(Model[Any, Transcript]):
         self, output: list[list[int]], features: list[dict[str, Any]], options: SpeechRecognitionOptions
     ) -> list[Transcript]:
         """Tokens to text and segments on the clock of the audio clip."""
-        names = {token: name for name, token in self.vocabulary.languages.items()}
-        transcripts = []
+        decode = functools.partial(self.vocabulary.tokenizer.decode, skip_special_tokens=True)
         for tokens, each in zip(output, features, strict=True):
             each["truncated"] = tokens[-1] != self.vocabulary.end
-            segments = self._segments(tokens, each["window"])
-            transcripts.append(
-                Transcript.model_construct(
-                    text=" ".join(segment.text for segment in segments),
-                    segments=segments,
-                    language=names[tokens[1]] if names else "en",
-                )
-            )
-        return transcripts
+        return [
+            self.vocabulary.transcript(tokens, each["window"], decode)
+            for tokens, each in zip(output, features, strict=True)
+        ]
 
     def portable(self) -> Portable:
         return portable_whisper(self.network, self.vocabulary, self.vad)
 
-    def _prompt(self, options: SpeechRecognitionOptions) -> tuple[int | None, ...]:
-        """Language and task of the call, or of the checkpoint; None stands for a language to be found."""
-        known = self.vocabulary.languages
-        if not known:
-            if options.language not in (None, "en") or options.task == "translate":
-                raise BadOption(
-                    "this Whisper writes English speech down as English",
-                    why=f"language={options.language}, task={options.task} were asked for",
-                    fix="use a multilingual one: -m speech/whisper-base",
-                )
-            return ()
-        language = self.vocabulary.language if options.language is None else options.language
-        if language is not None and language not in known:
-            raise BadOption(
-                f"option 'language' cannot be '{language}'",
-                why=did_you_mean(language, known) or f"Whisper knows {', '.join(sorted(known))}",
-                fix="pass an ISO 639-1 code such as en, or leave it out",
-            )
-        # A call that leaves the task out reads "transcribe" too, but did not ask for it.
-        task = options.task if "task" in options.model_fields_set else self.vocabulary.task
-        return (
-            None if language is None else known[language],
-            self.vocabulary.translate if task == "translate" else self.vocabulary.transcribe,
-        )
-
-    def _hear(self, mels: list[Tensor], steps: list[int], prompt: tuple[int | None, ...]) -> list[list[int]]:
+    def _hear(self, mels: list[Tensor], steps: list[int], prompt: Prompt) -> list[list[int]]:
         """Tokens of each window, to its end: Whisper may stop where it announces that more is said, or run out of room.
 
         It then hears the rest from the last time it wrote; what it wrote after that time it writes again. What a
@@ -165,17 +126,16 @@ class Whisper(Model[Any, Transcript]):
         prompt_BP = self._prompts(decoder, prompt, len(mels))
         most = self.network.config.max_target_positions // 2
         trimmed = [mel.shape[1] < MEL_FRAMES * MAX_STEPS for mel in mels]
-        rooms = [min(most, _room(each)) if short else most for each, short in zip(steps, trimmed, strict=True)]
+        rooms = [room_of(each, short, most) for each, short in zip(steps, trimmed, strict=True)]
         tokens = self._decode(decoder, prompt_BP, rooms)
-        stops = {row: self._stop(found, steps[row], trimmed[row]) for row, found in enumerate(tokens)}
+        stops = {row: self.vocabulary.stop(found, steps[row], trimmed[row]) for row, found in enumerate(tokens)}
         again = {row: at for row, at in stops.items() if at is not None}
         if again:
             rest = [_from(mels[row], MEL_FRAMES * at) for row, at in again.items()]
             tails = self._hear(rest, [steps[row] - at for row, at in again.items()], prompt)
             length = prompt_BP.shape[1]
             for (row, at), tail in zip(again.items(), tails, strict=True):
-                later = [token + at if token >= self.timestamps_from else token for token in tail[length:]]
-                tokens[row] = tokens[row][: self._last_time(tokens[row]) + 1 if at else length] + later
+                tokens[row] = self.vocabulary.joined(tokens[row], at, tail[length:], length)
         return tokens
 
     def _encode(self, mels: list[Tensor]) -> WhisperDecoder:
@@ -195,7 +155,7 @@ class Whisper(Model[Any, Transcript]):
             hidden.extend(encoder.layer_norm(x_BTD))
         return WhisperDecoder(self.network, hidden)
 
-    def _prompts(self, decoder: WhisperDecoder, prompt: tuple[int | None, ...], count: int) -> Tensor:
+    def _prompts(self, decoder: WhisperDecoder, prompt: Prompt, count: int) -> Tensor:
         """The first tokens (B, P) of all windows, with the likeliest language of each where none was named."""
         start = torch.full((count, 1), self.vocabulary.start, device=self.network.device)
         rest = [start.new_tensor(each or 0).expand(count, 1) for each in prompt]
@@ -206,31 +166,13 @@ class Whisper(Model[Any, Transcript]):
             decoder.forget()
         return torch.cat([start, *rest], dim=1)
 
-    def _stop(self, tokens: list[int], length: int, trimmed: bool) -> int | None:
-        """The step to hear on from, a second or more from the start and half a second from the end; None for none.
-
-        It is the last time written, if no text follows it though a segment was begun, or if the end never came; the
-        start, if the end never came and the encoder was trimmed.
-        """
-        if trimmed and tokens[-1] != self.vocabulary.end:
-            return 0
-        last = self._last_time(tokens)
-        at = tokens[last] - self.timestamps_from
-        begun = tokens[last - 1] >= self.timestamps_from and tokens[last + 1 :] == [self.vocabulary.end]
-        goes_on = begun or tokens[-1] != self.vocabulary.end
-        return at if goes_on and 1 / STEP_S <= at <= length - 0.5 / STEP_S else None
-
-    def _last_time(self, tokens: list[int]) -> int:
-        """The place of the last timestamp; of the first token when there is none."""
-        return max(at for at, token in enumerate(tokens) if at == 0 or token >= self.timestamps_from)
-
     def _decode(self, decoder: WhisperDecoder, prompt_BP: Tensor, rooms: list[int]) -> list[list[int]]:
         """The likeliest token each time; a window that has ended leaves the batch, as does one that is out of room."""
         vocabulary = self.vocabulary
         steering: Any = types.SimpleNamespace(
             eos_token_id=vocabulary.end,
             no_timestamps_token_id=vocabulary.no_timestamps,
-            max_initial_timestamp_index=FIRST_TIMESTAMP,
+            max_initial_timestamp_index=FIRST_TIME,
         )
         rules = WhisperTimeStampLogitsProcessor(steering, begin_index=prompt_BP.shape[1])
         finished: dict[int, list[int]] = {}
@@ -253,38 +195,6 @@ class Whisper(Model[Any, Transcript]):
                 rows, tokens, new, room_B = rows[order], tokens[order], new[order], room_B[order]
             tokens = torch.cat([tokens, new], dim=1)
         return [finished[row] for row in range(len(prompt_BP))]
-
-    def _segments(self, tokens: list[int], window: Window) -> list[Segment]:
-        """Text between timestamp tokens; the last segment ends with the window when no token says so."""
-        segments: list[Segment] = []
-        text: list[int] = []
-        start = 0.0
-
-        def close(end: float) -> None:
-            words = self.vocabulary.tokenizer.decode(text, skip_special_tokens=True).strip()
-            if words:
-                times = [round(min(window.start_s + at, window.end_s), 3) for at in (start, end)]
-                segments.append(Segment.model_construct(start=times[0], end=times[1], text=words))
-
-        for token in tokens:
-            if token < self.timestamps_from:
-                text.append(token)
-                continue
-            at = (token - self.timestamps_from) * STEP_S
-            close(at)
-            start, text = at, []
-        close(window.end_s - window.start_s)
-        return segments
-
-
-def _trimmed(steps: int) -> int:
-    """Number of states of a trimmed encoder for this many states of speech."""
-    return min(steps + round(MARGIN_S / STEP_S), MAX_STEPS)
-
-
-def _room(steps: int) -> int:
-    """Number of tokens that a trimmed encoder may let be written for this many states of speech."""
-    return round((steps * STEP_S + 1) * TOKENS_A_SECOND)
 
 
 def _from(mel_MT: Tensor, frame: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from duomo import WeightsRef
 from duomo.errors import WeightsMissing
 from duomo.generating import refuse
 from duomo.pretrained import load_network
+from duomo.tasks.speech import whispering
 from duomo.weights import check_tensors, find_parts
 from duomo_speech.checkpoint import load_part
 from duomo_speech.ctranslate2 import read_whisper
@@ -27,25 +28,10 @@ if TYPE_CHECKING:
 NUM_ENGLISH_ONLY = 51_864  # tokens of a model without languages; all others have more
 
 
-class Vocabulary(NamedTuple):
-    """The tokenizer of a checkpoint and the tokens that steer decoding."""
+class Vocabulary(whispering.Vocabulary):
+    """The tokens that steer decoding, and the tokenizer of a checkpoint."""
 
     tokenizer: Any
-    languages: dict[str, int]
-    """Token of each language; empty for a model of English only."""
-    start: int
-    end: int
-    transcribe: int
-    translate: int
-    no_timestamps: int
-    suppressed: list[int]
-    """Never written: signs that are not spoken, and tokens of other tasks."""
-    suppressed_first: list[int]
-    """Never written first: a blank, and the end."""
-    language: str | None = None
-    """What the checkpoint was tuned for, when a call names no language; None: found by the model."""
-    task: str = "transcribe"
-    """What the checkpoint does when a call names no task."""
 
     @classmethod
     def of(
@@ -61,7 +47,10 @@ class Vocabulary(NamedTuple):
             languages = {
                 token.strip("<|>"): at for token, at in zip(tokenizer.convert_ids_to_tokens(ids), ids, strict=True)
             }
-        return cls(tokenizer, languages, start, end, transcribe, translate, no_timestamps, suppressed, suppressed_first)
+        return cls(
+            tokenizer=tokenizer, languages=languages, start=start, end=end, transcribe=transcribe, translate=translate,
+            no_timestamps=no_timestamps, suppressed=suppressed, suppressed_first=suppressed_first,
+        )  # fmt: skip
 
 
 def read_checkpoint(weights: WeightsRef) -> tuple[Any, Vocabulary]:
@@ -138,7 +127,7 @@ def _tuned(vocabulary: Vocabulary, steering: object) -> Vocabulary:
     if language is not None:
         language = language.lower().strip("<|>")
         language = TO_LANGUAGE_CODE.get(language, language)
-    return vocabulary._replace(language=language, task=task or "transcribe")
+    return vocabulary.model_copy(update={"language": language, "task": task or "transcribe"})
 
 
 def _count_layers(tensors: dict[str, Tensor], side: str) -> int:

@@ -103,7 +103,7 @@ def portable_whisper(network: Network, vocabulary: Vocabulary, vad: SileroVad) -
         ),
         "activity": activity.networks["network"],
     }  # fmt: skip
-    steering = {name: value for name, value in vocabulary._asdict().items() if name != "tokenizer"}
+    steering = vocabulary.model_dump(exclude={"tokenizer"})
     settings = {
         "frames": EXPORTED, "mels": config.num_mel_bins, "shape": [layers, heads, config.d_model // heads],
         "most_tokens": config.max_target_positions // 2, "vocabulary": steering,

@@ -12,9 +12,10 @@ from transformers import WhisperFeatureExtractor, WhisperTimeStampLogitsProcesso
 import duomo
 from duomo.errors import BadOption, ExportRefused, WeightsMismatch, WeightsMissing
 from duomo.export import export
+from duomo.tasks.speech.whispering import Vocabulary
 from duomo.testing.samples import voice
 from duomo_edge.sound.spectrum import log_mel
-from duomo_edge.sound.timestamps import Vocabulary, allowed
+from duomo_edge.sound.timestamps import allowed
 from tests.plugins.edge import graphs
 from tests.plugins.speech import tiny
 

@@ -11,6 +11,7 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration
 import duomo
 from duomo.errors import BadOption, InputTooLong, WeightsMismatch, WeightsMissing
 from duomo.tasks.speech import SpeechRecognitionOptions
+from duomo.tasks.speech.whispering import Vocabulary
 from duomo.weights import is_installed, locate
 from duomo_speech.plugin import WHISPER_BASE, WHISPER_TINY_EN
 from duomo_speech.whisper import Whisper
@@ -68,7 +69,7 @@ def test_a_window_is_heard_to_its_end_when_whisper_stops_early(asr, recording, m
             return model.postprocess(model.forward(model.collate(features)), features, OPTIONS)[0]
 
     whole = hear()
-    monkeypatch.setattr(Whisper, "_stop", lambda self, tokens, length: 0)  # a model that stops at once
+    monkeypatch.setattr(Vocabulary, "stop", lambda self, tokens, length, trimmed: None)  # a model that stops at once
     first = hear()
     assert whole.text.startswith(first.text)
     assert "superlative" in whole.text

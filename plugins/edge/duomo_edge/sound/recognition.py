@@ -14,35 +14,27 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import BadOption, WeightsMismatch, WeightsMissing, did_you_mean
+from duomo.errors import WeightsMismatch, WeightsMissing
 from duomo.model import Features
-from duomo.tasks.speech.recognition import Segment, SpeechRecognitionOptions, Transcript
-from duomo.tasks.speech.windows import WINDOW_S, Window, join, windows_of
+from duomo.tasks.speech.recognition import SpeechRecognitionOptions, Transcript
+from duomo.tasks.speech.whispering import MAX_STEPS, MEL_FRAMES, Prompt, Vocabulary, heard_steps, room_of
+from duomo.tasks.speech.windows import Window, join, windows_of
 from duomo_edge.artifact import Graph, check_device, check_names, open_graph, read_settings
 from duomo_edge.sound.activity import FRAME, INPUTS as ACTIVITY, ActivitySettings, VoiceActivityDetector
 from duomo_edge.sound.spectrum import HOP, RATE, log_mel
-from duomo_edge.sound.timestamps import Vocabulary, allowed, last_time, stop
+from duomo_edge.sound.timestamps import allowed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
 
-STEP_S = 0.02
-"""Between two timestamp tokens, and two states of the encoder."""
-MEL_FRAMES = 2
-"""Frames of the spectrogram for each state of the encoder."""
-MAX_STEPS = round(WINDOW_S / STEP_S)
 INPUTS = {
     "encoder": ("mel",),
     "step": ("token", "place", "keys", "values", "heard_keys", "heard_values"),
     "activity": ACTIVITY,
 }
 """Names of the inputs of each graph."""
-MARGIN_STEPS = 150
-"""Steps of silence behind the speech that a trimmed encoder hears."""
-TOKENS_A_SECOND = 10
-"""Of speech, and for a second more: whoever needs more with a trimmed encoder repeats a phrase."""
 
 
 class WhisperSettings(ActivitySettings):
@@ -90,7 +82,7 @@ class Whisper(Model[Window, Transcript]):
 
     def check_options(self, options: SpeechRecognitionOptions) -> None:
         """Raises `BadOption` for a language or a task that this checkpoint does not know."""
-        self._prompt(options)
+        self.vocabulary.prompt(options)
 
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
         """Windows of speech; none where no one speaks."""
@@ -118,68 +110,36 @@ class Whisper(Model[Window, Transcript]):
         self, output: list[list[int]], features: list[Features], options: SpeechRecognitionOptions
     ) -> list[Transcript]:
         """Tokens to text and segments on the clock of the audio clip."""
-        names = {token: name for name, token in self.vocabulary.languages.items()}
-        transcripts = []
         for tokens, each in zip(output, features, strict=True):
             each["truncated"] = tokens[-1] != self.vocabulary.end
-            segments = self._segments(tokens, each["window"])
-            text = " ".join(segment.text for segment in segments)
-            language = names[tokens[1]] if names else "en"
-            transcripts.append(Transcript.model_construct(text=text, segments=segments, language=language))
-        return transcripts
+        return [
+            self.vocabulary.transcript(tokens, each["window"], self.tokenizer.decode)
+            for tokens, each in zip(output, features, strict=True)
+        ]
 
     def _heard(self, window: Window, options: SpeechRecognitionOptions) -> Features:
-        steps = int(len(window.samples) / RATE / STEP_S)
-        span = min(steps + MARGIN_STEPS, MAX_STEPS) if options.encoder == "trimmed" else MAX_STEPS
+        steps, span = heard_steps(window, options.encoder)
         mel = log_mel(window.samples, span * MEL_FRAMES * HOP, self.settings.mels)
-        return {"mel": mel, "steps": steps, "prompt": self._prompt(options), "window": window}
+        return {"mel": mel, "steps": steps, "prompt": self.vocabulary.prompt(options), "window": window}
 
-    def _prompt(self, options: SpeechRecognitionOptions) -> tuple[int | None, ...]:
-        """Language and task of the call, or of the checkpoint; None stands for a language to be found."""
-        vocabulary = self.vocabulary
-        known = vocabulary.languages
-        if not known:
-            if options.language not in (None, "en") or options.task == "translate":
-                raise BadOption(
-                    "this Whisper writes English speech down as English",
-                    why=f"language={options.language}, task={options.task} were asked for",
-                    fix="export a multilingual one: duomo export speech/whisper-base",
-                )
-            return ()
-        language = vocabulary.language if options.language is None else options.language
-        if language is not None and language not in known:
-            raise BadOption(
-                f"option 'language' cannot be '{language}'",
-                why=did_you_mean(language, known) or f"Whisper knows {', '.join(sorted(known))}",
-                fix="pass an ISO 639-1 code such as en, or leave it out",
-            )
-        # A call that leaves the task out reads "transcribe" too, but did not ask for it.
-        task = options.task if "task" in options.model_fields_set else vocabulary.task
-        return (
-            None if language is None else known[language],
-            vocabulary.translate if task == "translate" else vocabulary.transcribe,
-        )
-
-    def _hear(self, mel_MT: Floats, steps: int, prompt: tuple[int | None, ...]) -> list[int]:
+    def _hear(self, mel_MT: Floats, steps: int, prompt: Prompt) -> list[int]:
         """Tokens of a window, to its end: Whisper may stop where it announces more, and then hears on from there.
 
         What a trimmed encoder lets run out of room is heard again from the start, by the full one.
         """
-        most = self.settings.most_tokens
         trimmed = mel_MT.shape[1] < MEL_FRAMES * MAX_STEPS
-        room = min(most, round((steps * STEP_S + 1) * TOKENS_A_SECOND)) if trimmed else most
+        room = room_of(steps, trimmed, self.settings.most_tokens)
         tokens = self._write(self.encoder({"mel": mel_MT[None]}), prompt, room)
-        at = stop(tokens, steps, self.vocabulary, trimmed)
+        at = self.vocabulary.stop(tokens, steps, trimmed)
         if at is None:
             return tokens
         length = mel_MT.shape[1] if at else MEL_FRAMES * MAX_STEPS
         rest = np.full((len(mel_MT), length), mel_MT.min(), mel_MT.dtype)
         rest[:, : mel_MT.shape[1] - MEL_FRAMES * at] = mel_MT[:, MEL_FRAMES * at :]
         tail = self._hear(rest, steps - at, prompt)[1 + len(prompt) :]
-        later = [token + at if token >= self.vocabulary.times else token for token in tail]
-        return tokens[: last_time(tokens, self.vocabulary) + 1 if at else 1 + len(prompt)] + later
+        return self.vocabulary.joined(tokens, at, tail, 1 + len(prompt))
 
-    def _write(self, heard: list[Floats], prompt: tuple[int | None, ...], room: int) -> list[int]:
+    def _write(self, heard: list[Floats], prompt: Prompt, room: int) -> list[int]:
         """The likeliest token each time, to the end or until there is no room."""
         vocabulary = self.vocabulary
         layers, heads, width = self.settings.shape
@@ -208,28 +168,6 @@ class Whisper(Model[Window, Transcript]):
     def _language(self, logits: Floats) -> int:
         languages = list(self.vocabulary.languages.values())
         return languages[int(logits[languages].argmax())]
-
-    def _segments(self, tokens: list[int], window: Window) -> list[Segment]:
-        """Text between timestamp tokens; the last segment ends with the window when no token says so."""
-        segments: list[Segment] = []
-        text: list[int] = []
-        start = 0.0
-
-        def close(end: float) -> None:
-            words = self.tokenizer.decode(text, skip_special_tokens=True).strip()
-            if words:
-                times = [round(min(window.start_s + at, window.end_s), 3) for at in (start, end)]
-                segments.append(Segment.model_construct(start=times[0], end=times[1], text=words))
-
-        for token in tokens:
-            if token < self.vocabulary.times:
-                text.append(token)
-                continue
-            at = (token - self.vocabulary.times) * STEP_S
-            close(at)
-            start, text = at, []
-        close(window.end_s - window.start_s)
-        return segments
 
 
 def _tokenizer(weights: WeightsRef) -> Tokenizer:
