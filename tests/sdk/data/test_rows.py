@@ -85,7 +85,10 @@ def test_utf16_is_read_by_its_mark(tmp_path: Path, encoding: str) -> None:
     *kept, lost = read_rows(tmp_path / "cut.csv")
     assert kept == [{"a": "1", "b": "2"}]
     assert isinstance(lost, InputUnreadable)
-    lost, *_ = rows(tmp_path, "a.jsonl", '\ufeff{"a": 1}\n', encoding)
+
+
+def test_lines_of_utf16_are_refused_with_the_command(tmp_path: Path) -> None:
+    lost, *_ = rows(tmp_path, "a.jsonl", '\ufeff{"a": 1}\n', "utf-16-le")
     assert "iconv -f utf-16 " in getattr(lost, "fix", "")
 
 
