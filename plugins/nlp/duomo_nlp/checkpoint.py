@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from duomo import WeightsRef, pretrained
@@ -52,6 +52,12 @@ def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokeni
     fast.no_padding()
     fast.no_truncation()
     return wrapper, fast
+
+
+def mostly_unknown(encoding: Encoding, unknown: int | None) -> bool:
+    """Whether more than half of the tokens, special ones not counted, are the one with number `unknown`."""
+    words = len(encoding) - sum(encoding.special_tokens_mask)
+    return unknown is not None and 2 * encoding.ids.count(unknown) > words
 
 
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")

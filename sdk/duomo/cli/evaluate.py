@@ -49,12 +49,14 @@ def command(
     if output == "json":
         scores = {name: each._asdict() for name, each in found.scores.items()}
         left = [vars(each) for each in found.left_out]
-        counts = {"rows": found.num_rows, "truncated": found.truncated}
+        counts = {"rows": found.num_rows, "truncated": found.truncated, "cut_off": found.cut_off}
         echo_json({"task": task, "model": model, **counts, "scores": scores, "left_out": left}, indent=2)
         return
     show_scores(found.scores)
     if found.truncated:
         longer = counted(found.truncated, "input is", "inputs are")
         click.echo(f"{longer} longer than the model reads: the beginning is used", err=True)
+    if found.cut_off:
+        click.echo(f"the label of {counted(found.cut_off, 'row')} lies behind it, and counts as none", err=True)
     for each in found.left_out[:10]:
         click.echo(f"left out: {each.id}: {each.what}", err=True)

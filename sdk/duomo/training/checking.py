@@ -54,6 +54,8 @@ class Evaluated(NamedTuple):
     left_out: tuple[LeftOut, ...]
     truncated: int = 0
     """Rows longer than the model reads, of which it read the beginning."""
+    cut_off: int = 0
+    """Those of them whose label lies in what was cut off, and counts as none; of a model that can be trained."""
 
 
 def evaluate(
@@ -110,4 +112,5 @@ def evaluate(
                 fix="evaluate it on rows with its own labels, or train it on these: duomo train",
             )
         found = training.evaluate(training.train_rows, training.train_labels)
-    return Evaluated(found.scores, len(training.train_labels), tuple(training.left_out), training.truncated)
+    left_out = tuple(training.left_out)
+    return Evaluated(found.scores, len(training.train_labels), left_out, training.truncated, training.cut_off)

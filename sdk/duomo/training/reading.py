@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -47,6 +47,8 @@ class Reading:
         self.findings: list[Finding] = []
         self.truncated = 0
         """Rows longer than the model reads."""
+        self.cut_off = 0
+        """Those of them whose label lies in what was cut off."""
 
     def read(self, *, learns: bool = True) -> None:
         """Read and check all rows, and open the network.
@@ -75,10 +77,8 @@ class Reading:
         self._limit_left_out(len(prepared))
         self.findings += parts.findings
         self.findings += [Finding("note", each) for each in self.model.notes]
-        self.truncated = prepared.num_truncated
-        if self.truncated:
-            what = counted(self.truncated, "input is", "inputs are") + " longer than the model reads"
-            self.findings.append(Finding("note", what, "the beginning is used", num_rows=self.truncated))
+        self.truncated, self.cut_off = prepared.counts["truncated"], prepared.counts["cut off"]
+        self.findings += _of_reading(prepared.counts)
         self.train_rows = prepared.take(parts.train, varied=True)
         self.held_rows = prepared.take(parts.held)
         self.accepted = self.train_rows.examples, self.held_rows.examples
@@ -176,3 +176,18 @@ class Reading:
                 why=f"max_failed is {self.recipe.max_failed}; the first is {first.id}: {first.what}",
                 fix="correct them, or allow more: max_failed=…  (--max-failed)",
             )
+
+
+def _of_reading(counts: Mapping[str, int]) -> Iterator[Finding]:
+    """What the network does not get of the rows."""
+    if count := counts["truncated"]:
+        what = counted(count, "input is", "inputs are") + " longer than the model reads"
+        yield Finding("note", what, "the beginning is used", num_rows=count)
+    if count := counts["cut off"]:
+        what = "the label of " + counted(count, "row") + " lies" + " behind what the model reads"
+        why = "a span or an answer that was cut off is learned, and scored, as none"
+        yield Finding("warning", what, why, "cut long texts into rows of their own", num_rows=count)
+    if count := counts["unknown"]:
+        what = "of " + counted(count, "row") + " more than half of the tokens are unknown to the tokenizer"
+        why = "all unknown ones are read as the same"
+        yield Finding("warning", what, why, "start from a checkpoint that knows their script", num_rows=count)

@@ -82,7 +82,8 @@ class PreparedRows:
         self._kept: list[Features | None] = [None] * len(self.examples)
         self._targets: list[Any] = [None] * len(self.examples)
         self._costs = [1] * len(self.examples)
-        self.num_truncated = 0
+        self.counts = Counter[str]()
+        """How many rows are ``truncated``, are ``unknown`` to the tokenizer, and have a label that was ``cut off``."""
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -100,7 +101,8 @@ class PreparedRows:
                 features, target = found
                 room -= _size(features)
                 good.append((example, features if room > 0 else {"cost": self.model.cost(features)}, target))
-                self.num_truncated += bool(features.get("truncated"))
+                self.counts.update(name for name in ("truncated", "unknown") if features.get(name))
+                self.counts["cut off"] += self.model.is_cut_off(example.label, features)
             progress(start)
         self.examples = [example for example, _, _ in good]
         self._costs = [each.get("cost") or self.model.cost(each) for _, each, _ in good]

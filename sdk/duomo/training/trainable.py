@@ -107,7 +107,11 @@ class Trainable(Named, ABC, Generic[In]):
         """
 
     def preprocess(self, items: Sequence[In], options: Any) -> list[Features]:
-        """Turn inputs into features on the CPU, one dict a row; key ``truncated`` (bool) is counted in the report."""
+        """Turn inputs into features on the CPU, one dict a row.
+
+        Rows with a true ``truncated``, and ``unknown`` (a tokenizer knows less than half of them), are counted in the
+        report.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no preprocess")
 
     def collate(self, features: list[Features]) -> Any:
@@ -127,6 +131,11 @@ class Trainable(Named, ABC, Generic[In]):
         """
         place = {name: at for at, name in enumerate(self.labels)}
         return [_place(label, place) for label in labels]
+
+    def is_cut_off(self, label: Any, features: Features) -> bool:
+        """Whether the label of a row that is ``truncated``, or a part of it, lies in what was cut off."""
+        del label, features
+        return False
 
     def losses(self, output: Any, targets: Sequence[Any]) -> Losses:
         """The loss of each row: by default cross-entropy of logits (B, labels) in nats."""

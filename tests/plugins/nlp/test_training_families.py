@@ -21,8 +21,9 @@ from duomo import Recipe
 from duomo.data.checks import read_answers
 from duomo.errors import BadInput, UnknownModel
 from duomo.inputs import Prompt, Question, Text, TextPair
-from duomo.training import evaluate
+from duomo.training import check, evaluate
 from duomo.training.loop import Loop
+from duomo.training.request import Request
 from duomo_nlp.training.answers import Answers
 from duomo_nlp.training.causal import Causal
 from duomo_nlp.training.masked import Masked
@@ -201,13 +202,44 @@ def test_white_space_around_an_answer_changes_nothing(checkpoint, answer):
     assert (encoding.tokens[first], encoding.tokens[last]) == ("Bob", "Bob")
 
 
-def test_an_answer_that_is_cut_off_counts_as_none(checkpoint):
+def test_an_answer_that_is_cut_off_counts_as_none_and_is_reported(checkpoint):
     context = " ".join(["the cat sat"] * 40) + " Bob"
-    model = opened(Answers, checkpoint("bert", AutoModelForQuestionAnswering), [])
+    rows = [
+        {"question": "who", "context": context, "answers": answers}
+        for answers in (
+            "Bob",
+            "the",
+            {"text": [], "answer_start": []},
+            {"text": ["Bob", "the"], "answer_start": [len(context) - 3, 0]},
+        )
+    ]
+    folder = checkpoint("bert", AutoModelForQuestionAnswering)
+    model = opened(Answers, folder, [])
     features = model.preprocess([Question.accept({"question": "who", "context": context})], Whole)
     ((first, last, _, _),) = model.targets([read_answers("Bob", context)], features)
     assert (first, last) == (0, 0)
-    assert features[0]["truncated"]
+    given: Any = {"data": rows, "label": "answers", "model": f"dir:{folder}"}
+    checked = check(Request(task="question-answering", out=Path(), validation=0, **given))
+    counts = {each.what: each.num_rows for each in checked.findings}
+    assert counts["4 inputs are longer than the model reads"] == 4
+    assert counts["the label of 1 row lies behind what the model reads"] == 1
+    assert evaluate("question-answering", **given).cut_off == 1
+
+
+def test_spans_behind_the_cut_and_scripts_that_are_unknown_are_reported(checkpoint):
+    long = " ".join(["the cat sat"] * 40) + " Bob"
+    places = [(0, 3), (len(long) - 3, len(long))]
+    rows = [
+        {"text": long, "spans": [{"start": start, "end": end, "label": "X"} for start, end in some]}
+        for some in (places[:1], places[1:], places, [])
+    ]
+    rows += [{"text": text, "spans": []} for text in ("猫 は 眠る", "the 猫 は 眠る", "the cat 猫 は", "a dog")]
+    folder = checkpoint("bert", AutoModel)
+    given: Any = {"data": rows, "label": "spans", "model": f"dir:{folder}"}
+    checked = check(Request(task="token-classification", out=Path(), validation=0, **given))
+    counts = {each.what: each.num_rows for each in checked.findings}
+    assert counts["the label of 2 rows lies behind what the model reads"] == 2
+    assert counts["of 2 rows more than half of the tokens are unknown to the tokenizer"] == 2
 
 
 def with_mask(folder: Path) -> Path:

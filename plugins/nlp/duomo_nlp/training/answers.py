@@ -45,6 +45,7 @@ class Answers(EncoderTrainer[Question]):
                 "encoding": pair[0],
                 "context": context,
                 "truncated": bool(pair[0].overflowing),
+                "unknown": self.is_unknown(pair[0]),
             }
             for pair, (_, context) in zip(read, pairs, strict=True)
         ]
@@ -55,6 +56,10 @@ class Answers(EncoderTrainer[Question]):
             (*_place(answers, each["encoding"]), each["encoding"], each["context"])
             for answers, each in zip(labels, features, strict=True)
         ]
+
+    def is_cut_off(self, label: Any, features: Features) -> bool:
+        encoding = features["encoding"]
+        return bool(label) and bool(encoding.overflowing) and _place(label, encoding) == (0, 0)
 
     def logits(self, batch: list[Rows]) -> Tensor:
         """(N, 2), the tokens of all rows end to end."""

@@ -20,7 +20,7 @@ from duomo import Prompt, WeightsRef, pretrained
 from duomo.model import Features
 from duomo.training import IGNORED, Losses, Parts, Trainable
 from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_tokenizer, max_tokens
+from duomo_nlp.checkpoint import load_tokenizer, max_tokens, mostly_unknown
 from duomo_nlp.training.scratch import SIZES, Size, blocks, decoder, new_tokenizer
 
 BUDGET = 4096
@@ -98,12 +98,14 @@ class Causal(Trainable[Prompt]):
         for item in items:
             # A chat template writes the special tokens itself.
             has_special = not item.text and bool(self.wrapper.chat_template)
-            ids: list[int] = self.tokenizer.encode(self._text(item), add_special_tokens=not has_special).ids
+            encoding = self.tokenizer.encode(self._text(item), add_special_tokens=not has_special)
+            ids: list[int] = encoding.ids
             end = self.wrapper.eos_token_id
             if not self.block and end is not None and ids[-1:] != [end]:
                 ids = [*ids, end]
             is_long = not self.block and len(ids) > self.limit
-            found.append({"ids": ids[: self.limit] if is_long else ids, "truncated": is_long})
+            is_unknown = mostly_unknown(encoding, self.wrapper.unk_token_id)
+            found.append({"ids": ids[: self.limit] if is_long else ids, "truncated": is_long, "unknown": is_unknown})
         return found
 
     def regroup(self, features: Sequence[Features]) -> list[tuple[int, Features]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from transformers import AutoModel, PreTrainedTokenizerBase
 
@@ -19,7 +19,7 @@ from duomo import WeightsRef, pretrained
 from duomo.model import Features
 from duomo.training import Parts, Trainable
 from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_tokenizer, max_tokens
+from duomo_nlp.checkpoint import load_tokenizer, max_tokens, mostly_unknown
 from duomo_nlp.encoders import packed
 from duomo_nlp.encoders.encoder import types_of
 from duomo_nlp.encoders.heads import hidden_states
@@ -83,6 +83,10 @@ class EncoderTrainer(Trainable[In]):
             head.insert(0, f"{prefix}.pooler")
         split = parallel.pipeline_split(self.network.config)
         return Parts(tuple(head), f"{prefix}.{split.layers}" if split else "")
+
+    def is_unknown(self, encoding: Encoding) -> bool:
+        """Whether more than half of the tokens of a row, special ones not counted, are unknown to the tokenizer."""
+        return mostly_unknown(encoding, self.wrapper.unk_token_id)
 
     def cost(self, features: Features) -> int:
         """Tokens."""

@@ -102,7 +102,11 @@ class Masked(EncoderTrainer[Text]):
             return [{"ids": each.ids} for each in self.tokenizer.encode_batch(items, add_special_tokens=False)]
         read = windows.read(self.tokenizer, items, "truncate")
         return [
-            {**self._asked(each[0].ids, each[0].special_tokens_mask), "truncated": bool(each[0].overflowing)}
+            {
+                **self._asked(each[0].ids, each[0].special_tokens_mask),
+                "truncated": bool(each[0].overflowing),
+                "unknown": self.is_unknown(each[0]),
+            }
             for each in read
         ]
 

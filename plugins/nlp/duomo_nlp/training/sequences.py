@@ -46,7 +46,11 @@ class Sequences(EncoderTrainer[Text]):
 
     def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:
         return [
-            {"ids": text[0].ids, "truncated": windows.was_cut(text, options.long)}
+            {
+                "ids": text[0].ids,
+                "truncated": windows.was_cut(text, options.long),
+                "unknown": self.is_unknown(text[0]),
+            }
             for text in windows.read(self.tokenizer, items, options.long)
         ]
 
@@ -92,7 +96,12 @@ class Pairs(Sequences):
     def preprocess(self, items: Sequence[TextPair], options: Any) -> list[Features]:  # type: ignore[override]
         read = windows.read(self.tokenizer, [(str(item.first), str(item.second)) for item in items], options.long)
         return [
-            {"ids": pair[0].ids, "types": pair[0].type_ids, "truncated": windows.was_cut(pair, options.long)}
+            {
+                "ids": pair[0].ids,
+                "types": pair[0].type_ids,
+                "truncated": windows.was_cut(pair, options.long),
+                "unknown": self.is_unknown(pair[0]),
+            }
             for pair in read
         ]
 

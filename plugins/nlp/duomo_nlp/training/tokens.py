@@ -41,7 +41,12 @@ class Tokens(EncoderTrainer[Text]):
 
     def preprocess(self, items: Sequence[Text], options: object) -> list[Features]:
         return [
-            {"ids": text[0].ids, "encoding": text[0], "truncated": len(text) > 1 or bool(text[0].overflowing)}
+            {
+                "ids": text[0].ids,
+                "encoding": text[0],
+                "truncated": bool(text[0].overflowing),
+                "unknown": self.is_unknown(text[0]),
+            }
             for text in windows.read(self.tokenizer, items, "truncate", offsets=True)
         ]
 
@@ -49,6 +54,17 @@ class Tokens(EncoderTrainer[Text]):
         """(L,) for each row."""
         place = {tag: at for at, tag in enumerate(self.labels)}
         return [self._tags(spans, each["encoding"], place) for spans, each in zip(labels, features, strict=True)]
+
+    def is_cut_off(self, label: Any, features: Features) -> bool:
+        encoding = features["encoding"]
+        if not encoding.overflowing:
+            return False
+        read = [
+            place
+            for place, is_special in zip(encoding.offsets, encoding.special_tokens_mask, strict=True)
+            if not is_special
+        ]
+        return any(span["start"] < read[0][0] or span["end"] > read[-1][1] for span in label)
 
     def _tags(self, given: Iterable[dict[str, Any]], encoding: Encoding, place: dict[str, int]) -> Tensor:
         spans = list(enumerate(given))
