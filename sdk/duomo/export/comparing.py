@@ -32,7 +32,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    original: Runner[Result], artefact: Runner[Result], items: Sequence[object], options: Mapping[str, Any]
+    original: Runner[Result], artefact: Runner[Result], items: Sequence[object], options: Mapping[str, object]
 ) -> Comparison:
     """Run both on each of `items`, one after another."""
     worst, where = 0.0, ""
@@ -47,7 +47,8 @@ def compare(
         if found > worst:
             worst, where = found, field
     first, second = (sum(each[side] for each in least) / len(items) for side in (0, 1))
-    truncated = sum(outcome.meta.truncated for outcome in original.map(items, **options))
+    given: dict[str, Any] = dict(options)
+    truncated = sum(outcome.meta.truncated for outcome in original.map(items, **given))
     return Comparison(worst, where, (round(first, 3), round(second, 3)), truncated)
 
 

@@ -132,7 +132,7 @@ class Trainable(Named, ABC, Generic[In]):
         place = {name: at for at, name in enumerate(self.labels)}
         return [_place(label, place) for label in labels]
 
-    def is_cut_off(self, label: Any, features: Features) -> bool:
+    def is_cut_off(self, label: object, features: Features) -> bool:
         """Whether the label of a row that is ``truncated``, or a part of it, lies in what was cut off."""
         del label, features
         return False

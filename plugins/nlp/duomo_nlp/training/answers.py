@@ -8,7 +8,7 @@ with it counts as none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from tokenizers import Encoding
@@ -57,9 +57,9 @@ class Answers(EncoderTrainer[Question]):
             for answers, each in zip(labels, features, strict=True)
         ]
 
-    def is_cut_off(self, label: Any, features: Features) -> bool:
-        encoding = features["encoding"]
-        return bool(label) and bool(encoding.overflowing) and _place(label, encoding) == (0, 0)
+    def is_cut_off(self, label: object, features: Features) -> bool:
+        encoding, answers = features["encoding"], cast("list[dict[str, Any]]", label)
+        return bool(answers) and bool(encoding.overflowing) and _place(answers, encoding) == (0, 0)
 
     def logits(self, batch: list[Rows]) -> Tensor:
         """(N, 2), the tokens of all rows end to end."""

@@ -7,7 +7,7 @@ others ``I-``; a piece inside a word has no loss, since in inference it follows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from tokenizers import Encoding
@@ -55,8 +55,8 @@ class Tokens(EncoderTrainer[Text]):
         place = {tag: at for at, tag in enumerate(self.labels)}
         return [self._tags(spans, each["encoding"], place) for spans, each in zip(labels, features, strict=True)]
 
-    def is_cut_off(self, label: Any, features: Features) -> bool:
-        encoding = features["encoding"]
+    def is_cut_off(self, label: object, features: Features) -> bool:
+        encoding, spans = features["encoding"], cast("list[dict[str, Any]]", label)
         if not encoding.overflowing:
             return False
         read = [
@@ -64,7 +64,7 @@ class Tokens(EncoderTrainer[Text]):
             for place, is_special in zip(encoding.offsets, encoding.special_tokens_mask, strict=True)
             if not is_special
         ]
-        return any(span["start"] < read[0][0] or span["end"] > read[-1][1] for span in label)
+        return any(span["start"] < read[0][0] or span["end"] > read[-1][1] for span in spans)
 
     def _tags(self, given: Iterable[dict[str, Any]], encoding: Encoding, place: dict[str, int]) -> Tensor:
         spans = list(enumerate(given))
