@@ -21,6 +21,7 @@ from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.monitoring.observe import seen
 from duomo.serving.monitoring.signals import signals_of, size_of
 from duomo.serving.refusal import TooBusy
+from duomo.serving.settling import settled
 from duomo.serving.streaming import Streams
 from duomo.tasks.base import Result
 from duomo.testing.samples import sample_for
@@ -251,24 +252,6 @@ class Hosted(Generic[R]):
         self.drift.observe(signals_of(item, outcome))
         if self.watcher is not None:
             self.watcher.answered(item, options, outcome)
-
-
-async def settled(future: Future[Outcome[R]]) -> Outcome[R]:
-    """Wait for the outcome that another thread gives; `asyncio.wrap_future` does a third more for it."""
-    loop = asyncio.get_running_loop()
-    waiter = loop.create_future()
-
-    def wake() -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
-    def tell(_: object) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(wake)
-
-    future.add_done_callback(tell)
-    await waiter
-    return future.result()
 
 
 async def _in_thread(submit: Callable[[], Future[Outcome[R]]]) -> Future[Outcome[R]]:
