@@ -34,7 +34,7 @@ class BatchTime:
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
-        """Order of the cost in powers of two → the quickest."""
+        """Order of the cost in powers of two → the quickest; the one that ran last is last."""
         self._num = 0
         self._fit = (0.0, 0.0)
         self.usual_cost = 0
@@ -64,15 +64,18 @@ class BatchTime:
         """Take down a batch that ran."""
         cost, seconds, order = max(1, cost), max(1e-9, seconds), max(1, cost).bit_length()
         self._num += 1
-        known = self._seen.get(order)
+        known = self._seen.pop(order, None)
         if known is None:
-            self._seen[order] = _Seen(cost, seconds, 1, self._num)
+            known = _Seen(cost, seconds, 1, self._num)
         else:
             known.times, known.last = known.times + 1, self._num
             known.seconds *= AGEING
             if seconds / cost <= known.seconds / known.cost:
                 known.cost, known.seconds = cost, seconds
-        self._seen = {key: each for key, each in self._seen.items() if self._num - each.last < STALE}
+        self._seen[order] = known
+        oldest = next(iter(self._seen))
+        if self._num - self._seen[oldest].last >= STALE:
+            del self._seen[oldest]
         certain = [each for each in self._seen.values() if each.times >= CERTAIN]
         self._fit = _line(certain) if len(certain) > 1 else (0.0, 0.0)
         self.usual_cost = self._usual(certain)
@@ -88,13 +91,18 @@ class BatchTime:
 
 def _line(certain: Sequence[_Seen]) -> tuple[float, float]:
     """Least squares of relative errors: seconds of the start, and of a unit of cost."""
-    weights = [1 / each.seconds**2 for each in certain]
-    total = sum(weights)
-    cost = sum(weight * each.cost for weight, each in zip(weights, certain, strict=True)) / total
-    seconds = sum(weight * each.seconds for weight, each in zip(weights, certain, strict=True)) / total
-    pairs = list(zip(weights, certain, strict=True))
-    spread = sum(weight * (each.cost - cost) ** 2 for weight, each in pairs)
-    unit_s = sum(weight * (each.cost - cost) * (each.seconds - seconds) for weight, each in pairs) / spread
+    total = cost = seconds = spread = slope = 0.0
+    for each in certain:
+        weight = 1 / each.seconds**2
+        total += weight
+        cost += weight * each.cost
+        seconds += weight * each.seconds
+    cost, seconds = cost / total, seconds / total
+    for each in certain:
+        weight = 1 / each.seconds**2
+        spread += weight * (each.cost - cost) ** 2
+        slope += weight * (each.cost - cost) * (each.seconds - seconds)
+    unit_s = slope / spread
     if unit_s <= 0:
         return seconds, 0.0
     start_s = seconds - unit_s * cost
