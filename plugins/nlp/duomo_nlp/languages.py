@@ -136,5 +136,6 @@ def _unknown(option: str, language: str | None, known: Any, why: str = "") -> Ba
     return BadOption(
         f"option '{option}' cannot be {language}" if language else f"option '{option}' is required",
         why=why or f"this checkpoint knows {shown}",
-        fix=(did_you_mean(language, names) if language else "") or f"{option}={names[0] if names else '…'}, or another",
+        fix=(did_you_mean(language, names) if language else "")
+        or (f"{option}={names[0]}, or another" if names else "leave it out"),
     )

@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    AutoImageProcessor,
+    AutoModel,
     AutoTokenizer,
     CLIPConfig,
     CLIPImageProcessor,
@@ -141,13 +143,23 @@ def test_a_batch_gives_what_one_by_one_gives(kind, pictures, request):
             assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.equals("the bare network's vectors, to 1e-5", "multimodal-embedding", "image-search")
 @pytest.mark.parametrize("kind", ["clip_folder", "siglip_folder", "siglip2_folder"])
-def test_a_picture_finds_itself(kind, pictures, request):
-    with duomo.load("image-search", f"dir:{request.getfixturevalue(kind)}") as search:
-        result = search(pictures[3], images=pictures, top_k=2)
-    assert result.top.index == 3
-    assert result.top.score == pytest.approx(1, abs=1e-4)
-    assert len(result.hits) == 2
+def test_vectors_and_hits_are_those_of_the_bare_model(kind, pictures, request):
+    folder = request.getfixturevalue(kind)
+    bare, processor = AutoModel.from_pretrained(folder).eval(), AutoImageProcessor.from_pretrained(folder)
+    ids = _tokens(["a cat"], 12)
+    mask = {"attention_mask": (ids != 0).long()} if kind == "clip_folder" else {}
+    with torch.no_grad():
+        found = [bare(input_ids=ids, **mask, **processor(each, return_tensors="pt")) for each in pictures]
+    images, text = np.stack([each.image_embeds[0].numpy() for each in found]), found[0].text_embeds[0].numpy()
+    with duomo.load("multimodal-embedding", f"dir:{folder}") as embed:
+        for item, vector in zip([*pictures, "a cat"], [*images, text], strict=True):
+            np.testing.assert_allclose(embed(item).array, vector, atol=1e-5)
+    with duomo.load("image-search", f"dir:{folder}") as search:
+        for query, vector in ((pictures[3], images[3]), ("a cat", text)):
+            scores = {hit.index: hit.score for hit in search(query, images=pictures, top_k=5).hits}
+            assert [scores[at] for at in range(5)] == pytest.approx((images @ vector).tolist(), abs=1e-5)
 
 
 def test_a_text_beyond_the_positions_is_refused_not_cut_and_its_neighbours_live(clip_folder):

@@ -124,7 +124,10 @@ def splitter() -> duomo.Runner:
     return duomo.load("sentence-splitting", "nlp/pysbd", device="cpu")
 
 
+@pytest.mark.equals("the package's own sentences, the same", "sentence-splitting")
 def test_sentences_are_where_they_are_said_to_be(splitter: Any) -> None:
+    import pysbd
+
     text = "Dr. Smith paid $3.50 at 5 p.m. in Washington, D.C. yesterday. Was it real? Was it real?\n\nNo (see fig. 3)."
     found = splitter(text).sentences
     assert [each.text for each in found] == [
@@ -134,6 +137,7 @@ def test_sentences_are_where_they_are_said_to_be(splitter: Any) -> None:
         "No (see fig. 3).",
     ]
     assert [text[each.start : each.end] for each in found] == [each.text for each in found]
+    assert [each.strip() for each in pysbd.Segmenter("en").segment(text)] == [each.text for each in found]
     assert len(splitter("私は猫です。名前はまだない。", language="ja").sentences) == 2
     signs = "Look ☝ there. A flat ♭ or two. And ∯ too! & more"
     found = splitter(signs).sentences

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 import duomo
 
@@ -55,9 +56,12 @@ def test_nearly_all_sentences_are_told_right(runner: duomo.Runner[Any]) -> None:
     assert right >= 28
 
 
+@pytest.mark.equals("the package's own scores, to 1e-5", "language-identification")
 def test_scores_are_probabilities_over_all_languages(runner: duomo.Runner[Any]) -> None:
     result = runner(LANGUAGES[0][1], top_k=200)
     assert len(result.labels) >= 139
     assert sum(label.score for label in result.labels) == pytest.approx(1, abs=1e-4)
     assert all(0 <= label.score <= 1 for label in result.labels)
     assert runner(LANGUAGES[0][1]).labels == result.labels[:3]
+    own = dict(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).rank(LANGUAGES[0][1]))
+    assert {label.name: label.score for label in result.labels} == pytest.approx(own, abs=1e-5)

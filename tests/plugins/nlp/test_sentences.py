@@ -142,6 +142,7 @@ def test_a_folder_gives_what_its_files_ask_for(checkpoint: Make, name: str) -> N
             )
 
 
+@pytest.mark.equals("`SentenceTransformer`, to 1e-4", "feature-extraction")
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_folder_gives_the_vectors_of_sentence_transformers(checkpoint: Make, name: str) -> None:
     library = pytest.importorskip("sentence_transformers")
@@ -173,6 +174,7 @@ def test_a_folder_of_its_own_is_never_outside(checkpoint: Make) -> None:
     assert runner.executor.worker.model.network.config.model_type == "bert"  # type: ignore[attr-defined]
 
 
+@pytest.mark.equals("the bare network's vectors multiplied, to 1e-5", "sentence-similarity", "semantic-search")
 def test_prompts_hold_in_likeness_and_search(checkpoint: Make) -> None:
     settings = {"general": {"prompts": {"query": "one two ", "passage": "the cat ", "x": "a dog "}}}
     folder = describe(checkpoint("bert", AutoModel), settings)

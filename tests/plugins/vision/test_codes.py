@@ -24,6 +24,7 @@ def reader() -> duomo.Runner[Any]:
     return duomo.load("barcode-reading", "vision/zxing")
 
 
+@pytest.mark.equals("the package's own reading, the same", "barcode-reading")
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
@@ -41,6 +42,9 @@ def test_a_code_says_what_was_written(reader: duomo.Runner[Any], kind: str, text
     assert [(code.text, code.format) for code in result.codes] == [(text, kind)]
     assert (result.width, result.height) == page.size
     assert result.text == text
+    [own] = zxingcpp.read_barcodes(np.asarray(page))
+    corners = [getattr(own.position, name) for name in ("top_left", "top_right", "bottom_right", "bottom_left")]
+    assert [tuple(each) for each in result.codes[0].corners] == [(each.x, each.y) for each in corners]
 
 
 def test_corners_go_round_the_code_in_the_pixels_of_the_picture(reader: duomo.Runner[Any]) -> None:
