@@ -101,10 +101,6 @@ class DicomGateway(Adapter[DicomFile, CleanFile]):
         yield from files_of(source)
 
     def record(self, value: Any, position: int = 0) -> Record[DicomFile]:
-        if isinstance(value, DuomoError):
-            raise value
-        if isinstance(value, Record):
-            return value
         return record_of(read(value) if not isinstance(value, DicomFile) else value, self.pseudonyms)
 
     def guards(self, phase: str) -> Sequence[Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, Source, find, pseudonym
-from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
+from duomo.errors import BadInput, InputMissing, InputUnreadable
 from duomo.tasks.base import Result
 from duomo_medical import ecg_reading, intervals, qrs
 from duomo_medical.dicom_file import read, value
@@ -104,10 +104,6 @@ class EcgMonitor(Adapter[Recording, EcgVerdict]):
         yield from files_of(source)
 
     def record(self, value: object, position: int = 0) -> Record[Recording]:
-        if isinstance(value, DuomoError):
-            raise value
-        if isinstance(value, Record):
-            return value
         if isinstance(value, Recording):
             return Record(ecg_reading.checked(value), str(position))
         content = _content(value)

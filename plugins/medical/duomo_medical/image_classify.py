@@ -13,7 +13,7 @@ import numpy as np
 import pydantic
 
 from duomo.adapters import Adapter, Artifact, Case, Decision, DomainResult, Finding, Payload, Record, Uncalibrated, find
-from duomo.errors import BadInput, DuomoError
+from duomo.errors import BadInput
 from duomo.tasks.results import Label
 from duomo_medical import dicom_gateway, pixels
 from duomo_medical.dicom_file import DicomFile, modality, read
@@ -70,10 +70,6 @@ class ImageClassify(Adapter[DicomFile, ImageVerdict]):
         yield from dicom_gateway.files_of(source)
 
     def record(self, value: Any, position: int = 0) -> Record[DicomFile]:
-        if isinstance(value, DuomoError):
-            raise value
-        if isinstance(value, Record):
-            return value
         file = value if isinstance(value, DicomFile) else read(value)
         return dicom_gateway.record_of(file, Pseudonyms(of_any(self.secret)))
 

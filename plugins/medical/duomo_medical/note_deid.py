@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, find, pseudonym
-from duomo.errors import BadInput, DuomoError, InputMissing
+from duomo.errors import BadInput, InputMissing
 from duomo.tasks.base import Result
 from duomo_medical.phi_names import by_tagger, joined, tagger
 from duomo_medical.phi_rules import Span, by_shape, known, without_measurements
@@ -64,10 +64,6 @@ class NoteDeid(Adapter[dict[str, Any], CleanNote]):
         yield {"text": path.read_text("utf-8", errors="replace")}
 
     def record(self, value: Any, position: int = 0) -> Record[dict[str, Any]]:
-        if isinstance(value, DuomoError):
-            raise value
-        if isinstance(value, Record):
-            return value
         row = {"text": value} if isinstance(value, str) else value
         text = row.get("text") if isinstance(row, dict) else None
         if not isinstance(text, str):

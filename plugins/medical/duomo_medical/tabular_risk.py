@@ -32,7 +32,7 @@ from duomo.adapters import (
     no_target_leak,
     pseudonym,
 )
-from duomo.errors import BadInput, DuomoError, UsageProblem, counted
+from duomo.errors import BadInput, UsageProblem, counted
 from duomo_medical.logistic import Logistic
 from duomo_medical.plugin import TABULAR_RISK
 from duomo_medical.usefulness import calibration_line, decision_curve
@@ -78,10 +78,6 @@ class TabularRisk(Adapter[Row, Risk]):
         return self.artifact("variables", Variables, missing, fix)
 
     def record(self, value: object, position: int = 0) -> Record[Row]:
-        if isinstance(value, DuomoError):
-            raise value
-        if isinstance(value, Record):
-            return value
         if not isinstance(value, dict):
             raise BadInput(f"record {position} is a {type(value).__name__}", why="a row is expected", fix="pass a dict")
         v, row = self.variables, dict(value)

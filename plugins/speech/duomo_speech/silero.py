@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from duomo import Audio, Model, WeightsRef
 from duomo.model import Portable, PortableNetwork
 from duomo.tasks.speech.activity import VoiceActivity, VoiceActivityDetectionOptions
-from duomo.tasks.speech.stretches import speech_intervals
+from duomo.tasks.speech.stretches import voice_activity
 from duomo.weights import verify
 
 SAMPLING_RATE = 16_000
@@ -147,13 +147,7 @@ class SileroVad(Model[Audio, VoiceActivity]):
         self, output: list[np.ndarray], features: list[dict[str, Any]], options: VoiceActivityDetectionOptions
     ) -> list[VoiceActivity]:
         """Frames to stretches of speech."""
-        return [
-            VoiceActivity.model_construct(
-                segments=list(speech_intervals(probabilities, len(each["samples"]), options)),
-                duration=len(each["samples"]) / SAMPLING_RATE,
-            )
-            for probabilities, each in zip(output, features, strict=True)
-        ]
+        return voice_activity(output, features, options)
 
     def portable(self) -> Portable:
         state = torch.zeros(1, 1, 128)

@@ -15,7 +15,7 @@ from pydantic import Field
 from duomo import Audio, Model, WeightsRef
 from duomo.model import Features
 from duomo.tasks.speech.activity import VoiceActivity, VoiceActivityDetectionOptions
-from duomo.tasks.speech.stretches import speech_intervals
+from duomo.tasks.speech.stretches import voice_activity
 from duomo_edge.artifact import Graph, Settings, check_device, check_names, open_graph, read_settings
 
 if TYPE_CHECKING:
@@ -74,13 +74,7 @@ class VoiceActivityDetector(Model[Audio, VoiceActivity]):
     def postprocess(
         self, output: list[Samples], features: list[Features], options: VoiceActivityDetectionOptions
     ) -> list[VoiceActivity]:
-        return [
-            VoiceActivity.model_construct(
-                segments=list(speech_intervals(found, len(each["samples"]), options)),
-                duration=len(each["samples"]) / RATE,
-            )
-            for found, each in zip(output, features, strict=True)
-        ]
+        return voice_activity(output, features, options)
 
     def probabilities(self, samples: Samples) -> Samples:
         """Probability of speech for every 512 samples of (samples,) at 16 kHz."""

@@ -14,7 +14,6 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from duomo import Audio, Model, WeightsRef
-from duomo.errors import WeightsMismatch, WeightsMissing
 from duomo.model import Features
 from duomo.tasks.speech.recognition import SpeechRecognitionOptions, Transcript
 from duomo.tasks.speech.whispering import MAX_STEPS, MEL_FRAMES, Prompt, Vocabulary, heard_steps, room_of
@@ -23,6 +22,7 @@ from duomo_edge.artifact import Graph, check_device, check_names, open_graph, re
 from duomo_edge.sound.activity import FRAME, INPUTS as ACTIVITY, ActivitySettings, VoiceActivityDetector
 from duomo_edge.sound.spectrum import HOP, RATE, log_mel
 from duomo_edge.sound.timestamps import allowed
+from duomo_edge.texts.windows import read_tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +74,7 @@ class Whisper(Model[Window, Transcript]):
         graphs = {name: open_graph(weights, settings, name) for name in INPUTS}
         for name, inputs in INPUTS.items():
             check_names(graphs[name], weights.folder, inputs)
-        return cls(graphs, VoiceActivityDetector(graphs["activity"], settings), _tokenizer(weights), settings)
+        return cls(graphs, VoiceActivityDetector(graphs["activity"], settings), read_tokenizer(weights), settings)
 
     @staticmethod
     def estimate(item: Audio) -> int:
@@ -168,15 +168,3 @@ class Whisper(Model[Window, Transcript]):
     def _language(self, logits: Floats) -> int:
         languages = list(self.vocabulary.languages.values())
         return languages[int(logits[languages].argmax())]
-
-
-def _tokenizer(weights: WeightsRef) -> Tokenizer:
-    file = weights.folder / "tokenizer.json"
-    if not file.is_file():
-        raise WeightsMissing(
-            f"'{weights.folder}' has no tokenizer.json", why="tokens are read with it", fix="put it there"
-        )
-    try:
-        return Tokenizer.from_file(str(file))
-    except Exception as error:  # it raises Exception itself
-        raise WeightsMismatch(f"'{file}' is damaged", why=str(error)[:200], fix="export it again") from None

@@ -21,28 +21,34 @@ MOST_TOKENS = 4096
 """Tokens of a batch, padding included."""
 
 
+def read_tokenizer(weights: WeightsRef) -> Tokenizer:
+    """Read ``tokenizer.json``. Raises `WeightsMissing` or `WeightsMismatch`."""
+    file = weights.folder / "tokenizer.json"
+    if not file.is_file():
+        raise WeightsMissing(
+            f"'{weights.folder}' has no tokenizer.json", why="texts and tokens are read with it", fix="put it there"
+        )
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # it raises Exception itself
+        raise WeightsMismatch(f"'{file}' is damaged", why=str(error)[:200], fix="export it again") from None
+
+
 def open_tokenizer(weights: WeightsRef, most_tokens: int) -> Tokenizer:
-    """Read ``tokenizer.json``. Raises `WeightsMissing` or `WeightsMismatch`.
+    """Read ``tokenizer.json`` for windows of texts. Raises `WeightsMissing` or `WeightsMismatch`.
 
     Args:
         weights: the folder.
         most_tokens: the length of a window, where the file sets no truncation itself; 0 where it must.
     """
-    file = weights.folder / "tokenizer.json"
-    if not file.is_file():
-        raise WeightsMissing(
-            f"'{weights.folder}' has no tokenizer.json", why="texts are read with it", fix="put it there"
-        )
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # it raises Exception itself
-        raise WeightsMismatch(f"'{file}' is damaged", why=str(error)[:200], fix="export it again") from None
+    tokenizer = read_tokenizer(weights)
     tokenizer.no_padding()
     if most_tokens:
         tokenizer.enable_truncation(most_tokens)
     if tokenizer.truncation is None:
         raise WeightsMismatch(
-            f"'{file}' does not say how many tokens the model reads", fix='"most_tokens": 512 in duomo.json'
+            f"'{weights.folder / 'tokenizer.json'}' does not say how many tokens the model reads",
+            fix='"most_tokens": 512 in duomo.json',
         )
     return tokenizer
 

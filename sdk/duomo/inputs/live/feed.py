@@ -13,7 +13,6 @@ import re
 import threading
 import time as clock
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Self
 
 from duomo.errors import DuomoError, InputUnreadable, UsageProblem
@@ -89,9 +88,7 @@ class Feed:
     def __enter__(self) -> Self:
         return self if self._threads else self.open()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[Arrival | None]:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from duomo.tasks.speech.activity import Interval, VoiceActivityDetectionOptions
+from duomo.tasks.speech.activity import Interval, VoiceActivity, VoiceActivityDetectionOptions
 
 if TYPE_CHECKING:
     import numpy as np
 
 HYSTERESIS = 0.15
 """Speech ends this far below the threshold it began at."""
+
+
+def voice_activity(
+    output: Sequence[np.ndarray[Any, Any]],
+    features: Sequence[Mapping[str, Any]],
+    options: VoiceActivityDetectionOptions,
+    rate: int = 16_000,
+) -> list[VoiceActivity]:
+    """Give the speech of each audio clip: of its probabilities, (frames,), and its ``samples``."""
+    return [
+        VoiceActivity.model_construct(
+            segments=list(speech_intervals(probabilities, len(each["samples"]), options, rate=rate)),
+            duration=len(each["samples"]) / rate,
+        )
+        for probabilities, each in zip(output, features, strict=True)
+    ]
 
 
 def speech_intervals(
