@@ -218,7 +218,7 @@ class AdapterFailed(DuomoError, code="E-ADAPTER-FAILED"):
 
 
 class GuardRefused(DuomoError, code="E-GUARD", exit_code=2):
-    """A guard stops the whole: a random split on grouped data, a probability that is none, a socket that opens."""
+    """A guard stops the whole: a random split on grouped data, a number that is not a probability, a connection."""
 
 
 class ArtifactProblem(DuomoError, code="E-ARTIFACT", exit_code=4):

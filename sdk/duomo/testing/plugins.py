@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from duomo.catalog import default_catalog, resolve
-from duomo.errors import Aborted
+from duomo.errors import Aborted, BadInput
 from duomo.hooks import RunContext, TrainingContext
+from duomo.outcome import Failure, ItemError, Meta
 from duomo.plugins.discovery import PluginRecord, discover, unmet
 from duomo.plugins.distributions import find_distribution
 from duomo.plugins.host import NAME, RESERVED
@@ -197,11 +198,13 @@ class PluginConformance(MetadataConformance):
             assert shown.exit_code == 0, f"duomo {spec.name} --help: {shown.exception!r}\n{shown.output}"
 
     def test_its_renderers_draw(self) -> None:
-        """An empty list is drawn too; binary ones give bytes."""
+        """An empty list and an item that failed are drawn too; binary ones give bytes."""
+        failed = Failure(0, "a", None, ItemError.of(BadInput("not an image")), Meta("", "")).to_dict()
         for spec in self._of(RendererSpec):
-            drawn = resolve(spec.target)([])
             wanted = bytes if spec.binary else str
-            assert isinstance(drawn, wanted), f"-o {spec.name} gives {type(drawn).__name__}, not {wanted.__name__}"
+            for outcomes in ([], [failed]):
+                drawn = resolve(spec.target)(outcomes)
+                assert isinstance(drawn, wanted), f"-o {spec.name} gives {type(drawn).__name__}, not {wanted.__name__}"
 
     def test_its_other_hooks_bear_a_small_context(self) -> None:
         """Hooks may meet any task, model and option."""

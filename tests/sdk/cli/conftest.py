@@ -112,6 +112,11 @@ def packed(records: list[dict[str, Any]]) -> bytes:
     return b"\x00" * len(records)
 
 
+def tops(records: list[dict[str, Any]]) -> str:
+    """A renderer that forgot that items fail."""
+    return "".join(record["result"]["labels"][0]["name"] for record in records)
+
+
 class Extras(Hooks):
     """A plugin with a command and two renderers."""
 
@@ -123,12 +128,13 @@ class Extras(Hooks):
     def register_renderers(self) -> list[RendererSpec]:
         return [
             RendererSpec("shout", "cli_fakes:shout", "ids with exclamation marks"),
+            RendererSpec("tops", "cli_fakes:tops", "the best labels", tasks=("text-classification",)),
             RendererSpec("packed", "cli_fakes:packed", "zeros", binary=True),
         ]
 
 
 FAKES = types.ModuleType("cli_fakes")
-for thing in (Speaker, Scribe, Looker, Matcher, Writer, greet, shout, packed):
+for thing in (Speaker, Scribe, Looker, Matcher, Writer, greet, shout, tops, packed):
     setattr(FAKES, thing.__name__ if isinstance(thing, type) else getattr(thing, "__name__", "greet"), thing)
 FAKES.greet = greet  # type: ignore[attr-defined]
 

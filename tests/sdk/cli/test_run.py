@@ -227,6 +227,12 @@ def test_a_plugins_renderer_is_a_format(duomo: Any, tmp_path: Path) -> None:
     assert duomo(*CLASSIFY, "-t", "a", "-t", "b", "-o", "shout").stdout == "0!1\n"
     assert duomo(*CLASSIFY, "-t", "a", "-o", "packed", "-O", str(tmp_path / "x.bin")).exit_code == 0
     assert (tmp_path / "x.bin").read_bytes() == b"\x00"
+    broken = duomo(*CLASSIFY, "-t", "", "-o", "tops")
+    assert broken.exit_code == 5
+    assert "the output format 'tops' of a plugin failed" in broken.stderr
+    foreign = duomo("run", "text-to-speech", "-t", "a", "-o", "tops")
+    assert foreign.exit_code == 2
+    assert "-o tops cannot show text-to-speech" in foreign.stderr
     wrong = duomo(*CLASSIFY, "-t", "a", "-o", "shoot")
     assert wrong.exit_code == 2
     assert "fix: -o shout" in wrong.stderr

@@ -95,6 +95,7 @@ class Job(ABC, Generic[O]):
             view: how one result is shown.
             inputs: gives the names of all that is read.
         """
+        self.place.check_shows(self.name)
         options = self.options
         self.sink = Sink(
             self.place,

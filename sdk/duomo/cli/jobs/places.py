@@ -36,6 +36,8 @@ class Place:
     out: str | None
     """The file or folder; None for standard output."""
     renderer: Renderer | None
+    tasks: tuple[str, ...] = ()
+    """The tasks that the renderer is for; empty for all."""
 
     @classmethod
     def of(cls, output: str, out: str | None, catalog: Catalog) -> Place:
@@ -53,7 +55,15 @@ class Place:
         if out is not None and output == "auto":
             output = SUFFIXES.get(os.path.splitext(out)[1].lower(), "auto")
         spec = catalog.renderers.get(output)
-        return cls(output, out, resolve(spec.target, owner=f"renderer '{output}'") if spec is not None else None)
+        if spec is None:
+            return cls(output, out, None)
+        return cls(output, out, resolve(spec.target, owner=f"renderer '{output}'"), spec.tasks)
+
+    def check_shows(self, name: str) -> None:
+        """Raise `UsageProblem` where a plugin's format is not for the task or adapter of that name."""
+        if self.tasks and name not in self.tasks:
+            why = f"it is for {', '.join(self.tasks)}"
+            raise UsageProblem(f"-o {self.format} cannot show {name}", why=why, fix="-o auto")
 
     @property
     def is_folder(self) -> bool:

@@ -15,7 +15,7 @@ from duomo.cli.formats import for_stdout
 from duomo.cli.jobs.places import SUFFIXES, FreeNames, Place, check_place
 from duomo.cli.jobs.results import View
 from duomo.cli.tables import cells, cut, is_terminal, table, table_width
-from duomo.errors import UsageProblem
+from duomo.errors import PluginBroken, UsageProblem
 from duomo.outcome import Outcome
 from duomo.writers.base import Writer, explain_os_errors
 from duomo.writers.formats import WRITERS
@@ -169,14 +169,24 @@ class _TableWriter(_SinkWriter):
 
 
 class _RenderedWriter(_SinkWriter):
-    """What a plugin's renderer makes of all outcomes together. Raises `UsageProblem` for bytes on a terminal."""
+    """What a plugin's renderer makes of all outcomes together.
+
+    Raises:
+        UsageProblem: bytes on a terminal.
+        PluginBroken: the renderer raised.
+    """
 
     def write(self, outcome: Outcome[Any]) -> None:
         self._kept.append(outcome.to_dict())
 
     def close(self, *, complete: bool = True) -> None:
         assert self._sink.place.renderer is not None
-        drawn = self._sink.place.renderer(self._kept)
+        try:
+            drawn = self._sink.place.renderer(self._kept)
+        except Exception as error:
+            form = self._sink.place.format
+            what, why = f"the output format '{form}' of a plugin failed", f"it raised {type(error).__name__}: {error}"
+            raise PluginBroken(what, why=why, fix="-o jsonl; and report it to the plugin's author") from error
         if isinstance(drawn, bytes) and not self.files and is_terminal(sys.stdout):
             raise UsageProblem("this output is not text", fix="-O FILE writes it to a file")
         self._file.write(drawn if isinstance(drawn, bytes) else drawn + "\n")
