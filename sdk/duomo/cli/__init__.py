@@ -270,7 +270,9 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @click.option("--config", metavar="FILE", type=click.Path(dir_okay=False), help="Read settings from FILE.")
 @click.option("--no-plugins", is_flag=True, help="Load no plugin.")
-@click.option("--disable-plugin", metavar="NAME", multiple=True, help="Leave this plugin out; may be given often.")
+@click.option(
+    "--disable-plugin", metavar="NAME", multiple=True, help="Leave this plugin out; may be given several times."
+)
 @click.option("--strict-plugins", is_flag=True, help="Stop when an installed plugin is not usable.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours.")
 @click.option(

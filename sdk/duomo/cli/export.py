@@ -15,8 +15,8 @@ from duomo.cli.stopping import told_to_end
 
 @click.command("export")
 @click.argument("model", shell_complete=complete_models)
-@click.option("-O", "--out", metavar="FOLDER", required=True, help="Where to; a folder that is not there yet.")
-@click.option("--task", metavar="NAME", help="For a model with several tasks; its first when left out.")
+@click.option("-O", "--out", metavar="FOLDER", required=True, help="The folder to write, which must not exist yet.")
+@click.option("--task", metavar="NAME", help="The task, for a model of several; its first when left out.")
 @click.option("--format", "form", type=click.Choice(["onnx", "openvino"]), default="onnx", help="The runtime's format.")
 @click.option("--int8", is_flag=True, help="Matrix products with 8-bit weights: smaller, and other results.")
 @click.option(
@@ -24,9 +24,14 @@ from duomo.cli.stopping import told_to_end
     metavar="FILE",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A real input to compare on; may be given often. For tasks on texts, a file with one a line.",
+    help="A real input to compare on; may be given several times. For tasks on texts, a file with one a line.",
 )
-@click.option("--tolerance", metavar="N", type=float, help="How far results may move: 0.001; images 0.005; int8 0.1.")
+@click.option(
+    "--tolerance",
+    metavar="N",
+    type=float,
+    help="How far results may move; when left out 0.001, of images 0.005, with int8 0.1.",
+)
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
 @told_to_end()

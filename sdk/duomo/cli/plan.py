@@ -31,10 +31,15 @@ TRAIN_LENGTH = 128
 @click.option(
     "--devices", metavar="LIST", default="auto", help="8xH100, or 2xA10,2xT4, cpu:4, cuda; auto is this machine."
 )
-@click.option("--objective", type=click.Choice(["throughput", "latency"]), default="throughput", help="What to gain.")
+@click.option(
+    "--objective", type=click.Choice(["throughput", "latency"]), default="throughput", help="What to optimise for."
+)
 @click.option("--items", metavar="N", type=click.IntRange(1), help="How many items there will be, if that is known.")
 @click.option(
-    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32", help="Of the weights."
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    help="Data type of the weights.",
 )
 @click.option("--length", metavar="N", type=click.IntRange(1), help="Tokens of a usual text; 128 when left out.")
 @click.option("--simulate", metavar="N", type=click.IntRange(1, 65_536), help="Run the plan over N simulated devices.")
@@ -47,9 +52,17 @@ TRAIN_LENGTH = 128
     help="Simulated batches that kill their device.",
 )
 @click.option("--serve", is_flag=True, help="Say what a server on these devices would do: p50, p99, refusals.")
-@click.option("--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Requests a second that come to it.")
-@click.option("--slo", metavar="SECONDS", type=click.FloatRange(0), default=0.0, help="As duomo serve --slo.")
-@click.option("--seed", metavar="N", type=int, default=0, help="Of the simulation.")
+@click.option(
+    "--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Requests a second that come to the server."
+)
+@click.option(
+    "--slo",
+    metavar="SECONDS",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Seconds in which a request should be answered; 0 for no limit.",
+)
+@click.option("--seed", metavar="N", type=int, default=0, help="Seed of the simulation.")
 @click.option("--train", metavar="all|head|N", default="", help="What training takes on each device, and what fits.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context

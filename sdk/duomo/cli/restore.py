@@ -12,7 +12,7 @@ from duomo.counting import counted
 @click.command("restore")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--into", type=click.Path(path_type=Path), help="Put all files into this folder.")
-@click.option("--overwrite", is_flag=True, help="Also where a file is that differs.")
+@click.option("--overwrite", is_flag=True, help="Replace files that differ.")
 @click.option("--check", is_flag=True, help="Compare the files with the manifest, and write nothing.")
 def command(folder: Path, into: Path | None, overwrite: bool, check: bool) -> None:
     """Put the files of a backup back. Nothing is written unless all of them are as the manifest says."""

@@ -60,45 +60,53 @@ def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> Pat
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option(
-    "--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Clients send its text."
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Its text is the token that clients must send.",
 )
 @click.option(
     "--admin-token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The operator, who may exchange models, sends its text.",
+    help="Its text is the token of the operator, who may exchange models.",
 )
-@click.option("--no-token", is_flag=True, help="Let anybody in who reaches the address.")
+@click.option("--no-token", is_flag=True, help="Let in anybody who reaches the address.")
 @click.option("--host-name", "hosts", multiple=True, help="A name the server goes by; may be given again.")
 @click.option("--allow-origin", "origins", multiple=True, help="A page of another server that may call this one.")
 @click.option("-x", "--executor", default="inline", show_default=True, help="Where models run.")
 @click.option("-d", "--device", default="auto", show_default=True, help="cpu, cuda:0, …")
-@click.option("--devices", default=None, help="How many, or their names.")
+@click.option("--devices", default=None, help="The number of devices, or their names.")
 @click.option(
     "--most-wait",
     default=10.0,
     type=click.FloatRange(0),
     show_default=True,
-    help="Seconds that work may wait; beyond, 429.",
+    help="Most seconds that work may wait; more is refused with 429.",
 )
 @click.option(
     "--slo",
     default=0.0,
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="In which a request is to be answered; 0 for none.",
+    help="Seconds in which a request should be answered; 0 for no limit.",
 )
-@click.option("--max-body", default=32 * 1024**2, type=click.IntRange(1), show_default=True, help="Bytes of a request.")
-@click.option("--max-items", default=1000, type=click.IntRange(1), show_default=True, help="Items of a request.")
+@click.option(
+    "--max-body", default=32 * 1024**2, type=click.IntRange(1), show_default=True, help="Most bytes of a request."
+)
+@click.option("--max-items", default=1000, type=click.IntRange(1), show_default=True, help="Most items of a request.")
 @click.option(
     "--stop-after",
     default=30,
     type=click.IntRange(0),
     show_default=True,
-    help="Seconds to finish what has begun, at the end.",
+    help="Seconds to finish requests that have begun, when stopped.",
 )
-@click.option("--log", type=click.Path(path_type=Path), help="One JSON line a request, into this file; - is stderr.")
 @click.option(
-    "--drift-folder", type=click.Path(path_type=Path), help="Keep what later items are compared with in this folder."
+    "--log",
+    type=click.Path(path_type=Path),
+    help="Write one JSON line for each request into this file; - is standard error.",
+)
+@click.option(
+    "--drift-folder", type=click.Path(path_type=Path), help="Keep in this folder what later items are compared with."
 )
 @click.option("--check", is_flag=True, help="Load everything, say what would be served, and end.")
 @click.pass_obj

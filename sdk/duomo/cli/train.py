@@ -33,27 +33,32 @@ SHOWN = 10
 )
 @click.option("--pretrain", is_flag=True, help="Start from random numbers, with the task's first architecture.")
 @click.option("--architecture", metavar="NAME", default="", help="Start from random numbers: llama, bert, cnn, mlp …")
-@click.option("--size", metavar="NAME", default="", help="Of that architecture; the smallest when left out.")
+@click.option("--size", metavar="NAME", default="", help="Size of that architecture; the smallest when left out.")
 @click.option("--label", metavar="COLUMN", default="label", help="The column of the labels.")
 @click.option("--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one.")
 @click.option("--train", metavar="WHAT", default="head", help="head, all, lora, or a number of upper layers.")
-@click.option("--validation", metavar="SHARE|DATA", default="0.2", help="Rows held out, or data of its own.")
-@click.option("--epochs", metavar="N", type=int, help="Times that each row is read; 3.")
-@click.option("--batch", metavar="N", type=int, help="Rows of one update; 16.")
+@click.option(
+    "--validation",
+    metavar="SHARE|DATA",
+    default="0.2",
+    help="Share of the rows that is held out, or other data to score on.",
+)
+@click.option("--epochs", metavar="N", type=int, help="Times that each row is read; 3 when left out.")
+@click.option("--batch", metavar="N", type=int, help="Rows of one update; 16 when left out.")
 @click.option("--lr", metavar="RATE", type=float, help="Highest learning rate; 1e-3 for a head, 5e-5 otherwise.")
-@click.option("--seed", metavar="N", type=int, help="Of order, dropout and new layers; 0.")
-@click.option("--max-failed", metavar="N", type=int, help="Rows that may be left out; 20.")
+@click.option("--seed", metavar="N", type=int, help="Seed of the order, of dropout and of new layers; 0 when left out.")
+@click.option("--max-failed", metavar="N", type=int, help="Most rows that may be unusable; 20 when left out.")
 @click.option(
     "--set",
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Another setting: clip=null.",
+    help="Another setting, such as clip=null.",
 )
 @click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …; several: cpu,cpu.")
 @click.option("--parallel", metavar="DIMS", help="dp=2: copies; tp=2: shared layers; pp=2: stages; or dp=2,tp=2.")
 @click.option("--shard", is_flag=True, help="Copies share out parameters and the optimiser's state.")
-@click.option("-x", "--executor", metavar="NAME", default="local", help="Where processes are: local, or ray.")
+@click.option("-x", "--executor", metavar="NAME", default="local", help="Where the processes run: local or ray.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
 @click.option("--check", is_flag=True, help="Read and check the rows, and take no step.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")

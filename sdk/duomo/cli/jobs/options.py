@@ -31,7 +31,7 @@ class JobOptions:
     executor: str = option("-x --executor", "NAME", "Where it runs.", "inline", shell_complete=complete_executors)
     device: str = option("-d --device", "NAME", "auto, cpu, cuda:0 …; for run also a number, or cpu,cpu.", "auto")
     batch_size: int | None = option(
-        "-b --batch-size", "N", "Items in one forward pass; the model's own.", type=click.IntRange(1)
+        "-b --batch-size", "N", "Items in one forward pass; as the model says when left out.", type=click.IntRange(1)
     )
     output: str = option(
         "-o --output",
@@ -53,10 +53,12 @@ class JobOptions:
         "--live",
         "SOURCE",
         "Follow a live source until Ctrl-C: mic:, tail:PATH, folder:PATH, video:PATH, recording:PATH, rtsp://…, "
-        "mqtt://HOST/TOPIC or ws://…; may be given often.",
+        "mqtt://HOST/TOPIC or ws://…; may be given several times.",
         (),
     )
-    drop: str = option("--drop", "POLICY", "Of what comes faster than it is computed: all, latest or every=N.", "all")
+    drop: str = option(
+        "--drop", "POLICY", "What to compute of inputs that come too fast: all, latest or every=N.", "all"
+    )
     stats: str | None = option("--stats", "FILE", "Write counts, rates and times of the whole run to FILE as JSON.")
 
     @property
@@ -75,13 +77,15 @@ class RunOptions(JobOptions):
     """The options of ``duomo run``."""
 
     args: tuple[str, ...] = ()
-    texts: tuple[str, ...] = option("-t --text", "TEXT", "A literal text; may be given often.", ())
+    texts: tuple[str, ...] = option("-t --text", "TEXT", "A text to compute; may be given several times.", ())
     pairs: tuple[tuple[str, str], ...] = option(
         "--pair", "A B", "Two texts or files that are one input, such as a question and its text.", (), nargs=2
     )
     lists: tuple[str, ...] = option("--from-file", "LIST", "A file with one path a line.", ())
     recursive: bool = option("-r --recursive", "", "Look into folders in folders.", False)
-    patterns: tuple[str, ...] = option("--glob", "PATTERN", "File names to take from folders; may be given often.", ())
+    patterns: tuple[str, ...] = option(
+        "--glob", "PATTERN", "File names to take from folders; may be given several times.", ()
+    )
     parallel: str | None = option(
         "--parallel", "DIMS", "Copies and their devices, such as dp=2,tp=2; auto to have it planned."
     )
