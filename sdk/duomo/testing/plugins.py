@@ -199,7 +199,7 @@ class PluginConformance(MetadataConformance):
 
     def test_its_renderers_draw(self) -> None:
         """An empty list and an item that failed are drawn too; binary ones give bytes."""
-        failed = Failure(0, "a", None, ItemError.of(BadInput("not an image")), Meta("", "")).to_dict()
+        failed = Failure(0, "a", None, ItemError.of(BadInput("not an image", fix="name one")), Meta("", "")).to_dict()
         for spec in self._of(RendererSpec):
             wanted = bytes if spec.binary else str
             for outcomes in ([], [failed]):
