@@ -34,13 +34,11 @@ class Kept:
 
     def __call__(self, *given: object, **named: object) -> Tensor:
         (module,) = self.module
-        weights = list(module.parameters(recurse=False))
-        watched = not any(each.is_inference() for each in weights)  # of others nothing tells that they were changed
         traced = torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[attr-defined, no-untyped-call]
-        if module.training or torch.is_grad_enabled() or traced or not watched:
+        if module.training or torch.is_grad_enabled() or traced:
             return self.method(*given, **named)
         key = (
-            *map(_state, weights),
+            *map(_place, module.parameters(recurse=False)),
             *map(_size, given),
             *((name, _size(each)) for name, each in sorted(named.items())),
         )
@@ -55,13 +53,13 @@ class Kept:
 def _size(given: object) -> Hashable:
     """What a result depends on: the sizes of an image, without how many there are; the table of positions itself."""
     if isinstance(given, nn.Parameter):
-        return _state(given)
+        return _place(given)
     if isinstance(given, Tensor):
         return (given.shape[1:], given.device, given.dtype)
     assert isinstance(given, Hashable)
     return given
 
 
-def _state(weights: Tensor) -> Hashable:
-    """Where weights lie, and how often they were changed there."""
-    return (weights.data_ptr(), weights.device, weights.dtype, weights._version)
+def _place(weights: Tensor) -> Hashable:
+    """Where weights lie; those of a loaded model do not change there, as packed layers have it, too."""
+    return (weights.data_ptr(), weights.device, weights.dtype)

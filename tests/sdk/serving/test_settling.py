@@ -3,15 +3,17 @@
 import asyncio
 import threading
 from concurrent.futures import Future
+from typing import Any
 
 from duomo.serving.settling import settled
 
 
 def test_all_that_is_answered_at_once_wakes_the_loop_once():
     async def answered():
-        loop, told = asyncio.get_running_loop(), []
-        futures = [Future() for _ in range(32)]
-        waiting = asyncio.gather(*map(settled, futures))
+        loop: Any = asyncio.get_running_loop()
+        told: list[object] = []
+        futures: list[Future[Any]] = [Future() for _ in range(32)]
+        waiting: Any = asyncio.gather(*map(settled, futures))
         await asyncio.sleep(0)
         tell, loop.call_soon_threadsafe = loop.call_soon_threadsafe, lambda *args: (told.append(args), tell(*args))
         for number, future in enumerate(futures):  # the loop cannot turn meanwhile

@@ -108,7 +108,7 @@ face(
         "duomo.tasks.multimodal.control": "Action ReinforcementLearning ReinforcementLearningOptions",
         "duomo.tasks.multimodal.classification": "ZeroShotImageClassification ZeroShotImageClassificationOptions",
         "duomo.tasks.multimodal.documents": "DocumentClassification DocumentClassificationOptions"
-        " DocumentQuestionAnswering PageAnswer PageAnswers",
+        " DocumentParsing DocumentParsingOptions DocumentQuestionAnswering PageAnswer PageAnswers PageField ParsedPage",
         "duomo.tasks.multimodal.retrieval": "ImageSearch ImageSearchOptions ImageSearchResult"
         " MultimodalEmbedding MultimodalEmbeddingOptions SpokenImageSearch",
         "duomo.tasks.results": "Classification Embedding SearchResult",
