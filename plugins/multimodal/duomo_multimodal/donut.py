@@ -251,11 +251,11 @@ def begins(vocabulary: Collection[str]) -> list[str]:
     return sorted({*marks} - {"<s_docvqa>", "<s_synthdog>", "<s_iitcdip>"})
 
 
-def leaves(node: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[list[str | int], str]]:
-    """The texts of a tree of dicts and lists, each with the names that lead to it."""
+def leaves(node: object, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], str]]:
+    """The texts of a tree of dicts and lists, each with the names, or places in a list, that lead to it."""
     if isinstance(node, dict | list):
-        parts: Iterable[tuple[str | int, object]] = node.items() if isinstance(node, dict) else enumerate(node)
+        parts: Iterable[tuple[object, object]] = node.items() if isinstance(node, dict) else enumerate(node)
         for name, each in parts:
-            yield from leaves(each, (*path, name))
+            yield from leaves(each, (*path, str(name)))
     else:
         yield [*path], str(node)

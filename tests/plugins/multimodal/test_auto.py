@@ -148,7 +148,8 @@ def test_a_batch_gives_what_one_by_one_gives(kind, pictures, request):
 def test_vectors_and_hits_are_those_of_the_bare_model(kind, pictures, request):
     folder = request.getfixturevalue(kind)
     bare, processor = AutoModel.from_pretrained(folder).eval(), AutoImageProcessor.from_pretrained(folder)
-    ids = _tokens(["a cat"], 12)
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="right")
+    ids = tokenizer(["a cat"], padding="max_length", max_length=12, return_tensors="pt")["input_ids"]
     mask = {"attention_mask": (ids != 0).long()} if kind == "clip_folder" else {}
     with torch.no_grad():
         found = [bare(input_ids=ids, **mask, **processor(each, return_tensors="pt")) for each in pictures]

@@ -122,10 +122,10 @@ def test_fields_are_those_of_the_processor(tmp_path: Path, pages: list[Any]) -> 
         ("<s_total>1</s_total>", [["total"]]),
         (
             "<s_menu><s_nm>a</s_nm><s_cnt>1</s_cnt><sep/><s_nm>ball</s_nm></s_menu><s_total>2</s_total>",
-            [["menu", 0, "nm"], ["menu", 0, "cnt"], ["menu", 1, "nm"], ["total"]],
+            [["menu", "0", "nm"], ["menu", "0", "cnt"], ["menu", "1", "nm"], ["total"]],
         ),
-        ("<s_nm>a<sep/>b</s_nm>", [["nm", 0], ["nm", 1]]),
-        ("<s_nm>a</s_nm><sep/><s_nm>b</s_nm>", [[0, "nm"], [1, "nm"]]),
+        ("<s_nm>a<sep/>b</s_nm>", [["nm", "0"], ["nm", "1"]]),
+        ("<s_nm>a</s_nm><sep/><s_nm>b</s_nm>", [["0", "nm"], ["1", "nm"]]),
         ("a ball", [["text_sequence"]]),
     ],
 )

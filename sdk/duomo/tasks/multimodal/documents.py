@@ -67,15 +67,15 @@ class DocumentParsingOptions(Options):
     )
 
 
-Tree = dict[str | int, Any] | list[Any] | str
+Tree = dict[str, Any] | list[Any] | str
 """Names with what stands there, lists of what comes more than once, and texts."""
 
 
 class PageField(Result):
     """What stands in one field of a page."""
 
-    path: list[str | int]
-    """Names of the field and of what it is part of, from the outermost; numbers count what comes more than once."""
+    path: list[str]
+    """Names of the field and of what it is part of, outermost first; ``0``, ``1`` … count what comes more than once."""
     text: str
 
 
@@ -91,7 +91,7 @@ class ParsedPage(Result):
     @property
     def tree(self) -> Tree:
         """The fields as dicts and lists that hold each other."""
-        root: dict[str | int, Any] = {}
+        root: dict[str, Any] = {}
         for each in self.fields:
             node = root
             for name in each.path[:-1]:
@@ -101,11 +101,11 @@ class ParsedPage(Result):
 
 
 def _lists(node: Tree) -> Tree:
-    """Dicts whose keys are numbers as lists."""
+    """Dicts whose keys count from 0 as lists."""
     if not isinstance(node, dict):
         return node
-    if node and all(isinstance(name, int) for name in node):
-        return [_lists(node[name]) for name in sorted(node)]
+    if node and list(node) == [str(at) for at in range(len(node))]:
+        return [_lists(each) for each in node.values()]
     return {name: _lists(each) for name, each in node.items()}
 
 
