@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,9 @@ from duomo.inputs.limits import limits
 from duomo.inputs.pair import Parts
 from duomo.inputs.source import read_file
 from duomo.inputs.text import Text
+
+_PATH = re.compile(r"[^\n,;\t]+\.(csv|tsv|txt|parquet|xlsx?)", re.IGNORECASE)
+"""The name of a file, which is no content of a table: a header without a row."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -47,6 +51,12 @@ class Table(Short):
             value = found if isinstance(found, bytes) else found.read_bytes()
         elif hasattr(value, "read"):
             value = value.read()
+        if isinstance(value, str) and _PATH.fullmatch(value):
+            raise BadInput(
+                f"a table is expected, and '{value}' is the name of a file",
+                why="a str is the content of a table, never a path",
+                fix=f'Path("{value}"), or in a command line: --pair "Who won?" {value}',
+            )
         if isinstance(value, str | bytes | bytearray):
             return _checked(cls(*_csv(value), name))
         if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame, without waking pandas

@@ -1,6 +1,7 @@
 """Questions about tables, against transformers' own pipeline; and tables in all their shapes."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import transformers as tf
+from click.testing import CliRunner
 
 import duomo
+from duomo.cli import cli
 from duomo.errors import BadInput, DuomoError
 from duomo.inputs import Table
 from tests.plugins.nlp import tiny
@@ -95,8 +98,21 @@ def test_what_is_missing_is_an_empty_text() -> None:
 def test_a_path_is_a_file_and_a_text_never_a_path(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(CSV)
     assert Table.accept(tmp_path / "t.csv").rows[0] == ("ada", "1815")
-    with pytest.raises(BadInput, match="no rows"):
+    with pytest.raises(BadInput, match="is the name of a file"):
         Table.accept(str(tmp_path / "t.csv"))
+
+
+def test_a_table_of_the_command_line_is_a_file(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("name,year\nada,1815\n")
+    (tmp_path / "u.csv").write_text("name,year\nada\n")
+    pairs = [part for file in ("t.csv", "u.csv") for part in ("--pair", "who ?", str(tmp_path / file))]
+    ran = CliRunner().invoke(
+        cli, ["run", "table-question-answering", "-m", f"dir:{folder}", *pairs, "-o", "jsonl"], catch_exceptions=False
+    )
+    good, bad = map(json.loads, ran.stdout.splitlines())
+    expected = duomo.run("table-question-answering", ("who ?", {"name": ["ada"], "year": ["1815"]}), model=folder)
+    assert good["result"]["cells"] == expected.cells
+    assert "row 1 of this table has 1 cells" in bad["error"]["what"]
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ class Sources:
     lists: Sequence[str] = ()
     """Files with one path a line."""
     texts: Sequence[str] = ()
-    pairs: Sequence[tuple[str, str | list[str]]] = ()
-    """Inputs of two parts; the second of a comparison is a list."""
+    pairs: Sequence[tuple[str, str | list[str] | Path]] = ()
+    """Inputs of two parts; the second of a comparison is a list, and a table is its file."""
     suffixes: tuple[str, ...] = ()
     """Endings of files taken from a folder; none for a task whose input is not one file."""
     takes_text: bool = False
@@ -66,7 +66,7 @@ class Sources:
         for text in self.texts:
             yield Item(text, text)
         for pair in self.pairs:
-            second = pair[1] if isinstance(pair[1], str) else pair[1][0]
+            second = pair[1][0] if isinstance(pair[1], list) else pair[1]
             yield Item(f"{pair[0]} · {second}", pair)
 
     def names(self) -> Iterator[str]:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import itertools
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ from duomo.cli.output import emit, settle
 from duomo.cli.tables import is_terminal
 from duomo.errors import UsageProblem
 from duomo.execution.base import FLUSH
-from duomo.inputs import Comparison, TextOrImage
+from duomo.inputs import Table, TextOrImage
+from duomo.inputs.pair import Parts
 
 if TYPE_CHECKING:
     from duomo.execution.resuming.store import RunStore
@@ -147,10 +149,7 @@ class TaskJob(Job[RunOptions]):
             paths,
             options.lists,
             tuple(map(as_text, options.texts)),
-            [
-                (first, [second] if issubclass(self.task_class.Input, Comparison) else second)
-                for first, second in options.pairs
-            ],
+            [(first, _second(self.task_class.Input, second)) for first, second in options.pairs],
             suffixes=spec.suffixes,
             takes_text=takes_text,
             recursive=options.recursive,
@@ -238,3 +237,11 @@ class TaskJob(Job[RunOptions]):
                     why="it writes one input after the other, part by part",
                     fix=f"leave out {option} or --stream",
                 )
+
+
+def _second(kind: type[Any], given: str) -> Any:
+    """Read the second of a pair as its input has it: a list of one where it takes a list, the file of a table."""
+    part = [*kind.WIRE.values()][1] if issubclass(kind, Parts) else None
+    if part is Table:
+        return Path(given)
+    return [given] if typing.get_origin(part) is list else given
