@@ -43,7 +43,7 @@ class Turns:
         """Cost that each of the callers who wait has had."""
         self.due = 0
         """Cost of the offered items that have their turn now."""
-        self.last = 0
+        self.singles = 0
         """Callers who wait for one item and no more."""
         self._running = 0.0
         """What the batch that began last adds to the time once the next begins."""
@@ -59,7 +59,7 @@ class Turns:
         if found is None:
             found = self._callers[mark.caller] = _Caller()
         found.waiting += 1
-        self.last += (found.waiting == 1) - (found.waiting == 2)
+        self.singles += (found.waiting == 1) - (found.waiting == 2)
         mark.start = max(self.now, found.end)
         found.end = mark.start + mark.cost
 
@@ -88,7 +88,7 @@ class Turns:
             start: cost that takes as long as the start of a batch; 0 while unknown.
         """
         most = max(usual, self.due // 2) if usual else 0
-        return min(most, self.due + start) if self.due and self.last and start else most
+        return min(most, self.due + start) if self.due and self.singles and start else most
 
     def serve(self, marks: Sequence[Mark]) -> None:
         """Note that a batch of these items begins."""
@@ -110,7 +110,7 @@ class Turns:
             self.due -= mark.cost
         found = self._callers[mark.caller]
         found.waiting -= 1
-        self.last += (found.waiting == 1) - (found.waiting == 0)
+        self.singles += (found.waiting == 1) - (found.waiting == 0)
         if not found.waiting:
             del self._callers[mark.caller]
         if not self._callers:  # nobody waits, so nobody is owed anything
