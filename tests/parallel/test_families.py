@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+)
 
 import duomo
 from duomo.errors import UsageProblem, WorkerContractError
@@ -13,6 +18,7 @@ from duomo.tasks.nlp.generation import TextGenerationOptions
 from duomo.testing import difference_when_cut
 from duomo_multimodal.pages import PageClassifier
 from duomo_nlp.generation import CausalLM
+from duomo_nlp.seq2seq import Translate
 from tests.parallel import biased
 
 TOLERANCE = 5e-6
@@ -191,6 +197,37 @@ def test_pages_are_judged_alike_with_a_bias_for_each_head_and_distance(dims):
     }
     moved = difference_when_cut(build, lambda network: network(**inputs).logits, **plans, **dims)
     assert moved < 1e-4, "of logits up to 10 and more"
+
+
+BART: dict[str, Any] = {"vocab_size": 40, "d_model": 32, "encoder_layers": 2, "decoder_layers": 2,
+        "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48,
+        "pad_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, "init_std": 0.3}  # fmt: skip
+T5: dict[str, Any] = {"vocab_size": 40, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4,
+      "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "tp"),
+    [
+        *((name, 2) for name in ("bart", "blenderbot", "blenderbot-small", "m2m_100", "mbart", "pegasus", "plbart")),
+        *((name, 2) for name in ("t5", "mt5", "umt5")),
+        *((name, 4) for name in ("marian", "t5")),
+    ],
+)
+def test_encoder_decoders_write_alike_token_by_token(name, tp):
+    config = CONFIG_MAPPING[name](**(T5 if name.endswith("t5") else BART))
+
+    def build():
+        torch.manual_seed(0)
+        return AutoModelForSeq2SeqLM.from_config(config).eval()
+
+    def write(network):
+        ids = torch.arange(4, 40).view(4, 9)
+        settings: dict[str, Any] = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False, "num_beams": 2}
+        written = network.generate(ids, **settings, output_scores=True, return_dict_in_generate=True)
+        return torch.cat([torch.stack(written.scores, 1).clamp(-50).flatten(), written.sequences.flatten().float()])
+
+    assert difference_when_cut(build, write, tensor_plan=Translate.tensor_plan(config), tp=tp) < 1e-4
 
 
 @pytest.mark.parametrize("seed", [None, 7])

@@ -21,6 +21,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.chat import ImageTextToTextOptions
 from duomo.tasks.nlp.generation import Generation
+from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -50,6 +51,8 @@ class ImageChatter(Model[ImageChat, Generation]):
         self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
         ends = network.generation_config.eos_token_id
         self.ends = set(ends) if isinstance(ends, list) else {ends}
+
+    tensor_plan = staticmethod(parallel.chat_plan)
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:

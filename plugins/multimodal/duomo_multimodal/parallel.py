@@ -1,4 +1,4 @@
-"""How the networks of this plugin are cut over several devices: CLIP and SigLIP, LayoutLMv3."""
+"""How the networks of this plugin are cut over several devices: CLIP and SigLIP, LayoutLMv3, chats with images."""
 
 from __future__ import annotations
 
@@ -62,3 +62,17 @@ def page_split(config: PreTrainedConfig) -> PipelinePlan | None:
     if config.model_type != "layoutlmv3":
         return None
     return PipelinePlan("encoder.layer", config.num_hidden_layers)
+
+
+def chat_plan(config: PreTrainedConfig) -> TensorPlan | None:
+    """The plan that transformers has for the model of texts inside; what reads images stays whole on each device."""
+    text = config.get_text_config()
+    styles = getattr(text, "base_model_tp_plan", None)
+    if not styles:
+        return None
+    divisible = {
+        "attention heads": text.num_attention_heads,
+        "key-value heads": getattr(text, "num_key_value_heads", None) or text.num_attention_heads,
+        "inner units": text.intermediate_size,
+    }
+    return TensorPlan({f"{{language_model,text_model}}.{name}": each for name, each in styles.items()}, divisible)

@@ -1,7 +1,7 @@
 """How the networks of this plugin are cut over several devices.
 
-Encoders whose attention has a bias for each head and distance (MPNet, DeBERTa) have no plan: that bias would
-have to be cut too.
+Encoders whose attention has a bias for each head and distance (MPNet, DeBERTa) have no plan, but for T5: that bias
+would have to be cut too.
 """
 
 from __future__ import annotations
@@ -40,6 +40,22 @@ STYLES = {
         "h.*.mlp.c_proj": "rowwise",
     },
 }
+BART = {
+    "layers.*.{self_attn,encoder_attn}.{q,k,v}_proj": "colwise",
+    "layers.*.{self_attn,encoder_attn}.out_proj": "rowwise",
+    "layers.*.fc1": "colwise",
+    "layers.*.fc2": "rowwise",
+}
+BART_KIN = frozenset({"bart", "blenderbot", "blenderbot-small", "m2m_100", "marian", "mbart", "pegasus", "plbart"})
+T5 = {
+    "block.*.layer.*.{SelfAttention,EncDecAttention}.{q,k,v}": "colwise",
+    "block.*.layer.*.{SelfAttention,EncDecAttention}.o": "rowwise",
+    "block.*.layer.*.DenseReluDense.{wi,wi_0,wi_1}": "colwise",
+    "block.*.layer.*.DenseReluDense.wo": "rowwise",
+}
+T5_HEADS = {"block.*.layer.*.{SelfAttention,EncDecAttention}": ("n_heads", "inner_dim")}
+DISTANCES = "relative_attention_bias.weight"
+"""In T5: how far tokens lie apart, with a column for each head."""
 DIVIDED = {"gpt2": {"h.*.attn": ("num_heads", "split_size")}}
 """GPT-2 asks its attention how wide a query is; the others count the heads they find."""
 
@@ -65,6 +81,28 @@ def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     if getattr(config, "num_key_value_heads", None):
         divisible["key-value heads"] = config.num_key_value_heads
     return TensorPlan(styles, divisible, DIVIDED.get(config.model_type, {}))
+
+
+def seq2seq_plan(config: PreTrainedConfig) -> TensorPlan | None:
+    """The plan of encoder-decoders: BART and its kin, whose layers have one form, and T5, mT5 and UMT5.
+
+    They have no pipeline split: there are two stacks of layers.
+    """
+    if config.model_type in ("t5", "mt5", "umt5"):
+        divisible = {"attention heads": config.num_heads, "inner units": config.d_ff}
+        return TensorPlan(T5, divisible, T5_HEADS, {DISTANCES: 1})
+    if config.model_type not in BART_KIN:
+        return None
+    return TensorPlan(
+        BART,
+        {
+            "attention heads of the encoder": config.encoder_attention_heads,
+            "attention heads of the decoder": config.decoder_attention_heads,
+            "inner units of the encoder": config.encoder_ffn_dim,
+            "inner units of the decoder": config.decoder_ffn_dim,
+        },
+        {"layers.*.{self_attn,encoder_attn}": ("num_heads",)},
+    )
 
 
 def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:

@@ -27,6 +27,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.nlp import TranslationOptions
 from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
+from duomo_nlp import parallel
 from duomo_nlp.checkpoint import check_positions, max_tokens
 from duomo_nlp.grouping import ROWS, SLACK, Group, joined, together
 from duomo_nlp.languages import Languages
@@ -56,6 +57,8 @@ class Seq2Seq(Model[Text, Any]):
     batch_size = 64
     batch_budget = 8192
     packed = True  # groups of alike lengths: hardly anything is padded
+
+    tensor_plan = staticmethod(parallel.seq2seq_plan)
 
     def __init__(self, network: Network, tokenizer: Processor, limit: int, weights: WeightsRef) -> None:
         check_positions(network)

@@ -12,7 +12,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import duomo
 from duomo.errors import BadOption, WeightsMismatch, WeightsMissing
+from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
+from duomo_multimodal.chat import ImageChatter
 
 from . import tiny, tiny_chat
 
@@ -30,6 +32,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[..., 
         return made[make]
 
     return get
+
+
+@pytest.mark.parametrize(
+    "make", [tiny.llava, tiny_chat.qwen2_5_vl, tiny_chat.idefics3, tiny_chat.gemma3, tiny_chat.glm4v]
+)
+def test_the_model_of_texts_is_cut_over_two_devices(folder: Any, make: Callable[..., Path]) -> None:
+    def build() -> Any:
+        return AutoModelForImageTextToText.from_pretrained(folder(make))
+
+    ids = torch.tensor([[4, 5, 6, 7, 5], [7, 6, 4, 5, 4]])
+    plan = ImageChatter.tensor_plan(build().config)
+    moved = difference_when_cut(
+        build,
+        lambda network: network(input_ids=ids, attention_mask=torch.ones_like(ids)).logits,
+        tensor_plan=plan,
+        tp=2,
+    )
+    assert moved < 1e-5
 
 
 @pytest.mark.equals("`generate`, the same tokens", "image-text-to-text")
