@@ -110,7 +110,9 @@ def test_a_table_of_the_command_line_is_a_file(folder: Path, tmp_path: Path) -> 
         cli, ["run", "table-question-answering", "-m", f"dir:{folder}", *pairs, "-o", "jsonl"], catch_exceptions=False
     )
     good, bad = map(json.loads, ran.stdout.splitlines())
-    expected = duomo.run("table-question-answering", ("who ?", {"name": ["ada"], "year": ["1815"]}), model=folder)
+    expected = duomo.run(
+        "table-question-answering", ("who ?", {"name": ["ada"], "year": ["1815"]}), model=f"dir:{folder}"
+    )
     assert good["result"]["cells"] == expected.cells
     assert "row 1 of this table has 1 cells" in bad["error"]["what"]
 
