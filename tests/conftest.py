@@ -36,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in first)
 
 
+def pytest_collection_finish() -> None:
+    """Set apart what is there until the end, a million objects: no search for garbage looks at them again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> Iterator[None]:
     """Gives back what files of tests leave: models that `duomo.run` keeps, and free memory that glibc holds on to."""
