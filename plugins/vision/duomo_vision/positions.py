@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 MOST_BYTES = 2**26
-"""Of the positions that one module keeps."""
+"""Most memory for the positions that one module keeps."""
 
 
 def keep_positions(network: nn.Module) -> None:

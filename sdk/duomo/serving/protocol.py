@@ -1,7 +1,7 @@
 """One connection of HTTP, with bounds that uvicorn leaves to a proxy: on what is not body, and on silence.
 
-httptools keeps a header, an address or the trailers of a body as long as a client likes, and joins them anew with each
-packet: a client that sends no end of them takes memory and the time of all others.
+httptools sets no limit to headers, addresses and trailers, and copies them with each packet that adds to them: a client
+that never stops sending them uses up memory and delays all others.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class Mqtt(Reader):
                 continue
             if message is None:
                 raise ConnectionError("the broker closed the connection")
-            is_old = message.dup or message.retain  # a retained one comes with each subscription anew
+            is_old = message.dup or message.retain  # the broker sends a retained message at every subscription
             yield Arrival(message.payload, time.time(), message.topic, self._acknowledge(message), is_old)
 
     def close(self) -> None:

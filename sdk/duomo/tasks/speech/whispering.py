@@ -21,7 +21,7 @@ MAX_STEPS = round(WINDOW_S / STEP_S)
 MARGIN_STEPS = 150
 """Steps of silence behind the speech that a trimmed encoder hears; with 50, short clips are repeated for ever."""
 TOKENS_A_SECOND = 10
-"""Of speech, and for a second more: whoever needs more with a trimmed encoder repeats a phrase."""
+"""Most tokens a second of speech, and as many to begin with: a trimmed encoder that writes more repeats a phrase."""
 FIRST_TIME = 50
 """Steps: speech begins in the first second of a window."""
 Prompt = tuple[int | None, ...]
