@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from duomo.errors import UsageProblem, did_you_mean
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
 STYLES = {"colwise": 1, "packed_colwise": 2, "qkv_colwise": 3, "rowwise": 1}
 """How a linear layer is cut, in the words of transformers' ``tp_plan``, and into how many equal parts its outputs
 fall first: ``packed_colwise`` is gate and up in one, ``qkv_colwise`` query, key and value."""
@@ -45,6 +48,26 @@ class TensorPlan(NamedTuple):
     sliced: Mapping[str, int] = {}
     """Parameters besides linear layers that have an entry for each head or inner unit, and along which dimension:
     ``{"relative_position_bias_table": 1}``."""
+
+
+def encoder_decoder_plan(config: PreTrainedConfig) -> TensorPlan:
+    """The plan of networks whose two stacks have layers of BART's form: Marian, Pegasus, Whisper and others."""
+    attention = "layers.*.{self_attn,encoder_attn}"
+    return TensorPlan(
+        {
+            f"{attention}.{{q,k,v}}_proj": "colwise",
+            f"{attention}.out_proj": "rowwise",
+            "layers.*.fc1": "colwise",
+            "layers.*.fc2": "rowwise",
+        },
+        {
+            "attention heads of the encoder": config.encoder_attention_heads,
+            "attention heads of the decoder": config.decoder_attention_heads,
+            "inner units of the encoder": config.encoder_ffn_dim,
+            "inner units of the decoder": config.decoder_ffn_dim,
+        },
+        {attention: ("num_heads",)},
+    )
 
 
 class PipelinePlan(NamedTuple):

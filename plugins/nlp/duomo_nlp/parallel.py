@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duomo.parallel import PipelinePlan, TensorPlan
+from duomo.parallel import PipelinePlan, TensorPlan, encoder_decoder_plan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -39,12 +39,6 @@ STYLES = {
         "h.*.mlp.c_fc": "colwise",
         "h.*.mlp.c_proj": "rowwise",
     },
-}
-BART = {
-    "layers.*.{self_attn,encoder_attn}.{q,k,v}_proj": "colwise",
-    "layers.*.{self_attn,encoder_attn}.out_proj": "rowwise",
-    "layers.*.fc1": "colwise",
-    "layers.*.fc2": "rowwise",
 }
 BART_KIN = frozenset({"bart", "blenderbot", "blenderbot-small", "m2m_100", "marian", "mbart", "pegasus", "plbart"})
 T5 = {
@@ -91,18 +85,7 @@ def seq2seq_plan(config: PreTrainedConfig) -> TensorPlan | None:
     if config.model_type in ("t5", "mt5", "umt5"):
         divisible = {"attention heads": config.num_heads, "inner units": config.d_ff}
         return TensorPlan(T5, divisible, T5_HEADS, {DISTANCES: 1})
-    if config.model_type not in BART_KIN:
-        return None
-    return TensorPlan(
-        BART,
-        {
-            "attention heads of the encoder": config.encoder_attention_heads,
-            "attention heads of the decoder": config.decoder_attention_heads,
-            "inner units of the encoder": config.encoder_ffn_dim,
-            "inner units of the decoder": config.decoder_ffn_dim,
-        },
-        {"layers.*.{self_attn,encoder_attn}": ("num_heads",)},
-    )
+    return encoder_decoder_plan(config) if config.model_type in BART_KIN else None
 
 
 def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:

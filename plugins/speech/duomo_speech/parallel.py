@@ -1,7 +1,7 @@
-"""How the networks of this plugin are cut over several devices: Whisper, wav2vec 2.0, HuBERT, AST and CLAP.
+"""How the networks of this plugin are cut over several devices: wav2vec 2.0, HuBERT, AST and CLAP.
 
-There is no pipeline split but for AST: Whisper and CLAP have two stacks of layers, and most of the others' time goes
-into convolutions, as does all of the codecs'.
+Whisper is cut as any encoder-decoder. There is no pipeline split but for AST: Whisper and CLAP have two stacks of
+layers, and most of the others' time goes into convolutions, as does all of the codecs'.
 """
 
 from __future__ import annotations
@@ -13,12 +13,6 @@ from duomo.parallel import PipelinePlan, TensorPlan
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-WHISPER = {
-    "layers.*.{self_attn,encoder_attn}.{q,k,v}_proj": "colwise",
-    "layers.*.{self_attn,encoder_attn}.out_proj": "rowwise",
-    "layers.*.fc1": "colwise",
-    "layers.*.fc2": "rowwise",
-}
 WAV2VEC2 = {
     "encoder.layers.*.attention.{q,k,v}_proj": "colwise",
     "encoder.layers.*.attention.out_proj": "rowwise",
@@ -39,20 +33,6 @@ CLAP = {
 }
 CLAP_HEADS = {"{layer,blocks}.*.attention.self": ("num_attention_heads", "all_head_size")}
 SPECTROGRAM = "audio-spectrogram-transformer"
-
-
-def whisper_plan(config: PreTrainedConfig) -> TensorPlan:
-    """Encoder and decoder; ours asks an attention for its number of heads."""
-    return TensorPlan(
-        WHISPER,
-        {
-            "attention heads of the encoder": config.encoder_attention_heads,
-            "attention heads of the decoder": config.decoder_attention_heads,
-            "inner units of the encoder": config.encoder_ffn_dim,
-            "inner units of the decoder": config.decoder_ffn_dim,
-        },
-        {"layers.*.{self_attn,encoder_attn}": ("num_heads",)},
-    )
 
 
 def ctc_plan(config: PreTrainedConfig) -> TensorPlan | None:

@@ -29,10 +29,9 @@ from transformers import (
 
 from duomo import Audio, Model, WeightsRef
 from duomo.model import Portable
-from duomo.parallel import from_first_rank
+from duomo.parallel import encoder_decoder_plan, from_first_rank
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo.tasks.speech.whispering import FIRST_TIME, MAX_STEPS, MEL_FRAMES, STEP_S, Prompt, heard_steps, room_of
-from duomo_speech import parallel
 from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
 from duomo_speech.whisper_checkpoint import Vocabulary, read_checkpoint
 from duomo_speech.whisper_decoder import WhisperDecoder
@@ -59,7 +58,7 @@ class Whisper(Model[Any, Transcript]):
         network, vocabulary = read_checkpoint(weights)
         return cls(network.to(device, dtype), vocabulary, load_vad())
 
-    tensor_plan = staticmethod(parallel.whisper_plan)
+    tensor_plan = staticmethod(encoder_decoder_plan)
 
     @staticmethod
     def estimate(item: Audio) -> int:
