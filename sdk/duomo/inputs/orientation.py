@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 UPRIGHT = 1
 _TAG = 0x0112
 _MODULES = r"PIL\."
+_STATING = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
+"""Where Pillow keeps what states an orientation."""
 _SILENT = ("ignore", None, Warning, re.compile(_MODULES), 0)
 
 
@@ -42,7 +44,10 @@ def orientation(image: PIL.Image.Image) -> int:
 
 
 def turn(image: PIL.Image.Image, stated: int) -> PIL.Image.Image:
-    """Turn an image upright that was stored with the orientation `stated`."""
+    """Turn an image upright that was stored with the orientation `stated`.
+
+    What is turned states no orientation any more, or whoever is given it would turn it again.
+    """
     import PIL.Image
 
     how = PIL.Image.Transpose
@@ -55,7 +60,12 @@ def turn(image: PIL.Image.Image, stated: int) -> PIL.Image.Image:
         7: how.TRANSVERSE,
         8: how.ROTATE_90,
     }
-    return image.transpose(turns[stated]) if stated in turns else image
+    if stated not in turns:
+        return image
+    turned = image.transpose(turns[stated])
+    for name in _STATING:
+        turned.info.pop(name, None)
+    return turned
 
 
 def _whole(value: Any) -> int:

@@ -80,7 +80,18 @@ def test_every_orientation_is_applied_as_pillow_does(photo, orientation, format)
     data = encoded(photo, format, exif=exif)
     expected = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data))).convert("RGB")
     for value in (data, PIL.Image.open(io.BytesIO(data))):
-        np.testing.assert_array_equal(Image.accept(value).array(), np.asarray(expected))
+        upright = Image.accept(value).pil()
+        np.testing.assert_array_equal(np.asarray(upright), np.asarray(expected))
+        for again in (Image.accept(upright).array(), PIL.ImageOps.exif_transpose(upright)):
+            np.testing.assert_array_equal(np.asarray(again), np.asarray(expected), "turned once and no more")
+
+
+def test_an_orientation_that_xmp_states_is_applied_once(photo):
+    xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/' tiff:Orientation=\"6\"></x:xmpmeta>"
+    lying = Image.accept(with_segments(photo)).array()
+    upright = Image.accept(with_segments(photo, app1(xmp))).pil()
+    for image in (upright, Image.accept(upright).pil()):
+        np.testing.assert_array_equal(np.asarray(image), np.rot90(lying, -1))
 
 
 def test_exif_that_cannot_be_written_back_does_not_keep_a_photo_from_being_turned(photo):
