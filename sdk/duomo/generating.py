@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from duomo.errors import WeightsMismatch
+from duomo.errors import BadOption, WeightsMismatch
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -177,6 +177,19 @@ def asked_for(config: GenerationConfig, table: Mapping[str, Entry] = GENERATION)
         if not name.startswith("_") and value != known[name] and value not in entry.neutral and value is not None:
             found.add(name)
     return found
+
+
+def check_top_p(top_p: float | None, samples: bool) -> None:
+    """Raise `BadOption` where `top_p` narrows a choice that is not made: without sampling the likeliest is taken.
+
+    A seed is no contradiction: what is not drawn is repeatable.
+    """
+    if top_p is not None and top_p < 1 and not samples:
+        raise BadOption(
+            "option 'top_p' says among which tokens to draw, and nothing is drawn",
+            why="without a temperature over 0 the likeliest token is taken",
+            fix="give a temperature over 0, too, or leave top_p out",
+        )
 
 
 def refuse(config: GenerationConfig, table: Mapping[str, Entry], folder: object) -> None:

@@ -14,8 +14,8 @@ from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from duomo import Model, WeightsRef
-from duomo.errors import BadInput, BadOption, InputTooLong, WeightsMissing
-from duomo.generating import CHAT, refuse
+from duomo.errors import BadInput, InputTooLong, WeightsMissing
+from duomo.generating import CHAT, check_top_p, refuse
 from duomo.inputs import ImageChat
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
@@ -70,12 +70,7 @@ class ImageChatter(Model[ImageChat, Generation]):
 
     def check_options(self, options: ImageTextToTextOptions) -> None:
         """Refuse a choice among tokens where the likeliest is taken."""
-        if options.top_p is not None and not self._config(options).do_sample:
-            raise BadOption(
-                "option 'top_p' says among which tokens to draw, and nothing is drawn",
-                why="without a temperature the likeliest token is taken",
-                fix="give a temperature over 0, too, or leave top_p out",
-            )
+        check_top_p(options.top_p, bool(self._config(options).do_sample))
 
     def preprocess(self, items: Sequence[ImageChat], options: ImageTextToTextOptions) -> list[Features]:
         return [self._features(item, options) for item in items]

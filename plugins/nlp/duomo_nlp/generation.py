@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 
 from duomo import Model, Prompt, WeightsRef
 from duomo.errors import BadInput, BadOption, InputTooLong
+from duomo.generating import check_top_p
 from duomo.model import Features
 from duomo.tasks.nlp.generation import Generation, TextChunk, TextGenerationOptions
 from duomo_nlp import parallel
@@ -98,12 +99,7 @@ class CausalLM(Model[Prompt, Generation]):
         """Refuse a chat without a template, and a choice among tokens where the likeliest is taken."""
         if options.chat and not self.wrapper.chat_template:
             raise BadOption("option 'chat' cannot be True", why="this model has no chat template", fix="leave it out")
-        if options.top_p is not None and options.temperature is None and not self.settings.config.do_sample:
-            raise BadOption(
-                "option 'top_p' says among which tokens to draw, and nothing is drawn",
-                why="without a temperature the likeliest token is taken",
-                fix="give a temperature over 0, too, or leave top_p out",
-            )
+        check_top_p(options.top_p, self.settings.temperature(options) > 0)
 
     def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:
         chat = bool(self.wrapper.chat_template) if options.chat is None else options.chat

@@ -186,6 +186,8 @@ def test_more_than_it_reads_is_refused_or_cut_and_said(folder: Path) -> None:
         assert write("x" * 47).num_new_tokens <= 1
         with pytest.raises(BadOption, match="knows no chats"):
             write("x", chat=True)
+        with pytest.raises(BadOption, match="nothing is drawn"):
+            write("x", top_p=0.5)
     say = duomo.load("image-captioning", f"dir:{folder}", device="cpu")
     with say, pytest.raises(BadOption, match="no beam search"):
         say(np.zeros((8, 8, 3), np.uint8), num_beams=2)

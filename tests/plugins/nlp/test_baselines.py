@@ -7,7 +7,7 @@ import torch
 
 import duomo
 from duomo import Recipe
-from duomo.errors import InputTooLong
+from duomo.errors import BadOption, InputTooLong
 from duomo.inputs import Prompt
 from duomo_nlp.models.transformer import Characters, CharactersTrainer, Size
 
@@ -55,6 +55,8 @@ def test_a_language_model_of_characters_learns_and_writes(learnt):
     assert (found.finish_reason, found.num_prompt_tokens, found.num_new_tokens) == ("length", 14, 8)
     drawn = [runner("the", temperature=1.0, top_p=0.9, seed=seed, max_new_tokens=20).text for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1]
+    with pytest.raises(BadOption, match="nothing is drawn"):
+        runner("the", top_p=0.9)
     assert runner("the cat sat on", max_new_tokens=30, stop=("mat", "cat")).finish_reason == "stop"
 
 

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 import duomo
-from duomo.errors import WeightsMismatch
+from duomo.errors import BadOption, WeightsMismatch
 from duomo.generating import GENERATION
 
 Make = Callable[..., Path]
@@ -133,6 +133,9 @@ def test_the_callers_own_words_come_first(tiny: Checkpoint) -> None:
     runner = tiny.runner({"do_sample": True, "temperature": 3.0, "top_p": 0.9, "max_new_tokens": 5})
     greedy = tiny.tokenizer.decode(tiny.plain[0], skip_special_tokens=True)
     assert runner(PROMPTS[0], temperature=0, max_new_tokens=NEW).text == greedy
+    assert runner(PROMPTS[0], temperature=0, top_p=1.0, seed=1, max_new_tokens=NEW).text == greedy
+    with pytest.raises(BadOption, match="nothing is drawn"):
+        runner(PROMPTS[0], temperature=0, top_p=0.5)
     assert runner(PROMPTS[0], top_p=1e-6).text == tiny.tokenizer.decode(tiny.plain[0][:5], skip_special_tokens=True)
 
 

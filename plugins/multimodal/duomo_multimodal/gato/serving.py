@@ -11,6 +11,7 @@ from torchvision.transforms.v2 import functional as F
 
 from duomo import Image, Model, Prompt, WeightsRef, folders
 from duomo.errors import BadInput, BadOption, InputTooLong
+from duomo.generating import check_top_p
 from duomo.inputs import Episode
 from duomo.model import Features, In, R
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
@@ -66,9 +67,13 @@ class Generalist(Model[In, R]):
 class TextWriter(Generalist[Prompt, Generation]):
     """A text goes on."""
 
-    def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:
+    def check_options(self, options: TextGenerationOptions) -> None:
+        """Refuse a chat, and a choice among bytes where the likeliest is taken."""
         if options.chat:
             raise BadOption("this model knows no chats", why="it continues texts", fix="leave chat out")
+        check_top_p(options.top_p, bool(options.temperature))
+
+    def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:
         draw = Draw(options.temperature or 0.0, options.top_p or 1.0, options.seed)
         return [{**self._prepare(item, options), "draw": draw} for item in items]
 

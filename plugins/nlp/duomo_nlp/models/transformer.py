@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 from duomo import Model, Prompt, WeightsRef, folders
-from duomo.errors import BadInput
+from duomo.errors import BadOption
+from duomo.generating import check_top_p
 from duomo.model import Features
 from duomo.tasks.nlp.generation import Generation, TextGenerationOptions
 from duomo.training import IGNORED, Losses, Trainable
@@ -118,6 +119,12 @@ class Characters(Model[Prompt, Generation]):
         model.network.to(device, dtype).eval()
         return model
 
+    def check_options(self, options: TextGenerationOptions) -> None:
+        """Refuse a chat, and a choice among characters where the likeliest is taken."""
+        if options.chat:
+            raise BadOption("this model knows no chats", why="it continues texts", fix="leave chat out")
+        check_top_p(options.top_p, bool(options.temperature))
+
     def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:
         return [{"ids": self._ids(item), "options": options, "most": item.max_new_tokens} for item in items]
 
@@ -144,8 +151,6 @@ class Characters(Model[Prompt, Generation]):
 
     def _write(self, features: Features) -> tuple[str, str, int]:
         options: TextGenerationOptions = features["options"]
-        if options.chat:
-            raise BadInput("this model knows no chats", why="it continues texts", fix="leave chat out")
         draw = torch.Generator()
         draw.seed() if options.seed is None else draw.manual_seed(options.seed)
         device, ids = self.network.norm.weight.device, list(features["ids"])
