@@ -226,15 +226,17 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
 
     def check_options(self, options: ZeroShotClassificationOptions) -> None:
         """Refuse labels that are longer than the model reads."""
-        self.check_texts([options.template.replace("{}", name) for name in options.labels], options.long)
+        names = [options.template.replace("{}", name) for name in options.labels]
+        self.check_texts(names, options.long, self.prompt(None, None))
 
     def preprocess(self, items: Sequence[Text], options: ZeroShotClassificationOptions) -> list[Features]:
-        return self.read([[item] for item in items], options.long)
+        return self.read([[item] for item in items], options.long, self.prompt(None, None))
 
     def postprocess(
         self, output: torch.Tensor, features: list[Features], options: ZeroShotClassificationOptions
     ) -> list[Classification]:
-        labels = self.embed_known(tuple(options.template.replace("{}", name) for name in options.labels), options.long)
+        names = tuple(options.template.replace("{}", name) for name in options.labels)
+        labels = self.embed_known(names, options.long, self.prompt(None, None))
         cosines = cosine(normalize(self.vectors(output, features)), normalize(labels))
         if options.multi_label:
             scores = torch.sigmoid((cosines - FITTING) / TEMPERATURE)

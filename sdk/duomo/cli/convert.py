@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,26 @@ def _write(source: Path, target: Path) -> None:
     save_file(tensors, target, metadata={"format": "pt"})
 
 
+def _is_ctranslate2(source: Path) -> bool:
+    """Whether a file begins as CTranslate2 writes it: its version, and the name of what it describes."""
+    with source.open("rb") as file:
+        head = file.read(64)
+    version, length = struct.unpack("<IH", head[:6]) if len(head) >= 6 else (0, 0)
+    return version < 100 and head[6 : 6 + length].endswith(b"Spec\0")
+
+
 def _tensors(source: Path) -> dict[str, torch.Tensor]:
     try:
         loaded: Any = torch.load(source, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # a damaged file surprises its reader in many ways
+        if _is_ctranslate2(source):
+            raise UsageProblem(
+                f"'{source}' is a checkpoint of CTranslate2",
+                why="speech to text by Whisper reads it as it is, and nothing else here does",
+                fix=f"duomo run automatic-speech-recognition -m 'dir:{source.parent}' call.wav",
+            ) from None
         raise UnsafeWeights(
             f"'{source}' cannot be read as tensors alone",
             why="it is damaged, or holds objects that only the code which made them can read",

@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -44,9 +45,10 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
 def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
     """Rows of an open CSV file as dicts, or the error of a row that is lost; the first data row is row 2.
 
-    Cells are separated by commas; by semicolons or tabs where the header has some of those and no comma, as
-    spreadsheets of many countries write it; or as a line ``sep=;`` before the header says. Empty lines before the
-    header do not count. Letters are UTF-8, or UTF-16 where the file begins with its byte order mark.
+    Cells are separated by commas; by semicolons, tabs or bars where the header has some of those and no comma, as
+    spreadsheets of many countries and databases write it; or as a line ``sep=;`` before the header says.
+    Empty lines before the header do not count. Letters are UTF-8, or UTF-16 where the file begins with its byte order
+    mark.
     """
     peek = getattr(file, "peek", None)
     encoding = encoding_of(peek(2)) if peek is not None else "utf-8-sig"
@@ -113,15 +115,17 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        why = f"line {number} is not a JSON object"
         try:
             row = parse_json(line)
-        except ValueError:
+        except json.JSONDecodeError:
             row = None
+        except ValueError as error:
+            row, why = None, f"line {number}: {error}"
         is_wide = b"\0" in line
         lost = BadInput(
             f"INPUT.UNREADABLE: a line of '{name}' is lost",
-            why=f"line {number} is not a JSON object"
-            + (", and has zeros between its letters, as UTF-16 has" * is_wide),
+            why=why + (", and has zeros between its letters, as UTF-16 has" * is_wide),
             fix=TO_UTF8.format("utf-16").replace(".csv", ".jsonl") if is_wide else "one object a line",
         )
         yield row if isinstance(row, dict) else lost
@@ -170,11 +174,37 @@ def text_lines(path: Path) -> Iterator[str]:
 
 
 def parse_json(line: bytes) -> object:
-    """Parse one JSON value. Raises `ValueError`, also for lists in lists deeper than can be read."""
+    """Parse one JSON value.
+
+    Raises `ValueError`, also for a number beyond what a float holds, for a name that comes twice in one object, and for
+    lists in lists deeper than can be read. NaN is taken, as Python and pandas write what is missing.
+    """
     try:
-        return json.loads(line)
+        return json.loads(line, parse_float=_finite, parse_constant=_nan, object_pairs_hook=_once)
     except RecursionError as error:
         raise ValueError(str(error)) from None
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"the number {digits:.40} is larger than a float can hold")
+    return number
+
+
+def _nan(name: str) -> float:
+    if name != "NaN":
+        raise ValueError(f"{name} is not a number")
+    return math.nan
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"'{twice:.40}' comes twice in one object, and which is meant is unknown")
+    return found
 
 
 def _opened(read: Callable[[BinaryIO, str], Iterator[Any]], path: Path) -> Iterator[Any]:

@@ -17,11 +17,11 @@ def encoding_of(head: bytes | bytearray) -> str:
 def delimiter_of(line: str) -> tuple[str, bool]:
     """Give the delimiter, and whether this line only says so and the header follows it.
 
-    Commas; or semicolons or tabs where a header has some of those and no comma, as spreadsheets of many countries
-    write it.
+    Commas; or semicolons, tabs or bars where a header has some of those and no comma, as spreadsheets of many countries
+    and databases write it.
     """
     said = _SAID.fullmatch(line)
     if said is not None:
         return said[1], True
     bare = re.sub(r'"[^"]*"', "", line)
-    return next((mark for mark in ",;\t" if mark in bare), ","), False
+    return next((mark for mark in ",;\t|" if mark in bare), ","), False

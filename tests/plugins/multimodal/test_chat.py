@@ -126,9 +126,9 @@ def test_sampling_is_repeated_by_its_seed_in_any_batch(folder: Any) -> None:
     together = [outcome.unwrap() for outcome in runner.map(items, batch_size=3, seed=5, **options)]
     assert together == [runner(item, seed=5, **options) for item in items]
     assert together != [runner(item, seed=6, **options) for item in items]
-    for contradiction in ({}, {"temperature": 0.0}):
+    for temperature in (None, 0.0):
         with pytest.raises(BadOption, match="nothing is drawn"):
-            runner(items[0], top_p=0.5, **contradiction)
+            runner(items[0], top_p=0.5, temperature=temperature)
     assert runner(items[0], max_new_tokens=8, temperature=0.0, top_p=1.0) == runner(items[0], max_new_tokens=8)
 
 

@@ -238,6 +238,7 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(duomo: Any, tmp_path: Path)
         ("pytorch_model.bin.index.json", b"{}", 4, "does not say which tensor lies where"),
         ("rubbish.bin", b"not a checkpoint", 4, "cannot be read as tensors alone"),
         ("short.bin", b"junk", 4, "cannot be read as tensors alone"),
+        ("model.bin", b"\6\0\0\0\x0c\0WhisperSpec\0\3\0\0\0", 2, "is a checkpoint of CTranslate2"),
         ("", None, 2, "is a folder"),
     ],
 )

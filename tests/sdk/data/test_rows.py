@@ -1,10 +1,11 @@
 """Rows as spreadsheets of many countries write them."""
 
+import math
 from pathlib import Path
 
 import pytest
 
-from duomo.data.rows import read_rows
+from duomo.data.rows import parse_json, read_rows
 from duomo.errors import InputUnreadable
 from duomo.inputs.limits import Limits
 from duomo.inputs.tables import Table
@@ -24,6 +25,7 @@ def rows(tmp_path: Path, name: str, content: str, encoding: str = "utf-8") -> li
         ("a.csv", '"text";"label"\n"good, really";"p"\n'),
         ("a.tsv", "text\tlabel\ngood, really\tp\n"),
         ("a.csv", "text\tlabel\ngood, really\tp\n"),
+        ("a.csv", "text|label\ngood, really|p\n"),
     ],
 )
 def test_cells_are_separated_as_the_header_says(tmp_path: Path, name: str, content: str) -> None:
@@ -93,7 +95,31 @@ def test_lines_of_utf16_are_refused_with_the_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["city;people\nOslo;7,5\n", "sep=;\r\ncity;people\nOslo;7,5\n", "city\tpeople\nOslo\t7,5"]
+    ("value", "why"),
+    [
+        ('{"a": 1e999}', "1e999 is larger"),
+        ('{"a": [0, {"b": -1e400}]}', "-1e400 is larger"),
+        ('{"a": Infinity}', "Infinity is not a number"),
+        ('{"a": 1, "b": 2, "a": 3}', "'a' comes twice"),
+    ],
+)
+def test_json_that_would_be_read_as_something_else_is_refused(tmp_path: Path, value: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_json(value.encode())
+    lost, kept = rows(tmp_path, "a.jsonl", f'{value}\n{{"a": 1e10}}\n')
+    assert why in getattr(lost, "why", "")
+    assert kept == {"a": 10**10}
+
+
+def test_nan_stays_what_is_missing(tmp_path: Path) -> None:
+    [row] = rows(tmp_path, "a.jsonl", '{"a": NaN}\n')
+    assert isinstance(row, dict)
+    assert math.isnan(row["a"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["city;people\nOslo;7,5\n", "sep=;\r\ncity;people\nOslo;7,5\n", "city\tpeople\nOslo\t7,5", "city|people\nOslo|7,5"],
 )
 def test_a_table_is_separated_as_rows_are(content: str) -> None:
     table = Table.accept(content.encode())

@@ -47,7 +47,7 @@ class TextGenerationOptions(Options):
         description="sample among the likeliest tokens of this joint probability; when left out, what the checkpoint"
         " says, or 1",
     )
-    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="makes sampling repeatable; without sampling a text is so anyway")
+    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="makes sampling repeatable")
     stop: tuple[str, ...] = Field((), description="end at any of these texts, which are left out")
     chat: bool | None = Field(
         None, description="wrap the prompt in the model's chat template; when left out, if it has one"
