@@ -117,42 +117,13 @@ def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
     """Describe the whole server (OpenAPI 3.1)."""
     paths: dict[str, Any] = {}
     parts: dict[str, Any] = {"Error": ERROR}
-    for each in hosted:
-        task = each.task
+    for task in (each.task for each in hosted):
         for cls in (task.Options, task.Result):
             schema = cls.model_json_schema(ref_template="#/components/schemas/{model}")
             parts.update(schema.pop("$defs", {}))
             parts[cls.__name__] = schema
-        body = {
-            "type": "object",
-            "required": ["input"],
-            "properties": {"input": input_schema(task.Input), "options": _ref(task.Options), **BESIDE},
-        }
-        answer = {"type": "object", "properties": {"result": _ref(task.Result), "meta": {"type": "object"}}}
-        paths[f"/v1/tasks/{task.name}"] = {
-            "post": {
-                "operationId": task.name,
-                "summary": (task.__doc__ or task.name).strip().splitlines()[0],
-                "requestBody": {"required": True, "content": _json(body)},
-                "responses": {
-                    "200": {"description": "the result", "content": _json(answer)},
-                    "default": {"description": "an error", "content": _json(_named("Error"))},
-                },
-            }
-        }
-        many = {
-            "type": "object",
-            "required": ["items"],
-            "properties": {"items": _many(input_schema(task.Input)), "options": _ref(task.Options), **BESIDE},
-        }
-        paths[f"/v1/tasks/{task.name}/map"] = {
-            "post": {
-                "operationId": f"{task.name}-map",
-                "summary": "Many items: one outcome a line, as each is known",
-                "requestBody": {"required": True, "content": _json(many)},
-                "responses": {"200": {"description": "outcomes", "content": {"application/x-ndjson": {}}}},
-            }
-        }
+        paths[f"/v1/tasks/{task.name}"] = {"post": _route_of_one(task)}
+        paths[f"/v1/tasks/{task.name}/map"] = {"post": _route_of_many(task)}
     for method, path, summary in ROUTES:
         names = re.findall(r"{(\w+)}", path)
         given = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
@@ -168,6 +139,33 @@ def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": parts},
     }
+
+
+def _route_of_one(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
+    answer = {"type": "object", "properties": {"result": _ref(task.Result), "meta": {"type": "object"}}}
+    return {
+        "operationId": task.name,
+        "summary": (task.__doc__ or task.name).strip().splitlines()[0],
+        "requestBody": _body(task, "input", input_schema(task.Input)),
+        "responses": {
+            "200": {"description": "the result", "content": _json(answer)},
+            "default": {"description": "an error", "content": _json(_named("Error"))},
+        },
+    }
+
+
+def _route_of_many(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
+    return {
+        "operationId": f"{task.name}-map",
+        "summary": "Many items: one outcome a line, as each is known",
+        "requestBody": _body(task, "items", _many(input_schema(task.Input))),
+        "responses": {"200": {"description": "outcomes", "content": {"application/x-ndjson": {}}}},
+    }
+
+
+def _body(task: type[Task[Any, Any, Any]], name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    given = {name: schema, "options": _ref(task.Options), **BESIDE}
+    return {"required": True, "content": _json({"type": "object", "required": [name], "properties": given})}
 
 
 def _part(kind: Any) -> dict[str, Any]:
