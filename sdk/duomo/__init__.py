@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         RendererSpec as RendererSpec,
         TaskSpec as TaskSpec,
     )
-    from duomo.tasks.base import Options as Options, Result as Result, Task as Task
+    from duomo.tasks.base import ListOf as ListOf, Options as Options, Result as Result, Task as Task
     from duomo.training.fit import Fit as Fit
     from duomo.training.fitting import finetune as finetune
     from duomo.training.pretraining import pretrain as pretrain
@@ -74,7 +74,7 @@ face(
         "duomo.plugins.selection": "Selection",
         "duomo.runner": "Runner",
         "duomo.specs": "AdapterSpec Check CommandSpec ExecutorSpec ModelSpec RendererSpec TaskSpec",
-        "duomo.tasks.base": "Options Result Task",
+        "duomo.tasks.base": "ListOf Options Result Task",
         "duomo.training.fit": "Fit",
         "duomo.training.fitting": "finetune",
         "duomo.training.pretraining": "pretrain",

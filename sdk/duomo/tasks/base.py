@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    get_args,
+    get_origin,
+    overload,
+)  # fmt: skip
 
 import pydantic
 
@@ -62,6 +74,9 @@ class Result(pydantic.BaseModel):
             if is_file(field):
                 setattr(cls, name, Opened(name))
 
+    def __iter__(self) -> Iterator[object]:  # type: ignore[override]  # pydantic's would give fields and their names
+        raise _is_not("a list", self)
+
     @classmethod
     def __get_pydantic_core_schema__(
         cls, source: type[pydantic.BaseModel], handler: pydantic.GetCoreSchemaHandler
@@ -82,6 +97,9 @@ class Result(pydantic.BaseModel):
             yield name, Brief(bytes(value) if isinstance(value, Encoded) else value)
 
     if not TYPE_CHECKING:  # to a type checker a name that is not there is an error
+
+        def __getitem__(self, key):
+            raise _is_not("a list or a dict", self)
 
         def __getattr__(self, name):
             try:
@@ -117,6 +135,43 @@ class Result(pydantic.BaseModel):
         fields = cls.__pydantic_fields__.items()
         return {name: values[name] if name in values else field.get_default(call_default_factory=True)
                 for name, field in fields}  # fmt: skip
+
+
+T = TypeVar("T")
+
+
+class ListOf(Result, Generic[T]):
+    """A result whose things stand in its first list: ``class Detections(ListOf[Box])``.
+
+    Iteration, ``len``, an index or a slice, and truth are those of that list: an empty one is false.
+    """
+
+    @property
+    def _things(self) -> list[T]:
+        fields = type(self).__pydantic_fields__
+        first = next(name for name, field in fields.items() if get_origin(field.annotation) is list)
+        things: list[T] = getattr(self, first)
+        return things
+
+    def __iter__(self) -> Iterator[T]:  # type: ignore[override]  # as in `Result`
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        if isinstance(index, str):
+            raise _is_not("a dict", self)
+        return self._things[index]
+
+
+def _is_not(what: str, result: Result) -> TypeError:
+    fields = ", ".join(f"result.{name}" for name in type(result).__pydantic_fields__)
+    return TypeError(f"{type(result).__name__} is not {what}: it has {fields}; result.model_dump() gives a dict")
 
 
 class Input(Protocol):

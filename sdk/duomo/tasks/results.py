@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from duomo.errors import UsageProblem
-from duomo.tasks.base import Result
+from duomo.tasks.base import ListOf, Result
 from duomo.tasks.encoding import Vector, as_vector
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Label(Result):
     score: float
 
 
-class Classification(Result):
+class Classification(ListOf[Label]):
     """Labels, the best first."""
 
     labels: list[Label]
@@ -131,7 +131,7 @@ class Hit(Result):
     score: float
 
 
-class SearchResult(Result):
+class SearchResult(ListOf[Hit]):
     """What was found, the best first."""
 
     query: str

@@ -12,6 +12,8 @@ assert_type(duomo.run(ImageClassification, "cat.jpg", decode="scaled"), Classifi
 assert_type(duomo.run("ner", "Ada met Bob", model="dir:names", dtype="bfloat16"), Entities)
 assert_type(duomo.run("automatic-speech-recognition", "call.wav", task="translate"), Transcript)
 print(cat.top.name, duomo.run("zero-shot-classification", "2:1", labels="sport,money").top.score)
+assert_type(cat[0].score, float)
+print([label.name for label in cat], len(cat), cat[:2])
 
 
 def names(outcomes: Iterator[duomo.Outcome[Classification]]) -> list[str]:

@@ -10,6 +10,8 @@ duomo.run("image-classification", "cat.jpg", topk=3)  # wrong
 duomo.run("image-classification", "cat.jpg", top_k="3")  # wrong
 duomo.run(ImageClassification, "cat.jpg", topk=3)  # wrong
 duomo.run("image-classification", "cat.jpg").spans  # wrong
+duomo.run("image-classification", "cat.jpg")[0].label  # wrong
+duomo.run("image-classification", "cat.jpg")["labels"]  # wrong
 duomo.run("image-clasification", "cat.jpg").top  # wrong
 duomo.run("zero-shot-classification", "2:1").top  # wrong
 duomo.load("image-classification", devic="cpu")  # wrong

@@ -1,6 +1,7 @@
 """The shared vocabulary: options that turn strangers away, results that read well and survive JSON."""
 
 import json
+from typing import get_origin
 
 import numpy as np
 import pydantic
@@ -11,7 +12,7 @@ from duomo.catalog import resolve
 from duomo.errors import BadOption, InputMissing
 from duomo.inputs import Image, Text
 from duomo.tasks import CORE_TASKS
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.multimodal import ImageSearchOptions
 from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
 from duomo.tasks.nlp.embedding import SemanticSearchOptions
@@ -165,6 +166,25 @@ results = st.one_of(
     st.builds(Detections, boxes=st.lists(st.builds(Box, label=names, xmin=numbers, ymin=numbers), max_size=3)),
     st.builds(Page, lines=st.lists(st.builds(TextLine, text=names, corners=st.lists(st.tuples(numbers, numbers))))),
 )
+
+
+@pytest.mark.parametrize("kind", sorted({task.Result for task in TASKS}, key=str))
+def test_a_result_is_read_as_its_list_or_says_what_to_write(kind):
+    fields = kind.model_fields
+    lists = [name for name, field in fields.items() if get_origin(field.annotation) is list]
+    result = kind.model_construct(**{name: [1.0, 2.0] if name in (*lists, "vector") else "" for name in fields})
+    if issubclass(kind, (ListOf, Embedding)):
+        assert list(result) == [1, 2] == list(result[:]) == [result[0], result[-1]]
+        assert len(result) == len(kind.model_construct(**{name: [1.0] for name in fields})) * 2
+        assert bool(result)
+        assert not kind.model_construct(**{name: [] for name in fields})
+    else:
+        assert not lists or kind.__name__ in ("Action", "Choice", "CodedSound", "Forecast", "Pitch", "TableAnswer")
+        with pytest.raises(TypeError, match=f"is not a list: it has result.{next(iter(fields))}"):
+            iter(result)
+    if kind.__name__ not in ("Embedding", "Separation"):  # whose sources have names
+        with pytest.raises(TypeError, match=f"is not .*a dict: it has result.{next(iter(fields))}"):
+            result["name"]
 
 
 @settings(max_examples=60)

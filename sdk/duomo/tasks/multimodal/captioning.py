@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from duomo.inputs import Image, ImageQuestion
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import MOST_BEAMS
 
 
@@ -49,7 +49,7 @@ class VisualAnswer(Result):
     score: float
 
 
-class VisualAnswers(Result):
+class VisualAnswers(ListOf[VisualAnswer]):
     """Answers, the surest first."""
 
     answers: list[VisualAnswer]

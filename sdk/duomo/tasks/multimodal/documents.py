@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from duomo.inputs import Image, PageQuestion
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.nlp.extraction import QuestionAnsweringOptions
 from duomo.tasks.options import CUT, LongOrCut
 from duomo.tasks.results import Classification
@@ -25,7 +25,7 @@ class PageAnswer(Result):
     """Four corners of each line that the answer touches: (x, y) in pixels, clockwise from the top left."""
 
 
-class PageAnswers(Result):
+class PageAnswers(ListOf[PageAnswer]):
     """Answers, the surest first; none where the page has none."""
 
     answers: list[PageAnswer]
@@ -79,7 +79,7 @@ class PageField(Result):
     text: str
 
 
-class ParsedPage(Result):
+class ParsedPage(ListOf[PageField]):
     """The fields of a page, in the order in which they were written."""
 
     fields: list[PageField]

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from duomo.inputs import Text
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 
 
 class Sentence(Result):
@@ -18,7 +18,7 @@ class Sentence(Result):
     end: int
 
 
-class Sentences(Result):
+class Sentences(ListOf[Sentence]):
     """The sentences of a text, in order."""
 
     sentences: list[Sentence]
@@ -46,7 +46,7 @@ class Keyword(Result):
     end: int
 
 
-class Keywords(Result):
+class Keywords(ListOf[Keyword]):
     """Keywords, the one nearest to the text first."""
 
     keywords: list[Keyword]
@@ -74,7 +74,7 @@ class CentralSentence(Sentence):
     score: float
 
 
-class Extract(Result):
+class Extract(ListOf[CentralSentence]):
     """The central sentences of a text, word for word, in its order."""
 
     summary_text: str
@@ -109,7 +109,7 @@ class Correction(Result):
     end: int
 
 
-class Corrected(Result):
+class Corrected(ListOf[Correction]):
     """A text with its misspelt words mended."""
 
     text: str

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from duomo.inputs import Comparison, Text
-from duomo.tasks.base import LongPolicy, Options, Result, Task
+from duomo.tasks.base import ListOf, LongPolicy, Options, Task
 from duomo.tasks.options import LONG, Wording, Words
 from duomo.tasks.results import Embedding, SearchResult
 
@@ -33,7 +33,7 @@ class FeatureExtraction(Task[Text, FeatureExtractionOptions, Embedding]):
     name = "feature-extraction"
 
 
-class Similarity(Result):
+class Similarity(ListOf[float]):
     """Likeness of each sentence, in the order they were given: cosine, in [-1, 1].
 
     A checkpoint that was trained for a dot product or a distance gives that; a distance is below zero.

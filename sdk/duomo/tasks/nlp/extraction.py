@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from duomo.inputs import Question, Text
-from duomo.tasks.base import LongPolicy, Options, Result, Task
+from duomo.tasks.base import ListOf, LongPolicy, Options, Result, Task
 from duomo.tasks.options import LONG
 
 
@@ -19,7 +19,7 @@ class Span(Result):
     end: int
 
 
-class Entities(Result):
+class Entities(ListOf[Span]):
     """Spans in the order of the text."""
 
     spans: list[Span]
@@ -48,7 +48,7 @@ class Answer(Result):
     end: int
 
 
-class Answers(Result):
+class Answers(ListOf[Answer]):
     """Answers, the surest first; none where the context has none."""
 
     answers: list[Answer]

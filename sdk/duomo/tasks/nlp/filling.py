@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from duomo.inputs import Text
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import CUT, LongOrCut, Names
 
 
@@ -20,13 +20,13 @@ class Filling(Result):
     """The text as the model reads it, with this token; other masks stay."""
 
 
-class FilledMask(Result):
+class FilledMask(ListOf[Filling]):
     """What fits in one mask, the likeliest first."""
 
     fillings: list[Filling]
 
 
-class MaskedText(Result):
+class MaskedText(ListOf[FilledMask]):
     """The masks of a text, in order."""
 
     masks: list[FilledMask]

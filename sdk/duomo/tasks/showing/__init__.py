@@ -84,7 +84,9 @@ def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
         what = f"<p>{escape(outcome.error.code)}: {escape(outcome.error.what)}</p>"
         return f'{STYLE}<div class="duomo">{name}{what}<p class="few">{escape(outcome.error.fix)}</p></div>'
     source = Path(outcome.id) if _is_file(outcome.id) else None if isinstance(given, _WORDS) else given
-    return f'{STYLE}<div class="duomo">{name}</div>' + result_html(outcome.result, source) if outcome.result else name
+    if outcome.result is None:
+        return name
+    return f'{STYLE}<div class="duomo">{name}</div>{result_html(outcome.result, source)}'
 
 
 def _given(value: object, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from duomo.inputs import Audio
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 
 
 class Interval(Result):
@@ -16,7 +16,7 @@ class Interval(Result):
     score: float
 
 
-class VoiceActivity(Result):
+class VoiceActivity(ListOf[Interval]):
     """When someone speaks, in order and without overlaps."""
 
     segments: list[Interval]

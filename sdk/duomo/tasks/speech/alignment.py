@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from duomo.inputs import SpokenText
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 
 
 class AlignedWord(Result):
@@ -20,7 +20,7 @@ class AlignedWord(Result):
     """Mean probability of its letters where they were put, in [0, 1]; low where something else is said."""
 
 
-class Alignment(Result):
+class Alignment(ListOf[AlignedWord]):
     """The words of a text in their order, none left out."""
 
     words: list[AlignedWord]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from duomo.inputs import Audio
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 
 
 class Pitch(Result):
@@ -60,7 +60,7 @@ class Note(Result):
         return float(440 * 2 ** ((self.pitch - 69) / 12))
 
 
-class Notes(Result):
+class Notes(ListOf[Note]):
     """The notes of an audio clip in the order in which they begin; they may sound together."""
 
     notes: list[Note]

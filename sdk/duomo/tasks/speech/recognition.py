@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from duomo.inputs import Audio
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 
 
 class Segment(Result):
@@ -18,7 +18,7 @@ class Segment(Result):
     text: str
 
 
-class Transcript(Result):
+class Transcript(ListOf[Segment]):
     """What was said."""
 
     text: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import overload
 
 from pydantic import Field
 
 from duomo.inputs import Audio
-from duomo.tasks.base import LongPolicy, Options, Result, Task
+from duomo.tasks.base import ListOf, LongPolicy, Options, Task
 from duomo.tasks.speech.sound import Sound
 
 
@@ -18,7 +19,7 @@ class SeparatedSound(Sound):
     """Such as ``vocals``; ``speaker-1`` where the model has no names for what it tells apart."""
 
 
-class Separation(Result):
+class Separation(ListOf[SeparatedSound]):
     """The parts of an audio clip; together they are about the clip."""
 
     sources: list[SeparatedSound]
@@ -28,9 +29,13 @@ class Separation(Result):
         Path(folder).mkdir(parents=True, exist_ok=True)
         return [each.save(Path(folder) / f"{each.label}.wav") for each in self.sources]
 
-    def __getitem__(self, label: str) -> SeparatedSound:
-        """The part with a label."""
-        return {each.label: each for each in self.sources}[label]
+    @overload
+    def __getitem__(self, index: str | int) -> SeparatedSound: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[SeparatedSound]: ...
+    def __getitem__(self, index: str | int | slice) -> SeparatedSound | list[SeparatedSound]:
+        """The part with a label, or at a position."""
+        return {each.label: each for each in self.sources}[index] if isinstance(index, str) else self.sources[index]
 
 
 class SourceSeparationOptions(Options):

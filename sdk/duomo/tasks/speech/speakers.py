@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from duomo.inputs import Audio, AudioPair
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import LongOrCut
 from duomo.tasks.results import Embedding
 
@@ -52,7 +52,7 @@ class Turn(Result):
     """``speaker-1`` is who speaks first."""
 
 
-class Diarization(Result):
+class Diarization(ListOf[Turn]):
     """Who speaks when, in order; nobody where nobody speaks."""
 
     turns: list[Turn]

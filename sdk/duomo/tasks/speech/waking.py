@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from duomo.inputs import Audio
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import Names
 
 
@@ -19,7 +19,7 @@ class WakeWord(Result):
     """The highest probability meanwhile."""
 
 
-class WakeWords(Result):
+class WakeWords(ListOf[WakeWord]):
     """The wake words of an audio clip, in the order in which they were noticed; none is a result too."""
 
     detections: list[WakeWord]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from duomo.inputs import Series
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 
 SEASON = "steps after which the series repeats itself, 12 for months of a year; 1: it does not"
 
@@ -53,7 +53,7 @@ class Anomaly(Result):
     """Its distance from what is expected, in robust standard deviations."""
 
 
-class Anomalies(Result):
+class Anomalies(ListOf[Anomaly]):
     """Values that do not fit in, in order, and the score of every value."""
 
     anomalies: list[Anomaly]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from duomo.inputs import Image
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import Names
 
 
@@ -18,7 +18,7 @@ class Code(Result):
     corners: list[tuple[float, float]]
 
 
-class Codes(Result):
+class Codes(ListOf[Code]):
     """The codes that were read, and the size of the image; a code whose checksum fails is not among them."""
 
     codes: list[Code]

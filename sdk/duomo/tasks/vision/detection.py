@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from duomo.inputs import Image
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import Names
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Box(Result):
     ymax: float
 
 
-class Detections(Result):
+class Detections(ListOf[Box]):
     """Boxes, the surest first, and the size of the image they lie in."""
 
     boxes: list[Box]

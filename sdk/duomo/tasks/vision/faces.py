@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from duomo.inputs import Image
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.vision.keypoints import Joint
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class LandmarkedFace(Result):
     """All points as (x, y, z), in the order of the model; z is the depth in pixels, smaller nearer to the camera."""
 
 
-class LandmarkedFaces(Result):
+class LandmarkedFaces(ListOf[LandmarkedFace]):
     """Faces, the surest first, and the size of the image."""
 
     faces: list[LandmarkedFace]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field
 
 from duomo.inputs import Image, ImagePair, MarkedImage
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -36,7 +36,7 @@ class Pose(Result):
     keypoints: list[Joint]
 
 
-class Poses(Result):
+class Poses(ListOf[Pose]):
     """One pose for each box that was given, in their order, and the size of the image.
 
     Of a whole image there is one, or none where no point is as sure as the threshold.
@@ -87,7 +87,7 @@ class Keypoint(Result):
     score: float
 
 
-class Keypoints(Result):
+class Keypoints(ListOf[Keypoint]):
     """Places, those that stand out most first, and the size of the image."""
 
     keypoints: list[Keypoint]
@@ -122,7 +122,7 @@ class Match(Result):
     score: float
 
 
-class Matches(Result):
+class Matches(ListOf[Match]):
     """The same places on two images, the surest first, and the sizes of both."""
 
     matches: list[Match]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from duomo.inputs import Image
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import MOST_BEAMS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class TextLine(Result):
     corners: list[tuple[float, float]]
 
 
-class Page(Result):
+class Page(ListOf[TextLine]):
     """The lines of a page in reading order."""
 
     lines: list[TextLine]

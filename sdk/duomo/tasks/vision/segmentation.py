@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from duomo.inputs import Image, MarkedImage
-from duomo.tasks.base import Options, Result, Task
+from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.encoded import Encoded, File, numbers_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class PixelsOf(Encoded):
         return Mask.png(self.array)
 
 
-class Segmentation(Result):
+class Segmentation(ListOf[Mask]):
     """Masks, and the size of the upright image that they lie on."""
 
     segments: list[Mask]
