@@ -112,7 +112,7 @@ def measure(runner: duomo.Runner[Any], pipe: Any, item: Any, rounds: int, most_u
         output = model.forward(batch)
 
     def least() -> None:
-        with torch.inference_mode():
+        with runner.executor.worker.no_grad():  # type: ignore[attr-defined]
             model.postprocess(output, features, options)
 
     us = per_call({"duomo": ours(runner, item), "pipeline": theirs(pipe, item), LEAST: least}, rounds)

@@ -40,8 +40,8 @@ class Classifier(Encoder[In, Classification]):
     def postprocess(
         self, output: torch.Tensor, features: list[Features], options: TextClassificationOptions
     ) -> list[Classification]:
-        logits = output.float()
-        scores = logits.sigmoid() if options.multi_label or self.multi_label else logits.softmax(-1)
+        many = options.multi_label or self.multi_label
+        scores = output.float().sigmoid() if many else output.softmax(-1, dtype=torch.float32)
         means = windows.mean_by_text(scores, [[1] * len(each["encodings"]) for each in features])
         return [Classification.ranked(self.labels, each, options.top_k) for each in means.tolist()]
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _HOLDERS, _ROWS = (dict, list, tuple), (list, tuple)  # named once: a union is built at every look
+FEW = 64
+"""Numbers of a tensor that Python adds up in less time than a reduction of torch takes to begin."""
 Adder: TypeAlias = Callable[[Any], float]
 ADDERS: dict[object, Adder | None] = {}
 """What adds up the numbers of a value, by its class; None where it holds none. A class is looked at once."""
@@ -69,10 +71,13 @@ def _sum(output: object) -> float:
         return total
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(output, torch.Tensor):
+        if not output.is_floating_point():
+            return 0.0  # whole numbers are finite
+        if output.numel() <= FEW:
+            return float(sum(output.flatten().tolist()))
         if output.dtype is torch.float32:
             return float(output.sum().item())
-        # Half precision overflows in a sum of its own kind; whole numbers are finite.
-        return float(output.sum(dtype=torch.float32).item()) if output.is_floating_point() else 0.0
+        return float(output.sum(dtype=torch.float32).item())  # half precision overflows in a sum of its own kind
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and isinstance(output, numpy.ndarray) and output.dtype.kind == "f":
         return float(output.sum(dtype=numpy.float64))

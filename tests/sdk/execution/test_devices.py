@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from duomo.errors import DeviceUnavailable
-from duomo.execution.devices import describe_and_release, is_out_of_memory, move, pick_device, torch_dtype
+from duomo.execution.devices import describe_and_release, is_out_of_memory, move, no_grad, pick_device, torch_dtype
 
 
 class Pair(NamedTuple):
@@ -32,6 +32,16 @@ def test_a_torch_that_another_thread_is_importing_is_waited_for(tmp_path):
     (tmp_path / "torch.py").write_text("import time\ntime.sleep(0.3)\nready = 'whole'\n")
     done = subprocess.run([sys.executable, "-c", MEETING, tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "whole"
+
+
+def test_the_model_runs_in_inference_mode_where_torch_is_in_use():
+    with no_grad(), no_grad():
+        assert torch.is_inference_mode_enabled()
+        assert torch.ones(1).is_inference()
+    assert not torch.is_inference_mode_enabled()
+    with pytest.raises(KeyError), no_grad():
+        raise KeyError
+    assert not torch.is_inference_mode_enabled()
 
 
 def test_a_device_is_one_of_this_machine():

@@ -66,6 +66,20 @@ def test_large_but_finite_numbers_of_every_kind_are_fine(dtype: torch.dtype) -> 
     check_output(torch.full((4096,), 60_000.0, dtype=dtype))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("count", [1, 64, 65])
+def test_few_numbers_and_many_are_looked_at_alike(count: int, dtype: torch.dtype) -> None:
+    values = torch.full((2 * count, 2), 60_000.0, dtype=dtype)[::2]  # with gaps between the rows
+    check_output(values)
+    for bad in (NAN, INF):
+        values[-1, 1] = bad
+        with pytest.raises(BadOutput):
+            check_output(values)
+    values[-1, 1] = -INF  # as a mask
+    check_output(values)
+    check_output(values[:0])
+
+
 @pytest.mark.parametrize("bad", [NAN, INF])
 def test_nested_outputs_are_seen(bad: float) -> None:
     fine, broken = torch.ones(3), torch.tensor([1.0, bad])

@@ -32,7 +32,7 @@ def mean_by_text(values: torch.Tensor, weights: list[list[int]]) -> torch.Tensor
     Returns:
         (texts, D).
     """
-    if len(values) == len(weights):
+    if values.size(0) == len(weights):
         return values
     parts = torch.split(values, [len(each) for each in weights])
     shares = [values.new_tensor(each) / sum(each) for each in weights]
