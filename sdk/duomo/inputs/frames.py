@@ -29,6 +29,9 @@ CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,gif,mpjpeg,ivf,h
 STREAMS = f"rtsp,sdp,rtp,mjpeg,{CONTAINERS}"
 """The same for addresses."""
 
+LENGTHS = frozenset({"mov", "matroska", "avi", "flv"})
+"""Kinds of files that say in front how long they are; of others a length is estimated from what is there."""
+
 
 class Frame(NamedTuple):
     """One decoded frame."""
@@ -93,10 +96,13 @@ class VideoReader:
             options["protocol_whitelist"] = "file,pipe"
         with self._explained("open"):
             self._container = av.open(file, options=options, timeout=timeout_s if is_address else None)
-        streams = self._container.streams.video
+        # A cover is a stream of one picture, beside sound as beside a video.
+        found = self._container.streams.video
+        streams = [each for each in found if not each.disposition & av.stream.Disposition.attached_pic]
         if not streams:
             self.close()
-            raise InputUnreadable(f"'{self.name}' has no images", why="no video stream is in it", fix="check the file")
+            why = "its only picture is a cover" if found else "no video stream is in it"
+            raise InputUnreadable(f"'{self.name}' has no images", why=why, fix="check the file")
         self._stream = streams[0]
         # A stream whose coding nobody knows has neither a decoder nor a size.
         if getattr(self._stream, "codec_context", None) is None or not hasattr(self._stream, "width"):
@@ -137,22 +143,41 @@ class VideoReader:
         """Decode frames in order, to the end.
 
         Raises:
-            InputUnreadable: the stream is damaged or breaks off.
+            InputUnreadable: the stream is damaged or breaks off, or ends long before the file says.
             InputTooLarge: a frame has more pixels than the file said, and than ``limits.image_pixels``.
         """
         first: float | None = None
-        index = 0
+        index, end = 0, 0.0
         decoded = self._container.decode(self._stream)
         while True:
             with self._explained("decode"):
                 picture = next(decoded, None)
             if picture is None:
+                self._check_end(end)
                 return
             self._check_size(picture.width, picture.height)  # a coding may change its size on the way
             time_s = picture.time if picture.time is not None else index / (self.rate or 25.0)
             first = time_s if first is None else first
+            end = max(end, time_s + float((picture.duration or 0) * (picture.time_base or 0)))
             yield Frame(index, time_s - first, picture)
             index += 1
+
+    def _check_end(self, end: float) -> None:
+        """Refuse a file that was cut short: many decoders end there as if the video did.
+
+        Only files whose header says a length are compared, and of those with one length for all streams only the ones
+        without sound, which may go on behind the images. Three frames, or a twentieth, are left for rounding.
+        """
+        kinds, rate = self._container.format.name.split(","), self.rate or 25.0
+        is_own = self._stream.duration is not None or len(self._container.streams) == 1
+        # FFmpeg makes the length of an AVI from the bytes that are there; the number of frames is the header's.
+        seconds = (self.num_frames or 0) / rate if "avi" in kinds else self.seconds or 0.0
+        if is_own and not LENGTHS.isdisjoint(kinds) and seconds - end > max(3 / rate, seconds / 20):
+            raise InputUnreadable(
+                f"'{self.name}' is cut short",
+                why=f"it says {seconds:,.1f} seconds, and its images end after {end:,.1f}",
+                fix="copy it again; to use what is there: ffmpeg -i IN -c copy OUT",
+            )
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > limits().image_pixels:

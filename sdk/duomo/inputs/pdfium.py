@@ -41,6 +41,7 @@ def _found(document: pypdfium2.PdfDocument, asked: dict[str, Any]) -> bytes:
     total, number = len(document), asked.get("page")
     if "scale" not in asked or not 1 <= (number or 1) <= total or (number is None and total != 1):
         return _line({"pages": total})
+    document.init_forms()  # before the page is loaded, or what was filled into fields is left out
     page = document[(number or 1) - 1]
     try:
         width, height = (side * asked["scale"] for side in page.get_size())

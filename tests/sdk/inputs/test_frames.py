@@ -2,6 +2,7 @@
 
 import io
 import struct
+from typing import Any
 
 import av
 import numpy as np
@@ -72,10 +73,63 @@ def test_what_is_not_there_or_not_a_video_is_said(tmp_path):
         VideoReader(tmp_path / "text.mp4")
 
 
-def test_a_file_cut_short_is_unreadable_and_not_shorter(clip):
-    content = clip.read_bytes()
-    with pytest.raises(InputUnreadable), VideoReader(content[: len(content) // 2]) as video:
-        list(video.frames())
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("mp4", {}), ("mp4", {"movflags": "faststart"}), ("mov", {"movflags": "faststart"}), ("matroska", {}),
+        ("webm", {}), ("avi", {}), ("flv", {}),
+    ],
+)  # fmt: skip
+def test_a_file_cut_short_is_unreadable_and_not_shorter(tmp_path, kind, options):
+    content = written(tmp_path, kind, {}, options)
+    with VideoReader(content) as video:
+        assert len(list(video.frames())) == 20
+    for share in (0.4, 0.7):
+        with pytest.raises(InputUnreadable), VideoReader(content[: int(len(content) * share)]) as video:
+            list(video.frames())
+    with pytest.raises(InputUnreadable, match="video"):
+        Video.accept(content[: len(content) // 2]).spread(4)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "matroska", "avi"])
+def test_sound_may_go_on_behind_the_images(tmp_path, kind):
+    with VideoReader(written(tmp_path, kind, {"sound_s": 6})) as video:
+        assert len(list(video.frames())) == 20
+
+
+def test_a_cover_is_not_a_video(tmp_path):
+    with pytest.raises(InputUnreadable, match="has no images") as caught:
+        Video.accept(written(tmp_path, "mp4", {"images": 0, "sound_s": 1, "cover": True})).first(1)
+    assert "a cover" in caught.value.why
+    assert Video.accept(written(tmp_path, "mp4", {"cover": True})).spread(2).total == 20
+
+
+def written(folder, kind, parts, options=None):
+    """A file of two seconds of images at ten a second, with sound or a cover beside them."""
+    file, codec = folder / "clip", {"webm": "libvpx", "flv": "flv1"}.get(kind, "mpeg4")
+    with av.open(str(file), "w", format=kind, options=options or {}) as out:
+        images: Any = out.add_stream(codec, rate=10) if parts.get("images", 20) else None
+        sound: Any = out.add_stream("mp3", rate=16000, layout="mono") if "sound_s" in parts else None
+        cover: Any = out.add_stream("mjpeg", rate=1) if "cover" in parts else None
+        if images is not None:
+            images.width, images.height, images.pix_fmt = 160, 120, "yuv420p"
+        if cover is not None:
+            cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+            cover.disposition = av.stream.Disposition.attached_pic
+            out.mux([*cover.encode(av.VideoFrame(32, 32, "yuvj420p")), *cover.encode()])
+        if images is not None:
+            rng = np.random.default_rng(0)
+            for _ in range(20):
+                pixels = rng.integers(0, 255, (120, 160, 3), np.uint8)
+                out.mux(images.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            out.mux(images.encode())
+        if sound is not None:
+            silence = av.AudioFrame.from_ndarray(
+                np.zeros((1, 16000 * parts["sound_s"]), np.float32), format="fltp", layout="mono"
+            )
+            silence.rate = 16000
+            out.mux([*sound.encode(silence), *sound.encode()])
+    return file.read_bytes()
 
 
 def test_a_playlist_opens_no_other_file(clip, tmp_path):

@@ -24,6 +24,19 @@ trailer <</Size 5/Root 1 0 R/Encrypt 4 0 R/ID[<00><00>]>>
 %%%%EOF
 """ % {b"key": b"ab" * 32}
 
+FORM = b"""%%PDF-1.4
+1 0 obj <</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]/DA(/F 12 Tf 0 g)/DR<</Font<</F 6 0 R>>>>%(more)s>>>> endobj
+2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj
+3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 100 40]/Annots[4 0 R]>> endobj
+4 0 obj <</Type/Annot/Subtype/Widget/T(a)/Rect[0 0 50 40]/F 4%(field)s>> endobj
+5 0 obj <</Type/XObject/Subtype/Form/BBox[0 0 50 40]/Length 24>>stream
+0 0 1 rg 0 0 50 40 re f
+endstream endobj
+6 0 obj <</Type/Font/Subtype/Type1/BaseFont/Helvetica>> endobj
+trailer <</Size 7/Root 1 0 R>>
+%%%%EOF
+"""
+
 
 @pytest.fixture
 def three(tmp_path):
@@ -45,6 +58,22 @@ def test_every_page_is_an_image_with_a_name(three):
     assert pages[0].pil().size == (200, 200)
     assert colour(Image.accept(f"{three}#page=2")) == ["green"]
     assert [colour(each) for each in Image.pages(three.read_bytes())] == [[color] for color in COLORS]
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        (b"", b"/FT/Tx/V(W)/AP<</N 5 0 R>>"),
+        (b"", b"/FT/Btn/V/Yes/AS/Yes/AP<</N<</Yes 5 0 R>>>>"),
+        (b"/NeedAppearances true", b"/FT/Tx/V(WWWWWW)/DA(/F 30 Tf 0 0 1 rg)"),
+    ],
+)
+def test_what_was_filled_into_a_form_is_drawn(more, field):
+    page = Image.accept(FORM % {b"more": more, b"field": field}).array().astype(int)
+    blue = (page[..., 2] > 200) & (page[..., 0] < 60)
+    half = page.shape[1] // 2
+    assert blue[:, :half].mean() > 0.1
+    assert (page[:, half + 2 :] == 255).all(), "beside the field the page is white"
 
 
 def test_one_page_needs_no_number(tmp_path, three):
