@@ -143,7 +143,8 @@ class CausalLM(Model[Prompt, Generation]):
         ]
 
     def stream(self, item: Prompt, options: TextGenerationOptions) -> Iterator[TextChunk]:
-        batch = self.collate(self.preprocess([item], options)).to(self.device)
+        features = self.preprocess([item], options)
+        batch = self.collate(features).to(self.device)
         [row] = rows = self._rows(batch)
         sent = 0
         for _ in self._steps(batch, rows):
@@ -151,7 +152,13 @@ class CausalLM(Model[Prompt, Generation]):
                 raise row.error
             text, reason = row.writer.text, row.writer.finish_reason
             if len(text) > sent or reason is not None:
-                yield TextChunk.model_construct(text=text[sent:], finish_reason=reason)
+                ends = reason is not None
+                yield TextChunk.model_construct(
+                    text=text[sent:],
+                    finish_reason=reason,
+                    num_prompt_tokens=len(features[0]["ids"]) if ends else None,
+                    num_new_tokens=row.writer.num_tokens if ends else None,
+                )
                 sent = len(text)
 
     def _render(self, prompt: Prompt, chat: bool) -> str:

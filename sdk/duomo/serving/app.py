@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -120,6 +121,7 @@ def app(
         ],
         middleware=[
             Middleware(Observed, metrics=metrics),
+            *_for_pages(origins),
             Middleware(Access, token=token, admin_token=admin_token, hosts=hosts, origins=origins),
             Middleware(Direct, handler=tasks_routes.one, tasks=hosted),
         ],
@@ -128,6 +130,21 @@ def app(
     )
     made.state.hosted = hosted
     return made
+
+
+def _for_pages(origins: Collection[str]) -> list[Middleware]:
+    """Let browsers give the answers to these pages (CORS): by itself a browser asks before it sends, and keeps them."""
+    if not origins:
+        return []
+    allowed = [each.rstrip("/").lower() for each in origins]
+    headers = ["authorization", "content-type", "x-deadline-s", "x-duomo-caller", "x-request-id"]
+    shown = ["retry-after", "x-duomo-model", "x-duomo-revision", "x-request-id"]
+    methods = ("GET", "POST")
+    return [
+        Middleware(
+            CORSMiddleware, allow_origins=allowed, allow_methods=methods, allow_headers=headers, expose_headers=shown
+        )
+    ]
 
 
 def _places(
@@ -220,7 +237,8 @@ def _load(
 async def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     what = f"there is no {request.method} {request.url.path:.80}"
-    return error_reply(status, {"code": "E-ROUTE", "what": what, "why": "", "fix": "GET /openapi.json lists all"})
+    words = {"code": "E-ROUTE", "what": what, "why": "", "fix": "GET /openapi.json lists all"}
+    return error_reply(status, words, getattr(error, "headers", None))  # those of 405 say which methods there are
 
 
 async def _fault(_: Request, error: Exception) -> Response:

@@ -193,7 +193,7 @@ class Hosted(Generic[R]):
         return outcome
 
     async def stream(
-        self, item: object, options: Mapping[str, object], *, caller: str = ""
+        self, item: object, options: Mapping[str, object], *, deadline_s: float | None = None, caller: str = ""
     ) -> AsyncGenerator[object, None]:
         """Yield the parts of one result as they come; closing this ends the generation. It counts as `run` does."""
         self._check_names(options)
@@ -204,7 +204,7 @@ class Hosted(Generic[R]):
         code: str | None = None
         try:
             with self.lease() as runner:
-                async with contextlib.aclosing(self._streams.parts(runner, item, options)) as parts:
+                async with contextlib.aclosing(self._streams.parts(runner, item, options, deadline_s)) as parts:
                     async for part in parts:
                         self._progress = time.monotonic()
                         yield part

@@ -25,11 +25,12 @@ from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.replies import JsonReply, retry_headers, status_of
-from duomo.serving.routes import caller_of, until_gone
-from duomo.serving.wire import WireLimits, decode_base64, read_request, to_options
+from duomo.serving.routes import caller_of, check_names, deadline_of, until_gone
+from duomo.serving.wire import WireLimits, decode_base64, header, read_request, to_options
 from duomo.version import __version__
 
 Tensor = dict[str, object]
+_NAMES = ("inputs", "outputs", "parameters", "id")
 
 
 class InferenceRoutes:
@@ -82,7 +83,11 @@ class InferenceRoutes:
         """``POST /v2/models/{name}/infer``."""
         try:
             hosted = self._named(request)
+            check_binary(request)
             body = await read_request(request, self._limits)
+            check_names(body, _NAMES, '{"inputs": [{"name", "shape", "datatype", "data"}]}')
+            if not isinstance(body.get("id", ""), str):
+                raise BadOption("id must be a text", why="it comes back in the answer", fix='"id": "1"')
             with sealed():
                 options = to_options(body.get("parameters"))
                 hosted.task.Options.parse(options)
@@ -96,7 +101,7 @@ class InferenceRoutes:
         except DuomoError as error:
             return _error(error)
         answer: dict[str, object] = {"model_name": hosted.task.name, "model_version": _revision(hosted)}
-        if isinstance(body.get("id"), str):
+        if "id" in body:
             answer["id"] = body["id"]
         answer["outputs"] = [_tensor(name, kind, results) for name, kind, _ in _outputs(hosted) if name in wanted]
         return _json(answer)
@@ -104,8 +109,9 @@ class InferenceRoutes:
     async def _run(
         self, request: Request, hosted: Hosted[Any], items: list[object], options: Mapping[str, object]
     ) -> list[Outcome[Any]]:
-        caller = caller_of(request)
-        return await asyncio.gather(*(hosted.run(item, options, caller=caller) for item in items))
+        deadline_s, caller = deadline_of(request, {}), caller_of(request)
+        running = (hosted.run(item, options, deadline_s=deadline_s, caller=caller) for item in items)
+        return await asyncio.gather(*running)
 
     def _items(self, hosted: Hosted[Any], body: Mapping[str, Any]) -> list[object]:
         given = body.get("inputs")
@@ -115,6 +121,8 @@ class InferenceRoutes:
             )
         parts = _parts(hosted)
         tensors = {str(each.get("name")): each for each in given}
+        if len(tensors) < len(given):
+            raise BadInput("an input comes twice", why="only one of them would count", fix="send each once")
         unknown = [name for name in tensors if name not in parts]
         missing = [name for name in parts if name not in tensors]
         if unknown or missing:
@@ -176,7 +184,12 @@ def _wanted(hosted: Hosted[Any], body: Mapping[str, Any]) -> set[str]:
     given = body.get("outputs")
     if given is None:
         return set(known)
-    names = {str(each.get("name")) if isinstance(each, dict) else str(each) for each in given}
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise BadOption("outputs must be a list of objects", fix=f'"outputs": [{{"name": "{known[0]}"}}]')
+    for each in given:
+        asked = each.get("parameters") or {}
+        check_names(asked if isinstance(asked, dict) else {str(asked): None}, ("binary_data",), "leave it out")
+    names = {str(each.get("name")) for each in given}
     for name in names:
         if name not in known:
             raise BadOption(
@@ -194,14 +207,42 @@ def _values(tensor: Mapping[str, Any], is_media: bool) -> list[object]:
             fix='"datatype": "BYTES"',
         )
     flat = list(_leaves(data)) if isinstance(data, list) else []
-    is_shape = isinstance(shape, list) and all(isinstance(side, int) and side >= 0 for side in shape)
-    if not is_shape or math.prod(shape or ()) != len(flat) or not flat:
+    if not flat or shape_of(data) not in ([len(flat)], shape) or not _is_shape_of_items(shape, len(flat)):
         raise BadInput(
             f"the data of '{name:.40}' do not have its shape",
-            why=f"{counted(len(flat), 'value')}, {shape!r:.60}",
+            why=f"{counted(len(flat), 'value')}, {shape!r:.60}; each is an item",
             fix=f'"shape": [{len(flat)}]',
         )
     return [decode_base64(str(each)) for each in flat] if is_media else flat
+
+
+def shape_of(data: object) -> list[int] | None:
+    """Return the sides of lists in lists; None where they are ragged."""
+    if not isinstance(data, list):
+        return []
+    if not any(isinstance(each, list) for each in data):
+        return [len(data)]
+    inner = [shape_of(each) for each in data]
+    if inner[0] is None or any(each != inner[0] for each in inner):
+        return None
+    return [len(data), *inner[0]]
+
+
+def _is_shape_of_items(shape: object, num: int) -> bool:
+    """Whether a tensor of this shape is a list of so many items: one side, and others of 1."""
+    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in shape):
+        return False
+    return math.prod(shape) == num == max(shape, default=0)
+
+
+def check_binary(request: Request) -> None:
+    """Raise `BadInput` for tensors behind the JSON, which are an extension of the protocol."""
+    if header(request, b"inference-header-content-length"):
+        raise BadInput(
+            "tensors in binary are not taken",
+            why="this server has no extension of the protocol",
+            fix="send data in the JSON: binary_data=False in Triton's client",
+        )
 
 
 def _leaves(data: list[object]) -> Iterator[object]:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from duomo.errors import BadInput, BadOption, DuomoError, UnknownModel, UnknownTask, did_you_mean
-from duomo.outcome import Outcome, spelled
+from duomo.errors import BadInput, BadOption, DuomoError, ModelFailed, UnknownModel, UnknownTask, did_you_mean
+from duomo.outcome import Outcome
+from duomo.serving.chat import chat_messages, chat_options, chat_streams, events, whole
+from duomo.serving.dialect import check_model, error_words, refuse_others, usage
+from duomo.serving.forms import is_form, read_form
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.replies import JsonReply, error_reply, retry_headers, status_of
-from duomo.serving.routes import ClientGone, caller_of, until_gone
+from duomo.serving.routes import ClientGone, caller_of, deadline_of, until_gone
 from duomo.serving.sound import (
     SPEECH_TYPES,
-    cannot,
     encode_speech,
+    seconds_of,
     speech_settings,
     transcript_events,
     transcription_settings,
@@ -34,11 +36,6 @@ from duomo.serving.wire import WireLimits, read_request
 
 if TYPE_CHECKING:
     from duomo.tasks.results import Embedding
-
-_CHAT = {"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_tokens", "temperature": "temperature",
-         "top_p": "top_p", "seed": "seed"}  # fmt: skip
-"""Their names of options → ours."""
-_IGNORED = frozenset({"model", "messages", "stream", "stop", "user", "n", "stream_options", "store", "metadata"})
 
 
 class OpenAIRoutes:
@@ -76,35 +73,35 @@ class OpenAIRoutes:
         try:
             hosted = self._served("text-generation")
             body = await read_request(request, self._limits)
-            messages, options = _messages(body), _chat_options(body)
+            check_model(body.get("model"), hosted.runner.meta)
+            messages, options, (streams, counts) = chat_messages(body), chat_options(body), chat_streams(body)
             head = {
                 "id": f"chatcmpl-{uuid.uuid4().hex}",
                 "created": int(time.time()),
                 "model": hosted.runner.meta.model,
             }
-            if body.get("stream"):
-                hosted.admit(size_of(messages), caller_of(request))
-                parts = hosted.stream(messages, options, caller=caller_of(request))
-                first = await anext(parts)  # what is wrong with the request is known before the stream begins
-                return StreamingResponse(_events(first, parts, head), media_type="text/event-stream")
-            outcome = await self._run(request, hosted, messages, options)
-            made = outcome.unwrap()
+            if streams:
+                deadline_s, caller = deadline_of(request, {}), caller_of(request)
+                hosted.admit(size_of(messages), caller)
+                parts = hosted.stream(messages, options, deadline_s=deadline_s, caller=caller)
+                # What is wrong with the request is known before the stream begins.
+                first: Any = await until_gone(request, _first(parts))
+                if first is None:
+                    raise ClientGone("the client has left")
+                stream = events(first, parts, head, counts=counts)
+                return StreamingResponse(stream, media_type="text/event-stream")
+            made = (await self._run(request, hosted, messages, options)).unwrap()
         except DuomoError as error:
             return _error(error)
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": made.text},
-            "finish_reason": made.finish_reason,
-        }
-        return _json({**head, "object": "chat.completion", "choices": [choice],
-                      "usage": _usage(made.num_prompt_tokens, made.num_new_tokens)})  # fmt: skip
+        return _json(whole(made, head))
 
     async def embeddings(self, request: Request) -> Response:
         """``POST /v1/embeddings``: a text or a list of texts, as numbers or as base64 of float32."""
         try:
             hosted = self._served("feature-extraction")
             body = await read_request(request, self._limits)
-            _refuse_others(body, {"input", "model", "encoding_format", "user"})
+            refuse_others(body, ("input", "model", "encoding_format", "user"))
+            check_model(body.get("model"), hosted.runner.meta)
             texts = body.get("input")
             texts = [texts] if isinstance(texts, str) else texts
             if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
@@ -119,7 +116,7 @@ class OpenAIRoutes:
             {"object": "embedding", "index": index, "embedding": _base64(each) if compact else each.vector.tolist()}
             for index, each in enumerate(vectors)
         ]
-        return _json({"object": "list", "data": data, "model": hosted.runner.meta.model, "usage": _usage(0, 0)})
+        return _json({"object": "list", "data": data, "model": hosted.runner.meta.model, "usage": usage(0, 0)})
 
     async def transcriptions(self, request: Request) -> Response:
         """``POST /v1/audio/transcriptions``: a form with the file, to text, JSON, subtitles or events."""
@@ -132,19 +129,22 @@ class OpenAIRoutes:
     async def _transcribe(self, request: Request, options: dict[str, object]) -> Response:
         try:
             hosted = self._served("automatic-speech-recognition")
-            body = await read_request(request, self._limits)
-            given = body.get("form") or {}
-            if not isinstance(given.get("file"), bytes):
-                raise BadInput("the form has no file", fix="curl -F file=@call.wav -F model=whisper …")
+            given = await read_form(request, self._limits) if is_form(request) else {}
+            sound = given.get("file")
+            if not isinstance(sound, bytes):
+                raise BadInput("the form has no file", fix="curl -F file=@call.wav -F model=any …")
+            check_model(given.get("model"), hosted.runner.meta)
             kind, streams = transcription_settings(given)
             if given.get("language"):
                 options = {**options, "language": given["language"]}
-            said = (await self._run(request, hosted, given["file"], options)).unwrap()
+            said = (await self._run(request, hosted, sound, options)).unwrap()
+            is_verbose = kind == "verbose_json" and not streams
+            length_s = await asyncio.to_thread(seconds_of, sound) if is_verbose else 0.0
         except DuomoError as error:
             return _error(error)
         if streams:
             return StreamingResponse(iter(transcript_events(said)), media_type="text/event-stream")
-        text, media_type = write_transcript(said, kind)
+        text, media_type = write_transcript(said, kind, str(options.get("task", "transcribe")), length_s)
         return Response(text, media_type=media_type)
 
     async def speech(self, request: Request) -> Response:
@@ -152,6 +152,7 @@ class OpenAIRoutes:
         try:
             hosted = self._served("text-to-speech")
             body = await read_request(request, self._limits)
+            check_model(body.get("model"), hosted.runner.meta)
             kind, options = speech_settings(body)
             spoken = (await self._run(request, hosted, body.get("input"), options)).unwrap()
             content = await asyncio.to_thread(encode_speech, spoken, kind)
@@ -172,19 +173,23 @@ class OpenAIRoutes:
     async def _run(
         self, request: Request, hosted: Hosted[Any], item: object, options: Mapping[str, object]
     ) -> Outcome[Any]:
-        hosted.admit(size_of(item), caller_of(request))
-        outcome = await until_gone(request, hosted.run(item, options, caller=caller_of(request)))
+        deadline_s, caller = deadline_of(request, {}), caller_of(request)
+        hosted.admit(size_of(item), caller)
+        outcome = await until_gone(request, hosted.run(item, options, deadline_s=deadline_s, caller=caller))
         if outcome is None:
             raise ClientGone("the client has left")
         return outcome
 
     async def _run_all(self, request: Request, hosted: Hosted[Any], texts: list[str]) -> list[Outcome[Any]]:
-        hosted.admit(size_of(texts), caller_of(request))
-        caller = caller_of(request)
+        deadline_s, caller = deadline_of(request, {}), caller_of(request)
+        hosted.admit(size_of(texts), caller)
+
+        def running(text: str) -> Coroutine[object, object, Outcome[Any]]:
+            return hosted.run(text, {}, deadline_s=deadline_s, caller=caller)
 
         async def together() -> list[Outcome[Any]]:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(hosted.run(text, {}, caller=caller)) for text in texts]
+                tasks = [group.create_task(running(text)) for text in texts]
             return [task.result() for task in tasks]
 
         try:
@@ -196,58 +201,11 @@ class OpenAIRoutes:
         return outcomes
 
 
-async def _events(first: Any, parts: AsyncGenerator[object, None], head: dict[str, Any]) -> AsyncIterator[bytes]:
-    """Server-sent events of a generation; closing this closes the generation."""
-
-    def event(delta: dict[str, str], reason: str | None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": reason}
-        return _event({**head, "object": "chat.completion.chunk", "choices": [choice]})
-
-    yield event({"role": "assistant", "content": ""}, None)
-    async with contextlib.aclosing(parts):
-        try:
-            yield event({"content": first.text} if first.text else {}, first.finish_reason)
-            part: Any
-            async for part in parts:
-                yield event({"content": part.text} if part.text else {}, part.finish_reason)
-        except DuomoError as error:
-            yield _event({"error": _words(error)})
-    yield b"data: [DONE]\n\n"
-
-
-def _messages(body: Mapping[str, Any]) -> list[Any]:
-    given = body.get("messages")
-    if not isinstance(given, list) or not given:
-        raise BadInput("the body has no list of 'messages'", fix='"messages": [{"role": "user", "content": "…"}]')
-    return [_message(each) for each in given]
-
-
-def _message(value: Any) -> Any:
-    """Join the text parts of a message's content; what is not text is refused."""
-    content = value.get("content") if isinstance(value, dict) else None
-    if not isinstance(content, list):
-        return value
-    texts = [str(part.get("text", "")) for part in content if isinstance(part, dict) and part.get("type") == "text"]
-    if len(texts) != len(content):
-        raise BadInput("a message holds a part that is not text", why="this model reads text only", fix="send text")
-    return {**value, "content": "".join(texts)}
-
-
-def _chat_options(body: Mapping[str, Any]) -> dict[str, Any]:
-    _refuse_others(body, _IGNORED | set(_CHAT))
-    if body.get("n") not in (None, 1):
-        raise cannot("n")
-    options = {ours: body[theirs] for theirs, ours in _CHAT.items() if body.get(theirs) is not None}
-    stop = body.get("stop")
-    if stop:
-        options["stop"] = [stop] if isinstance(stop, str) else stop
-    return options
-
-
-def _refuse_others(body: Mapping[str, Any], known: Collection[str]) -> None:
-    for name, value in body.items():
-        if name not in known and value is not None:
-            raise cannot(name)
+async def _first(parts: AsyncIterator[object]) -> object:
+    """Wait for the first part. Raises `ModelFailed` where there is none."""
+    async for part in parts:
+        return part
+    raise ModelFailed("the model gave no part of a text", why="a stream has at least one", fix="ask without stream")
 
 
 def _is_base64(given: object) -> bool:
@@ -260,26 +218,11 @@ def _base64(embedding: Embedding) -> str:
     return base64.b64encode(embedding.vector.astype("<f4").tobytes()).decode()
 
 
-def _usage(prompt: int, completion: int) -> dict[str, int]:
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def _words(error: DuomoError) -> dict[str, Any]:
-    """Describe an error in OpenAI's shape, with our parts beside theirs."""
-    said = " ".join(filter(None, (f"{error.what}.", error.why and f"{error.why}.", error.fix)))
-    return {"message": said, "type": type(error).__name__, "param": None, "code": error.code,
-            "what": error.what, "why": error.why, "fix": error.fix}  # fmt: skip
-
-
 def _error(error: DuomoError) -> Response:
     if isinstance(error, ClientGone):
         return Response(status_code=GONE)
     seen().error = error.code
-    return error_reply(status_of(error), _words(error), retry_headers(error))
-
-
-def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + spelled(json.dumps(value, ensure_ascii=False)).encode() + b"\n\n"
+    return error_reply(status_of(error), error_words(error), retry_headers(error))
 
 
 def _json(value: object) -> JsonReply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from duomo.adapters import Adapter, AuditLog
-from duomo.errors import BadInput, DuomoError, UnknownAdapter, did_you_mean
+from duomo.errors import BadInput, DeadlinePassed, DuomoError, UnknownAdapter, did_you_mean
 from duomo.execution.scheduling.admission import Admission
 from duomo.inputs.seal import sealed
 from duomo.outcome import spelled
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.refusal import TooBusy
 from duomo.serving.replies import JsonReply, reply_to
-from duomo.serving.routes import caller_of, until_gone
+from duomo.serving.routes import caller_of, check_names, deadline_of, until_gone
 from duomo.serving.wire import WireLimits, read_request
 
 
@@ -64,8 +65,9 @@ class AdapterRoutes:
             records = body.get("records")
             if not isinstance(records, list) or not records:
                 raise BadInput("the body has no list of 'records'", fix='{"records": [{…}, …]}')
+            check_names(body, ("records", "deadline_s"), '{"records": [{…}, …]}')
             self._limits.check_items(len(records))
-            judging = self._judge(self._adapters[name], records, caller_of(request))
+            judging = self._judge(self._adapters[name], records, caller_of(request), deadline_of(request, body))
             lines = await until_gone(request, judging)
         except DuomoError as error:
             return reply_to(error)
@@ -73,8 +75,10 @@ class AdapterRoutes:
             return Response(status_code=GONE)
         return JsonReply(lines, media_type="application/x-ndjson", headers={"cache-control": "no-store"})
 
-    async def _judge(self, adapter: Adapter[Any, Any], records: list[Any], caller: str) -> bytes:
-        """Wait for the turn of these records; those whose client leaves before are not judged."""
+    async def _judge(
+        self, adapter: Adapter[Any, Any], records: list[Any], caller: str, deadline_s: float | None
+    ) -> bytes:
+        """Wait for the turn of these records; those whose client leaves before are not judged, nor are late ones."""
         cost, now = len(records), time.monotonic()
         retry_s = self.admission.retry_after_s(cost, now, caller)
         if retry_s is not None:
@@ -84,13 +88,20 @@ class AdapterRoutes:
         try:
             run = contextvars.copy_context().run  # for `seen`
             loop = asyncio.get_running_loop()
-            lines = await loop.run_in_executor(self._thread, run, self._lines, adapter, records)
+            until = math.inf if deadline_s is None else now + deadline_s
+            lines = await loop.run_in_executor(self._thread, run, self._lines, adapter, records, until)
             computed = True
             return lines
         finally:
             self.admission.leave(cost, time.monotonic(), caller, computed=computed)
 
-    def _lines(self, adapter: Adapter[Any, Any], records: list[Any]) -> bytes:
+    def _lines(self, adapter: Adapter[Any, Any], records: list[Any], until: float) -> bytes:
+        if time.monotonic() >= until:
+            raise DeadlinePassed(
+                "the records were not judged before their deadline",
+                why="they waited for their turn until then",
+                fix="give them more time, or send fewer at once",
+            )
         with sealed():
             lines = []
             for each in adapter.map(records, audit=self._audit):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection, Request
@@ -13,12 +13,13 @@ from starlette.responses import Response, StreamingResponse
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownModel, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
 from duomo.outcome import Failure, ItemError, Outcome, outcome_of, spelled
+from duomo.serving.forms import is_form, read_form, task_body
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.replies import JsonReply, reply_to, result_reply
 from duomo.serving.schemas import example_of, input_schema
-from duomo.serving.wire import WireLimits, header, read_request, to_item, to_options
+from duomo.serving.wire import BESIDE, WireLimits, header, read_request, to_item, to_options
 
 T = TypeVar("T")
 AT_ONCE = 32
@@ -41,7 +42,11 @@ class TaskRoutes:
         """``POST /v1/tasks/{task}``: one item to its result."""
         try:
             hosted = self._named(request)
-            body = await read_request(request, self._limits)
+            check_query(request, ())
+            if is_form(request):
+                body = task_body(await read_form(request, self._limits), hosted.task, self._limits)
+            else:
+                body = await read_request(request, self._limits)
             check_body(body, "input", hosted.runner.meta.model)
             with sealed():
                 item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
@@ -56,6 +61,7 @@ class TaskRoutes:
         """``POST /v1/tasks/{task}/map``: many items to outcomes, one line each, as they settle or in order."""
         try:
             hosted = self._named(request)
+            check_query(request, ("input", "settled"))
             body = await read_request(request, self._limits)
             check_body(body, "items", hosted.runner.meta.model)
             items = body["items"]
@@ -200,10 +206,7 @@ def check_body(body: Mapping[str, object], main: str, model: str) -> None:
     fix = f'{{"{main}": …, "options": {{…}}}}'
     if main not in body:
         raise BadInput(f"the body has no '{main}'", why=f"it has {', '.join(body) or 'nothing'}", fix=fix)
-    for name in body:
-        if name not in (main, *_BESIDE, "form"):  # the last is what `read_request` makes of a form
-            why = did_you_mean(name, _BESIDE) or f"it may have {', '.join((main, *_BESIDE))}"
-            raise BadOption(f"the body has an unknown '{name:.40}'", why=why, fix=fix)
+    check_names(body, (main, *BESIDE), fix)
     asked = body.get("model")
     if asked is not None and asked != model:
         raise UnknownModel(
@@ -211,10 +214,38 @@ def check_body(body: Mapping[str, object], main: str, model: str) -> None:
         )
 
 
-_BESIDE = ("options", "deadline_s", "model")
+def check_names(body: Mapping[str, object], known: Sequence[str], fix: str) -> None:
+    """Raise `BadOption` for a name in a body that means nothing: it would be left out without a word."""
+    for name in body:
+        if name not in known:
+            why = did_you_mean(name, known) or f"it may have {', '.join(known)}"
+            raise BadOption(f"the body has an unknown '{name:.40}'", why=why, fix=fix)
 
 
-def deadline_of(request: Request, body: dict[str, Any]) -> float | None:
+def check_query(request: Request, orders: Sequence[str]) -> None:
+    """Check what stands behind the ``?`` of an address: what is not known would be left out without a word.
+
+    Args:
+        request: for a task.
+        orders: what ``order`` may be; none where there is no order.
+
+    Raises:
+        BadOption: a name or a value means nothing, or a name comes twice.
+    """
+    if not request.scope["query_string"]:
+        return
+    given = request.query_params.multi_items()
+    for name, value in given:
+        if name != "order" or value not in orders or len(given) > 1:
+            said = " or ".join(f"?order={each}" for each in orders) or "nothing"
+            raise BadOption(
+                f"the address ends with an unknown '{name:.40}={value:.40}'",
+                why=f"it may end with {said}",
+                fix="options go into the body",
+            )
+
+
+def deadline_of(request: HTTPConnection, body: Mapping[str, Any]) -> float | None:
     """Read the seconds a client is ready to wait: ``deadline_s`` of the body, or the header x-deadline-s."""
     given = body.get("deadline_s", header(request, b"x-deadline-s") or None)
     if given is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from duomo.errors import BadOption
+from duomo.serving.dialect import cannot, event
 
 if TYPE_CHECKING:
     from duomo.tasks.speech.recognition import Segment, Transcript
@@ -22,6 +23,8 @@ SPEECH_TYPES = {
     "pcm": "audio/pcm",
 }
 """Formats of a spoken text; AAC is missing, since no free encoder of it is at hand."""
+DURATION_RATE = 8_000
+"""Hertz at which the length of an audio clip is told, to the millisecond."""
 PCM_RATE = 24_000
 """Hertz of ``pcm``, which has no header to say it."""
 THEIR_VOICES = frozenset(
@@ -29,11 +32,6 @@ THEIR_VOICES = frozenset(
 )
 """Names that their clients must send; ours has its own voices, and these stand for the model's choice."""
 _FILE_FORMATS = {"mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS"), "flac": ("FLAC", "PCM_16")}
-
-
-def cannot(name: str) -> BadOption:
-    """Return the error of an option of theirs that this server would have to ignore."""
-    return BadOption(f"'{name}' cannot be honoured", why="this server would have to ignore it", fix="leave it out")
 
 
 def transcription_settings(form: Mapping[str, object]) -> tuple[str, bool]:
@@ -52,8 +50,22 @@ def transcription_settings(form: Mapping[str, object]) -> tuple[str, bool]:
     return kind, str(form.get("stream") or "false").lower() in ("true", "1")
 
 
-def write_transcript(said: Transcript, kind: str) -> tuple[str, str]:
-    """Return a transcript in one of `TEXT_FORMATS`, and its media type."""
+def seconds_of(sound: bytes) -> float:
+    """Return how long an audio clip is, silence behind the last word included."""
+    from duomo.inputs import Audio
+
+    return len(Audio.accept(sound).samples(DURATION_RATE)) / DURATION_RATE
+
+
+def write_transcript(said: Transcript, kind: str, task: str, length_s: float) -> tuple[str, str]:
+    """Return a transcript in one of `TEXT_FORMATS`, and its media type.
+
+    Args:
+        said: the transcript.
+        kind: the format.
+        task: ``transcribe`` or ``translate``; ``verbose_json`` says it, and the length.
+        length_s: seconds of the audio clip.
+    """
     if kind == "text":
         return said.text + "\n", "text/plain"
     if kind == "srt":
@@ -67,9 +79,9 @@ def write_transcript(said: Transcript, kind: str) -> tuple[str, str]:
         for number, each in enumerate(said.segments)
     ]
     record = {
-        "task": "transcribe",
+        "task": task,
         "language": said.language or "",
-        "duration": said.segments[-1].end if said.segments else 0.0,
+        "duration": round(length_s, 3),
         "text": said.text,
         "segments": segments,
     }
@@ -80,8 +92,8 @@ def transcript_events(said: Transcript) -> Iterator[bytes]:
     """Yield a transcript as server-sent events: one for each segment, and the whole."""
     for number, each in enumerate(said.segments):
         text = each.text if number == 0 else " " + each.text.lstrip()
-        yield _event({"type": "transcript.text.delta", "delta": text})
-    yield _event({"type": "transcript.text.done", "text": said.text})
+        yield event({"type": "transcript.text.delta", "delta": text})
+    yield event({"type": "transcript.text.done", "text": said.text})
     yield b"data: [DONE]\n\n"
 
 
@@ -134,7 +146,3 @@ def _vtt(segments: list[Segment]) -> Iterator[str]:
 def _clock(seconds: float, point: str) -> str:
     whole = round(seconds * 1000)
     return f"{whole // 3_600_000:02}:{whole // 60_000 % 60:02}:{whole // 1000 % 60:02}{point}{whole % 1000:03}"
-
-
-def _event(value: Mapping[str, str]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"

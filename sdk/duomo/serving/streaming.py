@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from duomo.errors import DeadlinePassed
 from duomo.inputs.seal import sealed
 from duomo.runner import Runner
 from duomo.tasks.base import Result
@@ -27,11 +28,16 @@ class Streams:
         self._threads = ThreadPoolExecutor(MOST_STREAMS, "duomo-stream")
 
     async def parts(
-        self, runner: Runner[R], item: object, options: Mapping[str, object]
+        self, runner: Runner[R], item: object, options: Mapping[str, object], deadline_s: float | None = None
     ) -> AsyncGenerator[object, None]:
-        """Yield the parts of one result; closing this ends the generation."""
-        with sealed():
-            parts: Iterator[object] = await self._run(functools.partial(runner.stream, item, **options))
+        """Yield the parts of one result; closing this ends the generation.
+
+        Raises:
+            DeadlinePassed: the first part has not come within `deadline_s`.
+        """
+        if deadline_s is not None and deadline_s <= 0:
+            raise _late()
+        parts: Iterator[object] = iter(())
         turn = threading.Lock()
 
         def step() -> object:
@@ -43,11 +49,32 @@ class Streams:
                 getattr(parts, "close", lambda: None)()
 
         try:
-            while (part := await self._run(step)) is not None:
+            try:
+                async with asyncio.timeout(deadline_s) as limit:
+                    parts = await self._accepted(functools.partial(runner.stream, item, **options))
+                    part = await self._run(step)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                raise _late() from None
+            while part is not None:
                 yield part
+                part = await self._run(step)
         finally:
             await self._run(close)
+
+    async def _accepted(self, begin: Callable[[], T]) -> T:
+        with sealed():
+            return await self._run(begin)
 
     async def _run(self, work: Callable[[], T]) -> T:
         run = contextvars.copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._threads, run, work)
+
+
+def _late() -> DeadlinePassed:
+    return DeadlinePassed(
+        "the first part was not there before its deadline",
+        why="it waited for its turn until then",
+        fix="give it more time",
+    )

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from duomo.errors import BadInput, InputTooLarge
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 
 MEDIA_KEYS = frozenset({"image", "audio", "image_pair", "audio_pair", "trimap", "video"})
 """Keys of an input under which bytes are expected, whatever the task."""
+
+
+BESIDE = ("options", "deadline_s", "model")
+"""What a request for a task may have beside its input."""
 
 
 class WireLimits(NamedTuple):
@@ -80,28 +83,32 @@ def header(request: HTTPConnection, name: bytes) -> str:
     return ""
 
 
+def check_packing(request: Request) -> None:
+    """Raise `BadInput` for a body that is compressed, on its way or in itself."""
+    on_its_way = header(request, b"transfer-encoding").lower()
+    for packed in (header(request, b"content-encoding"), "" if on_its_way == "chunked" else on_its_way):
+        if packed.lower() not in ("", "identity"):
+            raise BadInput(
+                f"the body is packed by '{packed:.40}'",
+                why="nothing is unpacked here: a small body could become a large one",
+                fix="send it as it is, without Content-Encoding",
+            )
+
+
 async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
     """Read a request as one object with ``input`` or ``items``, and ``options``.
 
     Raises:
-        BadInput: the body is not JSON or a form, or nests deeper than allowed.
+        BadInput: the body is not JSON, or nests deeper than allowed.
         InputTooLarge: it is longer than allowed.
     """
     given = header(request, b"content-type") or "application/json"
     kind = given.partition(";")[0].strip().lower()
-    packed = header(request, b"content-encoding")
-    if packed.lower() not in ("", "identity"):
-        raise BadInput(
-            f"the body is packed by '{packed:.40}'",
-            why="nothing is unpacked here: a small body could become a large one",
-            fix="send it as it is, without Content-Encoding",
-        )
-    if kind == "multipart/form-data":
-        return await _read_form(request, limits)
+    check_packing(request)
     if kind not in ("application/json", "text/json"):
         raise BadInput(
             f"a body of type '{kind}' is not understood",
-            why="the server takes application/json and multipart/form-data",
+            why="this route takes application/json; the one of a task takes multipart/form-data, too",
             fix='Content-Type: application/json, and {"input": …, "options": {…}}',
         )
     body = parse_json(await read_body(request, limits.body_bytes), limits.json_depth)
@@ -203,31 +210,6 @@ def decode_base64(content: str) -> bytes:
         raise BadInput(
             "the base64 of a file is damaged", why=str(error), fix="base64 of RFC 4648, padded, on one line"
         ) from None
-
-
-async def _read_form(request: Request, limits: WireLimits) -> dict[str, Any]:
-    """Read a form: file parts are the input, ``options`` is a field with JSON, other fields belong to the input."""
-    declared = request.headers.get("content-length", "")
-    if not declared.isdigit() or int(declared) > limits.body_bytes:
-        raise _too_large(int(declared) if declared.isdigit() else -1, limits.body_bytes)
-    form = request.form(max_files=limits.form_parts, max_fields=limits.form_parts, max_part_size=limits.body_bytes)
-    try:
-        async with form as parts:
-            given = parts.multi_items()
-            files = {name: await part.read() for name, part in given if isinstance(part, UploadFile)}
-            found: dict[str, Any] = {name: part for name, part in given if not isinstance(part, UploadFile)}
-    except Exception as error:  # starlette raises HTTPException, the parser its own
-        raise BadInput(
-            "the form cannot be read", why=str(getattr(error, "detail", error)), fix="curl -F image=@cat.png …"
-        ) from None
-    options = parse_json(found.pop("options", "{}"), limits.json_depth)
-    if "file" in files and len(files) == 1:
-        value: Any = files["file"]
-    elif len(files) == 1 and not found:
-        [value] = files.values()
-    else:
-        value = {**found, **files}
-    return {"input": value, "options": options, "form": {**found, **files}}
 
 
 def _hints(input_class: type[Any]) -> dict[str, Any]:

@@ -53,12 +53,31 @@ def test_nested_data_are_flattened(serve):
         ({"inputs": [text("a")], "outputs": [{"name": "lable"}]}, 400, "Did you mean 'label'?"),
         ({"inputs": [text("a")], "parameters": {"topk": 1}}, 400, "Did you mean 'top_k'?"),
         ({"inputs": [text("a", "poison")]}, 500, "poison"),
+        ({"inputs": [text("a"), text("b")]}, 422, "comes twice"),
+        ({"inputs": [text(shape=[2, 2], data=[["a"], ["b", "c", "d"]])]}, 422, "do not have its shape"),
+        ({"inputs": [text("a", "b", "c", "d", shape=[2, 2])]}, 422, "each is an item"),
+        ({"inputs": [text("a", shape=[True])]}, 422, "do not have its shape"),
+        ({"inputs": [text("a", 1)]}, 422, "a text is expected, not int"),
+        ({"inputs": [text("a")], "outputs": 5}, 400, "a list of objects"),
+        ({"inputs": [text("a")], "outputs": ["label"]}, 400, "a list of objects"),
+        ({"inputs": [text("a")], "outputs": [{"name": "label", "parameters": {"classification": 2}}]}, 400, "unknown"),
+        ({"inputs": [text("a")], "parameter": {"top_k": 1}}, 400, "Did you mean 'parameters'?"),
+        ({"inputs": [text("a")], "id": 5}, 400, "id must be a text"),
     ],
 )
 def test_what_is_wrong_is_a_text_as_the_protocol_has_it(serve, body, status, words):
     reply = serve().post(f"{MODEL}/infer", json=body)
     assert reply.status_code == status
     assert words in reply.json()["error"]
+
+
+def test_a_deadline_counts_and_tensors_behind_the_json_are_refused(serve):
+    client, body = serve(), {"inputs": [text("a")]}
+    reply = client.post(f"{MODEL}/infer", json=body, headers={"x-deadline-s": "0"})
+    assert (reply.status_code, "before its deadline" in reply.json()["error"]) == (504, True)
+    binary = {"inference-header-content-length": "99", "content-type": "application/octet-stream"}
+    reply = client.post(f"{MODEL}/infer", content=b'{"inputs": []}\x01\x00\x00\x00a', headers=binary)
+    assert (reply.status_code, "binary_data=False" in reply.json()["error"]) == (422, True)
 
 
 def test_an_unknown_model_or_version_is_not_found(serve):

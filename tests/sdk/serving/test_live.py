@@ -133,6 +133,7 @@ def test_a_turn_is_where_it_is_at_a_rate_that_frames_do_not_divide():
         ({}, '{"text": "hello"}'),
         ({}, b"odd"),
         ({"options": {"languag": "en"}}, None),
+        ({"option": {}}, None),
     ],
 )
 def test_a_message_of_another_kind_is_named_and_ends_the_recording(socket, head, message):
@@ -158,6 +159,13 @@ def test_every_other_task_answers_message_by_message(socket):
         assert Classification(**answers[2]["result"]).top.name == "b"
         opened.send_json({"input": "a", "options": {"topk": 1}})
         assert json.loads(opened.receive_text())["error"]["code"] == "E-OPTION"
+        for more, code in (
+            ({"option": {}}, "E-OPTION"),
+            ({"deadline_s": 0}, "E-DEADLINE"),
+            ({"model": "b"}, "E-MODEL-UNKNOWN"),
+        ):
+            opened.send_json({"input": "a", **more})
+            assert json.loads(opened.receive_text())["error"]["code"] == code
         opened.send_bytes(b"a")
         assert "bytes came" in json.loads(opened.receive_text())["error"]["what"]
 

@@ -103,3 +103,17 @@ def test_more_records_than_may_wait_are_refused_with_the_time_to_come_again():
     assert status == 429
     assert int(headers["retry-after"]) >= 4
     assert slow.judged == [f"a{number}" for number in range(5)]
+
+
+def test_records_with_a_deadline_that_has_passed_are_not_judged_and_unknown_names_are_refused():
+    slow = Slow()
+    slow.go_on.set()
+
+    async def ask(**more: Any) -> int:
+        _, app = app_of(slow)
+        return (await post(app, {**body("a"), **more}, asyncio.Event(), "10.0.0.1"))[0]
+
+    assert asyncio.run(ask(deadline_s=0)) == 504
+    assert asyncio.run(ask(options={})) == 400
+    assert slow.judged == []
+    assert asyncio.run(ask(deadline_s=30)) == 200

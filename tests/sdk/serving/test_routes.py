@@ -67,6 +67,7 @@ def test_one_bad_item_among_64_callers_fails_alone(serve, bad, code):
         ({"input": "x", "deadline": 1}, 400, "Did you mean 'deadline_s'?"),
         ({"input": "x", "top_k": 1}, 400, "the body has an unknown 'top_k'"),
         ({"input": "x", "model": "fake/other"}, 404, "'fake/echo' answers"),
+        ({"input": "x", "form": {}}, 400, "the body has an unknown 'form'"),
         ([], 422, "the body is not a JSON object"),
     ],
 )
@@ -79,6 +80,28 @@ def test_a_wrong_body_is_answered_with_what_to_change(serve, body, status, words
 def test_a_list_has_no_other_names_either(serve):
     for body, status in (({"items": ["x"], "option": {}}, 400), ({"input": "x"}, 422), ({"items": 7}, 422)):
         assert serve().post(f"{ONE}/map", json=body).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        (f"{ONE}?top_k=1", {"input": "x"}, "'top_k=1'"),
+        (f"{ONE}/map?order=inptu", {"items": ["x"]}, "?order=input or ?order=settled"),
+        (f"{ONE}/map?order=settled&order=input", {"items": ["x"]}, "'order=settled'"),
+    ],
+)
+def test_what_stands_behind_the_address_counts_or_is_refused(serve, path, body, words):
+    reply = serve().post(path, json=body)
+    assert reply.status_code == 400
+    assert words in " ".join(reply.json()["error"].values())
+
+
+def test_a_method_that_a_route_has_not_is_answered_with_those_it_has(serve):
+    for method, path, allowed in (("PUT", ONE, {"POST", "GET", "HEAD"}), ("DELETE", "/v1/tasks", {"GET", "HEAD"})):
+        reply = serve().request(method, path)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (405, "E-ROUTE")
+        assert set(reply.headers["allow"].split(", ")) <= allowed
+        assert reply.headers["allow"]
 
 
 def test_a_request_may_name_the_model_that_answers(serve):

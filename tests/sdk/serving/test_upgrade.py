@@ -119,8 +119,10 @@ def test_only_models_that_were_named_at_the_start_may_take_over(client):
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [({"model": "fake/loud", "share": 2}, 400), ({"model": "fake/loud", "share": True}, 400)]
-)
+    ("body", "status"),
+    [({"model": "fake/loud", "share": 2}, 400), ({"model": "fake/loud", "share": True}, 400),
+     ({"model": "fake/loud", "shar": 0.5}, 400)],
+)  # fmt: skip
 def test_a_share_that_is_none_is_refused(client, body, status):
     assert client.post(f"{PLACE}/shadow", json=body, headers=ADMIN).status_code == status
 

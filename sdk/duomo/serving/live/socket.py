@@ -23,7 +23,7 @@ from duomo.serving.hosted import Hosted
 from duomo.serving.live.turns import Turn, Turns
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.refusal import TooBusy
-from duomo.serving.routes import caller_of
+from duomo.serving.routes import caller_of, check_body, check_names, deadline_of
 from duomo.serving.wire import WireLimits, parse_json, to_item, to_options
 
 PARTIAL_S = 1.0
@@ -75,17 +75,20 @@ class LiveRoutes:
             if body.get("end"):
                 return
             try:
+                check_body(body, "input", hosted.runner.meta.model)
                 with sealed():
-                    item, options = to_item(body.get("input"), hosted.task.Input), to_options(body.get("options"))
-                hosted.admit(size_of(item), caller_of(socket))
+                    item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
+                deadline_s, caller = deadline_of(socket, body), caller_of(socket)
+                hosted.admit(size_of(item), caller)
                 if hosted.task.name == "text-generation":
-                    async with contextlib.aclosing(hosted.stream(item, options, caller=caller_of(socket))) as parts:
+                    stream = hosted.stream(item, options, deadline_s=deadline_s, caller=caller)
+                    async with contextlib.aclosing(stream) as parts:
                         part: Any
                         async for part in parts:
                             await send(socket, "text", text=part.text, finish_reason=part.finish_reason)
                     await send(socket, "done")
                 else:
-                    outcome = await hosted.run(item, options, caller=caller_of(socket))
+                    outcome = await hosted.run(item, options, deadline_s=deadline_s, caller=caller)
                     await socket.send_text('{"type": "outcome", ' + spelled(outcome.to_json())[1:])
             except DuomoError as error:  # of this item: the next may be better
                 await send_error(socket, error)
@@ -118,6 +121,7 @@ class Hearing:
         rate = head.get("sampling_rate", 16_000)
         if not isinstance(rate, int) or rate not in RATES:
             raise BadOption(f"sampling_rate cannot be {rate!r:.40}", why="it is hertz, 8000 to 192000", fix="16000")
+        check_names(head, ("sampling_rate", "options"), '{"sampling_rate": 16000, "options": {…}}')
         self._options = to_options(head.get("options"))
         self._hosted.task.Options.parse(self._options)
         self._turns = Turns(rate)

@@ -21,6 +21,7 @@ from duomo.errors import BadOption, DuomoError, UnknownModel, UnknownTask, Usage
 from duomo.runner import Runner
 from duomo.serving.hosted import Hosted
 from duomo.serving.replies import JsonReply, reply_to
+from duomo.serving.routes import check_names
 from duomo.serving.status.snapshot import resident_bytes
 from duomo.serving.upgrading.shadow import Shadow
 from duomo.serving.wire import WireLimits, read_request
@@ -159,6 +160,7 @@ class AdminRoutes(Generic[R]):
                 await place.rollback()
             elif request.method == "POST" and act in ("swap", "shadow"):
                 body = await read_request(request, self._limits)
+                check_names(body, ("model", "share") if act == "shadow" else ("model",), '{"model": "…"}')
                 name = str(body.get("model", ""))
                 await (place.swap(name) if act == "swap" else place.compare(name, _share(body.get("share", 0.1))))
             else:

@@ -27,6 +27,10 @@ class TextChunk(Result):
     text: str
     finish_reason: Literal["stop", "length"] | None = None
     """Set on the last part."""
+    num_prompt_tokens: int | None = None
+    """Set on the last part, where the model counts."""
+    num_new_tokens: int | None = None
+    """Set on the last part, where the model counts."""
 
 
 class TextGenerationOptions(Options):

@@ -1,0 +1,85 @@
+"""Forms: what they hold counts, or they are refused."""
+
+import pytest
+
+from duomo import serving
+
+ONE = "/v1/tasks/text-classification"
+FILE = b'name="file"; filename="a.txt"'
+NESTED = b"--c\r\nContent-Disposition: form-data\r\n\r\na\r\n--c--"
+
+
+def part(name: bytes, content: bytes, *headers: bytes) -> bytes:
+    return b"\r\n".join([b"--b", b"Content-Disposition: form-data; " + name, *headers, b"", content, b""])
+
+
+def send(client, *parts: bytes, end: bytes = b"--b--\r\n", kind: str = "multipart/form-data; boundary=b", path=ONE):
+    return client.post(path, content=b"".join(parts) + end, headers={"content-type": kind})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [part(FILE, b"good")],
+        [part(b'name="anything"; filename="../../etc/passwd"', b"good")],
+        [part(b'name="input"', b"good")],
+        [part(b'name="text"', b"good")],
+        [part(FILE, b"good"), part(b'name="options"', b'{"top_k": 2}')],
+        [part(FILE, b"good"), part(b'name="options"; filename="o.json"', b'{"top_k": 2}')],
+        [part(FILE, b"good"), part(b'name="deadline_s"', b"30"), part(b'name="model"', b"fake/echo")],
+        [part(FILE, b"good", b"Content-Transfer-Encoding: binary")],
+    ],
+)
+def test_a_form_is_what_the_same_request_is_as_json(serve, parts):
+    client = serve()
+    reply = send(client, *parts)
+    assert reply.json()["result"] == client.post(ONE, json={"input": "good"}).json()["result"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "settings", "status", "words"),
+    [
+        ([part(FILE, b"a"), part(FILE, b"b")], {}, 422, "'file' comes twice"),
+        ([part(FILE, b"a"), part(b'name="options"', b"{}"), part(b'name="options"', b"{}")], {}, 422, "comes twice"),
+        ([part(FILE, b"a"), part(b'name="top_k"', b"1")], {}, 400, "a field 'top_k', which is an option"),
+        ([part(FILE, b"a"), part(b'name="options"', b"{")], {}, 422, "not valid JSON"),
+        ([part(FILE, b"a"), part(b'name="deadline_s"', b"0")], {}, 504, "before its deadline"),
+        ([part(FILE, b"a"), part(b'name="model"', b"other")], {}, 404, "'fake/echo' answers"),
+        ([part(FILE, b"a"), part(b'name="other"', b"x")], {}, 422, "a text is expected"),
+        ([part(b'name="text"', "caf\u00e9".encode("latin-1"))], {}, 422, "not UTF-8"),
+        ([part(b'name="text"', "\u65e5".encode("shift-jis"))], {}, 422, "not UTF-8"),
+        ([part(b'name="text"', "a".encode("utf-16"))], {}, 422, "not UTF-8"),
+        ([part(b'name="text"', b"a")], {"kind": "multipart/form-data; boundary=b; charset=utf-16"}, 422, "'utf-16'"),
+        ([part(FILE, b"YQ==", b"Content-Transfer-Encoding: base64")], {}, 422, "encoded by 'base64'"),
+        ([part(FILE, b"a"), part(b'name="options"', b'{"top_k": 1}')], {"end": b""}, 422, "last boundary is missing"),
+        ([part(FILE, b"a"), part(b'name="options"', b'{"top_')[:-2]], {"end": b""}, 422, "last boundary is missing"),
+        ([part(FILE, b"a")], {"kind": "multipart/form-data"}, 422, "Missing boundary"),
+        ([part(FILE, b"a")], {"kind": "multipart/form-data; boundary=c"}, 422, "Invalid multipart"),
+        ([part(b"", b"a")], {}, 422, "must be provided"),
+        ([part(b'name="file"', NESTED, b"Content-Type: multipart/mixed; boundary=c")], {}, 422, "a text is expected"),
+        ([], {}, 422, "this text is empty"),
+        ([part(FILE, b"a")], {"path": ONE + "/map"}, 422, "takes application/json"),
+        ([part(b'name="messages"', b"a")], {"path": "/v2/models/text-classification/infer"}, 422, "application/json"),
+    ],
+)
+def test_what_a_form_holds_and_would_not_count_is_refused(serve, parts, settings, status, words):
+    reply = send(serve(), *parts, **settings)
+    assert reply.status_code == status
+    assert words in reply.text
+
+
+def test_a_text_of_a_form_may_be_of_any_letters(serve):
+    reply = send(serve(), part(b'name="text"', "日本 é 😀".encode()))
+    assert reply.json()["result"]["labels"][0]["name"] == "日本 é 😀"
+
+
+def test_a_form_without_a_length_is_counted_while_it_is_read(serve):
+    client = serve(limits=serving.WireLimits(body_bytes=100_000))
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+
+    def of(size):
+        yield part(FILE, b"a" * size)
+        yield b"--b--"
+
+    assert client.post(ONE, content=of(90_000), headers=kind).status_code == 200
+    assert client.post(ONE, content=of(110_000), headers=kind).status_code == 413
