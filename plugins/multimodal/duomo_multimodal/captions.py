@@ -16,6 +16,7 @@ from duomo.model import Features, R
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
 from duomo.tasks.vision.reading import Handwriting, HandwritingRecognitionOptions
+from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -54,6 +55,8 @@ class Writer(Model[Image, R]):
         config = network.config
         self.shown: int = config.num_query_tokens if getattr(config, "use_decoder_only_language_model", False) else 0
         """Tokens that stand for the image before those that are written: of BLIP-2."""
+
+    tensor_plan = staticmethod(parallel.caption_plan)
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:

@@ -19,6 +19,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.matching import ImageTextRetrievalOptions
 from duomo.tasks.results import Hit, SearchResult
+from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -38,6 +39,8 @@ class TextMatcher(Model[ImageCandidates, SearchResult]):
         self.tokenizer = tokenizer
         positions: int = network.config.text_config.max_position_embeddings
         self.max_tokens = min(positions, tokenizer.model_max_length)
+
+    tensor_plan = staticmethod(parallel.caption_plan)
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:

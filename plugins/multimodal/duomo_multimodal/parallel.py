@@ -1,4 +1,7 @@
-"""How the networks of this plugin are cut over several devices: CLIP and SigLIP, LayoutLMv3, chats with images."""
+"""How the networks of this plugin are cut over several devices.
+
+CLIP and SigLIP, LayoutLMv3, ViLT, BLIP and others that write about images, and chats with images.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,31 @@ LAYOUTLM = {
     "layer.*.output.dense": "rowwise",
 }
 HEADS = {"layer.*.attention.self": ("num_attention_heads", "all_head_size")}
+VILT = {name.replace("attention.self", "attention.attention"): style for name, style in LAYOUTLM.items()}
+VILT_HEADS = {"layer.*.attention.attention": HEADS["layer.*.attention.self"]}
+BLIP = {
+    "layer.*.{attention,crossattention}.self.{query,key,value}": "colwise",
+    "layer.*.{attention,crossattention}.output.dense": "rowwise",
+    "layer.*.intermediate.dense": "colwise",
+    "layer.*.output.dense": "rowwise",
+    "vision_model.encoder.layers.*.mlp.fc1": "colwise",
+    "vision_model.encoder.layers.*.mlp.fc2": "rowwise",
+}
+BLIP_HEADS = {"layer.*.{attention,crossattention}.self": HEADS["layer.*.attention.self"]}
+ENCODER = {
+    "encoder.layers.*.attention.{q,k,v}_proj": "colwise",
+    "encoder.layers.*.attention.o_proj": "rowwise",
+    "encoder.layers.*.mlp.fc1": "colwise",
+    "encoder.layers.*.mlp.fc2": "rowwise",
+}
+GPT2 = {
+    "h.*.attn.c_attn": "qkv_colwise",
+    "h.*.attn.c_proj": "rowwise",
+    "h.*.mlp.c_fc": "colwise",
+    "h.*.mlp.c_proj": "rowwise",
+}
+TROCR = {"decoder.layers.*.fc1": "colwise", "decoder.layers.*.fc2": "rowwise"}
+"""TrOCR's attentions give their result a fixed width, and stay whole."""
 
 
 def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
@@ -62,6 +90,40 @@ def page_split(config: PreTrainedConfig) -> PipelinePlan | None:
     if config.model_type != "layoutlmv3":
         return None
     return PipelinePlan("encoder.layer", config.num_hidden_layers)
+
+
+def answer_plan(config: PreTrainedConfig) -> TensorPlan | None:
+    """Say how the layers of ViLT are cut, which read words and patches in one row; else `caption_plan`."""
+    if config.model_type != "vilt":
+        return caption_plan(config)
+    divisible = {"attention heads": config.num_attention_heads, "inner units": config.intermediate_size}
+    return TensorPlan(VILT, divisible, VILT_HEADS)
+
+
+def caption_plan(config: PreTrainedConfig) -> TensorPlan | None:
+    """Say how GIT, BLIP, and a ViT or DeiT with GPT-2 or TrOCR are cut; BLIP's attentions to patches stay whole."""
+    if config.model_type == "git":
+        return TensorPlan(STYLES | LAYOUTLM, _sizes(config, config.vision_config), HEADS)
+    if config.model_type == "blip":
+        return TensorPlan(BLIP, _sizes(config.text_config, config.vision_config), BLIP_HEADS)
+    if config.model_type != "vision-encoder-decoder" or config.encoder.model_type not in ("vit", "deit"):
+        return None
+    decoder = config.decoder
+    if decoder.model_type == "gpt2":
+        sizes = {"attention heads of the decoder": decoder.n_head, "inner units of the decoder": 4 * decoder.n_embd}
+        return TensorPlan(ENCODER | GPT2, _sizes(config.encoder) | sizes, {"h.*.attn": ("num_heads", "split_size")})
+    if decoder.model_type == "trocr":
+        return TensorPlan(ENCODER | TROCR, _sizes(config.encoder) | {"inner units": decoder.decoder_ffn_dim})
+    return None
+
+
+def _sizes(*parts: PreTrainedConfig) -> dict[str, int]:
+    """What the number of devices must divide, of each part of a network."""
+    return {
+        f"{what} of the {part.model_type}": int(count)
+        for part in parts
+        for what, count in (("attention heads", part.num_attention_heads), ("inner units", part.intermediate_size))
+    }
 
 
 def chat_plan(config: PreTrainedConfig) -> TensorPlan | None:

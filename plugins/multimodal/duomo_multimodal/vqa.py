@@ -16,6 +16,7 @@ from duomo.inputs import ImageQuestion
 from duomo.model import Features
 from duomo.pretrained import labels_of, load_network, load_processor
 from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
+from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -35,6 +36,8 @@ class Asked(Model[ImageQuestion, VisualAnswers]):
         self.processor = processor
         self.tokenizer = tokenizer
         self.configure(network.config)
+
+    tensor_plan = staticmethod(parallel.answer_plan)
 
     @abstractmethod
     def configure(self, config: PreTrainedConfig) -> None:

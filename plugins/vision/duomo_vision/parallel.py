@@ -1,4 +1,7 @@
-"""How the networks of this plugin are cut over several devices: vision transformers; not convolutional networks."""
+"""How the networks of this plugin are cut over several devices: vision transformers, DETR and its kin.
+
+Convolutional networks are not cut; of a detector on one, the encoder and the decoder behind it.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,43 @@ BIASES = "{shared_position_bias,relative_position_bias}.relative_position_bias_t
 MIXED = {"blocks.*.mlp.fc1": "colwise", "blocks.*.mlp.fc2": "rowwise"}
 DEPTHWISE = {"blocks.*.mlp.dwconv.dwconv": ("in_channels", "out_channels", "groups")}
 
+MLP = {"layers.*.mlp.fc1": "colwise", "layers.*.mlp.fc2": "rowwise"}
+PLAIN_MLP = {"layers.*.fc1": "colwise", "layers.*.fc2": "rowwise"}
+SELF = {"layers.*.self_attn.{q,k,v}_proj": "colwise", "layers.*.self_attn.o_proj": "rowwise"}
+BOTH = {name.replace("self_attn", "{self_attn,encoder_attn}"): style for name, style in SELF.items()}
+DETRS = {
+    "detr": BOTH | MLP,
+    "maskformer": BOTH | MLP,
+    "conditional_detr": BOTH
+    | MLP
+    | {"decoder.layers.*.{self_attn,encoder_attn}.{q_content,q_pos,k_content,k_pos,q_pos_sine}_proj": "colwise"},
+    **dict.fromkeys(("deformable_detr", "rt_detr", "rt_detr_v2", "lw_detr", "rf_detr"), SELF | MLP),
+    "d_fine": SELF | {"layers.*.mlp.layers.0": "colwise", "layers.*.mlp.layers.1": "rowwise"},
+    **dict.fromkeys(("mask2former", "table-transformer"), PLAIN_MLP),
+}
+"""What lies behind the backbone. Deformable attention stays whole, and so do attentions that give their result a fixed
+width (Mask2Former, Table Transformer): there the MLPs are cut."""
+COUNTS = {
+    "attention heads of the encoder": "encoder_attention_heads",
+    "attention heads of the decoder": "decoder_attention_heads",
+    "attention heads between the queries": "decoder_self_attention_heads",
+    "inner units of the encoder": "encoder_ffn_dim",
+    "inner units of the decoder": "decoder_ffn_dim",
+    "inner units of the pixel decoder": "encoder_feedforward_dim",
+    "inner units of the layers": "dim_feedforward",
+}
+"""What the number of devices must divide, and what configurations call it."""
+
 
 def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of a vision transformer are cut; None for other networks.
 
     Those of ViT, DeiT, BEiT, DINOv2, YOLOS, VideoMAE and DPT; of a network on a backbone, such as Depth Anything, the
-    backbone's. SegFormer's attentions stay whole, because their first has one head: its MLPs are cut.
+    backbone's. SegFormer's attentions stay whole, because their first has one head: its MLPs are cut. Of DETR and its
+    kin, MaskFormer and Mask2Former the layers behind the backbone.
     """
+    if config.model_type in DETRS:
+        return _detr(config)
     config = getattr(config, "backbone_config", None) or config
     if config.model_type == "segformer":
         return _segformer(config)
@@ -65,6 +98,17 @@ def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:
     if stack is None or getattr(config, "use_mid_position_embeddings", False):
         return None
     return PipelinePlan(stack, config.num_hidden_layers)
+
+
+def _detr(config: PreTrainedConfig) -> TensorPlan:
+    own = getattr(config, "decoder_config", config)  # MaskFormer's is that of a DETR
+    counts = {what: getattr(own, name, None) for what, name in COUNTS.items()}
+    cross = {"decoder.layers.*.encoder_attn": ("num_attention_heads",)}  # which count their heads elsewhere
+    return TensorPlan(
+        DETRS[config.model_type],
+        {what: count for what, count in counts.items() if count},
+        cross if config.model_type == "conditional_detr" else {},
+    )
 
 
 def _segformer(config: PreTrainedConfig) -> TensorPlan:

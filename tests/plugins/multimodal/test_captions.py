@@ -11,13 +11,18 @@ from transformers import (
     AutoImageProcessor,
     AutoModelForImageTextToText,
     AutoTokenizer,
+    BlipForImageTextRetrieval,
     BlipForQuestionAnswering,
     ViltForQuestionAnswering,
 )
 
 import duomo
 from duomo.errors import WeightsMismatch
+from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
+from duomo_multimodal.captions import Captioner
+from duomo_multimodal.matching import TextMatcher
+from duomo_multimodal.vqa import VisualQuestionAnswerer
 
 from . import tiny
 
@@ -67,6 +72,47 @@ def test_a_way_of_writing_that_is_not_here_is_refused_by_name(tmp_path: Path, sa
     with pytest.raises(WeightsMismatch, match="way of writing") as caught:
         duomo.load("image-captioning", f"dir:{folder}", device="cpu")
     assert f"{name}={value!r}" in caught.value.why
+
+
+@pytest.mark.parametrize("make", [tiny.blip, tiny.git, tiny.vision_encoder_decoder, tiny.vit_gpt2])
+def test_captions_are_written_alike_over_two_devices(make: Callable[..., Path], tmp_path: Path) -> None:
+    def write(network: Any) -> torch.Tensor:
+        settings: dict[str, Any] = {"max_new_tokens": 5, "min_new_tokens": 5, "output_scores": True}
+        written = network.generate(pixel_values=pixels, **settings, num_beams=2, return_dict_in_generate=True)
+        return torch.cat([torch.stack(written.scores, 1).clamp(-50).flatten(), written.sequences.flatten().float()])
+
+    folder, pixels = make(tmp_path), torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    network = AutoModelForImageTextToText.from_pretrained(folder)
+    moved = difference_when_cut(
+        lambda: AutoModelForImageTextToText.from_pretrained(folder),
+        write,
+        tensor_plan=Captioner.tensor_plan(network.config),
+        tp=2,
+    )
+    assert moved < 1e-4, "of scores down to -50"
+
+
+@pytest.mark.parametrize("name", ["vilt", "blip_answering", "blip_matching"])
+def test_questions_and_texts_are_judged_alike_over_two_devices(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    # ViLT orders patches by chance, and threads share their chance: here all have the same order.
+    monkeypatch.setattr(torch, "multinomial", lambda weights, number, *_: torch.arange(number))
+    folder = getattr(tiny, name)(tmp_path)
+    classes: dict[str, Any] = {"vilt": ViltForQuestionAnswering, "blip_answering": BlipForQuestionAnswering}
+    build = classes.get(name, BlipForImageTextRetrieval).from_pretrained
+    inputs: dict[str, Any] = {"input_ids": torch.tensor([[2, 4, 5, 6, 3], [2, 8, 9, 10, 3]])}
+    inputs |= {"attention_mask": torch.ones_like(inputs["input_ids"])}
+    inputs["pixel_values"] = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+    def call(network: Any) -> torch.Tensor:
+        if name == "vilt":
+            return network(**inputs, pixel_mask=torch.ones(2, 32, 32)).logits
+        if name == "blip_matching":
+            return network(**inputs).itm_score
+        written = network.generate(**inputs, max_new_tokens=4, output_scores=True, return_dict_in_generate=True)
+        return torch.stack(written.scores, 1).clamp(-50)
+
+    plan = (TextMatcher if name == "blip_matching" else VisualQuestionAnswerer).tensor_plan(build(folder).config)
+    assert difference_when_cut(lambda: build(folder), call, tensor_plan=plan, tp=2) < 1e-4, "of logits up to 50"
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,18 @@ def vision_encoder_decoder(folder: Path, **generation: Any) -> Path:
     return _save(network, folder, **start | generation)
 
 
+def vit_gpt2(folder: Path) -> Path:
+    decoder: Any = {"vocab_size": len(WORDS), "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 32}
+    decoder |= {"initializer_range": 0.5, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    config = tf.VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+        tf.ViTConfig(**PICTURE), tf.GPT2Config(**decoder)
+    )
+    start = {"decoder_start_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    network = tf.VisionEncoderDecoderModel(config)
+    network.config.update(start)
+    return _save(network, folder, **start)
+
+
 def blip_matching(folder: Path) -> Path:
     text: Any = PLAIN | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "encoder_hidden_size": 32}
     text |= {"bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}

@@ -13,6 +13,7 @@ from transformers import AutoImageProcessor, pipeline
 
 import duomo
 from duomo.errors import BadOption, WrongTask
+from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_vision.dense import Dense
 
@@ -269,6 +270,35 @@ def test_boxes_and_masks_are_drawn_on_the_picture_they_are_of(folder: Any, photo
     assert len(colors) == len(masks.segments)
     with pytest.raises(duomo.BadInput, match="the result is of one of"):
         boxes.draw(photos[3])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        tiny.detr, tiny.conditional_detr, tiny.deformable_detr, tiny.table_transformer, tiny.rt_detr, tiny.rt_detr_v2,
+        tiny.d_fine, tiny.mask_former, tiny.mask2_former, tiny_more.lw_detr, tiny_more.rf_detr,
+        tiny_more.detr_of_masks,
+    ],
+)  # fmt: skip
+def test_what_lies_behind_the_backbone_is_cut_over_two_devices(make: Make) -> None:
+    def build() -> Any:
+        torch.manual_seed(0)
+        network = make()[0]
+        with torch.no_grad():
+            for each in network.parameters():
+                if each.dim() == 2 and each.std() < 0.2:
+                    each.normal_(0, 0.2)  # or queries would be told apart by nothing
+        return network.requires_grad_(False)
+
+    def call(network: Any) -> torch.Tensor:
+        output = network(pixel_values=pixels)
+        names = ("logits", "pred_boxes", "class_queries_logits", "masks_queries_logits", "pred_masks")
+        return torch.cat([output[name].flatten() for name in names if name in output])
+
+    torch.manual_seed(1)
+    pixels = torch.randn(2, 3, *(2 * (160 if make is tiny.deformable_detr else 64,)))
+    moved = difference_when_cut(build, call, tensor_plan=Dense.tensor_plan(build().config), tp=2)
+    assert moved < 2e-5, "of numbers up to 2 to 7"
 
 
 def test_a_segmenter_of_pixels_does_not_do_instances(folder: Any) -> None:
