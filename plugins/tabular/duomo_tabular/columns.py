@@ -13,12 +13,18 @@ from torch import Tensor
 
 from duomo.errors import BadInput, did_you_mean
 from duomo.inputs import TableRow
+from duomo.training import mean_and_spread
 
 FAR = 8.0
 """Spreads from the mean at which a number is cut off: one cell does not rule the others."""
 MOST_NAMES = 1000
 """A column of more distinct names, or of names that are nearly all distinct, says nothing of other rows."""
 DISTINCT = 0.5
+MISSING = frozenset(
+    ("nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "?", "-", ".", "#div/0!", "#value!", "#ref!", "#num!")
+)
+"""What stands for nothing in a column of numbers, in small letters."""
+TRUTH = {"true": 1.0, "false": 0.0}
 FEW_ROWS = 20
 """In fewer rows, whole numbers are all different by chance."""
 _KEY = re.compile(r"(?:^|[a-z0-9_. -])I[dD]$|(?:^|[_. -])(?:id|key|index|idx|row)$|^Unnamed: \d+$")
@@ -45,12 +51,11 @@ class Columns(NamedTuple):
             cells = [cell for row in rows if (cell := row.fields.get(name)) is not None]
             values = [number for cell in cells if (number := as_number(cell)) is not None]
             distinct = Counter(str(cell).strip() for cell in cells)
+            finite = [value for value in values if math.isfinite(value)]
             if name == "id" or len(distinct) < 2:
                 ignored.append(name)
-            elif len(values) == len(cells):
-                mean = math.fsum(values) / len(values)
-                spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
-                numbers[name] = (mean, spread or 1.0)
+            elif finite and len(values) + sum(map(_is_marked, cells)) == len(cells):
+                numbers[name] = mean_and_spread(finite)
             elif len(distinct) > min(MOST_NAMES, max(20, DISTINCT * len(cells))):
                 ignored.append(name)
             else:
@@ -78,7 +83,7 @@ class Columns(NamedTuple):
         for name, (mean, spread) in self.numbers.items():
             cell = row.fields[name]
             number = None if cell is None else as_number(cell)
-            if cell is not None and number is None:
+            if cell is not None and number is None and not _is_marked(cell):
                 raise BadInput(
                     f"'{name}' is {cell!r:.40} and not a number", why="it was a number in all rows learned from",
                     fix="correct it, or leave the cell empty",
@@ -105,15 +110,34 @@ def likely_keys(rows: Sequence[TableRow], names: Iterable[str]) -> list[str]:
     return found
 
 
+def marked_cells(rows: Sequence[TableRow], names: Iterable[str]) -> list[str]:
+    """What to say of columns of numbers with cells such as ``NA``, which are read as missing."""
+    found = []
+    for name in names:
+        marked = [str(cell) for row in rows if _is_marked(cell := row.fields.get(name))]
+        if marked:
+            found.append(f"column '{name}': cells such as {marked[0]!r} are read as missing ({len(marked):,} in all)")
+    return found
+
+
+def _is_marked(cell: object) -> bool:
+    return isinstance(cell, str) and cell.strip().casefold() in MISSING
+
+
 def as_number(cell: object) -> float | None:
-    """A cell as a finite number, or None."""
+    """A cell as a number, 1 and 0 for truth values, or None."""
     try:
         number = float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+        return TRUTH.get(cell.strip().casefold()) if isinstance(cell, str) else None
+    return number if number == number else None
 
 
 def _place(cell: object, known: Sequence[str]) -> int:
     text = "" if cell is None else str(cell).strip()
-    return known.index(text) + 1 if text in known else 0
+    if text in known:
+        return known.index(text) + 1
+    # A table that was read by another program may write 1.0 or true for 1 or True.
+    number = as_number(cell)
+    alike = [at for at, name in enumerate(known, 1) if number is not None and as_number(name) == number]
+    return alike[0] if len(alike) == 1 else 0

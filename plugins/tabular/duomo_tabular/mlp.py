@@ -24,8 +24,8 @@ from duomo.inputs import TableRow
 from duomo.model import Features, R
 from duomo.tasks.results import Classification, Number
 from duomo.tasks.tabular.prediction import TabularClassificationOptions, TabularRegressionOptions
-from duomo.training import Losses, SmallTrainable, squared_error
-from duomo_tabular.columns import Columns, likely_keys
+from duomo.training import Losses, SmallTrainable, mean_and_spread, squared_error
+from duomo_tabular.columns import Columns, likely_keys, marked_cells
 
 WIDEST = 16
 """Numbers that stand for a name at most."""
@@ -64,7 +64,7 @@ class Network(nn.Module):
         super().__init__()
         widths = [min(WIDEST, 1 + len(known) // 2) for known in columns.names.values()]
         self.names = nn.ModuleList(
-            [nn.Embedding(len(known) + 1, width) for known, width in zip(columns.names.values(), widths, strict=True)]
+            [_embedding(len(known), width) for known, width in zip(columns.names.values(), widths, strict=True)]
         )
         width = 2 * len(columns.numbers) + sum(widths)
         self.body = nn.Sequential()
@@ -77,6 +77,13 @@ class Network(nn.Module):
         parts = [batch.numbers, *(embed(batch.names[:, at]) for at, embed in enumerate(self.names))]
         logits: Tensor = self.head(self.body(torch.cat(parts, 1)))
         return logits
+
+
+def _embedding(count: int, width: int) -> nn.Embedding:
+    """Vectors for names, and one for others and missing cells: the mean of all, until rows teach what it means."""
+    found = nn.Embedding(count + 1, width)
+    nn.init.zeros_(found.weight[0])
+    return found
 
 
 class TableModel(Model[TableRow, R]):
@@ -182,11 +189,11 @@ class TableTrainer(SmallTrainable[TableRow]):
             "if it is one, name it 'id', or take it out of the table"
             for name in likely_keys(items, self.columns.numbers)
         ]
+        self.notes += marked_cells(items, self.columns.numbers)
         before = next(self.network.parameters())
         self.network = Network(self.columns, self.hidden, len(self.labels) or 1).to(before.device, before.dtype)
         if self.kind == "number":
-            numbers = torch.tensor(labels, dtype=torch.float64)
-            self.mean, self.spread = float(numbers.mean()), float(numbers.std(correction=0)) or 1.0
+            self.mean, self.spread = mean_and_spread(labels)
 
     def save(self, folder: Path) -> None:
         target = (self.mean, self.spread)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from duomo.training.order import Order as Order
     from duomo.training.pretraining import pretrain as pretrain
     from duomo.training.recipe import Recipe as Recipe
+    from duomo.training.scaling import mean_and_spread as mean_and_spread
     from duomo.training.small import SmallTrainable as SmallTrainable
     from duomo.training.trainable import Parts as Parts, Trainable as Trainable
 
@@ -38,6 +39,7 @@ face(
         "duomo.training.pretraining": "pretrain",
         "duomo.training.recipe": "Recipe",
         "duomo.training.losses": "Losses",
+        "duomo.training.scaling": "mean_and_spread",
         "duomo.training.small": "SmallTrainable",
         "duomo.training.trainable": "Parts Trainable",
     },

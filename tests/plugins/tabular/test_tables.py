@@ -83,7 +83,7 @@ def test_columns_are_learnt_from_the_training_part_alone(tmp_path):
 def test_kinds_of_columns():
     rows = [
         TableRow.accept(
-            {"id": at, "n": str(at), "c": "ab"[at % 2], "one": 7, "free": f"text {at}", "mixed": at or "none"}
+            {"id": at, "n": str(at), "c": "ab"[at % 2], "one": 7, "free": f"text {at}", "mixed": at or "zero"}
         )
         for at in range(60)
     ]  # fmt: skip
@@ -120,6 +120,44 @@ def test_a_column_that_counts_the_rows_is_named(name, cells, is_key):
     model.fit_statistics(rows, ["a", "b"] * (len(rows) // 2))
     assert [each.split("'")[1] for each in model.notes] == ([name] if is_key else [])
     assert all("name it 'id', or take it out" in each for each in model.notes)
+
+
+@pytest.mark.parametrize(
+    ("cells", "again"),
+    [
+        ([1, "NA", 3, None], [(3.0, "3"), ("?", None)]),
+        ([1.5, "nan", float("inf"), 4], [("Infinity", 1e300), ("n/a", None)]),
+        ([1e308, -1e308, 3, 4], [(1e308, "1e308")]),
+        (["true", "false", "true", "NULL"], [(True, "TRUE"), (1, True), (None, "null")]),
+    ],
+)
+def test_numbers_are_numbers_however_a_program_writes_them(cells, again):
+    columns = Columns.fit([TableRow.accept({"a": cell, "b": at}) for at, cell in enumerate(cells)])
+    assert set(columns.numbers) == {"a", "b"}
+    for pair in again:
+        one, other = (columns.read(TableRow.accept({"a": cell, "b": 0}))[0] for cell in pair)
+        assert one.tolist() == other.tolist()
+        assert one.isfinite().all()
+
+
+def test_a_number_among_names_is_known_by_its_value():
+    columns = Columns.fit([TableRow.accept({"a": cell}) for cell in ["1", "2", "A", "1"]])
+    read = [columns.read(TableRow.accept({"a": cell}))[1].item() for cell in (1, 1.0, "1", "1.0", 2.0, "A", "3")]
+    assert read == [1, 1, 1, 1, 2, 3, 0]
+
+
+def test_a_name_that_was_never_seen_reads_as_the_mean_of_all():
+    model = ClassificationTrainer.build("mlp", (4,), labels=["a", "b"], device=torch.device("cpu"), dtype=torch.float32)
+    model.fit_statistics([TableRow.accept({"c": "xyz"[at % 3]}) for at in range(30)], ["a", "b"] * 15)
+    assert not model.network.names[0](torch.tensor([0])).any()
+
+
+@pytest.mark.parametrize(("least", "most"), [(-1e29, 1e29), (-1e-300, 1e-300), (1e15, 1e15 + 4)])
+def test_numbers_of_any_size_are_learnt_in_their_unit(tmp_path, least, most):
+    rows = [{"a": at % 2, "b": at / 7, "label": (least, most)[at % 2]} for at in range(60)]
+    fit = duomo.finetune("tabular-regression", rows, out=tmp_path / "out", recipe=Recipe(epochs=20, batch=8))
+    said = fit.load()({"a": 1, "b": 3.0}).value
+    assert abs(said - most) < 0.2 * (most - least)
 
 
 @pytest.mark.parametrize(
