@@ -98,6 +98,16 @@ def test_numbers_are_learnt_and_come_back_in_their_own_unit(checkpoint, tmp_path
         duomo.load("text-classification", f"dir:{fit.folder}")
 
 
+@pytest.mark.parametrize(("numbers", "named"), [((1e8, 1e8 + 4), "subtract"), ((0, 1e-42), "a smaller unit")])
+def test_numbers_that_a_checkpoint_cannot_hold_are_refused(checkpoint, tmp_path, numbers, named):
+    """They are scored with 64 bits, and the last layer of the folder has 32: it would give others."""
+    rows = [{"text": f"the cat {at}", "label": numbers[at % 2]} for at in range(12)]
+    start = f"dir:{checkpoint('bert', AutoModel, **STILL)}"
+    with pytest.raises(BadInput, match="cannot be learned") as caught:
+        duomo.finetune("text-regression", rows, model=start, out=tmp_path / "out")
+    assert named in caught.value.fix
+
+
 CONTEXT = "Ada met Bob in Paris and the cat sat on the mat in London"
 
 

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
 from duomo import Text
+from duomo.errors import BadInput
 from duomo.inputs import TextPair
 from duomo.model import Features
-from duomo.training import Losses, squared_error
+from duomo.training import Losses, mean_and_spread, squared_error
 from duomo_nlp.encoders import windows
 from duomo_nlp.encoders.heads import first_states, hidden_states
 from duomo_nlp.encoders.packed import LIKE_BERT
@@ -37,6 +38,8 @@ HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "modernbert": lambda network, pooled: network.classifier(network.drop(network.head(pooled[:, 0]))),
 }
 """From (R, 1, H) to (R, labels); heads without a ``dropout`` here have it inside."""
+FINE = 1e-3
+"""Steps of a number of 32 bits are no larger a part of what numbers that are learned differ by."""
 
 
 class Sequences(EncoderTrainer[Text]):
@@ -114,9 +117,8 @@ class Regression(Sequences):
     mean, spread = 0.0, 1.0
 
     def fit_statistics(self, items: Sequence[Text], labels: Sequence[float]) -> None:
-        numbers = torch.tensor(labels, dtype=torch.float64)
-        self.mean = float(numbers.mean())
-        self.spread = float(numbers.std(correction=0)) or 1.0
+        self.mean, self.spread = mean_and_spread(labels)
+        _check_writable(labels, self.spread)
 
     def targets(self, labels: Sequence[float], features: Sequence[Features]) -> list[float]:
         return [(label - self.mean) / self.spread for label in labels]
@@ -135,3 +137,15 @@ class Regression(Sequences):
             last.bias.mul_(self.spread).add_(self.mean)
         self.mean, self.spread = 0.0, 1.0
         super().save(folder)
+
+
+def _check_writable(numbers: Sequence[float], spread: float) -> None:
+    """Raise `BadInput` for numbers that the last layer of a checkpoint, of 32 bits, does not tell apart."""
+    limits = torch.finfo(torch.float32)
+    apart = max(map(abs, numbers)) * limits.eps
+    if apart > FINE * spread or spread < limits.tiny:
+        raise BadInput(
+            f"numbers from {min(numbers):g} to {max(numbers):g} cannot be learned",
+            why=f"a checkpoint's last layer has numbers of 32 bits, {max(apart, limits.tiny):.2g} apart there",
+            fix="subtract what they have in common" if apart > FINE * spread else "use a smaller unit",
+        )
