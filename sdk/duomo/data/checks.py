@@ -14,6 +14,10 @@ from duomo.errors import BadInput
 
 SHOWN = 5
 """Rows that a finding names."""
+LARGEST = 1e30
+"""Larger numbers, or their squares, are beyond what networks compute with."""
+FOR_NONE = frozenset(("nan", "na", "n/a", "#n/a", "<na>", "nat", "null"))
+"""What programs write into the cell of a text where there is nothing, in small letters."""
 RARE = 2
 """A class of fewer rows cannot be both trained and held out."""
 
@@ -38,6 +42,17 @@ def look_alikes(names: Iterable[str]) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def written_for_none(names: Iterable[str]) -> Iterator[Finding]:
+    """Warn of names that programs write where there is no label, such as ``nan``."""
+    found = [repr(name) for name in names if name.casefold() in FOR_NONE]
+    if found:
+        yield Finding(
+            "warning", f"a label is written as an empty cell often is: {_list(found)}",
+            "it is read as the name of a class",
+            "empty these cells, so that the rows are left out; or give the class another name",
+        )  # fmt: skip
+
+
 def unknown_names(known: Sequence[str], names: Sequence[str]) -> Finding:
     """Tell that the head of a checkpoint, which has other labels, is replaced; a warning where they only look other."""
     alike = {_to_a_person(name) for name in known} >= {_to_a_person(name) for name in names}
@@ -54,12 +69,19 @@ def _to_a_person(name: str) -> object:
         return text
 
 
-def check_differ(labels: Sequence[Hashable], column: str) -> None:
-    """Raise `BadInput` where all labels are one: whatever is read, it is the answer."""
+def check_differ(labels: Sequence[Hashable], column: str, left_out: Sequence[str] = ()) -> None:
+    """Raise `BadInput` where all labels are one: whatever is read, it is the answer.
+
+    Args:
+        labels: of the rows that can be used.
+        column: they are from.
+        left_out: which rows cannot be used, and why; they may have other labels.
+    """
     if len(set(labels)) == 1:
+        lost = f"; {counted(len(left_out), 'row')} cannot be used, the first: {left_out[0]}" if left_out else ""
         raise BadInput(
             f"every row has the label {labels[0]!r:.60}",
-            why="there is nothing to tell apart",
+            why=f"there is nothing to tell apart{lost}",
             fix=f"add rows with another label, or name another column than '{column}'",
         )
 
@@ -76,7 +98,7 @@ def check_names(names: Sequence[str], column: str) -> None:
 
 
 def read_number(label: Any) -> float:
-    """A label as a number. Raises `BadInput` for a name, and for what is not finite."""
+    """A label as a number. Raises `BadInput` for a name, and for what is not finite or too large."""
     try:
         number = float(label)
     except (TypeError, ValueError):
@@ -86,6 +108,8 @@ def read_number(label: Any) -> float:
             f"label {label!r:.60} is not a number", why="this model learns numbers",
             fix="correct the row, or use a task that learns names (classification)",
         )  # fmt: skip
+    if abs(number) > LARGEST:
+        raise BadInput(f"label {label!r:.60} is too large", why=f"beyond {LARGEST:g}", fix="use a larger unit")
     return number
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.data.examples import Example
-from duomo.data.sources import Columns, choose_columns, rows_of, split_row
+from duomo.data.sources import Columns, RawRow, choose_columns, rows_of, split_row
 from duomo.errors import BadInput
 from duomo.inputs import Audio, Image, Prompt, Text
 from duomo.inputs.advice import is_missing
@@ -64,7 +65,7 @@ def read_examples(
         try:
             value, found = split_row(row, columns, takes_files)
             if label is not None and _has_none(found):
-                raise BadInput("this row has no label", why=f"'{label}' is empty", fix="fill it, or leave the row out")
+                raise _without_label(row, label)
             examples.append(Example(row.id, task.Input.accept(value), found))
         except Exception as error:  # the input class of a plugin's task may raise anything
             failed.append((row.id, ItemError.of(error)))
@@ -76,6 +77,17 @@ def read_examples(
             fix=(first.fix if first else "") or "check the data",
         )
     return Read(_with_distinct_ids(examples), failed)
+
+
+def _without_label(row: RawRow, column: str) -> BadInput:
+    if isinstance(row.value, Mapping):
+        return BadInput("this row has no label", why=f"'{column}' is empty", fix="fill it, or leave the row out")
+    if isinstance(row.value, Path):
+        why, fix = "it lies beside the folders of classes", "move it into the folder of its class"
+    else:
+        why = f"it is a {type(row.value).__name__} alone"
+        fix = f'a pair, ("…", "label"), or a mapping of columns, one of them \'{column}\''
+    return BadInput("this row has no label", why=why, fix=fix)
 
 
 def _has_none(label: object) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from duomo.counting import counted
 from duomo.data.rows import read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
+from duomo.inputs.advice import is_missing
 
 FILES = ("file_name", "file", "path")
 PLAIN = (".txt", ".md")
@@ -51,6 +52,8 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
         UsageProblem: it is nothing that rows can come from.
     """
     if isinstance(data, str | os.PathLike):
+        if data == "":  # the folder that the program runs in, to pathlib
+            raise InputMissing("no data is named", why="the path is an empty text", fix="check the shell's variable")
         path = Path(data).expanduser()
         if path.is_dir():
             return _folder(path, suffixes, is_labelled)
@@ -74,7 +77,8 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
 def _each(data: Iterable[Any]) -> Iterator[RawRow]:
     for at, row in enumerate(data):
         if isinstance(row, Mapping):
-            yield RawRow(str(row.get("id", at)), row)
+            own = row.get("id")
+            yield RawRow(str(at if is_missing(own) else own), row)
         elif isinstance(row, tuple) and len(row) == 2:
             yield RawRow(str(at), row[0], row[1])
         else:

@@ -152,7 +152,10 @@ def split_rows(examples: Sequence[Example], num_own: int, kind: Kind, validation
     else:
         train, held = list(range(num_own)), []
     torn = labels if kind == "classes" else [repr(each.label) for each in examples] if kind != "none" else labels
-    findings = check_rows(examples, contents, torn, train, held, are_names=kind == "classes")
+    findings = list(check_rows(examples, contents, torn, train, held, are_names=kind == "classes"))
+    if validation and not held:
+        why = "equal inputs stay together, and one of a class is trained on: how good it is on other rows is not known"
+        findings.append(Finding("warning", "no row is held out", why, "add rows, or name others: validation=…"))
     return Split(train, held, tuple(findings))
 
 

@@ -165,7 +165,8 @@ class Numbers(Metric):
         middle = sum(label for label, _ in self.pairs) / count
         variance = sum((label - middle) ** 2 for label, _ in self.pairs)
         left = sum(each * each for each in errors)
-        explained = 1 - left / variance if variance else math.nan
+        is_one = len({label for label, _ in self.pairs}) == 1  # of which the sums may differ by rounding
+        explained = math.nan if is_one or not variance else 1 - left / variance
         return {
             "mean_absolute_error": Interval(mean, mean - spread, mean + spread, count),
             "r2": Interval(explained, explained, explained, count),

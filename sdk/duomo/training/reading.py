@@ -10,7 +10,7 @@ import torch
 
 from duomo.catalog import resolve
 from duomo.counting import counted
-from duomo.data.checks import check_differ, check_names, look_alikes, unknown_names
+from duomo.data.checks import check_differ, check_names, look_alikes, unknown_names, written_for_none
 from duomo.data.cleaning import clean
 from duomo.data.examples import Example, Finding
 from duomo.errors import BadInput, BadOption, SystemicError, did_you_mean
@@ -70,7 +70,7 @@ class Reading:
         prepared = self._prepare_rows(cls, material)
         if learns:  # rows that cannot be used may have been all those of a class
             self._check_labels(cls, prepared.examples[: self._num_own])
-            self.findings += look_alikes(self.labels)
+            self.findings += [*look_alikes(self.labels), *written_for_none(self.labels)]
             known = self._labels_of_the_start() if cls.kind == "classes" and self.model.has_new_head else ()
             self.findings += [unknown_names(known, self.labels)] if known else []
         parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
@@ -104,7 +104,8 @@ class Reading:
     def _check_labels(self, cls: type[Trainable[Any]], examples: Sequence[Example]) -> None:
         labels = [each.label for each in examples]
         if cls.kind in ("classes", "number"):
-            check_differ(labels, self.request.label)
+            others = [f"{each.id}: {each.what}" for each in self.left_out]
+            check_differ(labels, self.request.label, others)
         if cls.kind == "spans" and not any(labels):
             raise BadInput(
                 "no row has a span",

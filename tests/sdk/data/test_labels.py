@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from duomo.data.checks import look_alikes, name_of
+from duomo.data.checks import look_alikes, name_of, written_for_none
 from duomo.data.sources import rows_of
 from duomo.data.splits import split
 from duomo.errors import BadInput
@@ -26,6 +26,13 @@ def test_labels_that_are_one_to_a_person_are_found(names):
 
 def test_labels_that_differ_are_not_found():
     assert not list(look_alikes(["1", "2", "spam", "spams", "nan"]))
+
+
+def test_what_stands_for_no_label_is_told():
+    (finding,) = written_for_none(["nan", "N/A", "none", "Nancy"])
+    assert "'nan', 'N/A'" in finding.what
+    assert "none" not in finding.what
+    assert finding.fix
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,9 @@ def test_a_folder_without_classes_is_refused_and_a_file_outside_of_them_named(tm
         ([], {}, BadInput, "the data is empty"),
         ([{"text": "x", "label": ""}], {}, BadInput, "this row has no label"),
         ([{"text": "x", "label": float("nan")}], {}, BadInput, "this row has no label"),
+        (["x"], {}, BadInput, "or a mapping of columns"),
+        ([["x", "z"]], {}, BadInput, """a pair, ("…", "label")"""),
+        ("", {}, InputMissing, "no data is named"),
         (7, {}, UsageProblem, "rows cannot come from a int"),
         ({"text": "x"}, {}, UsageProblem, "rows cannot come from a dict"),
         ("nowhere.csv", {}, InputMissing, "no data at 'nowhere.csv'"),
@@ -123,6 +126,8 @@ def test_an_empty_folder_says_what_it_should_hold(tmp_path):
 def test_ids_are_distinct_whatever_the_rows_call_themselves():
     rows = [{"id": "x", "text": "a", "label": "b"}] * 3
     assert len({each.id for each in read(rows).examples}) == 3
+    unnamed = [{"id": None, "text": "a", "label": "b"}, {"id": float("nan"), "text": "c", "label": "b"}]
+    assert [each.id for each in read(unnamed).examples] == ["0", "1"]
 
 
 def test_rows_that_unpack_to_more_than_a_file_may_have_are_refused(tmp_path, config):

@@ -55,6 +55,18 @@ def test_a_class_with_one_row_is_reported(fit, rows):
     assert any("fewer than 2 rows to train on: amphibian" in each.what for each in found.findings)
 
 
+def test_the_rows_that_cannot_be_used_are_named_where_one_label_is_left(fit):
+    with pytest.raises(BadInput, match="every row has the label") as caught:
+        fit([{"text": "x" * (at % 2), "label": "bf"[at % 2]} for at in range(9)])
+    assert "5 rows cannot be used, the first: 0: " in caught.value.why
+
+
+def test_a_part_that_no_row_can_be_held_out_of_is_reported(fit):
+    found = fit([{"text": "ab"[at % 2], "label": "bf"[at % 2]} for at in range(20)])
+    assert not found.metrics
+    assert "no row is held out" in [each.what for each in found.findings]
+
+
 @pytest.mark.parametrize("share", [1, 1.5, -0.1])
 def test_a_share_that_is_none(fit, rows, share):
     with pytest.raises(UsageProblem, match="is not a share"):
