@@ -17,30 +17,9 @@ from typing import Any, NoReturn
 import click
 
 from duomo.cli.app import App
+from duomo.cli.groups import COMMANDS as COMMANDS, GROUPS, PLUGIN_COMMANDS
 from duomo.cli.stopping import code_of
-from duomo.errors import DuomoError, RequirementMissing, UnknownPlugin
-
-COMMANDS = {
-    "run": "Run a task on files, folders, texts or standard input.",
-    "tasks": "What can be done: tasks, their options and results.",
-    "models": "What does it: list, add, verify and convert models.",
-    "adapters": "What it is for: list, show, fit and evaluate industry adapters.",
-    "adapt": "Run an industry adapter on records.",
-    "audit": "Verify the log that an adapter writes.",
-    "train": "Train a model on rows with labels.",
-    "evaluate": "Score a model on rows with labels.",
-    "export": "Write MODEL as a folder that runs without torch.",
-    "executors": "Where it runs: executors, and what this machine has.",
-    "serve": "Serve tasks and adapters over HTTP.",
-    "backup": "Copy PATHS and the configuration into FOLDER, which must be new or empty.",
-    "restore": "Put the files of a backup back.",
-    "plan": "Plan how MODEL is spread over devices, which need not be here.",
-    "plugins": "What is installed: list, show, check, switch and write plugins.",
-    "doctor": "What is wrong with this installation, and how to fix it.",
-    "env": "Versions and platform, for a bug report.",
-    "config": "Show and change settings.",
-    "completion": "Print the completion script of a shell.",
-}
+from duomo.errors import DuomoError, RequirementMissing, UnknownPlugin, did_you_mean
 
 HELP = """Vision, text, speech and all of them together, from one command line.
 
@@ -59,9 +38,6 @@ Exit codes:
   4    a model, task, plugin, device or weights: unknown or not usable here
   5    a plugin that was needed is broken
   130  interrupted (143 by SIGTERM)"""
-
-PLUGIN_COMMANDS = {"demo": "duomo-multimodal"}
-"""Commands in the documentation that come with a plugin of this project, and its distribution."""
 
 
 class Root(click.Group):
@@ -102,8 +78,9 @@ class Root(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one line for each command, from the table above: nothing is imported for it."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(max(map(len, COMMANDS))), each) for name, each in group.items()])
         added = _app(ctx).plugin_commands()
         if added:
             with formatter.section("Plugin commands"):
@@ -200,10 +177,19 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
         missing = isinstance(error, click.MissingParameter)
         first = _example(ctx.command) if missing else as_param
+        if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+            first = _what_is_taken(error.message, error.param)
         if isinstance(error, click.NoSuchCommand):
             first = next((ours for ours, words in _OTHER_WORDS.items() if error.command_name in words), "")
         problem.fix = f"{first}\n{ctx.command_path} --help".strip()
     return problem
+
+
+def _what_is_taken(message: str, option: click.Option) -> str:
+    """Say which of an option's choices is the nearest to the one that is none, and what the option is for."""
+    given = message.partition("'")[2].partition("'")[0]
+    near = did_you_mean(given, option.type.choices) if isinstance(option.type, click.Choice) else ""
+    return "\n".join(filter(None, (near, option.help and f"{option.opts[-1]}: {option.help}")))
 
 
 def _as_param(ctx: click.Context, error: click.ClickException) -> str:
@@ -264,7 +250,13 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
-@click.option("-v", "--verbose", count=True, help="Say what is loaded, retried and restarted; -vv each batch, too.")
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    show_default=False,
+    help="Say what is loaded, retried and restarted; -vv each batch, too.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error but errors.")
 @click.option("--debug", is_flag=True, envvar="DUOMO_DEBUG", help="Show tracebacks.")
 @click.option("--offline", is_flag=True, help="Never use the network.")

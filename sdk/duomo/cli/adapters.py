@@ -9,6 +9,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_adapters, complete_executors, complete_models
 from duomo.cli.formats import echo_json, has_words, kind_of
+from duomo.cli.groups import Group
 from duomo.cli.output import emit, output_option
 from duomo.counting import counted
 from duomo.errors import UsageProblem
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SPLITS = ("auto", "group", "time", "group-time", "external", "random")
 
 
-@click.group("adapters")
+@click.group("adapters", cls=Group)
 def command() -> None:
     """What it is for: list, show, fit and evaluate industry adapters."""
 

@@ -7,6 +7,7 @@ import os
 import click
 
 from duomo.cli.app import App
+from duomo.cli.groups import Group
 from duomo.cli.output import emit, output_option
 from duomo.counting import counted
 from duomo.errors import UsageProblem
@@ -14,7 +15,7 @@ from duomo.errors import UsageProblem
 SECRET_VARIABLE = "DUOMO_AUDIT_KEY"
 
 
-@click.group("audit")
+@click.group("audit", cls=Group)
 def command() -> None:
     """Verify the log that an adapter writes."""
 

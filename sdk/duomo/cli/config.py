@@ -9,6 +9,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json, to_json
+from duomo.cli.groups import Group
 from duomo.config import config_path, load_config, save_config
 from duomo.errors import BadOption, UsageProblem, did_you_mean
 
@@ -33,7 +34,7 @@ def complete_keys(_ctx: click.Context, _param: click.Parameter, begun: str) -> l
     return [CompletionItem(key, help=text) for key, text in _known().items() if key.startswith(begun)]
 
 
-@click.group("config")
+@click.group("config", cls=Group)
 def command() -> None:
     """Show and change settings."""
 

@@ -12,11 +12,12 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_executors
 from duomo.cli.formats import echo_json
+from duomo.cli.groups import Group
 from duomo.cli.output import emit, output_option
 from duomo.cli.tables import size_text
 
 
-@click.group("executors")
+@click.group("executors", cls=Group)
 def command() -> None:
     """Where it runs: executors, and what this machine has."""
 

@@ -9,6 +9,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models, complete_packs, complete_plugins, complete_tasks
 from duomo.cli.formats import echo_json, has_words
+from duomo.cli.groups import Group
 from duomo.cli.output import emit, output_option
 from duomo.cli.tables import size_text
 from duomo.plugins.ours import no_plugin
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from duomo.specs import ModelSpec
 
 
-@click.group("models")
+@click.group("models", cls=Group)
 def command() -> None:
     """What does it: list, add, verify and convert models."""
 

@@ -9,6 +9,7 @@ import click
 
 from duomo.cli.app import App
 from duomo.cli.complete import complete_plugins
+from duomo.cli.groups import Group
 from duomo.cli.output import emit, output_option
 from duomo.cli.tables import table
 from duomo.counting import counted
@@ -29,7 +30,7 @@ KINDS = ("model", "task", "executor", "adapter", "command", "renderer")
 _MARKS = {"ok": "ok", "fail": "FAIL", "skip": "–"}
 
 
-@click.group("plugins")
+@click.group("plugins", cls=Group)
 def command() -> None:
     """What is installed: list, show, check, switch and write plugins."""
 

@@ -9,11 +9,12 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_tasks
 from duomo.cli.formats import echo_json, has_words, kind_of, to_json
+from duomo.cli.groups import Group
 from duomo.cli.output import emit, output_option
 from duomo.tasks.aliases import aliases_of
 
 
-@click.group("tasks")
+@click.group("tasks", cls=Group)
 def command() -> None:
     """What can be done: tasks, their options and results."""
 

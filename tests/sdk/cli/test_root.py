@@ -95,6 +95,12 @@ def test_a_builtin_name_is_never_a_plugins(duomo: Any) -> None:
         (("greeet",), "Did you mean 'greet'?"),
         (("models", "lst"), "Did you mean 'list'?"),
         (("run", "--modle", "x"), "(Did you mean one of: '--model'"),
+        (("run", "--input-format", "jsn"), "Did you mean 'jsonl'?"),
+        (
+            ("run", "--input-format", "lines"),
+            "--input-format: The format of standard input and files",
+        ),
+        (("run", "--max-failed", "no"), "--max-failed: Stop when more inputs than this have failed."),
         (("run", "text-generation", "--max-new-tokens", "9"), "duomo run … -p max_new_tokens=VALUE"),
         (
             ("text-classification", "-t", "a"),
@@ -271,3 +277,11 @@ def test_colour_is_the_users_choice(
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_shows_no_mark_of_its_layout(duomo, name):
     assert "\\b" not in duomo(name, "--help").stdout
+
+
+def test_help_of_a_group_cuts_no_sentence(duomo: Any) -> None:
+    listed = [
+        name for name in COMMANDS if isinstance(cli.get_command(click.Context(cli, obj=App()), name), click.Group)
+    ]
+    assert len(listed) == 7
+    assert [name for name in listed if "..." in duomo(name, "--help").stdout] == []

@@ -109,7 +109,9 @@ class RunOptions(JobOptions):
     stream: bool = option("--stream", "", "Print a generated text as it is written.", False)
     dry_run: bool = option("--dry-run", "", "Only show what would run; nothing is written.", False)
     input_format: str = option(
-        "--input-format", "", "The format of standard input and files.", "auto",
+        "--input-format", "",
+        "The format of standard input and files: text has an input a line, jsonl and csv a record; bytes are one.",
+        "auto",
         type=click.Choice(["auto", "text", "jsonl", "csv", "bytes"]),
     )  # fmt: skip
     field: str = option("--field", "NAME", "The field of a record or column of a CSV, such as result.text.", "")
