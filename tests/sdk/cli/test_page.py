@@ -25,9 +25,8 @@ def test_the_page_of_the_command_line_is_current() -> None:
     assert module.page() == (DOCS / "cli.md").read_text("utf-8"), "make docs"
 
 
-def named(text: str) -> Iterator[tuple[str, click.Command, set[str]]]:
+def named(text: str, context: click.Context) -> Iterator[tuple[str, click.Command, set[str]]]:
     """Each command line in a text, with the command and the long options that it gives."""
-    context = click.Context(cli, obj=App())
     for line in re.findall(r"\bduomo ((?:(?!\bduomo )[^\n`|])+)", text.replace("\\\n", " ")):
         command: click.Command = cli
         for word in line.split():
@@ -39,8 +38,9 @@ def named(text: str) -> Iterator[tuple[str, click.Command, set[str]]]:
 
 def test_pages_helps_and_messages_name_no_option_that_a_command_lacks() -> None:
     count = 0
+    context = click.Context(cli, obj=App())
     for place in sorted({each for pattern in SPEAKING for each in ROOT.glob(pattern) if each.is_file()}):
-        for line, command, options in named(place.read_text("utf-8", "replace")):
+        for line, command, options in named(place.read_text("utf-8", "replace"), context):
             known = {name for each in (*command.params, *cli.params) for name in (*each.opts, *each.secondary_opts)}
             count += len(options)
             assert options <= known | {"--help"}, f"{place.relative_to(ROOT)}: {line}"

@@ -1,5 +1,6 @@
 """Options that could not mean anything, or would ask for all of the memory, are refused by every task that has them."""
 
+import functools
 import importlib
 import math
 from typing import Any
@@ -20,6 +21,7 @@ REFUSED = {
 }
 
 
+@functools.cache
 def options() -> list[tuple[Any, dict[str, Any], str]]:
     found = []
     for task in CORE_TASKS:
