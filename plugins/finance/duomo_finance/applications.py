@@ -45,6 +45,10 @@ OUTCOME_NAMES = re.compile(
 """Known only after the money was lent: ``total_pymnt``, ``write_off``, ``months_delinquent``."""
 EARLIER = frozenset("since previous prior history earlier yrs years ever".split())
 """Words that speak of earlier loans, known when one applies: ``mths_since_last_delinq``, ``days_past_due_previous``."""
+MOSTLY = 0.9
+"""Share of numbers from which a column was hardly meant as a category."""
+_AMOUNT = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'\s]*\s*(?:%|[$€£¥]|[A-Z]{3})?\)?")
+"""A number as people write it: ``€1,250.00``, ``12,5``, ``13.5%``, ``(50)``."""
 
 
 class Field(pydantic.BaseModel):
@@ -89,6 +93,22 @@ def fields_of(rows: Sequence[Row], leave_out: Iterable[str] = ()) -> list[Field]
     skipped = set(leave_out)
     names = dict.fromkeys(name for row in rows for name in row if name not in skipped)
     return [Field(name=name, kind="number" if _is_numeric(rows, name) else "category") for name in names]
+
+
+def unread_numbers(fields: Sequence[Field], rows: Sequence[Row]) -> list[Finding]:
+    """A finding for each category of which most cells are numbers, or would be without signs and separators."""
+    found = []
+    for field in (each for each in fields if each.kind == "category"):
+        given = [row[field.name] for row in rows if not is_missing(row.get(field.name))]
+        alike = sum(not math.isnan(_number(each)) or bool(_AMOUNT.fullmatch(str(each).strip())) for each in given)
+        if given and alike >= MOSTLY * len(given):
+            text = (
+                f"{alike:,} of {len(given):,} cells of '{field.name}' are numbers, and it is taken as a category: "
+                "for the others, or for signs and separators"
+            )
+            fix = "write plain numbers such as 1250.5, and nothing where one is unknown; or say Field(kind=…) yourself"
+            found.append(find("INPUT.UNREADABLE", text, field=field.name, fix=fix, severity="warn"))
+    return found
 
 
 def screen(fields: Sequence[Field], rows: Sequence[Row]) -> list[Finding]:
@@ -167,6 +187,17 @@ def is_missing(value: object) -> bool:
     return isinstance(value, str) and value.strip().lower() in ("", "na", "n/a", "nan", "null", "none")
 
 
+def answer_of(held: object, event: str) -> int | None:
+    """Whether a cell of the target says `event`: 1 or 0, and None where it is empty.
+
+    The texts ``1`` and ``1.0``, the numbers and True are one answer.
+    """
+    if is_missing(held):
+        return None
+    number = _number(int(held) if isinstance(held, bool) else held)
+    return int(str(held).strip() == event or number == _number(event))
+
+
 @functools.lru_cache(maxsize=4096)
 def words_of(name: str) -> tuple[str, ...]:
     """The words of a column's name: ``annualIncome``, ``annual_income`` and ``Annual income`` are alike."""
@@ -220,7 +251,7 @@ def _number(value: Any) -> float:
         return math.nan
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
     return number if math.isfinite(number) else math.nan
 

@@ -28,7 +28,7 @@ from duomo.adapters import (
 )
 from duomo.errors import BadInput, GuardRefused
 from duomo_finance import made_up
-from duomo_finance.applications import Field, Row, is_missing, screen, value_of
+from duomo_finance.applications import Field, Row, answer_of, is_missing, screen, value_of
 from duomo_finance.boosting import BoostedTrees
 from duomo_finance.form import Form, screened
 from duomo_finance.leaks import leaks
@@ -69,7 +69,7 @@ class Applications(Form):
         """Take every column that may be a feature, with a finding for each that may not."""
         table = screened(rows, {target, key, group, time, *protected}, REFUSED)
         answered = [row for row in rows if not is_missing(row.get(target))]
-        y = np.array([str(row[target]) == event for row in answered], dtype=np.float64)
+        y = np.array([answer_of(row[target], event) for row in answered], dtype=np.float64)
         shown = list(leaks(table.fields, answered, y))
         refused = {each.field for each in shown if each.severity == "block"}
         fields = tuple(field for field in table.fields if field.name not in refused)

@@ -8,7 +8,7 @@ from typing import Any
 
 from duomo.adapters import Artifact, Finding, Record, parse_time, pseudonym
 from duomo.errors import BadInput
-from duomo_finance.applications import Field, Row, check_row, fields_of, is_missing, screen
+from duomo_finance.applications import Field, Row, answer_of, check_row, fields_of, is_missing, screen, unread_numbers
 
 
 class Form(Artifact):
@@ -47,9 +47,9 @@ class Form(Artifact):
         return Record(
             row,
             key,
-            None if group is None else pseudonym(str(group), secret),
+            None if is_missing(group) else pseudonym(str(group), secret),
             None if is_missing(time) else parse_time(time, self.time, key),
-            label=None if label is None else int(str(label) == self.event),
+            label=answer_of(label, self.event),
             findings=tuple(check_row(row, self.fields, key, self.currency)),
         )
 
@@ -68,4 +68,5 @@ def screened(rows: Sequence[Row], leave_out: Iterable[str], codes: Iterable[str]
     fields = fields_of(rows, ({*leave_out} | units) - {""})
     found = [each for each in screen(fields, rows) if each.code in set(codes)]
     refused = {each.field for each in found}
-    return Screened(tuple(field for field in fields if field.name not in refused), found)
+    kept = tuple(field for field in fields if field.name not in refused)
+    return Screened(kept, [*found, *unread_numbers(kept, rows)])

@@ -146,7 +146,7 @@ def number_of(value: Any) -> float | None:
     """A cell as a number, or None where it holds none."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

@@ -29,6 +29,8 @@ class Timeline(NamedTuple):
     positions: list[int]
     """Ascending from 0; a number that is left out is a gap."""
     first: Time
+    day: int = 1
+    """Of months and longer steps: the day on which they stand, 31 for their last."""
 
     def at(self, position: int) -> Time:
         """The time at a position, also beyond the last one given."""
@@ -36,7 +38,7 @@ class Timeline(NamedTuple):
             return self.first + position
         if self.step in _MONTHS:
             months = self.first.year * 12 + self.first.month - 1 + position * _MONTHS[self.step]
-            return _in_month(months // 12, months % 12 + 1, self.first.day)
+            return _in_month(months // 12, months % 12 + 1, self.day)
         return self.first + dt.timedelta(days=position * _DAYS[self.step][0])
 
 
@@ -91,7 +93,8 @@ def timeline(times: Sequence[Time], record: str) -> Timeline:
         positions = [each // middle for each in days]
     if off or len(set(positions)) < len(positions):
         raise _irregular(record, f"some dates lie between the {step}s")
-    return Timeline(step, positions, first)
+    # February's last day is the 28th, of a series that stands on last days, too.
+    return Timeline(step, positions, first, max(each.day for each in dates))
 
 
 def _written_as_numbers(times: Sequence[Time]) -> Sequence[Time]:

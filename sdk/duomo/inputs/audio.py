@@ -35,6 +35,8 @@ _UNKNOWN = 1 << 62
 """Fewer frames than libsndfile reports of a header that leaves the length open, as that of a FLAC from a pipe does."""
 _LOUDEST = 10.0
 """Mixes of several tracks and lossy files go a little beyond 1; integers cast to float go far beyond this."""
+_SLOWEST = 1000
+"""Hertz; telephones have 8,000."""
 _USUAL_RATE = 48_000
 """Hertz; audio clips of `Limits.audio_seconds` at this rate are still taken, denser ones have to be shorter."""
 
@@ -120,6 +122,12 @@ class Audio(Media):
         import numpy as np
 
         mono, rate = self._decode()
+        if rate < _SLOWEST:
+            raise BadInput(
+                f"{self._label()} has {counted(rate, 'sample')} a second",
+                why="no speech and no music is recorded so slowly; a rate is given in hertz",
+                fix="16 kHz is 16000: (array, 16000)",
+            )
         if mono.size == 0:
             raise InputUnreadable(
                 f"{self._label()} holds no samples", why="its length is zero", fix="record it again, or leave it out"

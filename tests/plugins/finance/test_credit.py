@@ -289,6 +289,40 @@ def test_a_protected_column_of_a_row_is_set_aside_and_said(credit):
     assert "female" not in fitted(row).model_dump_json()
 
 
+@pytest.mark.parametrize(
+    ("held", "answer"),
+    [("1", 1), (1, 1), (1.0, 1), ("1.0", 1), (True, 1), (" 1", 1), (0, 0), (0.0, 0), (False, 0), ("paid", 0),
+     (None, None), (math.nan, None), ("", None), ("n/a", None)],
+)  # fmt: skip
+def test_an_answer_that_is_not_known_is_not_a_good_one(held, answer):
+    form = Applications(fields=(), target="bad", event="1")
+    assert form.record({"bad": held}, 0, b"").label == answer
+
+
+@pytest.mark.parametrize("write", ["€{:,.2f}", "{:,.2f}", "{:.2f} EUR", "{:.1f}%", "({:,.0f})"])
+def test_numbers_that_are_written_as_text_are_said_to_be_categories(write):
+    rows = made_up.applications(60)
+    plain, found = Applications.of_table(rows, target="status", event="default")
+    assert not [each for each in found if each.code == "INPUT.UNREADABLE"]
+    told = [{**row, "income": write.format(row["income"])} for row in rows]
+    [said] = [
+        each
+        for each in Applications.of_table(told, target="status", event="default")[1]
+        if each.code == "INPUT.UNREADABLE"
+    ]
+    assert (said.field, said.severity) == ("income", "warn")
+    told = [{**row, "income": "unknown" if at == 7 else row["income"]} for at, row in enumerate(rows)]
+    _, found = Applications.of_table(told, target="status", event="default")
+    assert ["59 of 60 cells of 'income' are numbers" in each.text for each in found if each.field == "income"] == [True]
+    assert [each.kind for each in plain.fields if each.name in ("income", "home")] == ["number", "category"]
+
+
+def test_a_number_beyond_a_float_is_a_finding(credit):
+    adapter, records = credit
+    found = adapter({**records[0].payload, "Seniority": 10**400}).findings
+    assert "INPUT.UNREADABLE" in [each.code for each in found]
+
+
 def test_the_lenders_own_verdict_is_no_feature(loan_rows):
     rows = loan_rows
     rows = [{**row, "late": int(row["loan_status"] not in ("Current", "Fully Paid"))} for row in rows]

@@ -123,11 +123,13 @@ def test_lists_of_unequal_length_are_named() -> None:
         ("MS", "month", "2027-09-01"),
         ("QS", "quarter", "2031-01-01"),
         ("YS", "year", "2046-01-01"),
+        ("ME", "month", "2027-12-31"),
+        ("QE", "quarter", "2031-06-30"),
     ],
 )
 def test_the_next_period_follows_from_the_step(freq: str, step: str, after: str) -> None:
     pd = pytest.importorskip("pandas")
-    start = "2026-01-01"
+    start = "2026-04-01" if freq.endswith("E") else "2026-01-01"  # ends of months that begin with a short one
     days = [str(each)[:10] for each in pd.date_range(start, periods=20, freq=freq)]
     found = DemandForecast()(series(ds=days)).payload
     assert (found.step, found.steps[0].ds) == (step, after)

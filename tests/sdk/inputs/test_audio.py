@@ -191,6 +191,11 @@ def test_a_rate_is_a_positive_whole_number(tone, rate):
     assert "positive int" in refusal((tone, rate)).what
 
 
+def test_a_rate_in_kilohertz_is_not_taken_for_hertz(tone):
+    with pytest.raises(BadInput, match="16 samples a second"):
+        Audio.accept((tone, 16)).samples()
+
+
 def test_integers_other_than_int16_are_ambiguous():
     assert "int32 are ambiguous" in refusal((np.ones(10, np.int32), RATE)).what
 
