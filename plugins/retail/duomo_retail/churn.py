@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +12,8 @@ from duomo.adapters import (
     Adapter,
     Case,
     Decision,
+    Finding,
+    Guard,
     Payload,
     Policy,
     Probability,
@@ -84,6 +86,15 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
                 f"record {position} is a {type(record.payload).__name__}", why="a row is expected", fix="give a dict"
             )
         return record
+
+    def guards(self, phase: str) -> Sequence[Guard]:
+        return [self._unfamiliar] if phase == "input" else []
+
+    def _unfamiliar(self, record: Record[Mapping[str, Any]]) -> Iterator[Finding]:
+        model = self.artifacts.get("model")
+        for term in model.terms if isinstance(model, Logistic) else ():
+            if term.column in record.payload and (odd := term.unfamiliar(record.payload[term.column])):
+                yield odd
 
     def prepare(self, record: Record[Mapping[str, Any]]) -> dict[str, Any]:
         return {name: value for name, value in record.payload.items() if name != self.key_field}

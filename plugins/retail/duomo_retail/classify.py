@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, FittedOn, fit_logistic
+from duomo.adapters import Artifact, Finding, FittedOn, find, fit_logistic
 from duomo.errors import BadInput, UsageProblem
 
 Array = NDArray[np.float64]
@@ -22,6 +22,8 @@ MANY = 20
 """A number with more distinct values than this may have a bent line."""
 NUMERIC = 0.9
 """A column in which so large a share are numbers is one of numbers; a slip in it is missing, and no category."""
+FAR = 10
+"""Standard deviations beyond which a number is said to be odd; its slope goes on as it was."""
 RARE = 10
 """A category with fewer rows is taken together with the unknown ones."""
 
@@ -48,6 +50,20 @@ class Term(Artifact):
             return 0.0
         z = (_number(value, self.column) - self.mean) / self.scale
         return float(np.dot(_bent(np.array([z]), self.knots)[0], self.weights))
+
+    def unfamiliar(self, value: object) -> Finding | None:
+        """What is odd about a value: it is missing, a category that few or no rows had, or a number far from all."""
+        if _is_missing(value):
+            text = f"'{self.column}' is empty; it adds nothing to the score"
+            return find("INPUT.MISSING_VALUE", text, field=self.column, severity="info")
+        if self.categories and str(value) not in self.categories:
+            text = f"'{self.column}' has a value that few or none of the rows had that were learned from"
+            fix = "look at its spelling, capitals and spaces too; fit again where the value is new"
+            return find("OOD.RANGE", text, field=self.column, fix=fix, severity="warn")
+        if not self.categories and _is_number(value) and abs(float(str(value)) - self.mean) > FAR * self.scale:
+            text = f"'{self.column}' is more than {FAR} standard deviations from what was learned from"
+            return find("OOD.RANGE", text, field=self.column, fix="look whether its unit is right", severity="warn")
+        return None
 
 
 class Logistic(Artifact):
@@ -118,7 +134,7 @@ def _is_missing(value: object) -> bool:
 def _is_number(value: Any) -> bool:
     try:
         return math.isfinite(float(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

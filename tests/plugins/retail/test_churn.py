@@ -41,6 +41,25 @@ def test_protected_attributes_are_taken_out_before_any_model_sees_them() -> None
     assert fitted({**ROW, "gender": "f"}).payload == fitted({**ROW, "gender": "m"}).payload
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "code"),
+    [
+        ("plan", "A", "OOD.RANGE"), ("plan", "a ", "OOD.RANGE"), ("plan", "new", "OOD.RANGE"),
+        ("months", 2400, "OOD.RANGE"), ("months", "2400", "OOD.RANGE"),
+        ("months", None, "INPUT.MISSING_VALUE"), ("months", float("nan"), "INPUT.MISSING_VALUE"),
+    ],
+)  # fmt: skip
+def test_a_value_that_was_not_learned_from_is_said(column: str, value: object, code: str) -> None:
+    adapter = Churn.example()
+    assert [each.code for each in adapter({**ROW, "months": 23}).findings] == []
+    assert [(each.code, each.field) for each in adapter({**ROW, column: value}).findings] == [(code, column)]
+
+
+def test_a_number_beyond_a_float_is_refused() -> None:
+    with pytest.raises(BadInput, match="'months' is not a number"):
+        Churn.example()({**ROW, "months": 10**400})
+
+
 def test_an_offer_is_made_where_it_gains_more_than_it_costs() -> None:
     adapter = Churn.example()
     adapter.artifacts["policy"] = Offer(value=200, cost=20, success=0.25)
