@@ -81,8 +81,8 @@ def test_settings_that_ask_for_nothing_are_taken(client, settings):
     ],
 )
 def test_what_would_be_left_out_is_refused_by_name(client, path, body, status, words):
-    given = {CHAT: HELLO, EMBED: {"input": "a"}, SPEAK: {"input": "a"}}[path]
-    reply = client.post(f"/v1/{path}", json={**given, **body})
+    given: dict[str, dict[str, object]] = {CHAT: {**HELLO}, EMBED: {"input": "a"}, SPEAK: {"input": "a"}}
+    reply = client.post(f"/v1/{path}", json={**given[path], **body})
     assert reply.status_code == status
     assert words in reply.json()["error"]["message"]
 

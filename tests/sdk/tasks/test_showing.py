@@ -77,7 +77,7 @@ def wave(seconds: float = 1.0) -> np.ndarray:
     return np.sin(np.linspace(0, 900, int(16_000 * seconds))).astype(np.float32) * 0.5
 
 
-SHOWN = {
+SHOWN: dict[str, tuple[Result, set[str], str]] = {
     "labels": (CAT, {"table", "i"}, "<b>cat</b>"),
     "boxes": (Detections(boxes=[Box(label="a cat", score=0.5, xmin=1, ymin=2, xmax=9, ymax=8)], width=40, height=30),
               {"svg", "rect", "text"}, "a cat 0.50"),
