@@ -101,7 +101,9 @@ class QuestionAnswering(Encoder[Question, Answers]):
         totals = torch.cat([row[_may_hold(encoding)] for encoding, row in zip(encodings, rows, strict=True)])
         norm = totals.logsumexp(0).sum()
         # A text has no answer where its windows agree on that: the least sure of them decides.
-        least = min(float((row[_none(each)].sum() - norm).exp()) for each, row in zip(encodings, rows, strict=True))
+        least = min(
+            float((row[none_place(each)].sum() - norm).exp()) for each, row in zip(encodings, rows, strict=True)
+        )
         none = least if options.may_abstain else -1.0
         best: dict[tuple[int, int], float] = {}
         for encoding, row in zip(encodings, rows, strict=True):
@@ -111,14 +113,28 @@ class QuestionAnswering(Encoder[Question, Answers]):
         return sorted(((score, *place) for place, score in best.items() if score > none), key=lambda each: -each[0])
 
 
-def _none(encoding: Encoding) -> int:
+def likeliest(encoding: Encoding, row: Tensor, options: QuestionAnsweringOptions) -> tuple[int, int] | None:
+    """Start and end of the answer that the model would give, in characters of a context of one window; None for none.
+
+    Args:
+        encoding: (L,) of question and context.
+        row: (L, 2), logits of start and end.
+        options: of the task.
+    """
+    best = next(_spans(encoding, row, options.max_answer_tokens), None)
+    if best is None or (options.may_abstain and best[0] <= row[none_place(encoding)].sum()):
+        return None
+    return _in_words(encoding, *best[1:])
+
+
+def none_place(encoding: Encoding) -> int:
     """The place of the token that stands for "no answer": XLNet puts it last, and gives it a type of its own."""
     return len(encoding) - 1 if encoding.type_ids[-1] > 1 else 0
 
 
 def _may_hold(encoding: Encoding) -> Tensor:
     """Which tokens count: those of the context, and the one that stands for "no answer"."""
-    none = _none(encoding)
+    none = none_place(encoding)
     return torch.tensor([at == none or part == 1 for at, part in enumerate(encoding.sequence_ids)])
 
 

@@ -1,5 +1,6 @@
 """Pairs, numbers, answers and language models: losses equal to those of transformers, and folders that are models."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from duomo.errors import BadInput, UnknownModel
 from duomo.inputs import Prompt, Question, Text, TextPair
 from duomo.training import check, evaluate
 from duomo.training.loop import Loop
+from duomo.training.metrics import Answers as AnswerScores
 from duomo.training.request import Request
 from duomo_nlp.training.answers import Answers
 from duomo_nlp.training.causal import Causal
@@ -210,6 +212,28 @@ def test_white_space_around_an_answer_changes_nothing(checkpoint, answer):
     features = model.preprocess([Question.accept({"question": "who", "context": context})], Whole)
     ((first, last, encoding, _),) = model.targets([read_answers(answer, context)], features)
     assert (encoding.tokens[first], encoding.tokens[last]) == ("Bob", "Bob")
+
+
+@pytest.mark.parametrize("has_none", [False, True])
+def test_answers_are_scored_as_the_folder_gives_them(checkpoint, has_none):
+    draw, words = random.Random(0), "the cat sat on a mat in Paris , London !".split()
+    rows: list[dict[str, Any]] = [
+        {"question": "who", "context": " ".join([*draw.choices(words, k=9), "unseen"]), "answers": "unseen"}
+        for _ in range(24)
+    ]
+    if has_none:
+        rows[::2] = [{**row, "answers": {"text": [], "answer_start": []}} for row in rows[::2]]
+    folder = f"dir:{checkpoint('bert', AutoModelForQuestionAnswering)}"
+    scores = AnswerScores()
+    with duomo.load("question-answering", folder) as runner:
+        outcomes = runner.map([(row["question"], row["context"]) for row in rows], may_abstain=has_none)
+        for row, outcome in zip(rows, outcomes, strict=True):
+            texts = [each.text for each in outcome.unwrap().answers[:1]] or [""]
+            scores.add(texts, [[row["answers"]] if isinstance(row["answers"], str) else []])
+    found = evaluate("question-answering", rows, model=folder, label="answers").scores
+    assert {name: each.value for name, each in scores.scores().items()} == {
+        name: pytest.approx(each.value) for name, each in found.items() if name != "loss"
+    }
 
 
 def test_an_answer_that_is_cut_off_counts_as_none_and_is_reported(checkpoint):

@@ -2,7 +2,7 @@
 
 Two labels a row, the token where the answer starts and the one where it ends (Devlin et al. 2019, section 4.2); a
 question without an answer points to the first token. A context that is too long is cut, and an answer that was cut off
-with it counts as none.
+with it counts as none. Rows are scored as the model answers them: with ``may_abstain`` where some have no answer.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from transformers import AutoModelForQuestionAnswering
 
 from duomo.inputs import Question
 from duomo.model import Features
+from duomo.tasks.nlp import QuestionAnsweringOptions
 from duomo.training import Losses
+from duomo_nlp.answers import likeliest, none_place
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.rows import Rows
 from duomo_nlp.training.encoders import EncoderTrainer
 
-LONGEST = 30
-"""Tokens of an answer at most, in evaluation."""
+ABSTAINS = (
+    "some rows have no answer: scores are with may_abstain=True, and the model answers all questions unless it is given"
+)
 
 
 class Answers(EncoderTrainer[Question]):
@@ -34,6 +37,8 @@ class Answers(EncoderTrainer[Question]):
     numbers = 2
     cuts = "only_second"
     auto = AutoModelForQuestionAnswering
+    abstains = False
+    """Whether some of the rows that were read have no answer."""
 
     def preprocess(self, items: Sequence[Question], options: Any) -> list[Features]:
         pairs = [(str(item.question), str(item.context)) for item in items]
@@ -52,6 +57,9 @@ class Answers(EncoderTrainer[Question]):
 
     def targets(self, labels: Sequence[Any], features: Sequence[Features]) -> list[Any]:
         """(first token, last token, encoding, context) of each row."""
+        if not self.abstains and not all(labels):
+            self.abstains = True
+            self.notes = [*self.notes, ABSTAINS]
         return [
             (*_place(answers, each["encoding"]), each["encoding"], each["context"])
             for answers, each in zip(labels, features, strict=True)
@@ -59,7 +67,8 @@ class Answers(EncoderTrainer[Question]):
 
     def is_cut_off(self, label: object, features: Features) -> bool:
         encoding, answers = features["encoding"], cast("list[dict[str, Any]]", label)
-        return bool(answers) and bool(encoding.overflowing) and _place(answers, encoding) == (0, 0)
+        none = none_place(encoding)
+        return bool(answers) and bool(encoding.overflowing) and _place(answers, encoding) == (none, none)
 
     def logits(self, batch: list[Rows]) -> Tensor:
         """(N, 2), the tokens of all rows end to end."""
@@ -77,11 +86,12 @@ class Answers(EncoderTrainer[Question]):
         return Losses(found, torch.full_like(found, 2.0))
 
     def predictions(self, output: Tensor, targets: Sequence[Any]) -> list[str]:
-        """The likeliest stretch of each context; empty where none is likelier than that there is none."""
+        """What the model answers; an empty text for none."""
+        options = QuestionAnsweringOptions.parse({"may_abstain": self.abstains})
         found = []
         for logits, (_, _, encoding, context) in zip(self._by_row(output, targets), targets, strict=True):
-            first, last = _best(logits, encoding)
-            found.append(context[encoding.offsets[first][0] : encoding.offsets[last][1]] if last else "")
+            place = likeliest(encoding, logits.float(), options)
+            found.append(context[place[0] : place[1]] if place else "")
         return found
 
     def wanted(self, targets: Sequence[Any], labels: Sequence[Any]) -> list[list[str]]:
@@ -93,7 +103,7 @@ class Answers(EncoderTrainer[Question]):
 
 
 def _place(answers: list[dict[str, Any]], encoding: Encoding) -> tuple[int, int]:
-    """First and last token of the first answer that the row has whole; the first token where it has none."""
+    """First and last token of the first answer that the row has whole; the token that stands for none elsewhere."""
     context = [at for at, part in enumerate(encoding.sequence_ids) if part == 1]
     for answer in answers:
         # White space around an answer, and signs that a tokenizer leaves out, are in no token.
@@ -103,18 +113,4 @@ def _place(answers: list[dict[str, Any]], encoding: Encoding) -> tuple[int, int]
         ]  # fmt: skip
         if inside and (not encoding.overflowing or encoding.offsets[inside[-1]][1] >= end):
             return inside[0], inside[-1]
-    return 0, 0
-
-
-def _best(logits: Tensor, encoding: Encoding) -> tuple[int, int]:
-    """First and last token of the likeliest answer; (0, 0) for none."""
-    context = [at for at, part in enumerate(encoding.sequence_ids) if part == 1]
-    if not context:
-        return 0, 0
-    begin, end = context[0], context[-1] + 1
-    sums = logits[begin:end, 0][:, None] + logits[begin:end, 1][None]
-    sums = sums.masked_fill(~torch.ones_like(sums, dtype=torch.bool).triu().tril(LONGEST - 1), -torch.inf)
-    if float(logits[0].sum()) > float(sums.max()):
-        return 0, 0
-    first, last = divmod(int(sums.argmax()), end - begin)
-    return begin + first, begin + last
+    return none_place(encoding), none_place(encoding)
