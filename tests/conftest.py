@@ -17,8 +17,9 @@ import setuptools  # noqa: F401 - torch.compile needs it, and it must come befor
 KEPT = ("DUOMO_CACHE", "DUOMO_TEST_AUDIO")
 for name in [each for each in os.environ if each.startswith("DUOMO_") and each not in KEPT]:
     del os.environ[name]
-# A test that starts a pytest of its own decides the options of it; those of this one have been read.
-os.environ.pop("PYTEST_ADDOPTS", None)
+# A test that starts a pytest of its own decides the options of it; those of this one have been read. The plugins of
+# fugue stay asleep there as here (pyproject.toml).
+os.environ["PYTEST_ADDOPTS"] = "-p no:fugue_test -p no:fugue_test_fixtures"
 os.environ["DUOMO_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DUOMO_CONFIG"] = os.devnull
 os.environ.setdefault("DUOMO_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "duomo"))
