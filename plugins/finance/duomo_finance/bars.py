@@ -52,7 +52,8 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
     Rows out of order are sorted, doubles and unusable rows left out, each with a finding.
 
     Raises:
-        BadInput: When a column that is needed is in no row, when currencies are mixed, or nothing is left.
+        BadInput: When a column that is needed is in no row, when currencies are mixed, when a symbol has two closes at
+            one moment, or nothing is left.
     """
     found: list[Finding] = []
     cells: dict[tuple[dt.datetime, str], Mapping[str, Any]] = {}
@@ -77,8 +78,7 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
         unsorted += symbol in last and time < last[symbol]
         last[symbol] = time
         if (time, symbol) in cells:
-            found.append(find("INPUT.DUPLICATE", f"{symbol} has two bars at {time:%Y-%m-%d}; the first is kept",
-                              field="time", record=str(number), fix="remove one"))  # fmt: skip
+            found.append(_double(symbol, time, number, cells[time, symbol], row))
             continue
         cells[time, symbol] = row
     _one_currency(currencies)
@@ -88,8 +88,24 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
     if unsorted:
         found.append(find("INPUT.UNSORTED", f"{unsorted} bars came out of order; they were sorted", field="time",
                           fix="sort by time before use"))  # fmt: skip
+    unopened = sum(np.isnan(_float(row.get("open"))) for row in cells.values())
+    if unopened:
+        text = (
+            f"{counted(unopened, 'bar has', 'bars have')} no opening price; orders at the next open fill at its close"
+        )
+        fix = "add 'open', or say that orders fill at the close: Plan(fill='close')"
+        found.append(find("INPUT.MISSING_VALUE", text, field="open", fix=fix))
     bars = _panel(cells, next(iter(currencies)))
     return bars, found + check_bars(bars)
+
+
+def _double(symbol: str, when: dt.datetime, number: int, first: Mapping[str, Any], row: Mapping[str, Any]) -> Finding:
+    """What is said of a second bar of one moment. Raises `BadInput` where its close is another."""
+    text = f"{symbol} has two bars at {when:%Y-%m-%d}"
+    if _float(first["close"]) != _float(row["close"]):
+        raise BadInput(f"INPUT.DUPLICATE: {text}, of different closes", why="which one is right nobody knows",
+                       fix="remove the wrong one; where they are of two assets, name each in 'symbol'")  # fmt: skip
+    return find("INPUT.DUPLICATE", f"{text}; the first is kept", field="time", record=str(number), fix="remove one")
 
 
 def check_bars(bars: Bars) -> list[Finding]:

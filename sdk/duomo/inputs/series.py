@@ -34,6 +34,7 @@ class Series(Short):
         if isinstance(value, Mapping) and "values" in value:
             value = value["values"]
         if hasattr(value, "__array__"):
+            _check_order(getattr(value, "index", None))
             value = to_numpy(value, "pass a list of numbers").tolist()
         if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
             raise BadInput(
@@ -58,6 +59,17 @@ class Series(Short):
         return 8 * len(self.values)
 
 
+def _check_order(index: Any) -> None:
+    """Refuse a pandas Series whose times do not ascend: newest first, it would be forecast into the past."""
+    is_time = str(getattr(index, "dtype", "")).startswith(("datetime", "period"))
+    if is_time and not (index.is_monotonic_increasing and index.is_unique):
+        raise BadInput(
+            "the times of this series do not ascend",
+            why="values are taken in their order, the oldest first, each at a time of its own",
+            fix="series.sort_index(), or series.groupby(level=0).sum() where a time comes twice",
+        )
+
+
 def _number(value: object, at: int) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadInput(
@@ -65,10 +77,14 @@ def _number(value: object, at: int) -> float:
             why="a missing value would have to be made up",
             fix="fill it in, or leave out what is before it",
         )
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise BadInput(
-            f"value {at + 1} of this series is {value}",
+            f"value {at + 1} of this series is {number}",
             why="a missing value would have to be made up",
             fix="fill it in, or leave out what is before it",
         )
-    return float(value)
+    return number

@@ -292,6 +292,20 @@ def test_a_person_may_vouch_for_data_that_was_known_in_time(tmp_path):
 # Bad input.
 
 
+def test_two_closes_of_one_moment_stop_a_backtest():
+    rows = made_up.bars(60, 2)
+    for told in ([*rows, {**rows[5], "close": 2 * rows[5]["close"]}], [{**row, "symbol": None} for row in rows]):
+        with pytest.raises(BadInput, match="of different closes"):
+            Backtest()(told)
+
+
+def test_what_fills_at_the_close_for_want_of_an_open_is_said():
+    rows = [{name: value for name, value in row.items() if name != "open"} for row in made_up.bars(60, 1)]
+    _, found = read_bars(rows)
+    assert ["60 bars have no opening price" in each.text for each in found if each.field == "open"] == [True]
+    assert not [each for each in read_bars(made_up.bars(60, 1))[1] if each.field == "open"]
+
+
 def test_an_unsorted_gapped_panel_with_doubles_is_put_right_and_said():
     rows = made_up.bars(100, 2)
     del rows[50], rows[20:34]

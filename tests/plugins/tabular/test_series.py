@@ -68,6 +68,21 @@ def test_a_series_may_have_any_usual_shape() -> None:
         assert Series.accept(value).values == (1.0, 2.5)
 
 
+def test_times_that_do_not_ascend_are_refused():
+    pd = pytest.importorskip("pandas")
+    days = pd.Series([1.0, 2.0, 3.0], index=pd.date_range("2026-01-01", periods=3))
+    assert Series.accept(days).values == (1.0, 2.0, 3.0)
+    assert Series.accept(pd.Series([1.0, 2.0], index=["b", "a"])).values == (1.0, 2.0)
+    for series in (days[::-1], days.tz_localize("Europe/Berlin")[::-1], days.to_period("D")[::-1], days.iloc[[0, 0]]):
+        with pytest.raises(BadInput, match="do not ascend"):
+            Series.accept(series)
+
+
+def test_a_number_beyond_a_float_is_refused():
+    with pytest.raises(BadInput, match="value 2 of this series is inf"):
+        Series.accept([1, 10**400])
+
+
 NETWORKS: dict[str, Any] = {
     "patch_tst": tf.PatchTSTForPrediction,
     "patch_ts_mixer": tf.PatchTSMixerForPrediction,
