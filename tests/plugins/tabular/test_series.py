@@ -10,7 +10,7 @@ import torch
 import transformers as tf
 
 import duomo
-from duomo.errors import BadOption, WrongTask
+from duomo.errors import BadInput, BadOption, WrongTask
 from duomo.inputs import Series
 from tests.plugins.tabular import tiny_series as tiny
 
