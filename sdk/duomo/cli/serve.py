@@ -123,7 +123,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         import uvicorn
 
         from duomo import serving
-        from duomo.serving.protocol import BoundedProtocol
+        from duomo.serving.protocol import BoundedProtocol, DrainingServer
     except ImportError as error:
         raise RequirementMissing(
             "serving needs further libraries", why=str(error), fix="pip install 'duomo[serve]'"
@@ -171,7 +171,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         server_header=False,
         date_header=False,
     )
-    server = uvicorn.Server(settings)
+    server = DrainingServer(settings, made.state.live.drain)
     address.listen(settings.backlog)  # a reader of the address can connect at once
     click.echo(f"http://{given['host']}:{address.getsockname()[1]}", err=True)
     server.run(sockets=[address])

@@ -98,7 +98,7 @@ def app(
     places = _places(hosted, [_parts(each) for each in candidates], load_model, catalog)
     log = AuditLog(audit) if audit is not None else None
     records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log, most_wait_s=most_wait_s)
-    tasks_routes = TaskRoutes(hosted, limits)
+    tasks_routes, live = TaskRoutes(hosted, limits), LiveRoutes(hosted, limits)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -115,7 +115,7 @@ def app(
 
     made = Starlette(
         routes=[
-            *_routes_of_tasks(tasks_routes, records, LiveRoutes(hosted, limits)),
+            *_routes_of_tasks(tasks_routes, records, live),
             *_routes_of_protocols(OpenAIRoutes(hosted, limits), InferenceRoutes(hosted, limits)),
             *_routes_of_operators(About(hosted, metrics), AdminRoutes(places, limits)),
         ],
@@ -128,7 +128,7 @@ def app(
         exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
         lifespan=lifespan,
     )
-    made.state.hosted = hosted
+    made.state.hosted, made.state.live = hosted, live
     return made
 
 

@@ -1,4 +1,4 @@
-"""One connection of HTTP, with bounds that uvicorn leaves to a proxy: on what is not body, and on silence.
+"""uvicorn with bounds that it leaves to a proxy, on what is not body and on silence, and an end that loses nothing.
 
 httptools sets no limit to headers, addresses and trailers, and copies them with each packet that adds to them: a client
 that never stops sending them uses up memory and delays all others.
@@ -7,13 +7,44 @@ that never stops sending them uses up memory and delays all others.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+import socket
+import time
+from collections.abc import Callable, Coroutine
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_AROUND = 64 * 1024
 """Bytes of a request beside its body: its line, headers, sizes of chunks and trailers."""
 SILENT_S = 60.0
 """A client that owes the rest of a request, or its first, may say nothing for so long."""
+
+
+class DrainingServer(uvicorn.Server):
+    """A server whose websockets are answered before it ends; by itself uvicorn cuts them off at once.
+
+    Args:
+        config: of uvicorn.
+        drain: answers what has come over websockets, and returns when they are closed.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Coroutine[object, object, None]]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in, drain the websockets, and then all else, in the seconds of `timeout_graceful_shutdown`."""
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
+        most_s, start = self.config.timeout_graceful_shutdown, time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._drain()
+        if most_s is not None:
+            self.config.timeout_graceful_shutdown = max(0, math.ceil(most_s - (time.monotonic() - start)))
+        await super().shutdown(sockets)
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import zlib
 
 import numpy as np
 import soundfile
@@ -82,6 +83,29 @@ class Ear(EchoModel):
         return [Transcript(text=text, segments=[]) for text in output]
 
 
+class Looker(EchoModel):
+    """Names an image by its size and its pixels."""
+
+    @staticmethod
+    def estimate(item):
+        return 1
+
+    def preprocess(self, items, options):
+        pixels = [np.asarray(each.pil()) for each in items]
+        return [{"text": f"{each.shape} {zlib.crc32(each.tobytes())}"} for each in pixels]
+
+
+class Teller(EchoModel):
+    """Names a row by its cells and their types."""
+
+    @staticmethod
+    def estimate(item):
+        return 1
+
+    def preprocess(self, items, options):
+        return [{"text": repr(sorted(each.fields.items()))} for each in items]
+
+
 class Speaker(EchoModel):
     """A tone as long as the text."""
 
@@ -102,6 +126,8 @@ KINDS = {
     "feature-extraction": Embedder,
     "automatic-speech-recognition": Ear,
     "text-to-speech": Speaker,
+    "image-classification": Looker,
+    "tabular-classification": Teller,
 }
 SHOUTER = echo_spec("fake/shouter", task="text-generation", loader=f"{__name__}:Shouter")
 CATALOG = fake_catalog(

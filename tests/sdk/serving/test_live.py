@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -48,7 +49,12 @@ def socket(serve):
         duomo.load("automatic-speech-recognition", "fake/ear", catalog=catalog),
     ]
     client = serve(*runners)
-    return lambda task: client.websocket_connect(f"/v1/live/{task}", headers={"host": "localhost"})
+
+    def connect(task):
+        return client.websocket_connect(f"/v1/live/{task}", headers={"host": "localhost"})
+
+    connect.client = client  # type: ignore[attr-defined]
+    return connect
 
 
 def recording() -> np.ndarray:
@@ -150,6 +156,21 @@ def test_a_message_of_another_kind_is_named_and_ends_the_recording(socket, head,
         assert closed.value.code == 1003
 
 
+def test_speech_that_has_come_is_written_down_when_the_server_is_shut_down(socket):
+    live = socket.client.app.state.live
+    with socket("automatic-speech-recognition") as opened, ThreadPoolExecutor(1) as pool:
+        opened.send_json({"sampling_rate": RATE})
+        opened.send_bytes(pcm(recording()[: 2 * RATE]))  # in the middle of a turn
+        assert json.loads(opened.receive_text())["type"] == "speech_started"
+        draining = pool.submit(opened.portal.call, live.drain)
+        events = events_of(opened)
+        assert [each["type"] for each in events if each["type"] != "partial"] == ["speech_stopped", "final", "done"]
+        with pytest.raises(WebSocketDisconnect) as closed:
+            opened.receive_text()
+        assert closed.value.code == 1012
+        draining.result(30)
+
+
 def test_every_other_task_answers_message_by_message(socket):
     with socket("text-classification") as opened:
         for text in ("a", "", "b"):
@@ -201,7 +222,7 @@ def test_others_are_answered_while_a_message_of_a_minute_is_heard():
     async def hear():
         nonlocal turns
         hearing = asyncio.create_task(
-            Hearing(Socket(), Hosted(runner, Metrics()), WireLimits()).listen()  # type: ignore[arg-type]
+            Hearing(Socket(), Hosted(runner, Metrics()), WireLimits(), asyncio.Event()).listen()  # type: ignore[arg-type]
         )
         while not hearing.done():
             turns += 1

@@ -30,13 +30,28 @@ def statuses(replies) -> list[int]:
 
 
 def test_what_has_begun_is_answered_after_sigterm_and_newcomers_are_refused(tmp_path):
+    """Single items, lists, what came over a websocket, and a body of which half has come."""
     gate = tmp_path / "gate"
-    with FakeServer(TASK, *PATIENT) as server, ThreadPoolExecutor(5) as pool:
+    with FakeServer(TASK, *PATIENT) as server, ThreadPoolExecutor(5) as pool, ExitStack() as stack:
+        host, port = server.address.removeprefix("http://").split(":")
         busy = pool.submit(server.post, ONE, {"input": f"waits {gate}"})
         begun = [pool.submit(server.post, f"{ONE}/map", {"items": ["naps"] * 40}) for _ in range(4)]
-        server.until("all have begun", lambda model: model["waiting_items"] == 161)
+        talks, idle = (stack.enter_context(connect(f"ws://{host}:{port}/v1/live/{TASK}")) for _ in range(2))
+        talks.send(json.dumps({"input": "spoken"}))
+        body = json.dumps({"input": "x" * 100_000}).encode()
+        upload = stack.enter_context(socket.create_connection((host, int(port))))
+        upload.sendall(f"POST {ONE} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n".encode())
+        upload.sendall(body[:50_000])
+        server.until("all have begun", lambda model: model["waiting_items"] == 162)
         server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosedError) as closed:
+            idle.recv(60)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012, "the server is restarted"
+        upload.sendall(body[50_000:])
         gate.touch()
+        assert json.loads(talks.recv(60))["result"]["labels"][0]["name"] == "spoken"
+        assert upload.recv(100).startswith(b"HTTP/1.1 200")
         code = server.process.wait(60)
         answers = [each.result() for each in begun]
         assert statuses([busy.result(), *answers]) == [200] * 5

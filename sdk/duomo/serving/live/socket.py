@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
@@ -30,8 +31,8 @@ PARTIAL_S = 1.0
 """New speech after which a turn is written down again."""
 MOST_FINALS = 4
 """Turns that wait to be written down; a client that sends faster is read more slowly."""
-BAD_DATA, POLICY = 1003, 1008
-"""Codes of a closed websocket: a message of another kind; a task that is not served."""
+BAD_DATA, POLICY, RESTART = 1003, 1008, 1012
+"""Codes of a closed websocket: a message of another kind; a task that is not served; the server is shut down."""
 RATES = range(8_000, 192_001)
 
 
@@ -46,9 +47,26 @@ class LiveRoutes:
     def __init__(self, hosted: Mapping[str, Hosted[Any]], limits: WireLimits) -> None:
         self._hosted = hosted
         self._limits = limits
+        self._stop = asyncio.Event()
+        self._open: set[asyncio.Future[None]] = set()
+
+    async def drain(self) -> None:
+        """Answer what was sent and take nothing new; returns once all connections are closed."""
+        self._stop.set()
+        while self._open:
+            await asyncio.wait(self._open)
 
     async def live(self, socket: WebSocket) -> None:
-        """Answer one client until it leaves."""
+        """Answer one client until it leaves, or the server is shut down."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        over.add_done_callback(self._open.discard)
+        self._open.add(over)
+        try:
+            await self._converse(socket)
+        finally:
+            over.set_result(None)
+
+    async def _converse(self, socket: WebSocket) -> None:
         await socket.accept()
         name = socket.path_params["task"]
         hosted = self._hosted.get(name)
@@ -58,10 +76,10 @@ class LiveRoutes:
                 has = f"it has {', '.join(self._hosted)}"
                 raise UnknownTask(f"this server has no task '{name:.80}'", why=near, fix=has)
             if name == "automatic-speech-recognition":
-                await Hearing(socket, hosted, self._limits).listen()
+                await Hearing(socket, hosted, self._limits, self._stop).listen()
             else:
                 await self._answer(socket, hosted)
-            await socket.close()
+            await socket.close(RESTART if self._stop.is_set() else 1000)
         except WebSocketDisconnect:
             pass
         except DuomoError as error:
@@ -70,8 +88,8 @@ class LiveRoutes:
                 await socket.close(POLICY if isinstance(error, UnknownTask) else BAD_DATA)
 
     async def _answer(self, socket: WebSocket, hosted: Hosted[Any]) -> None:
-        while True:
-            body = await receive_json(socket, self._limits)
+        while (message := await received(socket, self._stop)) is not None:
+            body = parse_object(message, self._limits)
             if body.get("end"):
                 return
             try:
@@ -101,10 +119,12 @@ class Hearing:
         socket: where it comes from.
         hosted: what writes it down.
         limits: of a message.
+        stop: is set when the server is shut down; then the clip ends with what has come.
     """
 
-    def __init__(self, socket: WebSocket, hosted: Hosted[Any], limits: WireLimits) -> None:
+    def __init__(self, socket: WebSocket, hosted: Hosted[Any], limits: WireLimits, stop: asyncio.Event) -> None:
         self._socket = socket
+        self._stop = stop
         self._hosted = hosted
         self._limits = limits
         self._finals: asyncio.Queue[Turn | None] = asyncio.Queue(MOST_FINALS)
@@ -117,7 +137,10 @@ class Hearing:
 
     async def listen(self) -> None:
         """Hear it to its end. Raises `BadInput` for a message of another kind."""
-        head = await receive_json(self._socket, self._limits)
+        message = await received(self._socket, self._stop)
+        if message is None:
+            return
+        head = parse_object(message, self._limits)
         rate = head.get("sampling_rate", 16_000)
         if not isinstance(rate, int) or rate not in RATES:
             raise BadOption(f"sampling_rate cannot be {rate!r:.40}", why="it is hertz, 8000 to 192000", fix="16000")
@@ -138,11 +161,9 @@ class Hearing:
         import numpy as np
 
         while True:
-            message = await self._socket.receive()
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code", 1000))
-            if message.get("text") is not None:
-                body = parse_message(message["text"], self._limits)
+            message = await received(self._socket, self._stop)
+            if message is None or message.get("text") is not None:
+                body = parse_message(message["text"], self._limits) if message is not None else {"end": True}
                 if not body.get("end"):
                     raise BadInput(
                         "a text came where speech is expected", why="an audio clip is binary messages of 16-bit PCM",
@@ -219,11 +240,25 @@ async def send_error(socket: WebSocket, error: DuomoError | ItemError) -> None:
     await socket.send_text(spelled(json.dumps({"type": "error", "error": words}, ensure_ascii=False)))
 
 
-async def receive_json(socket: WebSocket, limits: WireLimits) -> dict[str, Any]:
-    """Receive one JSON object. Raises `BadInput` for anything else."""
-    message = await socket.receive()
+async def received(socket: WebSocket, stop: asyncio.Event) -> Message | None:
+    """Wait for a message; None once the server is shut down. Raises `WebSocketDisconnect` where the client leaves."""
+    receiving, stopping = asyncio.create_task(socket.receive()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((receiving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not receiving.done():
+            receiving.cancel()
+    if receiving.cancelled() or not receiving.done():
+        return None
+    message = receiving.result()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1000))
+    return message
+
+
+def parse_object(message: Message, limits: WireLimits) -> dict[str, Any]:
+    """Return the JSON object of a message. Raises `BadInput` for anything else."""
     if message.get("text") is None:
         raise BadInput("bytes came where a JSON text is expected", fix='{"input": …, "options": {…}}')
     return parse_message(message["text"], limits)
