@@ -123,7 +123,7 @@ def develop(dataset: Dataset) -> Frames:
     stored = decode(dataset)
     turn = orientation.of_dataset(dataset)
     if stored.ndim == 4:
-        return Frames(turn.apply(_colour(stored)), "", None, False, None, turn.directions)
+        return Frames(turn.apply(_colour(dataset, stored)), "", None, False, None, turn.directions)
     values = _modality(dataset, stored)
     if not np.isfinite(values).all():
         raise InputUnreadable(
@@ -136,6 +136,8 @@ def develop(dataset: Dataset) -> Frames:
     if padding is not None and padding.any() and not padding.all():
         values[padding] = AIR if unit == "HU" else values[~padding].min()
     window = _file_window(dataset)
+    if window is None and unit != "HU" and "VOILUTSequence" in dataset:
+        values, window = _through_table(dataset, values)
     inverted = value(dataset, "PhotometricInterpretation") == "MONOCHROME1"
     if inverted:
         ends = float(values.min()) + float(values.max())
@@ -194,10 +196,29 @@ def _through_palette(dataset: Dataset, stored: NDArray[Any]) -> NDArray[Any]:
         ) from None
 
 
-def _colour(stored: NDArray[Any]) -> NDArray[np.uint8]:
-    if stored.dtype == np.uint8:
-        return stored
-    return (stored.astype(np.float64) / np.iinfo(stored.dtype).max * 255).round().astype(np.uint8)
+def _through_table(dataset: Dataset, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Values by the table that a file without a window asks to be shown by, and all that the table can give."""
+    try:
+        with quiet():
+            shown = pydicom.pixels.apply_voi_lut(values.round().astype(np.int32), dataset, prefer_lut=True)
+        most = float(2 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1)
+    except Exception:
+        raise InputUnreadable(
+            "this DICOM file cannot be shown as it asks",
+            why="its VOI LUT is damaged",
+            fix="send it again from the archive",
+        ) from None
+    return np.asarray(shown, np.float32), (most / 2, most)
+
+
+def _colour(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.uint8]:
+    """Eight bits of each colour, of the bits that are stored; a palette gives all bits of its numbers."""
+    bits = 8 * stored.dtype.itemsize
+    if value(dataset, "PhotometricInterpretation") == "RGB":
+        bits = int(value(dataset, "BitsStored", bits))
+    if bits == 8:
+        return stored.astype(np.uint8)
+    return (stored.astype(np.float64) / (2**bits - 1) * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def _is_rescaled(dataset: Dataset) -> bool:

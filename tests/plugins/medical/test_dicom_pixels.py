@@ -217,3 +217,36 @@ def test_a_rescaling_that_leaves_no_numbers_is_an_error(elements):
     dataset = read(dicom_bytes(stored=stored, **{"RescaleIntercept": 0, **elements})).dataset
     with pytest.raises(InputUnreadable, match=r"not numbers|brought to its modality's unit"):
         pixels.develop(dataset)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_a_file_without_a_window_is_shown_by_its_own_table(bits):
+    table = pydicom.Dataset()
+    most = 2**bits - 1
+    table.LUTDescriptor = [256, 0, bits]
+    table.LUTData = [round(most * (at / 255) ** 0.5) for at in range(256)]
+    stored = np.arange(0, 200, 10, np.uint16).reshape(4, 5)
+    dataset = read(dicom_bytes(modality="DX", stored=stored)).dataset
+    for name in ("WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "RescaleType"):
+        if name in dataset:
+            delattr(dataset, name)
+    dataset.VOILUTSequence = [table]
+    expected = 255 * (stored / 255.0) ** 0.5
+    assert np.abs(pixels.develop(dataset).to_uint8()[0] - expected).max() <= 1
+    dataset.PhotometricInterpretation = "MONOCHROME1"
+    turned = pixels.develop(dataset).to_uint8()[0].astype(float)
+    assert (np.diff(turned.ravel()) <= 0).all()
+    del dataset.VOILUTSequence[0].LUTDescriptor
+    with pytest.raises(InputUnreadable, match="cannot be shown as it asks"):
+        pixels.develop(dataset)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_colours_are_of_the_bits_that_are_stored(bits):
+    kind = np.uint8 if bits == 8 else np.uint16
+    dataset = read(dicom_bytes(modality="US", stored=np.zeros((4, 5), kind))).dataset
+    half = np.full((4, 5, 3), (2**bits - 1) // 2, kind)
+    dataset.PhotometricInterpretation, dataset.SamplesPerPixel, dataset.PlanarConfiguration = "RGB", 3, 0
+    dataset.BitsStored, dataset.HighBit = bits, bits - 1
+    dataset.PixelData = half.tobytes()
+    assert np.abs(pixels.develop(dataset).to_uint8().astype(int) - 127).max() <= 1
