@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -185,10 +186,11 @@ def _recipe(given: dict[str, Any]) -> Any:
             raise UsageProblem(
                 f"'{setting}' is not NAME=VALUE", why="a setting of the recipe has both", fix="--set schedule=cosine"
             )
-        try:
-            values[name] = json.loads(text)
-        except ValueError:
-            values[name] = text
+        values[name] = text
+        for read in (json.loads, float):  # a person writes .1, too
+            with contextlib.suppress(ValueError):
+                values[name] = read(text)
+                break
     return Recipe.parse(values)
 
 

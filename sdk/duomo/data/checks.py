@@ -184,11 +184,13 @@ def check_rows(
     places: dict[str, list[int]] = defaultdict(list)
     for at, key in enumerate(contents):
         places[key].append(at)
-    again = [at for same in places.values() for at in same[1:]]
+    first, apart = dict[tuple[str, bool], int](), set(held)  # a row of both parts is a leak, and is told as one
+    again = [at for at, key in enumerate(contents) if first.setdefault((key, at in apart), at) != at]
     if again:
         yield _finding(
             "note", counted(len(again), "row repeats", "rows repeat") + " another row's input", again, examples,
-            "equal inputs are kept on one side of the split", "Recipe(clean=('drop_duplicates',)) leaves them out",
+            "equal inputs are kept on one side of the split",
+            "Recipe(clean=('drop_duplicates',)) leaves them out  (--set clean=drop_duplicates)",
         )  # fmt: skip
     torn = [same for same in places.values() if len({labels[at] for at in same}) > 1]
     if torn:
@@ -196,7 +198,8 @@ def check_rows(
         yield _finding(
             "warning", counted(len(torn), "input has", "inputs have") + " two labels or more", rows, examples,
             f"such as {examples[torn[0][0]].id}: {', '.join(sorted({str(labels[at]) for at in torn[0]}))}",
-            "look at these rows: a label is wrong, or classes overlap; clean=('drop_conflicts',) leaves them out",
+            "look at these rows: a label is wrong, or classes overlap; clean=('drop_conflicts',) leaves them out  "
+            "(--set clean=drop_conflicts)",
         )  # fmt: skip
     yield from _check_split(examples, contents, labels if are_names else [None] * len(labels), train, held)
 

@@ -73,7 +73,9 @@ def read_examples(
         first = failed[0][1] if failed else None
         raise BadInput(
             f"there is no row to {purpose}",
-            why=f"all {len(failed):,} were refused, the first: {first.what}" if first else "the data is empty",
+            why=f"all {len(failed):,} were refused, the first: {first.what}{first.why and f': {first.why}'}"
+            if first
+            else "the data is empty",
             fix=(first.fix if first else "") or "check the data",
         )
     return Read(_with_distinct_ids(examples), failed)

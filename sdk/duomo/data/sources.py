@@ -11,7 +11,7 @@ birds/metadata.csv               a row for each file, named in the column file_n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,12 +66,38 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
     if hasattr(data, "to_dict") and hasattr(data, "columns"):  # a pandas data frame
         data = data.to_dict("records")
     if isinstance(data, Mapping) or not isinstance(data, Iterable):
+        parts = ", ".join(map(repr, data)) if isinstance(data, Mapping) and hasattr(data, "num_rows") else ""
         raise UsageProblem(
             f"rows cannot come from a {type(data).__name__}",
             why="training reads many rows, each with an input and a label",
-            fix='a path, a data frame, or a list such as [{"text": "…", "label": "…"}]',
+            fix=f"name one of its parts: data[{parts}]"
+            if parts
+            else 'a path, a data frame, or a list such as [{"text": "…", "label": "…"}]',
         )
-    return _each(data)
+    return _each(named(data))
+
+
+def named(data: Iterable[Any]) -> Iterable[Any]:
+    """Rows with the names of classes where a `datasets.Dataset` has their numbers; others as they are.
+
+    It keeps the names in ``features``, and -1 stands for no label.
+    """
+    features = getattr(data, "features", None)
+    columns = {
+        column: names
+        for column, feature in (features.items() if isinstance(features, Mapping) else ())
+        if isinstance(names := getattr(feature, "names", None), list)
+    }
+    if not columns:
+        return data
+    return ({**row, **{column: _name(row[column], names) for column, names in columns.items()}} for row in data)
+
+
+def _name(number: object, names: Sequence[str]) -> object:
+    """The name of a class by its number."""
+    if not isinstance(number, int):
+        return number
+    return names[number] if 0 <= number < len(names) else None
 
 
 def _each(data: Iterable[Any]) -> Iterator[RawRow]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.catalog import Catalog, default_catalog
+from duomo.data.sources import named
 from duomo.errors import StoreMismatch
 from duomo.parallel import ParallelDims
 from duomo.training.fit import FILE, Fit
@@ -132,10 +133,16 @@ def run_on(
     from duomo.training.distributed.launch import train_on
 
     refuse_uncuttable(dims, request, start)
-    if not isinstance(request.data, str | os.PathLike) and not hasattr(request.data, "columns"):
-        request = dataclasses.replace(request, data=list(request.data))  # each process reads all rows
+    request = dataclasses.replace(request, data=_kept(request.data), validation=_kept(request.validation))
     said = None if on_step is None else lambda at: on_step(Progress(*at))
     return train_on(places, request, start, catalog.task(request.task), said, dims=dims, tell=tell)
+
+
+def _kept(data: object) -> object:
+    """Rows as a list, since each process reads all of them; paths, frames and what holds no rows as they are."""
+    if not isinstance(data, Iterable) or isinstance(data, str | os.PathLike | Mapping) or hasattr(data, "columns"):
+        return data
+    return list(named(data))
 
 
 def run(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duomo.catalog import Catalog, resolve
 from duomo.errors import UnknownModel, UsageProblem, WrongTask, did_you_mean
+from duomo.layout import read_object
 from duomo.model import Model
 from duomo.plugins.ours import install_line
 from duomo.references import find_checkpoint, find_weights
@@ -38,8 +39,7 @@ class Start(NamedTuple):
 
     def trainer(self) -> type[Trainable[Any]]:
         """The class, imported now."""
-        found: type[Trainable[Any]] = resolve(self.spec.trainer, self.spec.requires, f"training '{self.reference}'")
-        return found
+        return _trainer(self.spec, self.reference)
 
     def loader(self) -> type[Model[object, Result]]:
         """The class that the trained folder is loaded as; it says how its network is cut."""
@@ -52,6 +52,11 @@ class Start(NamedTuple):
         if path is None:
             return ""
         return file_digest(*([path] if path.is_file() else sorted(each for each in path.iterdir() if _decides(each))))
+
+
+def _trainer(spec: ModelSpec, reference: str = "") -> type[Trainable[Any]]:
+    found: type[Trainable[Any]] = resolve(spec.trainer, spec.requires, f"training '{reference or spec.name}'")
+    return found
 
 
 def _decides(file: Path) -> bool:
@@ -89,7 +94,8 @@ def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
         raise WrongTask(
             f"'{reference}' cannot be trained for {task}",
             why=_why(found, task, able),
-            fix=_nearest(able, catalog) or "duomo models list --task " + task,
+            fix="\n".join(filter(None, (_origin(weights), _nearest(able, catalog))))
+            or "duomo models list --task " + task,
         )
     return Start(fitting[0], weights, reference, "" if found.is_family else found.license)
 
@@ -103,8 +109,8 @@ def find_scratch(task: str, architecture: str, size: str, catalog: Catalog) -> S
     known: dict[str, tuple[ModelSpec, list[str]]] = {}
     for spec in catalog.models:
         if spec.task == task and spec.trainer and catalog.is_ready(spec):
-            for name, sizes in resolve(spec.trainer, spec.requires, f"training '{spec.name}'").scratch.items():
-                known.setdefault(name, (spec, list(sizes)))
+            for each, offered in _trainer(spec).scratch.items():
+                known.setdefault(each, (spec, list(offered)))
     name = architecture or next(iter(known), "")
     if name not in known:
         raise UnknownModel(
@@ -158,6 +164,7 @@ def _default(task: str, able: list[ModelSpec], catalog: Catalog) -> str:
         if any(spec.name == name and catalog.is_ready(spec) for spec in catalog.models):
             return name
     missing = catalog.plugin_to_install(task)
+    blank = any(catalog.is_ready(spec) and _trainer(spec).scratch for spec in able)
     if missing:
         raise UnknownModel(
             f"no model to start from is at hand for {task}",
@@ -168,9 +175,17 @@ def _default(task: str, able: list[ModelSpec], catalog: Catalog) -> str:
         f"no model to start from is at hand for {task}",
         why="none that can be trained for it is installed" if able else "no installed plugin trains for this task",
         fix='name a checkpoint: model="hf:org/name" or "dir:PATH" (-m hf:org/name or -m dir:PATH)'
+        + ("; or start from random numbers: duomo.pretrain (--pretrain)" if blank else "")
         if able
         else "duomo tasks list",
     )
+
+
+def _origin(weights: WeightsRef) -> str:
+    """The checkpoint that a graph was exported from, as its folder names it; empty for any other model."""
+    source = {} if weights.path is None else read_object(weights.folder / "duomo.json").get("source")
+    name = source.get("model") if isinstance(source, dict) else None
+    return f"-m {name}, which it was exported from" if isinstance(name, str) else ""
 
 
 def _why(found: ModelSpec, task: str, able: list[ModelSpec]) -> str:

@@ -101,6 +101,7 @@ def test_check_reads_and_takes_no_step(base, table, tmp_path):
         (["--label", "kind", "--train", "torso"], 2, "a number of upper layers"),
         (["--label", "kind", "--set", "batchs=3"], 2, "batch"),
         (["--label", "kind", "--train", "9"], 2, "has 1 layer"),
+        (["--label", "kind", "--set", "warmup=.1", "--set", "schedule=constant"], 2, "warmup=0.1 contradicts"),
     ],
 )
 def test_a_call_that_is_off_is_answered_in_words(base, table, tmp_path, more, code, named):

@@ -70,7 +70,7 @@ def test_duplicates_contradictions_leaks_and_rare_classes_are_found():
     contents = [content(each) for each in some]
     labels = ["a", "a", "a", "b", "a", "c", "a"]
     found = {each.what: each for each in check_rows(some, contents, labels, [0, 2, 3, 4, 5], [1, 6])}
-    assert found["2 rows repeat another row's input"].rows == ("1", "3")
+    assert found["1 row repeats another row's input"].rows == ("3",), "and no row of the other part"
     assert found["1 input has two labels or more"].rows == ("2", "3")
     assert found["1 held-out row is in the training part too"].rows == ("1",)
     assert "2 classes have fewer than 2 rows to train on: b, c" in found

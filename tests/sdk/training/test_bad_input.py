@@ -1,5 +1,7 @@
 """Data and calls that cannot be learnt from are answered before the first step, with the reason and a way out."""
 
+import json
+
 import pytest
 
 import duomo
@@ -89,6 +91,21 @@ def test_what_is_a_formula_or_a_graph_is_refused_with_a_checkpoint_that_learns(r
     assert caught.value.why
     assert "-m " in caught.value.fix
     assert not (tmp_path / "out").exists()
+
+
+def test_a_graph_names_the_checkpoint_that_it_was_exported_from(rows, tmp_path):
+    (tmp_path / "graph").mkdir()
+    about = {"model": "edge/text-classifier", "task": "text-classification", "source": {"model": "dir:stars"}}
+    (tmp_path / "graph" / "duomo.json").write_text(json.dumps(about))
+    with pytest.raises(WrongTask, match="cannot be trained") as caught:
+        duomo.finetune("text-classification", rows, model=f"dir:{tmp_path / 'graph'}", out=tmp_path / "out")
+    assert caught.value.fix.startswith("-m dir:stars, which it was exported from")
+
+
+def test_random_numbers_are_offered_where_no_checkpoint_is_at_hand(tmp_path):
+    with pytest.raises(UnknownModel, match="no model to start from is at hand") as caught:
+        duomo.finetune("fill-mask", ["a text"], out=tmp_path / "out")
+    assert "--pretrain" in caught.value.fix
 
 
 def test_names_that_nobody_registered(fit, rows, catalog, tmp_path):

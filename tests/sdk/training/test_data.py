@@ -1,6 +1,8 @@
 """Where rows come from, what is found in them before the first step, and what is said of it."""
 
 import json
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
@@ -40,6 +42,19 @@ def test_the_same_rows_give_the_same_model_wherever_they_come_from(fit, rows, tm
         data = (dict(row) for row in rows)
     found, plain = fit(data, out="found"), fit(rows, out="plain")
     assert (found.folder / "model.safetensors").read_bytes() == (plain.folder / "model.safetensors").read_bytes()
+
+
+class Numbered(list[Any]):
+    """A `datasets.Dataset` whose labels are numbers of classes; -1 stands for none."""
+
+    features: ClassVar[Any] = {"text": object(), "label": SimpleNamespace(names=["bird", "fish"])}
+
+
+def test_numbers_of_classes_have_the_names_that_a_dataset_gives_them(fit, rows):
+    numbered = Numbered({**row, "label": ["bird", "fish"].index(row["label"])} for row in rows)
+    found = fit(Numbered([*numbered, {"text": "a newt", "label": -1}]))
+    assert found.labels == ("bird", "fish")
+    assert [each.what for each in found.rows.left_out] == ["this row has no label"]
 
 
 def test_a_column_of_labels_that_is_empty(fit, rows):

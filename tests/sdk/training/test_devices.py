@@ -48,7 +48,8 @@ def test_three_copies_count_each_of_101_held_out_rows_once(fit, rows):
         :101
     ]
     given = {**STILL, "epochs": 1, "validation": held}
-    alone, together = fit(rows, out="one", **given), fit(rows, out="three", parallel="dp=3", **given)
+    shared = {**given, "validation": iter(held)}
+    alone, together = fit(rows, out="one", **given), fit(rows, out="three", parallel="dp=3", **shared)
     assert alone.rows.validated == together.rows.validated == 101
     for name, score in alone.metrics.items():
         assert together.metrics[name].num_rows == score.num_rows
