@@ -87,6 +87,7 @@ NETWORKS: dict[str, Any] = {
     "patch_tst": tf.PatchTSTForPrediction,
     "patch_ts_mixer": tf.PatchTSMixerForPrediction,
     "timesfm": tf.TimesFmModelForPrediction,
+    "timesfm2_5": tf.TimesFm2_5ModelForPrediction,
 }
 
 
@@ -95,13 +96,14 @@ def test_forecasts_are_those_of_the_network(kind: str, tmp_path: Path) -> None:
     getattr(tiny, kind)(tmp_path)
     network = NETWORKS[kind].from_pretrained(tmp_path).eval()
     runner = duomo.load("time-series-forecasting", f"dir:{tmp_path}", device="cpu")
-    items = [PAST, PAST[:40], 100 - PAST[:33]]
-    for item, outcome in zip(items, runner.map(items, batch_size=3, horizon=5), strict=True):
+    items = [PAST, PAST[:40], np.abs(NOISE[:60]), NOISE[:50]]
+    for item, outcome in zip(items, runner.map(items, batch_size=4, horizon=5), strict=True):
         values = torch.tensor(item[-runner_context(kind) :], dtype=torch.float32)
         with torch.inference_mode():
-            if kind == "timesfm":
-                full = network(past_values=[values], freq=[0]).full_predictions[0, :5]
-                expected, quantiles = full[:, 0], {0.1: full[:, 1], 0.9: full[:, 9]}
+            if kind.startswith("timesfm"):
+                output = network(past_values=[values], **{"freq": [0]} if kind == "timesfm" else {})
+                expected, full = output.mean_predictions[0, :5], output.full_predictions[0, :5]
+                quantiles = {0.1: full[:, 1], 0.9: full[:, 9]}
             else:
                 expected, quantiles = network(past_values=values[None, :, None]).prediction_outputs[0, :5, 0], {}
         for result in (outcome.unwrap(), runner(item, horizon=5)):
@@ -113,7 +115,7 @@ def test_forecasts_are_those_of_the_network(kind: str, tmp_path: Path) -> None:
 
 
 def runner_context(kind: str) -> int:
-    return 32 if kind == "timesfm" else 24
+    return 32 if kind.startswith("timesfm") else 24
 
 
 def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,12 @@ NETWORKS = ModelSpec(
     "Apache-2.0",
     weights="given",
     requires=("transformers>=5.17",),
-    architectures=("TimesFmModelForPrediction", "PatchTSTForPrediction", "PatchTSMixerForPrediction"),
+    architectures=(
+        "TimesFmModelForPrediction",
+        "TimesFm2_5ModelForPrediction",
+        "PatchTSTForPrediction",
+        "PatchTSMixerForPrediction",
+    ),
     limits="as many steps ahead as it was trained on; PatchTST and PatchTSMixer need their full context and give no "
     "quantiles",
 )

@@ -1,6 +1,7 @@
 """How a series goes on, by a network that was trained on many: TimesFM, PatchTST, PatchTSMixer of transformers.
 
-TimesFM       Das et al. 2023, https://arxiv.org/abs/2310.10688; any length, a mean and nine quantiles
+TimesFM       Das et al. 2023, https://arxiv.org/abs/2310.10688; any length, a mean and nine quantiles; of TimesFM 2.5
+              the point forecast is the median, and no number is negative where the series has none
 PatchTST      Nie et al. 2022, https://arxiv.org/abs/2211.14730; a fixed context, a mean
 PatchTSMixer  Ekambaram et al. 2023, https://arxiv.org/abs/2306.09364; the same
 """
@@ -24,9 +25,6 @@ from duomo.tasks.tabular import Forecast, Quantile, TimeSeriesForecastingOptions
 if TYPE_CHECKING:
     from duomo.pretrained import Network
 
-LEVELS = tuple(round(0.1 * at, 1) for at in range(1, 10))
-"""The quantiles of TimesFM, behind its mean."""
-
 
 class Networks(Model[Series, Forecast]):
     """A network with its context and horizon."""
@@ -36,7 +34,9 @@ class Networks(Model[Series, Forecast]):
     def __init__(self, network: Network) -> None:
         self.network = network
         config = network.config
-        self.is_timesfm = config.model_type == "timesfm"
+        self.is_timesfm = config.model_type in ("timesfm", "timesfm2_5")
+        self.levels: list[float] = list(config.quantiles) if self.is_timesfm else []
+        self.is_positive: bool = getattr(config, "infer_is_positive", False)
         self.context: int = config.context_length
         self.horizon: int = config.horizon_length if self.is_timesfm else config.prediction_length
         if self.is_timesfm:
@@ -74,12 +74,12 @@ class Networks(Model[Series, Forecast]):
                 "option 'season' has no effect here", why="the network finds seasons by itself", fix="leave it out"
             )
         if self.is_timesfm:
-            unknown = [level for level in options.levels if level not in LEVELS]
+            unknown = [level for level in options.levels if level not in self.levels]
             if unknown:
                 raise BadOption(
                     f"option 'levels' cannot hold {unknown[0]}",
                     why="this model was trained on other quantiles",
-                    fix=f"among {', '.join(map(str, LEVELS))}",
+                    fix=f"among {', '.join(map(str, self.levels))}",
                 )
         elif "levels" in options.model_fields_set and options.levels:
             raise BadOption("this model gives no quantiles", why="it was trained on the mean", fix="levels=[]")
@@ -104,11 +104,22 @@ class Networks(Model[Series, Forecast]):
         """(series, horizon, 1 for the mean and the rest quantiles)."""
         values = [each.to(self.network.device, self.network.dtype) for each in batch]
         if self.is_timesfm:
-            found: Tensor = self.network(past_values=values, freq=[0] * len(values)).full_predictions
-            return found[:, : self.horizon]
+            return self._timesfm(values)
         past = torch.stack(values)[..., None]
         predictions: Tensor = self.network(past_values=past).prediction_outputs
         return predictions
+
+    def _timesfm(self, values: list[Tensor]) -> Tensor:
+        """TimesFM 2.5 looks at all series of a pass before it leaves negative numbers out: here at each alone."""
+        own: dict[str, object] = {"freq": [0] * len(values)}
+        if self.network.config.model_type == "timesfm2_5":
+            own = {"truncate_negative": False}
+        output = self.network(past_values=values, **own)
+        found = torch.cat([output.mean_predictions[..., None], output.full_predictions[..., 1:]], -1)[:, : self.horizon]
+        for row, each in zip(found, values, strict=True):
+            if self.is_positive and each.min() >= 0:
+                row.clamp_(min=0)
+        return found
 
     def postprocess(
         self, output: Tensor, features: list[Features], options: TimeSeriesForecastingOptions
@@ -117,7 +128,7 @@ class Networks(Model[Series, Forecast]):
         results = []
         for each in output.float()[:, : options.horizon]:
             quantiles = [
-                Quantile.model_construct(level=level, values=each[:, 1 + LEVELS.index(level)].tolist())
+                Quantile.model_construct(level=level, values=each[:, 1 + self.levels.index(level)].tolist())
                 for level in levels
             ]
             results.append(Forecast.model_construct(mean=each[:, 0].tolist(), quantiles=quantiles))
