@@ -120,12 +120,16 @@ FAMILIES: dict[str, dict[str, Any]] = {
     ),
     "mask-generation": _family(
         "masking:MaskGenerator",
-        "SAM, SAM-HQ or SAM 2",
+        "SAM, SAM-HQ, SAM 2, EdgeTAM or the tracker of SAM 3",
         "SamModel",
         "SamHQModel",
         "Sam2Model",
         "Sam2VideoModel",
-        limits="names nothing; one image a pass",
+        "EdgeTamModel",
+        "EdgeTamVideoModel",
+        "Sam3TrackerModel",
+        "Sam3VideoModel",
+        limits="names nothing; one image a pass; of SAM 3 the part that takes boxes and points, and no words",
     ),
     "super-resolution": _family(
         "enhancing:SuperResolver",

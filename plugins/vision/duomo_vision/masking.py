@@ -1,7 +1,8 @@
 """Masks by SAM and its kin: of what lies in boxes and at points, or of everything, by a grid as the pipeline does it.
 
 Kirillov et al. 2023, https://arxiv.org/abs/2304.02643; SAM-HQ, https://arxiv.org/abs/2306.01567; SAM 2,
-https://arxiv.org/abs/2408.00714.
+https://arxiv.org/abs/2408.00714; EdgeTAM, https://arxiv.org/abs/2501.07256; and the part of SAM 3 that takes boxes and
+points.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from transformers import (
     AutoImageProcessor,
     AutoModelForMaskGeneration,
     Sam2Processor,
+    Sam3TrackerProcessor,
     SamHQProcessor,
     SamProcessor,
 )
@@ -32,7 +34,13 @@ if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
 
 POINTS_AT_ONCE = 64
-PROMPTS: dict[str, Any] = {"SamModel": SamProcessor, "SamHQModel": SamHQProcessor, "Sam2Model": Sam2Processor}
+PROMPTS: dict[str, Any] = {
+    "SamModel": SamProcessor,
+    "SamHQModel": SamHQProcessor,
+    "Sam2Model": Sam2Processor,
+    "EdgeTamModel": Sam2Processor,
+    "Sam3TrackerModel": Sam3TrackerProcessor,
+}
 """What brings boxes and points to the places of the network's image, by the network."""
 LABEL = "object"
 """SAM knows no names."""

@@ -14,6 +14,7 @@ from transformers import (
     AutoModelForKeypointMatching,
     AutoModelForMaskGeneration,
     Sam2Processor,
+    Sam3TrackerProcessor,
     SamHQProcessor,
     SamProcessor,
     pipeline,
@@ -143,7 +144,7 @@ def test_matches_are_those_of_the_model_itself(folder: Any, make: Make) -> None:
 
 
 @pytest.mark.equals("the pipeline, scores to 1e-4, 1 pixel in 1,000", "mask-generation")
-@pytest.mark.parametrize("make", [tiny.sam, tiny.sam_hq, tiny.sam2, tiny.sam2_video])
+@pytest.mark.parametrize("make", [tiny.sam, tiny.sam_hq, tiny.sam2, tiny.sam3_tracker])
 def test_masks_of_everything_are_those_of_the_pipeline(folder: Any, make: Make) -> None:
     runner = duomo.load("mask-generation", f"dir:{folder(make)}", device="cpu")
     bare = pipeline("mask-generation", str(folder(make)), device="cpu")
@@ -168,6 +169,8 @@ PROMPTS: list[tuple[Make, Any]] = [
     (tiny.sam_hq, SamHQProcessor),
     (tiny.sam2, Sam2Processor),
     (tiny.sam2_video, Sam2Processor),
+    (tiny.edge_tam, Sam2Processor),
+    (tiny.sam3_tracker, Sam3TrackerProcessor),
 ]
 
 

@@ -83,6 +83,11 @@ def sam_hq() -> tuple[Any, Any]:
     return tf.SamHQModel(config), tf.SamImageProcessor(**side)
 
 
+DECODER: Any = {"hidden_size": 32, "mlp_dim": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+DECODER |= {"iou_head_hidden_dim": 16}
+"""Of masks, in SAM 2, SAM 3 and EdgeTAM."""
+
+
 def sam2_parts() -> dict[str, Any]:
     backbone = tf.Sam2HieraDetConfig(
         hidden_size=8, image_size=[64, 64], embed_dim_per_stage=[8, 16, 32, 64],
@@ -95,9 +100,7 @@ def sam2_parts() -> dict[str, Any]:
         backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]], fpn_hidden_size=32,
     )  # fmt: skip
     prompt = tf.Sam2PromptEncoderConfig(hidden_size=32, image_size=64, patch_size=16, mask_input_channels=4)
-    decoder = tf.Sam2MaskDecoderConfig(
-        hidden_size=32, mlp_dim=32, num_hidden_layers=2, num_attention_heads=2, iou_head_hidden_dim=16,
-    )  # fmt: skip
+    decoder = tf.Sam2MaskDecoderConfig(**DECODER)
     return {"vision_config": vision, "prompt_encoder_config": prompt, "mask_decoder_config": decoder}
 
 
@@ -115,6 +118,34 @@ def sam2_video() -> tuple[Any, Any]:
         "mask_downsampler_embed_dim": 32,
     }  # fmt: skip
     return tf.Sam2VideoModel(tf.Sam2VideoConfig(**sam2_parts(), **sizes)), sam2()[1]
+
+
+def edge_tam() -> tuple[Any, Any]:
+    timm: Any = {
+        "architecture": "test_efficientnet",
+        "model_args": {"features_only": True, "out_indices": [1, 2, 3, 4]},
+    }
+    vision = tf.EdgeTamVisionConfig(
+        backbone_config=tf.AutoConfig.for_model("timm_wrapper", **timm), backbone_channel_list=[64, 48, 32, 24],
+        backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]], fpn_hidden_size=32,
+    )  # fmt: skip
+    prompt = tf.EdgeTamPromptEncoderConfig(hidden_size=32, image_size=64, patch_size=16, mask_input_channels=4)
+    config: Any = {"prompt_encoder_config": prompt, "mask_decoder_config": tf.EdgeTamMaskDecoderConfig(**DECODER)}
+    return tf.EdgeTamModel(tf.EdgeTamConfig(vision_config=vision, **config)), sam2()[1]
+
+
+def sam3_tracker() -> tuple[Any, Any]:
+    backbone = tf.Sam3ViTConfig(
+        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14,
+        window_size=2, global_attn_indexes=[1], pretrain_image_size=28,
+    )  # fmt: skip
+    vision = tf.Sam3VisionConfig(
+        backbone_config=backbone, fpn_hidden_size=32, backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]]
+    )
+    prompt = tf.Sam3TrackerPromptEncoderConfig(hidden_size=32, image_size=56, patch_size=14, mask_input_channels=4)
+    config: Any = {"prompt_encoder_config": prompt, "mask_decoder_config": tf.Sam3TrackerMaskDecoderConfig(**DECODER)}
+    processor: Any = tf.Sam3ImageProcessor(size={"height": 56, "width": 56}, mask_size={"height": 16, "width": 16})
+    return tf.Sam3TrackerModel(tf.Sam3TrackerConfig(vision_config=vision, **config)), processor
 
 
 def efficient_loftr() -> tuple[Any, Any]:
