@@ -1,10 +1,12 @@
 """A candidate is compared on a share of the traffic, takes over, and goes again, and nobody's request is lost."""
 
 import asyncio
+import json
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -18,9 +20,11 @@ from duomo.serving.upgrading.compare import Differences, cosine, word_errors
 from duomo.serving.upgrading.shadow import Shadow
 from duomo.tasks.results import Classification, Embedding
 from duomo.testing import EchoModel, echo_spec, fake_catalog, faulty_spec
+from tests.sdk.serving import fakes
 
 ONE = "/v1/tasks/text-classification"
 PLACE = "/-/models/text-classification"
+WRITING = "text-generation"
 ADMIN = {"authorization": "Bearer operator"}
 
 
@@ -108,6 +112,48 @@ def test_no_request_is_lost_while_models_are_exchanged(client):
         for each in asking:
             each.result()
     assert {"loud naps", "LOUD NAPS"} == set(answers)
+
+
+def test_a_stream_ends_on_the_model_it_began_with_and_new_requests_go_to_the_next():
+    """Twelve more are asked while the models are exchanged, and none is lost."""
+    gate = fakes.GATES["two"] = threading.Event()
+    live = fakes.load("text-generation")
+    app = serving.app([live], admin_token="operator", catalog=fakes.CATALOG, candidates=[f"{WRITING}=fake/shouter"])
+    chat = {"messages": [{"role": "user", "content": "one two three"}], "stream": True}
+    others = {"messages": [{"role": "user", "content": "hello"}]}
+
+    async def exchange():
+        transport = httpx.ASGITransport(app)
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60)
+        async with client, app.router.lifespan_context(app):
+
+            async def ask():
+                answer = (await client.post("/v1/chat/completions", json=others)).json()
+                return answer["choices"][0]["message"]["content"]
+
+            streaming = asyncio.create_task(client.post("/v1/chat/completions", json=chat))
+            hosted = app.state.hosted[WRITING]
+            while not hosted.lease().users:
+                await asyncio.sleep(0.001)
+            before = [asyncio.create_task(ask()) for _ in range(4)]
+            swap = asyncio.create_task(
+                client.post(f"/-/models/{WRITING}/swap", json={"model": "fake/shouter"}, headers=ADMIN)
+            )
+            during = [asyncio.create_task(ask()) for _ in range(4)]
+            assert (await swap).status_code == 200
+            after = [asyncio.create_task(ask()) for _ in range(4)]
+            assert not streaming.done()
+            gate.set()
+            said = [json.loads(each[6:]) for each in (await streaming).text.split("\n\n") if each[6:7] == "{"]
+            answers = [await asyncio.gather(*each) for each in (before, during, after)]
+            return "".join(each["choices"][0]["delta"].get("content", "") for each in said), said[-1]["model"], answers
+
+    text, model, (before, during, after) = asyncio.run(exchange())
+    assert (text, model) == ("one two three", "fake/writer")
+    assert after == ["hello!"] * 4
+    assert {*before, *during} <= {"hello", "hello!"}
+    with pytest.raises(UsageProblem, match="is closed"):
+        live("x")
 
 
 def test_only_models_that_were_named_at_the_start_may_take_over(client):
