@@ -1,9 +1,12 @@
 """A candidate is compared on a share of the traffic, takes over, and goes again, and nobody's request is lost."""
 
 import asyncio
+import itertools
 import json
+import random
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
@@ -17,7 +20,7 @@ from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.drift import Windows
 from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.upgrading.compare import Differences, cosine, word_errors
-from duomo.serving.upgrading.shadow import Shadow
+from duomo.serving.upgrading.shadow import MOST_FLYING, Leisure, Shadow
 from duomo.tasks.results import Classification, Embedding
 from duomo.testing import EchoModel, echo_spec, fake_catalog, faulty_spec
 from tests.sdk.serving import fakes
@@ -252,6 +255,42 @@ def test_a_candidate_that_breaks_or_hangs_is_counted_and_holds_nobody_up(faulty)
         assert hung.report()["items"] == 0
 
     asyncio.run(asyncio.wait_for(compare(), 60))
+
+
+def mean_wait(rate, shadowed, num=10_000):
+    """Seconds from a live item's coming to its answer, on a virtual clock; it takes .02 s, as a candidate's does."""
+    dice, leisure, now, took, waiting, due = random.Random(0), Leisure(0.0), 0.0, 0.0, deque(), 0
+    comes = list(itertools.accumulate(dice.expovariate(rate) for _ in range(num)))
+    comes.reverse()
+    while comes or waiting:
+        while comes and comes[-1] <= now:
+            waiting.append(comes.pop())
+        if waiting:
+            now += 0.02
+            took += now - waiting.popleft()
+            due = min(MOST_FLYING, due + shadowed)
+        elif due and leisure.may_begin(now, len(waiting)):
+            now, due = now + 0.02, due - 1
+            leisure.took(0.02)
+        else:
+            now = min(now + 0.005, comes[-1]) if due and comes else comes[-1] if comes else now + 0.005
+    return took / num
+
+
+@pytest.mark.parametrize("rate", [1.0, 10.0, 25.0, 40.0])
+def test_a_candidate_that_is_compared_on_every_item_costs_a_live_one_a_twentieth_of_its_time_at_most(rate):
+    assert mean_wait(rate, 1) <= 1.05 * mean_wait(rate, 0)
+
+
+def test_a_candidate_has_a_twentieth_of_the_time_and_only_while_nothing_waits():
+    leisure, now, begun = Leisure(0.0), 0.0, 0
+    assert not leisure.may_begin(0.0, 1)
+    while now < 1000:
+        if leisure.may_begin(now, 0):
+            leisure.took(0.1)
+            begun += 1
+        now += 0.1
+    assert begun == pytest.approx((1 + 0.05 * 1000) / 0.1, rel=0.01)
 
 
 def test_drift_is_measured_against_the_windows_of_the_model_that_answers(tmp_path):

@@ -62,7 +62,8 @@ class Place(Generic[R]):
             before = resident_bytes()
             runner = await asyncio.to_thread(self._load, name)
             self.candidate = name
-            self.shadow = Shadow(runner, share, max(0, resident_bytes() - before))
+            waiting = self.hosted.admission
+            self.shadow = Shadow(runner, share, max(0, resident_bytes() - before), lambda: waiting.waiting_items)
             self.hosted.watcher = self.shadow
 
     async def promote(self) -> None:

@@ -8,7 +8,7 @@ import logging
 import statistics
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from duomo.inputs.seal import sealed
@@ -20,9 +20,36 @@ from duomo.tasks.base import Result
 
 R = TypeVar("R", bound=Result)
 LOG = logging.getLogger("duomo.shadow")
-MOST_FLYING = 4
-"""Items that the candidate has at once; what comes meanwhile is skipped, so that it never makes the live model wait."""
+MOST_FLYING = 8
+"""Items that the candidate has or that wait for it; what comes meanwhile is skipped."""
+SHARE_OF_TIME, CREDIT_S = 0.05, 1.0
+"""The part of the time that the candidate may compute in, and the seconds of it that it may have saved up."""
+REST_S = 0.005
+"""Seconds until it is looked again whether the live model rests."""
 MOST_TIMES = 10_000
+
+
+class Leisure:
+    """When a candidate may begin an item: nothing waits for the live model, and it has had no more than its share.
+
+    Both compute on the same devices, and what has begun is not interrupted: whoever comes meanwhile waits for it.
+
+    Args:
+        now: the time, in seconds of any clock.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._credit_s, self._at = CREDIT_S, now
+
+    def may_begin(self, now: float, waiting: int) -> bool:
+        """Whether one item may begin while so many wait for the live model."""
+        self._credit_s = min(CREDIT_S, self._credit_s + SHARE_OF_TIME * (now - self._at))
+        self._at = now
+        return waiting == 0 and self._credit_s > 0
+
+    def took(self, seconds: float) -> None:
+        """Take down how long an item was computed."""
+        self._credit_s -= seconds
 
 
 class Shadow(Watcher[R], Generic[R]):
@@ -32,9 +59,12 @@ class Shadow(Watcher[R], Generic[R]):
         runner: the candidate.
         share: of the items that are compared, 0 to 1.
         loaded_bytes: by how much the process grew when the candidate was loaded.
+        waiting: how many items wait for the live model, or are computed by it.
     """
 
-    def __init__(self, runner: Runner[R], share: float, loaded_bytes: int) -> None:
+    def __init__(
+        self, runner: Runner[R], share: float, loaded_bytes: int, waiting: Callable[[], int] = lambda: 0
+    ) -> None:
         self.runner = runner
         self.share = share
         self.loaded_bytes = loaded_bytes
@@ -44,7 +74,8 @@ class Shadow(Watcher[R], Generic[R]):
         self.failed_live = self.failed_candidate = self.failed_both = 0
         self.differences = Differences()
         self._due = 0.0
-        self._turn = asyncio.Lock()
+        self._turn, self._one = asyncio.Lock(), asyncio.Lock()
+        self._waiting, self._leisure = waiting, Leisure(time.monotonic())
         self._flying: set[asyncio.Task[None]] = set()
         self._live_ms: deque[float] = deque(maxlen=MOST_TIMES)
         self._candidate_ms: deque[float] = deque(maxlen=MOST_TIMES)
@@ -91,14 +122,24 @@ class Shadow(Watcher[R], Generic[R]):
 
     async def _compare(self, item: object, options: Mapping[str, object], live: Outcome[R]) -> None:
         try:
-            with sealed():
-                submit = functools.partial(self.runner.submit, item, deadline_s=None, caller="shadow", **options)
-                future = await asyncio.to_thread(submit)
-            candidate = await asyncio.wrap_future(future)
+            async with self._one:
+                while not self._leisure.may_begin(time.monotonic(), self._waiting()):
+                    await asyncio.sleep(REST_S)
+                candidate = await self._compute(item, options)
             await self._note(live, candidate)
         except Exception as error:  # a candidate may do anything: its options are others, or its results
             self.failed_candidate += 1
             LOG.warning("the candidate %s: %s", self.runner.meta.model, type(error).__name__)
+
+    async def _compute(self, item: object, options: Mapping[str, object]) -> Outcome[R]:
+        start = time.monotonic()
+        try:
+            with sealed():
+                submit = functools.partial(self.runner.submit, item, deadline_s=None, caller="shadow", **options)
+                future = await asyncio.to_thread(submit)
+            return await asyncio.wrap_future(future)
+        finally:
+            self._leisure.took(time.monotonic() - start)
 
     async def _note(self, live: Outcome[R], candidate: Outcome[R]) -> None:
         if live.result is not None and candidate.result is not None:
