@@ -218,7 +218,8 @@ def _colour(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.uint8]:
         bits = int(value(dataset, "BitsStored", bits))
     if bits == 8:
         return stored.astype(np.uint8)
-    return (stored.astype(np.float64) / (2**bits - 1) * 255).round().clip(0, 255).astype(np.uint8)
+    most = float(2**bits - 1)
+    return (stored.astype(np.float64) / most * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def _is_rescaled(dataset: Dataset) -> bool:

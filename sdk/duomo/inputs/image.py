@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import PIL.Image
 
 
+_FEW_PAGES = 16
+"""Entries of a TIFF in which a second page is looked for; photos have some smaller copies."""
+_SUBFILE, _COPY_OR_MASK = 254, 0b101
+"""Tag of TIFF that says what an entry is, and its bits for a smaller copy and for a mask."""
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 """What is read, as in `duomo.tasks.IMAGES`. Pillow knows more, and hands some, such as EPS, to other programs."""
 
@@ -167,6 +171,7 @@ class Image(Media):
                     _check_scans(picture, file, label)
                 # Of Pillow's decoders only libtiff prints.
                 with native_remarks_left_out() if picture.format == "TIFF" else contextlib.nullcontext():
+                    _check_pages(picture, label)
                     yield picture
         except PIL.Image.DecompressionBombError as error:
             # Pillow says how many pixels first, then a limit of its own.
@@ -210,6 +215,26 @@ def _check_size(picture: PIL.Image.Image, label: str) -> None:
         raise BadInput(f"{label} has no pixels", why=f"its size is {width} x {height}", fix="leave it out")
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
+
+
+def _check_pages(picture: PIL.Image.Image, label: str) -> None:
+    """Refuse a TIFF of several pages, as a PDF is; smaller copies and masks of a page are none."""
+    if picture.format != "TIFF":
+        return
+    is_more = False
+    try:
+        for at in range(1, _FEW_PAGES):
+            picture.seek(at)
+            is_more = is_more or not picture.tag_v2.get(_SUBFILE, 0) & _COPY_OR_MASK  # type: ignore[attr-defined]
+    except Exception:  # the end, or what follows is damaged
+        pass
+    picture.seek(0)
+    if is_more:
+        raise BadInput(
+            f"{label} has several pages, and one image is expected",
+            why="each page is an image of its own",
+            fix="take them apart: [page.copy() for page in PIL.ImageSequence.Iterator(PIL.Image.open(FILE))]",
+        )
 
 
 def _check_open(picture: PIL.Image.Image, label: str) -> None:

@@ -225,7 +225,7 @@ def test_a_file_without_a_window_is_shown_by_its_own_table(bits):
     most = 2**bits - 1
     table.LUTDescriptor = [256, 0, bits]
     table.LUTData = [round(most * (at / 255) ** 0.5) for at in range(256)]
-    stored = np.arange(0, 200, 10, np.uint16).reshape(4, 5)
+    stored = np.arange(0, 200, 10, dtype=np.uint16).reshape(4, 5)
     dataset = read(dicom_bytes(modality="DX", stored=stored)).dataset
     for name in ("WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "RescaleType"):
         if name in dataset:

@@ -365,3 +365,22 @@ def test_an_image_that_was_loaded_within_its_block_is_read(picture, tmp_path):
     with PIL.Image.open(tmp_path / "a.png") as image:
         image.load()
     np.testing.assert_array_equal(Image.accept(image).array(), np.asarray(picture))
+
+
+def test_a_tiff_of_several_pages_is_not_its_first():
+    first, second = (PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue"))
+    small = PIL.Image.new("RGB", (4, 4), "red")
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    for others, pages in (([], 1), ([second], 2), ([small], 1), ([small, second], 2)):
+        file = io.BytesIO()
+        first.save(file, "TIFF", save_all=True, append_images=others)
+        with PIL.Image.open(io.BytesIO(file.getvalue())) as found:
+            assert found.n_frames == 1 + len(others)
+        if pages == 1:
+            assert Image.accept(file.getvalue()).array()[0, 0].tolist() == [255, 0, 0]
+        else:
+            with pytest.raises(BadInput, match="has several pages"):
+                Image.accept(file.getvalue()).array()
+    with PIL.Image.open(io.BytesIO(file.getvalue())) as found:
+        found.seek(2)
+        assert Image.accept(found.copy()).array()[0, 0].tolist() == [0, 0, 255]
