@@ -95,6 +95,7 @@ def test_what_is_a_formula_or_a_graph_is_refused_with_a_checkpoint_that_learns(r
 
 def test_a_graph_names_the_checkpoint_that_it_was_exported_from(rows, tmp_path):
     (tmp_path / "graph").mkdir()
+    (tmp_path / "graph" / "network.onnx").touch()
     about = {"model": "edge/text-classifier", "task": "text-classification", "source": {"model": "dir:stars"}}
     (tmp_path / "graph" / "duomo.json").write_text(json.dumps(about))
     with pytest.raises(WrongTask, match="cannot be trained") as caught:
