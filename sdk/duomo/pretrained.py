@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
+from duomo.errors import RequirementMissing, UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
 from duomo.parallel import shard_if_grouped
 from duomo.unfit import explain_quantised, quantised_by, read_config
 from duomo.weights import WeightsRef, check_tensors, first_line
@@ -123,6 +123,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
 
     Raises:
         WeightsMissing: the folder has none.
+        RequirementMissing: it needs a library that is not installed.
         UnsafeWeights: it needs code of its own.
     """
     try:
@@ -130,6 +131,12 @@ def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
             return auto.from_pretrained(weights.network_folder, **_SAFE)
     except (OSError, ValueError, ImportError) as error:
         _refuse_own_code(weights, error)
+        if isinstance(error, ImportError):
+            raise RequirementMissing(
+                f"the {what} of '{weights.folder}' needs a library that is not installed",
+                why=first_line(error),
+                fix="install it where duomo is installed",
+            ) from None
         raise WeightsMissing(
             f"'{weights.folder}' has no {what} that can be used",
             why=first_line(error),

@@ -9,9 +9,10 @@ import PIL.Image
 import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers.models.smolvlm import processing_smolvlm
 
 import duomo
-from duomo.errors import BadOption, WeightsMismatch, WeightsMissing
+from duomo.errors import BadOption, RequirementMissing, WeightsMismatch, WeightsMissing
 from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_multimodal.chat import ImageChatter
@@ -32,6 +33,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[..., 
         return made[make]
 
     return get
+
+
+@pytest.fixture(autouse=True)
+def counts_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor of SmolVLM wants num2words for videos, and asks for it before any image."""
+    monkeypatch.setattr(processing_smolvlm, "num2words", str)
+
+
+def test_a_processor_that_needs_a_library_says_which(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = folder(tiny_chat.smol_vlm)
+    monkeypatch.setattr(processing_smolvlm, "num2words", None)
+    with pytest.raises(RequirementMissing, match="needs a library") as caught:
+        duomo.load("image-text-to-text", f"dir:{source}", device="cpu")
+    assert "pip install num2words" in caught.value.why
 
 
 @pytest.mark.parametrize(

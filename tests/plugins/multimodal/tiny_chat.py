@@ -119,6 +119,22 @@ def idefics3(folder: Path) -> Path:
     return _save(tf.Idefics3ForConditionalGeneration(config), processor, folder)
 
 
+def smol_vlm(folder: Path) -> Path:
+    tiles = [f"<row_{row}_col_{column}>" for row in range(1, 3) for column in range(1, 3)]
+    special = ["<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>", "<video>", *tiles]
+    words = [*WORDS, *special, "ask", "say"]
+    config = tf.SmolVLMConfig(
+        text_config=_text(words) | {"model_type": "llama"}, vision_config=PICTURE,
+        image_token_id=words.index("<image>"), scale_factor=2,
+    )  # fmt: skip
+    side: Any = {"size": {"longest_edge": 64}, "max_image_size": {"longest_edge": 32}}
+    processor = tf.SmolVLMProcessor(
+        tf.SmolVLMImageProcessor(**side), _tokenizer(words), tf.SmolVLMVideoProcessor(**side), image_seq_len=1,
+        chat_template=_template("<image>"),
+    )  # fmt: skip
+    return _save(tf.SmolVLMForConditionalGeneration(config), processor, folder)
+
+
 def intern_vl(folder: Path) -> Path:
     marks = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
     marks["video_token"] = "<video>"
@@ -323,6 +339,7 @@ CHATTING = [
     qwen3_vl_moe,
     qwen3_5,
     qwen3_5_moe,
+    smol_vlm,
     llava_next,
     llava_onevision,
     idefics3,
