@@ -37,6 +37,8 @@ def images(format: str) -> list[bytes]:
     palette = photo.quantize(16)
     grey16 = PIL.Image.fromarray(rng.integers(0, 65535, (24, 40)).astype(np.uint16))
     key = {"transparency": (200, 30, 30)}
+    smaller = photo.reduce(2)
+    smaller.encoderinfo = {"tiffinfo": {254: 1}}
     frames = {"save_all": True, "append_images": [photo.rotate(90), photo.rotate(180)]}
     made = {
         "JPEG": [
@@ -59,7 +61,7 @@ def images(format: str) -> list[bytes]:
             *((photo, {"compression": each}) for each in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")),
             (photo.convert("1"), {"compression": "group4"}),
             (grey16, {}),
-            (photo, frames),
+            (photo, {"save_all": True, "append_images": [smaller]}),
         ],
         "AVIF": [(photo, {"exif": exif}), (photo.convert("RGBA"), {}), (photo, frames)],
     }

@@ -375,7 +375,7 @@ def test_a_tiff_of_several_pages_is_not_its_first():
         file = io.BytesIO()
         first.save(file, "TIFF", save_all=True, append_images=others)
         with PIL.Image.open(io.BytesIO(file.getvalue())) as found:
-            assert found.n_frames == 1 + len(others)
+            assert getattr(found, "n_frames", 1) == 1 + len(others)
         if pages == 1:
             assert Image.accept(file.getvalue()).array()[0, 0].tolist() == [255, 0, 0]
         else:
