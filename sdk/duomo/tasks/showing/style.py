@@ -12,6 +12,7 @@ STYLE = """<style>
 .duomo td.number { font-variant-numeric: tabular-nums; white-space: nowrap; width: 1%; }
 .duomo .bar { background: var(--tint); border-radius: 3px; height: .8em; margin-top: .3em; min-width: 5em; }
 .duomo .bar i { background: #3d6fd1; border-radius: 3px; display: block; height: 100%; }
+@media (max-width: 480px) { .duomo .bar { min-width: 2em; } }
 .duomo svg, .duomo img { display: block; height: auto; max-width: 100%; margin: .4em 0; border-radius: 4px; }
 .duomo audio { width: 100%; max-width: 480px; margin: .3em 0; }
 .duomo .few { color: color-mix(in srgb, currentColor 70%, transparent); font-size: 13px; }
