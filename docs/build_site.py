@@ -146,7 +146,7 @@ def home_of(module: ModuleType, name: str) -> str | None:
 def names_of(module: ModuleType) -> dict[str, str]:
     """The public names of a module with the paths of their definitions: `__all__`, or what it defines itself."""
     listed = getattr(module, "__all__", None)
-    names = listed if listed is not None else [name for name in dir(module) if not name.startswith("_")]
+    names = listed if listed is not None else [name for name in dir(module) if name[0] != "_" and name.isidentifier()]
     found = {name: home for name in names if (home := home_of(module, name))}
     if listed is None:
         found = {name: home for name, home in found.items() if home.startswith(f"{module.__name__}.")}
