@@ -3,13 +3,14 @@
 import csv
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,20 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("bash") is None, reason="the pages are written for a shell like bash"),
 ]
+FORKS = """
+import os, shlex, sys
+import torch._dynamo, transformers.modeling_utils
+from duomo.cli import main
+for line in sys.argv[1:]:
+    child = os.fork()
+    if not child:
+        sys.argv = shlex.split(line, comments=True)
+        main()
+    _, ending = os.waitpid(child, 0)
+    if code := os.waitstatus_to_exitcode(ending):
+        sys.exit(f"{line} ended with {code}")
+"""
+"""Runs each command in a process of its own, as a shell does, and imports once what takes longest to import."""
 REPLACED = {"/backups": "backups", "--size small": "--size tiny", "--rate 400": "--rate 400 -o json"}
 """What a test has smaller or elsewhere: a folder that may be written to, minutes of training."""
 NEWS = "In an orderly fashion, profit of the bank rose by 10 % in the third quarter."
@@ -80,18 +95,30 @@ def shell(script: str, place: Path) -> str:
     return done.stdout
 
 
+def forks(script: str, place: Path) -> None:
+    """Run commands that need nothing of a shell."""
+    assert not set("|&;<>*?$`") & set("".join(shlex.split(script, comments=True)))
+    environment = {**os.environ, "DUOMO_CONFIG": str(place / "config.toml")}
+    call = [sys.executable, "-c", FORKS, *script.splitlines()]
+    done = subprocess.run(call, cwd=place, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout[-1000:]}\n{done.stderr[-1000:]}"
+
+
 @pytest.mark.multiproc
 @pytest.mark.parametrize(
-    ("page", "language", "count"),
-    [("README.md", "console", 6), ("docs/training.md", "", 5), ("docs/export.md", "bash", 2),
-     ("docs/operating.md", "bash", 4)],
+    ("page", "language", "count", "run"),
+    [("README.md", "console", 6, shell), ("docs/training.md", "", 5, forks), ("docs/export.md", "bash", 2, shell),
+     ("docs/operating.md", "bash", 4, shell)],
+    ids=["README", "training", "export", "operating"],
 )  # fmt: skip
-def test_the_commands_of_a_page_run_one_after_another(page: str, language: str, count: int, place: Path) -> None:
+def test_the_commands_of_a_page_run_one_after_another(
+    page: str, language: str, count: int, run: Callable[[str, Path], object], place: Path
+) -> None:
     script = commands(page, language)
     assert len(script.splitlines()) == count
     for old, new in REPLACED.items():
         script = script.replace(old, new)
-    shell(script, place)
+    run(script, place)
 
 
 def test_the_python_of_the_page_of_training_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
