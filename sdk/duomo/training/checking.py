@@ -106,9 +106,12 @@ def evaluate(
         training = Training(dataclasses.replace(request, recipe=unlimited), start, catalog.task(task))
         training.read(learns=False)
         if training.model.has_new_head:
+            known = training.labels_of_the_start() if training.model.kind == "classes" else ()
+            others = [name for name in training.labels if name not in known]
+            said = f"it says {', '.join(known[:8])}, and " if known else ""
             raise BadInput(
                 f"'{model}' does not know the labels of these rows",
-                why=f"the rows have {', '.join(training.labels[:8])}",
+                why=f"{said}the rows have {', '.join(others[:8])}",
                 fix="evaluate it on rows with its own labels, or train it on these: duomo train",
             )
         found = training.evaluate(training.train_rows, training.train_labels)

@@ -71,7 +71,7 @@ class Reading:
         if learns:  # rows that cannot be used may have been all those of a class
             self._check_labels(cls, prepared.examples[: self._num_own])
             self.findings += [*look_alikes(self.labels), *written_for_none(self.labels)]
-            known = self._labels_of_the_start() if cls.kind == "classes" and self.model.has_new_head else ()
+            known = self.labels_of_the_start() if cls.kind == "classes" and self.model.has_new_head else ()
             self.findings += [unknown_names(known, self.labels)] if known else []
         parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
         self._limit_left_out(len(prepared))
@@ -93,7 +93,7 @@ class Reading:
                 fix="validation=0.2  (--validation 0.2), or leave patience out",
             )
 
-    def _labels_of_the_start(self) -> Sequence[str]:
+    def labels_of_the_start(self) -> Sequence[str]:
         """Labels of the checkpoint's own head; none of one without a head, or whose head names none."""
         weights = self.start.weights
         config = {} if self.start.architecture or weights.path is None else weights.config()

@@ -253,8 +253,9 @@ def test_a_model_is_evaluated_on_rows_with_its_own_labels_alone(checkpoint):
     runner = duomo.load("text-classification", f"dir:{folder}")
     right = sum(runner(row["text"]).top.name == row["label"] for row in rows)
     assert found.scores["accuracy"].value == right / 5
-    with pytest.raises(BadInput, match="does not know the labels"):
+    with pytest.raises(BadInput, match="does not know the labels") as caught:
         evaluate("text-classification", [*rows, {"text": "a dog", "label": "other"}], model=f"dir:{folder}")
+    assert caught.value.why == "it says neg, pos, and the rows have other"
 
 
 def tagged(words: dict[str, str]) -> list[dict[str, Any]]:
