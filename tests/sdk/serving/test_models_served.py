@@ -15,6 +15,8 @@ import skimage.data
 import soundfile
 
 import duomo
+from duomo.client.encode import encode_item
+from duomo.serving.upgrading.compare import word_errors
 from duomo.tasks import FeatureExtraction, ImageClassification
 from tests.sdk.serving import browser
 from tests.sdk.serving.servers import Server
@@ -141,10 +143,13 @@ def test_a_websocket_writes_speech_down_and_streams_a_text(server):
         assert "".join(each["text"] for each in parts[:-1])
     if "automatic-speech-recognition" not in served(server):
         return
-    _, body, _ = server.post("/v1/tasks/text-to-speech", {"input": "The weather is nice today."})
-    spoken = duomo.Audio.accept(base64.b64decode(json.loads(body)["result"]["wav"])).samples(16_000)
     quiet = (0.0005 * np.random.default_rng(0).standard_normal(16_000)).astype(np.float32)
-    sent = (np.concatenate([quiet, spoken, quiet]) * 32767).astype("<i2").tobytes()
+    clips = [quiet]
+    for text in ("The weather is nice today.", "A small dog runs after a red ball in the park.",
+                 "Please bring three apples and a bottle of water."):  # fmt: skip
+        _, body, _ = server.post("/v1/tasks/text-to-speech", {"input": text})
+        clips += [duomo.Audio.accept(base64.b64decode(json.loads(body)["result"]["wav"])).samples(16_000), quiet]
+    sent = (np.concatenate(clips) * 32767).astype("<i2").tobytes()
     with websockets.connect(f"{address}/v1/live/automatic-speech-recognition") as socket:
         socket.send(json.dumps({"sampling_rate": 16_000}))
         for at in range(0, len(sent), 3200):
@@ -153,8 +158,20 @@ def test_a_websocket_writes_speech_down_and_streams_a_text(server):
         events = []
         while not events or events[-1]["type"] not in ("done", "error"):
             events.append(json.loads(socket.recv(120)))
-    said = " ".join(each["text"] for each in events if each["type"] == "final")
-    assert "weather" in said.lower()
+    finals = [each for each in events if each["type"] == "final"]
+    assert len(finals) == 3
+    assert [each["start"] for each in finals] == sorted(each["start"] for each in finals)
+    whole = encode_item(duomo.Audio.accept((np.frombuffer(sent, "<i2").astype(np.float32) / 32768, 16_000)))
+    _, body, _ = server.post("/v1/tasks/automatic-speech-recognition", {"input": whole})
+    offline, said = (
+        words(each) for each in (json.loads(body)["result"]["text"], " ".join(each["text"] for each in finals))
+    )
+    assert len(offline) >= 22
+    assert word_errors(offline, said) <= 0.03 * len(offline), (offline, said)
+
+
+def words(text: str) -> list[str]:
+    return re.findall("[a-z]+", text.lower())
 
 
 @pytest.fixture
