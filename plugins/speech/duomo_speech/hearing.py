@@ -9,7 +9,7 @@ passes    each window is prepared alone, and those of one shape share a pass: pa
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Inputs = dict[str, Tensor]
 """What a feature extractor makes of one window, as a batch of one."""
 
+PASS = 2**18
+"""Numbers in the inputs of one pass on a CPU: two windows of AST or 16 s of sound. What a network makes of many more is
+larger than the memory that the C library keeps, and is asked of the system again in each layer."""
 SPECTRUM_S = 0.025
 """What AST makes a spectrum of."""
 FRAME_S = 0.01
@@ -81,7 +84,7 @@ class Hearing(Model[In, R]):
 
     def forward(self, batch: list[Inputs]) -> list[Any]:
         """What `compute` gives for each window, in order."""
-        return by_shape(batch, self.network.dtype, self.compute)
+        return by_shape(batch, self.network.dtype, self.compute, PASS)
 
     @abstractmethod
     def compute(self, inputs: Inputs) -> Iterable[Any]:
@@ -120,17 +123,29 @@ class Hearing(Model[In, R]):
         return dict(self.extractor(samples, sampling_rate=self.rate, return_tensors="pt"))
 
 
-def by_shape(batch: list[Inputs], dtype: torch.dtype, compute: Callable[[Inputs], Iterable[Any]]) -> list[Any]:
-    """Run `compute` on windows of one shape at a time; what it gives for each, in the order of `batch`."""
+def by_shape(
+    batch: list[Inputs], dtype: torch.dtype, compute: Callable[[Inputs], Iterable[Any]], most: int = 0
+) -> list[Any]:
+    """Run `compute` on windows of one shape at a time; what it gives for each, in the order of `batch`.
+
+    On a CPU a pass has inputs of `most` numbers, or one window; 0 for no bound.
+    """
     groups: dict[tuple[torch.Size, ...], list[int]] = {}
     for at, inputs in enumerate(batch):
         groups.setdefault(tuple(tensor.shape for tensor in inputs.values()), []).append(at)
     found: dict[int, Any] = {}
-    for places in groups.values():
+    for places in (part for group in groups.values() for part in _passes(group, batch, most)):
         joined = {name: torch.cat([batch[at][name] for at in places]) for name in batch[places[0]]}
         inputs = {name: each.to(dtype) if each.is_floating_point() else each for name, each in joined.items()}
         found.update(zip(places, compute(inputs), strict=True))
     return [found[at] for at in range(len(batch))]
+
+
+def _passes(places: list[int], batch: list[Inputs], most: int) -> Iterator[list[int]]:
+    inputs = list(batch[places[0]].values())
+    is_bound = most > 0 and inputs[0].is_cpu
+    size = max(1, most // max(each.numel() for each in inputs)) if is_bound else len(places)
+    return (places[at : at + size] for at in range(0, len(places), size))
 
 
 def heard(config: PreTrainedConfig, extractor: Processor) -> int:

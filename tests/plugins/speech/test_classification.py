@@ -12,6 +12,7 @@ import transformers as tf
 import duomo
 from duomo.errors import WrongTask
 from duomo.testing.samples import RATE, voice
+from duomo_speech.hearing import PASS, by_shape
 
 NAMES: dict[str, Any] = {"id2label": {0: "yes", 1: "no", 2: "hm"}, "label2id": {"yes": 0, "no": 1, "hm": 2}}
 SIZES: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
@@ -84,3 +85,19 @@ def test_less_sound_than_a_frame_is_an_error_of_its_item(checkpoint: Make) -> No
 def test_a_regression_is_refused(checkpoint: Make) -> None:
     with pytest.raises(WrongTask, match="audio-classification"):
         duomo.load("audio-classification", f"dir:{checkpoint('ast', problem_type='regression')}", device="cpu")
+
+
+@pytest.mark.parametrize(("numbers", "passes"), [(2**16, [4, 3]), (2**18, [1] * 7), (2**19, [1] * 7), (8, [7])])
+def test_long_windows_go_through_a_cpu_few_at_a_time(numbers: int, passes: list[int]) -> None:
+    windows = [{"input_values": torch.full((1, numbers), float(at))} for at in range(7)]
+    sizes = []
+
+    def compute(inputs: dict[str, torch.Tensor]) -> list[float]:
+        sizes.append(len(inputs["input_values"]))
+        return inputs["input_values"].amax(1).tolist()
+
+    assert by_shape(windows, torch.float32, compute, PASS) == [0, 1, 2, 3, 4, 5, 6]
+    assert sizes == passes
+    sizes.clear()
+    by_shape(windows, torch.float32, compute)
+    assert sizes == [7]
