@@ -15,7 +15,14 @@ from duomo.adapters import Adapter, Artifact, Case, Decision, Payload, Record, U
 from duomo.tasks.base import Result
 from duomo_finance.plugin import DOCUMENT_SCAN
 
-NUMBER = re.compile(r"\(?-?[$€£]?\s?\d{1,3}(?:[.,\s]\d{3})+(?:[.,]\d{1,2})?\)?|\(?-?[$€£]?\s?\d+(?:[.,]\d{1,2})?\)?")
+_GROUPS = r"[1-9]\d{0,2}(?P<mark>[.,'’\s])\d{3}(?:(?P=mark)\d{3})*(?!\d)(?:(?!(?P=mark))[.,]\d+)?"
+_LAKHS = r"[1-9]\d?(?:,\d\d)+,\d{3}(?!\d)(?:\.\d+)?"
+NUMBER = re.compile(
+    r"(?P<open>\()?(?:(?P<sign>[-−]\s?|–))?(?P<before>[$€£])?\s?(?P<inner>[-−–])?"
+    rf"(?P<digits>{_LAKHS}|{_GROUPS}|\d+(?:[.,]\d+)?)"
+    r"(?:\s?(?P<after>[$€£])(?!\s?\d))?(?P<end>[-−–](?!\s?\d))?\)?"
+)
+"""An amount: in groups of three by one mark, in Indian groups or in none; signs and symbols before it or behind."""
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
 SURE = 0.9
 """A line read with less is for a person."""
@@ -188,21 +195,22 @@ def read_fields(lines: Sequence[Any], labels: Labels) -> list[Found]:
 
 
 def parse_amount(text: str) -> tuple[Decimal, str] | None:
-    """A number as it is printed in statements, and its currency: ``(1,234.5)`` is negative, ``1.234,5`` is European."""
+    """A number as it is printed in statements, and its currency: ``(1,234.5)`` is negative, ``1.234,5`` is European.
+
+    A group of three behind a single mark is thousands, ``1.234``, unless a 0 is before it.
+    """
     match = NUMBER.search(text)
     if match is None:
         return None
-    raw = match[0]
-    currency = next((SYMBOLS[each] for each in raw if each in SYMBOLS), "")
-    digits = re.sub(r"[^\d.,]", "", raw)
-    last = max(digits.rfind("."), digits.rfind(","))
-    # What follows the last mark is a fraction, unless it is a group of three.
-    if last >= 0 and len(digits) - last - 1 != 3:
-        digits = re.sub(r"[.,]", "", digits[:last]) + "." + digits[last + 1 :]
-    else:
-        digits = re.sub(r"[.,]", "", digits)
-    negative = raw.startswith("(") or "-" in raw
-    return (-Decimal(digits) if negative else Decimal(digits)), currency
+    digits = match["digits"]
+    if match["mark"]:
+        digits = digits.replace(match["mark"], "")
+    elif digits.count(",") > 1:
+        digits = digits.replace(",", "")
+    value = Decimal(digits.replace(",", "."))
+    currency = SYMBOLS.get(match["before"] or match["after"], "")
+    is_negative = any(match[each] for each in ("open", "sign", "inner", "end"))
+    return (-value if is_negative else value), currency
 
 
 def statement(*lines: tuple[str, str]) -> Any:

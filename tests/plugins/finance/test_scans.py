@@ -8,7 +8,16 @@ import pytest
 import duomo
 from duomo.outcome import outcome_of
 from duomo.tasks.vision.reading import Page, TextLine
-from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, Questions, parse_amount, read_fields, statement
+from duomo_finance.scans import (
+    BALANCE_SHEET,
+    NUMBER,
+    DocumentScan,
+    Labels,
+    Questions,
+    parse_amount,
+    read_fields,
+    statement,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,11 +30,27 @@ from duomo_finance.scans import BALANCE_SHEET, DocumentScan, Labels, Questions, 
         ("-12.5", (Decimal("-12.5"), "")),
         ("1 234 567", (Decimal(1234567), "")),
         ("£7", (Decimal(7), "GBP")),
+        ("0.125", (Decimal("0.125"), "")),
+        ("1.234", (Decimal(1234), "")),
+        ("12,345.678", (Decimal("12345.678"), "")),
+        ("1234.5678", (Decimal("1234.5678"), "")),
+        ("1'234'567.50", (Decimal("1234567.50"), "")),
+        ("1,23,456", (Decimal(123456), "")),
+        ("12,34,567.5", (Decimal("1234567.5"), "")),
+        ("1,234-", (Decimal(-1234), "")),
+        ("\u2212 5", (Decimal(-5), "")),
+        ("\u20135", (Decimal(-5), "")),
+        ("$-5", (Decimal(-5), "USD")),
+        ("12.345 €", (Decimal(12345), "EUR")),
+        ("600 $ 700", (Decimal(600), "")),
+        ("2024-01", (Decimal(2024), "")),
         ("n/a", None),
     ],
 )
 def test_amounts_are_read_as_statements_print_them(text, amount):
     assert parse_amount(text) == amount
+    is_whole = amount is not None and text not in ("600 $ 700", "2024-01")
+    assert bool(NUMBER.fullmatch(text)) == is_whole, "an answer that is an amount is matched to its end"
 
 
 def line(text, x, y, score=0.99):
