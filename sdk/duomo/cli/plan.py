@@ -112,6 +112,9 @@ def command(
     known = parse_devices(devices)
     profile, axes = profile_of(model, app.catalog, functools.partial(_timed, app))
     if train:
+        from duomo.training.starts import check_trainable
+
+        check_trainable(model, app.catalog)
         _plan_training(model, profile, known, train, axes, length or TRAIN_LENGTH, output)
         return
     planned = make_plan(profile, known, objective=objective, items=items, dtype=dtype, length=length, axes=axes)

@@ -18,7 +18,7 @@ from duomo.specs import ModelSpec
 from duomo.training.fit import FILE
 from duomo.training.request import Request
 from duomo.training.trainable import Trainable
-from duomo.weights import WeightsRef, file_digest
+from duomo.weights import WeightsRef, file_digest, parse_ref
 
 if TYPE_CHECKING:
     from duomo.tasks.base import Result
@@ -127,6 +127,20 @@ def find_scratch(task: str, architecture: str, size: str, catalog: Catalog) -> S
         )  # fmt: skip
     size = size or sizes[0]
     return Start(spec, WeightsRef(spec, None, "random"), f"{name} ({size}), from random numbers", "", name, size)
+
+
+def check_trainable(model: str, catalog: Catalog) -> None:
+    """Raise `WrongTask` for a model of the catalog that training starts from for no task; folders are not looked at."""
+    ref = parse_ref(model, [spec.name for spec in catalog.models])
+    if ref.kind != "catalog":
+        return
+    spec = catalog.model(ref.name)
+    if not any(each.trainer and (each.name == spec.name or _takes(each, [spec.name])) for each in catalog.models):
+        able = [each for each in catalog.models if each.task == spec.task and each.trainer]
+        raise WrongTask(
+            f"'{spec.name}' cannot be trained", why=_why(spec, spec.task, able),
+            fix=_nearest(able, catalog) or "docs/training.md lists what can be",
+        )  # fmt: skip
 
 
 def start_of(request: Request, catalog: Catalog) -> tuple[Request, Start]:

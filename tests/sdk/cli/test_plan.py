@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import transformers
 
+from duomo import default_catalog
+from duomo.errors import WrongTask
 from duomo.testing.fakes import EchoModel, echo_spec
+from duomo.training.starts import check_trainable
 
 
 @pytest.fixture
@@ -136,3 +139,10 @@ def test_what_training_cannot_be_planned_is_refused(duomo: Any, bert: Path) -> N
     found = duomo("plan", f"{bert}/config.json", "--devices", "2xA10", "--train", "lora")
     assert found.exit_code == 2
     assert "1 to 2" in found.stderr
+
+
+def test_a_model_that_cannot_be_trained_has_no_plan_of_training() -> None:
+    with pytest.raises(WrongTask, match="'nlp/vader' cannot be trained") as caught:
+        check_trainable("nlp/vader", default_catalog())
+    assert "-m nlp/minilm" in caught.value.fix
+    check_trainable("nlp/minilm", default_catalog())
