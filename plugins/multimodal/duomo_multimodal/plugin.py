@@ -13,9 +13,9 @@ CONSE_LIMITS = (
 CHATTING = tuple(
     f"{name}ForConditionalGeneration"
     for name in (
-        "AyaVision", "Gemma3", "Gemma4", "Glm4v", "Idefics2", "Idefics3", "InternVL", "Lfm2Vl", "Llava", "LlavaNext",
-        "LlavaOnevision", "Mistral3", "Mllama", "PaliGemma", "Qwen2VL", "Qwen2_5_VL", "Qwen3VL", "Qwen3VLMoe",
-        "Qwen3_5", "Qwen3_5Moe", "SmolVLM", "VipLlava",
+        "AyaVision", "Gemma3", "Gemma4", "Glm46V", "Glm4v", "Glm4vMoe", "Idefics2", "Idefics3", "InternVL", "Lfm2Vl",
+        "LightOnOcr", "Llava", "LlavaNext", "LlavaOnevision", "Mistral3", "Mllama", "PaliGemma", "Qwen2VL",
+        "Qwen2_5_VL", "Qwen3VL", "Qwen3VLMoe", "Qwen3_5", "Qwen3_5Moe", "SmolVLM", "VipLlava",
     )
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""

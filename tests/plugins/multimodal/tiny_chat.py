@@ -185,6 +185,22 @@ def mistral3(folder: Path) -> Path:
     return _save(tf.Mistral3ForConditionalGeneration(config), processor, folder)
 
 
+def light_on_ocr(folder: Path) -> Path:
+    marks: dict[str, Any] = {"image_token": "[IMG]", "image_break_token": "[IMG_BREAK]"}
+    marks["image_end_token"] = "[IMG_END]"
+    words = [*WORDS, *marks.values(), "ask", "say"]
+    vision = tf.PixtralVisionConfig(**{**PICTURE, "image_size": 64, "patch_size": 8}, head_dim=8)
+    config = tf.LightOnOcrConfig(
+        text_config=tf.Qwen3Config(**_text(words), head_dim=8), vision_config=vision,
+        image_token_id=words.index("[IMG]"), tie_word_embeddings=False,
+    )  # fmt: skip
+    side: Any = {"size": {"longest_edge": 64}, "patch_size": 16}
+    processor = tf.LightOnOcrProcessor(
+        tf.PixtralImageProcessor(**side), _tokenizer(words, **marks), patch_size=8, chat_template=_template("[IMG]")
+    )
+    return _save(tf.LightOnOcrForConditionalGeneration(config), processor, folder)
+
+
 def pixtral(folder: Path) -> Path:
     """LLaVA with the eye of Pixtral, which takes images of any shape."""
     words = [*WORDS, "[IMG]", "[IMG_BREAK]", "[IMG_END]", "ask", "say"]
@@ -299,23 +315,37 @@ def lfm2_vl(folder: Path) -> Path:
 
 
 def glm4v(folder: Path) -> Path:
+    return _glm(folder, "Glm4v")
+
+
+def glm4v_moe(folder: Path) -> Path:
+    experts: dict[str, Any] = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+    experts["rope_parameters"] = _rope()["rope_parameters"] | {"partial_rotary_factor": 1.0}
+    return _glm(folder, "Glm4vMoe", "Glm4v", **experts, first_k_dense_replace=1, n_group=1, topk_group=1)
+
+
+def glm46v(folder: Path) -> Path:
+    return _glm(folder, "Glm46V")
+
+
+def _glm(folder: Path, name: str, eye: str = "", **text: Any) -> Path:
+    eye = eye or name
     marks = ["<|image|>", "<|video|>", "<|begin_of_image|>", "<|end_of_image|>", "<bov>", "<eov>"]
     words = [*WORDS, *marks, "ask", "say"]
     names = ("image_token_id", "video_token_id", "image_start_token_id", "image_end_token_id",
              "video_start_token_id", "video_end_token_id")  # fmt: skip
     vision: Any = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "patch_size": 8}
     vision |= {"out_hidden_size": 32, "image_size": 64}
-    config = tf.Glm4vConfig(
-        text_config=_text(words) | _rope(), vision_config=vision,
+    config = getattr(tf, f"{name}Config")(
+        text_config=_text(words) | _rope() | text, vision_config=vision,
         **dict(zip(names, map(words.index, marks), strict=True)),
     )  # fmt: skip
     side: Any = {"patch_size": 8, "merge_size": 2, "size": {"shortest_edge": 256, "longest_edge": 4096}}
     tokenizer = _tokenizer(words, image_token="<|image|>", video_token="<|video|>")
-    processor = tf.Glm4vProcessor(
-        tf.Glm4vImageProcessor(**side), tokenizer, tf.Glm4vVideoProcessor(**side),
-        chat_template=_template("<|begin_of_image|><|image|><|end_of_image|>"),
-    )  # fmt: skip
-    return _save(tf.Glm4vForConditionalGeneration(config), processor, folder)
+    images, videos = (getattr(tf, f"{eye}{kind}Processor")(**side) for kind in ("Image", "Video"))
+    template = _template("<|begin_of_image|><|image|><|end_of_image|>")
+    processor = getattr(tf, f"{eye}Processor")(images, tokenizer, videos, chat_template=template)
+    return _save(getattr(tf, f"{name}ForConditionalGeneration")(config), processor, folder)
 
 
 def mllama(folder: Path) -> Path:
@@ -340,6 +370,7 @@ CHATTING = [
     qwen3_5,
     qwen3_5_moe,
     smol_vlm,
+    light_on_ocr,
     llava_next,
     llava_onevision,
     idefics3,
@@ -353,6 +384,8 @@ CHATTING = [
     vip_llava,
     lfm2_vl,
     glm4v,
+    glm4v_moe,
+    glm46v,
     mllama,
 ]
 
