@@ -6,7 +6,7 @@ import random
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from duomo.errors import SystemicError
+from duomo.errors import BadOption, SystemicError
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Scheduler
@@ -550,9 +550,22 @@ def test_an_item_of_no_cost_leaves_a_budget_of_one():
         scheduler.offer(entry(index), 1)
     scheduler.out_of_memory(scheduler.next_batch(), problem("OutOfMemoryError"))
     assert sizes(scheduler, 3) == [1, 1, 1]
+    scheduler = Scheduler(Policy(max_items=9, budget=1))
+    fill(scheduler, [1] * 4)
+    scheduler.out_of_memory(scheduler.next_batch(), problem("OutOfMemoryError"))
+    assert sizes(scheduler, 9) == [1, 1, 1], "one that did not fit alone leaves room for one"
 
 
 # All fail alike
+
+
+def test_an_option_that_only_the_model_could_refuse_ends_the_run():
+    scheduler = Scheduler(Policy(max_items=2))
+    fill(scheduler, [1, 1])
+    with pytest.raises(BadOption, match="no such voice"):
+        scheduler.settle(
+            scheduler.next_batch(), [ItemResult(result=1), ItemResult(error=ItemError.of(BadOption("no such voice")))]
+        )
 
 
 def test_what_succeeds_beside_failures_shows_that_not_all_fail():
