@@ -121,9 +121,13 @@ def report(target: Target, jobs: int, only: set[str] | None = None) -> Report:
         raise SystemExit(f"the tests of {target.name} fail before anything is changed")
     cpu_s = CPU_FACTOR * (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before) + CPU_S
     made = [each for each in mutants(source, target.path) if only is None or str(each) in only]
+    survivors = []
     with ThreadPoolExecutor(jobs) as threads:
-        passed = list(threads.map(lambda mutant: _passes(target, mutant.code, cpu_s), made))
-    survivors = [mutant for mutant, survived in zip(made, passed, strict=True) if survived]
+        passed = threads.map(lambda mutant: _passes(target, mutant.code, cpu_s), made)
+        for mutant, survived in zip(made, passed, strict=True):
+            if survived:
+                survivors.append(mutant)
+                print(f"  not noticed  {target.path}:{mutant}", file=sys.stderr, flush=True)
     return Report(target, len(made), survivors, time.perf_counter() - start)
 
 
