@@ -40,8 +40,8 @@ def from_json(place: str, line: bytes, field: str) -> Item:
 def from_record(place: str, record: Any, field: str) -> Item:
     """Make an item of a row, or of a field of it."""
     # What an earlier `duomo run` wrote keeps its id, so that a result can be followed through the chain.
-    known = isinstance(record, dict) and isinstance(record.get("id"), str)
-    label = record["id"] if known else place
+    own = record.get("id") if isinstance(record, dict) else None
+    label = str(own) if isinstance(own, str | int) and not isinstance(own, bool) else place
     if not field:
         return Item(label, record, label)
     try:
