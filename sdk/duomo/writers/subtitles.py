@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ class SubtitleWriter(TextWriter):
     """The sign between seconds and milliseconds."""
     head = ""
     escapes: dict[str, str]
-    """What may not stand in a text, and what is written instead, in this order."""
+    """Patterns of what may not stand in a text, and what is written instead, in this order."""
 
     def write(self, outcome: Outcome[Any]) -> None:
         if outcome.result is None:
@@ -37,7 +38,7 @@ class SubtitleWriter(TextWriter):
         self._file.write(self.head)
         for number, (start, end, text) in enumerate(_cues(outcome.result), 1):
             for sign, instead in self.escapes.items():
-                text = text.replace(sign, instead)
+                text = re.sub(sign, instead, text)
             self._file.write(f"{number}\n{self._time(start)} --> {self._time(end)}\n{text}\n\n")
 
     def _prepare(self) -> None:
@@ -53,7 +54,7 @@ class SrtWriter(SubtitleWriter):
     """SubRip: numbered cues, a comma before the milliseconds, and no way to write an arrow."""
 
     mark = ","
-    escapes = {"-->": "->"}  # noqa: RUF012 - never changed
+    escapes = {"-{2,}>": "->"}  # noqa: RUF012 - never changed
 
 
 class VttWriter(SubtitleWriter):
