@@ -53,7 +53,17 @@ def frame(
         return polars.DataFrame({name: _arrays(values) for name, values in data.items()}, strict=False)
     import pandas
 
-    return pandas.DataFrame(data)
+    return pandas.DataFrame({name: _whole_numbers(values) for name, values in data.items()})
+
+
+def _whole_numbers(values: list[object]) -> list[object] | pandas.Series[int]:
+    """Make a column of whole numbers some of which are missing, which pandas makes floats of; leave any other."""
+    there = [value for value in values if value is not None]
+    if len(there) == len(values) or not there or not all(type(value) is int for value in there):
+        return values
+    import pandas
+
+    return pandas.Series(values, dtype="Int64")
 
 
 def _arrays(values: list[Any]) -> list[Any] | polars.Series:

@@ -130,6 +130,16 @@ def test_outcomes_are_a_table_with_the_columns_of_the_csv(library):
     assert table["error.what"][1] == "this text is empty"
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_whole_numbers_stay_whole_beside_an_item_that_failed(library):
+    pytest.importorskip(library)
+    clip = Speech(wav=b"RIFF", sampling_rate=16000, duration=1.0)
+    some: list[Outcome[Speech]] = [Failure(0, "a", None, FAILED, META), Success(1, "b", clip, None, META)]
+    rates = duomo.frame(some, library)["sampling_rate"]
+    assert str(rates.dtype) == "Int64"
+    assert list(rates.drop_nulls() if library == "polars" else rates.dropna()) == [16000]
+
+
 def test_a_table_of_polars_has_no_vector_where_an_item_failed():
     column = duomo.frame(outcomes(vectors(3, 2), failed=frozenset({1})), "polars")["vector"]
     assert column.is_null().to_list() == [False, True, False]
