@@ -194,6 +194,7 @@ def test_csv_has_a_row_for_each_item_also_where_nothing_was_found(duomo: Any, tm
 
 def test_text_is_the_rows_with_tabs(duomo: Any) -> None:
     assert duomo(*CLASSIFY, "-t", "a", "-o", "text").stdout == "a\t1\nother\t0\n"
+    assert duomo(*CLASSIFY, "-t", "a\tb\nc\u2028d", "-o", "text").stdout == "a b c d\t1\nother\t0\n"
 
 
 def test_json_is_one_list(duomo: Any) -> None:
@@ -588,6 +589,13 @@ def test_a_text_without_its_option_is_answered_with_the_option(duomo: Any) -> No
     assert done.exit_code == 1
     assert "no text file at 'I love it'" in done.stderr
     assert "-t 'TEXT' runs on a text itself" in done.stderr
+
+
+def test_a_row_keeps_its_id_where_that_is_a_number(duomo: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(json.dumps({"id": own, "text": "a"}) + "\n" for own in (17, "x", None, True, 1.5)))
+    lines = duomo.json(*CLASSIFY, str(file), "--field", "text")
+    assert [line["id"] for line in lines] == ["17", "x", f"{file}:3", f"{file}:4", f"{file}:5"]
 
 
 def test_rows_of_a_csv_are_items_by_the_field_that_is_named(duomo: Any, tmp_path: Path) -> None:

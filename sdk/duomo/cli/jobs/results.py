@@ -13,6 +13,8 @@ from duomo.writers.columns import find, full_names
 
 _MOST_ROWS = 20
 _BAR = 10
+_ON_ONE_LINE = dict.fromkeys(map(ord, "\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
+"""What would end a value or a row, and the space that stands for it."""
 
 
 class View:
@@ -69,10 +71,13 @@ class View:
         return rows
 
     def text(self, record: Mapping[str, Any], result: Any) -> str:
-        """Give the result's own text where it has one, else its rows with tabs between the values."""
+        """Give the result's own text where it has one, else its rows with tabs between the values.
+
+        A tab or the end of a line in a value becomes a space, so that each row keeps its columns.
+        """
         if self.has_text and not self.fields:
             return str(result.text)
-        return "\n".join("\t".join(plain(value) for value in row) for row in self.rows(record))
+        return "\n".join("\t".join(plain(value).translate(_ON_ONE_LINE) for value in row) for row in self.rows(record))
 
     def _chosen(self, record: Mapping[str, Any]) -> list[Any]:
         return [find(record, path) for path in self.fields]
