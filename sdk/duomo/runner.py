@@ -90,6 +90,7 @@ def load(
     remote = any(known.remote for known in catalog.executors.values() if known.name == named)
     job = job._replace(plan=plan_for(job, named, devices, parallel, remote=remote))
     task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
+    job = job._replace(result=task_class.Result)
     # The planner may have chosen another than the default.
     place = find_executor(job.plan.executor if isinstance(executor, str) else executor, catalog)
     LOG.info("loading %s for %s%s", reference, spec.task, f" from {path}" if path else "")

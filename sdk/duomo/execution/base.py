@@ -41,6 +41,8 @@ class Job(NamedTuple):
     """One of `MODES`."""
     plan: ExecutionPlan = ExecutionPlan()
     """Over what it is spread."""
+    result: type | None = None
+    """The class of the task's results; None where it is not known."""
 
 
 class Timing(NamedTuple):

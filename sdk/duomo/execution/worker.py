@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.catalog import resolve
-from duomo.counting import counted
-from duomo.errors import DuomoError, Unavailable, WeightsProblem, WorkerContractError
+from duomo.errors import DuomoError, Unavailable, WeightsProblem
 from duomo.execution.base import ItemResult, Job, Timing
+from duomo.execution.contract import check_class, check_length, check_result
 from duomo.execution.devices import (
     describe_and_release,
     freeze,
@@ -64,6 +64,7 @@ class Worker:
             self._trial = optimize(self.model, job.optimize, self.device)
         elif self.device == "cpu" and (held := networks(self.model)):
             resolve("duomo.execution.speed.linears:pack", ("torch",), "a network on the CPU")(held.values())
+        self._result = job.result
         self._splits = cls.split is not Model.split
         self.checks_options = cls.check_options is not Model.check_options
         self._checked: object = None  # the options that were found good last
@@ -73,7 +74,9 @@ class Worker:
 
     def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
         with opening(weights):
-            return cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
+            model = cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
+        check_class(self.job, "load", model, Model, "load() returns the model, of a subclass of duomo.Model")
+        return model
 
     def meta(self, executor: str) -> Meta:
         """Return what is the same for all results of this worker."""
@@ -210,7 +213,10 @@ class Worker:
             if len(items) == 1:
                 return [describe_and_release(error)[0]]
             return [self._preprocess([item], options)[0] for item in items]
-        self._same_length("preprocess", features, items)
+        check_length(self.job, "preprocess", features, items)
+        for each in features:
+            if type(each) is not dict:
+                check_class(self.job, "preprocess", each, dict, "each item needs a dict of its own")
         return list(features)
 
     def _finish(self, features: list[Features], batch: object, options: object) -> list[Any]:
@@ -224,7 +230,10 @@ class Worker:
             if isinstance(error, Exception) or not _is_failure(error):
                 raise
             raise RuntimeError(f"{type(error).__name__}: {error}") from error  # only an `Exception` is handled
-        self._same_length("postprocess", results, features)
+        check_length(self.job, "postprocess", results, features)
+        for each in results:
+            if type(each) is not self._result:
+                check_result(self.job, "postprocess", each)
         return results
 
     def _join(self, item: object, item_results: list[ItemResult], options: object) -> ItemResult:
@@ -237,17 +246,10 @@ class Worker:
         try:
             result = self.model.merge(item, [item_result.result for item_result in item_results], options)
             check_results([result])
+            check_result(self.job, "merge", result)
         except Exception as error:
             return ItemResult(error=ItemError.of(error))
         return ItemResult(result, None, any(item_result.truncated for item_result in item_results), len(item_results))
-
-    def _same_length(self, step: str, got: Sequence[Any], items: Sequence[object]) -> None:
-        if len(got) != len(items):
-            raise WorkerContractError(
-                f"'{self.job.spec.name}' gave {len(got):,} from {step}() for {counted(len(items), 'item')}",
-                why="each item needs exactly one, in the same order",
-                fix=f"report it to the author of {self.job.plugin or self.job.spec.plugin}",
-            )
 
 
 @contextlib.contextmanager

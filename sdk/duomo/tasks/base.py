@@ -141,16 +141,38 @@ T = TypeVar("T")
 
 
 class ListOf(Result, Generic[T]):
-    """A result whose things stand in its first list: ``class Detections(ListOf[Box])``.
+    """A result that lists things: ``class Detections(ListOf[Box])`` with a field ``boxes: list[Box]``.
 
     Iteration, ``len``, an index or a slice, and truth are those of that list: an empty one is false.
+
+    Raises:
+        TypeError: the class, when it is defined, has no field of that type.
     """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        is_of_brackets = cls.__pydantic_generic_metadata__["origin"] is not None
+        if cls.__pydantic_fields_complete__ and not is_of_brackets:
+            cls._list_field()
+
+    @classmethod
+    def _list_field(cls) -> str:
+        """Return the name of the first field that is a list of what stands in the brackets."""
+        known = [base.__pydantic_generic_metadata__["args"] for base in cls.__mro__ if issubclass(base, ListOf)]
+        listed = next(filter(None, known), ())
+        for name, field in cls.__pydantic_fields__.items():
+            if get_origin(field.annotation) is list and listed in ((), get_args(field.annotation)):
+                return name
+        thing = getattr(listed[0], "__name__", str(listed[0])) if listed else "…"
+        raise TypeError(
+            f"{cls.__name__} has no field of the type list[{thing}]: a ListOf is read as that list. "
+            f"Write one, such as things: list[{thing}], or derive the class from Result"
+        )
 
     @property
     def _things(self) -> list[T]:
-        fields = type(self).__pydantic_fields__
-        first = next(name for name, field in fields.items() if get_origin(field.annotation) is list)
-        things: list[T] = getattr(self, first)
+        things: list[T] = getattr(self, self._list_field())
         return things
 
     def __iter__(self) -> Iterator[T]:  # type: ignore[override]  # as in `Result`

@@ -20,6 +20,7 @@ from duomo.errors import (
 from duomo.execution.base import Job
 from duomo.execution.worker import Worker
 from duomo.tasks.nlp import TextClassification
+from duomo.tasks.nlp.embedding import Similarity
 from duomo.testing.fakes import EchoModel, echo_spec
 
 OPTIONS = TextClassification.Options.parse({})
@@ -310,6 +311,25 @@ def raising(error):
             raise error
 
     return Raising
+
+
+@pytest.mark.parametrize(
+    ("step", "gives", "told"),
+    [
+        ("load", lambda cls, weights, **_: None, "gave NoneType from load"),
+        ("preprocess", lambda self, items, options: [[each] for each in items], "gave list from preprocess"),
+        ("preprocess", lambda self, items, options: {each: each for each in items}, "gave str from preprocess"),
+        ("postprocess", lambda self, output, features, options: [{}] * len(features), "gave dict from postprocess"),
+        ("postprocess", lambda self, output, features, options: [Similarity(scores=[])] * len(features),
+         "gave Similarity from postprocess"),
+        ("merge", lambda self, item, results, options: "a+b", "gave str from merge"),
+    ],
+)  # fmt: skip
+def test_a_step_that_gives_another_thing_than_it_should_is_named(made, step, gives, told):
+    given = classmethod(gives) if step == "load" else gives
+    broken = type("Broken", (Long if step == "merge" else EchoModel,), {step: given})
+    with pytest.raises(WorkerContractError, match=told):
+        [found.unwrap() for found in computed(made(broken, result=TextClassification.Result), "a b", "c d")]
 
 
 def test_an_item_alone_raises_our_error_with_the_models_as_its_cause(made):

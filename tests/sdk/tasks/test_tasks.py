@@ -187,6 +187,22 @@ def test_a_result_is_read_as_its_list_or_says_what_to_write(kind):
             result["name"]
 
 
+@pytest.mark.parametrize("annotation", [tuple[Span, ...], list[Span] | None, list[str], list])
+def test_a_class_of_results_that_list_things_needs_a_list_of_them(annotation):
+    with pytest.raises(TypeError, match=r"Found has no field of the type list\[Span\]: .* things: list\[Span\]"):
+        type("Found", (ListOf[Span],), {"__annotations__": {"spans": annotation}})
+
+
+def test_a_result_is_read_as_the_list_of_what_it_says_to_list():
+    class Found(ListOf[Span]):
+        words: list[str]
+        spans: list[Span]
+
+    span = Span(label="CITY", text="Rome", start=0, end=4, score=1.0)
+    assert list(Found(words=["a", "b"], spans=[span])) == [span]
+    assert list(type("Same", (Found,), {})(words=[], spans=[span])) == [span]
+
+
 @settings(max_examples=60)
 @given(results)
 def test_every_result_survives_json(result):
