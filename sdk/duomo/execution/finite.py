@@ -30,7 +30,8 @@ def check_output(output: object) -> None:
     A score of minus infinity may be meant, as a mask: it is an error only where it reaches a result.
     """
     total = _sum(output)
-    if not math.isfinite(total) and total != -math.inf:
+    # A sum may also be too large for its parts.
+    if not math.isfinite(total) and total != -math.inf and _is_bad(output):
         raise _not_finite("NaN or infinity came out of the network")
 
 
@@ -80,8 +81,28 @@ def _sum(output: object) -> float:
         return float(output.sum(dtype=torch.float32).item())  # half precision overflows in a sum of its own kind
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and isinstance(output, numpy.ndarray) and output.dtype.kind == "f":
-        return float(output.sum(dtype=numpy.float64))
+        with numpy.errstate(over="ignore"):
+            return float(output.sum(dtype=numpy.float64))
     return 0.0
+
+
+def _is_bad(output: object) -> bool:
+    """Whether a number among those that `_sum` adds up is NaN or infinity: one by one, and a mask is fine."""
+    if isinstance(output, dict):
+        output = list(output.values())
+    if isinstance(output, _ROWS):
+        return any(map(_is_bad, output))
+    return hasattr(output, "dtype") and not _are_finite(output, are_masks_fine=True)
+
+
+def _are_finite(values: object, *, are_masks_fine: bool = False) -> bool:
+    """Whether each number of a tensor, an array or one of its numbers is finite."""
+    array: Any = values
+    library: Any = sys.modules["torch" if type(values).__module__.startswith("torch") else "numpy"]
+    if library.__name__ == "numpy" and array.dtype.kind != "f":
+        return True
+    fine = library.isfinite(array)
+    return bool((fine | (array == -math.inf) if are_masks_fine else fine).all())
 
 
 def _is_finite(value: object) -> bool:
@@ -92,7 +113,7 @@ def _is_finite(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_finite, value))
     if hasattr(value, "dtype"):
-        return math.isfinite(_sum(value))
+        return _are_finite(value)
     return all(map(_is_finite, vars(value).values())) if hasattr(value, "__dict__") else True
 
 

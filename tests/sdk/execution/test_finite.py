@@ -64,6 +64,13 @@ def test_an_item_whose_output_is_not_finite_fails_alone_even_where_its_result_hi
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_large_but_finite_numbers_of_every_kind_are_fine(dtype: torch.dtype) -> None:
     check_output(torch.full((4096,), 60_000.0, dtype=dtype))
+    largest = torch.full((4096,), torch.finfo(dtype).max, dtype=dtype)  # more than any sum of its kind holds
+    check_output({"scores": [largest, largest[:2], torch.full((100,), 9e98, dtype=torch.float64)]})
+    check_output(torch.cat([largest, torch.tensor([-INF], dtype=dtype)]))  # a mask among them
+    check_output(largest.double().numpy() if dtype is torch.bfloat16 else largest.numpy())
+    for bad in (NAN, INF):
+        with pytest.raises(BadOutput):
+            check_output((largest, torch.full((100,), bad, dtype=dtype)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -152,6 +159,8 @@ def test_a_number_made_behind_the_network_is_found_in_results_of_any_shape(shape
 
 def test_sums_that_overflow_are_no_fault_of_their_numbers() -> None:
     check_results([Similarity.model_construct(scores=[1e308, 1e308]), Embedding(vector=[1e30, 1e30])])
+    with pytest.raises(BadOutput):
+        check_results([Similarity.model_construct(scores=[np.float32(NAN)])])
 
 
 def test_results_without_numbers_are_left_alone() -> None:
