@@ -16,6 +16,7 @@ from duomo.data.examples import Example, Finding
 from duomo.errors import BadInput, BadOption, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
 from duomo.execution.worker import opening
+from duomo.outcome import ItemError
 from duomo.specs import TaskSpec
 from duomo.training.fit import LeftOut
 from duomo.training.material import Material, default_label, left_out, names_of, read_material, split_rows
@@ -45,6 +46,7 @@ class Reading:
         self.device = torch.device(pick_device(request.device))
         self.left_out: list[LeftOut] = []
         self.findings: list[Finding] = []
+        self.labels: list[str] = []
         self.truncated = 0
         """Rows longer than the model reads."""
         self.cut_off = 0
@@ -67,6 +69,8 @@ class Reading:
             material = material._replace(examples=[*own, *other], num_own=len(own))
         if learns:
             self._check_labels(cls, material.examples[: material.num_own])
+        else:
+            material = self._leave_unknown_out(material)
         prepared = self._prepare_rows(cls, material)
         if learns:  # rows that cannot be used may have been all those of a class
             self._check_labels(cls, prepared.examples[: self._num_own])
@@ -100,6 +104,40 @@ class Reading:
         names = [str(name) for name in dict(config.get("id2label") or {}).values()]
         is_named = any(not re.fullmatch(r"LABEL_\d+", name) for name in names)
         return names if is_named and any("Classification" in each for each in config.get("architectures") or ()) else ()
+
+    def _leave_unknown_out(self, material: Material) -> Material:
+        """Leave out rows with a label that the model does not know, unless it knows none: evaluation makes no head."""
+        cls = self.start.trainer()
+        if cls.kind not in ("classes", "spans"):
+            return material
+        known, kept, lost = self._labels_of_the_model(), list[Example](), list[LeftOut]()
+        for each in material.examples:
+            unknown = [name for name in names_of([each], cls.kind) if name not in known]
+            if not unknown:
+                kept.append(each)
+                continue
+            error = BadInput(
+                f"label {unknown[0]!r} is unknown to the model",
+                why=f"it says {', '.join(sorted(known)[:8])}",
+                fix="name the label as the model does, or train it on rows with it: duomo train",
+            )
+            lost.append(left_out(each.id, ItemError.of(error)))
+        if not names_of(kept, cls.kind):
+            return material
+        self.left_out += lost
+        return material._replace(examples=kept, num_own=len(kept))
+
+    def _labels_of_the_model(self) -> set[str]:
+        """Labels that it gives without a new head; none where that cannot be told."""
+        cls = self.start.trainer()
+        known = set(self.labels_of_the_start())
+        if cls.kind == "spans":
+            return {tag[2:] for tag in known if tag[:2] == "B-" and f"I-{tag[2:]}" in known}
+        weights = self.start.weights
+        if known or self.start.architecture or (weights.path is not None and weights.config().get("architectures")):
+            return known
+        model = self._open(cls)
+        return set() if model.has_new_head else set(model.labels)
 
     def _check_labels(self, cls: type[Trainable[Any]], examples: Sequence[Example]) -> None:
         labels = [each.label for each in examples]

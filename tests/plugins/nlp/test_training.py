@@ -253,8 +253,13 @@ def test_a_model_is_evaluated_on_rows_with_its_own_labels_alone(checkpoint):
     runner = duomo.load("text-classification", f"dir:{folder}")
     right = sum(runner(row["text"]).top.name == row["label"] for row in rows)
     assert found.scores["accuracy"].value == right / 5
+    other = {"text": "a dog", "label": "other"}
+    again = evaluate("text-classification", [other, *rows], model=f"dir:{folder}")
+    assert again.scores == found.scores
+    assert again.num_rows == 5
+    assert [(each.id, each.what) for each in again.left_out] == [("0", "label 'other' is unknown to the model")]
     with pytest.raises(BadInput, match="does not know the labels") as caught:
-        evaluate("text-classification", [*rows, {"text": "a dog", "label": "other"}], model=f"dir:{folder}")
+        evaluate("text-classification", [other], model=f"dir:{folder}")
     assert caught.value.why == "it says neg, pos, and the rows have other"
 
 
@@ -303,7 +308,10 @@ def test_spans_are_learnt_and_the_folder_finds_them(checkpoint, tmp_path, train)
     )
     assert fit.labels == ("LOC", "PER")
     assert {each.what.split(" is ")[-1] for each in fit.rows.left_out} == {"not in its text", "not a list of spans"}
-    assert evaluate("token-classification", rows, model=f"dir:{fit.folder}").scores["macro_f1"].value > 0.9
+    other = tagged({"Rex": "PET"})[:1]
+    scored = evaluate("token-classification", [*rows, *other], model=f"dir:{fit.folder}")
+    assert scored.scores["macro_f1"].value > 0.9
+    assert [each.what for each in scored.left_out] == ["label 'PET' is unknown to the model"]
     runner = fit.load()
     found = [[(span.text, span.label) for span in runner(row["text"]).spans] for row in rows]
     wanted = [[(row["text"][s["start"] : s["end"]], s["label"]) for s in row["spans"]] for row in rows]
