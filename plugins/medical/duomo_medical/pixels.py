@@ -46,9 +46,11 @@ class Frames(NamedTuple):
     inverted: bool
     """Whether it was MONOCHROME1; values are already turned so that more is brighter."""
     window: tuple[float, float] | None
-    """Centre and width the file asks for, turned with the values."""
+    """Centre and width the file asks for, turned with the values: black at half a width below the centre."""
     directions: str
     """Where columns and rows run, such as ``LP``."""
+    is_sigmoid: bool = False
+    """Whether the file's window is a sigmoid, which has neither black nor white ends."""
 
     def to_uint8(self, window: str | tuple[float, float] | None = None) -> NDArray[np.uint8]:
         """Frames for a screen or a model of photos: (frames, rows, columns) or (…, 3).
@@ -64,6 +66,9 @@ class Frames(NamedTuple):
             if self.unit != "HU":
                 raise BadInput(f"the window '{window}' is meant for CT in Hounsfield units", fix="use the file's own")
             window = WINDOWS[window]
+        if window is None and self.window is not None and self.is_sigmoid:  # PS3.3 C.11.2.1.3.1
+            centre, width = self.window
+            return (127.5 * (1 + np.tanh(2 * (self.values - centre) / width))).round().astype(np.uint8)
         low, high = self._range(window or self.window)
         grey = np.clip((self.values - low) / max(high - low, 1e-6), 0, 1)
         return (grey * 255).round().astype(np.uint8)
@@ -135,7 +140,7 @@ def develop(dataset: Dataset) -> Frames:
     padding = _padding(dataset, stored, values if unit == "HU" else None)
     if padding is not None and padding.any() and not padding.all():
         values[padding] = AIR if unit == "HU" else values[~padding].min()
-    window = _file_window(dataset)
+    window, is_sigmoid = _file_window(dataset)
     if window is None and unit != "HU" and "VOILUTSequence" in dataset:
         values, window = _through_table(dataset, values)
     inverted = value(dataset, "PhotometricInterpretation") == "MONOCHROME1"
@@ -144,7 +149,7 @@ def develop(dataset: Dataset) -> Frames:
         values = ends - values
         window = window and (ends - window[0], window[1])
     padding = turn.apply(padding) if padding is not None else None
-    return Frames(turn.apply(values), unit, padding, inverted, window, turn.directions)
+    return Frames(turn.apply(values), unit, padding, inverted, window, turn.directions, is_sigmoid)
 
 
 def _check_size(dataset: Dataset) -> None:
@@ -272,14 +277,21 @@ def _padding(dataset: Dataset, stored: NDArray[Any], hounsfield: NDArray[Any] | 
     return mask
 
 
-def _file_window(dataset: Dataset) -> tuple[float, float] | None:
-    """The first window of the file; one may be stored as several."""
+def _file_window(dataset: Dataset) -> tuple[tuple[float, float] | None, bool]:
+    """The first window of the file, and whether it is a sigmoid; one may be stored as several.
+
+    Without a word a window is LINEAR (PS3.3 C.11.2.1.2), which is one narrower than its width says.
+    """
     holder = dataset if "WindowCenter" in dataset else functional_group(dataset, "FrameVOILUTSequence") or dataset
     centre, width = value(holder, "WindowCenter"), value(holder, "WindowWidth")
     if centre is None or width is None:
-        return None
+        return None, False
     first = [each[0] if isinstance(each, pydicom.multival.MultiValue) else each for each in (centre, width)]
     try:
-        return float(first[0]), float(first[1])
+        middle, wide = float(first[0]), float(first[1])
     except (TypeError, ValueError):
-        return None
+        return None, False
+    function = value(holder, "VOILUTFunction") or "LINEAR"
+    if function == "LINEAR" and wide >= 1:
+        return (middle - 0.5, max(wide - 1, 1e-6)), False
+    return (middle, wide), function == "SIGMOID" and wide > 0

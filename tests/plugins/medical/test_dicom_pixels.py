@@ -171,7 +171,7 @@ def test_an_enhanced_object_has_its_unit_and_window_in_functional_groups(shared)
     stored = np.stack([np.full((4, 5), 1000 + at, np.uint16) for at in range(3)])
     frames = pixels.develop(enhanced(stored, shared=shared))
     assert frames.unit == "HU"
-    assert frames.window == (40.0, 400.0)
+    assert frames.window == (39.5, 399.0)  # from -160 to 239, by PS3.3 C.11.2.1.2
     expected = [0, 1, 2] if shared else [0, 1002, 2006]
     assert frames.values[:, 0, 0].tolist() == expected
 
@@ -239,6 +239,19 @@ def test_a_file_without_a_window_is_shown_by_its_own_table(bits):
     del dataset.VOILUTSequence[0].LUTDescriptor
     with pytest.raises(InputUnreadable, match="cannot be shown as it asks"):
         pixels.develop(dataset)
+
+
+@pytest.mark.parametrize("function", [None, "LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("window", [(128, 256), (100, 2), (60, 1), (90, 40.5)])
+def test_a_window_is_drawn_by_its_function(function, window):
+    stored = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    dataset = read(dicom_bytes(modality="DX", stored=stored, WindowCenter=window[0], WindowWidth=window[1])).dataset
+    if function is not None:
+        dataset.VOILUTFunction = function
+    expected = np.asarray(pydicom.pixels.apply_windowing(stored, dataset))
+    assert np.abs(pixels.develop(dataset).to_uint8()[0] - expected).max() <= 0.51
+    dataset.PhotometricInterpretation = "MONOCHROME1"
+    assert np.abs(pixels.develop(dataset).to_uint8()[0] - (255 - expected)).max() <= 0.51
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
