@@ -39,6 +39,20 @@ def test_forecasts_are_those_of_statsforecast(name: str) -> None:
     assert middle.values == alone[0].mean
 
 
+@pytest.mark.parametrize("name", ["auto-ets", "auto-theta"])
+def test_a_forecast_does_not_depend_on_the_unit(name: str) -> None:
+    """Theta gave others in small units, .2 and .7 of a standard deviation away: its optimiser had not begun."""
+    pytest.importorskip("statsforecast")
+    runner = duomo.load("time-series-forecasting", f"tabular/{name}", device="cpu")
+    for series in (100 + np.cumsum(NOISE), np.round(10 + 2 * NOISE)):
+        expected = runner(series * 2**20, horizon=4)
+        for unit in (1e-3, 1e-6, 1e-12):
+            found = runner(series * unit, horizon=4)
+            rows = [[each.mean, *(part.values for part in each.quantiles)] for each in (found, expected)]
+            apart = np.abs(np.array(rows[0]) / unit - np.array(rows[1]) / 2**20).max()
+            assert apart < 0.05 * series.std()
+
+
 def test_a_season_is_worth_more_than_repeating_last_year() -> None:
     pytest.importorskip("statsforecast")
     result = duomo.load("time-series-forecasting", "tabular/auto-ets", device="cpu")(PAST, horizon=12, season=12)
@@ -55,6 +69,9 @@ def test_short_and_constant_series_and_those_with_gaps() -> None:
     outcomes = list(runner.map([[1.0, 2.0], [5] * 9, [1.0, float("nan")] * 9, [], ["x"], PAST], horizon=3))
     assert [each.ok for each in outcomes] == [False, True, False, False, False, True]
     assert "too few for a forecast" in outcomes[0].error.what
+    with pytest.raises(BadInput, match="it needs 7"):
+        runner([1.0, 5.0, 2.0, 7.0, 3.0, 8.0], season=3)
+    assert len(runner([1.0, 5.0, 2.0, 7.0, 3.0, 8.0, 2.5], horizon=3).mean) == 3
     assert "value 2 of this series is nan" in outcomes[2].error.what
     flat = outcomes[1].unwrap()
     assert flat.mean == [5, 5, 5]

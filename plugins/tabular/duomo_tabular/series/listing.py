@@ -10,13 +10,14 @@ AUTO_ETS = ModelSpec(
     "Apache-2.0",
     weights="none",
     requires=("statsforecast>=2",),
-    limits="each series by itself, without causes; its intervals hold if the future is like the past; needs four "
+    limits="each series by itself, without causes; its intervals hold if the future is like the past; needs seven "
     "values, and two seasons where a season is named",
 )
 AUTO_THETA = AUTO_ETS._replace(
     name="tabular/auto-theta",
     loader="duomo_tabular.series.statistical:AutoTheta",
     summary="the theta method, its form chosen for each series",
+    limits=AUTO_ETS.limits.replace("seven", "four"),
 )
 NETWORKS = ModelSpec(
     "tabular/series-networks",
