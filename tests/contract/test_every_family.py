@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import string
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -278,7 +279,7 @@ def baseline(module: str, architecture: str) -> Callable[[Path], None]:
         labels = ["a", "b", "c"]
         model = trainer.build(architecture, size, labels=labels, device=torch.device("cpu"), dtype=torch.float32)
         if architecture == "transformer":
-            model.adopt("\0 abcdefghijklmnopqrstuvwxyz")
+            model.adopt("\0" + string.printable)
         model.save(folder)
 
     return save

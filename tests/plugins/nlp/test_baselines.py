@@ -7,7 +7,7 @@ import torch
 
 import duomo
 from duomo import Recipe
-from duomo.errors import BadOption, InputTooLong
+from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.inputs import Prompt
 from duomo_nlp.models.transformer import Characters, CharactersTrainer, Size
 
@@ -58,6 +58,16 @@ def test_a_language_model_of_characters_learns_and_writes(learnt):
     with pytest.raises(BadOption, match="nothing is drawn"):
         runner("the", top_p=0.9)
     assert runner("the cat sat on", max_new_tokens=30, stop=("mat", "cat")).finish_reason == "stop"
+    with pytest.raises(BadOption, match=r"'stop\.0' cannot be ''"):
+        runner("the", stop=[""])
+    with pytest.raises(BadInput, match=r"this prompt has 'é', which the model has never read"):
+        runner("the cat sat on é")
+    longer = "a dog ran to the cat. the cat sat on the mat. " * 2
+    with pytest.raises(InputTooLong, match="92 characters and the model reads 64"):
+        runner(longer)
+    [cut] = runner.map([longer], long="truncate", max_new_tokens=8)
+    assert cut.meta.truncated
+    assert cut.unwrap() == runner(longer[-64:], max_new_tokens=8)
 
 
 def test_no_character_sees_what_comes_after_it():

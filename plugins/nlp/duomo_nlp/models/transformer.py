@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 from duomo import Model, Prompt, WeightsRef, folders
-from duomo.errors import BadOption
+from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.generating import check_top_p
 from duomo.model import Features
 from duomo.tasks.nlp.generation import Generation, TextGenerationOptions
@@ -126,7 +126,8 @@ class Characters(Model[Prompt, Generation]):
         check_top_p(options.top_p, bool(options.temperature))
 
     def preprocess(self, items: Sequence[Prompt], options: TextGenerationOptions) -> list[Features]:
-        return [{"ids": self._ids(item), "options": options, "most": item.max_new_tokens} for item in items]
+        """Numbers of the characters. Raises `BadInput` for an unknown one, `InputTooLong` for more than are read."""
+        return [self._prepare(item, options) for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
         return features
@@ -145,9 +146,27 @@ class Characters(Model[Prompt, Generation]):
             for (text, reason, count), each in zip(output, features, strict=True)
         ]
 
+    def _prepare(self, item: Prompt, options: TextGenerationOptions) -> Features:
+        block = self.size.block
+        unknown = sorted(set(_text(item)).difference(self.number))
+        if unknown:
+            raise BadInput(
+                f"this prompt has {unknown[0]!r}, which the model has never read",
+                why="it knows the characters of the texts that it has learned from",
+                fix="leave it out, or train on texts with it",
+            )
+        ids = self._ids(item)
+        if len(ids) > block and options.long == "error":
+            raise InputTooLong(
+                f"this prompt has {len(ids):,} characters and the model reads {block:,}",
+                why="cutting it silently would lose its beginning",
+                fix="shorten it, or long=truncate to keep its end",
+            )
+        is_cut = len(ids) > block
+        return {"ids": ids[-block:], "options": options, "most": item.max_new_tokens, "truncated": is_cut}
+
     def _ids(self, item: Prompt) -> list[int]:
-        text = item.text or "\n".join(message["content"] for message in item.messages)
-        return [self.number.get(each, 0) for each in text]
+        return [self.number.get(each, 0) for each in _text(item)]
 
     def _write(self, features: Features) -> tuple[str, str, int]:
         options: TextGenerationOptions = features["options"]
@@ -166,6 +185,10 @@ class Characters(Model[Prompt, Generation]):
             if stop is not None:
                 return text.removesuffix(stop), "stop", count + 1
         return text, "length", most
+
+
+def _text(item: Prompt) -> str:
+    return item.text or "\n".join(message["content"] for message in item.messages)
 
 
 def _choose(logits: Tensor, options: TextGenerationOptions, draw: torch.Generator) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -52,7 +52,9 @@ class TextGenerationOptions(Options):
         " says, or 1",
     )
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="makes sampling repeatable")
-    stop: tuple[str, ...] = Field((), description="end at any of these texts, which are left out")
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="end at any of these texts, which are left out"
+    )
     chat: bool | None = Field(
         None, description="wrap the prompt in the model's chat template; when left out, if it has one"
     )
