@@ -212,6 +212,16 @@ class Backtest(Adapter[Job, BacktestResult]):
         run: Run = case.raw
         rule = case.record.payload.rule
         tested = self._value_at_risk(case, run)
+        metrics = performance(run, num_trials=self.plan.num_trials)
+        if "cagr" not in metrics:
+            case.find(
+                "CALIB.N_TOO_SMALL",
+                "the bars span less than three months: growth is not told for a year, and volatility and Sharpe ratio "
+                "are scaled to one",
+                severity="warn",
+                field="metrics",
+                fix="a longer history; 'total_return' is of the whole span",
+            )
         return BacktestResult(
             strategy=str(rule) if rule is not None else self.plan.strategy,
             fill=f"next {self.plan.fill}",
@@ -219,7 +229,7 @@ class Backtest(Adapter[Job, BacktestResult]):
             end=run.times[-1],
             num_bars=len(run.times),
             symbols=list(run.symbols),
-            metrics=performance(run, num_trials=self.plan.num_trials),
+            metrics=metrics,
             num_trials=self.plan.num_trials,
             curve=[Point(time=at, equity=float(value)) for at, value in zip(run.times, run.equity, strict=True)],
             trades=[Fills(**dataclasses.asdict(each)) for each in run.trades],
@@ -231,9 +241,8 @@ class Backtest(Adapter[Job, BacktestResult]):
 
     def measure(self, judged: Sequence[tuple[Record[Job], DomainResult[BacktestResult]]]) -> dict[str, float]:
         done = [each.payload for _, each in judged if each.payload is not None]
-        return {
-            name: float(np.mean([each.metrics[name] for each in done])) for name in (done[0].metrics if done else ())
-        }
+        shared = [name for name in (done[0].metrics if done else ()) if all(name in each.metrics for each in done)]
+        return {name: float(np.mean([each.metrics[name] for each in done])) for name in shared}
 
     @classmethod
     def example(cls) -> Self:

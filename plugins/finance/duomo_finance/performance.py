@@ -13,19 +13,25 @@ from numpy.typing import NDArray
 from duomo_finance.engine import Run
 
 Vector = NDArray[np.float64]
+LEAST_YEARS = 0.25
+"""The shortest run whose growth is told for a year."""
 EULER = 0.5772156649015329
 NORMAL = NormalDist()
 
 
 def performance(run: Run, *, num_trials: int = 1) -> dict[str, float]:
-    """The figures of a run; `num_trials` is how many strategies were tried before this one was shown."""
+    """The figures of a run; `num_trials` is how many strategies were tried before this one was shown.
+
+    There is no ``cagr`` of a run shorter than `LEAST_YEARS`: as a power of 1 / years it says nothing.
+    """
     returns = run.equity[1:] / run.equity[:-1] - 1
     per_year = bars_per_year(run.times)
     years = len(returns) / per_year
     sharpe = sharpe_ratio(returns)
+    growth = float(run.equity[-1] / run.equity[0])
     return {
-        "total_return": float(run.equity[-1] / run.equity[0] - 1),
-        "cagr": float((run.equity[-1] / run.equity[0]) ** (1 / years) - 1) if run.equity[-1] > 0 else -1.0,
+        "total_return": growth - 1,
+        **({"cagr": growth ** (1 / years) - 1 if growth > 0 else -1.0} if years >= LEAST_YEARS else {}),
         "volatility": float(returns.std(ddof=1) * math.sqrt(per_year)),
         "sharpe": sharpe * math.sqrt(per_year),
         "probabilistic_sharpe": probabilistic_sharpe(returns),

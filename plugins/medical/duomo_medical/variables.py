@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import pydantic
 
 from duomo.adapters import Artifact, Finding, Record, find
@@ -38,6 +39,12 @@ class Variable(pydantic.BaseModel):
     analyte: str = ""
     """One of `FACTORS`: makes it possible to say which unit a strange number is in."""
 
+    def number(self, cell: object) -> float | None:
+        """A cell as a number, or None; a truth value is 1 or 0 only where the range is 0 to 1, or none is known."""
+        if isinstance(cell, bool | np.bool_) and (self.low, self.high) not in ((0, 1), (-math.inf, math.inf)):
+            return None
+        return number_of(cell)
+
     def check(self, row: Row, record: str) -> Iterator[Finding]:
         """Findings about this column of one row."""
         if self.name not in row:
@@ -48,7 +55,7 @@ class Variable(pydantic.BaseModel):
         if said and self.unit and str(said) != self.unit:
             yield self._wrong_unit(f"'{self.name}' is said to be in another unit than {self.unit}", record)
             return
-        number = number_of(row[self.name])
+        number = self.number(row[self.name])
         if number is None and not is_empty(row[self.name]):
             yield find("QUALITY.FORMAT", f"'{self.name}' is not a number; the usual value stands in for it",
                        field=self.name, record=record, fix="write it as a number with a decimal point")  # fmt: skip
@@ -134,7 +141,7 @@ class Variables(Artifact):
 
     def matrix(self, rows: Iterable[Row]) -> list[list[float]]:
         """Numbers (rows, variables); NaN where there is none."""
-        return [[_or_nan(number_of(row.get(name))) for name in self.names] for row in rows]
+        return [[_or_nan(each.number(row.get(each.name))) for each in self.variables] for row in rows]
 
     def columns(self, records: Sequence[Record[Row]]) -> dict[str, list[float]]:
         """Each variable's numbers over a data set."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 RATE = 16_000
 LEAST = 480
 """Samples that the first feature is made of."""
-STEP_S = 0.01
-"""Seconds between two features."""
+STEP_S, WINDOW_S = 0.01, 0.03
+"""Seconds between two features, and of sound in each."""
 APART_S = 1.0
 """A word that is noticed again sooner is the same."""
 
@@ -111,7 +111,7 @@ def noticed(word: str, probabilities: np.ndarray, threshold: float) -> list[Wake
     """The stretches in which a word is above its threshold, joined where they are less than `APART_S` apart."""
     found: list[WakeWord] = []
     for step in np.flatnonzero(probabilities > threshold).tolist():
-        at, score = (step + 1) * STEP_S, float(probabilities[step])
+        at, score = step * STEP_S + WINDOW_S, float(probabilities[step])
         if found and at - found[-1].end < APART_S:
             last = found.pop()
             found.append(WakeWord.model_construct(start=last.start, end=at, label=word, score=max(last.score, score)))

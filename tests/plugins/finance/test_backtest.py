@@ -158,6 +158,11 @@ def test_figures_of_a_run_that_can_be_checked_by_hand():
     assert made["total_return"] == pytest.approx(0.21)
     assert made["max_drawdown"] == pytest.approx(0.1)
     assert made["num_trades"] == 1
+    assert "cagr" not in made, "1.21 ** (365.25 / 4) is no figure"
+    minutes = [made_up.MONDAY + dt.timedelta(minutes=at) for at in range(300)]
+    short = Backtest()([{"time": at, "close": 100 + 0.05 * n} for n, at in enumerate(minutes)])
+    assert "cagr" not in short.payload.metrics
+    assert ["less than three months" in each.text for each in short.findings if each.field == "metrics"] == [True]
 
 
 # What a strategy knows beyond what it is shown.

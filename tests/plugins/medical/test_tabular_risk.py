@@ -137,7 +137,7 @@ def test_what_is_missing_is_said_and_too_much_of_it_is_for_a_person(fitted, pima
     assert second.decision.outcome in ("refer", "abstain")
 
 
-@pytest.mark.parametrize("text", ["120,5", "high", float("inf")])
+@pytest.mark.parametrize("text", ["120,5", "high", float("inf"), True, np.True_])
 def test_a_value_that_is_no_number_is_for_a_person(fitted, pima, text):
     result = fitted({**pima[1][0], "glu": text})
     assert [(each.code, each.field) for each in result.findings] == [("QUALITY.FORMAT", "glu")]

@@ -282,10 +282,15 @@ def test_a_wake_word_is_noticed_at_the_step_of_the_package(waking, tts) -> None:
     said = duomo.Audio.accept(tts("Hey Jarvis.").wav).samples(RATE)
     sound = np.concatenate([said, np.zeros(RATE, np.float32)])
     detector = MicroWakeWord.from_builtin(Model.HEY_JARVIS)
-    steps = MicroWakeWordFeatures().process_streaming((sound * 32767).astype("<i2").tobytes())
-    first = next(at for at, step in enumerate(steps) if detector.process_streaming(step))
+    sent, features = (sound * 32767).astype("<i2").tobytes(), MicroWakeWordFeatures()
+    pieces = [sent[at : at + 320] for at in range(0, len(sent), 320)]  # of 10 ms, as a microphone gives them
+    first = next(
+        at
+        for at, piece in enumerate(pieces)
+        if [step for step in features.process_streaming(piece) if detector.process_streaming(step)]
+    )
     [found] = waking((sound, RATE), words=["hey jarvis"]).detections
-    assert found.start == pytest.approx((first + 1) * 0.01)
+    assert found.start == pytest.approx((first + 1) * 0.01), "no sooner than its sound was heard"
 
 
 @pytest.mark.embedded
