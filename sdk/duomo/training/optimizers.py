@@ -57,4 +57,4 @@ def restore(optimizer: Optimizer, parameters: Mapping[str, nn.Parameter], kept: 
     for key, value in kept.items():
         name, _, what = key.rpartition(":")
         entry: dict[str, Any] = optimizer.state[parameters[name]]
-        entry[what] = value.clone()
+        entry[what] = value.to(parameters[name].device, copy=True)  # files are read to the CPU

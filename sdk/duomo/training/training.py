@@ -212,7 +212,7 @@ class Training(Reading):
             return
         state = {
             "fingerprint": self.fingerprint,
-            "left_out": [self.train_rows.examples[row].id for row in sorted(self.loop.left_out)],
+            "left_out": sorted(self.loop.left_out),
             "micro": self.loop.micro,
             "best_step": self.best_step,
             "best_epoch": self.best_epoch,
@@ -232,9 +232,10 @@ class Training(Reading):
         self.check_same(kept.state["fingerprint"])
         self._restore(kept.weights)
         optimizers.restore(self.loop.optimizer, self.parameters, self.peers.share(kept.optimizer))
-        place = {each.id: at for at, each in enumerate(self.train_rows.examples)}
-        self.loop.left_out = {place[id] for id in kept.state["left_out"]}
-        self.left_out += [LeftOut(id, "E-NOT-FINITE", "its loss is not finite") for id in kept.state["left_out"]]
+        # By their places: equal rows may come from a file of another name now.
+        self.loop.left_out = set(kept.state["left_out"])
+        ids = [self.train_rows.examples[row].id for row in kept.state["left_out"]]
+        self.left_out += [LeftOut(id, "E-NOT-FINITE", "its loss is not finite") for id in ids]
         self.loop.micro = min(self.loop.micro, kept.state["micro"])
         self.best_step, self.best_epoch = kept.state["best_step"], kept.state["best_epoch"]
         self.excess = dict(kept.state["excess"])

@@ -4,11 +4,13 @@ import random
 from pathlib import Path
 
 import pytest
+import torch
 from toys import train
 
 import duomo
 from duomo.errors import StoreMismatch
 from duomo.execution.pools.process import Child
+from duomo.training import optimizers
 
 KILLS = 20
 SETTINGS = {"epochs": 16, "batch": 8, "lr": 0.02, "micro": 3, "checkpoint_s": 0.0}
@@ -116,6 +118,24 @@ def test_a_resume_from_a_base_with_other_settings_is_refused(fit, rows):
     about.write_text(about.read_text().replace("{", '{"dropout": 0.5, ', 1))
     with pytest.raises(StoreMismatch, match=r"base: \w+ then, \w+ now"):
         fit(rows, resume=True, model=f"dir:{base}")
+
+
+def test_a_resume_leaves_out_the_rows_that_had_no_finite_loss_whatever_they_are_called_now(fit, rows):
+    """Ids name files: equal rows in a file that was moved go on."""
+    poisoned = [*rows, {"text": "poison", "label": "bird"}]
+    given = {"model": "toys/poison", "validation": 0}
+    whole = fit(poisoned, out="whole", **given)
+    stopped(fit, poisoned, after=9, **given)
+    found = fit([{**row, "id": f"moved.csv:{at}"} for at, row in enumerate(poisoned)], resume=True, **given)
+    assert [each.id for each in found.rows.left_out] == ["moved.csv:48"]
+    assert weights(found.folder) == weights(whole.folder)
+
+
+def test_what_an_optimiser_remembered_is_put_where_its_parameter_lies():
+    parameters = {"w": torch.nn.Parameter(torch.empty(2, 2, device="meta"))}
+    optimizer = optimizers.make(duomo.Recipe(), parameters)
+    optimizers.restore(optimizer, parameters, {"w:exp_avg": torch.ones(2, 2), "w:step": torch.tensor(3.0)})
+    assert {each.device.type for each in optimizer.state[parameters["w"]].values()} == {"meta"}
 
 
 def test_a_training_that_ended_before_its_first_checkpoint_is_begun_again(fit, rows, tmp_path):
