@@ -243,3 +243,12 @@ def test_case_marks_names_and_numbers_stay(speller: Any) -> None:
     assert speller("Nothing is wrong here.").corrections == []
     for foreign in ("nai\u0308ve cafe\u0301", "हिन्दी", "你好 мир مرحبا שלום", "🙂👩‍👩‍👧"):
         assert speller(foreign).text == foreign
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize(
+    "text", ["emaill@exmaple.com", "https://teh.com", "see teh.txt", "recieve_all(x)", "teh42", "a/teh"]
+)
+def test_addresses_and_identifiers_are_no_words(speller: Any, text: str) -> None:
+    assert speller(text).text == text
+    assert speller(f"{text} teh end.").text == f"{text} the end."

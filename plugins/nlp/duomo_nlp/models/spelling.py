@@ -7,7 +7,7 @@ word that is not in the list becomes the most frequent one of those that are nea
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 import regex
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WORD = regex.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 """By `regex`: to `re` an accent that is a character of its own ends a word, and what is left of it would be mended."""
+NO_WORD = re.compile(r"[\d_@/\\]|\w\.\w")
+"""What is in addresses, names of files and identifiers: they are left as they are, all from space to space."""
 LEAST = 3
 """Letters: shorter words have too many neighbours."""
 EDITS = 2
@@ -76,7 +78,7 @@ class Spelling(Model[Text, Corrected]):
 
     def _corrections(self, text: str, edits: int, keep: frozenset[str]) -> list[Correction]:
         found = []
-        for match in WORD.finditer(text):
+        for match in _words(text):
             word = match.group()
             if word in keep or self._is_left_alone(word, text[: match.start()]):
                 continue
@@ -99,3 +101,10 @@ class Spelling(Model[Text, Corrected]):
             return word
         after: str = near[0].term
         return after.capitalize() if word[0].isupper() else after
+
+
+def _words(text: str) -> Iterator[regex.Match[str]]:
+    """Find the words of a text, but none that is a part of something else."""
+    for run in re.finditer(r"\S+", text):
+        if NO_WORD.search(run.group()) is None:
+            yield from WORD.finditer(text, run.start(), run.end())
