@@ -218,7 +218,8 @@ def _identity(image: Image) -> Hashable:
 
 
 def _best(cosines: torch.Tensor, places: list[int], options: ImageSearchOptions) -> list[Hit]:
-    scores, order = cosines.topk(min(options.top_k, len(cosines)))
+    # Equal images stand in the order of the gallery, whatever top_k is.
+    scores, order = (each[: options.top_k] for each in cosines.sort(descending=True, stable=True))
     return [
         Hit.model_construct(index=places[at], item=options.images[places[at]].name or str(places[at]), score=score)
         for at, score in zip(order.tolist(), scores.tolist(), strict=True)

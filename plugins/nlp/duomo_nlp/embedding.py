@@ -206,9 +206,10 @@ class SemanticSearch(TextQueries, SentenceEncoder[Text, SearchResult]):
     ) -> list[SearchResult]:
         corpus = self.embed_known(options.corpus, options.long, self.prompt(None, None, usual=CORPUS))
         scores = self.alike(self.comparable(self.vectors(output, features)), corpus)
-        best = scores.topk(min(options.top_k, len(options.corpus)))
+        best = scores.sort(descending=True, stable=True)  # equal texts in the order of the corpus, whatever top_k is
         results = []
-        for each, values, places in zip(features, best.values.tolist(), best.indices.tolist(), strict=True):
+        rows = (row[:, : options.top_k].tolist() for row in best)
+        for each, values, places in zip(features, *rows, strict=True):
             hits = [
                 Hit.model_construct(index=place, item=options.corpus[place], score=value)
                 for value, place in zip(values, places, strict=True)

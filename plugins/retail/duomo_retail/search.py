@@ -130,8 +130,7 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
         allowed = index.allowed(query.facets) if query.facets else np.ones(len(index.ids), bool)
         scores = np.where(allowed, scores, -np.inf)
         count = min(query.top_k or ranking.top_k, len(scores))
-        best = np.argpartition(-scores, count - 1)[:count]
-        best = best[np.lexsort((best, -scores[best]))]
+        best = np.argsort(-scores, kind="stable")[:count]  # of equal ones those that the catalogue has first
         best = best[np.isfinite(scores[best])]
         if len(best) == 0 or scores[best[0]] < ranking.least:
             reason = "no product has these facets" if not allowed.any() else "nothing in the catalogue is near"

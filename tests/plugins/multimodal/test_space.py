@@ -78,6 +78,13 @@ def test_a_folder_is_a_gallery_and_hits_bear_the_names_of_the_files(tmp_path):
     assert result.top.item == str(tmp_path / "b.png")
 
 
+def test_equal_images_are_found_in_the_order_of_the_gallery_whatever_top_k_is():
+    gallery = [RED, BLUE, RED, GREEN] * 6
+    for top_k in (1, 3, 7, 12):
+        hits = run(Colours(), ["red"], gallery, top_k=top_k)[0].hits
+        assert [hit.index for hit in hits] == list(range(0, 24, 2))[:top_k]
+
+
 def test_a_damaged_picture_of_the_gallery_is_left_out_and_named(tmp_path):
     for name, picture in (("a.png", RED), ("b.png", GREEN), ("c.png", BLUE)):
         picture.save(tmp_path / name)

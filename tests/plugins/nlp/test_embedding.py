@@ -180,6 +180,15 @@ def test_search_in_a_corpus_smaller_than_top_k_gives_all_of_it(minilm: Get) -> N
 
 
 @pytest.mark.embedded
+def test_equal_texts_are_found_in_the_order_of_the_corpus_whatever_top_k_is(minilm: Get) -> None:
+    corpus = ["a cat", "a lorry", "a kitten", "a cat", "a ship", "a cat"] * 4
+    whole, *parts = [minilm("semantic-search")("cat", corpus=corpus, top_k=top_k) for top_k in (24, 1, 2, 5, 13, 20)]
+    assert [hit.index for hit in whole.hits][:12] == [at for at, text in enumerate(corpus) if text == "a cat"]
+    for part in parts:
+        assert [hit.index for hit in part.hits] == [hit.index for hit in whole.hits][: len(part.hits)]
+
+
+@pytest.mark.embedded
 def test_a_corpus_is_embedded_in_its_own_order_whatever_the_lengths(minilm: Get) -> None:
     corpus = ("a long sentence about the weather in the north of the country", "cat", "rates rose", "dog " * 100)
     ours = minilm("semantic-search").executor.worker.model.embed(corpus, "error")  # type: ignore[attr-defined]

@@ -98,6 +98,14 @@ def test_facets_narrow_the_list_and_may_leave_nothing(shelf: Any) -> None:
     assert nothing.findings[0].text == "no product has these facets"
 
 
+def test_equal_products_stand_in_the_order_of_the_catalogue_however_many_are_asked_for(empty: Any) -> None:
+    names = ["tea pot", "lorry"] * 20
+    shelf = empty.index_products([Product(product_id=f"{at}", name=name) for at, name in enumerate(names)])
+    for top_k in (1, 3, 12, 20):
+        hits = shelf({"text": "tea pot", "top_k": top_k}).payload.hits
+        assert [each.product_id for each in hits] == [f"{at}" for at in range(0, 40, 2)][:top_k]
+
+
 def test_a_query_that_nothing_is_near_has_an_empty_list(shelf: Any) -> None:
     shelf.artifacts["ranking"] = Ranking(least=0.9)
     result = shelf("quantum chromodynamics")
