@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,8 @@ from duomo_finance.made_up import MONDAY
 from duomo_finance.plugin import NEWS_SENTIMENT
 
 POSITIVE, NEGATIVE = ("positive", "pos", "bullish"), ("negative", "neg", "bearish")
+FIRST_OF_CJK = "\u2e80"
+"""Names in Chinese, Japanese and Korean stand between letters, without spaces."""
 SHORT = 3
 """A ticker of fewer letters is an English word too often; it counts only as ``$F`` or ``(NYSE: F)``."""
 
@@ -41,14 +44,23 @@ class Tickers(Artifact):
     names: dict[str, tuple[str, ...]]
 
     def find(self, text: str) -> list[Mention]:
-        """Those that the text names, in the order of their first mention."""
-        found = []
-        for ticker, names in self.names.items():
-            patterns = _patterns(ticker, names)
-            hits = sorted({match.start(): match[0] for one in patterns for match in one.finditer(text)}.items())
-            if hits:
-                found.append((hits[0][0], Mention(ticker=ticker, count=len(hits), first=hits[0][1])))
-        return [mention for _, mention in sorted(found, key=lambda each: each[0])]
+        """Those that the text names, in the order of their first mention; a name inside a longer one does not count."""
+        text = unicodedata.normalize("NFC", text)
+        hits = [
+            (match.start(), match.end(), ticker)
+            for ticker, names in self.names.items()
+            for pattern in _patterns(ticker, names)
+            for match in pattern.finditer(text)
+        ]
+        found: dict[str, list[tuple[int, int]]] = {}
+        longest = (0, 0)
+        for start, end, ticker in sorted(set(hits), key=lambda hit: (hit[0], -hit[1])):
+            if end > longest[1] or (start, end) == longest:
+                longest = (start, end)
+                found.setdefault(ticker, []).append(longest)
+        return [
+            Mention(ticker=ticker, count=len(places), first=text[slice(*places[0])]) for ticker, places in found.items()
+        ]
 
 
 class Mention(Result):
@@ -185,5 +197,13 @@ def _patterns(ticker: str, names: Sequence[str]) -> list[re.Pattern[str]]:
     if len(ticker) >= SHORT:
         found.append(re.compile(rf"(?<![\w$:.]){bare}\b"))
     # The longest name first, so that a part of it does not count again.
-    longest = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return [*found, re.compile(rf"\b(?:{longest})\b", re.IGNORECASE)] if longest else found
+    spelled = [_spelled(name) for name in sorted(names, key=len, reverse=True) if name.strip()]
+    return [*found, re.compile("|".join(spelled), re.IGNORECASE)] if spelled else found
+
+
+def _spelled(name: str) -> str:
+    """A pattern of a name: any space between its words, any apostrophe, and no letter before or behind a letter."""
+    words = unicodedata.normalize("NFC", name).split()
+    pattern = r"\s+".join(re.sub("['’]", "['’]", re.escape(word)) for word in words)
+    before, behind = (letter.isalnum() and letter < FIRST_OF_CJK for letter in (words[0][0], words[-1][-1]))
+    return (r"(?<!\w)" if before else "") + pattern + (r"(?!\w)" if behind else "")

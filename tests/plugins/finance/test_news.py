@@ -52,6 +52,24 @@ def test_companies_are_found_by_ticker_and_name(text, found):
 
 
 @pytest.mark.embedded
+@pytest.mark.parametrize(
+    ("names", "text", "found"),
+    [
+        ({"YHOO": ("Yahoo!",)}, "Yahoo! rises, and Yahoo! falls", [("YHOO", 2)]),
+        ({"ACM": ("Acme Inc.",)}, "Acme Inc. beats expectations", [("ACM", 1)]),
+        ({"MCO": ("Moody's",)}, "Moody’s rose; Moody's fell", [("MCO", 2)]),
+        ({"FM": ("Ford Motor",)}, "Ford\nMotor, Ford\u00a0Motor and Ford  Motor", [("FM", 3)]),
+        ({"NES": ("Nestl\u00e9",)}, "Nestle\u0301 sells water", [("NES", 1)]),
+        ({"TM": ("トヨタ",)}, "今日トヨタは上がった", [("TM", 1)]),
+        ({"ACM": ("Acme",), "ACB": ("Acme Bank",)}, "Acme Bank lends to Acme", [("ACB", 1), ("ACM", 1)]),
+        ({"ACM": ("Acme",), "ACMB": ("Acme",)}, "Acme", [("ACM", 1), ("ACMB", 1)]),
+        ({"ACM": ("Acme", " ")}, "Acmed is no Acme", [("ACM", 1)]),
+    ],
+)
+def test_a_name_is_found_as_people_write_it_and_not_within_a_longer_one(names, text, found):
+    assert [(each.ticker, each.count) for each in Tickers(names=names).find(text)] == found
+
+
 def test_an_item_published_after_the_moment_asked_for_is_a_leak(news):
     early = news(item("Great results", as_of="2024-02-28T16:00:00+00:00"))
     assert early.payload is None
