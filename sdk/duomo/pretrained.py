@@ -11,7 +11,15 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from duomo.errors import RequirementMissing, UnsafeWeights, WeightsMismatch, WeightsMissing, WeightsProblem, WrongTask
+from duomo.errors import (
+    BadInput,
+    RequirementMissing,
+    UnsafeWeights,
+    WeightsMismatch,
+    WeightsMissing,
+    WeightsProblem,
+    WrongTask,
+)
 from duomo.parallel import shard_if_grouped
 from duomo.unfit import explain_quantised, quantised_by, read_config
 from duomo.weights import WeightsRef, check_tensors, first_line
@@ -194,6 +202,30 @@ def is_multi_label(weights: WeightsRef, config: PreTrainedConfig, task: str) -> 
             fix="use a checkpoint that was trained on labels",
         )
     return config.problem_type == "multi_label_classification" or config.num_labels == 1
+
+
+@contextlib.contextmanager
+def narrow_images(width: int, height: int) -> Iterator[None]:
+    """Turn what an image processor raises for an image of which its resizing leaves nothing into `BadInput`.
+
+    Args:
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+
+    Raises:
+        BadInput: the processor failed, and a side is shorter than 8 pixels or than a tenth of the other.
+    """
+    try:
+        yield
+    except (ValueError, IndexError, RuntimeError) as error:
+        shorter, longer = sorted((width, height))
+        if shorter >= 8 and shorter * 10 >= longer:
+            raise
+        raise BadInput(
+            f"this image is too narrow for this model: {width} x {height} pixels",
+            why="the resizing that its checkpoint asks for leaves none of the shorter side, or has too little to fill",
+            fix="add a border to the shorter side, or cut the image into parts",
+        ) from error
 
 
 @contextlib.contextmanager

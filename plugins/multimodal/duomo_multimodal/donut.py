@@ -26,7 +26,7 @@ from duomo import Model, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WeightsProblem, WrongTask
 from duomo.inputs import Image, PageQuestion
 from duomo.model import Features, In, R
-from duomo.pretrained import load_network, load_processor
+from duomo.pretrained import load_network, load_processor, narrow_images
 from duomo.tasks.multimodal.documents import (
     DocumentParsingOptions,
     PageAnswer,
@@ -151,7 +151,9 @@ class Donut(Model[In, R]):
 
     def pixels_of(self, image: Image) -> Tensor:
         """(1, 3, H, W)."""
-        found: Tensor = self.processor(images=[image.pil()], return_tensors="pt")["pixel_values"]
+        picture = image.pil()
+        with narrow_images(*picture.size):
+            found: Tensor = self.processor(images=[picture], return_tensors="pt")["pixel_values"]
         return found
 
 

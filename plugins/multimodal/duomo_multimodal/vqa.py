@@ -14,7 +14,7 @@ from duomo import Model, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.inputs import ImageQuestion
 from duomo.model import Features
-from duomo.pretrained import labels_of, load_network, load_processor
+from duomo.pretrained import labels_of, load_network, load_processor, narrow_images
 from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
 from duomo_multimodal import parallel
 
@@ -75,7 +75,9 @@ class Asked(Model[ImageQuestion, VisualAnswers]):
             text = dict(
                 self.tokenizer(str(item.question), return_tensors="pt", truncation=True, max_length=self.max_tokens)
             )
-        prepared = self.processor(images=[item.image.pil()], return_tensors="pt")
+        picture = item.image.pil()
+        with narrow_images(*picture.size):
+            prepared = self.processor(images=[picture], return_tensors="pt")
         inputs = text | {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
         return {"inputs": inputs, "truncated": length > self.max_tokens}
 

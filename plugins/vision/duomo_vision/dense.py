@@ -16,7 +16,7 @@ from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import Features, In, R
-from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor
+from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor, narrow_images
 from duomo_vision import parallel
 from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
@@ -150,7 +150,9 @@ class Dense(Grouped[Image, R]):
 
     def prepare(self, item: Image, options: Any) -> Features:
         pixels = decode(item)
-        return {"inputs": self._prepared(pixels), "size": tuple(pixels.shape[1:])}
+        height, width = pixels.shape[1:]
+        with narrow_images(width, height):
+            return {"inputs": self._prepared(pixels), "size": (height, width)}
 
     def _prepared(self, pixels: Tensor) -> dict[str, Tensor]:
         """Prepare an image as the processor does, by the shortest way that gives the same."""

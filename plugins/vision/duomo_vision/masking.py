@@ -25,11 +25,13 @@ from transformers import (
 from duomo import Model, WeightsRef
 from duomo.inputs import MarkedImage
 from duomo.model import Features
-from duomo.pretrained import load_network, load_processor
+from duomo.pretrained import load_network, load_processor, narrow_images
 from duomo.tasks.vision.segmentation import Mask, MaskGenerationOptions, Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import PIL.Image
 
     from duomo.pretrained import Network, Processor
 
@@ -65,7 +67,7 @@ class MaskGenerator(Model[MarkedImage, Segmentation]):
         return cls(network, load_processor(AutoImageProcessor, weights, "image processor"))
 
     def preprocess(self, items: Sequence[MarkedImage], options: MaskGenerationOptions) -> list[Features]:
-        return [self._features(item, options) for item in items]
+        return [self._fitting(item, options) for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
         return features
@@ -85,9 +87,13 @@ class MaskGenerator(Model[MarkedImage, Segmentation]):
             results.append(Segmentation.model_construct(segments=segments, width=width, height=height))
         return results
 
-    def _features(self, item: MarkedImage, options: MaskGenerationOptions) -> Features:
+    def _fitting(self, item: MarkedImage, options: MaskGenerationOptions) -> Features:
         picture = item.image.pil()
         item.check_inside(*picture.size)
+        with narrow_images(*picture.size):
+            return self._features(item, picture, options)
+
+    def _features(self, item: MarkedImage, picture: PIL.Image.Image, options: MaskGenerationOptions) -> Features:
         size = (picture.height, picture.width)
         if not item.boxes and not item.points:
             side = self.processor.size.get("longest_edge", self.processor.size.get("height"))

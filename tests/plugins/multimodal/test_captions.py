@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 import torch
@@ -17,7 +18,7 @@ from transformers import (
 )
 
 import duomo
-from duomo.errors import WeightsMismatch
+from duomo.errors import BadInput, WeightsMismatch
 from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_multimodal.captions import Captioner
@@ -123,6 +124,11 @@ def vilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answerer(vilt: Path) -> duomo.Runner[Any]:
     return duomo.load("visual-question-answering", f"dir:{vilt}", device="cpu")
+
+
+def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow(answerer: duomo.Runner[Any]) -> None:
+    with pytest.raises(BadInput, match="too narrow for this model: 200 x 1 pixels"):
+        answerer(("a ball", np.zeros((1, 200, 3), np.uint8)))
 
 
 @pytest.mark.equals("the bare network, scores to 1e-5", "visual-question-answering")

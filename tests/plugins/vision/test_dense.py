@@ -17,7 +17,7 @@ from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_vision.dense import Dense
 
-from . import tiny, tiny_more
+from . import tiny, tiny_more, tiny_places
 
 Make = Callable[[], tuple[Any, Any]]
 
@@ -81,6 +81,22 @@ def test_boxes_are_those_of_the_pipeline(folder: Any, bare_pipeline: Any, photos
                 assert box.score == pytest.approx(other["score"], abs=1e-4)
                 for side, value in other["box"].items():
                     assert getattr(box, side) == pytest.approx(value, abs=1.01)
+
+
+@pytest.mark.parametrize(
+    ("task", "make"),
+    [
+        ("object-detection", tiny.yolos), ("instance-segmentation", tiny.mask_former),
+        ("mask-generation", tiny_places.sam), ("super-resolution", tiny_places.swin2_sr),
+    ],
+)  # fmt: skip
+def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow(folder: Any, task: str, make: Make) -> None:
+    runner = duomo.load(task, f"dir:{folder(make)}", device="cpu")
+    line = np.zeros((1, 200, 3), np.uint8)
+    wide, tall, usual = runner.map([line, line.reshape(200, 1, 3), np.zeros((40, 60, 3), np.uint8)], batch_size=3)
+    assert "too narrow for this model: 200 x 1 pixels" in wide.error.what
+    assert "too narrow for this model: 1 x 200 pixels" in tall.error.what
+    assert usual.ok
 
 
 def test_pictures_of_one_size_share_a_pass_and_others_do_not(
