@@ -119,10 +119,11 @@ def encode_speech(spoken: Speech, kind: str) -> bytes:
     if kind == "wav":
         return spoken.wav
     from duomo.inputs import Audio
+    from duomo.tasks.speech.sound import to_int16
 
     if kind == "pcm":
         samples = Audio.accept(spoken.wav).samples(PCM_RATE)
-        return bytes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())  # resampling goes beyond loud samples
+        return bytes(to_int16(samples).tobytes())  # resampling goes beyond loud samples
     import soundfile
 
     buffer = io.BytesIO()

@@ -451,6 +451,14 @@ def test_loud_speech_does_not_wrap_around_in_another_rate():
     assert max(np.abs(np.diff(sent))) <= 32767 * 1.6, "a step of the whole range at once is a click"
 
 
+def test_samples_of_16_bits_are_the_nearest():
+    steps = np.array([0.9, -0.4, -0.9, 1.4, 40_000, 32_767.9, -32_768, -40_000], np.float32)
+    spoken = Speech.from_samples(steps / 32768, 24_000)
+    wanted = [1, 0, -1, 1, 32_767, 32_767, -32_768, -32_768]
+    assert soundfile.read(io.BytesIO(spoken.wav), dtype="int16")[0].tolist() == wanted
+    assert np.frombuffer(encode_speech(spoken, "pcm"), "<i2").tolist() == wanted
+
+
 def test_half_a_character_in_what_the_model_raises_costs_no_other_line(serve, monkeypatch):
     def preprocess(self, items, options):
         if "b" in items:

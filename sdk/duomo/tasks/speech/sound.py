@@ -54,5 +54,14 @@ def to_wav(samples: np.ndarray[Any, Any], sampling_rate: int) -> bytes:
     import soundfile
 
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, sampling_rate, format="WAV", subtype="PCM_16")
+    soundfile.write(buffer, to_int16(samples), sampling_rate, format="WAV", subtype="PCM_16")
     return buffer.getvalue()
+
+
+def to_int16(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Float samples in [-1, 1] as the nearest of 16 bits, of the same shape; louder ones are the loudest."""
+    import numpy as np
+
+    # libsndfile would round down, and numpy towards zero.
+    steps: np.ndarray[Any, Any] = np.rint(np.asarray(samples) * 32768.0).clip(-32768, 32767).astype("<i2")
+    return steps
