@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from duomo.training.fit import Fit as Fit, Interval as Interval
     from duomo.training.fitting import finetune as finetune
     from duomo.training.losses import Losses as Losses
+    from duomo.training.metrics import Named as Named
     from duomo.training.objectives import (
         IGNORED as IGNORED,
         cross_entropy as cross_entropy,
@@ -34,6 +35,7 @@ face(
         "duomo.training.checking": "check evaluate",
         "duomo.training.fit": "Fit Interval",
         "duomo.training.fitting": "finetune",
+        "duomo.training.metrics": "Named",
         "duomo.training.objectives": "IGNORED cross_entropy squared_error token_cross_entropy",
         "duomo.training.order": "Order",
         "duomo.training.pretraining": "pretrain",

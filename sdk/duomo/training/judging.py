@@ -18,7 +18,7 @@ from duomo.tasks.speech.recognition import Transcript
 from duomo.tasks.vision.reading import Handwriting
 from duomo.training.fit import LeftOut
 from duomo.training.material import default_label, left_out, names_of, read_material
-from duomo.training.metrics import Answers as AnswerScores, Classes, Metric, Numbers, Tokens, WordErrors
+from duomo.training.metrics import Answers as AnswerScores, Classes, Metric, Named, Numbers, Tokens, WordErrors
 from duomo.training.request import Request
 from duomo.training.trainable import Kind
 
@@ -34,13 +34,14 @@ class Judged(NamedTuple):
     metric: Callable[[], Metric]
 
 
-def _names(spans: Iterable[tuple[int, int, str]], text: str) -> list[str]:
-    """Return the name of each word: of the first span that touches it."""
-    spans = list(spans)
-    return [
+def _named(given: Iterable[tuple[int, int, str]], text: str) -> Named:
+    """Return spans, and the name of each word: of the first span that touches it."""
+    spans = list(given)
+    names = [
         next((name for start, end, name in spans if start < word.end() and end > word.start()), Tokens.outside)
         for word in re.finditer(r"\S+", text)
     ]
+    return Named(names, set(spans))
 
 
 WAYS: Mapping[type, Judged] = {
@@ -53,8 +54,8 @@ WAYS: Mapping[type, Judged] = {
         lambda label, _: [each["text"] for each in label], AnswerScores,
     ),
     Entities: Judged(
-        "spans", lambda said, text: _names(((each.start, each.end, each.label) for each in said.spans), text),
-        lambda label, text: _names(((each["start"], each["end"], each["label"]) for each in label), text), Tokens,
+        "spans", lambda said, text: _named(((each.start, each.end, each.label) for each in said.spans), text),
+        lambda label, text: _named(((each["start"], each["end"], each["label"]) for each in label), text), Tokens,
     ),
 }  # fmt: skip
 """By the class of a task's results."""

@@ -11,7 +11,7 @@ import math
 import string
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
@@ -117,22 +117,46 @@ class Classes(Metric):
         return macro_f1(confusion)
 
 
+class Named(NamedTuple):
+    """What is said of a row: the name of each token or word, and the whole entities."""
+
+    names: Sequence[str]
+    entities: Set[tuple[int, int, str]]
+    """Start, end and label."""
+
+
 class Tokens(Classes):
-    """A name for each token of each row; F1 is the mean over the names, ``O`` (no name) left out."""
+    """A `Named` for each row: scores by token, and by entity.
+
+    By token, F1 is the mean over the names, ``O`` (no name) left out. By entity one is right where start, end and label
+    are (Tjong Kim Sang and De Meulder 2003, as conlleval and seqeval in strict mode count), all labels together.
+    """
 
     outside = "O"
 
     def __init__(self) -> None:
         super().__init__([self.outside])
+        self.entities: list[tuple[int, int, int]] = []
+        """Of each row how many are right, said and wanted."""
 
     def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
         for row, wanted in zip(predictions, labels, strict=True):
-            super().add(row, wanted)
+            super().add(row.names, wanted.names)
+            self.entities.append((len(row.entities & wanted.entities), len(row.entities), len(wanted.entities)))
         self._see()
 
     def merge(self, other: Self) -> None:
         super().merge(other)
+        self.entities += other.entities
         self._see()
+
+    def scores(self) -> dict[str, Interval]:
+        return {
+            **super().scores(),
+            "entity_precision": _ratio([(right, said) for right, said, _ in self.entities]),
+            "entity_recall": _ratio([(right, wanted) for right, _, wanted in self.entities]),
+            "entity_f1": _ratio([(2 * right, said + wanted) for right, said, wanted in self.entities]),
+        }
 
     def _see(self) -> None:
         names = {name for pair in self.pairs for name in pair} - {self.outside}

@@ -23,6 +23,7 @@ from duomo.errors import BadInput, UsageProblem
 from duomo.specs import ModelSpec
 from duomo.training import check, evaluate, lora
 from duomo.training.freezing import freeze
+from duomo.training.metrics import Named, Tokens as Scores
 from duomo.training.request import Request
 from duomo.weights import open_folder
 from duomo_nlp.training.sequences import Sequences
@@ -312,10 +313,37 @@ def test_spans_are_learnt_and_the_folder_finds_them(checkpoint, tmp_path, train)
     scored = evaluate("token-classification", [*rows, *other], model=f"dir:{fit.folder}")
     assert scored.scores["macro_f1"].value > 0.9
     assert [each.what for each in scored.left_out] == ["label 'PET' is unknown to the model"]
+    hidden = [*rows[:8], {"text": "the dog ran", "spans": [{"start": 4, "end": 7, "label": "PER"}]}]
+    hidden.append({"text": "a dog Ada ran", "spans": [{"start": 2, "end": 9, "label": "PER"}]})  # longer than is found
+    counted = evaluate("token-classification", hidden, model=f"dir:{fit.folder}").scores
     runner = fit.load()
     found = [[(span.text, span.label) for span in runner(row["text"]).spans] for row in rows]
     wanted = [[(row["text"][s["start"] : s["end"]], s["label"]) for s in row["spans"]] for row in rows]
     assert sum(one == other for one, other in zip(found, wanted, strict=True)) >= 0.9 * len(rows)
+    with fit.load() as runner:
+        said = {(at, s.start, s.end, s.label) for at, row in enumerate(hidden) for s in runner(row["text"]).spans}
+    truth = {(at, s["start"], s["end"], s["label"]) for at, row in enumerate(hidden) for s in row["spans"]}
+    right = len(said & truth)
+    assert 0 < right < len(truth)
+    by_hand = {
+        "entity_precision": right / len(said),
+        "entity_recall": right / len(truth),
+        "entity_f1": 2 * right / (len(said) + len(truth)),
+    }
+    assert {name: counted[name].value for name in by_hand} == pytest.approx(by_hand)
+
+
+def test_an_entity_is_right_where_start_end_and_label_are():
+    """Figures of seqeval in strict mode: 1 of 4 that are said, 1 of 3 that are wanted."""
+    one, two = Scores(), Scores()
+    one.add([Named(["PER", "PER"], {(0, 2, "PER")})], [Named(["PER", "O"], {(0, 1, "PER")})])
+    two.add([Named(["PER", "LOC"], {(0, 1, "PER"), (1, 2, "LOC")})], [Named(["PER", "PER"], {(0, 1, "PER")})])
+    two.add([Named(["O", "LOC"], {(1, 2, "LOC")})], [Named(["O", "PER"], {(1, 2, "PER")})])
+    one.merge(two)
+    scores = one.scores()
+    found = [scores[f"entity_{name}"].value for name in ("precision", "recall", "f1")]
+    assert found == pytest.approx([1 / 4, 1 / 3, 2 / 7])
+    assert scores["accuracy"].value == pytest.approx(3 / 6), "by token"
 
 
 @pytest.mark.multiproc

@@ -17,11 +17,11 @@ from transformers import AutoModelForTokenClassification
 from duomo import Text, WeightsRef
 from duomo.errors import BadInput
 from duomo.model import Features
-from duomo.training import IGNORED, Losses, token_cross_entropy
+from duomo.training import IGNORED, Losses, Named, token_cross_entropy
 from duomo_nlp.encoders import windows
 from duomo_nlp.encoders.heads import hidden_states
 from duomo_nlp.encoders.rows import Rows, batches, by_token
-from duomo_nlp.entities import OUTSIDE, split_tag
+from duomo_nlp.entities import OUTSIDE, Token, join, split_tag
 from duomo_nlp.training.encoders import EncoderTrainer, above
 
 if TYPE_CHECKING:
@@ -111,16 +111,18 @@ class Tokens(EncoderTrainer[Text]):
     def losses(self, output: Tensor, targets: Sequence[Tensor]) -> Losses:
         return token_cross_entropy(output, targets)
 
-    def predictions(self, output: Tensor, targets: Sequence[Tensor]) -> list[list[str]]:
-        """Labels of the tokens that have one, without their prefix."""
+    def predictions(self, output: Tensor, targets: Sequence[Tensor]) -> list[Named]:
+        """Labels of the tokens that have one, without their prefix, and entities by the places of those tokens."""
         rows = torch.split(output.argmax(-1).cpu(), [len(row) for row in targets])
-        return [self._names(row[target != IGNORED]) for row, target in zip(rows, targets, strict=True)]
+        return [self._named(row[target != IGNORED]) for row, target in zip(rows, targets, strict=True)]
 
-    def wanted(self, targets: Sequence[Tensor], labels: Sequence[Any]) -> list[list[str]]:
-        return [self._names(target[target != IGNORED]) for target in targets]
+    def wanted(self, targets: Sequence[Tensor], labels: Sequence[Any]) -> list[Named]:
+        return [self._named(target[target != IGNORED]) for target in targets]
 
-    def _names(self, places: Tensor) -> list[str]:
-        return [split_tag(self.labels[at])[1] or OUTSIDE for at in places.tolist()]
+    def _named(self, places: Tensor) -> Named:
+        tokens = [Token(self.labels[tag], 1.0, at, at + 1, False) for at, tag in enumerate(places.tolist())]
+        entities = {(group[0].start, group[-1].end, split_tag(group[0].tag)[1]) for group in join(tokens)}
+        return Named([split_tag(each.tag)[1] or OUTSIDE for each in tokens], entities)
 
 
 def _tag(label: str, is_open: bool, place: dict[str, int]) -> int:
