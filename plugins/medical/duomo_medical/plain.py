@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
 _COMPATIBLE = ("<wide>", "<narrow>", "<font>", "<noBreak>")
-_HYPHENS = dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-")
+_SIGNS = {**dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"), **dict.fromkeys("\u2044\u2215", "/")}
+_BETWEEN_DIGITS = ((re.compile(r"(?<=\d)[·•∙⋅・](?=\d)"), "."), (re.compile("(?<=[0-9])[年月](?=[0-9])"), "-"))
+"""Signs of numbers and dates that are something else, such as a bullet, anywhere but there; one for one."""
 _LINES = dict.fromkeys("\x0b\x0c\r\x85\u2028\u2029", "\n")
 
 
@@ -20,7 +23,7 @@ class Plain(NamedTuple):
 
 
 def plain(text: str) -> Plain:
-    """Write a text with accents in one with their letters, plain blanks, hyphens and line ends, and nothing unseen.
+    """Write a text with accents in one with their letters, plain blanks, signs and line ends, and nothing unseen.
 
     `re` ends a word at a combining mark, a soft hyphen or a joiner, and a name would stay in part. Marks that no
     letter takes are left out.
@@ -32,7 +35,10 @@ def plain(text: str) -> Plain:
             for each in _simple(letter):
                 letters.append(each)
                 origin.append(start)
-    return Plain("".join(letters), [*origin, len(text)])
+    found = "".join(letters)
+    for sign, usual in _BETWEEN_DIGITS:
+        found = sign.sub(usual, found)
+    return Plain(found, [*origin, len(text)])
 
 
 def without_accents(text: str) -> str:
@@ -64,7 +70,7 @@ def _simple(letter: str) -> str:
         return ""
     if unicodedata.decomposition(letter).startswith(_COMPATIBLE) or "\ufb00" <= letter <= "\ufb06":
         letter = unicodedata.normalize("NFKC", letter)
-    return _LINES.get(letter) or "".join(_HYPHENS.get(each, each) for each in letter)
+    return _LINES.get(letter) or "".join(_SIGNS.get(each, each) for each in letter)
 
 
 def _bare(letter: str) -> str:
