@@ -54,9 +54,10 @@ class Frame(NamedTuple):
 def _upright(pixels: NDArray[np.uint8], picture: av.VideoFrame) -> NDArray[np.uint8]:
     """Pixels (H, W, 3) as the display matrix says: x' = a x + c y, y' = b x + d y, by quarter turns."""
     import numpy as np
+    from av.sidedata.sidedata import Type
 
-    beside: Any = picture.side_data  # its types say that it iterates over names
-    found = next((each for each in beside if each.type.name == "DISPLAYMATRIX"), None)
+    beside: Any = picture.side_data  # its types say that its keys are names
+    found = beside.get(Type.DISPLAYMATRIX)
     if found is None:
         return pixels
     a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].tolist()
