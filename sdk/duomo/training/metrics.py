@@ -3,6 +3,7 @@
 accuracy      right / all, Wilson's interval (Wilson 1927, "Probable inference")
 macro F1      mean over the classes, interval from Poisson resamples of the confusion matrix (Chamandy et al. 2012,
               "Estimating uncertainty for massive data streams")
+others        ratios of sums over rows, interval from the spread of the rows (delta method)
 """
 
 from __future__ import annotations
@@ -187,13 +188,12 @@ class Numbers(Metric):
         mean = sum(errors) / count
         spread = Z95 * math.sqrt(sum((each - mean) ** 2 for each in errors) / max(1, count - 1) / count)
         middle = sum(label for label, _ in self.pairs) / count
-        variance = sum((label - middle) ** 2 for label, _ in self.pairs)
-        left = sum(each * each for each in errors)
+        left = _ratio([((label - guess) ** 2, (label - middle) ** 2) for label, guess in self.pairs])
         is_one = len({label for label, _ in self.pairs}) == 1  # of which the sums may differ by rounding
-        explained = math.nan if is_one or not variance else 1 - left / variance
+        explained = (math.nan,) * 3 if is_one else (1 - left.value, 1 - left.high, 1 - left.low)
         return {
-            "mean_absolute_error": Interval(mean, mean - spread, mean + spread, count),
-            "r2": Interval(explained, explained, explained, count),
+            "mean_absolute_error": Interval(mean, max(0.0, mean - spread), mean + spread, count),
+            "r2": Interval(*explained, count),
         }
 
 
@@ -219,7 +219,8 @@ class Answers(Metric):
 
     def scores(self) -> dict[str, Interval]:
         exact = wilson(int(sum(one for one, _ in self.pairs)), len(self.pairs))
-        return {"exact_match": exact, "f1": _ratio([(f1, 1.0) for _, f1 in self.pairs])}
+        f1 = _ratio([(f1, 1.0) for _, f1 in self.pairs])
+        return {"exact_match": exact, "f1": f1._replace(high=min(1.0, f1.high))}
 
 
 class WordErrors(Metric):
@@ -268,13 +269,14 @@ def _overlap(one: list[str], other: list[str]) -> float:
 
 
 def _ratio(rows: Sequence[tuple[float, float]]) -> Interval:
-    """A sum over another, with the interval of such a ratio over rows."""
+    """A sum over another, with the interval of such a ratio over rows; not below 0 where no sum is."""
     count = sum(count for _, count in rows)
     if not count:
         return Interval(math.nan, math.nan, math.nan, 0)
     mean = sum(total for total, _ in rows) / count
     spread = math.sqrt(sum((total - mean * n) ** 2 for total, n in rows)) / count
-    return Interval(mean, mean - Z95 * spread, mean + Z95 * spread, len(rows))
+    least = 0.0 if all(total >= 0 for total, _ in rows) else -math.inf
+    return Interval(mean, max(least, mean - Z95 * spread), mean + Z95 * spread, len(rows))
 
 
 def wilson(right: int, total: int) -> Interval:
