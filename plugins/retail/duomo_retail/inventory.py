@@ -224,7 +224,8 @@ def _plan(question: StockQuestion) -> tuple[Plan, dict[str, float]]:
         values = question.period_quantiles if question.policy == "newsvendor" else protection
         plan = stocking.quantile_newsvendor(levels, values, holding, shortage)
         return plan, {"S": plan.high, "R": float(question.review)}
-    lot = max(1.0, protection[-1] / MOST_UNITS)
+    # Whole units, unless there are very many, or all demand is below one, as in tonnes.
+    lot = protection[-1] / MOST_UNITS if 0 < protection[-1] < 1 else max(1.0, protection[-1] / MOST_UNITS)
     over_cost, under_cost = holding * lot, shortage * lot
     lead, review = question.lead_time, question.review
     rate = float(stocking.from_quantiles(levels, question.period_quantiles).mean()) / lot

@@ -64,9 +64,15 @@ def from_quantiles(levels: Sequence[float], values: Sequence[float], points: int
 
 
 def distribution(demand: Array) -> Array:
-    """Probability of 0, 1, 2 … units, from equally likely demands."""
-    counts = np.bincount(np.maximum(np.rint(demand), 0).astype(int)).astype(float)
-    return np.asarray(counts / counts.sum())
+    """Probability of 0, 1, 2 … units, from equally likely demands.
+
+    A demand between two whole numbers is shared between them, so that the mean stays: rounded, .4 a period is none.
+    """
+    demand = np.maximum(demand, 0.0)
+    below = np.floor(demand).astype(int)
+    above = demand - below
+    units, shares = np.concatenate([below, below + 1]), np.concatenate([1 - above, above])
+    return np.trim_zeros(np.bincount(units, shares), "b") / len(demand)
 
 
 def poisson(mean: float) -> Array:

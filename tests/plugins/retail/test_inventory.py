@@ -162,3 +162,32 @@ def test_what_an_order_costs_is_part_of_the_cost_of_ordering_up_to_a_level(revie
     free, dear = (InventoryPolicy()(poisson_question(review=review, ordering=each)).payload for each in (0.0, 8.0))
     assert dear.parameters == free.parameters
     assert dear.expected_cost - free.expected_cost == pytest.approx(8.0 / review, rel=0.02)
+
+
+@pytest.mark.parametrize("policy", ["s-S", "r-Q"])
+def test_an_order_is_the_same_in_kilograms_and_in_thousands_of_tonnes(policy):
+    adapter = InventoryPolicy()
+    found = []
+    for size in (1000.0, 0.001):
+        question = {
+            "sku": "flour", "policy": policy, "calibrated": True, "levels": [0.05, 0.25, 0.5, 0.75, 0.95],
+            "period_quantiles": [size * each for each in (20, 30, 40, 55, 80)], "lead_time": 2,
+            "protection_quantiles": [3 * size * each for each in (25, 33, 40, 50, 65)],
+            "holding": 1 / size, "shortage": 4 / size, "ordering": 50.0,
+        }  # fmt: skip
+        payload = adapter(question).payload
+        found.append((payload.order_now / size, payload.expected_cost, payload.fill_rate))
+    assert found[0] == pytest.approx(found[1], rel=0.01)
+    assert found[1][2] > 0.85
+
+
+@pytest.mark.parametrize("policy", ["s-S", "r-Q"])
+def test_an_article_that_sells_less_than_half_a_unit_a_period_is_ordered(policy):
+    question = {
+        "sku": "slow", "policy": policy, "calibrated": True, "levels": [0.05, 0.25, 0.5, 0.75, 0.95],
+        "period_quantiles": [0.1, 0.2, 0.3, 0.35, 0.4], "lead_time": 9, "holding": 0.1, "shortage": 4.0,
+        "protection_quantiles": [1.0, 2.0, 3.0, 3.5, 5.0], "ordering": 1.0,
+    }  # fmt: skip
+    payload = InventoryPolicy()(question).payload
+    assert payload.order_now >= 3
+    assert payload.fill_rate > 0.8
