@@ -288,7 +288,8 @@ def test_names_come_from_paths_and_file_objects(picture, tmp_path, opened):
     path = tmp_path / "a.png"
     picture.save(path)
     assert Image.accept(path).name == Image.accept(opened(path, "rb")).name == str(path)
-    assert Image.accept(PIL.Image.open(path)).name == str(path)
+    with PIL.Image.open(path) as opened_image:
+        assert Image.accept(opened_image).name == str(path)
     assert Image.accept(Path(path).read_bytes()).name == ""
 
 
