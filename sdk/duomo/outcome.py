@@ -83,7 +83,8 @@ class ItemError:
             ModelFailed.code,
             f"the model raised {kind}: {error}",
             why="the model's own code failed on this item",
-            fix="run again with --debug (or read .error.traceback) and report it to the plugin's author",
+            fix="the same input under duomo run --debug (in Python: .error.traceback) shows where; report it to the "
+            "plugin's author, or to who runs the server",
             type=kind,
             traceback="".join(tb.format_exception(error)),
             exception=error,

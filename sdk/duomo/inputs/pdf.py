@@ -121,6 +121,10 @@ def _ask(
             why="it needs a password",
             fix="save it without one: qpdf --decrypt --password=… in.pdf out.pdf",
         )
+    if found["refused"] == "empty":
+        raise InputUnreadable(
+            f"{label} has no page", why="there is nothing to draw", fix="save it again, with its pages"
+        )
     if found["refused"] == "unreadable":
         raise InputUnreadable(
             f"{label} cannot be read as a PDF",

@@ -7,6 +7,7 @@ it is refused; behind the size of a page come its pixels.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from duomo.inputs.apart import serve
@@ -27,6 +28,8 @@ def answer(request: bytes) -> bytes:
     try:
         document = pypdfium2.PdfDocument(asked.get("path") or content)
     except pypdfium2.PdfiumError as error:
+        if _has_no_page(asked.get("path"), content):
+            return _line({"refused": "empty"})
         kind = "password" if getattr(error, "err_code", None) == _PASSWORD else "unreadable"
         return _line({"refused": kind, "why": str(error)})
     try:
@@ -35,6 +38,19 @@ def answer(request: bytes) -> bytes:
         return _line({"refused": "damaged", "why": str(error)})
     finally:
         document.close()
+
+
+def _has_no_page(path: str | None, content: bytes) -> bool:
+    """Whether a file that pypdfium2 refuses can be opened: it has no page, and the code is of the refusal before."""
+    from pypdfium2 import raw
+
+    if path:
+        opened = raw.FPDF_LoadDocument(os.fsencode(path) + b"\0", None)
+    else:
+        opened = raw.FPDF_LoadMemDocument64(content, len(content), None)
+    if opened:
+        raw.FPDF_CloseDocument(opened)
+    return bool(opened)
 
 
 def _found(document: pypdfium2.PdfDocument, asked: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import PIL.Image
+import pypdfium2
 import pytest
 from click.testing import CliRunner
 
@@ -104,6 +105,10 @@ def test_what_cannot_be_drawn_is_refused_with_words(tmp_path):
         Image.accept(tmp_path / "no.pdf").pil()
     with pytest.raises(InputUnreadable, match="cannot be read as a PDF"):
         Image.pages(b"%PDF-1.4 and no more")
+    pypdfium2.PdfDocument.new().save(tmp_path / "empty.pdf")
+    for read in (Image.pages, lambda path: Image.accept(path).pil()):
+        with pytest.raises(InputUnreadable, match="has no page"):
+            read(tmp_path / "empty.pdf")
     with pytest.raises(InputMissing):
         Image.accept(tmp_path / "none.pdf#page=1")
 
