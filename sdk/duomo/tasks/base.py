@@ -38,7 +38,10 @@ class Options(pydantic.BaseModel):
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
-        """Check `values`; raises `BadOption` with the nearest name or the allowed range."""
+        """Check `values`; raises `BadOption` with the nearest name or the allowed range. A number may be a str."""
+        for name, value in values.items():
+            if isinstance(value, bool) and name in cls.model_fields:
+                _check_truth(cls, name, value)
         try:
             return cls(**values)
         except pydantic.ValidationError as error:
@@ -54,6 +57,8 @@ class Options(pydantic.BaseModel):
 
 
 _set = object.__setattr__
+_OTHER_NAMES = {"max_length": "max_new_tokens", "max_tokens": "max_new_tokens", "max_output_tokens": "max_new_tokens"}
+"""What other libraries call an option of ours."""
 
 LongPolicy = Literal["error", "truncate", "window"]
 """What to do with an input longer than the model reads."""
@@ -231,11 +236,20 @@ class Task(Generic[In, O, R]):
                         setattr(cls, name, given)
 
 
+def _check_truth(cls: type[Options], name: str, value: bool) -> None:
+    """Raise `BadOption` for a truth value where a number is meant: pydantic takes them for 1 and 0."""
+    annotation = cls.model_fields[name].annotation
+    kinds = {annotation, *get_args(annotation)}
+    if bool not in kinds and kinds & {int, float}:
+        raise BadOption(f"option '{name}' cannot be {value}", why="it is a number", fix=_describe(cls, name))
+
+
 def _bad_option(cls: type[Options], problem: ErrorDetails) -> BadOption:
     name = ".".join(str(part) for part in problem["loc"]) or "options"
     known = ", ".join(cls.model_fields) or "none"
     if problem["type"] == "extra_forbidden":
-        near = did_you_mean(name, cls.model_fields)
+        ours = _OTHER_NAMES.get(name)
+        near = f"Did you mean '{ours}'?" if ours in cls.model_fields else did_you_mean(name, cls.model_fields)
         return BadOption(f"unknown option '{name}'", why=f"the options are: {known}", fix=near or "leave it out")
     if problem["type"] == "missing":
         return BadOption(f"option '{name}' is required", why=_describe(cls, name), fix=f"pass {name}=… (-p {name}=…)")

@@ -115,6 +115,12 @@ def test_a_missing_option_is_asked_for():
 
 def test_words_of_a_command_line_are_read_as_numbers_and_lists():
     assert ImageClassificationOptions.parse({"top_k": "3"}).top_k == 3
+    with pytest.raises(BadOption, match="Did you mean 'max_new_tokens'"):
+        TextGenerationOptions.parse({"max_length": 8})
+    for cls, name in ((ImageClassificationOptions, "top_k"), (TextGenerationOptions, "temperature")):
+        for value in (True, False):
+            with pytest.raises(BadOption, match=f"option '{name}' cannot be {value}"):
+                cls.parse({name: value})
     assert ZeroShotImageClassificationOptions.parse({"labels": "a cat, a dog,"}).labels == ["a cat", "a dog"]
     assert VoiceActivityDetectionOptions.parse({"threshold": ".7"}).threshold == 0.7  # the same decimal, read twice
     assert SemanticSearchOptions.parse({"corpus": ["a"]}).corpus == ("a",)
