@@ -62,6 +62,16 @@ class Recipe:
     checkpoint; 300, or ten times the longest wait before, when left out. It changes no update."""
 
     def __post_init__(self) -> None:
+        self._check_numbers()
+        for name, known in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
+            self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
+        for name in ("augment", "clean"):
+            self._read_names(name)
+        self._check("clean", set(self.clean) <= set(STEPS), f"of {', '.join(STEPS)}")
+        self._read_weights()
+        self._refuse_contradictions()
+
+    def _check_numbers(self) -> None:
         for name, least in (("epochs", 1), ("batch", 1), ("max_failed", 0), ("lora_rank", 1)):
             self._check(name, _is_whole(getattr(self, name), least), f"a whole number of {least} or more")
         for name in ("max_steps", "micro", "patience"):
@@ -69,33 +79,34 @@ class Recipe:
             self._check(name, value is None or _is_whole(value, 1), "a whole number of 1 or more")
         self._check("seed", _is_whole(self.seed), "a whole number")
         self._check("lr", self.lr is None or 0 < _number(self.lr) < 10, "a number above 0 and below 10")
-        self._check(
-            "clip",
-            self.clip is None or 0 < _number(self.clip) < INFINITY,
-            "a number above 0, or None (null)",
-        )
+        is_bound = self.clip is None or 0 < _number(self.clip) < INFINITY
+        self._check("clip", is_bound, "a number above 0, or None (null)")
         self._check("hang_s", self.hang_s is None or 1 <= _number(self.hang_s) < INFINITY, "1 second or more")
         self._check("warmup", 0 <= _number(self.warmup) < 1, "a share of the steps, from 0 to less than 1")
         for name in ("decay", "checkpoint_s"):
             self._check(name, 0 <= _number(getattr(self, name)) < INFINITY, "a number of 0 or more")
-        for name, known in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
-            self._check(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
-        for name in ("augment", "clean"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                value = [each.strip() for each in value.split(",") if each.strip()]
-            if isinstance(value, list):
-                object.__setattr__(self, name, value := tuple(value))
-            self._check(name, isinstance(value, tuple) and all(isinstance(x, str) for x in value), "a list of names")
-        self._check("clean", set(self.clean) <= set(STEPS), f"of {', '.join(STEPS)}")
+
+    def _read_names(self, name: str) -> None:
+        """Make a setting a tuple: names may be parted by commas, or in a list."""
+        value = getattr(self, name)
+        if isinstance(value, str):
+            value = [each.strip() for each in value.split(",") if each.strip()]
+        if isinstance(value, list):
+            object.__setattr__(self, name, value := tuple(value))
+        self._check(name, isinstance(value, tuple) and all(isinstance(x, str) for x in value), "a list of names")
+
+    def _read_weights(self) -> None:
+        """Labels that weights are for may be numbers."""
         weights = self.class_weight
         if isinstance(weights, Mapping):
             weights = {name_of(label): weight for label, weight in weights.items()}
             object.__setattr__(self, "class_weight", weights)
-        fits = weights in ("none", "balanced") if not isinstance(weights, Mapping) else all(
-            0 <= _number(each) < INFINITY for each in weights.values()
-        )  # fmt: skip
+            fits = all(0 <= _number(each) < INFINITY for each in weights.values())
+        else:
+            fits = weights in ("none", "balanced")
         self._check("class_weight", fits, "none, balanced, or a weight of 0 or more for each label")
+
+    def _refuse_contradictions(self) -> None:
         if self.micro is not None and self.micro > self.batch:
             raise BadOption(
                 f"recipe: micro={self.micro} contradicts batch={self.batch}",
