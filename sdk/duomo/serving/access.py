@@ -56,7 +56,7 @@ class Access:
             return
         read = [(name, value.decode("latin-1")) for name, value in scope["headers"] if name in _READ]
         headers = dict(read)
-        refusal = self._refuse(scope["path"], headers) if len(headers) == len(read) else _TWICE
+        refusal = self._refuse(path_within(scope), headers) if len(headers) == len(read) else _TWICE
         if refusal is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
@@ -87,6 +87,14 @@ class Access:
             fix = "Authorization: Bearer TOKEN"
             return 401, _words("E-TOKEN", "the operator's token is missing or wrong", fix)
         return None
+
+
+def path_within(scope: Scope) -> str:
+    """Return the path as Starlette's router compares it: without that of the mount the application stands under."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    rest = path.removeprefix(root)
+    return rest if rest[:1] in ("", "/") else path
 
 
 _READ = frozenset({b"host", b"origin", b"authorization"})

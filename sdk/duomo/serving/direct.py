@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from duomo.serving.access import path_within
+
 
 class Direct:
     """ASGI middleware: answer ``POST /v1/tasks/{task}`` for tasks that are known.
@@ -31,7 +33,7 @@ class Direct:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer here, or pass on."""
-        task = self._tasks.get(scope["path"]) if scope.get("method") == "POST" else None
+        task = self._tasks.get(path_within(scope)) if scope.get("method") == "POST" else None
         if task is None:
             await self.app(scope, receive, send)
             return

@@ -17,9 +17,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 import soundfile
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 import duomo
 from duomo import serving
+from duomo.errors import UsageProblem
 from duomo.inputs.seal import sealed
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.metrics import Metrics
@@ -161,6 +165,20 @@ def test_a_wrong_token_is_refused_everywhere_but_for_health(serve, given):
         assert client.get(path, headers=headers).status_code == 401, path
     assert client.get("/livez", headers=headers).status_code == 200
     assert client.get("/v1/tasks", headers={"authorization": "Bearer secret"}).status_code == 200
+
+
+def test_a_mounted_application_asks_for_its_tokens_at_the_same_places(faulty):
+    task, right = "/ai/v1/tasks/text-classification", {"authorization": "Bearer secret"}
+    inner = serving.app([faulty], token="secret")
+    host = Starlette(routes=[Mount("/ai", inner)], lifespan=lambda _: inner.router.lifespan_context(inner))
+    with TestClient(host, base_url="http://localhost") as client:
+        assert client.get("/ai/-/models", headers=right).status_code == 403  # there is no operator
+        assert client.post("/ai/-/models/text-classification/swap", json={}, headers=right).status_code == 403
+        assert client.get("/ai/livez").status_code == 200
+        assert client.post(task, json={"input": "fine"}).status_code == 401
+        assert client.post(task, json={"input": "fine"}, headers=right).status_code == 200
+    with pytest.raises(UsageProblem):
+        faulty("closed with the host")
 
 
 def test_tokens_are_compared_in_constant_time(serve, monkeypatch):
