@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
 
 from duomo import Image, Model, WeightsRef
+from duomo.errors import BadOption
 from duomo.generating import FROM_PIXELS, refuse
 from duomo.model import Features, R
 from duomo.pretrained import load_network, load_processor
@@ -55,6 +56,9 @@ class Writer(Model[Image, R]):
         config = network.config
         self.shown: int = config.num_query_tokens if getattr(config, "use_decoder_only_language_model", False) else 0
         """Tokens that stand for the image before those that are written: of BLIP-2."""
+        places = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
+        self.room: int | None = places and places - max(1, self.shown)
+        """Tokens that can be written; None where positions have no bound."""
 
     tensor_plan = staticmethod(parallel.caption_plan)
 
@@ -65,6 +69,15 @@ class Writer(Model[Image, R]):
         refuse(network.generation_config, FROM_PIXELS, weights.folder)
         processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
+
+    def check_options(self, options: WritingOptions) -> None:
+        """Refuse more tokens than the decoder has positions for. Raises `BadOption`."""
+        if self.room is not None and (options.max_new_tokens or 0) > self.room:
+            raise BadOption(
+                f"option 'max_new_tokens' cannot be {options.max_new_tokens}",
+                why="the decoder has no positions for so many",
+                fix=f"max_new_tokens={self.room} at most",
+            )
 
     def preprocess(self, items: Sequence[Image], options: WritingOptions) -> list[Features]:
         prepared = [self.processor(images=[item.pil()], return_tensors="pt")["pixel_values"][0] for item in items]
@@ -80,7 +93,7 @@ class Writer(Model[Image, R]):
             config.num_beams = batch.options.num_beams
         bound = batch.options.max_new_tokens
         if bound is None and config.max_new_tokens is None and config.max_length is None:
-            bound = BOUND
+            bound = BOUND if self.room is None else min(BOUND, self.room)
         if bound is not None:
             config.max_new_tokens, config.max_length = bound, None
         pixels = batch.pixels.to(self.network.dtype)

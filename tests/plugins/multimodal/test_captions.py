@@ -1,5 +1,6 @@
 """Captions with the tokens of `generate`, answers with the scores of bare ViLT (within 1e-5), alone and in a batch."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from transformers import (
 )
 
 import duomo
-from duomo.errors import BadInput, WeightsMismatch
+from duomo.errors import BadInput, BadOption, WeightsMismatch
 from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_multimodal.captions import Captioner
@@ -124,6 +125,16 @@ def vilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answerer(vilt: Path) -> duomo.Runner[Any]:
     return duomo.load("visual-question-answering", f"dir:{vilt}", device="cpu")
+
+
+@pytest.mark.parametrize("make", [tiny.blip, tiny.vision_encoder_decoder])
+def test_no_more_tokens_are_asked_for_than_the_decoder_has_positions(tmp_path: Path, make: Any) -> None:
+    make(tmp_path)
+    runner = duomo.load("image-captioning", f"dir:{tmp_path}", device="cpu")
+    with pytest.raises(BadOption, match="'max_new_tokens' cannot be 1000") as caught:
+        runner(pictures()[0], max_new_tokens=1000)
+    most = int(re.sub(r"\D", "", caught.value.fix))
+    assert runner(pictures()[0], max_new_tokens=most).num_new_tokens <= most
 
 
 def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow(answerer: duomo.Runner[Any]) -> None:
