@@ -153,6 +153,25 @@ def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:
         duomo.load("time-series-forecasting", f"dir:{two}", device="cpu")
 
 
+@pytest.mark.equals("statsmodels' STL and Hampel's filter in pandas, to 1e-4", "time-series-anomaly-detection")
+@pytest.mark.parametrize("season", [1, 12])
+def test_scores_are_distances_from_the_decomposition_of_statsmodels_or_a_running_median(season: int) -> None:
+    runner = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
+    series = SALES.copy()
+    series[[20, 55]] += (60, -40)
+    if season > 1:
+        seasonal = pytest.importorskip("statsmodels.tsa.seasonal")
+        distances = np.abs(seasonal.STL(series, period=12, robust=True).fit().resid)
+    else:
+        mirrored = np.concatenate([series[5:0:-1], series, series[-2:-7:-1]])
+        distances = np.abs(series - pd.Series(mirrored).rolling(11, center=True).median().to_numpy()[5:-5])
+    # Under a normal law half of the distances lie within .6745 standard deviations, and nine tenths within 1.6449.
+    spread = max(np.quantile(distances, 0.5) / 0.67449, np.quantile(distances, 0.9) / 1.64485)
+    result = runner(series, season=season)
+    assert result.scores == pytest.approx(distances / spread, rel=1e-4, abs=1e-9)
+    assert [each.index for each in result.anomalies] == [at for at in range(84) if distances[at] > 5 * spread]
+
+
 def test_values_that_do_not_fit_in_are_found() -> None:
     pytest.importorskip("statsmodels")
     runner = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")

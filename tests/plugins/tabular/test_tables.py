@@ -3,9 +3,12 @@
 import csv
 import json
 import random
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 import duomo
 from duomo import Recipe
@@ -13,7 +16,7 @@ from duomo.errors import BadInput, WeightsMismatch
 from duomo.inputs import TableRow
 from duomo.training import evaluate
 from duomo_tabular.columns import Columns, likely_keys
-from duomo_tabular.mlp import ClassificationTrainer
+from duomo_tabular.mlp import ClassificationTrainer, RegressionTrainer
 
 CITIES = ["Oslo", "Rome", "Lima", "Bern"]
 
@@ -29,6 +32,33 @@ def people(count: int, seed: int = 0) -> list[dict]:
         known = None if draw.random() < 0.05 else round(age, 1)
         rows.append({"id": at, "age": known, "city": city, "noise": draw.random(), "label": "yn"[buys], "price": price})
     return rows
+
+
+@pytest.mark.equals("the network written in numpy, to 1e-5", "tabular-classification", "tabular-regression")
+@pytest.mark.parametrize("trainer", [ClassificationTrainer, RegressionTrainer])
+def test_answers_are_those_of_the_network_written_in_numpy(tmp_path, trainer):
+    torch.manual_seed(0)
+    labels = ["a", "b", "c"] if trainer is ClassificationTrainer else []
+    model = trainer.build("mlp", (8, 6), labels=labels, device=torch.device("cpu"), dtype=torch.float32)
+    model.fit_statistics([TableRow.accept({"age": at, "city": CITIES[at % 4]}) for at in range(40)], [5.0, 9.0] * 20)
+    model.save(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    task = "tabular-classification" if labels else "tabular-regression"
+    runner = duomo.load(task, f"dir:{tmp_path}", device="cpu")
+    for age, city in ((30, "Rome"), (None, "Lima"), (12.5, "Atlantis")):
+        place = 1 + model.columns.names["city"].index(city) if city in CITIES else 0
+        scaled = 0.0 if age is None else (age - np.mean(range(40))) / np.std(range(40))
+        seen = np.concatenate([[scaled, age is None], weights["names.0.weight"][place]])
+        for layer in ("body.0", "body.3"):
+            seen = np.maximum(0, weights[f"{layer}.weight"] @ seen + weights[f"{layer}.bias"])
+        output = weights["head.weight"] @ seen + weights["head.bias"]
+        found: Any = runner({"age": age, "city": city})
+        if labels:
+            shares = np.exp(output) / np.exp(output).sum()
+            scores = {each.name: each.score for each in found.labels}
+            assert [scores[name] for name in labels] == pytest.approx(shares, abs=1e-5)
+        else:
+            assert found.value == pytest.approx(7 + 2 * output[0], rel=1e-5)
 
 
 def test_a_csv_becomes_a_model_that_reads_rows_with_missing_cells(tmp_path):
