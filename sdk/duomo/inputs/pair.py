@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from duomo.brief import Short
-from duomo.errors import BadInput
+from duomo.errors import BadInput, counted
 from duomo.inputs.audio import Audio
 from duomo.inputs.image import Image
 from duomo.inputs.text import Text
@@ -229,7 +229,9 @@ class TextOrImage(Short):
 def _lacking(value: object, keys: tuple[str, ...]) -> str:
     if isinstance(value, Mapping):
         return f"there is no {' and no '.join(repr(key) for key in keys if key not in value)}"
-    return f"it has {len(value)} parts" if isinstance(value, tuple | list) else f"it is one {type(value).__name__}"
+    if isinstance(value, tuple | list):
+        return f"it has {counted(len(value), 'part')}"
+    return f"it is one {type(value).__name__}"
 
 
 def _parts(value: object, keys: tuple[str, ...], what: str) -> Sequence[object]:

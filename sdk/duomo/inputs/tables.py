@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from duomo.brief import Short
-from duomo.errors import BadInput, InputTooLarge, InputUnreadable
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable, counted
 from duomo.inputs.delimiters import delimiter_of, encoding_of
 from duomo.inputs.limits import limits
 from duomo.inputs.pair import Parts
@@ -164,7 +164,7 @@ def _checked(table: Table) -> Table:
     for number, row in enumerate(table.rows, 1):
         if len(row) != len(table.columns):
             raise BadInput(
-                f"row {number} of this table has {len(row)} cells and the header {len(table.columns)}",
+                f"row {number} of this table has {counted(len(row), 'cell')} and the header {len(table.columns)}",
                 why="which columns they belong to is unknown",
                 fix="give each row a cell in every column; an empty one is ''",
             )

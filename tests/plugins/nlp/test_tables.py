@@ -120,7 +120,7 @@ def test_a_table_of_the_command_line_is_a_file(folder: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("value", "what"),
     [
-        ("name,year\nada\n", "row 1 of this table has 1 cells and the header 2"),
+        ("name,year\nada\n", "row 1 of this table has 1 cell and the header 2"),
         ([{"a": 1}, {"b": 2}], "row 2 of this table has other columns"),
         ({"a": [1, 2], "b": [1]}, "different length"),
         ("a,a\n1,2\n", "two columns of this table are called 'a'"),
