@@ -25,7 +25,7 @@ MOST_METAS = 1024
 
 
 class Job(NamedTuple):
-    """What an executor is asked to run: names and strings, so that it can be sent to another process."""
+    """What an executor is asked to run: names, strings and a class, so that it can be sent to another process."""
 
     spec: ModelSpec
     task: str
