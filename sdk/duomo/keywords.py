@@ -69,8 +69,31 @@ def task_name(task: object) -> str:
     )
 
 
-def check_for_load(options: Mapping[str, object]) -> None:
-    """Raise `UsageProblem` for a keyword of `load` among the options of `run`."""
+MISSING = object()
+"""Stands for an item that was not given."""
+
+
+class Called:
+    """What is called; a name of another library's method is answered with that."""
+
+    if not TYPE_CHECKING:  # to a type checker a name that is not there is an error
+
+        def __getattr__(self, name):
+            said = f"a {type(self).__name__} has no {name!r}"
+            if not name.startswith("_"):
+                said += "; it is called: runner(item), or for many items runner.map(items)"
+            raise AttributeError(said, name=name, obj=self)
+
+
+def check_for_run(task: object, item: object, options: Mapping[str, object]) -> None:
+    """Raise `UsageProblem` for a missing item of `run`, or a keyword of `load` among its options."""
+    if item is MISSING:
+        several = f"({', '.join(options)})" if len(options) > 1 else next(iter(options), "item")
+        raise UsageProblem(
+            "run() got no item",
+            why="it is given by its place behind the task, and several parts are one tuple",
+            fix=f'duomo.run("{task_name(task)}", {several})',
+        )
     for name in ("optimize", "executor", "devices", "parallel", "catalog"):
         if name in options:
             raise UsageProblem(

@@ -26,7 +26,7 @@ from duomo.execution.items import Key, items_of
 from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.execution.progress import Progress, watched
-from duomo.keywords import check_for_load, check_mode, dtype_name, task_name
+from duomo.keywords import MISSING, Called, check_for_run, check_mode, dtype_name, task_name
 from duomo.lifecycle import Lifecycle, check_process
 from duomo.outcome import Meta, Outcome
 from duomo.parallel import ParallelDims
@@ -106,7 +106,7 @@ def load(
 
 def run(
     task: str | AnyTask[Any],
-    item: object,
+    item: object = MISSING,
     /,
     *,
     model: str | None = None,
@@ -127,7 +127,7 @@ def run(
     Raises:
         DuomoError: the item's own error, or what kept the model from loading.
     """
-    check_for_load(options)
+    check_for_run(task, item, options)
     catalog = _LOADING.get() or default_catalog()
     return _kept(task_name(task), model, device, dtype, catalog, folder_identity(model), os.getpid())(item, **options)
 
@@ -138,7 +138,7 @@ def _kept(task: str, model: str | None, device: str, dtype: str, catalog: Catalo
     return load(task, model, device=device, dtype=dtype, catalog=catalog)
 
 
-class Runner(Generic[R_co]):
+class Runner(Called, Generic[R_co]):
     """A loaded model: call it with one item, or `map` it over many."""
 
     def __init__(self, task: AnyTask[R_co], executor: Executor, catalog: Catalog) -> None:

@@ -248,3 +248,14 @@ def test_advice_wakes_no_library():
 
 def test_errors_of_an_item_keep_their_kind():
     assert isinstance(refusal(Text.accept, ["a"]), BadInput)
+
+
+def test_a_run_without_an_item_and_the_methods_of_other_libraries_are_told_what_to_write():
+    with pytest.raises(UsageProblem, match="got no item") as caught:
+        duomo.run("question-answering", question="Who?", context="Ada.")  # type: ignore[call-overload]
+    assert caught.value.fix == 'duomo.run("question-answering", (question, context))'
+    with duomo.load("text-classification", catalog=fake_catalog()) as runner:
+        for name in ("predict", "encode", "generate", "transcribe"):
+            with pytest.raises(AttributeError, match=rf"has no '{name}'; it is called: runner\(item\), .*map\(items\)"):
+                getattr(runner, name)
+        assert not hasattr(runner, "__array__")
