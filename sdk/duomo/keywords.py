@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 from duomo.errors import UsageProblem, did_you_mean
 from duomo.execution.base import MODES
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from duomo.execution.progress import Progress
     from duomo.execution.resuming.store import RunStore
     from duomo.parallel import ParallelDims
+    from duomo.tasks.base import Task
 
 
 class LoadOptions(TypedDict, total=False):
@@ -74,7 +75,16 @@ MISSING = object()
 
 
 class Called:
-    """What is called; a name of another library's method is answered with that."""
+    """What a runner is not: a name of another library's method, and a copy, are answered with what to write."""
+
+    task: type[Task[Any, Any, Any]]
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageProblem(
+            f"a runner of {self.task.name} cannot be copied or sent to another process",
+            why="it is a loaded model, with its threads, locks and devices",
+            fix='load it there, once: in the initializer of a pool; or let duomo start the processes: executor="local"',
+        )
 
     if not TYPE_CHECKING:  # to a type checker a name that is not there is an error
 

@@ -15,11 +15,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from duomo.catalog import Catalog, default_catalog, resolve
 from duomo.entries import Entries, check_count, check_seconds
-from duomo.errors import UsageProblem
 from duomo.execution.base import Executor, Job
 from duomo.execution.devices import device_name
 from duomo.execution.items import Key, items_of
@@ -88,9 +87,8 @@ def load(
     job = Job(spec, spec.task, reference, path, weights.revision, catalog.plugin_of(spec), device, dtype, optimize)
     named: Any = executor.name if isinstance(executor, Executor) else executor
     remote = any(known.remote for known in catalog.executors.values() if known.name == named)
-    job = job._replace(plan=plan_for(job, named, devices, parallel, remote=remote))
     task_class = resolve(catalog.task(spec.task).target, owner=f"task '{spec.task}'")
-    job = job._replace(result=task_class.Result)
+    job = job._replace(plan=plan_for(job, named, devices, parallel, remote=remote), result=task_class.Result)
     # The planner may have chosen another than the default.
     place = find_executor(job.plan.executor if isinstance(executor, str) else executor, catalog)
     LOG.info("loading %s for %s%s", reference, spec.task, f" from {path}" if path else "")
@@ -142,7 +140,7 @@ class Runner(Called, Generic[R_co]):
     """A loaded model: call it with one item, or `map` it over many."""
 
     def __init__(self, task: AnyTask[R_co], executor: Executor, catalog: Catalog) -> None:
-        self.task = task
+        self.task: AnyTask[R_co] = task
         self.executor = executor
         self._accept: Callable[[Any], Any] = task.Input.accept
         self._entries = Entries(task.Input)
@@ -155,13 +153,6 @@ class Runner(Called, Generic[R_co]):
         meta = self.meta
         devices = ", ".join(self.executor.devices())
         return f"<Runner {meta.task}: {meta.model} on {devices}, {meta.dtype}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise UsageProblem(
-            f"a runner of {self.task.name} cannot be copied or sent to another process",
-            why="it is a loaded model, with its threads, locks and devices",
-            fix='load it there, once: in the initializer of a pool; or let duomo start the processes: executor="local"',
-        )
 
     @property
     def meta(self) -> Meta:

@@ -34,6 +34,10 @@ def lines_of(name: str) -> list[str]:
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
+def test_the_walk_stays_short():
+    assert len((ROOT / "sdk/duomo/runner.py").read_text("utf-8").splitlines()) <= 300
+
+
 def test_all_packages_ask_for_the_same_python_and_the_same_builder():
     assert {each["project"]["requires-python"] for each in ALL.values()} == {">=3.11"}
     assert {tuple(each["build-system"]["requires"]) for each in ALL.values()} == {("hatchling>=1.26",)}

@@ -290,13 +290,15 @@ def test_a_strategy_that_is_only_asked_sees_that_it_holds_what_it_wanted_last():
         """Wants something at every other bar."""
 
         def __init__(self):
-            self.seen = []
+            self.seen, self.closes = [], []
 
         def decide(self, history):
             self.seen.append(history.weights.tolist())
+            self.closes.append(float(history.close[-1, 0]))
             return None if len(self.seen) % 2 == 0 else np.array([1 / len(self.seen)])
 
     halving = Halving()
-    said = ask(panel([[100.0]] * 4), halving)
+    said = ask(panel([[100.0], [101.0], [102.0], [103.0]]), halving)
     assert [each if each is None else each.tolist() for each in said] == [[1.0], None, [1 / 3], None]
     assert halving.seen == [[0.0], [1.0], [1.0], [1 / 3]]
+    assert halving.closes == [100.0, 101.0, 102.0, 103.0]
