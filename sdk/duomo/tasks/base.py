@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import (
     TYPE_CHECKING,
@@ -162,6 +163,7 @@ class ListOf(Result, Generic[T]):
             cls._list_field()
 
     @classmethod
+    @functools.cache
     def _list_field(cls) -> str:
         """Return the name of the first field that is a list of what stands in the brackets."""
         known = [base.__pydantic_generic_metadata__["args"] for base in cls.__mro__ if issubclass(base, ListOf)]
