@@ -10,7 +10,7 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/duomo_*/plugin.py"
 PACKAGES = sorted({name for name, path in modules().items() if path.name == "__init__.py"})
 
 LAYERS = [
-    {"brief", "counting", "locking", "version"},
+    {"brief", "counting", "locking", "threads", "version"},
     {"errors", "lazy", "npm", "replacing", "specs", "unfit"},
     {"config", "hooks", "hub", "layout"},
     {"inputs", "plugins"},

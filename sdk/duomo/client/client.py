@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, overload
 
@@ -21,6 +21,7 @@ from duomo.counting import counted
 from duomo.errors import DuomoError, InputTooLarge, RequirementMissing, ServerBusy, ServerLost, UsageProblem
 from duomo.outcome import Failure, ItemError, Meta, Outcome
 from duomo.tasks.base import Result
+from duomo.threads import AheadThreads
 
 if TYPE_CHECKING:
     from duomo.runner import AnyTask
@@ -253,7 +254,7 @@ class _Mapping(Generic[R]):
         """Yield them in order; stopping early costs what is on its way."""
         limits = self._client.limits_of(self._task.name)
         flying: deque[Future[list[Outcome[R]]]] = deque()
-        with ThreadPoolExecutor(AHEAD, "duomo-client") as pool:
+        with AheadThreads(AHEAD, "duomo-client") as pool:
             while True:
                 chunk = self._chunk(min(MOST_ITEMS, limits["items"]), limits["body_bytes"] * 3 // 4)
                 if chunk:

@@ -25,6 +25,7 @@ from duomo.execution.stats import Counts, Stats
 from duomo.execution.submitting import Desk, Submitted, closed
 from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import ItemError, Meta, Outcome
+from duomo.threads import AheadThreads
 
 
 class Pending(NamedTuple):
@@ -138,7 +139,7 @@ class InlineExecutor(Executor):
         following: Pending | None = None
         stopped: SystemicError | BadOption | None = None
         try:
-            with concurrent.futures.ThreadPoolExecutor(1, "duomo-prepare") as pool:
+            with AheadThreads(1, "duomo-prepare") as pool:
                 while not scheduler.finished and stopped is None:
                     try:
                         reader.fill()

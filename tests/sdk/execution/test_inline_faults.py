@@ -54,6 +54,31 @@ class Delicate(EchoModel):
         return results * 2 if any("twice" in text for text in output) else results
 
 
+def test_who_leaves_a_map_does_not_wait_for_what_is_prepared(delicate, monkeypatch):
+    """The garbage collector may be who leaves it, in the middle of the start of a thread: to wait there never ends."""
+    model, begun, go_on = delicate.executor.worker.model, threading.Event(), threading.Event()
+    usual = model.preprocess
+
+    def preprocess(items, options):
+        if "slow" in items:
+            begun.set()
+            go_on.wait(60)
+        return usual(items, options)
+
+    monkeypatch.setattr(model, "preprocess", preprocess)
+    outcomes = delicate.map(["one", "two", "slow", "four"], batch_size=1)
+    assert [next(outcomes).ok, next(outcomes).ok] == [True, True]
+    assert begun.wait(60)
+    leaving = threading.Thread(target=outcomes.close)
+    leaving.start()
+    leaving.join(5)
+    waits = leaving.is_alive()
+    go_on.set()
+    leaving.join()
+    assert not waits
+    assert [outcome.ok for outcome in delicate.map(["one", "two"])] == [True, True]
+
+
 @pytest.fixture
 def delicate(monkeypatch: pytest.MonkeyPatch) -> Iterator[duomo.Runner[Any]]:
     monkeypatch.setattr("duomo.testing.fakes.Delicate", Delicate, raising=False)
