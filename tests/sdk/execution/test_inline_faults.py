@@ -169,7 +169,10 @@ def test_a_consumer_that_stops_reading_stops_the_reading(delicate: duomo.Runner[
     time.sleep(0.1)  # in which it would read on, if it did
     assert len(read) == before <= 4096
     outcomes.close()  # type: ignore[attr-defined]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("duomo-prepare")]
+    for thread in threading.enumerate():
+        if thread.name.startswith("duomo-prepare"):  # it was told to end, and nobody waited for it
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_a_source_that_raises_midway_ends_the_run_after_what_it_gave(delicate: duomo.Runner[Any]) -> None:
