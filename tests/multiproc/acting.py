@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from duomo.tasks import TextClassification
+from duomo.tasks.results import Classification
 from duomo.testing.fakes import EchoModel
 
 
@@ -54,13 +54,10 @@ class Secretive(EchoModel):
 
     def postprocess(self, output, features, options):
         kinds = {"sealed": Sealed, "shy": Shy}
-        return [kinds.get(text, TextClassification.Result.ranked)([text, "other"], [1.0, 0.0]) for text in output]
+        return [kinds.get(text, Classification).ranked([text, "other"], [1.0, 0.0]) for text in output]
 
 
-class Sealed:
-    def __init__(self, *_):
-        pass
-
+class Sealed(Classification):
     def __reduce__(self):
         raise TypeError("it is sealed")
 

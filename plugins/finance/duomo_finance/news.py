@@ -54,7 +54,7 @@ class Tickers(Artifact):
         ]
         found: dict[str, list[tuple[int, int]]] = {}
         longest = (0, 0)
-        for start, end, ticker in sorted(set(hits), key=lambda hit: (hit[0], -hit[1])):
+        for start, end, ticker in sorted(set(hits), key=lambda hit: (hit[0], -hit[1], hit[2])):
             if end > longest[1] or (start, end) == longest:
                 longest = (start, end)
                 found.setdefault(ticker, []).append(longest)

@@ -177,7 +177,7 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
         missing = isinstance(error, click.MissingParameter)
         first = _example(ctx.command) if missing else as_param
-        if isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
+        if not missing and isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
             first = _what_is_taken(error.message, error.param)
         if isinstance(error, click.NoSuchCommand):
             first = next((ours for ours, words in _OTHER_WORDS.items() if error.command_name in words), "")

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import gc
+import io
 import json
 import os
 import sys
@@ -246,6 +247,8 @@ def difference(a: Any, b: Any, tolerance: float, path: str = "") -> str:
         return "" if close or a == b else f"{path} is {a} and {b}"
     if isinstance(a, bytes) and isinstance(b, bytes) and a != b and a[:4] == b[:4] == b"\x89PNG":
         return _pixels_apart(a, b, tolerance, path)
+    if tolerance and isinstance(a, bytes) and isinstance(b, bytes) and a[:4] == b[:4] == b"RIFF":
+        return _samples_apart(a, b, tolerance, path)
     compares = "__eq__" in {name for cls in type(a).__mro__[:-1] for name in vars(cls)}
     return "" if a == b or not compares else f"{path or 'it'} is {a!r:.80} and {b!r:.80}"
 
@@ -264,8 +267,6 @@ def _are_close(a: Any, b: Any, tolerance: float) -> bool:
 
 def _pixels_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
     """Images differ where their pixels do on average by more than `tolerance` of the whitest."""
-    import io
-
     import numpy as np
     import PIL.Image
 
@@ -273,6 +274,16 @@ def _pixels_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
     if one.shape == other.shape and np.abs(one - other).mean() <= tolerance * max(1.0, one.max(), other.max()):
         return ""
     return f"{path or 'an image'} has other pixels"
+
+
+def _samples_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
+    """Recordings differ where a sample, in [-1, 1], does by more than `tolerance` and a step of 16 bits."""
+    import soundfile
+
+    one, other = (soundfile.read(io.BytesIO(each)) for each in (a, b))
+    if one[1] == other[1] and one[0].shape == other[0].shape and abs(one[0] - other[0]).max() <= tolerance + 2**-15:
+        return ""
+    return f"{path or 'a recording'} has other samples"
 
 
 def _first(found: Iterator[str]) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from duomo import Hooks, Model, ModelSpec, hookimpl
+from duomo.tasks.multimodal import ImageSearchResult
 from duomo.tasks.nlp.generation import TextChunk
 from duomo.tasks.results import Classification, Hit, SearchResult
 from duomo.tasks.speech import Segment, Transcript
@@ -23,7 +24,7 @@ def _hum(text):
 def _search(item, options):
     query = str(item.text) if hasattr(item, "text") else "show me a cup of coffee"
     hits = [Hit(index=index, item=str(index), score=0.9 - index / 10) for index in range(options.top_k)]
-    return SearchResult(query=query, hits=hits)
+    return ImageSearchResult(query=query, hits=hits)
 
 
 def _texts(item, options):

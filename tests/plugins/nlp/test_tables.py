@@ -114,7 +114,7 @@ def test_a_table_of_the_command_line_is_a_file(folder: Path, tmp_path: Path) -> 
         "table-question-answering", ("who ?", {"name": ["ada"], "year": ["1815"]}), model=f"dir:{folder}"
     )
     assert good["result"]["cells"] == expected.cells
-    assert "row 1 of this table has 1 cells" in bad["error"]["what"]
+    assert "row 1 of this table has 1 cell" in bad["error"]["what"]
 
 
 @pytest.mark.parametrize(

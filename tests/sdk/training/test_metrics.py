@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from duomo.training.metrics import Answers, Classes, Interval, Loss, Numbers, Tokens, WordErrors
+from duomo.training.metrics import Answers, Classes, Interval, Loss, Named, Numbers, Tokens, WordErrors
 from duomo.training.weighing import row_weights
 
 CHANCE = random.Random(0)
@@ -28,7 +28,7 @@ def test_scores_of_names_are_those_of_scikit_learn(num_classes, num_rows):
     assert weights == pytest.approx(compute_sample_weight("balanced", wanted).tolist())
     tokens, outside = Tokens(), {names[0]: "O"}
     rows = [[outside.get(name, name) for name in each] for each in (said, wanted)]
-    tokens.add([rows[0][:9], rows[0][9:]], [rows[1][:9], rows[1][9:]])
+    tokens.add(*[[Named(row[:9], set()), Named(row[9:], set())] for row in rows])
     expected = metrics.f1_score(rows[1], rows[0], average="macro", labels=sorted({*chain(*rows)} - {"O"}))
     assert tokens.scores()["macro_f1"].value == pytest.approx(expected)
 
