@@ -30,7 +30,7 @@ class Timeline(NamedTuple):
     """Ascending from 0; a number that is left out is a gap."""
     first: Time
     day: int = 1
-    """Of months and longer steps: the day on which they stand, 31 for their last."""
+    """The day of the month, where the step is a month or longer; 31 stands for the last day."""
 
     def at(self, position: int) -> Time:
         """The time at a position, also beyond the last one given."""

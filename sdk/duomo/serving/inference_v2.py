@@ -229,7 +229,7 @@ def shape_of(data: object) -> list[int] | None:
 
 
 def _is_shape_of_items(shape: object, num: int) -> bool:
-    """Whether a tensor of this shape is a list of so many items: one side, and others of 1."""
+    """Whether a tensor of this shape is a list of `num` items: one dimension has that length, all others 1."""
     if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in shape):
         return False
     return math.prod(shape) == num == max(shape, default=0)

@@ -138,7 +138,7 @@ class Tokens(Classes):
     def __init__(self) -> None:
         super().__init__([self.outside])
         self.entities: list[tuple[int, int, int]] = []
-        """Of each row how many are right, said and wanted."""
+        """For each row: how many entities are right, how many were predicted, and how many its labels have."""
 
     def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
         for row, wanted in zip(predictions, labels, strict=True):

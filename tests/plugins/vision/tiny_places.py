@@ -85,7 +85,7 @@ def sam_hq() -> tuple[Any, Any]:
 
 DECODER: Any = {"hidden_size": 32, "mlp_dim": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 DECODER |= {"iou_head_hidden_dim": 16}
-"""Of masks, in SAM 2, SAM 3 and EdgeTAM."""
+"""Settings of the mask decoder in SAM 2, SAM 3 and EdgeTAM."""
 
 
 def sam2_parts() -> dict[str, Any]:
