@@ -29,6 +29,15 @@ WHOLE = frozenset({"colwise_gather_output", "colwise_rep", "replicate", "replica
     "rowwise_split_input",
 }
 """Styles of transformers' plans whose layer reads and gives whole vectors: it stays as it is, on each device."""
+GPT2 = {
+    "h.*.attn.c_attn": "qkv_colwise",
+    "h.*.attn.c_proj": "rowwise",
+    "h.*.mlp.c_fc": "colwise",
+    "h.*.mlp.c_proj": "rowwise",
+}
+"""Styles of GPT-2's layers, alone and behind an encoder."""
+GPT2_HEADS = {"h.*.attn": ("num_heads", "split_size")}
+"""GPT-2 asks its attention how wide a query is; the others count the heads they find."""
 
 
 class TensorPlan(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duomo.parallel import PipelinePlan, TensorPlan
+from duomo.parallel import GPT2, GPT2_HEADS, PipelinePlan, TensorPlan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -41,12 +41,6 @@ ENCODER = {
     "encoder.layers.*.attention.o_proj": "rowwise",
     "encoder.layers.*.mlp.fc1": "colwise",
     "encoder.layers.*.mlp.fc2": "rowwise",
-}
-GPT2 = {
-    "h.*.attn.c_attn": "qkv_colwise",
-    "h.*.attn.c_proj": "rowwise",
-    "h.*.mlp.c_fc": "colwise",
-    "h.*.mlp.c_proj": "rowwise",
 }
 TROCR = {"decoder.layers.*.fc1": "colwise", "decoder.layers.*.fc2": "rowwise"}
 """TrOCR's attentions give their result a fixed width, and stay whole."""
@@ -111,7 +105,7 @@ def caption_plan(config: PreTrainedConfig) -> TensorPlan | None:
     decoder = config.decoder
     if decoder.model_type == "gpt2":
         sizes = {"attention heads of the decoder": decoder.n_head, "inner units of the decoder": 4 * decoder.n_embd}
-        return TensorPlan(ENCODER | GPT2, _sizes(config.encoder) | sizes, {"h.*.attn": ("num_heads", "split_size")})
+        return TensorPlan(ENCODER | GPT2, _sizes(config.encoder) | sizes, GPT2_HEADS)
     if decoder.model_type == "trocr":
         return TensorPlan(ENCODER | TROCR, _sizes(config.encoder) | {"inner units": decoder.decoder_ffn_dim})
     return None

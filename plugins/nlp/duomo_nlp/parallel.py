@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duomo.parallel import PipelinePlan, TensorPlan, encoder_decoder_plan
+from duomo.parallel import GPT2, GPT2_HEADS, PipelinePlan, TensorPlan, encoder_decoder_plan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -33,12 +33,7 @@ STYLES = {
         "layers.*.mlp.Wi": "packed_colwise",
         "layers.*.mlp.Wo": "rowwise",
     },
-    "gpt2": {
-        "h.*.attn.c_attn": "qkv_colwise",
-        "h.*.attn.c_proj": "rowwise",
-        "h.*.mlp.c_fc": "colwise",
-        "h.*.mlp.c_proj": "rowwise",
-    },
+    "gpt2": GPT2,
 }
 BART_KIN = frozenset({"bart", "blenderbot", "blenderbot-small", "m2m_100", "marian", "mbart", "pegasus", "plbart"})
 T5 = {
@@ -50,8 +45,7 @@ T5 = {
 T5_HEADS = {"block.*.layer.*.{SelfAttention,EncDecAttention}": ("n_heads", "inner_dim")}
 DISTANCES = "relative_attention_bias.weight"
 """In T5: how far tokens lie apart, with a column for each head."""
-DIVIDED = {"gpt2": {"h.*.attn": ("num_heads", "split_size")}}
-"""GPT-2 asks its attention how wide a query is; the others count the heads they find."""
+DIVIDED = {"gpt2": GPT2_HEADS}
 
 EMBEDDINGS = ("embeddings.word_embeddings", "embeddings.position_embeddings", "embeddings.token_type_embeddings")
 SPLITS = {
