@@ -149,3 +149,31 @@ def test_the_tests_of_every_kind_pass_side_by_side(lay, tmp_path):
     )
     assert done.returncode == 0, done.stdout
     assert "failed" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["adapter", "command", "task"])
+def test_the_commands_of_the_readme_work_as_they_stand(kind, lay, tmp_path):
+    name = f"my-{kind}"
+    create(name, kind, tmp_path)
+    package = tmp_path / f"duomo-{name}"
+    lay(package, name)
+    commands = [line[4:] for line in (package / "README.md").read_text().splitlines() if line.startswith("    ")]
+    assert commands[0].startswith("pip install")
+    assert commands[-1] == "pytest"
+    here = {"PYTHONPATH": str(package), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    script = "\n".join(["set -e", *commands[1:-1]])
+    done = subprocess.run(
+        ["bash", "-c", script], env={**os.environ, **here}, cwd=package, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if kind == "adapter":
+        assert ['"unusual":true' in line for line in done.stdout.splitlines()[-4:]] == [False, False, False, True]
+
+
+def test_the_adapter_gives_no_verdict_before_it_is_fitted(tmp_path, monkeypatch):
+    create("unfitted", "adapter", tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "duomo-unfitted")
+    limits = importlib.import_module("duomo_unfitted.adapter").Limits()
+    with pytest.raises(UsageProblem, match="was not fitted"):
+        limits({"machine": "press", "value": 9.9})
