@@ -98,7 +98,7 @@ def load(
     finally:
         _LOADING.reset(outer)
     runner = Runner(task_class, place, catalog)
-    LOG.info("%s, after %.1f s", runner, time.monotonic() - began)
+    LOG.info("loaded in %.1f s: %s", time.monotonic() - began, runner)
     return runner
 
 

@@ -129,9 +129,15 @@ class App:
             echo_json([record] if self.output == "json" else record)
 
 
-def describe(error: DuomoError | ItemError) -> str:
-    """Describe what happened, why, and what to type to fix it, for anything with those three and a code."""
-    lines = [f"{click.style('error:', fg='red', bold=True)} {error.what}  [{error.code}]"]
+def describe(error: DuomoError | ItemError, item: str = "") -> str:
+    """Describe what happened, why, and what to type to fix it, for anything with those three and a code.
+
+    Args:
+        error: what has them.
+        item: which item it happened to, where the error does not say.
+    """
+    which = f"{item}: " if item else ""
+    lines = [f"{click.style('error:', fg='red', bold=True)} {which}{error.what}  [{error.code}]"]
     if error.why:
         lines.append("  why: " + error.why.replace("\n", "\n       "))
     if error.fix:

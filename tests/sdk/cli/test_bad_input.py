@@ -230,3 +230,16 @@ def test_a_text_too_long_for_the_limit_says_how_to_raise_it(duomo: Any, config: 
 def test_a_policy_that_mends_an_input_is_said_as_it_is_typed() -> None:
     error = InputTooLong("600 tokens", fix="long=truncate reads the beginning, long=window reads all of it in parts")
     assert "fix: --long truncate reads the beginning, --long window reads all of it in parts" in describe(error)
+
+
+def test_an_error_says_which_of_several_inputs_it_is_about(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,text\n1,fine\n2,\n")
+    (tmp_path / "zero.txt").write_text("")
+    done = duomo(*CLASSIFY, str(tmp_path / "rows.csv"), str(tmp_path / "zero.txt"), "-t", " ", "-o", "text")
+    said = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert [line.partition("  [")[0] for line in said] == [
+        "error: input 2: a text is expected, and there is none",
+        f"error: '{tmp_path / 'zero.txt'}' is empty",
+        "error: input 3: this text is empty",
+    ]
+    assert duomo(*CLASSIFY, "-t", " ", "-o", "text").stderr.startswith("error: this text is empty")

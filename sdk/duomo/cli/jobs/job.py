@@ -64,8 +64,8 @@ class Job(ABC, Generic[O]):
         elif self.output == "auto":
             self.output = "json" if self.place.is_folder else "jsonl"
         self.summary = Summary()
-        self.errors: list[ItemError] = []
-        """The first ones, which are described at the end."""
+        self.errors: dict[str, ItemError] = {}
+        """The first ones by the id of their item, which are described at the end."""
         self.stopped: BaseException | None = None
         self.complete = False
         """Whether all items were run, whatever their outcomes."""
@@ -146,14 +146,17 @@ class Job(ABC, Generic[O]):
         """Take an outcome into the summary, and its error where it is among the first."""
         self.summary.add(outcome)
         if outcome.error is not None and len(self.errors) < MOST_ERRORS:
-            self.errors.append(outcome.error)
+            self.errors.setdefault(outcome.id, outcome.error)
 
     def finish(self) -> None:
         """Say on standard error what failed and what stopped the job; raise what is not an item's own fault."""
         in_json = self.output in ("json", "jsonl") and self.place.out is None
-        for error in self.errors:
+        one = self.noun.removesuffix("s")
+        for name, error in self.errors.items():
             if not in_json:
-                click.echo(describe(error), err=True, color=self.app.color)
+                told = self.summary.done == 1 or f"{os.path.basename(name)}'" in error.what
+                which = "" if told else f"{one} {name}"
+                click.echo(describe(error, which), err=True, color=self.app.color)
             if self.app.debug:
                 click.echo(error.traceback, err=True, nl=False)
         words = self.describe_counts()
@@ -166,7 +169,6 @@ class Job(ABC, Generic[O]):
         done = self.summary.done
         if isinstance(self.stopped, KeyboardInterrupt):
             again = "; the same command goes on from here" if self.options.resuming else ""
-            one = self.noun.removesuffix("s")
             self.app.say(f"interrupted after {done} {self.noun if done != 1 else one}{again}")
         elif self.stopped is not None:
             raise self.stopped
