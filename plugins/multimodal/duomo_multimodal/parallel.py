@@ -5,6 +5,7 @@ CLIP and SigLIP, LayoutLMv3, ViLT, BLIP and others that write about images, and 
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING
 
 from duomo.parallel import GPT2, GPT2_HEADS, PipelinePlan, TensorPlan
@@ -126,9 +127,10 @@ def chat_plan(config: PreTrainedConfig) -> TensorPlan | None:
     styles = getattr(text, "base_model_tp_plan", None)
     if not styles:
         return None
+    inner = text.intermediate_size
     divisible = {
         "attention heads": text.num_attention_heads,
         "key-value heads": getattr(text, "num_key_value_heads", None) or text.num_attention_heads,
-        "inner units": text.intermediate_size,
+        "inner units": inner if isinstance(inner, int) else gcd(*inner),  # Gemma 3n says so many for each layer
     }
     return TensorPlan({f"{{language_model,text_model}}.{name}": each for name, each in styles.items()}, divisible)

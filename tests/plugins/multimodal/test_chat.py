@@ -17,9 +17,9 @@ from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_multimodal.chat import ImageChatter
 
-from . import tiny, tiny_chat
+from . import tiny, tiny_chat, tiny_more_chat
 
-MAKERS = [tiny.llava, tiny.qwen2_vl, *tiny_chat.CHATTING]
+MAKERS = [tiny.llava, tiny.qwen2_vl, *tiny_chat.CHATTING, *tiny_more_chat.CHATTING]
 SMALL = [photo[:64, :64].copy() for photo in pictures()]
 
 
@@ -50,7 +50,8 @@ def test_a_processor_that_needs_a_library_says_which(folder: Any, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    "make", [tiny.llava, tiny_chat.qwen2_5_vl, tiny_chat.idefics3, tiny_chat.gemma3, tiny_chat.glm4v]
+    "make",
+    [tiny.llava, tiny_chat.qwen2_5_vl, tiny_chat.idefics3, tiny_chat.gemma3, tiny_chat.glm4v, tiny_more_chat.gemma3n],
 )
 def test_the_model_of_texts_is_cut_over_two_devices(folder: Any, make: Callable[..., Path]) -> None:
     def build() -> Any:
@@ -87,7 +88,7 @@ def test_answers_have_the_tokens_of_generate(folder: Any, make: Callable[..., Pa
             chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         )
         with torch.inference_mode():
-            tokens = network.generate(**inputs, max_new_tokens=6, do_sample=False)
+            tokens = network.generate(**inputs.to(network.dtype), max_new_tokens=6, do_sample=False)
         expected = processor.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         for result in (outcome.unwrap(), runner({"text": text, "image": photos}, max_new_tokens=6)):
             assert result.text == expected.strip()
