@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar
 
 from duomo.errors import InputTooLarge, InputUnreadable, RequirementMissing
+from duomo.inputs.containers import missing, states_length
 from duomo.inputs.limits import limits
 from duomo.inputs.source import check_file
 
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_Said = TypeVar("_Said")
 CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,gif,mpjpeg,ivf,h264,hevc,m4v"
 """Names that FFmpeg gives to the kinds of files that are read."""
 STREAMS = f"rtsp,sdp,rtp,mjpeg,{CONTAINERS}"
 """The same for addresses."""
 
-LENGTHS = frozenset({"mov", "matroska", "avi", "flv"})
+LENGTHS = frozenset({"mov", "matroska", "avi", "flv", "ivf"})
 """Kinds of files that say in front how long they are; of others a length is estimated from what is there."""
 
 
@@ -95,6 +97,7 @@ class VideoReader:
             options["rtsp_transport"] = "tcp"
         else:
             options["protocol_whitelist"] = "file,pipe"
+        self._file = None if is_address else file
         with self._explained("open"):
             self._container = av.open(file, options=options, timeout=timeout_s if is_address else None)
         # A cover is a stream of one picture, beside sound as beside a video.
@@ -130,6 +133,8 @@ class VideoReader:
         return float(rate) if rate else None
 
     def _length(self) -> float | None:
+        if not self._asked(states_length, True):
+            return None
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
         whole = self._container.duration
@@ -138,7 +143,12 @@ class VideoReader:
     @property
     def num_frames(self) -> int | None:
         """Number of frames, as the file says; None where it does not."""
-        return self._stream.frames or None
+        return None if LENGTHS.isdisjoint(self._kinds) else self._stream.frames or None
+
+    @property
+    def _kinds(self) -> list[str]:
+        kinds: list[str] = self._container.format.name.split(",")
+        return kinds
 
     def frames(self) -> Iterator[Frame]:
         """Decode frames in order, to the end.
@@ -168,17 +178,28 @@ class VideoReader:
 
         Only files whose header says a length are compared, and of those with one length for all streams only the ones
         without sound, which may go on behind the images. Three frames, or a twentieth, are left for rounding.
+        Of all files the last part must be whole, where their container says how large it is.
         """
-        kinds, rate = self._container.format.name.split(","), self.rate or 25.0
+        kinds, rate = self._kinds, self.rate or 25.0
         is_own = self._stream.duration is not None or len(self._container.streams) == 1
         # FFmpeg makes the length of an AVI from the bytes that are there; the number of frames is the header's.
         seconds = (self.num_frames or 0) / rate if "avi" in kinds else self.seconds or 0.0
+        why = ""
         if is_own and not LENGTHS.isdisjoint(kinds) and seconds - end > max(3 / rate, seconds / 20):
+            why = f"it says {seconds:,.1f} seconds, and its images end after {end:,.1f}"
+        if why := why or self._asked(missing, ""):
             raise InputUnreadable(
                 f"'{self.name}' is cut short",
-                why=f"it says {seconds:,.1f} seconds, and its images end after {end:,.1f}",
+                why=why,
                 fix="copy it again; to use what is there: ffmpeg -i IN -c copy OUT",
             )
+
+    def _asked(self, ask: Callable[[BinaryIO], _Said], otherwise: _Said) -> _Said:
+        """What the bytes of a file say; `otherwise` of a stream, which has no end."""
+        if isinstance(self._file, str):
+            with open(self._file, "rb") as file:
+                return ask(file)
+        return otherwise if self._file is None else ask(self._file)
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > limits().image_pixels:

@@ -11,7 +11,7 @@ OPEN_ENDED = 0x7FFF_0000
 """From this size on a header of 32 bits means that nobody knew, as programs write it into a pipe."""
 SLACK = 4096
 """Bytes by which programs are wrong that count their own header."""
-_CUT = "is cut short"
+CUT = "is cut short"
 _CHAINED = "holds several recordings, one behind the other"
 _ONLY_THE_FIRST = "what decodes it would read the first and leave out the others"
 _FRAMES = 3000
@@ -104,7 +104,7 @@ def _of_chunk(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[str, s
     size, there = stated.size, end - stated.at
     known = stated.layout == "<Q" or size < OPEN_ENDED
     if known and size - there > (0 if stated.layout == "<Q" else SLACK):
-        return _CUT, f"its header promises {size:,} bytes of sound, and {size - there:,} of them are missing"
+        return CUT, f"its header promises {size:,} bytes of sound, and {size - there:,} of them are missing"
     if there - size > SLACK and not _are_chunks(file, stated.at + size + size % 2, end):
         return (
             "holds more than its header says",
@@ -144,7 +144,7 @@ def _of_pages(file: BinaryIO, at: int, end: int) -> tuple[str, str] | None:
         file.seek(at)
         header = file.read(_OGG.size)
         if len(header) < _OGG.size:
-            return _CUT, "its last page ends within its header"
+            return CUT, "its last page ends within its header"
         magic, kind, _, segments = _OGG.unpack(header)
         if magic != b"OggS":
             return None  # something else follows, or a damaged page, which the decoder skips
@@ -155,7 +155,7 @@ def _of_pages(file: BinaryIO, at: int, end: int) -> tuple[str, str] | None:
         sizes = file.read(segments)
         at += _OGG.size + segments + sum(sizes)
         if len(sizes) < segments or at > end:
-            return _CUT, "its last page is not whole"
+            return CUT, "its last page is not whole"
     return None
 
 
@@ -178,7 +178,7 @@ def _of_mp3(file: BinaryIO, start: int, end: int) -> tuple[str, str] | None:
     size = second if flags & 1 else first
     lost = size - (end - start)
     if lost > SLACK:
-        return _CUT, f"its header promises {size:,} bytes of sound, and {lost:,} of them are missing"
+        return CUT, f"its header promises {size:,} bytes of sound, and {lost:,} of them are missing"
     file.seek(start + size)
     rest = file.read(_TAG + 3)
     rest = rest[_TAG:] if rest[:3] == b"TAG" else rest

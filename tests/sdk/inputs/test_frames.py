@@ -91,6 +91,40 @@ def test_a_file_cut_short_is_unreadable_and_not_shorter(tmp_path, kind, options)
         Video.accept(content[: len(content) // 2]).spread(4)
 
 
+@pytest.mark.parametrize(
+    ("kind", "parts", "options"),
+    [
+        ("mp4", {}, {"movflags": "frag_keyframe+empty_moov"}),
+        ("mp4", {"sound_s": 2}, {"movflags": "frag_keyframe+empty_moov"}),
+        ("matroska", {"sound_s": 2}, {}), ("matroska", {"sound_s": 2}, {"live": "1"}),
+        ("mpegts", {}, {}), ("mpegts", {"sound_s": 2}, {}), ("mpegts", {}, {"mpegts_m2ts_mode": "1"}),
+        ("avi", {"sound_s": 2}, {}), ("flv", {}, {}), ("asf", {}, {}), ("gif", {}, {}),
+        ("ivf", {}, {}),
+    ],
+)  # fmt: skip
+def test_a_file_whose_length_nothing_says_ends_with_a_whole_part(tmp_path, kind, parts, options):
+    content = written(tmp_path, kind, parts, options)
+    assert Video.accept(content).spread(4).total == 20
+    assert Video.accept(content + bytes(64 * (kind != "mpegts"))).spread(4).total == 20, "zeros behind it are no part"
+    for share in (0.6, 0.8):
+        end = int(len(content) * share)
+        with pytest.raises(InputUnreadable, match="cut short"):
+            Video.accept(content[: end + (end % 188 == 0)]).spread(4)
+    for path, until in ((tmp_path / "cut", len(content) * 3 // 5), (tmp_path / "whole", len(content))):
+        path.write_bytes(content[:until])
+    assert Video.accept(tmp_path / "whole").spread(4).total == 20
+    with pytest.raises(InputUnreadable, match="cut short"):
+        Video.accept(tmp_path / "cut").spread(4)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("matroska", {"live": "1"}), ("flv", {"flvflags": "no_metadata"})])
+def test_a_length_that_is_reckoned_from_the_rate_of_bits_is_none(tmp_path, kind, options):
+    parts = {"sound_s": 2} if kind == "matroska" else {}
+    with VideoReader(written(tmp_path, kind, parts, options)) as video:
+        assert video.seconds is None
+        assert len(list(video.frames())) == 20
+
+
 @pytest.mark.parametrize("kind", ["mp4", "matroska", "avi"])
 def test_sound_may_go_on_behind_the_images(tmp_path, kind):
     with VideoReader(written(tmp_path, kind, {"sound_s": 6})) as video:
@@ -106,13 +140,16 @@ def test_a_cover_is_not_a_video(tmp_path):
 
 def written(folder, kind, parts, options=None):
     """A file of two seconds of images at ten a second, with sound or a cover beside them."""
-    file, codec = folder / "clip", {"webm": "libvpx", "flv": "flv1"}.get(kind, "mpeg4")
+    codecs = {"flv": "flv1", "asf": "wmv2", "gif": "gif", "mpegts": "mpeg2video"}
+    file, codec = folder / "clip", codecs.get(kind, "libvpx" if kind in ("webm", "ivf") else "mpeg4")
     with av.open(str(file), "w", format=kind, options=options or {}) as out:
-        images: Any = out.add_stream(codec, rate=10) if parts.get("images", 20) else None
+        quick = {"deadline": "realtime", "cpu-used": "8"} if codec == "libvpx" else {}
+        rate = 25 if kind == "mpegts" else 10
+        images: Any = out.add_stream(codec, rate=rate, options=quick) if parts.get("images", 20) else None
         sound: Any = out.add_stream("mp3", rate=16000, layout="mono") if "sound_s" in parts else None
         cover: Any = out.add_stream("mjpeg", rate=1) if "cover" in parts else None
         if images is not None:
-            images.width, images.height, images.pix_fmt = 160, 120, "yuv420p"
+            images.width, images.height, images.pix_fmt = 160, 120, "rgb8" if kind == "gif" else "yuv420p"
         if cover is not None:
             cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
             cover.disposition = av.stream.Disposition.attached_pic
