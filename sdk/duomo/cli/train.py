@@ -17,6 +17,9 @@ from duomo.cli.stopping import told_to_end
 from duomo.counting import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from duomo.data.examples import Finding
     from duomo.training.checking import Checked
     from duomo.training.fit import Fit
     from duomo.training.fitting import Progress as At
@@ -205,19 +208,24 @@ def _show_checked(checked: Checked, output: str) -> None:
     click.echo(f"{trained} to train on, {checked.held_out:,} held out, {len(checked.left_out):,} left out")
     if checked.labels:
         click.echo(f"labels: {', '.join(checked.labels)}")
-    for finding in checked.findings:
-        click.echo(f"{finding.level}: {finding.what}")
-        for name, text in (("why", finding.why), ("fix", finding.fix), ("rows", ", ".join(finding.rows))):
-            if text:
-                click.echo(f"  {name}: {text}")
+    _show_findings(checked.findings)
     for left in checked.left_out[:SHOWN]:
         click.echo(f"left out: {left.id}: {left.what}")
+
+
+def _show_findings(findings: Iterable[Finding], *, err: bool = False) -> None:
+    for finding in findings:
+        click.echo(f"{finding.level}: {finding.what}", err=err)
+        for name, text in (("why", finding.why), ("fix", finding.fix), ("rows", ", ".join(finding.rows))):
+            if text:
+                click.echo(f"  {name}: {text}", err=err)
 
 
 def _show_fit(fit: Fit) -> None:
     show_scores(fit.metrics)
     rows = fit.rows
     click.echo(f"{counted(rows.trained, 'row')} trained, {rows.validated:,} held out, {len(rows.left_out):,} left out")
+    _show_findings(fit.findings, err=True)
     for left in rows.left_out[:SHOWN]:
         click.echo(f"left out: {left.id}: {left.what}", err=True)
     click.echo(f"duomo run {fit.task} -m dir:{fit.folder} …", file=sys.stdout)

@@ -62,7 +62,7 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
         if path.suffix.lower() in PLAIN:
             lines = enumerate(path.read_text("utf-8-sig", errors="surrogateescape").splitlines(), 1)
             return (RawRow(f"{path.name}:{at}", line) for at, line in lines if line.strip())
-        return (RawRow(f"{path.name}:{at}", row, base=path.parent) for at, row in enumerate(read_rows(path), 1))
+        return _of_file(path)
     if hasattr(data, "to_dict") and hasattr(data, "columns"):  # a pandas data frame
         data = data.to_dict("records")
     if isinstance(data, Mapping) or not isinstance(data, Iterable):
@@ -75,6 +75,12 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
             else 'a path, a data frame, or a list such as [{"text": "…", "label": "…"}]',
         )
     return _each(named(data))
+
+
+def _of_file(path: Path) -> Iterator[RawRow]:
+    """Rows of a file, numbered as spreadsheets and the messages of `read_rows` do: a header is row 1."""
+    first = 2 if path.suffix.lower() in (".csv", ".tsv") else 1
+    return (RawRow(f"{path.name}:{at}", row, base=path.parent) for at, row in enumerate(read_rows(path), first))
 
 
 def named(data: Iterable[Any]) -> Iterable[Any]:
@@ -114,8 +120,7 @@ def _each(data: Iterable[Any]) -> Iterator[RawRow]:
 def _folder(folder: Path, suffixes: tuple[str, ...], is_labelled: bool) -> Iterator[RawRow]:
     for name in METADATA:
         if (folder / name).is_file():
-            rows = enumerate(read_rows(folder / name), 1)
-            return (RawRow(f"{name}:{at}", row, base=folder) for at, row in rows)
+            return _of_file(folder / name)
     found = sorted(_files(folder, suffixes))
     if not found:
         raise InputMissing(

@@ -61,6 +61,7 @@ def run(*args: str) -> tuple[int, str]:
 
 
 def test_a_table_becomes_a_model_that_is_evaluated_and_run(base, table, tmp_path):
+    table.write_text(table.read_text() + "the robin sat here,bird\n")
     out = tmp_path / "out"
     code, said = run(
         "-v", "train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}", "--train", "all",
@@ -69,7 +70,8 @@ def test_a_table_becomes_a_model_that_is_evaluated_and_run(base, table, tmp_path
     assert code == 0, said
     assert "rows trained" in said
     assert [f"epoch {number}/8" in said for number in range(1, 9)] == [True] * 8, "-v says each epoch"
-    assert "rows.csv:49" in said, "the row without a text is named"
+    assert "rows.csv:50" in said, "the row without a text is named, by its number in a spreadsheet"
+    assert "note: 1 row repeats another row's input" in said, "what was found in the rows is told without --check"
     code, said = run("evaluate", "text-classification", table, "--label", "kind", "-m", f"dir:{out}", "-o", "json")
     assert code == 0, said
     assert json.loads(said[said.index("{") :])["scores"]["accuracy"]["value"] > 0.9
