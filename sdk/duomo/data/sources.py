@@ -121,7 +121,7 @@ def _folder(folder: Path, suffixes: tuple[str, ...], is_labelled: bool) -> Itera
     for name in METADATA:
         if (folder / name).is_file():
             return _of_file(folder / name)
-    found = sorted(_files(folder, suffixes))
+    found = sorted(path for path in files_below(folder) if path.suffix.lower() in suffixes)
     if not found:
         raise InputMissing(
             f"'{folder}' holds nothing to train on",
@@ -148,19 +148,15 @@ def _folder(folder: Path, suffixes: tuple[str, ...], is_labelled: bool) -> Itera
     )
 
 
-def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Files below a folder by their endings, through links, without what is hidden or left by archivers."""
+def files_below(folder: Path) -> Iterator[Path]:
+    """Files below a folder, through links, without what is hidden or left by archivers."""
     seen = set[str]()
     for place, names, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         names[:] = [] if real in seen else [name for name in names if not name.startswith((".", "__MACOSX"))]
         if real not in seen:
-            yield from (Path(place, name) for name in files if _is_data(name, suffixes))
+            yield from (Path(place, name) for name in files if not name.startswith("."))
         seen.add(real)
-
-
-def _is_data(name: str, suffixes: tuple[str, ...]) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes
 
 
 class Columns(NamedTuple):

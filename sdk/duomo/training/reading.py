@@ -13,6 +13,7 @@ from duomo.counting import counted
 from duomo.data.checks import check_differ, check_names, look_alikes, unknown_names, written_for_none
 from duomo.data.cleaning import clean
 from duomo.data.examples import Example, Finding
+from duomo.data.unread import unread
 from duomo.errors import BadInput, BadOption, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
 from duomo.execution.worker import opening
@@ -62,6 +63,7 @@ class Reading:
         label = default_label(cls.kind) if request.label == "label" else request.label
         material = read_material(self.task, self.spec, cls.kind, request.data, request.validation, label, request.input)
         self.left_out = material.left_out
+        self.findings += unread(request.data, self.spec.suffixes, is_labelled=cls.kind != "none")
         if self.recipe.clean:
             own, found = clean(material.examples[: material.num_own], self.recipe.clean)
             other, also = clean(material.examples[material.num_own :], self.recipe.clean)

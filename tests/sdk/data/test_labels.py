@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from duomo.data.checks import look_alikes, name_of, written_for_none
+from duomo.data.examples import Finding
 from duomo.data.sources import rows_of
 from duomo.data.splits import split
+from duomo.data.unread import unread
 from duomo.errors import BadInput
 from duomo.training.material import names_of
 
@@ -82,3 +84,18 @@ def test_a_group_larger_than_what_is_held_out_is_trained_on():
         _, held = split(groups, ["a"] * 100, 0.2, seed)
         assert 15 <= len(held) <= 20
         assert min(held) >= 80
+
+
+def test_files_that_are_not_read_and_folders_that_are_no_class_are_told(tmp_path):
+    write(tmp_path, "a/1.txt", "a/Thumbs.db", "b/1.txt", "b/.DS_Store", "c/1.heic", "c/2.HEIC", "README")
+    (tmp_path / "d").mkdir()
+    warning, note = unread(tmp_path, (".txt",))
+    assert warning == Finding(
+        "warning", "2 folders have no file that is read, and are no classes: 'c', 'd'", "",
+        "convert them: .txt are read", num_rows=2,
+    )  # fmt: skip
+    assert note.what == "4 files were passed over: .heic (2), .db (1), README (1)"
+    assert [each.what for each in unread(tmp_path, (".txt",), is_labelled=False)] == [note.what]
+    (tmp_path / "metadata.csv").write_text("file_name,label\n")
+    assert not list(unread(tmp_path, (".txt",)))
+    assert not list(unread([("a", "b")], (".txt",)))
