@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 
 from duomo.config import is_offline
-from duomo.errors import AmbiguousReference, Offline, WeightsMissing
+from duomo.errors import AmbiguousReference, DuomoError, Offline, WeightsMissing
 from duomo.layout import first_line
 
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
@@ -21,6 +21,20 @@ def download(name: str, revision: str) -> Path:
     `Offline` for what is not in the cache while the network may not be used.
     """
     import huggingface_hub
+    from huggingface_hub.errors import HFValidationError
+
+    offline = is_offline()
+    try:
+        folder = huggingface_hub.snapshot_download(
+            name, revision=revision or None, local_files_only=offline, allow_patterns=_FILES
+        )
+    except (HFValidationError, OSError) as error:  # an OSError are those of the hub and of the network, too
+        raise _refused_by_hub(error, name, revision) or _not_read(error, name, offline) from None
+    return Path(folder)
+
+
+def _refused_by_hub(error: Exception, name: str, revision: str) -> DuomoError | None:
+    """What is wrong with the name, the revision, or who asks."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -28,47 +42,45 @@ def download(name: str, revision: str) -> Path:
         RevisionNotFoundError,
     )
 
-    offline = is_offline()
-    try:
-        folder = huggingface_hub.snapshot_download(
-            name, revision=revision or None, local_files_only=offline, allow_patterns=_FILES
-        )
-    except HFValidationError as error:
-        raise AmbiguousReference(
+    if isinstance(error, HFValidationError):
+        return AmbiguousReference(
             f"'hf:{name}' is not a hub reference",
             why=first_line(error),
             fix="write hf:org/name or hf:org/name@revision",
-        ) from None
-    except GatedRepoError:  # the hub's errors count it among those that are not there
-        raise WeightsMissing(
+        )
+    if isinstance(error, GatedRepoError):  # the hub's errors count it among those that are not there
+        return WeightsMissing(
             f"the model '{name}' is gated",
             why="its owners give it to those who accept their licence",
             fix="accept the licence on the model's page, and log in: hf auth login",
-        ) from None
-    except RepositoryNotFoundError:
-        raise WeightsMissing(f"the hub has no model '{name}'", fix="check the name, or log in: hf auth login") from None
-    except RevisionNotFoundError:
-        raise WeightsMissing(
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return WeightsMissing(f"the hub has no model '{name}'", fix="check the name, or log in: hf auth login")
+    if isinstance(error, RevisionNotFoundError):
+        return WeightsMissing(
             f"the model '{name}' has no revision '{revision}'",
             why="the hub knows no branch, tag or commit of this name",
             fix=f"choose one of its page, or take the newest: hf:{name}",
-        ) from None
-    except OSError as error:  # those of the hub and of the network are among them
-        if error.errno in _DISK:
-            raise WeightsMissing(
-                f"'hf:{name}' could not be read from or written to the hub's cache",
-                why=error.strerror or first_line(error),
-                fix="make room, or mend its permissions; HF_HOME=PATH keeps the cache elsewhere",
-            ) from None
-        if offline:
-            raise Offline(
-                f"'hf:{name}' is not in the local cache",
-                why="duomo is offline (--offline, DUOMO_OFFLINE, HF_HUB_OFFLINE or the configuration)",
-                fix=f"download it where there is a network: hf download {name}\nor use a folder: dir:PATH",
-            ) from None
-        raise WeightsMissing(
-            f"'hf:{name}' could not be downloaded",
-            why=first_line(error),
-            fix="check the network; or download it elsewhere and use dir:PATH",
-        ) from None
-    return Path(folder)
+        )
+    return None
+
+
+def _not_read(error: Exception, name: str, offline: bool) -> DuomoError:
+    """What is wrong with the disk or the network."""
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return WeightsMissing(
+            f"'hf:{name}' could not be read from or written to the hub's cache",
+            why=error.strerror or first_line(error),
+            fix="make room, or mend its permissions; HF_HOME=PATH keeps the cache elsewhere",
+        )
+    if offline:
+        return Offline(
+            f"'hf:{name}' is not in the local cache",
+            why="duomo is offline (--offline, DUOMO_OFFLINE, HF_HUB_OFFLINE or the configuration)",
+            fix=f"download it where there is a network: hf download {name}\nor use a folder: dir:PATH",
+        )
+    return WeightsMissing(
+        f"'hf:{name}' could not be downloaded",
+        why=first_line(error),
+        fix="check the network; or download it elsewhere and use dir:PATH",
+    )

@@ -81,20 +81,13 @@ def evaluate(adapter: AdapterContract[Any, Any], items: Iterable[Any], split: Sp
         )
         for code, count in sorted(Counter(each.code for each in leaking.values()).items())
     ]
-    total = sum(each.judged_by for each in folds)
-    names = {name: None for each in folds for name in each.metrics}
-    means = {
-        name: sum(each.metrics[name] * each.judged_by for each in folds if name in each.metrics)
-        / sum(each.judged_by for each in folds if name in each.metrics)
-        for name in names
-    }
     return Report(
         adapter=adapter.spec.name,
         version=adapter.spec.version,
         split=repr(policy),
-        n=total,
+        n=sum(each.judged_by for each in folds),
         unreadable=unreadable,
-        metrics=means,
+        metrics=_means(folds),
         folds=folds,
         decisions=dict(sorted(decisions.items())),
         findings=dict(sorted(codes.items())),
@@ -157,3 +150,12 @@ def _fold(
     return FoldReport(
         fitted_on=len(fit), judged_by=len(judge), groups=groups if len(groups) <= 10 else [], metrics=metrics
     )
+
+
+def _means(folds: Sequence[FoldReport]) -> dict[str, float]:
+    """The mean of each metric over the folds that have it, weighted by the records judged."""
+    return {
+        name: sum(each.metrics[name] * each.judged_by for each in folds if name in each.metrics)
+        / sum(each.judged_by for each in folds if name in each.metrics)
+        for name in {name: None for each in folds for name in each.metrics}
+    }

@@ -65,35 +65,15 @@ def look(path: str, catalog: Catalog) -> Folder:
         return Folder(path=str(folder), tasks=tasks, **foreign._asdict())
     if not folder.is_dir():
         raise no_folder(path)
-    weights = WeightsRef(ModelSpec(f"dir:{path}", "", "", "", "", weights="given"), folder)
     inner = network_folder(folder)
     missing: list[str] = []
-    layout, named, architectures, tasks = "unknown", "", [], {}
-    try:
-        architectures, named = weights.architectures(), weights.family()
-        layout = _layout(folder, weights, named)
-        specs = (
-            [spec for spec in catalog.models if spec.name == named] if named else catalog.families(None, architectures)
-        )
-        tasks = {spec.task: spec.name for spec in specs}
-        for spec in specs:
-            missing += [f"{line} ({spec.task}): pip install '{line}'" for line in missing_requirements(spec.requires)]
-    except (DuomoError, ValueError) as error:
-        missing.append(f"its configuration cannot be read: {error}")
-    graphs = graphs_of(folder)
-    if layout == "unknown" and any(each for end in GRAPHS for each in folder.glob(f"*{end}")):
-        missing.append('duomo.json, which says what reads the graph, such as {"model": "edge/image-classifier", …}')
-    elif layout == "unknown":
-        missing.append("config.json: save the whole checkpoint, model.save_pretrained(folder)")
-    elif not tasks:
-        what = ", ".join(architectures) or named or "it"
-        missing.append(f"no family loads {what}: duomo models list --family")
+    layout, architectures, tasks = _what_it_is(folder, path, catalog, missing)
     files = sorted(inner.glob("*.safetensors"))
     counted = [_count(file, missing) for file in files]
     quantised = quantised_by(inner)
     if layout == "ctranslate2":
         files = [folder / "model.bin"]
-    elif graphs and not files:
+    elif not files and (graphs := graphs_of(folder)):
         files = graphs
     else:
         missing += _missing_weights(inner, files)
@@ -116,6 +96,31 @@ def look(path: str, catalog: Catalog) -> Folder:
         missing=list(dict.fromkeys(missing)),
         quantised=quantised,
     )
+
+
+def _what_it_is(folder: Path, path: str, catalog: Catalog, missing: list[str]) -> tuple[str, list[str], dict[str, str]]:
+    """Layout, architectures and tasks; what keeps a task away joins `missing`."""
+    weights = WeightsRef(ModelSpec(f"dir:{path}", "", "", "", "", weights="given"), folder)
+    layout, named, architectures, tasks = "unknown", "", [], {}
+    try:
+        architectures, named = weights.architectures(), weights.family()
+        layout = _layout(folder, weights, named)
+        specs = (
+            [spec for spec in catalog.models if spec.name == named] if named else catalog.families(None, architectures)
+        )
+        tasks = {spec.task: spec.name for spec in specs}
+        for spec in specs:
+            missing += [f"{line} ({spec.task}): pip install '{line}'" for line in missing_requirements(spec.requires)]
+    except (DuomoError, ValueError) as error:
+        missing.append(f"its configuration cannot be read: {error}")
+    if layout == "unknown" and any(each for end in GRAPHS for each in folder.glob(f"*{end}")):
+        missing.append('duomo.json, which says what reads the graph, such as {"model": "edge/image-classifier", …}')
+    elif layout == "unknown":
+        missing.append("config.json: save the whole checkpoint, model.save_pretrained(folder)")
+    elif not tasks:
+        what = ", ".join(architectures) or named or "it"
+        missing.append(f"no family loads {what}: duomo models list --family")
+    return layout, architectures, tasks
 
 
 def _layout(folder: Path, weights: WeightsRef, named: str) -> str:

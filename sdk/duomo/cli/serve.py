@@ -6,11 +6,14 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from duomo.cli.app import App
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 
 def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
@@ -120,10 +123,8 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
     from duomo.errors import RequirementMissing, UsageProblem
 
     try:
-        import uvicorn
-
-        from duomo import serving
-        from duomo.serving.protocol import BoundedProtocol, DrainingServer
+        from duomo import serving  # noqa: F401 - what it needs may be missing
+        from duomo.serving import protocol  # noqa: F401
     except ImportError as error:
         raise RequirementMissing(
             "serving needs further libraries", why=str(error), fix="pip install 'duomo[serve]'"
@@ -137,7 +138,19 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
     if given["log"] is not None:
         _log_into(given["log"])
     address = None if check else bind(given["host"], given["port"])  # before models are loaded, which takes longer
-    made = serving.app(
+    made = _make(app, tasks, given, token)
+    for name, each in made.state.hosted.items():
+        click.echo(f"{name}: {each.runner.meta.model} on {', '.join(each.runner.executor.devices())}", err=not check)
+    if address is None:
+        return
+    _run(made, address, given, app.verbose)
+
+
+def _make(app: App, tasks: tuple[str, ...], given: dict[str, Any], token: str) -> Starlette:
+    """Load what is served."""
+    from duomo import serving
+
+    return serving.app(
         tasks,
         adapters=given["adapters"],
         audit=given["audit"],
@@ -153,16 +166,20 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
         catalog=app.catalog,
         load_options={key: given[key] for key in ("executor", "device", "devices")},
     )
-    for name, each in made.state.hosted.items():
-        click.echo(f"{name}: {each.runner.meta.model} on {', '.join(each.runner.executor.devices())}", err=not check)
-    if address is None:
-        return
+
+
+def _run(made: Starlette, address: socket.socket, given: dict[str, Any], verbose: int) -> None:
+    """Answer requests until told to end."""
+    import uvicorn
+
+    from duomo.serving.protocol import BoundedProtocol, DrainingServer
+
     settings = uvicorn.Config(
         made,
         host=given["host"],
         port=given["port"],
-        log_level=("warning", "info", "debug")[min(app.verbose, 2)],
-        access_log=app.verbose > 0,  # else it would be written for each request and thrown away
+        log_level=("warning", "info", "debug")[min(verbose, 2)],
+        access_log=verbose > 0,  # else it would be written for each request and thrown away
         log_config=_to_stderr(uvicorn.config.LOGGING_CONFIG),
         timeout_graceful_shutdown=given["stop_after"],
         timeout_keep_alive=30,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import logging
 import os
@@ -18,7 +19,7 @@ from duomo.export.comparing import Comparison, compare
 from duomo.inputs import Image
 from duomo.model import Model, Portable
 from duomo.references import find_weights
-from duomo.runner import load
+from duomo.runner import Runner, load
 from duomo.specs import ModelSpec
 from duomo.tasks.base import Options, Result, Task
 from duomo.tasks.results import Classification
@@ -87,9 +88,7 @@ def export(
     items, options = _inputs(task_class, on)
     usual = "int8" if int8 else "image" if issubclass(task_class.Input, Image) else "exact"
     limit = TOLERANCES[usual] if tolerance is None else tolerance
-    with explain_os_errors(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=place.parent).close()  # a place that takes no file is found before the work
+    _check_writable(place)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".duomo-export-") as scratch:
         made = Path(scratch) / "made"
         _write(made, parts, format, spec, reference)
@@ -105,16 +104,7 @@ def export(
             "tools": _versions(),
         }
         with load(spec.task, model, device="cpu", catalog=catalog) as original:
-
-            def tried(candidate: Path) -> Comparison:
-                seal(candidate, record)
-                with load(spec.task, f"dir:{candidate}", device="cpu", catalog=catalog) as artefact:
-                    found = compare(original, artefact, items, options)
-                LOG.info(
-                    "compared on %d inputs: moved by %.2g at most, in %s", len(items), found.difference, found.where
-                )
-                return found
-
+            tried = functools.partial(_tried, record, original, catalog, items, options)
             made, found = _best_int8(made, Path(scratch), tried) if int8 else (made, tried(made))
         if found.difference > limit:
             raise ExportRefused(
@@ -131,10 +121,7 @@ def export(
             "ms": {"original": found.ms[0], "artefact": found.ms[1]},
         }
         whole = seal(made, record)
-        if place.is_dir():
-            place.rmdir()
-        made.chmod(0o755)
-        shutil.move(made, place)
+        _move(made, place)
     return Artifact(place, whole, found.difference, found.ms, found.truncated)
 
 
@@ -147,6 +134,21 @@ def _place(folder: str | Path) -> Path:
         why = "an export writes a folder of its own"
         raise UsageProblem(f"'{place}' is there already", why=why, fix="name a new one")
     return place
+
+
+def _check_writable(place: Path) -> None:
+    """Find a place that takes no file before the work."""
+    with explain_os_errors(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place.parent).close()
+
+
+def _move(made: Path, place: Path) -> None:
+    """Put a finished folder where it was asked for."""
+    if place.is_dir():
+        place.rmdir()
+    made.chmod(0o755)
+    shutil.move(made, place)
 
 
 def _write(made: Path, parts: Portable, format: str, spec: ModelSpec, reference: str) -> None:
@@ -163,6 +165,22 @@ def _write(made: Path, parts: Portable, format: str, spec: ModelSpec, reference:
     for name, text in parts.files.items():
         (made / name).write_text(text, "utf-8")
     (made / "NOTICE").write_text(f"Made from the weights of {reference}, licensed under {spec.license}.\n", "utf-8")
+
+
+def _tried(
+    record: Mapping[str, object],
+    original: Runner[Result],
+    catalog: Catalog,
+    items: Sequence[object],
+    options: Mapping[str, object],
+    candidate: Path,
+) -> Comparison:
+    """Load a written folder as anybody would, and compare it with the original."""
+    seal(candidate, record)
+    with load(original.task.name, f"dir:{candidate}", device="cpu", catalog=catalog) as artefact:
+        found = compare(original, artefact, items, options)
+    LOG.info("compared on %d inputs: moved by %.2g at most, in %s", len(items), found.difference, found.where)
+    return found
 
 
 def _best_int8(exact: Path, scratch: Path, tried: Callable[[Path], Comparison]) -> tuple[Path, Comparison]:

@@ -43,31 +43,24 @@ def plan_cpu(
     copies = max(1, min(cores, int(room // need)))
     threads = cores // copies
     gain = copies * (threads / cores) ** THREADS
-    inline_s, start_s = length / rate(1, cores), START_S + profile.bytes(dtype) / LOAD
+    size = profile.bytes(dtype)
+    inline_s, start_s = length / rate(1, cores), START_S + size / LOAD
     spared_s = inline_s * (1 - 1 / gain) - DRIVER_ITEM_S
     enough = math.ceil(start_s / spared_s) if spared_s > 0 else 0
-    reasons = [
-        f"{profile.params / 1e6:,.1f} M parameters are {profile.bytes(dtype) / 1e9:.2f} GB in {dtype} ({profile.how})",
-        f"{need / 1e9:.1f} GB a process, {room / 1e9:.1f} GB here",
-    ]
-    rejected = []
     pays = bool(enough) and copies > 1 and items is not None and items > enough and objective == "throughput"
-    processes = f"dp={copies} with {counted(threads, 'thread')} each"
+    gained = f"dp={copies} with {counted(threads, 'thread')} each: {gain:.2f} times one process"
+    rejected: tuple[str, ...] = ()
     if pays:
         assert items is not None
-        saved = items * spared_s - start_s
-        reasons.append(
-            f"{processes}: {gain:.2f} times one process; it saves {saved:,.0f} s after {start_s:.1f} s of start"
-        )
-        rejected.append(f"inline: {items * inline_s:,.0f} s for {counted(items, 'item')}")
+        reason = f"{gained}; it saves {items * spared_s - start_s:,.0f} s after {start_s:.1f} s of start"
+        rejected = (f"inline: {items * inline_s:,.0f} s for {counted(items, 'item')}",)
     elif cores == 1 or copies == 1:
         why = "there is one core" if cores == 1 else f"a second process needs another {need / 1e9:.1f} GB"
-        reasons.append(f"inline: {why}")
+        reason = f"inline: {why}"
     else:
-        reasons.append(f"inline: {_too_few(items, objective)}, and processes cost {start_s:.1f} s to start")
+        reason = f"inline: {_too_few(items, objective)}, and processes cost {start_s:.1f} s to start"
         from_there = f"pays from {enough:,} items on, with executor='local' (-x local)"
-        beyond = from_there if enough else "never pays: the driver costs more"
-        rejected.append(f"{processes}: {gain:.2f} times one process, {beyond}")
+        rejected = (f"{gained}, {from_there if enough else 'never pays: the driver costs more'}",)
     copies, threads = (copies, threads) if pays else (1, cores)
     one = rate(1, threads)
     dims = ParallelDims(copies)
@@ -77,8 +70,12 @@ def plan_cpu(
         dims,
         ("cpu",) * copies,
         threads=threads,
-        reasons=tuple(reasons),
-        rejected=tuple(rejected),
+        reasons=(
+            f"{profile.params / 1e6:,.1f} M parameters are {size / 1e9:.2f} GB in {dtype} ({profile.how})",
+            f"{need / 1e9:.1f} GB a process, {room / 1e9:.1f} GB here",
+            reason,
+        ),
+        rejected=rejected,
     )
     return Planned(plan, profile, dtype, best, length, items)
 
