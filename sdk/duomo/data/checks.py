@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -100,7 +103,7 @@ def check_names(names: Sequence[str], column: str) -> None:
 def read_number(label: Any) -> float:
     """A label as a number. Raises `BadInput` for a name, and for what is not finite or too large."""
     try:
-        number = float(label)
+        number = float("nan") if isinstance(label, str) and "_" in label else float(label)  # Python reads 1_0 as 10
     except (TypeError, ValueError):
         number = float("nan")
     if number != number or number in (float("inf"), -float("inf")):
@@ -111,6 +114,15 @@ def read_number(label: Any) -> float:
     if abs(number) > LARGEST:
         raise BadInput(f"label {label!r:.60} is too large", why=f"beyond {LARGEST:g}", fix="use a larger unit")
     return number
+
+
+def from_cell(label: object) -> object:
+    """A label of several parts, which a table holds as JSON in a cell; anything else as it is."""
+    if isinstance(label, str) and label.strip()[:1] in ("[", "{"):
+        with contextlib.suppress(ValueError):
+            found: object = json.loads(label)
+            return found
+    return label
 
 
 def check_spans(label: object, length: int) -> None:
@@ -137,14 +149,18 @@ def read_answers(label: Any, context: str) -> list[dict[str, Any]]:
     """The answers of a question as ``{"start", "end", "text"}``, in characters of `context`; none where it has none.
 
     They may come as in SQuAD (``{"text": […], "answer_start": […]}``), as a list of ``{"text", "start"}``, or as a
-    text, which is then the first place where it stands. Raises `BadInput` for what is not in the context.
+    text, which is then the first place where it stands as words of its own, or else the first place at all. Raises
+    `BadInput` for what is not in the context.
     """
     fix = '{"text": ["noon"], "answer_start": [12]}'
     if isinstance(label, str):
-        label = [{"text": label, "start": context.find(label)}]
+        whole = re.search(rf"(?<!\w){re.escape(label)}(?!\w)", context)  # 10 is not the end of 1910
+        label = [{"text": label, "start": context.find(label) if whole is None else whole.start()}]
     elif isinstance(label, dict):
         texts, starts = label.get("text"), label.get("answer_start", label.get("start"))
-        pairs = zip(texts, starts, strict=False) if isinstance(texts, list) and isinstance(starts, list) else None
+        if isinstance(texts, list) and isinstance(starts, list) and len(texts) != len(starts):
+            raise BadInput(f"label {label!r:.80} has not a start for each text", why="each answer has both", fix=fix)
+        pairs = zip(texts, starts, strict=True) if isinstance(texts, list) and isinstance(starts, list) else None
         label = [{"text": texts, "start": starts}] if pairs is None else [{"text": t, "start": s} for t, s in pairs]
     if not isinstance(label, list) or not all(isinstance(each, dict) for each in label):
         raise BadInput(f"label {label!r:.60} is not a list of answers", why="each has a text and a start", fix=fix)

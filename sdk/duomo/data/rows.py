@@ -238,5 +238,21 @@ def _parquet(path: Path) -> Iterator[Any]:
         yield _unreadable(path.name, str(error).split("\n")[0] or type(error).__name__)
 
 
+def class_names(path: Path) -> dict[str, list[str]]:
+    """The names of classes that `datasets` writes beside their numbers into a Parquet file, by column."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        about = json.loads((parquet.read_schema(path).metadata or {}).get(b"huggingface", b"{}"))
+        features = about.get("info", {}).get("features", {})
+    except (ArrowException, OSError, ValueError, AttributeError):  # what is wrong with the file is told by its rows
+        return {}
+    return {
+        column: feature["names"]
+        for column, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
+    }
+
+
 def _unreadable(name: str, why: str) -> InputUnreadable:
     return InputUnreadable(f"INPUT.UNREADABLE: '{name}' cannot be read further", why=why, fix="check the file")

@@ -5,7 +5,7 @@ birds/robin/1.jpg                a class for each folder
 corpus.txt                       a text each line; for tasks that learn without labels
 corpus/one.txt                   a text each file
 birds/metadata.csv               a row for each file, named in the column file_name
-[{"text": …, "label": …}], a pandas data frame, a `datasets.Dataset`, pairs of input and label
+[{"text": …, "label": …}], a table of pandas, polars or pyarrow, a `datasets.Dataset`, pairs of input and label
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.counting import counted
-from duomo.data.rows import read_rows
+from duomo.data.rows import class_names, read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
 from duomo.inputs.advice import is_missing
 
@@ -63,8 +63,7 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
             lines = enumerate(path.read_text("utf-8-sig", errors="surrogateescape").splitlines(), 1)
             return (RawRow(f"{path.name}:{at}", line) for at, line in lines if line.strip())
         return _of_file(path)
-    if hasattr(data, "to_dict") and hasattr(data, "columns"):  # a pandas data frame
-        data = data.to_dict("records")
+    data = _records(data)
     if isinstance(data, Mapping) or not isinstance(data, Iterable):
         parts = ", ".join(map(repr, data)) if isinstance(data, Mapping) and hasattr(data, "num_rows") else ""
         raise UsageProblem(
@@ -79,8 +78,30 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
 
 def _of_file(path: Path) -> Iterator[RawRow]:
     """Rows of a file, numbered as spreadsheets and the messages of `read_rows` do: a header is row 1."""
-    first = 2 if path.suffix.lower() in (".csv", ".tsv") else 1
-    return (RawRow(f"{path.name}:{at}", row, base=path.parent) for at, row in enumerate(read_rows(path), first))
+    suffix = path.suffix.lower()
+    rows = read_rows(path)
+    if suffix == ".parquet" and (names := class_names(path)):
+        rows = (row if isinstance(row, DuomoError) else _with_names(row, names) for row in rows)
+    first = 2 if suffix in (".csv", ".tsv") else 1
+    return (RawRow(f"{path.name}:{at}", row, base=path.parent) for at, row in enumerate(rows, first))
+
+
+def _records(data: object) -> object:
+    """Rows of a table of pandas, polars or pyarrow, or of torch's map-style data sets; anything else as it is."""
+    if hasattr(data, "to_dicts"):
+        return data.to_dicts()
+    if hasattr(data, "to_pylist") and hasattr(data, "column_names"):
+        return data.to_pylist()
+    if hasattr(data, "to_dict") and hasattr(data, "columns"):
+        names = [str(name) for name in data.columns]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            why = "which of them is meant is unknown"
+            raise BadInput(f"the table has two columns '{twice}'", why=why, fix="rename one")
+        return data.set_axis(names, axis=1).to_dict("records")  # type: ignore[attr-defined]
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, Iterable):
+        return (data[at] for at in range(len(data)))
+    return data
 
 
 def named(data: Iterable[Any]) -> Iterable[Any]:
@@ -96,7 +117,11 @@ def named(data: Iterable[Any]) -> Iterable[Any]:
     }
     if not columns:
         return data
-    return ({**row, **{column: _name(row[column], names) for column, names in columns.items()}} for row in data)
+    return (_with_names(row, columns) for row in data)
+
+
+def _with_names(row: Mapping[str, object], columns: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    return {**row, **{column: _name(row[column], names) for column, names in columns.items() if column in row}}
 
 
 def _name(number: object, names: Sequence[str]) -> object:

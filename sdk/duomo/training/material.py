@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from duomo.data.checks import check_rows, check_spans, name_of, read_answers, read_number
+from duomo.data.checks import check_rows, check_spans, from_cell, name_of, read_answers, read_number
 from duomo.data.examples import Example, Finding, content, words
 from duomo.data.reading import read_examples
 from duomo.data.splits import split
@@ -100,6 +100,8 @@ def _labelled(examples: Sequence[Example], kind: Kind, failed: list[tuple[str, I
 def _read_label(example: Example, kind: Kind) -> Any:
     """A label in the one shape of its kind. Raises `BadInput` for one of another kind."""
     label = example.label
+    if kind == "spans" or (kind == "answer" and label not in str(example.item.context)):
+        label = from_cell(label)
     if kind == "spans":
         check_spans(label, len(example.item))
     elif kind == "number":

@@ -1,19 +1,22 @@
 """Labels as people write them, and folders as they lie on disks."""
 
+import json
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from duomo.data.checks import look_alikes, name_of, written_for_none
+from duomo.data.checks import look_alikes, name_of, read_answers, read_number, written_for_none
 from duomo.data.examples import Finding
 from duomo.data.sources import rows_of
 from duomo.data.splits import split
 from duomo.data.unread import unread
 from duomo.errors import BadInput
-from duomo.training.material import names_of
+from duomo.tasks import QuestionAnswering, TokenClassification
+from duomo.training.material import names_of, read_material
 
 
 @pytest.mark.parametrize(
@@ -94,8 +97,43 @@ def test_files_that_are_not_read_and_folders_that_are_no_class_are_told(tmp_path
         "warning", "2 folders have no file that is read, and are no classes: 'c', 'd'", "",
         "convert them: .txt are read", num_rows=2,
     )  # fmt: skip
-    assert note.what == "4 files were passed over: .heic (2), .db (1), README (1)"
+    assert note.what == "4 files were passed over: .heic (2), README (1), .db (1)"
     assert [each.what for each in unread(tmp_path, (".txt",), is_labelled=False)] == [note.what]
     (tmp_path / "metadata.csv").write_text("file_name,label\n")
     assert not list(unread(tmp_path, (".txt",)))
     assert not list(unread([("a", "b")], (".txt",)))
+
+
+def test_an_answer_as_a_text_is_where_it_stands_as_words_of_its_own():
+    context = "By 1910, in 10 days, the adage of Ada."
+    assert [read_answers(each, context)[0]["start"] for each in ("10", "Ada", "ada", "the")] == [12, 34, 25, 21]
+
+
+def test_an_answer_needs_a_start_for_each_text():
+    with pytest.raises(BadInput, match="has not a start for each text"):
+        read_answers({"text": ["in", "10"], "answer_start": [9]}, "By 1910, in 10 days")
+
+
+@pytest.mark.parametrize("label", ["1_000", "", "four", "inf", None])
+def test_what_is_no_number(label):
+    with pytest.raises(BadInput, match="is not a number"):
+        read_number(label)
+
+
+def test_labels_of_several_parts_may_be_json_in_a_cell(tmp_path):
+    """As CSV files hold them; an answer that stands in its context is itself, whatever it looks like."""
+
+    def labels(kind, task, text):
+        (tmp_path / "r.csv").write_text(text)
+        found = read_material(task, SimpleNamespace(suffixes=()), kind, tmp_path / "r.csv", 0, "label", None)
+        assert not found.left_out
+        return [each.label for each in found.examples]
+
+    span = {"start": 0, "end": 3, "label": "PER"}
+    cell = json.dumps([span]).replace('"', '""')
+    assert labels("spans", TokenClassification, f'text,label\nAda met Bob,"{cell}"\nnobody,[]\n') == [[span], []]
+    squad = json.dumps({"text": ["Bob"], "answer_start": [8]}).replace('"', '""')
+    rows = f'question,context,label\nwho,Ada met Bob,"{squad}"\nwhich,see [1] there,[1]\n'
+    assert labels("answer", QuestionAnswering, rows) == [
+        [{"start": 8, "end": 11, "text": "Bob"}], [{"start": 4, "end": 7, "text": "[1]"}],
+    ]  # fmt: skip

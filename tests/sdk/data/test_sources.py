@@ -3,6 +3,9 @@
 import json
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from duomo.data.reading import read_examples
@@ -45,9 +48,12 @@ def test_a_file_of_rows(tmp_path, name, write):
         PAIRS,
         [{"text": text, "label": label} for text, label in PAIRS],
         pd.DataFrame(PAIRS, columns=["text", "label"]),
+        pl.DataFrame(PAIRS, schema=["text", "label"], orient="row"),
+        pa.Table.from_pandas(pd.DataFrame(PAIRS, columns=["text", "label"])),
+        type("Indexed", (), {"__len__": lambda _: 2, "__getitem__": lambda _, at: PAIRS[at]})(),
         ({"label": label, "text": text} for text, label in PAIRS),
     ],
-    ids=["pairs", "mappings", "data frame", "generator"],
+    ids=["pairs", "mappings", "pandas", "polars", "pyarrow", "map-style", "generator"],
 )
 def test_whatever_can_be_looped_over(data):
     assert [(str(each.item), each.label) for each in read(data).examples] == PAIRS
@@ -80,6 +86,16 @@ def test_metadata_beside_the_files_names_each(images):
     assert error.code == "E-INPUT-MISSING"
 
 
+def test_numbers_of_classes_have_the_names_that_lie_in_a_parquet_file(tmp_path):
+    """As `datasets` writes them; -1 and null stand for no label."""
+    table = pa.table({"text": list("abcd"), "label": [1, 0, -1, None]})
+    about = {"info": {"features": {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}, "text": {}}}}
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(about)}), tmp_path / "r.parquet")
+    found = read(tmp_path / "r.parquet")
+    assert [each.label for each in found.examples] == ["pos", "neg"]
+    assert [id for id, _ in found.failed] == ["r.parquet:3", "r.parquet:4"]
+
+
 def test_an_input_of_several_parts_is_the_rest_of_the_row():
     found = read([{"question": "Who?", "context": "Ada.", "answers": "x"}], QuestionAnswering, label="answers")
     assert found.examples[0].item.question == "Who?"
@@ -103,6 +119,8 @@ def test_a_folder_without_classes_is_refused_and_a_file_outside_of_them_named(tm
         ([{"a": "x", "b": "y", "label": "z"}], {}, BadInput, "which column is the input is unknown: a, b"),
         ([{"a": "x", "label": "z"}], {"input": "c"}, BadInput, "no column 'c' to read"),
         ([], {}, BadInput, "the data is empty"),
+        (pd.DataFrame([["a", "b", "c"]], columns=["text", "label", "label"]), {}, BadInput, "two columns 'label'"),
+        (pd.DataFrame([["a", "b"]]), {}, BadInput, "the columns are 0, 1"),
         ([{"text": "x", "label": ""}], {}, BadInput, "this row has no label"),
         ([{"text": "x", "label": float("nan")}], {}, BadInput, "this row has no label"),
         (["x"], {}, BadInput, "or a mapping of columns"),
