@@ -36,7 +36,8 @@ In = TypeVar("In")
 R = TypeVar("R", bound="Result")
 
 Features = dict[str, Any]
-"""What `preprocess` makes of one input. Key ``truncated`` (bool) is reported in ``Meta``."""
+"""What `preprocess` makes of one input. Keys ``truncated`` (bool), ``windows`` and ``num_tokens`` (int) are reported
+in ``Meta``."""
 
 
 class PortableNetwork(NamedTuple):

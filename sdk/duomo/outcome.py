@@ -44,6 +44,8 @@ class Meta:
     truncated: bool = False
     windows: int = 1
     """Into how many windows a long input was cut."""
+    num_tokens: int = 0
+    """How many tokens of the input the model read, special ones too; 0 where they are not counted."""
     optimize: str = "none"
     """The speed mode; ``none`` is exact."""
     difference: float = 0.0

@@ -66,6 +66,7 @@ class ItemResult(NamedTuple):
     truncated: bool = False
     windows: int = 1
     timing: Timing = Timing()
+    num_tokens: int = 0
 
     def unwrap(self) -> Any:
         """Return the result, or raise the item's error."""
@@ -212,12 +213,12 @@ class Executor(ABC):
 
     def outcome(self, entry: Entry, item_result: ItemResult) -> Outcome[Any]:
         """Return the outcome of an entry from what a worker made of it."""
-        result, error, truncated, windows, timing = item_result
-        key = timing, truncated, windows
+        result, error, truncated, windows, timing, num_tokens = item_result
+        key = timing, truncated, windows, num_tokens
         meta = self._metas.get(key) or self._meta_of(*key)
         return outcome_of(entry.index, entry.id, result, error, meta)
 
-    def _meta_of(self, timing: Timing, truncated: bool, windows: int) -> Meta:
+    def _meta_of(self, timing: Timing, truncated: bool, windows: int, num_tokens: int) -> Meta:
         """Build the Meta that items of a batch share: it costs more than all the rest of an outcome."""
         if len(self._metas) >= MOST_METAS:
             self._metas.clear()
@@ -228,9 +229,10 @@ class Executor(ABC):
             ms=timing.ms,
             truncated=truncated,
             windows=windows,
+            num_tokens=num_tokens,
             difference=timing.difference,
         )
-        self._metas[timing, truncated, windows] = meta
+        self._metas[timing, truncated, windows, num_tokens] = meta
         return meta
 
 

@@ -180,7 +180,10 @@ class Worker:
         ms = round((prepared.seconds + time.perf_counter() - start) * 1000 / num, 3)
         timing = Timing(num, ms, self.difference, self.replica)
         # `_replace` takes three times as long
-        return [ItemResult(each.result, each.error, each.truncated, each.windows, timing) for each in item_results]
+        return [
+            ItemResult(each.result, each.error, each.truncated, each.windows, timing, each.num_tokens)
+            for each in item_results
+        ]
 
     @property
     def difference(self) -> float:
@@ -249,7 +252,11 @@ class Worker:
             check_result(self.job, "merge", result)
         except Exception as error:
             return ItemResult(error=ItemError.of(error))
-        return ItemResult(result, None, any(item_result.truncated for item_result in item_results), len(item_results))
+        was_cut, num_tokens = (
+            any(each.truncated for each in item_results),
+            sum(each.num_tokens for each in item_results),
+        )
+        return ItemResult(result, None, was_cut, len(item_results), num_tokens=num_tokens)
 
 
 @contextlib.contextmanager
@@ -289,4 +296,5 @@ def _is_failure(error: BaseException) -> bool:
 def _item_result(features: Features | ItemError, results: Iterator[Any]) -> ItemResult:
     if isinstance(features, ItemError):
         return ItemResult(error=features)
-    return ItemResult(next(results), None, bool(features.get("truncated", False)), int(features.get("windows", 1)))
+    was_cut, windows = bool(features.get("truncated", False)), int(features.get("windows", 1))
+    return ItemResult(next(results), None, was_cut, windows, num_tokens=int(features.get("num_tokens", 0)))

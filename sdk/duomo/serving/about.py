@@ -37,10 +37,11 @@ class About(Generic[R]):
         metrics.registry.register(Gauges(self._snapshots))
 
     async def ready(self, _: Request) -> Response:
-        """Whether every model answers, and why one does not."""
+        """Whether each model answers, why one does not, and when it last did; names of models are not for everybody."""
         await asyncio.gather(*(each.probe() for each in self._hosted.values()))
-        reasons = {name: why for name, each in self._hosted.items() if (why := each.why_not_ready())}
-        return JsonReply(json.dumps({"ready": not reasons, "models": reasons}), 503 if reasons else 200)
+        models = {name: _readiness(each) for name, each in self._hosted.items()}
+        is_ready = all(each["ready"] for each in models.values())
+        return JsonReply(json.dumps({"ready": is_ready, "models": models}), 200 if is_ready else 503)
 
     async def alive(self, _: Request) -> Response:
         """That the process answers."""
@@ -65,3 +66,8 @@ class About(Generic[R]):
     async def status_record(self, _: Request) -> Response:
         """What that page shows."""
         return JsonReply(self._snapshots.take().model_dump_json(), headers={"cache-control": "no-store"})
+
+
+def _readiness(hosted: Hosted[R]) -> dict[str, bool | list[str] | float | None]:
+    why = hosted.why_not_ready()
+    return {"ready": not why, "why": why, "last_success": hosted.last_success or None}

@@ -16,8 +16,6 @@ from typing import Any, TypeVar
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from duomo.adapters import Adapter, AuditLog, adapt
@@ -34,9 +32,9 @@ from duomo.serving.live.socket import LiveRoutes
 from duomo.serving.monitoring.drift import Windows
 from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.monitoring.observe import Observed
+from duomo.serving.nowhere import fault, not_found
 from duomo.serving.openai import OpenAIRoutes
 from duomo.serving.records import AdapterRoutes
-from duomo.serving.replies import error_reply
 from duomo.serving.routes import TaskRoutes
 from duomo.serving.upgrading.admin import AdminRoutes, Place
 from duomo.serving.wire import WireLimits
@@ -125,9 +123,10 @@ def app(
             Middleware(Access, token=token, admin_token=admin_token, hosts=hosts, origins=origins),
             Middleware(Direct, handler=tasks_routes.one, tasks=hosted),
         ],
-        exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
+        exception_handlers={404: not_found, 405: not_found, 500: fault},
         lifespan=lifespan,
     )
+    made.router.redirect_slashes = False  # a redirect has no words, and names the address that a proxy hides
     made.state.hosted, made.state.live = hosted, live
     return made
 
@@ -232,16 +231,3 @@ def _load(
     runner = load(task, model, catalog=catalog, **options)
     runner.executor.slo_s = slo_s
     return runner
-
-
-async def _not_found(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    what = f"there is no {request.method} {request.url.path:.80}"
-    words = {"code": "E-ROUTE", "what": what, "why": "", "fix": "GET /openapi.json lists all"}
-    return error_reply(status, words, getattr(error, "headers", None))  # those of 405 say which methods there are
-
-
-async def _fault(_: Request, error: Exception) -> Response:
-    """Answer what nobody foresaw as every other error is; the server's log has the traceback."""
-    what = f"the server failed at this request ({type(error).__name__})"
-    return error_reply(500, {"code": "E-DUOMO", "what": what, "why": "", "fix": "the server's log says where"})

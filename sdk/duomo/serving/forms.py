@@ -11,7 +11,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from duomo.errors import BadInput, BadOption
-from duomo.serving.wire import BESIDE, WireLimits, check_packing, header, parse_json, read_body
+from duomo.inputs import Audio, Image, Text
+from duomo.serving.wire import BESIDE, WireLimits, check_packing, check_query, header, parse_json, read_body
 
 if TYPE_CHECKING:
     from duomo.tasks.base import Task
@@ -33,8 +34,10 @@ async def read_form(request: Request, limits: WireLimits) -> dict[str, str | byt
 
     Raises:
         BadInput: it is no form, has no end, names a field twice, or a text is not UTF-8.
+        BadOption: the address ends with what means nothing.
         InputTooLarge: it is longer than allowed.
     """
+    check_query(request)
     check_packing(request)
     given = header(request, b"content-type")
     charset = _CHARSET.search(given)
@@ -63,14 +66,14 @@ async def read_form(request: Request, limits: WireLimits) -> dict[str, str | byt
 
 
 def task_body(fields: dict[str, str | bytes], task: type[Task[Any, Any, Any]], limits: WireLimits) -> dict[str, Any]:
-    """Make of a form what the same request has as JSON: files and texts are the input, ``options`` is JSON.
+    """Make of a form what the same request has as JSON: files and texts are the input, lists and ``options`` are JSON.
 
     Raises:
-        BadInput: the options are not JSON.
+        BadInput: the options or a list are not JSON.
         BadOption: an option is a field of its own, and would be left out.
     """
     rest = dict(fields)
-    body: dict[str, Any] = {"options": parse_json(rest.pop("options", "{}"), limits.json_depth)}
+    body: dict[str, Any] = {"options": _json("options", rest.pop("options", "{}"), limits)}
     body.update({name: rest.pop(name) for name in BESIDE if name in rest})
     parts = getattr(task.Input, "WIRE", {})
     for name in rest:
@@ -82,7 +85,22 @@ def task_body(fields: dict[str, str | bytes], task: type[Task[Any, Any, Any]], l
             )
     [(name, value), *others] = rest.items() or [("", "")]
     is_whole = not others and (isinstance(value, bytes) or name in ("input", ""))
-    return {"input": value if is_whole else rest, **body}
+    whole = {name: _json(name, each, limits) if _is_json(parts.get(name)) else each for name, each in rest.items()}
+    return {"input": value if is_whole else whole, **body}
+
+
+def _is_json(kind: object) -> bool:
+    """Whether a part of an input is neither a text nor a file: lists of texts or numbers, tables."""
+    return kind is not None and not (isinstance(kind, type) and issubclass(kind, Text | Image | Audio))
+
+
+def _json(name: str, given: str | bytes, limits: WireLimits) -> object:
+    try:
+        return parse_json(given, limits.json_depth)
+    except BadInput as error:
+        raise BadInput(
+            f"the field '{name}' of the form is not valid JSON", why=error.why or error.what, fix=f"-F '{name}=…'"
+        ) from None
 
 
 class _Parser(MultiPartParser):

@@ -141,11 +141,12 @@ class InferenceRoutes:
         name = request.path_params["name"]
         version = request.path_params.get("version")
         hosted = self._hosted.get(name)
-        if hosted is None or version not in (None, _revision(hosted)):
-            what = f"'{name:.80}'" if hosted is None else f"version '{version:.80}' of '{name}'"
-            raise UnknownModel(
-                f"this server has no model {what}", why=did_you_mean(name, self._hosted), fix="GET /v1/tasks"
-            )
+        if hosted is None:
+            why = did_you_mean(name, self._hosted)
+            raise UnknownModel(f"this server has no model '{name:.80}'", why=why, fix="GET /v1/tasks")
+        if version not in (None, _revision(hosted)):
+            why = f"it is version '{_revision(hosted)}'"
+            raise UnknownModel(f"this server has no version '{version:.80}' of '{name}'", why=why, fix="leave it out")
         seen().task = name
         return hosted
 

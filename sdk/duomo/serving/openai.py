@@ -110,13 +110,14 @@ class OpenAIRoutes:
             compact = _is_base64(body.get("encoding_format"))
             outcomes = await self._run_all(request, hosted, texts)
             vectors = [outcome.unwrap() for outcome in outcomes]
+            read = sum(outcome.meta.num_tokens for outcome in outcomes)
         except DuomoError as error:
             return _error(error)
         data = [
             {"object": "embedding", "index": index, "embedding": _base64(each) if compact else each.vector.tolist()}
             for index, each in enumerate(vectors)
         ]
-        return _json({"object": "list", "data": data, "model": hosted.runner.meta.model, "usage": usage(0, 0)})
+        return _json({"object": "list", "data": data, "model": hosted.runner.meta.model, "usage": usage(read, 0)})
 
     async def transcriptions(self, request: Request) -> Response:
         """``POST /v1/audio/transcriptions``: a form with the file, to text, JSON, subtitles or events."""

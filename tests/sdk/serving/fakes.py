@@ -62,7 +62,10 @@ class Shouter(Writer):
 
 
 class Embedder(EchoModel):
-    """Gives the length of a text, and its first character."""
+    """Gives the length of a text, and its first character; a word is a token."""
+
+    def preprocess(self, items, options):
+        return [{"text": str(each), "num_tokens": len(each.split())} for each in items]
 
     def postprocess(self, output, features, options):
         return [Embedding(vector=[float(len(text)), float(ord(text[0])) / 3]) for text in output]

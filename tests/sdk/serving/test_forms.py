@@ -2,7 +2,10 @@
 
 import pytest
 
+import duomo
+import duomo.tasks
 from duomo import serving
+from duomo.serving.forms import task_body
 
 ONE = "/v1/tasks/text-classification"
 FILE = b'name="file"; filename="a.txt"'
@@ -71,6 +74,18 @@ def test_what_a_form_holds_and_would_not_count_is_refused(serve, parts, settings
 def test_a_text_of_a_form_may_be_of_any_letters(serve):
     reply = send(serve(), part(b'name="text"', "日本 é 😀".encode()))
     assert reply.json()["result"]["labels"][0]["name"] == "日本 é 😀"
+
+
+def test_what_is_neither_text_nor_file_is_json_in_a_field():
+    """An image and a list of texts, in one form."""
+
+    def body(texts):
+        fields = {"image": b"bytes", "texts": texts, "options": "{}"}
+        return task_body(fields, duomo.tasks.ImageTextRetrieval, serving.WireLimits())["input"]
+
+    assert body('["a cat", "a dog"]') == {"image": b"bytes", "texts": ["a cat", "a dog"]}
+    with pytest.raises(duomo.DuomoError, match="the field 'texts' of the form is not valid JSON"):
+        body("a cat, a dog")
 
 
 def test_a_form_without_a_length_is_counted_while_it_is_read(serve):

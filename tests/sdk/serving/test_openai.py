@@ -44,6 +44,11 @@ def test_a_stream_says_how_many_tokens_it_took_where_that_is_asked_for(client):
     assert whole["usage"] == {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6}
 
 
+def test_the_usage_of_embeddings_is_the_tokens_that_were_read(client):
+    usage = client.post(f"/v1/{EMBED}", json={"input": ["a red car", "two words"]}).json()["usage"]
+    assert usage == {"prompt_tokens": 5, "completion_tokens": 0, "total_tokens": 5}
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -1,6 +1,7 @@
 """What a client of the tasks' routes meets: results, errors by kind, and neighbours that stay alone."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -88,20 +89,43 @@ def test_a_list_has_no_other_names_either(serve):
         (f"{ONE}?top_k=1", {"input": "x"}, "'top_k=1'"),
         (f"{ONE}/map?order=inptu", {"items": ["x"]}, "?order=input or ?order=settled"),
         (f"{ONE}/map?order=settled&order=input", {"items": ["x"]}, "'order=settled'"),
+        ("/v2/models/text-classification/infer?top_k=1", {"inputs": []}, "'top_k=1'"),
     ],
 )
 def test_what_stands_behind_the_address_counts_or_is_refused(serve, path, body, words):
     reply = serve().post(path, json=body)
     assert reply.status_code == 400
-    assert words in " ".join(reply.json()["error"].values())
+    assert words in reply.text
 
 
 def test_a_method_that_a_route_has_not_is_answered_with_those_it_has(serve):
-    for method, path, allowed in (("PUT", ONE, {"POST", "GET", "HEAD"}), ("DELETE", "/v1/tasks", {"GET", "HEAD"})):
-        reply = serve().request(method, path)
+    client = serve()
+    for method, path, allowed in (
+        ("PUT", ONE, "GET, HEAD, POST"),  # of two routes
+        ("DELETE", "/v1/tasks", "GET, HEAD"),
+        ("GET", "/v2/models/text-classification/infer", "POST"),
+        ("PATCH", "/v2/models/text-classification/versions/1", "GET, HEAD"),
+    ):
+        reply = client.request(method, path)
         assert (reply.status_code, reply.json()["error"]["code"]) == (405, "E-ROUTE")
-        assert set(reply.headers["allow"].split(", ")) <= allowed
-        assert reply.headers["allow"]
+        assert reply.headers["allow"] == allowed
+        assert reply.json()["error"]["why"] == f"it takes {allowed}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/v1/tasks/", 404, "Did you mean '/v1/tasks'?"),
+        ("POST", f"{ONE}/", 404, f"Did you mean '{ONE}'?"),
+        ("POST", f"/{ONE}/map", 404, f"Did you mean '{ONE}/map'?"),
+        ("POST", "/v1/chat/completion", 404, "Did you mean '/v1/chat/completions'?"),
+        ("GET", "/v1/live/text-classification", 426, "this address is a websocket"),
+    ],
+)
+def test_an_address_that_is_nearly_one_is_answered_with_what_to_change(serve, method, path, status, words):
+    reply = serve().request(method, f"http://localhost{path}", follow_redirects=False)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (status, "E-ROUTE")
+    assert words in reply.json()["error"]["why"]
 
 
 def test_a_request_may_name_the_model_that_answers(serve):
@@ -145,9 +169,16 @@ def test_a_made_up_task_is_no_label_of_a_metric(serve):
 
 def test_a_server_that_drains_is_not_ready(serve):
     client = serve()
-    assert client.get("/readyz").json() == {"ready": True, "models": {}}
+    fresh = {"ready": True, "why": [], "last_success": None}
+    assert client.get("/readyz").json() == {"ready": True, "models": {"text-classification": fresh}}
+    client.post(ONE, json={"input": "x"})
+    assert client.get("/readyz").json()["models"]["text-classification"]["last_success"] == pytest.approx(
+        time.time(), abs=60
+    )
     client.app.state.hosted["text-classification"].draining = True
-    assert client.get("/readyz").status_code == 503
+    reply = client.get("/readyz")
+    assert (reply.status_code, reply.json()["ready"]) == (503, False)
+    assert reply.json()["models"]["text-classification"]["why"] == ["it is being shut down"]
     assert client.post(ONE, json={"input": "x"}).json()["error"]["what"] == "this server is being shut down"
     assert client.get("/livez").status_code == 200
 

@@ -20,7 +20,7 @@ from duomo.version import RESULTS
 
 DEDUPE_ITEMS = 16_384
 """Distinct inputs, those last seen, that are remembered with their outcomes to recognize repetitions."""
-_OF_ONE_ITEM = {"device", "executor", "batch", "ms", "truncated", "windows", "difference"}
+_OF_ONE_ITEM = {"device", "executor", "batch", "ms", "truncated", "windows", "num_tokens", "difference"}
 
 
 class _Place:

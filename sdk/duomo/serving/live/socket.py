@@ -25,7 +25,7 @@ from duomo.serving.live.turns import Turn, Turns
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.refusal import TooBusy
 from duomo.serving.routes import caller_of, check_body, check_names, deadline_of
-from duomo.serving.wire import WireLimits, parse_json, to_item, to_options
+from duomo.serving.wire import WireLimits, check_query, parse_json, to_item, to_options
 
 PARTIAL_S = 1.0
 """New speech after which a turn is written down again."""
@@ -75,6 +75,7 @@ class LiveRoutes:
                 near = did_you_mean(name, self._hosted)
                 has = f"it has {', '.join(self._hosted)}"
                 raise UnknownTask(f"this server has no task '{name:.80}'", why=near, fix=has)
+            check_query(socket)
             if name == "automatic-speech-recognition":
                 await Hearing(socket, hosted, self._limits, self._stop).listen()
             else:
@@ -163,8 +164,7 @@ class Hearing:
         while True:
             message = await received(self._socket, self._stop)
             if message is None or message.get("text") is not None:
-                body = parse_message(message["text"], self._limits) if message is not None else {"end": True}
-                if not body.get("end"):
+                if message is not None and not self._is_end(message["text"]):
                     raise BadInput(
                         "a text came where speech is expected", why="an audio clip is binary messages of 16-bit PCM",
                         fix='send bytes, and {"end": true} at the end',
@@ -185,6 +185,11 @@ class Hearing:
                 await asyncio.sleep(0)  # one message may hold a quarter of an hour: others are answered meanwhile
             if self._turns.is_speaking:
                 await self._began(self._turns.start)
+
+    def _is_end(self, text: str) -> bool:
+        with contextlib.suppress(BadInput):
+            return bool(parse_message(text, self._limits).get("end"))
+        return False
 
     async def _began(self, start: float) -> None:
         """Say so of a turn that is new: one message may hold the end of one and the beginning of another."""

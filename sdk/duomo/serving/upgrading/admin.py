@@ -24,7 +24,7 @@ from duomo.serving.replies import JsonReply, reply_to
 from duomo.serving.routes import check_names
 from duomo.serving.status.snapshot import resident_bytes
 from duomo.serving.upgrading.shadow import Shadow
-from duomo.serving.wire import WireLimits, read_request
+from duomo.serving.wire import WireLimits, header, read_request
 from duomo.tasks.base import Result
 
 R = TypeVar("R", bound=Result)
@@ -155,10 +155,10 @@ class AdminRoutes(Generic[R]):
                 return _json(place.report())
             if request.method == "DELETE" and act == "shadow":
                 await place.end()
-            elif request.method == "POST" and act == "promote":
-                await place.promote()
-            elif request.method == "POST" and act == "rollback":
-                await place.rollback()
+            elif request.method == "POST" and act in ("promote", "rollback"):
+                if header(request, b"content-length") not in ("", "0") or header(request, b"transfer-encoding"):
+                    check_names(await read_request(request, self._limits), (), "send no body: swap takes a model")
+                await (place.promote() if act == "promote" else place.rollback())
             elif request.method == "POST" and act in ("swap", "shadow"):
                 body = await read_request(request, self._limits)
                 check_names(body, ("model", "share") if act == "shadow" else ("model",), '{"model": "…"}')

@@ -93,6 +93,7 @@ class VectorReader:
                     "texts": found,
                     "truncated": any(was_cut(text, long) for text in found),
                     "windows": max(len(text) for text in found),
+                    "num_tokens": sum(len(window) for text in found for window in text),
                     "pooling": tuple(recipe.pooling) if pooling is None else (pooling,),
                     "skip": skip,
                 }

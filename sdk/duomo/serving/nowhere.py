@@ -1,0 +1,54 @@
+"""Answers where there is no route, or none by this method, and where something failed that nobody foresaw."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from duomo.errors import did_you_mean
+from duomo.serving.access import path_within
+from duomo.serving.replies import error_reply
+
+UPGRADE = {"connection": "upgrade", "upgrade": "websocket"}
+
+
+async def not_found(request: Request, _: Exception) -> Response:
+    """Say what there is instead: other methods of the address, the same as a websocket, or the nearest address."""
+    scope, routes = request.scope, request.app.routes
+    what = f"there is no {request.method} {request.url.path:.80}"
+    methods = sorted({method for route in routes if _fits(route, scope) for method in getattr(route, "methods", ())})
+    if methods:
+        return _reply(405, what, f"it takes {', '.join(methods)}", "take one of those", {"allow": ", ".join(methods)})
+    if any(_fits(route, {**scope, "type": "websocket"}) for route in routes):
+        return _reply(426, what, "this address is a websocket", f"ws://…{request.url.path:.80}", UPGRADE)
+    return _reply(404, what, _near(path_within(scope), scope, routes), "GET /openapi.json lists all")
+
+
+async def fault(_: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw as every other error is; the server's log has the traceback."""
+    what = f"the server failed at this request ({type(error).__name__})"
+    return error_reply(500, {"code": "E-DUOMO", "what": what, "why": "", "fix": "the server's log says where"})
+
+
+def _near(path: str, scope: Scope, routes: list[BaseRoute]) -> str:
+    """Name the address without the slashes that are too many, or the nearest of those without a name in them."""
+    bare = "/" + "/".join(part for part in path.split("/") if part)
+    kinds = ("http", "websocket")
+    if bare != path and any(
+        _fits(route, {**scope, "path": scope.get("root_path", "") + bare, "type": kind})
+        for route in routes
+        for kind in kinds
+    ):
+        return did_you_mean(bare, [bare])
+    known = [route.path for route in routes if isinstance(route, Route) and "{" not in route.path and route.path != "/"]
+    return did_you_mean(path, known)
+
+
+def _fits(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is not Match.NONE
+
+
+def _reply(status: int, what: str, why: str, fix: str, headers: dict[str, str] | None = None) -> Response:
+    return error_reply(status, {"code": "E-ROUTE", "what": what, "why": why, "fix": fix}, headers)
