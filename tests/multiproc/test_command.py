@@ -112,6 +112,39 @@ def test_ctrl_c_reaches_only_the_driver_which_ends_the_workers_and_can_be_carrie
     assert [json.loads(line)["result"]["labels"][0]["name"] for line in lines] == words
 
 
+STARTING = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: None)
+sys.path.insert(0, os.getcwd())
+from duomo.execution.pools.process import Child, follow_driver
+child = Child(follow_driver, ((),), preload=["slow_library"])
+child.join(60)
+print(child.ending)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_while_workers_import_their_libraries_is_the_drivers_alone(tmp_path):
+    begun = tmp_path / "begun"
+    (tmp_path / "slow_library.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(1)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTING],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not begun.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=60) == ("it left with exit code 0\n", "")
+
+
 def _members(group, seconds=30.0):
     """Processes of a process group that are still there after a while."""
     deadline = time.monotonic() + seconds

@@ -14,7 +14,10 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.forkserver import ForkServer
 
 GRACE_S = 4.0
 """How long a child may take to end when asked to."""
@@ -121,6 +124,8 @@ def follow_driver(last_words: Sequence[int]) -> None:
             (`Child.dump_stack`); none where there is no such file.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as the fork server was started
     _leave_fork_server()
     if sys.platform == "linux":  # a signal of the kernel comes even while a long call holds the interpreter
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -142,12 +147,25 @@ def _fork_server(preload: Sequence[str]) -> Iterator[None]:
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
         _SERVERS[with_torch] = forkserver.ForkServer()
         _SERVERS[with_torch].set_forkserver_preload(list(preload))
+    _ensure_running(_SERVERS[with_torch])
     usual = forkserver.connect_to_new_process
     forkserver.connect_to_new_process = _SERVERS[with_torch].connect_to_new_process
     try:
         yield
     finally:
         forkserver.connect_to_new_process = usual
+
+
+def _ensure_running(server: ForkServer) -> None:
+    """Start the server deaf to Ctrl-C, which it ignores by itself only when its modules are imported, seconds later."""
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # first: it lets Ctrl-C through again behind itself
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        server.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_fork_server() -> None:
