@@ -81,6 +81,15 @@ LAYOUTS = (
 CACHED = """
 What is converted lies in `DUOMO_CACHE` (`~/.cache/duomo/converted`) under a digest of the names, sizes and times of
 what it was made from: a changed file is converted again, and the folder can be deleted at any time.
+
+SpeechT5 speaks with a second network and in the voice of a vector; both lie beside it, in one folder:
+
+    hf download microsoft/speecht5_tts --local-dir voice
+    hf download microsoft/speecht5_hifigan --local-dir voice/vocoder
+
+`duomo models convert` makes safetensors of each; `voice/speakers.safetensors` has a vector of 512 numbers a voice (the
+x-vectors of SpeechBrain's `spkrec-xvect-voxceleb`): `safetensors.torch.save_file({"ada": vector}, path)`. Bark has its
+voices in `speaker_embeddings_path.json` and the files that it names.
 """
 WRITING = {
     "generation_config.json, for text-generation": GENERATION,

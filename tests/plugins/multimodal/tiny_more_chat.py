@@ -30,7 +30,11 @@ def llama4(folder: Path) -> Path:
 
 
 def cohere2_vision(folder: Path) -> Path:
-    marks = {"boi_token": "<|START_OF_IMG|>", "eoi_token": "<|END_OF_IMG|>", "image_token": "<|IMG_PATCH|>"}
+    marks: dict[str, Any] = {
+        "boi_token": "<|START_OF_IMG|>",
+        "eoi_token": "<|END_OF_IMG|>",
+        "image_token": "<|IMG_PATCH|>",
+    }
     marks["img_line_break_token"] = "<|IMG_LINE_BREAK|>"
     words = [*WORDS, *marks.values(), "ask", "say"]
     config = tf.Cohere2VisionConfig(
@@ -61,9 +65,13 @@ def ovis2(folder: Path) -> Path:
 
 
 def perception_lm(folder: Path) -> Path:
-    marks = {"image_token": "<|image|>", "video_token": "<|video|>"}
+    marks: dict[str, Any] = {"image_token": "<|image|>", "video_token": "<|video|>"}
     words = [*WORDS, *marks.values(), "ask", "say"]
-    vision = {"architecture": "vit_pe_core_large_patch14_336", "model_type": "timm_wrapper", "do_pooling": False}
+    vision: dict[str, Any] = {
+        "architecture": "vit_pe_core_large_patch14_336",
+        "model_type": "timm_wrapper",
+        "do_pooling": False,
+    }
     vision["model_args"] = {"embed_dim": 32, "depth": 1, "num_heads": 2, "img_size": [32, 32], "patch_size": 16}
     vision["model_args"] |= {
         "ref_feat_shape": [2, 2],
@@ -97,11 +105,21 @@ def deepseek_vl(folder: Path) -> Path:
 
 
 def janus(folder: Path) -> Path:
-    marks = {"image_token": "<image_placeholder>", "boi_token": "<begin_of_image>", "eoi_token": "<end_of_image>"}
+    marks: dict[str, Any] = {
+        "image_token": "<image_placeholder>",
+        "boi_token": "<begin_of_image>",
+        "eoi_token": "<end_of_image>",
+    }
     words = [*WORDS, *marks.values(), "ask", "say"]
     vision = PICTURE | {"num_image_tokens": 4, "projection_dim": 32, "mlp_ratio": 2.0, "depth": 1}
     vision.pop("intermediate_size")
-    drawing = {"embed_dim": 4, "num_embeddings": 8, "latent_channels": 32, "base_channels": 32, "num_patches": 2}
+    drawing: dict[str, Any] = {
+        "embed_dim": 4,
+        "num_embeddings": 8,
+        "latent_channels": 32,
+        "base_channels": 32,
+        "num_patches": 2,
+    }
     drawing |= {"channel_multiplier": [1, 1], "num_res_blocks": 1, "projection_dim": 32, "image_token_embed_dim": 32}
     config = tf.JanusConfig(
         text_config=text_of(words), vision_config=vision, vq_config=drawing,
@@ -142,7 +160,12 @@ def gemma3n(folder: Path) -> Path:
         "tie_word_embeddings": False,
         "activation_sparsity_pattern": [0.0, 0.0],
     }
-    sound = {"hidden_size": 32, "conf_num_attention_heads": 4, "conf_num_hidden_layers": 1, "vocab_size": 1}
+    sound: dict[str, Any] = {
+        "hidden_size": 32,
+        "conf_num_attention_heads": 4,
+        "conf_num_hidden_layers": 1,
+        "vocab_size": 1,
+    }
     sound |= {"vocab_offset": len(words) - 1, "sscp_conv_channel_size": [4, 4], "input_feat_size": 16}
     eye = {"channel_multiplier": 0.05, "msfa_output_resolution": 2}
     names = ("boi_token_id", "image_token_id", "eoi_token_id", "boa_token_id", "audio_token_id", "eoa_token_id")
@@ -251,7 +274,7 @@ def molmo2(folder: Path) -> Path:
 
 
 def minicpm_v(folder: Path) -> Path:
-    marks = {f"{name}_token": f"<{name}>" for name in ("image", "video")}
+    marks: dict[str, Any] = {f"{name}_token": f"<{name}>" for name in ("image", "video")}
     marks |= {
         f"{name}_{end}_token": f"<{name}_{end}>" for name in ("image", "slice", "image_id") for end in ("start", "end")
     }

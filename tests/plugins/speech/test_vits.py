@@ -9,7 +9,7 @@ import transformers as tf
 
 import duomo
 from duomo.errors import BadInput, BadOption, RequirementMissing, WrongTask
-from duomo_speech.vits import LONGEST, pieces
+from duomo_speech.utterances import LONGEST, pieces
 from tests.plugins.speech import tiny
 
 TEXTS = ["a red ball", "I love this camera, Ada!", "one", "don't stop - go on to the end of the road"]

@@ -1,11 +1,15 @@
 """Tiny random checkpoints of networks that hear."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import safetensors.torch
 import torch
 import transformers as tf
+from sentencepiece import SentencePieceTrainer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from duomo.weights import find_package_file
@@ -161,3 +165,85 @@ def vits(folder: Path, **settings: Any) -> None:
     tf.VitsModel(tf.VitsConfig(**sizes | settings, vocab_size=len(letters) + 2)).save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps({letter: at for at, letter in enumerate(letters)}))
     tf.VitsTokenizer(folder / "vocab.json", **{"phonemize": False} | own).save_pretrained(folder)
+
+
+def speecht5(folder: Path, **settings: Any) -> None:
+    """SpeechT5 that reads Latin letters, a vocoder at 4 kHz, and two voices."""
+    torch.manual_seed(0)
+    letters = io.BytesIO()
+    texts = iter(["the quick brown fox jumps over a lazy dog, don't you see?", "I love this camera, Ada! go - stop."])
+    SentencePieceTrainer.train(
+        sentence_iterator=texts, model_writer=letters, model_type="char", vocab_size=48, hard_vocab_limit=False,
+        pad_id=1, bos_id=0, eos_id=2, unk_id=3, minloglevel=2,
+    )  # fmt: skip
+    (folder / "letters.model").write_bytes(letters.getvalue())
+    tokenizer = tf.SpeechT5Tokenizer(str(folder / "letters.model"))
+    (folder / "letters.model").unlink()
+    sizes: dict[str, Any] = {
+        "hidden_size": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "num_mel_bins": 8,
+        "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "speaker_embedding_dim": 6,
+        "speech_decoder_prenet_units": 8, "speech_decoder_postnet_units": 8, "speech_decoder_postnet_layers": 2,
+        "vocab_size": len(tokenizer), "initializer_range": 0.4, "conv_dim": [8], "conv_stride": [4], "conv_kernel": [4],
+        "num_conv_pos_embedding_groups": 4, "num_conv_pos_embeddings": 16, "max_speech_positions": 700,
+    }  # fmt: skip
+    network = tf.SpeechT5ForTextToSpeech(tf.SpeechT5Config(**sizes | settings))
+    network.speech_decoder_postnet.prob_out.bias.data += -2.5
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    vocoder: Any = {"model_in_dim": 8, "upsample_initial_channel": 8, "upsample_rates": [4, 4], "sampling_rate": 4000}
+    vocoder |= {"upsample_kernel_sizes": [8, 8], "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]]}
+    tf.SpeechT5HifiGan(tf.SpeechT5HifiGanConfig(**vocoder, initializer_range=0.3)).save_pretrained(folder / "vocoder")
+    speakers = {"ada": torch.randn(6), "ben": torch.randn(6)}
+    safetensors.torch.save_file(speakers, folder / "speakers.safetensors")
+
+
+def bark(folder: Path) -> None:
+    """Bark with codebooks of eight, a voice, and what it draws."""
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "num_layers": 1,
+        "num_heads": 2,
+        "block_size": 64,
+        "initializer_range": 0.5,
+    }
+    semantic = {**sizes, "input_vocab_size": 60, "output_vocab_size": 20}
+    coarse = {**sizes, "input_vocab_size": 40, "output_vocab_size": 40}
+    fine = {**sizes, "input_vocab_size": 9, "output_vocab_size": 9, "n_codes_total": 4, "n_codes_given": 1}
+    codec = {
+        "codebook_size": 8, "codebook_dim": 8, "hidden_size": 8, "num_filters": 4, "upsampling_ratios": [4, 2],
+        "num_lstm_layers": 1, "target_bandwidths": [16.0], "sampling_rate": 8000,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    network = tf.BarkModel(
+        tf.BarkConfig(
+            semantic_config=semantic, coarse_acoustics_config=coarse, fine_acoustics_config=fine,
+            codec_config={"model_type": "encodec", **codec},
+        )
+    )  # fmt: skip
+    for name, codes in network.named_buffers():
+        if name.endswith("codebook.embed"):
+            codes.normal_()
+    network.generation_config = tf.GenerationConfig(
+        semantic_config={
+            "eos_token_id": 16, "max_new_tokens": 12, "do_sample": True, "text_encoding_offset": 20,
+            "text_pad_token": 50, "semantic_infer_token": 51, "semantic_vocab_size": 16, "semantic_rate_hz": 50.0,
+            "max_input_semantic_length": 24,
+        },
+        coarse_acoustics_config={
+            "do_sample": True, "coarse_semantic_pad_token": 33, "coarse_rate_hz": 75, "coarse_infer_token": 34,
+            "max_coarse_input_length": 16, "max_coarse_history": 24, "sliding_window_len": 12,
+        },
+        fine_acoustics_config={
+            "temperature": 0.9, "max_fine_history_length": 16, "max_fine_input_length": 32, "n_fine_codebooks": 4,
+        },
+        sample_rate=8000, codebook_size=8,
+    )  # fmt: skip
+    network.save_pretrained(folder)
+    word_tokenizer(folder)
+    presets = {"semantic": np.arange(9) % 16, "coarse": np.arange(24).reshape(2, 12) % 8}
+    presets["fine"] = np.arange(48).reshape(4, 12) % 8
+    (folder / "speaker_embeddings").mkdir()
+    names = {f"{name}_prompt": f"speaker_embeddings/ada_{name}.npy" for name in presets}
+    for name, each in presets.items():
+        np.save(folder / names[f"{name}_prompt"], each)
+    (folder / "speaker_embeddings_path.json").write_text(json.dumps({"repo_or_path": "some/where", "ada": names}))

@@ -1,0 +1,159 @@
+"""Any SpeechT5 checkpoint for text to speech, with a HiFi-GAN vocoder and the vectors of speakers beside it.
+
+Source: Ao et al. 2021, https://arxiv.org/abs/2110.07205; ``SpeechT5ForTextToSpeech`` of transformers. Its folder:
+
+config.json, model.safetensors, spm_char.model   the network and its tokenizer
+vocoder/                                         ``SpeechT5HifiGan``: from a spectrogram to sound
+speakers.safetensors                             a vector of 512 numbers a voice, under its name
+
+preprocess   text → numbers of its letters
+forward      one text a pass, frames one after another until the network ends
+chance       the network leaves out units at random in use, too; a generator of the text repeats it
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import AutoTokenizer, SpeechT5ForTextToSpeech, SpeechT5HifiGan
+
+from duomo import Model, Text, WeightsRef
+from duomo.errors import BadInput, BadOption, WeightsMismatch, WeightsMissing
+from duomo.model import Features
+from duomo.pretrained import load_network
+from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
+from duomo_speech.checkpoint import load_part
+from duomo_speech.utterances import LONGEST, Noise, pieces
+
+if TYPE_CHECKING:
+    from duomo.pretrained import Network, Processor
+
+SPEAKERS = "speakers.safetensors"
+VOCODER = "vocoder"
+FRAMES_A_TOKEN = 20
+"""The network ends at the latest after so many, as in `generate_speech`."""
+HOW = "the vocoder is microsoft/speecht5_hifigan, and the vectors are those of SpeechBrain's x-vectors"
+
+
+class SpeechT5(Model[Text, Speech]):
+    """Speech by a checkpoint the caller names; a voice is a name in ``speakers.safetensors``."""
+
+    batch_size = 4
+
+    def __init__(self, network: Network, vocoder: Network, tokenizer: Processor, speakers: dict[str, Tensor]) -> None:
+        self.network = network
+        self.vocoder = vocoder
+        self.tokenizer = tokenizer
+        self.speakers = speakers
+        config = network.config
+        frames = config.max_speech_positions * config.reduction_factor // FRAMES_A_TOKEN
+        self.longest = min(LONGEST, min(config.max_text_positions, frames) - 2)
+        """Characters of a pass: each is a token, beside a blank in front and the end."""
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        """Load network, vocoder, tokenizer and voices. Raises `WeightsMissing` where one is not there."""
+        beside = weights._replace(path=weights.folder / VOCODER)
+        for path in (weights.folder / VOCODER / "config.json", weights.folder / SPEAKERS):
+            if not path.is_file():
+                raise WeightsMissing(
+                    f"'{weights.folder}' has no {path.relative_to(weights.folder)}",
+                    why="it writes spectrograms in the voice of a vector, and another network makes sound of them",
+                    fix=f"put them there as docs/checkpoints.md says: {HOW}",
+                )
+        tokenizer = load_part(AutoTokenizer, weights)
+        network = load_network(SpeechT5ForTextToSpeech, weights, dtype=dtype).to(device)
+        speakers = read_speakers(weights, network.config.speaker_embedding_dim)
+        return cls(network, load_network(SpeechT5HifiGan, beside, dtype=dtype).to(device), tokenizer, speakers)
+
+    @staticmethod
+    def estimate(item: Text) -> int:
+        return len(item)
+
+    def check_options(self, options: TextToSpeechOptions) -> None:
+        """Refuse a voice that the folder does not have, and another speed."""
+        if options.voice is not None and options.voice not in self.speakers:
+            raise BadOption(
+                f"option 'voice' cannot be {options.voice!r}",
+                why=f"{SPEAKERS} has {', '.join(self.speakers)}",
+                fix=f"voice={next(iter(self.speakers))}, or a vector of that name in {SPEAKERS}",
+            )
+        if options.speed != 1:
+            raise BadOption(
+                f"option 'speed' cannot be {options.speed:g}",
+                why="SpeechT5 speaks as fast as it has learned",
+                fix="leave it out",
+            )
+
+    def preprocess(self, items: Sequence[Text], options: TextToSpeechOptions) -> list[Features]:
+        """The numbers of each text's letters, in parts of whole sentences where it is long."""
+        features: list[Features] = []
+        for item in items:
+            self._check(item)
+            parts = [self.tokenizer(part).input_ids for part in pieces(item, self.longest) if part.strip()]
+            features.append({"parts": parts, "windows": len(parts), "options": options})
+        return features
+
+    def collate(self, features: list[Features]) -> list[Features]:
+        return features
+
+    def forward(self, batch: list[Features]) -> list[np.ndarray]:
+        """Samples of each text."""
+        return [self._say(each["parts"], each["options"]) for each in batch]
+
+    def postprocess(
+        self, output: list[np.ndarray], features: list[Features], options: TextToSpeechOptions
+    ) -> list[Speech]:
+        """Samples as WAV files."""
+        return [Speech.from_samples(samples, self.vocoder.config.sampling_rate) for samples in output]
+
+    def _say(self, parts: list[list[int]], options: TextToSpeechOptions) -> np.ndarray:
+        speaker = self.speakers[options.voice or next(iter(self.speakers))].to(self.network.device, self.network.dtype)
+        said = []
+        with Noise(options.seed):
+            for ids in parts:
+                tokens = torch.tensor([ids], device=self.network.device)
+                waveform: Tensor = self.network.generate_speech(
+                    tokens, speaker[None], maxlenratio=FRAMES_A_TOKEN, vocoder=self.vocoder
+                )
+                said.append(waveform.float().cpu().numpy())
+        return np.concatenate(said)
+
+    def _check(self, text: str) -> None:
+        """Raise `BadInput` for letters and digits that the tokenizer does not know."""
+        unknown = [
+            sign
+            for sign in dict.fromkeys(text)
+            if unicodedata.category(sign)[0] in "LMN"
+            and self.tokenizer.unk_token_id in self.tokenizer(sign, add_special_tokens=False).input_ids
+        ]
+        if unknown:
+            raise BadInput(
+                f"this voice cannot say {', '.join(map(repr, unknown[:5]))}{' …' if len(unknown) > 5 else ''}",
+                why="its checkpoint does not know these letters or digits",
+                fix="write numbers as words, and the text in the letters of the checkpoint's language",
+            )
+
+
+def read_speakers(weights: WeightsRef, size: int) -> dict[str, Tensor]:
+    """The vectors of voices, by name, each of `size` numbers. Raises `WeightsMismatch` for others."""
+    path = weights.folder / SPEAKERS
+    try:
+        speakers = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsMismatch(f"'{path}' cannot be read", why=str(error), fix="save it again") from error
+    odd = [name for name, vector in speakers.items() if vector.shape != (size,) or not vector.isfinite().all()]
+    if odd or not speakers:
+        raise WeightsMismatch(
+            f"'{path}' has no vector of {size} numbers" + (f" under {odd[0]!r}" if odd else ""),
+            why="the network was trained on such vectors of voices",
+            fix="save_file({'ada': vector}, path) of safetensors.torch, with the vector of a speaker",
+        )
+    return {name: speakers[name] for name in sorted(speakers)}
