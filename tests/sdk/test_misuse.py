@@ -78,7 +78,30 @@ def test_a_file_that_is_not_a_text_is_not_sent_to_be_converted(tmp_path):
     error = refusal(Text.accept, tmp_path / "cat.jpg")
     assert error.what == f"'{tmp_path / 'cat.jpg'}' is not UTF-8"
     assert "zero bytes" in error.why
-    assert error.fix == "check what it really holds: file NAME"
+    assert error.fix == f"check what it really holds: file {tmp_path / 'cat.jpg'}"
+
+
+HEADS = {
+    b"\0\0\0\x18ftypheic\0\0\0\0mif1heic": "HEIC", b"<!DOCTYPE html><html>404": "a web page",
+    b"version https://git-lfs.github.com/spec/v1": "Git LFS", b"\xff\xf1\x50\x80": "AAC",
+    b"\x1aE\xdf\xa3": "Matroska or WebM", b"PK\3\4": "a ZIP archive",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_file_of_another_kind_is_called_what_it_looks_like(head):
+    for read in (lambda content: Image.accept(content).pil(), lambda content: Audio.accept(content).samples()):
+        assert HEADS[head] in refusal(read, head + bytes(200)).why
+
+
+def test_an_image_of_a_known_format_and_an_unknown_kind_is_not_said_to_be_of_none():
+    floats = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
+    assert "TIFF of a kind that is not read" in refusal(lambda content: Image.accept(content).pil(), floats).what
+
+
+def test_samples_and_their_rate_in_the_other_order_are_told_so():
+    assert "other way round" in refusal(Audio.accept, (16000, np.zeros(16000, np.float32))).why
+    assert "positive int" in refusal(Audio.accept, (np.zeros(16000, np.float32), True)).what
 
 
 def test_grey_levels_of_mode_i_are_not_guessed():

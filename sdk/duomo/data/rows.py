@@ -160,7 +160,7 @@ def check_part(begun: bytes, name: str, most: int | None = None) -> None:
         raise InputTooLarge(
             f"a line of '{name}' has more than {most:,} bytes",
             why="a line is one input, and no text may be as long",
-            fix="check what it really holds: file NAME; or: duomo config set limits.text_chars N",
+            fix=f"check what it really holds: file {name}; or: duomo config set limits.text_chars N",
         )
 
 

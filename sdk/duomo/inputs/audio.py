@@ -11,34 +11,32 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from duomo.counting import counted
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.advice import not_one
-from duomo.inputs.arrays import to_numpy
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.lengths import doubt, unfilled
 from duomo.inputs.limits import limits
 from duomo.inputs.media import Media
+from duomo.inputs.mono import check_level, next_mono, to_array, to_mono
 from duomo.inputs.resampling import resampled
+from duomo.inputs.signatures import HEAD, looks_like
 from duomo.inputs.source import open_source, take_file, unpack_file
 
 if TYPE_CHECKING:
     import numpy as np
     import soundfile
 
-_BLOCK = 1 << 20
-"""Samples that are decoded at a time."""
 _PROMISED_TOO_MUCH = 2 * 1152
 """Samples by which the header of a whole file, such as MP3, may be wrong: two frames."""
-_CANCELLED = 0.01
-"""A mean of channels this far below them is what is left of two that are opposite."""
-_ENOUGH = 1000
-"""Samples from which that is no chance."""
 _UNKNOWN = 1 << 62
 """Fewer frames than libsndfile reports of a header that leaves the length open, as that of a FLAC from a pipe does."""
-_LOUDEST = 10.0
-"""Mixes of several tracks and lossy files go a little beyond 1; integers cast to float go far beyond this."""
 _SLOWEST = 1000
 """Hertz; telephones have 8,000."""
 _USUAL_RATE = 48_000
 """Hertz; audio clips of `Limits.audio_seconds` at this rate are still taken, denser ones have to be shorter."""
+
+
+_READ = ("WAV", "FLAC", "Ogg", "MP3")
+_LAST_GUESS = ("resource fork", "bad data offset")
+"""What libsndfile says of bytes it knows nothing of: it takes them for the last of its formats, SD2."""
 
 
 class Audio(Media):
@@ -68,10 +66,16 @@ class Audio(Media):
         if (taken := take_file(value, "audio", "this audio clip")) is not None:
             return cls(*taken)
         if isinstance(value, tuple) and len(value) == 2 and hasattr(value[0], "__array__"):
-            if not hasattr(value[1], "__index__") or value[1] <= 0:
+            if not hasattr(value[1], "__index__") or isinstance(value[1], bool) or value[1] <= 0:
                 what = f"the sampling rate must be a positive int, not {value[1]!r}"
                 raise BadInput(what, why="it counts the samples of a second", fix="(array, 16000)")
             return cls(value[0], "", int(value[1]))
+        if isinstance(value, tuple) and len(value) == 2 and hasattr(value[1], "__array__"):
+            raise BadInput(
+                "the array comes first, then its sampling rate",
+                why=f"the first is {type(value[0]).__name__}; scipy.io.wavfile.read gives them the other way round",
+                fix="rate, samples = scipy.io.wavfile.read(FILE), then (samples, rate)",
+            )
         if hasattr(value, "__array__"):
             raise BadInput(
                 "an array alone does not say how fast it was sampled",
@@ -89,7 +93,7 @@ class Audio(Media):
         rate = inner.get("sampling_rate", value.get("sampling_rate"))
         for samples in (inner.get("array"), inner.get("raw")):
             if isinstance(samples, list | tuple) and rate is not None:
-                return cls.accept((_to_array(samples), rate))
+                return cls.accept((to_array(samples), rate))
             if samples is not None:
                 return cls.accept(samples if rate is None else (samples, rate))
         fix = 'pass {"audio": path or bytes}, {"array": array, "sampling_rate": 16000} or (array, sampling_rate)'
@@ -138,7 +142,7 @@ class Audio(Media):
                 why="there are NaN or infinities in it",
                 fix="numpy.nan_to_num(samples), where they are few",
             )
-        _check_level(mono, self._label())
+        check_level(mono, self._label())
         found = mono if rate == sampling_rate else resampled(mono, rate, sampling_rate)
         if len(found) < least:
             raise InputUnreadable(
@@ -153,7 +157,7 @@ class Audio(Media):
 
     def _decode(self) -> tuple[np.ndarray[Any, Any], int]:
         if hasattr(self._source, "__array__"):
-            mono = _to_mono(self._source)
+            mono = to_mono(self._source)
             self._check_length(len(mono), self.sampling_rate)
             return mono, self.sampling_rate
         try:
@@ -169,6 +173,11 @@ class Audio(Media):
                 return self._read(_Forgiving(file, unfilled(file)))
             except (soundfile.SoundFileError, ValueError, ArithmeticError, TypeError) as error:
                 why = getattr(error, "error_string", str(error)).rstrip(".")
+                file.seek(0)
+                if looks := looks_like(file.read(HEAD)):
+                    why = f"it looks like {looks}" if looks not in _READ else why
+                elif any(each in why for each in _LAST_GUESS):
+                    why = "its first bytes are of no known format"
                 raise InputUnreadable(
                     f"{self._label()} cannot be decoded",
                     why=f"{why}; WAV, FLAC, OGG, MP3 and AIFF can be read; M4A cannot",
@@ -195,7 +204,7 @@ class Audio(Media):
         mono = np.empty(sound.frames, np.float32)
         end = 0
         while end < len(mono):
-            block = _next_mono(sound)[: len(mono) - end]
+            block = next_mono(sound)[: len(mono) - end]
             if not len(block):
                 break
             end += len(block)
@@ -210,7 +219,7 @@ class Audio(Media):
         import numpy as np
 
         blocks, frames = [], 0
-        while len(block := _next_mono(sound)):
+        while len(block := next_mono(sound)):
             frames += len(block)
             self._check_length(frames, sound.samplerate)
             blocks.append(block)
@@ -255,66 +264,3 @@ class _Forgiving:
             return self._file.seek(offset, whence)
         except (OSError, ValueError):
             return self._file.tell()
-
-
-def _to_array(samples: list[Any] | tuple[Any, ...]) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    try:
-        return np.asarray(samples)
-    except ValueError as error:
-        raise BadInput("these samples are not an array", why=str(error), fix="pass a list of floats") from None
-
-
-def _check_level(mono: np.ndarray[Any, Any], label: str) -> None:
-    """Raise `BadInput` for samples that were never divided by what their integers could hold."""
-    least, most = float(mono.min()), float(mono.max())
-    if max(-least, most) > _LOUDEST:
-        raise BadInput(
-            f"the samples of {label} must lie in [-1, 1], these span {least:.4g} to {most:.4g}",
-            why="they look like integers that were cast to float; models would hear noise",
-            fix="divide them, those of 16 bits by 32768; or pass int16",
-        )
-
-
-def _next_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
-    """The next frames of an open file as the mean of its channels; none at its end."""
-    # Else soundfile seeks after every block, and from there MP3 and Opus are decoded wrong for a while.
-    sound.seekable = lambda: False
-    block = sound.read(max(1, _BLOCK // sound.channels), dtype="float32", always_2d=True)
-    return _mix(block)
-
-
-def _mix(channels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Average channels, (frames, channels). Raises `BadInput` where their mean is silence and they are not."""
-    import numpy as np
-
-    with np.errstate(all="ignore"):  # what is not a number is found later
-        mono: np.ndarray[Any, Any] = np.mean(channels, axis=1)
-        if channels.shape[1] > 1 and len(mono) >= _ENOUGH and np.ptp(mono) < _CANCELLED * np.ptp(channels):
-            raise BadInput(
-                "the channels of this audio clip cancel each other out",
-                why="one is the other upside down, as of a cable that is wired wrongly: their mean is silence",
-                fix="pass one of them, (samples[:, 0], rate), or: ffmpeg -i INPUT -af 'pan=mono|c0=c0' output.wav",
-            )
-    return mono
-
-
-def _to_mono(value: object) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    array = to_numpy(value, "pass floats in [-1, 1], or int16")
-    if array.dtype.newbyteorder("=") == np.int16:
-        array = array / np.float32(32768)
-    elif not np.issubdtype(array.dtype, np.floating):
-        why = "the type does not say which number is full scale"
-        raise BadInput(f"samples of type {array.dtype} are ambiguous", why=why, fix="pass floats in [-1, 1], or int16")
-    if array.ndim == 2:
-        array = _mix(array.T if array.shape[0] < array.shape[1] else array)
-    if array.ndim != 1:
-        why = f"it has {array.ndim} dimensions, and audio has one or two"
-        raise BadInput(
-            f"an array of shape {array.shape} is not audio", why=why, fix="(samples,) or (channels, samples)"
-        )
-    # A copy: a model may write into its samples, and the caller's array is not ours to change.
-    return np.array(array, dtype=np.float32)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar
 from duomo.errors import InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.containers import missing, states_length
 from duomo.inputs.limits import limits
+from duomo.inputs.signatures import by_command
 from duomo.inputs.source import check_file
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class VideoReader:
             raise InputUnreadable(
                 f"the images of '{self.name}' cannot be decoded",
                 why="the file names a coding that is not known, or none: it may be damaged",
-                fix="check what it holds: ffprobe NAME",
+                fix=f"check what it holds: {by_command('ffprobe', self.name)}",
             )
         self._stream.thread_type = "AUTO"
         self.width, self.height = self._stream.width, self._stream.height
@@ -230,7 +231,7 @@ class VideoReader:
             raise InputUnreadable(
                 f"cannot {step} '{self.name}' as a video",
                 why=why,
-                fix="check what it holds: ffprobe NAME"
+                fix=f"check what it holds: {by_command('ffprobe', self.name)}"
                 if "://" not in self.name
                 else "check the address and the network",
             ) from None

@@ -17,6 +17,7 @@ from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.pdf import MAGIC, PdfPage, count_pages, page_of
 from duomo.inputs.rgb import as_uint8, to_rgb
 from duomo.inputs.seal import check_unsealed
+from duomo.inputs.signatures import HEAD, by_command, looks_like
 from duomo.inputs.source import is_url, name_of, open_source, path_of, read_file, read_object, unpack_file
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class Image(Media):
         if isinstance(value, str | bytes):
             return cls(value, name_of(value))
         if hasattr(value, "read"):
-            return cls(read_object(value), name_of(value))
+            content, name = read_object(value), name_of(value)
+            return cls._of_pdf(content, None, name) if content.startswith(MAGIC) else cls(content, name)
         if hasattr(value, "convert"):
             return cls(value, getattr(value, "filename", ""))
         if hasattr(value, "__array__"):
@@ -177,11 +179,7 @@ class Image(Media):
             # Pillow says how many pixels first, then a limit of its own.
             raise _too_many_pixels(label, f"it has {int(re.findall(r'[0-9]+', str(error))[0]):,}") from None
         except PIL.UnidentifiedImageError:
-            raise InputUnreadable(
-                f"{label} is not an image",
-                why=f"its first bytes are those of none of {', '.join(_FORMATS)}",
-                fix="check what the file really holds: file NAME; save another format as PNG",
-            ) from None
+            raise self._not_one(label) from None
         except (DuomoError, MemoryError):
             raise
         except Exception as error:  # a decoder raises whatever it trips over: RuntimeError, struct.error, IndexError …
@@ -190,6 +188,27 @@ class Image(Media):
                 why=str(error) or type(error).__name__,
                 fix="copy or download it again; it was probably cut short",
             ) from None
+
+    def _not_one(self, label: str) -> InputUnreadable:
+        """Say of a file that none of Pillow's readers takes what it looks like."""
+        with open_source(self._source, "image") as file:
+            looks = looks_like(file.read(HEAD))
+        if looks in _FORMATS:
+            return InputUnreadable(
+                f"{label} is {looks} of a kind that is not read",
+                why="Pillow does not know its samples or coding, or its header is damaged",
+                fix="save it as PNG of 8 or 16 bits a colour",
+            )
+        return InputUnreadable(
+            f"{label} is not an image",
+            why=(f"it looks like {looks}; read are " if looks else "its first bytes are those of none of ")
+            + ", ".join(_FORMATS),
+            fix="give it a name that ends with .pdf, or pass its bytes: each page is an image"
+            if looks == "PDF"
+            else "save it as PNG or JPEG, if it shows an image"
+            if looks
+            else f"check what it really holds: {by_command('file', self.name)}; save another format as PNG",
+        )
 
     def array(self) -> np.ndarray[Any, Any]:
         """Decode to RGB as uint8 of shape (H, W, 3)."""

@@ -22,7 +22,9 @@ _OGG = struct.Struct("<4sxBxxxxxxxxIxxxxxxxxB")
 
 
 def doubt(file: BinaryIO) -> tuple[str, str] | None:
-    """Say what is wrong with the length of a sound file, and why; None where nothing is. The file stays where it was.
+    """Say what is wrong with the length of a sound file or of its samples, and why; None where nothing is.
+
+    The file stays where it was.
 
     WAV, AIFF and AU files state the bytes of their sound; an Ogg file ends with a whole page, and an MP3 file that a
     tool has measured where it says. Files of other formats are left to their decoders.
@@ -35,7 +37,7 @@ def doubt(file: BinaryIO) -> tuple[str, str] | None:
             return _of_pages(file, start, end)
         if head[:3] == b"ID3" or head[:1] == b"\xff":
             return _of_mp3(file, start, end)
-        return _of_chunk(file, head, start, end)
+        return _of_samples(file, head, start, end) or _of_chunk(file, head, start, end)
     except (OSError, ValueError, struct.error):  # a decoder is to say what it is
         return None
     finally:
@@ -93,6 +95,23 @@ def _stated(file: BinaryIO, head: bytes, start: int, end: int) -> _Stated | None
             return _Stated(long, at, field, "<Q") if field and size >= OPEN_ENDED else _Stated(size, at, at - 4, "<I")
         elif name == b"SSND":
             return _Stated(size, at, at - 4, ">I", 8)
+    return None
+
+
+def _of_samples(file: BinaryIO, head: bytes, start: int, end: int) -> tuple[str, str] | None:
+    """Doubt WAV files whose header contradicts itself on how many bytes a sample takes."""
+    if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+        return None
+    for name, _, at in _chunks(file, start + 12, end, "<4sI"):
+        if name == b"fmt ":
+            file.seek(at)
+            kind, channels, block, bits = struct.unpack("<HH8xHH", file.read(16))
+            if kind == 1 and bits == 24 and block == 4 * channels:
+                return (
+                    "does not say where its samples begin",
+                    "they have 24 bits, and take 32: as whole numbers or as floats; read as 24 they would be noise",
+                )
+            return None
     return None
 
 

@@ -76,7 +76,9 @@ class PdfPage(NamedTuple):
                 fix="name the page, report.pdf#page=1, or take all: Image.pages('report.pdf')",
             )
         return InputMissing(
-            f"'{self.name}' has no page {self.number or 1}", why=f"it has {total}", fix="count pages from 1"
+            f"'{self.name}' has no page {1 if self.number is None else self.number}",
+            why=f"it has {total}",
+            fix="count pages from 1",
         )
 
 

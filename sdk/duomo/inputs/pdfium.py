@@ -55,10 +55,10 @@ def _has_no_page(path: str | None, content: bytes) -> bool:
 
 def _found(document: pypdfium2.PdfDocument, asked: dict[str, Any]) -> bytes:
     total, number = len(document), asked.get("page")
-    if "scale" not in asked or not 1 <= (number or 1) <= total or (number is None and total != 1):
+    if "scale" not in asked or (total != 1 if number is None else not 1 <= number <= total):
         return _line({"pages": total})
     document.init_forms()  # before the page is loaded, or what was filled into fields is left out
-    page = document[(number or 1) - 1]
+    page = document[0 if number is None else number - 1]
     try:
         width, height = (side * asked["scale"] for side in page.get_size())
         if width * height > asked["pixels"]:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
     import PIL.Image
 
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _COLOURS, _SAMPLE_FORMAT = 258, 262, 320, 339
 """Tags of TIFF."""
+_SIGNED = 2
+"""The format of a sample in TIFF that may be below zero."""
 _SHALLOW = {"L;2": 85, "L;4": 17}
 """How far Pillow spreads the levels of PNGs of 2 and 4 bits; it leaves the level that stands for transparency."""
 _ROUNDING = 0.01
@@ -34,6 +36,7 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     import PIL.Image
 
     is_key = _colour_key(image)
+    _check_format(image)
     image.load()
     if image.mode == "RGB" and is_key is None:
         return image
@@ -49,7 +52,7 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
         return opaque
     if image.mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
-    image = _without_foreign_key(image)
+    image = _with_shallow_palette(_without_foreign_key(image))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = PIL.Image.new("RGBA", image.size, "white")
@@ -214,6 +217,33 @@ def _from_deep_grey(image: PIL.Image.Image) -> PIL.Image.Image:
     return PIL.Image.fromarray(scaled, "L")
 
 
+def _check_format(image: PIL.Image.Image) -> None:
+    """Refuse TIFFs whose levels have a sign, which Pillow drops up to 8 bits; of 32 it writes all with one."""
+    bits, _ = _tiff_levels(image)
+    if bits <= 16 and _first(getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, 1)) == _SIGNED:
+        raise BadInput(
+            f"a TIFF of signed levels of {bits} bits has no known white",
+            why="they are measurements rather than greys, and which of them is black or white the file does not say",
+            fix="scale them to 8 or 16 bits without a sign: (levels - low) / (high - low) * 255",
+        )
+
+
+def _with_shallow_palette(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Take a palette of TIFF that was written in 8 bits, not 16, as libtiff does: Pillow would see black."""
+    import numpy as np
+
+    colours = getattr(image, "tag_v2", {}).get(_COLOURS)
+    if image.mode != "P" or not colours or max(colours) > 255:
+        return image
+    image = image.copy()
+    image.putpalette(np.asarray(colours, np.uint8).reshape(3, -1).T.tobytes())
+    return image
+
+
+def _first(value: int | tuple[int, ...]) -> int:
+    return int(value[0] if isinstance(value, tuple) else value)
+
+
 def _from_floats(image: PIL.Image.Image) -> np.ndarray[Any, Any]:
     import numpy as np
 
@@ -227,5 +257,4 @@ def _tiff_levels(image: PIL.Image.Image) -> tuple[int, bool]:
     tags = getattr(image, "tag_v2", None)
     if tags is None:
         return 16, False
-    bits = tags.get(_BITS_PER_SAMPLE, (16,))
-    return int(bits[0] if isinstance(bits, tuple) else bits), tags.get(_PHOTOMETRIC) == 0
+    return _first(tags.get(_BITS_PER_SAMPLE, (16,))), tags.get(_PHOTOMETRIC) == 0

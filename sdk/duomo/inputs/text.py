@@ -13,6 +13,7 @@ from duomo.brief import Short
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo.inputs.advice import not_one
 from duomo.inputs.limits import limits
+from duomo.inputs.signatures import by_command
 from duomo.inputs.source import name_of, read_file
 
 _HEAD = 4096
@@ -120,7 +121,7 @@ def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str) -> InputUnre
         + ("" if is_text else ", and it holds zero bytes, as no text does"),
         fix=f"convert it: iconv -f {'utf-16' if is_utf16 else 'latin1'} -t utf-8 in.txt > out.txt"
         if is_text
-        else "check what it really holds: file NAME",
+        else f"check what it really holds: {by_command('file', name)}",
     )
 
 

@@ -133,7 +133,7 @@ def test_reading_in_blocks_is_reading_at_once(format, subtype, monkeypatch):
     both = np.stack([sine(RATE), sine(RATE) ** 2], axis=1)
     data = encoded(both, format=format, subtype=subtype)
     at_once = soundfile.read(io.BytesIO(data), dtype="float32")[0].mean(axis=1)
-    monkeypatch.setattr("duomo.inputs.audio._BLOCK", 999)  # blocks that end within the recording
+    monkeypatch.setattr("duomo.inputs.mono._BLOCK", 999)  # blocks that end within the recording
     np.testing.assert_allclose(Audio.accept(data).samples(), at_once, atol=1e-6)
 
 
@@ -304,7 +304,7 @@ def of_unknown_length(samples: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("block", [1 << 20, 999])
 def test_a_flac_from_a_pipe_that_does_not_say_its_length_is_read_to_its_end(tone, block, monkeypatch):
-    monkeypatch.setattr("duomo.inputs.audio._BLOCK", block)  # blocks that end within the recording
+    monkeypatch.setattr("duomo.inputs.mono._BLOCK", block)  # blocks that end within the recording
     np.testing.assert_allclose(Audio.accept(of_unknown_length(np.tile(tone, 3))).samples(), np.tile(tone, 3), atol=1e-4)
 
 

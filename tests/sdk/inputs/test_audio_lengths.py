@@ -119,3 +119,23 @@ def test_sound_behind_a_size_that_was_never_filled_in_is_read_and_behind_a_stale
         assert len(Audio.accept(content + b"LIST" + struct.pack("<I", 6000) + bytes(6000)).samples()) == RATE
         with pytest.raises(InputUnreadable, match="no samples"):
             Audio.accept(stating(0)[: at + 4] + b"LIST" + struct.pack("<I", 6000) + bytes(6000)).samples()
+
+
+@pytest.mark.parametrize(("bits", "block", "refused"), [(24, 4, True), (24, 3, False), (16, 2, False)])
+def test_a_header_that_contradicts_itself_on_the_size_of_a_sample_is_not_heard_as_noise(bits, block, refused):
+    samples = (8000 * np.sin(np.arange(16000) / 6)).astype("<i4") << 8
+    packed = (
+        samples.astype("<i4").tobytes()
+        if block == 4
+        else b"".join(
+            int(each).to_bytes(4, "little", signed=True)[:block] for each in samples >> (8 if block == 3 else 16)
+        )
+    )
+    head = struct.pack("<HHIIHH", 1, 1, 16000, 16000 * block, block, bits)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + head + b"data" + struct.pack("<I", len(packed)) + packed
+    content = b"RIFF" + struct.pack("<I", len(body)) + body
+    if refused:
+        with pytest.raises(InputUnreadable, match="where its samples begin"):
+            Audio.accept(content).samples()
+    else:
+        assert len(Audio.accept(content).samples()) == 16000

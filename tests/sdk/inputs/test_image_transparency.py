@@ -156,6 +156,40 @@ def test_twelve_bits_are_scaled_by_what_twelve_bits_can_hold():
     assert Image.accept(tiff).array()[0, :, 0].tolist() == [255, 0, 127, 255]
 
 
+def tiff(pixels: bytes, tags: dict[int, tuple[str, tuple[int, ...]]]) -> bytes:
+    """A TIFF of 4 x 2 pixels in one strip; each tag has a type, B, H or I, and values."""
+    every = {
+        256: ("H", (4,)), 257: ("H", (2,)), 259: ("H", (1,)), 277: ("H", (1,)), 278: ("H", (2,)),
+        279: ("I", (len(pixels),)), **tags,
+    }  # fmt: skip
+    end = 8 + 2 + 12 * (len(every) + 1) + 4
+    entries, beyond = b"", pixels
+    for tag, (kind, values) in sorted({**every, 273: ("I", (end,))}.items()):
+        packed = struct.pack(f"<{len(values)}{kind}", *values)
+        if len(packed) > 4:
+            packed, beyond = struct.pack("<I", end + len(beyond)), beyond + packed
+        entries += struct.pack("<HHI", tag, {"H": 3, "I": 4}[kind], len(values)) + packed.ljust(4, b"\0")
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(every) + 1) + entries + bytes(4) + beyond
+
+
+@pytest.mark.parametrize("scale", [1, 256, 257])
+def test_a_palette_of_tiff_is_read_whether_it_has_8_bits_or_16(scale):
+    colours = np.random.default_rng(0).integers(0, 256, (3, 256))
+    colours[0, 0] = 255
+    palette = tuple((colours * scale).ravel().tolist())
+    file = tiff(bytes(range(8)), {258: ("H", (8,)), 262: ("H", (3,)), 320: ("H", palette)})
+    assert np.array_equal(Image.accept(file).array().reshape(8, 3), colours.T[:8])
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(8, "i1"), (16, "<i2")])
+def test_levels_with_a_sign_have_no_white(bits, dtype):
+    pixels = np.asarray([0, 1, 5, 100, 0, 1, -3, -100], dtype).tobytes()
+    tags = {258: ("H", (bits,)), 262: ("H", (1,))}
+    with pytest.raises(BadInput, match=f"signed levels of {bits} bits"):
+        Image.accept(tiff(pixels, {**tags, 339: ("H", (2,))})).array()
+    assert Image.accept(tiff(pixels, tags)).array().max() > 200, "without the tag they have none"
+
+
 @pytest.mark.parametrize("levels", [[0, 70_000], [-5, 100]])
 def test_grey_levels_that_16_bits_cannot_hold_are_refused(levels):
     image = PIL.Image.fromarray(np.array([levels], np.int32))

@@ -87,6 +87,25 @@ def test_one_page_needs_no_number(tmp_path, three):
         Image.accept(f"{three}#page=4").pil()
 
 
+def test_pages_count_from_one(three, tmp_path):
+    one = tmp_path / "one.pdf"
+    PIL.Image.new("RGB", (72, 72), "red").save(one, resolution=72)
+    for path, number in ((three, 0), (three, 4), (one, 0), (one, 2)):
+        with pytest.raises(InputMissing, match=f"has no page {number}"):
+            Image.accept(f"{path}#page={number}").pil()
+
+
+def test_an_open_pdf_is_a_pdf_and_one_of_another_name_is_told_to_be_renamed(three, tmp_path):
+    one = tmp_path / "one.pdf"
+    PIL.Image.new("RGB", (72, 72), "red").save(one, resolution=72)
+    with one.open("rb") as file:
+        assert colour(Image.accept(file)) == colour(Image.accept(one))
+    (tmp_path / "scan").write_bytes(one.read_bytes())
+    with pytest.raises(InputUnreadable, match="looks like PDF") as caught:
+        Image.accept(tmp_path / "scan").pil()
+    assert ".pdf" in caught.value.fix
+
+
 def test_a_page_is_sent_to_workers_and_compared_by_its_content(three, tmp_path):
     page = Image.accept(f"{three}#page=3")
     assert colour(pickle.loads(pickle.dumps(page))) == ["blue"]
