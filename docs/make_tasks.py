@@ -41,7 +41,7 @@ HEAD = """# Tasks
 
 <!-- Made by docs/make_tasks.py; `make docs` writes it again. -->
 
-What can be done, what goes in, which options there are and what comes back. [python.md](python.md) says what a
+What can be done, what goes in, which options there are and what comes back. [python.md](python.md) says what an
 image, an audio clip or a text may be; `duomo tasks show NAME` prints the same with JSON schemas.
 """
 
