@@ -31,12 +31,12 @@ class Series(Short):
         """
         if isinstance(value, cls):
             return value
-        if isinstance(value, Mapping) and "values" in value:
-            value = value["values"]
+        if isinstance(value, Mapping):
+            value = _values_of(value)
         if hasattr(value, "__array__"):
             _check_order(getattr(value, "index", None))
             value = to_numpy(value, "pass a list of numbers").tolist()
-        if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
+        if not isinstance(value, Iterable) or isinstance(value, str | bytes):
             raise BadInput(
                 f"a list of numbers is expected, not {value!r:.60}",
                 why="the values of a series come one after the other",
@@ -57,6 +57,16 @@ class Series(Short):
     def nbytes(self) -> int:
         """What it holds in memory."""
         return 8 * len(self.values)
+
+
+def _values_of(row: Mapping[object, object]) -> object:
+    if "values" not in row:
+        raise BadInput(
+            "this row has no 'values'",
+            why=f"a row is a whole series, the oldest value first; it has: {', '.join(map(str, row)):.60}",
+            fix='write {"values": [112, 118, 132]}, or name the field: --field NAME, map(rows, key="NAME")',
+        )
+    return row["values"]
 
 
 def _check_order(index: Any) -> None:

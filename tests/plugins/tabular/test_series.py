@@ -196,3 +196,10 @@ def test_the_names_of_before_are_taken_with_a_warning(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"'multimodal/{name}' is now 'tabular/{name}'"):
         runner = duomo.load(task, f"multimodal/{name}", device="cpu")
     assert runner.meta.model == f"tabular/{name}"
+
+
+def test_a_row_without_values_is_answered_with_how_a_series_is_named():
+    with pytest.raises(BadInput, match="this row has no 'values'") as caught:
+        Series.accept({"date": "2026-01-01", "sold": 13.1})
+    assert "it has: date, sold" in caught.value.why
+    assert "--field NAME" in caught.value.fix
