@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pydantic
 
-from duomo.adapters import Artifact, Finding, Record, find
+from duomo.adapters import Artifact, Finding, Record, find, is_missing
 from duomo.errors import GuardRefused
 
 Row = Mapping[str, Any]
@@ -56,7 +56,7 @@ class Variable(pydantic.BaseModel):
             yield self._wrong_unit(f"'{self.name}' is said to be in another unit than {self.unit}", record)
             return
         number = self.number(row[self.name])
-        if number is None and not is_empty(row[self.name]):
+        if number is None and not is_missing(row[self.name]):
             yield find("QUALITY.FORMAT", f"'{self.name}' is not a number; the usual value stands in for it",
                        field=self.name, record=record, fix="write it as a number with a decimal point")  # fmt: skip
         elif number is None:
@@ -128,7 +128,7 @@ class Variables(Artifact):
 
     def answer(self, held: object) -> float | None:
         """1.0 where a cell of `outcome` says that it happened, 0.0 where it says otherwise, None where it is empty."""
-        if is_empty(held):
+        if is_missing(held):
             return None
         number = number_of(held)
         same = str(held).strip() == self.event or (number is not None and number == number_of(self.event))
@@ -156,11 +156,6 @@ def number_of(value: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
-
-
-def is_empty(value: object) -> bool:
-    """Whether a cell holds nothing: None, spaces, or the NaN that tables write for it."""
-    return value is None or not str(value).strip() or value != value
 
 
 def _or_nan(number: float | None) -> float:

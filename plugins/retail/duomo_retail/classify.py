@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, Finding, FittedOn, find, fit_logistic
+from duomo.adapters import Artifact, Finding, FittedOn, find, fit_logistic, is_missing
 from duomo.errors import BadInput, UsageProblem
 
 Array = NDArray[np.float64]
@@ -45,18 +45,20 @@ class Term(Artifact):
         """To the log-odds of this row; 0 where the value is missing."""
         value = row.get(self.column)
         if self.categories:
-            return self.categories.get(str(value), 0.0)
-        if _is_missing(value):
+            return self.categories.get(_name(value), 0.0)
+        if is_missing(value):
             return 0.0
         z = (_number(value, self.column) - self.mean) / self.scale
         return float(np.dot(_bent(np.array([z]), self.knots)[0], self.weights))
 
     def unfamiliar(self, value: object) -> Finding | None:
         """What is odd about a value: it is missing, a category that few or no rows had, or a number far from all."""
-        if _is_missing(value):
+        if is_missing(value):
+            if "" in self.categories:
+                return None
             text = f"'{self.column}' is empty; it adds nothing to the score"
             return find("INPUT.MISSING_VALUE", text, field=self.column, severity="info")
-        if self.categories and str(value) not in self.categories:
+        if self.categories and _name(value) not in self.categories:
             text = f"'{self.column}' has a value that few or none of the rows had that were learned from"
             fix = "look at its spelling, capitals and spaces too; fit again where the value is new"
             return find("OOD.RANGE", text, field=self.column, fix=fix, severity="warn")
@@ -108,7 +110,7 @@ class Logistic(Artifact):
 def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
     """A column as a term without weights, its categories, and its part of the design."""
     values = [row.get(name) for row in rows]
-    given = [each for each in values if not _is_missing(each)]
+    given = [each for each in values if not is_missing(each)]
     if given and sum(map(_is_number, given)) >= NUMERIC * len(given):
         numbers = np.array([_number(each, name) if _is_number(each) else np.nan for each in values])
         mean, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers)) or 1.0
@@ -116,7 +118,7 @@ def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
         knots = np.unique(np.nanquantile(z, KNOTS)).tolist() if len(np.unique(z[~np.isnan(z)])) > MANY else []
         term = Term(column=name, mean=mean, scale=scale, knots=knots)
         return term, [], np.where(np.isnan(z)[:, None], 0.0, _bent(z, knots))
-    texts = [str(each) for each in values]
+    texts = [_name(each) for each in values]
     kept = sorted(each for each in set(texts) if texts.count(each) >= RARE) or sorted(set(texts))[:1]
     return Term(column=name), kept, np.array([[float(text == each) for each in kept] for text in texts])
 
@@ -126,9 +128,9 @@ def _bent(z: Array, knots: Sequence[float]) -> Array:
     return np.stack([z, *(np.maximum(z - knot, 0.0) for knot in knots)], axis=1)
 
 
-def _is_missing(value: object) -> bool:
-    """Whether a cell says nothing; pandas says so by NaN."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _name(value: object) -> str:
+    """A cell of names as text: what is missing has one name, however it is written."""
+    return "" if is_missing(value) else str(value)
 
 
 def _is_number(value: Any) -> bool:

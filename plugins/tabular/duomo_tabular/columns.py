@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from duomo.adapters import is_missing
 from duomo.errors import BadInput, did_you_mean
 from duomo.inputs import TableRow
 from duomo.training import mean_and_spread
@@ -20,10 +21,6 @@ FAR = 8.0
 MOST_NAMES = 1000
 """A column of more distinct names, or of names that are nearly all distinct, says nothing of other rows."""
 DISTINCT = 0.5
-MISSING = frozenset(
-    ("nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "?", "-", ".", "#div/0!", "#value!", "#ref!", "#num!")
-)
-"""What stands for nothing in a column of numbers, in small letters."""
 TRUTH = {"true": 1.0, "false": 0.0}
 FEW_ROWS = 20
 """In fewer rows, whole numbers are all different by chance."""
@@ -121,7 +118,7 @@ def marked_cells(rows: Sequence[TableRow], names: Iterable[str]) -> list[str]:
 
 
 def _is_marked(cell: object) -> bool:
-    return isinstance(cell, str) and cell.strip().casefold() in MISSING
+    return isinstance(cell, str) and is_missing(cell)
 
 
 def as_number(cell: object) -> float | None:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         Time as Time,
     )
     from duomo.adapters.statistics import *  # noqa: F403
+    from duomo.data.cells import is_missing as is_missing
     from duomo.data.times import parse_time as parse_time
 
 face(
@@ -71,6 +72,7 @@ face(
         "duomo.adapters.artifacts": "Artifact FittedOn",
         "duomo.adapters.audit": "AuditLog verify",
         "duomo.adapters.statistics": " ".join(vars(statistics)["__all__"]),
+        "duomo.data.cells": "is_missing",
         "duomo.data.times": "parse_time",
         "duomo.adapters.egress": "no_egress",
         "duomo.adapters.evaluation": "FoldReport Report",

@@ -30,10 +30,16 @@ def test_dates_and_iso_8601_are_read(cell, moment):
 
 def test_an_empty_cell_is_no_moment():
     pandas = pytest.importorskip("pandas")
-    assert [parse_time(each, "day") for each in (None, "", "  ", math.nan, pandas.NaT)] == [None] * 5
+    assert [parse_time(each, "day") for each in (None, "", "  ", math.nan, pandas.NaT, pandas.NA)] == [None] * 6
 
 
-@pytest.mark.parametrize("cell", ["yesterday", "1/3/2026", "2026-13-01", 1.7e9, True, [2026]])
+@pytest.mark.parametrize("cell", ["yesterday", "1/3/2026", "2026-13-01", 1.7e9, True, [2026], 1712010640])
 def test_anything_else_is_refused_by_the_name_of_its_field(cell):
     with pytest.raises(BadInput, match="record 'r1': 'day' is not a time"):
         parse_time(cell, "day", "r1")
+
+
+def test_milliseconds_since_1970_are_no_day_of_the_year_1712():
+    """Of thirteen digits Python reads eight as a date, one as a sign and four as a time of day."""
+    with pytest.raises(BadInput, match="seconds since 1970"):
+        parse_time(1712010640000, "day")
