@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import pydantic
 
-from duomo.adapters import Finding, find
+from duomo.adapters import Finding, find, is_missing as is_missing
+from duomo.errors import BadInput, did_you_mean
+from duomo_finance.protected import protected_by, words_of
 
 Row = Mapping[str, Any]
 
-PROTECTED_WORDS = frozenset(
-    "age sex gender marital married divorced widowed race racial ethnic ethnicity afam hispanic religion religious "
-    "nationality citizenship dob birthdate pregnant pregnancy maternity disability disabled caste".split()
-)
-"""Words in a field's name that mean a protected basis (ECOA: race, colour, religion, national origin, sex, marital
-status, age, public assistance; EU charter art. 21)."""
-PROTECTED_NAMES = frozenset(
-    "single black white asian foreign_worker foreign_born national_origin sexual_orientation date_of_birth "
-    "public_assistance welfare_recipient".split()
-)
-"""Whole names of the same sort; each of their words alone may mean something harmless."""
-PROTECTED_VALUES = (
-    frozenset({"male", "female"}),
-    frozenset({"m", "f"}),
-    frozenset({"married", "single"}),
-    frozenset({"divorced", "married"}),
-    frozenset({"black", "white"}),
-)
-"""Values that give a protected basis away under whatever name."""
 LENDER_NAMES = re.compile(
     r"(?:^|_)(?:int(?:erest)?_rate|apr|risk_band|credit_limit_granted|sub_?grade)$|^(?:(?:loan|credit|risk|internal)_)?grade$"
 )
@@ -45,8 +27,11 @@ OUTCOME_NAMES = re.compile(
 """Known only after the money was lent: ``total_pymnt``, ``write_off``, ``months_delinquent``."""
 EARLIER = frozenset("since previous prior history earlier yrs years ever".split())
 """Words that speak of earlier loans, known when one applies: ``mths_since_last_delinq``, ``days_past_due_previous``."""
-MOSTLY = 0.9
-"""Share of numbers from which a column was hardly meant as a category."""
+MOSTLY = 0.5
+"""Share of numbers, or of values of their own, from which a column was hardly meant as a category."""
+FEW = 20
+"""In fewer cells, all may be alike or all different by chance."""
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 _AMOUNT = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'\s]*\s*(?:%|[$€£¥]|[A-Z]{3})?\)?")
 """A number as people write it: ``€1,250.00``, ``12,5``, ``13.5%``, ``(50)``."""
 
@@ -96,26 +81,52 @@ def fields_of(rows: Sequence[Row], leave_out: Iterable[str] = ()) -> list[Field]
 
 
 def unread_numbers(fields: Sequence[Field], rows: Sequence[Row]) -> list[Finding]:
-    """A finding for each category of which most cells are numbers, or would be without signs and separators."""
+    """A finding for each column whose cells are read as something else than they mean, as far as one can see that.
+
+    Categories of which most cells are numbers, or would be without signs and separators; categories that are another
+    in nearly every row; and numbers whose point always has three digits behind it, as one between thousands has.
+    """
     found = []
-    for field in (each for each in fields if each.kind == "category"):
+    fix = (
+        "write plain numbers such as 1250.5, and nothing where one is unknown; leave names, dates and numbers of "
+        "documents out; or say Field(kind=…) yourself"
+    )
+    for field in fields:
         given = [row[field.name] for row in rows if not is_missing(row.get(field.name))]
-        alike = sum(not math.isnan(_number(each)) or bool(_AMOUNT.fullmatch(str(each).strip())) for each in given)
-        if given and alike >= MOSTLY * len(given):
-            text = (
-                f"{alike:,} of {len(given):,} cells of '{field.name}' are numbers, and it is taken as a category: "
-                "for the others, or for signs and separators"
-            )
-            fix = "write plain numbers such as 1250.5, and nothing where one is unknown; or say Field(kind=…) yourself"
+        text = _misread_number(field, given) if field.kind == "number" else _misread_category(field, given)
+        if text:
             found.append(find("INPUT.UNREADABLE", text, field=field.name, fix=fix, severity="warn"))
     return found
+
+
+def _misread_number(field: Field, given: Sequence[object]) -> str:
+    pointed = [each.strip() for each in given if isinstance(each, str) and "." in each]
+    if len(pointed) < FEW or not all(map(_THOUSANDS.fullmatch, pointed)):
+        return ""
+    return (
+        f"each of the {len(pointed):,} points in '{field.name}' has three digits behind it and is read as a decimal "
+        f"point: {pointed[0]} is less than {math.floor(float(pointed[0])) + 1}"
+    )
+
+
+def _misread_category(field: Field, given: Sequence[object]) -> str:
+    texts = [str(each).strip() for each in given]
+    alike = sum(not math.isnan(_number(each)) or bool(_AMOUNT.fullmatch(str(each).strip())) for each in given)
+    if given and alike >= MOSTLY * len(given):
+        return (
+            f"{alike:,} of {len(given):,} cells of '{field.name}' are numbers, and it is taken as a category: "
+            "for the others, or for signs and separators"
+        )
+    if len(given) >= FEW and len(set(texts)) > MOSTLY * len(given):
+        return f"'{field.name}' is taken as a category, and has {len(set(texts)):,} values in {len(given):,} rows"
+    return ""
 
 
 def screen(fields: Sequence[Field], rows: Sequence[Row]) -> list[Finding]:
     """What must not be a feature: protected bases (FAIR.PROHIBITED_BASIS) and what was not yet known (LEAK.TARGET)."""
     found = []
     for field in fields:
-        if field.kind != "ratio" and (basis := _protected_by(field, rows)):
+        if field.kind != "ratio" and (basis := protected_by(field.name, _names_in(field, rows))):
             found.append(
                 find(
                     "FAIR.PROHIBITED_BASIS",
@@ -180,13 +191,6 @@ def value_of(row: Row, field: Field) -> float | str | None:
     return None if is_missing(value) else str(value)
 
 
-def is_missing(value: object) -> bool:
-    """Whether a cell says nothing."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return True
-    return isinstance(value, str) and value.strip().lower() in ("", "na", "n/a", "nan", "null", "none")
-
-
 def answer_of(held: object, event: str) -> int | None:
     """Whether a cell of the target says `event`: 1 or 0, and None where it is empty.
 
@@ -198,22 +202,19 @@ def answer_of(held: object, event: str) -> int | None:
     return int(str(held).strip() == event or number == _number(event))
 
 
-@functools.lru_cache(maxsize=4096)
-def words_of(name: str) -> tuple[str, ...]:
-    """The words of a column's name: ``annualIncome``, ``annual_income`` and ``Annual income`` are alike."""
-    return tuple(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+def demand_answers(rows: Sequence[Row], target: str, event: str) -> None:
+    """Raise `BadInput` where there are answers and none is the event."""
+    given = [row[target] for row in rows if not is_missing(row.get(target))]
+    if given and not any(answer_of(each, event) for each in given):
+        values = sorted({str(each).strip() for each in given})
+        raise BadInput(f"no answer in '{target}' is '{event}'", why=f"its values are {', '.join(values[:6])}",
+                       fix=did_you_mean(event, values) or f"event='{values[0]}', if that is the default")  # fmt: skip
 
 
-def _protected_by(field: Field, rows: Sequence[Row]) -> str:
-    words = words_of(field.name)
-    hit = PROTECTED_WORDS.intersection(words) or PROTECTED_NAMES.intersection(["_".join(words)])
-    if hit:
-        return f"its name says '{min(hit)}'"
+def _names_in(field: Field, rows: Sequence[Row]) -> Iterator[object]:
+    """The values of a category; of numbers none is a name."""
     if field.kind == "category":
-        values = {str(row[field.name]).strip().lower() for row in rows if not is_missing(row.get(field.name))}
-        if len(values) <= 12 and any(tell <= values for tell in PROTECTED_VALUES):
-            return f"its values are {', '.join(sorted(values)[:4])}"
-    return ""
+        yield from (row[field.name] for row in rows if not is_missing(row.get(field.name)))
 
 
 def known_later(field: Field) -> str:

@@ -16,7 +16,7 @@ from duomo.errors import BadInput, counted
 
 Vector = NDArray[np.float64]
 PRICES = ("open", "high", "low", "close")
-MAX_JUMP = 0.5
+MAX_JUMP = 0.4
 """A larger move from one close to the next is more often a split or a wrong unit than a market."""
 
 
@@ -67,7 +67,7 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
         if problem:
             found.append(find(problem[0], problem[1], field=problem[2], record=str(number), fix=problem[3]))
             continue
-        time, symbol = _time(row), str(row.get("symbol") or "asset")
+        time, symbol = _time(row), str(row.get("symbol") or "asset").strip()
         assert time is not None  # _problem has looked
         zoned = time.tzinfo is not None if zoned is None else zoned
         if (time.tzinfo is not None) != zoned:

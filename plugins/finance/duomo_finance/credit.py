@@ -28,7 +28,7 @@ from duomo.adapters import (
 )
 from duomo.errors import BadInput, GuardRefused
 from duomo_finance import made_up
-from duomo_finance.applications import Field, Row, answer_of, is_missing, screen, value_of
+from duomo_finance.applications import Field, Row, answer_of, demand_answers, is_missing, screen, value_of
 from duomo_finance.boosting import BoostedTrees
 from duomo_finance.form import Form, screened
 from duomo_finance.leaks import leaks
@@ -66,8 +66,13 @@ class Applications(Form):
         cls, rows: Sequence[Row], *, target: str, event: str, protected: Sequence[str] = (),
         ratios: Sequence[Field] = (), key: str = "", group: str = "", time: str = "", currency: str = "",
     ) -> tuple[Applications, list[Finding]]:  # fmt: skip
-        """Take every column that may be a feature, with a finding for each that may not."""
+        """Take every column that may be a feature, with a finding for each that may not.
+
+        Raises:
+            BadInput: No answer is the event.
+        """
         table = screened(rows, {target, key, group, time, *protected}, REFUSED)
+        demand_answers(rows, target, event)
         answered = [row for row in rows if not is_missing(row.get(target))]
         y = np.array([answer_of(row[target], event) for row in answered], dtype=np.float64)
         shown = list(leaks(table.fields, answered, y))

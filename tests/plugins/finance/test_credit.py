@@ -1,5 +1,6 @@
 """The credit adapter on public data: how good it is, what it says to applicants, and what it refuses."""
 
+import decimal
 import json
 import math
 
@@ -302,19 +303,61 @@ def test_an_answer_that_is_not_known_is_not_a_good_one(held, answer):
 @pytest.mark.parametrize("write", ["€{:,.2f}", "{:,.2f}", "{:.2f} EUR", "{:.1f}%", "({:,.0f})"])
 def test_numbers_that_are_written_as_text_are_said_to_be_categories(write):
     rows = made_up.applications(60)
-    plain, found = Applications.of_table(rows, target="status", event="default")
+    plain, found = Applications.of_table(rows, target="status", event="default", key="id")
     assert not [each for each in found if each.code == "INPUT.UNREADABLE"]
     told = [{**row, "income": write.format(row["income"])} for row in rows]
     [said] = [
         each
-        for each in Applications.of_table(told, target="status", event="default")[1]
+        for each in Applications.of_table(told, target="status", event="default", key="id")[1]
         if each.code == "INPUT.UNREADABLE"
     ]
     assert (said.field, said.severity) == ("income", "warn")
     told = [{**row, "income": "unknown" if at == 7 else row["income"]} for at, row in enumerate(rows)]
-    _, found = Applications.of_table(told, target="status", event="default")
+    _, found = Applications.of_table(told, target="status", event="default", key="id")
     assert ["59 of 60 cells of 'income' are numbers" in each.text for each in found if each.field == "income"] == [True]
     assert [each.kind for each in plain.fields if each.name in ("income", "home")] == ["number", "category"]
+
+
+@pytest.mark.parametrize("nothing", ["-", "?", "#N/A", ".", "<NA>", np.float32("nan"), decimal.Decimal("NaN")])
+def test_a_column_of_numbers_stays_one_where_cells_are_empty_in_another_way(nothing):
+    rows = [{**row, "income": nothing if at % 5 == 0 else row["income"]}
+            for at, row in enumerate(made_up.applications(60))]  # fmt: skip
+    form, found = Applications.of_table(rows, target="status", event="default", key="id")
+    assert [each.kind for each in form.fields if each.name == "income"] == ["number"]
+    assert [each.code for each in found] == ["FAIR.PROHIBITED_BASIS"]
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda at, row: f"{row['income'] + 1000:,}".replace(",", "."), "three digits"),  # as in German
+        (lambda at, row: f"2024-{at // 28 % 12 + 1:02}-{at % 28 + 1:02}", "60 values in 60 rows"),
+        (lambda at, row: row["income"] if at % 5 else "unknown", "48 of 60 cells"),
+    ],
+)
+def test_cells_that_are_hardly_meant_as_they_are_read_are_said(write, words):
+    rows = [{**row, "income": write(at, row)} for at, row in enumerate(made_up.applications(60))]
+    _, found = Applications.of_table(rows, target="status", event="default", key="id")
+    assert [words in each.text for each in found if each.field == "income"] == [True]
+
+
+def test_an_event_that_no_answer_has_is_refused_with_the_answers_there_are():
+    with pytest.raises(BadInput, match="no answer in 'status' is 'Default'") as refused:
+        Applications.of_table(made_up.applications(60), target="status", event="Default")
+    assert "default, paid" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("Geschlecht", "12"), ("sexe", "12"), ("Alter", "12"), ("edad", "12"), ("birth_year", "12"),
+     ("Geburtsdatum", "12"), ("code7", ("männlich", "weiblich")), ("code7", ("Mr.", "Mrs.")),
+     ("code7", ("Married", "Never married"))],
+)  # fmt: skip
+def test_protected_bases_are_known_in_other_languages_and_by_how_people_are_addressed(name, values):
+    rows = [{**row, name: values[at % 2]} for at, row in enumerate(made_up.applications(60))]
+    form, found = Applications.of_table(rows, target="status", event="default", key="id")
+    assert name not in {each.name for each in form.fields}
+    assert name in {each.field for each in found if each.code == "FAIR.PROHIBITED_BASIS"}
 
 
 def test_a_number_beyond_a_float_is_a_finding(credit):
