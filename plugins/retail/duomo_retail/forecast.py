@@ -87,7 +87,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
     def guards(self, phase: str) -> Sequence[Guard]:
         if phase == "input":
-            return [_in_order, _spikes, self._planned]
+            return [_in_order, _spikes, _another_unit, self._planned]
         return [_one_currency] if phase == "dataset" else []
 
     def prepare(self, record: Record[DemandSeries]) -> Clean:
@@ -192,6 +192,8 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
 
 _DEFAULTS = Settings()
+LASTING = 3
+"""Figures on either side of a change that is no slip in one of them."""
 SPIKE = 50.0
 """How many times the next largest figure one must be before someone should look at it."""
 
@@ -212,6 +214,29 @@ def _spikes(record: Record[DemandSeries]) -> Iterator[Finding]:
             record=record.key,
             severity="warn",
             fix="correct it, or leave the period out: the level of every forecast follows it",
+        )
+
+
+def _another_unit(record: Record[DemandSeries]) -> Iterator[Finding]:
+    """UNITS.MISMATCH where all figures from one period on are far beyond, or below, all before it."""
+    series, _ = clean(record.payload)
+    values = series.values[series.known & (series.values > 0)]
+    if len(values) < 2 * LASTING:
+        return
+    lows, highs = np.minimum.accumulate(values), np.maximum.accumulate(values)
+    lows_behind, highs_behind = (each.accumulate(values[::-1])[::-1] for each in (np.minimum, np.maximum))
+    before, behind = slice(LASTING - 1, -LASTING), slice(LASTING, len(values) + 1 - LASTING)
+    factors = np.maximum(lows_behind[behind] / highs[before], lows[before] / highs_behind[behind])
+    at = int(np.argmax(factors))
+    if factors[at] > SPIKE:
+        way, last = "more" if values[-1] > values[0] else "less", len(values) - LASTING - at
+        yield find(
+            "UNITS.MISMATCH",
+            f"the last {last} figures are all at least {factors[at]:,.0f} times {way} than any before",
+            field="y",
+            record=record.key,
+            severity="warn",
+            fix="convert all figures to one unit, such as pieces; where demand is another now, begin the series there",
         )
 
 

@@ -254,13 +254,20 @@ def _drivers(series: DemandSeries, order: list[int], axis: Timeline, n: int) -> 
 
 
 def usable(records: Iterable[Record[DemandSeries]]) -> list[Clean]:
-    """The series of the records that nothing stops."""
-    out = []
+    """The series of the records that nothing stops. Raises `BadInput` where there are some, and none is usable."""
+    out: list[Clean] = []
+    first: BadInput | None = None
     for record in records:
         try:
             series, found = clean(record.payload)
-        except Exception:  # what is wrong with it is said where it is mapped
+        except BadInput as error:  # what is wrong with it is said where it is mapped, too
+            first = first or error
             continue
-        if all(each.severity != "block" for each in found):
+        stops = [each for each in found if each.severity == "block"]
+        if not stops:
             out.append(series)
+        elif first is None:
+            first = BadInput(f"series '{series.id}': {stops[0].text}", why=stops[0].code, fix=stops[0].fix)
+    if first and not out:
+        raise BadInput(f"no series can be used; {first.what}", why=first.why, fix=first.fix)
     return out

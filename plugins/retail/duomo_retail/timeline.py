@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from duomo.adapters import parse_time
@@ -98,21 +98,39 @@ def timeline(times: Sequence[Time], record: str) -> Timeline:
 
 
 def _written_as_numbers(times: Sequence[Time]) -> Sequence[Time]:
-    """Dates that were written as whole numbers, 203104 for a month or 20310401 for a day; all of them, or none.
+    """Dates that were written as whole numbers, such as 203104 for a month or 20310401 for a day; all of them, or none.
 
     As counts of periods they would have 88 missing ones between December and January.
     """
     digits = {len(str(each)) for each in times if isinstance(each, int)}
     if len(times) < 2 or len(digits) != 1 or not all(isinstance(each, int) for each in times):
         return times
-    size = digits.pop()
-    if size not in (6, 8):
-        return times
-    try:
-        dates = [dt.datetime.strptime(str(each), "%Y%m" if size == 6 else "%Y%m%d").date() for each in times]
-    except ValueError:
-        return times
-    return dates if all(1900 <= each.year <= 2100 for each in dates) else times
+    for read in _CODES.get(digits.pop(), ()):
+        try:
+            dates = [read(str(each)) for each in times]
+        except ValueError:
+            continue
+        if all(1900 <= each.year <= 2100 for each in dates):
+            return dates
+    return times
+
+
+def _quarter(text: str) -> dt.date:
+    if text[4] not in "1234":
+        raise ValueError(text)
+    return dt.date(int(text[:4]), 3 * int(text[4]) - 2, 1)
+
+
+_CODES: dict[int, tuple[Callable[[str], dt.date], ...]] = {
+    5: (_quarter,),
+    6: (
+        lambda text: dt.datetime.strptime(text, "%Y%m").date(),
+        lambda text: dt.date.fromisocalendar(int(text[:4]), int(text[4:]), 1),
+    ),
+    7: (lambda text: dt.datetime.strptime(text, "%Y%j").date(),),
+    8: (lambda text: dt.datetime.strptime(text, "%Y%m%d").date(),),
+}
+"""By the number of digits: 20312 for a quarter, 203104 for a month or else for a week, 2031091 for a day."""
 
 
 def _in_month(year: int, month: int, day: int) -> dt.date:

@@ -202,6 +202,10 @@ def test_a_price_of_nothing_is_a_hole_and_no_reason_to_expect_millions() -> None
         ([f"{2030 + at // 4}Q{at % 4 + 1}" for at in range(20)], "quarter", "2035-01-01"),
         ([f"{2030 + at // 4}-q{at % 4 + 1}" for at in range(20)], "quarter", "2035-01-01"),
         ([f"{2030 + at // 12}-{at % 12 + 1:02}" for at in range(20)], "month", "2031-09-01"),
+        ([203041 + at if at < 12 else 203101 + at - 12 for at in range(20)], "week", "2031-02-24"),
+        ([str(203041 + at) if at < 12 else str(203101 + at - 12) for at in range(20)], "week", "2031-02-24"),
+        ([(2030 + at // 4) * 10 + at % 4 + 1 for at in range(20)], "quarter", "2035-01-01"),
+        ([2030360 + at if at < 6 else 2031001 + at - 6 for at in range(20)], "day", "2031-01-15"),
         (list(range(1990, 2010)), "step", "2010"),
         (list(range(203090, 203110)), "step", "203110"),
     ],
@@ -223,3 +227,24 @@ def test_one_figure_far_beyond_all_others_is_a_finding(spike: float, codes: list
     item = {"unique_id": "a", "ds": list(range(40)), "y": [*y[:20], spike, *y[21:]]}
     [outcome] = DemandForecast().map([item])
     assert [each.code for each in outcome.unwrap().findings if each.code == "OOD.RANGE"] == codes
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1000.0, True), (0.001, True), (20.0, False), (1.0, False)])
+def test_figures_that_go_on_in_another_unit_are_a_finding(factor: float, told: bool) -> None:
+    """In grams after kilograms the forecast is right; in kilograms before, one year of three is nothing."""
+    y = [10.0 + at % 5 for at in range(40)]
+    item = {"unique_id": "a", "ds": list(range(40)), "y": [*y[:25], *(each * factor for each in y[25:])]}
+    [outcome] = DemandForecast().map([item])
+    found = [each for each in outcome.unwrap().findings if each.code == "UNITS.MISMATCH"]
+    assert [each.text.startswith("the last 15 figures") for each in found] == [True] * told
+
+
+def test_a_panel_of_which_nothing_can_be_used_says_why_and_not_that_it_is_small() -> None:
+    days = [f"{at % 28 + 1:02}.03.2030" for at in range(20)]
+    adapter = DemandForecast()
+    records = adapter.records([{"unique_id": "a", "ds": days, "y": [1.0] * 20}])
+    with pytest.raises(BadInput, match="no series can be used; series 'a': 'ds' is not a date"):
+        adapter.fit(records)
+    doubled = [{"unique_id": "a", "ds": [*range(20), 19], "y": [*map(float, range(20)), 7.0]}]
+    with pytest.raises(BadInput, match="comes twice with different sales"):
+        adapter.fit(adapter.records(doubled))
