@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import RequirementMissing
+from duomo_medical.clinical import BRANDS, is_abbreviation, is_eponym, is_word_of_medicine
 from duomo_medical.phi_rules import Span
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ CLINICAL = frozenset(
     """.split()
 )
 """Nobody's name, though it looks like one."""
-EPONYMS = frozenset("Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Glasgow".split())
-"""Diseases and signs, as they are written there; given up for a clinician who bears one, but not in capitals."""
 
 _TERMS = re.compile(
     # Greek and Latin: conditions, findings, operations and looks inside.
@@ -73,6 +72,11 @@ _TERMS = re.compile(
 """Words of medicine by how they end, whatever they begin with."""
 _LEAST_OF_A_TERM = 7
 """Letters below which such an end is chance."""
+
+_SECOND_HALF = re.compile(
+    r"(?:-(?!(?:like|type|related|induced|based|positive|negative|free|sided|guided|old|year|to|on|in|up|off)\b)[a-z]{2,})+"
+)
+"""Of a first name such as Hyun-woo."""
 
 _LONG = re.compile(r"\S{200,}")
 """More than a word of any language, or an address of the web."""
@@ -101,7 +105,7 @@ def by_tagger(text: str) -> Iterator[Span]:
     for entity in document.ents:
         kind = _ENTITIES.get(entity.label_, "")
         timeless = entity.label_ == "DATE" and not _TIMES.search(entity.text)
-        if not kind or timeless or _clinical(entity[0].text):
+        if not kind or timeless or _clinical(entity[0]):
             continue
         # A term is no part of a name, whatever stands beside it.
         for is_term, part in itertools.groupby(entity, lambda token: _is_term(tokens, token.i)):
@@ -110,25 +114,49 @@ def by_tagger(text: str) -> Iterator[Span]:
                 yield Span(first.idx, last.idx + len(last), kind)
     for at, token in enumerate(tokens):
         if _is_name(tokens, at):
-            yield Span(token.idx, token.idx + len(token), "NAME")
+            rest = _SECOND_HALF.match(document.text, token.idx + len(token))
+            yield Span(token.idx, rest.end() if rest else token.idx + len(token), "NAME")
 
 
 def _is_term(tokens: list[Any], at: int) -> bool:
     """Whether a word is one of medicine by its end; behind another name it may be a surname, such as Politis."""
     word = tokens[at].text
+    if _of_medicine(tokens[at]):
+        return True
     if len(word) < _LEAST_OF_A_TERM or not _TERMS.fullmatch(word):
         return False
     before = tokens[at - 1] if at else None
-    return before is None or not before.text[:1].isupper() or _clinical(before.text) or _is_term(tokens, at - 1)
+    return before is None or not before.text[:1].isupper() or _clinical(before) or _is_term(tokens, at - 1)
 
 
-def _clinical(word: str) -> bool:
-    return word in CLINICAL or word in EPONYMS or word.capitalize() in CLINICAL
+def _clinical(token: Any) -> bool:
+    return token.text in CLINICAL or token.text.capitalize() in CLINICAL or _of_medicine(token)
+
+
+def _of_medicine(token: Any) -> bool:
+    """Whether a word is an abbreviation, a drug, a sign or a tool by its list, its form or what follows it."""
+    start, end, text = token.idx, token.idx + len(token), token.doc.text
+    if token.text in BRANDS or is_eponym(text, start, end):
+        return True
+    return not _of_a_firm(token) and (is_word_of_medicine(token.text) or is_abbreviation(text, start, end))
+
+
+def _of_a_firm(token: Any) -> bool:
+    """Whether a word is in an organisation's name, where capitals are a part of it: Linden YMCA, but not MDD, GAD."""
+    if token.ent_type_ != "ORG":
+        return False
+    first = last = token.i
+    while token.doc[first].ent_iob_ == "I":
+        first -= 1
+    while last + 1 < len(token.doc) and token.doc[last + 1].ent_iob_ == "I":
+        last += 1
+    words = [each.text for each in token.doc[first : last + 1]]
+    return any(word.istitle() and len(word) > 1 and word not in BRANDS and word not in CLINICAL for word in words)
 
 
 def _is_name(tokens: list[Any], at: int) -> bool:
     token = tokens[at]
-    if not any(letter.isalpha() for letter in token.text) or _clinical(token.text) or _is_term(tokens, at):
+    if not any(letter.isalpha() for letter in token.text) or _clinical(token) or _is_term(tokens, at):
         return False
     if token.pos_ == "PROPN":
         return True

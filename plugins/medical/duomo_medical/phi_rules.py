@@ -182,7 +182,7 @@ _MEASUREMENTS = re.compile(
     r"|\b\d+(?:[.,]\d+)?[ ]?(?-i:L|mm/h|L/min)(?!\w)"  # 2 L by nasal cannula
     rf"|\b{_MEASURED}[ ](?-i:[IV]{{1,3}}[ABCabc]?|normal|negative|positive)(?!\w)"  # NYHA III
     r"|(?-i:\b(?:[cpy]{0,2}T[0-4][a-d]?|[cpy]{0,2}N[0-3][a-c]?|[cpy]{0,2}M[01])(?=[ ,.;]|$))"  # T2 N1 M0
-    r"|(?-i:\b[CTLS]\d{1,2}(?:[-/][CTLS]?\d{1,2})?(?![\w]))"  # L4-L5
+    r"|(?-i:\b(?:C[1-8]|T(?:1[0-2]|[1-9])|L[1-6]|S[1-5])(?:[-/][CTLS]?\d{1,2})?(?![\w]|-\d))"  # L4-L5
     r"|\b(?!0)\d{2,3}/(?!0)\d{2,3}\b(?![/\d])"  # a blood pressure
     r"|(?-i:\bG\d{1,2}[ ]?P\d{1,2}\b)"  # pregnancies and births
     r"|(?<!\d)[1-8]?\d[ -](?:years?|yrs?)(?:[ -]old)?\b",  # ages of 90 and more identify

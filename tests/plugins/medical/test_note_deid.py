@@ -326,6 +326,26 @@ def test_names_that_the_chart_knows_go_however_they_are_written(note):
     assert "ada" not in result.payload.text.lower()
 
 
+@pytest.mark.parametrize(
+    ("text", "names", "words"),
+    [
+        ("Baptiste Oyarzun is a 71M w/ HFrEF, CKD3b, T2DM and OSA on CPAP. Entresto held for AKI. D/w Okonjo (cards).",
+         "Baptiste Oyarzun Okonjo", "HFrEF CKD3b T2DM OSA CPAP Entresto AKI"),
+        ("Anes by J. Whitcombe: ASA III, Cormack grade 1, Lachman neg, Trendelenburg gait, PONV, Foley placed, mRS 2",
+         "Whitcombe", "ASA Cormack Lachman Trendelenburg PONV Foley mRS"),
+        ("Seen w/ Dr. Foley and Nurse Graves; Mr. Allen is well. Hyun-woo agrees. Dictated by KLW for LEE, ANN.",
+         "Foley Graves Allen Hyun woo KLW LEE ANN", ""),
+        ("Pt Graves has Graves disease, per Mrs Barrett. Barrett esophagus. Path S24-11823.",
+         "S24 11823", "Graves disease Barrett esophagus"),
+        ("LEIF JENSENS VEI 12\nMOLDE, 6411. Moved to OSLO, 250.", "LEIF MOLDE OSLO 6411", "Moved"),
+    ],
+)  # fmt: skip
+def test_shorthand_of_medicine_stays_and_who_is_called_like_it_goes(note, text, names, words):
+    left = set(re.findall(r"[\w'’]+", re.sub(r"\[[A-Z]+\]", " ", note(text).payload.text)))
+    assert left & set(names.split()) == set()
+    assert set(words.split()) <= left
+
+
 def test_the_places_of_what_was_replaced_are_those_of_the_new_text(note):
     payload = note("Mrs. Ada Lindgren was seen on 12 March 2024 by Dr. Moreau.").payload
     assert [payload.text[each.start : each.end] for each in payload.replaced] == [
