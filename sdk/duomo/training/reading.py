@@ -228,6 +228,9 @@ def _of_reading(counts: Mapping[str, int]) -> Iterator[Finding]:
         what = "the label of " + counted(count, "row") + " lies" + " behind what the model reads"
         why = "a span or an answer that was cut off is learned, and scored, as none"
         yield Finding("warning", what, why, "cut long texts into rows of their own", num_rows=count)
+    if count := counts["blank"]:
+        what = counted(count, "input is silent, or has one colour", "inputs are silent, or have one colour")
+        yield Finding("warning", what, "there is nothing in it to learn from", "leave them out", num_rows=count)
     if count := counts["unknown"]:
         what = "of " + counted(count, "row") + " more than half of the tokens are unknown to the tokenizer"
         why = "all unknown ones are read as the same"

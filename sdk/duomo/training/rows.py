@@ -18,6 +18,10 @@ from duomo.training.trainable import Trainable
 
 KEPT_BYTES = 2 * 1024**3
 """Features are kept in memory up to this size, so that an image is decoded once and not in each epoch."""
+LARGE = 256
+"""Numbers of a tensor that is an image or sound; a row of a table has fewer."""
+EVEN = 1e-5
+"""Less than that apart is one number: a third of a step of 16 bits, and what resizing leaves of one colour."""
 TOGETHER = 64
 """Rows that are prepared at once."""
 
@@ -83,7 +87,7 @@ class PreparedRows:
         self._targets: list[Any] = [None] * len(self.examples)
         self._costs = [1] * len(self.examples)
         self.counts = Counter[str]()
-        """How many rows are ``truncated``, are ``unknown`` to the tokenizer, and have a label that was ``cut off``."""
+        """How many are ``truncated``, ``blank`` or ``unknown`` to the tokenizer, or have a ``cut off`` label."""
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -102,6 +106,7 @@ class PreparedRows:
                 room -= _size(features)
                 good.append((example, features if room > 0 else {"cost": self.model.cost(features)}, target))
                 self.counts.update(name for name in ("truncated", "unknown") if features.get(name))
+                self.counts["blank"] += _is_blank(features)
                 self.counts["cut off"] += self.model.is_cut_off(example.label, features)
             progress(start)
         self.examples = [example for example, _, _ in good]
@@ -181,6 +186,20 @@ class PreparedRows:
             for at, each in zip(missing, read, strict=True):
                 found[at] = each
         return [each for each in found if each is not None]
+
+
+def _is_blank(value: object) -> bool:
+    """Whether sound is silent, or an image has one colour: in each channel of a large tensor all numbers are one."""
+    if isinstance(value, Mapping):
+        return any(map(_is_blank, value.values()))
+    if not isinstance(value, torch.Tensor) or value.numel() < LARGE:
+        return False
+    if not value.is_floating_point() and value.dtype != torch.uint8:
+        return False
+    if value.dim() == 3 and value.shape[-1] <= 4:  # channels last
+        value = value.movedim(-1, 0)
+    least, most = (value.flatten(-2) if value.dim() > 2 else value).aminmax(dim=-1)
+    return bool((most - least <= EVEN).all())
 
 
 def _size(value: object) -> int:

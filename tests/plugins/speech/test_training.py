@@ -15,7 +15,8 @@ import transformers as tf
 import duomo
 from duomo import Audio, Recipe
 from duomo.errors import BadOption, WrongTask
-from duomo.training import evaluate
+from duomo.training import check, evaluate
+from duomo.training.request import Request
 from duomo.training.starts import find_start
 from duomo_speech.augmenting import VARIETIES, augmented
 
@@ -202,6 +203,16 @@ def test_a_recording_of_no_bytes_costs_itself_and_the_weights_are_those_of_the_c
     one, two = ((each.folder / "model.safetensors").read_bytes() for each in (clean, found))
     assert one == two
     assert found.metrics == clean.metrics
+
+
+@pytest.mark.parametrize("start", ["wav2vec2", "cnn"])
+def test_recordings_of_silence_are_reported(wav2vec2, recordings, tmp_path, start):
+    shutil.copytree(recordings, tmp_path / "data")
+    soundfile.write(tmp_path / "data" / "a" / "silent.wav", np.zeros(RATE), RATE)
+    given: Any = {"model": f"dir:{wav2vec2}"} if start == "wav2vec2" else {"scratch": ("cnn", "small")}
+    checked = check(Request(task="audio-classification", data=tmp_path / "data", out=tmp_path / "out", **given))
+    (found,) = [each for each in checked.findings if "silent" in each.what]
+    assert (found.level, found.num_rows) == ("warning", 1)
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "ast"])

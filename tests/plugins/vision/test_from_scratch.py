@@ -6,6 +6,8 @@ import torch
 
 import duomo
 from duomo import Recipe
+from duomo.training import check
+from duomo.training.request import Request
 from duomo_vision.augmenting import VARIETIES, varied
 
 
@@ -36,6 +38,15 @@ def test_labels_are_learnt_and_the_folder_runs(tmp_path, architecture, augment):
         assert fit.metrics["accuracy"].value > 0.8
         assert fit.load()(stripes(True, 77)).top.name == "lying"
     assert fit.record["base"].startswith(architecture)
+
+
+def test_images_of_one_colour_are_reported(tmp_path):
+    flat = np.full((32, 32, 3), (9, 200, 30), np.uint8)
+    rows = [*ROWS[:10], (flat, "lying")]
+    for scratch in (None, ("cnn", "small")):
+        request = Request(task="image-classification", data=rows, out=tmp_path, scratch=scratch)
+        (found,) = [each for each in check(request).findings if "one colour" in each.what]
+        assert (found.level, found.num_rows) == ("warning", 1)
 
 
 def test_a_varied_training_that_is_stopped_goes_on_bit_for_bit(tmp_path):
