@@ -110,7 +110,7 @@ class Executor(ABC):
     before the first item is submitted."""
     _job: Job | None = None
     _meta: Meta
-    _metas: dict[tuple[Timing, bool, int], Meta]
+    _metas: dict[tuple[Timing, bool, int, int], Meta]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._job.reference if self._job is not None else 'nothing loaded'}>"

@@ -4,6 +4,7 @@ import json
 import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from duomo.data.sources import rows_of
 from duomo.data.splits import split
 from duomo.data.unread import unread
 from duomo.errors import BadInput
+from duomo.specs import TaskSpec
 from duomo.tasks import QuestionAnswering, TokenClassification
 from duomo.training.material import names_of, read_material
 
@@ -125,7 +127,9 @@ def test_labels_of_several_parts_may_be_json_in_a_cell(tmp_path):
 
     def labels(kind, task, text):
         (tmp_path / "r.csv").write_text(text)
-        found = read_material(task, SimpleNamespace(suffixes=()), kind, tmp_path / "r.csv", 0, "label", None)
+        found = read_material(
+            task, cast("TaskSpec", SimpleNamespace(suffixes=())), kind, tmp_path / "r.csv", 0, "label", None
+        )
         assert not found.left_out
         return [each.label for each in found.examples]
 

@@ -176,8 +176,8 @@ def tiff(pixels: bytes, tags: dict[int, tuple[str, tuple[int, ...]]]) -> bytes:
 def test_a_palette_of_tiff_is_read_whether_it_has_8_bits_or_16(scale):
     colours = np.random.default_rng(0).integers(0, 256, (3, 256))
     colours[0, 0] = 255
-    palette = tuple((colours * scale).ravel().tolist())
-    file = tiff(bytes(range(8)), {258: ("H", (8,)), 262: ("H", (3,)), 320: ("H", palette)})
+    palette: list[int] = (colours * scale).ravel().tolist()
+    file = tiff(bytes(range(8)), {258: ("H", (8,)), 262: ("H", (3,)), 320: ("H", tuple(palette))})
     assert np.array_equal(Image.accept(file).array().reshape(8, 3), colours.T[:8])
 
 
