@@ -156,13 +156,11 @@ def places(kind: str) -> Callable[[Path], None]:
     return save
 
 
-def writer(kind: str) -> Callable[[Path], None]:
+def writer(kind: str, where: str = "tiny") -> Callable[[Path], None]:
     """As in the tests of the multimodal plugin."""
 
     def save(folder: Path) -> None:
-        from tests.plugins.multimodal import tiny
-
-        getattr(tiny, kind)(folder)
+        getattr(importlib.import_module(f"tests.plugins.multimodal.{where}"), kind)(folder)
 
     return save
 
@@ -359,6 +357,14 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/transformers", "image-feature-extraction"): image_encoder,
     ("multimodal/vilt", "visual-question-answering"): vilt,
     ("multimodal/blip-answering", "visual-question-answering"): writer("blip_answering"),
+    ("multimodal/blip2-answering", "visual-question-answering"): writer("blip2", "tiny_prompted"),
+    **dict.fromkeys(
+        (
+            ("multimodal/florence2", task)
+            for task in ("image-captioning", "object-detection", "optical-character-recognition")
+        ),
+        writer("florence2", "tiny_florence"),
+    ),
     ("speech/transformers", "audio-classification"): spectrogram,
     ("nlp/transformers", "table-question-answering"): tapas,
     ("tabular/series-networks", "time-series-forecasting"): patch_tst,
@@ -375,6 +381,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("speech/transformers", "forced-alignment"): sound("ctc"),
     ("speech/codecs", "audio-tokenization"): sound("encodec"),
     ("speech/vits", "text-to-speech"): sound("vits"),
+    ("speech/speecht5", "text-to-speech"): sound("speecht5"),
+    ("speech/bark", "text-to-speech"): sound("bark"),
     ("speech/separation", "source-separation"): sound("separator"),
     ("speech/whisper", "spoken-language-identification"): sound("whisper"),
     ("multimodal/transformers", "zero-shot-image-classification"): clip,

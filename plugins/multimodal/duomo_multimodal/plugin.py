@@ -22,6 +22,7 @@ CHATTING = tuple(
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""
 READING = ("optical-character-recognition=vision/paddle-ocr",)
+FLORENCE = "Florence2ForConditionalGeneration"
 DUAL = ("AlignModel", "AltCLIPModel", "CLIPModel", "ChineseCLIPModel", "MetaClip2Model", "Siglip2Model", "SiglipModel")
 
 
@@ -64,6 +65,19 @@ def _family(
 
 def _dual_encoder(task: str, loader: str) -> ModelSpec:
     return _family("transformers", task, f"auto:{loader}", "any checkpoint of CLIP, SigLIP or their kin", *DUAL)
+
+
+def _florence() -> tuple[ModelSpec, ...]:
+    """One network, and a mark for each task."""
+    said = "no scores: each has 1, and a threshold leaves nothing out"
+    return tuple(
+        _family("florence2", task, f"florence:Florence{loader}", f"Florence-2: {what}", FLORENCE, limits=limits)
+        for task, loader, what, limits in (
+            ("image-captioning", "Captioner", "a sentence about an image", "one short sentence"),
+            ("object-detection", "Detector", "things that it names itself, with boxes", said),
+            ("optical-character-recognition", "Reader", "lines of print with their corners", said),
+        )
+    )
 
 
 def _gato(task: str, loader: str, summary: str, trainer: str = "") -> tuple[ModelSpec, ModelSpec]:
@@ -206,6 +220,16 @@ class Multimodal(Hooks):
                 "BlipForQuestionAnswering",
                 limits="writes one answer, whatever top_k says; its score is the probability of its tokens",
             ),
+            _family(
+                "blip2-answering",
+                "visual-question-answering",
+                "prompting:PromptedAnswerer",
+                "BLIP-2 or InstructBLIP for visual question answering: goes on after the question",
+                "Blip2ForConditionalGeneration",
+                "InstructBlipForConditionalGeneration",
+                limits="writes one answer, whatever top_k says; its score is the probability of its tokens",
+            ),
+            *_florence(),
             *_gato(
                 "reinforcement-learning",
                 "Actor",

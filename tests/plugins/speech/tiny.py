@@ -2,6 +2,7 @@
 
 import io
 import json
+import string
 from pathlib import Path
 from typing import Any
 
@@ -171,9 +172,9 @@ def speecht5(folder: Path, **settings: Any) -> None:
     """SpeechT5 that reads Latin letters, a vocoder at 4 kHz, and two voices."""
     torch.manual_seed(0)
     letters = io.BytesIO()
-    texts = iter(["the quick brown fox jumps over a lazy dog, don't you see?", "I love this camera, Ada! go - stop."])
+    texts = iter(["the quick brown fox jumps over a lazy dog, don't you see?", string.ascii_letters + "! - ."])
     SentencePieceTrainer.train(
-        sentence_iterator=texts, model_writer=letters, model_type="char", vocab_size=48, hard_vocab_limit=False,
+        sentence_iterator=texts, model_writer=letters, model_type="char", vocab_size=80, hard_vocab_limit=False,
         pad_id=1, bos_id=0, eos_id=2, unk_id=3, minloglevel=2,
     )  # fmt: skip
     (folder / "letters.model").write_bytes(letters.getvalue())
