@@ -91,7 +91,7 @@ def test_whisper_writes_on_a_device_what_it_writes_here(tmp_path):
     for at, sentence in enumerate(sentences):
         sound = duomo.run("text-to-speech", sentence, model="speech/hibari")
         said.append(str(sound.save(tmp_path / f"{at}.wav")))
-    artifact = export("speech/whisper-tiny.en", tmp_path / "whisper", on=said)
+    artifact = export("speech/whisper-tiny.en", tmp_path / "whisper", on=said[:1])
     assert artifact.difference < 1e-3
     items = [*said, {"rate": 16_000, "hertz": 440, "seconds": 1}]
     found = on_a_device("automatic-speech-recognition", artifact.folder, items, memory_mb=900)
