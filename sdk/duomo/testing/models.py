@@ -6,7 +6,6 @@ import contextlib
 import copy
 import functools
 import gc
-import io
 import json
 import os
 import sys
@@ -21,7 +20,8 @@ from duomo.model import Model
 from duomo.outcome import Outcome
 from duomo.references import find_weights
 from duomo.runner import Runner, load
-from duomo.tasks.base import Result
+from duomo.testing.comparing import difference, strange
+from duomo.testing.listening import listen
 from duomo.testing.samples import Sample, sample_for
 from duomo.testing.suite import Suite
 
@@ -81,8 +81,8 @@ class ModelConformance(Suite):
         for result in self.trial.alone:
             assert type(result) is wanted, f"it gave a {type(result).__name__} where {wanted.__name__} is promised"
             content = result.model_dump(warnings=False)
-            strange = _strange(content)
-            assert not strange, f"its result holds {strange}; turn it into plain numbers, texts, lists and vectors"
+            odd = strange(content)
+            assert not odd, f"its result holds {odd}; turn it into plain numbers, texts, lists and vectors"
             wanted.model_validate(content, strict=True)
 
     def test_a_result_survives_json(self) -> None:
@@ -196,106 +196,3 @@ def _offline() -> Iterator[None]:
         os.environ.pop("DUOMO_OFFLINE")
         if before is not None:
             os.environ["DUOMO_OFFLINE"] = before
-
-
-_listeners: list[list[str]] = []
-
-
-@contextlib.contextmanager
-def listen() -> Iterator[list[str]]:
-    """Collect what is unpickled and which addresses are asked for."""
-    _install_audit()
-    events: list[str] = []
-    _listeners.append(events)
-    try:
-        yield events
-    finally:
-        _listeners.remove(events)
-
-
-@functools.cache
-def _install_audit() -> None:
-    """Once a process: an audit hook cannot be taken back."""
-    sys.addaudithook(_hear)
-
-
-def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if not _listeners:
-        return
-    if event == "pickle.find_class":
-        words = f"pickle {args[-2]}.{args[-1]}"
-    elif event == "socket.getaddrinfo" or (event == "socket.connect" and isinstance(args[1], tuple)):
-        words = f"{event} {args[0] if event == 'socket.getaddrinfo' else args[1]}"
-    else:
-        return
-    for listener in _listeners:
-        listener.append(words)
-
-
-def difference(a: Any, b: Any, tolerance: float, path: str = "") -> str:
-    """Where two results differ by more than `tolerance`, in words; empty when they do not."""
-    if isinstance(a, Result) and isinstance(b, Result):
-        return difference(a.model_dump(), b.model_dump(), tolerance, path)
-    if hasattr(a, "__array__") and hasattr(b, "__array__"):
-        return "" if _are_close(a, b, tolerance) else f"{path or 'an array'} differs"
-    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
-        return _first(difference(a[key], b[key], tolerance, f"{path}.{key}") for key in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b):
-        return _first(difference(x, y, tolerance, f"{path}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))
-    if isinstance(a, float) and isinstance(b, float):
-        close = abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
-        return "" if close or a == b else f"{path} is {a} and {b}"
-    if isinstance(a, bytes) and isinstance(b, bytes) and a != b and a[:4] == b[:4] == b"\x89PNG":
-        return _pixels_apart(a, b, tolerance, path)
-    if tolerance and isinstance(a, bytes) and isinstance(b, bytes) and a[:4] == b[:4] == b"RIFF":
-        return _samples_apart(a, b, tolerance, path)
-    compares = "__eq__" in {name for cls in type(a).__mro__[:-1] for name in vars(cls)}
-    return "" if a == b or not compares else f"{path or 'it'} is {a!r:.80} and {b!r:.80}"
-
-
-def _are_close(a: Any, b: Any, tolerance: float) -> bool:
-    import numpy as np
-
-    one, other = np.asarray(a), np.asarray(b)
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    if one.dtype.kind != "f":
-        return bool((one == other).all())
-    apart = tolerance * np.maximum(1.0, np.maximum(np.abs(one), np.abs(other)))
-    return bool(((one == other) | (np.abs(one - other) <= apart)).all())
-
-
-def _pixels_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
-    """Images differ where their pixels do on average by more than `tolerance` of the whitest."""
-    import numpy as np
-    import PIL.Image
-
-    one, other = (np.asarray(PIL.Image.open(io.BytesIO(each)), dtype=np.float64) for each in (a, b))
-    if one.shape == other.shape and np.abs(one - other).mean() <= tolerance * max(1.0, one.max(), other.max()):
-        return ""
-    return f"{path or 'an image'} has other pixels"
-
-
-def _samples_apart(a: bytes, b: bytes, tolerance: float, path: str) -> str:
-    """Recordings differ where a sample, in [-1, 1], does by more than `tolerance` and a step of 16 bits."""
-    import soundfile
-
-    one, other = (soundfile.read(io.BytesIO(each)) for each in (a, b))
-    if one[1] == other[1] and one[0].shape == other[0].shape and abs(one[0] - other[0]).max() <= tolerance + 2**-15:
-        return ""
-    return f"{path or 'a recording'} has other samples"
-
-
-def _first(found: Iterator[str]) -> str:
-    return next((each for each in found if each), "")
-
-
-def _strange(value: object, path: str = "") -> str:
-    """The first thing in a dumped result that is not plain data."""
-    if isinstance(value, dict):
-        return _first(_strange(each, f"{path}.{key}") for key, each in value.items())
-    if isinstance(value, list | tuple):
-        return _first(_strange(each, f"{path}[{i}]") for i, each in enumerate(value))
-    plain = value is None or isinstance(value, str | int | float | bytes)
-    is_vector = type(value).__module__ == "numpy" and getattr(value, "ndim", 0) == 1  # the numbers of an embedding
-    return "" if plain or is_vector else f"a {type(value).__module__}.{type(value).__name__} at {path}"
