@@ -58,11 +58,29 @@ def load_network(
         UnsafeWeights: it needs code of its own.
         WeightsProblem: it is damaged, or of an architecture that transformers does not know.
     """
+    _refuse_unknown_numbers(weights)
+    unpacked = quantised_by(weights.network_folder) == "compressed-tensors"
+    network, found = _from_pretrained(auto, weights, dtype, unpacked)
+    if unpacked:  # its numbers are plain ones now, so that layers are packed and cut as those of any network
+        network.hf_quantizer = None
+        if hasattr(network.config, "quantization_config"):
+            del network.config.quantization_config
+    missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
+    surplus = () if may_be_surplus else found["unexpected_keys"]
+    check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])
+    network = shard_if_grouped(network)
+    if weights.revision.startswith("files:"):  # a folder of the caller's, who may save into it again
+        _detach_from_file(network)
+    return network
+
+
+def _from_pretrained(
+    auto: type[Network], weights: WeightsRef, dtype: object, unpacked: bool
+) -> tuple[Network, dict[str, list[Any]]]:
+    """Read a network; with it, which tensors are missing, surplus or misshapen."""
     from safetensors import SafetensorError
 
-    _refuse_unknown_numbers(weights)
     extra = {} if dtype is None else {"dtype": dtype}
-    unpacked = quantised_by(weights.network_folder) == "compressed-tensors"
     try:
         if unpacked:
             from transformers import CompressedTensorsConfig
@@ -88,17 +106,7 @@ def load_network(
             why=first_line(error),
             fix="download or save it again, whole; transformers must know its model_type",
         ) from error
-    if unpacked:  # its numbers are plain ones now, so that layers are packed and cut as those of any network
-        network.hf_quantizer = None
-        if hasattr(network.config, "quantization_config"):
-            del network.config.quantization_config
-    missing = [key for key in found["missing_keys"] if not key.startswith(may_miss or ("\0",))]
-    surplus = () if may_be_surplus else found["unexpected_keys"]
-    check_tensors(str(weights.folder), missing, surplus, [key for key, *_ in found["mismatched_keys"]])
-    network = shard_if_grouped(network)
-    if weights.revision.startswith("files:"):  # a folder of the caller's, who may save into it again
-        _detach_from_file(network)
-    return network
+    return network, found
 
 
 def _detach_from_file(network: Network) -> None:

@@ -100,7 +100,7 @@ def command(
     """
     settle(ctx, output)
     app: App = ctx.obj
-    share, speed = _slow(slow)
+    slow_ones = _slow(slow)
     if (slow or faults) and simulate is None:
         raise click.UsageError("--slow and --faults are of a simulation: --simulate N", ctx)
     if serve != (rate is not None):
@@ -118,15 +118,8 @@ def command(
         _plan_training(model, profile, known, train, axes, length or TRAIN_LENGTH, output)
         return
     planned = make_plan(profile, known, objective=objective, items=items, dtype=dtype, length=length, axes=axes)
-    result, served = None, None
-    if rate is not None:
-        from duomo.execution.pools.simulate_serving import simulate_served_plan
-
-        served = simulate_served_plan(planned, rate, slo_s=slo, seed=seed)
-    if simulate is not None:
-        from duomo.execution.pools.simulate_plan import simulate_plan
-
-        result = simulate_plan(planned, simulate, slow=share, slow_speed=speed, faults=faults, seed=seed)
+    served = _served(planned, rate, slo, seed)
+    result = _simulated(planned, simulate, slow_ones, faults, seed)
     if output == "json":
         record = {
             "schema": "duomo.plan/1",
@@ -186,6 +179,26 @@ def _plan_training(
     if not any(way.fits(length) for way in ways):
         click.echo("\nNothing fits: train less (--train head, or some layers), or on larger or more devices.")
     click.echo("\nThis is arithmetic, not a measurement; logits and the work space of kernels are not in it.")
+
+
+def _served(planned: Planned, rate: float | None, slo_s: float, seed: int) -> Served | None:
+    """What a server would do with so many requests a second."""
+    if rate is None:
+        return None
+    from duomo.execution.pools.simulate_serving import simulate_served_plan
+
+    return simulate_served_plan(planned, rate, slo_s=slo_s, seed=seed)
+
+
+def _simulated(
+    planned: Planned, num_devices: int | None, slow: tuple[float, float], faults: float, seed: int
+) -> Simulation | None:
+    """The plan over so many simulated devices; of `slow` are the share of slow ones and their speed."""
+    if num_devices is None:
+        return None
+    from duomo.execution.pools.simulate_plan import simulate_plan
+
+    return simulate_plan(planned, num_devices, slow=slow[0], slow_speed=slow[1], faults=faults, seed=seed)
 
 
 def _timed(app: App, spec: ModelSpec) -> ModelProfile:

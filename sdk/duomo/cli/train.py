@@ -103,19 +103,19 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
         from duomo.training.checking import check
 
         scratch = (given["architecture"], given["size"]) if is_new else None
-        checked = check(Request(**what, out=Path(out), scratch=scratch), app.catalog)
-        _show_checked(checked, output)
+        _show_checked(check(Request(**what, out=Path(out), scratch=scratch), app.catalog), output)
         return
+    several = {"devices": what["device"]} if "," in given["device"] else {}
+    what |= {"parallel": given["parallel"], "shard": given["shard"], "executor": given["executor"], **several}
+    if is_new:
+        for name in ("model", "train"):
+            del what[name]
+        what |= {"architecture": given["architecture"], "size": given["size"]}
     shown = _Shown(app)
     try:
-        several = {"devices": what["device"]} if "," in given["device"] else {}
-        placed = {"parallel": given["parallel"], "shard": given["shard"], "executor": given["executor"], **several}
-        more = {"out": out, "resume": given["resume"], "catalog": app.catalog, "on_step": shown.step}
-        if is_new:
-            for name in ("model", "train"):
-                del what[name]
-            more |= {"architecture": given["architecture"], "size": given["size"]}
-        fit = (pretrain if is_new else finetune)(**what, **placed, **more)
+        fit = (pretrain if is_new else finetune)(
+            **what, out=out, resume=given["resume"], catalog=app.catalog, on_step=shown.step
+        )
     except KeyboardInterrupt:
         shown.close()
         if (Path(out) / "checkpoints").is_dir():
