@@ -1,6 +1,7 @@
 """The commands that pages show are run as they stand, in a folder with the files that they name."""
 
 import csv
+import json
 import os
 import re
 import shlex
@@ -25,17 +26,21 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("bash") is None, reason="the pages are written for a shell like bash"),
 ]
 FORKS = """
-import os, shlex, sys
+import json, os, shlex, sys
 import torch._dynamo, transformers.modeling_utils
 from duomo.cli import main
-for line in sys.argv[1:]:
+for asked in sys.stdin:
+    folder, line, said = json.loads(asked)
     child = os.fork()
     if not child:
+        os.chdir(folder)
+        os.environ["DUOMO_CONFIG"] = os.path.join(folder, "config.toml")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(1, 2)
         sys.argv = shlex.split(line, comments=True)
         main()
-    _, ending = os.waitpid(child, 0)
-    if code := os.waitstatus_to_exitcode(ending):
-        sys.exit(f"{line} ended with {code}")
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 """Runs each command in a process of its own, as a shell does, and imports once what takes longest to import."""
 REPLACED = {"/backups": "backups", "--size small": "--size tiny", "--rate 400": "--rate 400 -o json"}
@@ -95,24 +100,37 @@ def shell(script: str, place: Path) -> str:
     return done.stdout
 
 
-def forks(script: str, place: Path) -> None:
-    """Run commands that need nothing of a shell."""
-    assert not set("|&;<>*?$`") & set("".join(shlex.split(script, comments=True)))
-    environment = {**os.environ, "DUOMO_CONFIG": str(place / "config.toml")}
-    call = [sys.executable, "-c", FORKS, *script.splitlines()]
-    done = subprocess.run(call, cwd=place, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert done.returncode == 0, f"{done.stdout[-1000:]}\n{done.stderr[-1000:]}"
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, Path], None]]:
+    """Runs commands one after another: those that need something of a shell in one, all others forked."""
+    said = tmp_path_factory.mktemp("said") / "said.txt"
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+
+        def one_after_another(script: str, place: Path) -> None:
+            for line in script.splitlines():
+                if set("|&;<>*?$`") & set("".join(shlex.split(line, comments=True))):
+                    shell(line, place)
+                    continue
+                print(json.dumps([str(place), line, str(said)]), file=server.stdin, flush=True)
+                assert server.stdout.readline() == "0\n", f"{line}\n{said.read_text('utf-8')[-1000:]}"
+
+        yield one_after_another
+        server.stdin.close()
 
 
 @pytest.mark.multiproc
 @pytest.mark.parametrize(
-    ("page", "language", "count", "run"),
-    [("README.md", "console", 6, shell), ("docs/training.md", "", 5, forks), ("docs/export.md", "bash", 2, shell),
-     ("docs/operating.md", "bash", 4, shell)],
+    ("page", "language", "count"),
+    [("README.md", "console", 6), ("docs/training.md", "", 5), ("docs/export.md", "bash", 2),
+     ("docs/operating.md", "bash", 4)],
     ids=["README", "training", "export", "operating"],
 )  # fmt: skip
 def test_the_commands_of_a_page_run_one_after_another(
-    page: str, language: str, count: int, run: Callable[[str, Path], object], place: Path
+    page: str, language: str, count: int, run: Callable[[str, Path], None], place: Path
 ) -> None:
     script = commands(page, language)
     assert len(script.splitlines()) == count
