@@ -40,7 +40,10 @@ def _nothing() -> None:
 def _bar(total: int | None, task: str) -> tuple[Callable[[int, int | None], object], Callable[[], object]]:
     """Make a bar of tqdm, which knows notebooks, or of rich where tqdm is not installed."""
     if importlib.util.find_spec("tqdm") is not None:
-        from tqdm.auto import tqdm
+        if importlib.util.find_spec("ipywidgets") is not None:
+            from tqdm.auto import tqdm
+        else:  # tqdm.auto would warn in a notebook, and give this one
+            from tqdm import tqdm
 
         shown: Any = tqdm(total=total, desc=task, unit="item")
         return (lambda _count, _total: shown.update()), shown.close

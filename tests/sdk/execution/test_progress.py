@@ -1,6 +1,8 @@
 """How a run is getting on: a bar, a function of the caller's, and the log."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -38,6 +40,29 @@ def test_a_bar_goes_to_standard_error_and_to_the_end(runner, capsys, monkeypatch
     assert "4/4" in said.err or "100%" in said.err
 
 
+NOTEBOOK = """
+import importlib.util, sys, types
+import duomo
+from duomo.testing.fakes import echo_spec, fake_catalog
+
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "ipywidgets" else find(name, *rest)
+sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: None)
+sys.modules["ipykernel.zmqshell"] = types.SimpleNamespace()  # what tqdm knows a notebook by
+sys.modules["ipywidgets"] = None
+with duomo.load("text-classification", "fake/echo", catalog=fake_catalog(echo_spec())) as runner:
+    list(runner.map(["one", "two"], progress=True))
+"""
+
+
+def test_a_notebook_without_widgets_has_a_bar_and_no_warning():
+    pytest.importorskip("tqdm")
+    done = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2/2" in done.stderr
+    assert "Warning" not in done.stderr
+
+
 def test_a_run_with_progress_that_is_left_is_closed(runner):
     heard = []
     run = runner.map(ITEMS, progress=lambda *told: heard.append(told))
@@ -58,7 +83,8 @@ def test_the_log_says_what_was_loaded_and_at_debug_each_batch(caplog):
         list(runner.map(["a", "b"]))
     said = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert said[0] == ("INFO", "loading fake/echo for text-classification")
-    assert said[1][1].startswith("<Runner text-classification: fake/echo on cpu, float32>, after ")
+    assert said[1][1].startswith("loaded in ")
+    assert said[1][1].endswith(": <Runner text-classification: fake/echo on cpu, float32>")
     assert any(level == "DEBUG" and words.startswith("a batch of 2 on worker 0") for level, words in said)
 
 
