@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 import PIL.Image
@@ -156,7 +157,7 @@ def test_twelve_bits_are_scaled_by_what_twelve_bits_can_hold():
     assert Image.accept(tiff).array()[0, :, 0].tolist() == [255, 0, 127, 255]
 
 
-def tiff(pixels: bytes, tags: dict[int, tuple[str, tuple[int, ...]]]) -> bytes:
+def tiff(pixels: bytes, tags: Mapping[int, tuple[str, tuple[int, ...]]]) -> bytes:
     """A TIFF of 4 x 2 pixels in one strip; each tag has a type, B, H or I, and values."""
     every = {
         256: ("H", (4,)), 257: ("H", (2,)), 259: ("H", (1,)), 277: ("H", (1,)), 278: ("H", (2,)),
