@@ -39,7 +39,7 @@ from transformers import (
 from vs_vision import photos
 
 import duomo
-from duomo_vision.decoding import decode
+from duomo.imaging import decode
 
 SIZES = ((640, 480), (480, 640), (1280, 720), (500, 375))
 GOALS = {"pipeline best": 1.3, "pipeline bs 8": 2.0}

@@ -56,13 +56,13 @@ from transformers import (
 from transformers.modeling_outputs import ImageClassifierOutput
 
 import duomo
+from duomo.imaging import decode
 from duomo.training import Order
 from duomo.training.optimizers import rate
 from duomo.training.starts import find_start
 from duomo.weights import find_package_file
 from duomo_nlp.models.transformer import Network, Size
 from duomo_vision import efficientnet
-from duomo_vision.decoding import decode
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 LABELS = {0: "left", 1: "right"}

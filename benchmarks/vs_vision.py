@@ -35,8 +35,8 @@ from transformers import (
 )
 
 import duomo
+from duomo.imaging import decode
 from duomo.weights import find_package_file
-from duomo_vision.decoding import decode
 
 SOURCES = ("sklearn/datasets/images/china.jpg", "sklearn/datasets/images/flower.jpg", "skimage/data/chelsea.png")
 BATCH_SIZES = (1, 8)

@@ -15,7 +15,7 @@ LAYERS = [
     {"config", "hooks", "hub", "layout"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel"},
-    {"backup", "catalog", "data", "folders", "generating", "lifecycle", "packs", "pretrained", "writers"},
+    {"backup", "catalog", "data", "folders", "generating", "imaging", "lifecycle", "packs", "pretrained", "writers"},
     {"converting", "execution"},
     {"references"},
     {"client", "entries", "keywords", "runner", "training"},
@@ -28,8 +28,8 @@ LAYERS = [
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 ROOMS = (
-    "adapters config errors execution folders generating inputs model parallel pretrained tasks testing training"
-    " weights writers".split()
+    "adapters config errors execution folders generating imaging inputs model parallel pretrained tasks testing"
+    " training weights writers".split()
 )
 PUBLIC = {"duomo", "duomo.adapters.statistics", *(f"duomo.{room}" for room in ROOMS)}
 """What a plugin may import from; and anything inside `duomo.tasks`."""

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from duomo import Image
 from duomo.errors import BadInput, BadOption
+from duomo.imaging import decode
 from duomo.tasks.vision.anomaly import ImageAnomaly, ImageAnomalyDetectionOptions
-from duomo_vision.decoding import decode
 from duomo_vision.efficientnet import SIZE, EfficientNetLite
 
 FINE, COARSE = 3, 5

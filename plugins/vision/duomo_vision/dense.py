@@ -15,13 +15,12 @@ from torch import Tensor
 from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
+from duomo.imaging import Normalizing, decode, resizing
 from duomo.model import Features, In, R
 from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor, narrow_images
 from duomo_vision import parallel
-from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.positions import keep_positions
-from duomo_vision.resizing import Normalizing, resizing
 
 Output = Any
 """What a network of transformers gives: a class of its own for each family."""

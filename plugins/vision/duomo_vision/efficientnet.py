@@ -19,11 +19,11 @@ from torch.nn import functional as F
 
 from duomo import Image, WeightsRef, folders
 from duomo.folders import load_state
+from duomo.imaging import decode
 from duomo.model import Portable, R
 from duomo.tasks.results import Classification, Embedding
 from duomo.tasks.vision import ImageClassificationOptions, ImageFeatureExtractionOptions
 from duomo.weights import verify
-from duomo_vision.decoding import decode
 from duomo_vision.image_model import ImageModel
 from duomo_vision.portable import portable
 from duomo_vision.ranking import best_labels

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from duomo import Image, Model, WeightsRef
+from duomo.imaging import Resize, decode
 from duomo.model import R
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.base import Options
 from duomo_vision import parallel
-from duomo_vision.decoding import decode
 from duomo_vision.fusing import fuse_for_inference
-from duomo_vision.resizing import Resize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

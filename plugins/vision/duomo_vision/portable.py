@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from duomo.errors import ExportRefused
+from duomo.imaging import MODES, Resize
 from duomo.model import Portable, PortableNetwork
-from duomo_vision.resizing import MODES, Resize
 
 EXAMPLES = 2
 """Images in the batch that is exported: a size of 1 would be fixed."""

@@ -18,12 +18,11 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 from duomo import Image, WeightsRef, folders, pretrained
 from duomo.errors import WrongTask
 from duomo.folders import load_state
+from duomo.imaging import Resize, decode
 from duomo.model import Features
 from duomo.training import Parts, Trainable
 from duomo_vision import efficientnet, torchvision_models
 from duomo_vision.augmenting import VARIETIES, varied
-from duomo_vision.decoding import decode
-from duomo_vision.resizing import Resize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

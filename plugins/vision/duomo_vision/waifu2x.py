@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from duomo import Image, Model, WeightsRef
+from duomo.imaging import decode
 from duomo.model import Features
 from duomo.tasks.vision.enhancing import Picture, SuperResolutionOptions
 from duomo.weights import verify
 from duomo_vision import ncnn
-from duomo_vision.decoding import decode
 
 if TYPE_CHECKING:
     import numpy as np

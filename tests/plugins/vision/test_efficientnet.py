@@ -17,8 +17,8 @@ from torch.nn import functional as F
 import duomo
 from duomo.errors import WeightsMismatch
 from duomo.folders import load_state
+from duomo.imaging import decode
 from duomo.weights import WeightsRef, locate
-from duomo_vision.decoding import decode
 from duomo_vision.efficientnet import LABELS, Classifier, Network, read_checkpoint, resize
 from duomo_vision.fusing import fuse_for_inference
 from duomo_vision.plugin import EFFICIENTNET_LITE0

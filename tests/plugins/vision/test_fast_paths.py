@@ -34,11 +34,9 @@ from transformers import (
 import duomo
 from duomo.errors import BadInput, InputUnreadable
 from duomo.execution.speed.graph import NEEDS, plain
-from duomo_vision import decoding
-from duomo_vision.decoding import decode
+from duomo.imaging import Normalizing, OwnResize, Resize, decode, decoding, resizing
 from duomo_vision.fusing import PackedConv2d, fuse_for_inference
 from duomo_vision.positions import keep_positions
-from duomo_vision.resizing import Normalizing, OwnResize, Resize, resizing
 from tests.plugins.vision import tiny
 
 ORIENTATION = 0x0112
