@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-import PIL.Image
 import torch
 from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from duomo import WeightsRef
+from duomo import Image, WeightsRef
 from duomo.errors import InputTooLong
+from duomo.imaging import Preparation
 from duomo.pretrained import load_network, load_processor
 from duomo_multimodal import parallel
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
@@ -35,7 +35,7 @@ class DualEncoder(Space[Any, Any]):
     def __init__(self, network: Network, tokenizer: Processor, image_processor: Processor) -> None:
         self.network = network
         self.tokenizer = tokenizer
-        self.image_processor = image_processor
+        self.prepared = Preparation(image_processor)
         self.is_siglip = network.config.model_type in ("siglip", "siglip2")
         text = network.config.text_config
         unused = text.pad_token_id + 1 if network.config.model_type == "altclip" else 0  # XLM-R counts from there
@@ -51,12 +51,12 @@ class DualEncoder(Space[Any, Any]):
 
     tensor_plan = staticmethod(parallel.tensor_plan)
 
-    def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
+    def prepare(self, images: Sequence[Image]) -> list[Any]:
         """What the image processor makes of each image: pixels, or patches with their mask and arrangement."""
-        if not pictures:
+        if not images:
             return []
-        inputs = self.image_processor(pictures, return_tensors="pt")
-        return [{name: tensor[row] for name, tensor in inputs.items()} for row in range(len(pictures))]
+        inputs = self.prepared(images)
+        return [{name: tensor[row] for name, tensor in inputs.items()} for row in range(len(images))]
 
     def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
         inputs = {name: torch.stack([each[name] for each in prepared]).to(self.network.device) for name in prepared[0]}

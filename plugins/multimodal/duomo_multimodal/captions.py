@@ -13,6 +13,7 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTo
 from duomo import Image, Model, WeightsRef
 from duomo.errors import BadOption
 from duomo.generating import FROM_PIXELS, refuse
+from duomo.imaging import Preparation
 from duomo.model import Features, R
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
@@ -51,7 +52,7 @@ class Writer(Model[Image, R]):
 
     def __init__(self, network: Network, processor: Processor, tokenizer: Processor) -> None:
         self.network = network
-        self.processor = processor
+        self.prepared = Preparation(processor)
         self.tokenizer = tokenizer
         config = network.config
         self.shown: int = config.num_query_tokens if getattr(config, "use_decoder_only_language_model", False) else 0
@@ -80,7 +81,7 @@ class Writer(Model[Image, R]):
             )
 
     def preprocess(self, items: Sequence[Image], options: WritingOptions) -> list[Features]:
-        prepared = [self.processor(images=[item.pil()], return_tensors="pt")["pixel_values"][0] for item in items]
+        prepared = [self.prepared([item])["pixel_values"][0] for item in items]
         return [{"pixels": each, "options": options} for each in prepared]
 
     def collate(self, features: list[Features]) -> Batch:

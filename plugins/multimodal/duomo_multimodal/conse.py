@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 import duomo
-from duomo import Runner, WeightsRef
+from duomo import Image, Runner, WeightsRef
 from duomo.config import cache_path, replacing
 from duomo.tasks.results import Classification
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
@@ -60,8 +60,8 @@ class Conse(Space[Any, Any]):
         )
         return cls(classifier, embedder, *_class_names(classifier, embedder))
 
-    def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
-        return [(picture, PIL.ImageOps.mirror(picture)) for picture in pictures]
+    def prepare(self, images: Sequence[Image]) -> list[Any]:
+        return [(picture, PIL.ImageOps.mirror(picture)) for picture in (image.pil() for image in images)]
 
     def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
         views = [view for pair in prepared for view in pair]

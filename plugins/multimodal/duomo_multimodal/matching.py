@@ -14,6 +14,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, BlipForImageTextRetr
 
 from duomo import Model, WeightsRef
 from duomo.errors import InputTooLong
+from duomo.imaging import Preparation
 from duomo.inputs import ImageCandidates
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
@@ -35,7 +36,7 @@ class TextMatcher(Model[ImageCandidates, SearchResult]):
 
     def __init__(self, network: Network, processor: Processor, tokenizer: Processor) -> None:
         self.network = network
-        self.processor = processor
+        self.prepared = Preparation(processor)
         self.tokenizer = tokenizer
         positions: int = network.config.text_config.max_position_embeddings
         self.max_tokens = min(positions, tokenizer.model_max_length)
@@ -102,7 +103,7 @@ class TextMatcher(Model[ImageCandidates, SearchResult]):
         tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt")
         return {
             "tokens": {name: tokens[name] for name in ("input_ids", "attention_mask")},
-            "pixels": self.processor(images=[item.image.pil()], return_tensors="pt")["pixel_values"],
+            "pixels": self.prepared([item.image])["pixel_values"],
             "texts": texts,
             "name": item.name,
             "truncated": is_long,

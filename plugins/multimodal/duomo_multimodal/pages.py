@@ -16,6 +16,7 @@ from transformers import AutoImageProcessor, AutoModelForSequenceClassification,
 import duomo
 from duomo import Image, Model, Runner, WeightsRef
 from duomo.errors import InputTooLong
+from duomo.imaging import Preparation
 from duomo.model import Features
 from duomo.pretrained import is_multi_label, labels_of, load_network, load_processor
 from duomo.tasks.multimodal.documents import DocumentClassificationOptions
@@ -44,7 +45,7 @@ class PageClassifier(Model[Image, Classification]):
         self.network = network
         self.multi_label = multi_label
         self.tokenizer = tokenizer
-        self.images = images
+        self.prepared = Preparation(images)
         self.reader = reader
         self.labels = labels_of(network.config)
         # Positions begin behind the one for padding, as in RoBERTa.
@@ -104,7 +105,7 @@ class PageClassifier(Model[Image, Classification]):
             )
         if is_long:  # the last token says that the text has ended
             ids, places = [*ids[: self.max_tokens - 1], ids[-1]], [*places[: self.max_tokens - 1], places[-1]]
-        [pixels] = self.images(images=[item.pil()], return_tensors="pt")["pixel_values"]
+        [pixels] = self.prepared([item])["pixel_values"]
         return {
             "input_ids": torch.tensor(ids),
             "attention_mask": torch.ones(len(ids), dtype=torch.long),

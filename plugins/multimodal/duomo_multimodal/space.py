@@ -13,7 +13,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
-import PIL.Image
 import torch
 
 from duomo import Image, Model, Result
@@ -37,8 +36,8 @@ class Space(Model[In, R]):
     """The sentence around a label when the caller gives none."""
 
     @abstractmethod
-    def prepare(self, pictures: list[PIL.Image.Image]) -> list[Any]:
-        """Do what can be done to RGB images on the CPU, ahead of `embed_pictures`."""
+    def prepare(self, images: Sequence[Image]) -> list[Any]:
+        """Do what can be done to images on the CPU, ahead of `embed_pictures`: decoding is part of it."""
 
     @abstractmethod
     def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
@@ -71,7 +70,7 @@ class Space(Model[In, R]):
 
     def features(self, items: Sequence[TextOrImage]) -> list[dict[str, Any]]:
         """Texts as they are; images decoded and prepared."""
-        pictures = iter(self.prepare([item.image.pil() for item in items if item.image is not None]))
+        pictures = iter(self.prepare([item.image for item in items if item.image is not None]))
         return [{"text": str(i.text)} if i.text is not None else {"picture": next(pictures)} for i in items]
 
 
@@ -83,7 +82,7 @@ class ZeroShot(Space[Image, Classification]):
         self._labels(tuple(options.labels), self._around(options))
 
     def preprocess(self, items: Sequence[Image], options: ZeroShotImageClassificationOptions) -> list[dict[str, Any]]:
-        return [{"picture": each} for each in self.prepare([item.pil() for item in items])]
+        return [{"picture": each} for each in self.prepare(items)]
 
     def postprocess(
         self, output: torch.Tensor, features: list[dict[str, Any]], options: ZeroShotImageClassificationOptions
@@ -174,14 +173,14 @@ class Search(Space[TextOrImage, ImageSearchResult]):
         unreadable: dict[Hashable, str] = {}
         todo = [(key, index) for key, index in {key: index for index, key in keys.items()}.items() if key not in known]
         for start in range(0, len(todo), self.batch_size):
-            read: dict[Hashable, PIL.Image.Image] = {}
+            read: dict[Hashable, Any] = {}
             for key, index in todo[start : start + self.batch_size]:
                 try:
-                    read[key] = images[index].pil()
+                    [read[key]] = self.prepare([images[index]])
                 except (BadInput, OSError) as error:
                     unreadable[key] = _reason(error)
             if read:
-                known.update(zip(read, self.embed_pictures(self.prepare(list(read.values()))), strict=True))
+                known.update(zip(read, self.embed_pictures(list(read.values())), strict=True))
         faults |= {index: unreadable[key] for index, key in keys.items() if key in unreadable}
         left_out = [f"{_called(images, index)}: {faults[index]}" for index in sorted(faults)]
         places = [index for index in keys if index not in faults]

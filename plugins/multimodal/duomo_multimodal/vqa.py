@@ -12,9 +12,10 @@ from transformers import AutoImageProcessor, AutoModelForVisualQuestionAnswering
 
 from duomo import Model, WeightsRef
 from duomo.errors import InputTooLong
+from duomo.imaging import Preparation
 from duomo.inputs import ImageQuestion
 from duomo.model import Features
-from duomo.pretrained import labels_of, load_network, load_processor, narrow_images
+from duomo.pretrained import labels_of, load_network, load_processor
 from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
 from duomo_multimodal import parallel
 
@@ -33,7 +34,7 @@ class Asked(Model[ImageQuestion, VisualAnswers]):
 
     def __init__(self, network: Network, processor: Processor, tokenizer: Processor) -> None:
         self.network = network
-        self.processor = processor
+        self.prepared = Preparation(processor)
         self.tokenizer = tokenizer
         self.configure(network.config)
 
@@ -75,9 +76,7 @@ class Asked(Model[ImageQuestion, VisualAnswers]):
             text = dict(
                 self.tokenizer(str(item.question), return_tensors="pt", truncation=True, max_length=self.max_tokens)
             )
-        picture = item.image.pil()
-        with narrow_images(*picture.size):
-            prepared = self.processor(images=[picture], return_tensors="pt")
+        prepared = self.prepared([item.image])
         inputs = text | {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
         return {"inputs": inputs, "truncated": length > self.max_tokens}
 

@@ -1,6 +1,7 @@
 """From an image to what a network takes, by the shortest ways that give what Pillow and the processors give."""
 
 from duomo.imaging.decoding import decode
+from duomo.imaging.preparing import Preparation
 from duomo.imaging.resizing import MODES, Normalizing, OwnResize, Resize, resizing
 
-__all__ = ["MODES", "Normalizing", "OwnResize", "Resize", "decode", "resizing"]
+__all__ = ["MODES", "Normalizing", "OwnResize", "Preparation", "Resize", "decode", "resizing"]

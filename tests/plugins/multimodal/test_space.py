@@ -23,8 +23,8 @@ class Colours(Search):
     def load(cls, weights, *, device, dtype):
         return cls()
 
-    def prepare(self, pictures):
-        return [torch.tensor(picture.getpixel((0, 0))) / 255 for picture in pictures]
+    def prepare(self, images):
+        return [torch.tensor(image.pil().getpixel((0, 0))) / 255 for image in images]
 
     def embed_pictures(self, prepared):
         self.num_embedded += len(prepared)
