@@ -19,6 +19,7 @@ from duomo.runner import Runner
 from duomo.serving.monitoring.drift import Windows
 from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.monitoring.observe import seen
+from duomo.serving.monitoring.senses import Senses
 from duomo.serving.monitoring.signals import signals_of, size_of
 from duomo.serving.refusal import TooBusy
 from duomo.serving.settling import settled
@@ -98,6 +99,7 @@ class Hosted(Generic[R]):
         """When something was answered last, or began to wait while nothing did."""
         self._next_probe = 0.0
         self._streams = Streams()
+        self._senses = Senses(runner.task.Input)
 
     @property
     def runner(self) -> Runner[R]:
@@ -250,6 +252,8 @@ class Hosted(Generic[R]):
             self.last_error = code, time.time()
             self.failing += 1
         self.drift.observe(signals_of(item, outcome))
+        if outcome.ok:
+            self._senses.look(item, self.drift)
         if self.watcher is not None:
             self.watcher.answered(item, options, outcome)
 

@@ -1,14 +1,18 @@
 """Drift: alarms on streams that shift, none on twenty that do not."""
 
+import asyncio
 import math
 import random
 
+import numpy as np
 import pytest
 
 import duomo
+from duomo.inputs import Image, Text, TextOrImage
 from duomo.outcome import outcome_of
 from duomo.serving.monitoring.drift import REFERENCE, WINDOW, Drift, ks, psi
-from duomo.serving.monitoring.signals import signals_of, size_of
+from duomo.serving.monitoring.senses import Senses, brightness, loudness
+from duomo.serving.monitoring.signals import language_sign, signals_of, size_of
 from duomo.tasks.results import Embedding
 
 LABELS = ("cat", "dog", "owl", "fox")
@@ -135,3 +139,50 @@ def test_columns_that_never_change_raise_no_alarm_and_another_constant_does():
     for _ in range(50):
         drift.observe({"number": 4.0, "name": "other"})
     assert [each.alarm for each in drift.shifts()] == [True, True]
+
+
+ENGLISH = ["The train is late.", "Is it far to the sea?", "A cup of tea, please.", "We all saw the film.",
+           "He is in Oslo.", "It was hot.", "She has two dogs and a cat.", "You can pay at the door."]  # fmt: skip
+GERMAN = ["Der Zug kommt spät.", "Ist es weit bis zum Meer?", "Eine Tasse Tee, bitte.", "Wir sahen den Film alle.",
+          "Er ist in Oslo.", "Es war heiß.", "Sie hat zwei Hunde und eine Katze.", "Man zahlt an der Tür."]  # fmt: skip
+
+
+def test_texts_of_another_language_raise_an_alarm_and_others_of_the_same_none():
+    for after, alarms in ((GERMAN, ["language"]), (ENGLISH, [])):
+        drift, dice = Drift(), random.Random(0)
+        for at in range(REFERENCE + WINDOW):
+            text = dice.choice(ENGLISH if at < REFERENCE else after)
+            drift.observe({"language": language_sign(text)})
+        assert [shift.signal for shift in drift.shifts() if shift.alarm] == alarms
+
+
+def test_a_language_is_told_by_its_script_where_it_has_no_short_words():
+    signs = [language_sign(text) for text in ("会議は三時に始まります", "Совещание начинается завтра", "42", "")]
+    assert signs == ["CJK", "CYRILLIC", "NONE", "NONE"]
+    assert language_sign("The end") == language_sign("the start") != language_sign("Das Ende")
+
+
+def test_an_image_is_as_bright_as_its_mean_grey_and_a_clip_as_loud_as_its_power(png):
+    assert brightness(png) == pytest.approx(200, abs=0.5)
+    tone = np.sin(np.arange(16_000) / 4).astype(np.float32)
+    assert loudness((tone, 16_000)) == pytest.approx(-3.01, abs=0.05)
+    assert loudness((tone / 10, 16_000)) == pytest.approx(-23.01, abs=0.05)
+    assert (loudness((0 * tone, 16_000)), brightness(b"no image"), loudness("/etc/hostname")) == (-100, None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrap", "signals"),
+    [(Image, bytes, ["brightness"]), (TextOrImage, lambda each: {"image": each}, ["brightness"]), (Text, bytes, [])],
+    ids=["image", "part", "text"],
+)
+def test_images_are_looked_at_one_at_a_time_and_others_are_left_out(png, kind, wrap, signals):
+    async def looked_at():
+        senses, drift = Senses(kind, share=1.0), Drift(reference=2, window=2)
+        for _ in range(100):
+            senses.look(wrap(png), drift)
+            await asyncio.sleep(0.002)
+            if drift.shifts():
+                break
+        return [shift.signal for shift in drift.shifts()]
+
+    assert asyncio.run(looked_at()) == signals

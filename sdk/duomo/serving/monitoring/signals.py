@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
+import zlib
+from collections.abc import Mapping
 from typing import TypeVar
 
 from duomo.outcome import Outcome
@@ -12,6 +16,12 @@ from duomo.tasks.base import Result
 R = TypeVar("R", bound=Result)
 MEASURED = ("labels", "vector", "text", "boxes")
 """Fields of a result that something is measured of."""
+READ = 500
+"""Characters of a text whose language is looked for."""
+BUCKETS = 64
+"""Short words are told apart by a number below this: what is kept of a text is no word of it."""
+_SHORT = re.compile(r"\b[^\W\d_]{1,3}\b")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 def size_of(item: object) -> float:
@@ -31,6 +41,8 @@ def signals_of(item: object, outcome: Outcome[R]) -> dict[str, Value]:
         "input_size": math.log(size_of(item)),
         "code": outcome.error.code if outcome.error is not None else "ok",
     }
+    if said := _text_of(item):
+        found["language"] = language_sign(said)
     result = outcome.result
     if result is None:
         return found
@@ -48,3 +60,24 @@ def signals_of(item: object, outcome: Outcome[R]) -> dict[str, Value]:
     if isinstance(boxes, list):
         found["boxes"] = float(len(boxes))
     return found
+
+
+def language_sign(text: str) -> str:
+    """Return the script of a text, and a number for its first short word.
+
+    Words of up to three letters are mostly articles, prepositions and pronouns, which tell languages apart.
+    """
+    start = text[:READ].lower()
+    letter = _LETTER.search(start)
+    script = unicodedata.name(letter[0], "OTHER").partition(" ")[0] if letter else "NONE"
+    short = _SHORT.search(start)
+    return f"{script} {zlib.crc32(short[0].encode()) % BUCKETS}" if short else script
+
+
+def _text_of(item: object) -> str:
+    """Return a text, the first of a mapping, or what was said last in a chat."""
+    if isinstance(item, Mapping):
+        item = item.get("messages") or next((each for each in item.values() if isinstance(each, str)), "")
+    if isinstance(item, list) and item and isinstance(item[-1], Mapping):
+        item = item[-1].get("content")
+    return item if isinstance(item, str) else ""
