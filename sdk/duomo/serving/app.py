@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from duomo.adapters import Adapter, AuditLog, adapt
 from duomo.catalog import Catalog, default_catalog
-from duomo.errors import UnknownTask, did_you_mean
+from duomo.errors import UnknownTask, UsageProblem, did_you_mean
 from duomo.references import find_weights
 from duomo.runner import Runner, load
 from duomo.serving.about import About
@@ -81,8 +81,11 @@ def app(
         load_options: passed on to `duomo.load`: device, executor, devices, optimize and so on.
 
     Raises:
+        UsageProblem: a task or an adapter is named twice.
         DuomoError: a task or model is not known, or does not load.
     """
+    tasks, known = list(tasks), (catalog or default_catalog()).task  # names are checked before anything is loaded
+    _check_once("task", [each.task.name if isinstance(each, Runner) else known(_parts(each)[0]).name for each in tasks])
     load_model = functools.partial(_load, catalog=catalog, options=load_options or {}, slo_s=slo_s)
     runners = [each if isinstance(each, Runner) else load_model(*_parts(each)) for each in tasks]
     for each in runners:
@@ -93,6 +96,7 @@ def app(
         for each in runners
     }
     judges = [each if isinstance(each, Adapter) else adapt(each, catalog=catalog) for each in adapters]
+    _check_once("adapter", [each.spec.name for each in judges])
     places = _places(hosted, [_parts(each) for each in candidates], load_model, catalog)
     log = AuditLog(audit) if audit is not None else None
     records = AdapterRoutes({each.spec.name: each for each in judges}, limits, log, most_wait_s=most_wait_s)
@@ -218,6 +222,17 @@ def _routes_of_operators(about: About[R], admin: AdminRoutes[R]) -> list[BaseRou
         Route("/livez", about.alive),
         Route("/readyz", about.ready),
     ]
+
+
+def _check_once(kind: str, names: Sequence[str]) -> None:
+    """Raise `UsageProblem` where one comes twice: only the last would be served, under the address of both."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageProblem(
+            f"the {kind} '{twice}' is named twice",
+            why=f"a {kind} has one address, and one model answers there",
+            fix="name it once; another model that may take over later is --candidate TASK=MODEL",
+        )
 
 
 def _parts(name: str) -> tuple[str, str | None]:

@@ -18,6 +18,7 @@ TASK = "text-classification"
         ((), "nothing is named to serve"),
         (("text-clasification",), "Did you mean 'text-classification'"),
         ((f"{TASK}=nope",), "no model named 'nope'"),
+        ((TASK, f"{TASK}=fake/echo"), f"the task '{TASK}' is named twice"),
         ((f"{TASK}=fake/scribe",), "does not do text-classification"),
         ((TASK, "--port", "70000"), "not in the range"),
         ((TASK, "--host", "0.0.0.0"), "there is no token"),
