@@ -4,13 +4,20 @@ Renew it, and say in the change what clients must do: ``python tests/contract/te
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+
+import jsonschema
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 import duomo
 from duomo import serving
 from duomo.serving.schemas import openapi
 from duomo.testing import fake_catalog
+from tests.sdk.serving import fakes
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
 
@@ -41,6 +48,32 @@ def test_every_route_is_described_and_nothing_else():
     named = {(method, path) for path, each in described()["paths"].items() for method in each}
     named -= {("post", "/v1/tasks/text-classification"), ("post", "/v1/tasks/text-classification/map")}
     assert routes == named
+
+
+def test_a_client_can_send_what_the_description_shows():
+    """Each `POST` has a body with a schema; its example is of that schema and is answered."""
+    application = serving.app([fakes.load(task) for task in ("text-classification", *fakes.KINDS)])
+    with TestClient(application, base_url="http://localhost") as client:
+        paths = client.get("/openapi.json").json()["paths"]
+        ids = [each["operationId"] for methods in paths.values() for each in methods.values()]
+        assert len(set(ids)) == len(ids)
+        assert all(re.fullmatch(r"[\w-]+", each) for each in ids)
+        bodies = {path: each["post"]["requestBody"]["content"] for path, each in paths.items() if "post" in each}
+        version = client.get("/v2/models/text-classification").json()["versions"][0]
+        sent = {path: each["application/json"] for path, each in bodies.items() if "example" in str(each)}
+        assert len(sent) == 5
+        for path, body in sent.items():
+            jsonschema.validate(body["example"], body["schema"])
+            where = path.replace("{name}", "text-classification").replace("{version}", version)
+            assert client.post(where, json=body["example"]).status_code == 200, path
+
+
+def test_the_description_of_a_mounted_server_says_where_it_is():
+    host = Starlette(routes=[Mount("/ai", application())])
+    described = TestClient(host, base_url="http://localhost").get("/ai/openapi.json").json()
+    assert described["servers"] == [{"url": "/ai"}]
+    lost = TestClient(host, base_url="http://localhost").get("/ai/v1/tasks/").json()["error"]
+    assert (lost["why"], lost["fix"]) == ("Did you mean '/ai/v1/tasks'?", "GET /ai/openapi.json lists all")
 
 
 if __name__ == "__main__":

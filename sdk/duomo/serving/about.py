@@ -47,9 +47,10 @@ class About(Generic[R]):
         """That the process answers."""
         return JsonReply('{"alive": true}')
 
-    async def description(self, _: Request) -> Response:
+    async def description(self, request: Request) -> Response:
         """All routes, as OpenAPI."""
-        return JsonReply(json.dumps(openapi(self._hosted.values()), ensure_ascii=False))
+        root = request.scope.get("root_path", "")
+        return JsonReply(json.dumps(openapi(self._hosted.values(), root), ensure_ascii=False))
 
     async def numbers(self, _: Request) -> Response:
         """The numbers that Prometheus reads."""

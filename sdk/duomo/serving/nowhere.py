@@ -23,7 +23,8 @@ async def not_found(request: Request, _: Exception) -> Response:
         return _reply(405, what, f"it takes {', '.join(methods)}", "take one of those", {"allow": ", ".join(methods)})
     if any(_fits(route, {**scope, "type": "websocket"}) for route in routes):
         return _reply(426, what, "this address is a websocket", f"ws://…{request.url.path:.80}", UPGRADE)
-    return _reply(404, what, _near(path_within(scope), scope, routes), "GET /openapi.json lists all")
+    fix = f"GET {scope.get('root_path', '')}/openapi.json lists all"
+    return _reply(404, what, _near(path_within(scope), scope, routes), fix)
 
 
 async def fault(_: Request, error: Exception) -> Response:
@@ -34,16 +35,15 @@ async def fault(_: Request, error: Exception) -> Response:
 
 def _near(path: str, scope: Scope, routes: list[BaseRoute]) -> str:
     """Name the address without the slashes that are too many, or the nearest of those without a name in them."""
+    root = scope.get("root_path", "")
     bare = "/" + "/".join(part for part in path.split("/") if part)
     kinds = ("http", "websocket")
     if bare != path and any(
-        _fits(route, {**scope, "path": scope.get("root_path", "") + bare, "type": kind})
-        for route in routes
-        for kind in kinds
+        _fits(route, {**scope, "path": root + bare, "type": kind}) for route in routes for kind in kinds
     ):
-        return did_you_mean(bare, [bare])
+        return did_you_mean(root + bare, [root + bare])
     known = [route.path for route in routes if isinstance(route, Route) and "{" not in route.path and route.path != "/"]
-    return did_you_mean(path, known)
+    return did_you_mean(root + path, [root + each for each in known])
 
 
 def _fits(route: BaseRoute, scope: Scope) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from duomo.client.encode import encode_item, encode_options
 from duomo.errors import DuomoError
 from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
+from duomo.serving.bodies import BODIES
 from duomo.serving.hosted import Hosted
 from duomo.tasks.base import Task
 from duomo.testing.samples import sample_for
@@ -113,8 +114,8 @@ def example_of(task: type[Task[Any, Any, Any]]) -> dict[str, object] | None:
         return None
 
 
-def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
-    """Describe the whole server (OpenAPI 3.1)."""
+def openapi(hosted: Iterable[Hosted[Any]], root: str = "") -> dict[str, Any]:
+    """Describe the whole server (OpenAPI 3.1); `root` is the path it is mounted under."""
     paths: dict[str, Any] = {}
     parts: dict[str, Any] = {"Error": ERROR}
     for task in (each.task for each in hosted):
@@ -128,16 +129,19 @@ def openapi(hosted: Iterable[Hosted[Any]]) -> dict[str, Any]:
         names = re.findall(r"{(\w+)}", path)
         given = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
         paths.setdefault(path, {})[method] = {
-            "operationId": f"{method} {path}",
+            "operationId": re.sub(r"[^a-z0-9]+", "_", f"{method}{path}").strip("_"),
             "summary": summary,
             "parameters": given,
-            "responses": {"200": {"description": summary}},
+            "responses": {"200": {"description": summary}, "default": _ERROR},
+            **({"requestBody": BODIES[path]} if method == "post" else {}),
         }
     return {
         "openapi": "3.1.0",
         "info": {"title": "duomo", "version": __version__},
+        **({"servers": [{"url": root}]} if root else {}),
         "paths": paths,
-        "components": {"schemas": parts},
+        "components": {"schemas": parts, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "security": [{}, {"token": []}],  # whether one is asked for is the operator's choice
     }
 
 
@@ -149,7 +153,7 @@ def _route_of_one(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
         "requestBody": _body(task, "input", input_schema(task.Input)),
         "responses": {
             "200": {"description": "the result", "content": _json(answer)},
-            "default": {"description": "an error", "content": _json(_named("Error"))},
+            "default": _ERROR,
         },
     }
 
@@ -159,13 +163,37 @@ def _route_of_many(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
         "operationId": f"{task.name}-map",
         "summary": "Many items: one outcome a line, as each is known",
         "requestBody": _body(task, "items", _many(input_schema(task.Input))),
-        "responses": {"200": {"description": "outcomes", "content": {"application/x-ndjson": {}}}},
+        "responses": {
+            "200": {"description": "outcomes", "content": {"application/x-ndjson": {}}},
+            "default": _ERROR,
+        },
     }
 
 
 def _body(task: type[Task[Any, Any, Any]], name: str, schema: dict[str, Any]) -> dict[str, Any]:
     given = {name: schema, "options": _ref(task.Options), **BESIDE}
-    return {"required": True, "content": _json({"type": "object", "required": [name], "properties": given})}
+    content = _json({"type": "object", "required": [name], "properties": given})
+    if name == "input":
+        content["multipart/form-data"] = {"schema": _form(task)}
+    return {"required": True, "content": content}
+
+
+def _form(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
+    """Describe the same request as a form: files as they are, ``options`` and lists as JSON in a field."""
+    wire = getattr(task.Input, "WIRE", None)
+    is_row = issubclass(task.Input, TableRow)
+    parts = wire if wire is not None else {} if is_row else {"input": task.Input}
+    given = {name: _field(kind) for name, kind in parts.items()}
+    required = [name for name in parts if name not in getattr(task.Input, "OPTIONAL", ())]
+    options = {"type": "string", "contentMediaType": "application/json"}
+    return {"type": "object", "required": required, "properties": {**given, "options": options, **BESIDE}}
+
+
+def _field(kind: Any) -> dict[str, Any]:
+    if isinstance(kind, type) and issubclass(kind, Image | Audio | Video):
+        return {"type": "string", "format": "binary"}
+    is_text = isinstance(kind, type) and issubclass(kind, Text | Prompt | TextOrImage)
+    return {"type": "string"} if is_text else {"type": "string", "contentMediaType": "application/json"}
 
 
 def _part(kind: Any) -> dict[str, Any]:
@@ -176,6 +204,12 @@ def _part(kind: Any) -> dict[str, Any]:
 
 def _many(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": schema, "minItems": 1}
+
+
+_ERROR = {
+    "description": "an error",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
 
 
 def _ref(cls: type[Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from duomo.errors import DuomoError
@@ -51,14 +51,19 @@ class Senses:
         return "", None
 
     async def _measure(self, name: str, given: object, drift: Drift) -> None:
-        start = time.monotonic()
+        took = 0.0
         try:
-            value = await asyncio.to_thread(brightness if name == "brightness" else loudness, given)
+            value, took = await asyncio.to_thread(_timed, brightness if name == "brightness" else loudness, given)
             if value is not None:
                 drift.observe({name: value})
         finally:
-            now = time.monotonic()
-            self._next, self._looking = now + (now - start) / self._share, None
+            self._next, self._looking = time.monotonic() + took / self._share, None
+
+
+def _timed(measure: Callable[[object], float | None], given: object) -> tuple[float | None, float]:
+    """Return what was measured, and the seconds of a processor it took, whatever else it is busy with."""
+    start = time.thread_time()
+    return measure(given), time.thread_time() - start
 
 
 def brightness(given: object) -> float | None:
