@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from duomo.serving.sound import SPEECH_TYPES, TEXT_FORMATS
 
-Schema = dict[str, Any]
+Schema = dict[str, object]
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "number"}
 _COUNT: Schema = {"type": "integer", "minimum": 1}

@@ -174,22 +174,22 @@ def _body(task: type[Task[Any, Any, Any]], name: str, schema: dict[str, Any]) ->
     given = {name: schema, "options": _ref(task.Options), **BESIDE}
     content = _json({"type": "object", "required": [name], "properties": given})
     if name == "input":
-        content["multipart/form-data"] = {"schema": _form(task)}
+        content["multipart/form-data"] = {"schema": _form(task.Input)}
     return {"required": True, "content": content}
 
 
-def _form(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
+def _form(input_class: type[object]) -> dict[str, object]:
     """Describe the same request as a form: files as they are, ``options`` and lists as JSON in a field."""
-    wire = getattr(task.Input, "WIRE", None)
-    is_row = issubclass(task.Input, TableRow)
-    parts = wire if wire is not None else {} if is_row else {"input": task.Input}
+    wire = getattr(input_class, "WIRE", None)
+    is_row = issubclass(input_class, TableRow)
+    parts = wire if wire is not None else {} if is_row else {"input": input_class}
     given = {name: _field(kind) for name, kind in parts.items()}
-    required = [name for name in parts if name not in getattr(task.Input, "OPTIONAL", ())]
+    required = [name for name in parts if name not in getattr(input_class, "OPTIONAL", ())]
     options = {"type": "string", "contentMediaType": "application/json"}
     return {"type": "object", "required": required, "properties": {**given, "options": options, **BESIDE}}
 
 
-def _field(kind: Any) -> dict[str, Any]:
+def _field(kind: object) -> dict[str, str]:
     if isinstance(kind, type) and issubclass(kind, Image | Audio | Video):
         return {"type": "string", "format": "binary"}
     is_text = isinstance(kind, type) and issubclass(kind, Text | Prompt | TextOrImage)

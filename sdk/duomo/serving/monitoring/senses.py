@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from duomo.errors import DuomoError
 from duomo.inputs import Audio, Image
@@ -27,7 +26,7 @@ class Senses:
         share: of the time of one processor.
     """
 
-    def __init__(self, input_class: type[Any], share: float = SHARE) -> None:
+    def __init__(self, input_class: type[object], share: float = SHARE) -> None:
         self._kind = next((kind for kind in (Image, Audio) if issubclass(input_class, kind)), None)
         self._share = share
         self._next = 0.0
