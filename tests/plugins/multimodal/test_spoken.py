@@ -42,3 +42,19 @@ def test_silence_is_no_question_and_the_others_are_answered(ask, photos):
     assert asked.unwrap().top.index == 1
     with pytest.raises(InputUnreadable, match="no question was heard"):
         quiet.unwrap()
+
+
+@pytest.mark.equals("every cosine of what the recogniser heard, to 1e-5", "spoken-image-search")
+def test_photos_come_in_the_order_of_all_cosines_with_what_was_heard(ask, embed, photos):
+    with duomo.load("text-to-speech", "speech/hibari") as speak:
+        question = speak("Where is the cat?").wav
+    with duomo.load("automatic-speech-recognition", "speech/whisper-tiny.en") as recognise:
+        heard = recognise(question).text.strip()
+    images = list(photos.values())
+    query, *vectors = (np.array(embed({kind: each}).vector) for kind, each in
+                       [("text", heard), *(("image", each) for each in images)])  # fmt: skip
+    cosines = [float(query @ each / np.linalg.norm(query) / np.linalg.norm(each)) for each in vectors]
+    found = ask(question, images=images, top_k=len(images))
+    assert found.query == heard
+    assert [hit.index for hit in found.hits] == sorted(range(len(images)), key=lambda at: -cosines[at])
+    assert [hit.score for hit in found.hits] == pytest.approx(sorted(cosines, reverse=True), abs=1e-5)

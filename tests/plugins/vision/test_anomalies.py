@@ -5,9 +5,14 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import torch
+from scipy.ndimage import uniform_filter
+from skimage.transform import resize
+from sklearn.neighbors import NearestNeighbors
 
 import duomo
 from duomo.errors import BadOption
+from duomo_vision.anomalies import COARSE, FINE, whole
 
 pytestmark = pytest.mark.embedded
 
@@ -65,3 +70,28 @@ def test_good_pictures_must_be_readable_and_two(detector: Any) -> None:
         detector(fabric(0), good=[fabric(1)])
     [bad] = detector.map([b"no image"], good=[fabric(0), fabric(1)])
     assert not bad.ok
+
+
+@pytest.mark.equals("scikit-learn's nearest neighbours of the network's features, to 1e-3", "image-anomaly-detection")
+def test_distances_are_those_of_nearest_neighbours(detector: Any) -> None:
+    model = detector.executor.worker.model
+
+    def patches(picture: Any) -> Any:
+        """(784, 152): both stages, averaged over their neighbours, the coarse one stretched over the fine one."""
+        pixels = whole(torch.from_numpy(picture).permute(2, 0, 1))[None]
+        with torch.inference_mode():
+            stages = [each[0].numpy() for each in model.network.middle(model.normalize(pixels), (FINE, COARSE))]
+        fine, coarse = (uniform_filter(each, (0, 3, 3), mode="constant") for each in stages)
+        large = resize(coarse, (len(coarse), *fine.shape[1:]), order=1, mode="edge", anti_aliasing=False)
+        return np.concatenate([fine, large]).reshape(len(fine) + len(coarse), -1).T
+
+    def far(picture: Any, bank: list[Any]) -> Any:
+        return NearestNeighbors(n_neighbors=1).fit(np.concatenate(bank)).kneighbors(patches(picture))[0][:, 0]
+
+    good = [fabric(0), fabric(1), fabric(2)]
+    banks = [patches(each) for each in good]
+    limit = max(far(each, banks[:at] + banks[at + 1 :]).max() for at, each in enumerate(good))
+    result, distances = detector(fabric(21, (30, 40)), good=good), far(fabric(21, (30, 40)), banks) / limit
+    assert result.score == pytest.approx(distances.max(), rel=1e-3)
+    stretched = resize(distances.reshape(28, 28), (240, 320), order=1, mode="edge", anti_aliasing=False)
+    np.testing.assert_allclose(result.array, (stretched * 128).clip(0, 255), atol=1.5)

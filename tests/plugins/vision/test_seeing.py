@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from scipy.special import expit
 
 import duomo
 from duomo.errors import BadInput
@@ -100,6 +101,49 @@ class TestThings:
         assert things(picture, threshold=0.99).boxes == []
 
 
+def mediapipe_faces(picture: PIL.Image.Image) -> list[tuple[float, list[float], Any, Any]]:
+    """Score, box, six points and mesh of each face on an image that is wider than high, the surest first."""
+    blaze = graph_of("blazeface", ("Identity", "Identity_1", "Identity_2", "Identity_3"))
+    mesh = graph_of("facemesh", ("Identity_1", "Identity_2"))
+    scale = picture.width / 256
+    square = PIL.Image.new("RGB", (256, 256))
+    top = (256 - round(picture.height / scale)) // 2
+    square.paste(picture.resize((256, round(picture.height / scale)), PIL.Image.Resampling.BILINEAR), (0, top))
+    said = {name: each[0].numpy() for name, each in blaze(pixels_of(square) / 127.5 - 1).items()}
+    fine = [((x + 0.5) * 16, (y + 0.5) * 16) for y in range(16) for x in range(16) for _ in range(2)]
+    coarse = [((x + 0.5) * 32, (y + 0.5) * 32) for y in range(8) for x in range(8) for _ in range(6)]
+    rows = [(float(expit(score)), anchor, row)
+            for scores, places, anchors in (("Identity", "Identity_2", fine), ("Identity_1", "Identity_3", coarse))
+            for score, anchor, row in zip(said[scores][:, 0], anchors, said[places], strict=True)]  # fmt: skip
+    faces: list[tuple[float, list[float], Any, Any]] = []
+    for score, (x, y), row in sorted(rows, key=lambda each: -each[0]):
+        middle, size = np.array([x + row[0], y + row[1]]) * scale - (0, top * scale), row[2:4] * scale
+        box = [*(middle - size / 2), *(middle + size / 2)]
+        if score < 0.5 or any(shared(box, other) > 0.3 for _, other, *_ in faces):
+            continue
+        points = np.add(row[4:].reshape(6, 2), (x, y)) * scale - (0, top * scale)
+        side = 1.5 * max(size)
+        corner = middle - side / 2
+        cut = picture.resize((192, 192), PIL.Image.Resampling.BILINEAR, box=(*corner, *(corner + side)))
+        read = mesh(pixels_of(cut) / 255)
+        assert float(read["Identity_1"]) > 0.5
+        depths = read["Identity_2"].numpy().reshape(468, 3) * side / 192
+        faces.append((score, box, points, np.add(depths, (*corner, 0))))
+    return faces
+
+
+def pixels_of(picture: PIL.Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(picture))[None].float()
+
+
+def shared(one: list[float], other: list[float]) -> float:
+    """Intersection over union of two boxes."""
+    width, height = (min(one[at + 2], other[at + 2]) - max(one[at], other[at]) for at in (0, 1))
+    both = max(width, 0) * max(height, 0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return both / (sum(areas) - both)
+
+
 @pytest.fixture(scope="module")
 def landmarks() -> duomo.Runner[Any]:
     return duomo.load("face-landmarks", device="cpu")
@@ -119,6 +163,26 @@ class TestFaces:
         found = [bool(outcome.unwrap().boxes) for outcome in faces.map(pictures)]
         assert sum(found[:34]) >= 31
         assert sum(found[34:]) == 0
+
+    @pytest.mark.equals(
+        "MediaPipe's decoding in NumPy of the bare graphs, to 1e-3 pixel", "face-detection", "face-landmarks"
+    )
+    def test_boxes_and_points_are_those_that_the_graphs_say(self, landmarks, photo) -> None:
+        """A wide image with two faces: anchors, suppression, the cut for the mesh and the way back, written anew."""
+        face = PIL.Image.open(photo("skimage/data/astronaut.png")).convert("RGB")
+        wide = PIL.Image.new("RGB", (1024, 512), "gray")
+        wide.paste(face, (0, 0))
+        wide.paste(face, (512, 0))
+        expected = mediapipe_faces(wide)
+        assert len(expected) == 2
+        found = landmarks(wide).faces
+        boxes = duomo.load("face-detection", "vision/blazeface", device="cpu")(wide).boxes
+        for each, box, (score, corners, points, mesh) in zip(found, boxes, expected, strict=True):
+            for one in (each, box):
+                assert one.score == pytest.approx(score, abs=1e-5)
+                np.testing.assert_allclose([one.xmin, one.ymin, one.xmax, one.ymax], corners, atol=1e-3)
+            np.testing.assert_allclose([(point.x, point.y) for point in each.keypoints], points, atol=1e-3)
+            np.testing.assert_allclose(each.mesh, mesh, atol=1e-3)
 
     def test_points_lie_on_eyes_nose_and_mouth(self, landmarks, photo) -> None:
         result = landmarks(photo("skimage/data/astronaut.png"))
