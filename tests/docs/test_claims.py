@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"T": "docs/training-claims.md", "S": "docs/serving-claims.md"}
+PAGES = {"TPB": "docs/training-claims.md", "S": "docs/serving-claims.md"}
 LINES = [
     line
     for letter, page in PAGES.items()
     for line in (ROOT / page).read_text("utf-8").splitlines()
-    if re.match(rf"\| {letter}\d", line)
+    if re.match(rf"\| [{letter}]\d", line)
 ]
 
 
@@ -33,5 +33,7 @@ def test_what_shows_a_claim_is_there(line):
 
 
 def test_all_are_there():
-    numbers = [f"T{number}" for number in range(1, 21)] + [f"S{number}" for number in range(1, 23)]
+    numbers = [f"T{number}" for number in range(1, 21)]
+    numbers += [f"P{number}" for number in range(1, 8)] + [f"B{number}" for number in range(1, 14)]
+    numbers += [f"S{number}" for number in range(1, 23)]
     assert [line.split()[1] for line in LINES] == numbers
