@@ -10,7 +10,7 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
 from duomo.errors import InputMissing, InputUnreadable, Unavailable
-from duomo.execution.planning import profile as profiles
+from duomo.execution.planning import measuring, profile as profiles
 from duomo.execution.planning.profile import (
     ModelProfile,
     profile_config,
@@ -105,7 +105,7 @@ def test_activations_are_eleven_times_the_width_and_what_a_real_run_holds():
     assert found.activations == pytest.approx(11 * 128, rel=0.02)
     network = transformers.BertModel(BERT(**sizes)).eval()  # type: ignore[arg-type]
     ids = torch.zeros(8, 128, dtype=torch.long)
-    _, peak = profiles._run(lambda: network(ids), network)  # what a profile is computed from
+    _, peak = measuring.run(lambda: network(ids), network)
     assert found.activations * 4 * 8 * 128 == pytest.approx(peak, rel=0.05)
 
 
@@ -113,13 +113,14 @@ def test_a_profile_is_measured_once(monkeypatch, cache):
     settings = config(BERT, "BertModel", num_hidden_layers=1)
     first = profile_config(settings, "one")
     # the step that a kept profile saves
-    monkeypatch.setattr(profiles, "_measure_config", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(profiles, "measure", lambda *_: pytest.fail("measured again"))
     assert profile_config(dict(reversed(settings.items())), "two") == ModelProfile(
         **{**{name: getattr(first, name) for name in first.__slots__}, "name": "two"}
     )
     for kept in (cache / "profiles").iterdir():
         kept.write_text("{")
-    monkeypatch.setattr(profiles, "_measure_config", lambda *_: first)  # the step that a kept profile saves
+    fields = {name: getattr(first, name) for name in first.__slots__ if name != "name"}
+    monkeypatch.setattr(profiles, "measure", lambda *_: fields)
     assert profile_config(settings, "one") == first, "a damaged one is measured anew"
 
 
