@@ -6,12 +6,13 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from duomo.counting import counted
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, RequirementMissing
 from duomo.inputs.advice import not_one
 from duomo.inputs.chatter import native_remarks_left_out
+from duomo.inputs.forgiving import ForgivingFile
 from duomo.inputs.lengths import doubt, unfilled
 from duomo.inputs.limits import limits
 from duomo.inputs.media import Media
@@ -170,7 +171,7 @@ class Audio(Media):
             if (found := doubt(file)) is not None:
                 raise self._of_wrong_length(*found)
             try:
-                return self._read(_Forgiving(file, unfilled(file)))
+                return self._read(ForgivingFile(file, unfilled(file)))
             except (soundfile.SoundFileError, ValueError, ArithmeticError, TypeError) as error:
                 why = getattr(error, "error_string", str(error)).rstrip(".")
                 file.seek(0)
@@ -184,7 +185,7 @@ class Audio(Media):
                     fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
                 ) from None
 
-    def _read(self, file: _Forgiving) -> tuple[np.ndarray[Any, Any], int]:
+    def _read(self, file: ForgivingFile) -> tuple[np.ndarray[Any, Any], int]:
         import soundfile
 
         with soundfile.SoundFile(file) as sound:
@@ -239,28 +240,3 @@ class Audio(Media):
                 why=f"at {rate:,} Hz; the limit is {limits().audio_seconds:,} seconds at {_USUAL_RATE:,} Hz",
                 fix="convert it: ffmpeg -i INPUT -ac 1 -ar 16000 output.wav",
             )
-
-
-class _Forgiving:
-    """A file for libsndfile, which looks where damaged headers point; an exception there would go to stderr."""
-
-    def __init__(self, file: BinaryIO, otherwise: tuple[int, bytes] | None) -> None:
-        self._file = file
-        self._otherwise = otherwise
-        self.tell = file.tell
-
-    def read(self, size: int) -> bytes:
-        """Read on; a size that its writer never filled in is there."""
-        start = self._file.tell()
-        found = self._file.read(size)
-        if self._otherwise is None or not start <= self._otherwise[0] < start + len(found):
-            return found
-        at, new = self._otherwise[0] - start, self._otherwise[1]
-        return (found[:at] + new + found[at + len(new) :])[: len(found)]
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Stay where it is when asked for a place before the start."""
-        try:
-            return self._file.seek(offset, whence)
-        except (OSError, ValueError):
-            return self._file.tell()
