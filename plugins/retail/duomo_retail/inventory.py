@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Adapter, Case, Decision, Finding, Guard, Payload, Quantiles, Reason, Record, find
+from duomo.adapters import Adapter, Case, Decision, Guard, Payload, Quantiles, Reason, Record
 from duomo.errors import BadInput, counted
 from duomo_retail import stocking
 from duomo_retail.forecast import Forecast
 from duomo_retail.plugin import INVENTORY_POLICY
 from duomo_retail.records import StockQuestion
 from duomo_retail.simulate import Costs, Ordering, at_or_below, every, fixed_lots, simulate, up_to
+from duomo_retail.stock_guards import calibrated, check_demand, in_one_unit, within_levels
 from duomo_retail.stocking import Plan
 
 Array = NDArray[np.float64]
@@ -108,7 +108,7 @@ class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
         return super().record(value, position)
 
     def guards(self, phase: str) -> Sequence[Guard]:
-        return [_calibrated, _in_one_unit, _within_levels] if phase == "input" else []
+        return [calibrated, in_one_unit, within_levels] if phase == "input" else []
 
     def prepare(self, record: Record[StockQuestion]) -> StockQuestion:
         return record.payload
@@ -174,7 +174,7 @@ _LISTS = ("levels", "period_quantiles", "protection_quantiles")
 
 
 def _answer(question: StockQuestion) -> _Answer:
-    _demand_shape(question)
+    check_demand(question)
     plan, parameters = _plan(question)
     # A level that is reached again each period is judged by the quantiles themselves; the others must be played out.
     at_once = question.policy == "newsvendor" or (question.policy == "base-stock" and question.review == 1)
@@ -280,67 +280,3 @@ def _in_packs(question: StockQuestion, wanted: float) -> float:
         return 0.0
     wanted = max(wanted, question.minimum_order)
     return math.ceil(wanted / question.pack_size - 1e-9) * question.pack_size if question.pack_size else wanted
-
-
-def _demand_shape(question: StockQuestion) -> None:
-    levels = question.levels
-    if not levels or not all(0 < a < b < 1 for a, b in itertools.pairwise([*levels, math.nextafter(1, 0)])):
-        raise BadInput(
-            f"article '{question.sku}': 'levels' are not those of quantiles",
-            why="they ascend between 0 and 1",
-            fix="such as 0.05 0.25 0.5 0.75 0.95, with a value of 'period_quantiles' for each",
-        )
-    if not question.period_quantiles:
-        raise BadInput(f"article '{question.sku}' has no 'period_quantiles'", why="demand decides how much to keep",
-                       fix="take them from a forecast: duomo_retail.inventory.ask(forecast, …)")  # fmt: skip
-    for field in ("period_quantiles", "protection_quantiles"):
-        values = getattr(question, field)
-        if values and (len(values) != len(question.levels) or values != sorted(values) or values[0] < 0):
-            raise BadInput(
-                f"article '{question.sku}': '{field}' are not quantiles of demand",
-                why=f"{counted(len(values), 'value')} for {counted(len(question.levels), 'level')}; "
-                "they may not fall, nor be below 0",
-                fix="take them from a forecast: duomo_retail.inventory.ask(forecast, …)",
-            )
-    if question.lead_time + question.review > 1 and not question.protection_quantiles:
-        raise BadInput(
-            f"article '{question.sku}' has no 'protection_quantiles'",
-            why=f"an order must last {counted(question.lead_time + question.review, 'period')}, "
-            "and quantiles do not add up",
-            fix="take the forecast's totals over lead time and review: duomo_retail.inventory.ask(forecast, …)",
-        )
-
-
-def _calibrated(record: Record[StockQuestion]) -> Iterator[Finding]:
-    if not record.payload.calibrated or not record.payload.levels:
-        yield find(
-            "CALIB.MISSING",
-            "the coverage of the quantiles was not checked",
-            field="calibrated",
-            record=record.key,
-            fix="calibrate the forecast (DemandForecast.fit), or say calibrated=true of quantiles that were checked",
-        )
-
-
-def _in_one_unit(record: Record[StockQuestion]) -> Iterator[Finding]:
-    q = record.payload
-    if q.cost_unit and q.unit and q.cost_unit != q.unit:
-        text = f"costs are per {q.cost_unit}, demand is in {q.unit}"
-        yield find("UNITS.MISMATCH", text, field="cost_unit", record=record.key, fix=f"give costs per {q.unit}")
-    if q.ordering_currency and q.currency and q.ordering_currency != q.currency:
-        text = f"an order costs {q.ordering_currency}, a unit {q.currency}"
-        fix = f"convert to {q.currency}"
-        yield find("UNITS.CURRENCY_MIXED", text, field="ordering_currency", record=record.key, fix=fix)
-
-
-def _within_levels(record: Record[StockQuestion]) -> Iterator[Finding]:
-    q = record.payload
-    ratio = stocking.critical_ratio(q.holding, q.shortage)
-    if q.levels and not q.levels[0] <= ratio <= q.levels[-1]:
-        yield find(
-            "OOD.RANGE",
-            f"the costs ask for the {ratio:.1%} quantile, and the forecast has {q.levels[0]:.0%} to {q.levels[-1]:.0%}",
-            field="levels",
-            record=record.key,
-            fix="forecast with a level at least as far out, on a panel large enough for it",
-        )
