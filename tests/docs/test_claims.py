@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"TPB": "docs/training-claims.md", "S": "docs/serving-claims.md"}
+PAGES = {"TPB": "docs/training-claims.md", "SAW": "docs/serving-claims.md"}
 LINES = [
     line
     for letter, page in PAGES.items()
@@ -36,4 +36,5 @@ def test_all_are_there():
     numbers = [f"T{number}" for number in range(1, 21)]
     numbers += [f"P{number}" for number in range(1, 8)] + [f"B{number}" for number in range(1, 14)]
     numbers += [f"S{number}" for number in range(1, 23)]
+    numbers += [f"A{number}" for number in range(1, 11)] + [f"W{number}" for number in range(1, 9)]
     assert [line.split()[1] for line in LINES] == numbers

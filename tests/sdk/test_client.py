@@ -55,6 +55,13 @@ def test_a_result_has_the_class_of_the_task(client):
     assert client.tasks() == {"text-classification": "fake/echo"}
 
 
+def test_headers_of_ones_own_are_sent_with_every_request(address):
+    with duomo.Client(address, headers={"authorization": "Bearer secret"}, catalog=CATALOG) as client:
+        assert client.run("text-classification", "hello", top_k=1).top.name == "hello"
+        [outcome] = client.map("text-classification", ["hello"])
+        assert outcome.ok
+
+
 def test_a_file_is_read_here_and_sent(client, tmp_path: Path):
     path = tmp_path / "a.txt"
     path.write_text("from a file", "utf-8")

@@ -57,6 +57,7 @@ class Client:
     Args:
         address: ``http://host:port``.
         token: what the server expects as its bearer token.
+        headers: sent with each request, for what stands before the server or has it mounted.
         timeout_s: how long one answer, or the next line of a list, may take to come.
         patience_s: how long a request is repeated while the server says that it is busy.
         catalog: the plugins whose tasks give results their classes; all installed ones when left out.
@@ -70,14 +71,15 @@ class Client:
         address: str,
         *,
         token: str = "",
+        headers: Mapping[str, str] | None = None,
         timeout_s: float = 120.0,
         patience_s: float = 60.0,
         catalog: Catalog | None = None,
     ) -> None:
         if not address.startswith(("http://", "https://")):
             raise UsageProblem(f"'{address}' is not the address of a server", fix="http://127.0.0.1:8000")
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout_s)
+        own = {"authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=address, headers={**own, **(headers or {})}, timeout=timeout_s)
         self._id = uuid.uuid4().hex
         self._patience_s = patience_s
         self._catalog = catalog

@@ -20,6 +20,8 @@ import duomo
 from duomo import serving
 from duomo.catalog import resolve
 from duomo.client.encode import encode_item, encode_options
+from duomo.inputs import TableRow
+from duomo.serving.forms import task_body
 from duomo.serving.wire import to_item, to_options
 from duomo.testing import echo_spec, fake_catalog
 from tests.sdk.serving import browser
@@ -138,6 +140,32 @@ def test_every_task_says_what_it_takes_and_its_example_is_of_that_schema(client)
         if described["example"] is not None:
             jsonschema.validate(described["example"]["input"], described["input"])
             jsonschema.validate(described["example"]["options"], described["options"])
+
+
+def test_every_task_takes_a_form_of_its_example_as_the_same_input(client):
+    """Files are bytes, texts are texts, and all else is JSON in a field."""
+    num = 0
+    for name in TASKS:
+        cls, example = (
+            resolve(duomo.default_catalog().task(name).target),
+            client.get(f"/v1/tasks/{name}").json()["example"],
+        )
+        if example is None or issubclass(cls.Input, TableRow):  # cells of a form are texts, as in a CSV file
+            continue
+        given = example["input"]
+        fields = {key: field(each) for key, each in (given if isinstance(given, dict) else {"input": given}).items()}
+        body = task_body({**fields, "options": json.dumps(example["options"])}, cls, serving.WireLimits())
+        items = [to_item(given, cls.Input), body["input"]]
+        assert encode_item(cls.Input.accept(items[0])) == encode_item(cls.Input.accept(items[1])), name
+        assert body["options"] == example["options"]
+        num += 1
+    assert num >= 80
+
+
+def field(value):
+    if isinstance(value, str):
+        return base64.b64decode(value.partition(",")[2]) if value.startswith("data:") else value
+    return json.dumps(value)
 
 
 @pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")

@@ -194,6 +194,14 @@ def test_a_candidate_that_is_compared_at_the_end_of_the_server_is_closed():
         candidate("text")
 
 
+def test_a_model_that_is_named_where_none_counts_is_refused(client):
+    client.post(f"{PLACE}/shadow", json={"model": "fake/loud"}, headers=ADMIN)
+    for act in ("promote", "rollback"):
+        reply = client.post(f"{PLACE}/{act}", json={"model": "fake/other"}, headers=ADMIN)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "E-OPTION")
+    assert client.get("/-/models", headers=ADMIN).json()["text-classification"]["serves"] == "fake/echo"
+
+
 @pytest.mark.parametrize("act", ["promote", "rollback", "explode"])
 def test_what_cannot_be_done_is_said(client, act):
     assert client.post(f"{PLACE}/{act}", headers=ADMIN).status_code == 400
