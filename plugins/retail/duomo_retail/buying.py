@@ -61,16 +61,21 @@ class BgNbd(Artifact):
         return np.where(x > 0, 1 / (1 + odds), 1.0)
 
     def expected_purchases(self, seen: Purchases, time: float) -> Array:
-        """Purchases of each customer in the next `time`, given what was seen, (n,)."""
+        """Purchases of each customer in the next `time`, given what was seen, (n,).
+
+        The paper's closed form (equation 10) is c / (a - 1) times a difference of two numbers near one: where hardly
+        anybody leaves, c is large and nothing of the difference is left. Its derivative by time has none, so that is
+        integrated, over the logarithm of time.
+        """
         from scipy.special import hyp2f1
 
-        x, recency, age = seen
-        r, alpha, a, b = self.r, self.alpha, self.a, self.b
-        z = time / (alpha + age + time)
-        series = hyp2f1(r + x, b + x, a + b + x - 1, z)
-        gain = 1 - ((alpha + age) / (alpha + age + time)) ** (r + x) * series
-        odds = a / (b + np.maximum(x, 1) - 1) * ((alpha + age) / (alpha + recency)) ** (r + x)
-        return np.asarray((a + b + x - 1) / (a - 1) * gain / (1 + np.where(x > 0, odds, 0.0)))
+        x, _, age = seen
+        r, a, b = (self.r + x)[:, None], self.a, (self.b + x)[:, None]
+        top = np.log1p(time / (self.alpha + age))
+        places, weights = np.polynomial.legendre.leggauss(_PLACES)
+        at = top[:, None] * (places + 1) / 2
+        rates = r * hyp2f1(r + 1, a, a + b, -np.expm1(at)) * np.exp(at)
+        return np.asarray(rates @ weights * top / 2 * self.probability_alive(seen))
 
 
 class GammaGamma(Artifact):
@@ -108,6 +113,10 @@ class GammaGamma(Artifact):
         return np.asarray(self.p * (self.v + total) / (self.p * frequency + self.q - 1))
 
 
+_PLACES = 32
+"""At which the rate of buying is looked at, from now to the horizon."""
+_FARTHEST = 7.0
+"""The logarithm of a parameter stays within: customers who are all alike, or never leave, have it at infinity."""
 _ABOVE_ONE = np.array([0.0, 1.0, 0.0])
 
 
@@ -145,9 +154,9 @@ def _maximise(likelihood: Callable[[Array], float], count: int) -> list[float]:
     from scipy.optimize import minimize
 
     def loss(logs: Array) -> float:
-        value = likelihood(np.exp(np.clip(logs, -20, 20)))
+        value = likelihood(np.exp(np.clip(logs, -_FARTHEST, _FARTHEST)))
         return -value if np.isfinite(value) else 1e300
 
     found = minimize(loss, np.full(count, 0.1), method="Nelder-Mead", options={"maxiter": 4000, "fatol": 1e-9})
     found = minimize(loss, found.x, method="Nelder-Mead", options={"maxiter": 4000, "xatol": 1e-8, "fatol": 1e-10})
-    return [float(each) for each in np.exp(found.x)]
+    return [float(each) for each in np.exp(np.clip(found.x, -_FARTHEST, _FARTHEST))]

@@ -90,6 +90,10 @@ def usable(records: Sequence[Record[Customer]], window: Window) -> list[Summary]
     return seen
 
 
+LONG_PAUSE = 90
+"""Days without a purchase of anybody, behind which one more is hardly the end of what was seen."""
+
+
 def last_day(records: Sequence[Record[Customer]]) -> str:
     """Return the last day of all purchases whose date can be read, in ISO format."""
     days: list[dt.date] = []
@@ -98,7 +102,15 @@ def last_day(records: Sequence[Record[Customer]]) -> str:
             days.append(_day(text, "dates"))
     if not days:
         raise BadInput("no purchase has a date", why=f"none of {len(records)} customers has one", fix="fill in 'dates'")
-    return max(days).isoformat()
+    known = sorted(set(days))
+    last, before = known[-1], known[-2:][0]
+    if last - before > max(before - known[0], dt.timedelta(days=LONG_PAUSE)):
+        raise BadInput(
+            f"the last purchase is on {last}, and all others are until {before}",
+            why="the window would end there, and everybody would have left: the year is wrong more often than right",
+            fix=f"correct the date, or say until when was looked: Window(end='{before}')",
+        )
+    return last.isoformat()
 
 
 def _unit(day: dt.date, days: int) -> int:

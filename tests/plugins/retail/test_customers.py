@@ -28,6 +28,48 @@ def test_gamma_gamma_has_the_published_parameters() -> None:
     assert 36 < few < many < 100
 
 
+def test_expected_purchases_are_those_of_the_closed_form_and_have_no_hole_where_hardly_anybody_leaves() -> None:
+    from scipy.special import hyp2f1
+
+    seen = Purchases(np.array([0.0, 2, 9]), np.array([0.0, 30, 38]), np.array([38.9, 38.9, 38.9]))
+    model = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
+    x, rest = seen.frequency, 4.414 + 38.9
+    c, z = model.a + model.b + x - 1, 39 / (rest + 39)
+    closed = c / (model.a - 1) * (1 - (1 - z) ** (model.r + x) * hyp2f1(model.r + x, model.b + x, c, z))
+    alive = model.probability_alive(seen)
+    assert model.expected_purchases(seen, 39.0) == pytest.approx(closed * alive, rel=1e-9)
+    # Nobody leaves: each goes on at the rate that is expected of them.
+    loyal = BgNbd(r=0.243, alpha=4.414, a=1e-6, b=4e8)
+    assert loyal.expected_purchases(seen, 39.0) == pytest.approx((0.243 + x) / rest * 39, rel=1e-6)
+    assert np.isfinite(BgNbd(r=0.243, alpha=4.414, a=1.0, b=2.4).expected_purchases(seen, 39.0)).all()
+
+
+def test_customers_who_never_leave_are_expected_to_go_on() -> None:
+    """The closed form gave -265,740,317,052 purchases."""
+    rng = np.random.default_rng(1)
+    people = []
+    for i in range(150):
+        days = sorted(rng.integers(0, 360, 1 + rng.poisson(3)))
+        dates = [str(np.datetime64("2024-01-01") + int(day)) for day in days]
+        people.append({"customer_id": str(i), "dates": dates, "amounts": [10.0 + i % 7] * len(dates)})
+    adapter = CustomerValue(artifacts={"window": Window(end="2024-12-31", horizon=52)})
+    adapter = adapter.fit(adapter.records(people))
+    expected = sum(each.unwrap().payload.expected_purchases for each in adapter.map(people))
+    # A year more of the same, and of the same share of customers.
+    assert 0.8 < expected / sum(len(each["dates"]) for each in people) < 1.1
+
+
+def test_a_purchase_of_another_century_does_not_end_the_window() -> None:
+    people = [
+        {"customer_id": str(i), "dates": ["2025-01-06", f"2025-03-{1 + i:02}"], "amounts": [20.0, 25.0]}
+        for i in range(9)
+    ]
+    people.append({"customer_id": "typo", "dates": ["2205-03-07"], "amounts": [9.0]})
+    adapter = CustomerValue()
+    with pytest.raises(BadInput, match="the last purchase is on 2205-03-07, and all others are until 2025-03-09"):
+        adapter.fit(adapter.records(people))
+
+
 @pytest.fixture(scope="module")
 def fitted() -> tuple[CustomerValue, list[dict[str, Any]]]:
     people = data.cdnow()
