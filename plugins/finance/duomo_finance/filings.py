@@ -24,11 +24,20 @@ class Sum(NamedTuple):
     total: str
     parts: tuple[str, ...]
     signs: tuple[int, ...] = ()
+    also: tuple[str, ...] = ()
+    """Parts that few companies have: added where they are reported."""
 
 
 WHOLE_EQUITY = "StockholdersEquityIncludingPortionAttributableToNoncontrollingInterest"
+BETWEEN = (
+    "TemporaryEquityCarryingAmountIncludingPortionAttributableToNoncontrollingInterests"
+    "|TemporaryEquityCarryingAmountAttributableToParent|TemporaryEquityCarryingAmount",
+    "RedeemableNoncontrollingInterestEquityCarryingAmount|TemporaryEquityCarryingAmountAttributableToNoncontrollingInterest"
+    "|RedeemableNoncontrollingInterestEquityCommonCarryingAmount",
+)
+"""What US GAAP shows between liabilities and equity, and counts as neither."""
 SUMS = (
-    Sum("Assets", ("Liabilities", f"{WHOLE_EQUITY}|StockholdersEquity|Equity")),
+    Sum("Assets", ("Liabilities", f"{WHOLE_EQUITY}|StockholdersEquity|Equity"), (), (*BETWEEN, "MinorityInterest")),
     Sum("Assets", ("LiabilitiesAndStockholdersEquity|EquityAndLiabilities",)),
     Sum("Assets", ("AssetsCurrent|CurrentAssets", "AssetsNoncurrent|NoncurrentAssets")),
     Sum("Liabilities", ("LiabilitiesCurrent|CurrentLiabilities", "LiabilitiesNoncurrent|NoncurrentLiabilities")),
@@ -36,6 +45,20 @@ SUMS = (
                         "CostOfRevenue|CostOfSales|CostOfGoodsAndServicesSold"), (1, -1)),
 )  # fmt: skip
 """What must come out under US GAAP and IFRS, where all of it is reported for one context."""
+
+
+CURRENCIES = frozenset(
+    (
+        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD "
+        "CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL "
+        "GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW "
+        "KWD KYD KZT LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN "
+        "NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP "
+        "SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED "
+        "VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG ZWL EEK SKK SIT MTL CYP "
+    ).split()
+)
+"""ISO 4217, with some that old filings have. MWH and BBL are three capitals and no money."""
 
 
 class DocField(Result):
@@ -166,8 +189,7 @@ def check_sums(facts: Sequence[Fact]) -> list[SumCheck]:
 
 def currencies(facts: Sequence[Fact]) -> list[str]:
     """ISO codes of the units of money."""
-    parts = {part for each in facts for part in each.unit.split("/")}
-    return sorted(part for part in parts if len(part) == 3 and part.isupper())
+    return sorted({part for each in facts for part in each.unit.split("/")} & CURRENCIES)
 
 
 def _check(one: Sum, table: Mapping[str, Fact], context: Context, unit: str) -> SumCheck | None:
@@ -176,6 +198,12 @@ def _check(one: Sum, table: Mapping[str, Fact], context: Context, unit: str) -> 
     parts = [each for each in found if each is not None and each.number is not None]
     if total is None or total.number is None or len(parts) < len(one.parts):
         return None
+    for part in one.also:
+        extra = next((table[name] for name in part.split("|") if name in table), None)
+        # The whole equity holds that of minorities already.
+        held = part == "MinorityInterest" and parts[1].name != "StockholdersEquity"
+        if extra and extra.number is not None and not held:
+            parts.append(extra)
     signs = one.signs or (1,) * len(parts)
     added = sum((sign * (each.number or Decimal(0)) for sign, each in zip(signs, parts, strict=True)), Decimal(0))
     tolerance = sum((each.tolerance for each in parts), total.tolerance)

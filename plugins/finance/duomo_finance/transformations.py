@@ -39,6 +39,11 @@ _MARKS = r"[\s\u00a0\u202f'’`′＇]"
 """What may part thousands, beside the mark that is not before the fraction."""
 
 
+_IN_THOUSANDS = re.compile(r"[+-]? ?(?:\d*|\d{1,3}(?:[ ,.]+\d{3})*)")
+_IN_LAKHS = re.compile(r"[+-]? ?(?:\d*|\d{1,2}(?:[ ,.]+\d{2})*[ ,.]+\d{3}|\d{1,3}(?:[ ,.]+\d{3})*)")
+"""The whole part of a number, marks other than a comma and a point as blanks."""
+
+
 def key_of(form: str) -> str:
     """A format's local name without hyphens: ``ixt:date-day-month-year`` is ``datedaymonthyear``."""
     return form.rpartition(":")[2].replace("-", "").lower()
@@ -69,6 +74,8 @@ def transform_number(text: str, form: str) -> Decimal:
         ValueError: The format is not known here, or the text is not in it.
     """
     key, plain = key_of(form), re.sub(_MARKS, "", text)
+    if key == "numwordsen" and text.strip().lower() in ("no", "none", "nil", "zero"):
+        return Decimal(0)
     if key in ZERO or (plain in ("-", "–", "—") and form):
         return Decimal(0)
     if key.startswith("numunitdecimal"):
@@ -76,8 +83,11 @@ def transform_number(text: str, form: str) -> Decimal:
     elif key in COMMA or key in POINT:
         thousands, point = (".", ",") if key in COMMA else (",", ".")
         whole, _, fraction = plain.partition(point)
-        # Marks of thousands behind the fraction's: the page is in another format than it says.
-        if thousands in fraction:
+        # Marks behind the fraction's, or elsewhere than between thousands: the page is in another format than it says,
+        # or a footnote's number stands behind the figure, which would be ten or a thousand times as much.
+        grouped = _IN_LAKHS if key == "numdotdecimalin" else _IN_THOUSANDS
+        shown = re.sub(_MARKS, " ", text.strip()).partition(point)[0].strip()
+        if thousands in fraction or not grouped.fullmatch(shown):
             _refuse(text)
         plain = whole.replace(thousands, "") + (f".{fraction}" if fraction else "")
     elif form:
@@ -89,7 +99,7 @@ def transform_number(text: str, form: str) -> Decimal:
 
 def _date(text: str, order: list[str]) -> str:
     words = re.findall(r"\d+|[^\W\d_]+", re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text.lower()))
-    words = [word for word in words if word not in ("of", "the", "day")]
+    words = [word for word in words if word not in ("of", "the", "day", "年", "月", "日")]
     if len(words) != len(order):
         _refuse(text)
     found = {}

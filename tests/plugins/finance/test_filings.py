@@ -169,6 +169,31 @@ def test_two_values_for_one_thing_and_two_currencies_are_for_a_person():
     assert fields(rounded)[1].findings == [], "the same figure, rounded more, is no contradiction"
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        {"StockholdersEquity": 350, "TemporaryEquityCarryingAmountAttributableToParent": 50},
+        {"StockholdersEquity": 350, "MinorityInterest": 50},
+        {"StockholdersEquityIncludingPortionAttributableToNoncontrollingInterest": 400, "MinorityInterest": 50},
+        {"StockholdersEquity": 300, "MinorityInterest": 50, "RedeemableNoncontrollingInterestEquityCarryingAmount": 50},
+    ],
+)
+def test_what_stands_between_liabilities_and_equity_is_no_mistake_of_addition(between):
+    figures = {"Assets": 1000, "Liabilities": 600, **between}
+    body = "".join(
+        f'<us:{name} contextRef="now" unitRef="usd" decimals="0">{value}</us:{name}>' for name, value in figures.items()
+    )
+    _, result = fields(instance(body))
+    assert result.findings == []
+    assert [each.holds for each in result.payload.checks] == [True]
+
+
+def test_a_unit_of_energy_is_no_currency():
+    unit = '<xbrli:unit id="mwh"><xbrli:measure>utr:MWH</xbrli:measure></xbrli:unit>'
+    _, result = fields(instance(BALANCE + unit + '<us:Sold contextRef="year" unitRef="mwh" decimals="0">5</us:Sold>'))
+    assert (result.payload.currencies, result.findings) == (["USD"], [])
+
+
 def test_entities_that_expand_or_read_files_are_refused():
     bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>' + instance("<us:X contextRef='now'>&b;</us:X>")
     with pytest.raises(InputUnreadable, match="declares entities of its own"):
@@ -363,6 +388,9 @@ def number(attributes, shown):
         ('decimals="2" format="ixt:numspacecomma"', "1 234,56", "1234.56"),
         ('decimals="2" format="ixt:numspacedot"', "1 234.56", "1234.56"),
         ('decimals="2" format="ixt:numcomma"', "1234,56", "1234.56"),
+        ('decimals="0" format="ixt:num-dot-decimal-in"', "12,34,567", "1234567"),
+        ('decimals="0" format="ixt:num-dot-decimal"', "1,234, 567", "1234567"),
+        ('decimals="0" format="ixt-sec:numwordsen"', "no", "0"),
     ],
 )
 def test_numbers_are_what_their_format_says(attributes, shown, value):
@@ -389,6 +417,11 @@ def test_a_precision_is_a_number_of_decimals():
         # In the other format, whatever the tag says.
         ('format="ixt:num-dot-decimal"', "1.234,56"),
         ('format="ixt:num-comma-decimal"', "1,234.56"),
+        # Two places behind the mark are no thousands, and the fifth digit is the number of a footnote.
+        ('format="ixt:num-dot-decimal"', "1,23"),
+        ('format="ixt:num-dot-decimal"', "1,2341"),
+        ('format="ixt:num-comma-decimal"', "1.23"),
+        ('format="ixt:num-dot-decimal"', "12,34,567"),
     ],
 )
 def test_a_number_beyond_reason_costs_its_own_fact(attributes, shown):
