@@ -150,7 +150,7 @@ PADDLE_OCR = ModelSpec(
     packages=("rapidocr==3.10.0 --hash=sha256:2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",),
     packs=("starter",),
     languages=("en", "zh"),
-    limits="Wants the page upright; reads columns across, row by row; handwriting comes out as noise.",
+    limits="Reads columns across, row by row; turns no page of under eight letters; handwriting comes out as noise.",
 )
 
 CODES = ModelSpec(

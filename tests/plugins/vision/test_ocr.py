@@ -159,6 +159,18 @@ def test_the_engine_takes_as_many_threads_as_torch_may_use(monkeypatch: pytest.M
     assert ocr._num_threads() == -1  # the same
 
 
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_a_page_that_lies_on_its_side_or_head_is_read_as_it_was_printed(ocr: duomo.Runner[Any], turned: int) -> None:
+    lines = ["Total amount due: 1,234.56 EUR", "Please pay within 30 days."]
+    picture, font = PIL.Image.new("RGB", (440, 90), "white"), PIL.ImageFont.load_default(22)
+    for row, text in enumerate(lines):
+        PIL.ImageDraw.Draw(picture).text((20, 10 + 36 * row), text, fill="black", font=font)
+    found = ocr(picture.rotate(-turned, expand=True))  # clockwise
+    assert found.text == "\n".join(lines)
+    x, y = {90: (90 - 10, 20), 180: (440 - 20, 90 - 10), 270: (10, 440 - 20)}[turned]
+    assert min(np.hypot(x - a, y - b) for a, b in found.lines[0].corners) < 15, "the first letter is where it was drawn"
+
+
 def test_rows_are_read_from_left_to_right_and_then_downwards() -> None:
     from duomo_vision.ocr import in_reading_order  # which needs the package that has the weights
 
