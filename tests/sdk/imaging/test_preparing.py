@@ -1,6 +1,7 @@
 """Images prepared by the shorter way are what the image processor itself makes of them, to the last bit."""
 
 import io
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -13,6 +14,7 @@ from duomo.errors import BadInput
 from duomo.imaging import Preparation
 
 SQUARE = {"height": 32, "width": 32}
+SHORTER: Any = {"size": {"shortest_edge": 32}}
 PROCESSORS = {
     "CLIP, the shorter side and a cut": tf.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32),
     "SigLIP, one square": tf.SiglipImageProcessor(size=SQUARE),
@@ -52,7 +54,7 @@ def test_images_are_prepared_as_by_the_processor(name: str, images: list[duomo.I
 
 
 def test_padded_images_have_the_mask_of_their_own_processor(images: list[duomo.Image]) -> None:
-    processor = tf.ViltImageProcessor(size={"shortest_edge": 32}, size_divisor=8)
+    processor = tf.ViltImageProcessor(**SHORTER, size_divisor=8)
     prepared = Preparation(processor)
     for image in images:
         wanted, own = processor(images=[image.pil()], return_tensors="pt"), prepared([image])
@@ -60,8 +62,7 @@ def test_padded_images_have_the_mask_of_their_own_processor(images: list[duomo.I
         assert all(torch.equal(own[key], wanted[key]) for key in own)
 
 
-@pytest.mark.parametrize("processor", [tf.ViltImageProcessor(size={"shortest_edge": 32}, size_divisor=32)])
-def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow(processor: object) -> None:
+def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow() -> None:
     narrow = duomo.Image.accept(np.zeros((1, 200, 3), np.uint8))
     with pytest.raises(BadInput, match="too narrow for this model: 200 x 1 pixels"):
-        Preparation(processor)([narrow])
+        Preparation(tf.ViltImageProcessor(**SHORTER, size_divisor=32))([narrow])
