@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from transformers import AutoTokenizer, ClapModel
 
 from duomo import Audio, WeightsRef
@@ -32,6 +33,8 @@ class Clap(Hearing[Audio, Classification]):
         config = self.network.config.text_config
         # RoBERTa counts positions from pad_token_id + 1, so that the last rows do not exist.
         self.max_tokens: int = config.max_position_embeddings - (config.pad_token_id or 0) - 1
+        self.known: tuple[Tensor, Tensor] | None = None
+        """Tokens and vectors of the labels asked for last: most runs ask for the same ones again and again."""
 
     def check_options(self, options: ZeroShotAudioClassificationOptions) -> None:
         """Refuse labels that are longer than the model reads."""
@@ -47,17 +50,26 @@ class Clap(Hearing[Audio, Classification]):
 
     def forward(self, batch: list[Inputs]) -> list[Tensor]:
         """Scores of each window, (labels,)."""
-        *windows, self.texts = batch
+        *windows, texts = batch
+        self.vectors = self._vectors(texts)
         return super().forward(windows)
 
     def compute(self, inputs: Inputs) -> Tensor:
-        logits: Tensor = self.network(**self.texts, **inputs).logits_per_audio
+        heard = F.normalize(self.network.get_audio_features(**inputs).pooler_output, dim=-1)
+        logits: Tensor = heard @ self.vectors.T * self.network.logit_scale_a.exp()
         return logits.float().softmax(-1)
 
     def postprocess(
         self, output: list[Tensor], features: list[Features], options: ZeroShotAudioClassificationOptions
     ) -> list[Classification]:
         return [Classification.ranked(options.labels, each) for each in means(output, features)]
+
+    def _vectors(self, texts: Inputs) -> Tensor:
+        """Vectors of the labels, (labels, D), each of length 1."""
+        ids = texts["input_ids"]
+        if self.known is None or not torch.equal(self.known[0], ids):
+            self.known = ids, F.normalize(self.network.get_text_features(**texts).pooler_output, dim=-1)
+        return self.known[1]
 
     def _texts(self, options: ZeroShotAudioClassificationOptions) -> Inputs:
         sentences = [options.template.replace("{}", label) for label in options.labels]

@@ -52,6 +52,20 @@ def test_the_template_stands_around_each_label(folder: Path) -> None:
     assert found == pytest.approx({each["label"]: each["score"] for each in expected}, abs=1e-5)
 
 
+def test_labels_are_read_once_until_others_are_asked_for(folder: Path) -> None:
+    runner = duomo.load("zero-shot-audio-classification", f"dir:{folder}", device="cpu")
+    reads: list[int] = []
+    network = runner.executor.worker.model.network  # type: ignore[attr-defined]
+    network.text_model.register_forward_hook(lambda *_: reads.append(1))
+    items = [(voice(pitch, 1.0, RATE), RATE) for pitch in (100, 120, 140)]
+    alike = [scores(outcome.unwrap()) for outcome in runner.map(items, batch_size=1, labels=LABELS)]
+    assert len(reads) == 1
+    other = scores(runner(items[0], labels=["a dog", "a dog of music"]))
+    assert len(reads) == 2
+    assert other.keys() != alike[0].keys()
+    assert scores(runner(items[0], labels=LABELS)) == pytest.approx(alike[0], abs=1e-6)
+
+
 def test_a_long_recording_is_an_error_cut_or_heard_in_windows(folder: Path) -> None:
     runner = duomo.load("zero-shot-audio-classification", f"dir:{folder}", device="cpu")
     sound = voice(120, 5.0, RATE)
