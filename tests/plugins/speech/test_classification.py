@@ -87,7 +87,7 @@ def test_a_regression_is_refused(checkpoint: Make) -> None:
         duomo.load("audio-classification", f"dir:{checkpoint('ast', problem_type='regression')}", device="cpu")
 
 
-@pytest.mark.parametrize(("numbers", "passes"), [(2**16, [4, 3]), (2**18, [1] * 7), (2**19, [1] * 7), (8, [7])])
+@pytest.mark.parametrize(("numbers", "passes"), [(2**13, [4, 3]), (2**15, [1] * 7), (2**16, [1] * 7), (8, [7])])
 def test_long_windows_go_through_a_cpu_few_at_a_time(numbers: int, passes: list[int]) -> None:
     windows = [{"input_values": torch.full((1, numbers), float(at))} for at in range(7)]
     sizes = []
