@@ -33,6 +33,7 @@ HOP = 160  # samples
 WINDOW = 160  # frames of 10 ms
 STEP = 77  # frames between windows: 1.3 a second
 COVERAGE = 0.75  # a last window with less sound than this is left out
+OFFSET = 1e-3  # of full scale; speech without a direct current lies below
 LOUDNESS_DB = -30  # quieter audio clips are raised to it
 THRESHOLD = 0.72  # cosine above which two voices are taken for one
 VOICE = VoiceActivityDetectionOptions.parse({"min_speech_s": 0.1, "min_silence_s": 0.2, "pad_s": 0.03})
@@ -166,7 +167,12 @@ class ResemblyzerVerification(_Resemblyzer):
 
 
 def raised(samples: np.ndarray) -> np.ndarray:
-    """The samples, made louder when they are quieter than `LOUDNESS_DB`; the network was trained at that level."""
+    """The samples, made louder when they are quieter than `LOUDNESS_DB`; the network was trained at that level.
+
+    A mean beyond `OFFSET` is a direct current of the microphone: taken off, since to the network it is part of a voice.
+    """
+    offset = samples.mean(dtype=np.float64)
+    samples = samples - np.float32(offset) if abs(offset) > OFFSET else samples
     rms = math.sqrt(float(np.square(samples, dtype=np.float64).mean()))
     target: float = 10 ** (LOUDNESS_DB / 20)
     return samples * np.float32(target / rms) if 0 < rms < target else samples

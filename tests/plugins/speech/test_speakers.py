@@ -149,6 +149,12 @@ def test_a_quiet_recording_is_the_same_voice(speakers, voices):
     assert speakers((clip, RATE)).similarity(speakers((clip * 0.01, RATE))) > 0.95
 
 
+@pytest.mark.parametrize("offset", [0.005, 0.05, -0.3])
+def test_a_direct_current_under_the_sound_is_not_part_of_a_voice(speakers, voices, offset):
+    clip = 0.5 * np.concatenate(voices["town.flac"])
+    assert speakers((clip, RATE)).similarity(speakers((clip + offset, RATE))) > 0.99
+
+
 PACKAGE = {
     ("beckett.wav", "clone-test.wav"): 0.459,
     ("beckett.wav", "two_cities.wav"): 0.726,

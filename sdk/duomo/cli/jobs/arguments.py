@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import typing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,18 @@ def parse_params(given: RunOptions, known: type[Options]) -> dict[str, Any]:
         key, name = _split(param, "--param-file corpus=texts.txt")
         options[key] = list(text_lines(check_file(Path(name), "text")))
     short = {"top_k": given.top_k, "seed": given.seed, "long": given.long}
-    return {**options, **{name: value for name, value in short.items() if value is not None}}
+    short = {name: value for name, value in short.items() if value is not None}
+    _check_said_once(found, short, [_split(each, "--param-file corpus=texts.txt")[0] for each in given.param_files])
+    return {**options, **short}
+
+
+def _check_said_once(params: Mapping[str, object], short: Mapping[str, object], files: Sequence[str]) -> None:
+    """Refuse an option that is given in two ways: one of both would be dropped."""
+    for name in {*params, *short, *files}:
+        ways = [f"-p {name}=…"] * (name in params) + [f"--{name.replace('_', '-')}"] * (name in short)
+        ways += [f"--param-file {name}=…"] * files.count(name)
+        if len(ways) > 1:
+            raise UsageProblem(f"{name} is given twice", why=" and ".join(ways), fix=f"leave out {ways[-1]}")
 
 
 def as_text(argument: str) -> str:
