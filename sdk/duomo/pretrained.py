@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import (
@@ -32,6 +33,7 @@ Network = Any
 Processor = Any
 """An image processor, feature extractor or tokenizer of transformers: settings and methods differ by family."""
 
+_NONE: Mapping[str, object] = MappingProxyType({})
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
 # Left out, trust_remote_code makes transformers ask on the terminal, and a hasty "y" would run a stranger's code.
 
@@ -129,13 +131,14 @@ def load_config(folder: Any) -> Any:
         return None
 
 
-def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
+def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mapping[str, object] = _NONE) -> Any:
     """A tokenizer, feature extractor or image processor of the folder.
 
     Args:
         auto: such as ``AutoTokenizer``.
         weights: a folder in transformers layout.
         what: its name in messages, such as ``tokenizer``.
+        settings: what replaces settings of the folder.
 
     Raises:
         WeightsMissing: the folder has none.
@@ -144,7 +147,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str) -> Any:
     """
     try:
         with quiet():
-            return auto.from_pretrained(weights.network_folder, **_SAFE)
+            return auto.from_pretrained(weights.network_folder, **_SAFE, **settings)
     except (OSError, ValueError, ImportError) as error:
         _refuse_own_code(weights, error)
         if isinstance(error, ImportError):

@@ -136,6 +136,13 @@ def grounding(folder: Path) -> None:
     tiny_grounding.grounding_dino(folder)
 
 
+def oneformer(folder: Path) -> None:
+    """As in the tests of the vision plugin."""
+    from tests.plugins.vision import tiny_oneformer
+
+    tiny_oneformer.oneformer(folder)
+
+
 def dense(kind: str) -> Callable[[Path], None]:
     """As in the tests of the vision plugin."""
 
@@ -333,6 +340,10 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/transformers", "object-detection"): dense("yolos"),
     ("vision/transformers", "zero-shot-object-detection"): dense("owl_vit"),
     ("vision/grounding-dino", "zero-shot-object-detection"): grounding,
+    **dict.fromkeys(
+        (("vision/oneformer", f"{kind}-segmentation") for kind in ("semantic", "instance", "panoptic", "person")),
+        oneformer,
+    ),
     ("vision/transformers", "semantic-segmentation"): dense("segformer"),
     ("vision/transformers", "instance-segmentation"): dense("mask_former"),
     ("vision/transformers", "panoptic-segmentation"): dense("mask_former"),

@@ -165,3 +165,16 @@ GROUNDED: dict[str, Any] = _family(
     "0.4 is usual",
 )
 """The same for its second family of zero-shot object detection."""
+_ONEFORMER = "OneFormerForUniversalSegmentation"
+ONEFORMER: dict[str, dict[str, Any]] = {
+    "semantic-segmentation": _family("oneformer:OneFormerSemantic", "OneFormer", _ONEFORMER),
+    "instance-segmentation": _family("oneformer:OneFormerInstances", "OneFormer", _ONEFORMER),
+    "panoptic-segmentation": _family("oneformer:OneFormerPanoptic", "OneFormer", _ONEFORMER),
+    "person-segmentation": _family(
+        "oneformer:OneFormerPeople",
+        "OneFormer with a label person",
+        _ONEFORMER,
+        limits="the most likely label of each pixel: no threshold",
+    ),
+}
+"""One network for each kind of segmentation, by task."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
-from duomo_vision.families import FAMILIES, GROUNDED
+from duomo_vision.families import FAMILIES, GROUNDED, ONEFORMER
 
 RAPIDOCR_RUNTIME = (
     "onnxruntime>=1.20",
@@ -285,6 +285,10 @@ class Vision(Hooks):
             *(TRANSFORMERS._replace(task=task, trainer="", **changed) for task, changed in FAMILIES.items()),
             TRANSFORMERS._replace(
                 name="vision/grounding-dino", task="zero-shot-object-detection", trainer="", **GROUNDED
+            ),
+            *(
+                TRANSFORMERS._replace(name="vision/oneformer", task=task, trainer="", **changed)
+                for task, changed in ONEFORMER.items()
             ),
         )
 
