@@ -12,7 +12,8 @@ import duomo
 from duomo.errors import PluginBroken, Unavailable, UsageProblem, WorkerLost
 from duomo.execution.base import Job
 from duomo.execution.pools import child
-from duomo.execution.pools.local import LocalExecutor, within
+from duomo.execution.pools.local import LocalExecutor
+from duomo.execution.pools.placing import within
 from duomo.testing import EchoModel, echo_spec, fake_catalog
 
 pytestmark = pytest.mark.multiproc

@@ -5,30 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import multiprocessing
-import os
 import selectors
 import threading
 from collections.abc import Sequence
 from typing import Any
 
-from duomo.counting import counted
-from duomo.errors import Unavailable, UsageProblem
+from duomo.errors import Unavailable
 from duomo.execution.base import Job, ModelFacts
-from duomo.execution.devices import accelerators, pick_device, torch_in_use
-from duomo.execution.plan import ExecutionPlan
+from duomo.execution.devices import torch_in_use
 from duomo.execution.pools import child, process
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
 from duomo.execution.pools.interrupts import let_through
+from duomo.execution.pools.placing import threads_for, with_devices, within
 from duomo.execution.pools.pool import PoolExecutor
 from duomo.execution.pools.rank import Rank
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS
 from duomo.execution.pools.selecting import new_selector
 from duomo.execution.pools.transport import Message
 from duomo.outcome import ItemError
-from duomo.parallel import ParallelDims
-
-MOST_A_CORE = 16
-"""Processes on the CPU: more than one a core may be meant, more than this is a slip of the keyboard."""
 
 
 class LocalExecutor(PoolExecutor):
@@ -73,7 +67,7 @@ class LocalCrew(Crew):
         """Start all processes at once, and wait until each has loaded the model."""
         self._plan = with_devices(job)
         self._job = job._replace(plan=self._plan)
-        self._threads = self._plan.threads or _threads_for(len(self._plan.devices))
+        self._threads = self._plan.threads or threads_for(len(self._plan.devices))
         self._preload = [job.spec.loader.partition(":")[0], "duomo.execution.worker"]
         if self._plan.dims.group > 1:
             self._preload.append("duomo.execution.sharding.group")
@@ -277,43 +271,3 @@ class LocalCrew(Crew):
             for rank in self._ranks[replica]:
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death will be noticed
                     rank.channel.send(kind, ticket, body)
-
-
-def with_devices(job: Job) -> ExecutionPlan:
-    """Give the job's plan a device for each worker. Raises `DeviceUnavailable`, or `UsageProblem` for far too many."""
-    names = job.plan.devices
-    if not names and job.device == "auto" and torch_in_use():
-        names = accelerators()
-    names = tuple(pick_device(name) for name in names or (job.device,))
-    on_cpu, cores = names.count("cpu"), _cores()
-    if on_cpu > MOST_A_CORE * cores:
-        raise UsageProblem(
-            f"{on_cpu:,} processes are too many for the {counted(cores, 'core')}",
-            why=f"beyond one a core they wait for each other, and beyond {MOST_A_CORE} for memory",
-            fix=f"devices={cores} (-d {cores})",
-        )
-    dims = job.plan.dims if job.plan.dims.total == len(names) else ParallelDims(len(names))
-    return dataclasses.replace(job.plan, devices=names, dims=dims)
-
-
-def within(device: str, threads: int) -> tuple[str, dict[str, str]]:
-    """Give a device's name inside a process that sees no other, and the environment of that process."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    if not device.startswith("cuda:"):
-        return device, environment
-    index = int(device.removeprefix("cuda:"))
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    chosen = visible.split(",")[index].strip() if visible else str(index)
-    return "cuda:0", {**environment, "CUDA_VISIBLE_DEVICES": chosen}
-
-
-def _threads_for(num_workers: int) -> int:
-    """Take as many as the user's environment says, or else each worker's share of the cores."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked):
-        return int(asked)
-    return max(1, _cores() // num_workers)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,7 +22,8 @@ from duomo.execution.pools.crew import Crew, Event, not_restarted, unsendable
 from duomo.execution.pools.desk import PoolDesk
 from duomo.execution.pools.interrupts import Held, let_through
 from duomo.execution.pools.replicas import HANG_FLOOR_S, MAX_RESTARTS, InFlight, ReplicaTable
-from duomo.execution.pools.runs import BatchRun, CheckRun, Pace, PoolRun, StreamRun
+from duomo.execution.pools.runs import BatchRun, Pace, PoolRun
+from duomo.execution.pools.streams import CheckRun, StreamRun
 from duomo.execution.progress import LOG, log_batch
 from duomo.execution.scheduling.intake import PATIENCE_S, Reader
 from duomo.execution.scheduling.lanes import same_options

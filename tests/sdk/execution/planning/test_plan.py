@@ -11,7 +11,7 @@ from duomo.execution import devices as devices_module
 from duomo.execution.base import Job
 from duomo.execution.plan import ExecutionPlan
 from duomo.execution.planning.resolve import plan_for
-from duomo.execution.pools import local
+from duomo.execution.pools import placing
 from duomo.parallel import ParallelDims
 from duomo.specs import ModelSpec
 from duomo.testing import fake_catalog
@@ -129,9 +129,9 @@ def test_numbers_that_are_a_slip_of_the_keyboard_are_refused(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
     job = JOB._replace(plan=ask(2000, device="cpu"))
     with pytest.raises(UsageProblem, match="2,000 processes are too many for the 2 cores") as caught:
-        local.with_devices(job)
+        placing.with_devices(job)
     assert caught.value.fix == "devices=2 (-d 2)"
-    assert len(local.with_devices(JOB._replace(plan=ask(32, device="cpu"))).devices) == 32
+    assert len(placing.with_devices(JOB._replace(plan=ask(32, device="cpu"))).devices) == 32
 
 
 @pytest.mark.parametrize("devices", ["", "cpu,", ",", []])
