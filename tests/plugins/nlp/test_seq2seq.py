@@ -17,6 +17,7 @@ from transformers import (
     FSMTConfig,
     LEDConfig,
     M2M100Config,
+    M2M100Tokenizer,
     MarianConfig,
     MBartConfig,
     MBartTokenizer,
@@ -290,6 +291,23 @@ def test_an_unknown_language_is_an_error(nllb: Path, languages: dict[str, str], 
         runner(TEXTS[0], **languages)  # type: ignore[arg-type]
 
 
+UNKNOWN = [({"src_lang": "xx"}, "'src_lang' cannot be xx"), ({"tgt_lang": "yy"}, "'tgt_lang' cannot be yy")]
+BEGIN = ["<s>", "<pad>", "</s>", "<unk>"]
+
+
+def trained_pieces(folder: Path) -> tuple[list[str], str]:
+    """Pieces of words that are learned from the texts, and the file that has them."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS * 20), model_writer=trained, vocab_size=40, minloglevel=2, hard_vocab_limit=False
+    )
+    (folder / "source.spm").write_bytes(trained.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
+    words = [pieces.id_to_piece(at) for at in range(len(pieces))]
+    return [word for word in words if word[0] != "<"], str(folder / "source.spm")
+
+
 def test_the_first_mbart_starts_from_the_target_language(seq2seq: Make) -> None:
     vocab = [(token, -float(at)) for token, at in LETTERS.items()]
     tokenizer = MBartTokenizer(vocab=vocab, src_lang="en_XX")
@@ -297,8 +315,30 @@ def test_the_first_mbart_starts_from_the_target_language(seq2seq: Make) -> None:
     folder = seq2seq(config, tokenizer)
     target = AutoTokenizer.from_pretrained(folder).convert_tokens_to_ids("ro_RO")
     expected = bare(folder, TEXTS[0], decoder_start_token_id=target, max_new_tokens=8)
-    result = duomo.run("translation", TEXTS[0], model=f"dir:{folder}", device="cpu", tgt_lang="ro_RO", max_new_tokens=8)
-    assert result.text == expected
+    runner = duomo.load("translation", f"dir:{folder}", device="cpu")
+    assert runner(TEXTS[0], tgt_lang="ro_RO", max_new_tokens=8).text == expected
+    for languages, said in UNKNOWN:
+        with pytest.raises(BadOption, match=said):
+            runner(TEXTS[0], **{"tgt_lang": "ro_RO"} | languages)  # type: ignore[arg-type]
+
+
+def test_m2m100_is_told_both_languages_and_refuses_others(seq2seq: Make, tmp_path: Path) -> None:
+    pieces, spm = trained_pieces(tmp_path)
+    (tmp_path / "vocab.json").write_text(json.dumps({word: at for at, word in enumerate(BEGIN + pieces)}), "utf-8")
+    tokenizer = M2M100Tokenizer(str(tmp_path / "vocab.json"), spm, src_lang="en")
+    config = M2M100Config(
+        **SIZES | BYTES | {"vocab_size": tokenizer.get_lang_id("zu") + 9, "max_position_embeddings": 64}
+    )
+    folder = seq2seq(config, tokenizer)
+    runner = duomo.load("translation", f"dir:{folder}", device="cpu")
+    options: dict[str, Any] = {"src_lang": "fr", "tgt_lang": "de", "max_new_tokens": 8}
+    target = tokenizer.get_lang_id("de")
+    for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, **options), strict=True):
+        expected = bare(folder, text, src_lang="fr", forced_bos_token_id=target, max_new_tokens=8)
+        assert outcome.unwrap().text == expected  # type: ignore[attr-defined]
+    for languages, said in UNKNOWN:
+        with pytest.raises(BadOption, match=said):
+            runner(TEXTS[0], **options | languages)
 
 
 def test_t5_translates_the_pairs_that_its_config_names(seq2seq: Make) -> None:
@@ -312,19 +352,11 @@ def test_t5_translates_the_pairs_that_its_config_names(seq2seq: Make) -> None:
 
 
 def test_marian_knows_its_pair(seq2seq: Make, tmp_path: Path) -> None:
-    sentencepiece = pytest.importorskip("sentencepiece")
     from transformers import MarianTokenizer
 
-    trained = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS * 20), model_writer=trained, vocab_size=40, minloglevel=2, hard_vocab_limit=False
-    )
-    (tmp_path / "source.spm").write_bytes(trained.getvalue())
-    pieces = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
-    words = [pieces.id_to_piece(at) for at in range(len(pieces))]
-    vocab = {word: at for at, word in enumerate(["</s>", "<unk>", *(w for w in words if w[0] != "<"), "<pad>"])}
+    words, spm = trained_pieces(tmp_path)
+    vocab = {word: at for at, word in enumerate(["</s>", "<unk>", *words, "<pad>"])}
     (tmp_path / "vocab.json").write_text(json.dumps(vocab), "utf-8")
-    spm = str(tmp_path / "source.spm")
     tokenizer = MarianTokenizer(spm, spm, str(tmp_path / "vocab.json"), source_lang="en", target_lang="de")
     pad = vocab["<pad>"]
     config = MarianConfig(
@@ -337,5 +369,6 @@ def test_marian_knows_its_pair(seq2seq: Make, tmp_path: Path) -> None:
     for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, max_new_tokens=8), strict=True):
         assert outcome.unwrap().text == bare(folder, text, max_new_tokens=8)
     assert runner(TEXTS[0], src_lang="en", tgt_lang="de", max_new_tokens=8).text
-    with pytest.raises(BadOption, match="'tgt_lang' cannot be fr"):
-        runner(TEXTS[0], tgt_lang="fr")
+    for languages, said in UNKNOWN:
+        with pytest.raises(BadOption, match=said):
+            runner(TEXTS[0], **languages)  # type: ignore[arg-type]
