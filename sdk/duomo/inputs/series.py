@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +12,11 @@ from duomo.brief import Short
 from duomo.errors import BadInput, InputTooLarge
 from duomo.inputs.arrays import to_numpy
 from duomo.inputs.limits import limits
+
+MIN_STEPS, ALMOST_TWO = 4, 1.7
+"""The fewest times that have a usual step, and how many of it are a gap: July and August are 1.1 of a February."""
+OFTEN, CLOSED = 0.05, 2.5
+"""The share of steps from which gaps of so many steps are a calendar."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -78,6 +84,29 @@ def _check_order(index: Any) -> None:
             why="values are taken in their order, the oldest first, each at a time of its own",
             fix="series.sort_index(), or series.groupby(level=0).sum() where a time comes twice",
         )
+    if is_time and (gap := _gap(index)):
+        raise BadInput(
+            f"between {index[gap - 1]} and {index[gap]} times of this series are missing",
+            why="values are taken as even steps, and a season would come too early behind the gap",
+            fix="series.asfreq(…).interpolate(), or leave out what is before it",
+        )
+
+
+def _gap(index: Any) -> int:
+    """Where times are missing: a step of nearly two usual ones or more; 0 where none is.
+
+    Months, quarters and years differ by less, and so do days where clocks are changed. Steps of three and more that
+    come again and again are nights and weekends on which nothing is open.
+    """
+    if len(index) < MIN_STEPS:
+        return 0
+    times = index.to_timestamp() if hasattr(index, "to_timestamp") else index
+    moments = times.values.astype("datetime64[s]").astype("int64")
+    steps = (moments[1:] - moments[:-1]).tolist()
+    usual = sorted(steps)[len(steps) // 2]
+    gaps = [step for step in steps if step > ALMOST_TWO * usual]
+    closed = len(gaps) > OFTEN * len(steps) and statistics.mode(gaps) > CLOSED * usual
+    return 0 if closed or not gaps else steps.index(gaps[0]) + 1
 
 
 def _number(value: object, at: int) -> float:

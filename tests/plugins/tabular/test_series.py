@@ -95,6 +95,31 @@ def test_times_that_do_not_ascend_are_refused():
             Series.accept(series)
 
 
+@pytest.mark.parametrize("freq", ["MS", "ME", "QS", "YS", "W", "D", "B", "h"])
+def test_a_time_that_is_missing_is_refused_and_calendars_are_not(freq: str) -> None:
+    index = pd.date_range("2024-03-01", periods=48, freq=freq)
+    whole = pd.Series(range(48), index=index)
+    assert Series.accept(whole).values == tuple(range(48))
+    if freq != "B":  # where weekends are missing, a holiday is no gap
+        with pytest.raises(BadInput, match="times of this series are missing"):
+            Series.accept(whole.drop(index[20]))
+
+
+def test_changed_clocks_and_the_hours_of_a_market_are_no_gaps() -> None:
+    for freq in ("D", "h"):
+        berlin = pd.date_range("2024-03-25", periods=300, freq=freq, tz="Europe/Berlin")
+        assert len(Series.accept(pd.Series(range(300), index=berlin)).values) == 300
+    market = [day + pd.Timedelta(hours=9 + hour) for day in pd.bdate_range("2024", periods=20) for hour in range(7)]
+    assert len(Series.accept(pd.Series(range(140), index=pd.DatetimeIndex(market))).values) == 140
+
+
+def test_one_value_that_breaks_a_season_that_is_always_the_same_is_found() -> None:
+    """STL has no spread to weigh by there, and followed it: it was not found."""
+    values = [1.0, 2, 3, 4] * 8 + [1, 2, 9, 4] + [1, 2, 3, 4] * 3
+    with duomo.load("time-series-anomaly-detection") as find:
+        assert [(each.index, each.expected) for each in find(values, season=4)] == [(34, 3.0)]
+
+
 def test_a_number_beyond_a_float_is_refused():
     with pytest.raises(BadInput, match="value 2 of this series is inf"):
         Series.accept([1, 10**400])

@@ -16,6 +16,8 @@ from duomo_tabular.series.single import Single
 
 AROUND = 5
 """Values on each side of the running median."""
+EXACT = 0.7
+"""Share of values that are those of their place in the season to the digit, from which the season is that."""
 SHARES = ((0.5, 1.4826), (0.9, 0.6080))
 """What turns the distance below which this share of values lies into a standard deviation, under a normal law. The
 larger of both counts: STL's weights draw most distances near to 0, and up to a tenth of the values may be far off."""
@@ -49,9 +51,14 @@ class Residuals(Single[Anomalies]):
 def expected(values: np.ndarray, season: int) -> np.ndarray:
     """Trend and season of (n,) values that single ones hardly move."""
     if season > 1:
+        # Of a series that repeats itself to the digit STL finds no spread to weigh by, and follows what is far off.
+        usual = np.array([np.median(values[at % season :: season]) for at in range(season)])[
+            np.arange(len(values)) % season
+        ]
+        if np.mean(values == usual) > EXACT:
+            return usual
         found = STL(values, period=season, robust=True).fit()
-        usual: np.ndarray = np.asarray(found.trend) + np.asarray(found.seasonal)
-        return usual
+        return np.asarray(found.trend) + np.asarray(found.seasonal)
     padded = np.pad(values, AROUND, mode="reflect")
     middle: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
     return middle
