@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Mapping
@@ -84,7 +85,10 @@ def _check_order(index: Any) -> None:
             why="values are taken in their order, the oldest first, each at a time of its own",
             fix="series.sort_index(), or series.groupby(level=0).sum() where a time comes twice",
         )
-    if is_time and (gap := _gap(index)):
+    if not is_time or len(index) < MIN_STEPS:
+        return
+    times = index.to_timestamp() if hasattr(index, "to_timestamp") else index
+    if gap := _gap(times.values.astype("datetime64[s]").astype("int64").tolist()):
         raise BadInput(
             f"between {index[gap - 1]} and {index[gap]} times of this series are missing",
             why="values are taken as even steps, and a season would come too early behind the gap",
@@ -92,17 +96,13 @@ def _check_order(index: Any) -> None:
         )
 
 
-def _gap(index: Any) -> int:
+def _gap(moments: list[int]) -> int:
     """Where times are missing: a step of nearly two usual ones or more; 0 where none is.
 
     Months, quarters and years differ by less, and so do days where clocks are changed. Steps of three and more that
     come again and again are nights and weekends on which nothing is open.
     """
-    if len(index) < MIN_STEPS:
-        return 0
-    times = index.to_timestamp() if hasattr(index, "to_timestamp") else index
-    moments = times.values.astype("datetime64[s]").astype("int64")
-    steps = (moments[1:] - moments[:-1]).tolist()
+    steps = [after - before for before, after in itertools.pairwise(moments)]
     usual = sorted(steps)[len(steps) // 2]
     gaps = [step for step in steps if step > ALMOST_TWO * usual]
     closed = len(gaps) > OFTEN * len(steps) and statistics.mode(gaps) > CLOSED * usual
