@@ -58,8 +58,8 @@ def expected(values: np.ndarray, season: int) -> np.ndarray:
         if np.mean(values == usual) > EXACT:
             return usual
         found = STL(values, period=season, robust=True).fit()
-        usual = np.asarray(found.trend) + np.asarray(found.seasonal)
-        return usual
+        smooth: np.ndarray = np.asarray(found.trend) + np.asarray(found.seasonal)
+        return smooth
     padded = np.pad(values, AROUND, mode="reflect")
     middle: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
     return middle
