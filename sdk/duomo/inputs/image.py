@@ -203,7 +203,7 @@ class Image(Media):
             f"{label} is not an image",
             why=(f"it looks like {looks}; read are " if looks else "its first bytes are those of none of ")
             + ", ".join(_FORMATS),
-            fix="give it a name that ends with .pdf, or pass its bytes: each page is an image"
+            fix="pass its bytes, or a path that ends with .pdf: each page is an image"
             if looks == "PDF"
             else "save it as PNG or JPEG, if it shows an image"
             if looks

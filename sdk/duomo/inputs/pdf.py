@@ -59,8 +59,9 @@ class PdfPage(NamedTuple):
         found, content = _ask(self.file, self.name, asked, budget=12 * pixels)
         if "large" in found:
             width, height = found["large"]
+            label = f"'{self.name}'" if self.name else "this PDF"
             raise InputTooLarge(
-                f"a page of '{self.name}' would be {width:,.0f} x {height:,.0f} pixels at {DPI} dots an inch",
+                f"a page of {label} would be {width:,.0f} x {height:,.0f} pixels at {DPI} dots an inch",
                 why=f"the limit is {pixels:,} pixels",
                 fix="draw it smaller yourself, or raise the limit: duomo config set limits.image_pixels N",
             )
@@ -122,6 +123,12 @@ def _ask(
             f"{label} is encrypted",
             why="it needs a password",
             fix="save it without one: qpdf --decrypt --password=… in.pdf out.pdf",
+        )
+    if found["refused"] == "security":
+        raise InputUnreadable(
+            f"{label} is encrypted",
+            why="neither for everybody nor by a password: for certificates, or by a program that manages rights",
+            fix="open it with the program and the key it was made for, and print it to a new PDF",
         )
     if found["refused"] == "empty":
         raise InputUnreadable(

@@ -15,8 +15,8 @@ from duomo.inputs.apart import serve
 if TYPE_CHECKING:
     import pypdfium2
 
-_PASSWORD = 4
-"""What PDFium says of a file that it needs a password for."""
+_PASSWORD, _SECURITY = 4, 5
+"""What PDFium says of a file that it needs a password for, and of one locked by something else."""
 
 
 def answer(request: bytes) -> bytes:
@@ -30,7 +30,8 @@ def answer(request: bytes) -> bytes:
     except pypdfium2.PdfiumError as error:
         if _has_no_page(asked.get("path"), content):
             return _line({"refused": "empty"})
-        kind = "password" if getattr(error, "err_code", None) == _PASSWORD else "unreadable"
+        kinds = {_PASSWORD: "password", _SECURITY: "security"}
+        kind = kinds.get(getattr(error, "err_code", 0) or 0, "unreadable")
         return _line({"refused": kind, "why": str(error)})
     try:
         return _found(document, asked)

@@ -132,6 +132,28 @@ def test_what_cannot_be_drawn_is_refused_with_words(tmp_path):
         Image.accept(tmp_path / "none.pdf#page=1")
 
 
+@pytest.mark.parametrize(
+    ("scheme", "word"),
+    [
+        (
+            "/Filter/Standard/V 4/R 4/Length 128/CF<</StdCF<</CFM/AESV2/Length 16>>>>/StmF/StdCF/StrF/StdCF",
+            "a password",
+        ),
+        (
+            "/Filter/Standard/V 5/R 6/Length 256/CF<</StdCF<</CFM/AESV3/Length 32>>>>/StmF/StdCF/StrF/StdCF",
+            "a password",
+        ),
+        ("/Filter/Adobe.PubSec/SubFilter/adbe.pkcs7.s5/V 4/R 4", "certificates"),
+    ],
+)
+def test_a_locked_pdf_says_what_locks_it(scheme, word):
+    keys = f"/O<{'ab' * 48}>/U<{'ab' * 48}>/OE<{'ab' * 32}>/UE<{'ab' * 32}>/Perms<{'ab' * 16}>"
+    locked = ENCRYPTED.replace(b"/Filter/Standard/V 1/R 2", (scheme + keys).encode())
+    with pytest.raises(InputUnreadable, match="is encrypted") as caught:
+        Image.accept(locked).pil()
+    assert word in caught.value.why
+
+
 def test_a_page_of_too_many_pixels_is_not_drawn(config, three):
     config("[limits]\nimage_pixels = 1000\n")
     with pytest.raises(InputTooLarge, match="200 x 200 pixels"):
