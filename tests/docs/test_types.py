@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -39,7 +40,8 @@ def marked(page: Path, *words: str) -> set[int]:
 def by_mypy(folder: Path) -> dict[str, set[int]]:
     (folder / "mypy.ini").write_text(MYPY)
     pages = ["right.py", "wrong.py", "hooks.py", EXAMPLE.name]
-    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--cache-dir", "cache", *pages]
+    cache = Path(os.environ["DUOMO_CACHE"]) / "mypy"  # what it knows of us and our libraries is kept from run to run
+    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--cache-dir", str(cache), *pages]
     said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300).stdout
     found = re.findall(r"^(\w+\.py):(\d+): error: (?!Unused|Statement)", said, re.MULTILINE)
     assert "wrong.py" in said, said
