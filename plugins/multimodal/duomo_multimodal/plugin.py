@@ -13,11 +13,12 @@ CONSE_LIMITS = (
 CHATTING = tuple(
     f"{name}ForConditionalGeneration"
     for name in (
-        "AyaVision", "Cohere2Vision", "DeepseekVL", "Exaone4_5_", "FastVlm", "Gemma3", "Gemma3n", "Gemma4", "Glm46V",
-        "Glm4v", "Glm4vMoe", "GlmOcr", "GraniteDocling", "Idefics2", "Idefics3", "InternVL", "Janus", "Lfm2Vl",
-        "LightOnOcr", "Llama4", "Llava", "LlavaNext", "LlavaNextVideo", "LlavaOnevision", "MiniCPMV4_6", "Mistral3",
-        "Mllama", "Molmo2", "Ovis2", "PaddleOCRVL", "PaliGemma", "PerceptionLM", "Qwen2VL", "Qwen2_5_VL", "Qwen3VL",
-        "Qwen3VLMoe", "Qwen3_5", "Qwen3_5Moe", "SmolVLM", "VipLlava",
+        "Aria", "AyaVision", "Cohere2Vision", "DeepseekVL", "DeepseekVLHybrid", "Exaone4_5_", "FastVlm", "Gemma3",
+        "Gemma3n", "Gemma4", "Glm46V", "Glm4v", "Glm4vMoe", "GlmOcr", "GraniteDocling", "Idefics2", "Idefics3",
+        "InternVL", "Janus", "Lfm2Vl", "LightOnOcr", "Llama4", "Llava", "LlavaNext", "LlavaNextVideo",
+        "LlavaOnevision", "MiniCPMV4_6", "Mistral3", "Mllama", "Molmo2", "Ovis2", "PaddleOCRVL", "PaliGemma",
+        "PerceptionLM", "QianfanOCR", "Qwen2_5_VL", "Qwen2VL", "Qwen3_5", "Qwen3_5Moe", "Qwen3VL", "Qwen3VLMoe",
+        "SmolVLM", "VideoLlama3", "VipLlava",
     )
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""

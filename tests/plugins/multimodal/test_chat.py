@@ -17,9 +17,9 @@ from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_multimodal.chat import ImageChatter
 
-from . import tiny, tiny_chat, tiny_more_chat
+from . import tiny, tiny_chat, tiny_more_chat, tiny_other_chat
 
-MAKERS = [tiny.llava, tiny.qwen2_vl, *tiny_chat.CHATTING, *tiny_more_chat.CHATTING]
+MAKERS = [tiny.llava, tiny.qwen2_vl, *tiny_chat.CHATTING, *tiny_more_chat.CHATTING, *tiny_other_chat.CHATTING]
 SMALL = [photo[:64, :64].copy() for photo in pictures()]
 
 
