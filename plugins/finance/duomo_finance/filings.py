@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from duomo.adapters import Adapter, Case, Decision, Payload, Record, Source, digest_of
 from duomo.errors import BadInput, InputMissing
+from duomo.inputs import check_unsealed
 from duomo.tasks.base import Result
 from duomo_finance.made_up import filing
 from duomo_finance.plugin import DOCUMENT_FIELDS
@@ -116,6 +117,7 @@ class DocumentFields(Adapter[bytes, FilingFields]):
     def record(self, value: object, position: int = 0) -> Record[bytes]:
         key = str(position)
         if isinstance(value, os.PathLike):
+            check_unsealed("a filing")
             key = Path(value).name
             try:
                 value = Path(value).read_bytes()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, RequirementMissing
+from duomo.inputs import check_unsealed
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -153,6 +154,7 @@ def _bytes_of(source: str | os.PathLike[str] | bytes) -> bytes:
     if isinstance(source, bytes | bytearray):
         size, content = len(source), bytes(source)
     elif isinstance(source, str | os.PathLike):
+        check_unsealed("a DICOM file")
         path = Path(source)
         if not os.path.isfile(path):  # of a name that is too long, too
             raise InputMissing(

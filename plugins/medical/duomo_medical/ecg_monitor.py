@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, Source, find, pseudonym
 from duomo.errors import BadInput, InputMissing, InputUnreadable
+from duomo.inputs import check_unsealed
 from duomo.tasks.base import Result
 from duomo_medical import ecg_reading, intervals, qrs
 from duomo_medical.dicom_file import read, value
@@ -292,6 +293,7 @@ def _content(source: object) -> bytes:
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | os.PathLike):
+        check_unsealed("an ECG")
         if not os.path.isfile(source):  # of a name that is too long, too
             raise InputMissing("there is no such file", fix="check the path")
         return Path(source).read_bytes()

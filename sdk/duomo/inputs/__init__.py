@@ -26,6 +26,7 @@ from duomo.inputs.pair import (
     TextOrImage,
     TextPair,
 )
+from duomo.inputs.seal import check_unsealed
 from duomo.inputs.series import Series
 from duomo.inputs.table import TableRow
 from duomo.inputs.tables import Table, TableQuestion
@@ -59,5 +60,6 @@ __all__ = [
     "TextOrImage",
     "TextPair",
     "Video",
+    "check_unsealed",
     "limits",
 ]

@@ -22,7 +22,7 @@ from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.refusal import TooBusy
 from duomo.serving.replies import JsonReply, reply_to
 from duomo.serving.routes import caller_of, check_names, deadline_of, until_gone
-from duomo.serving.wire import WireLimits, read_request
+from duomo.serving.wire import WireLimits, read_request, to_record
 
 
 class AdapterRoutes:
@@ -67,6 +67,7 @@ class AdapterRoutes:
                 raise BadInput("the body has no list of 'records'", fix='{"records": [{…}, …]}')
             check_names(body, ("records", "deadline_s"), '{"records": [{…}, …]}')
             self._limits.check_items(len(records))
+            records = [to_record(each) for each in records]
             judging = self._judge(self._adapters[name], records, caller_of(request), deadline_of(request, body))
             lines = await until_gone(request, judging)
         except DuomoError as error:

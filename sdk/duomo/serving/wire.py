@@ -191,6 +191,11 @@ def to_options(value: object) -> dict[str, Any]:
             for key, inner in value.items()}  # fmt: skip
 
 
+def to_record(value: object) -> object:
+    """Put bytes in the place of ``data:`` texts of an adapter's record, which is one value or has columns."""
+    return {key: _decoded(each) for key, each in value.items()} if isinstance(value, dict) else _decoded(value)
+
+
 def _chat(value: object) -> object:
     """Put bytes in the place of ``data:`` texts wherever a chat shows an image, however deep."""
     if isinstance(value, Mapping):

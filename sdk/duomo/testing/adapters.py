@@ -19,6 +19,7 @@ from duomo.adapters.records import Record
 from duomo.adapters.results import DomainResult
 from duomo.catalog import Catalog, default_catalog
 from duomo.errors import RequirementMissing, UnknownModel, WeightsMissing
+from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome
 from duomo.specs import AdapterSpec
 from duomo.testing.adapter_trial import MARKER, Trial
@@ -111,6 +112,17 @@ class AdapterConformance(Suite):
         """Records stay where they are."""
         assert self.trial.outcomes
         assert not self.trial.attempts, f"it tried to reach {', '.join(self.trial.attempts)}"
+
+    def test_a_server_s_client_reads_no_file_by_its_path(self) -> None:
+        """Where the border is sealed (`duomo.inputs.seal`), a path is refused, whether the file is there or not."""
+        content = next((each for each in self.trial.items if isinstance(each, bytes)), None)
+        with tempfile.TemporaryDirectory() as folder, sealed():
+            (Path(folder) / "there").write_bytes(content or b"content")
+            outcomes = [each for name in ("there", "where") for each in self.trial.map([f"{folder}/{name}"])]
+        said = {each.error.what.replace("there", "where") if each.error is not None else "" for each in outcomes}
+        fix = "call duomo.inputs.check_unsealed before a path is opened"
+        assert len(said) == 1, f"a file that is there is answered otherwise than one that is not: {said}; {fix}"
+        assert content is None or said != {""}, f"a path has a result; {fix}"
 
     def test_the_same_records_give_the_same_results(self) -> None:
         """Again, and from an adapter made again."""

@@ -486,3 +486,15 @@ def test_half_a_character_in_what_the_model_raises_costs_no_other_line(serve, mo
     monkeypatch.setattr("duomo.testing.fakes.FaultyModel.preprocess", preprocess)
     lines = serve().post("/v1/tasks/text-classification/map", json={"items": ["a", "b", "c"]}).text.splitlines()
     assert sorted(json.loads(line)["ok"] for line in lines) == [False, True, True]
+
+
+def test_an_adapter_takes_the_bytes_of_a_file_and_never_its_path(serve, tmp_path):
+    medical = pytest.importorskip("duomo_medical.phantom")
+    content = medical.dicom_bytes(patient="Doe")
+    (tmp_path / "scan.dcm").write_bytes(content)
+    sent = ["data:application/dicom;base64," + base64.b64encode(content).decode(), str(tmp_path / "scan.dcm"), "/none"]
+    reply = serve(adapters=["medical/dicom-gateway"]).post("/v1/adapters/medical/dicom-gateway", json={"records": sent})
+    good, there, missing = (json.loads(line) for line in reply.text.splitlines())
+    assert good["ok"], good["error"]
+    assert there["error"] == missing["error"]
+    assert there["error"]["what"] == "a DICOM file must be sent as bytes"
