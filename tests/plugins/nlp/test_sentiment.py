@@ -92,3 +92,12 @@ def test_a_long_text_is_refused_cut_or_averaged_as_asked(runner: duomo.Runner[An
     cut, whole = next(runner.map([text], long="truncate")), next(runner.map([text], long="window"))
     assert (cut.meta.truncated, cut.unwrap().top.name) == (True, "positive")
     assert (whole.meta.windows, whole.unwrap().top.name) == (4, "negative")
+
+
+@pytest.mark.parametrize(
+    "text", ["This isn’t great", "This isnʼt great", "This isn't\u200b great", "Ｔｈｉｓ ｉｓｎ't ｇｒｅａｔ"]
+)
+def test_a_negation_is_one_with_every_apostrophe_and_width(runner: duomo.Runner[Any], text: str) -> None:
+    """With a printer's apostrophe it was .90 positive."""
+    assert runner(text) == runner("This isn't great")
+    assert runner(text).top.name == "negative"

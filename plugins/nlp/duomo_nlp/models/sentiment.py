@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Self
 
@@ -23,6 +24,10 @@ SHARPNESS = 4.0
 MAX_WORDS = 512
 """VADER is made for sentences; its rules take time that grows with the square of the words."""
 _WORD = re.compile(r"\S+")
+_SIGNS = str.maketrans(
+    {**dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4`", "'"), **dict.fromkeys("\u200b\u2060\ufeff\u00ad")}
+)
+"""VADER's list has *isn't* with the typewriter's apostrophe alone, and no word with a sign in it that is not seen."""
 
 
 class Vader(Model[Text, Classification]):
@@ -64,6 +69,7 @@ class Vader(Model[Text, Classification]):
         return [self._result(parts, options) for parts in output]
 
     def _read(self, text: str, long: str) -> Features:
+        text = unicodedata.normalize("NFKC", text.translate(_SIGNS))
         starts = [match.start() for match in _WORD.finditer(text)]
         if len(starts) > MAX_WORDS and long == "error":
             raise InputTooLong(
