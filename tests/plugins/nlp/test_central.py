@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import duomo
-from duomo.errors import BadOption
+from duomo.errors import BadInput, BadOption
 from duomo_nlp.central import candidates, centrality, diverse
 from duomo_nlp.splitting import parts_of, rejoined, sentence_spans
 
@@ -220,6 +220,26 @@ def test_typos_are_mended_and_right_words_stay(speller: Any) -> None:
     found = [outcome.unwrap().text for outcome in speller.map(typos)]
     assert sum(a == b for a, b in zip(found, wanted, strict=True)) >= 0.85 * len(wanted)
     assert [speller(word).text for word in WORDS] == WORDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Das ist nicht gut.", "Je ne sais pas pourquoi il est parti", "No tengo tiempo para la reunion", "Guten Tag",
+     "Ich habe heute keine Zeit", "non è questo"],
+)  # fmt: skip
+def test_a_text_that_is_not_english_does_not_become_english(speller, text):
+    """It was mended to: As is night gut."""
+    with pytest.raises(BadInput, match="this text is not English"):
+        speller(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [("I recieve teh mail", "I receive the mail"), ("and she recieved danke, merci", "and she received danke, merci"),
+     ("Los Angeles recieved", "Los Angeles received"), ("kindergarten", "kindergarten")],
+)  # fmt: skip
+def test_a_foreign_word_or_two_in_english_stop_nothing(speller, text, mended):
+    assert speller(text).text == mended
 
 
 @pytest.mark.equals("the package's own look-up, the same words", "spelling-correction")

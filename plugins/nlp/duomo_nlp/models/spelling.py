@@ -14,6 +14,7 @@ import regex
 from symspellpy import SymSpell, Verbosity
 
 from duomo import Model, Text, WeightsRef
+from duomo.errors import BadInput
 from duomo.model import Features
 from duomo.tasks.nlp.editing import Corrected, Correction, SpellingCorrectionOptions
 from duomo.weights import verify
@@ -30,6 +31,28 @@ LEAST = 3
 EDITS = 2
 END = re.compile(r"[.!?:]\W*$|^\W*$")
 """Before a word that begins a sentence: a capital letter there makes no name."""
+
+
+ENGLISH = frozenset(
+    """
+    the of and to in is that it for was on are as with his they at be this from have or by one had not but what all were
+    when we there can an your which their said if do will each about how up out them then she many some so these would
+    other into has more her two him my than who its now did get been i you he me us our am could should because where while
+    """.split()
+)
+FOREIGN = frozenset(
+    """
+    ich ist nicht und das der ein eine einen einem einer für auf sich auch wie wir sie haben habe heute keine kein
+    zum zur bei nach aus oder aber noch nur wenn doch sind wird werden über guten hallo danke bitte
+    je ne pas que qui avec elle nous vous sont mais cette ces où aux une suis bonjour merci
+    pero como está estoy tengo muy hola gracias
+    della nel gli è anche questo più grazie
+    não uma mais foi ele você são obrigado
+    het een niet voor zijn ik dat maar ook naar wordt
+    och att det som är inte jag på ikke og jeg nie jest się
+    """.split()
+)
+"""The most frequent words of English, and of others those that are none."""
 
 
 class Spelling(Model[Text, Corrected]):
@@ -54,6 +77,8 @@ class Spelling(Model[Text, Corrected]):
         return 1 + len(item) // 5
 
     def preprocess(self, items: Sequence[Text], options: SpellingCorrectionOptions) -> list[Features]:
+        for item in items:
+            demand_english(str(item))
         return [{"text": item, "edits": options.max_edits, "keep": frozenset(options.keep)} for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:
@@ -80,7 +105,7 @@ class Spelling(Model[Text, Corrected]):
         found = []
         for match in _words(text):
             word = match.group()
-            if word in keep or self._is_left_alone(word, text[: match.start()]):
+            if word in keep or word.lower() in FOREIGN or self._is_left_alone(word, text[: match.start()]):
                 continue
             after = self._mended(word, edits)
             if after != word:
@@ -101,6 +126,18 @@ class Spelling(Model[Text, Corrected]):
             return word
         after: str = near[0].term
         return after.capitalize() if word[0].isupper() else after
+
+
+def demand_english(text: str) -> None:
+    """Raise `BadInput` for a text with more of the frequent words of other languages than of English ones."""
+    words = [match.group().lower() for match in WORD.finditer(text)]
+    foreign = [word for word in words if word in FOREIGN]
+    if len(foreign) > sum(word in ENGLISH for word in words):
+        raise BadInput(
+            f"this text is not English: {', '.join(dict.fromkeys(foreign[:3]))}",
+            why="the list of words is English, and words of other languages would become those next to them",
+            fix="leave it out; where it is English all the same, mend its sentences one by one",
+        )
 
 
 def _words(text: str) -> Iterator[regex.Match[str]]:
