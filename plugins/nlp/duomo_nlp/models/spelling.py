@@ -37,7 +37,7 @@ ENGLISH = frozenset(
     """
     the of and to in is that it for was on are as with his they at be this from have or by one had not but what all were
     when we there can an your which their said if do will each about how up out them then she many some so these would
-    other into has more her two him my than who its now did get been i you he me us our am could should because where while
+    other into has more her two him my than who its now did get been i you he me us our am could should because where
     """.split()
 )
 FOREIGN = frozenset(
