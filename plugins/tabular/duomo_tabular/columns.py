@@ -24,6 +24,10 @@ DISTINCT = 0.5
 TRUTH = {"true": 1.0, "false": 0.0}
 FEW_ROWS = 20
 """In fewer rows, whole numbers are all different by chance."""
+NEARLY = 0.9
+"""Share of the cells from which on a column is meant to hold numbers."""
+_WRITTEN = re.compile(r"[^\W\d_]{0,3}[^\w\s]?\s*[-+]?\d[\d.,'\u2019\s]*[^\w\s]?[^\W\d_]{0,3}")
+"""A number with separators, a currency or a unit."""
 _KEY = re.compile(r"(?:^|[a-z0-9_. -])I[dD]$|(?:^|[_. -])(?:id|key|index|idx|row)$|^Unnamed: \d+$")
 """Names of keys in tables, and what pandas calls the rows it has counted."""
 
@@ -117,6 +121,21 @@ def marked_cells(rows: Sequence[TableRow], names: Iterable[str]) -> list[str]:
     return found
 
 
+def nearly_numbers(rows: Sequence[TableRow], columns: Columns) -> list[str]:
+    """What to say of columns that a person reads as numbers, such as 12,345 and 7 %, and that are none here."""
+    found = []
+    for name in (*columns.names, *columns.ignored):
+        cells = [str(cell).strip() for row in rows if (cell := row.fields.get(name)) is not None]
+        others = [cell for cell in cells if as_number(cell) is None]
+        meant = len(cells) - sum(_WRITTEN.fullmatch(cell) is None for cell in others)
+        if others and meant >= NEARLY * len(cells):
+            how = "not used" if name in columns.ignored else "names"
+            fix = "write them without signs, and empty the others"
+            what = f"{meant:,} of {len(cells):,} cells look like numbers and are {how}, for some are written as"
+            found.append(f"column '{name}': {what} {others[0]!r:.40}: {fix}")
+    return found
+
+
 def _is_marked(cell: object) -> bool:
     return isinstance(cell, str) and is_missing(cell)
 
@@ -124,10 +143,10 @@ def _is_marked(cell: object) -> bool:
 def as_number(cell: object) -> float | None:
     """A cell as a number, 1 and 0 for truth values, or None."""
     try:
-        number = float(cell)  # type: ignore[arg-type]
+        number = math.nan if isinstance(cell, str) and "_" in cell else float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return TRUTH.get(cell.strip().casefold()) if isinstance(cell, str) else None
-    return number if number == number else None
+    return number if number == number else None  # 1_0 is 10 to Python alone
 
 
 def _place(cell: object, known: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from duomo import Recipe
 from duomo.errors import BadInput, WeightsMismatch
 from duomo.inputs import TableRow
 from duomo.training import evaluate
-from duomo_tabular.columns import Columns, likely_keys
+from duomo_tabular.columns import Columns, likely_keys, nearly_numbers
 from duomo_tabular.mlp import ClassificationTrainer, RegressionTrainer
 
 CITIES = ["Oslo", "Rome", "Lima", "Bern"]
@@ -132,6 +132,24 @@ def test_kinds_of_columns():
     assert far[0] == 8.0
     with pytest.raises(BadInput, match="no column of this table can be learned from"):
         Columns.fit([TableRow.accept({"id": at}) for at in range(9)])
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_told"),
+    [("12,3{}", True), ("$ 1{}.50", True), ("{} %", True), ("{} kg", True), ("1_{}", False), ("2024-01-{}", False),
+     ("room {}", False), ("{}", False)],
+)  # fmt: skip
+def test_a_column_of_what_a_person_reads_as_numbers_is_told(cell, is_told):
+    rows = [TableRow.accept({"a": cell.format(at), "b": at % 5}) for at in range(10, 40)]
+    notes = nearly_numbers(rows, Columns.fit(rows))
+    told = ["column 'a': 30 of 30 cells look like numbers and are not used" in each for each in notes]
+    assert told == [True] * is_told
+
+
+def test_one_word_among_numbers_is_told():
+    rows = [TableRow.accept({"a": at or "zero", "b": at % 5}) for at in range(60)]
+    (note,) = nearly_numbers(rows, Columns.fit(rows))
+    assert "column 'a': 59 of 60 cells look like numbers and are not used, for some are written as 'zero'" in note
 
 
 @pytest.mark.parametrize(
