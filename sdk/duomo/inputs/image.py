@@ -13,6 +13,7 @@ from duomo.inputs.advice import not_one
 from duomo.inputs.chatter import native_remarks_left_out
 from duomo.inputs.limits import limits
 from duomo.inputs.media import Media
+from duomo.inputs.opened import check_open, check_pages
 from duomo.inputs.orientation import orientation, silence_pillow, turn
 from duomo.inputs.pdf import MAGIC, PdfPage, count_pages, page_of
 from duomo.inputs.rgb import as_uint8, to_rgb
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     import PIL.Image
 
 
-_FEW_PAGES = 16
-"""Entries of a TIFF in which a second page is looked for; photos have some smaller copies."""
-_SUBFILE, _COPY_OR_MASK = 254, 0b101
-"""Tag of TIFF that says what an entry is, and its bits for a smaller copy and for a mask."""
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 """What is read, as in `duomo.tasks.IMAGES`. Pillow knows more, and hands some, such as EPS, to other programs."""
 
@@ -46,6 +43,11 @@ class Image(Media):
     def __init__(self, source: object, name: str = "") -> None:
         self._source = source
         self.name = name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Of a Pillow image only pixels and `info` would go to another process, not what its file says of both.
+        is_pillow = hasattr(self._source, "convert") and not hasattr(self._source, "__array__")
+        return type(self), (self.pil() if is_pillow else self._source, self.name)
 
     @classmethod
     def accept(cls, value: object) -> Image:
@@ -162,7 +164,7 @@ class Image(Media):
         try:
             if isinstance(self._source, PIL.Image.Image):
                 _check_size(self._source, label)
-                _check_open(self._source, label)
+                check_open(self._source, label)
                 yield self._source
                 return
             # Pillow stops hard at twice its own limit; a user who configured more means it.
@@ -173,7 +175,7 @@ class Image(Media):
                     _check_scans(picture, file, label)
                 # Of Pillow's decoders only libtiff prints.
                 with native_remarks_left_out() if picture.format == "TIFF" else contextlib.nullcontext():
-                    _check_pages(picture, label)
+                    check_pages(picture, label)
                     yield picture
         except PIL.Image.DecompressionBombError as error:
             # Pillow says how many pixels first, then a limit of its own.
@@ -234,47 +236,6 @@ def _check_size(picture: PIL.Image.Image, label: str) -> None:
         raise BadInput(f"{label} has no pixels", why=f"its size is {width} x {height}", fix="leave it out")
     if width * height > limits().image_pixels:
         raise _too_many_pixels(label, f"{width:,} x {height:,} pixels would take {width * height * 3:,} bytes")
-
-
-def _check_pages(picture: PIL.Image.Image, label: str) -> None:
-    """Refuse a TIFF of several pages, as a PDF is; smaller copies and masks of a page are none."""
-    if picture.format != "TIFF":
-        return
-    is_more = False
-    try:
-        for at in range(1, _FEW_PAGES):
-            picture.seek(at)
-            is_more = is_more or not picture.tag_v2.get(_SUBFILE, 0) & _COPY_OR_MASK  # type: ignore[attr-defined]
-    except Exception:  # the end, or what follows is damaged
-        pass
-    picture.seek(0)
-    if is_more:
-        raise BadInput(
-            f"{label} has several pages, and one image is expected",
-            why="each page is an image of its own",
-            fix="take them apart: [page.copy() for page in PIL.ImageSequence.Iterator(PIL.Image.open(FILE))]",
-        )
-
-
-def _check_open(picture: PIL.Image.Image, label: str) -> None:
-    """Refuse an image whose pixels were never read from its file, or are gone: it is closed, not damaged."""
-    is_closed = False
-    if getattr(picture, "tile", ()):  # its pixels are still in the file
-        file = getattr(picture, "fp", None)
-        is_closed = file is None or file.closed
-    else:
-        try:
-            picture.im  # noqa: B018  # what was closed after it was read raises
-        except AssertionError:
-            pass  # of WebP, which has no tiles: its decoder holds the file, and no pixel is decoded yet
-        except ValueError:
-            is_closed = True
-    if is_closed:
-        raise BadInput(
-            f"{label} was closed before its pixels were needed",
-            why="Pillow reads a file only then; it is closed where its with block ends",
-            fix="call image.load() within the block and keep the image, or pass the path",
-        )
 
 
 def _check_scans(picture: PIL.Image.Image, file: BinaryIO, label: str) -> None:

@@ -59,7 +59,8 @@ class Video(Media):
             return cls(value)
         if isinstance(value, Sequence) and value and all(map(_is_frame, value)):
             check_apart(value)
-            return cls(tuple(value))
+            # A Pillow image becomes an Image, which is what goes to another process whole.
+            return cls(tuple(each if hasattr(each, "__array__") else Image.accept(each) for each in value))
         usual = "a path, URL, bytes, file object, an array of frames (T, H, W, 3) or a list of images"
         raise not_one("a video", value, usual)
 

@@ -1,6 +1,7 @@
 """Transparency lies on white, however a file says what is transparent; greys keep their levels."""
 
 import io
+import pickle
 import struct
 import zlib
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ import PIL.Image
 import pytest
 
 from duomo.errors import BadInput
-from duomo.inputs import Image
+from duomo.inputs import Image, Video
 from duomo.inputs.digest import digest
 
 KEY = (200, 30, 30)
@@ -189,6 +190,33 @@ def test_levels_with_a_sign_have_no_white(bits, dtype):
     with pytest.raises(BadInput, match=f"signed levels of {bits} bits"):
         Image.accept(tiff(pixels, {**tags, 339: ("H", (2,))})).array()
     assert Image.accept(tiff(pixels, tags)).array().max() > 200, "without the tag they have none"
+
+
+GREYS = np.asarray([0, 9000, 20000, 30000, 40000, 50000, 60000, 65535], "<u2").tobytes()
+
+
+def turned() -> PIL.Image.Image:
+    image = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8))
+    image.getexif()[274] = 6
+    return image
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        turned,
+        lambda: PIL.Image.open(io.BytesIO(tiff(GREYS, {258: ("H", (16,)), 262: ("H", (0,))}))),
+        lambda: PIL.Image.open(
+            io.BytesIO(png([struct.pack(">6H", 7, 7, 8, 7, 7, 7)], 2, 16, 2, struct.pack(">3H", 7, 7, 8)))
+        ),
+    ],
+    ids=["orientation set in memory", "white is zero", "colour key of 16 bits"],
+)
+def test_what_the_file_of_a_pillow_image_says_goes_to_another_process(opened):
+    expected = Image.accept(opened()).array()
+    assert np.array_equal(pickle.loads(pickle.dumps(Image.accept(opened()))).array(), expected)
+    [frame, _] = pickle.loads(pickle.dumps(Video.accept([opened(), opened()]))).first(2).frames
+    assert np.array_equal(frame, expected)
 
 
 @pytest.mark.parametrize("levels", [[0, 70_000], [-5, 100]])

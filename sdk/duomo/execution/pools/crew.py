@@ -107,7 +107,9 @@ def cause_of(raised: Sequence[Event], *, all_spoke: bool) -> Event | None:
 
 
 def unsendable(error: Exception) -> ItemError:
-    """Make the error of an item that did not go through `Crew.send`."""
+    """Make the error of an item that did not go through `Crew.send`; what is said in our words stays so."""
+    if isinstance(error, DuomoError):
+        return ItemError.of(error)
     refused = BadInput(
         "the item cannot be sent to a worker",
         why=f"{type(error).__name__}: {error}",
