@@ -1,7 +1,8 @@
 """A program: forks the ranks of groups, which compute what a pickled file asks for, and pickles what they say.
 
-It imports the heavy libraries once, before it forks. Asked is a list of runs; each is a job, items for each
-of its groups, and options; the ranks go through them one after another.
+It imports the heavy libraries once, before it forks, and then reads a folder a line from standard input. Asked there
+is a list of runs; each is a job, items for each of its groups, and options; the ranks go through them one after
+another.
 """
 
 import multiprocessing
@@ -170,8 +171,12 @@ def drive(world: int, runs: list[Any], patience_s: float = 120.0) -> dict[str, A
 
 if __name__ == "__main__":
     sys.modules["processes"] = sys.modules["__main__"]
-    with open(sys.argv[1], "rb") as file:
-        asked = pickle.load(file)
-    said = [drive(world, runs) for world, runs in asked]
-    with open(sys.argv[2], "wb") as answer:
-        pickle.dump(said, answer)
+    done = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # gloo prints
+    for folder in sys.stdin:
+        with open(os.path.join(folder.strip(), "asked.pickle"), "rb") as file:
+            asked = pickle.load(file)
+        said = [drive(world, runs) for world, runs in asked]
+        with open(os.path.join(folder.strip(), "said.pickle"), "wb") as answer:
+            pickle.dump(said, answer)
+        print("done", file=done, flush=True)

@@ -30,12 +30,21 @@ TENSOR = ("bert", "gpt2", "llama", "vit", "clip")
 PIPELINE = ("bert", "gpt2", "llama", "vit")
 
 
-def run(tmp_path, asked):
-    """What `processes.py` gives for groups of so many processes and their runs."""
-    question, answer = tmp_path / "asked.pickle", tmp_path / "said.pickle"
-    question.write_bytes(pickle.dumps(asked))
-    subprocess.run([sys.executable, PROGRAM, question, answer], check=True, timeout=300)
-    return pickle.loads(answer.read_bytes())
+@pytest.fixture(scope="module")
+def run():
+    """What `processes.py` gives for groups of so many processes and their runs; it is started once."""
+    with subprocess.Popen(
+        [sys.executable, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+
+        def answer(folder, asked):
+            (folder / "asked.pickle").write_bytes(pickle.dumps(asked))
+            print(folder, file=program.stdin, flush=True)
+            assert program.stdout.readline() == "done\n"
+            return pickle.loads((folder / "said.pickle").read_bytes())
+
+        yield answer
+        program.stdin.close()
 
 
 def as_transformers_take_it(styles, names):
@@ -45,7 +54,7 @@ def as_transformers_take_it(styles, names):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory, folders, whole, job_of):
+def two(tmp_path_factory, run, folders, whole, job_of):
     """Two processes run every family, with tp=2 and with pp=2, and BERT as transformers cuts it."""
     names: list[tuple[str, object]] = [(name, {"tp": 2}) for name in TENSOR] + [(name, {"pp": 2}) for name in PIPELINE]  # type: ignore[assignment]
     runs = [
@@ -92,7 +101,7 @@ def test_transformers_follows_our_plan_to_the_same_numbers_and_sums(two, whole):
         assert rank["torch"] == {"c10d.allreduce_": 2 * 4}
 
 
-def test_four_processes_are_two_groups_of_two_or_one_of_two_by_two(tmp_path, whole, job_of, differ):
+def test_four_processes_are_two_groups_of_two_or_one_of_two_by_two(tmp_path, run, whole, job_of, differ):
     one = whole("bert")
     uneven = [one.items[:7], one.items[7:]]  # groups need not have equally much to do
     runs = [
@@ -118,7 +127,7 @@ def toys(name, texts, **more):
     return {"job": job, "items": items, "options": TextClassificationOptions.parse({}), **more}
 
 
-def test_trouble_of_one_rank_is_heard_at_once_and_a_new_group_goes_on(tmp_path):
+def test_trouble_of_one_rank_is_heard_at_once_and_a_new_group_goes_on(tmp_path, run):
     raised, died, well, shards = run(
         tmp_path,
         [
