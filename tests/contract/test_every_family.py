@@ -129,11 +129,15 @@ def wav2vec2(folder: Path) -> None:
     Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
 
 
-def grounding(folder: Path) -> None:
+def grounding(kind: str) -> Callable[[Path], None]:
     """As in the tests of the vision plugin."""
-    from tests.plugins.vision import tiny_grounding
 
-    tiny_grounding.grounding_dino(folder)
+    def save(folder: Path) -> None:
+        from tests.plugins.vision import tiny_grounding
+
+        getattr(tiny_grounding, kind)(folder)
+
+    return save
 
 
 def oneformer(folder: Path) -> None:
@@ -339,7 +343,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/raft", "optical-flow"): raft,
     ("vision/transformers", "object-detection"): dense("yolos"),
     ("vision/transformers", "zero-shot-object-detection"): dense("owl_vit"),
-    ("vision/grounding-dino", "zero-shot-object-detection"): grounding,
+    ("vision/grounding-dino", "zero-shot-object-detection"): grounding("grounding_dino"),
+    ("vision/omdet", "zero-shot-object-detection"): grounding("omdet_turbo"),
     **dict.fromkeys(
         (("vision/oneformer", f"{kind}-segmentation") for kind in ("semantic", "instance", "panoptic", "person")),
         oneformer,

@@ -165,6 +165,10 @@ GROUNDED: dict[str, Any] = _family(
     "0.4 is usual",
 )
 """The same for its second family of zero-shot object detection."""
+OMDET: dict[str, Any] = _family(
+    "omdet:OmDetector", "OmDet-Turbo", "OmDetTurboForObjectDetection", limits="labels of 77 tokens together"
+)
+"""A third family of zero-shot object detection."""
 _ONEFORMER = "OneFormerForUniversalSegmentation"
 ONEFORMER: dict[str, dict[str, Any]] = {
     "semantic-segmentation": _family("oneformer:OneFormerSemantic", "OneFormer", _ONEFORMER),

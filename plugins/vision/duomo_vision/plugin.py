@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import Hooks, ModelSpec, hookimpl
-from duomo_vision.families import FAMILIES, GROUNDED, ONEFORMER
+from duomo_vision.families import FAMILIES, GROUNDED, OMDET, ONEFORMER
 
 RAPIDOCR_RUNTIME = (
     "onnxruntime>=1.20",
@@ -286,6 +286,7 @@ class Vision(Hooks):
             TRANSFORMERS._replace(
                 name="vision/grounding-dino", task="zero-shot-object-detection", trainer="", **GROUNDED
             ),
+            TRANSFORMERS._replace(name="vision/omdet", task="zero-shot-object-detection", trainer="", **OMDET),
             *(
                 TRANSFORMERS._replace(name="vision/oneformer", task=task, trainer="", **changed)
                 for task, changed in ONEFORMER.items()

@@ -57,3 +57,28 @@ def test_labels_that_the_sentence_cannot_hold_are_refused(tmp_path: Path) -> Non
         runner(PHOTOS[0], labels=["sky", "Mr. ball"])
     with pytest.raises(BadOption, match="'labels' holds a text of 48 tokens"):
         runner(PHOTOS[0], labels=["the sky " * 15, "a ball " * 7])
+
+
+@pytest.mark.equals("OmDet-Turbo's processor, scores to 1e-4", "zero-shot-object-detection")
+def test_boxes_of_omdet_are_those_of_its_processor(tmp_path: Path) -> None:
+    tiny_grounding.omdet_turbo(tmp_path)
+    network = AutoModelForZeroShotObjectDetection.from_pretrained(tmp_path).eval()
+    processor: Any = AutoProcessor.from_pretrained(tmp_path)
+    runner = duomo.load("zero-shot-object-detection", f"dir:{tmp_path}", device="cpu")
+    options: Any = {"labels": LABELS, "threshold": 0.05}
+    for photo, outcome in zip(PHOTOS, runner.map(PHOTOS, batch_size=3, **options), strict=True):
+        image = PIL.Image.fromarray(photo)
+        inputs = processor(images=image, text=[LABELS], max_length=24, return_tensors="pt")
+        with torch.inference_mode():
+            output = network(**inputs)
+        [expected] = processor.post_process_grounded_object_detection(
+            output, text_labels=[LABELS], threshold=0.05, target_sizes=[photo.shape[:2]]
+        )
+        assert len(expected["scores"]) > 1
+        for result in (outcome.unwrap(), runner(photo, **options)):
+            assert [box.score for box in result.boxes] == pytest.approx(expected["scores"].tolist(), abs=1e-4)
+            assert [box.label for box in result.boxes] == expected["text_labels"]
+            boxes = [[box.xmin, box.ymin, box.xmax, box.ymax] for box in result.boxes]
+            np.testing.assert_allclose(boxes, expected["boxes"].numpy(), atol=2e-2)
+    with pytest.raises(BadOption, match="'labels' holds a text of"):
+        runner(PHOTOS[0], labels=["the sky " * 15])

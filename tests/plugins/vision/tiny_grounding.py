@@ -47,3 +47,21 @@ def _save(network: Any, folder: Path) -> Path:
     tokenizer = tf.PreTrainedTokenizerFast(tokenizer_object=fast, **names)
     tf.GroundingDinoProcessor(tf.GroundingDinoImageProcessor(**tiny.LARGER), tokenizer).save_pretrained(folder)
     return folder
+
+
+def omdet_turbo(folder: Path) -> Path:
+    text = {"vocab_size": 1030, "max_position_embeddings": 24, "projection_dim": 32}
+    sizes = {"text_projection_in_dim": 32, "text_projection_out_dim": 32, "task_encoder_hidden_dim": 48,
+             "class_embed_dim": 32, "num_queries": 6, "encoder_hidden_dim": 16, "encoder_attention_heads": 4,
+             "encoder_dim_feedforward": 32, "decoder_hidden_dim": 16, "decoder_num_heads": 4, "decoder_num_layers": 2,
+             "decoder_dim_feedforward": 32, "vision_features_channels": [16] * 3}  # fmt: skip
+    backbone = tiny.swin()
+    backbone.out_features = ["stage2", "stage3", "stage4"]
+    config = tf.OmDetTurboConfig(
+        text_config=tf.CLIPTextConfig(**tiny.PLAIN, **text), backbone_config=backbone, image_size=64, **sizes,
+        encoder_in_channels=[16, 32, 64], apply_layernorm_after_vision_backbone=False,
+    )  # fmt: skip
+    _save(tf.OmDetTurboForObjectDetection(config), folder)
+    images = tf.DetrImageProcessor(size={"height": 64, "width": 64})
+    tf.OmDetTurboProcessor(images, tf.AutoTokenizer.from_pretrained(folder)).save_pretrained(folder)
+    return folder
