@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
+_MICRO = re.compile("[\u00b5\u03bc]")
+"""The sign of a millionth, and the Greek letter that looks like it."""
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 MIN_SECONDS = 5.0
 """A shorter piece has too few beats for two detectors to disagree about."""
@@ -73,15 +74,21 @@ def from_dicom(file: DicomFile | bytes) -> Recording:
     return checked(Recording(signal * scale, tuple(_lead_of(each, i) for i, each in enumerate(channels)), rate))
 
 
+def _point(cell: str, mark: str) -> str:
+    """A number with a point; where the mark between cells is no comma, a comma may stand before the fraction."""
+    return cell if mark == "," else cell.replace(",", ".")
+
+
 def from_csv(text: str) -> Recording:
     """Columns ``seconds`` and one a lead, named with its unit: ``I [mV]``, ``V2 [uV]``.
 
     Raises `BadInput` that names the column and the remedy.
     """
-    first = text.partition("\n")[0]
-    rows = csv.reader(io.StringIO(text), delimiter=next((mark for mark in ",;\t" if mark in first), ","))
+    lines = text.removeprefix("\ufeff").splitlines()
+    mark = next((mark for mark in ";\t," if lines and mark in lines[0]), ",")
+    rows = csv.reader(lines, delimiter=mark)
     header = [name.strip() for name in next(rows, [])]
-    if len(header) < 2 or header[0] != "seconds":
+    if len(header) < 2 or header[0].lower() != "seconds":
         raise BadInput(
             "INPUT.MISSING_COLUMN: the first column must be 'seconds'",
             why="without times nobody knows how many samples a second are meant",
@@ -91,16 +98,17 @@ def from_csv(text: str) -> Recording:
     scales: list[float] = []
     for name in header[1:]:
         match = re.fullmatch(r"(.+?)\s*[\[(](\w+)[\])]", name)
-        if match is None or match[2] not in MILLIVOLTS:
+        unit = _MICRO.sub("u", match[2]) if match else ""
+        if match is None or unit not in MILLIVOLTS:
             raise BadInput(
                 f"UNITS.MISSING: column {len(leads) + 2} does not say its unit",
                 why="a wave a thousand times too large looks like one",
                 fix="name it with its unit: I [mV] or I [uV]",
             )
         leads.append(match[1])
-        scales.append(MILLIVOLTS[match[2]])
+        scales.append(MILLIVOLTS[unit])
     try:
-        table = np.array([[float(cell) for cell in row] for row in rows if row])
+        table = np.array([[float(_point(cell, mark)) for cell in row] for row in rows if row])
         times, signal = table[:, 0], table[:, 1:] * scales
     except (ValueError, IndexError):
         raise InputUnreadable(

@@ -288,3 +288,16 @@ def test_a_heartbeat_of_any_rate_is_one(bpm, noise):
     found = EcgMonitor()(made_up(bpm=bpm, noise=noise, seconds=20))
     assert found.decision.outcome == "accept"
     assert found.payload.rate_bpm == pytest.approx(bpm, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("unit", "size", "sign", "line"),
+    [("[µV]", 1000, ",", "\n"), ("[μV]", 1000, ",", "\n"), ("[uV]", 1000, ";", "\r"), ("(mV)", 1, "\t", "\r\n")],
+)
+def test_tables_of_an_ecg_are_read_as_programs_write_them(unit, size, sign, line):
+    """With a sign of a millionth, a comma before the fraction, a mark of order before the text, and any end of lines."""
+    rows = [f"{at / 250:.3f} {size * (at % 7 - 3) / 10:.4f} {size * (at % 5) / 10:.4f}" for at in range(1500)]
+    body = line.join(row if sign == "," else row.replace(".", ",") for row in rows).replace(" ", sign)
+    read = ecg_reading.from_csv(f"\ufeffSeconds{sign}I {unit}{sign}II {unit}{line}{body}")
+    assert (read.leads, round(read.rate), read.signal.shape) == (("I", "II"), 250, (1500, 2))
+    assert read.signal[:3].round(6).tolist() == [[-0.3, 0.0], [-0.2, 0.1], [-0.1, 0.2]]
