@@ -295,7 +295,7 @@ def test_a_heartbeat_of_any_rate_is_one(bpm, noise):
     [("[µV]", 1000, ",", "\n"), ("[μV]", 1000, ",", "\n"), ("[uV]", 1000, ";", "\r"), ("(mV)", 1, "\t", "\r\n")],
 )
 def test_tables_of_an_ecg_are_read_as_programs_write_them(unit, size, sign, line):
-    """With a sign of a millionth, a comma before the fraction, a mark of order before the text, and any end of lines."""
+    """With a sign of a millionth, a comma before the fraction, a mark of order before the text, any end of lines."""
     rows = [f"{at / 250:.3f} {size * (at % 7 - 3) / 10:.4f} {size * (at % 5) / 10:.4f}" for at in range(1500)]
     body = line.join(row if sign == "," else row.replace(".", ",") for row in rows).replace(" ", sign)
     read = ecg_reading.from_csv(f"\ufeffSeconds{sign}I {unit}{sign}II {unit}{line}{body}")
