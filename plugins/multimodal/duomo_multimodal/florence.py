@@ -82,10 +82,11 @@ class Florence(Model[Image, R]):
     def forward(self, batch: Batch) -> list[list[int]]:
         """Tokens for each image, up to their end."""
         config = GenerationConfig.from_dict(self.network.generation_config.to_dict())
-        bound = getattr(batch.options, "max_new_tokens", None) or config.max_new_tokens or config.max_length
+        own = batch.options if isinstance(batch.options, ImageCaptioningOptions) else ImageCaptioningOptions.parse({})
+        bound = own.max_new_tokens or config.max_new_tokens or config.max_length
         config.max_new_tokens, config.max_length = min(bound or self.bound, self.room), None
-        if getattr(batch.options, "num_beams", None) is not None:
-            config.num_beams = batch.options.num_beams
+        if own.num_beams is not None:
+            config.num_beams = own.num_beams
         inputs = {
             name: each.to(self.network.dtype) if each.is_floating_point() else each
             for name, each in batch.inputs.items()

@@ -24,6 +24,8 @@ from duomo_multimodal.vqa import Asked
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+    from duomo.pretrained import Network, Processor
+
 BOUND = 20
 """Tokens of an answer where the checkpoint does not say."""
 PROMPTS = {"blip-2": "Question: {} Answer:", "instructblip": "{}"}
@@ -32,6 +34,12 @@ PROMPTS = {"blip-2": "Question: {} Answer:", "instructblip": "{}"}
 class PromptedAnswerer(Asked):
     """One answer a question."""
 
+    def __init__(self, network: Network, processor: Processor) -> None:
+        self.network = network
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.configure(network.config)
+
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Load network and processor; refuses a checkpoint that samples and the like."""
@@ -39,7 +47,7 @@ class PromptedAnswerer(Asked):
         refuse(network.generation_config, SEQ2SEQ, weights.folder)
         processor = load_processor(AutoProcessor, weights, "processor")
         processor.num_query_tokens = network.config.num_query_tokens  # older processors do not say
-        return cls(network, processor, processor.tokenizer)
+        return cls(network, processor)
 
     def configure(self, config: PreTrainedConfig) -> None:
         text, said = config.get_text_config(decoder=True), self.network.generation_config

@@ -61,7 +61,7 @@ class OmDetector(ZeroShotObjectDetector):
 
     def _tokens(self, options: ZeroShotObjectDetectionOptions) -> dict[str, torch.Tensor]:
         labels = [options.template.replace("{}", label) for label in options.labels]
-        tokens = {}
+        tokens: dict[str, torch.Tensor] = {}
         for name, texts in (("classes", labels), ("tasks", [f"Detect {', '.join(labels)}."])):
             read = self.tokenizer(texts, padding="max_length", max_length=self.max_tokens, return_tensors="pt")
             check_label_length(read["input_ids"].shape[1], self.max_tokens)
