@@ -18,6 +18,7 @@ from duomo import errors, serving
 from duomo.client.encode import encode_item
 from duomo.inputs import Audio
 from duomo.serving.wire import WireLimits
+from duomo.tasks import TextClassification
 from duomo.testing import fake_catalog, faulty_spec
 
 CATALOG = fake_catalog(faulty_spec())
@@ -57,7 +58,7 @@ def test_a_result_has_the_class_of_the_task(client):
 
 def test_headers_of_ones_own_are_sent_with_every_request(address):
     with duomo.Client(address, headers={"authorization": "Bearer secret"}, catalog=CATALOG) as client:
-        assert client.run("text-classification", "hello", top_k=1).top.name == "hello"
+        assert client.run(TextClassification, "hello", top_k=1).top.name == "hello"
         [outcome] = client.map("text-classification", ["hello"])
         assert outcome.ok
 

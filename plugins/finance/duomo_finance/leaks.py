@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from duomo.adapters import Finding, auc, find
 from duomo.errors import counted
-from duomo_finance.applications import EARLIER, Field, known_later, value_of, words_of
+from duomo_finance.applications import EARLIER, Field, known_later, value_of
+from duomo_finance.protected import words_of
 
 TELLS_ALL = 0.96
 """AUC of a single field from which it is a leak, whatever its name; ``balance`` in ISLR has .95 and is none."""

@@ -335,7 +335,7 @@ def test_m2m100_is_told_both_languages_and_refuses_others(seq2seq: Make, tmp_pat
     target = tokenizer.get_lang_id("de")
     for text, outcome in zip(TEXTS, runner.map(TEXTS, batch_size=4, **options), strict=True):
         expected = bare(folder, text, src_lang="fr", forced_bos_token_id=target, max_new_tokens=8)
-        assert outcome.unwrap().text == expected  # type: ignore[attr-defined]
+        assert outcome.unwrap().text == expected
     for languages, said in UNKNOWN:
         with pytest.raises(BadOption, match=said):
             runner(TEXTS[0], **options | languages)

@@ -15,6 +15,7 @@ from duomo.imaging import Preparation
 
 SQUARE = {"height": 32, "width": 32}
 SHORTER: Any = {"size": {"shortest_edge": 32}}
+DIVISOR: Any = {"size_divisor": 8}
 PROCESSORS = {
     "CLIP, the shorter side and a cut": tf.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32),
     "SigLIP, one square": tf.SiglipImageProcessor(size=SQUARE),
@@ -54,7 +55,7 @@ def test_images_are_prepared_as_by_the_processor(name: str, images: list[duomo.I
 
 
 def test_padded_images_have_the_mask_of_their_own_processor(images: list[duomo.Image]) -> None:
-    processor = tf.ViltImageProcessor(**SHORTER, size_divisor=8)
+    processor = tf.ViltImageProcessor(**SHORTER, **DIVISOR)
     prepared = Preparation(processor)
     for image in images:
         wanted, own = processor(images=[image.pil()], return_tensors="pt"), prepared([image])
@@ -65,4 +66,4 @@ def test_padded_images_have_the_mask_of_their_own_processor(images: list[duomo.I
 def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow() -> None:
     narrow = duomo.Image.accept(np.zeros((1, 200, 3), np.uint8))
     with pytest.raises(BadInput, match="too narrow for this model: 200 x 1 pixels"):
-        Preparation(tf.ViltImageProcessor(**SHORTER, size_divisor=32))([narrow])
+        Preparation(tf.ViltImageProcessor(**SHORTER, **DIVISOR))([narrow])
