@@ -100,7 +100,7 @@ def _labelled(examples: Sequence[Example], kind: Kind, failed: list[tuple[str, I
 def _read_label(example: Example, kind: Kind) -> Any:
     """A label in the one shape of its kind. Raises `BadInput` for one of another kind."""
     label = example.label
-    if kind == "spans" or (kind == "answer" and label not in str(example.item.context)):
+    if kind == "spans" or (kind == "answer" and isinstance(label, str) and label not in str(example.item.context)):
         label = from_cell(label)
     if kind == "spans":
         check_spans(label, len(example.item))
